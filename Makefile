@@ -1,0 +1,36 @@
+# Every target works on a fresh machine with Python 3.11+ and make alone.
+PYTHON ?= python3
+VENV := .venv
+UV := $(VENV)/bin/uv
+UV_VERSION := 0.13.9
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: install run test check ui clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml uv.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 install"; exit 1; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	test -x $(UV) || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) sync --quiet --locked --inexact
+	touch $@
+
+run: install
+	test -d data/inbox || $(VENV)/bin/harmonia simulate --out data --seed 20150301 --start 2012 --years 2 --cases-per-year 100 --noise typical
+	$(VENV)/bin/harmonia run --inbox data/inbox --home data/home
+
+test: install
+	$(VENV)/bin/python -m pytest -q
+
+check: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+ui: install
+	$(VENV)/bin/harmonia ui --inbox data/inbox --home data/home
+
+clean:
+	rm -rf data

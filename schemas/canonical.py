@@ -1,0 +1,186 @@
+"""The one vocabulary: the harmonised tables between `pipelines.harmonise` and everything after it.
+
+Belongs here: names, types and meaning of canonical columns, and the closed lists of canonical values.
+Does not belong here: an institution's own words (`sources/`), counting rules (`warehouse/`).
+
+Each canonical table holds **every state that a delivery held** (column `status`), keyed by
+`institution`, `delivery`, `record_key`. Only `accepted` states count; the others are evidence for linkage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+
+Kind = Literal["text", "date", "int", "bool", "float"]
+
+INSTITUTIONS: tuple[str, ...] = ("police", "inspectorate", "prosecution", "courts", "corrections")
+
+STATUSES = ("accepted", "superseded", "withdrawn", "quarantined")
+OFFENCE_GROUPS = (
+    "trafficking",
+    "slavery",
+    "withholding_identity_papers",
+    "facilitating_prostitution",
+    "prostitution",
+    "other",
+)  # most serious first
+FORMS = ("sexual", "forced_labour", "forced_begging", "slavery_servitude", "organ_removal", "other", "unknown")
+SEXES = ("male", "female", "unknown")
+AGE_GROUPS = ("child", "adult", "unknown")
+CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
+ROLES = ("suspect", "victim", "witness", "defendant", "prisoner")
+CASE_STATES = ("investigating", "sent", "closed", "merged", "suspended", "dismissed", "indicted", "terminated")
+EVENTS = (
+    "reported",  # case: report date (police, inspectorate)
+    "offence",  # case: day of the offence (police)
+    "sent",  # case: sent to the prosecution (police, inspectorate)
+    "arrested",  # person: arrest (police)
+    "received",  # case: received by the prosecution, by the court
+    "investigation_opened",  # decisions of the prosecution; person set where the decision names one
+    "dismissed",
+    "indicted",
+    "terminated",
+    "separated",
+    "judged",  # person: judgment of a court; `outcome` convicted, acquitted, rejected
+    "final",  # person: that judgment became final; same `outcome`
+    "detained",  # person: admission of a register row as a detainee
+    "imprisoned",  # person: admission of a register row as a convict
+    "released",  # person: end of a register row; `outcome` transfer, or the institution's words
+)
+REFERENCE_KINDS = ("police", "inspectorate", "prosecution", "court", "other")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column: name, kind, meaning, and whether it may hold personal data."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    personal: bool = False
+
+
+def _state(extra: list[Column]) -> tuple[Column, ...]:
+    return (
+        Column("institution", "text", "short name of the institution"),
+        Column("delivery", "text", "folder name, with _v2"),
+        Column("status", "text", f"what became of this state: {', '.join(STATUSES)}"),
+        Column("record_key", "text", "key of the record (STATISTICS.md, `lineage`)"),
+        Column("case_key", "text", "record key of the case that the record belongs to (corrections: the record itself)"),
+        *extra,
+    )
+
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "case_records": _state(
+        [
+            Column("number", "text", "own case number in normal form (see harmonise.numbers)"),
+            Column("seat", "text", "seat of court, prosecution or police region, a code of schemas/codes/seats.csv"),
+            Column("municipality", "text", "municipality of the offence, a code of schemas/codes/municipalities.csv"),
+            Column("state", "text", f"one of {', '.join(CASE_STATES)}"),
+            Column("source", "text", "prosecution: who sent it: police, inspectorate, other"),
+            Column("merged_into", "text", "number, in normal form, of the case of the same institution that took this one"),
+            Column("form", "text", "form of exploitation as the police state it; null where unstated"),
+            Column("offence_date", "date", "day of the offence, as delivered"),
+            Column("law", "text", "code named or derived: KPK2003, KPRK2012, KPRK2019, LRQP2009"),
+            Column("article", "text", "article number, as text"),
+            Column("article_group", "text", "offence group that the article gives; null if unknown or not in force"),
+            Column("words_group", "text", "offence group that the institution's words give; null where there are none"),
+            Column("offence_group", "text", "group as reported: article first, else words, else `other`"),
+            Column("period", "text", "quarter of the delivery, 2013-Q2"),
+        ]
+    ),
+    "person_records": _state(
+        [
+            Column("role", "text", f"one of {', '.join(ROLES)}"),
+            Column("given_name", "text", "as delivered; null where the source has one field", personal=True),
+            Column("surname", "text", "as delivered; null where the source has one field", personal=True),
+            Column("full_name", "text", "given name and surname, or the one field, as delivered", personal=True),
+            Column("parent_name", "text", "as delivered", personal=True),
+            Column("name_tokens", "text", "skeletons of all name tokens (not parent), space-separated, sorted", True),
+            Column("given_skeleton", "text", "skeleton of the given name; null where the source has one field", True),
+            Column("surname_skeleton", "text", "skeleton of the surname; null where the source has one field", True),
+            Column("parent_skeleton", "text", "skeleton of the parent's name, also where it stood inline", True),
+            Column("personal_number", "text", "repaired to ten digits where that is certain, else the digits", True),
+            Column("number_valid", "bool", "ten digits and the check digit holds"),
+            Column("birth_date", "date", "null where only the year, or nothing, is known", personal=True),
+            Column("birth_year", "int", "year of birth", personal=True),
+            Column("birth_precision", "text", "day, year (also 1 January), or null"),
+            Column("sex", "text", "male, female, or null"),
+            Column("citizenship", "text", "ISO 3166-1 alpha-3 with XKX, or null"),
+            Column("municipality", "text", "of residence, code"),
+            Column("birthplace", "text", "skeleton of the birth place", personal=True),
+            Column("register_id", "text", "corrections: number of the person in the register (`ID`)"),
+            Column("rank", "text", "inspectorate: rank of the officer"),
+            Column("sentence_months", "int", "corrections and courts: imprisonment in months"),
+            Column("period", "text", "quarter of the delivery"),
+        ]
+    ),
+    "charges": _state(
+        [
+            Column("law", "text", "as in case_records"),
+            Column("article", "text", "article number"),
+            Column("paragraph", "text", "paragraph"),
+            Column("article_group", "text", "offence group by article in force; else null"),
+            Column("words_group", "text", "offence group by words; else null"),
+            Column("offence_group", "text", "group as reported: article first, else words, else `other`"),
+            Column("form", "text", "form of exploitation (prosecution); null where unstated"),
+            Column("principal", "bool", "marked as principal charge"),
+        ]
+    ),
+    "events": _state(
+        [
+            Column("entity", "text", "case or person: what record_key names"),
+            Column("event", "text", f"one of {', '.join(EVENTS)}"),
+            Column("date", "date", "as delivered; null where unreadable or impossible"),
+            Column("unreadable", "bool", "a date was delivered but is no date (31.02., text)"),
+            Column("present", "bool", "the record says that the event took place, with or without a readable date"),
+            Column("outcome", "text", "convicted, acquitted, rejected; transfer; decision number of an indictment"),
+            Column("period", "text", "quarter of the delivery"),
+        ]
+    ),
+    "references": _state(
+        [
+            Column("kind", "text", f"whose number it is: {', '.join(REFERENCE_KINDS)}"),
+            Column("number", "text", "number in normal form, comparable with case_records.number"),
+            Column("seat", "text", "seat of the bearer where it is known, else null"),
+        ]
+    ),
+}
+
+_ARROW: dict[Kind, pa.DataType] = {
+    "text": pa.string(),
+    "date": pa.timestamp("s"),
+    "int": pa.int64(),
+    "bool": pa.bool_(),
+    "float": pa.float64(),
+}
+_PANDAS: dict[Kind, str] = {
+    "text": "str",
+    "date": "datetime64[s]",
+    "int": "Int64",
+    "bool": "boolean",
+    "float": "float64",
+}
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The explicit Arrow schema of a canonical table, for the lake."""
+    return pa.schema([(c.name, _ARROW[c.kind]) for c in TABLES[table]])
+
+
+def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Give `frame` exactly the canonical columns of `table`, in order and typed; absent columns become null.
+
+    Raises `KeyError` for a column that the table does not declare.
+    """
+    declared = {c.name: _PANDAS[c.kind] for c in TABLES[table]}
+    unknown = [c for c in frame.columns if c not in declared]
+    if unknown:
+        raise KeyError(f"canonical table {table!r} does not declare {unknown}; add them to schemas/canonical.py")
+    out = frame.reindex(columns=list(declared))
+    return out.astype(declared).reset_index(drop=True)

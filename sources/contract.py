@@ -1,0 +1,174 @@
+"""What an institution has declared to deliver: the typed form of `sources/<institution>/contract.yaml`.
+
+Belongs here: loading and checking contracts, walking the institutions, and the name of a delivery.
+Does not belong here: reading a file (`sources/readers`), judging a value (`pipelines/validate`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_DELIVERY = re.compile(r"^(?P<period>(?P<year>(?:19|20)\d{2})-Q(?P<quarter>[1-4]))(?:_v(?P<version>[2-9]|[1-9]\d+))?$")
+
+TYPES = (
+    "text",  # anything
+    "code",  # a value of the closed list `codes`
+    "number",  # an institution's case number, normal form by pipelines.harmonise.numbers
+    "reference",  # a case number of another institution, any spelling
+    "integer",
+    "date",  # day; `year_only: true` also permits a year alone
+    "name",
+    "personal_number",
+    "article",  # article as typed, with or without code and words
+    "offence_words",
+    "form_words",
+    "country",
+    "municipality",
+    "seat",
+    "sentence",  # length of a sentence in words
+)
+
+
+@dataclass(frozen=True)
+class DeliveryName:
+    """`2012-Q4_v2`: period 2012-Q4, version 2. Orders by period, then version: the order in which states stand."""
+
+    period: str
+    version: int
+
+    @classmethod
+    def parse(cls, name: str) -> DeliveryName | None:
+        """The delivery that a folder name says, or None where it is no delivery name."""
+        match = _DELIVERY.match(name)
+        return cls(match["period"], int(match["version"] or 1)) if match else None
+
+    def __str__(self) -> str:
+        return self.period if self.version == 1 else f"{self.period}_v{self.version}"
+
+    def __lt__(self, other: DeliveryName) -> bool:
+        return (self.period, self.version) < (other.period, other.version)
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """One delivered column, as declared."""
+
+    name: str
+    type: str = "text"
+    required: bool = False  # a missing value is a finding
+    key: bool = False  # part of the record key: unreadable means quarantined
+    personal: bool = False
+    aliases: tuple[str, ...] = ()  # other headers seen for it
+    codes: Mapping[str, str | None] = field(default_factory=dict)  # delivered value -> canonical value
+    prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
+    pattern: str | None = None  # what a readable key looks like
+    format: str = "dmy"  # of dates: dmy (dd.mm.yyyy) or iso
+    year_only: bool = False
+    event: bool = False  # the date of an event inside the delivered history (not after the quarter, in order)
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One delivered table. `parent` names the table that its rows hang on, `via` the columns that hold the parent's key."""
+
+    name: str
+    columns: tuple[ColumnSpec, ...]
+    entity: str | None = None  # case, person, both (corrections, inspectorate), or None for a child row
+    key: tuple[str, ...] = ()
+    parent: str | None = None
+    via: tuple[str, ...] = ()
+
+    def column(self, name: str) -> ColumnSpec:
+        """The declaration of a column; raises `KeyError` naming the table."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"table {self.name!r} declares no column {name!r}")
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """One file that a delivery must hold, and how it is read."""
+
+    name: str
+    reader: str  # delimited, workbook, xml, database
+    tables: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    alternatives: tuple[str, ...] = ()  # other file names that may stand in its place (psh.url)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Everything that one institution declared."""
+
+    institution: str
+    publisher: Mapping[str, str]
+    cadence: str
+    due_days: int
+    language: str
+    contact: str
+    files: tuple[FileSpec, ...]
+    tables: Mapping[str, TableSpec]
+    rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
+
+
+def _table(name: str, spec: Mapping[str, Any]) -> TableSpec:
+    columns = []
+    for column, options in spec["columns"].items():
+        options = dict(options or {})
+        options["aliases"] = tuple(options.get("aliases", ()))
+        options["codes"] = {str(k): v for k, v in options.get("codes", {}).items()}
+        columns.append(ColumnSpec(name=column, **options))
+        if columns[-1].type not in TYPES:
+            raise ValueError(f"table {name}: column {column}: unknown type {columns[-1].type!r}; one of {TYPES}")
+    return TableSpec(
+        name=name,
+        columns=tuple(columns),
+        entity=spec.get("entity"),
+        key=tuple(spec.get("key", ())),
+        parent=spec.get("parent"),
+        via=tuple(spec.get("via", ())),
+    )
+
+
+@cache
+def load(institution: str) -> Contract:
+    """The contract of an institution. Raises `FileNotFoundError` for an unknown one, `ValueError` for a broken contract."""
+    path = Path(__file__).parent / institution / "contract.yaml"
+    raw = yaml.safe_load(path.read_text("utf-8"))
+    if raw.get("institution") != institution:
+        raise ValueError(f"{path}: says institution {raw.get('institution')!r}")
+    return Contract(
+        institution=institution,
+        publisher=raw["publisher"],
+        cadence=raw["cadence"],
+        due_days=int(raw["due_days"]),
+        language=raw["language"],
+        contact=raw["contact"],
+        files=tuple(
+            FileSpec(
+                name=f["name"],
+                reader=f["reader"],
+                tables=tuple(f["tables"]),
+                options=f.get("options", {}),
+                alternatives=tuple(f.get("alternatives", ())),
+            )
+            for f in raw["files"]
+        ),
+        tables={name: _table(name, spec) for name, spec in raw["tables"].items()},
+        rules=tuple(raw.get("rules", ())),
+    )
+
+
+@cache
+def institutions() -> tuple[str, ...]:
+    """Every institution that has a contract, in the order of a case's way (`order` of the contract)."""
+    found = [(yaml.safe_load(p.read_text("utf-8"))["order"], p.parent.name) for p in Path(__file__).parent.glob("*/contract.yaml")]
+    return tuple(name for _, name in sorted(found))

@@ -1,0 +1,56 @@
+"""What every reader returns. Belongs here: the shape only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+POSITION: tuple[str, ...] = ("_file", "_part", "_line", "_row", "_parent")
+"""Positional columns of every table read.
+
+`_file` text; `_part` sheet or table, else null; `_line` Int64, null for database rows; `_row` Int64, unique within the
+delivery over all tables; `_parent` Int64: `_row` of the parent row in the same file where the form nests or where the key leads to it,
+else null.
+"""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A landed file: where its bytes are, and the name that it was delivered under."""
+
+    name: str
+    path: Path
+
+
+@dataclass
+class ReadResult:
+    """One delivery as text.
+
+    tables      table -> frame of str columns (every declared column, undeclared ones as delivered) and `POSITION`;
+                a missing or empty cell is null
+    structure   file, part, line, kind (title, header, repeated_header, blank, total): rows that are no data
+    unreadable  file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes): rows to be quarantined
+    findings    mappings for `schemas.findings.frame` without institution and delivery
+    files       file -> state: complete, partial (something of it could not be read and may be lost), unreadable,
+                foreign (not a file of this institution), leftover (*.part, *-journal, ~$*, ...), undeclared
+    """
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    structure: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["file", "part", "line", "kind"]))
+    unreadable: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["file", "part", "line", "table", "record_key", "rule", "raw"])
+    )
+    findings: list[Mapping[str, Any]] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """Of the delivery: complete, partial, or unreadable (nothing of it could be read)."""
+        ours = [s for s in self.files.values() if s in ("complete", "partial", "unreadable")]
+        if not any(s in ("complete", "partial") for s in ours):
+            return "unreadable"
+        return "complete" if all(s == "complete" for s in ours) else "partial"

@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests: where the samples are, when they are there at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the sample deliveries (`HARMONIA_SHARED`, else `../shared`); tests that need it skip where it is absent."""
+    root = Path(os.environ.get("HARMONIA_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    if not (root / "deliveries").is_dir():
+        pytest.skip(f"needs the sample deliveries, and {root} is absent (set HARMONIA_SHARED)")
+    return root

@@ -1,0 +1,1 @@
+"""The Police Inspectorate of Kosovo: contract, reader, mapping. Nothing outside this folder knows its form."""

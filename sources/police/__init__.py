@@ -1,0 +1,1 @@
+"""The Kosovo Police: contract, reader, mapping. Nothing outside this folder knows its form."""

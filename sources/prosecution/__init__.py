@@ -1,0 +1,1 @@
+"""The State Prosecutor: contract, reader, mapping. Nothing outside this folder knows its form."""

@@ -1,0 +1,59 @@
+"""Locks between processes, held by the kernel: a killed process holds nothing.
+
+Belongs here: one run per home, one landing per home. Does not belong here: locks of a database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError, storage
+from pipelines.home import Home
+
+_PAUSE = 0.05  # seconds between two tries while waiting
+
+
+@contextmanager
+def run_lock(home: Home) -> Iterator[None]:
+    """Hold the home for one run. Raises `HarmoniaError` at once where another run holds it. Not re-entrant."""
+    with _held(home.root / ".run.lock", f"home {home.root}", wait=0):
+        yield
+
+
+@contextmanager
+def landing_lock(home: Home, wait: float = 60) -> Iterator[None]:
+    """Hold the landing store of a home; waits up to `wait` seconds, then raises `HarmoniaError`. Not re-entrant."""
+    with _held(home.landing / ".lock", f"landing {home.landing}", wait):
+        yield
+
+
+@contextmanager
+def _held(path: Path, what: str, wait: float) -> Iterator[None]:
+    with storage(path):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(file, what, time.monotonic() + wait)
+        with storage(path):
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
+        yield
+    finally:
+        os.close(file)  # releases the lock; the file stays, since removing it would let two processes lock two files
+
+
+def _take(file: int, what: str, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                holder = os.pread(file, 200, 0).decode("ascii", "replace") or "another process"
+                raise HarmoniaError(f"{what} is in use by {holder}: wait until it has ended, then run again") from None
+            time.sleep(_PAUSE)

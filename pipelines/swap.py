@@ -1,0 +1,59 @@
+"""Putting a new database file in the place of the old one, whole.
+
+Belongs here: the swap of a single finished file. Does not belong here: what is in the file.
+
+A process that still holds the old file open goes on seeing the old one, also through new connections: keep no connections.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError, storage
+
+_SUFFIX = ".tmp"
+
+
+def temporary(target: Path) -> Path:
+    """A free path beside `target` to build its successor in; removes what killed runs left. Call it under the run lock."""
+    clean(target)
+    return target.with_name(f".{target.name}.{os.getpid()}{_SUFFIX}")
+
+
+def clean(target: Path) -> None:
+    """Remove the unfinished successors of `target` (and their write-ahead logs) that killed runs left beside it."""
+    with storage(target):
+        for left in (*target.parent.glob(f".{target.name}.*{_SUFFIX}"), *target.parent.glob(f".{target.name}.*{_SUFFIX}.wal")):
+            left.unlink(missing_ok=True)
+
+
+def swap_in(tmp: Path, target: Path) -> None:
+    """Put the finished file `tmp` in the place of `target` in one step, durably; then clean up after killed runs.
+
+    `tmp` lies in the folder of `target` and is closed: a write-ahead log beside it means that it is not, which is a
+    `ValueError`. A log beside the old file goes, or it would be replayed onto the new one.
+    Raises `HarmoniaError` where the system refuses; `target` is then as before.
+    """
+    if _log(tmp).exists():
+        raise ValueError(f"{tmp.name} still has a write-ahead log: close its connections before the swap")
+    if target.is_dir():
+        raise HarmoniaError(f"{target}: a folder stands where the file should be; remove it, then run again")
+    with storage(target):
+        _sync(tmp)
+        _log(target).unlink(missing_ok=True)
+        tmp.replace(target)
+        _sync(target.parent)
+    clean(target)
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(f"{database.name}.wal")
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,201 @@
+"""Which state of each record stands, over all deliveries of one institution (`STATISTICS.md`, "What stands").
+
+Belongs here: status of every row, the lineage of records, and the sum that shows that no row is lost. Order is that of quarter,
+then version, never that of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines import over_time
+from pipelines.errors import HarmoniaError
+from pipelines.validate import Validated
+from pipelines.validate.keys import parents_first
+from schemas import findings
+from sources import contract as contracts
+from sources.contract import DeliveryName, TableSpec
+
+LINEAGE = ("institution", "entity", "record_key", "delivery", "file", "part", "line", "status")
+ACCOUNTS = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
+
+
+@dataclass
+class Current:
+    """All deliveries of one institution, each row with what became of it.
+
+    tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
+    quarantined pipelines.validate.QUARANTINED
+    lineage     `LINEAGE`: one row per record and delivery whose key can be read
+    accounting  institution, delivery, file, read and `ACCOUNTS`: physical rows
+    findings    schemas.findings.COLUMNS, of validation and of this stage
+    deliveries  institution, delivery, period, version, state
+    """
+
+    tables: dict[str, pd.DataFrame]
+    quarantined: pd.DataFrame
+    lineage: pd.DataFrame
+    accounting: pd.DataFrame
+    findings: pd.DataFrame
+    deliveries: pd.DataFrame
+
+
+def resolve(institution: str, validated: list[Validated]) -> Current:
+    """Decide what stands. Raises `HarmoniaError` if the rows of a file do not add up, naming the file."""
+    contract = contracts.load(institution)
+    deliveries = _deliveries(institution, validated)
+    tables = {name: _stack(name, validated, deliveries) for name in contract.tables}
+    quarantined = pd.concat([v.quarantined for v in validated], ignore_index=True) if validated else pd.DataFrame()
+    held_back = _held_back(quarantined, deliveries)
+    for name, spec in contract.tables.items():
+        if spec.entity:
+            tables[name]["_status"] = _record_status(tables[name], deliveries, held_back.get(name, pd.DataFrame()))
+    for name, spec in parents_first(contract):
+        if not spec.entity:
+            tables[name]["_status"] = _child_status(tables[name], spec, tables)
+    lineage = _lineage(institution, contract.tables, tables, quarantined)
+    accounting = _accounting(institution, tables, quarantined, validated)
+    found = [v.findings for v in validated]
+    found.append(over_time.findings_of(institution, contract, tables, deliveries, lineage))
+    every = pd.concat(found, ignore_index=True) if found else findings.frame()
+    return Current(tables, quarantined, lineage, accounting, every[list(findings.COLUMNS)], deliveries)
+
+
+def _deliveries(institution: str, validated: list[Validated]) -> pd.DataFrame:
+    rows = []
+    for v in validated:
+        name = DeliveryName.parse(v.delivery)
+        if name is not None:
+            rows.append((institution, v.delivery, name.period, name.version, v.state))
+    frame = pd.DataFrame(rows, columns=["institution", "delivery", "period", "version", "state"])
+    frame = frame.sort_values(["period", "version"], ignore_index=True)
+    frame["version"] = frame["version"].astype("int64")
+    return frame
+
+
+def _stack(table: str, validated: list[Validated], deliveries: pd.DataFrame) -> pd.DataFrame:
+    by_name = {v.delivery: v.tables[table] for v in validated}
+    frames = [
+        by_name[d.delivery].assign(_delivery=d.delivery, _period=d.period, _version=d.version) for d in deliveries.itertuples(index=False)
+    ]
+    filled = [f for f in frames if len(f)] or frames[:1]
+    if not filled:
+        return pd.DataFrame({c: pd.Series(dtype="str") for c in ("_key", "_record", "_case", "_delivery", "_period", "_status")})
+    out = pd.concat(filled, ignore_index=True)
+    for column in ("_delivery", "_period"):
+        out[column] = out[column].astype("str")
+    return out.assign(_status=pd.Series(None, index=out.index, dtype="str"))
+
+
+def _held_back(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Keys that a delivery holds only as a quarantined row, by table: their absence withdraws nothing."""
+    if quarantined.empty:
+        return {}
+    known = quarantined[quarantined["record_key"].notna()].merge(deliveries[["delivery", "period", "version"]], on="delivery")
+    return {str(t): g[["period", "version", "record_key"]] for t, g in known.groupby("table")}
+
+
+def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, held_back: pd.DataFrame) -> pd.Series:
+    """Status of each row of a table of records. In: `_key`, `_content`, `_delivery`, `_period`, `_version` in delivery order."""
+    status = pd.Series("superseded", index=frame.index, dtype="str")
+    if frame.empty:
+        return status
+    survivor = _survivor_in_delivery(frame)
+    states = frame.loc[survivor, ["_key", "_period", "_version"]]
+    last = states[states["_version"] == states.groupby(["_period", "_key"])["_version"].transform("max")]
+    complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
+    replaced = last["_period"].map(complete).fillna(0) > last["_version"]
+    if len(held_back):
+        newest = held_back[held_back["version"] == held_back["period"].map(complete)]
+        spared = pd.MultiIndex.from_frame(last[["_period", "_key"]]).isin(pd.MultiIndex.from_frame(newest[["period", "record_key"]]))
+        replaced &= ~spared
+    status.loc[last.index[replaced]] = "withdrawn"
+    standing = last[~replaced]
+    newest_period = standing.groupby("_key")["_period"].transform("max")
+    status.loc[standing.index[standing["_period"] == newest_period]] = "accepted"
+    return status
+
+
+def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
+    """The row that speaks for a key in its delivery: the first of identical rows, the last of different ones."""
+    group = ["_delivery", "_key"]
+    first = frame.drop_duplicates(group, keep="first").index
+    last = frame.drop_duplicates(group, keep="last").index
+    if len(first) == len(frame):
+        return first
+    different = frame.groupby(group)["_content"].transform("nunique") > 1
+    return first.difference(frame.index[different]).union(last.intersection(frame.index[different]))
+
+
+def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """A child row shares the fate of its parent row; one whose parent is not in its delivery stands by itself, the latest of its key."""
+    parent = tables[str(spec.parent)]
+    fate = parent.set_index(pd.MultiIndex.from_frame(parent[["_delivery", "_row"]]))["_status"]
+    keys = pd.MultiIndex.from_frame(frame[["_delivery", "_parent"]])
+    status = pd.Series(fate.reindex(keys).to_numpy(), index=frame.index, dtype="str")
+    orphan = status.isna()
+    if orphan.any():
+        owner = frame["_record"].where(frame["_record"].notna(), frame["_key"] if spec.key else "")
+        newest = frame[orphan].groupby(owner[orphan])["_period"].transform("max")
+        status[orphan] = (frame.loc[orphan, "_period"] == newest).map({True: "accepted", False: "superseded"})
+    if spec.key:
+        standing = frame[(status == "accepted") & frame["_key"].notna()]
+        status.loc[standing.index[standing["_key"].duplicated(keep="last")]] = "superseded"
+    return status
+
+
+def _lineage(institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame) -> pd.DataFrame:
+    parts = []
+    for name, spec in specs.items():
+        for entity in _entities(spec):
+            frame = tables[name]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "record_key": frame["_key"],
+                        "entity": entity,
+                        "delivery": frame["_delivery"],
+                        "file": frame.get("_file"),
+                        "part": frame.get("_part"),
+                        "line": frame.get("_line"),
+                        "status": frame["_status"],
+                    }
+                )
+            )
+            if len(quarantined):
+                aside = quarantined[(quarantined["table"] == name) & quarantined["record_key"].notna()]
+                columns = ["record_key", "delivery", "file", "part", "line"]
+                parts.append(aside[columns].assign(entity=entity, status="quarantined"))
+    out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True).assign(institution=institution)
+    out = out[list(LINEAGE)]
+    out["line"] = out["line"].astype("Int64")
+    return out.drop_duplicates(["entity", "record_key", "delivery", "line", "part", "status"], ignore_index=True)
+
+
+def _entities(spec: TableSpec) -> tuple[str, ...]:
+    return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
+
+
+def _accounting(institution: str, tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame, validated: list[Validated]) -> pd.DataFrame:
+    """Rows per file. `read` is counted from what the reader gave, the others from what became of it; they must agree."""
+    judged = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values() if len(f)]
+    if len(quarantined):
+        judged.append(quarantined[["delivery", "file"]].assign(status="quarantined"))
+    judged += [v.structure[["file"]].assign(delivery=v.delivery, status="structural") for v in validated if len(v.structure)]
+    files = pd.DataFrame([(v.delivery, f, v.rows_read.get(f, 0)) for v in validated for f in v.files], columns=["delivery", "file", "read"])
+    index = pd.MultiIndex.from_frame(files[["delivery", "file"]])
+    rows = pd.concat(judged, ignore_index=True) if judged else pd.DataFrame(columns=["delivery", "file", "status"])
+    counted = rows.groupby(["delivery", "file", "status"]).size().unstack("status", fill_value=0)
+    counted = counted.reindex(index=index, columns=list(ACCOUNTS), fill_value=0).reset_index(drop=True)
+    out = pd.concat([files, counted], axis=1)
+    wrong = out[out["read"] != out[list(ACCOUNTS)].sum(axis=1)]
+    if len(wrong) or rows["status"].isna().any() or len(rows) != out["read"].sum():
+        names = ", ".join(f"{w.delivery} {w.file}" for w in wrong.itertuples()) or "a file that the reader did not name"
+        raise HarmoniaError(
+            f"{institution}: the rows of {names} do not add up (read = accepted + superseded + withdrawn + quarantined + structural); "
+            "nothing was published. This is a fault of Harmonia: please report it with the delivery's name"
+        )
+    return out.assign(institution=institution)[["institution", "delivery", "file", "read", *ACCOUNTS]]

@@ -1,0 +1,129 @@
+"""Pieces of which the institutions' mappings build canonical tables. Belongs here: what is the same for all of them.
+
+Every function takes typed rows of a delivered table (with `_delivery`, `_status`, `_period`, `_record`, `_case`) and returns rows of a
+canonical table without its missing columns; `schemas.canonical.conform` adds those.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonise import codes, names, numbers, personal_numbers
+
+
+def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
+    """The columns that every canonical row starts with, on the index of `frame`."""
+    return pd.DataFrame(
+        {
+            "institution": pd.Series(institution, index=frame.index, dtype="str"),
+            "delivery": frame["_delivery"],
+            "status": frame["_status"],
+            "record_key": frame[key],
+            "case_key": frame["_case"],
+        }
+    )
+
+
+def code_of(name: str, text: pd.Series) -> pd.Series:
+    """Code of each text in a code list of `schemas/codes`, null where none is known."""
+    return codes.lookup(name, text)["code"].astype("str")
+
+
+def persons(
+    institution: str,
+    frame: pd.DataFrame,
+    *,
+    role: pd.Series | str,
+    given: str | None = None,
+    surname: str | None = None,
+    full: str | None = None,
+    parent: str | None = None,
+    number: str,
+    born: str | None = None,
+    sex: str | None = None,
+    citizenship: str | None = None,
+) -> pd.DataFrame:
+    """Rows of `person_records`: the names of the delivered columns tell where each part stands."""
+    nothing = pd.Series(None, index=frame.index, dtype="str")
+    raw = pd.DataFrame(
+        {
+            "given_name": frame[given] if given else nothing,
+            "surname": frame[surname] if surname else nothing,
+            "full_name": frame[full] if full else nothing,
+            "parent_name": frame[parent] if parent else nothing,
+        }
+    )
+    if not full:
+        raw["full_name"] = raw["given_name"].fillna("").str.cat(raw["surname"].fillna(""), sep=" ").str.strip()
+        raw["full_name"] = raw["full_name"].where(raw["full_name"] != "", None)
+    parsed = names.parse_names(raw if full else raw.assign(full_name=nothing))
+    identity = personal_numbers.parse(frame[number])
+    out = pd.concat([state(institution, frame), raw, parsed], axis=1)
+    out["role"] = role
+    out["personal_number"] = identity["number"]
+    out["number_valid"] = identity["valid"]
+    if born:
+        out = out.assign(**birth(frame, born))
+    if sex:
+        out["sex"] = frame[sex].where(frame[sex].isin(["male", "female"]), None)
+    if citizenship:
+        out["citizenship"] = code_of("countries", frame[citizenship])
+    out["period"] = frame["_period"]
+    return out
+
+
+def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:
+    """`birth_date`, `birth_year`, `birth_precision`: 1 January says the year only; a year that cannot be is as if missing."""
+    date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
+    end = frame["_period_end"]
+    possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - 110)).fillna(False).astype(bool)
+    year_only = (precision == "year") | ((date.dt.month == 1) & (date.dt.day == 1))
+    day = precision.eq("day").fillna(False) & ~year_only
+    return {
+        "birth_date": date.where(day & possible),
+        "birth_year": year.where(possible & (day | year_only)),
+        "birth_precision": pd.Series(None, index=frame.index, dtype="str")
+        .mask(day & possible, "day")
+        .mask(year_only.fillna(False) & possible & year.notna(), "year"),
+    }
+
+
+def events(
+    institution: str,
+    frame: pd.DataFrame,
+    event: pd.Series | str,
+    column: str,
+    *,
+    entity: str,
+    present: pd.Series | None = None,
+    outcome: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Rows of `events`: one per row of `frame` whose date was delivered, or that says (`present`) that the event took place."""
+    given = frame[f"{column}:given"]
+    there = given if present is None else present.fillna(False).astype(bool)
+    out = state(institution, frame)
+    out["entity"] = entity
+    out["event"] = event
+    out["date"] = frame[column]
+    out["unreadable"] = frame[f"{column}:unreadable"]
+    out["present"] = there
+    out["outcome"] = outcome if outcome is not None else pd.Series(None, index=frame.index, dtype="str")
+    out["period"] = frame["_period"]
+    return out[given | there]
+
+
+def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
+    """Rows of `references`: one per number found in `column`; `kind` where the form says whose number stands there."""
+    found = numbers.parse_numbers(frame[column])
+    rows = state(institution, frame).loc[found["row"]].reset_index(drop=True)
+    rows["number"] = found["number"].to_numpy()
+    rows["kind"] = found["kind"].to_numpy()
+    if kind:
+        rows["kind"] = rows["kind"].where(rows["kind"] != "other", kind)
+    return rows
+
+
+def own_number(text: pd.Series, kind: str) -> pd.Series:
+    """An institution's own case numbers in normal form; what cannot be read keeps its own spelling."""
+    normal = numbers.normalise_own(text, kind)
+    return normal.where(normal.notna(), text).astype("str")

@@ -1,0 +1,61 @@
+"""Which offence a delivered row speaks of.
+
+Belongs here: where a table keeps its article, code, words and day, and how they are judged together. The rule is `STATISTICS.md`, "The institution's own article". Parsing single cells is in `articles` and `offence_words`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.harmonise import articles, offence_words
+from schemas.canonical import OFFENCE_GROUPS
+
+
+@dataclass(frozen=True)
+class OffenceColumns:
+    """Where one delivered table names an offence. `days`: columns of which the first filled one stands for the day of the offence."""
+
+    table: str
+    article: str
+    law: str | None = None
+    words: str | None = None
+    days: tuple[str, ...] = ()
+    paragraph: str | None = None
+    principal: str | None = None
+
+
+def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
+    """Judge the offence of each row of a typed table.
+
+    Out, on the index of `frame`: `law`, `article`, `paragraph`, `article_group`, `words_group`, `offence_group`, `problem`.
+    """
+    parsed = articles.parse_articles(frame[where.article])
+    law, family = parsed["law"], parsed["law_family"]
+    if where.law:
+        law = frame[where.law].where(frame[where.law].notna(), frame[f"{where.law}:text"])
+    words = offence_words.words_group(frame[where.words] if where.words else parsed["words"])
+    day = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[s]")
+    for column in where.days:
+        day = day.where(day.notna(), frame[column])
+    judged = articles.classify(law, family, parsed["article"], day, words)
+    paragraph = frame[where.paragraph] if where.paragraph else parsed["paragraph"]
+    return pd.DataFrame(
+        {
+            "law": judged["law"],
+            "article": parsed["article"],
+            "paragraph": paragraph,
+            "article_group": judged["article_group"],
+            "words_group": words,
+            "offence_group": judged["offence_group"],
+            "problem": judged["problem"],
+        },
+        index=frame.index,
+    )
+
+
+def seriousness(groups: pd.Series) -> pd.Series:
+    """Rank of offence groups, 0 the most serious; null ranks behind all (order of `STATISTICS.md`)."""
+    rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
+    return groups.map(rank).fillna(len(rank)).astype(int)

@@ -1,0 +1,70 @@
+"""Findings that show only between deliveries of one institution: columns that went blank, corrections that replace nothing or lose records.
+
+Belongs here: what an institution can be told about its deliveries as a series. The states themselves are decided in `current`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from schemas import findings
+from sources.contract import Contract
+
+_ENOUGH_ROWS = 5
+_USUALLY_FILLED = 0.5
+
+
+def findings_of(
+    institution: str,
+    contract: Contract,
+    tables: dict[str, pd.DataFrame],
+    deliveries: pd.DataFrame,
+    lineage: pd.DataFrame,
+) -> pd.DataFrame:
+    """Findings in `schemas.findings.COLUMNS` from the stacked tables, the deliveries and the lineage of one institution."""
+    found: list[dict[str, Any]] = []
+    for name, spec in contract.tables.items():
+        if len(tables[name]):
+            found += _blank_columns(tables[name], [c.name for c in spec.columns])
+    found += _merged_into_nothing(tables, contract)
+    found += _corrections(deliveries)
+    withdrawn = lineage[(lineage["status"] == "withdrawn")].drop_duplicates(["record_key", "delivery"])
+    found += [
+        {**row, "rule": "cross-withdrawn"} for row in withdrawn[["delivery", "file", "part", "line", "record_key"]].to_dict("records")
+    ]
+    return findings.frame(found).assign(institution=institution)
+
+
+def _blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+    given = frame[[f"{c}:given" for c in columns]].astype(float).set_axis(columns, axis=1)
+    by = [frame["_delivery"], frame["_file"]]
+    share, rows = given.groupby(by).mean(), given.groupby(by).size()
+    usual = given.mean()
+    blank = share.eq(0) & (usual >= _USUALLY_FILLED)
+    hits = blank[rows >= _ENOUGH_ROWS].stack()
+    return [{"delivery": d, "file": f, "field": c, "rule": "cross-column-blank"} for d, f, c in hits.index[hits.to_numpy(bool)]]
+
+
+def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for name, spec in contract.tables.items():
+        frame = tables[name]
+        for column in spec.columns:
+            if not column.prefixes or column.type != "code" or frame.empty:
+                continue
+            target = frame[f"{column.name}:argument"]
+            lost = target.notna() & ~target.isin(frame["_key"])
+            rows = frame[lost]
+            out += [
+                {"delivery": d, "file": f, "part": p, "line": n, "record_key": k, "field": column.name, "rule": "cross-merged-into-nothing"}
+                for d, f, p, n, k in zip(rows["_delivery"], rows["_file"], rows["_part"], rows["_line"], rows["_key"], strict=True)
+            ]
+    return out
+
+
+def _corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+    later = deliveries[deliveries["version"] > 1]
+    rules = {"partial": "cross-partial-withdraws-nothing", "unreadable": "cross-unreadable-replaces-nothing"}
+    return [{"delivery": d, "rule": rules[s]} for d, s in zip(later["delivery"], later["state"], strict=True) if s in rules]

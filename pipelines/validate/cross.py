@@ -1,0 +1,81 @@
+"""Faults that show between rows or tables of one delivery. Belongs here: relations that follow from the contract (keys, parents, charges).
+
+Order of dates and other relations of cells in one row are pandera checks in `schemas/exports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import pandas as pd
+
+from pipelines.harmonise import personal_numbers
+from pipelines.harmonise.offences import OffenceColumns, offences, seriousness
+from sources.contract import Contract, TableSpec
+
+Hit = tuple[str, str | None, pd.Index]
+
+
+def of_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
+    """(rule, field, index) of what is wrong between the rows of one table of a delivery."""
+    if not spec.key or frame.empty:
+        return
+    twice = frame["_key"].notna() & frame["_key"].duplicated(keep=False)
+    if twice.any():
+        contents = frame[twice].groupby("_key")["_content"].transform("nunique")
+        yield "cross-duplicate-identical", None, contents.index[(contents == 1) & frame.loc[contents.index, "_key"].duplicated()]
+        yield "cross-duplicate-different", None, contents.index[contents > 1]
+    yield from _same_person_twice(spec, frame)
+
+
+def _same_person_twice(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
+    column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
+    if spec.entity != "person" or column is None:
+        return
+    number = personal_numbers.parse(frame[column])["number"]
+    pair = pd.DataFrame({"case": frame["_case"], "number": number})
+    hit = pair["number"].notna() & pair.duplicated(keep=False) & ~frame["_key"].duplicated(keep=False)
+    if hit.any():
+        yield "cross-person-twice-in-case", column, hit.index[hit]
+
+
+def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    """(table, rule, field, index) of what is wrong between the tables of one delivery."""
+    for name, spec in contract.tables.items():
+        frame = tables[name]
+        if spec.parent and len(frame):
+            orphan = frame["_parent"].isna() | ~frame["_parent"].isin(tables[spec.parent]["_row"])
+            if orphan.any():
+                yield name, "cross-parent-missing", spec.via[-1] if spec.via else None, orphan.index[orphan]
+        if spec.parent and spec.entity == "person":
+            parents = tables[spec.parent]
+            empty = parents["_key"].notna() & ~parents["_key"].isin(frame["_case"])
+            if empty.any():
+                yield spec.parent, "cross-case-without-person", None, empty.index[empty]
+    for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
+        for rule, field, index in _of_offences(tables[where.table], where):
+            yield where.table, rule, field, index
+
+
+def _of_offences(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
+    if frame.empty:
+        return
+    judged = offences(frame, where)
+    problem = judged["problem"]
+    not_in_force = problem == "not_in_force"
+    if not_in_force.any():
+        yield "cell-article-not-in-force", where.article, frame.index[not_in_force]
+    unknown = problem.isin(["unknown_code", "unknown_article"])
+    if unknown.any():
+        yield "cell-article-unknown", where.article, frame.index[unknown]
+    both = judged["article_group"].notna() & judged["words_group"].notna()
+    disagree = both & (judged["article_group"] != judged["words_group"])
+    if disagree.any():
+        yield "cross-words-disagree", where.words or where.article, frame.index[disagree]
+    if where.principal:
+        rank = seriousness(judged["offence_group"])
+        worst = rank.groupby(frame["_record"]).transform("min")
+        lesser = (frame[where.principal] == "true") & (rank > worst)
+        if lesser.any():
+            yield "cross-principal-not-most-serious", where.principal, frame.index[lesser]

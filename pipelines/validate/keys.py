@@ -1,0 +1,101 @@
+"""Keys of delivered rows: own key, key of the record and of the case that a row belongs to, and which keys cannot be read.
+
+Belongs here: what makes a row quarantined. Values of other cells are judged in `cells`.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sources.contract import ColumnSpec, Contract, TableSpec
+
+_JOIN = "/"
+
+
+def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The cells of key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, empty as null."""
+    return pd.DataFrame({c: _as_text(frame[c], _spec_of(spec, c)) for c in columns}, index=frame.index, columns=list(columns))
+
+
+def joined(parts: pd.DataFrame) -> pd.Series:
+    """One text key per row, parts joined by `/`; null where any part is null (`STATISTICS.md`, `lineage`)."""
+    if parts.shape[1] == 0:
+        return pd.Series(pd.NA, index=parts.index, dtype="str")
+    out = parts.iloc[:, 0]
+    for column in parts.columns[1:]:
+        out = out + _JOIN + parts[column]
+    return out.astype("str")
+
+
+def readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
+    """Whether each row's key can be read: every part is there and holds at least one letter or digit; a declared pattern of a
+    single-column key must hold the start of it (a number with a note behind it is still readable)."""
+    good = parts.notna().all(axis=1)
+    for column in parts.columns:
+        good &= parts[column].str.contains(r"[^\W_]", regex=True, na=False)
+        pattern = _spec_of(spec, column).pattern
+        if pattern:
+            good &= parts[column].str.match(pattern, na=False)
+    return good
+
+
+def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Add `_key` (own key or null), `_record` (key of the record that the row is, or hangs on) and `_case` (key of its case).
+
+    Keys are taken from the row itself, or else from its parent row (`_parent`) where the form nests; null where neither tells.
+    """
+    out: dict[str, pd.DataFrame] = {}
+    owner: dict[int, str] = {}
+    case: dict[int, str] = {}
+    for name, spec in parents_first(contract):
+        if name not in tables:
+            continue
+        frame = tables[name].copy()
+        frame["_key"] = joined(key_parts(frame, spec, spec.key))
+        up = frame["_parent"].map(owner).astype("str") if spec.parent else _null(frame)
+        via = joined(key_parts(frame, spec, spec.via)) if spec.via else _null(frame)
+        parent_record = via.where(via.notna(), up) if spec.parent else _null(frame)
+        frame["_record"] = frame["_key"] if spec.entity else parent_record
+        frame["_case"] = _case_of(frame, spec, contract, parent_record, case)
+        owner |= dict(zip(frame["_row"], frame["_record"], strict=True))
+        case |= dict(zip(frame["_row"], frame["_case"], strict=True))
+        out[name] = frame
+    return out
+
+
+def _case_of(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, case: dict[int, str]) -> pd.Series:
+    if spec.entity in ("case", "both"):
+        return frame["_key"]
+    up = frame["_parent"].map(case).astype("str")
+    if spec.parent and contract.tables[spec.parent].entity == "case":
+        return up.where(up.notna(), parent_record)
+    prefix = spec.via[:-1]  # a nested person key starts with its case key
+    own = joined(key_parts(frame, spec, prefix)) if prefix else _null(frame)
+    return up.where(up.notna(), own)
+
+
+def parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
+    """The tables of a contract, each behind the table that its rows hang on."""
+    depth = {name: 0 for name, spec in contract.tables.items() if not spec.parent}
+    while len(depth) < len(contract.tables):
+        for name, spec in contract.tables.items():
+            if name not in depth and spec.parent in depth:
+                depth[name] = depth[spec.parent] + 1
+    return sorted(contract.tables.items(), key=lambda item: depth[item[0]])
+
+
+def _as_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return cells.dt.strftime("%Y-%m-%d").astype("str")
+    text = cells.astype("str").str.strip()
+    if spec.type == "integer":
+        text = text.str.replace(r"\.0+$", "", regex=True)
+    return text.where(text != "", None)
+
+
+def _spec_of(spec: TableSpec, column: str) -> ColumnSpec:
+    return spec.column(column)
+
+
+def _null(frame: pd.DataFrame) -> pd.Series:
+    return pd.Series(None, index=frame.index, dtype="str")

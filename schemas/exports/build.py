@@ -1,0 +1,84 @@
+"""From a contract to pandera models. Belongs here: the derivation and the kinds of cross-field rule. No institution by name.
+
+Every check carries the rule code as its name; `title` of a frame-wide check names the field that the finding is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+from sources.contract import ColumnSpec, Contract, TableSpec
+
+PERIOD_END = "_period_end"
+"""Column of every typed frame: last day of the delivered quarter."""
+
+_DTYPES: Mapping[str, Any] = {"date": "datetime64[s]", "integer": "Int64"}
+_OLDEST_YEARS = 110
+
+
+def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
+    """Days that follow one another: each pair of neighbours, and where one is missing the next that is there."""
+    checks = []
+    for i, later in enumerate(columns[1:], start=1):
+        earlier = columns[:i]
+
+        def ordered(frame: pd.DataFrame, later: str = later, earlier: Sequence[str] = earlier) -> pd.Series:
+            floor = frame[list(earlier)].max(axis=1)
+            return ~(floor.notna() & frame[later].notna() & (frame[later] < floor))
+
+        checks.append(pa.Check(ordered, name=rule, title=later))
+    return checks
+
+
+def requires(when: str, value: str, column: str, rule: str = "cross-status-without-date") -> pa.Check:
+    """A row that says `value` in `when` needs a date in `column`: delivered, even if unreadable (that has its own finding)."""
+
+    def stated(frame: pd.DataFrame) -> pd.Series:
+        return (frame[when] != value) | frame[column].notna() | frame[f"{column}:unreadable"]
+
+    return pa.Check(stated, name=rule, title=column)
+
+
+def _column(spec: ColumnSpec) -> pa.Column:
+    checks = []
+    if spec.type == "code":
+        checks.append(pa.Check.isin(sorted({v for v in spec.codes.values() if v} | set(spec.prefixes.values())), name="cell-code-unknown"))
+    return pa.Column(_DTYPES.get(spec.type, "str"), checks=checks, nullable=True, name=spec.name)
+
+
+def _filled(spec: ColumnSpec) -> pa.Check:
+    def filled(frame: pd.DataFrame) -> pd.Series:
+        return frame[f"{spec.name}:given"]
+
+    return pa.Check(filled, name="cell-missing", title=spec.name)
+
+
+def _not_future(spec: ColumnSpec) -> pa.Check:
+    def not_future(frame: pd.DataFrame) -> pd.Series:
+        return ~(frame[spec.name] > frame[PERIOD_END])
+
+    return pa.Check(not_future, name="cell-date-future", title=spec.name)
+
+
+def _born(spec: ColumnSpec) -> pa.Check:
+    def plausible(frame: pd.DataFrame) -> pd.Series:
+        year, end = frame[f"{spec.name}:year"], frame[PERIOD_END].dt.year
+        return ~((year > end) | (frame[spec.name] > frame[PERIOD_END]) | (year < end - _OLDEST_YEARS)).fillna(False).astype(bool)
+
+    return pa.Check(plausible, name="cell-birth-date-implausible", title=spec.name)
+
+
+def build(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | None = None) -> dict[str, pa.DataFrameSchema]:
+    """A lazy model per table of `contract`: types, code lists, required cells, days within reason, and the `cross` rules given."""
+    return {name: _model(spec, list((cross or {}).get(name, ()))) for name, spec in contract.tables.items()}
+
+
+def _model(spec: TableSpec, cross: list[pa.Check]) -> pa.DataFrameSchema:
+    checks = [_filled(c) for c in spec.columns if c.required and not c.key]
+    checks += [_not_future(c) for c in spec.columns if c.type == "date" and c.event]
+    checks += [_born(c) for c in spec.columns if c.type == "date" and not c.event and c.personal]
+    return pa.DataFrameSchema({c.name: _column(c) for c in spec.columns}, checks=checks + cross, strict=False, name=spec.name)

@@ -1,0 +1,9 @@
+"""What the register of detainees and prisoners must look like."""
+
+from schemas.exports.build import build, in_order
+from sources.contract import load
+
+MODELS = build(
+    load("corrections"),
+    {"te_burgosurit": in_order("Data e pranimit", "Data e lirimit", rule="cross-release-before-admission")},
+)

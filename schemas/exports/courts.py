@@ -1,0 +1,6 @@
+"""What the courts' export must look like."""
+
+from schemas.exports.build import build, in_order
+from sources.contract import load
+
+MODELS = build(load("courts"), {"aktgjykimi": in_order("data", "forme_prere", rule="cross-final-before-judgment")})

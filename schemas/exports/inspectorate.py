@@ -1,0 +1,9 @@
+"""What the inspectorate's list of cases must look like."""
+
+from schemas.exports.build import build, in_order, requires
+from sources.contract import load
+
+MODELS = build(
+    load("inspectorate"),
+    {"lendet": [*in_order("Data e pranimit", "Data e dërgimit"), requires("Statusi", "sent", "Data e dërgimit")]},
+)

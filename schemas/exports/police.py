@@ -1,0 +1,14 @@
+"""What the police's two tables must look like."""
+
+from schemas.exports.build import build, in_order, requires
+from sources.contract import load
+
+MODELS = build(
+    load("police"),
+    {
+        "rastet": [
+            *in_order("Data_e_vepres", "Data_raportimit", "Data_dergimit_PSH"),
+            requires("Statusi", "sent", "Data_dergimit_PSH"),
+        ]
+    },
+)

@@ -1,0 +1,6 @@
+"""What the prosecution's four tables must look like."""
+
+from schemas.exports.build import build, in_order
+from sources.contract import load
+
+MODELS = build(load("prosecution"), {"lenda": in_order("data_pranimit", "data_statusit")})

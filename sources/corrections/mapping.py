@@ -1,0 +1,55 @@
+"""From the register of detainees and prisoners to the canonical vocabulary: each row is one stay in one facility."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonise import builders, sentences
+from pipelines.harmonise.offences import OffenceColumns, offences
+from sources import contract
+
+INSTITUTION = "corrections"
+OFFENCES = (OffenceColumns("te_burgosurit", article="Vepra"),)
+
+
+def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """`te_burgosurit` (typed, with status) to rows of the canonical tables."""
+    rows = tables["te_burgosurit"]
+    records = builders.state(INSTITUTION, rows).assign(
+        seat=builders.code_of("seats", rows["Gjykata"]),
+        state=None,
+        period=rows["_period"],
+    )
+    people = builders.persons(
+        INSTITUTION,
+        rows,
+        role="prisoner",
+        given="Emri",
+        surname="Mbiemri",
+        parent="Emri i babait",
+        number="Nr. personal",
+        born="Data e lindjes",
+        sex="Gjinia",
+        citizenship="Shtetësia",
+    ).assign(register_id=rows["ID"], sentence_months=sentences.sentence_months(rows["Dënimi"]).round().astype("Int64"))
+    charges = builders.state(INSTITUTION, rows).assign(**offences(rows, OFFENCES[0]).drop(columns="problem"))
+    known = rows[rows["Statusi"].notna()]
+    return {
+        "case_records": [records],
+        "person_records": [people],
+        "charges": [charges],
+        "events": [
+            builders.events(INSTITUTION, known, known["Statusi"], "Data e pranimit", entity="person", present=known["_key"].notna()),
+            builders.events(INSTITUTION, rows, "released", "Data e lirimit", entity="person", outcome=_reason(rows)),
+        ],
+        "references": [builders.references(INSTITUTION, rows, "Nr. i aktgjykimit", kind="court")],
+    }
+
+
+def _reason(rows: pd.DataFrame) -> pd.Series:
+    """`transfer` where the row ends because the person was moved to another facility, else the words of the register."""
+    reason = rows["Arsyeja e lirimit"]
+    prefixes = contract.load(INSTITUTION).tables["te_burgosurit"].column("Arsyeja e lirimit").prefixes
+    for prefix, meaning in prefixes.items():
+        reason = reason.mask(reason.str.casefold().str.startswith(prefix.casefold(), na=False), meaning)
+    return reason

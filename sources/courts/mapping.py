@@ -1,0 +1,63 @@
+"""From the courts' export to the canonical vocabulary."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonise import builders
+from pipelines.harmonise.offences import OffenceColumns, offences
+
+INSTITUTION = "courts"
+OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="paragrafi", principal="kryesore"),)
+
+
+def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """`lenda`, `referenca`, `i_pandehur`, `akuza`, `aktgjykimi`, `denimi` (typed, with status) to rows of the canonical tables."""
+    files, people, charges, judgments = tables["lenda"], tables["i_pandehur"], tables["akuza"], tables["aktgjykimi"]
+    records = builders.state(INSTITUTION, files).assign(
+        number=builders.own_number(files["nr"], "court"),
+        seat=builders.code_of("seats", files["gjykata"]),
+        period=files["_period"],
+    )
+    persons = builders.persons(
+        INSTITUTION,
+        people,
+        role="defendant",
+        given="emri",
+        surname="mbiemri",
+        parent="emri_babait",
+        number="nr_personal",
+        born="datelindja",
+        sex="gjinia",
+        citizenship="shtetesia",
+    )
+    persons = _with_sentence(persons, tables["denimi"])
+    of_people = builders.state(INSTITUTION, charges).assign(
+        principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),
+        **offences(charges, OFFENCES[0]).drop(columns="problem"),
+    )
+    judged = judgments["lloji"].notna()
+    return {
+        "case_records": [records],
+        "person_records": [persons],
+        "charges": [of_people],
+        "events": [
+            builders.events(INSTITUTION, files, "received", "pranuar", entity="case", present=files["_key"].notna()),
+            builders.events(INSTITUTION, judgments, "judged", "data", entity="person", present=judged, outcome=judgments["lloji"]),
+            builders.events(INSTITUTION, judgments, "final", "forme_prere", entity="person", outcome=judgments["lloji"]),
+        ],
+        "references": [_references(tables["referenca"])],
+    }
+
+
+def _references(rows: pd.DataFrame) -> pd.DataFrame:
+    found = builders.references(INSTITUTION, rows, "numri", kind="prosecution")
+    return found.assign(record_key=found["case_key"])
+
+
+def _with_sentence(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.DataFrame:
+    """Months of imprisonment of each state of a defendant: the longest, where a later judgment stands beside an earlier one."""
+    prison = sentences[sentences["lloji"] == "imprisonment"]
+    months = prison["vjet"].fillna(0) * 12 + prison["muaj"].fillna(0)
+    months = months.groupby([prison["_delivery"], prison["_record"]]).max().rename("sentence_months")
+    return persons.merge(months, how="left", left_on=["delivery", "record_key"], right_index=True)

@@ -1,0 +1,33 @@
+"""From the inspectorate's list of cases to the canonical vocabulary: each row is a case and its one suspect."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonise import builders
+from pipelines.harmonise.offences import OffenceColumns, offences
+
+INSTITUTION = "inspectorate"
+OFFENCES = (OffenceColumns("lendet", article="Vepra e dyshuar", days=("Data e pranimit",)),)
+
+
+def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """`lendet` (typed, with status) to rows of the canonical tables."""
+    rows = tables["lendet"]
+    sent = (rows["Statusi"] == "sent") | rows["Data e dërgimit:given"]
+    records = builders.state(INSTITUTION, rows).assign(
+        number=builders.own_number(rows["Nr. i lëndës"], "inspectorate"),
+        state=rows["Statusi"],
+        period=rows["_period"],
+        **offences(rows, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+    )
+    people = builders.persons(INSTITUTION, rows, role="suspect", full="Emri dhe mbiemri", number="Nr. personal")
+    return {
+        "case_records": [records],
+        "person_records": [people.assign(rank=rows["Grada"])],
+        "events": [
+            builders.events(INSTITUTION, rows, "reported", "Data e pranimit", entity="case", present=rows["_key"].notna()),
+            builders.events(INSTITUTION, rows, "sent", "Data e dërgimit", entity="case", present=sent),
+        ],
+        "references": [builders.references(INSTITUTION, rows, "Nr. i prokurorisë", kind="prosecution")],
+    }

@@ -1,0 +1,61 @@
+"""From the police's two tables to the canonical vocabulary."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonise import builders, names, numbers, offence_words
+from pipelines.harmonise.offences import OffenceColumns, offences
+
+INSTITUTION = "police"
+OFFENCES = (OffenceColumns("rastet", article="Neni", words="Vepra_penale", days=("Data_e_vepres", "Data_raportimit")),)
+
+
+def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """`rastet`, `personat` (typed, with status) to rows of the canonical tables."""
+    cases, persons = tables["rastet"], tables["personat"]
+    number = builders.own_number(cases["Nr_rastit"], "police")
+    region = number.str.extract(r"^\d{4}-([A-Z]{2})-", expand=False)
+    records = builders.state(INSTITUTION, cases).assign(
+        number=number,
+        seat=builders.code_of("seats", region),
+        municipality=builders.code_of("municipalities", cases["Komuna"]),
+        state=cases["Statusi"],
+        merged_into=numbers.normalise_own(cases["Statusi:argument"], "police"),
+        form=offence_words.form(cases["Forma_shfrytezimit"]),
+        offence_date=cases["Data_e_vepres"],
+        period=cases["_period"],
+        **offences(cases, OFFENCES[0]).drop(columns=["paragraph", "problem"]),
+    )
+    suspects = persons["Roli"] == "suspect"
+    people = builders.persons(
+        INSTITUTION,
+        persons,
+        role=persons["Roli"],
+        given="Emri",
+        surname="Mbiemri",
+        parent="Emri_prindit",
+        number="Nr_personal",
+        born="Data_lindjes",
+        sex="Gjinia",
+        citizenship="Shtetesia",
+    ).assign(
+        municipality=builders.code_of("municipalities", persons["Komuna_banimit"]),
+        birthplace=names.skeleton(persons["Vendlindja"]),
+    )
+    events = [
+        builders.events(INSTITUTION, cases, "reported", "Data_raportimit", entity="case", present=cases["_key"].notna()),
+        builders.events(INSTITUTION, cases, "offence", "Data_e_vepres", entity="case"),
+        builders.events(INSTITUTION, cases, "sent", "Data_dergimit_PSH", entity="case", present=_sent(cases)),
+        builders.events(INSTITUTION, persons[suspects], "arrested", "Data_arrestimit", entity="person"),
+    ]
+    return {
+        "case_records": [records],
+        "person_records": [people],
+        "events": events,
+        "references": [builders.references(INSTITUTION, cases, "Nr_PP", kind="prosecution")],
+    }
+
+
+def _sent(cases: pd.DataFrame) -> pd.Series:
+    return (cases["Statusi"] == "sent") | cases["Data_dergimit_PSH:given"]

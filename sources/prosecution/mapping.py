@@ -1,0 +1,64 @@
+"""From the prosecution's four tables to the canonical vocabulary."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonise import builders, numbers
+from pipelines.harmonise.offences import OffenceColumns, offences
+
+INSTITUTION = "prosecution"
+OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="paragrafi", principal="kryesore"),)
+
+
+def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    """`lenda`, `pala`, `akuza`, `vendimi` (typed, with status) to rows of the canonical tables."""
+    files, parties, charges = tables["lenda"], tables["pala"], tables["akuza"]
+    joined = files["statusi"] == "merged"
+    records = builders.state(INSTITUTION, files).assign(
+        number=builders.own_number(files["nr_lendes"], "prosecution"),
+        seat=builders.code_of("seats", files["prokuroria"]),
+        state=files["statusi"],
+        source=files["burimi"],
+        merged_into=numbers.normalise_own(files["nr_burimit"].where(joined), "prosecution"),
+        period=files["_period"],
+    )
+    people = builders.persons(
+        INSTITUTION,
+        parties,
+        role=parties["roli"],
+        full="emri_mbiemri",
+        parent="emri_babait",
+        number="nr_personal",
+        born="datelindja",
+        sex="gjinia",
+        citizenship="shtetesia",
+    ).assign(municipality=builders.code_of("municipalities", parties["komuna"]))
+    of_parties = builders.state(INSTITUTION, charges).assign(
+        form=charges["forma"],
+        principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),
+        **offences(charges, OFFENCES[0]).drop(columns="problem"),
+    )
+    return {
+        "case_records": [records],
+        "person_records": [people],
+        "charges": [of_parties],
+        "events": [
+            builders.events(INSTITUTION, files, "received", "data_pranimit", entity="case", present=files["_key"].notna()),
+            *_decisions(tables["vendimi"]),
+        ],
+        "references": [builders.references(INSTITUTION, files[~joined], "nr_burimit")],
+    }
+
+
+def _decisions(decisions: pd.DataFrame) -> list[pd.DataFrame]:
+    """Decisions that name a party are events of that person, the others of the case; `outcome` is the number of an indictment."""
+    known = decisions["lloji"].notna()
+    named = decisions["pala_id"].notna()
+    of_person = decisions[known & named]
+    of_person = of_person.assign(_record=of_person["pala_id"].astype("str"))
+    out = []
+    for rows, entity in ((decisions[known & ~named], "case"), (of_person, "person")):
+        happened = pd.Series(True, index=rows.index)
+        out.append(builders.events(INSTITUTION, rows, rows["lloji"], "data", entity=entity, present=happened, outcome=rows["nr_aktakuzes"]))
+    return out

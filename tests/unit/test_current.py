@@ -1,0 +1,136 @@
+"""What stands: `STATISTICS.md`, sentence by sentence, on small made-up tables of one institution (the police's cases)."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.current import resolve
+from pipelines.errors import HarmoniaError
+from pipelines.validate import validate
+from sources.readers.result import ReadResult
+
+COLUMNS = [
+    "Nr_rastit",
+    "Data_raportimit",
+    "Data_e_vepres",
+    "Data_dergimit_PSH",
+    "Stacioni",
+    "Komuna",
+    "Vepra_penale",
+    "Neni",
+    "Forma_shfrytezimit",
+    "Statusi",
+    "Nr_PP",
+]
+
+
+def key(n: int) -> str:
+    return f"2013-PR-{n:05d}"
+
+
+def delivery(name: str, keys: list[int], state: str = "complete", broken: list[int] | None = None, words: str = "I mbyllur"):
+    """A police delivery that holds these case numbers, and quarantined rows whose keys can be read."""
+    rows = pd.DataFrame(
+        [{"Nr_rastit": key(n), "Data_raportimit": "02.01.2013", "Statusi": words} for n in keys], columns=COLUMNS, dtype="str"
+    )
+    rows = rows.assign(_file="rastet.csv", _part=None, _line=range(2, len(keys) + 2), _row=range(len(keys)), _parent=None)
+    aside = pd.DataFrame(
+        [
+            {"file": "rastet.csv", "line": 90 + i, "table": "rastet", "record_key": key(n), "rule": "row-cut", "raw": b"x"}
+            for i, n in enumerate(broken or [])
+        ],
+        columns=["file", "part", "line", "table", "record_key", "rule", "raw"],
+    )
+    result = ReadResult(tables={"rastet": rows}, unreadable=aside, files={"rastet.csv": state})
+    return validate("police", name, result)
+
+
+def statuses(*deliveries) -> dict[tuple[str, int], str]:
+    """(delivery, case number) -> status, from the lineage."""
+    lineage = resolve("police", list(deliveries)).lineage
+    return {(r.delivery, int(r.record_key[-5:])): r.status for r in lineage.itertuples()}
+
+
+def test_the_latest_state_stands_whatever_the_order_of_arrival():
+    q1, q2 = delivery("2013-Q1", [1, 2]), delivery("2013-Q2", [2])
+    expected = {("2013-Q1", 1): "accepted", ("2013-Q1", 2): "superseded", ("2013-Q2", 2): "accepted"}
+    assert statuses(q1, q2) == expected
+    assert statuses(q2, q1) == expected
+
+
+def test_a_correction_replaces_its_quarter_whole():
+    found = statuses(delivery("2013-Q1", [1, 2]), delivery("2013-Q1_v2", [2]))
+    assert found == {("2013-Q1", 1): "withdrawn", ("2013-Q1", 2): "superseded", ("2013-Q1_v2", 2): "accepted"}
+
+
+def test_a_withdrawn_state_gives_way_to_that_of_an_earlier_quarter():
+    found = statuses(delivery("2013-Q1", [1]), delivery("2013-Q2", [1]), delivery("2013-Q2_v2", [5]))
+    assert found[("2013-Q1", 1)] == "accepted"
+    assert found[("2013-Q2", 1)] == "withdrawn"
+
+
+def test_of_several_replaced_versions_the_last_is_withdrawn():
+    found = statuses(delivery("2013-Q1", [1]), delivery("2013-Q1_v2", [1]), delivery("2013-Q1_v3", [2]))
+    assert found[("2013-Q1", 1)] == "superseded"
+    assert found[("2013-Q1_v2", 1)] == "withdrawn"
+
+
+def test_a_correction_with_the_same_bytes_is_a_delivery_like_any_other():
+    found = statuses(delivery("2013-Q1", [1]), delivery("2013-Q1_v2", [1]))
+    assert found == {("2013-Q1", 1): "superseded", ("2013-Q1_v2", 1): "accepted"}
+
+
+def test_an_unreadable_correction_replaces_nothing():
+    found = statuses(delivery("2013-Q1", [1]), delivery("2013-Q1_v2", [], state="unreadable"))
+    assert found == {("2013-Q1", 1): "accepted"}
+
+
+def test_a_correction_read_in_part_supersedes_what_it_holds_and_withdraws_nothing():
+    found = statuses(delivery("2013-Q1", [1, 2]), delivery("2013-Q1_v2", [2], state="partial"))
+    assert found == {("2013-Q1", 1): "accepted", ("2013-Q1", 2): "superseded", ("2013-Q1_v2", 2): "accepted"}
+
+
+def test_a_quarantined_row_supersedes_and_withdraws_nothing():
+    found = statuses(delivery("2013-Q1", [1]), delivery("2013-Q1_v2", [2], broken=[1]))
+    assert found[("2013-Q1", 1)] == "accepted"
+    assert found[("2013-Q1_v2", 1)] == "quarantined"
+
+
+def test_identical_rows_keep_the_first_different_rows_the_last():
+    same = delivery("2013-Q1", [1, 1])
+    lineage = resolve("police", [same]).lineage
+    assert lineage["status"].tolist() == ["accepted", "superseded"]
+    other = delivery("2013-Q1", [1, 1])
+    raw = ReadResult(
+        tables={"rastet": other.tables["rastet"][[f"{c}:text" for c in COLUMNS]].set_axis(COLUMNS, axis=1)},
+        files={"rastet.csv": "complete"},
+    )
+    raw.tables["rastet"] = raw.tables["rastet"].assign(
+        Stacioni=["a", "b"], _file="rastet.csv", _part=None, _line=[2, 3], _row=[0, 1], _parent=None
+    )
+    found = validate("police", "2013-Q1", raw)
+    assert resolve("police", [found]).lineage["status"].tolist() == ["superseded", "accepted"]
+    assert set(found.findings["rule"]) >= {"cross-duplicate-different"}
+
+
+def test_rows_that_do_not_add_up_stop_the_run_and_name_the_file():
+    broken = delivery("2013-Q1", [1, 2])
+    broken.rows_read["rastet.csv"] = 3
+    with pytest.raises(HarmoniaError, match="2013-Q1 rastet.csv"):
+        resolve("police", [broken])
+
+
+names = st.sampled_from(["2013-Q1", "2013-Q1_v2", "2013-Q1_v3", "2013-Q2", "2013-Q2_v2", "2013-Q3"])
+contents = st.tuples(st.lists(st.integers(1, 4), max_size=5), st.sampled_from(["complete", "partial"]), st.lists(st.integers(1, 4), max_size=2))
+
+
+@given(st.dictionaries(names, contents, max_size=6))
+def test_every_row_has_one_fate_and_a_record_stands_at_most_once(made):
+    deliveries = [delivery(name, keys, state, broken) for name, (keys, state, broken) in made.items()]
+    current = resolve("police", deliveries)
+    assert current.accounting["read"].sum() == sum(len(k) + len(b) for k, _, b in made.values())
+    accepted = current.lineage[current.lineage["status"] == "accepted"]
+    assert not accepted["record_key"].duplicated().any()

@@ -1,0 +1,192 @@
+"""Case numbers of the five institutions in one normal form each, however they were typed.
+
+Belongs here: finding numbers in a text and writing them one way. Does not belong here: which case a number means (`pipelines.linkage`).
+
+| kind | normal form | read from, for example |
+|---|---|---|
+| police | `2013-PR-00276` | `2013PR276`, `2013/PR/00276`, `Rasti 2013-PR-276`, `PR 276/13` |
+| inspectorate | `IPK-015/2011` | `I.P.K. 15/11`, `ipk.nr.15/2011` |
+| prosecution | `PP.I.nr.34/2013`, `PPS.nr.425/2009`; register unknown: `PP.?.nr.34/2013` | `PPI-34-2013`, `PP/1 nr. 34/13` |
+| court | `PKR.nr.12/2013`, SMIL `2022:19820` | `P.K.R. nr. 12/13`, `PKR-12-2013` |
+| other | `QPS 420/2019` | a label that is nobody's register, number and year |
+
+Register letters and spellings: domain/FACTS.md 4.6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from pipelines.harmonise.text import map_values, tidy, to_latin
+
+Kind = Literal["police", "inspectorate", "prosecution", "court", "other"]
+REGIONS = ("PR", "PZ", "PE", "GL", "MJ", "MV", "FE", "GJ")
+COLUMNS = ("row", "kind", "number", "register", "serial", "year", "region")
+
+
+class Number(NamedTuple):
+    """One number as read: `register` with its letters (`PP.I`, `PKR`, `SMIL`), `region` for the police; unread parts are null."""
+
+    kind: Kind
+    number: str
+    register: str | None
+    serial: int | None
+    year: int | None
+    region: str | None
+
+
+_NR = r"(?:[\s.\-/_]*(?:NUMRI|NUMER|NUMBER|BROJ|NR|NO|BR|N°|№|#))?"
+_GAP = r"[\s.\-/_:]*"
+_SERIAL = r"(?P<serial>\d{1,6})"
+_YEAR = r"\s*[/\-._\\]\s*(?P<year>\d{4}|\d{2})(?!\d)"
+_TAIL = _NR + _GAP + _SERIAL + _YEAR
+_START = r"(?<![A-Z0-9.])"
+_REGION = "(?P<region>" + "|".join(REGIONS) + ")"
+
+_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("smil", re.compile(r"(?<![\d:])(?P<year>20\d{2})\s*:\s*(?P<serial>\d{1,7})(?![\d:])")),
+    ("police", re.compile(rf"(?<!\d)(?P<year>\d{{4}}){_GAP}{_REGION}{_GAP}(?P<serial>\d{{1,6}})(?!\d)")),
+    ("police", re.compile(r"(?<!\d)(?P<year>\d{4})-(?P<region>(?!NR|NO|BR)[A-Z]{2})-(?P<serial>\d{1,6})(?!\d)")),
+    ("police", re.compile(rf"{_START}{_REGION}{_TAIL}")),
+    ("inspectorate", re.compile(rf"{_START}I\.?\s?P\.?\s?K{_TAIL}")),
+    ("inspectorate", re.compile(rf"{_START}I\.?\s?P\.?\s?K{_NR}{_GAP}(?P<year>(?:19|20)\d{{2}})[/\-](?P<serial>\d{{1,4}})(?!\d)")),
+    (
+        "prosecution",
+        re.compile(rf"{_START}P\.?\s?P(?:{_GAP}(?P<roman>[IL1|]{{1,3}}|[2-9?])(?=[\s./\-_N]+\D*\d)|\.?(?P<letter>[SMNP]))?{_TAIL}"),
+    ),
+    (
+        "court",
+        re.compile(
+            rf"{_START}(?P<register>P\.?A\.?K\.?R|P\.?K\.?R(?:\.?\s?P)?|P\.?K|PML(?:\.?\s?KZZ)?|PA\s?(?:II|I|1)|PN1|PN|P|\?){_TAIL}"
+        ),
+    ),
+)
+_DATE = re.compile(r"(?<!\d)(?:[012]?\d|3[01])([./])(?:0?\d|1[012])\1(?:19|20)\d{2}(?!\d)(?![/.\-]\d)")
+_LABELLED = re.compile(
+    rf"(?P<label>[A-Z](?:[A-Z.]*?[A-Z])?)?{_NR}[\s.\-_:]*(?<!\d)(?P<serial>\d{{1,6}})\s*[/\-]\s*(?P<year>\d{{1,4}})(?!\d)"
+)
+_NO_LABEL = frozenset({"NR", "NO", "BR", "NUMRI", "DHE", "DTE", "I", "ME", "LENDA", "RASTI"})
+_BARE: dict[str, str] = {"prosecution": "PP.?", "court": "?"}
+
+
+def parse_numbers(text: pd.Series, *, bare: Kind | None = None) -> pd.DataFrame:
+    """All case numbers in each text, one row each, on a fresh index.
+
+    In: text, nulls allowed; `bare` says whose number an unlabelled `34/2013` is (else it is `other`, unless it follows a labelled one).
+    Out: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64), `year` (Int64), `region`.
+    A text without a number gives no row.
+    """
+    found = text.astype("str").rename("text")
+    lists = {value: list(_numbers(value, bare)) for value in found.dropna().unique()}
+    rows = found.map(lists).explode().dropna()
+    columns = list(zip(*rows, strict=True)) if len(rows) else [()] * len(Number._fields)
+    out = pd.DataFrame(dict(zip(Number._fields, columns, strict=True)), columns=list(Number._fields))
+    out.insert(0, "row", rows.index)
+    return out.astype({"kind": "str", "number": "str", "register": "str", "serial": "Int64", "year": "Int64", "region": "str"})
+
+
+def normalise_own(text: pd.Series, kind: Kind) -> pd.Series:
+    """Normal form of the first number of `kind` in each text, on the same index; null where there is none."""
+    return map_values(text, lambda value: next((n.number for n in _numbers(value, kind) if n.kind == kind), None))
+
+
+def _numbers(text: str, bare: Kind | None) -> Iterator[Number]:
+    """Numbers of one text in the order in which they stand."""
+    rest = to_latin(tidy(text)).upper()
+    rest = _DATE.sub(lambda m: " " * len(m[0]), rest)
+    found: list[tuple[int, Number]] = []
+    for name, pattern in _PATTERNS:
+        for match in pattern.finditer(rest):
+            found.append((match.start(), _BUILD[name](match)))
+        rest = pattern.sub(lambda m: ";" * len(m[0]), rest)
+    for match in _LABELLED.finditer(rest):
+        before = [pair for pair in found if pair[0] < match.start()]
+        found.append((match.start(), _labelled(match, bare, max(before, key=_position)[1] if before else None)))
+    for _, number in sorted(found, key=_position):
+        yield number
+
+
+def _position(pair: tuple[int, Number]) -> int:
+    return pair[0]
+
+
+def full_year(year: str) -> int:
+    """Four-digit year of a number's year part: two digits up to 30 are 20yy, else 19yy."""
+    value = int(year)
+    if len(year) > 2:
+        return value
+    return 2000 + value if value <= 30 else 1900 + value
+
+
+def _police(match: re.Match[str]) -> Number:
+    year, serial, region = full_year(match["year"]), int(match["serial"]), match["region"]
+    return Number("police", f"{year:04d}-{region}-{serial:05d}", None, serial, year, region)
+
+
+def _inspectorate(match: re.Match[str]) -> Number:
+    return _inspectorate_number(int(match["serial"]), full_year(match["year"]))
+
+
+def _inspectorate_number(serial: int, year: int) -> Number:
+    return Number("inspectorate", f"IPK-{serial:03d}/{year}", "IPK", serial, year, None)
+
+
+def _prosecution(match: re.Match[str]) -> Number:
+    register = f"PP{match['letter']}" if match["letter"] else f"PP.{_roman(match['roman'])}"
+    return _registered("prosecution", register, match)
+
+
+def _roman(text: str | None) -> str:
+    """`I`, `II`, `III` from Roman or Arabic digits and letters mistaken for them; `?` where the register is not said or unknown."""
+    if not text:
+        return "?"
+    if text in ("2", "3"):
+        return "I" * int(text)
+    return "I" * len(text) if set(text) <= set("IL1|") else "?"
+
+
+def _court(match: re.Match[str]) -> Number:
+    register = re.sub(r"[\s.]", "", match["register"])
+    register = {"PKRP": "PKR", "PA1": "PAI", "PMLKZZ": "PML"}.get(register, register)
+    return _registered("court", register, match)
+
+
+def _smil(match: re.Match[str]) -> Number:
+    year, serial = int(match["year"]), int(match["serial"])
+    return Number("court", f"{year}:{serial}", "SMIL", serial, year, None)
+
+
+def _registered(kind: Kind, register: str, match: re.Match[str]) -> Number:
+    serial, year = int(match["serial"]), full_year(match["year"])
+    return Number(kind, f"{register}.nr.{serial}/{year}", register, serial, year, None)
+
+
+def _labelled(match: re.Match[str], bare: Kind | None, before: Number | None) -> Number:
+    """A number with a label of its own, or with none: then it is of the kind of the number before it, else of the kind `bare`."""
+    label = (match["label"] or "").replace(".", "")
+    plain = len(match["year"]) in (2, 4)
+    year = full_year(match["year"]) if plain else None
+    serial = int(match["serial"])
+    if (label and label not in _NO_LABEL) or not plain or year is None:
+        return Number("other", f"{label} {serial}/{year or match['year']}".strip(), label or None, serial, year, None)
+    if before and before.kind in ("prosecution", "court") and before.register != "SMIL":
+        return Number(before.kind, f"{before.register}.nr.{serial}/{year}", before.register, serial, year, None)
+    kind = before.kind if before else bare
+    if kind == "inspectorate":
+        return _inspectorate_number(serial, year)
+    if kind in _BARE:
+        return Number(kind, f"{_BARE[kind]}.nr.{serial}/{year}", _BARE[kind], serial, year, None)
+    return Number("other", f"{serial}/{year}", None, serial, year, None)
+
+
+_BUILD: dict[str, Callable[[re.Match[str]], Number]] = {
+    "smil": _smil,
+    "police": _police,
+    "inspectorate": _inspectorate,
+    "prosecution": _prosecution,
+    "court": _court,
+}

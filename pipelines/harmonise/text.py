@@ -1,0 +1,117 @@
+"""Letters: repair of mojibake, script, diacritics, and the one skeleton in which names and words are compared.
+
+Belongs here: functions of a single text, and `map_values`/`map_frame`, which apply them once per distinct value of a Series.
+Does not belong here: what a text means (the other modules of this package).
+
+The skeleton folds what Albanian, Serbian and Turkish spelling do differently (domain/FACTS.md 6.3). It is coarse on purpose:
+two spellings of one name must agree; how much an agreement is worth is for the linkage model to say.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+# Serbian and Macedonian letters, then those of other Cyrillic alphabets that foreigners' names bring.
+_CYRILLIC = {
+    **dict(zip("абвгдезијклмнопрстћуфхцчш", "abvgdezijklmnoprstćufhcčš", strict=True)),
+    **dict(zip("ђжљњџѓќѕ", ("đ", "ž", "lj", "nj", "dž", "đ", "ć", "dz"), strict=True)),
+    **dict(zip("йяюэыщъьёіїєґ", ("j", "ja", "ju", "e", "i", "šč", "", "", "jo", "i", "ji", "je", "g"), strict=True)),
+}
+_TO_LATIN = str.maketrans({**_CYRILLIC, **{k.upper(): v.capitalize() for k, v in _CYRILLIC.items()}})
+
+# Letters that Unicode decomposition leaves alone.
+_UNDECOMPOSED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ß": "ss"})
+
+# Albanian-Serbian letter pairs. Letters before their plain forms: `dž` and its stripped form `dz` are one sound here.
+_PAIRS = (
+    (re.compile("dž|xh|dz"), "x"),
+    (re.compile("gj|dj|đ"), "d"),
+    (re.compile("sh|š|ş|ș"), "s"),
+    (re.compile("zh|ž"), "z"),
+    (re.compile("ch|[çčćq]"), "c"),
+    (re.compile("th|ț"), "t"),
+    (re.compile("dh"), "d"),
+    (re.compile("lj"), "l"),
+    (re.compile("[jy]"), "i"),
+    (re.compile("w"), "v"),
+)
+_DOUBLED = re.compile(r"(.)\1+")
+_MOJIBAKE = re.compile("[ÃÄÅÂĂĹÐÑĐ][\u0080-\u00bf\u0100-\u017f\u02c7-\u02dd\u2013-\u203a\u20ac\u2122]")
+_SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
+
+
+def map_values(text: pd.Series, function: Callable[[str], Any], dtype: str = "str") -> pd.Series:
+    """`function` of each distinct non-null value of `text`, mapped back: a Series of `dtype` on the same index, null where null."""
+    return map_frame(text, lambda value: (function(value),), {"value": dtype})["value"]
+
+
+def map_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """As `map_values`, for a function that gives a tuple: a frame with `columns` (name to dtype) on the index of `text`."""
+    codes, values = pd.factorize(text.astype("str"))
+    results = [function(str(value)) for value in values]
+    out = {}
+    for position, (name, dtype) in enumerate(columns.items()):
+        column = pd.array([*(result[position] for result in results), None], dtype=dtype)
+        out[name] = column.take(codes)  # -1, the code of a null, takes the last entry
+    return pd.DataFrame(out, index=text.index)
+
+
+@lru_cache(maxsize=65536)
+def repair_mojibake(text: str) -> str:
+    """UTF-8 that was read as a one-byte encoding put right (`KrasnÃ«qi`, `PejĂ«`); any other text as it is."""
+    if not _MOJIBAKE.search(text):
+        return text
+    for encoding in ("cp1252", "cp1250", "latin-1"):
+        try:
+            return text.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text
+
+
+def tidy(text: str) -> str:
+    """Mojibake repaired, composed letters, single spaces, no spaces at the ends."""
+    return _SPACE.sub(" ", unicodedata.normalize("NFC", repair_mojibake(text))).strip()
+
+
+def to_latin(text: str) -> str:
+    """Cyrillic letters as Serbian Latin ones."""
+    return text.translate(_TO_LATIN)
+
+
+def _strip_marks(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.translate(_UNDECOMPOSED))
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """Tidied, Latin, lower case, without diacritics (`đ` as `dj`): for words and labels, where letter pairs must stay apart."""
+    return _strip_marks(to_latin(tidy(text)).lower().replace("đ", "dj"))
+
+
+@lru_cache(maxsize=262144)
+def token_skeleton(token: str) -> str:
+    """The skeleton of one token: letters a-z only; empty where it holds no letter. `token_skeleton` of a skeleton is itself."""
+    text = to_latin(tidy(token)).casefold()
+    text = unicodedata.normalize("NFC", text)
+    previous = None
+    while text != previous:  # folding can bring a new pair together (`šh`), so until nothing changes
+        previous = text
+        for pattern, plain in _PAIRS:
+            text = pattern.sub(plain, text)
+        text = re.sub("[^a-z]", "", _strip_marks(text))
+        text = _DOUBLED.sub(r"\1", text)
+    return text
+
+
+def phrase_skeleton(text: str) -> str:
+    """Skeletons of the words of a text in their order, one space between."""
+    words = re.split(r"[^\w]+", to_latin(tidy(text)))
+    return " ".join(s for s in (token_skeleton(w) for w in words) if s)

@@ -28,7 +28,9 @@ _NO_NAME = frozenset(
 )
 _PARENT_BRACKET = re.compile(r"[(\[{]\s*(?P<parent>[^)\]}]*)[)\]}]?")
 _PARENT_WORDS = re.compile(
-    r"[,\s]+(?:i biri [ie]|e bija [ie]|djali i|vajza e|emri i babait|babai|sin|k[ćc]i|k[ćc]erka|od oca|ime oca)[:\s]+(?P<parent>[^\W\d_]+),?",
+    r"[,\s]+"
+    r"(?:i biri [ie]|e bija [ie]|djali i|vajza e|emri i babait|babai|sin|k[ćc]i|k[ćc]erka|od oca|ime oca)"
+    r"[:\s]+(?P<parent>[^\W\d_]+),?",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(r"[^\w'’`]+|_")

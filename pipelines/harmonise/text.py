@@ -57,7 +57,7 @@ def map_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], colum
     results = [function(str(value)) for value in values]
     out = {}
     for position, (name, dtype) in enumerate(columns.items()):
-        column = pd.array([*(result[position] for result in results), None], dtype=dtype)
+        column = pd.array([*(result[position] for result in results), None], dtype=dtype)  # type: ignore[call-overload]
         out[name] = column.take(codes)  # -1, the code of a null, takes the last entry
     return pd.DataFrame(out, index=text.index)
 

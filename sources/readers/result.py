@@ -32,11 +32,15 @@ class ReadResult:
 
     tables      table -> frame of str columns (every declared column, undeclared ones as delivered) and `POSITION`;
                 a missing or empty cell is null
-    structure   file, part, line, kind (title, header, repeated_header, blank, total): rows that are no data
-    unreadable  file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes): rows to be quarantined
+    structure   file, part, line, kind (title, header, repeated_header, blank, total, sheet: a row of a sheet without data)
+    unreadable  file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes): rows to be quarantined;
+                each has its finding among `findings` already
     findings    mappings for `schemas.findings.frame` without institution and delivery
     files       file -> state: complete, partial (something of it could not be read and may be lost), unreadable,
-                foreign (not a file of this institution), leftover (*.part, *-journal, ~$*, ...), undeclared
+                missing (declared, not delivered), foreign (not a file of this institution),
+                leftover (*.part, *-journal, ~$*, ...), undeclared
+    rows        file -> physical rows counted as they were read, apart from what became of them
+    declared    what a file says of itself: `periudha`, `krijuar`
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -46,11 +50,30 @@ class ReadResult:
     )
     findings: list[Mapping[str, Any]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    declared: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
         """Of the delivery: complete, partial, or unreadable (nothing of it could be read)."""
-        ours = [s for s in self.files.values() if s in ("complete", "partial", "unreadable")]
+        ours = [s for s in self.files.values() if s in ("complete", "partial", "unreadable", "missing")]
         if not any(s in ("complete", "partial") for s in ours):
             return "unreadable"
         return "complete" if all(s == "complete" for s in ours) else "partial"
+
+
+def accounting(result: ReadResult) -> pd.DataFrame:
+    """What became of the physical rows of each file: file, rows_read, data, structural, unreadable.
+
+    A row of XML is an element of a declared table, a row of a database a table row. `rows_read` was counted while reading;
+    it equals the sum of the other three (`STATISTICS.md`, "What stands").
+    """
+    data = pd.concat([frame["_file"] for frame in result.tables.values()]) if result.tables else pd.Series(dtype="str")
+    counts = {
+        "rows_read": pd.Series(result.rows, dtype="int64"),
+        "data": data.value_counts(),
+        "structural": result.structure["file"].value_counts(),
+        "unreadable": result.unreadable["file"].value_counts(),
+    }
+    out = pd.DataFrame(counts, index=sorted(result.files)).fillna(0).astype("int64")
+    return out.rename_axis("file").reset_index()

@@ -1,0 +1,107 @@
+"""What one file gives: the piece of a `ReadResult` that a reader builds up while it reads.
+
+Belongs here: the collector, and what all forms share (names of records in text, giving a frame its positions).
+Does not belong here: knowledge of a form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from sources.contract import ColumnSpec, TableSpec
+
+_DMY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+
+
+@dataclass
+class Piece:
+    """One file while it is read. `rows` counts physical rows when they are met, not when they are dealt with."""
+
+    file: str
+    state: str = "complete"
+    tables: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    structure: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    declared: dict[str, str] = field(default_factory=dict)
+    rows: int = 0
+
+    def find(self, rule: str, **where: Any) -> None:
+        """Note a finding; `where` are columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
+        self.findings.append({"file": self.file, "rule": rule, **where})
+
+    def structural(self, line: int | None, kind: str, part: str | None = None) -> None:
+        """Note a row that is no data: title, header, repeated_header, blank, total, sheet."""
+        self.structure.append({"file": self.file, "part": part, "line": line, "kind": kind})
+
+    def quarantine(
+        self,
+        rule: str,
+        raw: bytes,
+        line: int | None = None,
+        part: str | None = None,
+        table: str | None = None,
+        record_key: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Set a row aside with its bytes, and say so."""
+        where = {"part": part, "line": line, "record_key": record_key}
+        self.unreadable.append({"file": self.file, "table": table, "rule": rule, "raw": raw, **where})
+        self.find(rule, detail=detail, **where)
+
+    def fail(self, rule: str, detail: str | None = None) -> Piece:
+        """Nothing of the file can be read: say why."""
+        self.state = "unreadable"
+        self.find(rule, detail=detail)
+        return self
+
+    def add(self, table: str, frame: pd.DataFrame) -> None:
+        """Add rows of a table: text columns with `_part`, `_line` and, where the form nests, `_row` and `_parent`."""
+        self.tables.setdefault(table, []).append(frame.assign(_file=self.file))
+
+    def data_rows(self) -> int:
+        """Rows in tables."""
+        return sum(len(f) for frames in self.tables.values() for f in frames)
+
+
+def text_frame(columns: Mapping[str, Sequence[str | None]]) -> pd.DataFrame:
+    """Columns of text as a frame of `str` columns; an empty cell becomes null."""
+    frame = pd.DataFrame({name: pd.array(list(values), dtype="str") for name, values in columns.items()})
+    return frame.mask(frame == "")
+
+
+def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str | None:
+    """The text of one part of a record key, or None where it cannot be read.
+
+    `whole=False`: the cell may have been cut short, so it counts only where its form leaves no room for more.
+    """
+    text = (value or "").strip()
+    if not text:
+        return None
+    if column.type == "date":
+        match = _DMY.fullmatch(text)
+        text = f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}" if match else text
+        return text if re.fullmatch(r"\d{4}-[01]\d-[0-3]\d", text) else None
+    if column.pattern and not re.search(column.pattern, text):
+        return None
+    open_ended = column.pattern is None or re.search(column.pattern, text + "0") is not None
+    return None if open_ended and not whole else text
+
+
+def record_key(table: TableSpec, cells: Mapping[str, str | None], cut_after: str | None = None) -> str | None:
+    """The record key that `cells` (column -> text) give, parts joined by `/`; None where a part is missing or unreadable.
+
+    `cut_after`: the column at whose cell the row was cut.
+    """
+    parts = []
+    for name in table.key:
+        part = key_part(table.column(name), cells.get(name), whole=name != cut_after)
+        if part is None:
+            return None
+        parts.append(part)
+    return "/".join(parts) if parts else None

@@ -1,0 +1,11 @@
+"""What may never be lost: the ledger of deliveries, the life of findings, the identity register, judgements.
+
+Belongs here: the tables, their migrations and the questions asked of them. Does not belong here: reading files, deciding who
+is who. `tables.py` is the form, `connection.py` opens it, `ledger.py` and `identity.py` ask and write.
+"""
+
+from __future__ import annotations
+
+from pipelines.registry.connection import Registry, open_registry
+
+__all__ = ["Registry", "open_registry"]

@@ -1,0 +1,160 @@
+"""The identity register: ids that are minted once and kept.
+
+Belongs here: giving a partition of records its ids, redirects on merge and split, their history. Does not belong here:
+deciding which records belong together (`pipelines.linkage`).
+
+An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id stays and the other
+points to it. When one splits, the larger part keeps the id (of equal parts the one with the earliest member), and the rest
+gets a new one. Source: STATISTICS.md, last paragraph; ARCHITECTURE.md, "Identifiers are minted and kept".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pandas as pd
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.orm import aliased
+
+from pipelines.registry.connection import Registry
+from pipelines.registry.ledger import now
+from pipelines.registry.tables import Entity, Membership
+
+EntityKind = Literal["case", "person"]
+
+_PREFIX: dict[EntityKind, str] = {"case": "C", "person": "P"}
+_RECORD = ["institution", "record_key"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a partition means for the register.
+
+    records    institution, record_key, entity: number of the entity of each record, in the order of the partition
+    minted     numbers that are new
+    redirects  number, target: entities that were found to be one with an older one
+    """
+
+    records: pd.DataFrame
+    minted: range
+    redirects: pd.DataFrame
+
+
+def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
+    """Give each record of `partition` (institution, record_key, cluster) the id of its cluster, in one transaction.
+
+    Returns institution, record_key, entity_id, in the order given. New ids are minted in the order in which clusters appear.
+    Records that the partition leaves out keep their id. The same partition again changes nothing.
+    Raises `ValueError` where a record is without key or cluster, or stands in the partition twice.
+    """
+    _check(partition)
+    moment = now()
+    with registry.write() as session:
+        connection = session.connection()
+        known = _current(connection, kind)
+        last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
+        decision = decide(partition, known, last + 1)
+        _mint(connection, kind, decision.minted, moment)
+        _redirect(connection, kind, decision.redirects)
+        _move(connection, kind, decision.records, known, moment)
+    out = decision.records[_RECORD].copy()
+    out["entity_id"] = _ids(kind, decision.records["entity"])
+    return out
+
+
+def resolve(registry: Registry, ids: pd.Series) -> pd.Series:
+    """The ids that stand now for `ids` (text), following redirects; an unknown or null id stays as it is."""
+    with registry.read() as session:
+        pairs = session.execute(select(Entity.id, Entity.redirect_to).where(Entity.redirect_to.is_not(None))).all()
+    return _follow(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
+
+
+def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Decision:
+    """Match the clusters of `partition` with the entities that hold their records so far.
+
+    partition: institution, record_key, cluster. known: institution, record_key, entity (number), sequence (order of joining).
+    Every entity goes to the cluster with most of its records; a cluster takes the oldest entity that came to it.
+    """
+    clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
+    records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
+    held = records.merge(known, on=_RECORD, how="inner")
+    parts = held.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
+    parts = parts.sort_values(["entity", "size", "earliest"], ascending=[True, False, True])
+    owners = parts.drop_duplicates("entity")
+    oldest = owners.groupby("cluster")["entity"].min()
+    entity = pd.Series(range(int(clusters.max()) + 1 if len(clusters) else 0)).map(oldest).astype("Int64")
+    new = entity.isna()
+    minted = range(first_free, first_free + int(new.sum()))
+    entity[new] = pd.array(minted, dtype="Int64")
+    records["entity"] = records["cluster"].map(entity).astype("int64")
+    target = owners["cluster"].map(entity).astype("int64")
+    moved = owners["entity"] != target
+    redirects = pd.DataFrame({"number": owners.loc[moved, "entity"], "target": target[moved]}).reset_index(drop=True)
+    return Decision(records[[*_RECORD, "entity"]], minted, redirects)
+
+
+def _check(partition: pd.DataFrame) -> None:
+    empty = partition[[*_RECORD, "cluster"]].isna().any(axis=1)
+    if empty.any():
+        raise ValueError(f"partition: {int(empty.sum())} records without institution, key or cluster")
+    twice = partition.duplicated(_RECORD)
+    if twice.any():
+        raise ValueError(f"partition: {int(twice.sum())} records stand in it more than once; a record belongs to one cluster")
+
+
+def _ids(kind: EntityKind, numbers: pd.Series) -> pd.Series:
+    return _PREFIX[kind] + numbers.astype("str").str.zfill(7)
+
+
+def _follow(values: pd.Series, redirects: pd.Series) -> pd.Series:
+    """Follow `redirects` (from → to) to the end; they lead from younger to older, so there is one."""
+    while (moved := values.isin(redirects.index)).any():
+        values = values.mask(moved, values.map(redirects)).astype(values.dtype)
+    return values
+
+
+def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
+    """Current memberships with the number of the entity that stands today: institution, record_key, entity, sequence."""
+    query = select(Membership.institution, Membership.record_key, Entity.number, Membership.sequence)
+    query = query.join(Entity, Entity.id == Membership.entity_id).where(Membership.kind == kind, Membership.until.is_(None))
+    out = pd.DataFrame(connection.execute(query).all(), columns=[*_RECORD, "entity", "sequence"])
+    out = out.astype({"institution": "str", "record_key": "str", "entity": "int64", "sequence": "int64"})
+    older = aliased(Entity)
+    pairs = connection.execute(select(Entity.number, older.number).join(older, older.id == Entity.redirect_to).where(Entity.kind == kind))
+    redirects = pd.DataFrame(pairs.all(), columns=["number", "target"], dtype="int64").set_index("number")["target"]
+    return out.assign(entity=_follow(out["entity"], redirects))
+
+
+def _mint(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
+    if minted:
+        ids = _ids(kind, pd.Series(minted))
+        rows = [{"id": id_, "number": n, "kind": kind, "minted_at": moment} for id_, n in zip(ids, minted, strict=True)]
+        connection.execute(insert(Entity), rows)
+
+
+def _redirect(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
+    if len(redirects):
+        pairs = zip(_ids(kind, redirects["number"]), _ids(kind, redirects["target"]), strict=True)
+        statement = update(Entity).where(Entity.id == bindparam("old")).values(redirect_to=bindparam("new"))
+        connection.execute(statement, [{"old": old, "new": new} for old, new in pairs])
+
+
+def _move(connection: Connection, kind: EntityKind, records: pd.DataFrame, known: pd.DataFrame, moment: datetime) -> None:
+    """Close the memberships that changed, and enter the new ones in the order of `records`."""
+    both = records.merge(known.rename(columns={"entity": "before"}), on=_RECORD, how="left")
+    changed = both[both["before"].isna() | (both["before"] != both["entity"])]
+    if changed.empty:
+        return
+    closed = changed["sequence"].dropna().astype("int64").tolist()
+    if closed:
+        statement = update(Membership).where(Membership.sequence == bindparam("closed")).values(until=moment)
+        connection.execute(statement, [{"closed": sequence} for sequence in closed])
+    last = connection.scalar(select(func.max(Membership.sequence))) or 0
+    columns = (changed["institution"], changed["record_key"], _ids(kind, changed["entity"]))
+    rows = [
+        {"sequence": n, "kind": kind, "institution": institution, "record_key": key, "entity_id": id_, "since": moment}
+        for n, (institution, key, id_) in enumerate(zip(*columns, strict=True), start=last + 1)
+    ]
+    connection.execute(insert(Membership), rows)

@@ -1,0 +1,106 @@
+"""The ledger of deliveries and runs: what was received, what stands, what is wrong in the inbox.
+
+Belongs here: the questions and entries of landing, status and the run. Does not belong here: files (`pipelines.landing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, selectinload
+
+from pipelines.registry.connection import Registry
+from pipelines.registry.tables import Delivery, Problem, Receipt, Run
+
+STATES = ("complete", "partial", "unreadable")
+COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
+_PROBLEM = ("institution", "delivery", "file", "rule", "detail")
+
+
+@dataclass(frozen=True)
+class DeliveryState:
+    """What the pipeline found out about a delivery: its state, and its physical rows by what became of them (`COUNTS`)."""
+
+    institution: str
+    name: str
+    state: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def begin_run(registry: Registry) -> int:
+    """Enter a run and give its id. Call it under the run lock: a run that is still open there was killed, and is closed so."""
+    moment = now()
+    with registry.write() as session:
+        session.execute(update(Run).where(Run.finished.is_(None)).values(finished=moment, outcome="killed"))
+        run = Run(started=moment)
+        session.add(run)
+        session.flush()
+        return run.id
+
+
+def end_run(registry: Registry, run: int, outcome: str) -> None:
+    """Close a run with its outcome: `published` or `failed`."""
+    with registry.write() as session:
+        session.execute(update(Run).where(Run.id == run).values(finished=now(), outcome=outcome))
+
+
+def first_run(registry: Registry) -> datetime | None:
+    """When this home was first run: what came before that has no arrival that means anything."""
+    with registry.read() as session:
+        return session.scalar(select(Run.started).order_by(Run.id).limit(1))
+
+
+def deliveries(session: Session) -> list[Delivery]:
+    """All deliveries ever received, with receipts and files, by institution, period, version."""
+    query = select(Delivery).options(selectinload(Delivery.receipts).selectinload(Receipt.files))
+    return list(session.scalars(query.order_by(Delivery.institution, Delivery.period, Delivery.version)))
+
+
+def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
+    """Keep what reading and accounting found out about landed deliveries, in one transaction.
+
+    Raises `ValueError` for a state or count that is none (`STATES`, `COUNTS`), `KeyError` for a delivery that was never landed.
+    """
+    for one in states:
+        if one.state not in STATES or not set(one.counts) <= set(COUNTS):
+            raise ValueError(
+                f"{one.institution} {one.name}: state {one.state!r} with counts {sorted(one.counts)}; known: {STATES}, {COUNTS}"
+            )
+    with registry.write() as session:
+        found = {(d.institution, d.name): d for d in session.scalars(select(Delivery))}
+        for one in states:
+            if (one.institution, one.name) not in found:
+                raise KeyError(f"{one.institution} {one.name}: no such delivery was landed")
+            delivery = found[one.institution, one.name]
+            delivery.state = one.state
+            for name, count in one.counts.items():
+                setattr(delivery, name, count)
+
+
+def record_state(registry: Registry, institution: str, name: str, state: str, counts: Mapping[str, int] | None = None) -> None:
+    """`record_states` for one delivery."""
+    record_states(registry, [DeliveryState(institution, name, state, counts or {})])
+
+
+def open_problems(session: Session) -> list[Problem]:
+    """The problems of the inbox that were there when it was last landed."""
+    return list(session.scalars(select(Problem).where(Problem.resolved.is_(None)).order_by(Problem.id)))
+
+
+def keep_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: datetime) -> None:
+    """Enter the problems that are new, and close those that are no longer found; what is still there stays untouched."""
+    there = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in open_problems(session)}
+    seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in found)
+    for identity, problem in there.items():
+        if identity not in seen:
+            problem.resolved = moment
+    session.add_all(Problem(first_seen=moment, **dict(zip(_PROBLEM, identity, strict=True))) for identity in seen if identity not in there)

@@ -1,0 +1,205 @@
+"""The tables of the registry, as SQLAlchemy classes.
+
+Belongs here: what is kept for ever about deliveries, findings' life, identities and judgements. Rows are added and closed,
+never deleted. Does not belong here: personal data of any kind (record keys are not), and anything that can be rebuilt.
+A change of a table needs a migration in `migrations/versions/`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC on every database: aware in Python, also where the database knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware datetime to UTC."""
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """What the database gives, as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all registry tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant()}
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_%(column_0_N_name)s",
+            "uq": "%(table_name)s_%(column_0_N_name)s_unique",
+            "fk": "%(table_name)s_%(column_0_N_name)s_of_%(referred_table_name)s",
+            "pk": "%(table_name)s_key",
+        }
+    )
+
+
+class Run(Base):
+    """One run of the pipeline. `finished` is null while it runs."""
+
+    __tablename__ = "run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started: Mapped[datetime]
+    finished: Mapped[datetime | None]
+    outcome: Mapped[str | None]  # published, failed, killed
+
+
+class File(Base):
+    """Bytes in the landing store, named by their hash, stored once."""
+
+    __tablename__ = "file"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    first_seen: Mapped[datetime]
+
+
+class Delivery(Base):
+    """A delivery by its name. What it holds stands in its receipts; the newest one stands."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (UniqueConstraint("institution", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    institution: Mapped[str]
+    name: Mapped[str]
+    period: Mapped[str]
+    version: Mapped[int]
+    first_seen: Mapped[datetime]
+    gone_since: Mapped[datetime | None]  # null while it lies in the inbox
+    state: Mapped[str | None]  # after reading: complete, partial, unreadable
+    read: Mapped[int | None] = mapped_column(BigInteger)  # physical rows, as accounted for by the pipeline
+    accepted: Mapped[int | None] = mapped_column(BigInteger)
+    superseded: Mapped[int | None] = mapped_column(BigInteger)
+    withdrawn: Mapped[int | None] = mapped_column(BigInteger)
+    quarantined: Mapped[int | None] = mapped_column(BigInteger)
+    structural: Mapped[int | None] = mapped_column(BigInteger)
+    receipts: Mapped[list[Receipt]] = relationship(order_by="Receipt.sequence", back_populates="delivery")
+
+
+class Receipt(Base):
+    """What a delivery held when it was received; a further one where its content changed in place."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (UniqueConstraint("delivery_id", "sequence"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"))
+    sequence: Mapped[int]  # 1, 2, … within the delivery; the highest stands
+    hash: Mapped[str]  # over names, hashes and kinds of all its files
+    content: Mapped[str]  # over names and hashes of the files that a reader sees
+    first_seen: Mapped[datetime]
+    incomplete: Mapped[bool]  # a file was left alone when this was received: it changed, or could not be opened
+    delivery: Mapped[Delivery] = relationship(back_populates="receipts")
+    files: Mapped[list[DeliveryFile]] = relationship(order_by="DeliveryFile.name")
+
+
+class DeliveryFile(Base):
+    """One file of a receipt, under the name that it was delivered with (escaped where that is not printable)."""
+
+    __tablename__ = "delivery_file"
+
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipt.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("file.sha256"), index=True)
+    kind: Mapped[str]  # file, leftover, dump, nested, system
+
+
+class Problem(Base):
+    """A finding about the inbox; `resolved` is null while it is there."""
+
+    __tablename__ = "problem"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    institution: Mapped[str | None]
+    delivery: Mapped[str | None]
+    file: Mapped[str | None]
+    rule: Mapped[str]
+    detail: Mapped[str | None]
+    first_seen: Mapped[datetime]
+    resolved: Mapped[datetime | None]
+
+
+class FindingLife(Base):
+    """The life of one finding over deliveries. Absent parts of its identity are empty text, so that it is unique."""
+
+    __tablename__ = "finding_life"
+    __table_args__ = (UniqueConstraint("institution", "rule", "file", "record_key", "field"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    institution: Mapped[str]
+    rule: Mapped[str]
+    file: Mapped[str]
+    record_key: Mapped[str]
+    field: Mapped[str]
+    first_delivery: Mapped[str]
+    last_delivery: Mapped[str]
+    state: Mapped[str]  # new, remains, fixed, reopened, accepted_as_is
+
+
+class Entity(Base):
+    """A case or person by its minted id. `redirect_to` is set when it was found to be one with an older one."""
+
+    __tablename__ = "entity_id"
+    __table_args__ = (UniqueConstraint("kind", "number"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # C0000001, P0000001
+    kind: Mapped[str]  # case, person
+    number: Mapped[int] = mapped_column(BigInteger)  # the counter: a lower number is older
+    minted_at: Mapped[datetime]
+    redirect_to: Mapped[str | None] = mapped_column(ForeignKey("entity_id.id"))
+
+
+class Membership(Base):
+    """Which entity a record belongs to. One current row a record (`until` null); earlier ones are its history."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        Index(
+            "membership_current",
+            "kind",
+            "institution",
+            "record_key",
+            unique=True,
+            sqlite_where=text("until IS NULL"),
+            postgresql_where=text("until IS NULL"),
+        ),
+    )
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # order of joining
+    kind: Mapped[str]
+    institution: Mapped[str]
+    record_key: Mapped[str]
+    entity_id: Mapped[str] = mapped_column(ForeignKey("entity_id.id"), index=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class Judgement(Base):
+    """What a steward said about a pair of records. Undone by a later judgement, never by deletion."""
+
+    __tablename__ = "judgement"
+    __table_args__ = (Index("judgement_pair", "kind", "institution_a", "record_key_a", "institution_b", "record_key_b"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # case, person
+    institution_a: Mapped[str]
+    record_key_a: Mapped[str]
+    institution_b: Mapped[str]
+    record_key_b: Mapped[str]
+    verdict: Mapped[str]  # same, different, unsure
+    steward: Mapped[str]
+    decided_at: Mapped[datetime]
+    why: Mapped[str]

@@ -1,6 +1,7 @@
 """Which offence a delivered row speaks of.
 
-Belongs here: where a table keeps its article, code, words and day, and how they are judged together. The rule is `STATISTICS.md`, "The institution's own article". Parsing single cells is in `articles` and `offence_words`.
+Belongs here: where a table keeps its article, code, words and day, and how they are judged together, by `STATISTICS.md`,
+"The institution's own article". Parsing single cells is in `articles` and `offence_words`.
 """
 
 from __future__ import annotations

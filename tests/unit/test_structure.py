@@ -1,0 +1,62 @@
+"""The layout is a promise: an institution is a folder under `sources/` and a file under `schemas/exports/`; truth is never read."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from schemas import exports
+from schemas.canonical import INSTITUTIONS
+from sources import contract
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_institution_of_the_vocabulary_has_a_contract_and_no_other():
+    assert contract.institutions() == INSTITUTIONS
+
+
+@pytest.mark.parametrize("institution", contract.institutions())
+def test_an_institution_is_whole(institution):
+    for module in (f"sources.{institution}.reader", f"sources.{institution}.mapping", f"schemas.exports.{institution}"):
+        assert find_spec(module), f"{module} is missing"
+    declared = contract.load(institution)
+    assert set(exports.models(institution)) == set(declared.tables)
+    assert {t for f in declared.files for t in f.tables} == set(declared.tables)
+    offences = import_module(f"sources.{institution}.mapping").OFFENCES
+    assert all(where.table in declared.tables for where in offences)
+    assert list((ROOT / "tests" / "sources").glob(f"*{institution}*")), f"no golden delivery of {institution} under tests/sources"
+
+
+@pytest.mark.parametrize("institution", contract.institutions())
+def test_every_column_that_names_a_person_is_marked_personal(institution):
+    kinds = {"name", "personal_number"}
+    for table in contract.load(institution).tables.values():
+        unmarked = [c.name for c in table.columns if c.type in kinds and not c.personal]
+        assert not unmarked, f"{institution} {table.name}: {unmarked} hold personal data; mark them `personal: true`"
+
+
+def test_only_the_simulator_and_the_score_know_of_truth():
+    may = {"sources/simulator", "warehouse/score"}
+    for path in ROOT.glob("*/**/*.py"):
+        name = path.relative_to(ROOT).as_posix()
+        if name.split("/")[0] not in ("pipelines", "schemas", "sources", "warehouse") or any(name.startswith(m) for m in may):
+            continue
+        strings = [
+            n.value for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        ]
+        paths = [s for s in strings if re.search(r"(^|/)truth(/|$)", s.strip()) and "\n" not in s and " " not in s.strip()]
+        assert not paths, f"{name} names a truth folder: {paths}"
+
+
+def test_institutions_own_words_stay_in_sources():
+    words = ("Nr_rastit", "emri_mbiemri", "i_pandehur", "Data e pranimit")
+    for folder in ("pipelines", "warehouse"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text("utf-8")
+            assert not [w for w in words if w in text], f"{path.relative_to(ROOT)} uses an institution's own words"

@@ -124,7 +124,9 @@ def test_rows_that_do_not_add_up_stop_the_run_and_name_the_file():
 
 
 names = st.sampled_from(["2013-Q1", "2013-Q1_v2", "2013-Q1_v3", "2013-Q2", "2013-Q2_v2", "2013-Q3"])
-contents = st.tuples(st.lists(st.integers(1, 4), max_size=5), st.sampled_from(["complete", "partial"]), st.lists(st.integers(1, 4), max_size=2))
+contents = st.tuples(
+    st.lists(st.integers(1, 4), max_size=5), st.sampled_from(["complete", "partial"]), st.lists(st.integers(1, 4), max_size=2)
+)
 
 
 @given(st.dictionaries(names, contents, max_size=6))

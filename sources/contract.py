@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-_DELIVERY = re.compile(r"^(?P<period>(?P<year>(?:19|20)\d{2})-Q(?P<quarter>[1-4]))(?:_v(?P<version>[2-9]|[1-9]\d+))?$")
+_DELIVERY = re.compile(r"(?P<period>(?P<year>(?:19|20)[0-9]{2})-Q(?P<quarter>[1-4]))(?:_v(?P<version>[2-9]|[1-9][0-9]{1,2}))?")
 
 TYPES = (
     "text",  # anything
@@ -46,7 +46,7 @@ class DeliveryName:
     @classmethod
     def parse(cls, name: str) -> DeliveryName | None:
         """The delivery that a folder name says, or None where it is no delivery name."""
-        match = _DELIVERY.match(name)
+        match = _DELIVERY.fullmatch(name)
         return cls(match["period"], int(match["version"] or 1)) if match else None
 
     def __str__(self) -> str:

@@ -1,0 +1,139 @@
+"""Code lists of `schemas/codes` and how a delivered text finds its code.
+
+Belongs here: loading the lists, matching of labels and aliases. Does not belong here: the lists themselves (data), offences in words
+(`offence_words`), articles (`articles`).
+
+Every list has `code`, `valid_from`, `valid_to`, `label_sq`, `label_sr`, `label_en`, `aliases` (separated by `|`), and columns of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from pipelines.harmonise.text import fold, map_frame, phrase_skeleton, tidy
+
+How = Literal["exact", "alias", "fuzzy"]
+FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "codes"
+LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "offences", "laws")
+
+_SHORT = 3  # texts of up to so many letters are codes: matched as they stand, never by sound or likeness
+_ONE_ERROR, _TWO_ERRORS = 5, 9  # letters from which a text with one, two typing errors still counts
+
+# Words around the name of a place or a country that say nothing about which.
+_AROUND = re.compile(
+    r"\b(?:gjykata|gjykates|themelore|themelor|qarkut|komunale|prokuroria|prokurorise|dega|osnovni|osnovno|sud|tuzilastvo|ogranak|odeljenje|basic|court|prosecution|office|branch"
+    r"|komuna|komunes|opstina|opstine|municipality|qyteti|grad|city|stacioni|policor|policijska|stanica|drejtoria|rajonale|policise"
+    r"|shtetas|shtetase|drzavljanin|drzavljanka|citizen|republika|republikes|republike|republic|ne|u|of|te|se|e|i)\b"
+)
+
+
+@dataclass(frozen=True)
+class Index:
+    """How the texts of one list find their codes: `exact` by folded label or code, `alias` by skeleton of label or alias."""
+
+    exact: dict[str, str]
+    alias: dict[str, str]
+
+
+@cache
+def table(name: str) -> pd.DataFrame:
+    """A code list as text columns, empty cells as empty text. Raises `KeyError` for a list that is not there."""
+    path = FOLDER / f"{name}.csv"
+    if not path.is_file():
+        raise KeyError(f"there is no code list {name!r} in schemas/codes; lists are {', '.join(LISTS)}")
+    return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+
+
+def names_of(name: str) -> dict[str, list[str]]:
+    """Labels and aliases of every code of a list, without repetition, labels first."""
+    rows = table(name)
+    out: dict[str, list[str]] = {}
+    for row in rows.to_dict("records"):
+        texts = [row["label_sq"], row["label_sr"], row["label_en"], *row["aliases"].split("|")]
+        out[row["code"]] = list(dict.fromkeys(text for text in texts if text))
+    return out
+
+
+def lookup(name: str, text: pd.Series) -> pd.DataFrame:
+    """Find the code of each text in the list `name` (one of `LISTS`).
+
+    Out, on the index of `text`: `code`, null where none is found; `how`: `exact` (code or label in the list's own spelling, any case),
+    `alias` (another name, script, spelling or form of it, or words around it), `fuzzy` (misspelt, one code clearly nearest), or null.
+    """
+    index = _index(name)
+    return map_frame(text, lambda value: _find(value, index), {"code": "str", "how": "str"})
+
+
+@cache
+def _index(name: str) -> Index:
+    exact: dict[str, str] = {}
+    alias: dict[str, str] = {}
+    for code, texts in names_of(name).items():
+        labels = set(table(name).set_index("code").loc[code, ["label_sq", "label_sr", "label_en"]])
+        exact.setdefault(_plain(code), code)
+        for text in texts:
+            if text in labels or not _key(text):
+                exact.setdefault(_plain(text), code)
+            alias.setdefault(_key(text), code)
+            alias.setdefault(_key(_bare(text)), code)
+    if name == "seats":  # a seat is also named by any municipality of its district
+        towns = table("municipalities").set_index("code")["seat"]
+        for code, texts in names_of("municipalities").items():
+            for text in texts:
+                alias.setdefault(_key(text), towns[code])
+    alias.pop("", None)
+    return Index(exact, alias)
+
+
+def _find(text: str, index: Index) -> tuple[str | None, How | None]:
+    value = tidy(text)
+    if code := index.exact.get(_plain(value)):
+        return code, "exact"
+    if _is_short(value):
+        return (code, "alias") if (code := index.exact.get(_plain(value.strip(" .,;")))) else (None, None)
+    for key in _keys(value):
+        if code := index.alias.get(key):
+            return code, "alias"
+    return _nearest(value, index)
+
+
+def _keys(value: str) -> list[str]:
+    """Skeletons under which a text may stand in the list: as it is, without the words around it, its parts."""
+    parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
+    keys = [_key(value), _key(_bare(value)), *(_key(_bare(part)) for part in parts)]
+    return [key for key in dict.fromkeys(keys) if key]
+
+
+def _bare(text: str) -> str:
+    return _AROUND.sub(" ", fold(text))
+
+
+def _nearest(value: str, index: Index) -> tuple[str | None, How | None]:
+    """The one code with a name within one typing error (two in a long name) of the text without the words around it."""
+    key = _key(_bare(value))
+    errors = (len(key) >= _ONE_ERROR) + (len(key) >= _TWO_ERRORS)
+    found = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors, limit=None) if errors else []
+    least = min((distance for _, distance, _ in found), default=0)
+    codes = {index.alias[name] for name, distance, _ in found if distance == least}
+    return (codes.pop(), "fuzzy") if len(codes) == 1 else (None, None)
+
+
+def _plain(text: str) -> str:
+    return tidy(text).casefold()
+
+
+def _is_short(text: str) -> bool:
+    return len(re.sub(r"\W", "", text)) <= _SHORT
+
+
+def _key(text: str) -> str:
+    """Skeleton of a text of more than `_SHORT` letters; empty for a shorter one, or one with digits: a skeleton holds letters only."""
+    return "" if _is_short(text) or re.search(r"\d", text) else phrase_skeleton(text)

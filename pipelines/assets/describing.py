@@ -1,0 +1,49 @@
+"""What every asset does in the same way: say what it counted, and fail in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from pipelines.failures import describe, keep
+from pipelines.resources.workplace import Workplace
+
+ROWS = "dagster/row_count"  # Dagster draws it as a line over the runs
+_SHOWN = 60  # rows of a small table; the rest is in the lake or the warehouse
+
+
+@contextmanager
+def careful(workplace: Workplace, doing: str) -> Iterator[None]:
+    """Turn what nobody foresaw into one line without values, with the place of the log. `doing` reads "police: reading"."""
+    try:
+        yield
+    except HarmoniaError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
+        log = keep(error, workplace.logs, doing)
+        where = f"; where and how is in {log}" if log else ""
+        raise HarmoniaError(f"{doing} failed: {describe(error)}{where}") from None
+
+
+def table(frame: pd.DataFrame) -> dg.MetadataValue:
+    """A small table of counts for Dagster's pages. `frame` holds keys, codes and numbers only."""
+    shown = frame.head(_SHOWN)
+    records = [
+        dg.TableRecord({str(k): (None if pd.isna(v) else v if isinstance(v, int | float | str | bool) else str(v)) for k, v in row.items()})
+        for row in shown.astype(object).to_dict("records")
+    ]
+    columns = [dg.TableColumn(str(name)) for name in shown.columns]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
+
+
+def say(context: dg.AssetExecutionContext, rows: int | None, counts: Mapping[str, Any]) -> None:
+    """Attach `rows` and what else was counted to the materialisation."""
+    metadata = dict(counts)
+    if rows is not None:
+        metadata[ROWS] = int(rows)
+    context.add_output_metadata(metadata)

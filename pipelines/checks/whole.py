@@ -1,0 +1,156 @@
+"""Checks on the way as a whole: what was landed is what lies there, nothing is lost between the stages, figures agree with each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pandas as pd
+from sqlalchemy import select
+
+from pipelines.assets.describing import table
+from pipelines.current import Current
+from pipelines.home import Home
+from pipelines.landing.store import Store
+from pipelines.registry import open_registry
+from pipelines.registry.tables import File
+from pipelines.resources.workplace import Workplace
+from warehouse.tables import CONTRACT
+
+_ENTITIES = {"case": "case_records", "person": "person_records"}
+
+
+def damaged(hashes: Iterable[str], landing: Path) -> list[str]:
+    """Hashes whose bytes are absent from the landing store, or are others."""
+    store = Store(landing)
+    out = []
+    for sha256 in hashes:
+        path = store.path(sha256)
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+                    continue
+        except FileNotFoundError:
+            pass
+        out.append(sha256)
+    return out
+
+
+@dg.asset_check(asset="landing", blocking=True, description="Every landed file still has the bytes that its hash names.")
+def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
+    """Reads the landing store whole."""
+    registry = open_registry(workplace.registry)
+    try:
+        with registry.read() as session:
+            hashes = list(session.scalars(select(File.sha256)))
+    finally:
+        registry.close()
+    wrong = damaged(hashes, workplace.home.landing)
+    return dg.AssetCheckResult(passed=not wrong, metadata={"files": len(hashes), "damaged or absent": len(wrong), "which": wrong[:20]})
+
+
+def lost_records(canonical: dict[str, pd.DataFrame], lineage: pd.DataFrame) -> pd.DataFrame:
+    """Accepted records by institution and entity: institution, entity, accepted (of the lineage), harmonised; where the two differ."""
+    accepted = lineage[lineage["status"] == "accepted"].groupby(["institution", "entity"]).size().rename("accepted")
+    parts = []
+    for entity, name in _ENTITIES.items():
+        frame = canonical[name]
+        counts = frame[frame["status"] == "accepted"].groupby("institution").size().rename("harmonised").reset_index()
+        parts.append(counts.assign(entity=entity).set_index(["institution", "entity"])["harmonised"])
+    both = pd.concat([accepted, pd.concat(parts)], axis=1).fillna(0).astype("int64").reset_index()
+    return both[both["accepted"] != both["harmonised"]]
+
+
+def without_identity(lineage: pd.DataFrame) -> int:
+    """Records of the published lineage that stand (or stood) and have no case, or are persons without a person."""
+    known = lineage[lineage["status"] != "quarantined"]
+    no_person = (known["entity"] == "person") & known["person_id"].isna()
+    return int((known["case_id"].isna() | no_person).sum())
+
+
+def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
+    """Indicators and periods where as_reported + the bridge is not harmonised: indicator, period, as_reported, steps, harmonised."""
+    dimensions = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
+    grand = statistics.loc[(statistics[dimensions] == "total").all(axis=1), ["indicator", "period", "as_reported", "harmonised"]]
+    steps = bridge.groupby(["indicator", "period"])["n"].sum().rename("steps").reset_index()
+    both = grand.dropna(subset=["as_reported", "harmonised"]).merge(steps, on=["indicator", "period"], how="left")
+    both["steps"] = both["steps"].fillna(0)
+    return both[both["as_reported"] + both["steps"] != both["harmonised"]]
+
+
+def _nothing_lost(institutions: Sequence[str]) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="canonical",
+        blocking=True,
+        additional_ins={f"of_{name}": dg.AssetIn([name, "current"]) for name in institutions},
+        description="Every accepted record has its canonical record.",
+    )
+    def nothing_is_lost(canonical: dict[str, pd.DataFrame], **current: Current) -> dg.AssetCheckResult:
+        lineage = pd.concat([one.lineage for one in current.values()], ignore_index=True)
+        lost = lost_records(canonical, lineage)
+        return dg.AssetCheckResult(
+            passed=lost.empty, metadata={"accepted records": int((lineage["status"] == "accepted").sum()), "differ": table(lost)}
+        )
+
+    return nothing_is_lost
+
+
+@dg.asset_check(asset="statistics", blocking=True, description="Every record belongs to a case, every person record to a person.")
+def every_record_has_its_case(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+    """On the lineage as it will be published."""
+    missing = without_identity(statistics["lineage"])
+    return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(statistics["lineage"]), "without case or person": missing})
+
+
+@dg.asset_check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
+def bridge_adds_up(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+    """On all grand totals."""
+    wrong = bridge_gaps(statistics["statistics"], statistics["bridge"])
+    by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
+    return dg.AssetCheckResult(
+        passed=wrong.empty, metadata={"do not add up": len(wrong), "which": table(wrong), "steps by cause": table(by_cause)}
+    )
+
+
+@dg.asset_check(asset="statistics", description="Every institution delivered every published quarter, whole.")
+def deliveries_are_complete(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+    """A figure of a period with a missing delivery is flagged wherever it is shown; this says which those are."""
+    coverage = statistics["coverage"]
+    quarters = coverage[coverage["period"].str.contains("-Q")]
+    gaps = quarters[quarters["state"] != "complete"]
+    return dg.AssetCheckResult(
+        passed=gaps.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**{state: int(n) for state, n in quarters["state"].value_counts().items()}, "not complete": table(gaps)},
+    )
+
+
+def rows_published(home: Home) -> dict[str, int]:
+    """Rows of each contract table in the published warehouse."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        return {name: connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in CONTRACT}
+
+
+@dg.asset_check(
+    asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="What was published is what was counted."
+)
+def published_as_counted(
+    warehouse: dict[str, pd.DataFrame], statistics: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]
+) -> dg.AssetCheckResult:
+    """Opens the published file as a reader does and counts its rows."""
+    published = rows_published(workplace.home)
+    differ = {name: n for name, n in published.items() if name in statistics and n != len(statistics[name])}
+    return dg.AssetCheckResult(passed=not differ, metadata={**published, "tables that differ": len(differ)})
+
+
+def before() -> list[dg.AssetChecksDefinition]:
+    """Checks before anything is read."""
+    return [bytes_are_as_received]
+
+
+def after(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
+    """Checks from where the institutions come together."""
+    return [_nothing_lost(institutions), every_record_has_its_case, bridge_adds_up, deliveries_are_complete, published_as_counted]

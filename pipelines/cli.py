@@ -1,0 +1,190 @@
+"""The command line (`harmonia`): options, exit codes, one clear line for every problem.
+
+Belongs here: what a person types and reads. Does not belong here: what the commands do. Heavy modules are imported inside the
+commands: `harmonia --help` and `harmonia status` never load Dagster.
+
+Exit codes: 0 done; 1 a problem, said in one line (`check`: something was found that costs a row or a value); 2 a wrong option; 130
+interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer(
+    name="harmonia",
+    help="One harmonised set of statistics out of five institutions' deliveries.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Noise(StrEnum):
+    """How much is wrong in simulated deliveries."""
+
+    clean = "clean"
+    typical = "typical"
+    hard = "hard"
+
+
+Inbox = Annotated[Path | None, typer.Option("--inbox", envvar="HARMONIA_INBOX", help="Folder of deliveries. Default: data/inbox")]
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+RegistryUrl = Annotated[
+    str | None,
+    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
+]
+WarehouseUrl = Annotated[
+    str | None,
+    typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="Also publish to PostgreSQL. Default: only DuckDB in the home"),
+]
+
+
+def _console() -> Console:
+    """Standard output; plain and wide where it is no terminal, so that no line is broken in a log."""
+    terminal = sys.stdout.isatty()
+    return Console(width=None if terminal else 160, highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"harmonia {installed_version('harmonia')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _harmonia(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and stop.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Folder to write inbox/ and truth/ into.")],
+    seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", help="The same seed gives the same deliveries.")] = 1,
+    start: Annotated[int, typer.Option("--start", envvar="HARMONIA_START", min=1999, max=2090, help="First year.")] = 2012,
+    years: Annotated[int, typer.Option("--years", envvar="HARMONIA_YEARS", min=1, max=50, help="How many years.")] = 2,
+    cases_per_year: Annotated[int, typer.Option("--cases-per-year", envvar="HARMONIA_CASES_PER_YEAR", min=1, help="Cases a year.")] = 100,
+    noise: Annotated[Noise, typer.Option("--noise", envvar="HARMONIA_NOISE", help="How much is wrong in them.")] = Noise.typical,
+) -> None:
+    """Write made-up deliveries in the institutions' forms, with the truth beside them."""
+    from sources.simulator import simulate as make
+
+    make(out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value)
+    typer.echo(f"Deliveries are in {out / 'inbox'}, the truth about them in {out / 'truth'}. Next: harmonia run --inbox {out / 'inbox'}")
+
+
+@app.command()
+def run(inbox: Inbox = None, home: HomeFolder = None, warehouse_url: WarehouseUrl = None, registry_url: RegistryUrl = None) -> None:
+    """Land what is new, take it through all stages, publish. Exit 0 when published, 1 when not."""
+    workplace = Workplace.of(inbox, home, registry_url, warehouse_url).ready()
+    console = _console()
+    console.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}", soft_wrap=True)
+    from pipelines.progress import Display
+    from pipelines.run import run_everything
+    from pipelines.summary import show
+    from sources.contract import institutions
+
+    with Display(console) as display:
+        outcome = run_everything(workplace, display)
+    show(console, workplace, outcome.values, institutions(), outcome.seconds)
+
+
+@app.command()
+def check(
+    delivery: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one delivery, e.g. police/2013-Q2.")],
+    institution: Annotated[
+        str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Default: the parent folder.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--delivery", envvar="HARMONIA_DELIVERY", help="e.g. 2013-Q2. Default: the folder.")] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", envvar="HARMONIA_LANGUAGE", help="sq, sr or en. Default: the institution's.")
+    ] = None,
+) -> None:
+    """Try a delivery before sending it; lands nothing. Exit 0 when nothing costs a row or a value, 1 when something does."""
+    from pipelines.trial import try_delivery
+
+    raise typer.Exit(try_delivery(_console(), delivery, institution, name, language))
+
+
+@app.command()
+def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+    """Say which deliveries are here, late, missing or withdrawn, and what stands."""
+    from pipelines.status import status as look
+    from pipelines.status import table
+
+    console = _console()
+    console.print(table(look(Workplace.of(inbox, home, registry_url))))
+
+
+@app.command()
+def score(
+    truth: Annotated[
+        Path, typer.Option("--truth", envvar="HARMONIA_TRUTH", help="Folder with the true answers of a simulated or sample set.")
+    ],
+    home: HomeFolder = None,
+) -> None:
+    """Measure a published warehouse against the truth. For measuring only: the pipeline never reads a truth."""
+    from warehouse.score import score as measure
+
+    typer.echo(measure(Workplace.of(None, home).home.warehouse, truth))
+
+
+@app.command()
+def ui(
+    inbox: Inbox = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    warehouse_url: WarehouseUrl = None,
+    port: Annotated[int, typer.Option("--port", envvar="HARMONIA_PORT", min=1, max=65535, help="Port on this machine.")] = 3000,
+) -> None:
+    """Open Dagster's pages over the home, on this machine only (127.0.0.1)."""
+    workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
+    workplace.home.create()
+    from pipelines.ui import serve
+
+    serve(_console(), workplace, port)
+
+
+def _fail(line: str) -> int:
+    Console(stderr=True, highlight=False).print(f"[bold red]harmonia:[/] {_plain(line)}", soft_wrap=True)
+    return 1
+
+
+def _plain(line: str) -> str:
+    from rich.markup import escape
+
+    return escape(line)
+
+
+def _unforeseen(error: Exception) -> int:
+    from pipelines.failures import describe, keep
+
+    home = os.environ.get("HARMONIA_HOME")
+    log = keep(error, Path(home) / "logs", " ".join(sys.argv[1:2])) if home and Path(home).is_dir() else None
+    return _fail(f"{describe(error)}{f'; where and how is in {log}' if log else ''}")
+
+
+def main() -> None:
+    """Run the command line; every problem ends in one line on standard error, never in a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _fail("interrupted: what was landed is kept, and what was published before stays as it was; run again when it suits")
+        sys.exit(130)
+    except HarmoniaError as error:
+        sys.exit(_fail(str(error)))
+    except Exception as error:  # noqa: BLE001 - the last line of defence; it is logged without values
+        sys.exit(_unforeseen(error))

@@ -1,0 +1,76 @@
+"""Everything that Dagster loads: assets, checks, the job, and the places they work in.
+
+Belongs here: putting the parts together, explicitly. Does not belong here: any of the parts. `dagster dev -w workspace.yaml` takes
+`defs`, built from the environment; `harmonia run` and tests call `build_definitions` with their own places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import dagster as dg
+
+from pipelines.assets import counting, institution, landing, linking, publishing
+from pipelines.checks import all_checks
+from pipelines.current import Current
+from pipelines.jobs import harmonise_everything
+from pipelines.linkage import Linked
+from pipelines.lock import run_lock
+from pipelines.resources.lake import LakeIOManager
+from pipelines.resources.workplace import Workplace
+from pipelines.validate import Validated
+from sources.contract import institutions
+
+SHAPES: Mapping[str, Any] = {
+    "raw": list[institution.RawDelivery],
+    "validated": list[Validated],
+    "current": Current,
+    "links": Linked,
+}  # what an asset's value is, by the last part of its key; every other one is a frame by name
+
+
+def all_assets() -> list[dg.AssetsDefinition]:
+    """Every asset, in the order of a record's way."""
+    of_institutions = [asset for name in institutions() for asset in institution.institution_assets(name)]
+    return [landing.landing, *of_institutions, *linking.assets(institutions()), *counting.assets(institutions()), *publishing.assets()]
+
+
+def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceContext], Iterator[Workplace]]:
+    def opened(_: dg.InitResourceContext) -> Iterator[Workplace]:
+        workplace.ready()
+        with run_lock(workplace.home) if hold_lock else nullcontext():
+            yield workplace
+
+    return opened
+
+
+def build_definitions(
+    workplace: Workplace, *, hold_lock: bool = True, loggers: Mapping[str, dg.LoggerDefinition] | None = None
+) -> dg.Definitions:
+    """The definitions over the given places.
+
+    `hold_lock`: whether a run takes the lock of the home itself; False where the caller holds it. `loggers`: in place of Dagster's own.
+    """
+    return dg.Definitions(
+        assets=all_assets(),
+        asset_checks=all_checks(institutions()),
+        jobs=[harmonise_everything],
+        resources={
+            "workplace": dg.ResourceDefinition(
+                _opened(workplace, hold_lock), description="Inbox, home, registry and warehouse of this run"
+            ),
+            "io_manager": dg.IOManagerDefinition(
+                lambda _: LakeIOManager(workplace.home.lake, SHAPES), description="Parquet in the lake; in memory within a run"
+            ),
+        },
+        executor=dg.in_process_executor,
+        loggers=loggers,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Over the places that the environment names (`HARMONIA_INBOX`, `HARMONIA_HOME`, …)."""
+    return build_definitions(Workplace.from_environment())

@@ -1,0 +1,73 @@
+"""What is said, and kept, when something fails that nobody foresaw.
+
+Belongs here: one line for the person at the console, and the log under `home/logs/`. Neither holds a local variable, a source value or the
+message of a foreign exception: such a message may quote a cell, and a cell may be a person's name.
+Does not belong here: problems of deliveries. Those are findings.
+"""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError
+
+_SPEAKABLE = (HarmoniaError, OSError, ImportError)  # their messages name files and modules, never a cell
+_ROOT = Path(__file__).parents[1]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The exception and those behind it, outermost first."""
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found:
+        found.append(current)
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return found
+
+
+def _where(error: BaseException) -> list[str]:
+    """The call stack as `file:line function`, innermost last, without source text or values."""
+    out = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        shown = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
+        out.append(f"{shown}:{frame.lineno} {frame.name}")
+    return out
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether this, or an exception behind it, says that no space is left."""
+    return any(isinstance(e, OSError) and (e.errno in (errno.ENOSPC, errno.EDQUOT) or "[Errno 28]" in str(e)) for e in _chain(error))
+
+
+def describe(error: BaseException) -> str:
+    """What happened in one line, safe to show and to keep."""
+    if isinstance(error, HarmoniaError):
+        return " ".join(str(error).split())
+    if disk_full(error):
+        return "no space is left on the disk: free some and run again; what was landed and published before stays as it is"
+    if isinstance(error, MemoryError):
+        return "the machine has too little memory for this run"
+    if isinstance(error, _SPEAKABLE):
+        return " ".join(str(error).split()) or type(error).__name__
+    ours = [place for place in _where(error) if not place.startswith(("/", ".venv"))]
+    return f"{type(error).__name__} at {ours[-1] if ours else 'an unknown place'}"
+
+
+def keep(error: BaseException, logs: Path, doing: str) -> Path | None:
+    """Write what happened, where, and while doing what, to a file in `logs`. None where even that is not possible."""
+    now = datetime.now(UTC)
+    lines = [f"{now:%Y-%m-%dT%H:%M:%SZ} {doing}"]
+    for one in _chain(error):
+        said = f": {' '.join(str(one).split())}" if isinstance(one, _SPEAKABLE) else ""
+        lines += [f"{type(one).__module__}.{type(one).__name__}{said}", *(f"  {place}" for place in _where(one))]
+    path = logs / f"failure-{now:%Y%m%dT%H%M%S%f}.log"
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError:
+        return None
+    return path

@@ -1,0 +1,17 @@
+"""What can be started: one job that takes every delivery through every stage, in one process.
+
+A process per step would cost ten seconds a step on a small machine; a whole run of a few thousand records takes a few seconds in one.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+HARMONISE_EVERYTHING = "harmonise_everything"
+
+harmonise_everything = dg.define_asset_job(
+    HARMONISE_EVERYTHING,
+    selection=dg.AssetSelection.all(),
+    executor_def=dg.in_process_executor,
+    description="Lands what is new in the inbox, takes every delivery through all stages, publishes the warehouse and writes the feedback.",
+)

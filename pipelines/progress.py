@@ -1,0 +1,98 @@
+"""How far is the run? A line per stage as it ends, and on a terminal a bar under them.
+
+Belongs here: what the person at the console sees while the run goes on. Does not belong here: what the run found (`summary.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+
+class Listener(Protocol):
+    """Who wants to know how far a run is. Steps are named as in Dagster: `police__raw`."""
+
+    def planned(self, steps: Mapping[str, str]) -> None:
+        """The steps that will run, and the stage of each, in the order of a record's way."""
+
+    def started(self, step: str) -> None:
+        """A step begins."""
+
+    def ended(self, step: str, rows: int | None) -> None:
+        """A step ended well; `rows` as it counted them."""
+
+
+class Silence:
+    """A listener that says nothing."""
+
+    def planned(self, steps: Mapping[str, str]) -> None:
+        """Say nothing."""
+
+    def started(self, step: str) -> None:
+        """Say nothing."""
+
+    def ended(self, step: str, rows: int | None) -> None:
+        """Say nothing."""
+
+
+class Display:
+    """Lines per stage on `console`; with a bar where it is a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stage: dict[str, str] = {}
+        self._open: dict[str, set[str]] = defaultdict(set)
+        self._rows: dict[str, int | None] = {}
+        self._spent: dict[str, float] = defaultdict(float)
+        self._begun = time.monotonic()
+        self._bar = Progress(
+            TextColumn("  [bold]{task.description:<12}"),
+            BarColumn(bar_width=40),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def planned(self, steps: Mapping[str, str]) -> None:
+        """Remember the stages and draw the empty bar."""
+        self._stage = dict(steps)
+        for step, stage in steps.items():
+            self._open[stage].add(step)
+        self._task = self._bar.add_task("starting", total=len(steps))
+
+    def started(self, step: str) -> None:
+        """Name the stage that is at work."""
+        self._begun = time.monotonic()
+        if step in self._stage and self._task is not None:
+            self._bar.update(self._task, description=self._stage[step])
+
+    def ended(self, step: str, rows: int | None) -> None:
+        """Count the step; when its stage is complete, print the stage's line."""
+        stage = self._stage.get(step)
+        if stage is None or step not in self._open[stage]:
+            return
+        self._open[stage].discard(step)
+        self._spent[stage] += time.monotonic() - self._begun
+        if rows is not None:
+            self._rows[stage] = (self._rows.get(stage) or 0) + rows
+        if self._task is not None:
+            self._bar.advance(self._task)
+        if not self._open[stage]:
+            counted = f"{self._rows[stage]:>9,} rows" if stage in self._rows else " " * 14
+            self._bar.console.print(f"  {stage:<12} {counted} {self._spent[stage]:6.1f} s", highlight=False)

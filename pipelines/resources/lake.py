@@ -1,0 +1,175 @@
+"""The lake: what every stage made, as Parquet under `home/lake/<institution>/<stage>/<table>.parquet`.
+
+Belongs here: how a stage's value is laid out in frames and back, writing them whole or not at all, and the Dagster IO manager over it.
+Does not belong here: what the frames mean. The lake is derived: it may be deleted at any time and the next run writes it again.
+
+A value is a frame by name (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. No pickle:
+a lake can be read with any tool, and reading it runs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import canonical
+
+Frames = dict[str, pd.DataFrame]
+
+_ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
+_ITEM = "_item"  # which row of `_items` a row of a frame belongs to
+_DTYPES = b"harmonia.dtypes"
+
+
+def _parts(value: Any) -> tuple[Frames, dict[str, Any]]:
+    """Frames (by `field` or `field.key`) and plain values of one dataclass."""
+    frames: Frames = {}
+    plain: dict[str, Any] = {}
+    for field in dataclasses.fields(value):
+        held = getattr(value, field.name)
+        if isinstance(held, pd.DataFrame):
+            frames[field.name] = held
+        elif isinstance(held, Mapping) and held and all(isinstance(v, pd.DataFrame) for v in held.values()):
+            frames |= {f"{field.name}.{key}": frame for key, frame in held.items()}
+        else:
+            plain[field.name] = held
+    return frames, plain
+
+
+def _dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
+
+
+def pack(value: Any) -> Frames:
+    """Lay out a stage's value in frames. A list of dataclasses becomes one frame per name over all of them, with column `_item`."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    items = value if isinstance(value, Sequence) else [value]
+    parts = [_parts(item) for item in items]
+    rows = [
+        {"plain": json.dumps(plain, default=str), "dtypes": json.dumps({name: _dtypes(frame) for name, frame in frames.items()})}
+        for frames, plain in parts
+    ]
+    out: Frames = {_ITEMS: pd.DataFrame(rows, columns=["plain", "dtypes"], dtype="str")}
+    for name in dict.fromkeys(name for frames, _ in parts for name in frames):
+        held = [frames[name].assign(**{_ITEM: i}) for i, (frames, _) in enumerate(parts) if name in frames]
+        filled = [frame for frame in held if len(frame)]
+        out[name] = pd.concat(filled, ignore_index=True) if filled else held[0]
+    return out
+
+
+def _build(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(shape)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(shape):
+        if hints[field.name] is pd.DataFrame:
+            values[field.name] = frames[field.name]
+        elif field.name in plain:
+            value = plain[field.name]
+            values[field.name] = tuple(value) if get_origin(hints[field.name]) is tuple else value
+        else:
+            prefix = f"{field.name}."
+            values[field.name] = {name.removeprefix(prefix): frame for name, frame in frames.items() if name.startswith(prefix)}
+    return shape(**values)
+
+
+def unpack(shape: Any, frames: Frames) -> Any:
+    """The value that `pack` laid out. `shape` is `dict`, a dataclass, or `list[dataclass]`."""
+    if shape is dict or get_origin(shape) is dict:
+        return frames
+    one = get_args(shape)[0] if get_origin(shape) is list else shape
+    found = []
+    for i, row in enumerate(frames[_ITEMS].itertuples(index=False)):
+        held = {}
+        for name, dtypes in json.loads(str(row.dtypes)).items():
+            frame = frames[name]
+            held[name] = frame.loc[frame[_ITEM] == i, list(dtypes)].reset_index(drop=True).astype(dtypes)
+        found.append(_build(one, held, json.loads(str(row.plain))))
+    return found if get_origin(shape) is list else found[0]
+
+
+def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
+    """As an Arrow table: the declared schema for a canonical table, else the frame's own types; a column of mixed objects as text."""
+    if name in canonical.TABLES and list(frame.columns) == [c.name for c in canonical.TABLES[name]]:
+        table = pa.Table.from_pandas(frame, schema=canonical.arrow_schema(name), preserve_index=False)
+    else:
+        try:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            mixed = list(frame.select_dtypes("object").columns)
+            table = pa.Table.from_pandas(frame.astype(dict.fromkeys(mixed, "str")), preserve_index=False)
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: json.dumps(_dtypes(frame)).encode()})
+
+
+def write(folder: Path, frames: Frames) -> int:
+    """Replace the tables in `folder` by `frames`, all or none. Returns the bytes written; raises `OSError`."""
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True, mode=0o700)
+    try:
+        for name, frame in frames.items():
+            pq.write_table(_arrow(name, frame), fresh / f"{name}.parquet", compression="zstd", compression_level=1)
+        size = sum(path.stat().st_size for path in fresh.iterdir())
+        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return size
+
+
+def read(folder: Path) -> Frames:
+    """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not in the lake: materialise the stage before it, or run everything")
+    out: Frames = {}
+    for path in sorted(folder.glob("*.parquet")):
+        table = pq.read_table(path)
+        out[path.stem] = table.to_pandas().astype(json.loads((table.schema.metadata or {})[_DTYPES]))
+    return out
+
+
+class LakeIOManager(dg.IOManager):
+    """Keeps what an asset made in memory for the rest of the run, and as Parquet for the next one.
+
+    `shapes` says by the last part of an asset's key what its value is, where that is not a frame by name.
+    """
+
+    def __init__(self, root: Path, shapes: Mapping[str, Any]):
+        self._root, self._shapes, self._held = root, shapes, dict[tuple[str, ...], Any]()
+
+    def _folder(self, key: dg.AssetKey) -> Path:
+        return self._root.joinpath(*key.path)
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Write `obj`; rows by table go into the materialisation's metadata."""
+        frames = pack(obj)
+        size = write(self._folder(context.asset_key), frames)
+        self._held[tuple(context.asset_key.path)] = obj
+        context.add_output_metadata(
+            {
+                "tables": {name: len(frame) for name, frame in frames.items() if name != _ITEMS},
+                "lake": dg.MetadataValue.path(str(self._folder(context.asset_key))),
+                "bytes": size,
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """What the upstream asset made: of this run, else of the last one that wrote it."""
+        key = context.asset_key
+        if tuple(key.path) not in self._held:
+            self._held[tuple(key.path)] = unpack(self._shapes.get(key.path[-1], dict), read(self._folder(key)))
+        return self._held[tuple(key.path)]

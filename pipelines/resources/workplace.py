@@ -1,0 +1,79 @@
+"""Where a run works: inbox, home, registry, warehouse.
+
+Belongs here: the four places and how the environment names them. Does not belong here: what lies in them. Imports nothing heavy, since
+every command of `harmonia` starts here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError
+from pipelines.home import Home
+
+DEFAULT_INBOX, DEFAULT_HOME = Path("data/inbox"), Path("data/home")
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The places of a run. The URLs are None for the files in the home; they may hold a password: never show them."""
+
+    inbox: Path
+    home: Home
+    registry_url: str | None = None
+    warehouse_url: str | None = None
+
+    @classmethod
+    def of(cls, inbox: Path | None, home: Path | None, registry_url: str | None = None, warehouse_url: str | None = None) -> Workplace:
+        """The work place with absolute paths; `None` takes the default."""
+        return cls(
+            (inbox or DEFAULT_INBOX).expanduser().absolute(),
+            Home((home or DEFAULT_HOME).expanduser().absolute()),
+            registry_url or None,
+            warehouse_url or None,
+        )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workplace:
+        """As `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL` say, else the defaults."""
+
+        def path(name: str) -> Path | None:
+            return Path(environment[name]) if environment.get(name) else None
+
+        return cls.of(
+            path("HARMONIA_INBOX"),
+            path("HARMONIA_HOME"),
+            environment.get("HARMONIA_REGISTRY_URL"),
+            environment.get("HARMONIA_WAREHOUSE_URL"),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The environment that names these places, for a process of Dagster's."""
+        urls = {"HARMONIA_REGISTRY_URL": self.registry_url or "", "HARMONIA_WAREHOUSE_URL": self.warehouse_url or ""}
+        return {"HARMONIA_INBOX": str(self.inbox), "HARMONIA_HOME": str(self.home.root), **urls}
+
+    @property
+    def registry(self) -> str:
+        """URL of the registry in use."""
+        return self.registry_url or self.home.registry_url
+
+    @property
+    def logs(self) -> Path:
+        """Where failures are kept."""
+        return self.home.root / "logs"
+
+    def ready(self) -> Workplace:
+        """Make the home and check the inbox. Raises `HarmoniaError` with the way out where one of them cannot be used."""
+        if not self.inbox.is_dir():
+            kind = "is a file" if self.inbox.exists() else "does not exist"
+            raise HarmoniaError(
+                f"inbox {self.inbox} {kind}: name the folder that holds <institution>/<period>/ with --inbox (or HARMONIA_INBOX); "
+                "`harmonia simulate --out data` makes one to try"
+            )
+        if not os.access(self.inbox, os.R_OK | os.X_OK):
+            raise HarmoniaError(f"inbox {self.inbox} cannot be read by this user: change its permissions or run as another user")
+        self.home.create()
+        return self

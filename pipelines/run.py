@@ -1,0 +1,146 @@
+"""One whole run, as `harmonia run` starts it: the same job as in Dagster's pages, in this process, recorded in the home's instance.
+
+Belongs here: Dagster's instance in a home, starting the job, telling a listener how far it is, and what it leaves behind when it
+fails. Does not belong here: what the stages do, what the console shows.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
+from sqlalchemy import update
+
+from pipelines.assets.describing import ROWS
+from pipelines.definitions import all_assets, build_definitions
+from pipelines.errors import HarmoniaError
+from pipelines.failures import describe, keep
+from pipelines.home import Home
+from pipelines.jobs import HARMONISE_EVERYTHING
+from pipelines.lock import run_lock
+from pipelines.progress import Listener
+from pipelines.registry import open_registry
+from pipelines.registry.ledger import now
+from pipelines.registry.tables import Run
+from pipelines.resources.instance import install_dagster
+from pipelines.resources.workplace import Workplace
+
+STAGES: Mapping[str, str] = {
+    "landing": "land",
+    "raw": "read",
+    "validated": "validate",
+    "current": "current",
+    "harmonised": "harmonise",
+    "canonical": "harmonise",
+    "links": "link",
+    "identities": "link",
+    "findings": "count",
+    "statistics": "count",
+    "warehouse": "publish",
+    "feedback": "feedback",
+}  # last part of an asset's key -> stage, as ARCHITECTURE.md draws the way
+_REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # so that Dagster's pages find the run's job
+_OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that published. `values` holds what the assets made, by key joined with `/`."""
+
+    run_id: str
+    seconds: float
+    values: Mapping[str, Any]
+
+
+class _Teller(logging.Handler):
+    """Tells a listener what Dagster's event log says."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+        self._rows: dict[str, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        if event is None or event.step_key is None:
+            return
+        kind = event.event_type
+        if kind is dg.DagsterEventType.STEP_START:
+            self._listener.started(event.step_key)
+        elif kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            counted = event.step_materialization_data.materialization.metadata.get(ROWS)
+            if counted is not None:
+                self._rows[event.step_key] = int(counted.value)
+        elif kind is dg.DagsterEventType.STEP_SUCCESS:
+            self._listener.ended(event.step_key, self._rows.get(event.step_key))
+
+
+def _logger(listener: Listener) -> dg.LoggerDefinition:
+    @dg.logger(description="Tells how far the run is; keeps Dagster's own lines off the console")
+    def teller(_: dg.InitLoggerContext) -> logging.Logger:
+        log = logging.Logger("harmonia.run", logging.DEBUG)  # an own one, without handlers from elsewhere
+        log.addHandler(_Teller(listener))
+        return log
+
+    return teller
+
+
+@contextmanager
+def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance in the home. Runs that a killed process left open are closed: under the run lock none can be alive."""
+    folder = install_dagster(home)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
+            instance.report_run_failed(run, "The process of this run ended without a word (killed, or the machine went down).")
+        yield instance
+
+
+def _close_as_failed(workplace: Workplace) -> None:
+    registry = open_registry(workplace.registry)
+    try:
+        with registry.write() as session:
+            session.execute(update(Run).where(Run.finished.is_(None)).values(finished=now(), outcome="failed"))
+    finally:
+        registry.close()
+
+
+def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
+    """Land, read, … publish, feed back. Raises `HarmoniaError` with one clear line where nothing, or not all, was published."""
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    begun = time.monotonic()
+    workplace.ready()
+    with run_lock(workplace.home):
+        try:
+            result = _execute(workplace, listener)
+        except BaseException:
+            _close_as_failed(workplace)
+            raise
+    values = {"/".join(asset.key.path): result.asset_value(asset.key) for asset in all_assets()}
+    return Outcome(result.run_id, time.monotonic() - begun, values)
+
+
+def _execute(workplace: Workplace, listener: Listener) -> dg.ExecuteInProcessResult:
+    definitions = build_definitions(workplace, hold_lock=False, loggers={"console": _logger(listener)})
+    job = definitions.resolve_job_def(HARMONISE_EVERYTHING)
+    listener.planned({"__".join(asset.key.path): STAGES[asset.key.path[-1]] for asset in all_assets()})
+    try:
+        with _instance(workplace.home) as instance:
+            return job.execute_in_process(instance=instance, tags=_REPOSITORY, run_config={"loggers": {"console": {"config": {}}}})
+    except HarmoniaError:
+        raise
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+    except DagsterAssetCheckFailedError as error:  # a blocking check: what is wrong stands on the check's page
+        checks = ", ".join(line.strip() for line in str(error).splitlines()[1:])
+        raise HarmoniaError(f"a check that must hold does not ({checks}); nothing was published: `harmonia ui` shows the counts") from None
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
+        log = keep(error, workplace.logs, "run")
+        raise HarmoniaError(f"the run failed: {describe(error)}; where and how is in {log or 'no log (it could not be written)'}") from None

@@ -1,0 +1,40 @@
+"""Dagster's pages over a home.
+
+Belongs here: starting them, bound to this machine. They have no login of their own: never bind them wider.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+from rich.console import Console
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.instance import install_dagster
+from pipelines.resources.workplace import Workplace
+
+HOST = "127.0.0.1"
+
+
+def serve(console: Console, workplace: Workplace, port: int) -> None:
+    """Replace this process by Dagster's web server and daemon over the home. Raises `HarmoniaError` where the port is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise HarmoniaError(f"port {port} is in use: close what uses it, or name another with --port (or HARMONIA_PORT)") from None
+    environment = {
+        **os.environ,
+        **workplace.environment(),
+        "DAGSTER_HOME": str(install_dagster(workplace.home)),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+    console.print(
+        f"Dagster's pages over {workplace.home.root} will be at [bold]http://{HOST}:{port}[/] in a few seconds; Ctrl-C ends them."
+    )
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", HOST, "-p", str(port), "--log-level", "warning"]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell, no argument from outside but the port number

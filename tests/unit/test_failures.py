@@ -1,0 +1,50 @@
+"""What is said and kept about an unforeseen failure holds no value of the data."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError
+from pipelines.failures import describe, keep
+
+
+def _fails_over(name: str) -> Exception:
+    try:
+        int(name)
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+def test_the_line_names_the_place_and_not_the_value() -> None:
+    assert "Arben" not in describe(_fails_over("Arben"))
+    assert describe(_fails_over("Arben")).startswith("ValueError at tests/unit/test_failures.py")
+
+
+def test_the_log_holds_the_stack_and_not_the_value(tmp_path: Path) -> None:
+    log = keep(_fails_over("Arben"), tmp_path / "logs", "police: reading")
+    assert log is not None
+    text = log.read_text("utf-8")
+    assert "police: reading" in text
+    assert "_fails_over" in text
+    assert "Arben" not in text
+
+
+def test_a_full_disk_is_said_so_however_deep_it_lies() -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as full:
+            raise RuntimeError("writing failed") from full
+    except RuntimeError as error:
+        assert "no space is left" in describe(error)
+
+
+def test_a_known_problem_is_said_as_it_is() -> None:
+    assert describe(HarmoniaError("port 3000 is in use: name another")) == "port 3000 is in use: name another"
+
+
+def test_a_log_that_cannot_be_written_is_no_second_failure(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file", encoding="utf-8")
+    assert keep(ValueError("x"), tmp_path / "logs", "run") is None

@@ -1,0 +1,102 @@
+"""The lake gives back what was put into it, types and all, and replaces a stage whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.resources import lake
+from schemas import canonical
+
+
+@dataclass
+class Judged:
+    name: str
+    tables: dict[str, pd.DataFrame]
+    aside: pd.DataFrame
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def _frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "key": pd.Series(["a", None], dtype="str"),
+            "line": pd.Series([6, None], dtype="Int64"),
+            "day": pd.to_datetime(pd.Series(["2013-05-03", None])).astype("datetime64[s]"),
+            "sure": pd.Series([True, None], dtype="boolean"),
+        }
+    )
+
+
+def test_a_frame_comes_back_with_its_types(tmp_path: Path) -> None:
+    lake.write(tmp_path / "police" / "raw", {"rastet": _frame()})
+    back = lake.read(tmp_path / "police" / "raw")["rastet"]
+    pd.testing.assert_frame_equal(back, _frame())
+
+
+def test_deliveries_come_back_one_by_one_with_their_own_columns(tmp_path: Path) -> None:
+    aside = pd.DataFrame({"line": pd.Series([7], dtype="Int64"), "raw": [b"\xff;cut"]})
+    first = Judged("2013-Q1", {"rastet": _frame()}, aside, {"rastet.csv": "complete"})
+    second = Judged("2013-Q2", {"rastet": _frame().assign(more="x")}, aside.iloc[:0])
+    lake.write(tmp_path / "v", lake.pack([first, second]))
+    back = lake.unpack(list[Judged], lake.read(tmp_path / "v"))
+    assert [b.name for b in back] == ["2013-Q1", "2013-Q2"]
+    assert back[0].files == {"rastet.csv": "complete"}
+    assert "more" not in back[0].tables["rastet"]
+    pd.testing.assert_frame_equal(back[1].tables["rastet"], second.tables["rastet"])
+    assert back[0].aside["raw"].tolist() == [b"\xff;cut"]
+    assert back[1].aside.empty
+
+
+def test_no_delivery_at_all_is_an_empty_list(tmp_path: Path) -> None:
+    lake.write(tmp_path / "v", lake.pack([]))
+    assert lake.unpack(list[Judged], lake.read(tmp_path / "v")) == []
+
+
+def test_one_dataclass_comes_back(tmp_path: Path) -> None:
+    lake.write(tmp_path / "c", lake.pack(Judged("x", {}, _frame())))
+    back = lake.unpack(Judged, lake.read(tmp_path / "c"))
+    assert (back.name, back.tables) == ("x", {})
+    pd.testing.assert_frame_equal(back.aside, _frame())
+
+
+def test_a_canonical_table_is_written_with_the_declared_schema(tmp_path: Path) -> None:
+    lake.write(tmp_path / "canonical", {"charges": canonical.conform("charges", pd.DataFrame())})
+    schema = pq.read_schema(tmp_path / "canonical" / "charges.parquet")
+    assert schema.names == [c.name for c in canonical.TABLES["charges"]]
+    assert str(schema.field("principal").type) == "bool"
+
+
+def test_a_column_of_mixed_objects_is_kept_as_text(tmp_path: Path) -> None:
+    lake.write(tmp_path / "m", {"t": pd.DataFrame({"x": pd.Series([1, "b"], dtype=object)})})
+    assert lake.read(tmp_path / "m")["t"]["x"].tolist() == ["1", "b"]
+
+
+def test_tables_that_a_stage_no_longer_makes_are_gone(tmp_path: Path) -> None:
+    lake.write(tmp_path / "s", {"old": _frame()})
+    lake.write(tmp_path / "s", {"new": _frame()})
+    assert list(lake.read(tmp_path / "s")) == ["new"]
+    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.write(tmp_path / "s", {"old": _frame()})
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lake.pq, "write_table", full)
+    with pytest.raises(OSError, match="No space"):
+        lake.write(tmp_path / "s", {"new": _frame()})
+    monkeypatch.undo()
+    assert list(lake.read(tmp_path / "s")) == ["old"]
+    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_stage_that_never_ran_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="run everything"):
+        lake.read(tmp_path / "nothing")

@@ -119,7 +119,7 @@ def test_identical_rows_keep_the_first_different_rows_the_last():
 def test_rows_that_do_not_add_up_stop_the_run_and_name_the_file():
     broken = delivery("2013-Q1", [1, 2])
     broken.rows_read["rastet.csv"] = 3
-    with pytest.raises(HarmoniaError, match="2013-Q1 rastet.csv"):
+    with pytest.raises(HarmoniaError, match=r"2013-Q1 rastet\.csv"):
         resolve("police", [broken])
 
 

@@ -29,8 +29,11 @@ _TOKEN = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 Finding = dict[str, Any]
 
 
-def decode(data: bytes, declared: str) -> tuple[str, list[Finding]]:
-    """The text of `data` and what was assumed: findings with rule, line and detail (encoding taken)."""
+def decode(data: bytes, declared: str, hint: str | None = None) -> tuple[str, list[Finding]]:
+    """The text of `data` and what was assumed: findings with rule, line and detail (encoding taken).
+
+    `declared` is what the contract says, `hint` what the file says of itself (only where it is not UTF-8 does that matter).
+    """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _marked(data[len(mark) :], encoding, declared)
@@ -42,7 +45,7 @@ def decode(data: bytes, declared: str) -> tuple[str, list[Finding]]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        return _by_line(data, declared)
+        return _by_line(data, declared, hint or declared)
     return text, [] if _same(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}]
 
 
@@ -113,12 +116,12 @@ def _decodes(line: bytes) -> bool:
     return True
 
 
-def _by_line(data: bytes, declared: str) -> tuple[str, list[Finding]]:
+def _by_line(data: bytes, declared: str, hint: str) -> tuple[str, list[Finding]]:
     """Neither ASCII nor all UTF-8: the encoding of the majority, and each line that is otherwise by itself."""
     lines = data.split(b"\n")
     wide = {i: _decodes(line) for i, line in enumerate(lines) if not line.isascii()}
     in_utf8 = sum(wide.values())
-    eight = _eight_bit(b"\n".join(lines[i] for i, ok in wide.items() if not ok), declared)
+    eight = _eight_bit(b"\n".join(lines[i] for i, ok in wide.items() if not ok), hint)
     main = "utf-8" if in_utf8 > len(wide) - in_utf8 else eight
     found: list[Finding] = [] if _same(main, declared) else [{"rule": "file-encoding-assumed", "detail": main}]
     out = []

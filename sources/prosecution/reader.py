@@ -1,0 +1,15 @@
+"""How a delivery of the prosecution is read: a database, or the dump of one.
+
+Belongs here: what is peculiar to this institution's files. All else is in `sources.readers`, driven by `contract.yaml`.
+"""
+
+from __future__ import annotations
+
+from sources.contract import Contract
+from sources.readers.delivery import read_files
+from sources.readers.result import ReadResult, SourceFile
+
+
+def read(files: list[SourceFile], contract: Contract) -> ReadResult:
+    """Read `psh.sqlite` or `psh.dump` into `lenda`, `pala`, `akuza`, `vendimi`; children hang on their parents by id."""
+    return read_files(files, contract)

@@ -1,0 +1,198 @@
+"""A database file: SQLite opened as a copy, read-only; or the dump of a PostgreSQL schema. Table rows to text.
+
+Belongs here: opening, reading table by table, telling tables and columns. Does not belong here: pages of a damaged file
+(`database_salvage`), the form of the dump (`dump`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sources.contract import Contract, FileSpec, TableSpec
+from sources.readers import database_salvage, dump, files, headers
+from sources.readers.dump import dump_postgres
+from sources.readers.piece import Piece, text_frame
+from sources.readers.result import SourceFile
+
+__all__ = ["dump_postgres", "read"]
+
+_PATIENCE = 60.0  # seconds for one query: a view could run for ever
+_MAGIC = b"SQLite format 3\x00"
+
+Table = tuple[list[str], list[Sequence[Any]]]
+
+
+def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
+    """Read the tables of `spec` from an SQLite file or a dump. `_part` is the table's name, `_line` null."""
+    piece = Piece(spec.name)
+    data = files.load(file, piece)
+    if data is None:
+        return piece
+    if data.startswith(_MAGIC):
+        tables = _sqlite(data, piece)
+    elif dump.is_dump(data):
+        tables = _dump(data, piece)
+    elif file.name.endswith(".url"):
+        return piece.fail("db-url-not-landed")
+    else:
+        files.quarantine_lines(piece, data, "file-wrong-form")
+        return piece.fail("file-wrong-form", files.kind(data))
+    if tables is not None:
+        _tables(tables, [contract.tables[t] for t in spec.tables], piece)
+    return piece
+
+
+def _tables(found: dict[str, Table], specs: Sequence[TableSpec], piece: Piece) -> None:
+    """Delivered tables to declared ones: by name, by spelling, or by their columns."""
+    free = dict(found)
+    for exact in (True, False):
+        for spec in specs:
+            if spec.name in piece.tables:
+                continue
+            name = spec.name if exact else _alike(spec, free)
+            if name in free:
+                if name != spec.name:
+                    piece.find("db-table-renamed", part=name, detail=spec.name)
+                _table(spec, name, free.pop(name), piece)
+    missing = [spec.name for spec in specs if spec.name not in piece.tables]
+    for name in missing:
+        piece.find("db-table-missing", part=name)
+    for name in sorted(free):
+        piece.find("db-table-extra", part=name)
+    if len(missing) == len(specs):
+        piece.state = "unreadable"
+    elif missing:
+        piece.state = "partial"
+
+
+def _alike(spec: TableSpec, free: dict[str, Table]) -> str:
+    """The one free table that bears the name up to spelling, else the one that holds most declared columns."""
+    for name in free:
+        if headers.fold(name) == headers.fold(spec.name):
+            return name
+    like = [name for name, (columns, _) in free.items() if headers.claims(columns, spec) >= max(2, 0.75 * len(spec.columns))]
+    return like[0] if len(like) == 1 else ""
+
+
+def _table(spec: TableSpec, name: str, table: Table, piece: Piece) -> None:
+    columns, rows = table
+    piece.rows += len(rows)
+    match = headers.match(columns, spec)
+    for finding in match.findings:
+        piece.find(part=name, **finding)
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    cells = {match.names[k]: _texts(values[k], match.names[k], name, piece) for k in sorted(match.names)}
+    frame = text_frame(cells)
+    for column in match.missing:
+        frame[column] = pd.array([None] * len(frame), dtype="str")
+    frame["_part"] = pd.array([name] * len(frame), dtype="str")
+    frame["_line"] = pd.array([None] * len(frame), dtype="Int64")
+    piece.add(spec.name, frame)
+
+
+def _texts(values: Sequence[Any], column: str, part: str, piece: Piece) -> list[str | None]:
+    """Values as text: whole numbers as digits, other numbers as they print, bytes as UTF-8 or windows-1250 with a finding."""
+    if not any(isinstance(v, bytes) for v in values):
+        return [None if v is None else v if isinstance(v, str) else str(v) for v in values]
+    out: list[str | None] = []
+    odd = set()
+    for v in values:
+        if isinstance(v, bytes):
+            try:
+                out.append(v.decode("utf-8"))
+            except UnicodeDecodeError:
+                out.append(v.decode("windows-1250", "replace"))
+                odd.add("windows-1250")
+        else:
+            out.append(None if v is None else str(v))
+    for encoding in odd:
+        piece.find("db-text-encoding", part=part, field=column, detail=encoding)
+    return out
+
+
+def _dump(data: bytes, piece: Piece) -> dict[str, Table] | None:
+    """Tables of a dump; a line that cannot be read is set aside, and the file is partial."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    try:
+        head = json.loads(lines[0])
+        tables: dict[str, Table] = {str(t): ([str(c) for c in columns], []) for t, columns in head["tables"].items()}
+        tables |= {str(t): ([], []) for t in head.get("others", [])}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        files.quarantine_lines(piece, data, "file-wrong-form")
+        piece.fail("file-wrong-form", "dump")
+        return None
+    for i, line in enumerate(lines[1:], 2):
+        if not line:
+            continue
+        try:
+            name, *row = json.loads(line)
+            if len(row) != len(tables[name][0]):
+                raise ValueError
+            tables[name][1].append(row)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            piece.rows += 1
+            piece.quarantine("db-row-unreadable", line.encode("utf-8"), line=i)
+            piece.state = "partial"
+    return tables
+
+
+def _sqlite(data: bytes, piece: Piece) -> dict[str, Table] | None:
+    """Tables of an SQLite file, read from a copy that cannot be written to; a damaged one page by page."""
+    with tempfile.TemporaryDirectory(prefix="harmonia-") as folder:
+        copy = Path(folder) / "copy.sqlite"
+        copy.write_bytes(data)
+        try:
+            tables = _query(copy, piece)
+            if database_salvage.is_whole(data):
+                return tables
+        except (sqlite3.Error, UnicodeError, OverflowError):
+            pass
+    piece.findings.clear()
+    tables, orphans = database_salvage.tables(data)
+    piece.state = "partial" if any(rows for _, rows in tables.values()) else "unreadable"
+    piece.find("db-damaged", detail=f"{len(data)} bytes")
+    for page, raw in orphans:
+        piece.rows += 1
+        piece.quarantine("db-page-unreadable", raw, detail=f"page {page}")
+    return tables if piece.state == "partial" else None
+
+
+def _query(path: Path, piece: Piece) -> dict[str, Table]:
+    db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+    try:
+        db.execute("PRAGMA trusted_schema=OFF")
+        db.execute("PRAGMA cell_size_check=ON")
+        db.text_factory = lambda raw: raw
+        until = time.monotonic() + _PATIENCE
+        db.set_progress_handler(lambda: int(time.monotonic() > until), 100_000)
+        listed = db.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'").fetchall()
+        tables = {}
+        for raw_name, kind in listed:
+            name = raw_name.decode("utf-8", "replace")
+            if kind == b"view":
+                piece.find("db-view", part=name)
+            quoted = '"' + name.replace('"', '""') + '"'
+            rows = db.execute(f"SELECT * FROM {quoted}")
+            columns = [str(d[0]) for d in rows.description]
+            tables[name] = (columns, [tuple(_text(v) for v in row) for row in rows])
+        return tables
+    finally:
+        db.close()
+
+
+def _text(value: Any) -> Any:
+    """SQLite hands text over as bytes here: most of it is UTF-8, the rest is looked at later."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value
+    return value

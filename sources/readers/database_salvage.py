@@ -1,0 +1,200 @@
+"""What can still be read of a damaged SQLite file: the pages that are there, walked by the file format itself.
+
+Belongs here: pages, cells and records of the SQLite file format (sqlite.org/fileformat2.html). Does not belong here: SQL.
+Tables are walked from their roots; leaf pages that no root leads to are given to the table whose rows they can only be.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+_HEADER = 100
+_LEAF, _INTERIOR = 0x0D, 0x05
+_DEPTH = 20
+_SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8, 8: 0, 9: 0}
+
+Row = tuple[Any, ...]
+Table = tuple[list[str], list[Any]]
+
+
+class _Pages:
+    """The pages of a file by number; those that are not whole are padded with zeros, those past its end are absent."""
+
+    def __init__(self, data: bytes) -> None:
+        size = struct.unpack(">H", data[16:18])[0] if len(data) >= _HEADER else 0
+        self.size = 65536 if size == 1 else size
+        self.usable = self.size - data[20] if self.size >= 512 else 0
+        self.encoding = {2: "utf-16-le", 3: "utf-16-be"}.get(struct.unpack(">I", data[56:60])[0], "utf-8") if self.usable else "utf-8"
+        self.data = data
+
+    def __len__(self) -> int:
+        return -(-len(self.data) // self.size) if self.usable >= 480 else 0
+
+    def page(self, number: int) -> bytes:
+        if not 1 <= number <= len(self):
+            return b""
+        return self.data[(number - 1) * self.size : number * self.size].ljust(self.size, b"\0")
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether the file is as long as its header says."""
+    pages = _Pages(data)
+    stated: int = struct.unpack(">I", data[28:32])[0] if len(data) >= _HEADER else 0
+    return bool(len(pages)) and len(data) >= stated * pages.size
+
+
+def tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
+    """Tables with the rows that can be read (name -> columns, rows), and pages of rows that belong to no table (number, bytes)."""
+    pages = _Pages(data)
+    seen: set[int] = set()
+    out: dict[str, Table] = {}
+    serial: dict[str, int | None] = {}
+    for _, record in sorted(_walk(pages, 1, seen)):
+        if len(record) < 5 or record[0] != "table" or not isinstance(record[3], int) or not isinstance(record[4], str):
+            continue
+        name, columns = str(record[1]), _columns(record[4])
+        if name.startswith("sqlite_") or not columns:
+            continue
+        serial[name] = next((i for i, c in enumerate(columns) if c[1]), None)
+        found = dict(_walk(pages, record[3], seen))
+        names = [c[0] for c in columns]
+        out[name] = (names, [_row(found[rowid], rowid, len(names), serial[name]) for rowid in sorted(found)])
+    orphans = []
+    for number in range(1, len(pages) + 1):
+        if number not in seen and pages.page(number)[:1] == bytes([_LEAF]):
+            found = dict(_leaf(pages, number))
+            owners = {t for t, (names, _) in out.items() if found and all(len(r) == len(names) for r in found.values())}
+            if len(owners) == 1:
+                owner = owners.pop()
+                out[owner][1].extend(_row(found[rowid], rowid, len(out[owner][0]), serial[owner]) for rowid in sorted(found))
+            elif found:
+                orphans.append((number, pages.page(number)))
+    return out, orphans
+
+
+def _columns(statement: str) -> list[tuple[str, bool]]:
+    """Column names of a CREATE TABLE, each with whether it stands for the row number (INTEGER PRIMARY KEY)."""
+    body = statement[statement.find("(") + 1 : statement.rfind(")")]
+    parts = re.split(r",(?![^()]*\))", body)
+    out = []
+    for part in parts:
+        words = re.match(r"\s*(\"[^\"]+\"|\[[^\]]+\]|`[^`]+`|\w+)(.*)", part, re.DOTALL)
+        if not words or re.match(r"(?i)(primary|foreign|unique|check|constraint)$", words[1]):
+            continue
+        out.append((words[1].strip('"[]`'), re.match(r"(?is)\s*integer\s+primary\s+key", words[2]) is not None))
+    return out
+
+
+def _row(record: Row, rowid: int, width: int, serial: int | None) -> Row:
+    cells = list(record[:width]) + [None] * (width - len(record))
+    if serial is not None and cells[serial] is None:
+        cells[serial] = rowid
+    return tuple(cells)
+
+
+def _walk(pages: _Pages, root: int, seen: set[int], depth: int = 0) -> Iterator[tuple[int, Row]]:
+    """Row number and record of every row under page `root`, in file order; a page is visited once."""
+    page = pages.page(root)
+    if not page or root in seen or depth > _DEPTH:
+        return
+    seen.add(root)
+    start = _HEADER if root == 1 else 0
+    if page[start] == _LEAF:
+        yield from _leaf(pages, root)
+    elif page[start] == _INTERIOR:
+        for offset in _cells(page, start, 12):
+            if offset + 4 <= len(page):
+                yield from _walk(pages, struct.unpack(">I", page[offset : offset + 4])[0], seen, depth + 1)
+        yield from _walk(pages, struct.unpack(">I", page[start + 8 : start + 12])[0], seen, depth + 1)
+
+
+def _cells(page: bytes, start: int, header: int) -> list[int]:
+    count = struct.unpack(">H", page[start + 3 : start + 5])[0]
+    at = start + header
+    count = min(count, (len(page) - at) // 2)
+    return list(struct.unpack(f">{count}H", page[at : at + 2 * count]))
+
+
+def _leaf(pages: _Pages, number: int) -> Iterator[tuple[int, Row]]:
+    page = pages.page(number)
+    whole = len(pages.data) >= number * pages.size
+    end = len(pages.data) - (number - 1) * pages.size
+    for offset in _cells(page, _HEADER if number == 1 else 0, 8):
+        try:
+            length, at = _varint(page, offset)
+            rowid, at = _varint(page, at)
+            payload, stop = _payload(pages, page, at, length)
+            if (whole or stop <= end) and 0 < length <= len(payload):
+                yield rowid, _record(payload[:length], pages.encoding)
+        except (IndexError, ValueError, struct.error):
+            continue
+
+
+def _payload(pages: _Pages, page: bytes, at: int, length: int) -> tuple[bytes, int]:
+    """The bytes of a record, followed into overflow pages; and where its cell ends in the page."""
+    usable = pages.usable
+    if length <= usable - 35:
+        return page[at : at + length], at + length
+    least = (usable - 12) * 32 // 255 - 23
+    local = least + (length - least) % (usable - 4)
+    local = local if local <= usable - 35 else least
+    out, following = bytearray(page[at : at + local]), struct.unpack(">I", page[at + local : at + local + 4])[0]
+    visited = set()
+    while following and len(out) < length and following not in visited:
+        visited.add(following)
+        if following * pages.size > len(pages.data):
+            raise ValueError("overflow page is not there")
+        more = pages.page(following)
+        out += more[4:usable]
+        following = struct.unpack(">I", more[:4])[0]
+    return bytes(out), at + local + 4
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for i in range(9):
+        byte = data[at + i]
+        if i == 8:
+            value = (value << 8) | byte
+            return value - (1 << 64) if value >> 63 else value, at + 9
+        value = (value << 7) | (byte & 0x7F)
+        if byte < 0x80:
+            return value, at + i + 1
+    raise ValueError("no varint")
+
+
+def _record(payload: bytes, encoding: str) -> Row:
+    end, at = _varint(payload, 0)
+    kinds = []
+    while at < end:
+        kind, at = _varint(payload, at)
+        kinds.append(kind)
+    at = end
+    row = []
+    for kind in kinds:
+        size = _SIZES[kind] if kind in _SIZES else (kind - 12) // 2
+        if kind in (10, 11) or size < 0 or at + size > len(payload):
+            raise ValueError("no record")
+        row.append(_value(kind, payload[at : at + size], encoding))
+        at += size
+    return tuple(row)
+
+
+def _value(kind: int, raw: bytes, encoding: str) -> Any:
+    if kind == 0:
+        return None
+    if kind <= 6:
+        return int.from_bytes(raw, "big", signed=True)
+    if kind == 7:
+        return struct.unpack(">d", raw)[0]
+    if kind in (8, 9):
+        return kind - 8
+    if kind % 2 == 0:
+        return raw
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return raw

@@ -1,0 +1,238 @@
+"""Delimited text: bytes to records by the declared dialect, departures from it decided from the whole file and reported.
+
+Belongs here: line ends, delimiter, quotes, truncation. Does not belong here: encodings (`encoding`), headers and row kinds (`tabular`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sources.contract import Contract, FileSpec, TableSpec
+from sources.readers import encoding, files, headers, tabular
+from sources.readers.piece import Piece
+from sources.readers.result import SourceFile
+
+DELIMITERS = (";", ",", "\t", "|")
+_BREAK = re.compile("(\r\n|\r|\n)")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MOST_LINES = 50  # physical lines that one quoted cell may span
+_LOOK = 200  # lines looked at to tell a delimiter
+
+
+@dataclass
+class Lines:
+    """Physical lines of a text with the line end of each (`""` after the last where the file breaks off)."""
+
+    text: list[str]
+    ends: list[str]
+    data: bytes
+
+    @property
+    def usual_end(self) -> str:
+        """The most frequent line end."""
+        return max(("\r\n", "\n", "\r"), key=self.ends.count)
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        return re.split(rb"\r\n|\r|\n", self.data)
+
+    def raw(self, first: int, last: int) -> bytes:
+        """The bytes of the lines `first` to before `last`, as received, without the last line end."""
+        same = len(self._bytes) - len(self.text) in (0, 1)
+        lines = self._bytes[first:last] if same else [t.encode("utf-8", "replace") for t in self.text[first:last]]
+        return b"\n".join(lines)
+
+
+def physical_lines(text: str, data: bytes) -> Lines:
+    """Split at CRLF, LF and lone CR; a last empty line is none."""
+    parts = _BREAK.split(text)
+    lines, ends = parts[::2], parts[1::2]
+    if not lines[-1]:
+        lines.pop()
+    else:
+        ends.append("")
+    return Lines(lines, ends, data)
+
+
+def fields(text: str, delimiter: str) -> tuple[list[str], bool, bool]:
+    """The cells of one record by RFC 4180; whether its last quote is open; whether a quote stands where none may (kept as text)."""
+    out, at, stray = [], 0, False
+    while True:
+        if text.startswith('"', at):
+            close = text.find('"', at + 1)
+            while close != -1 and text.startswith('"', close + 1):
+                close = text.find('"', close + 2)
+            if close == -1:
+                return out, True, stray
+            if close + 1 == len(text) or text.startswith(delimiter, close + 1):
+                out.append(text[at + 1 : close].replace('""', '"'))
+                at = close + 1 + len(delimiter)
+                if close + 1 == len(text):
+                    return out, False, stray
+                continue
+            stray = True
+        end = text.find(delimiter, at)
+        if end == -1:
+            out.append(text[at:])
+            return out, False, stray or '"' in out[-1]
+        out.append(text[at:end])
+        stray = stray or '"' in out[-1]
+        at = end + len(delimiter)
+
+
+def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[TableSpec]) -> str:
+    """The declared delimiter, unless only another one gives a header, or rows of the declared width."""
+    candidates = dict.fromkeys((declared, *DELIMITERS))
+    for delimiter in candidates:
+        rows = [fields(line, delimiter)[0] for line in lines[:_LOOK]]
+        if any(headers.is_header(row, table) for row in rows for table in tables):
+            return delimiter
+    widths = {d: sum(line.count(d) + 1 in {len(t.columns) for t in tables} for line in lines[:_LOOK]) for d in candidates}
+    best = max(widths, key=lambda d: widths[d])
+    return best if widths[best] > widths[declared] else declared
+
+
+def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> tuple[list[str], int]:
+    """The record that starts in line `i`, which holds a quote, and the line after it."""
+    text = lines.text[i]
+    row, is_open, stray = fields(text, delimiter)
+    if not is_open:
+        if stray:
+            piece.find("row-quote-stray", line=i + 1)
+        return row, i + 1
+    for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
+        if lines.text[j].count(delimiter) == width - 1 and '"' not in lines.text[j]:
+            break
+        text += lines.ends[j - 1] + lines.text[j]
+        row, is_open, stray = fields(text, delimiter)
+        if not is_open:
+            if len(row) == width and not stray:
+                return row, j + 1
+            break
+    piece.find("row-quote-stray", line=i + 1)
+    return lines.text[i].split(delimiter), i + 1
+
+
+def _joined(lines: Lines, i: int, delimiter: str, width: int, usual: str) -> tuple[list[str], int] | None:
+    """A record broken by an unquoted line end that is not the file's usual one, put together; None where that gives no record."""
+    text = lines.text[i]
+    for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
+        if lines.ends[j - 1] == usual or '"' in lines.text[j]:
+            return None
+        text += lines.ends[j - 1] + lines.text[j]
+        if text.count(delimiter) + 1 >= width:
+            return (text.split(delimiter), j + 1) if text.count(delimiter) + 1 == width else None
+    return None
+
+
+def records(lines: Lines, delimiter: str, piece: Piece) -> tuple[list[list[str]], list[int], list[int]]:
+    """Records of the file, the physical line (from 0) where each starts, and the line after each."""
+    plain = Counter(t.count(delimiter) for t in lines.text if '"' not in t and t.strip(delimiter + " "))
+    width = plain.most_common(1)[0][0] + 1 if plain else 1
+    usual = lines.usual_end
+    mixed = len(set(lines.ends) - {""}) > 1
+    rows, first, after = [], [], []
+    i, n = 0, len(lines.text)
+    while i < n:
+        start, text = i, lines.text[i]
+        if '"' in text:
+            row, i = _quoted(lines, i, delimiter, width, piece)
+        else:
+            row, i = text.split(delimiter), i + 1
+            if mixed and lines.ends[start] not in (usual, "") and len(row) < width:
+                whole = _joined(lines, start, delimiter, width, usual)
+                if whole is not None:
+                    row, i = whole
+                    piece.find("row-line-break-unquoted", line=start + 1)
+        rows.append(row)
+        first.append(start)
+        after.append(i)
+    return rows, first, after
+
+
+def _other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[str], str] | None]:
+    def repair(row: list[str], width: int) -> tuple[list[str], str] | None:
+        if len(row) > 1 or width < 4:
+            return None
+        for other in DELIMITERS:
+            cells = fields(row[0], other)[0]
+            if other != delimiter and len(cells) == width:
+                return cells, "row-delimiter-assumed"
+        return None
+
+    return repair
+
+
+def _clean(text: str, piece: Piece) -> str:
+    """Take zero bytes and a DOS end mark out; say in which lines control characters stood."""
+    if not _CONTROL.search(text):
+        return text
+    if text.endswith("\x00"):
+        piece.state = "partial"
+        piece.find("file-truncated", detail="NUL")
+    for i, line in enumerate(_BREAK.split(text)[::2], 1):
+        if _CONTROL.search(line):
+            piece.find("row-control-character", line=i)
+    return text.replace("\x00", "").rstrip("\x1a")
+
+
+def _note_dialect(lines: Lines, delimiter: str, spec: FileSpec, piece: Piece) -> None:
+    if delimiter != spec.options.get("delimiter", ";"):
+        piece.find("file-delimiter-assumed", detail=repr(delimiter))
+    seen = {end for end in lines.ends if end}
+    if seen - {spec.options.get("line_end", "\r\n")}:
+        piece.find("file-line-ends", detail=", ".join(sorted(repr(e).strip("'") for e in seen)))
+
+
+def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
+    """Read a delimited file into the tables of `spec` (or, where its header says so, another delimited table of the contract)."""
+    piece = Piece(spec.name)
+    data = files.load(file, piece)
+    if data is None:
+        return piece
+    if files.kind(data) != "text":
+        files.quarantine_lines(piece, data, "file-wrong-form")
+        return piece.fail("file-wrong-form", files.kind(data))
+    text, found = encoding.decode(data, spec.options.get("encoding", "windows-1250"))
+    for finding in found:
+        piece.find(**finding)
+    lines = physical_lines(_clean(text, piece), data)
+    own = [contract.tables[t] for t in spec.tables]
+    tables = own + [contract.tables[t] for f in contract.files if f.reader == "delimited" for t in f.tables if t not in spec.tables]
+    delimiter = choose_delimiter(lines.text, spec.options.get("delimiter", ";"), tables)
+    rows, first, after = records(lines, delimiter, piece)
+    broken = bool(lines.ends) and lines.ends[-1] == ""
+    grid = tabular.Grid(
+        cells=rows,
+        lines=[i + 1 for i in first],
+        raw=lambda i: lines.raw(first[i], after[i]),
+        cut_at=len(rows) - 1 if broken else None,
+        repair=_other_delimiter(delimiter),
+    )
+    if not tabular.read_grid(grid, tables, piece):
+        return _no_header(piece, data, rows, others)
+    _note_dialect(lines, delimiter, spec, piece)
+    _note_end(piece, broken, len(lines.text))
+    if any(name not in spec.tables for name in piece.tables):
+        piece.find("file-table-assumed", detail=", ".join(sorted(piece.tables)))
+    return piece
+
+
+def _no_header(piece: Piece, data: bytes, rows: list[list[str]], others: Sequence[Contract]) -> Piece:
+    piece.findings.clear()
+    owner = files.owner(rows[:_LOOK], list(others))
+    rule = "file-foreign" if owner else "file-header-not-found"
+    files.quarantine_lines(piece, data, rule)
+    return piece.fail(rule, owner)
+
+
+def _note_end(piece: Piece, broken: bool, last: int) -> None:
+    if any(row["rule"] == "row-truncated" for row in piece.unreadable):
+        piece.state = "partial"
+        piece.find("file-truncated", line=last)
+    elif broken:
+        piece.find("file-end-missing", line=last)

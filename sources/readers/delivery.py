@@ -1,0 +1,207 @@
+"""The files of one delivery to one `ReadResult`: which file is what, each read by its form, rows numbered, children given parents.
+
+Belongs here: everything that is the same whatever the institution. Does not belong here: forms (the readers beside this module).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import pandas as pd
+
+from sources import contract as contracts
+from sources.contract import Contract, FileSpec
+from sources.readers import database, delimited, encoding, files, workbook, xml
+from sources.readers.headers import fold
+from sources.readers.piece import Piece
+from sources.readers.result import POSITION, ReadResult, SourceFile
+
+FORMS: dict[str, Callable[..., Piece]] = {
+    "delimited": delimited.read,
+    "workbook": workbook.read,
+    "xml": xml.read,
+    "database": database.read,
+}
+_LEFTOVER = re.compile(
+    r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
+)
+_SUFFIXES = {
+    "delimited": {".csv", ".txt", ".tsv", ""},
+    "workbook": {".xlsx", ".xlsm", ".xls", ".ods", ".xlsb", ""},
+    "xml": {".xml", ""},
+    "database": {".sqlite", ".sqlite3", ".db", ".dump", ""},
+}
+
+
+def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResult:
+    """Read every file of a delivery by `contract`. Raises nothing: what cannot be read is a finding."""
+    others = [contracts.load(name) for name in contracts.institutions() if name != contract.institution]
+    pieces, taken = [], set()
+    for spec in contract.files:
+        file = _find(spec, delivered, contract)
+        if file is None:
+            pieces.append(Piece(spec.name, state="missing"))
+            pieces[-1].find("file-missing")
+            continue
+        taken.add(file.name)
+        piece = _read(file, spec, contract, others)
+        if file.name not in (spec.name, *spec.alternatives):
+            piece.find("file-name-assumed", detail=f"{spec.name}")
+        pieces.append(_rename(piece, file.name))
+    pointers = {n for spec in contract.files for n in spec.alternatives if n.endswith(".url")}
+    for file in delivered:
+        if file.name in pointers - taken:  # its dump was landed beside it and has been read in its place
+            pieces.append(Piece(file.name))
+        elif file.name not in taken:
+            pieces.append(_further(file, others))
+    return _assemble(pieces, contract)
+
+
+def _find(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
+    """The delivered file that `spec` speaks of: by name, by name up to spelling, or the one file that bears its name in part."""
+    names = [spec.name, *spec.alternatives]
+    by_name = {f.name: f for f in delivered}
+    for name in names:
+        if name in by_name:
+            return by_name[name]
+    declared = {n for f in contract.files for n in (f.name, *f.alternatives)}
+    free = [f for f in delivered if f.name not in declared and not _LEFTOVER.search(f.name)]
+    same = [f for f in free if f.name.casefold() in {n.casefold() for n in names}]
+    stem = fold(PurePath(spec.name).stem)
+    alike = [f for f in free if stem in fold(PurePath(f.name).stem) and PurePath(f.name).suffix.lower() in _SUFFIXES[spec.reader]]
+    candidates = same or alike
+    return min(candidates, key=lambda f: f.name) if candidates else None
+
+
+def _rename(piece: Piece, name: str) -> Piece:
+    """Let a piece bear the name that its file was delivered under."""
+    if piece.file != name:
+        for row in (*piece.structure, *piece.unreadable, *piece.findings):
+            row["file"] = name
+        piece.tables = {table: [f.assign(_file=name) for f in frames] for table, frames in piece.tables.items()}
+        piece.file = name
+    return piece
+
+
+def _read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract]) -> Piece:
+    """Read one file; whatever the reader did not foresee makes it unreadable, without a word of its content."""
+    try:
+        return FORMS[spec.reader](file, spec, contract, others)
+    except Exception as error:  # noqa: BLE001 - a file of any content must end in a finding, not in a stop
+        return Piece(spec.name).fail("file-failed", type(error).__name__)
+
+
+def _further(file: SourceFile, others: Sequence[Contract]) -> Piece:
+    """A file that the contract does not name: left over, of another institution, or simply not declared."""
+    piece = Piece(file.name)
+    if _LEFTOVER.search(file.name):
+        piece.state = "leftover"
+        piece.find("file-leftover")
+        return piece
+    owner = next(
+        (c.institution for c in others for f in c.files if file.name.casefold() in {n.casefold() for n in (f.name, *f.alternatives)}), None
+    )
+    if owner is None:
+        piece.state = "undeclared"
+        piece.find("file-undeclared")
+        return piece
+    data = files.load(file, piece)
+    piece.state = "foreign"
+    piece.findings.clear()
+    piece.find("file-foreign", detail=owner)
+    if data is not None:
+        files.quarantine_lines(piece, data, "file-foreign")
+    return piece
+
+
+def _assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
+    result = ReadResult()
+    frames: dict[str, list[pd.DataFrame]] = {}
+    offset = 0
+    for piece in pieces:
+        result.files[piece.file] = piece.state
+        result.rows[piece.file] = piece.rows
+        result.findings += piece.findings
+        result.declared |= piece.declared
+        for table, parts in piece.tables.items():
+            frames.setdefault(table, []).extend(_shift(part, offset) for part in parts)
+        offset += max((int(p["_row"].max()) + 1 for ps in piece.tables.values() for p in ps if "_row" in p and len(p)), default=0)
+    for name, spec in contract.tables.items():
+        declared = [c.name for c in spec.columns]
+        parts = frames.get(name, [])
+        if parts:
+            result.tables[name] = _complete(pd.concat(parts, ignore_index=True), declared)
+        else:
+            result.tables[name] = _complete(pd.DataFrame(columns=declared), declared)
+    _repair(result)
+    _number(result)
+    _parents(result, contract)
+    result.structure = _rows([r for p in pieces for r in p.structure], result.structure)
+    result.unreadable = _rows([r for p in pieces for r in p.unreadable], result.unreadable)
+    return result
+
+
+def _rows(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
+    out = pd.DataFrame(rows).reindex(columns=list(like.columns))
+    return out.astype({"line": "Int64"} | {c: "str" for c in out.columns if c not in ("line", "raw")})
+
+
+def _shift(frame: pd.DataFrame, offset: int) -> pd.DataFrame:
+    """Row numbers that a form gave within its file, made unique within the delivery."""
+    if "_row" not in frame:
+        return frame
+    return frame.assign(_row=frame["_row"] + offset, _parent=frame["_parent"] + offset)
+
+
+def _complete(frame: pd.DataFrame, declared: list[str]) -> pd.DataFrame:
+    """Declared columns, further ones, positions; all typed."""
+    further = [c for c in frame.columns if c not in declared and c not in POSITION]
+    out = frame.reindex(columns=[*declared, *further, *POSITION])
+    text = [*declared, *further, "_file", "_part"]
+    return out.astype({c: "str" for c in text} | {"_line": "Int64", "_row": "Int64", "_parent": "Int64"})
+
+
+def _repair(result: ReadResult) -> None:
+    for name, frame in result.tables.items():
+        if not len(frame):
+            continue
+        columns = [c for c in frame.columns if c not in POSITION]
+        result.tables[name], found = encoding.repair(frame, columns)
+        file = frame["_file"].iloc[0]
+        result.findings += [{"file": file, **finding} for finding in found]
+
+
+def _number(result: ReadResult) -> None:
+    """Number rows that no form numbered, after those that one did."""
+    start = 0
+    for frame in result.tables.values():
+        if len(frame) and frame["_row"].notna().any():
+            start = max(start, int(frame["_row"].max()) + 1)
+    for frame in result.tables.values():
+        empty = frame["_row"].isna()
+        n = int(empty.sum())
+        frame.loc[empty, "_row"] = range(start, start + n)
+        start += n
+
+
+def _parents(result: ReadResult, contract: Contract) -> None:
+    """Where a form does not nest, the parent is the last row of the parent table that bears the key."""
+    for name, spec in contract.tables.items():
+        if spec.parent is None or result.tables[name]["_parent"].notna().any():
+            continue
+        parent, child = result.tables[spec.parent], result.tables[name]
+        keys = contract.tables[spec.parent].key
+        if not len(parent) or not len(child) or len(keys) != len(spec.via):
+            continue
+        rows = pd.Series(parent["_row"].array, index=_joined(parent, keys))
+        rows = rows[rows.index.notna() & ~rows.index.duplicated(keep="last")]
+        child["_parent"] = _joined(child, spec.via).map(rows).astype("Int64")
+
+
+def _joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[Any]:
+    """Key columns as one text, null where a part is missing."""
+    parts = [frame[c].str.strip() for c in columns]
+    return parts[0].str.cat(parts[1:], sep="/") if len(parts) > 1 else parts[0]

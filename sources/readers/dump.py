@@ -1,0 +1,111 @@
+"""A database delivery as one deterministic file: written from PostgreSQL when it is landed, read back like any database file.
+
+Belongs here: the form of the dump. First line a JSON object (`dump`, `version`, `tables`: name -> column names, `others`: further
+tables), then a JSON array a row: table, then its values; tables in declared order, rows by key. The same rows give the same bytes.
+Does not belong here: what the tables mean, and the connection URL (never in a message: it holds a password).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+TABLES = ("lenda", "pala", "akuza", "vendimi")
+SCHEMA = "psh"
+VERSION = 1
+_TIMEOUT = 10  # seconds to connect
+
+Rows = list[Sequence[Any]]
+
+
+class DumpError(ValueError):
+    """A dump could not be made or read; the message says what to do and holds no URL."""
+
+
+def dump_postgres(url: str) -> bytes:
+    """The four tables of schema `psh` as a dump (`psh.dump`), read in one read-only snapshot.
+
+    Raises `DumpError` where the server cannot be reached or holds none of the tables.
+    """
+    try:
+        with psycopg.connect(
+            url, connect_timeout=_TIMEOUT, options="-c default_transaction_read_only=on -c statement_timeout=120000"
+        ) as db:
+            db.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            with db.transaction():
+                present = _columns(db)
+                rows = {name: _rows(db, name, present[name]) for name in TABLES if name in present}
+    except (psycopg.Error, UnicodeError, ValueError) as error:
+        kind = type(error).__name__
+        message = (
+            f"the prosecution's database could not be read ({kind}): see that the server runs and that psh.url names the right variable"
+        )
+        raise DumpError(message) from None
+    if not rows:
+        raise DumpError(
+            f"the prosecution's database holds none of {', '.join(TABLES)} in schema {SCHEMA}: create the views or grant access"
+        )
+    return write(rows, present)
+
+
+def write(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
+    """The bytes of a dump of `rows` by table; `columns` names those of every table seen, dumped or not."""
+    head = {
+        "dump": SCHEMA,
+        "others": sorted(t for t in columns if t not in rows),
+        "tables": {t: columns[t] for t in TABLES if t in rows},
+        "version": VERSION,
+    }
+    lines = [json.dumps(head, ensure_ascii=False, sort_keys=False)]
+    for table in TABLES:
+        plain = [[_plain(v) for v in row] for row in rows.get(table, [])]
+        lines += [json.dumps([table, *row], ensure_ascii=False) for row in sorted(plain, key=_order)]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def is_dump(data: bytes) -> bool:
+    """Whether the bytes begin like a dump."""
+    return data[:200].replace(b" ", b"").startswith(f'{{"dump":"{SCHEMA}"'.encode())
+
+
+def _columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
+    found = db.execute(
+        "select table_name, column_name from information_schema.columns where table_schema = %s order by table_name, ordinal_position",
+        (SCHEMA,),
+    ).fetchall()
+    out: dict[str, list[str]] = {}
+    for table, column in found:
+        out.setdefault(table, []).append(column)
+    return out
+
+
+def _rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str]) -> Rows:
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    return db.execute(sql.SQL("select {} from {}").format(names, sql.Identifier(SCHEMA, table))).fetchall()
+
+
+def _plain(value: Any) -> str | int | float | None:
+    """A value as JSON holds it: whole numbers as such, dates in ISO form, truth as 1 and 0, anything else as text."""
+    if isinstance(value, bool):
+        return int(value)
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value.is_finite() else str(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time().isoformat() == "00:00:00" else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value).decode("utf-8", "replace")
+    return str(value)
+
+
+def _order(row: Sequence[Any]) -> tuple[tuple[int, float, str], ...]:
+    return tuple((0, float(v), "") if isinstance(v, (int, float)) else (1, 0.0, v or "") for v in row)

@@ -1,0 +1,169 @@
+"""Delivered headers and declared columns: which is which, and what was assumed.
+
+Belongs here: matching names (folded, similar, by position), recognising a header row. Does not belong here: cells below the header.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from rapidfuzz import fuzz
+
+from sources.contract import TableSpec
+
+SIMILAR = 80.0  # of 100: two names of one column by themselves
+NEAR = 65.0  # enough where the place is right as well
+_SAME_WORD = {"numri": "nr", "numer": "nr", "no": "nr", "num": "nr", "datat": "data", "datum": "data"}
+
+Fits = Callable[[int, str], bool]
+
+
+@lru_cache(maxsize=65536)
+def fold(name: str) -> str:
+    """A name without case, diacritics and punctuation: words in lower-case ASCII, one space between."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return " ".join(_SAME_WORD.get(w, w) for w in re.findall(r"[a-z]+|[0-9]+", plain))
+
+
+@dataclass
+class Match:
+    """Delivered positions by declared column, further columns by their name, and findings (rule, field, detail)."""
+
+    columns: dict[int, str] = field(default_factory=dict)
+    extra: dict[int, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Every delivered position with the name that its column has in the frame read."""
+        return {**self.columns, **self.extra}
+
+
+def similarity(first: str, second: str) -> float:
+    """How alike two folded names are, 0 to 100; a name that holds all words of the other counts nearly as equal."""
+    if not first or not second:
+        return 0.0
+    solid = fuzz.ratio(first.replace(" ", ""), second.replace(" ", ""))
+    words = fuzz.token_set_ratio(first, second) * 0.85 if min(len(first), len(second)) > 3 else 0.0
+    return max(solid, words)
+
+
+def claims(cells: Sequence[str | None], table: TableSpec) -> int:
+    """How many declared columns of `table` a row names, up to spelling."""
+    delivered = {fold(c) for c in cells if c}
+    return sum(1 for c in table.columns if fold(c.name) in delivered or any(fold(a) in delivered for a in c.aliases))
+
+
+def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
+    """Whether a row is a header of `table`: it names at least half of its columns, and two of them."""
+    return claims(cells, table) >= max(min(2, len(table.columns)), len(table.columns) / 2)
+
+
+def resembles(cells: Sequence[str | None], table: TableSpec) -> bool:
+    """Whether a row is a header of `table` in other words: most declared columns have a similar name in it."""
+    delivered = [fold(c) for c in cells if c and len(c) < 60]
+    alike = sum(1 for c in table.columns if any(similarity(fold(c.name), d) >= SIMILAR for d in delivered))
+    return len(delivered) >= 3 and alike >= 0.6 * len(table.columns)
+
+
+def match(cells: Sequence[str | None], table: TableSpec, fits: Fits | None = None, by_place: bool = True) -> Match:
+    """Find the declared columns of `table` among the delivered names `cells`.
+
+    Exact names first, then spelling and aliases, then similar names, then a name at the right place. `fits(position, column)` says
+    whether the cells below could be values of the column: evidence where the name is none. `by_place=False`: the form has no order of
+    columns, names alone decide. All but exact matches are findings.
+    """
+    out = Match()
+    names = [(c or "").strip() for c in cells]
+    open_columns = {c.name: i for i, c in enumerate(table.columns)}
+    aliases = {fold(a): c.name for c in table.columns for a in c.aliases}
+    folded = {fold(c): c for c in open_columns}
+
+    def claim(position: int, column: str, rule: str | None, detail: str = "") -> None:
+        out.columns[position] = column
+        del open_columns[column]
+        if rule:
+            out.findings.append({"rule": rule, "field": column, "detail": detail or names[position]})
+
+    for exact in (True, False):
+        for i, name in enumerate(names):
+            column = name if exact else folded.get(fold(name)) or aliases.get(fold(name))
+            if i not in out.columns and column in open_columns:
+                claim(i, column, None if exact else "file-column-renamed")
+    _claim_similar(names, table, open_columns, out, claim, by_place)
+    if by_place:
+        _claim_by_place(names, table, open_columns, out, claim, fits)
+    _leftovers(names, open_columns, out)
+    ordered = [c.name for c in table.columns if c.name in out.columns.values()]
+    if [out.columns[i] for i in sorted(out.columns)] != ordered:
+        out.findings.append({"rule": "file-column-order"})
+    return out
+
+
+def _open(names: list[str], out: Match) -> list[int]:
+    return [i for i in range(len(names)) if i not in out.columns]
+
+
+def _claim_similar(
+    names: list[str], table: TableSpec, open_columns: dict[str, int], out: Match, claim: Callable[..., None], by_place: bool
+) -> None:
+    """Most similar pairs first; a name at its own place needs less."""
+    pairs = [
+        (similarity(fold(names[i]), fold(column)) + (10 if i == place else 0), -i, column, i, place)
+        for i in _open(names, out)
+        for column, place in open_columns.items()
+    ]
+    for score, _, column, i, place in sorted(pairs, key=lambda p: (-p[0], -p[1], p[2])):
+        if i in out.columns or column not in open_columns:
+            continue
+        if score >= SIMILAR + (10 if i == place else 0) or (by_place and score >= NEAR and _between(i, place, table, out)):
+            claim(i, column, "file-column-renamed")
+
+
+def _between(position: int, place: int, table: TableSpec, out: Match) -> bool:
+    """Whether the columns claimed next to `position` are those declared next to `place`."""
+    order = {c.name: i for i, c in enumerate(table.columns)}
+    before = [order[c] for i, c in out.columns.items() if i < position]
+    after = [order[c] for i, c in out.columns.items() if i > position]
+    return all(b < place for b in before) and all(a > place for a in after)
+
+
+def _claim_by_place(
+    names: list[str], table: TableSpec, open_columns: dict[str, int], out: Match, claim: Callable[..., None], fits: Fits | None
+) -> None:
+    """A column whose name says nothing, at the place of the one column missing there, holding values that fit."""
+    if len(names) != len(table.columns):
+        return
+    for i in _open(names, out):
+        column = table.columns[i].name
+        if column in open_columns and _between(i, i, table, out) and (fits is None or fits(i, column)):
+            claim(i, column, "file-column-by-position", names[i] or str(i + 1))
+
+
+def _leftovers(names: list[str], open_columns: dict[str, int], out: Match) -> None:
+    for i in _open(names, out):
+        name, n = names[i] or f"column {i + 1}", 1
+        while name in out.columns.values() or name in out.extra.values() or name in open_columns or name.startswith("_"):
+            n += 1
+            name = f"{names[i].lstrip('_') or 'column'} ({n})"
+        out.extra[i] = name
+        out.findings.append({"rule": "file-column-extra", "field": name})
+    for column in open_columns:
+        out.missing.append(column)
+        out.findings.append({"rule": "file-column-missing", "field": column})
+
+
+def contradicts(values: Sequence[str], kind: str) -> bool:
+    """Whether most of `values` cannot be of the declared type `kind` (used only as evidence for a column without a name)."""
+    patterns = {"date": r"\d{1,4}[./-].*|\d{4}.*", "personal_number": r"[\d .]{5,}", "integer": r"-?\d+(\.0+)?", "code": r".{1,40}"}
+    pattern = patterns.get(kind)
+    filled = [v for v in values if v.strip()]
+    if pattern is None or not filled:
+        return False
+    return sum(re.fullmatch(pattern, v.strip()) is not None for v in filled) < len(filled) / 2

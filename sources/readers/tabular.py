@@ -1,0 +1,287 @@
+"""Rows of cells to tables: the part that delimited text and workbooks share.
+
+Belongs here: finding headers, telling data from titles, blank, total and broken rows. Does not belong here: how cells come out of a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from sources.contract import TableSpec
+from sources.readers import headers
+from sources.readers.piece import Piece, key_part, record_key, text_frame
+
+TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|grand total)\b")
+_NUMBER = re.compile(r"(?<!\d)\d+(?!\d)")
+_HEAD = 200  # rows looked at for a header in other words
+
+
+@dataclass
+class Grid:
+    """Rows as they were delivered: `cells` by row (ragged where the form allows it), physical first `lines`, bytes on demand."""
+
+    cells: list[list[str]]
+    lines: Sequence[int]
+    raw: Callable[[int], bytes]
+    part: str | None = None
+    cut_at: int | None = None  # the row at which the file breaks off
+    repair: Callable[[list[str], int], tuple[list[str], str] | None] = lambda row, width: None
+
+
+@dataclass
+class Block:
+    """A header row (None: there is none) and the rows that it speaks for."""
+
+    header: int | None
+    first: int
+    last: int
+    table: TableSpec
+    match: headers.Match
+    width: int
+    data: int = 0
+    broken: int = 0
+    totals: list[int] = field(default_factory=list)
+
+
+def is_blank(row: Sequence[str]) -> bool:
+    """Whether no cell of the row holds anything but space."""
+    return not any(c and not c.isspace() for c in row)
+
+
+def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
+    """Rows that are headers, each with the table that it is best for, in order."""
+    names = {c.name for t in tables for c in t.columns}
+    found = []
+    for i, row in enumerate(grid.cells):
+        if i >= _HEAD and names.isdisjoint(row):
+            continue
+        best = max(tables, key=lambda t: headers.claims(row, t)) if len(row) > 1 or i < _HEAD else None
+        if best is not None and headers.is_header(row, best):
+            found.append((i, best))
+    if found:
+        return found
+    for i, row in enumerate(grid.cells[:_HEAD]):
+        for table in tables:
+            if headers.resembles(row, table):
+                return [(i, table)]
+    return []
+
+
+def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
+    """Whether a row without a header has the declared number of columns and a readable key in the declared place."""
+    names = [c.name for c in table.columns]
+    return len(row) == len(names) and record_key(table, dict(zip(names, row, strict=True))) is not None
+
+
+def read_grid(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> bool:
+    """Put all rows of a grid into `piece`; False, with nothing done, where no header and no row of any table is found."""
+    blocks = _blocks(grid, tables, piece)
+    if not blocks:
+        return False
+    piece.rows += len(grid.cells)
+    _before(grid, blocks[0], piece)
+    for n, block in enumerate(blocks):
+        if block.header is not None:
+            piece.structural(grid.lines[block.header], "repeated_header" if n else "header", grid.part)
+        _read_block(grid, block, piece)
+    _totals(grid, blocks, piece)
+    return True
+
+
+def _blocks(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
+    found = find_headers(grid, tables)
+    if not found:
+        return _headless(grid, tables, piece)
+    blocks: list[Block] = []
+    for n, (i, table) in enumerate(found):
+        last = found[n + 1][0] if n + 1 < len(found) else len(grid.cells)
+        cells = [c.strip() for c in grid.cells[i]]
+        while cells and not cells[-1]:
+            cells.pop()
+        same = next((b for b in blocks if b.header is not None and cells == _names(grid, b.header)), None)
+        if same is not None:
+            piece.find("file-header-repeated", part=grid.part, line=grid.lines[i])
+            blocks.append(Block(i, i + 1, last, table, same.match, same.width))
+            continue
+        block = _matched(grid, i, last, cells, table)
+        for finding in block.match.findings:
+            piece.find(part=grid.part, line=grid.lines[i], **finding)
+        blocks.append(block)
+    return blocks
+
+
+def _names(grid: Grid, header: int) -> list[str]:
+    cells = [c.strip() for c in grid.cells[header]]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) -> Block:
+    """The block under a header row. Where the rows by common consent are wider or narrower than the header, the rows decide."""
+    below = grid.cells[i + 1 : last]
+    widths = pd.Series([len(r) for r in below if not is_blank(r)], dtype="int64")
+    usual = int(widths.mode().iloc[-1]) if len(widths) else len(cells)
+
+    def values(position: int) -> list[str]:
+        return [r[position] for r in below[:_HEAD] if len(r) == usual]
+
+    def fits(position: int, column: str) -> bool:
+        return not headers.contradicts(values(position), table.column(column).type)
+
+    if usual > len(cells) and any(not is_blank(r[len(cells) : usual]) for r in below):
+        cells = cells + [""] * (usual - len(cells))
+    elif 1 < usual < len(cells) and len(widths) > 2 and (widths == usual).mean() > 0.8:
+        shorter = [cells[:usual]] if usual < len(cells) - 1 else [cells[:k] + cells[k + 1 :] for k in reversed(range(len(cells)))]
+        matches = [headers.match(names, table, fits) for names in shorter]
+        best = next((m for m in matches if not m.missing and all(fits(k, c) for k, c in m.columns.items())), None)
+        if best is not None:
+            best.findings.append({"rule": "file-header-longer", "detail": f"{len(cells)} ≠ {usual}"})
+            return Block(i, i + 1, last, table, best, usual)
+    return Block(i, i + 1, last, table, headers.match(cells, table, fits), len(cells))
+
+
+def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
+    """Rows without a header: columns by place, where the first rows are plainly rows of a table."""
+    rows = [(i, r) for i, r in enumerate(grid.cells[:_HEAD]) if not is_blank(r)]
+    for table in tables:
+        like = [i for i, r in rows if looks_like_data(r, table)]
+        if like and len(like) * 2 >= len(rows):
+            piece.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
+            names = [c.name for c in table.columns]
+            return [Block(None, 0, len(grid.cells), table, headers.match(names, table), len(names))]
+    return []
+
+
+def _before(grid: Grid, block: Block, piece: Piece) -> None:
+    """Rows above the first header: titles and blanks, or data that a sorted file put there."""
+    if block.header is None:
+        return
+    above = Block(None, 0, block.header, block.table, block.match, block.width)
+    names = block.match.columns
+    titles, rows = 0, []
+    for i in range(block.header):
+        row = grid.cells[i]
+        cells = {name: row[k] for k, name in names.items() if k < len(row)}
+        if len(row) >= block.width and record_key(block.table, cells) is not None:
+            rows.append(i)
+        else:
+            piece.structural(grid.lines[i], "blank" if is_blank(row) else "title", grid.part)
+            titles += not is_blank(row)
+    if rows:
+        piece.find("file-header-late", part=grid.part, line=grid.lines[block.header])
+        _add_rows(grid, above, rows, [grid.cells[i] for i in rows], piece)
+        block.data += above.data
+        block.totals += above.totals
+
+
+def _read_block(grid: Grid, block: Block, piece: Piece) -> None:
+    width = block.width
+    regular = [i for i in range(block.first, block.last) if len(grid.cells[i]) == width]
+    rows = {i: grid.cells[i] for i in regular}
+    for i in range(block.first, block.last):
+        if len(grid.cells[i]) != width:
+            row = _irregular(grid, block, i, piece)
+            if row is not None:
+                rows[i] = row
+    order = sorted(rows) if len(rows) != len(regular) else regular
+    _add_rows(grid, block, order, [rows[i] for i in order], piece)
+
+
+def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], piece: Piece) -> None:
+    """Rows of the right width: structural ones out, the rest into the table."""
+    if not rows:
+        return
+    columns = list(zip(*(r[: block.width] for r in rows), strict=True))
+    frame = text_frame({name: columns[k] for k, name in sorted(block.match.names.items())})
+    for name in block.match.missing:
+        frame[name] = pd.array([None] * len(frame), dtype="str")
+    odd = _odd_rows(grid, block, index, rows, frame, piece)
+    keep = [n for n in range(len(rows)) if n not in odd]
+    frame = frame.iloc[keep] if len(keep) < len(frame) else frame
+    frame = frame.assign(_part=pd.array([grid.part] * len(frame), dtype="str"))
+    frame["_line"] = pd.array([grid.lines[index[n]] for n in keep], dtype="Int64")
+    block.data += len(frame)
+    if len(frame):
+        piece.add(block.table.name, frame)
+
+
+def _odd_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], frame: pd.DataFrame, piece: Piece) -> set[int]:
+    """Positions of rows that are blank, a total, or too little to be a record; only rows without a readable key are looked at."""
+    readable = pd.Series(True, index=frame.index)
+    for name in block.table.key:
+        pattern = block.table.column(name).pattern
+        cells = frame[name].str.strip()
+        readable &= cells.str.contains(pattern, regex=True, na=False) if pattern else cells.notna() & (cells != "")
+    odd = set()
+    for n in (~readable).to_numpy().nonzero()[0]:
+        row, line = rows[n], grid.lines[index[n]]
+        if is_blank(row):
+            piece.structural(line, "blank", grid.part)
+        elif _is_total(row):
+            block.totals.append(index[n])
+        elif sum(1 for c in row if c and not c.isspace()) <= 2:
+            block.broken += 1
+            piece.quarantine("row-garbage", grid.raw(index[n]), line, grid.part)
+        else:
+            continue
+        odd.add(int(n))
+    return odd
+
+
+def _is_total(row: Sequence[str]) -> bool:
+    filled = [c for c in row if c and not c.isspace()]
+    return bool(filled) and len(filled) <= 3 and any(TOTAL.match(headers.fold(c)) for c in filled[:2])
+
+
+def _irregular(grid: Grid, block: Block, i: int, piece: Piece) -> list[str] | None:
+    """A row of another width: the cells to read it by, or None where it was dealt with here."""
+    row, line, width = grid.cells[i], grid.lines[i], block.width
+    if is_blank(row):
+        piece.structural(line, "blank", grid.part)
+        return None
+    if _is_total(row):
+        block.totals.append(i)
+        return None
+    if len(row) > width and is_blank(row[width:]):
+        return row[:width]
+    mended = grid.repair(row, width)
+    if mended is not None:
+        piece.find(mended[1], part=grid.part, line=line)
+        return mended[0]
+    _quarantine(grid, block, i, piece)
+    return None
+
+
+def _quarantine(grid: Grid, block: Block, i: int, piece: Piece) -> None:
+    row, width = grid.cells[i], block.width
+    names = block.match.columns
+    cells = {name: row[k] for k, name in names.items() if k < len(row)}
+    cut = names.get(len(row) - 1) if len(row) < width else None
+    key = record_key(block.table, cells, cut_after=cut)
+    keys_lost = all(key_part(block.table.column(c), cells.get(c)) is None for c in block.table.key)
+    truncated = i == grid.cut_at
+    rule = "row-truncated" if truncated else "row-too-long" if len(row) > width else "row-cut"
+    if keys_lost and not truncated:
+        rule = "row-garbage"
+    block.broken += 1
+    detail = f"{len(row)} ≠ {width}"
+    piece.quarantine(rule, grid.raw(i), grid.lines[i], grid.part, block.table.name if rule != "row-garbage" else None, key, detail)
+
+
+def _totals(grid: Grid, blocks: list[Block], piece: Piece) -> None:
+    """Check each total line against the rows of its block and of the whole part, with and without the broken ones."""
+    data, broken = sum(b.data for b in blocks), sum(b.broken for b in blocks)
+    for block in blocks:
+        right = {data, data + broken, block.data, block.data + block.broken}
+        for i in sorted(block.totals):
+            piece.structural(grid.lines[i], "total", grid.part)
+            stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]
+            if not stated:
+                piece.find("file-total-unreadable", part=grid.part, line=grid.lines[i])
+            elif right.isdisjoint(stated):
+                piece.find("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {data + broken}")

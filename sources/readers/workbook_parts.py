@@ -1,0 +1,166 @@
+"""The zip under a workbook: whether it is one, whether it is safe to open, and what its cells hold beside their stored values.
+
+Belongs here: limits, kinds, formulas, errors, merged and hidden parts of the sheet XML. Does not belong here: values of cells (`workbook`).
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from sources.readers import files
+
+_MOST_BYTES = 512 << 20  # unpacked
+_MOST_RATIO = 300  # unpacked to packed, for parts of more than 8 MiB
+_MOST_PARTS = 10_000
+_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
+_REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_NEEDED = re.compile(rb"<(?:\w+:)?f[ >/]|t=\"e\"|hidden=\"(?:1|true)\"|<(?:\w+:)?mergeCell ")
+_PIECE = re.compile(r'\s*("(?:[^"]|"")*"|-?\d+(?:\.\d+)?)\s*')
+
+
+@dataclass
+class Overlay:
+    """What a sheet holds beside values; rows and columns from 0. `area`: cells in its used range."""
+
+    formulas: dict[tuple[int, int], str] = field(default_factory=dict)
+    errors: dict[tuple[int, int], str] = field(default_factory=dict)
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    hidden_rows: list[int] = field(default_factory=list)
+    area: int = 0
+
+
+def kind(data: bytes) -> str:
+    """`xlsx`, another form of workbook (`xls`, `ods`, `xlsb`), or why it is none: `encrypted`, `unsafe`, `zip` or what the bytes say."""
+    first = files.kind(data)
+    if first == "ole2":
+        return "encrypted" if "EncryptedPackage".encode("utf-16-le") in data else "xls"
+    if first != "zip":
+        return first
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            if any(part.flag_bits & 1 for part in parts):
+                return "encrypted"
+            if len(parts) > _MOST_PARTS or not all(_is_safe(archive, part) for part in parts):
+                return "unsafe"
+            names = {part.filename for part in parts}
+    except _ERRORS:
+        return "zip"
+    known = {"xl/workbook.xml": "xlsx", "content.xml": "ods", "xl/workbook.bin": "xlsb"}
+    return next((form for name, form in known.items() if name in names), "zip")
+
+
+def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """Whether a part unpacks within the limits, to what it says, and declares no entities."""
+    if part.file_size > _MOST_BYTES or (part.file_size > 8 << 20 and part.file_size > _MOST_RATIO * max(part.compress_size, 1)):
+        return False
+    with archive.open(part) as stream:
+        head = stream.read(4096)
+        while stream.read(1 << 20):
+            pass
+    return not (part.filename.endswith((".xml", ".rels")) and (b"<!DOCTYPE" in head or b"<!ENTITY" in head))
+
+
+def overlays(data: bytes) -> dict[str, Overlay]:
+    """An overlay for each sheet of an xlsx file, by sheet name; empty where the file's own index cannot be read."""
+    out: dict[str, Overlay] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name, path in _sheets(archive).items():
+                out[name] = _overlay(archive.read(path))
+    except (*_ERRORS, etree.XMLSyntaxError):
+        return out
+    return out
+
+
+def _parse(xml: bytes) -> etree._Element:
+    return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False))
+
+
+def _local(element: etree._Element) -> str:
+    return etree.QName(element).localname
+
+
+def _sheets(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Path of each sheet in the zip by its name."""
+    targets = {r.get("Id"): r.get("Target", "") for r in _parse(archive.read("xl/_rels/workbook.xml.rels")).iter(etree.Element)}
+    out = {}
+    for sheet in _parse(archive.read("xl/workbook.xml")).iter(etree.Element):
+        target = targets.get(sheet.get(_REL)) if _local(sheet) == "sheet" else None
+        if target:
+            path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join("xl", target))
+            if path in archive.namelist():
+                out[sheet.get("name", "")] = path
+    return out
+
+
+def _position(reference: str | None) -> tuple[int, int] | None:
+    match = _REFERENCE.fullmatch(reference or "")
+    if not match:
+        return None
+    column = 0
+    for letter in match[1]:
+        column = column * 26 + ord(letter) - 64
+    return int(match[2]) - 1, column - 1
+
+
+def _overlay(xml: bytes) -> Overlay:
+    out = Overlay()
+    rows = [int(n) for n in re.findall(rb"<(?:\w+:)?row [^>]*?r=\"(\d{1,7})\"", xml)]
+    letters = set(re.findall(rb"<(?:\w+:)?c [^>]*?r=\"([A-Z]{1,3})\d", xml))
+    columns = [p[1] + 1 for letter in letters if (p := _position(letter.decode() + "1"))]
+    out.area = max(rows, default=0) * max(columns, default=0)
+    if not _NEEDED.search(xml):
+        return out
+    for _, element in etree.iterparse(io.BytesIO(xml), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False):
+        name = _local(element)
+        if name == "c":
+            _cell(element, out)
+        elif name == "mergeCell":
+            first, _, last = element.get("ref", "").partition(":")
+            start, stop = _position(first), _position(last)
+            if start and stop:
+                out.merged.append((*start, *stop))
+        elif name == "row":
+            if element.get("hidden") in ("1", "true"):
+                out.hidden_rows.append(int(element.get("r", "0")))
+            element.clear()
+    return out
+
+
+def _cell(cell: etree._Element, out: Overlay) -> None:
+    at = _position(cell.get("r"))
+    if at is None:
+        return
+    for child in cell:
+        if _local(child) == "f":
+            out.formulas[at] = child.text or ""
+        elif _local(child) == "v" and cell.get("t") == "e":
+            out.errors[at] = child.text or ""
+
+
+def literal(formula: str) -> str | None:
+    """The text of a formula that only joins literals (`CONCATENATE(8," muaj")`, `8&" muaj"`); None for any other."""
+    match = re.fullmatch(r"\s*(?:_xlfn\.)?CONCAT(?:ENATE)?\((.*)\)\s*", formula, re.DOTALL | re.IGNORECASE)
+    body, separators = (match[1], ",;") if match else (formula, "&")
+    out, at = [], 0
+    while True:
+        found = _PIECE.match(body, at)
+        if not found:
+            return None
+        text = found[1]
+        out.append(text[1:-1].replace('""', '"') if text.startswith('"') else text)
+        at = found.end()
+        if at == len(body):
+            return "".join(out)
+        if body[at] not in separators:
+            return None
+        at += 1

@@ -1,0 +1,322 @@
+"""XML: elements of declared tables to rows, streamed by lxml; no entity is expanded, nothing outside the file is read.
+
+Belongs here: making the bytes safe to parse, elements to rows, names and namespace. Does not belong here: what to do where the file is
+not well-formed (`xml_salvage`), encodings (`encoding`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import pandas as pd
+from lxml import etree
+
+from sources.contract import Contract, FileSpec
+from sources.readers import encoding, files, headers, xml_salvage
+from sources.readers.piece import Piece, text_frame
+from sources.readers.result import SourceFile
+
+_DECLARATION = re.compile(r"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["'][^>]*\?>""")
+_DOCTYPE = re.compile(r"<!DOCTYPE")
+_SAFE_ENTITY = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)(?=[\w.:-]+;)", re.DOTALL)
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_DEEP = 100
+
+
+@dataclass
+class Form:
+    """What the contract says of the elements (`options` of the file), ready for use."""
+
+    elements: Mapping[str, Mapping[str, Any]]
+    namespace: str
+    root: str
+    declared: Sequence[str]
+
+    def table(self, local: str) -> str | None:
+        """The declared table that an element of this local name holds a row of, up to spelling."""
+        if local in self.elements:
+            return local
+        return next((t for t in self.elements if headers.fold(t) == headers.fold(local)), None)
+
+
+@dataclass
+class Rows:
+    """Rows by table as they are met: position, parent, delivered names and texts."""
+
+    form: Form
+    rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    lines: dict[str, list[int]] = field(default_factory=dict)
+    ids: dict[str, list[int]] = field(default_factory=dict)
+    parents: dict[str, list[int | None]] = field(default_factory=dict)
+    notes: dict[tuple[str, str, str], int] = field(default_factory=dict)  # rule, table, name -> first line
+    count: int = 0
+
+    def note(self, rule: str, table: str, name: str, line: int) -> None:
+        """Remember where something was met first."""
+        self.notes.setdefault((rule, table, name), line)
+
+    def take(self, element: etree._Element, table: str, parent: int | None, shift: int = 0, depth: int = 0) -> None:
+        """A row of `table` and, below it, the rows nested in it. `shift` lines are added to the position."""
+        spec, line = self.form.elements[table], (element.sourceline or 1) + shift
+        own = self.count
+        self.count += 1
+        row = {_local(name): value for name, value in element.attrib.items()}
+        self.rows.setdefault(table, []).append(row)
+        self.lines.setdefault(table, []).append(line)
+        self.ids.setdefault(table, []).append(own)
+        self.parents.setdefault(table, []).append(parent)
+        if spec.get("text"):
+            row[spec["text"]] = _text(element)
+        for child in element.iterchildren(tag=etree.Element):
+            self._child(child, table, row, own, shift, depth)
+
+    def _child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
+        local, line = _local(child.tag), (child.sourceline or 1) + shift
+        nested = self.form.table(local)
+        if nested and depth < _DEEP:
+            if nested != local:
+                self.note("xml-element-renamed", nested, local, line)
+            self.take(child, nested, own, shift, depth + 1)
+            return
+        for name, value in child.attrib.items():
+            row.setdefault(f"{local}.{_local(name)}", value)
+        deeper = list(child.iterchildren(tag=etree.Element)) if depth < _DEEP else []
+        if deeper:
+            self.note("xml-element-extra", table, local, line)
+            for further in deeper:
+                self._child(further, table, row, own, shift, depth + 1)
+        elif local in row:
+            if row[local] != _text(child):
+                self.note("xml-element-repeated", table, local, line)
+                row[f"{local} (2)"] = _text(child)
+        else:
+            row[local] = _text(child)
+
+
+def _local(tag: str | bytes) -> str:
+    return etree.QName(tag).localname
+
+
+def _text(element: etree._Element) -> str:
+    return "".join(str(t) for t in element.itertext(tag=etree.Element)) if len(element) else element.text or ""
+
+
+def make_safe(text: str, piece: Piece) -> str:
+    """Take the document type away and show entity references as plain text; lines stay where they are. Each is a finding."""
+    if _ILLEGAL.search(text):
+        for i, line in enumerate(text.split("\n"), 1):
+            if _ILLEGAL.search(line):
+                piece.find("row-control-character", line=i)
+        text = _ILLEGAL.sub("\ufffd", text)
+    start = _DOCTYPE.search(text)
+    first = re.search(r"<[A-Za-z_]", text)
+    if not start or (first and first.start() < start.start()):
+        return text
+    end = _doctype_end(text, start.end())
+    piece.find("xml-doctype", line=text.count("\n", 0, start.start()) + 1)
+    text = text[: start.start()] + re.sub(r"[^\n]", " ", text[start.start() : end]) + text[end:]
+
+    def show(match: re.Match[str]) -> str:
+        if match[0] != "&":
+            return match[0]
+        piece.find("xml-entity", line=text.count("\n", 0, match.start()) + 1)
+        return "&amp;"
+
+    return _SAFE_ENTITY.sub(show, text)
+
+
+def _doctype_end(text: str, at: int) -> int:
+    """Where the document type declaration that was entered before `at` ends."""
+    depth = 0
+    for match in re.finditer(r"<!--.*?-->|\"[^\"]*\"|'[^']*'|\[|\]|>", text[at:], re.DOTALL):
+        depth += {"[": 1, "]": -1}.get(match[0], 0)
+        if match[0] == ">" and depth <= 0:
+            return at + match.end()
+    return len(text) if (first := re.search(r"<[A-Za-z_]", text[at:])) is None else at + first.start()
+
+
+def parser_options() -> dict[str, Any]:
+    """Options of every parser: nothing is expanded, loaded or fetched, and no limit is lifted."""
+    return {
+        "resolve_entities": False,
+        "no_network": True,
+        "load_dtd": False,
+        "huge_tree": False,
+        "remove_comments": True,
+        "remove_pis": True,
+    }
+
+
+def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
+    """Read the elements of declared tables. Columns: attributes, child elements, and the keys of the elements around (`options`)."""
+    piece = Piece(spec.name)
+    data = files.load(file, piece)
+    if data is None:
+        return piece
+    if files.kind(data) != "text":
+        files.quarantine_lines(piece, data, "file-wrong-form")
+        return piece.fail("file-wrong-form", files.kind(data))
+    options = spec.options
+    stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
+    text, found = encoding.decode(data, options.get("encoding", "utf-8"), hint=stated[1].decode() if stated else None)
+    for finding in found:
+        piece.find(**finding)
+    text = _declaration(text.lstrip("\ufeff"), found, piece)
+    if not re.search(r"<[A-Za-z_]", text):
+        files.quarantine_lines(piece, data, "file-wrong-form")
+        return piece.fail("file-wrong-form", "text")
+    form = Form(options["elements"], options["namespace"], options["root"], options.get("declared", ()))
+    rows = Rows(form)
+    safe = make_safe(text, piece)
+    done = _stream(safe, rows, piece)
+    if not done:
+        xml_salvage.salvage(safe, rows, contract, piece)
+    if not rows.count and not piece.unreadable and not _is_ours(safe, form):
+        files.quarantine_lines(piece, data, "file-header-not-found")
+        return piece.fail("file-header-not-found")
+    _notes(rows, piece)
+    _frames(rows, contract, piece)
+    return piece
+
+
+def _declaration(text: str, found: Sequence[Mapping[str, Any]], piece: Piece) -> str:
+    """Take the declared encoding away, since the text is decoded; say where it was wrong."""
+    match = _DECLARATION.match(text.lstrip())
+    if match:
+        used = next((str(f["detail"]) for f in found if f["rule"] == "file-encoding-assumed"), "utf-8")
+        named = match[1].lower().replace("_", "-")
+        if named != used and not used.startswith(named) and named.replace("-", "") != used.replace("-", "") and not text.isascii():
+            piece.find("xml-encoding-declared", line=1, detail=f"{match[1]} ≠ {used}")
+        start, end = match.span(1)
+        lead = len(text) - len(text.lstrip())
+        text = text[: lead + start] + "utf-8" + text[lead + end :]
+    return text
+
+
+def _is_ours(text: str, form: Form) -> bool:
+    root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", re.sub(r"<!--.*?-->|<\?.*?\?>", "", text, flags=re.DOTALL))
+    return root is not None and headers.fold(root[1]) == headers.fold(form.root)
+
+
+def _stream(text: str, rows: Rows, piece: Piece) -> bool:
+    """Take rows as far as the document is well-formed; whether that was to its end."""
+    source = BytesIO(text.encode("utf-8", "replace").lstrip())
+    shift = text[: len(text) - len(text.lstrip())].count("\n")
+    open_rows = 0
+    try:
+        for event, element in etree.iterparse(source, events=("start", "end"), **parser_options()):
+            if event == "start" and element.getparent() is None:
+                _root(element, rows.form, piece)
+            table = rows.form.table(_local(element.tag))
+            if event == "start":
+                open_rows += table is not None
+                continue
+            open_rows -= table is not None
+            if not open_rows:
+                _outermost(element, table, rows, shift)
+                _forget(element)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        piece.find("xml-broken", line=line + shift if line else None)
+        return False
+    return True
+
+
+def _forget(element: etree._Element) -> None:
+    """Free what has been read; the element itself stays as a mark that lxml needs."""
+    element.clear(keep_tail=False)
+    parent = element.getparent()
+    while parent is not None and element.getprevious() is not None:
+        del parent[0]
+
+
+def _outermost(element: etree._Element, table: str | None, rows: Rows, shift: int) -> None:
+    """An element that stands in no row: a row with all that is nested in it, or something undeclared, which is said once."""
+    local, line = _local(element.tag), (element.sourceline or 1) + shift
+    if table is None:
+        if element.getparent() is not None:
+            rows.note("xml-element-extra", rows.form.root, local, line)
+        return
+    if table != next(iter(rows.form.elements)):
+        rows.note("xml-element-misplaced", table, local, line)
+    if table != local:
+        rows.note("xml-element-renamed", table, local, line)
+    rows.take(element, table, None, shift)
+
+
+def _root(element: etree._Element, form: Form, piece: Piece) -> None:
+    name = etree.QName(element)
+    if (name.namespace or "") != form.namespace:
+        piece.find("xml-namespace", line=element.sourceline, detail=name.namespace or "—")
+    if name.localname != form.root and form.table(name.localname) is None:
+        piece.find("xml-root", line=element.sourceline, detail=name.localname)
+    for attribute in form.declared:
+        value = element.get(attribute)
+        if value:
+            piece.declared[attribute] = value
+    for attribute in element.attrib:
+        if _local(attribute) not in form.declared:
+            piece.find("xml-attribute-extra", line=element.sourceline, field=_local(attribute))
+
+
+def _notes(rows: Rows, piece: Piece) -> None:
+    for (rule, table, name), line in rows.notes.items():
+        piece.find(rule, line=line, field=name, detail=table)
+
+
+def _frames(rows: Rows, contract: Contract, piece: Piece) -> None:
+    """Rows to frames: delivered names to declared columns, keys of the rows around filled in, parents by row number."""
+    frames: dict[str, pd.DataFrame] = {}
+    for table, spec in rows.form.elements.items():
+        if table not in rows.rows:
+            continue
+        delivered = rows.rows[table]
+        names = list(dict.fromkeys(name for row in delivered for name in row))
+        frame = text_frame({name: [row.get(name, "") for row in delivered] for name in names})
+        frame = _renamed(frame, names, table, spec, contract, rows, piece)
+        frame["_part"] = pd.array([None] * len(frame), dtype="str")
+        frame["_line"] = pd.array(rows.lines[table], dtype="Int64")
+        frame["_row"] = pd.array(rows.ids[table], dtype="Int64")
+        frame["_parent"] = pd.array(rows.parents[table], dtype="Int64")
+        frames[table] = _with_keys(frame, spec, frames)
+    piece.rows += rows.count
+    for table, frame in frames.items():
+        piece.add(table, frame)
+
+
+def _renamed(
+    frame: pd.DataFrame, names: list[str], table: str, spec: Mapping[str, Any], contract: Contract, rows: Rows, piece: Piece
+) -> pd.DataFrame:
+    own = [*spec.get("attributes", {}).values(), *spec.get("children", {}).values(), *([spec["text"]] if spec.get("text") else [])]
+    declared = contract.tables[table]
+    part = type(declared)(declared.name, tuple(c for c in declared.columns if c.name in own))
+    match = headers.match(names, part, by_place=False)
+    optional = {c.name for c in part.columns if not c.required}  # an absent element is how XML leaves a cell empty
+    for finding in match.findings:
+        if finding["rule"] == "file-column-order" or (finding["rule"] == "file-column-missing" and finding["field"] in optional):
+            continue
+        piece.find(line=rows.lines[table][0], part=None, **(finding | {"detail": finding.get("detail", table)}))
+    frame = frame.rename(columns={names[k]: name for k, name in match.names.items()})
+    for column in match.missing:
+        frame[column] = pd.array([None] * len(frame), dtype="str")
+    return frame
+
+
+def _with_keys(frame: pd.DataFrame, spec: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Fill key columns from the rows around: `keys` maps a column to `table.column` of an ancestor."""
+    for column, source in spec.get("keys", {}).items():
+        table, name = source.split(".")
+        around = frame["_parent"]
+        found = pd.Series([None] * len(frame), dtype="str", index=frame.index)
+        for _ in range(len(frames) + 1):
+            if table in frames:
+                values = pd.Series(frames[table][name].array, index=frames[table]["_row"].array)
+                found = found.where(found.notna(), around.map(values).astype("str"))
+            parents = pd.concat([pd.Series(f["_parent"].array, index=f["_row"].array) for f in frames.values()]) if frames else pd.Series()
+            around = around.map(parents).astype("Int64")
+        frame[column] = found
+    return frame

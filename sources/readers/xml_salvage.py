@@ -1,0 +1,109 @@
+"""XML that is not well-formed from some point: later records are read one by one, broken ones set aside with bytes and keys.
+
+Belongs here: cutting the rest of a file into records and parsing each by itself. Does not belong here: rows and columns (`xml`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from sources.contract import Contract, TableSpec
+from sources.readers.piece import Piece, key_part, record_key
+
+if TYPE_CHECKING:
+    from sources.readers.xml import Rows
+
+_NAME = r"(?:[\w.-]+:)?"
+_ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
+
+
+def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
+    """Go on after the rows that were streamed: read each whole record, set the others aside."""
+    piece.state = "partial"
+    top = next(iter(rows.form.elements))
+    text = re.sub(r"<!--.*?-->", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
+    starts = [m.start() for m in re.finditer(rf"<{_NAME}{re.escape(top)}(?=[\s>/])", text)]
+    done = len(rows.rows.get(top, []))
+    wrapper = _wrapper(text, starts[0] if starts else len(text), rows)
+    for n in range(done, len(starts)):
+        end = starts[n + 1] if n + 1 < len(starts) else len(text)
+        close = re.search(rf"</{_NAME}{re.escape(top)}\s*>", text[starts[n] : end])
+        stop = starts[n] + close.end() if close else end
+        line = text.count("\n", 0, starts[n]) + 1
+        fragment = text[starts[n] : stop]
+        element = _parse(wrapper, fragment)
+        if element is not None:
+            rows.take(element, top, None, line - 1 - (wrapper[0].count("\n")))
+        else:
+            _broken(fragment, line, rows, contract, piece, top)
+        _between(text[stop:end], text.count("\n", 0, stop) + 1, rows, piece)
+    if not starts:
+        _between(text, 1, rows, piece)
+
+
+def _wrapper(text: str, before: int, rows: Rows) -> tuple[str, str]:
+    """The start tag of the root with its namespaces, and its end tag, to parse a record in."""
+    root = re.search(rf"<({_NAME}{re.escape(rows.form.root)})(?=[\s>])[^<>]*>", text[:before])
+    if root and _parse((root[0], f"</{root[1]}>"), "<x/>") is not None:
+        return root[0].replace("\n", " "), f"</{root[1]}>"
+    return f'<{rows.form.root} xmlns="{rows.form.namespace}">', f"</{rows.form.root}>"
+
+
+def _parse(wrapper: tuple[str, str], fragment: str) -> etree._Element | None:
+    """The first element in `fragment`; None where it is not well-formed."""
+    from sources.readers.xml import parser_options
+
+    parser = etree.XMLParser(**parser_options())
+    try:
+        root = etree.fromstring((wrapper[0] + fragment + wrapper[1]).encode("utf-8", "replace"), parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+    return root[0] if len(root) else None
+
+
+def _attributes(tag: str) -> dict[str, str]:
+    return {name.split(":")[-1]: value[1:-1] for name, value in _ATTRIBUTE.findall(tag)}
+
+
+def _broken(fragment: str, line: int, rows: Rows, contract: Contract, piece: Piece, top: str) -> None:
+    """Set a broken record aside: one row for itself, one for each nested row whose start tag and key can be read."""
+    table = contract.tables[top]
+    around = _attributes(fragment[: fragment.find(">") + 1 or len(fragment)].split("<", 2)[1])
+    own = record_key(table, {c: around.get(c) for c in table.key})
+    keyed = {name: spec for name, spec in contract.tables.items() if name != top and spec.key and name in rows.form.elements}
+    tags = list(re.finditer(rf"<{_NAME}({'|'.join(map(re.escape, keyed))})(?=[\s>/])[^<>]*>", fragment)) if keyed else []
+    first = tags[0].start() if tags else len(fragment)
+    piece.rows += 1
+    piece.quarantine("row-xml-broken", fragment[:first].encode(), line, table=top, record_key=own)
+    for i, tag in enumerate(tags):
+        spec = keyed[tag[1]]
+        key = _nested_key(spec, _attributes(tag[0]), around, rows.form.elements[tag[1]], contract)
+        if key is None:
+            continue
+        end = tags[i + 1].start() if i + 1 < len(tags) else len(fragment)
+        at = line + fragment.count("\n", 0, tag.start())
+        piece.rows += 1
+        piece.quarantine("row-xml-broken", fragment[tag.start() : end].encode(), at, table=spec.name, record_key=key)
+
+
+def _nested_key(spec: TableSpec, own: dict[str, str], around: dict[str, str], element: Any, contract: Contract) -> str | None:
+    parts = []
+    for column in spec.key:
+        source = element.get("keys", {}).get(column)
+        value = around.get(source.split(".")[1]) if source else own.get(column)
+        part = key_part(spec.column(column), value)
+        if part is None:
+            return None
+        parts.append(part)
+    return "/".join(parts)
+
+
+def _between(text: str, line: int, rows: Rows, piece: Piece) -> None:
+    """Text after a record that belongs to none: kept with its bytes unless it is space or the end of the root."""
+    rest = re.sub(rf"</{_NAME}{re.escape(rows.form.root)}\s*>", "", text)
+    if rest.strip():
+        piece.rows += 1
+        piece.quarantine("row-garbage", text.encode("utf-8", "replace"), line)

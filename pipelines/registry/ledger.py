@@ -62,7 +62,7 @@ def first_run(registry: Registry) -> datetime | None:
 def deliveries(session: Session) -> list[Delivery]:
     """All deliveries ever received, with receipts and files, by institution, period, version."""
     query = select(Delivery).options(selectinload(Delivery.receipts).selectinload(Receipt.files))
-    return list(session.scalars(query.order_by(Delivery.institution, Delivery.period, Delivery.version)))
+    return sorted(session.scalars(query), key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
 
 
 def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:

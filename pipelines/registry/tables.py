@@ -103,7 +103,7 @@ class Receipt(Base):
     first_seen: Mapped[datetime]
     incomplete: Mapped[bool]  # a file was left alone when this was received: it changed, or could not be opened
     delivery: Mapped[Delivery] = relationship(back_populates="receipts")
-    files: Mapped[list[DeliveryFile]] = relationship(order_by="DeliveryFile.name")
+    files: Mapped[list[DeliveryFile]] = relationship()
 
 
 class DeliveryFile(Base):

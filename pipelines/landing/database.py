@@ -1,0 +1,56 @@
+"""Deliveries that are a database server: the delivered file names a variable, the variable holds the URL.
+
+Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump itself (`sources.readers.database`).
+No text made here holds the URL, the server's name or what the driver says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipelines.errors import HarmoniaError
+from sources import contract
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_SCHEMES = ("postgresql://", "postgres://")
+
+
+class UnreachableError(Exception):
+    """The database could not be dumped; the text says why, without the URL."""
+
+
+def pointer_of(institution: str, names: set[str]) -> str | None:
+    """The file among `names` that stands for a database server, by the institution's contract; null where its dump is delivered too."""
+    for file in contract.load(institution).files:
+        for name in file.alternatives:
+            if file.reader == "database" and name.endswith(".url") and name in names and dump_name(name) not in names:
+                return name
+    return None
+
+
+def dump_name(pointer: str) -> str:
+    """The name that the dump is landed under: `psh.dump` for `psh.url`."""
+    return pointer.removesuffix(".url") + ".dump"
+
+
+def dump(pointer: bytes) -> bytes:
+    """The dump of the database that the content of a `.url` file leads to. Raises `UnreachableError`."""
+    lines = pointer.decode("utf-8-sig", "replace").split()
+    if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]):
+        raise UnreachableError("the file does not hold one line with the name of an environment variable")
+    url = os.environ.get(lines[0])
+    if not url:
+        raise UnreachableError(f"the environment variable {lines[0]} is not set")
+    if not url.startswith(_SCHEMES):
+        raise UnreachableError(f"the environment variable {lines[0]} does not hold a postgresql:// URL")
+    from sources.readers.database import dump_postgres  # the reader's libraries are needed for such deliveries only
+
+    try:
+        return dump_postgres(url)
+    except (psycopg.Error, SQLAlchemyError, OSError, ValueError, HarmoniaError) as error:
+        kind = type(error).__name__
+        raise UnreachableError(f"the database that {lines[0]} leads to did not answer or holds no such tables ({kind})") from None

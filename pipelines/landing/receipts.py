@@ -1,0 +1,240 @@
+"""Receipts: what each delivery holds, now and before, and what its history says.
+
+Belongs here: entries of landing in the registry, the list of what stands landed. Does not belong here: copying bytes.
+Order is that of quarter, then version; never that of arrival (STATISTICS.md, "What stands").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipelines.errors import HarmoniaError
+from pipelines.home import Home
+from pipelines.landing.names import READ, kind_of
+from pipelines.landing.store import Store
+from pipelines.landing.walk import Finding, Folder, Walk
+from pipelines.periods import last_day
+from pipelines.registry import Registry
+from pipelines.registry.ledger import deliveries, keep_problems
+from pipelines.registry.tables import Delivery, DeliveryFile, File, Receipt
+from sources.contract import DeliveryName
+from sources.readers.result import SourceFile
+
+_CONTENT = ("file", "dump")  # kinds that make up what was delivered
+
+
+@dataclass(frozen=True)
+class Held:
+    """A file of a delivery, as the store has it."""
+
+    sha256: str
+    kind: str
+
+
+@dataclass
+class Taken:
+    """What a run took from one delivery folder: files by shown name, and the names that it left alone."""
+
+    folder: Folder
+    files: dict[str, Held]
+    left: set[str]
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Institution and delivery."""
+        return self.folder.institution, str(self.folder.name)
+
+
+@dataclass(frozen=True)
+class LandedDelivery:
+    """A delivery that stands landed. `receipt` changes with its content and with nothing else: a key for caches."""
+
+    institution: str
+    name: DeliveryName
+    files: list[SourceFile]
+    receipt: str
+    incomplete: bool  # a file of it was left alone: absence of a record from it says nothing
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What was entered: deliveries (institution, name) whose content is new, all findings, files and bytes that are new."""
+
+    new: set[tuple[str, str]]
+    findings: list[Finding]
+    new_files: int
+    new_bytes: int
+
+
+Standing = dict[tuple[str, str], dict[str, Held]]
+
+
+def standing(session: Session) -> Standing:
+    """What each delivery holds by its newest receipt: (institution, delivery) -> shown file name -> file."""
+    return {(d.institution, d.name): _held(d.receipts[-1]) for d in deliveries(session)}
+
+
+def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
+    """All deliveries that stand landed, by institution, period and version, with where their bytes are.
+
+    Raises `HarmoniaError` where bytes are missing in the landing store, or were cut.
+    """
+    store = Store(home.landing)
+    with registry.read() as session:
+        found = deliveries(session)
+        sizes = dict(session.execute(select(File.sha256, File.size)).tuples().all())
+    out = []
+    for delivery in found:
+        read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ), key=lambda file: file.name)
+        for file in read:
+            if not store.has(file.sha256, sizes[file.sha256]):
+                raise HarmoniaError(
+                    f"{delivery.institution} {delivery.name} {file.name}: its bytes are missing or damaged in {store.path(file.sha256)}: "
+                    "restore the landing folder from a backup, or put the file into the inbox again"
+                )
+        if read:
+            out.append(_landed(delivery, [SourceFile(file.name, store.path(file.sha256)) for file in read], read))
+    return out
+
+
+def enter(session: Session, found: Walk, taken: list[Taken], sizes: Mapping[str, int], moment: datetime) -> Entered:
+    """Enter files (`sizes` by hash), receipts and problems of a run; the findings are also those that the history shows."""
+    known = {(d.institution, d.name): d for d in deliveries(session)}
+    fresh = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
+    session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in fresh)
+    session.flush()
+    new = set()
+    for one in taken:
+        delivery = known.get(one.place)
+        before = delivery.receipts[-1] if delivery else None
+        holds = _holds(found, one, _held(before) if before else {})
+        if holds:
+            delivery = delivery or _delivery(session, one, moment)
+            absent = [name for name in one.left if name not in holds and "/" not in name and kind_of(name) == "file"]
+            if _receive(delivery, before, holds, bool(absent), moment):
+                new.add(one.place)
+    _presence(found, known, moment)
+    session.flush()
+    findings = _sorted([*found.findings, *_history(deliveries(session))])
+    keep_problems(session, findings, moment)
+    return Entered(new, findings, len(fresh), sum(sizes[sha256] for sha256 in fresh))
+
+
+def _delivery(session: Session, one: Taken, moment: datetime) -> Delivery:
+    (institution, name), parsed = one.place, one.folder.name
+    delivery = Delivery(institution=institution, name=name, period=parsed.period, version=parsed.version, first_seen=moment, receipts=[])
+    session.add(delivery)
+    return delivery
+
+
+def _holds(found: Walk, one: Taken, before: Mapping[str, Held]) -> dict[str, Held]:
+    """What the delivery holds now: what was taken; of files left alone, what was there before.
+
+    Where files went and none came, the delivery is as it was: nothing that was landed is lost by a folder that is cleared.
+    """
+    holds = dict(one.files)
+    holds.update({name: before[name] for name in one.left if name in before})
+    gone = [name for name, file in before.items() if file.kind in _CONTENT and name not in one.files and name not in one.left]
+    came = [name for name, file in one.files.items() if file.kind in _CONTENT and name not in before]
+    if gone and not came:
+        holds.update({name: before[name] for name in gone})
+        for name in gone:
+            if before[name].kind == "file" and not one.folder.closed:
+                found.note("delivery-file-gone", one.place[0], one.place[1], name)
+    return holds
+
+
+def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, Held], incomplete: bool, moment: datetime) -> bool:
+    """Add a receipt where the delivery is not as it was; says whether what was delivered is new."""
+    hash_, content = _hash(holds), _hash({name: file for name, file in holds.items() if file.kind in _CONTENT})
+    if before is not None and before.hash == hash_:
+        before.incomplete = incomplete
+        return False
+    delivery.receipts.append(
+        Receipt(
+            sequence=before.sequence + 1 if before else 1,
+            hash=hash_,
+            content=content,
+            first_seen=moment,
+            incomplete=incomplete,
+            files=[DeliveryFile(name=name, sha256=file.sha256, kind=file.kind) for name, file in sorted(holds.items())],
+        )
+    )
+    return before is None or before.content != content
+
+
+def _presence(found: Walk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
+    """Note which deliveries went from the inbox, and which came back."""
+    here = {(folder.institution, str(folder.name)) for folder in found.folders}
+    for place, delivery in known.items():
+        if place in here:
+            delivery.gone_since = None
+        elif delivery.institution not in found.closed:
+            delivery.gone_since = delivery.gone_since or moment
+
+
+def _history(every: Iterable[Delivery]) -> list[Finding]:
+    """Findings that the ledger alone shows. None hangs on the order of arrival, except where content was exchanged in place."""
+    told = Walk()
+    versions: dict[tuple[str, str], set[int]] = {}
+    contents: dict[tuple[str, str], list[Delivery]] = {}
+    for delivery in every:
+        place = (delivery.institution, delivery.name)
+        if delivery.gone_since is not None:
+            told.note("delivery-gone", *place)
+        exchanged = [_difference(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
+        if exchanged:
+            told.note("delivery-changed-in-place", *place, detail=exchanged[-1])
+        if delivery.receipts[-1].first_seen.date() <= last_day(delivery.period):
+            told.note("delivery-before-quarter-end", *place)
+        known = versions.setdefault((delivery.institution, delivery.period), set())
+        absent = [str(DeliveryName(delivery.period, v)) for v in range(max(known, default=0) + 1, delivery.version)]
+        if absent:
+            told.note("delivery-version-gap", *place, detail=", ".join(absent[:5]))
+        known.add(delivery.version)
+        contents.setdefault((delivery.institution, delivery.receipts[-1].content), []).append(delivery)
+    for same in contents.values():
+        for delivery in same:
+            if delivery.period != same[0].period and any(file.kind in _CONTENT for file in delivery.receipts[-1].files):
+                told.note("delivery-repeats-quarter", delivery.institution, delivery.name, detail=same[0].name)
+    return told.findings
+
+
+def _difference(before: Receipt, after: Receipt) -> str:
+    """Which files were changed, added or removed between two receipts."""
+    old, new = _held(before), _held(after)
+    parts = (
+        ("changed", sorted(name for name in old.keys() & new.keys() if old[name].sha256 != new[name].sha256)),
+        ("added", sorted(new.keys() - old.keys())),
+        ("removed", sorted(old.keys() - new.keys())),
+    )
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
+
+
+def _landed(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile]) -> LandedDelivery:
+    content = _hash({file.name: Held(file.sha256, file.kind) for file in read})
+    key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
+    name = DeliveryName(delivery.period, delivery.version)
+    return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete)
+
+
+def _held(receipt: Receipt) -> dict[str, Held]:
+    return {file.name: Held(file.sha256, file.kind) for file in receipt.files}
+
+
+def _hash(files: Mapping[str, Held]) -> str:
+    listed = sorted((name, file.sha256, file.kind) for name, file in files.items())
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    order = ("institution", "delivery", "file", "rule", "detail")
+    return sorted(findings, key=lambda finding: tuple(finding[part] or "" for part in order))

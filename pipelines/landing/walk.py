@@ -1,0 +1,204 @@
+"""What lies in an inbox, without opening a file.
+
+Belongs here: walking `<inbox>/<institution>/<delivery>/` and naming whatever has no place there. Does not belong here:
+copying (`store.py`), what was there before (`land.py`).
+
+No symbolic link is followed, also none that stays within the inbox: through it, one institution's feedback would show
+another's data. Folders are opened step by step relative to their parent, so that none can be exchanged for a link meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import HarmoniaError
+from pipelines.landing.names import is_odd, kind_of, shown
+from sources import contract
+from sources.contract import DeliveryName
+
+Finding = dict[str, Any]
+Entry = tuple[str, os.stat_result | None]
+Place = tuple[str | None, DeliveryName | None]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 16  # folders within a delivery; deeper ones are named, not entered
+
+
+@dataclass(frozen=True)
+class Still:
+    """What stays the same about a file while nobody writes to it."""
+
+    size: int
+    changed: tuple[int, int]  # modification and status change, ns
+    place: tuple[int, int]  # device, inode
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Still:
+        """From what the system says about a file."""
+        return cls(status.st_size, (status.st_mtime_ns, status.st_ctime_ns), (status.st_dev, status.st_ino))
+
+
+@dataclass
+class Folder:
+    """A delivery folder: its regular files by their path within it, as the system spells it."""
+
+    institution: str
+    name: DeliveryName
+    files: dict[str, Still] = field(default_factory=dict)
+    closed: bool = False  # something in it could not be opened, so that absence says nothing
+
+
+@dataclass
+class Walk:
+    """Everything that was found: delivery folders by institution, period, version; findings; institutions that could not be opened."""
+
+    folders: list[Folder] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
+
+    def tell(self, rule: str, place: Place = (None, None), name: str | None = None, detail: str = "") -> None:
+        """Note a finding about `name`, as the system spells it, in an inbox, institution or delivery folder."""
+        institution, delivery = place
+        self.note(rule, institution, str(delivery) if delivery else None, shown(name) if name is not None else None, detail)
+
+    def note(self, rule: str, institution: str | None, delivery: str | None, file: str | None = None, detail: str = "") -> None:
+        """Note a finding about a file by its shown name."""
+        self.findings.append({"institution": institution, "delivery": delivery, "file": file, "rule": rule, "detail": detail or None})
+
+
+@contextmanager
+def opened(inbox: Path, *parts: str) -> Iterator[int]:
+    """The folder `inbox/parts…` as a descriptor, no part of it a link. Raises `OSError`."""
+    descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts:
+            inner = os.open(part, _FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def walk(inbox: Path) -> Walk:
+    """Walk an inbox. Raises `HarmoniaError` where it is not there or cannot be opened; everything within it is a finding at worst."""
+    found = Walk()
+    known = contract.institutions()
+    try:
+        with opened(inbox) as top:
+            entries = _entries(top)
+    except FileNotFoundError:
+        raise HarmoniaError(f"inbox {inbox} is not there: make the folder, or name another with --inbox (or HARMONIA_INBOX)") from None
+    except OSError as error:
+        raise HarmoniaError(f"inbox {inbox} cannot be opened ({error.strerror}): name a folder that this user may read") from None
+    for name, status in entries:
+        if not _is_folder(status):
+            _stray(found, (None, None), name, status)
+        elif name in known:
+            _institution(found, inbox, name)
+        else:
+            near = name.strip().lower()
+            found.tell("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
+    found.folders.sort(key=lambda folder: (folder.institution, folder.name))
+    return found
+
+
+def _institution(found: Walk, inbox: Path, institution: str) -> None:
+    place = (institution, None)
+    try:
+        with opened(inbox, institution) as descriptor:
+            entries = _entries(descriptor)
+    except OSError as error:
+        found.closed.add(institution)
+        found.tell("delivery-file-unreadable", place, institution, error.strerror or "")
+        return
+    for name, status in entries:
+        delivery = DeliveryName.parse(name)
+        if not _is_folder(status):
+            _stray(found, place, name, status)
+        elif delivery is None:
+            found.tell("delivery-name-no-period", place, name)
+        else:
+            _delivery(found, inbox, Folder(institution, delivery))
+
+
+def _delivery(found: Walk, inbox: Path, folder: Folder) -> None:
+    declared = {n.lower() for file in contract.load(folder.institution).files for n in (file.name, *file.alternatives)}
+    told = len(found.findings)
+    found.folders.append(folder)
+    _inside(found, inbox, folder, (), declared)
+    taken = any("/" in name or kind_of(name) != "system" for name in folder.files)
+    if not taken and all(f["rule"] == "delivery-system-file" for f in found.findings[told:]):
+        found.tell("delivery-empty", (folder.institution, folder.name))
+
+
+def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], declared: set[str]) -> None:
+    """Files of a delivery folder, and of the folders that have no place in it: their bytes are kept all the same."""
+    place = (folder.institution, folder.name)
+    inner = "/".join(parts)
+    try:
+        with opened(inbox, folder.institution, str(folder.name), *parts) as descriptor:
+            entries = _entries(descriptor)
+    except OSError as error:
+        folder.closed = True
+        found.tell("delivery-file-unreadable", place, inner or str(folder.name), error.strerror or "")
+        return
+    for name, status in entries:
+        path = f"{inner}/{name}" if parts else name
+        if status is None:
+            folder.closed = True
+            found.tell("delivery-file-unreadable", place, path)
+        elif stat.S_ISDIR(status.st_mode):
+            if not parts:
+                found.tell("delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", place, path)
+            if len(parts) < _DEEPEST:
+                _inside(found, inbox, folder, (*parts, name), declared)
+            else:
+                found.tell("delivery-nested-folder", place, path, "too deep: not kept")
+        elif not stat.S_ISREG(status.st_mode):
+            found.tell("delivery-special-file", place, path, _what(status.st_mode))
+        else:
+            _file(found, folder, path, status)
+
+
+def _file(found: Walk, folder: Folder, path: str, status: os.stat_result) -> None:
+    place = (folder.institution, folder.name)
+    folder.files[path] = Still.of(status)
+    if "/" not in path and kind_of(path) == "system":
+        found.tell("delivery-system-file", place, path)
+    elif is_odd(path):
+        found.tell("delivery-file-name", place, path)
+
+
+def _stray(found: Walk, place: Place, name: str, status: os.stat_result | None) -> None:
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        found.tell("delivery-special-file", place, name, _what(status.st_mode))
+    else:
+        found.tell("delivery-system-file" if kind_of(name) == "system" else "inbox-stray-file", place, name)
+
+
+def _entries(descriptor: int) -> list[Entry]:
+    """What lies in an open folder, by name; the status is null for what cannot be looked at. Raises `OSError`."""
+    return [(name, _status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
+
+
+def _is_folder(status: os.stat_result | None) -> bool:
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def _status(descriptor: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def _what(mode: int) -> str:
+    kinds = ((stat.S_ISLNK, "symbolic link"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
+    return next((name for is_one, name in kinds if is_one(mode)), "device")

@@ -1,0 +1,251 @@
+"""Which case files speak of one case: collective evidence of references, persons, dates, seats, offences and sentences.
+
+Belongs here: candidate pairs of files, their weight in bits, the groups. Does not belong here: comparison of persons (`score`),
+resolving of numbers (`references`), the shares behind dates and codes (`evidence`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage import cluster, references
+from pipelines.linkage.evidence import Weigher, pair_type
+from pipelines.linkage.model import Model
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.standardise import Records
+from schemas.canonical import INSTITUTIONS
+
+RANK = {name: n for n, name in enumerate(INSTITUTIONS)}
+SPINE = ("police", "inspectorate", "prosecution", "courts")
+# Fewer files of an institution than this do not make a citation less telling.
+LEAST_FILES = 50
+PERSON_BITS = 24.0
+# Bits by which persons must agree for a pair of files to be surely one case, beside a citation with a single bearer.
+CERTAIN_PERSON = 10.0
+
+
+@dataclass(frozen=True)
+class Cases:
+    """`cluster` per file; `pairs`: a row a candidate pair with `a, b`, a column per kind of evidence, `weight`; `observed`: sure
+    pairs per kind of evidence."""
+
+    cluster: np.ndarray
+    pairs: pd.DataFrame
+    observed: dict[str, int]
+
+
+def link_cases(records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None) -> Cases:
+    """Group the files of `records`.
+
+    `person_cluster`: cluster per person record from the round before, or None in the first.
+    """
+    cites, joins, together = references.cited(records), references.merged(records), references.cited_together(records)
+    pairs = _candidates(records, people, model, person_cluster, [cites, joins, together])
+    if pairs.empty:
+        return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0), {})
+    contained, best = _person_evidence(records, people, model, pairs, person_cluster)
+    pairs = pairs.join(best)
+    alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
+    pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
+    pairs["persons"] = contained
+    pairs["prior"] = _prior(records, model, pairs)
+    pairs = pairs.join(_reference_bits(records, model, pairs, cites, joins, together))
+    weigher = Weigher(records, _certain(records, pairs), model)
+    bits = weigher.bits(pairs)
+    pairs["weight"] = pairs[["persons", "prior", "citation", "together"]].sum(axis=1) + bits.sum(axis=1)
+    pairs["another"] = _cites_another(records, model, pairs, cites)
+    pairs["weight"] += pairs["another"]
+    pairs = pairs.join(bits)
+    return Cases(_group(records, model, pairs), pairs, weigher.observed)
+
+
+def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+    """Distinct pairs of different files, upstream institution first, within one institution the earlier file first: `a, b`, sorted."""
+    files, persons = records.files, records.persons
+    rank = files["institution"].map(RANK).fillna(len(RANK)).to_numpy()
+    admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
+    start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
+    place = np.empty(len(files), dtype="int64")
+    place[np.lexsort((np.arange(len(files)), start.to_numpy(), rank))] = np.arange(len(files))
+    turned = place[a] > place[b]
+    frame = pd.DataFrame({"a": np.where(turned, b, a), "b": np.where(turned, a, b)}).astype("int64")
+    frame = frame[frame["a"] != frame["b"]].drop_duplicates()
+    return frame.sort_values(["a", "b"], kind="stable").reset_index(drop=True)
+
+
+def _candidates(
+    records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None, sources: list[pd.DataFrame]
+) -> pd.DataFrame:
+    weight = people.weight(model.persons["relatives_between"])
+    enough = weight >= model.cases["share_bits"]
+    left, right = people.left[enough], people.right[enough]
+    if person_cluster is not None:
+        mates = pd.DataFrame({"c": person_cluster, "p": np.arange(len(person_cluster))})
+        mates = mates[mates.groupby("c")["p"].transform("size") <= 60]
+        mates = mates.merge(mates, on="c")
+        mates = mates[mates["p_x"] < mates["p_y"]]
+        left, right = np.concatenate([left, mates["p_x"]]), np.concatenate([right, mates["p_y"]])
+    file = records.persons["file"].to_numpy()
+    a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
+    b = np.concatenate([file[right], *[s["b"].to_numpy() for s in sources]]).astype("int64")
+    placed = (a >= 0) & (b >= 0)
+    return orient(records, a[placed], b[placed])
+
+
+def _prior(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
+    kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
+    expected = np.array([model.between[k].expected if k in model.between else 0.05 for k in kinds])
+    return np.asarray(np.log2(expected) - np.log2(_files_of(records, pairs)))
+
+
+def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Files of the larger of the two institutions of each pair."""
+    count = records.files["institution"].map(records.files["institution"].value_counts()).to_numpy("float64")
+    return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), LEAST_FILES)
+
+
+def _person_evidence(
+    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, person_cluster: np.ndarray | None
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Bits that the persons of both files give, and the best matching pair of persons (`left` of `a`, `right` of `b`, `best`)."""
+    across = _persons_across(records, pairs)
+    people.add(across["left"].to_numpy(), across["right"].to_numpy())
+    weight = people.weight(model.persons["relatives_within"])[people.at(across["left"].to_numpy(), across["right"].to_numpy())]
+    if person_cluster is not None:
+        one = person_cluster[across["left"]] == person_cluster[across["right"]]
+        weight = np.where(one, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
+    across["weight"] = np.clip(weight, -PERSON_BITS, PERSON_BITS)
+    across["likelier"] = np.exp2(across["weight"])
+    kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
+    coverage = np.array([model.between[k].coverage if k in model.between else 0.5 for k in kinds])
+    wrong = np.clip(model.cases["recurrence"] / _files_of(records, pairs), 0.0, 0.5)
+    found = np.full((2, len(pairs)), -np.inf)
+    for side, (own, others) in enumerate((("left", "right"), ("right", "left"))):
+        size = across.groupby("pair")[others].nunique()
+        mean = across.groupby(["pair", own])["likelier"].sum().reset_index()
+        mean["likelier"] /= size.reindex(mean["pair"]).to_numpy()
+        found[side] = _containment(mean, coverage, wrong, model)
+    contained = found.max(axis=0)
+    best = across.sort_values(["pair", "weight", "left", "right"], ascending=[True, False, True, True]).drop_duplicates("pair")
+    best = best.set_index("pair")[["left", "right", "weight"]].rename(columns={"weight": "best"}).reindex(pairs.index)
+    best[["left", "right"]] = best[["left", "right"]].fillna(-1).astype("int64")
+    return np.where(np.isfinite(contained), contained, 0.0), best
+
+
+def _persons_across(records: Records, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of persons of the two files of each pair who can be one: `pair, left, right`."""
+    persons = records.persons[["file", "side"]].reset_index(names="row")
+    institution = records.files["institution"].to_numpy(dtype=object)
+    left = pairs[["a", "b"]].reset_index(names="pair").merge(persons, left_on="a", right_on="file")
+    both = left.merge(persons.rename(columns={"row": "right", "side": "other"}), left_on="b", right_on="file").rename(
+        columns={"row": "left"}
+    )
+    # Courts and prisons know offenders only; witnesses stand nowhere but in police files.
+    for own, file in (("side", "b"), ("other", "a")):
+        where = institution[both[file].to_numpy()]
+        knows = both[own].eq("offender") | both[own].isna()
+        knows |= both[own].eq("victim") & np.isin(where, ["police", "prosecution"])
+        knows |= both[own].eq("witness") & (where == "police")
+        both = both[knows.to_numpy()]
+    return both[["pair", "left", "right"]].reset_index(drop=True)
+
+
+def _containment(mean: pd.DataFrame, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
+    """Bits per pair that the persons of one file are found in the other: the clearest person counts in full, companions less."""
+    rows = mean["pair"].to_numpy()
+    share, chance, likelier = coverage[rows], wrong[rows], mean["likelier"].to_numpy()
+    hit = np.log2(1 - share + share * likelier)
+    alone = hit - np.log2(1 - chance + chance * likelier)
+    beside = model.cases["companions"]
+    companion = hit - np.log2(1 - beside + beside * likelier)
+    frame = pd.DataFrame({"pair": rows, "alone": alone, "companion": companion}).sort_values(["pair", "alone"], ascending=[True, False])
+    clearest = frame.drop_duplicates("pair").set_index("pair")
+    rest = frame.groupby("pair")["companion"].sum() - clearest["companion"]
+    total = clearest["alone"] + rest.clip(-model.cases["companion_bits"], model.cases["companion_bits"])
+    out = np.full(len(coverage), -np.inf)
+    out[total.index.to_numpy()] = total.to_numpy()
+    return out
+
+
+def _reference_bits(
+    records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, joins: pd.DataFrame, together: pd.DataFrame
+) -> pd.DataFrame:
+    """`citation` (either file names the other, both add up), `together` (both name the same number), `single` (a sole bearer is named)."""
+    setting, files = model.cases, np.log2(_files_of(records, pairs))
+    exact = cites[~cites["near"]]
+    right, wrong = setting["reference_right"], setting["reference_wrong"]
+    citation = np.zeros(len(pairs))
+    single = np.zeros(len(pairs), dtype=bool)
+    for frame in (exact, joins):
+        for first, second in (("a", "b"), ("b", "a")):
+            bearers = _lookup(pairs, frame, first, second, "bearers", "min")
+            named = np.isfinite(bearers)
+            citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1))
+            single |= bearers == 1
+    near = np.isfinite(_lookup(pairs, cites[cites["near"]], "a", "b", "bearers", "min")) | np.isfinite(
+        _lookup(pairs, cites[cites["near"]], "b", "a", "bearers", "min")
+    )
+    use = near & (citation == 0)
+    citation[use] += files[use] + setting["near_reference"]
+    citing = _lookup(pairs, together, "a", "b", "citing", "min")
+    citing = np.where(np.isfinite(citing), citing, _lookup(pairs, together, "b", "a", "citing", "min"))
+    shared = np.where(np.isfinite(citing), files + setting["cited_together"], 0.0)
+    return pd.DataFrame({"citation": citation, "together": shared, "single": single}, index=pairs.index)
+
+
+def _lookup(pairs: pd.DataFrame, frame: pd.DataFrame, first: str, second: str, column: str, how: str) -> np.ndarray:
+    """`column` of `frame` for the files of each pair (`first` of the pair is `a` of the frame), NaN where it has none."""
+    values = frame.groupby(["a", "b"])[column].agg(how)
+    return values.reindex(pd.MultiIndex.from_arrays([pairs[first], pairs[second]])).to_numpy("float64")
+
+
+def _certain(records: Records, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs surely of one case: a sole bearer is named and a person agrees clearly; and, through these, all pairs of their group."""
+    sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
+    groups = cluster.agglomerate(
+        len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy(), np.ones(len(sure)), cluster.Rules(best_share=1.0)
+    )
+    inside = (groups[pairs["a"]] == groups[pairs["b"]]) & (pairs["best"] >= CERTAIN_PERSON)
+    return pairs.loc[inside, ["a", "b", "left", "right"]]
+
+
+def _cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
+    """Bits against a pair where one file names another file of the other's institution, or a number that nobody there bears.
+
+    It weighs as much as it is likely that the file named belongs to the case; nothing where that file and the pair's other are one.
+    """
+    institution = records.files["institution"].to_numpy(dtype=object)
+    exact = cites[~cites["near"]]
+    both_ways = pd.concat([pairs[["a", "b", "weight"]], pairs.rename(columns={"a": "b", "b": "a"})[["a", "b", "weight"]]])
+    weight = both_ways.set_index(["a", "b"])["weight"]
+    out = np.zeros(len(pairs))
+    for first, second in (("a", "b"), ("b", "a")):
+        named = (
+            pairs[[first, second]].reset_index(names="pair").merge(exact[["a", "b"]].rename(columns={"a": first, "b": "named"}), on=first)
+        )
+        named = named[institution[named["named"]] == institution[named[second]]]
+        own = named.loc[named["named"] == named[second], "pair"].unique()
+        named = named[~named["pair"].isin(own)]
+        to_named = weight.reindex(pd.MultiIndex.from_frame(named[[first, "named"]])).fillna(-20.0).to_numpy()
+        between = weight.reindex(pd.MultiIndex.from_frame(named[[second, "named"]])).fillna(-20.0).to_numpy()
+        named["bits"] = model.cases["another_cited"] * _probability(to_named) * (1 - _probability(between))
+        worst = named.groupby("pair")["bits"].min()
+        out[worst.index.to_numpy()] = np.minimum(out[worst.index.to_numpy()], worst.to_numpy())
+    return out
+
+
+def _probability(bits: np.ndarray) -> np.ndarray:
+    return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -50, 50))))
+
+
+def _group(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
+    institution = records.files["institution"].to_numpy(dtype=object)
+    setting = model.cases
+    rules = cluster.Rules(setting["best_share"], setting["unscored"], setting["veto"], setting["spine"], setting["occupied"])
+    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    kind = pd.Series(institution).map({name: n for n, name in enumerate(SPINE)}).fillna(-1).to_numpy("int64")
+    strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
+    return cluster.agglomerate(len(records.files), a, b, pairs["weight"].to_numpy(), rules, kind, strong)

@@ -1,0 +1,182 @@
+"""Comparison of pairs of person records: for each field the level that it reaches.
+
+Belongs here: the tests that model files may name, vectorised over pairs. Does not belong here: weights (`score`), which pairs
+are compared (`blocking`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.process import cpdist
+
+from pipelines.linkage.model import Field
+
+MISSING = -1
+Values = list[np.ndarray]
+Mask = np.ndarray
+
+
+def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndarray) -> Values:
+    """The values of `columns` at `rows` as arrays that tests understand: text (empty where missing), days as text `yyyymmdd`, numbers."""
+    found = []
+    for name in columns:
+        column = records[name]
+        if pd.api.types.is_datetime64_any_dtype(column):
+            values = column.dt.strftime("%Y%m%d").fillna("").to_numpy(dtype=object)
+        elif pd.api.types.is_bool_dtype(column):
+            values = column.to_numpy(dtype=bool)
+        elif pd.api.types.is_numeric_dtype(column):
+            values = column.to_numpy(dtype="float64", na_value=np.nan)
+        else:
+            values = column.fillna("").to_numpy(dtype=object)
+        found.append(values[rows])
+    return found
+
+
+def compare(field: Field, left: Values, right: Values) -> np.ndarray:
+    """Number of the level of `field` that each pair reaches, `MISSING` where either side has nothing; first test that holds wins."""
+    level = np.full(len(left[0]), len(field.levels) - 1, dtype="int16")
+    open_pairs = np.ones(len(level), dtype=bool)
+    for number, spec in enumerate(field.levels[:-1]):
+        rows = np.flatnonzero(open_pairs)
+        reached = rows[TESTS[spec.test]([v[rows] for v in left], [v[rows] for v in right], **spec.args)]
+        level[reached] = number
+        open_pairs[reached] = False
+    level[_absent(left) | _absent(right)] = MISSING
+    return level
+
+
+def _absent(values: Values) -> Mask:
+    """Where no column of a field has a value; a true-or-false column only qualifies another."""
+    empty = np.ones(len(values[0]), dtype=bool)
+    for column in values:
+        if column.dtype.kind == "b":
+            continue
+        empty &= np.isnan(column) if column.dtype.kind == "f" else column == ""
+    return empty
+
+
+def _similar(left: np.ndarray, right: np.ndarray, scorer: Callable[..., float], fill: float) -> np.ndarray:
+    """Scores of pairs of texts; `fill` where either is empty."""
+    scores = np.full(len(left), fill, dtype="float64")
+    rows = np.flatnonzero((left != "") & (right != ""))
+    if len(rows):
+        scores[rows] = cpdist(left[rows], right[rows], scorer=scorer, workers=1)
+    return scores
+
+
+def _lengths(values: np.ndarray) -> np.ndarray:
+    return np.fromiter((len(v) for v in values), dtype="int64", count=len(values))
+
+
+def equal(left: Values, right: Values) -> Mask:
+    """The first column is equal and not empty."""
+    same = left[0] == right[0]
+    return np.asarray(same & (left[0] != ""), dtype=bool)
+
+
+def equal_and(left: Values, right: Values) -> Mask:
+    """The first column is equal, and the second is true on both sides."""
+    return equal(left, right) & left[1] & right[1]
+
+
+def different_and(left: Values, right: Values) -> Mask:
+    """The first column differs, and the second is true on both sides."""
+    return ~equal(left, right) & left[1] & right[1]
+
+
+def edits(left: Values, right: Values, most: float, length: float = 4) -> Mask:
+    """At most `most` edits (a swap of neighbours is one) between texts of which the longer has at least `length` letters."""
+    longer = np.maximum(_lengths(left[0]), _lengths(right[0]))
+    return (_similar(left[0], right[0], OSA.distance, 99.0) <= most) & (longer >= length)
+
+
+def jaro_winkler(left: Values, right: Values, least: float) -> Mask:
+    """Jaro–Winkler similarity of at least `least`."""
+    return _similar(left[0], right[0], JaroWinkler.similarity, 0.0) >= least
+
+
+def shared_token(left: Values, right: Values) -> Mask:
+    """A whole token of more than one letter is common to both (double surnames)."""
+    pairs = zip(left[0], right[0], strict=True)
+    several = np.fromiter((" " in a or " " in b for a, b in pairs), dtype=bool, count=len(left[0]))
+    reached = np.zeros(len(several), dtype=bool)
+    rows = np.flatnonzero(several)
+    tokens = {text: {t for t in text.split() if len(t) > 1} for text in {*left[0][rows], *right[0][rows]}}
+    reached[rows] = [bool(tokens[a] & tokens[b]) for a, b in zip(left[0][rows], right[0][rows], strict=True)]
+    return reached
+
+
+def near_token(left: Values, right: Values, least: float) -> Mask:
+    """Some token of one is similar to some token of the other (Jaro–Winkler of at least `least`), where either has several."""
+    reached = np.zeros(len(left[0]), dtype=bool)
+    ends = [(_end(left[0], i), _end(right[0], k)) for i in (0, -1) for k in (0, -1)]
+    for a, b in ends:
+        reached |= _similar(a, b, JaroWinkler.similarity, 0.0) >= least
+    return reached
+
+
+def _end(texts: np.ndarray, which: int) -> np.ndarray:
+    ends = {text: (text.split() or [""])[which] for text in set(texts)}
+    return np.array([ends[text] for text in texts], dtype=object)
+
+
+def initial(left: Values, right: Values) -> Mask:
+    """One side is a single letter, and the other begins with it."""
+    a, b = left[0], right[0]
+    starts = np.fromiter((x[:1] == y[:1] for x, y in zip(a, b, strict=True)), dtype=bool, count=len(a))
+    return starts & ((_lengths(a) == 1) | (_lengths(b) == 1))
+
+
+def stem(left: Values, right: Values, letters: float) -> Mask:
+    """The first `letters` letters are common, or one contains the other (short forms of a name)."""
+    n = int(letters)
+    pairs = zip(left[0], right[0], strict=True)
+    found = (min(len(a), len(b)) >= n and (a[:n] == b[:n] or a in b or b in a) for a, b in pairs)
+    return np.fromiter(found, dtype=bool, count=len(left[0]))
+
+
+def day_month_swapped(left: Values, right: Values) -> Mask:
+    """Days `yyyymmdd` of one year with day and month exchanged."""
+    pairs = zip(left[0], right[0], strict=True)
+    found = (bool(a) and bool(b) and a[:4] == b[:4] and a[4:6] == b[6:] and a[6:] == b[4:6] for a, b in pairs)
+    return np.fromiter(found, dtype=bool, count=len(left[0]))
+
+
+def other_century(left: Values, right: Values) -> Mask:
+    """Days `yyyymmdd` that differ in the century alone."""
+    pairs = zip(left[0], right[0], strict=True)
+    return np.fromiter((bool(a) and bool(b) and a[2:] == b[2:] for a, b in pairs), dtype=bool, count=len(left[0]))
+
+
+def same_number(left: Values, right: Values, column: float) -> Mask:
+    """The numbers in `column` are equal and the text before it is missing on at least one side (only the year is known)."""
+    n = int(column)
+    return (left[n] == right[n]) & ((left[0] == "") | (right[0] == ""))
+
+
+def numbers_within(left: Values, right: Values, column: float, most: float) -> Mask:
+    """The numbers in `column` lie at most `most` apart."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(left[int(column)] - right[int(column)]) <= most
+
+
+TESTS: dict[str, Callable[..., Mask]] = {
+    "equal": equal,
+    "equal_and": equal_and,
+    "different_and": different_and,
+    "edits": edits,
+    "jaro_winkler": jaro_winkler,
+    "shared_token": shared_token,
+    "near_token": near_token,
+    "initial": initial,
+    "stem": stem,
+    "day_month_swapped": day_month_swapped,
+    "other_century": other_century,
+    "same_number": same_number,
+    "numbers_within": numbers_within,
+}

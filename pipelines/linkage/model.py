@@ -1,0 +1,134 @@
+"""The frozen linkage model: levels, probabilities and settings, read from versioned files.
+
+Belongs here: the shape of a model file and its checks. Does not belong here: how records are compared (`compare`), how the
+numbers were found (`training`).
+
+A model is two files in `models/`. `persons-*.json`: for each compared field its levels in the order in which they are tried,
+with `m` (share among pairs of one person), `u` (among strangers), `r` (among relatives, who share surname, parent and home).
+`cases-*.json`: for each kind of evidence between two case files its levels with `m` and `u`, and settings in words.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "models"
+PERSONS, CASES = "persons-v1.json", "cases-v1.json"
+FLOOR = 1e-5  # no level is impossible: a probability of zero would let one field decide alone
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a comparison: the test that reaches it, and how often it is reached by the same, by strangers, by relatives."""
+
+    name: str
+    test: str
+    m: float
+    u: float
+    r: float
+    args: dict[str, float] = field(default_factory=dict)
+    frequency: float = 0.0  # share of the term-frequency adjustment that applies; 0: none
+
+
+@dataclass(frozen=True)
+class Field:
+    """One compared field: the columns of the persons frame that it reads, and its levels; missing on either side weighs nothing."""
+
+    name: str
+    columns: tuple[str, ...]
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One kind of evidence between files of two institutions, from `first` of the one to `second` of the other.
+
+    `kind`: `gap` (days between, in the classes that the model's `edges` make; `either_way`: whichever comes first) or `equal`
+    (equal, different). `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`. Of the
+    kinds in one `family` only the first counts that is known for a pair. `m`, `u`: shares per level, same case and at random.
+    """
+
+    name: str
+    kind: str
+    between: str
+    family: str
+    first: str
+    second: str
+    m: tuple[float, ...]
+    u: tuple[float, ...]
+    either_way: bool = False
+
+
+@dataclass(frozen=True)
+class Between:
+    """Files of two institutions: how many of the one a file of the other has in its case, and the share of its persons found there."""
+
+    expected: float
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """A persons model and a cases model; `version` names both, `provenance` says what they were trained on, how and when."""
+
+    version: str
+    fields: tuple[Field, ...]
+    persons: dict[str, float]
+    evidence: tuple[Evidence, ...]
+    edges: tuple[float, ...]
+    between: dict[str, Between]
+    cases: dict[str, float]
+    provenance: dict[str, Any]
+
+
+def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
+    """The model in two files, by default the ones shipped. Raises `ValueError` that names file, field and what is wrong."""
+    return _load(persons or FOLDER / PERSONS, cases or FOLDER / CASES)
+
+
+@cache
+def _load(persons: Path, cases: Path) -> Model:
+    person_spec, case_spec = (json.loads(path.read_text("utf-8")) for path in (persons, cases))
+    fields = tuple(_field(spec, persons) for spec in person_spec["fields"])
+    edges = tuple(case_spec["edges"])
+    evidence = tuple(_evidence(spec, edges, cases) for spec in case_spec["evidence"])
+    return Model(
+        version=f"{person_spec['version']}+{case_spec['version']}",
+        fields=fields,
+        persons=person_spec["settings"],
+        evidence=evidence,
+        edges=edges,
+        between={name: Between(**spec) for name, spec in case_spec["between"].items()},
+        cases=case_spec["settings"],
+        provenance={"persons": person_spec["provenance"], "cases": case_spec["provenance"]},
+    )
+
+
+def _field(spec: dict[str, Any], path: Path) -> Field:
+    levels = tuple(Level(**level) for level in spec["levels"])
+    for share in ("m", "u", "r"):
+        _check_sum([getattr(level, share) for level in levels], f"{path.name}: field {spec['name']!r}: {share}")
+    if levels[-1].test != "else":
+        raise ValueError(f"{path.name}: field {spec['name']!r}: the last level must have the test 'else'")
+    return Field(spec["name"], tuple(spec["columns"]), levels)
+
+
+def _evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evidence:
+    found = Evidence(**{**spec, "m": tuple(spec["m"]), "u": tuple(spec["u"])})
+    levels = len(edges) + 1 if found.kind == "gap" else 2
+    for share in ("m", "u"):
+        shares = list(getattr(found, share))
+        where = f"{path.name}: evidence {found.name!r}: {share}"
+        if len(shares) != levels:
+            raise ValueError(f"{where} must have {levels} shares, it has {len(shares)}")
+        _check_sum(shares, where)
+    return found
+
+
+def _check_sum(shares: list[float], where: str) -> None:
+    if min(shares) < FLOOR or abs(sum(shares) - 1.0) > 0.01:
+        raise ValueError(f"{where} must be at least {FLOOR} each and sum to 1, they are {shares}")

@@ -1,0 +1,74 @@
+"""Every pair of person records that was compared, compared once.
+
+Belongs here: the store of pairs with their likelihoods. Does not belong here: what follows from a weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.model import Model
+from pipelines.linkage.score import Likelihoods, frequencies, likelihoods
+
+
+class PersonPairs:
+    """Pairs of rows of `persons` with their likelihoods; a pair that is asked for and not there is compared and kept."""
+
+    def __init__(self, persons: pd.DataFrame, model: Model) -> None:
+        self._persons, self._model = persons, model
+        self._known = frequencies(persons, model)
+        self._size = max(len(persons), 1)
+        self._codes = np.empty(0, dtype="int64")
+        self._found: Likelihoods = likelihoods(persons, self._codes, self._codes, model, self._known)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @property
+    def left(self) -> np.ndarray:
+        """The smaller row of each pair kept."""
+        return self._codes // self._size
+
+    @property
+    def right(self) -> np.ndarray:
+        """The greater row of each pair kept."""
+        return self._codes % self._size
+
+    @property
+    def bits(self) -> pd.DataFrame:
+        """Bits per field of each pair kept."""
+        return self._found.bits
+
+    def add(self, left: np.ndarray, right: np.ndarray) -> None:
+        """Compare the pairs that are not kept yet; the order of the two rows of a pair does not matter."""
+        codes = np.setdiff1d(self._code(left, right), self._codes)
+        if not len(codes):
+            return
+        fresh = likelihoods(self._persons, codes // self._size, codes % self._size, self._model, self._known)
+        both = np.concatenate([self._codes, codes])
+        order = np.argsort(both, kind="stable")
+        self._codes = both[order]
+        self._found = _joined([self._found, fresh], order)
+
+    def at(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Positions of pairs that were added before."""
+        return np.searchsorted(self._codes, self._code(left, right))
+
+    def weight(self, relatives_share: float | np.ndarray) -> np.ndarray:
+        """Match weight (bits) of each pair kept, see `Likelihoods.weight`."""
+        return self._found.weight(relatives_share)
+
+    def _code(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.minimum(left, right).astype("int64") * self._size + np.maximum(left, right)
+
+
+def _joined(parts: Iterable[Likelihoods], order: np.ndarray) -> Likelihoods:
+    parts = list(parts)
+    levels, bits = (
+        pd.concat([getattr(p, name) for p in parts], ignore_index=True).iloc[order].reset_index(drop=True) for name in ("levels", "bits")
+    )
+    same, strangers, relatives = (np.concatenate([getattr(p, name) for p in parts])[order] for name in ("same", "strangers", "relatives"))
+    return Likelihoods(levels, bits, same, strangers, relatives)

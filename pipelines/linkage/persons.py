@@ -1,0 +1,70 @@
+"""Which person records speak of one person, given which files are one case.
+
+Belongs here: the odds before the comparison (within a case, between cases), vetoes, the groups. Does not belong here: match
+weights (`score`), which pairs are compared (`blocking`, `cases`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage import cluster
+from pipelines.linkage.model import Model
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.standardise import Records
+
+# Persons of one case are all compared with each other up to this number; beyond, blocking must do.
+MOST_IN_CASE = 150
+ONE_FILE = -1000.0
+
+
+@dataclass(frozen=True)
+class Persons:
+    """`cluster` per person record; `weight` per pair kept (odds before included, log2), `within` whether its files are one case."""
+
+    cluster: np.ndarray
+    weight: np.ndarray
+    within: np.ndarray
+
+
+def link_persons(records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray) -> Persons:
+    """Group the person records of `records`, where `case_cluster` says per file which are one case."""
+    persons = records.persons
+    file = persons["file"].to_numpy()
+    case = np.where(file >= 0, case_cluster[file] if len(case_cluster) else -1, -1 - np.arange(len(persons)))
+    left, right = _pairs_within(case)
+    people.add(left, right)
+    left, right = people.left, people.right
+    within = case[left] == case[right]
+    setting = model.persons
+    weight = people.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
+    weight = weight + np.where(within, setting["within_case"], _between(len(persons), setting))
+    weight = np.where(_one_file(persons, left, right), ONE_FILE, weight)
+    rules = cluster.Rules(setting["best_share"], setting["unscored"], setting["veto"])
+    keep = weight > setting["veto"] * 2  # what lies far below adds nothing but work
+    keep |= weight == ONE_FILE
+    groups = cluster.agglomerate(len(persons), left[keep], right[keep], weight[keep], rules)
+    return Persons(groups, weight, within)
+
+
+def _between(records: int, setting: dict[str, float]) -> float:
+    """Log2 odds that two records of different cases are one person: a few come again among all."""
+    return float(np.log2(setting["again"]) - np.log2(max(records, setting["least_records"]) / 2))
+
+
+def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of person records in one case, but for cases with too many."""
+    frame = pd.DataFrame({"case": case, "row": np.arange(len(case))})
+    frame = frame[frame.groupby("case")["row"].transform("size").between(2, MOST_IN_CASE)]
+    pairs = frame.merge(frame, on="case")
+    pairs = pairs[pairs["row_x"] < pairs["row_y"]]
+    return pairs["row_x"].to_numpy("int64"), pairs["row_y"].to_numpy("int64")
+
+
+def _one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Two records with one role in one file are two persons."""
+    file, role = persons["file"].to_numpy(), persons["role"].fillna("").to_numpy(dtype=object)
+    return np.asarray((file[left] == file[right]) & (file[left] >= 0) & (role[left] == role[right]), dtype=bool)

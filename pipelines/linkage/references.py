@@ -1,0 +1,82 @@
+"""Case numbers as evidence: which file cites which, and which files cite the same number.
+
+Belongs here: resolving numbers to their bearers, also numbers without register and numbers one character off.
+Does not belong here: what a citation weighs (`cases`), how a number is read (`pipelines.harmonise.numbers`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.linkage.standardise import Records
+
+# A number that so many files cite says nothing about any two of them.
+MOST_CITING = 300
+UNKNOWN_REGISTER = r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$"
+
+
+def cited(records: Records) -> pd.DataFrame:
+    """Which file cites which: `a, b, number, bearers, near, standing`.
+
+    `a` names `number`, which `b` bears; `bearers` counts the files that bear it. `near`: nobody bears the number, but `b` bears
+    one that differs in a single character (a digit wrong, lost, added, or two exchanged).
+    """
+    own = records.own.rename(columns={"file": "b"})
+    references = records.references.rename(columns={"file": "a"})[["a", "number", "standing"]]
+    references = references.sort_values("standing", ascending=False, kind="stable").drop_duplicates(["a", "number"])
+    exact = references.merge(own, on="number")
+    loose = _without_register(references, own)
+    found = pd.concat([exact, loose], ignore_index=True)
+    open_references = references[~references["number"].isin(found["number"])]
+    near = _near(open_references, own)
+    found = pd.concat([found.assign(near=False), near.assign(near=True)], ignore_index=True)
+    found = found[found["a"] != found["b"]].drop_duplicates(["a", "b", "number"])
+    found["bearers"] = found.groupby(["a", "number"])["b"].transform("nunique")
+    found = found.astype({"a": "int64", "b": "int64"})
+    return found.sort_values(["a", "b", "number"], kind="stable").reset_index(drop=True)[
+        ["a", "b", "number", "bearers", "near", "standing"]
+    ]
+
+
+def merged(records: Records) -> pd.DataFrame:
+    """Which file was merged into which of its institution: `a, b, bearers`."""
+    institution = records.files["institution"]
+    found = records.merges.rename(columns={"file": "a"}).merge(records.own.rename(columns={"file": "b"}), on="number")
+    alike = institution.reindex(found["a"]).to_numpy() == institution.reindex(found["b"]).to_numpy()
+    found = found[alike & (found["a"] != found["b"])]
+    return found.assign(bearers=found.groupby(["a", "number"])["b"].transform("nunique"))[["a", "b", "bearers"]].reset_index(drop=True)
+
+
+def cited_together(records: Records) -> pd.DataFrame:
+    """Pairs of files that cite the same number: `a` < `b`, `delivered` (somebody bears it), `citing` (how many files cite it)."""
+    references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
+    references = references[~references["number"].str.contains("?", regex=False)]
+    references = references.assign(citing=references.groupby("number")["a"].transform("size"))
+    several = references[references["citing"].between(2, MOST_CITING)]
+    pairs = several.merge(several[["a", "number"]].rename(columns={"a": "b"}), on="number")
+    pairs = pairs[pairs["a"] < pairs["b"]]
+    pairs = pairs.assign(delivered=pairs["number"].isin(records.own["number"]))
+    pairs = pairs.sort_values(["a", "b", "citing", "number"], kind="stable").drop_duplicates(["a", "b"])
+    return pairs[["a", "b", "delivered", "citing"]].reset_index(drop=True)
+
+
+def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Bearers of numbers whose register is unknown (`PP.?.nr.89/2011`): serial and year agree, within the same label."""
+    unknown = references.join(references["number"].str.extract(UNKNOWN_REGISTER)).dropna(subset=["rest"])
+    labelled = own.join(own["number"].str.extract(r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "standing", "b"]]
+
+
+def _near(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Bearers of a number one character off, by comparing both numbers with each single character left out."""
+    left, right = _shortened(references), _shortened(own)
+    pairs = left.merge(right[["b", "short"]], on="short")
+    return pairs[["a", "number", "standing", "b"]].drop_duplicates()
+
+
+def _shortened(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each row with its number and with every number that one lost character makes of it, as `short`."""
+    # The century of a number is derived when a year is typed with two digits, so that it says nothing here.
+    plain = frame["number"].str.replace(r"/\d\d(\d\d)$", r"/\1", regex=True).str.replace("?", "", regex=False)
+    variants = {text: [text, *(text[:i] + text[i + 1 :] for i in range(len(text)) if text[i].isdigit())] for text in plain.unique()}
+    return frame.assign(short=plain.map(variants)).explode("short").drop_duplicates()

@@ -1,0 +1,135 @@
+"""Fellegi–Sunter match weights of pairs of person records, in bits.
+
+Belongs here: from levels to weights, term frequencies, the third hypothesis "relatives". Does not belong here: thresholds and
+clusters (`persons`, `cluster`), the tests behind the levels (`compare`).
+
+The weight of a pair is log2 of how much likelier its levels are for one person than for two. Two persons are strangers, or,
+with a share that the caller gives, relatives: those share surname, parent, home and at times the birth day or a number, so
+that what they share does not speak for one person (twins, brothers in one case, a parent's number on a child).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.compare import MISSING, Values, column_values, compare
+from pipelines.linkage.model import Field, Model
+
+# Given name and surname are tried in exchanged places too; that they stand there exchanged costs this much (bits).
+EXCHANGED = {"given": "surname", "surname": "given"}
+EXCHANGE_COST = 2.0
+# Worth, in records, of the model's own frequency of a value against the counts in the data.
+FREQUENCY_WORTH = 50.0
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """Share of records per token, by field; `usual` is what the model expects of an exact agreement."""
+
+    shares: dict[str, dict[str, float]]
+    usual: dict[str, float]
+
+    def of(self, field: str, values: np.ndarray) -> np.ndarray:
+        """Frequency of each text: that of its most frequent token; the model's where it was never seen."""
+        shares, usual = self.shares[field], self.usual[field]
+        table = {text: max((shares.get(t, usual) for t in text.split()), default=usual) for text in set(values)}
+        return np.fromiter((table[text] for text in values), dtype="float64", count=len(values))
+
+
+@dataclass(frozen=True)
+class Likelihoods:
+    """Per pair: `levels` (a column a field), `bits` (a column a field: log2 m/u), and log2 likelihoods of the three hypotheses."""
+
+    levels: pd.DataFrame
+    bits: pd.DataFrame
+    same: np.ndarray
+    strangers: np.ndarray
+    relatives: np.ndarray
+
+    def weight(self, relatives_share: float | np.ndarray) -> np.ndarray:
+        """Match weight (bits) where two different persons are relatives with the share given (a number, or one per pair)."""
+        share = np.clip(np.asarray(relatives_share, dtype="float64"), 1e-9, 1 - 1e-9)
+        apart = np.logaddexp2(np.log2(1 - share) + self.strangers, np.log2(share) + self.relatives)
+        return np.asarray(self.same - apart, dtype="float64")
+
+
+def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
+    """Token frequencies of every field whose levels use them, from `persons`, steadied by the model's own share of agreement."""
+    shares: dict[str, dict[str, float]] = {}
+    usual: dict[str, float] = {}
+    for field in model.fields:
+        if not any(level.frequency for level in field.levels):
+            continue
+        usual[field.name] = field.levels[0].u
+        counts = persons[field.columns[0]].dropna().str.split().explode().value_counts()
+        records = float(persons[field.columns[0]].notna().sum())
+        steadied = (counts + FREQUENCY_WORTH * usual[field.name]) / (records + FREQUENCY_WORTH)
+        shares[field.name] = dict(zip(steadied.index.astype(str), steadied.clip(upper=1.0).astype(float), strict=True))
+    return Frequencies(shares, usual)
+
+
+def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model, known: Frequencies) -> Likelihoods:
+    """Levels and log2 likelihoods of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
+    levels: dict[str, np.ndarray] = {}
+    logs: dict[str, np.ndarray] = {}  # field -> array of shape (3, pairs): same, strangers, relatives
+    for field in model.fields:
+        a, b = column_values(persons, field.columns, left), column_values(persons, field.columns, right)
+        levels[field.name], logs[field.name] = _field_logs(field, a, b, known)
+    _exchange_names(persons, left, right, model, known, levels, logs)
+    total = sum(logs.values(), np.zeros((3, len(left))))
+    bits = pd.DataFrame({name: found[0] - found[1] for name, found in logs.items()})
+    return Likelihoods(pd.DataFrame(levels), bits, total[0], total[1], total[2])
+
+
+def _field_logs(field: Field, left: Values, right: Values, known: Frequencies) -> tuple[np.ndarray, np.ndarray]:
+    level = compare(field, left, right)
+    # The level MISSING is -1, so that the appended zero is what it picks.
+    m, u, r = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0)[level] for share in ("m", "u", "r"))
+    share = np.append([spec.frequency for spec in field.levels], 0.0)[level]
+    rows = np.flatnonzero(share)
+    if len(rows):
+        rarer = np.maximum(known.of(field.name, left[0][rows]), known.of(field.name, right[0][rows]))
+        shift = share[rows] * (np.log2(rarer) - np.log2(known.usual[field.name]))
+        # Relatives agree by descent, not by chance, wherever the model says that they agree more often than strangers.
+        by_chance = np.append([spec.r < 3 * spec.u for spec in field.levels], False)[level[rows]]
+        u[rows] = np.minimum(u[rows] + shift, 0.0)
+        r[rows] = np.where(by_chance, np.minimum(r[rows] + shift, 0.0), r[rows])
+    return level, np.vstack([m, u, r])
+
+
+def _exchange_names(
+    persons: pd.DataFrame,
+    left: np.ndarray,
+    right: np.ndarray,
+    model: Model,
+    known: Frequencies,
+    levels: dict[str, np.ndarray],
+    logs: dict[str, np.ndarray],
+) -> None:
+    """Where given name and surname agree better with their places exchanged, put that in their stead (changes `levels`, `logs`)."""
+    fields = {field.name: field for field in model.fields if field.name in EXCHANGED}
+    if len(fields) < len(EXCHANGED):
+        return
+    straight = sum(logs[name][0] - logs[name][1] for name in fields)
+    rows = np.flatnonzero(straight < 0)
+    crossed = {}
+    for name, field in fields.items():
+        other = fields[EXCHANGED[name]]
+        a = column_values(persons, field.columns, left[rows])
+        b = column_values(persons, other.columns, right[rows])
+        crossed[name] = _field_logs(field, a, b, known)
+    weight = sum(found[1][0] - found[1][1] for found in crossed.values())
+    better = weight - EXCHANGE_COST > straight[rows]
+    for n, name in enumerate(fields):
+        level, found = crossed[name]
+        found[0] -= EXCHANGE_COST * (n == 0)
+        levels[name][rows[better]] = level[better]
+        logs[name][:, rows[better]] = found[:, better]
+
+
+def missing_everything(levels: pd.DataFrame) -> np.ndarray:
+    """Pairs in which no field could be compared."""
+    return np.asarray((levels == MISSING).all(axis=1), dtype=bool)

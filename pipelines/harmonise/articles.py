@@ -27,11 +27,8 @@ _LAW_NUMBER = re.compile(r"\b(?:(?:ligj\w*|zakon\w*|law|l)\b)?\s*\.?\s*(?:nr|no|
 _UNMIK = re.compile(r"\b(?:unmik\W*(?:reg|rreg)?\w*\W*)?2003\s*/\s*25\b")
 _LAW_NAME = re.compile(r"\b(k[pz][a-z]{0,3}|lr[a-z]{1,3}|zjrm|p?cck|ccrk)(?:\s*[-/]?\s*(20\d{2}))?(?:-?s[eë])?\b")
 _IN_FULL = (
-    ("KPRK", re.compile(r"\bkodi\w*\s+penal\s+\w+\s+republik\w*(?:\s+se)?\s+kosov\w*|\bkrivicn\w*\s+zakonik\w*\s+republik\w*\s+kosov\w*")),
-    (
-        "KPK",
-        re.compile(r"\bkodi\w*\s+(?:\w\s+perkohsh\w*\s+)?penal\s+\w+\s+kosov\w*|\b(?:privremen\w*\s+)?krivicn\w*\s+zakon\w*\s+kosov\w*"),
-    ),
+    ("KPRK", re.compile(r"\b(?:kodi\w*\s+penal|krivicn\w*\s+zakonik\w*)(?:\s+\w+)?\s+republik\w*(?:\s+se)?\s+kosov\w*")),
+    ("KPK", re.compile(r"\b(?:kodi\w*\s+(?:\w\s+perkohsh\w*\s+)?penal\s+\w+|krivicn\w*\s+zakon\w*)\s+kosov\w*")),
     ("LRQP", re.compile(r"\b(?:(?:per|o)\s+)?(?:rend\w*(?:\s+dhe\s+qetesi\w*)?\s+publik\w*|javn\w*\s+red\w*(?:\s+i\s+mir\w*)?)")),
 )
 _FAMILY_ALIAS = {"ccrk": "KPRK", "kzrk": "KPRK", "krzk": "KPRK", "zjrm": "LRQP"}

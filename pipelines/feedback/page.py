@@ -1,0 +1,146 @@
+"""One delivery's report as HTML pages, one a language.
+
+Belongs here: what stands where on the page. Does not belong here: the counting (`report`), words (`texts.yaml`), looks (`templates/`).
+
+The page is one file without scripts or anything from elsewhere, and says so to the browser (Content-Security-Policy): delivered
+text is shown, never run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+import jinja2
+import pandas as pd
+
+from pipelines.feedback.report import COUNTS, Report
+from pipelines.feedback.texts import texts, visible
+from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
+
+_TO_CORRECT = tuple(severity for severity in SEVERITIES if severity != "info")
+_COLUMNS = {"file": "file", "part": "part", "line": "line", "record": "record_key", "field": "field", "value": "value", "detail": "detail"}
+_EXAMPLES = 5
+
+
+class Row(NamedTuple):
+    """One finding as shown; missing cells are None."""
+
+    file: str | None
+    part: str | None
+    line: str | None
+    record: str | None
+    field: str | None
+    value: str | None
+    detail: str | None
+    rule: str
+    severity: str
+    origin: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """The findings of one rule: the columns that hold anything (keys of `texts.yaml`), and a row of shown text for each finding."""
+
+    rule: Rule
+    severity: str
+    anchor: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str | None, ...]]
+    lives: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What the form permits, once for a rule and column: how often, and where for example."""
+
+    rule: Rule
+    file: str | None
+    field: str | None
+    count: int
+    examples: str
+
+
+def pages(report: Report) -> dict[str, str]:
+    """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others."""
+    shown = _shown(report.findings)
+    gone = [row for row in shown if row.state == "fixed"]
+    info = [row for row in shown if row.severity == "info" and row.state != "fixed"]
+    open_ = [row for row in shown if row.severity != "info" and row.state != "fixed"]
+    causes = [row for row in open_ if row.origin == "cause"]
+    content = {
+        "report": report,
+        "counts": report.counts,
+        "files": [
+            {**row, "file": visible(str(row["file"])), "state": visible(str(row["state"]))} for row in report.files.to_dict("records")
+        ],
+        "totals": {name: int(report.files[name].sum()) for name in COUNTS},
+        "causes": {severity: _blocks([row for row in causes if row.severity == severity], "") for severity in _TO_CORRECT},
+        "consequences": _blocks([row for row in open_ if row.origin == "consequence"], "follows-"),
+        "info": _folded(info),
+        "fixed": _blocks(gone, "fixed-"),
+        "names": {"institution": visible(report.institution), "delivery": visible(report.delivery)},
+        "files_by_language": {language: _name(report, language) for language in LANGUAGES},
+    }
+    template = _environment().get_template("page.html.j2")
+    own = [report.language, *(language for language in LANGUAGES if language != report.language)]
+    return {_name(report, language): template.render(t=texts(language), language=language, **content) for language in own}
+
+
+def _name(report: Report, language: str) -> str:
+    return "findings.html" if language == report.language else f"findings.{language}.html"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("pipelines.feedback")
+    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.globals.update(COUNTS=COUNTS, languages={language: texts(language)["language"] for language in LANGUAGES})
+    return made
+
+
+def _shown(findings: pd.DataFrame) -> list[Row]:
+    """The findings, in their order, as text that can be shown."""
+    columns = []
+    for name in Row._fields:
+        cells = findings[_COLUMNS.get(name, name)]
+        known = cells.dropna().unique()
+        columns.append([None if pd.isna(cell) else cell for cell in cells.map({cell: visible(str(cell)) for cell in known}).tolist()])
+    return [Row(*cells) for cells in zip(*columns, strict=True)]
+
+
+def _blocks(rows: list[Row], prefix: str) -> list[Block]:
+    """A block for each rule; `rows` are sorted by rule."""
+    blocks = []
+    for code, group in groupby(rows, key=attrgetter("rule")):
+        columns = dict(zip(Row._fields, zip(*group, strict=True), strict=True))
+        used = [name for name in _COLUMNS if name == "file" or any(cell is not None for cell in columns[name])]
+        blocks.append(
+            Block(
+                rule=rules()[code],
+                severity=columns["severity"][0],
+                anchor=f"{prefix}{code}",
+                columns=(*used, "state"),
+                rows=list(zip(*(columns[name] for name in (*used, "state")), strict=True)),
+                lives=Counter(columns["state"]),
+            )
+        )
+    return blocks
+
+
+def _folded(rows: list[Row]) -> list[Folded]:
+    places: dict[tuple[str, str | None, str | None], list[str]] = defaultdict(list)
+    for row in rows:
+        places[row.rule, row.file, row.field].append(row.line or row.record or "")
+    return [
+        Folded(
+            rules()[code], file, field, len(where), ", ".join(filter(None, where[:_EXAMPLES])) + (" …" if len(where) > _EXAMPLES else "")
+        )
+        for (code, file, field), where in places.items()
+    ]

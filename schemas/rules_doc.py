@@ -1,0 +1,67 @@
+"""The catalogue of rules as a page, `docs/rules.md`, made from `schemas/rules/*.yaml`: run `python -m schemas.rules_doc` after a change.
+
+Belongs here: the page's form only. Does not belong here: rules and their words.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "rules.md"
+_RULES = Path(__file__).resolve().parent / "rules"
+_STAGES = {
+    "delivery": "Deliveries",
+    "file": "Files",
+    "cell": "Cells",
+    "cross": "Between cells, rows, tables and deliveries",
+}
+_LANGUAGE = {"sq": "Albanian", "sr": "Serbian", "en": "English"}
+_HEAD = """# Quality rules
+
+Made from `schemas/rules/*.yaml` by `python -m schemas.rules_doc`; change those, not this page.
+
+A finding names one rule. `reject`: the row was set aside, because its key or its structure cannot be read. `error`: changes figures, or
+may. `warning`: probably entered wrongly. `info`: what the form permits, or what only the institution can judge; told once for each
+column, never a fault. A rule marked *consequence* follows from another finding and goes when that is corrected.
+"""
+
+
+def page() -> str:
+    """The page as Markdown: a table of the rules of each file, then the words for the supplier in every language."""
+    known = rules()
+    of_file = {path.stem: list(yaml.safe_load(path.read_text("utf-8")) or {}) for path in sorted(_RULES.glob("*.yaml"))}
+    stages = [*(stage for stage in _STAGES if stage in of_file), *(stage for stage in of_file if stage not in _STAGES)]
+    parts = [_HEAD]
+    for stage in stages:
+        parts += [f"## {_STAGES.get(stage, stage)}\n", _table([known[code] for code in of_file[stage]])]
+    parts.append("## What the supplier is told\n")
+    parts += [_words(known[code]) for stage in stages for code in sorted(of_file[stage])]
+    return "\n".join(parts)
+
+
+def _table(of_stage: list[Rule]) -> str:
+    ordered = sorted(of_stage, key=lambda rule: (SEVERITIES.index(rule.severity), rule.code))
+    lines = ["| rule | severity | level | dimension | what is wrong | source |", "|---|---|---|---|---|---|"]
+    for rule in ordered:
+        severity = rule.severity if rule.origin == "cause" else f"{rule.severity}, *{rule.origin}*"
+        cells = (f"[{rule.code}](#{rule.code})", severity, rule.level, rule.dimension, rule.text["en"], rule.source)
+        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _words(rule: Rule) -> str:
+    lines = [f"### {rule.code}\n", "| language | what is wrong | what to do |", "|---|---|---|"]
+    lines += [f"| {_LANGUAGE[tongue]} | {_cell(rule.text[tongue])} | {_cell(rule.action[tongue])} |" for tongue in LANGUAGES]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

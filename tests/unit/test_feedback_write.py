@@ -1,0 +1,242 @@
+"""The report of one delivery: what it says, to whom, and how it is stored."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import schemas
+from pipelines.errors import HarmoniaError
+from pipelines.feedback import page, report, texts, write_feedback
+from schemas import findings
+from schemas.findings import rules
+
+SCHEMA = json.loads((Path(schemas.__file__).parent / "feedback.schema.json").read_text("utf-8"))
+NASTY = [
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    '"><img src=x onerror=alert(1)>',
+    "\x00\x07\x1b[31m",
+    "\u202eabc\u2066",
+    "{{ 7*7 }}",
+]
+
+
+def files(**counts: int) -> pd.DataFrame:
+    row = {"file": "rastet.csv", "state": "complete", "read": 0, "accepted": 0, "superseded": 0, "withdrawn": 0, "quarantined": 0}
+    return pd.DataFrame([{**row, "structural": 0, **counts}])
+
+
+def row(n: int, rule: str = "cell-date-impossible", **more: object) -> dict[str, object]:
+    base = {"institution": "police", "delivery": "2012-Q4", "file": "rastet.csv", "line": n, "record_key": f"2012-PR-{n:05}"}
+    return {**base, "field": "Data_raportimit", "rule": rule, "value": f"31.02.{n}", **more}
+
+
+def found(*rows: dict[str, object], state: str = "new") -> pd.DataFrame:
+    return findings.frame(rows).assign(state=state)
+
+
+class Tags(HTMLParser):
+    """Collects the tags, ids, links and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def written(home: Path, of_it: pd.DataFrame, **more: object) -> Path:
+    arguments: dict[str, object] = {"files": files(read=3, accepted=2, structural=1), "language": "sq", **more}
+    return write_feedback(home, "police", "2012-Q4", findings=of_it, **arguments)[0].parent  # type: ignore[arg-type]
+
+
+def test_files_are_for_the_running_user_alone_and_named_by_language(tmp_path: Path) -> None:
+    folder = written(tmp_path, found(row(1)))
+    assert folder == tmp_path / "feedback" / "police" / "2012-Q4"
+    names = {"receipt.json", "findings.json", "findings.html", "findings.sr.html", "findings.en.html"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
+    assert all(path.stat().st_mode & 0o777 == 0o700 for path in (folder, folder.parent, folder.parent.parent))
+    assert '<html lang="sq">' in (folder / "findings.html").read_text("utf-8")
+    assert '<html lang="sr-Latn">' in (folder / "findings.sr.html").read_text("utf-8")
+
+
+def test_json_says_everything_and_holds_to_the_published_schema(tmp_path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    of_it = found(*(row(n, code) for n, code in enumerate(rules())), row(7, line=None, file=None, record_key=None, field=None, value=None))
+    folder = written(tmp_path, of_it, received=date(2013, 1, 14))
+    said = json.loads((folder / "findings.json").read_text("utf-8"))
+    jsonschema.validate(said, SCHEMA)
+    jsonschema.validate(json.loads((folder / "receipt.json").read_text("utf-8")), SCHEMA)
+    assert len(said["findings"]) == len(of_it)
+    assert said["received"] == "2013-01-14"
+    assert sum(line["count"] for line in said["summary"]) == len(of_it)
+
+
+def test_no_finding_worse_than_info_is_left_out_of_the_page() -> None:
+    of_it = found(*(row(n, "cell-date-impossible" if n % 2 else "cell-missing") for n in range(1000)))
+    shown = page.pages(report.make("police", "2012-Q4", files(), of_it, "sq"))["findings.html"]
+    assert all(f"2012-PR-{n:05}" in shown for n in range(1000))
+
+
+def test_what_the_form_permits_is_one_line_for_each_rule_and_column() -> None:
+    of_it = found(*(row(n, "cell-reference-spelling", field="Nr_PP") for n in range(300)))
+    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    shown = page.pages(said)["findings.html"]
+    assert ">300</td>" in shown
+    assert shown.count("2012-PR-") == 0
+    assert len(json.loads(report.to_json(said))["findings"]) == 300
+    assert texts.texts("en")["none"] in shown
+
+
+def test_consequences_stand_apart_from_causes() -> None:
+    of_it = found(row(1), row(2, "cross-parent-missing"))
+    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    assert (said.counts["error"], said.counts["consequences"]) == (1, 1)
+    shown = page.pages(said)["findings.html"]
+    assert shown.index(texts.texts("en")["consequences_note"]) < shown.index("2012-PR-00002")
+    assert shown.index("2012-PR-00001") < shown.index(texts.texts("en")["consequences_note"])
+
+
+def test_what_was_fixed_is_told_and_counts_as_nothing_else() -> None:
+    of_it = pd.concat([found(row(1)), found(row(2), state="fixed")], ignore_index=True)
+    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    assert (said.counts["error"], said.counts["fixed"]) == (1, 1)
+    assert texts.texts("en")["fixed"] in page.pages(said)["findings.html"]
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_delivered_text_is_shown_and_never_run(value: str) -> None:
+    everywhere = row(1, value=value, file=value, part=value, record_key=value, field=value, detail=value)
+    of_it = found(everywhere, {**everywhere, "rule": "cell-place-unknown"})
+    harmless = Tags(page.pages(report.make("police", "2012-Q4", files(), found(row(1)), "en"))["findings.html"])
+    shown = page.pages(report.make("police", "2012-Q4", files(file=value, state=value), of_it, "en"))["findings.html"]
+    tags = Tags(shown)
+    assert set(tags.tags) <= set(harmless.tags)
+    assert not [name for name, _ in tags.attributes if name.startswith("on")]
+    assert not set(shown) & {"\x00", "\x07", "\x1b", "\u202e", "\u2066"}
+    assert texts.visible(value) in tags.text
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.text(max_size=60), st.text(max_size=30))
+def test_any_delivered_text_gives_valid_json_and_a_page(value: str, name: str) -> None:
+    said = report.make("police", "2012-Q4", files(file=name), found(row(1, value=value, field=name)), "sr")
+    back = json.loads(report.to_json(said).encode("utf-8", "backslashreplace").decode("utf-8"))
+    jsonschema.validate(back, SCHEMA)
+    assert back["findings"][0]["value"] == value
+    assert Tags(page.pages(said)["findings.html"]).tags[0] == "html"
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    shown = page.pages(report.make("police", "2012-Q4", files(), found(row(1)), "sq"))
+    for text in shown.values():
+        tags = Tags(text)
+        assert not {"script", "img", "link", "iframe", "form"} & set(tags.tags)
+        links = {value for name, value in tags.attributes if name in ("href", "src")}
+        assert {link for link in links if link and not link.startswith("#")} <= set(shown)
+        anchors = {f"#{value}" for name, value in tags.attributes if name == "id"}
+        assert {link for link in links if link and link.startswith("#")} <= anchors
+
+
+def test_counts_that_do_not_add_up_are_marked() -> None:
+    words = texts.texts("en")["adds_up_not"]
+    good = report.make("police", "2012-Q4", files(read=3, accepted=2, structural=1), found(), "en")
+    bad = report.make("police", "2012-Q4", files(read=3, accepted=2), found(), "en")
+    assert words not in page.pages(good)["findings.html"]
+    assert words in page.pages(bad)["findings.html"]
+
+
+def test_a_second_run_changes_no_byte_and_no_time(tmp_path: Path) -> None:
+    folder = written(tmp_path, found(row(2), row(1)))
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+    written(tmp_path, found(row(1), row(2)))
+    assert before == {path: (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+
+
+def test_a_file_that_others_could_read_is_closed_and_an_old_language_goes(tmp_path: Path) -> None:
+    folder = written(tmp_path, found(row(1)))
+    (folder / "findings.html").chmod(0o644)
+    folder.chmod(0o755)
+    written(tmp_path, found(row(1)))
+    assert (folder / "findings.html").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    written(tmp_path, found(row(1)), language="en")
+    assert {path.name for path in folder.glob("*.html")} == {"findings.html", "findings.sq.html", "findings.sr.html"}
+
+
+def test_a_delivery_that_nobody_can_read_gets_its_receipt(tmp_path: Path) -> None:
+    paths = write_feedback(tmp_path, "courts", "2012-Q1", files().iloc[:0], found(), "sq")
+    said = json.loads(paths[0].read_text("utf-8"))
+    jsonschema.validate(said, SCHEMA)
+    assert (said["state"], said["files"]) == ("unreadable", [])
+
+
+def test_size_and_hash_stand_in_the_receipt_where_they_are_known(tmp_path: Path) -> None:
+    of_it = files(read=1, accepted=1).assign(size=12, sha256="0" * 64)
+    paths = write_feedback(tmp_path, "courts", "2012-Q1", of_it, found(), "sq")
+    assert json.loads(paths[0].read_text("utf-8"))["files"][0]["size"] == 12
+
+
+@pytest.mark.parametrize("name", ["..", "", "a/b", "a\0b"])
+def test_nothing_is_written_outside_the_feedback(tmp_path: Path, name: str) -> None:
+    with pytest.raises(HarmoniaError, match="rename the folder"):
+        write_feedback(tmp_path, "police", name, files(), found(), "sq")
+
+
+def test_an_unknown_institution_and_a_period_that_is_none_still_get_a_report(tmp_path: Path) -> None:
+    paths = write_feedback(tmp_path, "polici\x07a", "2012-Q9", files(), found(row(1)), "en")
+    said = json.loads(next(path for path in paths if path.name == "findings.json").read_text("utf-8"))
+    jsonschema.validate(said, SCHEMA)
+    assert (said["period"], said["version"]) == (None, None)
+
+
+def test_a_folder_where_a_file_should_be_is_one_clear_line(tmp_path: Path) -> None:
+    folder = written(tmp_path, found(row(1)))
+    (folder / "findings.json").unlink()
+    (folder / "findings.json").mkdir()
+    with pytest.raises(HarmoniaError, match="folder stands where a file should be"):
+        written(tmp_path, found(row(1)))
+    assert not list(folder.glob(".*"))
+
+
+def test_a_language_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="one of sq, sr, en"):
+        written(tmp_path, found(row(1)), language="de")
+
+
+def test_the_words_are_there_in_every_language() -> None:
+    def keys(words: object, path: str = "") -> set[str]:
+        if isinstance(words, dict):
+            return {path} | {key for name, value in words.items() for key in keys(value, f"{path}.{name}")}
+        return {f"{path}[{len(words)}]"} if isinstance(words, list) else {path}
+
+    assert keys(texts.texts("sq")) == keys(texts.texts("sr")) == keys(texts.texts("en"))
+
+
+@pytest.mark.slow
+def test_a_large_inbox_is_written_in_seconds(tmp_path: Path) -> None:
+    codes = list(rules())
+    rows = findings.frame([row(n, codes[n % len(codes)], delivery=f"{2000 + n % 49}-Q1") for n in range(6000)]).assign(state="new")
+    start = time.perf_counter()
+    for delivery, of_it in rows.groupby("delivery"):
+        write_feedback(tmp_path, "police", str(delivery), files(), of_it, "sq")
+    assert time.perf_counter() - start < 10  # 3 s on the machine that is meant; tests share theirs

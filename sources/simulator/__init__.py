@@ -1,0 +1,82 @@
+"""A small world of persons and criminal matters that writes the five institutions' deliveries, and the truth beside them.
+
+`simulate` is the one entry point. The deliveries have exactly the forms of SPEC.md; the truth has the files and columns of the
+samples' truth. The world knows nothing of the pipeline that will read it: what is written here follows the specification only.
+
+The modules, in the order of the way: `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`); `states` say
+what each register holds at a quarter's end (`records`); `deliveries` and `versions` make folders of them; `defects`, `spelling` and
+`faults` make values and files wrong; `write_*` write bytes; `standing`, `happened`, `reported`, `tally`, `reconcile` and `truth`
+say what is true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from sources.simulator.defects import Defect
+from sources.simulator.deliveries import Delivery, build
+from sources.simulator.life import build_world
+from sources.simulator.settings import Noise, settings
+from sources.simulator.truth import write_truth
+from sources.simulator.write_courts import write_courts
+from sources.simulator.write_police import write_police
+from sources.simulator.write_prosecution import write_prosecution
+from sources.simulator.write_workbooks import write_corrections, write_inspectorate
+
+WRITERS = {
+    "police": write_police,
+    "inspectorate": write_inspectorate,
+    "prosecution": write_prosecution,
+    "courts": write_courts,
+    "corrections": write_corrections,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationReport:
+    """What was written: folders and counts."""
+
+    inbox: Path
+    truth: Path
+    deliveries: int
+    cases: int
+    persons: int
+    record_states: int
+    defects: int
+
+
+def simulate(
+    out: Path, *, seed: int = 1, start: int = 2012, years: int = 2, cases_per_year: int = 100, noise: Noise = "typical"
+) -> SimulationReport:
+    """Writes `<out>/inbox/<institution>/<period>[_vN]/` and `<out>/truth/`; the same arguments give the same bytes.
+
+    `cases_per_year`: criminal matters that open in a year, over all institutions. `noise`: `clean` (nothing wrong at all),
+    `typical` (rates of the samples), `hard` (about twice, more people who come again, and kinds of defects that SPEC.md does not
+    name).
+
+    Raises ValueError where `out` is there and not empty (nothing is overwritten), or where an argument is out of range.
+    """
+    chosen = settings(seed, start, years, cases_per_year, noise)
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} is there and not empty: choose another folder or remove it first; the simulator overwrites nothing")
+    world = build_world(chosen)
+    deliveries = build(world, Random(f"deliveries {seed}"))
+    defects: list[Defect] = []
+    for delivery in deliveries:
+        _write(out / "inbox", delivery)
+    standing = write_truth(out / "truth", world, deliveries, defects)
+    persons = {state.person.person.person_id for state in standing.states if state.person}
+    came = sum(not delivery.missing for delivery in deliveries)
+    return SimulationReport(out / "inbox", out / "truth", came, len(world.cases), len(persons), len(standing.states), len(defects))
+
+
+def _write(inbox: Path, delivery: Delivery) -> None:
+    folder = inbox / delivery.institution / delivery.name
+    folder.mkdir(parents=True)
+    WRITERS[delivery.institution](folder, delivery)
+
+
+__all__ = ["SimulationReport", "simulate"]

@@ -1,0 +1,148 @@
+"""Codes and words of the simulated world: laws and articles, offence groups, forms, places, institutions' words.
+
+Belongs here: what the world's values mean and how they are canonically written. Sources: SPEC.md, STATISTICS.md (offence groups),
+FACTS.md section 4; the articles of other offences are general knowledge. Does not belong here: wrong or variant spellings
+(`spelling.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+GROUPS = ("trafficking", "slavery", "withholding_identity_papers", "facilitating_prostitution", "prostitution", "other")
+FORMS = ("sexual", "forced_labour", "forced_begging", "slavery_servitude", "organ_removal", "other", "unknown")
+SEXES = ("male", "female", "unknown")
+AGE_GROUPS = ("child", "adult", "unknown")
+CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
+
+MINOR_OFFENCES = "LRQP2009"
+CODES = (("KPK2003", date(1, 1, 1)), ("KPRK2012", date(2013, 1, 1)), ("KPRK2019", date(2019, 4, 14)))
+LAWS = ("KPK2003", "KPRK2012", "KPRK2019", MINOR_OFFENCES)
+FORM_CODES = {
+    "sexual": "S",
+    "forced_labour": "P",
+    "forced_begging": "L",
+    "slavery_servitude": "SK",
+    "organ_removal": "O",
+    "other": "T",
+}
+
+# Article in KPK2003, KPRK2012, KPRK2019 by group, and by kind of other offence (None: not in that code).
+ARTICLES: dict[str, tuple[str | None, str | None, str | None]] = {
+    "trafficking": ("139", "171", "165"),
+    "slavery": ("137", "169", "163"),
+    "withholding_identity_papers": ("140", "172", "166"),
+    "facilitating_prostitution": ("201", "241", "234"),
+    "smuggling": ("138", "170", "164"),
+    "injury": ("153", "188", "185"),
+    "kidnapping": ("159", "194", "190"),
+    "threat": ("161", "185", "181"),
+    "rape": ("193", "230", "227"),
+    "sexual_services": (None, "231", "228"),
+    "pornography": ("202", "238", "232"),
+    "child_abuse": (None, "250", "244"),
+    "organised_crime": ("274", "283", "277"),
+    "weapons": ("328", "374", "366"),
+    "office": ("339", "422", "414"),
+}
+OTHER_KINDS = tuple(kind for kind in ARTICLES if kind not in GROUPS)
+
+
+def code_in_force(day: date) -> str:
+    """The criminal code in force on `day` (STATISTICS.md: KPK2003 to the end of 2012, KPRK2019 from 2019-04-14)."""
+    return [law for law, since in CODES if since <= day][-1]
+
+
+@cache
+def group_of(law: str | None, article: str | None) -> str | None:
+    """The offence group of an article of a law; None where it is an article of none of the listed groups."""
+    if law == MINOR_OFFENCES:
+        return "prostitution" if article == "4" else None
+    column = [name for name, _ in CODES].index(law) if law in dict(CODES) else None
+    if column is None or article is None:
+        return None
+    return next((kind if kind in GROUPS else "other" for kind, articles in ARTICLES.items() if articles[column] == article), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Offence:
+    """An article of a law: `kind` is a group or a kind of other offence; `group` its offence group."""
+
+    kind: str
+    law: str
+    article: str
+    paragraph: str
+
+    @property
+    def group(self) -> str:
+        """Its offence group."""
+        return self.kind if self.kind in GROUPS else "other"
+
+    def as_typed(self) -> str:
+        """The article as the police and the prisons type it when they type it well: `171/1 KPRK`."""
+        if self.law == MINOR_OFFENCES:
+            return "neni 4 Ligji 03/L-142"
+        suffix = {"KPK2003": "KPK", "KPRK2012": "KPRK", "KPRK2019": "KPRK 06/L-074"}[self.law]
+        return f"{self.article}/{self.paragraph} {suffix}"
+
+
+def offence(kind: str, day: date, paragraph: str = "1") -> Offence:
+    """The offence of a kind under the law in force on the day that it was committed."""
+    if kind == "prostitution":
+        return Offence(kind, MINOR_OFFENCES, "4", "1")
+    law = code_in_force(day)
+    article = ARTICLES[kind][[name for name, _ in CODES].index(law)]
+    if article is None:
+        return offence("threat", day, paragraph)
+    return Offence(kind, law, article, paragraph)
+
+
+def seriousness(group: str) -> int:
+    """Rank of a group, 0 the most serious."""
+    return GROUPS.index(group)
+
+
+def most_serious(groups: Any) -> str:
+    """The most serious of some groups; `other` of none."""
+    return min(groups, key=GROUPS.index, default="other")
+
+
+def counted_form(group: str, form: str | None) -> str:
+    """The form under which a group counts (STATISTICS.md, "Form"): fixed for some groups, the case's own for others."""
+    if group in ("trafficking", "withholding_identity_papers"):
+        return form or "unknown"
+    return {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}.get(group, "unknown")
+
+
+@cache
+def _data(name: str) -> Any:
+    return yaml.safe_load((Path(__file__).parent / "data" / name).read_text(encoding="utf-8"))
+
+
+@cache
+def names() -> dict[str, Any]:
+    """Names by community or citizenship, nicknames, villages (`data/people.yaml`)."""
+    return _data("people.yaml")
+
+
+@cache
+def places() -> dict[str, Any]:
+    """Regions, municipalities, countries, facilities (`data/places.yaml`)."""
+    return _data("places.yaml")
+
+
+@cache
+def words() -> dict[str, Any]:
+    """Offences, forms, sexes, ranks in words (`data/words.yaml`)."""
+    return _data("words.yaml")
+
+
+def seat_of(municipality: str) -> str:
+    """Seat of court and prosecution for a municipality (FACTS.md 4.5: no branch, then the seat)."""
+    return places()["regions"][places()["municipalities"][municipality][0]][0]

@@ -1,0 +1,97 @@
+"""Which records a delivery holds, and when it arrived.
+
+Belongs here: the folder of one institution and quarter before it is written; building them from the world. Does not belong here: what is
+wrong in them (`defects.py`, `faults.py`), versions (`versions.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from random import Random
+from typing import Any
+
+from sources.simulator import states
+from sources.simulator.model import Case, World
+from sources.simulator.periods import last_day, quarter, quarters
+from sources.simulator.records import CaseRecord
+
+INSTITUTIONS = ("police", "inspectorate", "prosecution", "courts", "corrections")
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """One version of one quarter of one institution.
+
+    `read`: `full`; `part` (absence from it withdraws nothing); `none` (nothing in it can be read, it replaces nothing).
+    `faults`: what is wrong with its files, by name (`faults.py`). `missing`: it never came. `twin`: it has the bytes of that version.
+    """
+
+    institution: str
+    period: str
+    records: list[CaseRecord]
+    version: int = 1
+    arrived: datetime = datetime(1, 1, 1)  # noqa: DTZ001 - the simulated office has no time zone
+    note: str = ""
+    read: str = "full"
+    faults: set[str] = field(default_factory=set)
+    missing: bool = False
+    twin: Delivery | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name: `2012-Q4`, `2012-Q4_v2`."""
+        return self.period if self.version == 1 else f"{self.period}_v{self.version}"
+
+    @property
+    def exported(self) -> datetime:
+        """When the institution made the export: a few days after the quarter, later for a corrected version."""
+        return datetime.combine(last_day(self.period) + timedelta(days=3 + 25 * (self.version - 1)), time(8, 30))
+
+
+def _files(case: Case) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], Callable[[Case, Any, date], CaseRecord]]]:
+    for police in case.police:
+        yield "police", police, states.police_changes, states.police_state
+    for inspectorate in case.inspectorate:
+        yield "inspectorate", inspectorate, states.inspectorate_changes, states.inspectorate_state
+    for prosecution in case.prosecution:
+        yield "prosecution", prosecution, states.prosecution_changes, states.prosecution_state
+    for court in case.courts:
+        yield "courts", court, states.court_changes, states.court_state
+    for stay in case.stays:
+        yield "corrections", stay, states.stay_changes, states.stay_state
+
+
+def build(world: World, rng: Random) -> list[Delivery]:
+    """A first version for every institution and quarter, each holding what was opened or changed in the quarter (SPEC.md)."""
+    periods = quarters(world.start, world.years)
+    within = set(periods)
+    held: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
+    for case in world.cases:
+        for institution, file, changes, state in _files(case):
+            for period in sorted({quarter(day) for day in changes(file)} & within):
+                held[institution, period].append(state(case, file, last_day(period)))
+    deliveries = []
+    for period in periods:
+        for institution in INSTITUTIONS:
+            records = sorted(held[institution, period], key=_order)
+            delivery = Delivery(institution, period, records)
+            days = timedelta(days=rng.randrange(3, 12), hours=rng.randrange(8, 16), seconds=rng.randrange(3600))
+            delivery.arrived = datetime.combine(last_day(period), time()) + timedelta(days=1) + days
+            deliveries.append(delivery)
+    return deliveries
+
+
+def _order(record: CaseRecord) -> tuple[Any, ...]:
+    """Each register's own order: by number, by id, by day received."""
+    if record.institution == "corrections":
+        return (record.true["registered"], record.key)
+    if record.institution == "prosecution":
+        return (int(record.key),)
+    if record.institution == "courts":
+        return (record.true["registered"], record.key)
+    if record.institution == "inspectorate":
+        return (record.key[-4:], record.key)
+    return (record.key,)

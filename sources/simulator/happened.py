@@ -1,0 +1,267 @@
+"""The events that count, harmonised: what is true of the cases and persons that accepted records hold (STATISTICS.md, "Counting
+rules").
+
+An event that no accepted record holds is not counted, whoever knows of it in the world: nobody delivered it. Its day, offence and
+person are the true ones, also where the delivered value is wrong. Of a person is known what some accepted record says: where every
+record lacks the sex, it is unknown; where only the year of birth stands, the rule for years applies. So it is with the form of a
+case.
+
+Readings of the rules, where two people might differ: the principal offence of a *case* in the prosecution is the most serious
+charge of any defendant in any of its files; of a *person* the most serious charge against that person in the case.
+`persons_convicted` takes, file by file, the latest judgment. The form of facilitating prostitution and of slavery follows from the
+offence, even where no one wrote it down.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sources.simulator.codes import counted_form, most_serious, seriousness
+from sources.simulator.records import PersonRecord
+from sources.simulator.standing import Standing
+
+CASE_INDICATORS = ("cases_registered", "cases_referred", "cases_received_prosecution", "cases_dismissed", "cases_received_court")
+INDICATORS = (
+    "cases_registered",
+    "cases_referred",
+    "suspects_registered",
+    "persons_arrested",
+    "victims_identified",
+    "cases_received_prosecution",
+    "persons_reported",
+    "cases_dismissed",
+    "persons_indicted",
+    "cases_received_court",
+    "persons_convicted",
+    "persons_acquitted",
+    "persons_convicted_final",
+    "persons_admitted_sentence",
+    "persons_detained",
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Event:
+    """A counted event: on cases `person` is empty and sex, age group, citizenship group are None."""
+
+    indicator: str
+    case_id: str
+    person: str
+    day: date
+    group: str
+    form: str
+    sex: str | None = None
+    age_group: str | None = None
+    citizenship_group: str | None = None
+
+
+@dataclass(slots=True)
+class Known:
+    """What accepted records tell of a person."""
+
+    sex: str = "unknown"
+    born: date | int | None = None
+    citizenship_group: str = "unknown"
+
+
+def age_group(born: date | int | None, day: date) -> str:
+    """`child`, `adult`, `unknown` on a day; `born` a day or a year (STATISTICS.md, "Sex, birth date, citizenship")."""
+    if born is None:
+        return "unknown"
+    if isinstance(born, int):
+        years = day.year - born
+        return "child" if years < 18 else "adult" if years > 18 else "unknown"
+    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return "child" if years < 18 else "adult"
+
+
+def known_persons(standing: Standing) -> dict[str, Known]:
+    """What is known of every person, over all accepted records."""
+    known: dict[str, Known] = defaultdict(Known)
+    for key, state in standing.accepted.items():
+        if key[1] != "person" or state.person is None:
+            continue
+        said, person = state.person.said, state.person.person
+        entry = known[person.person_id]
+        if said["sex"]:
+            entry.sex = "male" if person.sex == "M" else "female"
+        if said["citizenship"]:
+            entry.citizenship_group = "domestic" if person.citizenship == "XKX" else "foreign"
+        born = said["born"]
+        whole_date = isinstance(born, date) and ((born.month, born.day) != (1, 1) or born == person.born)
+        if whole_date:
+            entry.born = person.born
+        elif born is not None and entry.born is None:
+            entry.born = person.born.year
+    return known
+
+
+def known_forms(standing: Standing) -> dict[str, str]:
+    """The form of a case where a charge of the prosecution, or else a record of the police, states one."""
+    forms: dict[str, str] = {}
+    for record in standing.cases("police"):
+        if record.said["form"]:
+            forms[record.case_id] = record.true["form"]
+    for person, record, _ in standing.persons("prosecution"):
+        for part in person.charges:
+            if part.true["form"] and part.said["form"]:
+                forms[record.case_id] = part.true["form"]
+    return forms
+
+
+class _Collector:
+    """Collects the earliest event of each case, or of each person in a case."""
+
+    def __init__(self, forms: dict[str, str], known: dict[str, Known]) -> None:
+        self.forms, self.known = forms, known
+        self.found: dict[tuple[str, str, str], tuple[date, list[str]]] = {}
+
+    def add(self, indicator: str, case_id: str, person: PersonRecord | None, day: date | None, groups: Iterable[str]) -> None:
+        if day is None:
+            return
+        key = (indicator, case_id, person.person.person_id if person else "")
+        first, seen = self.found.get(key, (day, []))
+        self.found[key] = (min(first, day), [*seen, *groups])
+
+    def events(self) -> list[Event]:
+        result = []
+        for (indicator, case_id, person), (day, groups) in self.found.items():
+            group = most_serious(groups)
+            form = counted_form(group, self.forms.get(case_id))
+            if not person:
+                result.append(Event(indicator, case_id, "", day, group, form))
+                continue
+            about = self.known[person]
+            result.append(
+                Event(indicator, case_id, person, day, group, form, about.sex, age_group(about.born, day), about.citizenship_group)
+            )
+        return result
+
+
+def events(standing: Standing) -> list[Event]:
+    """Every counted event, one per case, or per case and person; victims once ever. Sorted by indicator, day, case, person."""
+    collected = _Collector(known_forms(standing), known_persons(standing))
+    _registered(standing, collected)
+    _prosecuted(standing, collected)
+    _tried(standing, collected)
+    for person, record, _ in standing.persons("corrections"):
+        indicator = "persons_admitted_sentence" if record.true["status"] == "D" else "persons_detained"
+        collected.add(indicator, record.case_id, person, record.true["registered"], [record.true["group"]])
+    order = {name: i for i, name in enumerate(INDICATORS)}
+    found = sorted(collected.events(), key=lambda event: (order[event.indicator], event.day, event.case_id, event.person))
+    return _once_ever(found)
+
+
+def _once_ever(found: list[Event]) -> list[Event]:
+    seen: set[str] = set()
+    result = []
+    for event in found:
+        if event.indicator == "victims_identified":
+            if event.person in seen:
+                continue
+            seen.add(event.person)
+        result.append(event)
+    return result
+
+
+def _registered(standing: Standing, collected: _Collector) -> None:
+    """Police and inspectorate: persons take the case's earliest report date."""
+    reported: dict[str, date] = {}
+    groups: dict[str, list[str]] = defaultdict(list)
+    for institution in ("police", "inspectorate"):
+        for record in standing.cases(institution):
+            case_id, true = record.case_id, record.true
+            reported[case_id] = min(reported.get(case_id, true["registered"]), true["registered"])
+            groups[case_id].append(true["group"])
+            collected.add("cases_registered", case_id, None, true["registered"], [true["group"]])
+            collected.add("cases_referred", case_id, None, true["sent"], [true["group"]])
+    for institution in ("police", "inspectorate"):
+        for person, record, _ in standing.persons(institution):
+            case_id, role = record.case_id, person.true["role"]
+            if role == "suspect":
+                collected.add("suspects_registered", case_id, person, reported.get(case_id), groups[case_id])
+                collected.add("persons_arrested", case_id, person, person.true["arrested"], groups[case_id] or [record.true["group"]])
+            elif role == "victim":
+                collected.add("victims_identified", case_id, person, reported.get(case_id), groups[case_id])
+
+
+def _charged(person: PersonRecord) -> list[str]:
+    return [part.true["group"] for part in person.charges]
+
+
+def _prosecuted(standing: Standing, collected: _Collector) -> None:
+    """Prosecution: persons take the earliest day that any file of the case was received."""
+    received: dict[str, date] = {}
+    for record in standing.cases("prosecution"):
+        received[record.case_id] = min(received.get(record.case_id, record.true["registered"]), record.true["registered"])
+    charges: dict[str, list[str]] = defaultdict(list)
+    defendants = [row for row in standing.persons("prosecution") if row[0].true["role"] == "suspect"]
+    for person, record, _ in defendants:
+        charges[record.case_id] += _charged(person)
+    dismissed: dict[str, date] = {}
+    indicted: set[str] = set()
+    for record in standing.cases("prosecution"):
+        case_id = record.case_id
+        collected.add("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id])
+        for part in record.decisions:
+            if part.true["kind"] == "HUD":
+                dismissed[case_id] = max(dismissed.get(case_id, part.true["day"]), part.true["day"])
+            elif part.true["kind"] == "AKT":
+                indicted.add(case_id)
+    for case_id, day in dismissed.items():
+        if case_id not in indicted:
+            collected.add("cases_dismissed", case_id, None, day, charges[case_id])
+    for person, record, case in defendants:
+        collected.add("persons_reported", record.case_id, person, received.get(record.case_id), _charged(person))
+        for part in case.decisions if case else []:
+            if part.true["kind"] == "AKT" and person.key in part.true["covers"]:
+                collected.add("persons_indicted", record.case_id, person, part.true["day"], _charged(person))
+    # A person in two files of a case counts under the most serious charge in either, also where only one of them was indicted.
+    all_charges: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for person, record, _ in defendants:
+        all_charges[record.case_id, person.person.person_id] += _charged(person)
+    for (indicator, case_id, person_id), (day, _) in list(collected.found.items()):
+        if indicator in ("persons_reported", "persons_indicted"):
+            collected.found[indicator, case_id, person_id] = (day, all_charges[case_id, person_id])
+
+
+def _tried(standing: Standing, collected: _Collector) -> None:
+    """Courts: within a file the latest judgment decides; over the files of a case a conviction outranks, and the earliest counts."""
+    persons = standing.persons("courts")
+    charges: dict[str, list[str]] = defaultdict(list)
+    own: dict[tuple[str, str], list[str]] = defaultdict(list)
+    outcomes: dict[tuple[str, str], list[tuple[dict[str, Any], PersonRecord]]] = defaultdict(list)
+    for person, record, _ in persons:
+        key = (record.case_id, person.person.person_id)
+        charges[record.case_id] += _charged(person)
+        own[key] += _charged(person)
+        if person.judgments:
+            outcomes[key].append((max((part.true for part in person.judgments), key=lambda true: true["day"]), person))
+    for record in standing.cases("courts"):
+        collected.add("cases_received_court", record.case_id, None, record.true["registered"], charges[record.case_id])
+    for (case_id, person_id), latest in outcomes.items():
+        convictions = [pair for pair in latest if pair[0]["kind"] == "DEN"]
+        for judgment, person in convictions or latest:
+            indicator = "persons_convicted" if convictions else "persons_acquitted"
+            collected.add(indicator, case_id, person, judgment["day"], own[case_id, person_id])
+            if convictions:
+                collected.add("persons_convicted_final", case_id, person, judgment["final"], own[case_id, person_id])
+
+
+def in_period(found: list[Event]) -> list[Event]:
+    """Of a person with several events in one period the one with the most serious offence, then the earliest (one period's events)."""
+    kept: dict[str, Event] = {}
+    result = []
+    for event in found:
+        if not event.person:
+            result.append(event)
+        elif event.person not in kept or (seriousness(event.group), event.day) < (
+            seriousness(kept[event.person].group),
+            kept[event.person].day,
+        ):
+            kept[event.person] = event
+    return result + list(kept.values())

@@ -1,0 +1,289 @@
+"""The life of a criminal matter up to the indictment: who is in it, the police's and inspectorate's files, the prosecution's.
+
+Belongs here: what happens and when, by chance. Does not belong here: courts and prisons (`aftermath.py`), numbers (`numbering.py`),
+what a delivery says of it (`states.py`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import date, timedelta
+from random import Random
+
+from sources.simulator.aftermath import lock_up
+from sources.simulator.codes import OTHER_KINDS, offence, places, words
+from sources.simulator.model import (
+    Case,
+    InspectorateFile,
+    Person,
+    PoliceFile,
+    PolicePerson,
+    ProsecutionFile,
+    World,
+)
+from sources.simulator.numbering import number_all
+from sources.simulator.people import People
+from sources.simulator.prosecutor import Prosecutor
+from sources.simulator.settings import Settings
+
+KINDS = (
+    ("trafficking", 34),
+    ("facilitating_prostitution", 25),
+    ("prostitution", 29),
+    ("other", 9),
+    ("slavery", 1.6),
+    ("withholding_identity_papers", 1.4),
+)
+FORMS = (("sexual", 72), ("forced_labour", 12), ("forced_begging", 8), ("slavery_servitude", 3), ("organ_removal", 2), ("other", 3))
+YEARS_BEFORE = 2
+
+
+def _draw(rng: Random, table: tuple[tuple[str, float], ...]) -> str:
+    return rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
+
+
+class Life:
+    """Makes matters one after another in order of their opening; keeps who was a suspect before, so that people come again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.rng = Random(f"world {settings.seed} {settings.start} {settings.years} {settings.cases_per_year} {settings.noise}")
+        self.people = People(self.rng, settings)
+        self.prosecutor = Prosecutor(self.rng, settings)
+        self._known: list[Person] = []
+        self._known_since: list[date] = []
+        self._free: dict[int, date] = {}  # no one is at two places at once: the day from which a person is at large
+        self._commitments = [0]
+
+    def world(self) -> World:
+        """The world of the simulated years, with the matters of the years before that may still change."""
+        start, rng = self.settings.start, self.rng
+        days = [
+            date(year, 1, 1) + timedelta(days=rng.randrange(365))
+            for year in range(start - YEARS_BEFORE, start + self.settings.years)
+            for _ in range(self.settings.cases_per_year)
+        ]
+        cases = [self.case(day) for day in sorted(days)]
+        number_all(cases, self.people.persons, self.settings, rng)
+        return World(cases, self.people.persons, start, self.settings.years)
+
+    # -- the matter and the persons in it -------------------------------------------------------------------------------------------
+
+    def case(self, opened: date) -> Case:
+        """One matter, opened by the police, the inspectorate, or straight at the prosecution."""
+        rng = self.rng
+        way = rng.choices(("police", "inspectorate", "direct"), (88, 4, 8))[0]
+        kind = _draw(rng, KINDS)
+        if kind == "other":
+            kind = (
+                "office" if way == "inspectorate" or rng.random() < 0.05 else rng.choice([name for name in OTHER_KINDS if name != "office"])
+            )
+        elif way == "inspectorate" and rng.random() < 0.5:
+            kind = "office"
+        before = rng.randrange(0, 60) if rng.random() < 0.93 else rng.randrange(60, 500)
+        offence_day = opened - timedelta(days=before)
+        form = None
+        if kind in ("trafficking", "withholding_identity_papers"):
+            form = _draw(rng, FORMS)
+        elif kind in ("slavery", "facilitating_prostitution"):
+            form = "slavery_servitude" if kind == "slavery" else "sexual"
+        case = Case(opened, offence_day, kind, form, self.people.municipality())
+        if way == "inspectorate":
+            self._inspectorate(case)
+        else:
+            suspects, victims = self._suspects(case), self._victims(case)
+            if way == "police":
+                self._police(case, suspects, victims)
+            else:
+                self.prosecutor.prosecute(case, self.prosecutor.receive(case, opened, "TJ", None, suspects, victims), opened)
+        lock_up(rng, case, self._commitments)
+        for stay in case.stays:
+            self._free[id(stay.person)] = max(self._free.get(id(stay.person), stay.admitted), stay.released or date.max)
+        return case
+
+    def _suspects(self, case: Case) -> list[Person]:
+        rng = self.rng
+        count = rng.choices((1, 2, 3, 4, 5, 7), (36, 32, 17, 8, 5, 2))[0]
+        chosen: list[Person] = []
+        while len(chosen) < count:
+            person = self._again(case.opened) if rng.random() < self.settings.again else None
+            if person is None and chosen and chosen[-1].sex == "M" and chosen[-1].community != "foreign" and rng.random() < 0.12:
+                person = self.people.brother(chosen[-1], twin=rng.random() < self.settings.twins * 5)
+            if person is None:
+                women = 0.68 if case.kind == "prostitution" else 0.17
+                sex = "F" if rng.random() < women else "M"
+                youngest = 15 if rng.random() < 0.03 else 18
+                if rng.random() < 0.08:
+                    person = self.people.foreigner(sex, case.opened, "S")
+                else:
+                    person = self.people.local(sex, case.opened, youngest, municipality=case.municipality)
+            if person not in chosen:
+                chosen.append(person)
+        for person in chosen:
+            self._known.append(person)
+            self._known_since.append(case.opened)
+        return chosen
+
+    def _again(self, day: date) -> Person | None:
+        """Someone who was a suspect at least two months ago; rather one of the last years."""
+        last = bisect_right(self._known_since, day - timedelta(days=60))
+        if not last:
+            return None
+        person = self._known[last - 1 - int(min(self.rng.expovariate(3 / last), last - 1))]
+        return person if self._free.get(id(person), date.min) < day - timedelta(days=10) else None
+
+    def _victims(self, case: Case) -> list[Person]:
+        rng = self.rng
+        table = {
+            "trafficking": (6, 48, 26, 12, 8),
+            "slavery": (10, 60, 20, 10, 0),
+            "facilitating_prostitution": (52, 36, 8, 4, 0),
+            "withholding_identity_papers": (20, 60, 20, 0, 0),
+            "prostitution": (100, 0, 0, 0, 0),
+        }
+        count = rng.choices(range(5), table.get(case.kind, (80, 16, 4, 0, 0)))[0]
+        victims: list[Person] = []
+        for _ in range(count):
+            sex = "F" if rng.random() < (0.88 if case.form == "sexual" else 0.45) else "M"
+            child = rng.random() < (0.6 if case.form == "forced_begging" else 0.22)
+            young, old = (8, 18) if child else (18, 45)
+            if rng.random() < (0.3 if case.kind == "trafficking" else 0.08):
+                victims.append(self.people.foreigner(sex, case.opened, "V", young, old))
+            elif victims and child and (case.opened - victims[-1].born).days > 25 * 365:
+                victims.append(self.people.child(victims[-1], case.opened))
+            else:
+                victims.append(self.people.local(sex, case.opened, young, old))
+        return victims
+
+    # -- police and inspectorate ----------------------------------------------------------------------------------------------------
+
+    def _station(self, region: str, municipality: str) -> str:
+        kind = self.rng.random()
+        if kind < 0.25:
+            return f"DHTQNJ {region}"
+        return f"Stacioni Policor {municipality}" if kind < 0.9 else f"Njësia Rajonale kundër Trafikimit, {municipality}"
+
+    def _police_file(
+        self, case: Case, reported: date, suspects: list[Person], victims: list[Person], region: str | None = None
+    ) -> PoliceFile:
+        rng = self.rng
+        region = region or places()["municipalities"][case.municipality][0]
+        charge = offence(case.kind, case.offence_day, rng.choices("12", (8, 2))[0])
+        file = PoliceFile(
+            region, reported, case.offence_day, self._station(region, case.municipality), case.municipality, charge, case.form
+        )
+        for person in suspects:
+            arrested = reported + timedelta(days=rng.choices((0, 1, 2, 12), (45, 35, 15, 5))[0]) if rng.random() < 0.86 else None
+            file.people.append(PolicePerson(person, "S", reported, arrested))
+        file.people += [PolicePerson(person, "V", reported) for person in victims]
+        for _ in range(rng.choices((0, 1, 2), (62, 26, 12))[0]):
+            file.people.append(PolicePerson(self.people.local(rng.choice("MF"), reported, 18, 70, case.municipality), "W", reported))
+        for seq, entry in enumerate(file.people, 1):
+            entry.seq = seq
+        case.police.append(file)
+        return file
+
+    def _police(self, case: Case, suspects: list[Person], victims: list[Person]) -> None:
+        rng, odds = self.rng, self.settings
+        file = self._police_file(case, case.opened, suspects, victims)
+        if rng.random() < 0.85:
+            wait = rng.randrange(1, 60) if rng.random() < 0.85 else rng.randrange(60, 260)
+            file.sent = case.opened + timedelta(days=wait)
+        elif rng.random() < 0.8:
+            file.closed = case.opened + timedelta(days=rng.randrange(30, 240))
+        chance = rng.random()
+        if chance < odds.registered_twice:
+            self._register_twice(case, file, suspects, victims)
+        elif chance < odds.registered_twice + odds.renumbered:
+            file = self._renumber_police(case, file)
+        elif chance < odds.registered_twice + odds.renumbered + 0.03:
+            self._merge_at_police(case, file, suspects)
+        if file.sent is None:
+            return
+        if rng.random() < 0.025:
+            case.lost = True
+            return
+        received = file.sent + timedelta(days=rng.randrange(1, 18))
+        charged = [person for person in suspects if rng.random() < 0.94] or suspects[:1]
+        pp = self.prosecutor.receive(case, received, "PK", file, charged, victims)
+        for each in case.police:
+            if each.sent is not None:
+                each.pp, each.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
+        joined = self._second_report(case, pp, suspects) if rng.random() < 0.05 else pp.received
+        self.prosecutor.prosecute(case, pp, joined)
+
+    def _register_twice(self, case: Case, file: PoliceFile, suspects: list[Person], victims: list[Person]) -> None:
+        """A defect of the register: another station registers the same matter again, days later."""
+        rng = self.rng
+        region = file.region if rng.random() < 0.3 else rng.choice([name for name in places()["regions"] if name != file.region])
+        second = self._police_file(case, case.opened + timedelta(days=rng.randrange(0, 8)), suspects, victims, region)
+        second.again = file
+        if file.sent and rng.random() < 0.5:
+            second.sent = max(file.sent + timedelta(days=rng.randrange(0, 6)), second.reported)
+        elif rng.random() < 0.7:
+            second.closed = second.reported + timedelta(days=rng.randrange(20, 150))
+
+    def _renumber_police(self, case: Case, file: PoliceFile) -> PoliceFile:
+        """A defect of the register: after a transfer to another region the case goes on under a new number."""
+        rng = self.rng
+        end = file.sent or file.closed or file.reported + timedelta(days=60)
+        moved = file.reported + timedelta(days=rng.randrange(1, max(2, (end - file.reported).days)))
+        region = rng.choice([name for name in places()["regions"] if name != file.region])
+        entries = [PolicePerson(p.person, p.role, p.since, p.arrested, p.seq) for p in file.people]
+        new = PoliceFile(
+            region, file.reported, file.offence_day, self._station(region, file.municipality), file.municipality, file.offence, file.form
+        )
+        new.people, new.sent, new.closed, new.since, new.former = entries, file.sent, file.closed, moved, file
+        file.until, file.sent, file.closed = moved, None, None
+        case.police.append(new)
+        return new
+
+    def _merge_at_police(self, case: Case, file: PoliceFile, suspects: list[Person]) -> None:
+        rng = self.rng
+        reported = case.opened + timedelta(days=rng.randrange(4, 45))
+        second = self._police_file(case, reported, self._partners(suspects, reported), [])
+        second.merged_into, second.merged_on = file, reported + timedelta(days=rng.randrange(5, 90))
+
+    def _partners(self, suspects: list[Person], day: date) -> list[Person]:
+        """Who is in the second file on a matter: some of the same, at times someone new."""
+        rng = self.rng
+        same = [person for person in suspects if rng.random() < 0.6] or [rng.choice(suspects)]
+        return same + ([self.people.local("M", day)] if rng.random() < 0.5 else [])
+
+    def _second_report(self, case: Case, host: ProsecutionFile, suspects: list[Person]) -> date:
+        """The police report the matter again, in part with other persons; returns the day on which the prosecution joins the files."""
+        rng = self.rng
+        reported = max(case.opened, host.received) + timedelta(days=rng.randrange(5, 60))
+        sent = reported + timedelta(days=rng.randrange(3, 30))
+        received = sent + timedelta(days=rng.randrange(1, 12))
+        joined = received + timedelta(days=rng.randrange(10, 60))
+        second = self._police_file(case, reported, self._partners(suspects, reported), [])
+        second.sent = sent
+        self.prosecutor.join(case, host, second, received, joined)
+        return joined
+
+    def _inspectorate(self, case: Case) -> None:
+        rng = self.rng
+        officer = self.people.local("M" if rng.random() < 0.86 else "F", case.opened, 23, 58, case.municipality)
+        unit = "Policia Kufitare" if rng.random() < 0.25 else f"Stacioni Policor {case.municipality}"
+        charge = offence(case.kind, case.offence_day)
+        file = InspectorateFile(case.opened, officer, rng.choice(words()["ranks"]), unit, charge, case.offence_day)
+        case.inspectorate.append(file)
+        if rng.random() < 0.8:
+            file.sent = case.opened + timedelta(days=rng.randrange(5, 90))
+        else:
+            file.closed = case.opened + timedelta(days=rng.randrange(60, 240))
+        if file.sent is None:
+            return
+        if rng.random() < 0.04:
+            case.lost = True
+            return
+        received = file.sent + timedelta(days=rng.randrange(1, 15))
+        pp = self.prosecutor.receive(case, received, "IPK", file, [officer], self._victims(case))
+        file.pp, file.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
+        self.prosecutor.prosecute(case, pp, received)
+
+
+def build_world(settings: Settings) -> World:
+    """The world of a simulation; the same for the same settings."""
+    return Life(settings).world()

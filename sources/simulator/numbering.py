@@ -1,0 +1,119 @@
+"""Gives every case, person and file its number, in the order in which each register would have given it.
+
+Police numbers run by region and year; prosecution numbers are unique within seat and register only (SPEC.md), so some are borne by
+two seats; court numbers are the record key of the export and unique. Does not belong here: spellings of numbers (`spelling.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from random import Random
+
+from sources.simulator.model import Case, CourtFile, Decision, Person, ProsecutionFile
+from sources.simulator.settings import Settings
+
+FIRST_FILE, FIRST_PARTY, FIRST_CHARGE, FIRST_DECISION, FIRST_REGISTER_ID = 1001, 5001, 9001, 3001, 20001
+
+
+def number_all(cases: list[Case], persons: list[Person], settings: Settings, rng: Random) -> None:
+    """Numbers everything in place; `cases` in order of their opening."""
+    for i, case in enumerate(cases, 1):
+        case.case_id = f"C{i:06d}"
+    for i, person in enumerate(persons, 1):
+        person.person_id = f"P{i:07d}"
+    _police(cases, settings, rng)
+    _inspectorate(cases, rng)
+    files = sorted((file for case in cases for file in case.prosecution), key=lambda file: file.received)
+    _prosecution(files, settings, rng)
+    _inside(files, rng)
+    _courts(sorted((file for case in cases for file in case.courts), key=lambda file: file.received), rng)
+    _prisons(cases, settings, rng)
+
+
+def _serial(rng: Random, counters: dict[tuple[str, int], int], key: tuple[str, int], widest: int) -> int:
+    counters[key] += rng.randint(1, widest)
+    return counters[key]
+
+
+def _police(cases: list[Case], settings: Settings, rng: Random) -> None:
+    """`YYYY-RR-NNNNN`: the register holds other cases too, so the numbers have gaps."""
+    counters: dict[tuple[str, int], int] = defaultdict(int)
+    widest = max(2, min(40, 40000 // max(settings.cases_per_year, 1)))
+    files = [file for case in cases for file in case.police]
+    for file in sorted(files, key=lambda file: file.since or file.reported):
+        year = (file.since or file.reported).year
+        file.number = f"{year}-{file.region}-{_serial(rng, counters, (file.region, year), widest):05d}"
+
+
+def _inspectorate(cases: list[Case], rng: Random) -> None:
+    counters: dict[tuple[str, int], int] = defaultdict(int)
+    for file in sorted((file for case in cases for file in case.inspectorate), key=lambda file: file.received):
+        file.number = f"IPK-{_serial(rng, counters, ('IPK', file.received.year), 2):03d}/{file.received.year}"
+
+
+def _prosecution(files: list[ProsecutionFile], settings: Settings, rng: Random) -> None:
+    counters: dict[tuple[str, int], int] = defaultdict(int)
+    given: dict[tuple[str, int], list[ProsecutionFile]] = defaultdict(list)
+    for i, file in enumerate(files):
+        file.file_id = FIRST_FILE + i
+        key = (file.register, file.received.year)
+        others = [other for other in given[key][-30:] if other.seat != file.seat]
+        if others and rng.random() < settings.same_number:
+            other = rng.choice(others)
+            given[key].remove(other)  # no number is borne by three seats
+            file.number = other.number
+            continue
+        file.number = f"PP.{file.register}.nr.{_serial(rng, counters, key, 1)}/{file.received.year}"
+        given[key].append(file)
+
+
+def _inside(files: list[ProsecutionFile], rng: Random) -> None:
+    """Ids of parties, charges and decisions run through the whole database, in order of entry; indictments by seat and year."""
+    parties = sorted(((party.since, file.file_id, party) for file in files for party in file.parties), key=lambda row: row[:2])
+    for i, (_, _, party) in enumerate(parties):
+        party.party_id = FIRST_PARTY + i
+    charges = sorted(
+        ((charge.since, party.party_id, charge) for _, _, party in parties for charge in party.charges), key=lambda row: row[:2]
+    )
+    for i, (_, _, charge) in enumerate(charges):
+        charge.charge_id = FIRST_CHARGE + i
+    decisions = sorted(((decision.day, file.file_id, decision) for file in files for decision in file.decisions), key=lambda row: row[:2])
+    for i, (_, _, decision) in enumerate(decisions):
+        decision.decision_id = FIRST_DECISION + i
+    _indictments([decision for _, _, decision in decisions], rng)
+
+
+def _indictments(decisions: Iterable[Decision], rng: Random) -> None:
+    counters: dict[tuple[str, int], int] = defaultdict(int)
+    given: dict[str, str] = {}
+    for decision in decisions:
+        if decision.indictment:
+            if decision.indictment not in given:
+                given[decision.indictment] = f"AKT.nr.{_serial(rng, counters, ('AKT', decision.day.year), 3)}/{decision.day.year}"
+            decision.indictment = given[decision.indictment]
+
+
+def _courts(files: list[CourtFile], rng: Random) -> None:
+    counters: dict[tuple[str, int], int] = defaultdict(int)
+    for file in files:
+        file.number = f"{file.register}.nr.{_serial(rng, counters, (file.register, file.received.year), 2)}/{file.received.year}"
+
+
+def _prisons(cases: list[Case], settings: Settings, rng: Random) -> None:
+    """A person's number is kept through later stays as a rule; with some chance a later commitment gets a new one."""
+    stays = sorted((stay for case in cases for stay in case.stays), key=lambda stay: (stay.admitted, stay.commitment))
+    by_commitment: dict[int, str] = {}
+    by_person: dict[int, tuple[str, date]] = {}
+    given = 0
+    for stay in stays:
+        if stay.commitment not in by_commitment:
+            known = by_person.get(id(stay.person))
+            if known and rng.random() >= settings.new_register_id:
+                by_commitment[stay.commitment] = known[0]
+            else:
+                by_commitment[stay.commitment] = f"P-{FIRST_REGISTER_ID + given}"
+                given += 1
+        stay.register_id = by_commitment[stay.commitment]
+        by_person[id(stay.person)] = (stay.register_id, stay.admitted)

@@ -1,0 +1,118 @@
+"""Makes persons: residents by community, foreigners by citizenship, relatives. Chance and names only; who meets the law is `life.py`."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+
+from sources.simulator.codes import names, places
+from sources.simulator.model import Person
+from sources.simulator.settings import Settings
+
+COMMUNITIES = (("Albanian", 86), ("RAE", 6), ("Serbian", 4), ("Turkish", 2), ("Bosniak", 2))
+FOREIGN_SUSPECTS = (("ALB", 50), ("SRB", 22), ("MKD", 12), ("MNE", 8), ("TUR", 4), ("BGR", 4))
+FOREIGN_VICTIMS = (("ALB", 30), ("MDA", 34), ("SRB", 8), ("ROU", 8), ("BGR", 6), ("UKR", 6), ("PHL", 5), ("CHN", 3))
+WEIGHTS = (4, 3, 2, 7, 6, 5, 4, 3, 2)
+
+
+def check_digit(first_nine: str) -> str:
+    """The tenth digit of a personal number (FACTS.md 4.6)."""
+    rest = 11 - sum(weight * int(digit) for weight, digit in zip(WEIGHTS, first_nine, strict=True)) % 11
+    return "0" if rest >= 10 else str(rest)
+
+
+def _lists(key: str) -> dict[str, list[str]]:
+    lists = names()[key]
+    return {**names()[lists["like"]], **lists} if "like" in lists else lists
+
+
+class People:
+    """A maker of persons who never gives a personal number twice."""
+
+    def __init__(self, rng: Random, settings: Settings) -> None:
+        self.rng, self.settings = rng, settings
+        self.persons: list[Person] = []
+        self._numbers: set[str] = set()
+        municipalities = places()["municipalities"]
+        regions = places()["regions"]
+        size = {name: sum(row[0] == region for row in municipalities.values()) for name, (region, *_) in municipalities.items()}
+        self._municipalities = list(municipalities)
+        self._weights = [regions[row[0]][1] / size[name] * (3 if name == regions[row[0]][0] else 1) for name, row in municipalities.items()]
+
+    def municipality(self) -> str:
+        """A municipality, by size of its police region; seats more often."""
+        return self.rng.choices(self._municipalities, self._weights)[0]
+
+    def number(self, first: str = "") -> str:
+        """A personal number that no one else has: mostly 1…, some 0… and 2…; `first` forces the first digit."""
+        while True:
+            lead = first or self.rng.choices("102", (80, 10, 10))[0]
+            nine = lead + f"{self.rng.randrange(10**8):08d}"
+            number = nine + check_digit(nine)
+            if number not in self._numbers:
+                self._numbers.add(number)
+                return number
+
+    def _born(self, on: date, youngest: float, oldest: float) -> date:
+        return on - timedelta(days=int(365.25 * self.rng.triangular(youngest, oldest, youngest + (oldest - youngest) * 0.3)) + 1)
+
+    def _named(self, key: str, sex: str) -> tuple[str, str, str]:
+        lists = _lists(key)
+        rng = self.rng
+        # Some names are much more common than others: the head of each list is drawn more often.
+        pick = lambda pool: pool[min(int(rng.expovariate(2.2 / len(pool))), len(pool) - 1)]  # noqa: E731
+        return pick(lists[sex]), pick(lists["S"]), pick(lists["M"])
+
+    def local(self, sex: str, on: date, youngest: float = 18, oldest: float = 62, municipality: str | None = None) -> Person:
+        """A citizen of Kosovo with an age between `youngest` and `oldest` years on a day."""
+        rng = self.rng
+        community = rng.choices([name for name, _ in COMMUNITIES], [weight for _, weight in COMMUNITIES])[0]
+        given, surname, parent = self._named(community, sex)
+        home = municipality if municipality and rng.random() < 0.6 else self.municipality()
+        born_in = home if rng.random() < 0.8 else "fsh. " + rng.choice(names()["villages"])
+        person = Person(given, surname, parent, sex, self._born(on, youngest, oldest), "XKX", community, home, born_in, self.number())
+        if sex == "F" and (on - person.born).days > 22 * 365 and rng.random() < 0.25:
+            person.maiden = self._named(community, sex)[1]
+        return self.keep(person)
+
+    def foreigner(self, sex: str, on: date, role: str, youngest: float = 18, oldest: float = 45) -> Person:
+        """A foreigner, mostly without personal number; suspects and victims come from different countries."""
+        rng = self.rng
+        table = FOREIGN_VICTIMS if role == "V" else FOREIGN_SUSPECTS
+        country = rng.choices([name for name, _ in table], [weight for _, weight in table])[0]
+        given, surname, parent = self._named(country, sex)
+        number = self.number("9") if rng.random() < 0.12 else ""
+        born_in = rng.choice(names()[country]["born"])
+        home = self.municipality() if rng.random() < 0.6 else ""
+        return self.keep(Person(given, surname, parent, sex, self._born(on, youngest, oldest), country, "foreign", home, born_in, number))
+
+    def brother(self, of: Person, twin: bool = False) -> Person:
+        """A brother: surname, parent and home are the same; a twin has the birth date too."""
+        rng = self.rng
+        lists = _lists(of.community if of.community in names() else of.citizenship)
+        given = rng.choice([name for name in lists["M"] if name != of.given])
+        born = of.born if twin else of.born + timedelta(days=rng.choice((-1, 1)) * rng.randint(330, 2200))
+        number = self.number() if of.number else ""
+        return self.keep(
+            Person(given, of.surname, of.parent, "M", born, of.citizenship, of.community, of.municipality, of.birthplace, number)
+        )
+
+    def child(self, of: Person, on: date) -> Person:
+        """A minor child of a person; in `hard` some are registered under the parent's number."""
+        rng = self.rng
+        sex = rng.choice("MF")
+        key = of.community if of.community in names() else of.citizenship
+        given = self._named(key, sex)[0]
+        person = Person(
+            given, of.surname, of.given, sex, self._born(on, 3, 15), of.citizenship, of.community, of.municipality, of.birthplace
+        )
+        if of.number and rng.random() < self.settings.parent_number * 4:
+            person.bears_number_of = of.number
+        person.number = self.number() if of.number else ""
+        return self.keep(person)
+
+    def keep(self, person: Person) -> Person:
+        """Registers a person; some have a nickname under which others know them."""
+        person.nickname = names()["nicknames"].get(person.given, "")
+        self.persons.append(person)
+        return person

@@ -1,0 +1,144 @@
+"""The prosecution's part in the life of a matter: files received, charges, decisions, files separated and joined.
+
+Belongs here: what happens and when, by chance. Does not belong here: the police and the inspectorate (`life.py`), courts and prisons
+(`aftermath.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+
+from sources.simulator.aftermath import try_and_sentence
+from sources.simulator.codes import Offence, offence, seat_of
+from sources.simulator.model import Case, Charge, Decision, InspectorateFile, Party, Person, PoliceFile, ProsecutionFile
+from sources.simulator.settings import Settings
+
+SENDERS = ("QPS", "OJQ", "IP", "EULEX")
+
+
+def _form_of(case: Case, charged: Offence) -> str | None:
+    """The form that a charge carries: that of the matter, or the one that the offence has by its nature."""
+    if charged.group in ("trafficking", "withholding_identity_papers"):
+        return case.form
+    return {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}.get(charged.group)
+
+
+class Prosecutor:
+    """Decides, by chance, what becomes of a report."""
+
+    def __init__(self, rng: Random, settings: Settings) -> None:
+        self.rng, self.settings = rng, settings
+
+    def _charge_kind(self, kind: str, form: str | None) -> str:
+        """The offence as the prosecution charges it: at times another than the police registered (FACTS.md 4.1, requalification)."""
+        chance = self.rng.random()
+        if kind == "trafficking" and form == "sexual" and chance < 0.12:
+            return "facilitating_prostitution"
+        if kind == "facilitating_prostitution" and chance < 0.09:
+            return "trafficking"
+        return "injury" if kind == "slavery" and chance < 0.1 else kind
+
+    def _charges(self, case: Case, kind: str, since: date) -> list[Charge]:
+        rng = self.rng
+        main = offence(kind, case.offence_day, rng.choices("12", (8, 2))[0])
+        charges = [Charge(main, _form_of(case, main), True, since)]
+        if rng.random() < 0.14 and main.group != "prostitution":
+            kinds = ["injury", "threat", "kidnapping", "organised_crime", "weapons", "pornography"]
+            if main.group == "trafficking":
+                kinds += ["withholding_identity_papers", "withholding_identity_papers"]
+            second = offence(rng.choice([name for name in kinds if name != main.kind]), case.offence_day)
+            charges.append(Charge(second, _form_of(case, second), False, since))
+        return charges
+
+    def receive(
+        self,
+        case: Case,
+        received: date,
+        source: str,
+        sender: PoliceFile | InspectorateFile | None,
+        suspects: list[Person],
+        victims: list[Person],
+    ) -> ProsecutionFile:
+        """A report comes in: a file with its parties, charged by the prosecution's own view of the offence."""
+        rng = self.rng
+        kind = self._charge_kind(case.kind, case.form)
+        register = "II" if offence(kind, case.offence_day).group in ("prostitution", "other") else "I"
+        text = None
+        if source == "TJ" and rng.random() < 0.7:
+            text = f"{rng.choice(SENDERS)} {rng.randrange(10, 999)}/{received.year}"
+        pp = ProsecutionFile(register, seat_of(case.municipality), received, source, sender, text, statuses=[(received, "HET")])
+        pp.parties = [Party(person, "D", received, self._charges(case, kind, received)) for person in suspects]
+        pp.parties += [Party(person, "V", received) for person in victims if rng.random() < 0.92]
+        case.prosecution.append(pp)
+        return pp
+
+    def prosecute(self, case: Case, pp: ProsecutionFile, after: date) -> None:
+        """What the prosecution decides after a day, and for what it indicts, the courts and prisons."""
+        rng = self.rng
+        if rng.random() < 0.9:
+            pp.decisions.append(Decision("FILL", pp.received + timedelta(days=rng.randrange(0, 30))))
+        if rng.random() < 0.06:
+            pp.statuses.append((pp.received + timedelta(days=rng.randrange(20, 60)), "PEZ"))
+        day = after + timedelta(days=rng.randrange(35, 330))
+        if len(pp.defendants(day)) > 1 and rng.random() < 0.07:
+            self._separate(case, pp, day)
+        outcome = rng.choices(("AKT", "HUD", "PUSH", "open"), (66, 15, 13, 6))[0]
+        if outcome != "open":
+            self._decide(case, pp, outcome, day)
+
+    def _decide(self, case: Case, pp: ProsecutionFile, outcome: str, day: date) -> None:
+        rng = self.rng
+        pp.statuses.append((day, outcome))
+        separated = {id(decision.party) for decision in pp.decisions if decision.kind == "VEC"}
+        parties = [party for party in pp.defendants(day) if id(party) not in separated]
+        if outcome != "AKT":
+            pp.decisions += [Decision(outcome, day)] if not separated else [Decision(outcome, day, party) for party in parties]
+            return
+        indictment = f"AKT {id(pp)} {day}"  # numbered in numbering.py
+        indicted = [party for party in parties if len(parties) == 1 or rng.random() < 0.93] or parties
+        if len(indicted) == len(pp.defendants(day)) and rng.random() < 0.5:
+            pp.decisions.append(Decision("AKT", day, None, indictment))
+        else:
+            pp.decisions += [Decision("AKT", day, party, indictment) for party in indicted]
+            rest = [party for party in parties if party not in indicted]
+            pp.decisions += [Decision(rng.choice(("HUD", "PUSH")), day, party) for party in rest]
+        if rng.random() < 0.2:
+            self._requalify(case, pp, day)
+        try_and_sentence(rng, self.settings, case, pp, indicted, day)
+
+    def _requalify(self, case: Case, pp: ProsecutionFile, day: date) -> None:
+        """At the indictment the principal charges become others; the former ones leave the file."""
+        for party in pp.defendants(day):
+            before = party.charges[0].offence
+            kind = self._charge_kind(before.kind, case.form)
+            if before.group != "other" and kind != before.kind:
+                for charge in party.charges:
+                    charge.until = day
+                party.charges += self._charges(case, kind, day)
+
+    def _separate(self, case: Case, pp: ProsecutionFile, before: date) -> None:
+        """A defendant is separated into a file of its own (`VEC`), which has its own outcome."""
+        rng = self.rng
+        day = pp.received + timedelta(days=rng.randrange(15, max(16, (before - pp.received).days)))
+        party = rng.choice(pp.defendants(day))
+        pp.decisions.append(Decision("VEC", day, party))
+        new = ProsecutionFile(pp.register, pp.seat, day, pp.source, pp.sender, pp.source_text, statuses=[(day, "HET")])
+        charges = [Charge(c.offence, c.form, c.principal, day) for c in party.charges if c.until is None]
+        new.parties = [Party(party.person, "D", day, charges)]
+        case.prosecution.append(new)
+        decided = day + timedelta(days=rng.randrange(30, 260))
+        self._decide(case, new, rng.choices(("AKT", "HUD", "PUSH"), (70, 15, 15))[0], decided)
+
+    def join(self, case: Case, host: ProsecutionFile, second: PoliceFile, received: date, joined: date) -> None:
+        """A second file on the matter, from a second police case, is joined to the first (`BASH`); its defendants move over."""
+        defendants = [entry.person for entry in second.people if entry.role == "S"]
+        pp = self.receive(case, received, "PK", second, defendants, [])
+        second.pp, second.pp_known = pp, received + timedelta(days=self.rng.randrange(0, 9))
+        pp.register, pp.merged_into, pp.merged_on = host.register, host, joined
+        pp.statuses.append((joined, "BASH"))
+        there = {id(party.person) for party in host.parties}
+        kind = host.parties[0].charges[0].offence.kind
+        for person in defendants:
+            if id(person) not in there:
+                host.parties.append(Party(person, "D", joined, self._charges(case, kind, joined)))

@@ -1,0 +1,127 @@
+"""Which cases (or persons) two neighbouring institutions should both know, and whether they do (STATISTICS.md, "Reconciliation").
+
+Both sides are looked for in all accepted records. `period` is the quarter of the upstream event, or of the downstream event where
+there is no upstream one. `detail` says why a side is missing, as the world knows it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date
+
+from sources.simulator.model import Case, World
+from sources.simulator.periods import first_day, last_day, quarter, quarters
+from sources.simulator.standing import Standing
+
+Row = list[str]
+
+
+def _earliest(pairs: list[tuple[str, date | None]]) -> dict[str, date | None]:
+    """The earliest day by case; None where the case is there and the event is not."""
+    found: dict[str, date | None] = {}
+    for case_id, day in pairs:
+        known = found.get(case_id)
+        found[case_id] = day if known is None else min(known, day or known)
+    return found
+
+
+def reconciliation(world: World, standing: Standing) -> list[Row]:
+    """Rows of `reconciliation.csv`: step, period, case, person, outcome, detail."""
+    periods = quarters(world.start, world.years)
+    first, last = first_day(periods[0]), last_day(periods[-1])
+    cases = {case.case_id: case for case in world.cases}
+    rows: list[Row] = []
+    for sender, source in (("police", "PK"), ("inspectorate", "IPK")):
+        sent = _earliest([(record.case_id, record.true["sent"]) for record in standing.cases(sender)])
+        received = _earliest([(r.case_id, r.true["registered"]) for r in standing.cases("prosecution") if r.true["source"] == source])
+        for case_id in sorted({*sent, *received}):
+            if case_id not in received and sent[case_id] is None:
+                continue
+            why = _why_not_received(cases[case_id], first, last)
+            rows.append(_row(f"{sender}_prosecution", case_id, "", sent, received, why, f"no {sender} delivery holds the case"))
+    rows += _courts(standing, cases, first, last)
+    rows += _prisons(standing, cases, last)
+    return rows
+
+
+def _row(
+    step: str,
+    case_id: str,
+    person: str,
+    upstream: dict[str, date | None],
+    downstream: dict[str, date | None],
+    no_downstream: str,
+    no_upstream: str,
+    key: str = "",
+) -> Row:
+    key = key or case_id
+    day = upstream.get(key) or downstream.get(key)
+    period = quarter(day) if day else ""
+    if key in upstream and key in downstream:
+        return [step, period, case_id, person, "matched", ""]
+    if key in upstream:
+        return [step, period, case_id, person, "missing_downstream", no_downstream]
+    return [step, period, case_id, person, "missing_upstream", no_upstream]
+
+
+def _why_not_received(case: Case, first: date, last: date) -> str:
+    if not case.prosecution:
+        return "lost"
+    return _when(min(file.received for file in case.prosecution), first, last, "received", "no prosecution delivery holds the case")
+
+
+def _when(day: date, first: date, last: date, verb: str, otherwise: str) -> str:
+    if day > last:
+        return f"{verb} after the last delivery"
+    return f"{verb} before the first delivery" if day < first else otherwise
+
+
+def _courts(standing: Standing, cases: dict[str, Case], first: date, last: date) -> list[Row]:
+    indicted = _earliest(
+        [
+            (record.case_id, min((p.true["day"] for p in record.decisions if p.true["kind"] == "AKT"), default=None))
+            for record in standing.cases("prosecution")
+        ]
+    )
+    received = _earliest([(record.case_id, record.true["registered"]) for record in standing.cases("courts")])
+    rows = []
+    for case_id in sorted({*indicted, *received}):
+        if case_id not in received and indicted[case_id] is None:
+            continue
+        files = cases[case_id].courts
+        why = "lost"
+        if files:
+            why = _when(min(file.received for file in files), first, last, "received", "no court delivery holds the case")
+        rows.append(_row("prosecution_courts", case_id, "", indicted, received, why, "no prosecution delivery holds the case"))
+    return rows
+
+
+def _prisons(standing: Standing, cases: dict[str, Case], last: date) -> list[Row]:
+    """Per person: finally sentenced to imprisonment, against an admission as a convict for that case."""
+    sentenced: dict[str, date | None] = {}
+    tried: set[str] = set()
+    for person, record, _ in standing.persons("courts"):
+        key = f"{record.case_id} {person.person.person_id}"
+        tried.add(key)
+        judgments = sorted((part.true for part in person.judgments), key=lambda true: true["day"])
+        if judgments and judgments[-1]["kind"] == "DEN" and judgments[-1]["final"] and judgments[-1]["prison"]:
+            sentenced[key] = min(sentenced.get(key) or date.max, judgments[-1]["final"])
+    admitted: dict[str, date | None] = defaultdict(lambda: None)
+    for person, record, _ in standing.persons("corrections"):
+        if record.true["status"] == "D":
+            key = f"{record.case_id} {person.person.person_id}"
+            admitted[key] = min(admitted[key] or date.max, record.true["registered"])
+    for key in admitted:
+        if key in tried:  # found on both sides, also where the judgment is not final yet in what was delivered
+            sentenced.setdefault(key, None)
+    rows = []
+    for key in sorted({*sentenced, *admitted}):
+        case_id, person_id = key.split()
+        stays = [stay for stay in cases[case_id].stays if stay.status == "D" and stay.person.person_id == person_id]
+        why = "never admitted"
+        if stays:
+            day = min(stay.admitted for stay in stays)
+            why = "admitted after the last delivery" if day > last else "no corrections delivery holds the admission"
+        none = "no court delivery holds the final judgment"
+        rows.append(_row("courts_corrections", case_id, person_id, sentenced, dict(admitted), why, none, key))
+    return rows

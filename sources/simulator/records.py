@@ -1,0 +1,58 @@
+"""A record as a delivery holds it: what is true, what is written, and what the writing says when read plainly.
+
+`true` holds typed values of the world; `cells` the delivered cells by column; `said` the meaning of the cells as they stand, from which
+`as_reported` is counted. Without defects `said` equals `true`. Belongs here: the data structure. How states come about: `states.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sources.simulator.model import Person
+
+Cells = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """A row inside a record: a charge, a decision, a judgment. `key` names it where it has a number of its own."""
+
+    key: str
+    true: Cells
+    cells: Cells
+    said: Cells
+
+
+@dataclass(slots=True, eq=False)
+class PersonRecord:
+    """A person in a case record."""
+
+    key: str
+    person: Person
+    true: Cells
+    cells: Cells
+    said: Cells
+    charges: list[Part] = field(default_factory=list)
+    judgments: list[Part] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class CaseRecord:
+    """A case record with the persons in it, as of a quarter's end."""
+
+    institution: str
+    key: str
+    case_id: str
+    as_of: date
+    true: Cells
+    cells: Cells
+    said: Cells
+    persons: list[PersonRecord] = field(default_factory=list)
+    decisions: list[Part] = field(default_factory=list)
+    upstream: str = ""  # the number that it rightly refers to
+    lost_persons: set[str] = field(default_factory=set)  # keys of persons whose rows cannot be read in this delivery
+    unread: bool = False  # the case's own row cannot be read in this delivery
+    absent: bool = False  # the case's own row is not in this delivery, its persons' rows are
+    doubtful: bool = False  # it stands after a place where the file is broken: reading it or not is as good

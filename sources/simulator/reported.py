@@ -1,0 +1,158 @@
+"""The events that count as reported: one per accepted row with the event, read plainly (STATISTICS.md, "As reported").
+
+The institution's own date, article, sex, birth date; merged, repeated and separated cases included; no "first", no "once". A row
+whose reference date cannot be read counts nowhere. Readings of the rules, where two people might differ: the offence of a
+prosecution *case* is the most serious charge of any defendant in the file, its form that of a charge of that group that names one;
+a decision without party speaks of the file's defendants at the end of its quarter; a defendant's row has one outcome, that of its
+latest judgment; a file is dismissed where it stands as dismissed, on the day of that decision; an article whose day of the offence
+is not delivered is not checked against the code in force.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sources.simulator.codes import CODES, MINOR_OFFENCES, code_in_force, counted_form, group_of, most_serious
+from sources.simulator.happened import Event, age_group
+from sources.simulator.records import Part, PersonRecord
+from sources.simulator.standing import Standing
+
+SECOND_CODE = dict(CODES)["KPRK2012"]
+
+
+def reported_group(said: dict[str, Any], fallback: date | None) -> str:
+    """The offence group of a row by its own article, else by its own words, else `other`; `fallback` stands for the day of the
+    offence.
+    """
+    law, article, day = said["law"], said["article"], said["offence_day"]
+    named, on = law, day or fallback
+    if law is None:
+        named = code_in_force(on) if on else None
+    elif law == "KPRK":
+        named = code_in_force(max(on or SECOND_CODE, SECOND_CODE))
+    in_force = law is None or law == MINOR_OFFENCES or day is None or code_in_force(day) == named
+    group = group_of(named, article) if in_force else None
+    return group or said["words"] or "other"
+
+
+def _charge_group(part: Part) -> str:
+    said = part.said
+    law = said["law"] if said["law"] in (*dict(CODES), MINOR_OFFENCES) else None
+    return group_of(law, said["article"]) or "other"
+
+
+def _person_event(indicator: str, person: PersonRecord, day: date, group: str, form: str, case_id: str) -> Event:
+    said = person.said
+    sex = {"M": "male", "F": "female"}.get(said["sex"] or "", "unknown")
+    citizenship = "unknown" if not said["citizenship"] else "domestic" if said["citizenship"] == "XKX" else "foreign"
+    return Event(indicator, case_id, person.key, day, group, form, sex, age_group(said["born"], day), citizenship)
+
+
+def reported(standing: Standing) -> list[Event]:
+    """Every counted row as an event; `person` holds the record key, so that no two rows are one."""
+    return [*_police(standing), *_inspectorate(standing), *_prosecution(standing), *_courts(standing), *_corrections(standing)]
+
+
+def _police(standing: Standing) -> list[Event]:
+    found = []
+    for record in standing.cases("police"):
+        said = record.said
+        group = reported_group(said, said["registered"])
+        form = counted_form(group, said["form"])
+        for indicator, day in (("cases_registered", said["registered"]), ("cases_referred", said["sent"])):
+            if day:
+                found.append(Event(indicator, record.case_id, "", day, group, form))
+    for person, _, case in standing.persons("police"):
+        said = case.said if case else {"law": None, "article": None, "words": None, "offence_day": None, "registered": None, "form": None}
+        group = reported_group(said, said["registered"])
+        form = counted_form(group, said["form"])
+        role, case_id = person.said["role"], case.case_id if case else ""
+        if role == "suspect":
+            if said["registered"]:
+                found.append(_person_event("suspects_registered", person, said["registered"], group, form, case_id))
+            if person.said["arrested"]:
+                found.append(_person_event("persons_arrested", person, person.said["arrested"], group, form, case_id))
+        elif role == "victim" and said["registered"]:
+            found.append(_person_event("victims_identified", person, said["registered"], group, form, case_id))
+    return found
+
+
+def _inspectorate(standing: Standing) -> list[Event]:
+    found = []
+    for record in standing.cases("inspectorate"):
+        said = record.said
+        group = reported_group(said, said["registered"])
+        for indicator, day in (("cases_registered", said["registered"]), ("cases_referred", said["sent"])):
+            if day:
+                found.append(Event(indicator, record.case_id, "", day, group, "unknown"))
+    for person, record, _ in standing.persons("inspectorate"):
+        said = record.said
+        if said["registered"]:
+            group = reported_group(said, said["registered"])
+            found.append(_person_event("suspects_registered", person, said["registered"], group, "unknown", record.case_id))
+    return found
+
+
+def _form_of(parts: list[Part], group: str) -> str:
+    stated = [part.said["form"] for part in parts if part.said["form"] and _charge_group(part) == group]
+    return counted_form(group, stated[0] if stated else None)
+
+
+def _prosecution(standing: Standing) -> list[Event]:
+    found = []
+    charges: dict[str, list[Part]] = {}
+    for person, record, _ in standing.persons("prosecution"):
+        if person.said["role"] == "suspect":
+            charges.setdefault(record.key, []).extend(person.charges)
+    for record in standing.cases("prosecution"):
+        parts = charges.get(record.key, [])
+        group = most_serious(map(_charge_group, parts))
+        form = _form_of(parts, group)
+        if record.said["registered"]:
+            found.append(Event("cases_received_prosecution", record.case_id, "", record.said["registered"], group, form))
+        days = [part.said["day"] for part in record.decisions if part.said["kind"] == "HUD" and part.said["day"]]
+        if record.said["status"] == "HUD" and days:
+            found.append(Event("cases_dismissed", record.case_id, "", max(days), group, form))
+    for person, record, case in standing.persons("prosecution"):
+        if person.said["role"] != "suspect" or case is None:
+            continue
+        group = most_serious(map(_charge_group, person.charges))
+        form = _form_of(person.charges, group)
+        if case.said["registered"]:
+            found.append(_person_event("persons_reported", person, case.said["registered"], group, form, record.case_id))
+        days = [part.said["day"] for part in case.decisions if part.said["kind"] == "AKT" and person.key in part.said["covers"]]
+        days = [day for day in days if day]
+        if days:
+            found.append(_person_event("persons_indicted", person, min(days), group, form, record.case_id))
+    return found
+
+
+def _courts(standing: Standing) -> list[Event]:
+    found = []
+    charges: dict[str, list[Part]] = {}
+    for person, record, _ in standing.persons("courts"):
+        charges.setdefault(record.key, []).extend(person.charges)
+        readable = [part.said for part in person.judgments if part.said["day"]]
+        unreadable = [part.said for part in person.judgments if not part.said["day"]]
+        group = most_serious(map(_charge_group, person.charges))
+        for judgment in [max(readable, key=lambda said: said["day"])] if readable else []:
+            indicator = "persons_convicted" if judgment["kind"] == "DEN" else "persons_acquitted"
+            found.append(_person_event(indicator, person, judgment["day"], group, "unknown", record.case_id))
+        for judgment in (readable + unreadable)[-1:]:
+            if judgment["kind"] == "DEN" and judgment["final"]:
+                found.append(_person_event("persons_convicted_final", person, judgment["final"], group, "unknown", record.case_id))
+    for record in standing.cases("courts"):
+        group = most_serious(map(_charge_group, charges.get(record.key, [])))
+        if record.said["registered"]:
+            found.append(Event("cases_received_court", record.case_id, "", record.said["registered"], group, "unknown"))
+    return found
+
+
+def _corrections(standing: Standing) -> list[Event]:
+    found = []
+    for person, record, _ in standing.persons("corrections"):
+        indicator = "persons_admitted_sentence" if record.said["status"] == "D" else "persons_detained"
+        day = record.said["registered"]
+        found.append(_person_event(indicator, person, day, reported_group(record.said, day), "unknown", record.case_id))
+    return found

@@ -1,0 +1,41 @@
+"""How noisy a simulated set is: rates by kind of noise. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Noise = Literal["clean", "typical", "hard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is asked of a simulation. `factor` multiplies the rates of `defects.py`; the rest are probabilities of the world itself."""
+
+    seed: int
+    start: int
+    years: int
+    cases_per_year: int
+    noise: Noise
+    factor: float
+    again: float  # a suspect is someone already known
+    same_number: float  # a prosecution number that another seat gave too
+    new_register_id: float  # a later stay gets a new number in the prisons' register
+    registered_twice: float
+    renumbered: float
+    twins: float
+    parent_number: float  # a child registered under a parent's number
+
+
+def settings(seed: int, start: int, years: int, cases_per_year: int, noise: Noise) -> Settings:
+    """The settings of a kind of noise; the rates of `typical` are those of the samples' defect counts, `hard` about twice."""
+    by_noise = {
+        "clean": (0.0, 0.05, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0),
+        "typical": (1.0, 0.05, 0.02, 0.05, 0.035, 0.012, 0.0, 0.0),
+        "hard": (2.0, 0.16, 0.10, 0.10, 0.07, 0.025, 0.02, 0.15),
+    }
+    if noise not in by_noise:
+        raise ValueError(f"noise {noise!r} is unknown; the kinds are {', '.join(by_noise)}")
+    if not 1 <= years <= 50 or cases_per_year < 1 or not 1980 <= start <= 2080:
+        raise ValueError("years must be 1 to 50, cases_per_year at least 1, start a year of 1980 to 2080")
+    return Settings(seed, start, years, cases_per_year, noise, *by_noise[noise])

@@ -1,0 +1,111 @@
+"""What stands: the status that every state of every record should get (STATISTICS.md, "What stands").
+
+Order is that of quarter, then version; never that of arrival. A later version replaces a quarter whole, unless it can be read in
+part only (then it withdraws nothing) or not at all (then it replaces nothing). A row that cannot be read supersedes nothing, and is
+not absent either.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from sources.simulator.deliveries import Delivery
+from sources.simulator.records import CaseRecord, PersonRecord
+
+Key = tuple[str, str, str]  # institution, entity, record key
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """A state of a record in a delivery; `person` None on a case."""
+
+    delivery: Delivery
+    record: CaseRecord
+    person: PersonRecord | None
+    readable: bool
+    status: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What names the record that this is a state of."""
+        if self.person is None:
+            return (self.record.institution, "case", self.record.key)
+        return (self.record.institution, "person", self.person.key)
+
+
+@dataclass(slots=True, eq=False)
+class Standing:
+    """All states with their status, and the accepted ones by key."""
+
+    states: list[State] = field(default_factory=list)
+    accepted: dict[Key, State] = field(default_factory=dict)
+
+    def cases(self, institution: str) -> list[CaseRecord]:
+        """Accepted case records of an institution."""
+        return [state.record for key, state in self.accepted.items() if key[:2] == (institution, "case")]
+
+    def persons(self, institution: str) -> list[tuple[PersonRecord, CaseRecord, CaseRecord | None]]:
+        """Accepted person records of an institution: the person, the record it stood in, the accepted record of its case if there is
+        one.
+        """
+        found = []
+        for key, state in self.accepted.items():
+            if key[:2] == (institution, "person") and state.person is not None:
+                case = self.accepted.get((institution, "case", state.record.key))
+                found.append((state.person, state.record, case.record if case else None))
+        return found
+
+
+def _held(delivery: Delivery) -> Iterator[State]:
+    for record in delivery.records:
+        if not record.absent:
+            yield State(delivery, record, None, not record.unread)
+        for person in record.persons:
+            lost = person.key in record.lost_persons or (record.unread and record.institution == "courts")
+            yield State(delivery, record, person, not lost)
+
+
+def stand(deliveries: list[Delivery]) -> Standing:
+    """Gives every state its status. Deliveries that never came or cannot be read at all hold no state."""
+    result = Standing()
+    usable = [delivery for delivery in deliveries if not delivery.missing and delivery.read != "none"]
+    usable.sort(key=lambda delivery: (delivery.institution, delivery.period, delivery.version))
+    before: dict[Key, State] = {}
+    for _, versions in groupby(usable, key=lambda delivery: (delivery.institution, delivery.period)):
+        quarter: dict[Key, State] = {}
+        for delivery in versions:
+            present = set()
+            for state in _held(delivery):
+                result.states.append(state)
+                present.add(state.key)
+                if not state.readable:
+                    state.status = "unparseable"
+                    continue
+                if state.key in quarter:
+                    quarter[state.key].status = "superseded"
+                quarter[state.key] = state
+            if delivery.read == "full":
+                for key in [key for key in quarter if key not in present]:
+                    quarter.pop(key).status = "withdrawn"
+        for key, state in quarter.items():
+            if key in before:
+                before[key].status = "superseded"
+            before[key] = state
+            state.status = "accepted"
+    result.accepted = before
+    return result
+
+
+def record_rows(standing: Standing) -> list[list[str]]:
+    """Rows of `records.csv`: institution, entity, record key, case, person, delivery, expected status, a status that is as good."""
+    order = defaultdict(int, {name: i for i, name in enumerate(("police", "inspectorate", "prosecution", "courts", "corrections"))})
+    rows = []
+    for state in standing.states:
+        institution, entity, key = state.key
+        person = state.person.person.person_id if state.person else ""
+        alternative = "unparseable" if state.record.doubtful and state.readable else ""
+        rows.append([institution, entity, key, state.record.case_id, person, state.delivery.name, state.status, alternative])
+    return sorted(rows, key=lambda row: (order[row[0]], row[5], row[2], row[1]))

@@ -1,0 +1,350 @@
+"""What each institution's register says of a file on a day, canonically written; and on which days that changed.
+
+Belongs here: the five forms of SPEC.md, one function each, from a file of the world to a `CaseRecord` without any defect.
+Does not belong here: files (`write_*.py`), defects (`defects.py`), which quarter holds what (`deliveries.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from sources.simulator.codes import FORM_CODES, Offence, places, words
+from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Person, PoliceFile, ProsecutionFile, Stay
+from sources.simulator.periods import last_day, quarter
+from sources.simulator.records import CaseRecord, Part, PersonRecord
+
+ROLES = {"S": ("suspect", "I dyshuar"), "V": ("victim", "Viktimë"), "W": ("witness", "Dëshmitar")}
+
+
+def dotted(day: date | None) -> str:
+    """`dd.mm.yyyy`, or empty."""
+    return day.strftime("%d.%m.%Y") if day else ""
+
+
+def iso(day: date | None) -> str | None:
+    """ISO day, or None."""
+    return day.isoformat() if day else None
+
+
+def sentence_words(months: int) -> str:
+    """A sentence as the prisons write it: `3 vjet e 6 muaj`, `8 muaj`, `60 ditë`."""
+    if months <= 2:
+        return f"{months * 30} ditë"
+    years, rest = divmod(months, 12)
+    parts = [f"{years} vit" if years == 1 else f"{years} vjet"] if years else []
+    return " e ".join(parts + ([f"{rest} muaj"] if rest else []))
+
+
+def _offence(charged: Offence) -> dict[str, Any]:
+    return {"law": charged.law, "article": charged.article, "group": charged.group}
+
+
+def named(charged: Offence) -> str:
+    """The code that the usual way of writing an article names: `KPRK` alone is either code of the Republic."""
+    return "KPRK" if charged.law == "KPRK2012" else charged.law
+
+
+def _about(person: Person) -> dict[str, Any]:
+    return {"sex": person.sex, "born": person.born, "citizenship": person.citizenship}
+
+
+def _country(person: Person) -> str:
+    return places()["countries"][person.citizenship][0]
+
+
+def _words(charged: Offence) -> str:
+    return words()["offences"][charged.kind][0]
+
+
+# -- police ---------------------------------------------------------------------------------------------------------------------------
+
+
+def police_changes(file: PoliceFile) -> list[date]:
+    """Days on which the police's record changed."""
+    days = [file.since or file.reported, file.sent, file.closed, file.merged_on, file.pp_known, file.until]
+    days += [day for entry in file.people for day in (entry.since, entry.arrested)]
+    first = file.since or file.reported
+    return [day for day in days if day and first <= day <= (file.until or date.max)]
+
+
+def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
+    """The police's record of a file."""
+    as_of = min(as_of, file.until or as_of)
+    sent = file.sent if file.sent and file.sent <= as_of else None
+    status = "Dërguar në prokurori" if sent else "Nën hetim"
+    if file.closed and file.closed <= as_of:
+        status = "I mbyllur"
+    if file.merged_into and file.merged_on and file.merged_on <= as_of:
+        status = f"Bashkuar me {file.merged_into.number}"
+    known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
+    true = {"registered": file.reported, "sent": sent, "offence_day": file.offence_day, "form": file.form, **_offence(file.offence)}
+    form = words()["forms"][file.form][0] if file.form else ""
+    cells = {
+        "Nr_rastit": file.number,
+        "Data_raportimit": dotted(file.reported),
+        "Data_e_vepres": dotted(file.offence_day),
+        "Data_dergimit_PSH": dotted(sent),
+        "Stacioni": file.station,
+        "Komuna": file.municipality,
+        "Vepra_penale": _words(file.offence),
+        "Neni": file.offence.as_typed(),
+        "Forma_shfrytezimit": form,
+        "Statusi": status,
+        "Nr_PP": known,
+    }
+    said = {**true, "law": named(file.offence), "words": file.offence.group}
+    record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, said)
+    for entry in file.people:
+        if entry.since > as_of:
+            continue
+        person = entry.person
+        arrested = entry.arrested if entry.arrested and entry.arrested <= as_of else None
+        person_true = {"role": ROLES[entry.role][0], "arrested": arrested, **_about(person)}
+        person_cells = {
+            "Nr_rastit": file.number,
+            "Nr_rendor": str(entry.seq),
+            "Roli": ROLES[entry.role][1],
+            "Mbiemri": person.surname,
+            "Emri": person.given,
+            "Emri_prindit": person.parent,
+            "Nr_personal": person.number,
+            "Data_lindjes": dotted(person.born),
+            "Vendlindja": person.birthplace,
+            "Komuna_banimit": person.municipality,
+            "Gjinia": person.sex,
+            "Shtetesia": _country(person),
+            "Data_arrestimit": dotted(arrested),
+        }
+        record.persons.append(PersonRecord(f"{file.number}/{entry.seq}", person, person_true, person_cells, dict(person_true)))
+    return record
+
+
+# -- inspectorate ---------------------------------------------------------------------------------------------------------------------
+
+
+def inspectorate_changes(file: InspectorateFile) -> list[date]:
+    """Days on which the inspectorate's record changed."""
+    return [day for day in (file.received, file.sent, file.closed, file.pp_known) if day]
+
+
+def inspectorate_state(case: Case, file: InspectorateFile, as_of: date) -> CaseRecord:
+    """The inspectorate's record: one row, case and person in one."""
+    sent = file.sent if file.sent and file.sent <= as_of else None
+    closed = file.closed and file.closed <= as_of
+    known = file.pp.number if file.pp and file.pp_known and file.pp_known <= as_of else ""
+    true = {"registered": file.received, "sent": sent, "offence_day": file.offence_day, "form": None, **_offence(file.offence)}
+    cells = {
+        "Nr. i lëndës": file.number,
+        "Data e pranimit": file.received,
+        "Emri dhe mbiemri": f"{file.officer.given} {file.officer.surname}",
+        "Nr. personal": file.officer.number,
+        "Grada": file.rank,
+        "Njësia": file.unit,
+        "Vepra e dyshuar": f"{_words(file.offence)}, {file.offence.as_typed()}",
+        "Statusi": "E mbyllur" if closed else "Kallëzim penal" if sent else "Nën hetim",
+        "Nr. i prokurorisë": known,
+        "Data e dërgimit": sent,
+    }
+    said = {**true, "law": named(file.offence), "words": file.offence.group, "offence_day": None}  # the sheet has no day of the offence
+    record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, said)
+    person_true = {"role": "suspect", "arrested": None, **_about(file.officer)}
+    # Nor sex, birth date or citizenship of the officer.
+    person_said = {**person_true, "sex": None, "born": None, "citizenship": None}
+    record.persons.append(PersonRecord(file.number, file.officer, person_true, cells, person_said))
+    return record
+
+
+# -- prosecution ----------------------------------------------------------------------------------------------------------------------
+
+
+def prosecution_changes(file: ProsecutionFile) -> list[date]:
+    """Days on which the prosecution's record changed."""
+    days = [file.received, *(day for day, _ in file.statuses), *(decision.day for decision in file.decisions)]
+    return days + [charge.since for party in file.parties for charge in party.charges] + [party.since for party in file.parties]
+
+
+def _in_file(charge: Charge, as_of: date) -> bool:
+    return charge.since <= as_of and (charge.until is None or charge.until > as_of)
+
+
+def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRecord:
+    """The prosecution's record: file, parties, charges, decisions."""
+    since, status = max((pair for pair in file.statuses if pair[0] <= as_of), key=lambda pair: pair[0])
+    sender = file.sender.number if file.sender else file.source_text
+    merged = file.merged_into is not None and file.merged_on is not None and file.merged_on <= as_of
+    true = {"registered": file.received, "source": file.source, "status": status, "status_day": since, "offence_day": case.offence_day}
+    cells = {
+        "lenda_id": file.file_id,
+        "nr_lendes": file.number,
+        "data_pranimit": iso(file.received),
+        "burimi": file.source,
+        "nr_burimit": file.merged_into.number if merged and file.merged_into else sender,
+        "prokuroria": file.seat,
+        "statusi": status,
+        "data_statusit": iso(since),
+    }
+    said = {**true, "offence_day": None}
+    record = CaseRecord("prosecution", str(file.file_id), case.case_id, as_of, true, cells, said, upstream=sender or "")
+    for party in file.parties:
+        if party.since > as_of:
+            continue
+        person = party.person
+        person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_about(person)}
+        person_cells = {
+            "pala_id": party.party_id,
+            "lenda_id": file.file_id,
+            "roli": party.role,
+            "emri_mbiemri": f"{person.given} {person.surname}",
+            "emri_babait": person.parent,
+            "nr_personal": person.number or None,
+            "datelindja": iso(person.born),
+            "gjinia": "1" if person.sex == "M" else "2",
+            "shtetesia": person.citizenship,
+            "komuna": person.municipality or None,
+        }
+        entry = PersonRecord(str(party.party_id), person, person_true, person_cells, dict(person_true))
+        entry.charges = [_charge(charge, party.party_id) for charge in party.charges if _in_file(charge, as_of)]
+        record.persons.append(entry)
+    for decision in file.decisions:
+        if decision.day > as_of:
+            continue
+        covered = [decision.party] if decision.party else file.defendants(last_day(quarter(decision.day)))
+        part_true = {"kind": decision.kind, "day": decision.day, "covers": frozenset(str(party.party_id) for party in covered)}
+        part_cells = {
+            "vendimi_id": decision.decision_id,
+            "lenda_id": file.file_id,
+            "pala_id": decision.party.party_id if decision.party else None,
+            "lloji": decision.kind,
+            "data": iso(decision.day),
+            "nr_aktakuzes": decision.indictment,
+        }
+        record.decisions.append(Part(str(decision.decision_id), part_true, part_cells, dict(part_true)))
+    return record
+
+
+def _charge(charge: Charge, party_id: int) -> Part:
+    true = {"form": charge.form, "principal": charge.principal, **_offence(charge.offence)}
+    cells = {
+        "akuza_id": charge.charge_id,
+        "pala_id": party_id,
+        "ligji": charge.offence.law,
+        "neni": charge.offence.article,
+        "paragrafi": charge.offence.paragraph,
+        "forma": FORM_CODES[charge.form] if charge.form else None,
+        "kryesore": int(charge.principal),
+    }
+    return Part(str(charge.charge_id), true, cells, {**true, "words": None})
+
+
+# -- courts ---------------------------------------------------------------------------------------------------------------------------
+
+
+def court_changes(file: CourtFile) -> list[date]:
+    """Days on which the court's record changed."""
+    days = [file.received]
+    for defendant in file.defendants:
+        days += [day for judgment in defendant.judgments for day in (judgment.day, judgment.final) if day]
+        days += [charge.since for charge in defendant.charges]
+    return [day for day in days if day <= (file.until or date.max)]
+
+
+def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
+    """The court's record: case, defendants, charges, judgments."""
+    as_of = min(as_of, file.until or as_of)
+    true = {"registered": file.received, "offence_day": case.offence_day}
+    cells = {
+        "nr": file.number,
+        "gjykata": file.seat,
+        "dega": file.branch,
+        "gjuha": file.language,
+        "pranuar": iso(file.received),
+        "referenca": file.pp.number,
+    }
+    said = {**true, "offence_day": None}
+    record = CaseRecord("courts", file.number, case.case_id, as_of, true, cells, said, upstream=file.pp.number)
+    for defendant in file.defendants:
+        person = defendant.person
+        person_true = {"role": "suspect", "arrested": None, **_about(person)}
+        person_cells = {
+            "id": str(defendant.seq),
+            "emri": person.given,
+            "mbiemri": person.surname,
+            "emri_babait": person.parent,
+            "nr_personal": person.number,
+            "datelindja": iso(person.born) or "",
+            "gjinia": person.sex,
+            "shtetesia": person.citizenship,
+        }
+        entry = PersonRecord(f"{file.number}/{defendant.seq}", person, person_true, person_cells, dict(person_true))
+        for charge in defendant.charges:
+            if _in_file(charge, as_of):
+                charge_cells = {
+                    "ligji": charge.offence.law,
+                    "neni": charge.offence.article,
+                    "paragrafi": charge.offence.paragraph,
+                    "kryesore": "po" if charge.principal else "jo",
+                }
+                charge_true = {"form": None, "principal": charge.principal, **_offence(charge.offence)}
+                entry.charges.append(Part("", charge_true, charge_cells, {**charge_true, "words": None}))
+        given = [judgment for judgment in defendant.judgments if judgment.day <= as_of]
+        for judgment in given[-1:] if defendant.replaces else given:
+            final = judgment.final if judgment.final and judgment.final <= as_of else None
+            prison = any(kind == "burgim" for kind, _ in judgment.sentences)
+            part_true = {"kind": judgment.kind, "day": judgment.day, "final": final, "prison": prison}
+            part_cells = {"lloji": judgment.kind, "data": iso(judgment.day), "forme_prere": iso(final), "denimet": judgment.sentences}
+            entry.judgments.append(Part("", part_true, part_cells, dict(part_true)))
+        record.persons.append(entry)
+    return record
+
+
+# -- corrections ----------------------------------------------------------------------------------------------------------------------
+
+
+def stay_changes(stay: Stay) -> list[date]:
+    """Days on which the prisons' row changed."""
+    days = [stay.admitted, stay.released or stay.admitted]
+    if stay.court and stay.admitted <= stay.court.received <= (stay.released or date.max):
+        days.append(stay.court.received + timedelta(days=3))
+    return [day for day in days if day <= (stay.released or date.max)]
+
+
+def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
+    """A row of the prisons' register, case and person in one."""
+    as_of_row = min(as_of, stay.released or as_of)
+    released = stay.released if stay.released and stay.released <= as_of else None
+    court = stay.court.number if stay.court and stay.court.received + timedelta(days=3) <= as_of_row else ""
+    person = stay.person
+    true = {
+        "registered": stay.admitted,
+        "status": stay.status,
+        "released": released,
+        "offence_day": stay.offence_day,
+        "form": None,
+        **_offence(stay.offence),
+    }
+    cells = {
+        "sheet": stay.facility,
+        "ID": stay.register_id,
+        "Emri": person.given,
+        "Mbiemri": person.surname,
+        "Emri i babait": person.parent,
+        "Nr. personal": person.number,
+        "Data e lindjes": person.born,
+        "Gjinia": person.sex,
+        "Shtetësia": _country(person),
+        "Statusi": "I paraburgosur" if stay.status == "P" else "I dënuar",
+        "Gjykata": stay.seat,
+        "Nr. i aktgjykimit": court,
+        "Vepra": stay.offence.as_typed(),
+        "Dënimi": sentence_words(stay.months) if stay.months else "",
+        "Data e pranimit": stay.admitted,
+        "Data e lirimit": released,
+        "Arsyeja e lirimit": stay.reason if released else "",
+    }
+    key = f"{stay.register_id}/{stay.admitted.isoformat()}"
+    said = {**true, "law": named(stay.offence), "words": None, "offence_day": None}
+    record = CaseRecord("corrections", key, case.case_id, as_of, true, cells, said, upstream=court)
+    person_true = {"role": "suspect", "arrested": None, **_about(person)}
+    record.persons.append(PersonRecord(key, person, person_true, cells, dict(person_true)))
+    return record

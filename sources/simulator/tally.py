@@ -1,0 +1,91 @@
+"""Counts events into the rows of `statistics`: the combinations of dimensions that STATISTICS.md asks for, years and quarters."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+from sources.simulator.codes import AGE_GROUPS, CITIZENSHIP_GROUPS, FORMS, GROUPS, SEXES
+from sources.simulator.happened import CASE_INDICATORS, INDICATORS, Event, in_period
+from sources.simulator.periods import quarter
+
+DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
+VALUES: dict[str, tuple[str, ...]] = {
+    "offence_group": GROUPS,
+    "form": FORMS,
+    "sex": SEXES,
+    "age_group": AGE_GROUPS,
+    "citizenship_group": CITIZENSHIP_GROUPS,
+}
+ONE_WAY = tuple((name,) for name in DIMENSIONS)
+CROSSED = (
+    ("form", "sex", "age_group"),
+    ("offence_group", "form"),
+    ("offence_group", "sex"),
+    ("offence_group", "age_group"),
+    ("offence_group", "citizenship_group"),
+    ("offence_group", "sex", "age_group"),
+)
+OF_CASES = {"offence_group", "form"}
+FROM = {
+    "cases_registered": ("police", "inspectorate"),
+    "cases_referred": ("police", "inspectorate"),
+    "suspects_registered": ("police", "inspectorate"),
+    "persons_arrested": ("police",),
+    "victims_identified": ("police",),
+    "cases_received_prosecution": ("prosecution",),
+    "persons_reported": ("prosecution",),
+    "cases_dismissed": ("prosecution",),
+    "persons_indicted": ("prosecution",),
+    "cases_received_court": ("courts",),
+    "persons_convicted": ("courts",),
+    "persons_acquitted": ("courts",),
+    "persons_convicted_final": ("courts",),
+    "persons_admitted_sentence": ("corrections",),
+    "persons_detained": ("corrections",),
+}
+
+Cell = tuple[str, ...]  # values of DIMENSIONS, `total` where a row does not break down
+
+
+def _by_period(found: Iterable[Event]) -> dict[tuple[str, str], list[Event]]:
+    periods: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in found:
+        periods[event.indicator, str(event.day.year)].append(event)
+        periods[event.indicator, quarter(event.day)].append(event)
+    return periods
+
+
+def _count(found: Iterable[Event], combinations: Iterable[tuple[str, ...]]) -> Counter[Cell]:
+    counts: Counter[Cell] = Counter()
+    for event in found:
+        values = (event.group, event.form, event.sex or "", event.age_group or "", event.citizenship_group or "")
+        for names in combinations:
+            counts[tuple(value if name in names else "total" for name, value in zip(DIMENSIONS, values, strict=True))] += 1
+    return counts
+
+
+def statistics(
+    reported: list[Event], harmonised: list[Event], periods: list[str], missing: set[tuple[str, str]]
+) -> Iterator[list[str | int]]:
+    """Rows of `statistics.csv`. `periods`: quarters; `missing`: (institution, quarter) that never came.
+
+    The grand total and every value of a dimension by itself stand also where they are 0; crossed rows only where they are not. Where all
+    institutions of an indicator are missing in a period, its figures are empty, not 0.
+    """
+    years = sorted({period[:4] for period in periods})
+    as_reported, true = _by_period(reported), _by_period(harmonised)
+    for indicator in INDICATORS:
+        fits = [names for names in ((), *ONE_WAY, *CROSSED) if indicator not in CASE_INDICATORS or set(names) <= OF_CASES]
+        for period in [*years, *periods]:
+            within = [quarter_ for quarter_ in periods if quarter_.startswith(period)]
+            silent = all((institution, each) in missing for institution in FROM[indicator] for each in within)
+            left = _count(as_reported[indicator, period], fits)
+            right = _count(in_period(true[indicator, period]), fits)
+            for names in fits:
+                for values in product(*(VALUES[name] for name in names)):
+                    chosen = dict(zip(names, values, strict=True))
+                    cell = tuple(chosen.get(name, "total") for name in DIMENSIONS)
+                    if len(names) < 2 or left[cell] or right[cell]:
+                        yield [indicator, period, *cell, *(("", "") if silent else (left[cell], right[cell]))]

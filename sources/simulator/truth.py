@@ -1,0 +1,122 @@
+"""Writes `truth/`: the files and columns of the samples' truth. For measuring only; a pipeline never reads it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sources.simulator.codes import counted_form, most_serious
+from sources.simulator.defects import Defect
+from sources.simulator.deliveries import INSTITUTIONS, Delivery
+from sources.simulator.happened import events
+from sources.simulator.model import World
+from sources.simulator.periods import quarters
+from sources.simulator.reconcile import reconciliation
+from sources.simulator.records import CaseRecord
+from sources.simulator.reported import reported
+from sources.simulator.standing import Standing, record_rows, stand
+from sources.simulator.tally import DIMENSIONS, statistics
+
+
+def write_truth(folder: Path, world: World, deliveries: list[Delivery], defects: list[Defect]) -> Standing:
+    """Writes the truth on a set of deliveries; returns what stands."""
+    folder.mkdir(parents=True)
+    standing = stand(deliveries)
+    happened = events(standing)
+    periods = quarters(world.start, world.years)
+    missing = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.missing}
+    figures = statistics(reported(standing), happened, periods, missing)
+    _write(folder / "statistics.csv", ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"], figures)
+    columns = ["institution", "entity", "record_key", "case_id", "person_id", "delivery", "expected_status", "alt_status"]
+    _write(folder / "records.csv", columns, record_rows(standing))
+    columns = ["indicator", "case_id", "person_id", "date", "offence_group", "form"]
+    _write(folder / "events.csv", columns, ([e.indicator, e.case_id, e.person, e.day.isoformat(), e.group, e.form] for e in happened))
+    _write(
+        folder / "reconciliation.csv",
+        ["step", "period", "case_id", "person_id", "outcome", "detail"],
+        reconciliation(world, standing),
+    )
+    _cases(folder, standing)
+    _persons(folder, standing)
+    _defects(folder, defects)
+    _arrivals(folder, deliveries)
+    return standing
+
+
+def _write(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _case_group(record: CaseRecord) -> str:
+    if "group" in record.true:
+        return record.true["group"]
+    return most_serious(part.true["group"] for person in record.persons if person.true["role"] == "suspect" for part in person.charges)
+
+
+def _case_form(record: CaseRecord, group: str) -> str:
+    """Police and prosecution state a form; the others' column is empty."""
+    if record.institution == "police":
+        return counted_form(group, record.true["form"])
+    if record.institution != "prosecution":
+        return ""
+    forms = [part.true["form"] for person in record.persons for part in person.charges if part.true["form"]]
+    return counted_form(group, forms[0] if forms else None)
+
+
+def _cases(folder: Path, standing: Standing) -> None:
+    rows = []
+    for institution in INSTITUTIONS:
+        for record in standing.cases(institution):
+            group = _case_group(record)
+            opened = record.true["registered"].isoformat()
+            form = _case_form(record, group)
+            rows.append([institution, record.key, record.case_id, opened, group, form, record.upstream, record.as_of.isoformat()])
+    columns = ["institution", "record_key", "case_id", "opened", "offence_group", "form", "upstream", "state_as_of"]
+    _write(folder / "cases.csv", columns, rows)
+
+
+def _persons(folder: Path, standing: Standing) -> None:
+    persons = {state.person.person.person_id: state.person.person for state in standing.states if state.person}
+    columns = ["person_id", "given_name", "surname", "parent_name", "maiden_name", "personal_number", "date_of_birth", "sex", "citizenship"]
+    columns += ["community", "municipality", "birthplace"]
+    rows = [
+        [
+            key,
+            p.given,
+            p.surname,
+            p.parent,
+            p.maiden,
+            p.number,
+            p.born.isoformat(),
+            p.sex,
+            p.citizenship,
+            p.community,
+            p.municipality,
+            p.birthplace,
+        ]
+        for key, p in sorted(persons.items())
+    ]
+    _write(folder / "persons.csv", columns, rows)
+
+
+def _defects(folder: Path, defects: list[Defect]) -> None:
+    columns = ["institution", "delivery", "record_key", "kind", "field", "true_value", "delivered_value", "note"]
+    _write(folder / "defects.csv", columns, ([getattr(defect, name) for name in columns] for defect in defects))
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for defect in defects:
+        counts[defect.kind][defect.institution] += 1
+    text = json.dumps({kind: dict(sorted(by.items())) for kind, by in sorted(counts.items())}, indent=1)
+    (folder / "defect_counts.json").write_text(text, encoding="utf-8")
+
+
+def _arrivals(folder: Path, deliveries: list[Delivery]) -> None:
+    came = sorted((d for d in deliveries if not d.missing), key=lambda d: (d.arrived, d.institution, d.version))
+    rows = [[i, d.arrived.isoformat(), d.institution, d.name, d.note] for i, d in enumerate(came, 1)]
+    _write(folder / "arrivals.csv", ["seq", "arrived", "institution", "delivery", "note"], rows)

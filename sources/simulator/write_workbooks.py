@@ -1,0 +1,156 @@
+"""Writes `raporti.xlsx` (inspectorate) and `shkk.xlsx` (corrections), with the faults that a delivery has (SPEC.md).
+
+The same records give the same bytes: openpyxl stamps the time of saving into the properties and the zip, so the container is
+written again with the day of the export.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from datetime import date, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from sources.simulator.codes import places, words
+from sources.simulator.deliveries import Delivery
+
+INSPECTORATE = (
+    "Nr.",
+    "Nr. i lëndës",
+    "Data e pranimit",
+    "Emri dhe mbiemri",
+    "Nr. personal",
+    "Grada",
+    "Njësia",
+    "Vepra e dyshuar",
+    "Statusi",
+    "Nr. i prokurorisë",
+    "Data e dërgimit",
+)
+RENAMED = {"Nr. i lëndës": "Numri i lëndës", "Nr. personal": "Nr personal", "Vepra e dyshuar": "Vepra penale e dyshuar"}
+CORRECTIONS = (
+    "ID",
+    "Emri",
+    "Mbiemri",
+    "Emri i babait",
+    "Nr. personal",
+    "Data e lindjes",
+    "Gjinia",
+    "Shtetësia",
+    "Statusi",
+    "Gjykata",
+    "Nr. i aktgjykimit",
+    "Vepra",
+    "Dënimi",
+    "Data e pranimit",
+    "Data e lirimit",
+    "Arsyeja e lirimit",
+)
+
+
+def _cell(value: Any, text_dates: bool) -> Any:
+    """A cell as it is stored: days as Excel dates or as text, empty as nothing."""
+    if isinstance(value, date):
+        return value.strftime("%d.%m.%Y") if text_dates else datetime(value.year, value.month, value.day)  # noqa: DTZ001
+    return None if value == "" else value
+
+
+def write_inspectorate(folder: Path, delivery: Delivery) -> None:
+    """Writes the hand-kept report into `folder`."""
+    path, faults = folder / "raporti.xlsx", delivery.faults
+    if "empty" in faults:
+        path.write_bytes(b"")
+        return
+    book = Workbook()
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    sheet.title = "Lëndët"
+    for row, title in enumerate(
+        ("INSPEKTORATI POLICOR I KOSOVËS", "Raporti për lëndët ndaj zyrtarëve policorë", f"Periudha: {delivery.period}"), 1
+    ):
+        sheet.cell(row, 1, title)
+        sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(INSPECTORATE))
+    header = [RENAMED.get(name, name) for name in INSPECTORATE] if "renamed_header" in faults else list(INSPECTORATE)
+    columns = list(INSPECTORATE) + (["Vërejtje"] if "extra_column" in faults else [])
+    _row(sheet, 5, header + columns[len(INSPECTORATE) :])
+    row, shown = 6, [record for record in delivery.records if not record.absent]
+    for i, record in enumerate(shown):
+        if "blank_rows" in faults and i == len(shown) // 2:
+            row += 2
+        cells = {"Nr.": i + 1, "Vërejtje": "", **record.cells}
+        _row(sheet, row, [_cell(cells[name], "text_dates" in faults) for name in columns])
+        row += 1
+    sheet.cell(row, 1, f"Gjithsej: {len(shown) + (1 if 'wrong_total' in faults else 0)}")
+    if "hidden_sheet" in faults:
+        hidden = book.create_sheet("Fletë2")
+        hidden.sheet_state = "hidden"
+        for i, rank in enumerate(words()["ranks"], 1):
+            hidden.cell(i, 1, rank)
+    _save(book, path, delivery.exported)
+
+
+def write_corrections(folder: Path, delivery: Delivery) -> None:
+    """Writes the prisons' workbook into `folder`, a sheet for each facility."""
+    faults, book = delivery.faults, Workbook()
+    book.remove(book.worksheets[0])
+    counts = []
+    for facility in places()["facilities"]:
+        sheet = book.create_sheet(facility)
+        records = [record for record in delivery.records if record.cells["sheet"] == facility]
+        counts.append((facility, len(records)))
+        _row(sheet, 1, list(CORRECTIONS))
+        row = 2
+        for i, record in enumerate(records):
+            if "blank_rows" in faults and i == len(records) - 2:
+                row += 1
+            _row(sheet, row, [_cell(record.cells[name], "text_dates" in faults) for name in CORRECTIONS])
+            row += 1
+        if "total_row" in faults:
+            _row(sheet, row, ["Gjithsej", len(records) + (1 if "wrong_total" in faults and records else 0)])
+    if "extra_sheet" in faults:
+        sheet = book.create_sheet("Përmbledhje")
+        _row(sheet, 1, ["Institucioni", "Gjithsej"])
+        for i, pair in enumerate(counts, 2):
+            _row(sheet, i, list(pair))
+    if "hidden_sheet" in faults:
+        _hidden(book, delivery)
+    _save(book, folder / "shkk.xlsx", delivery.exported)
+
+
+def _hidden(book: Workbook, delivery: Delivery) -> None:
+    """Hidden sheets hold no data (SPEC.md): a code list, and an old copy of a facility's sheet with rows that look like any other."""
+    codes = book.create_sheet("kodet")
+    codes.sheet_state = "hidden"
+    _row(codes, 1, ["I paraburgosur", "I dënuar"])
+    old = book.create_sheet("QK Dubravë (vjetër)")
+    old.sheet_state = "hidden"
+    _row(old, 1, list(CORRECTIONS))
+    for i, record in enumerate(delivery.records[:3], 2):
+        _row(old, i, [_cell(record.cells[name], True) for name in CORRECTIONS])
+
+
+def _row(sheet: Worksheet, row: int, values: list[Any]) -> None:
+    for column, value in enumerate(values, 1):
+        if value is not None:
+            cell = sheet.cell(row, column, value)
+            if isinstance(value, datetime):
+                cell.number_format = "dd.mm.yyyy"
+
+
+def _save(book: Workbook, path: Path, day: datetime) -> None:
+    book.properties.creator = "zyra"
+    book.properties.created = day
+    buffer = BytesIO()
+    book.save(buffer)
+    stamp = day.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "docProps/core.xml":
+                content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>" + stamp.encode(), content)
+            target.writestr(zipfile.ZipInfo(name, day.timetuple()[:6]), content, zipfile.ZIP_DEFLATED)

@@ -120,7 +120,7 @@ def _blocks(rows: list[Row], prefix: str) -> list[Block]:
     blocks = []
     for code, group in groupby(rows, key=attrgetter("rule")):
         columns = dict(zip(Row._fields, zip(*group, strict=True), strict=True))
-        used = [name for name in _COLUMNS if name == "file" or any(cell is not None for cell in columns[name])]
+        used = [name for name in _COLUMNS if any(cell is not None for cell in columns[name])]
         blocks.append(
             Block(
                 rule=rules()[code],

@@ -17,7 +17,7 @@ from pipelines.validate import Validated
 from pipelines.validate.keys import parents_first
 from schemas import findings
 from sources import contract as contracts
-from sources.contract import DeliveryName, TableSpec
+from sources.contract import TableSpec
 
 LINEAGE = ("institution", "entity", "record_key", "delivery", "file", "part", "line", "status")
 ACCOUNTS = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
@@ -43,12 +43,11 @@ class Current:
     deliveries: pd.DataFrame
 
 
-def resolve(institution: str, validated: list[Validated]) -> Current:
+def resolve(validated: Validated) -> Current:
     """Decide what stands. Raises `HarmoniaError` if the rows of a file do not add up, naming the file."""
-    contract = contracts.load(institution)
-    deliveries = _deliveries(institution, validated)
-    tables = {name: _stack(name, validated, deliveries) for name in contract.tables}
-    quarantined = pd.concat([v.quarantined for v in validated], ignore_index=True) if validated else pd.DataFrame()
+    contract = contracts.load(validated.institution)
+    deliveries, quarantined = validated.deliveries, validated.quarantined
+    tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
     held_back = _held_back(quarantined, deliveries)
     for name, spec in contract.tables.items():
         if spec.entity:
@@ -56,38 +55,11 @@ def resolve(institution: str, validated: list[Validated]) -> Current:
     for name, spec in parents_first(contract):
         if not spec.entity:
             tables[name]["_status"] = _child_status(tables[name], spec, tables)
-    lineage = _lineage(institution, contract.tables, tables, quarantined)
-    accounting = _accounting(institution, tables, quarantined, validated)
-    found = [v.findings for v in validated]
-    found.append(over_time.findings_of(institution, contract, tables, deliveries, lineage))
-    every = pd.concat(found, ignore_index=True) if found else findings.frame()
-    return Current(tables, quarantined, lineage, accounting, every[list(findings.COLUMNS)], deliveries)
-
-
-def _deliveries(institution: str, validated: list[Validated]) -> pd.DataFrame:
-    rows = []
-    for v in validated:
-        name = DeliveryName.parse(v.delivery)
-        if name is not None:
-            rows.append((institution, v.delivery, name.period, name.version, v.state))
-    frame = pd.DataFrame(rows, columns=["institution", "delivery", "period", "version", "state"])
-    frame = frame.sort_values(["period", "version"], ignore_index=True)
-    frame["version"] = frame["version"].astype("int64")
-    return frame
-
-
-def _stack(table: str, validated: list[Validated], deliveries: pd.DataFrame) -> pd.DataFrame:
-    by_name = {v.delivery: v.tables[table] for v in validated}
-    frames = [
-        by_name[d.delivery].assign(_delivery=d.delivery, _period=d.period, _version=d.version) for d in deliveries.itertuples(index=False)
-    ]
-    filled = [f for f in frames if len(f)] or frames[:1]
-    if not filled:
-        return pd.DataFrame({c: pd.Series(dtype="str") for c in ("_key", "_record", "_case", "_delivery", "_period", "_status")})
-    out = pd.concat(filled, ignore_index=True)
-    for column in ("_delivery", "_period"):
-        out[column] = out[column].astype("str")
-    return out.assign(_status=pd.Series(None, index=out.index, dtype="str"))
+    lineage = _lineage(validated.institution, contract.tables, tables, quarantined)
+    accounting = _accounting(validated, tables)
+    later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
+    found = pd.concat([f for f in (validated.findings, later) if len(f)] or [later], ignore_index=True)
+    return Current(tables, quarantined, lineage, accounting, found[list(findings.COLUMNS)], deliveries)
 
 
 def _held_back(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -133,9 +105,7 @@ def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
 def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
     """A child row shares the fate of its parent row; one whose parent is not in its delivery stands by itself, the latest of its key."""
     parent = tables[str(spec.parent)]
-    fate = parent.set_index(pd.MultiIndex.from_frame(parent[["_delivery", "_row"]]))["_status"]
-    keys = pd.MultiIndex.from_frame(frame[["_delivery", "_parent"]])
-    status = pd.Series(fate.reindex(keys).to_numpy(), index=frame.index, dtype="str")
+    status = frame["_parent"].map(parent.set_index("_row")["_status"]).astype("str")
     orphan = status.isna()
     if orphan.any():
         owner = frame["_record"].where(frame["_record"].notna(), frame["_key"] if spec.key else "")
@@ -179,23 +149,22 @@ def _entities(spec: TableSpec) -> tuple[str, ...]:
     return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
 
 
-def _accounting(institution: str, tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame, validated: list[Validated]) -> pd.DataFrame:
+def _accounting(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Rows per file. `read` is counted from what the reader gave, the others from what became of it; they must agree."""
-    judged = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values() if len(f)]
-    if len(quarantined):
-        judged.append(quarantined[["delivery", "file"]].assign(status="quarantined"))
-    judged += [v.structure[["file"]].assign(delivery=v.delivery, status="structural") for v in validated if len(v.structure)]
-    files = pd.DataFrame([(v.delivery, f, v.rows_read.get(f, 0)) for v in validated for f in v.files], columns=["delivery", "file", "read"])
-    index = pd.MultiIndex.from_frame(files[["delivery", "file"]])
-    rows = pd.concat(judged, ignore_index=True) if judged else pd.DataFrame(columns=["delivery", "file", "status"])
+    files = validated.files[["delivery", "file", "read"]]
+    judged = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values()]
+    judged.append(validated.quarantined[["delivery", "file"]].assign(status="quarantined"))
+    judged.append(validated.structure[["delivery", "file"]].assign(status="structural"))
+    rows = pd.concat([f for f in judged if len(f)] or judged[:1], ignore_index=True)
     counted = rows.groupby(["delivery", "file", "status"]).size().unstack("status", fill_value=0)
+    index = pd.MultiIndex.from_frame(files[["delivery", "file"]])
     counted = counted.reindex(index=index, columns=list(ACCOUNTS), fill_value=0).reset_index(drop=True)
     out = pd.concat([files, counted], axis=1)
     wrong = out[out["read"] != out[list(ACCOUNTS)].sum(axis=1)]
     if len(wrong) or rows["status"].isna().any() or len(rows) != out["read"].sum():
         names = ", ".join(f"{w.delivery} {w.file}" for w in wrong.itertuples()) or "a file that the reader did not name"
         raise HarmoniaError(
-            f"{institution}: the rows of {names} do not add up (read = accepted + superseded + withdrawn + quarantined + structural); "
-            "nothing was published. This is a fault of Harmonia: please report it with the delivery's name"
+            f"{validated.institution}: the rows of {names} do not add up (read = accepted + superseded + withdrawn + quarantined + "
+            "structural); nothing was published. This is a fault of Harmonia: please report it with the delivery's name"
         )
-    return out.assign(institution=institution)[["institution", "delivery", "file", "read", *ACCOUNTS]]
+    return out.assign(institution=validated.institution)[["institution", "delivery", "file", "read", *ACCOUNTS]]

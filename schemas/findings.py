@@ -69,10 +69,16 @@ def rules() -> dict[str, Rule]:
 
 def frame(items: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
     """Findings as a frame with exactly `COLUMNS`; severity and origin come from the rule unless given."""
-    out = pd.DataFrame(list(items)).reindex(columns=list(COLUMNS))
+    return complete(pd.DataFrame(list(items)))
+
+
+def complete(found: pd.DataFrame) -> pd.DataFrame:
+    """Any findings with at least `rule`, given exactly `COLUMNS`; severity and origin come from the rule unless given."""
+    out = found.reindex(columns=list(COLUMNS))
     if len(out):
-        out["severity"] = out["severity"].fillna(out["rule"].map(lambda code: rules()[code].severity))
-        out["origin"] = out["origin"].fillna(out["rule"].map(lambda code: rules()[code].origin))
+        known = {code: rules()[code] for code in out["rule"].unique()}
+        out["severity"] = out["severity"].astype("str").fillna(out["rule"].map({code: rule.severity for code, rule in known.items()}))
+        out["origin"] = out["origin"].astype("str").fillna(out["rule"].map({code: rule.origin for code, rule in known.items()}))
     out["line"] = out["line"].astype("Int64")
     text = [c for c in COLUMNS if c != "line"]
     out[text] = out[text].astype("str")

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines differ in speed, and speed is measured in benchmarks/, never asserted in a test.
+settings.register_profile("harmonia", deadline=None)
+settings.load_profile("harmonia")
 
 
 @pytest.fixture(scope="session")

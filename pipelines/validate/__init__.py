@@ -7,13 +7,14 @@ cross-field rules are pandera models in `schemas/exports`. A row is quarantined 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import pandera.errors
 
 from pipelines.validate import cells, cross, keys
+from pipelines.validate.cross import Hit
 from schemas import exports, findings
 from schemas.exports.build import PERIOD_END
 from sources import contract as contracts
@@ -21,30 +22,30 @@ from sources.contract import Contract, DeliveryName, TableSpec
 from sources.readers.result import POSITION, ReadResult
 
 QUARANTINED: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "case_key", "rule", "raw")
+DELIVERIES: tuple[str, ...] = ("institution", "delivery", "period", "version", "state")
 
 
 @dataclass
 class Validated:
-    """One delivery, judged.
+    """All deliveries of one institution, judged; every frame names the delivery, in the order of quarter and version.
 
-    tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION`,
-                 `_key`, `_record`, `_case`, `_content` (hash of the row as delivered)
-    quarantined  `QUARANTINED` columns, a row each
-    structure    file, part, line, kind
+    deliveries   `DELIVERIES`
+    files        delivery, file, state (see ReadResult), read (physical rows that the reader gave)
+    tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
+                 `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
+                 `_delivery`, `_period`, `_version`
+    quarantined  `QUARANTINED`, a row each
+    structure    delivery, file, part, line, kind
     findings     schemas.findings.COLUMNS
-    files        file -> state (see ReadResult)
-    rows_read    file -> physical rows that the reader gave
     """
 
     institution: str
-    delivery: str
-    state: str
+    deliveries: pd.DataFrame
+    files: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     quarantined: pd.DataFrame
     structure: pd.DataFrame
     findings: pd.DataFrame
-    files: dict[str, str] = field(default_factory=dict)
-    rows_read: dict[str, int] = field(default_factory=dict)
 
 
 def period_end(period: str) -> pd.Timestamp:
@@ -52,17 +53,19 @@ def period_end(period: str) -> pd.Timestamp:
     return pd.Period(period.replace("-Q", "Q"), freq="Q").end_time.normalize()
 
 
-def validate(institution: str, delivery: str, result: ReadResult) -> Validated:
-    """Judge one delivery as read. Never raises for what a delivery holds; raises `ValueError` for a name that is no delivery."""
-    name = DeliveryName.parse(delivery)
-    if name is None:
-        raise ValueError(f"{institution} {delivery!r} is no delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
+def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> Validated:
+    """Judge all deliveries of an institution at once, as read: delivery name -> result.
+
+    `partial` names deliveries that were not received whole, whatever was read of them: absence from those withdraws nothing.
+    Never raises for what a delivery holds; raises `ValueError` for a name that is no delivery.
+    """
     contract = contracts.load(institution)
-    end = period_end(name.period)
+    deliveries = _deliveries(institution, results, partial)
+    results = {d: results[d] for d in deliveries["delivery"]}
     tables: dict[str, pd.DataFrame] = {}
-    of_cells: dict[str, list[tuple[str, str, pd.Index]]] = {}
+    of_cells: dict[str, list[Hit]] = {}
     for table, spec in contract.tables.items():
-        tables[table], of_cells[table] = _typed(spec, result.tables.get(table, _empty(spec)), end)
+        tables[table], of_cells[table] = _typed(spec, _stack(table, spec, results, deliveries))
     tables = keys.add_keys(contract, tables)
     found = [_locate(tables[table], *hit) for table, hits in of_cells.items() for hit in hits]
     tables, set_aside = _split(contract, tables)
@@ -70,33 +73,69 @@ def validate(institution: str, delivery: str, result: ReadResult) -> Validated:
         found += [_locate(frame, *hit) for hit in _model_findings(institution, table, frame)]
         found += [_locate(frame, *hit) for hit in cross.of_table(contract.tables[table], frame)]
     found += [_locate(tables[table], *hit) for table, *hit in cross.between(contract, tables)]
-    quarantined = _quarantined(institution, delivery, result, set_aside)
+    quarantined = _quarantined(institution, results, set_aside)
     return Validated(
         institution=institution,
-        delivery=delivery,
-        state=result.state,
+        deliveries=deliveries,
+        files=_files(results),
         tables=tables,
         quarantined=quarantined,
-        structure=result.structure,
-        findings=_findings(institution, delivery, result, found, quarantined, set_aside),
-        files=dict(result.files),
-        rows_read=_rows_read(result),
+        structure=_labelled({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
+        findings=_findings(institution, results, found, quarantined, set_aside),
     )
 
 
-def _rows_read(result: ReadResult) -> dict[str, int]:
-    named = [frame["_file"] for frame in result.tables.values()] + [result.structure["file"], result.unreadable["file"]]
-    return {str(file): int(n) for file, n in pd.concat(named).value_counts().items()}
+def _deliveries(institution: str, results: Mapping[str, ReadResult], partial: Collection[str]) -> pd.DataFrame:
+    rows = []
+    for delivery, result in results.items():
+        name = DeliveryName.parse(delivery)
+        if name is None:
+            raise ValueError(f"{institution} {delivery!r} is no delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
+        state = "partial" if delivery in partial and result.state == "complete" else result.state
+        rows.append((institution, delivery, name.period, name.version, state))
+    frame = pd.DataFrame(rows, columns=list(DELIVERIES)).astype({c: "str" for c in DELIVERIES if c != "version"})
+    return frame.astype({"version": "int64"}).sort_values(["period", "version"], ignore_index=True)
 
 
-def _empty(spec: TableSpec) -> pd.DataFrame:
-    return pd.DataFrame({c: pd.Series(dtype="str") for c in [*(c.name for c in spec.columns), *POSITION]})
+def _files(results: Mapping[str, ReadResult]) -> pd.DataFrame:
+    rows = []
+    for delivery, result in results.items():
+        named = [frame["_file"] for frame in result.tables.values()] + [result.structure["file"], result.unreadable["file"]]
+        read = pd.concat(named).value_counts()
+        rows += [(delivery, file, state, int(read.get(file, 0))) for file, state in result.files.items()]
+    frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
+    return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
 
 
-def _typed(spec: TableSpec, raw: pd.DataFrame, end: pd.Timestamp) -> tuple[pd.DataFrame, list[tuple[str, str, pd.Index]]]:
-    raw = raw.reset_index(drop=True)
+def _labelled(frames: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Frames of several deliveries below one another, with their `delivery`."""
+    filled = [frame.reindex(columns=list(columns)).assign(delivery=delivery) for delivery, frame in frames.items() if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*columns, "delivery"], dtype="str")
+
+
+def _stack(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """One table of all deliveries as text, with `_delivery`, `_period`, `_version`; `_row` and `_parent` unique over deliveries."""
+    frames = []
+    offset = 0
+    for one in deliveries.itertuples(index=False):
+        read = results[str(one.delivery)].tables
+        frame = read.get(table)
+        if frame is not None and len(frame):
+            moved = {c: frame[c].astype("Int64") + offset for c in ("_row", "_parent")}
+            frames.append(frame.assign(**moved, _delivery=one.delivery, _period=one.period, _version=one.version))
+        offset += 1 + max((int(f["_row"].max()) for f in read.values() if len(f)), default=0)
+    labels = ("_delivery", "_period", "_version")
+    columns = [*(c.name for c in spec.columns), *POSITION, *labels]
+    out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({c: pd.Series(dtype="str") for c in columns})
+    out["_version"] = out["_version"].astype("int64")
+    return out.astype({"_delivery": "str", "_period": "str"})
+
+
+def _typed(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
+    ends = {period: period_end(period) for period in raw["_period"].unique()}
+    end = raw["_period"].map(ends).astype("datetime64[s]")
     columns: dict[str, pd.Series] = {}
-    found: list[tuple[str, str, pd.Index]] = []
+    found: list[Hit] = []
     for column in spec.columns:
         text = raw[column.name] if column.name in raw else pd.Series(None, index=raw.index, dtype="str")
         parsed = cells.typed(column, text, end)
@@ -106,8 +145,8 @@ def _typed(spec: TableSpec, raw: pd.DataFrame, end: pd.Timestamp) -> tuple[pd.Da
     extra = {c: raw[c] for c in raw.columns if c not in columns and not c.startswith("_")}
     position = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
     position |= {c: raw[c].astype("Int64") for c in ("_line", "_row", "_parent")}
-    frame = pd.DataFrame({**columns, **extra, **position}, index=raw.index)
-    frame[PERIOD_END] = pd.Series(end, index=raw.index, dtype="datetime64[s]")
+    position |= {c: raw[c] for c in ("_delivery", "_period", "_version")}
+    frame = pd.DataFrame({**columns, **extra, **position, PERIOD_END: end}, index=raw.index)
     content = raw[[c for c in raw.columns if not c.startswith("_")]].fillna("")
     frame["_content"] = pd.util.hash_pandas_object(content, index=False) if len(raw) else pd.Series(dtype="uint64")
     return frame, found
@@ -127,10 +166,12 @@ def _split(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[st
 
 
 def _locate(frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
+    """Findings of one rule: where the rows at `index` stand."""
     rows = frame.loc[index]
     text = f"{column}:text"
     return pd.DataFrame(
         {
+            "delivery": rows["_delivery"],
             "file": rows["_file"],
             "part": rows["_part"],
             "line": rows["_line"],
@@ -143,7 +184,7 @@ def _locate(frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index)
     )
 
 
-def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterator[tuple[str, str | None, pd.Index]]:
+def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
     model = exports.models(institution)[table]
     try:
         model.validate(frame, lazy=True)
@@ -158,40 +199,32 @@ def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterat
             yield str(rule), check.title, passed.index[~passed.fillna(True).astype(bool)]
 
 
-def _quarantined(institution: str, delivery: str, result: ReadResult, set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    parts = [result.unreadable.reindex(columns=[c for c in QUARANTINED if c not in ("institution", "delivery")])]
+def _quarantined(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    columns = [c for c in QUARANTINED if c not in ("institution", "delivery")]
+    parts = [_labelled({d: r.unreadable for d, r in results.items()}, columns)]
     for table, frame in set_aside.items():
-        text = [c for c in frame.columns if c.endswith(":text")]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "file": frame["_file"],
-                    "part": frame["_part"],
-                    "line": frame["_line"],
-                    "table": table,
-                    "record_key": None,
-                    "case_key": None,
-                    "rule": "cell-key-unreadable",
-                    "raw": frame[text].fillna("").agg("\x1f".join, axis=1).str.encode("utf-8") if len(frame) else None,
-                }
-            )
-        )
-    out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-    return out.assign(institution=institution, delivery=delivery)[list(QUARANTINED)]
+        if len(frame):
+            place = {name: frame[f"_{name}"] for name in ("delivery", "file", "part", "line")}
+            text = frame[[c for c in frame.columns if c.endswith(":text")]].fillna("").agg("\x1f".join, axis=1)
+            parts.append(pd.DataFrame({**place, "table": table, "rule": "cell-key-unreadable", "raw": text.str.encode("utf-8")}))
+    out = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True).assign(institution=institution)
+    out = out.reindex(columns=list(QUARANTINED)).astype({c: "str" for c in QUARANTINED if c not in ("line", "raw")})
+    return out.astype({"line": "Int64"})
 
 
 def _findings(
     institution: str,
-    delivery: str,
-    result: ReadResult,
+    results: Mapping[str, ReadResult],
     found: list[pd.DataFrame],
     quarantined: pd.DataFrame,
     set_aside: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    aside = {row for frame in set_aside.values() for row in frame["_row"]}
-    rows = pd.concat([f for f in found if len(f)], ignore_index=True) if any(map(len, found)) else pd.DataFrame(columns=["_row"])
+    """Findings of reading, of cells and relations, and of rows set aside; a row set aside has no other finding than that."""
+    aside = pd.concat([frame["_row"] for frame in set_aside.values()])
+    rows = pd.concat([f for f in found if len(f)] or [pd.DataFrame(columns=["_row"])], ignore_index=True)
     rows = rows[~rows["_row"].isin(aside)].drop(columns="_row")
-    rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", ["file", "part", "line", "rule"]]
-    parts = [findings.frame(result.findings), findings.frame(rows.to_dict("records")), findings.frame(rejected.to_dict("records"))]
-    out = pd.concat(parts, ignore_index=True)
-    return out.assign(institution=institution, delivery=delivery)[list(findings.COLUMNS)]
+    rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", ["delivery", "file", "part", "line", "rule"]]
+    of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
+    parts = [findings.frame(of_reading), findings.complete(rows), findings.complete(rejected)]
+    out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+    return out.assign(institution=institution)[list(findings.COLUMNS)]

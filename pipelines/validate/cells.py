@@ -32,12 +32,12 @@ def trimmed(text: pd.Series) -> pd.Series:
     return out.where(out != "", None)
 
 
-def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Timestamp) -> Typed:
+def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     """Parse a delivered column as its contract declares (`spec.type`).
 
-    In: text as delivered. Out: `name` typed (date -> datetime64[s], integer -> Int64, code -> canonical value, else trimmed text),
-    `name:given` (bool, something was delivered), and for dates `name:year`, `name:precision`, `name:unreadable`; for codes
-    `name:argument`.
+    In: text as delivered; the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
+    code -> canonical value, else trimmed text), `name:given` (bool, something was delivered), and for dates `name:year`,
+    `name:precision`, `name:unreadable`; for codes `name:argument`.
     """
     clean = trimmed(text)
     out = _BY_TYPE.get(spec.type, _text)(spec, clean, period_end)
@@ -54,22 +54,22 @@ def findings_of(column: str, typed_column: Typed) -> Iterator[tuple[str, str, pd
             yield rule, column, hit.index[hit]
 
 
-def _text(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _text(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     return Typed({spec.name: text}, {})
 
 
-def _name(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _name(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     return Typed({spec.name: text}, {"cell-name-mojibake": text.str.contains(_MOJIBAKE, regex=True, na=False)})
 
 
-def _integer(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     digits = text.str.replace(r"\.0+$", "", regex=True)
     good = digits.str.fullmatch(r"[+-]?\d{1,18}", na=False)
     value = pd.to_numeric(digits.where(good), errors="coerce").astype("Int64")
     return Typed({spec.name: value}, {"cell-integer-unreadable": text.notna() & ~good})
 
 
-def _code(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     exact = text.map(spec.codes).astype("str")
     folded = dict(zip(_fold(pd.Series(list(spec.codes), dtype="str")), spec.codes.values(), strict=True))
     keys = _fold(text)
@@ -90,8 +90,11 @@ def _fold(text: pd.Series) -> pd.Series:
     return names.skeleton(text.str.replace(r"[^\w\s]", "", regex=True))
 
 
-def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Timestamp) -> Typed:
-    parsed = dates.parse_dates(text, format=spec.format, year_only=spec.year_only, latest=period_end)
+def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+    parsed = dates.parse_dates(text, format=spec.format, year_only=spec.year_only)
+    short = parsed["problem"] == "two_digit_year"
+    for end, rows in text[short].groupby(period_end[short]):  # few: the century of a short year depends on the quarter
+        parsed.loc[rows.index] = dates.parse_dates(rows, format=spec.format, year_only=spec.year_only, latest=end)
     first = spec.personal & (parsed["date"].dt.month == 1) & (parsed["date"].dt.day == 1)
     problem = parsed["problem"]
     found = {
@@ -112,12 +115,12 @@ def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Timestamp) -> Typed:
     )
 
 
-def _own_number(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     found = numbers.parse_numbers(text)
     return Typed({spec.name: text}, {"cell-number-unreadable": text.notna() & ~text.index.isin(found["row"])})
 
 
-def _reference(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _reference(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     found = numbers.parse_numbers(text)
     first = found.drop_duplicates("row").set_index("row")["number"].reindex(text.index)
     return Typed(
@@ -129,7 +132,7 @@ def _reference(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
     )
 
 
-def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     parsed = personal_numbers.parse(text)
     repair = parsed["repair"]
     formed = parsed["number"].str.fullmatch(r"\d{10}", na=False)
@@ -143,7 +146,7 @@ def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Type
     )
 
 
-def _article(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     parsed = articles.parse_articles(text)
     plain = text.str.fullmatch(r"\d{1,3}(/\d{1,2})?( [A-Z]{3,4})?", na=False)
     return Typed(
@@ -155,23 +158,23 @@ def _article(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
     )
 
 
-def _words(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     known = offence_words.form(text) if spec.type == "form_words" else offence_words.words_group(text)
     return Typed({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna()})
 
 
-def _listed(rule: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Timestamp], Typed]:
-    def parse(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _listed(rule: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], Typed]:
+    def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
         return Typed({spec.name: text}, {rule: text.notna() & codes.lookup(name, text)["code"].isna()})
 
     return parse
 
 
-def _sentence(spec: ColumnSpec, text: pd.Series, _: pd.Timestamp) -> Typed:
+def _sentence(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     return Typed({spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.sentence_days(text).isna()})
 
 
-_BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Timestamp], Typed]] = {
+_BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], Typed]] = {
     "name": _name,
     "integer": _integer,
     "code": _code,

@@ -18,30 +18,31 @@ Hit = tuple[str, str | None, pd.Index]
 
 
 def of_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
-    """(rule, field, index) of what is wrong between the rows of one table of a delivery."""
+    """(rule, field, index) of what is wrong between the rows of one table, within each delivery."""
     if not spec.key or frame.empty:
         return
-    twice = frame["_key"].notna() & frame["_key"].duplicated(keep=False)
+    own = ["_delivery", "_key"]
+    twice = frame["_key"].notna() & frame.duplicated(own, keep=False)
     if twice.any():
-        contents = frame[twice].groupby("_key")["_content"].transform("nunique")
-        yield "cross-duplicate-identical", None, contents.index[(contents == 1) & frame.loc[contents.index, "_key"].duplicated()]
+        contents = frame[twice].groupby(own)["_content"].transform("nunique")
+        yield "cross-duplicate-identical", None, contents.index[(contents == 1) & frame[twice].duplicated(own)]
         yield "cross-duplicate-different", None, contents.index[contents > 1]
-    yield from _same_person_twice(spec, frame)
+    yield from _same_person_twice(spec, frame, twice)
 
 
-def _same_person_twice(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
+def _same_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -> Iterator[Hit]:
     column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
     if spec.entity != "person" or column is None:
         return
     number = personal_numbers.parse(frame[column])["number"]
-    pair = pd.DataFrame({"case": frame["_case"], "number": number})
-    hit = pair["number"].notna() & pair.duplicated(keep=False) & ~frame["_key"].duplicated(keep=False)
+    pair = pd.DataFrame({"delivery": frame["_delivery"], "case": frame["_case"], "number": number})
+    hit = pair["number"].notna() & pair.duplicated(keep=False) & ~twice
     if hit.any():
         yield "cross-person-twice-in-case", column, hit.index[hit]
 
 
 def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """(table, rule, field, index) of what is wrong between the tables of one delivery."""
+    """(table, rule, field, index) of what is wrong between the tables, within each delivery."""
     for name, spec in contract.tables.items():
         frame = tables[name]
         if spec.parent and len(frame):
@@ -50,7 +51,8 @@ def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tup
                 yield name, "cross-parent-missing", spec.via[-1] if spec.via else None, orphan.index[orphan]
         if spec.parent and spec.entity == "person":
             parents = tables[spec.parent]
-            empty = parents["_key"].notna() & ~parents["_key"].isin(frame["_case"])
+            held = pd.MultiIndex.from_frame(parents[["_delivery", "_key"]]).isin(pd.MultiIndex.from_frame(frame[["_delivery", "_case"]]))
+            empty = parents["_key"].notna() & ~held
             if empty.any():
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
     for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
@@ -75,7 +77,7 @@ def _of_offences(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
         yield "cross-words-disagree", where.words or where.article, frame.index[disagree]
     if where.principal:
         rank = seriousness(judged["offence_group"])
-        worst = rank.groupby(frame["_record"]).transform("min")
+        worst = rank.groupby([frame["_delivery"], frame["_record"]]).transform("min")
         lesser = (frame[where.principal] == "true") & (rank > worst)
         if lesser.any():
             yield "cross-principal-not-most-serious", where.principal, frame.index[lesser]

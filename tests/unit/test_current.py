@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.current import resolve
+from pipelines import current
+from pipelines.current import Current
 from pipelines.errors import HarmoniaError
 from pipelines.validate import validate
 from sources.readers.result import ReadResult
@@ -45,12 +46,16 @@ def delivery(name: str, keys: list[int], state: str = "complete", broken: list[i
         columns=["file", "part", "line", "table", "record_key", "rule", "raw"],
     )
     result = ReadResult(tables={"rastet": rows}, unreadable=aside, files={"rastet.csv": state})
-    return validate("police", name, result)
+    return name, result
+
+
+def resolve(*deliveries) -> Current:
+    return current.resolve(validate("police", dict(deliveries)))
 
 
 def statuses(*deliveries) -> dict[tuple[str, int], str]:
     """(delivery, case number) -> status, from the lineage."""
-    lineage = resolve("police", list(deliveries)).lineage
+    lineage = resolve(*deliveries).lineage
     return {(r.delivery, int(r.record_key[-5:])): r.status for r in lineage.itertuples()}
 
 
@@ -100,27 +105,21 @@ def test_a_quarantined_row_supersedes_and_withdraws_nothing():
 
 
 def test_identical_rows_keep_the_first_different_rows_the_last():
-    same = delivery("2013-Q1", [1, 1])
-    lineage = resolve("police", [same]).lineage
-    assert lineage["status"].tolist() == ["accepted", "superseded"]
-    other = delivery("2013-Q1", [1, 1])
-    raw = ReadResult(
-        tables={"rastet": other.tables["rastet"][[f"{c}:text" for c in COLUMNS]].set_axis(COLUMNS, axis=1)},
-        files={"rastet.csv": "complete"},
-    )
-    raw.tables["rastet"] = raw.tables["rastet"].assign(
-        Stacioni=["a", "b"], _file="rastet.csv", _part=None, _line=[2, 3], _row=[0, 1], _parent=None
-    )
-    found = validate("police", "2013-Q1", raw)
-    assert resolve("police", [found]).lineage["status"].tolist() == ["superseded", "accepted"]
-    assert set(found.findings["rule"]) >= {"cross-duplicate-different"}
+    same = resolve(delivery("2013-Q1", [1, 1]))
+    assert same.lineage["status"].tolist() == ["accepted", "superseded"]
+    assert set(same.findings["rule"]) >= {"cross-duplicate-identical"}
+    name, result = delivery("2013-Q1", [1, 1])
+    result.tables["rastet"]["Stacioni"] = ["a", "b"]
+    other = resolve((name, result))
+    assert other.lineage["status"].tolist() == ["superseded", "accepted"]
+    assert set(other.findings["rule"]) >= {"cross-duplicate-different"}
 
 
 def test_rows_that_do_not_add_up_stop_the_run_and_name_the_file():
-    broken = delivery("2013-Q1", [1, 2])
-    broken.rows_read["rastet.csv"] = 3
+    broken = validate("police", dict([delivery("2013-Q1", [1, 2])]))
+    broken.files["read"] = 3
     with pytest.raises(HarmoniaError, match=r"2013-Q1 rastet\.csv"):
-        resolve("police", [broken])
+        current.resolve(broken)
 
 
 names = st.sampled_from(["2013-Q1", "2013-Q1_v2", "2013-Q1_v3", "2013-Q2", "2013-Q2_v2", "2013-Q3"])
@@ -132,7 +131,7 @@ contents = st.tuples(
 @given(st.dictionaries(names, contents, max_size=6))
 def test_every_row_has_one_fate_and_a_record_stands_at_most_once(made):
     deliveries = [delivery(name, keys, state, broken) for name, (keys, state, broken) in made.items()]
-    current = resolve("police", deliveries)
-    assert current.accounting["read"].sum() == sum(len(k) + len(b) for k, _, b in made.values())
-    accepted = current.lineage[current.lineage["status"] == "accepted"]
+    stands = resolve(*deliveries)
+    assert stands.accounting["read"].sum() == sum(len(k) + len(b) for k, _, b in made.values())
+    accepted = stands.lineage[stands.lineage["status"] == "accepted"]
     assert not accepted["record_key"].duplicated().any()

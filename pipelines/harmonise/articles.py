@@ -49,7 +49,7 @@ def parse_articles(text: pd.Series) -> pd.DataFrame:
     """Read law, article, paragraph and words from each text, on the index of `text`.
 
     Out: `law` (code of `laws.csv`; an unknown name as it was typed, `KPPK`; null where none is named or only the family is),
-    `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (what else stands there, in small letters without diacritics; null where nothing),
+    `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (what else stands there, folded; null where nothing),
     `problem`: null, `no_article` (a text without a number of an article), `unknown_code`. Where several articles stand, the first.
     """
     return map_frame(text, _parse, COLUMNS)

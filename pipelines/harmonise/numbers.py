@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from pipelines.harmonise.text import map_values, tidy, to_latin
 
-Kind = Literal["police", "inspectorate", "prosecution", "court", "other"]
 REGIONS = ("PR", "PZ", "PE", "GL", "MJ", "MV", "FE", "GJ")
 COLUMNS = ("row", "kind", "number", "register", "serial", "year", "region")
 
@@ -31,7 +30,7 @@ COLUMNS = ("row", "kind", "number", "register", "serial", "year", "region")
 class Number(NamedTuple):
     """One number as read: `register` with its letters (`PP.I`, `PKR`, `SMIL`), `region` for the police; unread parts are null."""
 
-    kind: Kind
+    kind: str
     number: str
     register: str | None
     serial: int | None
@@ -44,7 +43,7 @@ _GAP = r"[\s.\-/_:]*"
 _SERIAL = r"(?P<serial>\d{1,6})"
 _YEAR = r"\s*[/\-._\\]\s*(?P<year>\d{4}|\d{2})(?!\d)"
 _TAIL = _NR + _GAP + _SERIAL + _YEAR
-_START = r"(?<![A-Z0-9.])"
+_START = r"(?<![A-Z0-9])(?<![A-Z]\.)"
 _REGION = "(?P<region>" + "|".join(REGIONS) + ")"
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -73,10 +72,10 @@ _NO_LABEL = frozenset({"NR", "NO", "BR", "NUMRI", "DHE", "DTE", "I", "ME", "LEND
 _BARE: dict[str, str] = {"prosecution": "PP.?", "court": "?"}
 
 
-def parse_numbers(text: pd.Series, *, bare: Kind | None = None) -> pd.DataFrame:
+def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
     """All case numbers in each text, one row each, on a fresh index.
 
-    In: text, nulls allowed; `bare` says whose number an unlabelled `34/2013` is (else it is `other`, unless it follows a labelled one).
+    In: text, nulls allowed; `bare` (a kind) says whose number an unlabelled `34/2013` is (else it is `other`, unless it follows a labelled one).
     Out: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64), `year` (Int64), `region`.
     A text without a number gives no row.
     """
@@ -89,12 +88,12 @@ def parse_numbers(text: pd.Series, *, bare: Kind | None = None) -> pd.DataFrame:
     return out.astype({"kind": "str", "number": "str", "register": "str", "serial": "Int64", "year": "Int64", "region": "str"})
 
 
-def normalise_own(text: pd.Series, kind: Kind) -> pd.Series:
+def normalise_own(text: pd.Series, kind: str) -> pd.Series:
     """Normal form of the first number of `kind` in each text, on the same index; null where there is none."""
     return map_values(text, lambda value: next((n.number for n in _numbers(value, kind) if n.kind == kind), None))
 
 
-def _numbers(text: str, bare: Kind | None) -> Iterator[Number]:
+def _numbers(text: str, bare: str | None) -> Iterator[Number]:
     """Numbers of one text in the order in which they stand."""
     rest = to_latin(tidy(text)).upper()
     rest = _DATE.sub(lambda m: " " * len(m[0]), rest)
@@ -160,12 +159,12 @@ def _smil(match: re.Match[str]) -> Number:
     return Number("court", f"{year}:{serial}", "SMIL", serial, year, None)
 
 
-def _registered(kind: Kind, register: str, match: re.Match[str]) -> Number:
+def _registered(kind: str, register: str, match: re.Match[str]) -> Number:
     serial, year = int(match["serial"]), full_year(match["year"])
     return Number(kind, f"{register}.nr.{serial}/{year}", register, serial, year, None)
 
 
-def _labelled(match: re.Match[str], bare: Kind | None, before: Number | None) -> Number:
+def _labelled(match: re.Match[str], bare: str | None, before: Number | None) -> Number:
     """A number with a label of its own, or with none: then it is of the kind of the number before it, else of the kind `bare`."""
     label = (match["label"] or "").replace(".", "")
     plain = len(match["year"]) in (2, 4)

@@ -75,7 +75,7 @@ _BARE: dict[str, str] = {"prosecution": "PP.?", "court": "?"}
 def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
     """All case numbers in each text, one row each, on a fresh index.
 
-    In: text, nulls allowed; `bare` (a kind) says whose number an unlabelled `34/2013` is (else it is `other`, unless it follows a labelled one).
+    In: text, nulls allowed; `bare` (a kind) says whose an unlabelled `34/2013` is (else `other`, unless it follows a labelled one).
     Out: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64), `year` (Int64), `region`.
     A text without a number gives no row.
     """

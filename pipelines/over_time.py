@@ -30,11 +30,10 @@ def findings_of(
             found += _blank_columns(tables[name], [c.name for c in spec.columns])
     found += _merged_into_nothing(tables, contract)
     found += _corrections(deliveries)
-    withdrawn = lineage[(lineage["status"] == "withdrawn")].drop_duplicates(["record_key", "delivery"])
-    found += [
-        {**row, "rule": "cross-withdrawn"} for row in withdrawn[["delivery", "file", "part", "line", "record_key"]].to_dict("records")
-    ]
-    return findings.frame(found).assign(institution=institution)
+    withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"]).assign(rule="cross-withdrawn")
+    every = [f for f in (findings.frame(found), findings.complete(withdrawn)) if len(f)]
+    out = pd.concat(every, ignore_index=True) if every else findings.frame()
+    return out.assign(institution=institution)
 
 
 def _blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -69,7 +69,7 @@ class ColumnSpec:
     codes: Mapping[str, str | None] = field(default_factory=dict)  # delivered value -> canonical value
     prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
     pattern: str | None = None  # what a readable key looks like
-    format: str = "dmy"  # of dates: dmy (dd.mm.yyyy) or iso
+    format: Literal["dmy", "iso"] = "dmy"  # of dates: dmy (dd.mm.yyyy) or iso
     year_only: bool = False
     event: bool = False  # the date of an event inside the delivered history (not after the quarter, in order)
 

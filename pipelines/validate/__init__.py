@@ -72,7 +72,7 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
     for table, frame in tables.items():
         found += [_locate(frame, *hit) for hit in _model_findings(institution, table, frame)]
         found += [_locate(frame, *hit) for hit in cross.of_table(contract.tables[table], frame)]
-    found += [_locate(tables[table], *hit) for table, *hit in cross.between(contract, tables)]
+    found += [_locate(tables[table], rule, column, at) for table, rule, column, at in cross.between(contract, tables)]
     quarantined = _quarantined(institution, results, set_aside)
     return Validated(
         institution=institution,
@@ -117,12 +117,12 @@ def _stack(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliv
     """One table of all deliveries as text, with `_delivery`, `_period`, `_version`; `_row` and `_parent` unique over deliveries."""
     frames = []
     offset = 0
-    for one in deliveries.itertuples(index=False):
-        read = results[str(one.delivery)].tables
+    for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
+        read = results[delivery].tables
         frame = read.get(table)
         if frame is not None and len(frame):
             moved = {c: frame[c].astype("Int64") + offset for c in ("_row", "_parent")}
-            frames.append(frame.assign(**moved, _delivery=one.delivery, _period=one.period, _version=one.version))
+            frames.append(frame.assign(**moved, _delivery=delivery, _period=period, _version=version))
         offset += 1 + max((int(f["_row"].max()) for f in read.values() if len(f)), default=0)
     labels = ("_delivery", "_period", "_version")
     columns = [*(c.name for c in spec.columns), *POSITION, *labels]
@@ -143,7 +143,7 @@ def _typed(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]
         columns[f"{column.name}:text"] = text
         found.extend(cells.findings_of(column.name, parsed))
     extra = {c: raw[c] for c in raw.columns if c not in columns and not c.startswith("_")}
-    position = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
+    position: dict[str, pd.Series] = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
     position |= {c: raw[c].astype("Int64") for c in ("_line", "_row", "_parent")}
     position |= {c: raw[c] for c in ("_delivery", "_period", "_version")}
     frame = pd.DataFrame({**columns, **extra, **position, PERIOD_END: end}, index=raw.index)

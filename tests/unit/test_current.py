@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import current
@@ -128,6 +128,7 @@ contents = st.tuples(
 )
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(names, contents, max_size=6))
 def test_every_row_has_one_fate_and_a_record_stands_at_most_once(made):
     deliveries = [delivery(name, keys, state, broken) for name, (keys, state, broken) in made.items()]

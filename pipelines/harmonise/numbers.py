@@ -64,6 +64,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_DIGIT = re.compile("[0-9]")
 _DATE = re.compile(r"(?<!\d)(?:[012]?\d|3[01])([./])(?:0?\d|1[012])\1(?:19|20)\d{2}(?!\d)(?![/.\-]\d)")
 _LABELLED = re.compile(
     rf"(?P<label>[A-Z](?:[A-Z.]*?[A-Z])?)?{_NR}[\s.\-_:]*(?<!\d)(?P<serial>\d{{1,6}})\s*[/\-]\s*(?P<year>\d{{1,4}})(?!\d)"
@@ -99,9 +100,11 @@ def _numbers(text: str, bare: str | None) -> Iterator[Number]:
     rest = _DATE.sub(lambda m: " " * len(m[0]), rest)
     found: list[tuple[int, Number]] = []
     for name, pattern in _PATTERNS:
-        for match in pattern.finditer(rest):
-            found.append((match.start(), _BUILD[name](match)))
-        rest = pattern.sub(lambda m: ";" * len(m[0]), rest)
+        if not _DIGIT.search(rest):
+            break
+        if matches := list(pattern.finditer(rest)):
+            found += [(match.start(), _BUILD[name](match)) for match in matches]
+            rest = pattern.sub(lambda m: ";" * len(m[0]), rest)
     for match in _LABELLED.finditer(rest):
         before = [pair for pair in found if pair[0] < match.start()]
         found.append((match.start(), _labelled(match, bare, max(before, key=_position)[1] if before else None)))

@@ -6,7 +6,7 @@ resolving of numbers (`references`), the shares behind dates and codes (`evidenc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -205,9 +205,7 @@ def _lookup(pairs: pd.DataFrame, frame: pd.DataFrame, first: str, second: str, c
 def _certain(records: Records, pairs: pd.DataFrame) -> pd.DataFrame:
     """Pairs surely of one case: a sole bearer is named and a person agrees clearly; and, through these, all pairs of their group."""
     sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
-    groups = cluster.agglomerate(
-        len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy(), np.ones(len(sure)), cluster.Rules(best_share=1.0)
-    )
+    groups = cluster.components(len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy())
     inside = (groups[pairs["a"]] == groups[pairs["b"]]) & (pairs["best"] >= CERTAIN_PERSON)
     return pairs.loc[inside, ["a", "b", "left", "right"]]
 
@@ -244,8 +242,9 @@ def _probability(bits: np.ndarray) -> np.ndarray:
 def _group(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
     institution = records.files["institution"].to_numpy(dtype=object)
     setting = model.cases
-    rules = cluster.Rules(setting["best_share"], setting["unscored"], setting["veto"], setting["spine"], setting["occupied"])
+    rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     kind = pd.Series(institution).map({name: n for n, name in enumerate(SPINE)}).fillna(-1).to_numpy("int64")
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
-    return cluster.agglomerate(len(records.files), a, b, pairs["weight"].to_numpy(), rules, kind, strong)
+    found = replace(cluster.plain(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
+    return cluster.agglomerate(len(records.files), found, rules, kind)

@@ -153,6 +153,12 @@ def other_century(left: Values, right: Values) -> Mask:
     return np.fromiter((bool(a) and bool(b) and a[2:] == b[2:] for a, b in pairs), dtype=bool, count=len(left[0]))
 
 
+def other_year(left: Values, right: Values) -> Mask:
+    """Days `yyyymmdd` that differ in the year alone."""
+    pairs = zip(left[0], right[0], strict=True)
+    return np.fromiter((bool(a) and bool(b) and a[4:] == b[4:] for a, b in pairs), dtype=bool, count=len(left[0]))
+
+
 def same_number(left: Values, right: Values, column: float) -> Mask:
     """The numbers in `column` are equal and the text before it is missing on at least one side (only the year is known)."""
     n = int(column)
@@ -177,6 +183,7 @@ TESTS: dict[str, Callable[..., Mask]] = {
     "stem": stem,
     "day_month_swapped": day_month_swapped,
     "other_century": other_century,
+    "other_year": other_year,
     "same_number": same_number,
     "numbers_within": numbers_within,
 }

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Likelihoods, frequencies, likelihoods
 
@@ -41,6 +42,12 @@ class PersonPairs:
     def bits(self) -> pd.DataFrame:
         """Bits per field of each pair kept."""
         return self._found.bits
+
+    def parts(self, evidence: np.ndarray) -> np.ndarray:
+        """Evidence of each pair kept part by part (bits, NaN where a field is missing); the last part is what `evidence` has beside the fields."""
+        bits = self._found.bits.to_numpy("float64")
+        beside = evidence - bits.sum(axis=1)
+        return np.column_stack([np.where(self._found.levels.to_numpy() == MISSING, np.nan, bits), beside])
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare the pairs that are not kept yet; the order of the two rows of a pair does not matter."""

@@ -41,18 +41,26 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     within = case[left] == case[right]
     setting = model.persons
     weight = people.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
-    weight = weight + np.where(within, setting["within_case"], _between(len(persons), setting))
-    weight = np.where(_one_file(persons, left, right), ONE_FILE, weight)
-    rules = cluster.Rules(setting["best_share"], setting["unscored"], setting["veto"])
-    keep = weight > setting["veto"] * 2  # what lies far below adds nothing but work
-    keep |= weight == ONE_FILE
-    groups = cluster.agglomerate(len(persons), left[keep], right[keep], weight[keep], rules)
-    return Persons(groups, weight, within)
+    odds = np.where(within, _within(persons, left, right, setting), _between(len(persons), setting))
+    weight = weight + odds
+    one_file = _one_file(persons, left, right)
+    weight = np.where(one_file, ONE_FILE, weight)
+    parts = people.parts(weight - odds)
+    pairs = cluster.Pairs(left, right, weight, parts, odds, np.ones(len(left), dtype=bool), one_file)
+    return Persons(cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"])), weight, within)
 
 
 def _between(records: int, setting: dict[str, float]) -> float:
     """Log2 odds that two records of different cases are one person: a few come again among all."""
     return float(np.log2(setting["again"]) - np.log2(max(records, setting["least_records"]) / 2))
+
+
+def _within(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
+    """Log2 odds that two records of one case are one person: nearly all stand in the other file, one among so many of their side."""
+    side = persons["side"].fillna("")
+    count = persons.groupby(["file", side])["side"].transform("size").fillna(1).to_numpy("float64")
+    share = setting["in_other_file"] / np.maximum(count[left], count[right])
+    return np.asarray(np.log2(share) - np.log2(1 - share))
 
 
 def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,22 +21,28 @@ from pipelines.linkage.model import Field, Model
 # Given name and surname are tried in exchanged places too; that they stand there exchanged costs this much (bits).
 EXCHANGED = {"given": "surname", "surname": "given"}
 EXCHANGE_COST = 2.0
-# Worth, in records, of the model's own frequency of a value against the counts in the data.
+# Worth, in records, of the model's own frequency of a value against the counts in the data, and of those of all against those
+# of one citizenship: names go with the country, so that two foreigners of one country share names far more easily.
 FREQUENCY_WORTH = 50.0
+GROUP_WORTH = 10.0
+GROUP = "citizenship"
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Share of records per token, by field; `usual` is what the model expects of an exact agreement."""
+    """Share of records per token, by field and by citizenship (empty: all); `usual` is what the model expects of an exact agreement."""
 
-    shares: dict[str, dict[str, float]]
+    shares: dict[str, dict[tuple[str, str], float]]
     usual: dict[str, float]
 
-    def of(self, field: str, values: np.ndarray) -> np.ndarray:
-        """Frequency of each text: that of its most frequent token; the model's where it was never seen."""
+    def of(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Frequency of each text: that of its most frequent token, among all or in its `group` (empty: none), whichever is higher."""
         shares, usual = self.shares[field], self.usual[field]
-        table = {text: max((shares.get(t, usual) for t in text.split()), default=usual) for text in set(values)}
-        return np.fromiter((table[text] for text in values), dtype="float64", count=len(values))
+        table: dict[tuple[str, str], float] = {}
+        for text, of_group in set(zip(values, group, strict=True)):
+            found = [shares.get((t, g), 0.0) for t in text.split() for g in {"", of_group}]
+            table[text, of_group] = max(found, default=0.0) or usual
+        return np.fromiter((table[key] for key in zip(values, group, strict=True)), dtype="float64", count=len(values))
 
 
 @dataclass(frozen=True)
@@ -58,16 +64,25 @@ class Likelihoods:
 
 def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
     """Token frequencies of every field whose levels use them, from `persons`, steadied by the model's own share of agreement."""
-    shares: dict[str, dict[str, float]] = {}
+    shares: dict[str, dict[tuple[str, str], float]] = {}
     usual: dict[str, float] = {}
     for field in model.fields:
         if not any(level.frequency for level in field.levels):
             continue
-        usual[field.name] = field.levels[0].u
-        counts = persons[field.columns[0]].dropna().str.split().explode().value_counts()
+        usual[field.name] = expected = field.levels[0].u
+        tokens = (
+            persons[field.columns[0]].dropna().str.split().explode().to_frame("token").join(persons[[GROUP]].rename(columns={GROUP: "g"}))
+        )
+        counts = tokens["token"].value_counts()
         records = float(persons[field.columns[0]].notna().sum())
-        steadied = (counts + FREQUENCY_WORTH * usual[field.name]) / (records + FREQUENCY_WORTH)
-        shares[field.name] = dict(zip(steadied.index.astype(str), steadied.clip(upper=1.0).astype(float), strict=True))
+        overall = (counts + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
+        found = {(str(token), ""): float(share) for token, share in overall.items()}
+        if field.name != GROUP:
+            by_group = tokens.groupby(["g", "token"]).size()
+            size = persons.loc[persons[field.columns[0]].notna(), GROUP].value_counts()
+            for (group, token), n in by_group.items():
+                found[str(token), str(group)] = (n + GROUP_WORTH * found[str(token), ""]) / (float(size[group]) + GROUP_WORTH)
+        shares[field.name] = found
     return Frequencies(shares, usual)
 
 
@@ -75,23 +90,25 @@ def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, mode
     """Levels and log2 likelihoods of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
     levels: dict[str, np.ndarray] = {}
     logs: dict[str, np.ndarray] = {}  # field -> array of shape (3, pairs): same, strangers, relatives
+    group = persons[GROUP].astype("str").fillna("").to_numpy(dtype=object)
+    group = np.where(group[left] == group[right], group[left], "")
     for field in model.fields:
         a, b = column_values(persons, field.columns, left), column_values(persons, field.columns, right)
-        levels[field.name], logs[field.name] = _field_logs(field, a, b, known)
-    _exchange_names(persons, left, right, model, known, levels, logs)
+        levels[field.name], logs[field.name] = _field_logs(field, a, b, known, group)
+    _exchange_names(persons, left, right, model, known, group, levels, logs)
     total = sum(logs.values(), np.zeros((3, len(left))))
     bits = pd.DataFrame({name: found[0] - found[1] for name, found in logs.items()})
     return Likelihoods(pd.DataFrame(levels), bits, total[0], total[1], total[2])
 
 
-def _field_logs(field: Field, left: Values, right: Values, known: Frequencies) -> tuple[np.ndarray, np.ndarray]:
+def _field_logs(field: Field, left: Values, right: Values, known: Frequencies, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     level = compare(field, left, right)
     # The level MISSING is -1, so that the appended zero is what it picks.
     m, u, r = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0)[level] for share in ("m", "u", "r"))
     share = np.append([spec.frequency for spec in field.levels], 0.0)[level]
     rows = np.flatnonzero(share)
     if len(rows):
-        rarer = np.maximum(known.of(field.name, left[0][rows]), known.of(field.name, right[0][rows]))
+        rarer = np.maximum(known.of(field.name, left[0][rows], group[rows]), known.of(field.name, right[0][rows], group[rows]))
         shift = share[rows] * (np.log2(rarer) - np.log2(known.usual[field.name]))
         # Relatives agree by descent, not by chance, wherever the model says that they agree more often than strangers.
         by_chance = np.append([spec.r < 3 * spec.u for spec in field.levels], False)[level[rows]]
@@ -106,6 +123,7 @@ def _exchange_names(
     right: np.ndarray,
     model: Model,
     known: Frequencies,
+    group: np.ndarray,
     levels: dict[str, np.ndarray],
     logs: dict[str, np.ndarray],
 ) -> None:
@@ -120,7 +138,7 @@ def _exchange_names(
         other = fields[EXCHANGED[name]]
         a = column_values(persons, field.columns, left[rows])
         b = column_values(persons, other.columns, right[rows])
-        crossed[name] = _field_logs(field, a, b, known)
+        crossed[name] = _field_logs(field, a, b, known, group[rows])
     weight = sum(found[1][0] - found[1][1] for found in crossed.values())
     better = weight - EXCHANGE_COST > straight[rows]
     for n, name in enumerate(fields):

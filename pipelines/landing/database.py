@@ -1,6 +1,6 @@
 """Deliveries that are a database server: the delivered file names a variable, the variable holds the URL.
 
-Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump itself (`sources.readers.database`).
+Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump itself (`sources.readers.dump`).
 No text made here holds the URL, the server's name or what the driver says.
 """
 
@@ -10,10 +10,9 @@ import os
 import re
 
 import psycopg
-from sqlalchemy.exc import SQLAlchemyError
 
-from pipelines.errors import HarmoniaError
 from sources import contract
+from sources.readers.dump import DumpError, dump_postgres
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SCHEMES = ("postgresql://", "postgres://")
@@ -47,10 +46,9 @@ def dump(pointer: bytes) -> bytes:
         raise UnreachableError(f"the environment variable {lines[0]} is not set")
     if not url.startswith(_SCHEMES):
         raise UnreachableError(f"the environment variable {lines[0]} does not hold a postgresql:// URL")
-    from sources.readers.database import dump_postgres  # the reader's libraries are needed for such deliveries only
-
     try:
         return dump_postgres(url)
-    except (psycopg.Error, SQLAlchemyError, OSError, ValueError, HarmoniaError) as error:
-        kind = type(error).__name__
-        raise UnreachableError(f"the database that {lines[0]} leads to did not answer or holds no such tables ({kind})") from None
+    except DumpError as error:  # its text holds no URL
+        raise UnreachableError(str(error)) from None
+    except (psycopg.Error, OSError, ValueError) as error:
+        raise UnreachableError(f"the database that {lines[0]} leads to could not be read ({type(error).__name__})") from None

@@ -90,7 +90,7 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
     store = Store(home.landing)
     with registry.read() as session:
         found = deliveries(session)
-        sizes = dict(session.execute(select(File.sha256, File.size)).tuples().all())
+        sizes = dict(session.execute(select(File.sha256, File.size)).all())
     out = []
     for delivery in found:
         read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ), key=lambda file: file.name)

@@ -1,7 +1,7 @@
 """What lies in an inbox, without opening a file.
 
 Belongs here: walking `<inbox>/<institution>/<delivery>/` and naming whatever has no place there. Does not belong here:
-copying (`store.py`), what was there before (`land.py`).
+copying (`store.py`), what was there before (`taking.py`, `receipts.py`).
 
 No symbolic link is followed, also none that stays within the inbox: through it, one institution's feedback would show
 another's data. Folders are opened step by step relative to their parent, so that none can be exchanged for a link meanwhile.

@@ -1,0 +1,92 @@
+"""Names of deliveries and files: what a folder says, and how any name can be shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from landing_world import World
+
+from pipelines.landing.names import is_odd, kind_of, shown
+from sources.contract import DeliveryName
+
+names = st.builds(
+    DeliveryName,
+    st.builds("{}-Q{}".format, st.integers(1900, 2099), st.integers(1, 4)),
+    st.integers(1, 999),
+)
+raw_names = (
+    st.binary(min_size=1, max_size=60).filter(lambda b: b not in (b".", b"..") and b"/" not in b and b"\0" not in b).map(os.fsdecode)
+)
+
+
+@given(names)
+def test_a_delivery_name_says_itself(name: DeliveryName) -> None:
+    assert DeliveryName.parse(str(name)) == name
+
+
+@given(st.one_of(st.text(max_size=14), names.map(lambda n: f"{n}\n"), st.from_regex(r"20\d\d-Q[1-4](_v\d+)?")))
+def test_a_folder_is_a_delivery_only_letter_for_letter(text: str) -> None:
+    parsed = DeliveryName.parse(text)
+    assert parsed is None or str(parsed) == text
+
+
+@given(names, names)
+def test_deliveries_are_in_the_order_of_quarter_then_version(a: DeliveryName, b: DeliveryName) -> None:
+    assert (a < b) == ((a.period, a.version) < (b.period, b.version))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2013", "2013-Q5", "2013-Q0", "2013-q2", "2013-Q2_v1", "2013-Q2_v0", "2013-Q2_v02", "2013-Q2_V2", " 2013-Q2", "2013-Q2_v99999999999"],
+)
+def test_what_is_no_delivery(text: str) -> None:
+    assert DeliveryName.parse(text) is None
+
+
+@given(raw_names)
+def test_any_name_can_be_printed_and_stored(name: str) -> None:
+    form = shown(name)
+    assert form.isprintable()
+    assert form.encode("utf-8")
+
+
+@given(raw_names, raw_names)
+def test_two_names_never_look_the_same(a: str, b: str) -> None:
+    assert (shown(a) == shown(b)) == (a == b)
+
+
+def test_ordinary_names_are_shown_as_they_are() -> None:
+    assert shown("rastet çë šđ.csv") == "rastet çë šđ.csv"
+    assert not is_odd("rastet çë šđ.csv")
+    assert shown("a\nb\x1b[31m") == "a\\u000ab\\u001b[31m"
+    assert is_odd("x" * 200)
+
+
+def test_what_a_name_says_about_a_file() -> None:
+    assert {kind_of(n) for n in ("a.csv.part", "psh.sqlite-journal", "psh.sqlite-WAL", "~$raporti.xlsx", "x.TMP")} == {"leftover"}
+    assert {kind_of(n) for n in (".DS_Store", "Thumbs.db", "desktop.ini", "._rastet.csv")} == {"system"}
+    assert {kind_of(n) for n in ("rastet.csv", ".hidden", "part", "psh.url")} == {"file"}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(institution=raw_names, delivery=raw_names, file=raw_names, known=st.booleans())
+def test_no_name_stops_a_landing(tmp_path_factory: pytest.TempPathFactory, institution: str, delivery: str, file: str, known: bool) -> None:
+    world = World(tmp_path_factory.mktemp("any"))
+    place = f"police/2013-Q2/{file}" if known else f"{institution}/{delivery}/{file}"
+    world.put(place, "x")
+    world.land()
+    assert all(f["file"] is None or f["file"].isprintable() for f in world.land().findings)
+    if known and kind_of(file) != "system":
+        assert list(world.stands()[("police", "2013-Q2")].values()) == [b"x"]
+    world.registry.close()
+
+
+def test_names_that_cannot_be_shown_are_landed_and_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.put("police/2013-Q2/" + os.fsdecode(b"r\xe9st\x07.csv"), "x")
+    assert world.told() == [("delivery-file-name", "police", "2013-Q2", "r\\xe9st\\u0007.csv")]
+    assert world.stands() == {("police", "2013-Q2"): {"r\\xe9st\\u0007.csv": b"x"}}

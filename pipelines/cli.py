@@ -82,8 +82,14 @@ def simulate(
     """Write made-up deliveries in the institutions' forms, with the truth beside them."""
     from sources.simulator import simulate as make
 
-    make(out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value)
-    typer.echo(f"Deliveries are in {out / 'inbox'}, the truth about them in {out / 'truth'}. Next: harmonia run --inbox {out / 'inbox'}")
+    try:
+        made = make(out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value)
+    except ValueError as error:
+        raise HarmoniaError(str(error)) from None
+    typer.echo(
+        f"{made.deliveries} deliveries with {made.cases} cases, {made.persons} persons and {made.defects} defects are in {made.inbox}, "
+        f"the truth about them in {made.truth}. Next: harmonia run --inbox {made.inbox}"
+    )
 
 
 @app.command()
@@ -122,11 +128,22 @@ def check(
 @app.command()
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Say which deliveries are here, late, missing or withdrawn, and what stands."""
+    workplace = Workplace.of(inbox, home, registry_url)
+    from pipelines.registry import open_registry
     from pipelines.status import status as look
     from pipelines.status import table
 
-    console = _console()
-    console.print(table(look(Workplace.of(inbox, home, registry_url))))
+    there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+    if not there and not workplace.inbox.is_dir():
+        raise HarmoniaError(
+            f"there is neither an inbox {workplace.inbox} nor a registry in {workplace.home.root}: name them with --inbox and --home"
+        )
+    registry = open_registry(workplace.registry) if there else None
+    try:
+        _console().print(table(look(registry, workplace.inbox if workplace.inbox.is_dir() else None)))
+    finally:
+        if registry is not None:
+            registry.close()
 
 
 @app.command()
@@ -139,7 +156,7 @@ def score(
     """Measure a published warehouse against the truth. For measuring only: the pipeline never reads a truth."""
     from warehouse.score import score as measure
 
-    typer.echo(measure(Workplace.of(None, home).home.warehouse, truth))
+    _console().print(measure(Workplace.of(None, home).home.warehouse, truth))
 
 
 @app.command()

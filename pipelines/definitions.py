@@ -25,7 +25,7 @@ from sources.contract import institutions
 
 SHAPES: Mapping[str, Any] = {
     "raw": list[institution.RawDelivery],
-    "validated": list[Validated],
+    "validated": Validated,
     "current": Current,
     "links": Linked,
 }  # what an asset's value is, by the last part of its key; every other one is a frame by name
@@ -33,8 +33,9 @@ SHAPES: Mapping[str, Any] = {
 
 def all_assets() -> list[dg.AssetsDefinition]:
     """Every asset, in the order of a record's way."""
-    of_institutions = [asset for name in institutions() for asset in institution.institution_assets(name)]
-    return [landing.landing, *of_institutions, *linking.assets(institutions()), *counting.assets(institutions()), *publishing.assets()]
+    names = institutions()
+    alone = [asset for name in names for asset in institution.institution_assets(name)]
+    return [landing.landing, *alone, *linking.assets(names), *counting.assets(names), *publishing.assets(names)]
 
 
 def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceContext], Iterator[Workplace]]:

@@ -83,7 +83,7 @@ class _Teller(logging.Handler):
 
 
 def _logger(listener: Listener) -> dg.LoggerDefinition:
-    @dg.logger(description="Tells how far the run is; keeps Dagster's own lines off the console")
+    @dg.logger({}, description="Tells how far the run is; keeps Dagster's own lines off the console")
     def teller(_: dg.InitLoggerContext) -> logging.Logger:
         log = logging.Logger("harmonia.run", logging.DEBUG)  # an own one, without handlers from elsewhere
         log.addHandler(_Teller(listener))

@@ -22,6 +22,7 @@ from warehouse.indicators import DIMENSIONS, indicators
 RELATED = "trafficking and related offences"
 COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "apart: minor offence of prostitution"}
 _ROWS = ("read", *ACCOUNTS)
+_NAMED = 6  # gaps named in one line; the rest is in `coverage`
 
 
 def accounting(values: Mapping[str, Any], institutions: Sequence[str]) -> pd.DataFrame:
@@ -33,9 +34,10 @@ def accounting(values: Mapping[str, Any], institutions: Sequence[str]) -> pd.Dat
     return pd.DataFrame.from_dict(rows, orient="index", columns=["deliveries", *_ROWS]).astype("int64")
 
 
-def severities(findings: pd.DataFrame) -> pd.Series:
+def severities(findings: pd.DataFrame) -> dict[str, int]:
     """Findings of the deliveries by severity, worst first; those that were fixed are left out."""
-    return findings.loc[findings["state"] != "fixed", "severity"].value_counts().reindex(list(SEVERITIES), fill_value=0)
+    there = findings.loc[findings["state"] != "fixed", "severity"]
+    return {severity: int((there == severity).sum()) for severity in SEVERITIES}
 
 
 def latest_year(statistics: pd.DataFrame) -> str | None:
@@ -45,14 +47,13 @@ def latest_year(statistics: pd.DataFrame) -> str | None:
 
 
 def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
-    """The year's figures, a row an indicator in the order of a case's way.
+    """The year's figures not broken down but by offence group.
 
     Columns: indicator, group (total, trafficking, prostitution), as_reported, harmonised, incomplete, missing.
     """
     others = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
-    rows = statistics[
-        (statistics["period"] == year) & (statistics[others] == "total").all(axis=1) & statistics["offence_group"].isin(COLUMNS)
-    ]
+    whole = (statistics["period"] == year) & (statistics[others] == "total").all(axis=1)
+    rows = statistics[whole & statistics["offence_group"].isin(COLUMNS)]
     columns = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
     return rows[columns].rename(columns={"offence_group": "group"}).reset_index(drop=True)
 
@@ -63,8 +64,7 @@ def _number(value: Any) -> str:
 
 def rows_table(counts: pd.DataFrame) -> Table:
     """Rows read and what became of them, by institution."""
-    table = Table(box=SIMPLE_HEAD, title="Rows", title_justify="left", title_style="bold", pad_edge=False)
-    table.add_column("")
+    table = Table("", box=SIMPLE_HEAD, title="Rows", title_justify="left", title_style="bold", pad_edge=False)
     for name in counts.columns:
         table.add_column(name, justify="right")
     for institution, row in counts.iterrows():
@@ -75,59 +75,69 @@ def rows_table(counts: pd.DataFrame) -> Table:
 
 
 def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
-    """The year's figures, reported beside harmonised, and the notes under them."""
-    table = Table(box=SIMPLE_HEAD, title=f"{year}: as reported → harmonised", title_justify="left", title_style="bold", pad_edge=False)
-    table.add_column("")
+    """The year's figures, reported beside harmonised, and which deliveries are missing behind those marked with a star."""
+    title = f"{year}: as reported → harmonised"
+    table = Table("", box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", max_width=22)
-    notes: dict[str, None] = {}
-    keyed = rows.set_index(["indicator", "group"])
+    found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
+    absent: dict[str, None] = {}
     for indicator in indicators().values():
         cells = []
         for group in COLUMNS:
-            if (indicator.code, group) not in keyed.index:
-                cells.append("–")
-                continue
-            row = keyed.loc[(indicator.code, group)]
-            flag = "*" if row["incomplete"] is True or row["incomplete"] == True else " "  # noqa: E712 - numpy's and pandas' own booleans
-            if flag == "*" and pd.notna(row["missing"]):
-                notes |= dict.fromkeys(part.strip() for part in str(row["missing"]).split(","))
-            cells.append(f"{_number(row['as_reported'])} → [bold]{_number(row['harmonised'])}[/]{flag}")
+            row = found.get((indicator.code, group), {"as_reported": None, "harmonised": None, "missing": None, "incomplete": False})
+            incomplete = bool(row["incomplete"]) if pd.notna(row["incomplete"]) else False
+            if incomplete and pd.notna(row["missing"]):
+                absent |= dict.fromkeys(part.strip() for part in str(row["missing"]).split(","))
+            star = "*" if incomplete else " "
+            cells.append(f"{_number(row['as_reported'])} → [bold]{_number(row['harmonised'])}[/]{star}")
         table.add_row(indicator.title["en"], *cells)
-    return table, list(notes)
+    return table, list(absent)
+
+
+def deliveries_line(deliveries: pd.DataFrame, coverage: pd.DataFrame) -> str:
+    """How many deliveries stand landed, how many are new, and which quarters are missing or partial."""
+    parts = [f"{len(deliveries)} landed, {int(deliveries['new'].sum())} of them new"]
+    quarters = coverage[coverage["period"].str.contains("-Q")]
+    for state in ("missing", "partial"):
+        gaps = (quarters["institution"] + " " + quarters["period"])[quarters["state"] == state].tolist()
+        if gaps:
+            parts.append(f"{state}: {_shortened(gaps)}")
+    return "; ".join(parts)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def show(console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float) -> None:
     """Print the summary of a run that published."""
     tables = values["statistics"]
-    counts = accounting(values, institutions)
     console.print()
-    console.print(rows_table(counts))
+    console.print(f"[bold]Deliveries[/]  {deliveries_line(values['landing']['deliveries'], tables['coverage'])}", highlight=False)
+    console.print()
+    console.print(rows_table(accounting(values, institutions)))
     found = severities(values["findings"]["findings"])
     console.print("[bold]Findings[/]  " + " · ".join(f"{n:,} {name}" for name, n in found.items()), highlight=False)
+    console.print()
     year = latest_year(tables["statistics"])
     if year is None:
         console.print("No period is published: no delivery could be read.", style="yellow")
     else:
-        table, missing = figures_table(year, figures(tables["statistics"], year))
-        console.print()
+        table, absent = figures_table(year, figures(tables["statistics"], year))
         console.print(table)
-        if missing:
-            console.print(f"* incomplete, a delivery is missing: {', '.join(missing)}", highlight=False)
-    console.print()
+        if absent:
+            console.print(f"* incomplete, a delivery is missing: {_shortened(absent)}", highlight=False)
     _next(console, workplace, year, seconds)
 
 
 def _next(console: Console, workplace: Workplace, year: str | None, seconds: float) -> None:
     home = workplace.home
-    query = (
-        "SELECT indicator, as_reported, harmonised FROM statistics "
-        f"WHERE period = '{year}' AND offence_group = 'trafficking' AND form = 'total' AND sex = 'total' "
-        "AND age_group = 'total' AND citizenship_group = 'total'"
-    )
-    where = "the database of --warehouse-url" if workplace.warehouse_url else str(home.warehouse)
+    query = f"FROM statistics WHERE period = '{year}' AND offence_group = 'trafficking'" if year else "FROM coverage"
+    also = " and the database of --warehouse-url" if workplace.warehouse_url else ""
     lines = [
-        ("Published", f"{where} in {seconds:.1f} s"),
+        ("Published", f"{home.warehouse}{also}, in {seconds:.1f} s"),
         ("Ask it", f'python -c "import duckdb; duckdb.connect(\'{home.warehouse}\', read_only=True).sql(\\"{query}\\").show()"'),
         ("Feedback", f"{home.feedback}/<institution>/<delivery>/findings.html"),
         ("How it came about", f"harmonia ui --inbox {workplace.inbox} --home {home.root}"),

@@ -67,11 +67,12 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
         try:
             report = land(inbox, home, registry)
             ours = landed(registry, home)
-            validated = [validate(institution, one.name, read_delivery(institution, one.files)) for one in ours]
+            read = {str(one.name): read_delivery(institution, one.files) for one in ours}
         finally:
             registry.close()
-    current = resolve(institution, validated)
-    states = pd.DataFrame([(name, state) for one in validated for name, state in one.files.items()], columns=["file", "state"])
+    validated = validate(institution, read)
+    current = resolve(validated)
+    states = validated.files[["file", "state"]]
     every = [frame for frame in (found.frame(report.findings), current.findings) if len(frame)]
     return Trial(
         findings=pd.concat(every, ignore_index=True) if every else found.frame(),

@@ -1,7 +1,5 @@
 """From cases and persons to figures: every finding with its life, and the tables that are published."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import dagster as dg

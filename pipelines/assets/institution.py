@@ -3,8 +3,6 @@
 One factory makes them for every institution that has a contract: a new institution needs no edit here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import dagster as dg
@@ -23,9 +21,10 @@ from sources.reading import read_delivery
 
 @dataclass
 class RawDelivery(ReadResult):
-    """One delivery as read, with its name."""
+    """One delivery as read, with its name. `incomplete`: a file was still being written, so that absence from it says nothing."""
 
     delivery: str = ""
+    incomplete: bool = False
 
 
 def _raw(institution: str) -> dg.AssetsDefinition:
@@ -43,7 +42,7 @@ def _raw(institution: str) -> dg.AssetsDefinition:
                 ours = [d for d in landed(registry, workplace.home) if d.institution == institution]
             finally:
                 registry.close()
-            read = [RawDelivery(**vars(read_delivery(institution, d.files)), delivery=d.name) for d in ours]
+            read = [RawDelivery(**vars(read_delivery(institution, d.files)), delivery=str(d.name), incomplete=d.incomplete) for d in ours]
         rows = sum(len(frame) for one in read for frame in one.tables.values())
         say(
             context,
@@ -74,15 +73,15 @@ def _validated(institution: str) -> dg.AssetsDefinition:
         kinds={"pandera", "parquet"},
         description=f"Rows of {institution}, typed and judged; rows whose key or structure cannot be read are set aside.",
     )
-    def validated(context: dg.AssetExecutionContext, raw: list[RawDelivery], workplace: dg.ResourceParam[Workplace]) -> list[Validated]:
+    def validated(context: dg.AssetExecutionContext, raw: list[RawDelivery], workplace: dg.ResourceParam[Workplace]) -> Validated:
         with careful(workplace, f"{institution}: validating"):
-            judged = [validate(institution, one.delivery, one) for one in raw]
-        found = pd.concat([one.findings for one in judged]) if judged else pd.DataFrame(columns=["severity", "rule"])
+            judged = validate(institution, {one.delivery: one for one in raw}, partial={one.delivery for one in raw if one.incomplete})
+        found = judged.findings
         say(
             context,
-            sum(len(frame) for one in judged for frame in one.tables.values()),
+            sum(map(len, judged.tables.values())),
             {
-                "quarantined rows": sum(len(one.quarantined) for one in judged),
+                "quarantined rows": len(judged.quarantined),
                 "findings": len(found),
                 "findings by rule": table(found.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
             },
@@ -100,9 +99,9 @@ def _current(institution: str) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description=f"What became of every row of {institution}: accepted, superseded, withdrawn, quarantined or structural.",
     )
-    def current(context: dg.AssetExecutionContext, validated: list[Validated], workplace: dg.ResourceParam[Workplace]) -> Current:
+    def current(context: dg.AssetExecutionContext, validated: Validated, workplace: dg.ResourceParam[Workplace]) -> Current:
         with careful(workplace, f"{institution}: deciding what stands"):
-            stands = resolve(institution, validated)
+            stands = resolve(validated)
         by_delivery = stands.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
         sums = by_delivery.sum()
         say(

@@ -1,7 +1,5 @@
 """From the inbox to bytes that stay: every file as it was received, a receipt for every delivery."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pandas as pd
 
@@ -15,8 +13,8 @@ from schemas import findings
 
 def _frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
     """institution, delivery, files, new: whether this run received it, or received other bytes for it."""
-    fresh = {(one.institution, one.name) for one in new}
-    rows = [(one.institution, one.name, len(one.files), (one.institution, one.name) in fresh) for one in deliveries]
+    fresh = {(one.institution, str(one.name)) for one in new}
+    rows = [(one.institution, str(one.name), len(one.files), (one.institution, str(one.name)) in fresh) for one in deliveries]
     return pd.DataFrame(rows, columns=["institution", "delivery", "files", "new"]).astype({"institution": "str", "delivery": "str"})
 
 

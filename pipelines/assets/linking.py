@@ -1,7 +1,5 @@
 """From five institutions' records to cases and persons: the canonical tables of all, who is who, and the ids that stay."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import dagster as dg

@@ -17,4 +17,4 @@ from pipelines.checks import whole
 
 def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
     """Every check, in the order of a record's way."""
-    return [*whole.before(), *(check for name in institutions for check in of_institutions.checks(name)), *whole.after(institutions)]
+    return [*whole.before(), *(check for name in institutions for check in of_institutions.checks(name)), *whole.after()]

@@ -1,12 +1,11 @@
 """Checks on one institution's records, made by one factory for all of them."""
 
-from __future__ import annotations
-
 import dagster as dg
 import pandas as pd
 
 from pipelines.current import ACCOUNTS, Current
 from pipelines.validate import Validated
+from schemas.canonical import STATUSES
 
 QUARANTINE_TOLERANCE = 0.02  # share of the data rows; above it, something is wrong with a whole file rather than with rows
 UNKNOWN_TOLERANCE = 0.05  # findings of unknown codes per row; above it, a code list has changed
@@ -54,7 +53,7 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(asset=stage, blocking=True, description="Every row read is accounted for.")
     def rows_add_up(current: Current) -> dg.AssetCheckResult:
         wrong = rows_that_do_not_add_up(current.accounting)
-        sums = {name: int(n) for name, n in current.accounting[["read", *ACCOUNTS]].sum().items()}
+        sums = {name: int(current.accounting[name].sum()) for name in ("read", *ACCOUNTS)}
         return dg.AssetCheckResult(
             passed=wrong.empty, metadata={"files": len(current.accounting), "files that do not add up": len(wrong), **sums}
         )
@@ -62,7 +61,7 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(asset=stage, blocking=True, description="One state of a record stands.")
     def one_state_stands(current: Current) -> dg.AssetCheckResult:
         twice = keys_that_stand_twice(current.lineage)
-        statuses = {name: int(n) for name, n in current.lineage["status"].value_counts().items()}
+        statuses = {name: int((current.lineage["status"] == name).sum()) for name in STATUSES}
         return dg.AssetCheckResult(passed=twice == 0, metadata={"records that stand twice": twice, **statuses})
 
     @dg.asset_check(asset=stage, description="Few rows are quarantined.")
@@ -70,9 +69,8 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
         return _within(quarantined_share(current.accounting), QUARANTINE_TOLERANCE, "of the data rows are quarantined")
 
     @dg.asset_check(asset=judged, description="Codes are those of the code lists.")
-    def codes_are_known(validated: list[Validated]) -> dg.AssetCheckResult:
-        rows = sum(len(frame) for one in validated for frame in one.tables.values())
-        found = pd.concat([one.findings for one in validated]) if validated else pd.DataFrame({"rule": []})
-        return _within(unknown_share(found, rows), UNKNOWN_TOLERANCE, "of the rows hold a code, article or place that no list knows")
+    def codes_are_known(validated: Validated) -> dg.AssetCheckResult:
+        share = unknown_share(validated.findings, sum(map(len, validated.tables.values())))
+        return _within(share, UNKNOWN_TOLERANCE, "of the rows hold a code, article or place that no list knows")
 
     return [rows_add_up, one_state_stands, few_rows_quarantined, codes_are_known]

@@ -5,7 +5,8 @@ time in force and known names are data in `schemas/codes/laws.csv`, articles of 
 
 What `STATISTICS.md` calls an unknown article is taken to be: no article; a code that is none of ours (`KPPK`); an article that the code
 does not have among its offences (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article
-of a code in force is known; where it is in no group of `offences.csv` its group is `other`, whatever the words say.
+of a code in force is known; where it is in no group of `offences.csv` its group is `other`, whatever the words say. One exception: a
+number typed without its code (`139` in 2014) that another code has in a group of its own speaks of that code, which was not in force.
 """
 
 from __future__ import annotations
@@ -80,7 +81,10 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     # Without date and law an article outside all lists is some other offence, of whichever code.
     undecided = applied.isna() & date.isna() & ~unknown_code & _possible(law_family, number)
     unlisted &= ~undecided
-    out_of_force = ~unknown_code & ~_in_force(applied, date)
+    listed = pd.Series(list(zip(applied, article, strict=True)), index=law.index, dtype="object").map(_groups())
+    meant = _by_article(law_family, article)
+    of_another = named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
+    out_of_force = ~unknown_code & (of_another | ~_in_force(applied, date))
 
     problem = pd.Series(None, index=law.index, dtype="str")
     for name, mask in (
@@ -90,7 +94,6 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
         ("no_article", no_article),
     ):
         problem = problem.mask(mask, name)
-    listed = pd.Series(list(zip(applied, article, strict=True)), index=law.index, dtype="object").map(_groups())
     article_group = listed.fillna("other").where(problem.isna()).astype("str")
     return pd.DataFrame(
         {

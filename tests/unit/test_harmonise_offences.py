@@ -89,6 +89,8 @@ def test_an_article_counts_by_the_code_named_or_in_force(text: str, date: str, l
     [
         ("139 KPK", "2013-01-01", "not_in_force"),
         ("171 KPRK", "2012-12-31", "not_in_force"),
+        ("139", "2014-01-01", "not_in_force"),  # nobody means article 139 of the code of 2012
+        ("171/1", "2019-06-01", "not_in_force"),
         ("165 KPRK 06/L-074", "2019-04-13", "not_in_force"),
         ("171 KPPK", "2014-01-01", "unknown_code"),
         ("999", "2014-01-01", "unknown_article"),

@@ -20,6 +20,7 @@ from pipelines.feedback.texts import texts, visible
 from schemas.findings import SEVERITIES, rules
 
 _PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
+_WHOLE = ("file", "delivery")  # levels whose detail is an encoding, a column name: nothing of a person
 _STYLE = {"reject": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -29,7 +30,7 @@ def render_check(findings: pd.DataFrame, files: pd.DataFrame, language: str = "e
     findings  `schemas.findings.COLUMNS`, of one delivery; what was `fixed` is left out
     files     file, state and the counts of `pipelines.feedback.report` (a missing count is shown as 0)
 
-    Every finding is a row (file, part, line, record, field), but `info`, which is a line for each rule and column.
+    Every finding is a row (file, part, line, record, field; detail where it speaks of a whole file), but `info`: a line a rule and column.
     Raises `ValueError` for a language that is not there.
     """
     words = texts(language)
@@ -59,9 +60,10 @@ def _listed(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Ite
         yield Text(f"\n{rule.text[language]} ({len(of_it)})", style="bold")
         yield Text(f"{words['action']}: {rule.action[language]}")
         places = of_it.sort_values(["file", "part", "line"], na_position="first", kind="stable")
-        used = [column for column in _PLACE if places[column].notna().any()]
+        told = [*_PLACE, "detail"] if rule.level in _WHOLE else list(_PLACE)
+        used = [column for column in told if places[column].notna().any()]
         if used:
-            table = _table(*(words[_PLACE[column]] for column in used))
+            table = _table(*(words[_PLACE.get(column, column)] for column in used))
             for row in places[used].itertuples(index=False):
                 table.add_row(*(_text(cell) for cell in row))
             yield Padding(table, (0, 0, 0, 2))

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -50,7 +51,7 @@ class Report:
         """The name under which a correction of this delivery comes."""
         return str(DeliveryName(self.name.period, self.name.version + 1)) if self.name else None
 
-    @property
+    @cached_property
     def state(self) -> str:
         """complete, partial or unreadable, from the files that the institution was to deliver."""
         ours = self.files.loc[self.files["state"].isin(_OF_THE_DELIVERY), "state"]
@@ -58,7 +59,7 @@ class Report:
             return "unreadable"
         return "complete" if (ours == "complete").all() else "partial"
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """Causes by severity, then consequences, then what was fixed."""
         open_ = self.findings[self.findings["state"] != "fixed"]

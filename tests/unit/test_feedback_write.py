@@ -234,9 +234,9 @@ def test_the_words_are_there_in_every_language() -> None:
 
 @pytest.mark.slow
 def test_a_large_inbox_is_written_in_seconds(tmp_path: Path) -> None:
-    codes = list(rules())
+    codes = list(rules())[:40]
     rows = findings.frame([row(n, codes[n % len(codes)], delivery=f"{2000 + n % 49}-Q1") for n in range(6000)]).assign(state="new")
-    start = time.perf_counter()
+    start = time.process_time()
     for delivery, of_it in rows.groupby("delivery"):
         write_feedback(tmp_path, "police", str(delivery), files(), of_it, "sq")
-    assert time.perf_counter() - start < 10  # 3 s on the machine that is meant; tests share theirs
+    assert time.process_time() - start < 6  # 3 s on a quiet machine; tests share theirs

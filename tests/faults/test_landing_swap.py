@@ -1,0 +1,56 @@
+"""A finished database takes the place of the old one whole, or the old one stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import HarmoniaError
+from pipelines.swap import clean, swap_in, temporary
+
+
+def test_the_new_file_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> None:
+    target = tmp_path / "warehouse.duckdb"
+    target.write_text("old")
+    (tmp_path / "warehouse.duckdb.wal").write_text("log of the old")
+    (tmp_path / ".warehouse.duckdb.77.tmp").write_text("left by a killed run")
+    (tmp_path / ".warehouse.duckdb.77.tmp.wal").write_text("its log")
+    (tmp_path / "analysts.duckdb").write_text("another")
+    new = temporary(target)
+    new.write_text("new")
+    with target.open() as held:  # somebody has the old one open
+        swap_in(new, target)
+        assert held.read() == "old"
+    assert target.read_text() == "new"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["analysts.duckdb", "warehouse.duckdb"]
+
+
+def test_a_file_that_is_not_closed_is_not_swapped(tmp_path: Path) -> None:
+    new = temporary(tmp_path / "w")
+    new.write_text("new")
+    new.with_name(new.name + ".wal").write_text("open")
+    with pytest.raises(ValueError, match="still has a write-ahead log"):
+        swap_in(new, tmp_path / "w")
+    clean(tmp_path / "w")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_system_refuses_is_one_clear_line_and_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "w"
+    target.mkdir()
+    new = temporary(target)
+    new.write_text("new")
+    with pytest.raises(HarmoniaError, match="a folder stands where the file should be"):
+        swap_in(new, target)
+    target.rmdir()
+    target.write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HarmoniaError, match="the disk is full"):
+        swap_in(new, target)
+    assert target.read_text() == "old"

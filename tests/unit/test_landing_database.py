@@ -1,0 +1,126 @@
+"""A prosecution that delivers a database server: its dump is landed once, and the URL shows nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from landing_world import World
+
+import pipelines.landing.database as database
+from sources.readers.dump import DumpError
+
+SECRET = "postgresql://psh:topsecret@db.example.org/psh"
+POINTER = "prosecution/2013-Q2/psh.url"
+
+
+class Server:
+    """Stands for the database server: what it gives, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.content = b"dump one"
+        self.asked: list[str] = []
+        self.away = False
+
+    def __call__(self, url: str) -> bytes:
+        self.asked.append(url)
+        if self.away:
+            raise DumpError("the prosecution's database could not be read (OperationalError)")
+        return self.content
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    server = Server()
+    monkeypatch.setattr(database, "dump_postgres", server)
+    monkeypatch.setenv("PSH_URL", SECRET)
+    return server
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_dump_is_landed_beside_its_pointer_and_the_server_asked_once(world: World, server: Server) -> None:
+    world.put(POINTER, "PSH_URL\r\n")
+    assert world.told() == []
+    assert world.stands() == {("prosecution", "2013-Q2"): {"psh.dump": b"dump one", "psh.url": b"PSH_URL\r\n"}}
+    server.content = b"dump two"
+    before = world.ledger()
+    world.land()
+    assert server.asked == [SECRET]
+    assert world.ledger() == before
+    world.put("prosecution/2013-Q2_v2/psh.url", "PSH_URL")
+    assert world.told() == []
+    assert world.stands()[("prosecution", "2013-Q2_v2")]["psh.dump"] == b"dump two"
+    assert world.stands()[("prosecution", "2013-Q2")]["psh.dump"] == b"dump one"
+
+
+def test_a_server_away_is_told_and_asked_again(world: World, server: Server) -> None:
+    server.away = True
+    world.put(POINTER, "PSH_URL")
+    report = world.land()
+    assert [(f["rule"], f["file"]) for f in report.findings] == [("delivery-database-unreachable", "psh.url")]
+    assert report.new[0].incomplete
+    assert world.stands() == {("prosecution", "2013-Q2"): {"psh.url": b"PSH_URL"}}
+    server.away = False
+    assert world.told() == []
+    assert set(world.stands()[("prosecution", "2013-Q2")]) == {"psh.dump", "psh.url"}
+
+
+def test_a_changed_pointer_asks_again_and_stands_as_it_was_while_the_server_is_away(world: World, server: Server) -> None:
+    world.put(POINTER, "PSH_URL")
+    world.land()
+    before = world.stands()
+    server.away, server.content = True, b"dump two"
+    world.put(POINTER, "PSH_URL\n\n")
+    assert world.told() == [("delivery-database-unreachable", "prosecution", "2013-Q2", "psh.url")]
+    assert world.stands() == before
+    server.away = False
+    assert world.told() == [("delivery-changed-in-place", "prosecution", "2013-Q2", None)]
+    assert world.stands()[("prosecution", "2013-Q2")]["psh.dump"] == b"dump two"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("PSH_NOT_SET", "PSH_NOT_SET is not set"),
+        ("PSH_OTHER", "does not hold a postgresql:// URL"),
+        ("", "one line"),
+        ("A\nB", "one line"),
+        (SECRET, "one line"),
+        (b"\xff\xfe\x00", "one line"),
+        ("X" * 10_000, "one line"),
+    ],
+)
+def test_a_pointer_that_leads_nowhere(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch, content: str | bytes, says: str
+) -> None:
+    monkeypatch.setenv("PSH_OTHER", "file:///etc/passwd")
+    world.put(POINTER, content)
+    findings = world.land().findings
+    assert [f["rule"] for f in findings] == ["delivery-database-unreachable"]
+    assert says in findings[0]["detail"]
+    assert server.asked == []
+    assert "topsecret" not in repr(findings)
+    assert "topsecret" not in repr(world.ledger())
+
+
+def test_an_unexpected_failure_of_the_driver_shows_no_url(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(url: str) -> bytes:
+        raise OSError(f"cannot connect to {url}")
+
+    monkeypatch.setattr(database, "dump_postgres", fail)
+    monkeypatch.setenv("PSH_URL", SECRET)
+    world.put(POINTER, "PSH_URL")
+    assert "example.org" not in repr(world.land().findings)
+
+
+def test_only_the_institution_that_declares_a_database_is_asked_for_one(world: World, server: Server) -> None:
+    world.put("police/2013-Q2/psh.url", "PSH_URL")
+    world.put("prosecution/2013-Q2/psh.url", "PSH_URL")
+    world.put("prosecution/2013-Q2/psh.dump", "delivered as it is")
+    world.land()
+    assert server.asked == []
+    assert world.stands()[("prosecution", "2013-Q2")]["psh.dump"] == b"delivered as it is"

@@ -1,0 +1,133 @@
+"""Status: every institution and quarter, what came, what stands, what is late or missing."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from landing_world import World
+from rich.console import Console
+from sqlalchemy import update
+
+from pipelines.registry.ledger import begin_run, record_state
+from pipelines.registry.tables import Delivery, Run
+from pipelines.status import COLUMNS, status, table
+from sources.contract import institutions
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def told(world: World, institution: str, inbox: Path | None = None, today: date = date(2020, 1, 1)) -> list[tuple[str, ...]]:
+    frame = status(world.registry, inbox, today)
+    assert tuple(frame.columns) == COLUMNS
+    rows = frame[frame["institution"] == institution].drop(columns="institution").fillna("-")
+    return [tuple(row) for row in rows.itertuples(index=False)]
+
+
+def arrived(world: World, day: str, place: str) -> None:
+    """Land a delivery as if on `day`."""
+    world.put(f"{place}/smil.xml", place)
+    world.land()
+    institution, name = place.split("/")
+    moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    with world.registry.write() as session:
+        session.execute(update(Delivery).where(Delivery.institution == institution, Delivery.name == name).values(first_seen=moment))
+
+
+def test_every_institution_and_quarter_between_the_first_and_the_last(world: World) -> None:
+    world.put("courts/2012-Q4/smil.xml", "a")
+    world.put("police/2013-Q2/rastet.csv", "b")
+    world.land()
+    frame = status(world.registry, world.inbox, date(2013, 7, 1))
+    assert sorted(frame["institution"].unique()) == sorted(institutions())
+    assert len(frame) == 3 * len(institutions())
+    assert told(world, "courts", today=date(2013, 7, 1)) == [
+        ("2012-Q4", "2012-Q4", "here", ""),
+        ("2013-Q1", "-", "missing", "was due on 2013-04-15"),
+        ("2013-Q2", "-", "expected", "is due on 2013-07-15"),
+    ]
+
+
+def test_an_inbox_not_yet_run_and_no_inbox_at_all(world: World) -> None:
+    world.put("courts/2013-Q2/smil.xml", "a")
+    world.put("courts/2013-Q2_v2/smil.xml", "b")
+    world.put("courts/2013-Q3/.DS_Store")
+    assert told(world, "courts", world.inbox) == [
+        ("2013-Q2", "2013-Q2_v2", "here", "not run yet"),
+        ("2013-Q2", "2013-Q2", "withdrawn", "replaced by 2013-Q2_v2; not run yet"),
+    ]
+    frame = status(None, world.inbox)
+    assert frame.loc[frame["institution"] == "courts", "state"].tolist() == ["here", "withdrawn"]
+    assert status(world.registry, None).empty
+    assert status(None, None).empty
+
+
+def test_what_stands_among_versions(world: World) -> None:
+    for version in ("2013-Q2", "2013-Q2_v2", "2013-Q2_v3", "2013-Q2_v4"):
+        world.put(f"courts/{version}/smil.xml", version)
+    world.land()
+    record_state(world.registry, "courts", "2013-Q2_v2", "complete", {"read": 9, "accepted": 7, "quarantined": 1})
+    record_state(world.registry, "courts", "2013-Q2_v3", "partial")
+    record_state(world.registry, "courts", "2013-Q2_v4", "unreadable")
+    assert told(world, "courts") == [
+        ("2013-Q2", "2013-Q2_v4", "unreadable", "cannot be read, replaces nothing"),
+        ("2013-Q2", "2013-Q2_v3", "here", "read in part: what it lacks is not withdrawn"),
+        ("2013-Q2", "2013-Q2_v2", "here", "stands where 2013-Q2_v3 holds nothing; 9 rows read, 7 stand, 1 quarantined"),
+        ("2013-Q2", "2013-Q2", "withdrawn", "replaced by 2013-Q2_v2"),
+    ]
+
+
+def test_a_delivery_without_a_file_to_read_is_unreadable(world: World) -> None:
+    world.put("courts/2013-Q2/sub/smil.xml", "a")
+    world.land()
+    assert [row[2] for row in told(world, "courts")] == ["unreadable"]
+
+
+def test_a_delivery_gone_from_the_inbox_is_here(world: World) -> None:
+    path = world.put("courts/2013-Q2/smil.xml", "a")
+    world.land()
+    path.unlink()
+    path.parent.rmdir()
+    world.land()
+    assert told(world, "courts", world.inbox) == [("2013-Q2", "2013-Q2", "here", "no longer in the inbox")]
+
+
+def test_late_is_what_came_after_its_day_in_a_home_already_in_use(world: World) -> None:
+    begin_run(world.registry)
+    arrived(world, "2013-07-20", "courts/2013-Q2")
+    assert told(world, "courts")[0][2] == "here"  # the home was first run years later: arrival means nothing
+    with world.registry.write() as session:
+        session.execute(update(Run).values(started=datetime(2013, 1, 1, tzinfo=UTC)))
+    assert told(world, "courts") == [("2013-Q2", "2013-Q2", "late", "came on 2013-07-20, was due on 2013-07-15")]
+    arrived(world, "2013-09-01", "courts/2013-Q2_v2")
+    assert [row[2] for row in told(world, "courts")] == ["late", "withdrawn"]  # a correction is no excuse, nor late by itself
+
+
+def test_late_is_what_came_after_a_later_quarter(world: World) -> None:
+    arrived(world, "2013-10-05", "courts/2013-Q3")
+    arrived(world, "2013-11-01", "courts/2013-Q2")
+    assert told(world, "courts") == [
+        ("2013-Q2", "2013-Q2", "late", "came on 2013-11-01, after 2013-Q3"),
+        ("2013-Q3", "2013-Q3", "here", ""),
+    ]
+
+
+def test_the_table_shows_what_stands_and_what_is_worth_a_look(world: World) -> None:
+    world.put("courts/2013-Q2/smil.xml", "a")
+    world.put("courts/2013-Q2_v2/smil.xml", "b")
+    world.put("police/2013-Q3/rastet.csv", "c")
+    world.land()
+    record_state(world.registry, "courts", "2013-Q2_v2", "unreadable")
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(table(status(world.registry, world.inbox, date(2020, 1, 1))))
+    shown = console.export_text()
+    assert "What stands" in shown
+    assert "replaces nothing" in shown
+    assert "was due on 2013-10-15" in shown
+    console.print(table(status(None, None)))
+    assert "No delivery yet" in console.export_text()

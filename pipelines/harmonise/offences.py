@@ -41,6 +41,10 @@ def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
     for column in where.days:
         day = day.where(day.notna(), frame[column])
     judged = articles.classify(law, family, parsed["article"], day, words)
+    if len(where.days) > 1:  # no day of the offence, no code named: which code is meant is a guess, and words that are there decide
+        guessed = frame[where.days[0]].isna() & law.isna() & words.notna()
+        judged["article_group"] = judged["article_group"].mask(guessed & (judged["article_group"] != words), None)
+        judged["offence_group"] = judged["offence_group"].mask(guessed, words)
     paragraph = frame[where.paragraph] if where.paragraph else parsed["paragraph"]
     return pd.DataFrame(
         {

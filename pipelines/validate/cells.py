@@ -140,7 +140,7 @@ def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
         {spec.name: text},
         {
             "cell-personal-number-repaired": repair.isin(["spaces", "float", "lost_zero"]),
-            "cell-personal-number-invalid": repair.isin(["too_short", "too_long", "not_digits"]),
+            "cell-personal-number-invalid": repair.isin(["too_short", "too_long", "not_digits", "placeholder"]),
             "cell-personal-number-check-digit": formed & ~parsed["valid"].fillna(False).astype(bool),
         },
     )

@@ -11,18 +11,22 @@ say what is true.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from sources.simulator.defects import Defect
+from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import Delivery, build
 from sources.simulator.life import build_world
+from sources.simulator.noise import spoil_records
 from sources.simulator.settings import Noise, settings
 from sources.simulator.truth import write_truth
+from sources.simulator.versions import distort
 from sources.simulator.write_courts import write_courts
 from sources.simulator.write_police import write_police
 from sources.simulator.write_prosecution import write_prosecution
+from sources.simulator.write_strays import write_strays, write_wrong_content
 from sources.simulator.write_workbooks import write_corrections, write_inspectorate
 
 WRITERS = {
@@ -64,19 +68,30 @@ def simulate(
         raise ValueError(f"{out} is there and not empty: choose another folder or remove it first; the simulator overwrites nothing")
     world = build_world(chosen)
     deliveries = build(world, Random(f"deliveries {seed}"))
-    defects: list[Defect] = []
+    spoiler = Spoiler(chosen)
+    if chosen.factor:
+        spoil_records(world, deliveries, spoiler)
+        deliveries = distort(world, deliveries, spoiler)
     for delivery in deliveries:
-        _write(out / "inbox", delivery)
-    standing = write_truth(out / "truth", world, deliveries, defects)
+        if not delivery.missing:
+            _write(out / "inbox", delivery)
+    standing = write_truth(out / "truth", world, deliveries, spoiler.found)
     persons = {state.person.person.person_id for state in standing.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)
-    return SimulationReport(out / "inbox", out / "truth", came, len(world.cases), len(persons), len(standing.states), len(defects))
+    return SimulationReport(out / "inbox", out / "truth", came, len(world.cases), len(persons), len(standing.states), len(spoiler.found))
 
 
 def _write(inbox: Path, delivery: Delivery) -> None:
     folder = inbox / delivery.institution / delivery.name
     folder.mkdir(parents=True)
-    WRITERS[delivery.institution](folder, delivery)
+    if "wrong_content" in delivery.faults:
+        write_wrong_content(folder, delivery)
+    elif delivery.twin is not None:
+        for path in sorted((inbox / delivery.institution / delivery.twin.name).iterdir()):
+            shutil.copyfile(path, folder / path.name)
+    else:
+        WRITERS[delivery.institution](folder, delivery)
+        write_strays(folder, delivery)
 
 
 __all__ = ["SimulationReport", "simulate"]

@@ -224,3 +224,4 @@ class World:
     persons: list[Person]
     start: int
     years: int
+    mistakes: int = 0  # records registered in error so far (`mistaken.py`)

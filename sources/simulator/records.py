@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from sources.simulator.codes import Offence
 from sources.simulator.model import Person
 
 Cells = dict[str, Any]
@@ -51,6 +52,7 @@ class CaseRecord:
     said: Cells
     persons: list[PersonRecord] = field(default_factory=list)
     decisions: list[Part] = field(default_factory=list)
+    charged: Offence | None = None  # the offence that the record itself names
     upstream: str = ""  # the number that it rightly refers to
     lost_persons: set[str] = field(default_factory=set)  # keys of persons whose rows cannot be read in this delivery
     unread: bool = False  # the case's own row cannot be read in this delivery

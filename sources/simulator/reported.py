@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sources.simulator.codes import CODES, MINOR_OFFENCES, code_in_force, counted_form, group_of, most_serious
+from sources.simulator.codes import CODES, LAWS, MINOR_OFFENCES, code_in_force, group_of, most_serious
 from sources.simulator.happened import Event, age_group
 from sources.simulator.records import Part, PersonRecord
 from sources.simulator.standing import Standing
@@ -21,25 +21,20 @@ from sources.simulator.standing import Standing
 SECOND_CODE = dict(CODES)["KPRK2012"]
 
 
-def reported_group(said: dict[str, Any], fallback: date | None) -> str:
-    """The offence group of a row by its own article, else by its own words, else `other`; `fallback` stands for the day of the
-    offence.
-    """
+def reported_group(said: dict[str, Any]) -> str:
+    """The offence group of a row by its own article, else by its own words, else `other`."""
     law, article, day = said["law"], said["article"], said["offence_day"]
-    named, on = law, day or fallback
-    if law is None:
-        named = code_in_force(on) if on else None
-    elif law == "KPRK":
-        named = code_in_force(max(on or SECOND_CODE, SECOND_CODE))
-    in_force = law is None or law == MINOR_OFFENCES or day is None or code_in_force(day) == named
-    group = group_of(named, article) if in_force else None
+    if day and law != MINOR_OFFENCES:
+        fits = law not in (*LAWS, "KPRK") or law == code_in_force(day) or (law == "KPRK" and day >= SECOND_CODE)
+        group = group_of(code_in_force(day), article) if fits else None
+    else:
+        codes = (law,) if law in LAWS else ("KPRK2019", "KPRK2012") if law == "KPRK" else LAWS[2::-1] + LAWS[3:]
+        group = next((found for code in codes if (found := group_of(code, article))), None)
     return group or said["words"] or "other"
 
 
 def _charge_group(part: Part) -> str:
-    said = part.said
-    law = said["law"] if said["law"] in (*dict(CODES), MINOR_OFFENCES) else None
-    return group_of(law, said["article"]) or "other"
+    return reported_group({**part.said, "offence_day": None})
 
 
 def _person_event(indicator: str, person: PersonRecord, day: date, group: str, form: str, case_id: str) -> Event:
@@ -58,15 +53,15 @@ def _police(standing: Standing) -> list[Event]:
     found = []
     for record in standing.cases("police"):
         said = record.said
-        group = reported_group(said, said["registered"])
-        form = counted_form(group, said["form"])
+        group = reported_group(said)
+        form = _stated(group, said["form"])
         for indicator, day in (("cases_registered", said["registered"]), ("cases_referred", said["sent"])):
             if day:
                 found.append(Event(indicator, record.case_id, "", day, group, form))
     for person, _, case in standing.persons("police"):
         said = case.said if case else {"law": None, "article": None, "words": None, "offence_day": None, "registered": None, "form": None}
-        group = reported_group(said, said["registered"])
-        form = counted_form(group, said["form"])
+        group = reported_group(said)
+        form = _stated(group, said["form"])
         role, case_id = person.said["role"], case.case_id if case else ""
         if role == "suspect":
             if said["registered"]:
@@ -82,21 +77,26 @@ def _inspectorate(standing: Standing) -> list[Event]:
     found = []
     for record in standing.cases("inspectorate"):
         said = record.said
-        group = reported_group(said, said["registered"])
+        group = reported_group(said)
         for indicator, day in (("cases_registered", said["registered"]), ("cases_referred", said["sent"])):
             if day:
                 found.append(Event(indicator, record.case_id, "", day, group, "unknown"))
     for person, record, _ in standing.persons("inspectorate"):
         said = record.said
         if said["registered"]:
-            group = reported_group(said, said["registered"])
+            group = reported_group(said)
             found.append(_person_event("suspects_registered", person, said["registered"], group, "unknown", record.case_id))
     return found
 
 
+def _stated(group: str, form: str | None) -> str:
+    """The form as the row states it; prostitution and other offences have none."""
+    return "unknown" if group in ("prostitution", "other") else form or "unknown"
+
+
 def _form_of(parts: list[Part], group: str) -> str:
     stated = [part.said["form"] for part in parts if part.said["form"] and _charge_group(part) == group]
-    return counted_form(group, stated[0] if stated else None)
+    return _stated(group, stated[0] if stated else None)
 
 
 def _prosecution(standing: Standing) -> list[Event]:
@@ -107,7 +107,7 @@ def _prosecution(standing: Standing) -> list[Event]:
             charges.setdefault(record.key, []).extend(person.charges)
     for record in standing.cases("prosecution"):
         parts = charges.get(record.key, [])
-        group = most_serious(map(_charge_group, parts))
+        group = most_serious(_charge_group(part) for part in parts)
         form = _form_of(parts, group)
         if record.said["registered"]:
             found.append(Event("cases_received_prosecution", record.case_id, "", record.said["registered"], group, form))
@@ -117,7 +117,7 @@ def _prosecution(standing: Standing) -> list[Event]:
     for person, record, case in standing.persons("prosecution"):
         if person.said["role"] != "suspect" or case is None:
             continue
-        group = most_serious(map(_charge_group, person.charges))
+        group = most_serious(_charge_group(part) for part in person.charges)
         form = _form_of(person.charges, group)
         if case.said["registered"]:
             found.append(_person_event("persons_reported", person, case.said["registered"], group, form, record.case_id))
@@ -135,7 +135,7 @@ def _courts(standing: Standing) -> list[Event]:
         charges.setdefault(record.key, []).extend(person.charges)
         readable = [part.said for part in person.judgments if part.said["day"]]
         unreadable = [part.said for part in person.judgments if not part.said["day"]]
-        group = most_serious(map(_charge_group, person.charges))
+        group = most_serious(_charge_group(part) for part in person.charges)
         for judgment in [max(readable, key=lambda said: said["day"])] if readable else []:
             indicator = "persons_convicted" if judgment["kind"] == "DEN" else "persons_acquitted"
             found.append(_person_event(indicator, person, judgment["day"], group, "unknown", record.case_id))
@@ -143,7 +143,7 @@ def _courts(standing: Standing) -> list[Event]:
             if judgment["kind"] == "DEN" and judgment["final"]:
                 found.append(_person_event("persons_convicted_final", person, judgment["final"], group, "unknown", record.case_id))
     for record in standing.cases("courts"):
-        group = most_serious(map(_charge_group, charges.get(record.key, [])))
+        group = most_serious(_charge_group(part) for part in charges.get(record.key, []))
         if record.said["registered"]:
             found.append(Event("cases_received_court", record.case_id, "", record.said["registered"], group, "unknown"))
     return found
@@ -154,5 +154,5 @@ def _corrections(standing: Standing) -> list[Event]:
     for person, record, _ in standing.persons("corrections"):
         indicator = "persons_admitted_sentence" if record.said["status"] == "D" else "persons_detained"
         day = record.said["registered"]
-        found.append(_person_event(indicator, person, day, reported_group(record.said, day), "unknown", record.case_id))
+        found.append(_person_event(indicator, person, day, reported_group(record.said), "unknown", record.case_id))
     return found

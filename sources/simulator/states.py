@@ -94,7 +94,7 @@ def police_state(case: Case, file: PoliceFile, as_of: date) -> CaseRecord:
         "Nr_PP": known,
     }
     said = {**true, "law": named(file.offence), "words": file.offence.group}
-    record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, said)
+    record = CaseRecord("police", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
     for entry in file.people:
         if entry.since > as_of:
             continue
@@ -147,7 +147,7 @@ def inspectorate_state(case: Case, file: InspectorateFile, as_of: date) -> CaseR
         "Data e dërgimit": sent,
     }
     said = {**true, "law": named(file.offence), "words": file.offence.group, "offence_day": None}  # the sheet has no day of the offence
-    record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, said)
+    record = CaseRecord("inspectorate", file.number, case.case_id, as_of, true, cells, said, charged=file.offence)
     person_true = {"role": "suspect", "arrested": None, **_about(file.officer)}
     # Nor sex, birth date or citizenship of the officer.
     person_said = {**person_true, "sex": None, "born": None, "citizenship": None}
@@ -344,7 +344,7 @@ def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
     }
     key = f"{stay.register_id}/{stay.admitted.isoformat()}"
     said = {**true, "law": named(stay.offence), "words": None, "offence_day": None}
-    record = CaseRecord("corrections", key, case.case_id, as_of, true, cells, said, upstream=court)
+    record = CaseRecord("corrections", key, case.case_id, as_of, true, cells, said, charged=stay.offence, upstream=court)
     person_true = {"role": "suspect", "arrested": None, **_about(person)}
     record.persons.append(PersonRecord(key, person, person_true, cells, dict(person_true)))
     return record

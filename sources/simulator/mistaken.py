@@ -1,0 +1,75 @@
+"""A record that was registered in error and is withdrawn by the next version: nobody's case (`W…`), with a person of its own."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+
+from sources.simulator import states
+from sources.simulator.codes import names, offence, places
+from sources.simulator.deliveries import Delivery
+from sources.simulator.model import (
+    Case,
+    Charge,
+    CourtFile,
+    Defendant,
+    Party,
+    Person,
+    PoliceFile,
+    PolicePerson,
+    ProsecutionFile,
+    Stay,
+    World,
+)
+from sources.simulator.people import check_digit
+from sources.simulator.periods import first_day, last_day
+from sources.simulator.records import CaseRecord
+
+
+def mistaken(rng: Random, world: World, delivery: Delivery) -> CaseRecord:
+    """A record of one person for a delivery, with numbers that no other record has."""
+    period = delivery.period
+    day = first_day(period) + timedelta(days=rng.randrange(5, 80))
+    person = _person(rng, world)
+    world.mistakes += 1
+    municipality = rng.choice(list(places()["municipalities"]))
+    case = Case(day, day - timedelta(days=rng.randrange(1, 30)), "trafficking", "sexual", municipality)
+    case.case_id = f"W{world.mistakes - 1:06d}"
+    charged = offence(case.kind, case.offence_day)
+    seat = places()["regions"][places()["municipalities"][municipality][0]][0]
+    if delivery.institution == "police":
+        return _police(case, person, day, period)
+    if delivery.institution == "corrections":
+        stay = Stay(person, "P", places()["detention"][seat], seat, charged, case.offence_day, day)
+        stay.register_id = f"P-{19000 + world.mistakes}"
+        return states.stay_state(case, stay, last_day(period))
+    pp = ProsecutionFile("I", seat, day, "TJ", None, statuses=[(day, "HET")])
+    pp.number, pp.file_id = f"PP.I.nr.{900 + world.mistakes + max(0, len(world.cases) // 2)}/{day.year}", 900 + world.mistakes
+    charge = Charge(charged, "sexual", True, day, charge_id=8900 + world.mistakes)
+    if delivery.institution == "prosecution":
+        pp.parties = [Party(person, "D", day, [charge], 4900 + world.mistakes)]
+        return states.prosecution_state(case, pp, last_day(period))
+    court = CourtFile("PKR", seat, "", "sq", day, pp, [Defendant(person, 1, [charge])])
+    court.number = f"PKR.nr.{900 + world.mistakes + len(world.cases)}/{day.year}"
+    return states.court_state(case, court, last_day(period))
+
+
+def _police(case: Case, person: Person, day: date, period: str) -> CaseRecord:
+    region = places()["municipalities"][case.municipality][0]
+    charged = offence(case.kind, case.offence_day)
+    file = PoliceFile(region, day, case.offence_day, f"Stacioni Policor {case.municipality}", case.municipality, charged, case.form)
+    file.people = [PolicePerson(person, "S", day, None, 1)]
+    file.number = f"{day.year}-{region}-{99000 + int(case.case_id[1:])}"
+    return states.police_state(case, file, last_day(period))
+
+
+def _person(rng: Random, world: World) -> Person:
+    lists = names()["Albanian"]
+    nine = f"1{rng.randrange(10**8):08d}"
+    born = date(rng.randrange(1955, 1985), rng.randrange(1, 13), rng.randrange(1, 28))
+    home = rng.choice(list(places()["municipalities"]))
+    person = Person(rng.choice(lists["M"]), rng.choice(lists["S"]), rng.choice(lists["M"]), "M", born, "XKX", "Albanian", home, home)
+    person.number = nine + check_digit(nine)
+    world.persons.append(person)
+    person.person_id = f"P{len(world.persons):07d}"
+    return person

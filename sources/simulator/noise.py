@@ -1,0 +1,66 @@
+"""Spoils the records of all deliveries of a set, in the order in which they were exported. Which defects there are: `value_defects.py`,
+`name_defects.py`; what is wrong with whole files: `faults.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sources.simulator.defects import Spoiler
+from sources.simulator.deliveries import Delivery
+from sources.simulator.model import Case, CourtFile, Person, PoliceFile, World
+from sources.simulator.name_defects import spoil_names
+from sources.simulator.value_defects import CaseDefects, spoil_event_days, spoil_person
+
+
+def spoil_records(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> None:
+    """Spoils the cells of every record in place. `deliveries` in order of quarter."""
+    numbers = {
+        "police": [file.number for case in world.cases for file in case.police],
+        "prosecution": [file.number for case in world.cases for file in case.prosecution],
+        "courts": [file.number for case in world.cases for file in case.courts],
+    }
+    cases = CaseDefects(spoiler, numbers)
+    strangers = [person for person in world.persons if person.number]
+    known = _records_of_persons(world)
+    repeats = _repeats(world)
+    for delivery in deliveries:
+        for record in delivery.records:
+            if record.key in repeats:
+                kind, name, true = repeats.pop(record.key)
+                spoiler.log(delivery.institution, delivery.name, record.key, kind, name, true, record.key)
+            cases.spoil(delivery, record, record.charged)
+            for entry in record.persons:
+                spoil_names(spoiler, delivery, record, entry, strangers)
+                spoil_person(spoiler, delivery, entry, record.institution, known[entry.person.person_id])
+                spoil_event_days(spoiler, delivery, record, entry)
+
+
+def _records_of_persons(world: World) -> Counter[str]:
+    """In how many files of the world a person is."""
+    counts: Counter[str] = Counter()
+    for case in world.cases:
+        counts.update(_persons(case))
+    return counts
+
+
+def _persons(case: Case) -> list[str]:
+    people: list[Person] = [entry.person for file in case.police for entry in file.people]
+    people += [party.person for file in case.prosecution for party in file.parties]
+    people += [defendant.person for file in case.courts for defendant in file.defendants]
+    return [person.person_id for person in people + [stay.person for stay in case.stays]]
+
+
+def _repeats(world: World) -> dict[str, tuple[str, str, str]]:
+    """Cases that a register holds under two numbers: the second number, what happened, the field, the first number."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for case in world.cases:
+        for file in case.police:
+            first: PoliceFile | None = file.again or file.former
+            if first:
+                found[file.number] = ("case_registered_twice" if file.again else "case_new_number", "Nr_rastit", first.number)
+        for court in case.courts:
+            before: CourtFile | None = court.former
+            if before:
+                found[court.number] = ("case_new_number", "nr", before.number)
+    return found

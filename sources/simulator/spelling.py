@@ -1,0 +1,243 @@
+"""How people and offices write the same thing otherwise: names, numbers, articles, dates. Text to text, by chance where several ways
+exist.
+
+Belongs here: permitted variants and errors of writing alike; which of them happens where is `defects.py` and `value_defects.py`.
+Rules of names: FACTS.md 6.3. Spellings of case numbers: SPEC.md, FACTS.md 4.6.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from random import Random
+
+from sources.simulator.codes import MINOR_OFFENCES, Offence, words
+
+_TO_SERBIAN = (
+    ("xh", "dž"),
+    ("gj", "đ"),
+    ("sh", "š"),
+    ("zh", "ž"),
+    ("ll", "l"),
+    ("rr", "r"),
+    ("th", "t"),
+    ("dh", "d"),
+    ("q", "ć"),
+    ("ç", "č"),
+    ("x", "dz"),
+    ("y", "i"),
+    ("ë", "e"),
+)
+_TO_ALBANIAN = (("dž", "xh"), ("lj", "l"), ("đ", "gj"), ("ć", "q"), ("č", "ç"), ("š", "sh"), ("ž", "zh"))
+_TO_CYRILLIC = (
+    *(("dž", "џ"), ("lj", "љ"), ("nj", "њ"), ("đ", "ђ"), ("ć", "ћ"), ("č", "ч"), ("š", "ш"), ("ž", "ж")),
+    *zip("abcdefghijklmnoprstuvz", "абцдефгхијклмнопрстувз", strict=True),
+    *(("y", "и"), ("w", "в"), ("q", "к"), ("x", "кс")),
+)
+_NEAR = {"a": "s", "e": "r", "i": "o", "k": "l", "m": "n", "n": "m", "o": "p", "r": "t", "s": "a", "t": "r", "b": "v", "g": "h", "u": "i"}
+
+
+def _mapped(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """Replaces letters and pairs of letters in one pass, keeping a capital a capital."""
+    table = dict(pairs)
+    result, i = [], 0
+    while i < len(text):
+        for length in (2, 1):
+            piece = text[i : i + length]
+            other = table.get(piece.lower())
+            if other is not None and len(piece) == length:
+                result.append(other.capitalize() if piece[0].isupper() else other)
+                i += length
+                break
+        else:
+            result.append(text[i])
+            i += 1
+    return "".join(result)
+
+
+def serbian(name: str) -> str:
+    """An Albanian name as written in Serbian: `Xhavit Hoxha` → `Džavit Hodža`."""
+    return _mapped(name, _TO_SERBIAN)
+
+
+def albanian(name: str) -> str:
+    """A Serbian name as written in Albanian: `Đorđević` → `Gjorgjeviq`."""
+    return _mapped(name, _TO_ALBANIAN)
+
+
+def cyrillic(name: str) -> str:
+    """A name in Serbian Cyrillic."""
+    return _mapped(without_foreign_marks(serbian(name)), _TO_CYRILLIC)
+
+
+def without_foreign_marks(name: str) -> str:
+    """Without the marks that Serbian does not have (ö, ü, ş, ı); its own (č, ć, š, ž, đ) stay."""
+    return "".join(char if char in "čćšžđČĆŠŽĐ" else without_marks(char) for char in name)
+
+
+def without_marks(name: str) -> str:
+    """Without diacritics: `Gëzim` → `Gezim`, `Đorđe` → `Djordje`."""
+    text = name.replace("đ", "dj").replace("Đ", "Dj").replace("ı", "i")
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
+
+
+def garbled(name: str) -> str:
+    """UTF-8 read as windows-1250: `Gëzim` → `GĂ«zim`."""
+    return name.encode("utf-8").decode("cp1250", errors="replace")
+
+
+def typing_error(rng: Random, name: str) -> str:
+    """One typing error: a letter dropped, doubled, exchanged with the next, or replaced by its neighbour on the keyboard."""
+    if len(name) < 3:
+        return name + name[-1:]
+    i = rng.randrange(1, len(name) - 1)
+    way = rng.randrange(4)
+    if way == 0:
+        return name[:i] + name[i + 1 :]
+    if way == 1:
+        return name[: i + 1] + name[i:]
+    if way == 2 and name[i] != name[i + 1]:
+        return name[:i] + name[i + 1] + name[i] + name[i + 2 :]
+    return name[:i] + _NEAR.get(name[i], "h") + name[i + 1 :]
+
+
+def number_error(rng: Random, number: str) -> str:
+    """A personal number with one digit wrong, two exchanged, or one lost."""
+    i = rng.randrange(len(number) - 1)
+    way = rng.randrange(3)
+    if way == 0 and number[i] != number[i + 1]:
+        return number[:i] + number[i + 1] + number[i] + number[i + 2 :]
+    if way == 1:
+        return number[:i] + number[i + 1 :]
+    return number[:i] + str((int(number[i]) + rng.randrange(1, 10)) % 10) + number[i + 1 :]
+
+
+def spaced(rng: Random, number: str) -> str:
+    """A personal number with spaces in it or around it."""
+    return rng.choice((f" {number}", f"{number} ", f"{number[:4]} {number[4:]}", f"{number[:3]} {number[3:6]} {number[6:]}"))
+
+
+# -- numbers of cases -----------------------------------------------------------------------------------------------------------------
+
+
+def prosecution_number(rng: Random, number: str) -> str:
+    """`PP.I.nr.34/2013` in another spelling; some lose the register."""
+    match = re.fullmatch(r"PP\.(I+)\.nr\.(\d+)/(\d{4})", number)
+    if not match:
+        return number
+    register, serial, year = match.groups()
+    short = year[2:]
+    return rng.choice(
+        (
+            f"PP.{register}.NR.{serial}/{year}",
+            f"PP {register} {serial}/{short}",
+            f"PP.{register}.nr. {serial}/{short}",
+            f"PP.{register}-{serial}/{year}",
+            f"PP{register}-{serial}-{year}",
+            f"PP.{register}.nr.{serial}-{short}",
+            f"PP.{register}.nr.{int(serial):03d}/{year}",
+            f"pp.{register} nr {serial}/{year}",
+            f" {number} ",
+            f"PP/{register} nr.{serial}/{year}",
+            f"PP.{len(register)}.nr.{serial}/{year}",
+            f"PP nr.{serial}/{year}",
+        )
+    )
+
+
+def police_number(rng: Random, number: str) -> str:
+    """`2013-PR-00012` in another spelling."""
+    match = re.fullmatch(r"(\d{4})-([A-Z]{2})-(\d{5})", number)
+    if not match:
+        return number
+    year, region, serial = match.groups()
+    return rng.choice(
+        (
+            number.lower(),
+            f"{year}{region}{serial}",
+            f"{year} {region} {serial}",
+            f"Nr. {number}",
+            f"Rasti {number}",
+            f"{region} {int(serial)}/{year[2:]}",
+            f"{region}-{serial}/{year}",
+            f"{year}/{region}/{serial}",
+        )
+    )
+
+
+def inspectorate_number(rng: Random, number: str) -> str:
+    """`IPK-003/2012` in another spelling."""
+    match = re.fullmatch(r"IPK-(\d+)/(\d{4})", number)
+    if not match:
+        return number
+    serial, year = match.groups()
+    return rng.choice(
+        (number.lower(), f"IPK {int(serial)}/{year[2:]}", f"IPK-{int(serial)}/{year}", f"I.P.K. {serial}/{year}", f"Nr. {number}")
+    )
+
+
+def court_number(rng: Random, number: str) -> str:
+    """`PKR.nr.12/2013` in another spelling."""
+    match = re.fullmatch(r"(PKR|P)\.nr\.(\d+)/(\d{4})", number)
+    if not match:
+        return number
+    register, serial, year = match.groups()
+    dotted = ".".join(register) + "."
+    return rng.choice(
+        (
+            f"{register}.Nr. {serial}/{year[2:]}",
+            f"{register}-{serial}-{year}",
+            f"{register} {serial}/{year[2:]}",
+            f"{register}.nr.{int(serial):03d}/{year}",
+            number.lower(),
+            f"{dotted} nr. {serial}/{year}",
+            f"{register}. no. {serial}/{year[2:]}",
+            f"{register} nr {serial}/{year}",
+        )
+    )
+
+
+def one_digit_off(rng: Random, number: str) -> str:
+    """A case number with one digit of it wrong, so that it points to nothing, or to another case."""
+    places = [i for i, char in enumerate(number) if char.isdigit()]
+    i = rng.choice(places)
+    return number[:i] + str((int(number[i]) + rng.randrange(1, 10)) % 10) + number[i + 1 :]
+
+
+# -- articles -------------------------------------------------------------------------------------------------------------------------
+
+
+def article(rng: Random, charged: Offence, with_words: bool = False) -> tuple[str, str | None]:
+    """An article as it is typed, and the code that this names (`KPRK` may be either code of the Republic; None: no code)."""
+    if charged.law == MINOR_OFFENCES:
+        ways = ("neni 4 LRQP", "Ligji 03/L-142, neni 4", "4 L.03/L-142", "neni 4 i Ligjit 03/L-142")
+        return rng.choice(ways), MINOR_OFFENCES
+    code = "KPK" if charged.law == "KPK2003" else "KPRK"
+    named = "KPK2003" if charged.law == "KPK2003" else "KPRK"
+    a, p = charged.article, charged.paragraph
+    bare = [a, f"neni {a}", f"{a}/{p}", f"nen. {a}/{p}", f"Neni {a}, paragrafi {p}", f"{a}.{p}"]
+    full = [f"neni {a} {code}", f"{a} {code}", f"neni {a} par.{p} {code}"]
+    if with_words:
+        bare += [f"{words()['offences'][charged.kind][0]}, neni {a}"] * 2
+    way = rng.randrange(len(bare) + len(full))
+    return (bare[way], None) if way < len(bare) else (full[way - len(bare)], named)
+
+
+# -- days -----------------------------------------------------------------------------------------------------------------------------
+
+
+def swapped(day: date) -> date | None:
+    """Day and month exchanged, where that gives another day."""
+    return day.replace(day=day.month, month=day.day) if day.day <= 12 and day.day != day.month else None
+
+
+def written(day: date, form: str) -> str:
+    """A day as text: `dotted`, `iso`, or `short` (two digits of the year)."""
+    return day.strftime({"dotted": "%d.%m.%Y", "iso": "%Y-%m-%d", "short": "%d.%m.%y"}[form])
+
+
+def impossible(day: date, form: str) -> str:
+    """A day that no month has, near the true one."""
+    month = {2: 2, 4: 4, 6: 6, 9: 9, 11: 11}.get(day.month) or (2 if day.month < 3 else day.month - 1 if day.month != 8 else 9)
+    return f"31.{month:02d}.{day.year}" if form == "dotted" else f"{day.year}-{month:02d}-31"

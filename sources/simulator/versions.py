@@ -1,0 +1,144 @@
+"""Corrected versions, withdrawn records, deliveries that are missing, late, or sent twice.
+
+Belongs here: which versions of a quarter there are, what they hold, and when they came. What is wrong inside a file: `faults.py`. A
+record that a correction withdraws was registered in error as a rule: it is nobody's case (`W…`); in `hard` some are real, and then
+the state of the quarter before stands again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import ceil
+from random import Random
+
+from sources.simulator import faults
+from sources.simulator.defects import Spoiler
+from sources.simulator.deliveries import INSTITUTIONS, Delivery
+from sources.simulator.mistaken import mistaken
+from sources.simulator.model import World
+
+BLOCK = 8  # quarters: the span of the samples, to which the numbers of faults refer
+
+
+def distort(world: World, deliveries: list[Delivery], spoiler: Spoiler) -> list[Delivery]:
+    """All deliveries of a noisy set: the first versions, spoilt, and the corrections that followed."""
+    rng = Random(f"versions {spoiler.settings.seed} {spoiler.settings.noise}")
+    hard = spoiler.settings.noise == "hard"
+    _lose(rng, deliveries, spoiler, hard)
+    result: list[Delivery] = []
+    for institution in INSTITUTIONS:
+        own = [delivery for delivery in deliveries if delivery.institution == institution]
+        for start in range(0, len(own), BLOCK):
+            block = own[start : start + BLOCK]
+            share = len(block) / BLOCK
+            result += block
+            result += _corrections(rng, world, institution, block, spoiler, hard)
+            wanted = list(faults.FAULTS[institution]) * (2 if hard else 1) + (list(faults.HARD[institution]) if hard else [])
+            rng.shuffle(wanted)
+            everything = [delivery for delivery in result if delivery.institution == institution and delivery.period >= block[0].period]
+            faults.spread(rng, everything, wanted[: ceil(len(wanted) * share)], spoiler)
+            if institution == "corrections":
+                result += _twice(rng, everything, spoiler, 2 if hard else 1)
+    _delay(rng, result, hard)
+    return result
+
+
+def _lose(rng: Random, deliveries: list[Delivery], spoiler: Spoiler, hard: bool) -> None:
+    """Some deliveries never come: the inspectorate's now and then; in `hard` one of a large institution too."""
+    losers = ["inspectorate"] + (["police", "corrections"] if hard else [])
+    for institution in losers:
+        own = [delivery for delivery in deliveries if delivery.institution == institution]
+        for start in range(0, len(own), BLOCK):
+            block = own[start : start + BLOCK]
+            if len(block) < 3:
+                continue
+            delivery = rng.choice(block[1:-1])
+            delivery.missing = True
+            note = f"never delivered; {len(delivery.records)} records of it are seen again only if they change later"
+            spoiler.log(institution, delivery.name, "", "delivery_missing", note=note)
+            for record in delivery.records:
+                spoiler.log(institution, delivery.name, record.key, "row_lost", note="not delivered")
+
+
+def _next_version(rng: Random, delivery: Delivery) -> Delivery:
+    new = Delivery(delivery.institution, delivery.period, list(delivery.records), delivery.version + 1)
+    new.arrived = delivery.arrived + timedelta(days=rng.randrange(15, 60), seconds=rng.randrange(20000))
+    new.note = "corrected version"
+    return new
+
+
+def _corrections(rng: Random, world: World, institution: str, block: list[Delivery], spoiler: Spoiler, hard: bool) -> list[Delivery]:
+    """Corrected versions within eight quarters: after a faulty first one; one that withdraws a record; in `hard` faulty corrections
+    too.
+    """
+    free = [delivery for delivery in block if not delivery.missing and len(delivery.records) >= (1 if institution == "inspectorate" else 4)]
+    rng.shuffle(free)
+    made: list[Delivery] = []
+    for fault in faults.CORRECTED[institution]:
+        if free:
+            faulty = free.pop()
+            made.append(_next_version(rng, faulty))
+            faults.add(faulty, fault, spoiler, "version 1 of the quarter")
+    if institution != "inspectorate":
+        again = bool(made) and rng.random() < 0.5  # a correction that is itself corrected: `_v3`
+        if again or free:
+            made.append(_withdraw_mistake(rng, world, made[-1] if again else free.pop(), spoiler))
+    if hard:
+        if free and institution != "inspectorate":
+            made += _withdraw_real(rng, free.pop(), spoiler)
+        if free:
+            made.append(_faulty_correction(rng, institution, free.pop(), spoiler))
+    return made
+
+
+def _withdraw_mistake(rng: Random, world: World, first: Delivery, spoiler: Spoiler) -> Delivery:
+    """The delivery holds a record that was registered in error; the next version does not."""
+    second = _next_version(rng, first)
+    record = mistaken(rng, world, first)
+    first.records = [*first.records, record]
+    spoiler.log(first.institution, first.name, record.key, "record_withdrawn_later")
+    return second
+
+
+def _withdraw_real(rng: Random, first: Delivery, spoiler: Spoiler) -> list[Delivery]:
+    """The next version lacks a record that has an earlier state; that one stands again."""
+    before = [i for i, record in enumerate(first.records) if record.true["registered"] < first.exported.date() - timedelta(days=130)]
+    if not before:
+        return []
+    second = _next_version(rng, first)
+    record = second.records.pop(rng.choice(before))
+    spoiler.log(first.institution, first.name, record.key, "record_withdrawn_later", note="a real record")
+    return [second]
+
+
+def _faulty_correction(rng: Random, institution: str, first: Delivery, spoiler: Spoiler) -> Delivery:
+    """A correction that cannot be read at all replaces nothing; one that was read in part withdraws nothing (STATISTICS.md)."""
+    second = _next_version(rng, first)
+    part = institution in ("police", "courts") and len(second.records) >= 4
+    faults.add(second, "truncated" if part or institution == "prosecution" else "wrong_content", spoiler)
+    return second
+
+
+def _twice(rng: Random, own: list[Delivery], spoiler: Spoiler, times: int) -> list[Delivery]:
+    """The same bytes again as the next version: a delivery like any other."""
+    latest = {delivery.period: delivery for delivery in sorted(own, key=lambda delivery: delivery.version)}
+    candidates = [delivery for delivery in latest.values() if not delivery.missing and delivery.read == "full"]
+    made = []
+    for delivery in rng.sample(candidates, min(times, len(candidates))):
+        spoiler.log(delivery.institution, delivery.name, "", "delivered_twice", note="the next version is the same bytes")
+        second = _next_version(rng, delivery)
+        second.twin, second.faults = delivery, set(delivery.faults)
+        made.append(second)
+    return made
+
+
+def _delay(rng: Random, deliveries: list[Delivery], hard: bool) -> None:
+    """Some first versions come after the next quarter's; in `hard` also after their own correction."""
+    firsts = [delivery for delivery in deliveries if delivery.version == 1 and not delivery.missing]
+    corrected = {(delivery.institution, delivery.period) for delivery in deliveries if delivery.version > 1}
+    late = max(1, round(len(firsts) / 13) * (2 if hard else 1))
+    for delivery in rng.sample(firsts, min(late, len(firsts))):
+        if (delivery.institution, delivery.period) in corrected and not hard:
+            continue
+        delivery.arrived += timedelta(days=rng.randrange(95, 150))
+        delivery.note = "late, after the next quarter"

@@ -1,0 +1,45 @@
+"""Writes what does not belong into a delivery: leftovers of a copy, another institution's file, something that is not the form at all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from sources.simulator.deliveries import Delivery
+from sources.simulator.write_courts import NAMESPACE
+from sources.simulator.write_police import CASES, PERSONS
+
+MAIN = {
+    "police": "rastet.csv",
+    "inspectorate": "raporti.xlsx",
+    "prosecution": "psh.sqlite",
+    "courts": "smil.xml",
+    "corrections": "shkk.xlsx",
+}
+
+
+def write_strays(folder: Path, delivery: Delivery) -> None:
+    """Leftovers and stray files beside the delivery's own, by its faults."""
+    if "leftover_part" in delivery.faults:
+        if delivery.institution == "police":
+            (folder / "personat.csv.part").write_bytes(";".join(PERSONS)[:17].encode())
+        elif delivery.institution == "prosecution":
+            (folder / "psh.sqlite-journal").write_bytes(b"")
+        elif delivery.institution == "courts":
+            (folder / "smil.xml.tmp").write_bytes(b'<?xml version="1.0" enc')
+        else:
+            (folder / f"~${MAIN[delivery.institution]}").write_bytes(b"\x05zyra" + b" " * 160)
+    if "wrong_file_extra" in delivery.faults:
+        if delivery.institution == "police":
+            made = (delivery.exported - timedelta(days=90)).isoformat()
+            root = f'<eksporti xmlns="{NAMESPACE}" periudha="{delivery.period}" krijuar="{made}">'
+            text = f'<?xml version="1.0" encoding="UTF-8"?>\n{root}\n</eksporti>\n'
+            (folder / "smil.xml").write_text(text, encoding="utf-8")
+        else:
+            (folder / "rastet.csv").write_bytes((";".join(CASES) + "\r\n").encode("cp1250"))
+
+
+def write_wrong_content(folder: Path, delivery: Delivery) -> None:
+    """A file with the right name that is something else: a saved web page."""
+    page = "<html><head><title>Hyrja në sistem</title></head><body>Seanca ka skaduar. Kyçuni përsëri.</body></html>\n"
+    (folder / MAIN[delivery.institution]).write_text(page, encoding="utf-8")

@@ -30,7 +30,7 @@ def findings_of(
             found += _blank_columns(tables[name], [c.name for c in spec.columns])
     found += _merged_into_nothing(tables, contract)
     found += _corrections(deliveries)
-    withdrawn = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"]).assign(rule="cross-withdrawn")
+    withdrawn = _withdrawn(lineage, deliveries)
     every = [f for f in (findings.frame(found), findings.complete(withdrawn)) if len(f)]
     out = pd.concat(every, ignore_index=True) if every else findings.frame()
     return out.assign(institution=institution)
@@ -61,6 +61,14 @@ def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) ->
                 for d, f, p, n, k in zip(rows["_delivery"], rows["_file"], rows["_part"], rows["_line"], rows["_key"], strict=True)
             ]
     return out
+
+
+def _withdrawn(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Records that a correction no longer holds: told to the delivery that left them out."""
+    complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
+    gone = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
+    period = gone["delivery"].map(deliveries.set_index("delivery")["period"])
+    return pd.DataFrame({"delivery": period.map(complete), "record_key": gone["record_key"], "rule": "cross-withdrawn"})
 
 
 def _corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:

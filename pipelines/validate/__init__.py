@@ -223,8 +223,19 @@ def _findings(
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
     rows = pd.concat([f for f in found if len(f)] or [pd.DataFrame(columns=["_row"])], ignore_index=True)
     rows = rows[~rows["_row"].isin(aside)].drop(columns="_row")
-    rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", ["delivery", "file", "part", "line", "rule"]]
+    place = ["delivery", "file", "part", "line"]
+    rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
     parts = [findings.frame(of_reading), findings.complete(rows), findings.complete(rejected)]
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-    return out.assign(institution=institution)[list(findings.COLUMNS)]
+    return _with_raw(out, quarantined, place).assign(institution=institution)[list(findings.COLUMNS)]
+
+
+def _with_raw(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:
+    """Show the supplier the row itself where it was set aside: its bytes as text are the value of its finding."""
+    kept = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*place, "rule"])
+    if kept.empty:
+        return found
+    text = kept["raw"].map(lambda raw: bytes(raw).decode("utf-8", errors="replace").strip())
+    shown = found.merge(kept[[*place, "rule"]].assign(_raw=text.astype("str")), on=[*place, "rule"], how="left")["_raw"]
+    return found.assign(value=found["value"].fillna(shown))

@@ -59,7 +59,11 @@ def _text(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
 
 
 def _name(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    return Typed({spec.name: text}, {"cell-name-mojibake": text.str.contains(_MOJIBAKE, regex=True, na=False)})
+    initial = text.str.contains(r"^\w\.?$|^\w\. |(?: \w\.)$", regex=True, na=False)
+    return Typed(
+        {spec.name: text},
+        {"cell-name-mojibake": text.str.contains(_MOJIBAKE, regex=True, na=False), "cell-name-initial": initial},
+    )
 
 
 def _integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:

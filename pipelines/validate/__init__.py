@@ -236,6 +236,14 @@ def _with_raw(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) 
     kept = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*place, "rule"])
     if kept.empty:
         return found
-    text = kept["raw"].map(lambda raw: bytes(raw).decode("utf-8", errors="replace").strip())
+    text = kept["raw"].map(_legible)
     shown = found.merge(kept[[*place, "rule"]].assign(_raw=text.astype("str")), on=[*place, "rule"], how="left")["_raw"]
     return found.assign(value=found["value"].fillna(shown))
+
+
+def _legible(raw: bytes) -> str:
+    """Bytes of a row as somebody would read them: UTF-8 where they are, else the Central European code page."""
+    try:
+        return raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return raw.decode("windows-1250", errors="replace").strip()

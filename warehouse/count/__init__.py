@@ -1,0 +1,93 @@
+"""Counting: accepted records with their case and person ids in, the contract tables out.
+
+Belongs here: the order of the steps. Does not belong here: any rule (the modules beside this one), files and databases
+(`warehouse/publish`).
+Pure: the same inputs give the same tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from warehouse import tables
+from warehouse.count.bridge import bridge, bridge_records
+from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
+from warehouse.count.cube import by_period, statistics
+from warehouse.count.dates import plausible
+from warehouse.count.inputs import CountInputs, standing
+from warehouse.count.lineage import with_ids
+from warehouse.count.offences import charged, put_right
+from warehouse.count.reconcile import reconcile
+from warehouse.count.reported import describe_reported
+from warehouse.count.rows import indicator_rows
+from warehouse.count.units import count_units
+from warehouse.indicators import LANGUAGES, indicators
+
+__all__ = ["CountInputs", "count"]
+
+
+@cache
+def causes() -> dict[str, dict[str, str]]:
+    """What each cause of the bridge means, by language."""
+    found: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "causes.yaml").read_text("utf-8"))
+    return found
+
+
+def _described() -> dict[str, pd.DataFrame]:
+    """The tables that say what indicators and causes mean."""
+    meanings = [
+        {
+            "indicator": i.code,
+            "position": i.order,
+            "unit": i.unit,
+            "reference": i.reference,
+            "institutions": ",".join(i.institutions),
+            "dimensions": ",".join(i.dimensions),
+            **{f"title_{n}": i.title[n] for n in LANGUAGES},
+            **{f"definition_{n}": i.definition[n] for n in LANGUAGES},
+        }
+        for i in indicators().values()
+    ]
+    said = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in causes().items()]
+    return {"indicators": pd.DataFrame(meanings), "bridge_causes": pd.DataFrame(said)}
+
+
+def _counted(units: pd.DataFrame) -> pd.DataFrame:
+    """Units that count, for the table `counted`."""
+    live = units[units["excluded"].isna()]
+    return live.assign(estimated=live["method"] != "delivered")
+
+
+def count(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+    """Count all indicators.
+
+    Out: every table of `warehouse.tables.WAREHOUSE` by name, the six contract tables among them, with exactly their columns; keys and
+    periods are text. Raises `HarmoniaError` where a bridge does not add up (a mistake of this program).
+    """
+    every, deliveries = dict(indicators()), inputs.deliveries
+    stands = standing(inputs)
+    stands = replace(stands, events=plausible(stands.events))
+    charges = put_right(charged(stands))
+    rows = {code: indicator_rows(indicator, stands) for code, indicator in every.items()}
+    units = count_units(rows, every, stands, charges)
+    reported = pd.concat([describe_reported(i, rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
+    gap = gaps(every, deliveries)
+    figures = statistics(by_period(reported, units), every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
+    records = bridge_records(rows, units, every, stands)
+    out = {
+        "statistics": figures,
+        "bridge": bridge(records, figures),
+        "bridge_records": records[records["period"].isin(published(deliveries))],
+        "coverage": coverage(deliveries),
+        "lineage": with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons),
+        "reconciliation": reconcile(stands, charges, deliveries),
+        "findings": inputs.findings,
+        "counted": _counted(units),
+        **_described(),
+    }
+    return {name: tables.conform(table, out[name]) for name, table in tables.WAREHOUSE.tables.items()}

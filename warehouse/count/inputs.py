@@ -1,0 +1,188 @@
+"""What counting starts from. Belongs here: the shape of the inputs, periods, ids of records, what stands. No counting rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+KEY = ["institution", "record_key"]
+
+
+@dataclass(frozen=True)
+class CountInputs:
+    """Everything that counting reads.
+
+    canonical    canonical tables (schemas.canonical.TABLES) of all states, with `status`
+    cases        institution, record_key, case_id: of case records; a person record finds its case by `case_key`
+    persons      institution, record_key, person_id: of person records
+    deliveries   institution, delivery, period, version, state (complete, partial, unreadable); missing ones are absent
+    lineage      institution, entity, record_key, delivery, file, part, line, status
+    quarantined  institution, delivery, rows
+    findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
+    """
+
+    canonical: Mapping[str, pd.DataFrame]
+    cases: pd.DataFrame
+    persons: pd.DataFrame
+    deliveries: pd.DataFrame
+    lineage: pd.DataFrame
+    quarantined: pd.DataFrame
+    findings: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Accepted records with their ids, and every state that is evidence of when something first appeared.
+
+    cases    accepted case_records + case_id
+    persons  accepted person_records + case_id, person_id
+    charges  accepted charges + case_id, person_id
+    events   accepted events that took place + case_id, person_id, first_period, first_same, blind
+    states   institution, record_key, case_key, role, period, delivery of person states that were not quarantined or withdrawn
+    references  of accepted and superseded states ("a reference that a later state no longer holds still links"), accepted last
+    """
+
+    cases: pd.DataFrame
+    persons: pd.DataFrame
+    charges: pd.DataFrame
+    events: pd.DataFrame
+    states: pd.DataFrame
+    references: pd.DataFrame
+
+
+def quarter_of(days: pd.Series) -> pd.Series:
+    """Quarter of each day as text, `2013-Q2`; null where the day is."""
+    text = days.dt.year.astype("Int64").astype("str") + "-Q" + days.dt.quarter.astype("Int64").astype("str")
+    return text.where(days.notna()).astype("str")
+
+
+def year_of(days: pd.Series) -> pd.Series:
+    """Year of each day as text; null where the day is."""
+    return days.dt.year.astype("Int64").astype("str").where(days.notna()).astype("str")
+
+
+def quarter_index(periods: pd.Series) -> pd.Series:
+    """Running number of each quarter (`2013-Q2` → 2013 * 4 + 1); null where the period is."""
+    parts = periods.astype("str").str.extract(r"^(\d{4})-Q([1-4])$")
+    return parts[0].astype("Float64") * 4 + parts[1].astype("Float64") - 1
+
+
+def quarter_start(periods: pd.Series) -> pd.Series:
+    """First day of each quarter."""
+    parts = periods.astype("str").str.extract(r"^(\d{4})-Q([1-4])$")
+    month = (parts[1].astype("Float64") * 3 - 2).astype("Int64").astype("str").str.zfill(2)
+    return pd.to_datetime(parts[0] + "-" + month + "-01", format="%Y-%m-%d").astype("datetime64[s]")
+
+
+def quarter_end(periods: pd.Series) -> pd.Series:
+    """Last day of each quarter."""
+    return (quarter_start(periods) + pd.offsets.QuarterEnd(0)).astype("datetime64[s]")
+
+
+def quarter_middle(periods: pd.Series) -> pd.Series:
+    """The day in the middle of each quarter: where an event counts whose day nobody knows."""
+    start = quarter_start(periods)
+    return start + (quarter_end(periods) - start) // 2
+
+
+def _lookup(frame: pd.DataFrame, ids: pd.DataFrame, by: str, column: str) -> pd.Series:
+    """`column` of `ids` (keyed by institution, record_key) for each row of `frame`, found by institution and `by`."""
+    unique = ids.drop_duplicates(KEY, keep="last").set_index(KEY)[column]
+    return pd.Series(unique.reindex(pd.MultiIndex.from_frame(frame[["institution", by]])).to_numpy(), index=frame.index, dtype="str")
+
+
+def _own_id(frame: pd.DataFrame, found: pd.Series, by: str) -> pd.Series:
+    """A record that linkage did not name stands for itself: an id of its own by its order among such keys, never its key."""
+    lost = found.isna()
+    if not lost.any():
+        return found
+    codes, _ = pd.factorize(pd.MultiIndex.from_frame(frame.loc[lost, ["institution", by]]), sort=True)
+    return found.mask(lost, pd.Series("unlinked-" + pd.Series(codes).astype("str").to_numpy(), index=frame.index[lost]))
+
+
+def case_ids(frame: pd.DataFrame, cases: pd.DataFrame) -> pd.Series:
+    """The case of each row: by `case_key`, else by `record_key`; null where linkage knows neither."""
+    return _lookup(frame, cases, "case_key", "case_id").fillna(_lookup(frame, cases, "record_key", "case_id"))
+
+
+def blind_periods(deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Institution and quarter whose delivery does not tell when a thing happened: the one before it is missing or not complete.
+
+    Columns out: institution, period. The first delivery of an institution is blind: it shows cases of earlier years.
+    """
+    read = deliveries[deliveries["state"] != "unreadable"].drop_duplicates(["institution", "period"])
+    whole = deliveries[deliveries["state"] == "complete"].drop_duplicates(["institution", "period"])
+    before = whole[["institution"]].assign(number=quarter_index(whole["period"]) + 1)
+    here = read[["institution", "period"]].assign(number=quarter_index(read["period"]))
+    merged = here.merge(before.assign(known=True), on=["institution", "number"], how="left")
+    return merged.loc[merged["known"].isna(), ["institution", "period"]]
+
+
+def _first(events: pd.DataFrame, keys: list[str], name: str) -> pd.DataFrame:
+    return events.groupby(keys, dropna=False, sort=False)["period"].min().rename(name).reset_index()
+
+
+def _events(inputs: CountInputs) -> pd.DataFrame:
+    """Accepted events that took place, with the quarter in whose delivery each first appeared.
+
+    Columns added: `first_period` (first delivery that held this event of the record, whatever its date), `first_same` (first
+    that held it with this very date: the day cannot be after the end of that quarter), `blind` (that delivery does not tell).
+    """
+    table = inputs.canonical["events"]
+    held = table[(table["present"].fillna(False) | table["date"].notna()) & ~table["status"].isin(["quarantined"])]
+    what = ["institution", "entity", "record_key", "event", "outcome"]
+    out = held[held["status"] == "accepted"].reset_index(drop=True)
+    out = out.merge(_first(held, what, "first_period"), on=what, how="left")
+    out = out.merge(_first(held, [*what, "date"], "first_same"), on=[*what, "date"], how="left")
+    blind = blind_periods(inputs.deliveries).rename(columns={"period": "first_same"}).assign(blind=True)
+    out = out.merge(blind, on=["institution", "first_same"], how="left")
+    return out.assign(blind=out["blind"].astype("boolean").fillna(False).astype(bool))
+
+
+def _accepted(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["status"] == "accepted"].reset_index(drop=True)
+
+
+def standing(inputs: CountInputs) -> Standing:
+    """Accepted records with case and person ids; a record that linkage does not name stands for itself."""
+    persons = _accepted(inputs.canonical["person_records"])
+    cases = _accepted(inputs.canonical["case_records"])
+    charges, events = _accepted(inputs.canonical["charges"]), _events(inputs)
+    known = pd.concat([f[["institution", "case_key", "record_key"]] for f in (cases, persons, charges, events)], ignore_index=True)
+    known["case_id"] = _own_id(known, case_ids(known, inputs.cases), "case_key")
+    by_file = known.drop_duplicates(["institution", "case_key"]).set_index(["institution", "case_key"])["case_id"]
+    people = persons[KEY].drop_duplicates().reset_index(drop=True)
+    people["person_id"] = _own_id(people, _lookup(people, inputs.persons, "record_key", "person_id"), "record_key")
+
+    def identified(frame: pd.DataFrame, *, person: bool) -> pd.DataFrame:
+        index = pd.MultiIndex.from_frame(frame[["institution", "case_key"]])
+        out = frame.assign(case_id=pd.Series(by_file.reindex(index).to_numpy(), index=frame.index, dtype="str"))
+        return out.assign(person_id=_lookup(out, people, "record_key", "person_id")) if person else out
+
+    everything = inputs.canonical["person_records"]
+    stood = everything[everything["status"].isin(["accepted", "superseded"])]
+    events = identified(events, person=True)
+    cited = inputs.canonical["references"]
+    cited = cited[cited["status"].isin(["accepted", "superseded"])].sort_values("status", ascending=False, kind="stable")
+    return Standing(
+        cases=identified(cases, person=False),
+        persons=identified(persons, person=True),
+        charges=identified(charges, person=True),
+        events=events.assign(person_id=events["person_id"].where(events["entity"] == "person")),
+        states=stood[["institution", "record_key", "case_key", "role", "period", "delivery"]].reset_index(drop=True),
+        references=cited.reset_index(drop=True),
+    )
+
+
+def rank(values: pd.Series, order: tuple[str, ...]) -> pd.Series:
+    """Place of each value in `order` as float; NaN for a value that is not in it."""
+    return values.map({value: float(place) for place, value in enumerate(order)}).astype("float64")
+
+
+def unrank(places: pd.Series, order: tuple[str, ...]) -> pd.Series:
+    """The value at each place of `order`; null for NaN."""
+    names = np.array([*order, None], dtype=object)
+    return pd.Series(names[places.fillna(len(order)).astype(int).to_numpy()], index=places.index, dtype="str")

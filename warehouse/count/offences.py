@@ -1,0 +1,137 @@
+"""Under which offence and form does it count? Charges put right, principal offences per stage, the form of a case.
+
+Belongs here: the group of a charge (as reported, harmonised), the most serious one per case and person at a stage, forms. Does not
+belong here: reading an article or words (`pipelines/harmonise`).
+
+Rules (STATISTICS.md): "Principal offence: a case, or a person in a case, counts under its most serious offence, as charged at that
+stage (police: as registered; prosecution: charges; courts: charges of the judgment)." "For `trafficking` and
+`withholding_identity_papers` the form is that of the case: from the prosecution's charges, else from the police's record.
+`slavery` is always `slavery_servitude`, `facilitating_prostitution` always `sexual`; `prostitution` and `other` have none
+(`unknown`)."
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from schemas.canonical import FORMS, OFFENCE_GROUPS
+from warehouse.count.inputs import Standing, rank, unrank
+
+STAGE_OF = {
+    "police": "registration",
+    "inspectorate": "registration",
+    "prosecution": "prosecution",
+    "courts": "courts",
+    "corrections": "corrections",
+}
+NEIGHBOURS = {
+    "registration": ("prosecution", "courts", "corrections"),
+    "prosecution": ("courts", "registration", "corrections"),
+    "courts": ("prosecution", "registration", "corrections"),
+    "corrections": ("courts", "prosecution", "registration"),
+}
+"""Which other stages tell the offence of a charge that cannot be read, nearest first."""
+OF_THE_CASE = ("trafficking", "withholding_identity_papers")
+"""Offences whose form is that of the case; only their charges and records state it."""
+FIXED_FORM = {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}
+OTHER = float(OFFENCE_GROUPS.index("other"))
+
+
+def form_of(group: pd.Series, case_form: pd.Series) -> pd.Series:
+    """The form that goes with an offence group: that of the case, a fixed one, or `unknown`."""
+    out = group.map(FIXED_FORM).astype("str")
+    return out.mask(group.isin(OF_THE_CASE), case_form).fillna("unknown")
+
+
+def charged(standing: Standing) -> pd.DataFrame:
+    """Every charge at every stage, and every case record that names an offence.
+
+    Columns out: institution, case_key, record_key, case_id, person_id (null: of the whole case), stage, form, reported (rank of
+    the group as the institution's own record says), place (rank harmonised; NaN where the record itself does not tell).
+    Rule: "where the article is unknown or was not in force, the offence in the institution's words if it has them"; an article named with a
+    code out of its time still names the offence.
+    """
+    columns = [
+        "institution",
+        "case_key",
+        "record_key",
+        "case_id",
+        "form",
+        "article_group",
+        "words_group",
+        "offence_group",
+        "law",
+        "article",
+    ]
+    registered = standing.cases.loc[standing.cases["institution"].isin(["police", "inspectorate"]), columns]
+    out = pd.concat([registered, standing.charges[[*columns, "person_id"]]], ignore_index=True)
+    told = out["article_group"].fillna(out["words_group"])
+    return out.assign(
+        stage=out["institution"].map(STAGE_OF),
+        reported=rank(out["offence_group"], OFFENCE_GROUPS),
+        place=rank(told, OFFENCE_GROUPS),
+    )[["institution", "case_key", "record_key", "case_id", "person_id", "stage", "form", "reported", "place"]]
+
+
+def _from_others(charges: pd.DataFrame, missing: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """For charges whose offence is not told: the principal offence of the nearest other stage, found by `keys`."""
+    best = charges.dropna(subset=["place", *keys]).groupby([*keys, "stage"])["place"].min()
+    found = pd.Series(float("nan"), index=missing.index)
+    for stage, others in NEIGHBOURS.items():
+        here = missing["stage"] == stage
+        for other in others:
+            wanted = pd.MultiIndex.from_frame(missing.loc[here, keys].assign(stage=other))
+            found.loc[here] = found.loc[here].fillna(pd.Series(best.reindex(wanted).to_numpy(), index=missing.index[here]))
+    return found
+
+
+def put_right(charges: pd.DataFrame) -> pd.DataFrame:
+    """Give every charge a place: its own, else that of the same person at another stage of the case, else of the case, else `other`."""
+    missing = charges[charges["place"].isna()]
+    if missing.empty:
+        return charges
+    found = _from_others(charges, missing, ["case_id", "person_id"]).fillna(_from_others(charges, missing, ["case_id"])).fillna(OTHER)
+    return charges.assign(place=charges["place"].fillna(found))
+
+
+def principal(charges: pd.DataFrame, units: pd.DataFrame, stage: str) -> pd.Series:
+    """Most serious offence (rank) of each unit at `stage`.
+
+    units  case_id, and person_id for persons. A person without a charge of the person's own counts under the case's, a case without one at
+           this stage under that of the nearest other stage, else `other`.
+    """
+    stages = (stage, *NEIGHBOURS[stage])
+    found = pd.Series(float("nan"), index=units.index)
+    for keys in ([["case_id", "person_id"]] if "person_id" in units else []) + [["case_id"]]:
+        best = charges.dropna(subset=keys).groupby([*keys, "stage"])["place"].min()
+        for at in stages if keys == ["case_id"] else (stage,):
+            wanted = pd.MultiIndex.from_frame(units[keys].assign(stage=at))
+            found = found.fillna(pd.Series(best.reindex(wanted).to_numpy(), index=units.index))
+    return found.fillna(OTHER)
+
+
+def stated_forms(charges: pd.DataFrame) -> pd.Series:
+    """The form of the trafficking in each case by case_id: "from the prosecution's charges, else from the police's record".
+
+    Of several the one with the most serious offence counts, then the best supported, then the first in the list of forms.
+    """
+    serious = [float(OFFENCE_GROUPS.index(group)) for group in OF_THE_CASE]
+    said = charges[charges["form"].notna() & (charges["form"] != "unknown") & charges["place"].isin(serious)]
+    said = said[said["stage"].isin(["registration", "prosecution"])]
+    said = said.assign(form_place=rank(said["form"], FORMS), later=said["stage"] == "registration")
+    tally = said.groupby(["case_id", "later", "place", "form_place"]).size().rename("n").reset_index()
+    best = tally.sort_values(["later", "place", "n", "form_place"], ascending=[True, True, False, True]).drop_duplicates("case_id")
+    return pd.Series(unrank(best["form_place"], FORMS).to_numpy(), index=best["case_id"].to_numpy(), dtype="str")
+
+
+def case_forms(charges: pd.DataFrame, stated: pd.Series) -> pd.Series:
+    """The form of each case as a whole by case_id: that of its principal offence at the prosecution, else at registration.
+
+    Rule: "Inspectorate, courts and corrections deliver no form: harmonised, they take the case's." A case that neither prosecution
+    nor police delivered is absent: nobody has stated a form.
+    """
+    known = charges[charges["stage"].isin(["registration", "prosecution"])].assign(later=lambda f: f["stage"] == "registration")
+    best = known.sort_values(["later", "place"]).drop_duplicates("case_id")
+    group = unrank(best["place"], OFFENCE_GROUPS)
+    forms = form_of(group, best["case_id"].map(stated).astype("str"))
+    return pd.Series(forms.to_numpy(), index=best["case_id"].to_numpy(), dtype="str")

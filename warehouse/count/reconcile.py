@@ -1,0 +1,188 @@
+"""The `reconciliation` table: what two neighbouring institutions should both know, and whether they do.
+
+Belongs here: pairing both sides of a step, why one side is absent, what disagrees. Does not belong here: how cases and persons were linked.
+
+Rule (STATISTICS.md): "Both sides are looked for in all accepted records, not only in the same quarter. `period` is the quarter of the
+upstream event (sent, indictment, judgment final), or of the downstream event where there is no upstream one. Found on both
+sides is `matched`, also when the upstream record does not say yet that it was sent."
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from warehouse.count.inputs import Standing, quarter_end, quarter_of, quarter_start
+from warehouse.count.offences import STAGE_OF, principal
+
+NAMES = {
+    "police": "police",
+    "inspectorate": "inspectorate",
+    "prosecution": "prosecution",
+    "courts": "court",
+    "corrections": "corrections",
+}
+SENDERS = ("police", "inspectorate")
+ON_THE_WAY_DAYS = 31
+"""How long before the end of the last delivery an upstream event may be for its downstream side to be under way still."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step between two institutions: what upstream says and what downstream must hold."""
+
+    name: str
+    upstream: str
+    downstream: str
+    tolerance_days: int | None = None
+    per_person: bool = False
+
+
+STEPS = (
+    Step("police_prosecution", "police", "prosecution", tolerance_days=31),
+    Step("inspectorate_prosecution", "inspectorate", "prosecution", tolerance_days=31),
+    Step("prosecution_courts", "prosecution", "courts", tolerance_days=92),
+    Step("courts_corrections", "courts", "corrections", per_person=True),
+)
+"""`tolerance_days`: further apart than this the days disagree (declared, no rule of law); None: only the order is looked at."""
+
+
+def _first(events: pd.DataFrame, keys: list[str], column: str = "day") -> pd.DataFrame:
+    """The earliest day of each key; a day in the middle of a quarter only where there is no other."""
+    ordered = events.assign(guess=events["method"] == "middle").sort_values(["guess", column])
+    return ordered.drop_duplicates(keys)[[*keys, column]]
+
+
+def _sender(standing: Standing, institution: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cases that `institution` says were sent (case_id, day), and cases that it knows at all (case_id)."""
+    events = standing.events
+    sent = events[(events["institution"] == institution) & (events["event"] == "sent")]
+    known = pd.concat([f.loc[f["institution"] == institution, ["case_id"]] for f in (standing.cases, standing.persons)])
+    return _first(sent, ["case_id"]), known.drop_duplicates()
+
+
+def _sources(standing: Standing) -> pd.DataFrame:
+    """Prosecution files with their sender: what `burimi` says, or where it names no sender, whose number stands in the file."""
+    files = standing.cases[standing.cases["institution"] == "prosecution"]
+    cited = standing.references[(standing.references["institution"] == "prosecution") & standing.references["kind"].isin(SENDERS)]
+    number_of = cited.drop_duplicates("case_key", keep="last").set_index("case_key")["kind"]
+    return files.assign(sender=files["source"].where(files["source"].isin(SENDERS), files["case_key"].map(number_of)))
+
+
+def _received_from(standing: Standing, institution: str) -> pd.DataFrame:
+    """Cases with a prosecution file from the sender: case_id, day."""
+    files = _sources(standing)
+    files = files[files["sender"] == institution]
+    received = standing.events[(standing.events["institution"] == "prosecution") & (standing.events["event"] == "received")]
+    keys = ["institution", "case_key"]
+    return _first(received[pd.MultiIndex.from_frame(received[keys]).isin(pd.MultiIndex.from_frame(files[keys]))], ["case_id"])
+
+
+def _case_sides(standing: Standing, step: Step) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Upstream (case_id, day), downstream (case_id, day), and what upstream knows at all, for a step between case files."""
+    events = standing.events
+    if step.downstream == "prosecution":
+        return (_sender(standing, step.upstream)[0], _received_from(standing, step.upstream), _sender(standing, step.upstream)[1])
+    indicted = _first(events[events["event"] == "indicted"], ["case_id"])
+    received = _first(events[(events["event"] == "received") & (events["institution"] == "courts")], ["case_id"])
+    known = standing.cases.loc[standing.cases["institution"] == "prosecution", ["case_id"]].drop_duplicates()
+    return indicted, received, known
+
+
+def _person_sides(standing: Standing) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Persons finally sentenced to imprisonment, persons admitted as convicts, and persons that a court file holds, per case."""
+    keys = ["case_id", "person_id"]
+    events, persons = standing.events, standing.persons
+    jailed = persons[(persons["institution"] == "courts") & (persons["sentence_months"].fillna(0) > 0)]
+    final = events[(events["event"] == "final") & (events["outcome"] == "convicted") & events["record_key"].isin(jailed["record_key"])]
+    admitted = events[events["event"] == "imprisoned"]
+    judged = events[(events["event"] == "final") & (events["outcome"] == "convicted")][keys]
+    return _first(final, keys), _first(admitted, keys), judged.drop_duplicates()
+
+
+def _detail(step: Step, out: pd.DataFrame, spans: pd.DataFrame) -> pd.Series:
+    """Why a side may be absent: it lies before the other institution's first delivery, or after its last."""
+    first, last = spans["first"].to_dict(), spans["last"].to_dict()
+    text = pd.Series(None, index=out.index, dtype="str")
+    up, down = NAMES[step.upstream], NAMES[step.downstream]
+    missing_up, missing_down = out["outcome"] == "missing_upstream", out["outcome"] == "missing_downstream"
+    text = text.mask(missing_up, f"no {up} record of it in any delivery")
+    text = text.mask(missing_down, f"no {down} record of it in any delivery")
+    if step.upstream in first:
+        text = text.mask(missing_up & (out["day"] < first[step.upstream]), f"before the first {up} delivery")
+    if step.downstream in last:
+        late = out["day"] > last[step.downstream] - pd.Timedelta(days=ON_THE_WAY_DAYS)
+        text = text.mask(missing_down & late, f"may have arrived after the last {down} delivery")
+    return text
+
+
+def _spans(deliveries: pd.DataFrame) -> pd.DataFrame:
+    """First and last day covered by each institution's readable deliveries."""
+    read = deliveries[deliveries["state"] != "unreadable"]
+    tally = read.groupby("institution")["period"].agg(["min", "max"])
+    return pd.DataFrame({"first": quarter_start(tally["min"]), "last": quarter_end(tally["max"])}, index=tally.index)
+
+
+def _paired(step: Step, up: pd.DataFrame, down: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Both sides of a step, joined. Columns out: case_id, person_id (per person), day_up, day_down, outcome, day."""
+    keys = ["case_id", "person_id"] if step.per_person else ["case_id"]
+    both = up.merge(down, on=keys, how="outer", suffixes=("_up", "_down"))
+    holds = pd.MultiIndex.from_frame(both[keys]).isin(pd.MultiIndex.from_frame(known[keys]))
+    both["outcome"] = "matched"
+    both["outcome"] = both["outcome"].mask(both["day_down"].isna(), "missing_downstream")
+    both["outcome"] = both["outcome"].mask(both["day_up"].isna() & ~holds, "missing_upstream")
+    return both.assign(day=both["day_up"].fillna(both["day_down"]))
+
+
+def _people(standing: Standing, institution: str, roles: tuple[str, ...]) -> pd.DataFrame:
+    """The persons of each case at an institution: case_id, person_id."""
+    persons = standing.persons
+    hit = (persons["institution"] == institution) & persons["role"].isin(roles)
+    return persons.loc[hit, ["case_id", "person_id"]].drop_duplicates()
+
+
+def _other_people(standing: Standing, step: Step) -> pd.Index:
+    """Cases in which the two sides do not name the same persons: suspects and defendants; court defendants unknown to the prosecution."""
+    up = _people(standing, step.upstream, ("suspect", "defendant"))
+    down = _people(standing, step.downstream, ("defendant",))
+    both = up.merge(down, on=["case_id", "person_id"], how="outer", indicator=True)
+    amiss = both["_merge"] == "right_only" if step.upstream == "prosecution" else both["_merge"] != "both"
+    return pd.Index(both.loc[amiss, "case_id"].unique())
+
+
+def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: pd.DataFrame) -> pd.Series:
+    """What disagrees on matched pairs: date, offence, person, comma-separated; null where nothing does, or nothing is matched."""
+    gap = (pairs["day_down"] - pairs["day_up"]).dt.days
+    date = (gap < 0) | (gap > step.tolerance_days if step.tolerance_days else False)
+    keys = ["case_id", "person_id"] if step.per_person else ["case_id"]
+    up = principal(charges[charges["institution"] == step.upstream], pairs[keys], STAGE_OF[step.upstream])
+    down = principal(charges[charges["institution"] == step.downstream], pairs[keys], STAGE_OF[step.downstream])
+    person = pd.Series(False, index=pairs.index) if step.per_person else pairs["case_id"].isin(_other_people(standing, step))
+    marks = {"date": date.fillna(False), "offence": up != down, "person": person}
+    text = pd.Series("", index=pairs.index, dtype="str")
+    for name, hit in marks.items():
+        text = text + pd.Series(f",{name}", index=pairs.index, dtype="str").where(hit.astype(bool), "")
+    return text.str.removeprefix(",").where((pairs["outcome"] == "matched") & (text != ""))
+
+
+def reconcile(standing: Standing, charges: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """The `reconciliation` table: step, period, case_id, person_id, outcome, differs, detail.
+
+    standing  with plausible days on its events; charges of `offences.put_right`
+    """
+    spans, parts = _spans(deliveries), []
+    for step in STEPS:
+        up, down, known = _person_sides(standing) if step.per_person else _case_sides(standing, step)
+        pairs = _paired(step, up, down, known)
+        parts.append(
+            pairs.assign(
+                step=step.name,
+                period=quarter_of(pairs["day"]),
+                person_id=pairs["person_id"] if step.per_person else None,
+                differs=_differs(step, pairs, standing, charges),
+                detail=_detail(step, pairs, spans),
+            )
+        )
+    columns = ["step", "period", "case_id", "person_id", "outcome", "differs", "detail"]
+    return pd.concat(parts, ignore_index=True)[columns].sort_values(["step", "period", "case_id", "person_id"], ignore_index=True)

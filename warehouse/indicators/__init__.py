@@ -1,0 +1,127 @@
+"""The indicators as data: one YAML file each, and their typed form.
+
+Belongs here: what an indicator is called, what it means in three languages, which records and events it reads and how its units are
+picked. Does not belong here: the counting itself (`warehouse/count`), how figures are shown or released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from schemas import canonical
+
+Day = Literal["earliest", "latest"]
+LANGUAGES = ("sq", "sr", "en")
+STAGES = ("registration", "prosecution", "courts", "corrections")
+DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+    "offence_group": canonical.OFFENCE_GROUPS,
+    "form": canonical.FORMS,
+    "sex": canonical.SEXES,
+    "age_group": canonical.AGE_GROUPS,
+    "citizenship_group": canonical.CITIZENSHIP_GROUPS,
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which records are counted as reported: one per accepted record with the event.
+
+    record       entity whose records are rows: case or person
+    event        canonical event that gives the reference date
+    of           whose event: the `record`'s own, or that of the `case` (file) that it stands in
+    roles        roles of person records; empty for cases
+    outcomes     outcomes of the event that count; empty: any
+    decide       which event of several on one record decides (then its outcome is looked at)
+    covers_file  an event on the file, without a person, covers every person of `roles` who was then in the file
+    unless       an event of the same record that keeps it from counting
+    """
+
+    record: Literal["case", "person"]
+    event: str
+    of: Literal["record", "case"]
+    roles: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    decide: Day = "earliest"
+    covers_file: bool = False
+    unless: str | None = None
+
+
+@dataclass(frozen=True)
+class Harmonised:
+    """How rows become units: one per case (and person).
+
+    stage   where the offence is read
+    day     which day counts where a case (and person) has several
+    unless  `indicted`: not where a file of the case led to an indictment; `convicted`: not where the person is convicted in the case
+    once    a person counts once per `period`, or once `ever`; None for cases
+    """
+
+    stage: str
+    day: Day = "earliest"
+    unless: Literal["indicted", "convicted"] | None = None
+    once: Literal["period", "ever"] | None = None
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One indicator of `STATISTICS.md`."""
+
+    code: str
+    order: int
+    title: Mapping[str, str]
+    definition: Mapping[str, str]
+    unit: Literal["case", "person"]
+    reference: str
+    institutions: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    rows: Rows
+    harmonised: Harmonised
+    source: str
+
+
+def _known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    unknown = [value for value in values if value not in allowed]
+    if unknown:
+        raise ValueError(f"{path.name}: {what} {unknown} unknown; one of {', '.join(allowed)}")
+
+
+def _load(path: Path) -> Indicator:
+    raw: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    rows = {**raw["rows"], "roles": tuple(raw["rows"].get("roles", ())), "outcomes": tuple(raw["rows"].get("outcomes", ()))}
+    found = Indicator(
+        code=raw["indicator"],
+        order=int(raw["order"]),
+        title=raw["title"],
+        definition=raw["definition"],
+        unit=raw["unit"],
+        reference=raw["reference"],
+        institutions=tuple(raw["institutions"]),
+        dimensions=tuple(raw["dimensions"]),
+        rows=Rows(**rows),
+        harmonised=Harmonised(**raw["harmonised"]),
+        source=raw["source"],
+    )
+    if found.code != path.stem:
+        raise ValueError(f"{path.name}: says indicator {found.code!r}")
+    _known(path, "institutions", found.institutions, canonical.INSTITUTIONS)
+    _known(path, "dimensions", found.dimensions, tuple(DIMENSIONS))
+    _known(path, "roles", found.rows.roles, canonical.ROLES)
+    _known(path, "event", (found.rows.event,), canonical.EVENTS)
+    _known(path, "stage", (found.harmonised.stage,), STAGES)
+    for language in LANGUAGES:
+        if not found.title.get(language) or not found.definition.get(language):
+            raise ValueError(f"{path.name}: title or definition lacks {language}")
+    return found
+
+
+@cache
+def indicators() -> Mapping[str, Indicator]:
+    """All indicators by code, in the order of a case's way. Raises `ValueError` naming the file for a broken definition."""
+    found = sorted((_load(path) for path in Path(__file__).parent.glob("*.yaml")), key=lambda i: i.order)
+    return {i.code: i for i in found}

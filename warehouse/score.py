@@ -1,0 +1,241 @@
+"""How far is a published warehouse from the truth? For measuring only: nothing of the pipeline imports this module or reads a truth.
+
+Belongs here: comparing contract tables with a truth folder (`statistics.csv`, `records.csv`, `reconciliation.csv`), and showing
+it. Does not belong here: anything that changes a figure.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table as Grid
+
+from pipelines.errors import HarmoniaError
+from warehouse.indicators import DIMENSIONS
+
+RECORD = ["institution", "entity", "record_key", "delivery"]
+CELL = ["indicator", "period", *DIMENSIONS]
+MEASURES = ("as_reported", "harmonised")
+NEEDED = ("statistics.csv", "records.csv")
+STRATEGY = Path(__file__).parents[1] / "benchmarks" / "strategy_figures.csv"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was measured.
+
+    missing         records of the truth that lineage lacks: RECORD
+    wrong_status    records whose status is neither expected nor as good: RECORD, status, expected_status, alt_status
+    extra           records in lineage that the truth does not hold: RECORD
+    totals          grand totals: indicator, period, as_reported, harmonised, and both of the truth (`_true`)
+    errors          name, table (years, quarters × one dimension, …), measure, wrong (cells), off (sum of absolute errors), of (true sum)
+    strategy        the strategy's figures where the truth carries them: indicator, period, offence_group, figure, harmonised
+    pairs           entity, precision, recall, f1 of pairs of records put together
+    reconciliation  step, ours, true, equal (rows that agree in case or person, period and outcome)
+    """
+
+    missing: pd.DataFrame
+    wrong_status: pd.DataFrame
+    extra: pd.DataFrame
+    totals: pd.DataFrame
+    errors: pd.DataFrame
+    strategy: pd.DataFrame
+    pairs: pd.DataFrame
+    reconciliation: pd.DataFrame
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Tables for a console."""
+        yield f"Records: {len(self.missing)} missing, {len(self.wrong_status)} with a wrong status, {len(self.extra)} not in the truth"
+        for frame, title in (
+            (self.missing, "Missing in lineage"),
+            (self.wrong_status, "Wrong status"),
+            (self.errors, "Errors of figures"),
+            (self.totals, "Yearly totals: trafficking and related offences"),
+            (self.strategy, "The strategy's figures"),
+            (self.pairs, "Records put together"),
+            (self.reconciliation, "Reconciliation"),
+        ):
+            if len(frame):
+                yield _grid(frame, title)
+
+    def __str__(self) -> str:
+        """The same as plain text."""
+        out = io.StringIO()
+        Console(file=out, width=120, highlight=False).print(self)
+        return out.getvalue()
+
+
+def _grid(frame: pd.DataFrame, title: str) -> Grid:
+    grid = Grid(title=title, title_justify="left")
+    for column in frame.columns:
+        grid.add_column(str(column), justify="right" if pd.api.types.is_numeric_dtype(frame[column]) else "left")
+    for row in frame.itertuples(index=False):
+        grid.add_row(*("" if pd.isna(v) else f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
+    return grid
+
+
+def _read(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
+    """A file of the truth as text; null where a cell is empty. Raises `HarmoniaError` for a column that is not there."""
+    frame = pd.read_csv(truth / name, dtype="str", keep_default_na=False, na_values=[""])
+    absent = [c for c in columns if c not in frame.columns]
+    if absent:
+        raise HarmoniaError(f"{truth / name}: lacks the columns {', '.join(absent)}; name a truth folder with --truth")
+    return frame
+
+
+def _tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """Published tables as frames. Raises `HarmoniaError` where the warehouse is not there or is none."""
+    if not warehouse.is_file():
+        raise HarmoniaError(f"{warehouse}: no warehouse was published there; run harmonia run first, or name its home with --home")
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            return {name: connection.table(name).df() for name in names}
+    except duckdb.Error as error:
+        raise HarmoniaError(f"{warehouse}: cannot be read as a warehouse ({type(error).__name__}); run harmonia run again") from error
+
+
+def records(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Missing, wrong and extra records of `lineage` (RECORD, status) against `true` (RECORD, expected_status, alt_status).
+
+    `unparseable` in the truth is `quarantined` in the lineage; a record that cannot be parsed may be absent. Of several lines of one
+    record in a delivery one must have the expected status.
+    """
+    true = true.assign(line_of=range(len(true)))
+    as_good = true[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
+    both = true.merge(lineage[[*RECORD, "status"]].drop_duplicates(), on=RECORD, how="left")
+    good = as_good.loc[both["line_of"]].set_axis(both.index)
+    fits = (both["status"] == good["expected_status"]) | (both["status"] == good["alt_status"])
+    may_lack = (good == "quarantined").any(axis=1)
+    absent = both["status"].isna()
+    settled = both.loc[fits | (absent & may_lack), "line_of"]
+    left = both[~both["line_of"].isin(settled)]
+    extra = lineage.merge(true[RECORD], on=RECORD, how="left", indicator=True)
+    return (
+        left.loc[left["status"].isna(), RECORD],
+        left.loc[left["status"].notna(), [*RECORD, "status", "expected_status", "alt_status"]],
+        extra.loc[extra["_merge"] == "left_only", RECORD].drop_duplicates(),
+    )
+
+
+def compared(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+    """Every cell of the truth with ours beside it (an absent row is 0): CELL, as_reported, harmonised, *_true, table, length.
+
+    table: how many dimensions are broken down, and which; length: year or quarter.
+    """
+    true = true.assign(**{m: true[m].fillna("0").astype(int) for m in MEASURES})
+    periods = set(true["period"])
+    ours = statistics.loc[statistics["period"].isin(periods), [*CELL, *MEASURES]]
+    out = true[[*CELL, *MEASURES]].merge(ours, on=CELL, how="left", suffixes=("_true", ""))
+    shown = (out[list(DIMENSIONS)] != "total").dot(pd.Series([f"{d}," for d in DIMENSIONS], index=list(DIMENSIONS), dtype=object))
+    names = shown.astype("str").str.strip(",").replace("", "total")
+    length = out["period"].str.len().map({4: "years"}).fillna("quarters")
+    return out.assign(**{m: out[m].fillna(0).astype(int) for m in MEASURES}, table=names, length=length)
+
+
+def errors(cells: pd.DataFrame) -> pd.DataFrame:
+    """Errors per table, length of period and measure.
+
+    Out: cells, wrong (cells that differ), off (sum of absolute errors), of (true sum), share (off / of).
+    """
+    parts = []
+    for measure in MEASURES:
+        off = (cells[measure] - cells[f"{measure}_true"]).abs()
+        facts = cells.assign(measure=measure, off=off, wrong=(off > 0).astype(int), of=cells[f"{measure}_true"], cells=1)
+        parts.append(facts.groupby(["table", "length", "measure"])[["cells", "wrong", "off", "of"]].sum().reset_index())
+    out = pd.concat(parts, ignore_index=True)
+    out["share"] = (out["off"] / out["of"].where(out["of"] > 0)).astype("float64")
+    return out.sort_values(["table", "length", "measure"], ignore_index=True)
+
+
+def strategy(cells: pd.DataFrame) -> pd.DataFrame:
+    """The strategy's figures beside ours, where the truth carries every one of them; else empty."""
+    figures = pd.read_csv(STRATEGY, dtype={"indicator": "str", "period": "str", "offence_group": "str"}).drop(columns="source")
+    others = [d for d in DIMENSIONS if d != "offence_group"]
+    known = cells[(cells[others] == "total").all(axis=1)]
+    out = figures.merge(known, on=["indicator", "period", "offence_group"], how="left")
+    carried = (out["harmonised_true"] == out["figure"]).all()
+    return out[["indicator", "period", "offence_group", "figure", "harmonised"]] if carried else out.iloc[:0, :0]
+
+
+def _two(n: pd.Series) -> float:
+    return float((n * (n - 1) / 2).sum())
+
+
+def pairwise(ours: pd.Series, true: pd.Series) -> dict[str, float]:
+    """Precision, recall and F1 of the pairs of records that two clusterings put together (aligned, no nulls)."""
+    both = pd.DataFrame({"ours": ours.to_numpy(), "true": true.to_numpy()})
+    hit, made, wanted = _two(both.groupby(["ours", "true"]).size()), _two(both.groupby("ours").size()), _two(both.groupby("true").size())
+    precision, recall = hit / made if made else 1.0, hit / wanted if wanted else 1.0
+    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall) if hit else 0.0}
+
+
+def pairs(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+    """Pairwise figures of cases (case records) and persons (person records). A record without an id of ours stands alone."""
+    key = ["institution", "entity", "record_key"]
+    out = []
+    for entity, column in (("case", "case_id"), ("person", "person_id")):
+        wanted = true[(true["entity"] == entity) & true[column].notna()].drop_duplicates(key)
+        found = lineage[lineage["entity"] == entity].drop_duplicates(key)[[*key, column]]
+        both = wanted.merge(found, on=key, how="inner", suffixes=("_true", ""))
+        alone = pd.Series([f"alone-{n}" for n in range(len(both))], index=both.index, dtype="str")
+        out.append({"entity": entity, "records": len(both), **pairwise(both[column].fillna(alone), both[f"{column}_true"])})
+    return pd.DataFrame(out)
+
+
+def _true_ids(lineage: pd.DataFrame, true: pd.DataFrame, entity: str, column: str) -> pd.Series:
+    """For each of our ids the true one that most of its records have."""
+    key = ["institution", "entity", "record_key"]
+    both = lineage[lineage["entity"] == entity].drop_duplicates(key).merge(true.drop_duplicates(key), on=key, suffixes=("", "_true"))
+    tally = both.groupby([column, f"{column}_true"]).size().rename("n").reset_index().sort_values("n", ascending=False)
+    return tally.drop_duplicates(column).set_index(column)[f"{column}_true"]
+
+
+def reconciliation(ours: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Rows per step: ours, true, equal in case (and person), period and outcome, and equal but for the period."""
+    named = ours.assign(
+        case_id=ours["case_id"].map(_true_ids(lineage, known, "case", "case_id")),
+        person_id=ours["person_id"].map(_true_ids(lineage, known, "person", "person_id")),
+    )
+    out = []
+    for step in sorted(set(true["step"]) | set(ours["step"])):
+        a, b = named[named["step"] == step].drop_duplicates(), true[true["step"] == step]
+        keys = ["case_id", "person_id", "outcome"]
+        outcome = len(b[keys].drop_duplicates().merge(a[keys].drop_duplicates(), on=keys))
+        exact = len(b[[*keys, "period"]].merge(a[[*keys, "period"]].drop_duplicates(), on=[*keys, "period"]))
+        out.append({"step": step, "ours": len(a), "true": len(b), "equal": exact, "equal_but_period": outcome})
+    return pd.DataFrame(out)
+
+
+def score(warehouse: Path, truth: Path) -> Score:
+    """Compare a published warehouse file with a truth folder.
+
+    Raises `HarmoniaError` where either is not there or not what it should be.
+    """
+    for name in NEEDED:
+        if not (truth / name).is_file():
+            raise HarmoniaError(f"{truth}: holds no {name}; name a truth folder with --truth")
+    found = _tables(warehouse, ("statistics", "lineage", "reconciliation"))
+    known = _read(truth, "records.csv", [*RECORD, "case_id", "person_id", "expected_status"])
+    known = known if "alt_status" in known else known.assign(alt_status=None)
+    missing, wrong, extra = records(found["lineage"], known)
+    cells = compared(found["statistics"], _read(truth, "statistics.csv", [*CELL, *MEASURES]))
+    totals = cells[(cells["table"] == "total") & (cells["length"] == "years")]
+    steps = pd.DataFrame()
+    if (truth / "reconciliation.csv").is_file():
+        expected = _read(truth, "reconciliation.csv", ["step", "period", "case_id", "person_id", "outcome"])
+        steps = reconciliation(found["reconciliation"], expected, found["lineage"], known)
+    return Score(
+        missing=missing,
+        wrong_status=wrong,
+        extra=extra,
+        totals=totals[["indicator", "period", *MEASURES, *(f"{m}_true" for m in MEASURES)]],
+        errors=errors(cells),
+        strategy=strategy(cells),
+        pairs=pairs(found["lineage"], known),
+        reconciliation=steps,
+    )

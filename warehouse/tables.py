@@ -1,0 +1,204 @@
+"""Every published table, declared once: SQLAlchemy Core metadata for any database.
+
+Belongs here: names, types and comments of tables and columns, and giving a frame exactly these columns. Does not belong here: how a
+figure is counted (`warehouse/count`), how a database is written (`warehouse/publish`). Names and columns of the first six
+tables are a contract with outside users (STATISTICS.md).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, Table, Text
+
+WAREHOUSE = MetaData()
+IDENTITY = MetaData()
+
+
+def _text(name: str, comment: str, *, key: bool = False) -> Column[str]:
+    """A text column; `key` marks what analysts see as a keyed pseudonym only."""
+    return Column(name, Text, comment=comment, info={"record_key": key})
+
+
+def _count(name: str, comment: str) -> Column[int]:
+    return Column(name, BigInteger, comment=comment, autoincrement=False)
+
+
+def _flag(name: str, comment: str) -> Column[bool]:
+    return Column(name, Boolean, comment=comment)
+
+
+STATISTICS = Table(
+    "statistics",
+    WAREHOUSE,
+    _text("indicator", "one of the indicators of STATISTICS.md"),
+    _text("period", "year (2013) or quarter (2013-Q2)"),
+    _text("offence_group", "principal offence; total: not broken down (trafficking and related offences)"),
+    _text("form", "form of exploitation; total: not broken down"),
+    _text("sex", "male, female, unknown; total: not broken down"),
+    _text("age_group", "child (under 18 on the day of the event), adult, unknown; total: not broken down"),
+    _text("citizenship_group", "domestic (XKX), foreign, unknown; total: not broken down"),
+    _count("as_reported", "one per accepted row with the event; null where all institutions of the indicator are missing"),
+    _count("harmonised", "after linkage, once per case or person and period; null where all institutions are missing"),
+    _count("quarantined", "quarantined rows in the institutions' deliveries of the period; on grand totals, else null"),
+    _flag("incomplete", "a delivery of one of the indicator's institutions is missing in the period"),
+    _text("missing", "which: institution and quarter, comma-separated; null where none"),
+    comment="Every figure as reported and harmonised, by indicator, period and dimension",
+)
+BRIDGE = Table(
+    "bridge",
+    WAREHOUSE,
+    _text("indicator", "indicator"),
+    _text("period", "year or quarter"),
+    _text("institution", "institution whose record is behind the step"),
+    _text("cause", "why the record counts differently; see bridge_causes"),
+    _count("n", "added to as_reported; as_reported + sum of n = harmonised"),
+    comment="How each total as reported becomes the harmonised one, by cause",
+)
+COVERAGE = Table(
+    "coverage",
+    WAREHOUSE,
+    _text("institution", "institution"),
+    _text("period", "year or quarter"),
+    _text("state", "complete, partial, missing"),
+    comment="Which periods are covered by deliveries",
+)
+LINEAGE = Table(
+    "lineage",
+    WAREHOUSE,
+    _text("institution", "institution that delivered the record"),
+    _text("entity", "case or person"),
+    _text("record_key", "the institution's own key of the record", key=True),
+    _text("case_id", "case that the record belongs to"),
+    _text("person_id", "person that the record speaks of; null for cases"),
+    _text("delivery", "folder name of the delivery, with _v2"),
+    _text("file", "file of the delivery"),
+    _text("part", "sheet or table; null where the file has none"),
+    _count("line", "physical line, row of the sheet, line of the XML element; null for database rows"),
+    _text("status", "accepted, superseded, withdrawn, quarantined"),
+    comment="Every record that a delivery held and whose key can be read",
+)
+RECONCILIATION = Table(
+    "reconciliation",
+    WAREHOUSE,
+    _text("step", "police_prosecution, inspectorate_prosecution, prosecution_courts, courts_corrections"),
+    _text("period", "quarter of the upstream event, else of the downstream event"),
+    _text("case_id", "case"),
+    _text("person_id", "person, for courts_corrections; else null"),
+    _text("outcome", "matched, missing_downstream, missing_upstream"),
+    _text("differs", "on a matched pair: date, offence, person, comma-separated; null where nothing disagrees"),
+    _text("detail", "why one side may be absent; null where nothing is to be said"),
+    comment="What two neighbouring institutions should both know",
+)
+FINDINGS = Table(
+    "findings",
+    WAREHOUSE,
+    _text("institution", "institution that delivered it"),
+    _text("delivery", "folder name of the delivery"),
+    _text("file", "file; null for a whole delivery"),
+    _text("part", "sheet or table"),
+    _count("line", "physical line, row or element line"),
+    _text("record_key", "key of the record; null for a file or a line without key", key=True),
+    _text("field", "column, as the institution calls it"),
+    _text("rule", "rule of schemas/rules"),
+    _text("severity", "reject, error, warning, info"),
+    _text("origin", "cause, or consequence of another finding"),
+    _text("state", "new, remains, fixed, reopened, accepted_as_is; against the institution's preceding delivery"),
+    comment="One row per thing found wrong; no values",
+)
+COUNTED = Table(
+    "counted",
+    WAREHOUSE,
+    _text("indicator", "indicator"),
+    _text("case_id", "case"),
+    _text("person_id", "person; null where cases are counted"),
+    Column("day", Date, comment="day on which the unit counts"),
+    _flag("estimated", "the day was put right or estimated"),
+    _text("method", "delivered, exchanged (day and month), year (one digit), middle (of the quarter of first appearance)"),
+    _text("offence_group", "principal offence at the indicator's stage"),
+    _text("form", "form of exploitation"),
+    _text("sex", "sex, best supported over the person's records"),
+    _text("age_group", "age group on that day"),
+    _text("citizenship_group", "citizenship group, best supported"),
+    _flag("counts_in_quarter", "counts in its quarter (a person counts once per period)"),
+    _flag("counts_in_year", "counts in its year"),
+    comment="Every harmonised unit behind the statistics, one per case (and person)",
+)
+BRIDGE_RECORDS = Table(
+    "bridge_records",
+    WAREHOUSE,
+    _text("indicator", "indicator"),
+    _text("period", "year or quarter"),
+    _text("institution", "institution of the record"),
+    _text("cause", "as in bridge"),
+    _text("record_key", "record behind the step", key=True),
+    _count("sign", "+1 added, -1 taken away"),
+    comment="The records behind each step of the bridge",
+)
+BRIDGE_CAUSES = Table(
+    "bridge_causes",
+    WAREHOUSE,
+    _text("cause", "cause of the bridge"),
+    _text("text_sq", "what it means, Albanian"),
+    _text("text_sr", "what it means, Serbian"),
+    _text("text_en", "what it means, English"),
+    comment="What each cause of the bridge means",
+)
+INDICATORS = Table(
+    "indicators",
+    WAREHOUSE,
+    _text("indicator", "indicator"),
+    _count("position", "place in the order of a case's way"),
+    _text("unit", "case or person"),
+    _text("reference", "event whose date counts"),
+    _text("institutions", "institutions, comma-separated"),
+    _text("dimensions", "dimensions that apply, comma-separated"),
+    *(_text(f"{kind}_{language}", f"{kind}, {language}") for kind in ("title", "definition") for language in ("sq", "sr", "en")),
+    comment="What each indicator means",
+)
+PERSONS = Table(
+    "persons",
+    IDENTITY,
+    _text("person_id", "person"),
+    _text("case_id", "case of the record"),
+    _text("institution", "institution that delivered the record"),
+    _text("record_key", "key of the record"),
+    _text("role", "role in the case"),
+    _text("given_name", "as delivered"),
+    _text("surname", "as delivered"),
+    _text("full_name", "as delivered"),
+    _text("parent_name", "as delivered"),
+    _text("personal_number", "digits, repaired where certain"),
+    Column("birth_date", Date, comment="null where only the year is known"),
+    _count("birth_year", "year of birth"),
+    _text("sex", "sex"),
+    _text("citizenship", "ISO 3166-1 alpha-3 with XKX"),
+    comment="Names and numbers behind the accepted person records; for stewards only",
+)
+CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "findings")
+
+
+def key_columns(table: Table) -> tuple[str, ...]:
+    """Columns of `table` that hold record keys: analysts see keyed pseudonyms in their place."""
+    return tuple(c.name for c in table.columns if c.info.get("record_key"))
+
+
+def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Give `frame` exactly the columns of `table`, in order and typed (text, Int64, boolean, days); absent columns become null."""
+    out = frame.reindex(columns=[c.name for c in table.columns]).reset_index(drop=True)
+    for column in table.columns:
+        if isinstance(column.type, BigInteger):
+            out[column.name] = out[column.name].astype("Int64")
+        elif isinstance(column.type, Boolean):
+            out[column.name] = out[column.name].astype("boolean")
+        elif isinstance(column.type, Date):
+            out[column.name] = pd.to_datetime(out[column.name]).astype("datetime64[s]")
+        else:
+            out[column.name] = out[column.name].astype("str")
+    return out
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The explicit Arrow schema of `table`, for loading and for the lake."""
+    kinds = {BigInteger: pa.int64(), Boolean: pa.bool_(), Date: pa.date32(), Text: pa.string()}
+    return pa.schema([(c.name, kinds[type(c.type)]) for c in table.columns])

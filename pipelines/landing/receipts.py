@@ -156,7 +156,8 @@ def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, Hel
     """Add a receipt where the delivery is not as it was; says whether what was delivered is new."""
     hash_, content = _hash(holds), _hash({name: file for name, file in holds.items() if file.kind in _CONTENT})
     if before is not None and before.hash == hash_:
-        before.incomplete = incomplete
+        if before.incomplete != incomplete:
+            before.incomplete = incomplete
         return False
     delivery.receipts.append(
         Receipt(
@@ -175,10 +176,9 @@ def _presence(found: Walk, known: Mapping[tuple[str, str], Delivery], moment: da
     """Note which deliveries went from the inbox, and which came back."""
     here = {(folder.institution, str(folder.name)) for folder in found.folders}
     for place, delivery in known.items():
-        if place in here:
-            delivery.gone_since = None
-        elif delivery.institution not in found.closed:
-            delivery.gone_since = delivery.gone_since or moment
+        gone = place not in here
+        if gone == (delivery.gone_since is None) and not (gone and delivery.institution in found.closed):
+            delivery.gone_since = moment if gone else None
 
 
 def _history(every: Iterable[Delivery]) -> list[Finding]:

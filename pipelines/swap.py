@@ -40,10 +40,10 @@ def swap_in(tmp: Path, target: Path) -> None:
     if target.is_dir():
         raise HarmoniaError(f"{target}: a folder stands where the file should be; remove it, then run again")
     with storage(target):
-        _sync(tmp)
+        sync(tmp)
         _log(target).unlink(missing_ok=True)
         tmp.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     clean(target)
 
 
@@ -51,7 +51,8 @@ def _log(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk. Raises `OSError`."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
+from pipelines.swap import sync
 
 _CHUNK = 1 << 20
 _INCOMING = ".incoming"
@@ -82,7 +83,7 @@ class Store:
                 folders.add(target.parent)
         for folder in (*folders, *((self.folder,) if folders else ())):
             with storage(folder):
-                _sync(folder)
+                sync(folder)
 
     def clean(self) -> None:
         """Remove what was put aside and not kept, also by a run that was killed."""
@@ -135,11 +136,3 @@ def _chunks(source: int) -> Iterator[bytes]:
             yield chunk
     except OSError as error:
         raise UnreadableError(error.strerror or type(error).__name__) from None
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

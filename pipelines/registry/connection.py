@@ -6,9 +6,10 @@ Does not belong here: queries.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,11 @@ def open_registry(url: str) -> Registry:
 
 
 def _behave(engine: Engine) -> None:
-    """Make SQLite durable, and its transactions real: Python's driver would begin them late and never around DDL."""
+    """Make SQLite private and durable, and its transactions real: Python's driver would begin them late and never around DDL."""
+    database = engine.url.database
+    if database and not database.startswith((":memory:", "file:")):
+        with suppress(OSError):  # it is there already, or SQLite will say why it cannot be
+            os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _: object) -> None:

@@ -31,6 +31,7 @@ def differences(registry: Registry) -> list[object]:
 def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None:
     registry = open_registry(url(tmp_path / "100% registry.sqlite"))
     assert differences(registry) == []
+    assert (tmp_path / "100% registry.sqlite").stat().st_mode & 0o777 == 0o600
     with registry.read() as session:
         assert session.scalar(text("PRAGMA journal_mode")) == "wal"
 

@@ -19,7 +19,7 @@ import pandas as pd
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import database_salvage, dump, files, headers
 from sources.readers.dump import dump_postgres
-from sources.readers.piece import Piece, text_frame
+from sources.readers.piece import Piece, nulls, text_frame
 from sources.readers.result import SourceFile
 
 __all__ = ["dump_postgres", "read"]
@@ -92,7 +92,7 @@ def _table(spec: TableSpec, name: str, table: Table, piece: Piece) -> None:
     cells = {match.names[k]: _texts(values[k], match.names[k], name, piece) for k in sorted(match.names)}
     frame = text_frame(cells)
     for column in match.missing:
-        frame[column] = pd.array([None] * len(frame), dtype="str")
+        frame[column] = nulls(len(frame))
     frame["_part"] = pd.array([name] * len(frame), dtype="str")
     frame["_line"] = pd.array([None] * len(frame), dtype="Int64")
     piece.add(spec.name, frame)
@@ -134,8 +134,9 @@ def _dump(data: bytes, piece: Piece) -> dict[str, Table] | None:
             continue
         try:
             name, *row = json.loads(line)
-            if len(row) != len(tables[name][0]):
-                raise ValueError
+            if len(row) != len(tables[name][0]) or any(isinstance(v, (list, dict)) for v in row):
+                raise ValueError(name)
+            json.dumps(row, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
             tables[name][1].append(row)
         except (ValueError, TypeError, KeyError, RecursionError):
             piece.rows += 1
@@ -174,7 +175,7 @@ def _query(path: Path, piece: Piece) -> dict[str, Table]:
         until = time.monotonic() + _PATIENCE
         db.set_progress_handler(lambda: int(time.monotonic() > until), 100_000)
         listed = db.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'").fetchall()
-        tables = {}
+        tables: dict[str, Table] = {}
         for raw_name, kind in listed:
             name = raw_name.decode("utf-8", "replace")
             if kind == b"view":

@@ -60,7 +60,8 @@ def physical_lines(text: str, data: bytes) -> Lines:
 
 def fields(text: str, delimiter: str) -> tuple[list[str], bool, bool]:
     """The cells of one record by RFC 4180; whether its last quote is open; whether a quote stands where none may (kept as text)."""
-    out, at, stray = [], 0, False
+    out: list[str] = []
+    at, stray = 0, False
     while True:
         if text.startswith('"', at):
             close = text.find('"', at + 1)
@@ -113,6 +114,8 @@ def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> t
             if len(row) == width and not stray:
                 return row, j + 1
             break
+        if stray or len(row) >= width:
+            break
     piece.find("row-quote-stray", line=i + 1)
     return lines.text[i].split(delimiter), i + 1
 
@@ -129,10 +132,16 @@ def _joined(lines: Lines, i: int, delimiter: str, width: int, usual: str) -> tup
     return None
 
 
-def records(lines: Lines, delimiter: str, piece: Piece) -> tuple[list[list[str]], list[int], list[int]]:
-    """Records of the file, the physical line (from 0) where each starts, and the line after each."""
-    plain = Counter(t.count(delimiter) for t in lines.text if '"' not in t and t.strip(delimiter + " "))
-    width = plain.most_common(1)[0][0] + 1 if plain else 1
+def _width(lines: Lines, delimiter: str, tables: Sequence[TableSpec]) -> int:
+    """Cells of a record: as many as the header has, else as most lines have; where most are wider than the header, they are right."""
+    counts = Counter(t.count(delimiter) + 1 for t in lines.text if '"' not in t and t.strip(delimiter + " "))
+    header = next((r for t in lines.text[:_LOOK] if any(headers.is_header(r := fields(t, delimiter)[0], s) for s in tables)), None)
+    usual = counts.most_common(1)[0][0] if counts else 1
+    return usual if header is None or usual > len(header) else len(header)
+
+
+def records(lines: Lines, delimiter: str, width: int, piece: Piece) -> tuple[list[list[str]], list[int], list[int]]:
+    """Records of `width` cells, the physical line (from 0) where each starts, and the line after each."""
     usual = lines.usual_end
     mixed = len(set(lines.ends) - {""}) > 1
     rows, first, after = [], [], []
@@ -204,7 +213,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     own = [contract.tables[t] for t in spec.tables]
     tables = own + [contract.tables[t] for f in contract.files if f.reader == "delimited" for t in f.tables if t not in spec.tables]
     delimiter = choose_delimiter(lines.text, spec.options.get("delimiter", ";"), tables)
-    rows, first, after = records(lines, delimiter, piece)
+    rows, first, after = records(lines, delimiter, _width(lines, delimiter, tables), piece)
     broken = bool(lines.ends) and lines.ends[-1] == ""
     grid = tabular.Grid(
         cells=rows,

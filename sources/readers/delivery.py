@@ -145,6 +145,7 @@ def _assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
 
 
 def _rows(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
+    """Rows of dictionaries as a typed frame with the columns of `like`."""
     out = pd.DataFrame(rows).reindex(columns=list(like.columns))
     return out.astype({"line": "Int64"} | {c: "str" for c in out.columns if c not in ("line", "raw")})
 
@@ -160,18 +161,15 @@ def _complete(frame: pd.DataFrame, declared: list[str]) -> pd.DataFrame:
     """Declared columns, further ones, positions; all typed."""
     further = [c for c in frame.columns if c not in declared and c not in POSITION]
     out = frame.reindex(columns=[*declared, *further, *POSITION])
-    text = [*declared, *further, "_file", "_part"]
-    return out.astype({c: "str" for c in text} | {"_line": "Int64", "_row": "Int64", "_parent": "Int64"})
+    types = dict.fromkeys([*declared, *further, "_file", "_part"], "str") | dict.fromkeys(["_line", "_row", "_parent"], "Int64")
+    return out.astype({c: t for c, t in types.items() if str(out[c].dtype) != t})
 
 
 def _repair(result: ReadResult) -> None:
     for name, frame in result.tables.items():
-        if not len(frame):
-            continue
-        columns = [c for c in frame.columns if c not in POSITION]
-        result.tables[name], found = encoding.repair(frame, columns)
-        file = frame["_file"].iloc[0]
-        result.findings += [{"file": file, **finding} for finding in found]
+        if len(frame):
+            result.tables[name], found = encoding.repair(frame, [c for c in frame.columns if c not in POSITION])
+            result.findings += [{"file": frame["_file"].iloc[0], **finding} for finding in found]
 
 
 def _number(result: ReadResult) -> None:
@@ -203,5 +201,7 @@ def _parents(result: ReadResult, contract: Contract) -> None:
 
 def _joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[Any]:
     """Key columns as one text, null where a part is missing."""
-    parts = [frame[c].str.strip() for c in columns]
-    return parts[0].str.cat(parts[1:], sep="/") if len(parts) > 1 else parts[0]
+    out = frame[columns[0]].str.strip()
+    for column in columns[1:]:
+        out = out + "/" + frame[column].str.strip()
+    return out

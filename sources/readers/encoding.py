@@ -24,6 +24,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _EIGHT_BIT = ("windows-1250", "iso-8859-2", "windows-1252", "windows-1251", "iso-8859-5", "cp852", "mac-latin2")
+_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _TOKEN = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 
 Finding = dict[str, Any]
@@ -94,8 +95,11 @@ def _score(tokens: Counter[bytes], encoding: str) -> float:
 
 def _eight_bit(data: bytes, declared: str) -> str:
     """The 8-bit encoding that the words speak for: the declared one unless another is clearly better."""
-    tokens = Counter(_TOKEN.findall(data))
     own = declared if not _same(declared, "utf-8") and _known(declared) else "windows-1250"
+    high = bytes(sorted(set(data) - set(range(128))))
+    if all(c in _LETTERS or c in _MARKS for c in high.decode(own, errors="replace")):
+        return own
+    tokens = Counter(_TOKEN.findall(data))
     scores = {e: _score(tokens, e) for e in (own, *_EIGHT_BIT)}
     best = max(scores, key=lambda e: scores[e])
     return best if scores[best] > scores[own] + 0.2 else own
@@ -118,6 +122,11 @@ def _decodes(line: bytes) -> bool:
 
 def _by_line(data: bytes, declared: str, hint: str) -> tuple[str, list[Finding]]:
     """Neither ASCII nor all UTF-8: the encoding of the majority, and each line that is otherwise by itself."""
+    if not _SEQUENCE.search(data):
+        eight = _eight_bit(data, hint)
+        text = data.decode(eight, errors="replace")
+        if "\ufffd" not in text:
+            return text, [] if _same(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}]
     lines = data.split(b"\n")
     wide = {i: _decodes(line) for i, line in enumerate(lines) if not line.isascii()}
     in_utf8 = sum(wide.values())
@@ -161,27 +170,17 @@ def repair(frame: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, list[
 
     Where at least half of all cells with a non-ASCII letter are affected the whole file was encoded twice: one finding.
     """
-    changed: dict[str, pd.Series[Any]] = {}
-    wide = hit = 0
-    for column in columns:
-        special = frame[column].str.contains(r"[^\x00-\x7f]", regex=True, na=False)
-        wide += int(special.sum())
-        if special.any():
-            values = frame.loc[special, column]
-            better = values.map({v: once(v) for v in values.unique()})
-            values = values[better != values]
-            if len(values):
-                changed[column] = values
-                frame = frame.assign(**{column: frame[column].where(~frame.index.isin(values.index), better.reindex(frame.index))})
-                hit += len(values)
-    if not changed:
+    hits = {c: u for c in columns if (u := [v for v in frame[c].dropna().unique() if not v.isascii() and _TWICE_RE.search(v)])}
+    if not hits:
         return frame, []
-    if hit > 20 and hit * 2 >= wide:
-        return frame, [{"rule": "file-text-encoded-twice", "detail": str(hit)}]
-    places = frame[["_part", "_line"]]
-    found = [
-        {"rule": "cell-text-encoded-twice", "part": part, "line": line, "field": column, "value": value}
-        for column, values in changed.items()
-        for (part, line), value in zip(places.loc[values.index].itertuples(index=False), values, strict=True)
-    ]
+    wide = sum(not v.isascii() for c in columns for v in frame[c].dropna())
+    found, frame = [], frame.copy()
+    for column, values in hits.items():
+        affected = frame[column].isin(values)
+        places = frame.loc[affected, ["_part", "_line", column]].itertuples(index=False, name=None)
+        what = {"rule": "cell-text-encoded-twice", "field": column}
+        found += [{**what, "part": part, "line": line, "value": value} for part, line, value in places]
+        frame[column] = frame[column].where(~affected, frame[column].map({v: once(v) for v in values}))
+    if len(found) > 20 and len(found) * 2 >= wide:
+        return frame, [{"rule": "file-text-encoded-twice", "detail": str(len(found))}]
     return frame, found

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from sources.contract import ColumnSpec, TableSpec
 
@@ -71,8 +72,13 @@ class Piece:
 
 def text_frame(columns: Mapping[str, Sequence[str | None]]) -> pd.DataFrame:
     """Columns of text as a frame of `str` columns; an empty cell becomes null."""
-    frame = pd.DataFrame({name: pd.array(list(values), dtype="str") for name, values in columns.items()})
-    return frame.mask(frame == "")
+    arrays = {name: pa.array([v or None for v in values], pa.large_string()) for name, values in columns.items()}
+    return pd.DataFrame({name: pd.array(array, dtype="str") for name, array in arrays.items()})
+
+
+def nulls(n: int) -> Any:
+    """A text column of `n` nulls."""
+    return pd.array([None] * n, dtype="str")
 
 
 def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str | None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sources.contract import TableSpec
 from sources.readers import headers
-from sources.readers.piece import Piece, key_part, record_key, text_frame
+from sources.readers.piece import Piece, key_part, nulls, record_key, text_frame
 
 TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|grand total)\b")
 _NUMBER = re.compile(r"(?<!\d)\d+(?!\d)")
@@ -57,10 +57,10 @@ def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, Tab
     names = {c.name for t in tables for c in t.columns}
     found = []
     for i, row in enumerate(grid.cells):
-        if i >= _HEAD and names.isdisjoint(row):
+        if i >= _HEAD and (names.isdisjoint(row) or len(names.intersection(row)) < 2):
             continue
-        best = max(tables, key=lambda t: headers.claims(row, t)) if len(row) > 1 or i < _HEAD else None
-        if best is not None and headers.is_header(row, best):
+        best = max(tables, key=lambda t: headers.claims(row, t))
+        if headers.is_header(row, best):
             found.append((i, best))
     if found:
         return found
@@ -174,7 +174,7 @@ def _before(grid: Grid, block: Block, piece: Piece) -> None:
             titles += not is_blank(row)
     if rows:
         piece.find("file-header-late", part=grid.part, line=grid.lines[block.header])
-        _add_rows(grid, above, rows, [grid.cells[i] for i in rows], piece)
+        _add_rows(grid, above, rows, [grid.cells[i][: block.width] for i in rows], piece)
         block.data += above.data
         block.totals += above.totals
 
@@ -196,10 +196,10 @@ def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]],
     """Rows of the right width: structural ones out, the rest into the table."""
     if not rows:
         return
-    columns = list(zip(*(r[: block.width] for r in rows), strict=True))
+    columns = list(zip(*rows, strict=True))
     frame = text_frame({name: columns[k] for k, name in sorted(block.match.names.items())})
     for name in block.match.missing:
-        frame[name] = pd.array([None] * len(frame), dtype="str")
+        frame[name] = nulls(len(frame))
     odd = _odd_rows(grid, block, index, rows, frame, piece)
     keep = [n for n in range(len(rows)) if n not in odd]
     frame = frame.iloc[keep] if len(keep) < len(frame) else frame

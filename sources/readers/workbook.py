@@ -1,6 +1,7 @@
 """Workbooks: every sheet looked at, cells to text, by python-calamine where it can and openpyxl where it cannot.
 
-Belongs here: sheets, cells as text, merged and hidden parts. Does not belong here: what the zip holds (`workbook_parts`), row kinds (`tabular`).
+Belongs here: sheets, cells as text, merged and hidden parts.
+Does not belong here: what the zip holds (`workbook_parts`), row kinds (`tabular`).
 """
 
 from __future__ import annotations

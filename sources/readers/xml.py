@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -17,7 +17,7 @@ from lxml import etree
 
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
-from sources.readers.piece import Piece, text_frame
+from sources.readers.piece import Piece, nulls, text_frame
 from sources.readers.result import SourceFile
 
 _DECLARATION = re.compile(r"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["'][^>]*\?>""")
@@ -61,10 +61,10 @@ class Rows:
 
     def take(self, element: etree._Element, table: str, parent: int | None, shift: int = 0, depth: int = 0) -> None:
         """A row of `table` and, below it, the rows nested in it. `shift` lines are added to the position."""
-        spec, line = self.form.elements[table], (element.sourceline or 1) + shift
+        spec, line = self.form.elements[table], _line(element) + shift
         own = self.count
         self.count += 1
-        row = {_local(name): value for name, value in element.attrib.items()}
+        row = {_local(name): str(value) for name, value in element.attrib.items()}
         self.rows.setdefault(table, []).append(row)
         self.lines.setdefault(table, []).append(line)
         self.ids.setdefault(table, []).append(own)
@@ -75,7 +75,7 @@ class Rows:
             self._child(child, table, row, own, shift, depth)
 
     def _child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
-        local, line = _local(child.tag), (child.sourceline or 1) + shift
+        local, line = _local(child.tag), _line(child) + shift
         nested = self.form.table(local)
         if nested and depth < _DEEP:
             if nested != local:
@@ -83,7 +83,7 @@ class Rows:
             self.take(child, nested, own, shift, depth + 1)
             return
         for name, value in child.attrib.items():
-            row.setdefault(f"{local}.{_local(name)}", value)
+            row.setdefault(f"{local}.{_local(name)}", str(value))
         deeper = list(child.iterchildren(tag=etree.Element)) if depth < _DEEP else []
         if deeper:
             self.note("xml-element-extra", table, local, line)
@@ -99,6 +99,11 @@ class Rows:
 
 def _local(tag: str | bytes) -> str:
     return etree.QName(tag).localname
+
+
+def _line(element: etree._Element) -> int:
+    line = element.sourceline
+    return line if isinstance(line, int) else 1
 
 
 def _text(element: etree._Element) -> str:
@@ -228,7 +233,7 @@ def _stream(text: str, rows: Rows, piece: Piece) -> bool:
 
 def _forget(element: etree._Element) -> None:
     """Free what has been read; the element itself stays as a mark that lxml needs."""
-    element.clear(keep_tail=False)
+    element.clear()
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:
         del parent[0]
@@ -236,7 +241,7 @@ def _forget(element: etree._Element) -> None:
 
 def _outermost(element: etree._Element, table: str | None, rows: Rows, shift: int) -> None:
     """An element that stands in no row: a row with all that is nested in it, or something undeclared, which is said once."""
-    local, line = _local(element.tag), (element.sourceline or 1) + shift
+    local, line = _local(element.tag), _line(element) + shift
     if table is None:
         if element.getparent() is not None:
             rows.note("xml-element-extra", rows.form.root, local, line)
@@ -251,16 +256,16 @@ def _outermost(element: etree._Element, table: str | None, rows: Rows, shift: in
 def _root(element: etree._Element, form: Form, piece: Piece) -> None:
     name = etree.QName(element)
     if (name.namespace or "") != form.namespace:
-        piece.find("xml-namespace", line=element.sourceline, detail=name.namespace or "—")
+        piece.find("xml-namespace", line=_line(element), detail=name.namespace or "—")
     if name.localname != form.root and form.table(name.localname) is None:
-        piece.find("xml-root", line=element.sourceline, detail=name.localname)
+        piece.find("xml-root", line=_line(element), detail=name.localname)
     for attribute in form.declared:
         value = element.get(attribute)
         if value:
             piece.declared[attribute] = value
-    for attribute in element.attrib:
+    for attribute in map(str, element.attrib):
         if _local(attribute) not in form.declared:
-            piece.find("xml-attribute-extra", line=element.sourceline, field=_local(attribute))
+            piece.find("xml-attribute-extra", line=_line(element), field=_local(attribute))
 
 
 def _notes(rows: Rows, piece: Piece) -> None:
@@ -270,53 +275,49 @@ def _notes(rows: Rows, piece: Piece) -> None:
 
 def _frames(rows: Rows, contract: Contract, piece: Piece) -> None:
     """Rows to frames: delivered names to declared columns, keys of the rows around filled in, parents by row number."""
+    piece.rows += rows.count
+    around: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, place in it, parent
     frames: dict[str, pd.DataFrame] = {}
-    for table, spec in rows.form.elements.items():
-        if table not in rows.rows:
-            continue
-        delivered = rows.rows[table]
+    for table, delivered in rows.rows.items():
+        around |= {own: (table, i, rows.parents[table][i]) for i, own in enumerate(rows.ids[table])}
         names = list(dict.fromkeys(name for row in delivered for name in row))
         frame = text_frame({name: [row.get(name, "") for row in delivered] for name in names})
-        frame = _renamed(frame, names, table, spec, contract, rows, piece)
-        frame["_part"] = pd.array([None] * len(frame), dtype="str")
+        frames[table] = _renamed(frame, names, table, contract, rows, piece)
+    for table, frame in frames.items():
+        for column, source in rows.form.elements[table].get("keys", {}).items():
+            of, name = source.split(".")
+            values = list(frames[of][name]) if of in frames else []
+            places = [_ancestor(around, parent, of) for parent in rows.parents[table]]
+            frame[column] = pd.array([None if i is None else values[i] for i in places], dtype="str")
+        frame["_part"] = nulls(len(frame))
         frame["_line"] = pd.array(rows.lines[table], dtype="Int64")
         frame["_row"] = pd.array(rows.ids[table], dtype="Int64")
         frame["_parent"] = pd.array(rows.parents[table], dtype="Int64")
-        frames[table] = _with_keys(frame, spec, frames)
-    piece.rows += rows.count
-    for table, frame in frames.items():
         piece.add(table, frame)
 
 
-def _renamed(
-    frame: pd.DataFrame, names: list[str], table: str, spec: Mapping[str, Any], contract: Contract, rows: Rows, piece: Piece
-) -> pd.DataFrame:
-    own = [*spec.get("attributes", {}).values(), *spec.get("children", {}).values(), *([spec["text"]] if spec.get("text") else [])]
-    declared = contract.tables[table]
-    part = type(declared)(declared.name, tuple(c for c in declared.columns if c.name in own))
+def _ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
+    """The place in `table` of the row that holds row number `row`, however deep."""
+    while row is not None:
+        of, place, parent = around[row]
+        if of == table:
+            return place
+        row = parent
+    return None
+
+
+def _renamed(frame: pd.DataFrame, names: list[str], table: str, contract: Contract, rows: Rows, piece: Piece) -> pd.DataFrame:
+    """Delivered names to declared columns; an absent element is how XML leaves a cell empty, so only a required one is missed."""
+    spec, declared = rows.form.elements[table], contract.tables[table]
+    own = {*spec.get("attributes", {}).values(), *spec.get("children", {}).values(), spec.get("text")}
+    part = replace(declared, columns=tuple(c for c in declared.columns if c.name in own))
     match = headers.match(names, part, by_place=False)
-    optional = {c.name for c in part.columns if not c.required}  # an absent element is how XML leaves a cell empty
+    optional = {c.name for c in part.columns if not c.required}
     for finding in match.findings:
-        if finding["rule"] == "file-column-order" or (finding["rule"] == "file-column-missing" and finding["field"] in optional):
-            continue
-        piece.find(line=rows.lines[table][0], part=None, **(finding | {"detail": finding.get("detail", table)}))
+        absent = finding["rule"] == "file-column-missing" and finding["field"] in optional
+        if not absent and finding["rule"] != "file-column-order":
+            piece.find(line=rows.lines[table][0], **({"detail": table} | finding))
     frame = frame.rename(columns={names[k]: name for k, name in match.names.items()})
     for column in match.missing:
-        frame[column] = pd.array([None] * len(frame), dtype="str")
-    return frame
-
-
-def _with_keys(frame: pd.DataFrame, spec: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Fill key columns from the rows around: `keys` maps a column to `table.column` of an ancestor."""
-    for column, source in spec.get("keys", {}).items():
-        table, name = source.split(".")
-        around = frame["_parent"]
-        found = pd.Series([None] * len(frame), dtype="str", index=frame.index)
-        for _ in range(len(frames) + 1):
-            if table in frames:
-                values = pd.Series(frames[table][name].array, index=frames[table]["_row"].array)
-                found = found.where(found.notna(), around.map(values).astype("str"))
-            parents = pd.concat([pd.Series(f["_parent"].array, index=f["_row"].array) for f in frames.values()]) if frames else pd.Series()
-            around = around.map(parents).astype("Int64")
-        frame[column] = found
+        frame[column] = nulls(len(frame))
     return frame

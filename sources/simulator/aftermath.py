@@ -129,7 +129,7 @@ def lock_up(rng: Random, case: Case, counter: list[int]) -> None:
         if rng.random() < CUSTODY.get(group, 0.3):
             _detain(rng, case, person, arrested, served.get(key), counter)
     for court, defendant, judgment in served.values():
-        if rng.random() < 0.88 or any(stay.person is defendant.person for stay in case.stays):
+        if rng.random() < 0.8 or any(stay.person is defendant.person for stay in case.stays):
             _imprison(rng, case, court, defendant, judgment, counter)
 
 

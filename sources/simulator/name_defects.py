@@ -80,20 +80,20 @@ def _change(spoiler: Spoiler, record: CaseRecord, person: Person, after: dict[st
         return "name_parent_inline", {**after, "middle": rng.choice((f"({parent})", f"{parent[0]}.", parent))}
     if slavic and happens(9):
         return _whole("name_albanian_spelling", after, spelling.albanian)
-    if not slavic and person.community != "foreign" and happens(2.0):
+    if not slavic and person.community != "foreign" and happens(3.0):
         return _whole("name_serbian", after, spelling.serbian)
     if person.sex == "F" and person.maiden and happens(22):
         return "name_changed_surname", {**after, "surname": person.maiden}
-    if happens(2.6):
+    if happens(2.8):
         other = person.maiden or rng.choice(names()["Albanian"]["S"])
         return "name_double_surname", {**after, "surname": f"{after['surname']}{rng.choice('- ')}{other}"}
-    if happens(7.0):
+    if happens(10.5):
         return "name_typo", {**after, which: spelling.typing_error(rng, after[which])}
-    if happens(3.4):
+    if happens(5.0):
         return "name_swapped", after
-    if happens(2.8):
+    if happens(4.0):
         return "name_uppercase", {key: value.upper() for key, value in after.items()}
-    if happens(1.9):
+    if happens(2.4):
         return "name_initial", {**after, "given": after["given"][0] + "."}
     if any(spelling.without_marks(value) != value for value in after.values()) and happens(4):
         return _whole("name_diacritics", after, spelling.without_marks)

@@ -30,9 +30,9 @@ class Settings:
 def settings(seed: int, start: int, years: int, cases_per_year: int, noise: Noise) -> Settings:
     """The settings of a kind of noise; the rates of `typical` are those of the samples' defect counts, `hard` about twice."""
     by_noise = {
-        "clean": (0.0, 0.05, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0),
-        "typical": (1.0, 0.05, 0.02, 0.05, 0.035, 0.012, 0.0, 0.0),
-        "hard": (2.0, 0.16, 0.10, 0.10, 0.07, 0.025, 0.02, 0.15),
+        "clean": (0.0, 0.09, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0),
+        "typical": (1.0, 0.09, 0.02, 0.05, 0.035, 0.012, 0.0, 0.0),
+        "hard": (2.0, 0.38, 0.10, 0.10, 0.07, 0.025, 0.02, 0.15),
     }
     if noise not in by_noise:
         raise ValueError(f"noise {noise!r} is unknown; the kinds are {', '.join(by_noise)}")

@@ -203,7 +203,7 @@ def _event_day(rng: Random, day: date, key: str, form: str, period: str, earlies
     return [
         (rate, future),
         (rate, no_day),
-        (rate, exchanged),
+        (rate * 4, exchanged),  # most exchanges do not show, and are left out
         (rate, lambda _: Wrong("date_two_digit_year", spelling.written(day, "short"))),
         (rate / 2, before),
     ]
@@ -312,7 +312,7 @@ class CaseDefects:
             self.spoiler.spoil("prosecution", delivery.name, entry.key, part.cells, part.said, "forma", forms, f"akuza.forma {part.key}")
         if len(entry.charges) > 1:
             flags = {"flags": " ".join(str(part.cells["kryesore"]) for part in entry.charges)}
-            flipped: list[Choice] = [(8.0, lambda value: Wrong("principal_flag_on_lesser_charge", " ".join(reversed(value.split(" ")))))]
+            flipped: list[Choice] = [(14.0, lambda value: Wrong("principal_flag_on_lesser_charge", " ".join(reversed(value.split(" ")))))]
             self.spoiler.spoil("prosecution", delivery.name, entry.key, flags, {}, "flags", flipped, "akuza.kryesore")
             for part, flag in zip(entry.charges, flags["flags"].split(" "), strict=True):
                 part.cells["kryesore"] = int(flag)
@@ -342,8 +342,8 @@ class CaseDefects:
         rng, day = self.spoiler.rng, part.true["day"]
         label = f"aktgjykimi {day}"
         choices = _event_day(rng, day, "day", "iso", delivery.period, received, 0.25)
-        choices.append((0.3, lambda value: Wrong("date_with_time", f"{value}T00:00:00")))
-        choices.append((0.2, lambda _: Wrong("date_other_format", spelling.written(day, "dotted"))))
+        choices.append((1.0, lambda value: Wrong("date_with_time", f"{value}T00:00:00")))
+        choices.append((0.5, lambda _: Wrong("date_other_format", spelling.written(day, "dotted"))))
         self.spoiler.spoil("courts", delivery.name, entry.key, part.cells, part.said, "data", choices, label)
         final = part.true["final"]
         if final:

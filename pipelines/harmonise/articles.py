@@ -60,10 +60,16 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     """Judge each article by the code that is named, or else by the code in force on `date`.
 
     In: `law`, `law_family`, `article` as `parse_articles` gives them (`law` may be any text), `date` of the offence, `words_group` of
-    `offence_words`; all on one index. Out, on that index: `law`, the code that was applied (null where none is known);
-    `article_group`, null where the article is unknown or was not in force; `offence_group`: that, else `words_group`, else `other`;
-    `problem`, one of `PROBLEMS` or null. Without a date nothing is checked for being in force, and where no single code is named the
-    one whose list has the article decides (no article of a group stands in two lists).
+    `offence_words`; all on one index. Out, on that index:
+
+    - `law`: the code that was applied, null where none is known;
+    - `article_group`: null where the article is unknown or was not in force. A code that nobody knows is as if none were named: an
+      article that the code in force, or the only list that has it, puts in a group is known;
+    - `offence_group`: that, else `words_group`, else `other`;
+    - `problem`: one of `PROBLEMS` or null.
+
+    Without a date nothing is checked for being in force, and where no single code is named the one whose list has the article decides
+    (no article of a group stands in two lists).
     """
     named = map_values(law, _spelled_law)
     number = pd.to_numeric(article, errors="coerce")
@@ -71,7 +77,6 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     applied = named.where(named.isin(laws.index))
     derived = _by_date(law_family, date).fillna(_by_article(law_family, article).where(date.isna()))
     applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
-    applied = applied.where(named.isna() | named.isin(laws.index))
 
     unknown_code = named.notna() & ~named.isin(laws.index)
     no_article = article.isna()
@@ -83,7 +88,7 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     unlisted &= ~undecided
     listed = pd.Series(list(zip(applied, article, strict=True)), index=law.index, dtype="object").map(_groups())
     meant = _by_article(law_family, article)
-    of_another = named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
+    of_another = ~unknown_code & named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
     out_of_force = ~unknown_code & (of_another | ~_in_force(applied, date))
 
     problem = pd.Series(None, index=law.index, dtype="str")
@@ -94,7 +99,7 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
         ("no_article", no_article),
     ):
         problem = problem.mask(mask, name)
-    article_group = listed.fillna("other").where(problem.isna()).astype("str")
+    article_group = listed.fillna("other").where(problem.isna(), listed.where(unknown_code)).astype("str")
     return pd.DataFrame(
         {
             "law": applied.astype("str"),
@@ -127,7 +132,7 @@ def _by_article(family: pd.Series, article: pd.Series) -> pd.Series:
     families = codes.table("laws").set_index("code")["family"]
     found: dict[tuple[str | None, str], set[str]] = {}
     for (code, number), group in _groups().items():
-        if group != "other" and families[code] != "LRQP":
+        if group != "other":
             for key in (families[code], None):
                 found.setdefault((key, number), set()).add(code)
     single = {key: next(iter(laws)) for key, laws in found.items() if len(laws) == 1}

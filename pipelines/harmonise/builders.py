@@ -73,11 +73,12 @@ def persons(
 
 
 def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:
-    """`birth_date`, `birth_year`, `birth_precision`: 1 January says the year only; a year that cannot be is as if missing."""
+    """`birth_date`, `birth_year`, `birth_precision`: 1 January, or a day that no calendar has, says the year only; a year that cannot
+    be is as if missing."""
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     end = frame["_period_end"]
     possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - 110)).fillna(False).astype(bool)
-    year_only = (precision == "year") | ((date.dt.month == 1) & (date.dt.day == 1))
+    year_only = (precision == "year") | ((date.dt.month == 1) & (date.dt.day == 1)) | (date.isna() & year.notna())
     day = precision.eq("day").fillna(False) & ~year_only
     return {
         "birth_date": date.where(day & possible),

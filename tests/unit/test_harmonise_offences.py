@@ -92,7 +92,7 @@ def test_an_article_counts_by_the_code_named_or_in_force(text: str, date: str, l
         ("139", "2014-01-01", "not_in_force"),  # nobody means article 139 of the code of 2012
         ("171/1", "2019-06-01", "not_in_force"),
         ("165 KPRK 06/L-074", "2019-04-13", "not_in_force"),
-        ("171 KPPK", "2014-01-01", "unknown_code"),
+        ("139 KPPK", "2014-01-01", "unknown_code"),
         ("999", "2014-01-01", "unknown_article"),
         ("4", "2014-01-01", "unknown_article"),
         ("KPRK", "2014-01-01", "no_article"),
@@ -113,11 +113,18 @@ def test_without_a_date_the_one_code_that_lists_the_article_decides() -> None:
     assert judge("999", None, "slavery") == (None, None, "slavery", "unknown_article")
 
 
+def test_a_code_that_nobody_knows_is_as_if_none_were_named() -> None:
+    assert judge("171 KPPK", "2014-01-01", "other")[1:] == ("trafficking", "trafficking", "unknown_code")
+    assert judge("139 KPPK", None) == ("KPK2003", "trafficking", "trafficking", "unknown_code")
+    assert judge("4 KPPK", None) == ("LRQP2009", "prostitution", "prostitution", "unknown_code")
+    assert judge("238 KPPK", None, "slavery")[1:] == (None, "slavery", "unknown_code")
+
+
 def test_a_law_in_a_column_of_its_own_in_any_case() -> None:
     laws = pd.Series(["KPRK2012", "kprk 2012", "KP", None], dtype="str")
     nothing = pd.Series([None] * 4, dtype="str")
     out = classify(laws, nothing, pd.Series(["171"] * 4), pd.Series([pd.Timestamp("2014-01-01")] * 4), nothing)
-    assert out["article_group"].fillna("-").tolist() == ["trafficking", "trafficking", "-", "trafficking"]
+    assert out["article_group"].fillna("-").tolist() == ["trafficking"] * 4
     assert out["problem"].fillna("-").tolist() == ["-", "-", "unknown_code", "-"]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
-from pipelines.linkage.evidence import Weigher, pair_type
+from pipelines.linkage.evidence import Known, Weigher, pair_type
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
@@ -42,24 +42,33 @@ def link_cases(records: Records, people: PersonPairs, model: Model, person_clust
 
     `person_cluster`: cluster per person record from the round before, or None in the first.
     """
-    cites, joins, together = references.cited(records), references.merged(records), references.cited_together(records)
-    pairs = _candidates(records, people, model, person_cluster, [cites, joins, together])
+    pairs, cites = gather(records, people, model, person_cluster)
     if pairs.empty:
         return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0), {})
+    weigher = Weigher(records, known_pairs(records, pairs), model)
+    bits = weigher.bits(pairs, pairs["left"].ge(0).to_numpy())
+    pairs["weight"] = pairs[["persons", "prior", "citation", "together", "apart"]].sum(axis=1) + bits.sum(axis=1)
+    pairs["another"] = _cites_another(records, model, pairs, cites)
+    pairs["weight"] += pairs["another"]
+    pairs = pairs.join(bits)
+    return Cases(_group(records, model, pairs), pairs, weigher.observed)
+
+
+def gather(records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Candidate pairs of files with what persons and references say, and who cites whom (`references.cited`).
+
+    Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 where none is alike), `best` (bits of that match),
+    `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`.
+    """
+    cites, joins, together = references.cited(records), references.merged(records), references.cited_together(records)
+    pairs = _candidates(records, people, model, person_cluster, [cites, joins, together])
     contained, best = _person_evidence(records, people, model, pairs, person_cluster)
     pairs = pairs.join(best)
     alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
     pairs["persons"] = contained
     pairs["prior"] = _prior(records, model, pairs)
-    pairs = pairs.join(_reference_bits(records, model, pairs, cites, joins, together))
-    weigher = Weigher(records, _certain(records, pairs), model)
-    bits = weigher.bits(pairs)
-    pairs["weight"] = pairs[["persons", "prior", "citation", "together"]].sum(axis=1) + bits.sum(axis=1)
-    pairs["another"] = _cites_another(records, model, pairs, cites)
-    pairs["weight"] += pairs["another"]
-    pairs = pairs.join(bits)
-    return Cases(_group(records, model, pairs), pairs, weigher.observed)
+    return pairs.join(_reference_bits(records, model, pairs, cites, joins, together)), cites
 
 
 def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
@@ -173,7 +182,8 @@ def _containment(mean: pd.DataFrame, coverage: np.ndarray, wrong: np.ndarray, mo
 def _reference_bits(
     records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, joins: pd.DataFrame, together: pd.DataFrame
 ) -> pd.DataFrame:
-    """`citation` (either file names the other, both add up), `together` (both name the same number), `single` (a sole bearer is named)."""
+    """`citation` (either file names the other, both add up), `together` (both name the same number), `apart` (both name numbers of
+    one kind, but different ones), `single` (a sole bearer is named)."""
     setting, files = model.cases, np.log2(_files_of(records, pairs))
     exact = cites[~cites["near"]]
     right, wrong = setting["reference_right"], setting["reference_wrong"]
@@ -193,7 +203,9 @@ def _reference_bits(
     citing = _lookup(pairs, together, "a", "b", "citing", "min")
     citing = np.where(np.isfinite(citing), citing, _lookup(pairs, together, "b", "a", "citing", "min"))
     shared = np.where(np.isfinite(citing), files + setting["cited_together"], 0.0)
-    return pd.DataFrame({"citation": citation, "together": shared, "single": single}, index=pairs.index)
+    # Two files that name each other, if only nearly, are not kept apart by what else they name.
+    apart = np.where(references.cited_apart(records, pairs) & (citation == 0), setting["cited_apart"], 0.0)
+    return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
 
 def _lookup(pairs: pd.DataFrame, frame: pd.DataFrame, first: str, second: str, column: str, how: str) -> np.ndarray:
@@ -202,12 +214,17 @@ def _lookup(pairs: pd.DataFrame, frame: pd.DataFrame, first: str, second: str, c
     return values.reindex(pd.MultiIndex.from_arrays([pairs[first], pairs[second]])).to_numpy("float64")
 
 
-def _certain(records: Records, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs surely of one case: a sole bearer is named and a person agrees clearly; and, through these, all pairs of their group."""
+def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
+    """Pairs surely of one case: a sole bearer is named and a person agrees clearly, and all pairs of a group that these make.
+
+    Pairs surely of different cases: a person agrees clearly, and the two files stand in different groups of that kind.
+    """
     sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
     groups = cluster.components(len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy())
-    inside = (groups[pairs["a"]] == groups[pairs["b"]]) & (pairs["best"] >= CERTAIN_PERSON)
-    return pairs.loc[inside, ["a", "b", "left", "right"]]
+    placed = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
+    clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
+    one = groups[clear["a"]] == groups[clear["b"]]
+    return Known(clear[one], clear[~one & placed[clear["a"]] & placed[clear["b"]]])
 
 
 def _cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:

@@ -6,6 +6,8 @@ off the data at hand and steadied by the model. Does not belong here: references
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -49,47 +51,59 @@ def _values(records: Records, pairs: pd.DataFrame, column: str, file: str, perso
     return array[rows]  # row -1 is the missing value appended
 
 
+@dataclass(frozen=True)
+class Known:
+    """Pairs of files (`a, b, left, right` as for `levels`) of which it is sure that they are of one case (`same`), or of different
+    cases of one person (`again`)."""
+
+    same: pd.DataFrame
+    again: pd.DataFrame
+
+
+def counts(records: Records, known: Known, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
+    """How often each level of `evidence` is reached among pairs `same`, `again` and at random: `m`, `again`, `u`."""
+    found = {"m": known.same, "again": known.again, "u": _random(records, evidence.between)}
+    out = {}
+    for share, pairs in found.items():
+        kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
+        level = levels(records, pairs[kinds == evidence.between], evidence, edges)
+        out[share] = np.bincount(level[level >= 0], minlength=len(evidence.m)).astype("float64")
+    return out
+
+
+def _random(records: Records, between: str) -> pd.DataFrame:
+    """Random pairs of files of the two institutions, each with a random person; the same for the same files."""
+    institution = records.files["institution"].to_numpy(dtype=object)
+    draw = np.random.default_rng(0)
+    sides = [np.flatnonzero(institution == name) for name in between.split("-")]
+    if not len(sides[0]) or not len(sides[1]):
+        return pd.DataFrame({"a": [], "b": [], "left": [], "right": []}, dtype="int64")
+    a, b = (draw.choice(side, RANDOM_PAIRS) for side in sides)
+    some = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row").drop_duplicates("file").set_index("file")["row"]
+    left, right = (some.reindex(side).fillna(-1).astype("int64").to_numpy() for side in (a, b))
+    return pd.DataFrame({"a": a, "b": b, "left": left, "right": right})[a != b]
+
+
 class Weigher:
-    """Bits per kind of evidence for pairs of files, with shares learned from `certain` pairs and random ones.
+    """Bits per kind of evidence for pairs of files; shares are the model's, worth `evidence_worth` pairs, plus what was observed."""
 
-    `certain`: `a, b, left, right` as for `levels`, pairs surely of one case. Every share is that of the model, worth
-    `evidence_worth` pairs, plus what was observed.
-    """
-
-    def __init__(self, records: Records, certain: pd.DataFrame, model: Model) -> None:
+    def __init__(self, records: Records, known: Known, model: Model) -> None:
         self._records, self._model = records, model
         self._edges = np.array(model.edges, dtype="float64")
         self.observed: dict[str, int] = {}
-        self.shares: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        kinds = pair_type(records.files, certain["a"].to_numpy(), certain["b"].to_numpy())
-        random = {name: self._random(name) for name in {e.between for e in model.evidence}}
+        self.shares: dict[str, dict[str, np.ndarray]] = {}
+        worth = model.cases["evidence_worth"]
         for evidence in model.evidence:
-            m, n = self._count(certain[kinds == evidence.between], evidence, evidence.m)
-            u, _ = self._count(random[evidence.between], evidence, evidence.u)
-            self.shares[evidence.name] = (m, u)
-            self.observed[evidence.name] = n
+            seen = counts(records, known, evidence, self._edges)
+            priors = {"m": evidence.m, "again": evidence.again, "u": evidence.u}
+            self.shares[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in seen.items()}
+            self.observed[evidence.name] = int(seen["m"].sum())
 
-    def _random(self, between: str) -> pd.DataFrame:
-        """Random pairs of files of the two institutions, each with a random person; the same for the same files."""
-        institution = self._records.files["institution"].to_numpy(dtype=object)
-        draw = np.random.default_rng(0)
-        sides = [np.flatnonzero(institution == name) for name in between.split("-")]
-        if not len(sides[0]) or not len(sides[1]):
-            return pd.DataFrame({"a": [], "b": [], "left": [], "right": []}, dtype="int64")
-        a, b = (draw.choice(side, RANDOM_PAIRS) for side in sides)
-        persons = self._records.persons
-        some = persons.sample(frac=1.0, random_state=0).reset_index(names="row").drop_duplicates("file").set_index("file")["row"]
-        left, right = (some.reindex(side).fillna(-1).astype("int64").to_numpy() for side in (a, b))
-        return pd.DataFrame({"a": a, "b": b, "left": left, "right": right})[a != b]
+    def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
+        """Bits per kind of evidence (a column each) for `pairs` (`a, b, left, right`); of kinds in one family the first known counts.
 
-    def _count(self, pairs: pd.DataFrame, evidence: Evidence, prior: tuple[float, ...]) -> tuple[np.ndarray, int]:
-        level = levels(self._records, pairs, evidence, self._edges)
-        counts = np.bincount(level[level >= 0], minlength=len(prior)).astype("float64")
-        worth = self._model.cases["evidence_worth"]
-        return (counts + worth * np.array(prior)) / (counts.sum() + worth), int(counts.sum())
-
-    def bits(self, pairs: pd.DataFrame) -> pd.DataFrame:
-        """Bits per kind of evidence (a column each) for `pairs` (`a, b, left, right`); of kinds in one family the first known counts."""
+        `again`: pairs that share a person, so that the other possibility is another case of that person, not a case at random.
+        """
         found = pd.DataFrame(0.0, index=pairs.index, columns=[e.name for e in self._model.evidence])
         kinds = pair_type(self._records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
         taken: dict[str, np.ndarray] = {}
@@ -98,10 +112,12 @@ class Weigher:
             if not len(rows):
                 continue
             level = levels(self._records, pairs.iloc[rows], evidence, self._edges)
-            m, u = self.shares[evidence.name]
+            share = {name: np.log2(values) for name, values in self.shares[evidence.name].items()}
             known = taken.setdefault(evidence.family, np.zeros(len(pairs), dtype=bool))
             use = (level >= 0) & ~known[rows]
-            value = np.clip(np.log2(m) - np.log2(u), -MOST_BITS, MOST_BITS)
-            found.iloc[rows[use], found.columns.get_loc(evidence.name)] = value[level[use]]  # type: ignore[index]
+            # Another case of one person falls on any level at least as easily as a case at random: few such pairs were seen.
+            repeated = np.maximum(share["again"], share["u"])
+            other = np.where(again[rows[use]], repeated[level[use]], share["u"][level[use]])
+            found.iloc[rows[use], found.columns.get_loc(evidence.name)] = np.clip(share["m"][level[use]] - other, -MOST_BITS, MOST_BITS)  # type: ignore[index]
             known[rows[use]] = True
         return found

@@ -49,7 +49,9 @@ class Evidence:
 
     `kind`: `gap` (days between, in the classes that the model's `edges` make; `either_way`: whichever comes first) or `equal`
     (equal, different). `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`. Of the
-    kinds in one `family` only the first counts that is known for a pair. `m`, `u`: shares per level, same case and at random.
+    kinds in one `family` only the first counts that is known for a pair. Shares per level: `m` among files of one case, `u`
+    among files at random, `again` among files of different cases of one person (who comes from the same place and does the
+    same again, so that seat and offence say far less).
     """
 
     name: str
@@ -60,6 +62,7 @@ class Evidence:
     second: str
     m: tuple[float, ...]
     u: tuple[float, ...]
+    again: tuple[float, ...]
     either_way: bool = False
 
 
@@ -118,9 +121,9 @@ def _field(spec: dict[str, Any], path: Path) -> Field:
 
 
 def _evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evidence:
-    found = Evidence(**{**spec, "m": tuple(spec["m"]), "u": tuple(spec["u"])})
+    found = Evidence(**{**spec, **{share: tuple(spec[share]) for share in ("m", "u", "again")}})
     levels = len(edges) + 1 if found.kind == "gap" else 2
-    for share in ("m", "u"):
+    for share in ("m", "u", "again"):
         shares = list(getattr(found, share))
         where = f"{path.name}: evidence {found.name!r}: {share}"
         if len(shares) != levels:

@@ -44,7 +44,7 @@ class PersonPairs:
         return self._found.bits
 
     def parts(self, evidence: np.ndarray) -> np.ndarray:
-        """Evidence of each pair kept part by part (bits, NaN where a field is missing); the last part is what `evidence` has beside the fields."""
+        """Evidence of each pair kept part by part (bits, NaN where a field is missing); the last part is the rest of `evidence`."""
         bits = self._found.bits.to_numpy("float64")
         beside = evidence - bits.sum(axis=1)
         return np.column_stack([np.where(self._found.levels.to_numpy() == MISSING, np.nan, bits), beside])

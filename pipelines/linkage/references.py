@@ -6,6 +6,7 @@ Does not belong here: what a citation weighs (`cases`), how a number is read (`p
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pipelines.linkage.standardise import Records
@@ -58,6 +59,19 @@ def cited_together(records: Records) -> pd.DataFrame:
     pairs = pairs.assign(delivered=pairs["number"].isin(records.own["number"]))
     pairs = pairs.sort_values(["a", "b", "citing", "number"], kind="stable").drop_duplicates(["a", "b"])
     return pairs[["a", "b", "delivered", "citing"]].reset_index(drop=True)
+
+
+def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Which of `pairs` (`a, b`) both cite numbers of one kind, but not a single one of any kind in common."""
+    references = records.references[["file", "kind", "number"]].drop_duplicates()
+    both = pairs[["a", "b"]].reset_index(names="pair").merge(references.rename(columns={"file": "a"}), on="a")
+    both = both.merge(references.rename(columns={"file": "b", "number": "other"}), on=["b", "kind"])
+    common = both.loc[both["number"] == both["other"], "pair"].unique()
+    loose = both.loc[both["number"].str.contains("?", regex=False) | both["other"].str.contains("?", regex=False), "pair"].unique()
+    found = np.zeros(len(pairs), dtype=bool)
+    found[both["pair"].unique()] = True
+    found[common] = found[loose] = False
+    return found
 
 
 def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:

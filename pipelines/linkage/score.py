@@ -78,10 +78,10 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
         overall = (counts + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
         found = {(str(token), ""): float(share) for token, share in overall.items()}
         if field.name != GROUP:
-            by_group = tokens.groupby(["g", "token"]).size()
-            size = persons.loc[persons[field.columns[0]].notna(), GROUP].value_counts()
-            for (group, token), n in by_group.items():
-                found[str(token), str(group)] = (n + GROUP_WORTH * found[str(token), ""]) / (float(size[group]) + GROUP_WORTH)
+            size = persons.loc[persons[field.columns[0]].notna(), GROUP].value_counts().to_dict()
+            by_group = tokens.groupby(["g", "token"]).size().reset_index(name="n")
+            for group, token, n in by_group.itertuples(index=False, name=None):
+                found[token, group] = (n + GROUP_WORTH * found[token, ""]) / (size[group] + GROUP_WORTH)
         shares[field.name] = found
     return Frequencies(shares, usual)
 

@@ -1,0 +1,149 @@
+"""How the numbers of a model are found, without any truth.
+
+Belongs here: estimation of the shares in the model files from canonical tables. Does not belong here: their use.
+
+Persons: `u` from pairs of records at random that are not evidently one person; `m` by expectation maximisation over the blocked
+pairs, with `u` and `r` (relatives) fixed; no share below `LEAST_SHARE`. What data cannot say stays as declared (`FIXED`): how
+often two strangers bear one number or were born on one day, and all of `r`. Cases: levels counted among pairs surely of one
+case, surely of different cases of one person, and at random (`evidence.counts`); where too few were seen, the declared shares stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.blocking import block
+from pipelines.linkage.cases import gather, known_pairs
+from pipelines.linkage.compare import MISSING
+from pipelines.linkage.evidence import counts
+from pipelines.linkage.model import FLOOR, Evidence, Field, Level, Model
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.score import Likelihoods, frequencies, likelihoods
+from pipelines.linkage.standardise import Records, standardise
+
+ROUNDS = 25
+RANDOM_PAIRS = 100_000
+LEAST_SHARE = 0.004
+FIXED = frozenset({("number", "u"), ("register", "u"), ("register", "m")})
+# Fewer pairs than this do not move a declared share of the cases model.
+LEAST_SEEN = 15
+SMOOTHING = 6.0
+
+
+def train(sets: list[dict[str, pd.DataFrame]], model: Model) -> Model:
+    """`model` with shares estimated from several sets of canonical tables, taken together; settings and `r` stay."""
+    every = [standardise(canonical) for canonical in sets]
+    fields = _train_fields(every, model)
+    model = replace(model, fields=fields)
+    return replace(model, evidence=_train_evidence(every, model))
+
+
+def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two model files' content, persons and cases."""
+    fields = [{"name": f.name, "columns": list(f.columns), "levels": [_plain(level) for level in f.levels]} for f in model.fields]
+    evidence = [{k: list(v) if isinstance(v, tuple) else v for k, v in vars(e).items()} for e in model.evidence]
+    between = {name: vars(b) for name, b in model.between.items()}
+    persons = {"version": versions[0], "provenance": provenance, "settings": model.persons, "fields": fields}
+    cases = {"version": versions[1], "provenance": provenance, "settings": model.cases, "between": between}
+    return persons, {**cases, "edges": list(model.edges), "evidence": evidence}
+
+
+def _plain(level: Any) -> dict[str, Any]:
+    return {k: v for k, v in vars(level).items() if v not in ({}, 0.0)}
+
+
+def _train_fields(sets: list[Records], model: Model) -> tuple[Field, ...]:
+    fields = _strangers(sets, model)
+    for _ in range(ROUNDS):
+        current = replace(model, fields=fields)
+        found = [_blocked(records, current) for records in sets]
+        fields = _maximise(found, current)
+    return fields
+
+
+def _blocked(records: Records, model: Model) -> Likelihoods:
+    persons, blocked = records.persons, block(records.persons)
+    file = persons["file"].to_numpy()
+    apart = (file[blocked.left] != file[blocked.right]) | (file[blocked.left] < 0)
+    return likelihoods(persons, blocked.left[apart], blocked.right[apart], model, frequencies(persons, model))
+
+
+def _strangers(sets: list[Records], model: Model) -> tuple[Field, ...]:
+    """Fields with `u` counted among random pairs that are not evidently one person."""
+    tallies = {field.name: np.zeros(len(field.levels)) for field in model.fields}
+    for records in sets:
+        persons, draw = records.persons, np.random.default_rng(0)
+        left, right = draw.integers(0, len(persons), (2, RANDOM_PAIRS))
+        left, right = left[left != right], right[left != right]
+        found = likelihoods(persons, left, right, model, frequencies(persons, model))
+        strangers = found.weight(model.persons["relatives_between"]) < 0
+        for name, tally in tallies.items():
+            level = found.levels[name].to_numpy()[strangers]
+            tally += np.bincount(level[level != MISSING], minlength=len(tally))
+    return tuple(_with_shares(f, "u", tallies[f.name], FLOOR * 2) for f in model.fields)
+
+
+def _maximise(found: list[Likelihoods], model: Model) -> tuple[Field, ...]:
+    """One step of expectation maximisation of `m`, over three hypotheses with their shares among the pairs."""
+    tallies = {field.name: np.zeros(len(field.levels)) for field in model.fields}
+    for pairs in found:
+        logs = np.vstack([pairs.same, pairs.strangers, pairs.relatives])
+        shares = np.full(3, 1 / 3)
+        for _ in range(20):
+            odds = logs + np.log2(shares)[:, None]
+            posterior = np.exp2(odds - np.logaddexp2.reduce(odds, axis=0))
+            shares = np.clip(posterior.mean(axis=1), 1e-4, None)
+        for name, tally in tallies.items():
+            level = pairs.levels[name].to_numpy()
+            known = level != MISSING
+            tally += np.bincount(level[known], weights=posterior[0][known], minlength=len(tally))
+    return tuple(_with_shares(f, "m", tallies[f.name], LEAST_SHARE) for f in model.fields)
+
+
+def _with_shares(field: Field, share: str, tally: np.ndarray, least: float) -> Field:
+    if (field.name, share) in FIXED or tally.sum() < LEAST_SEEN:
+        return field
+    declared = np.array([getattr(level, share) for level in field.levels])
+    values = np.maximum((tally + SMOOTHING * declared) / (tally.sum() + SMOOTHING), least)
+    values = values / values.sum()
+    levels = [Level(**{**vars(level), share: round(float(v), 6)}) for level, v in zip(field.levels, values, strict=True)]
+    return replace(field, levels=tuple(levels))
+
+
+def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
+    edges = np.array(model.edges, dtype="float64")
+    seen: dict[str, dict[str, np.ndarray]] = {}
+    for records in sets:
+        people = PersonPairs(records.persons, model)
+        blocked = block(records.persons)
+        people.add(blocked.left, blocked.right)
+        pairs, _ = gather(records, people, model, None)
+        known = known_pairs(records, pairs)
+        for evidence in model.evidence:
+            for share, tally in counts(records, known, evidence, edges).items():
+                entry = seen.setdefault(evidence.name, {})
+                entry[share] = entry.get(share, 0.0) + tally
+    return tuple(_estimated(evidence, seen[evidence.name]) for evidence in model.evidence)
+
+
+def _estimated(evidence: Evidence, seen: dict[str, np.ndarray]) -> Evidence:
+    """Shares of one kind of evidence; what is seen too seldom is steadied by, or left to, what is declared."""
+    u = _steadied(seen["u"], np.array(evidence.u))
+    # Without a word on the same person's other cases, dates fall as they do at random; codes as declared.
+    again = _steadied(seen["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
+    declared = np.array(evidence.m)
+    m = _steadied(seen["m"], declared) if seen["m"].sum() >= LEAST_SEEN else declared
+    return replace(evidence, m=_rounded(m), u=_rounded(u), again=_rounded(again))
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(v), 6) for v in values)
+
+
+def _steadied(tally: np.ndarray, declared: np.ndarray, worth: float = SMOOTHING) -> np.ndarray:
+    values = np.maximum((tally + worth * declared) / (tally.sum() + worth), 10 * FLOOR)
+    return np.asarray(values / values.sum())

@@ -6,12 +6,14 @@ Belongs here: parsing by declared type. One function per type; each returns the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines.harmonise import articles, codes, dates, names, numbers, offence_words, personal_numbers, sentences
+from pipelines.harmonise import articles, codes, dates, numbers, offence_words, personal_numbers, sentences
+from pipelines.harmonise.text import fold, map_values
 from sources.contract import ColumnSpec
 
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
@@ -91,7 +93,8 @@ def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
 
 
 def _fold(text: pd.Series) -> pd.Series:
-    return names.skeleton(text.str.replace(r"[^\w\s]", "", regex=True))
+    """Case, diacritics, script, punctuation and spaces folded; letters and digits stay."""
+    return map_values(text, lambda value: re.sub(r"[\W_]+", " ", fold(value)).strip())
 
 
 def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:

@@ -22,12 +22,25 @@ EARLIEST = pd.Timestamp("1990-01-01")
 """No event of a living register lies before it (the oldest code of the deliveries is of 2003)."""
 YEARS_BACK = 12
 ROUNDS = 6
-SCOPES = {"record": ["institution", "record_key"], "file": ["institution", "case_key"], "case": ["case_id"]}
+SCOPES = {
+    "record": ["institution", "record_key"],
+    "file": ["institution", "case_key"],
+    "person": ["case_id", "person_id"],
+    "case": ["case_id"],
+}
+ACROSS = ("person", "case")
+"""Scopes over several files: there a rule binds fully only where one event stands against one, and not for a file that was merged."""
+FOR_ITS_QUARTER, AGAINST_ITS_QUARTER = 1.5, 0.5
+"""How much a date in the quarter in whose delivery it first appeared is trusted, and one outside of it distrusted; a broken rule: 1."""
+REPAIRABLE = {"exchanged": 0.25, "year": 0.125}
+"""How much more a date is suspected that exchanging or a digit puts right."""
+ENOUGH = 0.75
+"""The least suspicion on which a date is held to be wrong."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """`earlier` happens no later than `later`, within one record, one file of an institution, or one case."""
+    """`earlier` happens no later than `later`, within one record, one file of an institution, one person in a case, or one case."""
 
     earlier: str
     later: str
@@ -48,6 +61,7 @@ ORDER: tuple[Order, ...] = (
     Order("received_court", "judged", "file"),
     Order("received_court", "final", "file"),
     Order("judged", "final", "record"),
+    Order("arrested", "detained", "person"),
 )
 
 
@@ -59,13 +73,18 @@ def _steps(events: pd.DataFrame) -> pd.Series:
 
 
 def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
-    """Masks of the earlier and later events of `order`, and per group of its scope: `low` (first earlier), `n`, `high` (first later)."""
+    """Masks of the earlier and later events of `order`, and per group of its scope `low` (first earlier), `high` (first later), how many.
+
+    Columns of the groups, on the index of `work`: low, n (earlier events), high, m (later events).
+    """
     keys = SCOPES[order.scope]
     good = ~work["wrong"] & work["date"].notna()
     is_earlier, is_later = work["step"] == order.earlier, work["step"] == order.later
-    earlier = work[good & is_earlier].groupby(keys)["date"].agg(low="min", n="count")
-    later = work[good & is_later].groupby(keys)["date"].agg(high="min")
-    both = earlier.join(later, how="outer")
+    n, m = (work[good & side].groupby(keys).size() for side in (is_earlier, is_later))
+    if order.scope in ACROSS:
+        is_earlier, is_later = is_earlier & ~work["joined"], is_later & ~work["joined"]
+    low, high = (work[good & side].groupby(keys)["date"].min() for side in (is_earlier, is_later))
+    both = pd.concat({"low": low, "n": n, "high": high, "m": m}, axis=1)
     index = pd.MultiIndex.from_frame(work[keys]) if len(keys) > 1 else pd.Index(work[keys[0]])
     return is_earlier, is_later, both.reindex(index).set_index(work.index)
 
@@ -73,14 +92,17 @@ def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.Series, pd.Series, pd.D
 def _conflicts(work: pd.DataFrame) -> pd.Series:
     """How many order rules each date breaks; where several earlier events stand against one later, each carries its share.
 
-    A later event is out of order when it lies before every earlier one: files of one case may follow each other.
+    A later event is out of order when it lies before every earlier one: files of one case may follow each other. Over several
+    files a rule counts half unless one event stands against one.
     """
     score = pd.Series(0.0, index=work.index)
     for order in ORDER:
         is_earlier, is_later, group = _sides(work, order)
-        score = score.add(((work["date"] < group["low"]) & is_later).astype(float))
+        single = (group["n"] == 1) & (group["m"] == 1)
+        weight = 1.0 - 0.5 * (~single if order.scope in ACROSS else pd.Series(False, index=work.index))
+        score = score.add(((work["date"] < group["low"]) & is_later) * weight)
         broken = (group["high"] < group["low"]) & is_earlier
-        score = score.add(broken.astype(float) / group["n"].fillna(1.0).clip(lower=1.0))
+        score = score.add(broken * weight / group["n"].fillna(1.0).clip(lower=1.0))
     return score.where(~work["wrong"] & work["date"].notna(), 0.0)
 
 
@@ -109,13 +131,14 @@ def _one_digit_off(a: pd.Series, b: pd.Series) -> pd.Series:
     return pd.Series(np.asarray(off) == 1, index=a.index)
 
 
-def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Series) -> pd.DataFrame:
+def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Series, begins: pd.Series) -> pd.DataFrame:
     """The most plausible day for dates that cannot be right.
 
     In: dates as delivered (all wrong), the days between which each must lie, the quarter (text) in whose delivery each first
-    appeared (null where that delivery does not tell when). Out: `day` (null where nothing gives a possible day), `method`
-    (exchanged, year). A delivery holds what happened in its quarter: where it tells, a day outside of it is no possible day.
-    Exchanging day and month goes before changing the year, a near year before a far one.
+    appeared (null where that delivery does not tell when), the first day of the institution's first delivery. Out: `day` (null
+    where nothing gives a possible day), `method` (exchanged, year). A delivery holds what happened in its quarter: where it tells, a
+    possible day lies in it, or before the first delivery. Exchanging day and month goes before changing the year, a near year
+    before a far one.
     """
     swapped = pd.to_datetime(dates.dt.strftime("%Y-%d-%m"), format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
     tries = [("exchanged", swapped.mask(swapped == dates))]
@@ -123,11 +146,11 @@ def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Seri
         year = high.dt.year - back
         tries.append(("year", _with_year(dates, year).where(_one_digit_off(year, dates.dt.year))))
     start, end = quarter_start(first), quarter_end(first)
-    low, high = low.mask(start > low, start), high.mask(end < high, end)
     day = pd.Series(pd.NaT, index=dates.index).astype("datetime64[s]")
     method = pd.Series(None, index=dates.index, dtype="str")
     for name, proposed in tries:
-        possible = (proposed >= low) & (proposed <= high) & day.isna()
+        fits = first.isna() | ((proposed >= start) & (proposed <= end)) | (proposed < begins)
+        possible = (proposed >= low) & (proposed <= high) & fits & day.isna()
         day, method = day.mask(possible, proposed), method.mask(possible, name)
     return pd.DataFrame({"day": day, "method": method})
 
@@ -140,11 +163,42 @@ def _told(work: pd.DataFrame) -> pd.Series:
     return work["first_same"].mask(work["blind"] | (work["step"] == "offence"))
 
 
-def _out_of_quarter(work: pd.DataFrame) -> pd.Series:
+def _outside(work: pd.DataFrame) -> pd.Series:
+    """Whether the date lies outside the quarter that its first delivery tells of, and not before the institution's first delivery."""
+    return _told(work).notna() & ~_inside(work) & (work["date"] >= work["begins"])
+
+
+def _repair(flagged: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """`candidates` for flagged events, between the days that the other events of their cases (`rows`) leave."""
+    low, high = _bounds(rows)
+    return candidates(flagged["date"], low[flagged.index], high[flagged.index], _told(flagged), flagged["begins"])
+
+
+def _inside(work: pd.DataFrame) -> pd.Series:
+    """Whether the date lies in the quarter in whose delivery the event, or the event with this date, first appeared."""
+    quarter = [(work["date"] >= quarter_start(work[c])) & (work["date"] <= quarter_end(work[c])) for c in ("first_same", "first_period")]
+    return quarter[0] | quarter[1]
+
+
+def _by_quarter(work: pd.DataFrame) -> pd.Series:
     """How the quarter of first appearance speaks against a date: for it where the date lies inside, a little against it outside."""
-    told = _told(work)
-    inside = (work["date"] >= quarter_start(told)) & (work["date"] <= quarter_end(told))
-    return (-1.5 * inside + 0.5 * (told.notna() & ~inside)).astype("float64")
+    inside = _told(work).notna() & _inside(work)
+    return (AGAINST_ITS_QUARTER * _outside(work) - FOR_ITS_QUARTER * inside).astype("float64")
+
+
+def _misplaced(work: pd.DataFrame) -> pd.Series:
+    """Dates outside the quarter in which the event was delivered that exchanging or a digit of the year moves into it.
+
+    "A delivery holds every case that was opened or changed in the quarter" (SPEC.md): what happened earlier would have come earlier.
+    """
+    outside = work[_outside(work) & ~work["wrong"]]
+    none = pd.Series(False, index=work.index)
+    if outside.empty:
+        return none
+    rows = work[work["case_id"].isin(outside["case_id"])]
+    rows = rows.assign(wrong=rows["wrong"] | rows.index.isin(outside.index))
+    repair = _repair(outside.assign(begins=EARLIEST), rows)  # into that quarter, nowhere else
+    return none.mask(none.index.isin(repair.index[repair["day"].notna()]), True)
 
 
 def _accuse(work: pd.DataFrame) -> pd.Series:
@@ -154,25 +208,21 @@ def _accuse(work: pd.DataFrame) -> pd.Series:
     """
     conflicts = _conflicts(work)
     none = pd.Series(False, index=work.index)
-    if not (conflicts > 0).any():
-        return none
-    suspicion = conflicts + _out_of_quarter(work)
-    flagged = work[(conflicts > 0) & (suspicion > 0)]
+    suspicion = conflicts + _by_quarter(work)
+    flagged = work[(conflicts > 0) & (suspicion >= ENOUGH)]
     if flagged.empty:
         return none
-    rows = work[work["case_id"].isin(flagged["case_id"])]
-    low, high = _bounds(rows)
-    repair = candidates(flagged["date"], low[flagged.index], high[flagged.index], _told(flagged))
-    score = suspicion[flagged.index] + 0.25 * repair["day"].notna()
+    repair = _repair(flagged, work[work["case_id"].isin(flagged["case_id"])])
+    score = suspicion[flagged.index] + repair["method"].map(REPAIRABLE).fillna(0.0).astype("float64")
     ranked = flagged.assign(score=score, place=range(len(flagged))).sort_values(["score", "place"], ascending=[False, False])
     return none.mask(none.index.isin(ranked.drop_duplicates("case_id").index), True)
 
 
 def _doubt(work: pd.DataFrame) -> pd.Series:
-    """Which dates cannot be right: after the end of the quarter in which they were seen, too old, or out of order."""
+    """Which dates cannot be right: after the end of the quarter in which they were seen, too old, misplaced, or out of order."""
     after = work["date"] > quarter_end(work["first_same"])
     work = work.assign(wrong=(after | (work["date"] < EARLIEST)).fillna(False))
-    wrong, contested = work["wrong"], work
+    wrong, contested = work["wrong"] | _misplaced(work), work
     for _ in range(ROUNDS):
         accused = _accuse(contested.assign(wrong=wrong[contested.index]))
         if not accused.any():
@@ -192,8 +242,7 @@ def plausible(events: pd.DataFrame) -> pd.DataFrame:
     wrong = _doubt(work)
     work = work.assign(wrong=wrong, day=work["date"].mask(wrong), method=pd.Series("delivered", index=work.index, dtype="str").mask(wrong))
     if wrong.any():
-        low, high = _bounds(work)
-        repaired = candidates(work.loc[wrong, "date"], low[wrong], high[wrong], _told(work[wrong]))
+        repaired = _repair(work[wrong], work[work["case_id"].isin(work.loc[wrong, "case_id"])])
         work.loc[wrong, ["day", "method"]] = repaired[["day", "method"]]
     lost = work["day"].isna() & (work["event"] != "offence")
     work["day"] = work["day"].mask(lost, quarter_middle(work["first_period"])).astype("datetime64[s]")

@@ -40,7 +40,7 @@ class Standing:
     cases    accepted case_records + case_id
     persons  accepted person_records + case_id, person_id
     charges  accepted charges + case_id, person_id
-    events   accepted events that took place + case_id, person_id, first_period, first_same, blind
+    events   accepted events that took place + case_id, person_id, first_period, first_same, blind, begins, joined
     states   institution, record_key, case_key, role, period, delivery of person states that were not quarantined or withdrawn
     references  of accepted and superseded states ("a reference that a later state no longer holds still links"), accepted last
     """
@@ -85,7 +85,7 @@ def quarter_end(periods: pd.Series) -> pd.Series:
 def quarter_middle(periods: pd.Series) -> pd.Series:
     """The day in the middle of each quarter: where an event counts whose day nobody knows."""
     start = quarter_start(periods)
-    return start + (quarter_end(periods) - start) // 2
+    return (start + (quarter_end(periods) - start) // 2).dt.normalize()
 
 
 def _lookup(frame: pd.DataFrame, ids: pd.DataFrame, by: str, column: str) -> pd.Series:
@@ -129,7 +129,8 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
     """Accepted events that took place, with the quarter in whose delivery each first appeared.
 
     Columns added: `first_period` (first delivery that held this event of the record, whatever its date), `first_same` (first
-    that held it with this very date: the day cannot be after the end of that quarter), `blind` (that delivery does not tell).
+    that held it with this very date: the day cannot be after the end of that quarter), `blind` (that delivery does not tell),
+    `begins` (first day of the institution's first delivery), `joined` (the file was merged into another).
     """
     table = inputs.canonical["events"]
     held = table[(table["present"].fillna(False) | table["date"].notna()) & ~table["status"].isin(["quarantined"])]
@@ -139,7 +140,14 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
     out = out.merge(_first(held, [*what, "date"], "first_same"), on=[*what, "date"], how="left")
     blind = blind_periods(inputs.deliveries).rename(columns={"period": "first_same"}).assign(blind=True)
     out = out.merge(blind, on=["institution", "first_same"], how="left")
-    return out.assign(blind=out["blind"].astype("boolean").fillna(False).astype(bool))
+    read = inputs.deliveries[inputs.deliveries["state"] != "unreadable"]
+    begins = quarter_start(read.groupby("institution")["period"].min())
+    files = _accepted(inputs.canonical["case_records"])
+    files = files[(files["state"] == "merged") | files["merged_into"].notna()]
+    joined = pd.MultiIndex.from_frame(out[["institution", "case_key"]]).isin(pd.MultiIndex.from_frame(files[["institution", "case_key"]]))
+    return out.assign(
+        blind=out["blind"].astype("boolean").fillna(False).astype(bool), begins=find(out["institution"], begins), joined=joined
+    )
 
 
 def _accepted(table: pd.DataFrame) -> pd.DataFrame:
@@ -175,6 +183,11 @@ def standing(inputs: CountInputs) -> Standing:
         states=stood[["institution", "record_key", "case_key", "role", "period", "delivery"]].reset_index(drop=True),
         references=cited.reset_index(drop=True),
     )
+
+
+def find(keys: pd.Series, values: pd.Series) -> pd.Series:
+    """The entry of `values` (unique index) for each key, null where there is none; unlike `map` it keeps the type of an empty `values`."""
+    return pd.Series(values.reindex(keys.to_numpy()).array, index=keys.index)
 
 
 def rank(values: pd.Series, order: tuple[str, ...]) -> pd.Series:

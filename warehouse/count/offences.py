@@ -12,10 +12,14 @@ stage (police: as registered; prosecution: charges; courts: charges of the judgm
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 import pandas as pd
 
+import schemas
 from schemas.canonical import FORMS, OFFENCE_GROUPS
-from warehouse.count.inputs import Standing, rank, unrank
+from warehouse.count.inputs import Standing, find, rank, unrank
 
 STAGE_OF = {
     "police": "registration",
@@ -43,13 +47,23 @@ def form_of(group: pd.Series, case_form: pd.Series) -> pd.Series:
     return out.mask(group.isin(OF_THE_CASE), case_form).fillna("unknown")
 
 
+@cache
+def _by_number() -> dict[str, str]:
+    """The offence group of each article number that only one group has, whatever the code: 171 is trafficking, 4 prostitution."""
+    rows = pd.read_csv(Path(schemas.__file__).parent / "codes" / "offences.csv", dtype="str").dropna(subset=["articles"])
+    listed = rows.loc[rows["group"] != "other", ["group", "articles"]].assign(entry=lambda f: f["articles"].str.split("|")).explode("entry")
+    listed["number"] = listed["entry"].str.partition(":")[2]
+    single = listed.groupby("number")["group"].agg(["nunique", "first"])
+    return {str(number): str(group) for number, group in single.loc[single["nunique"] == 1, "first"].items()}
+
+
 def charged(standing: Standing) -> pd.DataFrame:
     """Every charge at every stage, and every case record that names an offence.
 
     Columns out: institution, case_key, record_key, case_id, person_id (null: of the whole case), stage, form, reported (rank of
     the group as the institution's own record says), place (rank harmonised; NaN where the record itself does not tell).
-    Rule: "where the article is unknown or was not in force, the offence in the institution's words if it has them"; an article named with a
-    code out of its time still names the offence.
+    Rule: "where the article is unknown or was not in force, the offence in the institution's words if it has them"; then the number alone,
+    where it can only mean one: a code named wrongly still names the offence.
     """
     columns = [
         "institution",
@@ -65,7 +79,7 @@ def charged(standing: Standing) -> pd.DataFrame:
     ]
     registered = standing.cases.loc[standing.cases["institution"].isin(["police", "inspectorate"]), columns]
     out = pd.concat([registered, standing.charges[[*columns, "person_id"]]], ignore_index=True)
-    told = out["article_group"].fillna(out["words_group"])
+    told = out["article_group"].fillna(out["words_group"]).fillna(out["article"].map(_by_number()))
     return out.assign(
         stage=out["institution"].map(STAGE_OF),
         reported=rank(out["offence_group"], OFFENCE_GROUPS),
@@ -127,11 +141,10 @@ def stated_forms(charges: pd.DataFrame) -> pd.Series:
 def case_forms(charges: pd.DataFrame, stated: pd.Series) -> pd.Series:
     """The form of each case as a whole by case_id: that of its principal offence at the prosecution, else at registration.
 
-    Rule: "Inspectorate, courts and corrections deliver no form: harmonised, they take the case's." A case that neither prosecution
-    nor police delivered is absent: nobody has stated a form.
+    Rule: "Inspectorate, courts and corrections deliver no form: harmonised, they take the case's." A case of whose form neither
+    prosecution nor police say anything is absent.
     """
     known = charges[charges["stage"].isin(["registration", "prosecution"])].assign(later=lambda f: f["stage"] == "registration")
-    best = known.sort_values(["later", "place"]).drop_duplicates("case_id")
-    group = unrank(best["place"], OFFENCE_GROUPS)
-    forms = form_of(group, best["case_id"].map(stated).astype("str"))
-    return pd.Series(forms.to_numpy(), index=best["case_id"].to_numpy(), dtype="str")
+    best = known.sort_values(["later", "place"]).drop_duplicates(["case_id", "later"])
+    best = best.assign(form=form_of(unrank(best["place"], OFFENCE_GROUPS), find(best["case_id"], stated)))
+    return best[best["form"] != "unknown"].drop_duplicates("case_id").set_index("case_id")["form"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import pandas as pd
 
 from schemas.canonical import INSTITUTIONS
+from warehouse.count.inputs import find
 
 ADULT = 18
 OLDEST = 110
@@ -67,7 +68,7 @@ def _days(usable: pd.DataFrame, year: pd.Series) -> pd.Series:
     """The best supported day of birth within the person's `year`, by person_id: equal dates, then that day and month in other years."""
     votes = _votes(usable, "birth_date").assign(month_day=lambda f: f["birth_date"].dt.strftime("%m-%d"))
     votes["alike"] = votes.groupby(["person_id", "month_day"])["place"].transform("size")
-    votes = votes[votes["birth_date"].dt.year.astype("Int64") == votes["person_id"].map(year).astype("Int64")]
+    votes = votes[votes["birth_date"].dt.year.astype("Int64") == find(votes["person_id"], year).astype("Int64")]
     tally = (
         votes.groupby(["person_id", "birth_date"]).agg(n=("place", "size"), alike=("alike", "max"), place=("place", "min")).reset_index()
     )
@@ -85,10 +86,10 @@ def best_supported(persons: pd.DataFrame, first_event: pd.Series) -> pd.DataFram
     out = pd.DataFrame({"person_id": persons["person_id"].dropna().unique()})
     usable = _usable(persons, first_event)
     year = _years(usable)
-    out["sex"] = out["person_id"].map(majority(persons, "sex")).fillna("unknown")
-    out["citizenship_group"] = citizenship_group(out["person_id"].map(majority(persons, "citizenship")))
-    out["birth_date"] = out["person_id"].map(_days(usable, year)).astype("datetime64[s]")
-    out["birth_year"] = out["person_id"].map(year).astype("Int64")
+    out["sex"] = find(out["person_id"], majority(persons, "sex")).fillna("unknown")
+    out["citizenship_group"] = citizenship_group(find(out["person_id"], majority(persons, "citizenship")))
+    out["birth_date"] = find(out["person_id"], _days(usable, year)).astype("datetime64[s]")
+    out["birth_year"] = find(out["person_id"], year).astype("Int64")
     return out
 
 

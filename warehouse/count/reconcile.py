@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from warehouse.count.inputs import Standing, quarter_end, quarter_of, quarter_start
+from warehouse.count.inputs import Standing, find, quarter_end, quarter_of, quarter_start
 from warehouse.count.offences import STAGE_OF, principal
 
 NAMES = {
@@ -67,7 +67,7 @@ def _sources(standing: Standing) -> pd.DataFrame:
     files = standing.cases[standing.cases["institution"] == "prosecution"]
     cited = standing.references[(standing.references["institution"] == "prosecution") & standing.references["kind"].isin(SENDERS)]
     number_of = cited.drop_duplicates("case_key", keep="last").set_index("case_key")["kind"]
-    return files.assign(sender=files["source"].where(files["source"].isin(SENDERS), files["case_key"].map(number_of)))
+    return files.assign(sender=files["source"].where(files["source"].isin(SENDERS), find(files["case_key"], number_of)))
 
 
 def _received_from(standing: Standing, institution: str) -> pd.DataFrame:

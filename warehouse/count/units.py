@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
-from warehouse.count.inputs import Standing, quarter_of, unrank, year_of
+from warehouse.count.inputs import Standing, find, quarter_of, unrank, year_of
 from warehouse.count.offences import case_forms, form_of, principal, stated_forms
 from warehouse.count.persons import age_group, best_supported
 from warehouse.indicators import Indicator
@@ -93,8 +93,8 @@ class Known:
 def _form(indicator: Indicator, group: pd.Series, case_id: pd.Series, known: Known) -> pd.Series:
     """The form of each unit: by its offence where police or prosecution state forms, the case's where the stage delivers none."""
     if indicator.harmonised.stage in ("registration", "prosecution"):
-        return form_of(group, case_id.map(known.stated).astype("str"))
-    return case_id.map(known.of_case).astype("str").fillna("unknown")
+        return form_of(group, find(case_id, known.stated))
+    return find(case_id, known.of_case).fillna("unknown")
 
 
 def _at_stage(indicator: Indicator, rows: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def count_units(rows: dict[str, pd.DataFrame], indicators: dict[str, Indicator],
     age_group, citizenship_group, excluded (why it does not count; null where it does), counts_in_quarter, counts_in_year.
     """
     happened = standing.events[standing.events["event"] != "offence"].groupby("case_id")["day"].min()
-    appeared = standing.persons["case_id"].map(happened).groupby(standing.persons["person_id"]).min()
+    appeared = find(standing.persons["case_id"], happened).groupby(standing.persons["person_id"]).min()
     stated = stated_forms(charges)
     known = Known(charges, stated, case_forms(charges, stated), best_supported(standing.persons, appeared.dt.year))
     found: dict[str, pd.DataFrame] = {}

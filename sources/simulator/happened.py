@@ -8,8 +8,9 @@ case.
 
 Readings of the rules, where two people might differ: the principal offence of a *case* in the prosecution is the most serious
 charge of any defendant in any of its files; of a *person* the most serious charge against that person in the case.
-`persons_convicted` takes, file by file, the latest judgment. The form of facilitating prostitution and of slavery follows from the
-offence, even where no one wrote it down.
+`persons_convicted` takes, file by file, the latest judgment. Events of the police and the prosecution have the form that goes with
+the offence ("always `sexual`"); those of the inspectorate, the courts and the prisons, who deliver no form, the case's, whatever
+the offence they name, and none where no record of police or prosecution states it: so it is in the samples' truth.
 """
 
 from __future__ import annotations
@@ -119,11 +120,22 @@ class _Collector:
     def __init__(self, forms: dict[str, str], known: dict[str, Known]) -> None:
         self.forms, self.known = forms, known
         self.found: dict[tuple[str, str, str], tuple[date, list[str]]] = {}
+        self.form_stated: set[tuple[str, str, str]] = set()  # events of institutions that deliver a form
 
-    def add(self, indicator: str, case_id: str, person: PersonRecord | None, day: date | None, groups: Iterable[str]) -> None:
+    def add(
+        self,
+        indicator: str,
+        case_id: str,
+        person: PersonRecord | None,
+        day: date | None,
+        groups: Iterable[str],
+        form_stated: bool = False,
+    ) -> None:
         if day is None:
             return
         key = (indicator, case_id, person.person.person_id if person else "")
+        if form_stated:
+            self.form_stated.add(key)
         first, seen = self.found.get(key, (day, []))
         self.found[key] = (min(first, day), [*seen, *groups])
 
@@ -131,7 +143,8 @@ class _Collector:
         result = []
         for (indicator, case_id, person), (day, groups) in self.found.items():
             group = most_serious(groups)
-            form = counted_form(group, self.forms.get(case_id))
+            stated = (indicator, case_id, person) in self.form_stated
+            form = counted_form(group, self.forms.get(case_id)) if stated else self.forms.get(case_id, "unknown")
             if not person:
                 result.append(Event(indicator, case_id, "", day, group, form))
                 continue
@@ -177,16 +190,18 @@ def _registered(standing: Standing, collected: _Collector) -> None:
             case_id, true = record.case_id, record.true
             reported[case_id] = min(reported.get(case_id, true["registered"]), true["registered"])
             groups[case_id].append(true["group"])
-            collected.add("cases_registered", case_id, None, true["registered"], [true["group"]])
-            collected.add("cases_referred", case_id, None, true["sent"], [true["group"]])
+            police = institution == "police"
+            collected.add("cases_registered", case_id, None, true["registered"], [true["group"]], police)
+            collected.add("cases_referred", case_id, None, true["sent"], [true["group"]], police)
     for institution in ("police", "inspectorate"):
         for person, record, _ in standing.persons(institution):
-            case_id, role = record.case_id, person.true["role"]
+            case_id, role, police = record.case_id, person.true["role"], institution == "police"
             if role == "suspect":
-                collected.add("suspects_registered", case_id, person, reported.get(case_id), groups[case_id])
-                collected.add("persons_arrested", case_id, person, person.true["arrested"], groups[case_id] or [record.true["group"]])
+                collected.add("suspects_registered", case_id, person, reported.get(case_id), groups[case_id], police)
+                arrested = person.true["arrested"]
+                collected.add("persons_arrested", case_id, person, arrested, groups[case_id] or [record.true["group"]], police)
             elif role == "victim":
-                collected.add("victims_identified", case_id, person, reported.get(case_id), groups[case_id])
+                collected.add("victims_identified", case_id, person, reported.get(case_id), groups[case_id], police)
 
 
 def _charged(person: PersonRecord) -> list[str]:
@@ -206,7 +221,7 @@ def _prosecuted(standing: Standing, collected: _Collector) -> None:
     indicted: set[str] = set()
     for record in standing.cases("prosecution"):
         case_id = record.case_id
-        collected.add("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id])
+        collected.add("cases_received_prosecution", case_id, None, record.true["registered"], charges[case_id], True)
         for part in record.decisions:
             if part.true["kind"] == "HUD":
                 dismissed[case_id] = max(dismissed.get(case_id, part.true["day"]), part.true["day"])
@@ -214,12 +229,12 @@ def _prosecuted(standing: Standing, collected: _Collector) -> None:
                 indicted.add(case_id)
     for case_id, day in dismissed.items():
         if case_id not in indicted:
-            collected.add("cases_dismissed", case_id, None, day, charges[case_id])
+            collected.add("cases_dismissed", case_id, None, day, charges[case_id], True)
     for person, record, case in defendants:
-        collected.add("persons_reported", record.case_id, person, received.get(record.case_id), _charged(person))
+        collected.add("persons_reported", record.case_id, person, received.get(record.case_id), _charged(person), True)
         for part in case.decisions if case else []:
             if part.true["kind"] == "AKT" and person.key in part.true["covers"]:
-                collected.add("persons_indicted", record.case_id, person, part.true["day"], _charged(person))
+                collected.add("persons_indicted", record.case_id, person, part.true["day"], _charged(person), True)
     # A person in two files of a case counts under the most serious charge in either, also where only one of them was indicted.
     all_charges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for person, record, _ in defendants:

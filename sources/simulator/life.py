@@ -196,7 +196,7 @@ class Life:
             self._register_twice(case, file, suspects, victims)
         elif chance < odds.registered_twice + odds.renumbered:
             file = self._renumber_police(case, file)
-        elif chance < odds.registered_twice + odds.renumbered + 0.03:
+        elif chance < odds.registered_twice + odds.renumbered + 0.03 and odds.may_split(case.opened):
             self._merge_at_police(case, file, suspects)
         if file.sent is None:
             return
@@ -209,7 +209,7 @@ class Life:
         for each in case.police:
             if each.sent is not None:
                 each.pp, each.pp_known = pp, received + timedelta(days=rng.randrange(0, 12))
-        joined = self._second_report(case, pp, suspects) if rng.random() < 0.05 else pp.received
+        joined = self._second_report(case, pp, suspects) if rng.random() < 0.05 and odds.may_split(case.opened) else pp.received
         self.prosecutor.prosecute(case, pp, joined)
 
     def _register_twice(self, case: Case, file: PoliceFile, suspects: list[Person], victims: list[Person]) -> None:

@@ -81,7 +81,7 @@ class Prosecutor:
         if rng.random() < 0.06:
             pp.statuses.append((pp.received + timedelta(days=rng.randrange(20, 60)), "PEZ"))
         day = after + timedelta(days=rng.randrange(35, 330))
-        if len(pp.defendants(day)) > 1 and rng.random() < 0.07:
+        if len(pp.defendants(day)) > 1 and rng.random() < 0.07 and self.settings.may_split(case.opened):
             self._separate(case, pp, day)
         outcome = rng.choices(("AKT", "HUD", "PUSH", "open"), (66, 15, 13, 6))[0]
         if outcome != "open":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 Noise = Literal["clean", "typical", "hard"]
@@ -25,6 +26,14 @@ class Settings:
     renumbered: float
     twins: float
     parent_number: float  # a child registered under a parent's number
+
+    def may_split(self, opened: date) -> bool:
+        """Whether a matter may have several files at one institution, so that its unity hangs on a record that links them.
+
+        In a clean set only where every record of it is delivered: of an older matter the linking one may lie before the first delivery, and
+        then nobody could know.
+        """
+        return self.noise != "clean" or opened >= date(self.start, 1, 1)
 
 
 def settings(seed: int, start: int, years: int, cases_per_year: int, noise: Noise) -> Settings:

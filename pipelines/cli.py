@@ -29,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+_INTERRUPTED = 130
 
 
 class Noise(StrEnum):
@@ -198,9 +199,10 @@ def main() -> None:
     """Run the command line; every problem ends in one line on standard error, never in a traceback."""
     try:
         app()
-    except KeyboardInterrupt:
-        _fail("interrupted: what was landed is kept, and what was published before stays as it was; run again when it suits")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
+            _fail("interrupted: what was landed is kept, and what was published before stays as it was; run again when it suits")
+        raise
     except HarmoniaError as error:
         sys.exit(_fail(str(error)))
     except Exception as error:  # noqa: BLE001 - the last line of defence; it is logged without values

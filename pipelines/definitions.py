@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -31,11 +32,12 @@ SHAPES: Mapping[str, Any] = {
 }  # what an asset's value is, by the last part of its key; every other one is a frame by name
 
 
-def all_assets() -> list[dg.AssetsDefinition]:
+@cache
+def all_assets() -> tuple[dg.AssetsDefinition, ...]:
     """Every asset, in the order of a record's way."""
     names = institutions()
     alone = [asset for name in names for asset in institution.institution_assets(name)]
-    return [landing.landing, *alone, *linking.assets(names), *counting.assets(names), *publishing.assets(names)]
+    return (landing.landing, *alone, *linking.assets(names), *counting.assets(names), *publishing.assets(names))
 
 
 def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceContext], Iterator[Workplace]]:

@@ -29,7 +29,7 @@ from pipelines.progress import Listener
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Run
-from pipelines.resources.instance import install_dagster
+from pipelines.resources.instance import install_dagster, quick_sqlite
 from pipelines.resources.workplace import Workplace
 
 STAGES: Mapping[str, str] = {
@@ -96,7 +96,7 @@ def _logger(listener: Listener) -> dg.LoggerDefinition:
 def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance in the home. Runs that a killed process left open are closed: under the run lock none can be alive."""
     folder = install_dagster(home)
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
+    with quick_sqlite(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
             instance.report_run_failed(run, "The process of this run ended without a word (killed, or the machine went down).")
         yield instance

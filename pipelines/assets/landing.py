@@ -22,11 +22,11 @@ def _frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.Da
     group_name="landing", kinds={"file", "sqlite"}, description="Every file as received, by content hash; a receipt for every delivery."
 )
 def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
-    """`deliveries`: those that stand landed. `findings`: what is wrong in the inbox itself."""
+    """`deliveries`: those that stand landed. `findings`: what is wrong in the inbox itself. `run`: its number in the ledger."""
     with careful(workplace, "landing"):
         registry = open_registry(workplace.registry)
         try:
-            begin_run(registry)
+            run = begin_run(registry)
             report = land(workplace.inbox, workplace.home, registry)
             deliveries = _frame(landed(registry, workplace.home), report.new)
         finally:
@@ -46,4 +46,4 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             "by institution": table(by_institution.reset_index()),
         },
     )
-    return {"deliveries": deliveries, "findings": found}
+    return {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}

@@ -13,7 +13,7 @@ from pipelines.current import ACCOUNTS, Current
 from pipelines.feedback import write_feedback
 from pipelines.landing import LandedDelivery, landed
 from pipelines.registry import open_registry
-from pipelines.registry.ledger import DeliveryState, deliveries, record_states
+from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import Validated
 from sources import contract
@@ -35,6 +35,7 @@ def _warehouse(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @dg.asset(
         group_name="together",
         ins={
+            "landing": dg.AssetIn("landing"),
             "statistics": dg.AssetIn("statistics"),
             "canonical": dg.AssetIn("canonical"),
             "identities": dg.AssetIn("identities"),
@@ -46,6 +47,7 @@ def _warehouse(institutions: Sequence[str]) -> dg.AssetsDefinition:
     def warehouse(
         context: dg.AssetExecutionContext,
         workplace: dg.ResourceParam[Workplace],
+        landing: dict[str, pd.DataFrame],
         statistics: dict[str, pd.DataFrame],
         canonical: dict[str, pd.DataFrame],
         identities: dict[str, pd.DataFrame],
@@ -56,6 +58,7 @@ def _warehouse(institutions: Sequence[str]) -> dg.AssetsDefinition:
             registry = open_registry(workplace.registry)
             try:
                 record_states(registry, [state for name in institutions for state in _states(current[name])])
+                end_run(registry, int(landing["run"]["run"].iloc[0]), "published")
             finally:
                 registry.close()
         rows = pd.DataFrame([(name, len(frame)) for name, frame in statistics.items()], columns=["table", "rows"])

@@ -59,5 +59,6 @@ def _with_sentence(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.DataFra
     """Months of imprisonment of each state of a defendant: the longest, where a later judgment stands beside an earlier one."""
     prison = sentences[sentences["lloji"] == "imprisonment"]
     months = prison["vjet"].fillna(0) * 12 + prison["muaj"].fillna(0)
-    months = months.groupby([prison["_delivery"], prison["_record"]]).max().rename("sentence_months")
-    return persons.merge(months, how="left", left_on=["delivery", "record_key"], right_index=True)
+    whose = pd.DataFrame({"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": months})
+    longest = whose.groupby(["delivery", "record_key"], as_index=False)["sentence_months"].max()
+    return persons.merge(longest, how="left", on=["delivery", "record_key"])

@@ -30,7 +30,7 @@ _LEFTOVER = re.compile(
 )
 _SUFFIXES = {
     "delimited": {".csv", ".txt", ".tsv", ""},
-    "workbook": {".xlsx", ".xlsm", ".xls", ".ods", ".xlsb", ""},
+    "workbook": {".xlsx", ".xlsm", ".xls", ""},
     "xml": {".xml", ""},
     "database": {".sqlite", ".sqlite3", ".db", ".dump", ""},
 }

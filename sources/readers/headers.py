@@ -16,7 +16,7 @@ from rapidfuzz import fuzz
 
 from sources.contract import TableSpec
 
-SIMILAR = 80.0  # of 100: two names of one column by themselves
+SIMILAR = 75.0  # of 100: two names of one column by themselves
 NEAR = 65.0  # enough where the place is right as well
 _SAME_WORD = {"numri": "nr", "numer": "nr", "no": "nr", "num": "nr", "datat": "data", "datum": "data"}
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time
+from typing import Any, NamedTuple
 
 import openpyxl
 import python_calamine
@@ -20,10 +20,18 @@ from sources.readers.piece import Piece
 from sources.readers.result import SourceFile
 from sources.readers.workbook_parts import Overlay
 
-_MOST_CELLS = 20_000_000  # a used range beyond this is a stray cell far out, not a table
-_MOST_COLUMNS = 100
+_MOST_CELLS = 5_000_000  # a used range beyond this is a stray cell far out, not a table
+_MOST_COLUMNS = 60  # read where calamine cannot; no agreed sheet has a third of them
+_MOST_BLANK = 10_000
 
-Sheet = tuple[str, bool, list[list[str]]]  # name, visible, rows as text
+
+class Sheet(NamedTuple):
+    """A sheet as text: rows of one width, and the row of the sheet (from 1) that each is."""
+
+    name: str
+    visible: bool
+    rows: list[list[str]]
+    lines: Sequence[int]
 
 
 def cell_text(value: Any) -> str:
@@ -53,8 +61,9 @@ def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
             if overlay and overlay.area > _MOST_CELLS:
                 return None
             sheet = book.get_sheet_by_name(meta.name)
-            rows = [[cell_text(v) for v in row] for row in sheet.to_python(skip_empty_area=False)]
-            out.append((meta.name, meta.visible == python_calamine.SheetVisibleEnum.Visible, _trim(rows)))
+            rows = _trim([[cell_text(v) for v in row] for row in sheet.to_python(skip_empty_area=False)])
+            visible = meta.visible == python_calamine.SheetVisibleEnum.Visible
+            out.append(Sheet(meta.name, visible, rows, range(1, len(rows) + 1)))
     except BaseException as error:
         # a panic of the library's Rust code is a BaseException of a class of its own
         if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)):
@@ -64,18 +73,22 @@ def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
 
 
 def _openpyxl(data: bytes) -> list[Sheet] | None:
-    """All sheets by openpyxl, streamed, the first columns only; None where it cannot read the file."""
+    """All sheets by openpyxl, streamed, the first columns only; None where it cannot read the file.
+
+    Blank rows far down are left out: between a table and a stray cell at the end of the sheet lie a million of them.
+    """
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         out = []
         for sheet in book.worksheets:
-            rows: list[list[str]] = []
-            for row in sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS):
-                rows.append([cell_text(v if not isinstance(v, timedelta) else str(v)) for v in row])
-                if len(rows) > 1_048_576:
-                    break
-            width = max((k + 1 for r in rows for k, v in enumerate(r) if v), default=0)
-            out.append((sheet.title, sheet.sheet_state == "visible", _trim([(r + [""] * width)[:width] for r in rows])))
+            rows: dict[int, list[str]] = {}
+            for line, row in enumerate(sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS), 1):
+                if line < _MOST_BLANK or any(v is not None for v in row):
+                    rows[line] = [cell_text(v) for v in row]
+            rows = {line: row for line, row in rows.items() if line < _MOST_BLANK or not tabular.is_blank(row)}
+            width = max((k + 1 for r in rows.values() for k, v in enumerate(r) if v), default=0)
+            kept = _trim([(r + [""] * width)[:width] for r in rows.values()])
+            out.append(Sheet(sheet.title, sheet.sheet_state == "visible", kept, list(rows)[: len(kept)]))
     except Exception:  # noqa: BLE001 - whatever openpyxl trips over, the file cannot be read by it
         return None
     return out
@@ -112,7 +125,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if kind != "xlsx":
         piece.find("file-form-assumed", detail=kind)
     tables = [contract.tables[t] for t in spec.tables]
-    took = sum([_sheet(sheet, overlays.get(sheet[0]), tables, spec, piece) for sheet in sheets])
+    took = sum([_sheet(sheet, overlays.get(sheet.name), tables, spec, piece) for sheet in sheets])
     if not took:
         _nothing(sheets, piece, others)
     return piece
@@ -120,14 +133,14 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
 
 def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> None:
     """No sheet has the agreed columns: all rows are set aside."""
-    owner = files.owner([r for _, _, rows in sheets for r in rows[:50]], list(others))
+    owner = files.owner([r for sheet in sheets for r in sheet.rows[:50]], list(others))
     rule = "file-foreign" if owner else "file-header-not-found"
     piece.structure.clear()
     piece.findings.clear()
-    for name, _, rows in sheets:
-        for i, row in enumerate(rows, 1):
+    for sheet in sheets:
+        for line, row in zip(sheet.lines, sheet.rows, strict=True):
             raw = "\t".join(row).encode("utf-8", "replace")
-            where = {"part": name, "line": i, "table": None, "record_key": None}
+            where = {"part": sheet.name, "line": line, "table": None, "record_key": None}
             piece.unreadable.append({"file": piece.file, "rule": rule, "raw": raw, **where})
     piece.rows = len(piece.unreadable)
     piece.fail(rule, owner)
@@ -135,18 +148,18 @@ def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> N
 
 def _sheet(sheet: Sheet, overlay: Overlay | None, tables: Sequence[TableSpec], spec: FileSpec, piece: Piece) -> bool:
     """One sheet into the piece; whether it is a sheet of data."""
-    name, visible, rows = sheet
-    if not visible:
+    name, rows = sheet.name, sheet.rows
+    if not sheet.visible:
         piece.find("sheet-hidden", part=name)
-        return _no_data(name, rows, piece)
+        return _no_data(sheet, piece)
     if not rows:
         return False
     if overlay:
-        _overlay(rows, overlay, name, piece)
-    grid = tabular.Grid(rows, range(1, len(rows) + 1), lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
+        _overlay(sheet, overlay, piece)
+    grid = tabular.Grid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
     if not tabular.read_grid(grid, tables, piece):
         piece.find("sheet-no-data", part=name)
-        return _no_data(name, rows, piece)
+        return _no_data(sheet, piece)
     declared = spec.options.get("sheet")
     if declared and declared != name:
         piece.find("sheet-name", part=name, detail=declared)
@@ -155,34 +168,46 @@ def _sheet(sheet: Sheet, overlay: Overlay | None, tables: Sequence[TableSpec], s
     return True
 
 
-def _no_data(name: str, rows: list[list[str]], piece: Piece) -> bool:
-    piece.rows += len(rows)
-    for i, row in enumerate(rows, 1):
-        piece.structural(i, "blank" if tabular.is_blank(row) else "sheet", name)
+def _no_data(sheet: Sheet, piece: Piece) -> bool:
+    piece.rows += len(sheet.rows)
+    for line, row in zip(sheet.lines, sheet.rows, strict=True):
+        piece.structural(line, "blank" if tabular.is_blank(row) else "sheet", sheet.name)
     return False
 
 
-def _overlay(rows: list[list[str]], overlay: Overlay, part: str, piece: Piece) -> None:
+def _overlay(sheet: Sheet, overlay: Overlay, piece: Piece) -> None:
     """Put in what the stored values do not show: formulas without a value, errors, merged cells, hidden rows."""
-    width = len(rows[0])
+    rows, width = sheet.rows, len(sheet.rows[0])
+    place = {line - 1: i for i, line in enumerate(sheet.lines)}
+    cached = 0
     for (row, column), formula in overlay.formulas.items():
-        if row < len(rows) and column < width and not rows[row][column]:
-            value = workbook_parts.literal(formula)
-            rows[row][column] = value or ""
-            piece.find(
-                "cell-formula-unread" if value is None else "cell-formula-evaluated", part=part, line=row + 1, detail=f"={formula}"[:80]
-            )
-    cached = sum(1 for (r, c), _ in overlay.formulas.items() if r < len(rows) and c < width and rows[r][c])
+        if row not in place or column >= width:
+            continue
+        if rows[place[row]][column]:
+            cached += 1
+            continue
+        value = workbook_parts.literal(formula)
+        rows[place[row]][column] = value or ""
+        rule = "cell-formula-unread" if value is None else "cell-formula-evaluated"
+        piece.find(rule, part=sheet.name, line=row + 1, value=f"={formula}", detail=workbook_parts.reference(row, column))
     if cached:
-        piece.find("sheet-formulas", part=part, detail=str(cached))
+        piece.find("sheet-formulas", part=sheet.name, detail=str(cached))
     for (row, column), error in overlay.errors.items():
-        if row < len(rows) and column < width:
-            piece.find("cell-error", part=part, line=row + 1, detail=error)
-    for top, left, bottom, right in overlay.merged:
-        if bottom < len(rows) and top < bottom and left == right < width and rows[top][left]:
-            for row in range(top + 1, bottom + 1):
-                if not rows[row][left] and not tabular.is_blank(rows[row]):
-                    rows[row][left] = rows[top][left]
-                    piece.find("cell-merged", part=part, line=row + 1)
+        if row in place and column < width:
+            piece.find("cell-error", part=sheet.name, line=row + 1, value=error, detail=workbook_parts.reference(row, column))
+    _merged(sheet, overlay, place, piece)
     if overlay.hidden_rows:
-        piece.find("rows-hidden", part=part, detail=", ".join(map(str, overlay.hidden_rows[:20])))
+        piece.find("rows-hidden", part=sheet.name, detail=", ".join(map(str, overlay.hidden_rows[:20])))
+
+
+def _merged(sheet: Sheet, overlay: Overlay, place: dict[int, int], piece: Piece) -> None:
+    """A cell merged over several rows of a table speaks for each row that holds anything else."""
+    rows, width = sheet.rows, len(sheet.rows[0])
+    for top, left, bottom, right in overlay.merged:
+        if top == bottom or left != right or left >= width or top not in place or not rows[place[top]][left]:
+            continue
+        for line in range(top + 1, min(bottom + 1, top + len(rows))):
+            row = rows[place[line]] if line in place else []
+            if row and not row[left] and not tabular.is_blank(row):
+                row[left] = rows[place[top]][left]
+                piece.find("cell-merged", part=sheet.name, line=line + 1, detail=workbook_parts.reference(line, left))

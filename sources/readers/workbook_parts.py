@@ -38,7 +38,7 @@ class Overlay:
 
 
 def kind(data: bytes) -> str:
-    """`xlsx`, another form of workbook (`xls`, `ods`, `xlsb`), or why it is none: `encrypted`, `unsafe`, `zip` or what the bytes say."""
+    """`xlsx`, the older `xls`, or why it is no workbook: `encrypted`, `unsafe`, `zip` or what the bytes say."""
     first = files.kind(data)
     if first == "ole2":
         return "encrypted" if "EncryptedPackage".encode("utf-16-le") in data else "xls"
@@ -54,8 +54,7 @@ def kind(data: bytes) -> str:
             names = {part.filename for part in parts}
     except _ERRORS:
         return "zip"
-    known = {"xl/workbook.xml": "xlsx", "content.xml": "ods", "xl/workbook.bin": "xlsb"}
-    return next((form for name, form in known.items() if name in names), "zip")
+    return "xlsx" if "xl/workbook.xml" in names else "zip"
 
 
 def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
@@ -110,6 +109,16 @@ def _position(reference: str | None) -> tuple[int, int] | None:
     for letter in match[1]:
         column = column * 26 + ord(letter) - 64
     return int(match[2]) - 1, column - 1
+
+
+def reference(row: int, column: int) -> str:
+    """How the spreadsheet program calls a cell, `M2`; row and column from 0."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return f"{letters}{row + 1}"
 
 
 def _overlay(xml: bytes) -> Overlay:

@@ -181,6 +181,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if not done:
         xml_salvage.salvage(safe, rows, contract, piece)
     if not rows.count and not piece.unreadable and not _is_ours(safe, form):
+        piece.findings.clear()
         files.quarantine_lines(piece, data, "file-header-not-found")
         return piece.fail("file-header-not-found")
     _notes(rows, piece)

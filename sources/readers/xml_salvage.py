@@ -27,29 +27,34 @@ def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
     text = re.sub(r"<!--.*?-->", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
     starts = [m.start() for m in re.finditer(rf"<{_NAME}{re.escape(top)}(?=[\s>/])", text)]
     done = len(rows.rows.get(top, []))
-    wrapper = _wrapper(text, starts[0] if starts else len(text), rows)
+    wrapper, root_end = _wrapper(text, starts[0] if starts else len(text), rows)
+    before = _end(text, starts[done - 1], len(text), top) if 0 < done <= len(starts) else root_end
     for n in range(done, len(starts)):
-        end = starts[n + 1] if n + 1 < len(starts) else len(text)
-        close = re.search(rf"</{_NAME}{re.escape(top)}\s*>", text[starts[n] : end])
-        stop = starts[n] + close.end() if close else end
-        line = text.count("\n", 0, starts[n]) + 1
-        fragment = text[starts[n] : stop]
+        _between(text, before, starts[n], rows, piece)
+        before = _end(text, starts[n], starts[n + 1] if n + 1 < len(starts) else len(text), top)
+        fragment, line = text[starts[n] : before], text.count("\n", 0, starts[n]) + 1
         element = _parse(wrapper, fragment)
         if element is not None:
-            rows.take(element, top, None, line - 1 - (wrapper[0].count("\n")))
+            rows.take(element, top, None, line - 1)
         else:
             _broken(fragment, line, rows, contract, piece, top)
-        _between(text[stop:end], text.count("\n", 0, stop) + 1, rows, piece)
-    if not starts:
-        _between(text, 1, rows, piece)
+    _between(text, before, len(text), rows, piece)
 
 
-def _wrapper(text: str, before: int, rows: Rows) -> tuple[str, str]:
-    """The start tag of the root with its namespaces, and its end tag, to parse a record in."""
+def _end(text: str, start: int, limit: int, top: str) -> int:
+    """Where the record that starts at `start` ends: after its end tag, else where the next one begins."""
+    close = re.compile(rf"</{_NAME}{re.escape(top)}\s*>").search(text, start, limit)
+    return close.end() if close else limit
+
+
+def _wrapper(text: str, before: int, rows: Rows) -> tuple[tuple[str, str], int]:
+    """The start tag of the root with its namespaces, on one line, and its end tag, to parse a record in; and where the tag ends."""
     root = re.search(rf"<({_NAME}{re.escape(rows.form.root)})(?=[\s>])[^<>]*>", text[:before])
-    if root and _parse((root[0], f"</{root[1]}>"), "<x/>") is not None:
-        return root[0].replace("\n", " "), f"</{root[1]}>"
-    return f'<{rows.form.root} xmlns="{rows.form.namespace}">', f"</{rows.form.root}>"
+    own = (root[0].replace("\n", " "), f"</{root[1]}>") if root else ("", "")
+    if root and _parse(own, "<x/>") is not None:
+        return own, root.end()
+    made = (f'<{rows.form.root} xmlns="{rows.form.namespace}">', f"</{rows.form.root}>")
+    return made, root.end() if root else 0
 
 
 def _parse(wrapper: tuple[str, str], fragment: str) -> etree._Element | None:
@@ -101,9 +106,10 @@ def _nested_key(spec: TableSpec, own: dict[str, str], around: dict[str, str], el
     return "/".join(parts)
 
 
-def _between(text: str, line: int, rows: Rows, piece: Piece) -> None:
-    """Text after a record that belongs to none: kept with its bytes unless it is space or the end of the root."""
-    rest = re.sub(rf"</{_NAME}{re.escape(rows.form.root)}\s*>", "", text)
+def _between(text: str, start: int, end: int, rows: Rows, piece: Piece) -> None:
+    """Text between records: kept with its bytes unless it is space, the XML declaration, or a tag of the root."""
+    between = text[start:end]
+    rest = re.sub(rf"</?{_NAME}{re.escape(rows.form.root)}(?:\s[^<>]*)?>|<\?xml[^<>]*\?>", "", between)
     if rest.strip():
         piece.rows += 1
-        piece.quarantine("row-garbage", text.encode("utf-8", "replace"), line)
+        piece.quarantine("row-garbage", between.encode("utf-8", "replace"), text.count("\n", 0, start) + 1)

@@ -97,6 +97,12 @@ def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[Table
     return best if widths[best] > widths[declared] else declared
 
 
+def _is_record(text: str, delimiter: str, width: int) -> bool:
+    """Whether a line is plainly a record of its own, and so no part of a quoted cell."""
+    cells = text.split(delimiter)
+    return len(cells) == width and '"' not in text and 2 * sum(map(bool, cells)) >= width
+
+
 def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> tuple[list[str], int]:
     """The record that starts in line `i`, which holds a quote, and the line after it."""
     text = lines.text[i]
@@ -106,7 +112,7 @@ def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> t
             piece.find("row-quote-stray", line=i + 1)
         return row, i + 1
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
-        if lines.text[j].count(delimiter) == width - 1 and '"' not in lines.text[j]:
+        if _is_record(lines.text[j], delimiter, width):
             break
         text += lines.ends[j - 1] + lines.text[j]
         row, is_open, stray = fields(text, delimiter)

@@ -150,15 +150,24 @@ def _view(character: str, encoding: str) -> str:
     return "".join(b.decode(encoding, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in character.encode("utf-8")))
 
 
-_TWICE = {_view(c, e): c for c in _LETTERS + _MARKS + _CYRILLIC if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
-_TWICE_PATTERN = "|".join(re.escape(s) for s in sorted(_TWICE, key=len, reverse=True))
-_TWICE_RE = re.compile(_TWICE_PATTERN)
+def _views(characters: str) -> dict[str, str]:
+    return {_view(c, e): c for c in characters if not c.isascii() for e in ("latin-1", "windows-1252", "windows-1250")}
+
+
+def _any(sequences: dict[str, str]) -> str:
+    return "|".join(re.escape(s) for s in sorted(sequences, key=len, reverse=True))
+
+
+_LATIN_TWICE = _views(_LETTERS + _MARKS)
+_CYRILLIC_TWICE = _views(_CYRILLIC)  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
+_TWICE_RE = re.compile(f"{_any(_LATIN_TWICE)}|(?:{_any(_CYRILLIC_TWICE)}){{3,}}")
+_CYRILLIC_RE = re.compile(_any(_CYRILLIC_TWICE))
 
 
 def once(text: str) -> str:
     """`text` with letters that were encoded twice (or more often) put right."""
     for _ in range(3):
-        better = _TWICE_RE.sub(lambda m: _TWICE[m[0]], text)
+        better = _TWICE_RE.sub(lambda m: _LATIN_TWICE.get(m[0]) or _CYRILLIC_RE.sub(lambda c: _CYRILLIC_TWICE[c[0]], m[0]), text)
         if better == text:
             break
         text = better

@@ -5,7 +5,9 @@ whose reference date cannot be read counts nowhere. Readings of the rules, where
 prosecution *case* is the most serious charge of any defendant in the file, its form that of a charge of that group that names one;
 a decision without party speaks of the file's defendants at the end of its quarter; a defendant's row has one outcome, that of its
 latest judgment; a file is dismissed where it stands as dismissed, on the day of that decision; an article whose day of the offence
-is not delivered is not checked against the code in force.
+is not delivered is not checked against the code in force, and where it names no code either, the words speak before it; of a birth
+date that no month has, the year is read; the form is the one that the row states. All of this makes the figures of the samples, row
+by row.
 """
 
 from __future__ import annotations
@@ -23,14 +25,17 @@ SECOND_CODE = dict(CODES)["KPRK2012"]
 
 def reported_group(said: dict[str, Any]) -> str:
     """The offence group of a row by its own article, else by its own words, else `other`."""
-    law, article, day = said["law"], said["article"], said["offence_day"]
+    law, article, day, words = said["law"], said["article"], said["offence_day"], said["words"]
+    named = law in (*LAWS, "KPRK")
     if day and law != MINOR_OFFENCES:
-        fits = law not in (*LAWS, "KPRK") or law == code_in_force(day) or (law == "KPRK" and day >= SECOND_CODE)
+        fits = not named or law == code_in_force(day) or (law == "KPRK" and day >= SECOND_CODE)
         group = group_of(code_in_force(day), article) if fits else None
+    elif words and not named:
+        group = None  # without code and without day nothing says which code is meant, and the words speak
     else:
         codes = (law,) if law in LAWS else ("KPRK2019", "KPRK2012") if law == "KPRK" else LAWS[2::-1] + LAWS[3:]
         group = next((found for code in codes if (found := group_of(code, article))), None)
-    return group or said["words"] or "other"
+    return group or words or "other"
 
 
 def _charge_group(part: Part) -> str:

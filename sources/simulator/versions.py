@@ -115,7 +115,7 @@ def _faulty_correction(rng: Random, institution: str, first: Delivery, spoiler: 
     """A correction that cannot be read at all replaces nothing; one that was read in part withdraws nothing (STATISTICS.md)."""
     second = _next_version(rng, first)
     part = institution in ("police", "courts") and len(second.records) >= 4
-    faults.add(second, "truncated" if part or institution == "prosecution" else "wrong_content", spoiler)
+    faults.add(second, "truncated" if part else "wrong_content", spoiler)
     return second
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.assets import counting, institution, landing, linking, publishing
+from pipelines.assets import counting, institution, landing, linking, publishing, together
 from pipelines.checks import all_checks
 from pipelines.current import Current
 from pipelines.jobs import harmonise_everything
@@ -37,7 +37,8 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
     """Every asset, in the order of a record's way."""
     names = institutions()
     alone = [asset for name in names for asset in institution.institution_assets(name)]
-    return (landing.landing, *alone, *linking.assets(names), *counting.assets(names), *publishing.assets(names))
+    shared = (linking.links, linking.identities, counting.findings, counting.statistics, publishing.warehouse, publishing.feedback)
+    return (landing.landing, *alone, *together.assets(names), *shared)
 
 
 def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceContext], Iterator[Workplace]]:

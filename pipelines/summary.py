@@ -25,13 +25,11 @@ _ROWS = ("read", *ACCOUNTS)
 _NAMED = 6  # gaps named in one line; the rest is in `coverage`
 
 
-def accounting(values: Mapping[str, Any], institutions: Sequence[str]) -> pd.DataFrame:
+def accounting(standing: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
     """Physical rows by institution: index institution; columns deliveries, read and what became of them."""
-    rows = {}
-    for name in institutions:
-        current = values[f"{name}/current"]
-        rows[name] = {"deliveries": len(current.deliveries), **current.accounting[list(_ROWS)].sum().astype(int).to_dict()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["deliveries", *_ROWS]).astype("int64")
+    counts = standing["accounting"].groupby("institution")[list(_ROWS)].sum()
+    counts.insert(0, "deliveries", standing["deliveries"].groupby("institution").size().reindex(counts.index))
+    return counts.reindex(list(institutions)).fillna(0).astype("int64")
 
 
 def severities(findings: pd.DataFrame) -> dict[str, int]:
@@ -117,7 +115,7 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
     console.print()
     console.print(f"[bold]Deliveries[/]  {deliveries_line(values['landing']['deliveries'], tables['coverage'])}", highlight=False)
     console.print()
-    console.print(rows_table(accounting(values, institutions)))
+    console.print(rows_table(accounting(values["standing"], institutions)))
     found = severities(values["findings"]["findings"])
     console.print("[bold]Findings[/]  " + " · ".join(f"{n:,} {name}" for name, n in found.items()), highlight=False)
     console.print()

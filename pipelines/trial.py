@@ -46,7 +46,8 @@ def name_of(folder: Path, institution: str | None, delivery: str | None) -> tupl
     if not folder.is_dir():
         raise HarmoniaError(f"{folder} is no folder: name the folder of one delivery, such as police/2013-Q2")
     known = contract.institutions()
-    whose, which = institution or folder.absolute().parent.name, delivery or folder.absolute().name
+    whole = folder.resolve()
+    whose, which = institution or whole.parent.name, delivery or whole.name
     if whose not in known:
         said = f"institution {whose!r} is unknown" if institution else f"the folder above {folder} is no institution"
         raise HarmoniaError(f"{said}: say --institution with one of {', '.join(known)}")

@@ -1,48 +1,31 @@
-"""From five institutions' records to cases and persons: the canonical tables of all, who is who, and the ids that stay."""
-
-from collections.abc import Sequence
+"""From records to cases and persons: who is who, and the ids that stay."""
 
 import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import careful, say, table
-from pipelines.harmonise.stage import combine
 from pipelines.linkage import Linked, link
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.resources.workplace import Workplace
 
 
-def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
-    @dg.asset(
-        group_name="together",
-        ins={name: dg.AssetIn([name, "harmonised"]) for name in institutions},
-        kinds={"pandas", "parquet"},
-        description="Records of all institutions in the one vocabulary.",
-    )
-    def canonical(
-        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **harmonised: dict[str, pd.DataFrame]
-    ) -> dict[str, pd.DataFrame]:
-        with careful(workplace, "putting the institutions together"):
-            tables = combine(harmonised[name] for name in institutions)
-        say(context, sum(map(len, tables.values())), {})
-        return tables
-
-    return canonical
-
-
 @dg.asset(
-    group_name="together", kinds={"python", "parquet"}, description="Which records speak of the same person, and which of the same case."
+    group_name="linking", kinds={"python", "parquet"}, description="Which records speak of the same person, and which of the same case."
 )
 def links(context: dg.AssetExecutionContext, canonical: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records."""
     with careful(workplace, "linking"):
         linked = link(canonical)
-    say(context, len(linked.persons) + len(linked.cases), {"person records": len(linked.persons), "case records": len(linked.cases)})
+    say(
+        context,
+        len(linked.persons) + len(linked.cases),
+        {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics},
+    )
     return linked
 
 
-@dg.asset(group_name="together", kinds={"sqlite", "parquet"}, description="The ids of cases and persons, the same from run to run.")
+@dg.asset(group_name="linking", kinds={"sqlite", "parquet"}, description="The ids of cases and persons, the same from run to run.")
 def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`."""
     with careful(workplace, "giving ids"):
@@ -59,8 +42,3 @@ def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.R
         {"cases": cases["case_id"].nunique(), "persons": persons["person_id"].nunique(), "persons by number of records": table(sizes)},
     )
     return {"cases": cases, "persons": persons}
-
-
-def assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
-    """`canonical`, `links`, `identities`."""
-    return [_canonical(institutions), links, identities]

@@ -1,0 +1,84 @@
+"""Where the institutions come together: their records in one vocabulary, and what stands of all their deliveries."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from pipelines.assets.describing import careful, say, table
+from pipelines.current import ACCOUNTS, Current
+from pipelines.harmonise.stage import combine
+from pipelines.resources.workplace import Workplace
+from pipelines.validate import Validated
+from schemas.findings import COLUMNS
+
+
+def _stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The frames one below the other; of empty ones the first, for its columns."""
+    given = list(frames)
+    filled = [frame for frame in given if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else given[0]
+
+
+def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
+    @dg.asset(
+        group_name="together",
+        ins={name: dg.AssetIn([name, "harmonised"]) for name in institutions},
+        kinds={"pandas", "parquet"},
+        description="Records of all institutions in the one vocabulary.",
+    )
+    def canonical(
+        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **harmonised: dict[str, pd.DataFrame]
+    ) -> dict[str, pd.DataFrame]:
+        with careful(workplace, "putting the institutions together"):
+            tables = combine(harmonised[name] for name in institutions)
+        say(context, sum(map(len, tables.values())), {f"{name} rows": len(frame) for name, frame in tables.items()})
+        return tables
+
+    return canonical
+
+
+def gathered(landing: dict[str, pd.DataFrame], validated: Sequence[Validated], current: Sequence[Current]) -> dict[str, pd.DataFrame]:
+    """What is known of all deliveries, but the records themselves.
+
+    deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
+    (institution, delivery, file, read and what became of the rows), lineage, quarantined, findings (those of the inbox too)
+    """
+    return {
+        "deliveries": _stacked(one.deliveries for one in current),
+        "files": _stacked(one.files[["delivery", "file", "state"]].assign(institution=one.institution) for one in validated),
+        "accounting": _stacked(one.accounting for one in current),
+        "lineage": _stacked(one.lineage for one in current),
+        "quarantined": _stacked(one.quarantined for one in current),
+        "findings": _stacked([landing["findings"][list(COLUMNS)], *(one.findings for one in current)]),
+    }
+
+
+def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
+    @dg.asset(
+        group_name="together",
+        ins={
+            "landing": dg.AssetIn("landing"),
+            **{f"{name}_validated": dg.AssetIn([name, "validated"]) for name in institutions},
+            **{f"{name}_current": dg.AssetIn([name, "current"]) for name in institutions},
+        },
+        kinds={"pandas", "parquet"},
+        description="What stands of all deliveries: where every record came from, what became of every row, everything found wrong.",
+    )
+    def standing(
+        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: dict[str, pd.DataFrame], **stages: Any
+    ) -> dict[str, pd.DataFrame]:
+        with careful(workplace, "gathering what stands"):
+            validated = [stages[f"{name}_validated"] for name in institutions]
+            stand = gathered(landing, validated, [stages[f"{name}_current"] for name in institutions])
+        counts = stand["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
+        say(context, None, {"deliveries": len(stand["deliveries"]), "rows by institution": table(counts)})
+        return stand
+
+    return standing
+
+
+def assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:
+    """`canonical`, `standing`."""
+    return [_canonical(institutions), _standing(institutions)]

@@ -128,7 +128,7 @@ def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) 
     usual = int(widths.mode().iloc[-1]) if len(widths) else len(cells)
 
     def values(position: int) -> list[str]:
-        return [r[position] for r in below[:_HEAD] if len(r) == usual]
+        return [r[position] for r in below[:_HEAD] if position < len(r) == usual]
 
     def fits(position: int, column: str) -> bool:
         return not headers.contradicts(values(position), table.column(column).type)

@@ -109,11 +109,15 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if data is None:
         return piece
     kind = workbook_parts.kind(data)
-    if kind == "unsafe":
-        return piece.fail("file-unsafe")
-    if kind == "encrypted":
-        return piece.fail("file-encrypted")
-    if kind == "text":
+    if kind == "damaged":
+        rebuilt = workbook_parts.rebuild(data)
+        if rebuilt:
+            data, kind = rebuilt, workbook_parts.kind(rebuilt)
+            piece.state = "partial"
+            piece.find("file-damaged")
+    if kind in ("unsafe", "encrypted"):
+        return piece.fail(f"file-{kind}")
+    if kind not in ("xlsx", "xls"):
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", kind)
     overlays = workbook_parts.overlays(data) if kind == "xlsx" else {}

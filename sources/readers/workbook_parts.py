@@ -16,10 +16,11 @@ from lxml import etree
 
 from sources.readers import files
 
-_MOST_BYTES = 512 << 20  # unpacked
+_MOST_BYTES = 256 << 20  # unpacked, all parts
 _MOST_RATIO = 300  # unpacked to packed, for parts of more than 8 MiB
 _MOST_PARTS = 10_000
 _ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
+_LOCAL = b"PK\x03\x04"
 _REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _NEEDED = re.compile(rb"<(?:\w+:)?f[ >/]|t=\"e\"|hidden=\"(?:1|true)\"|<(?:\w+:)?mergeCell ")
@@ -38,7 +39,7 @@ class Overlay:
 
 
 def kind(data: bytes) -> str:
-    """`xlsx`, the older `xls`, or why it is no workbook: `encrypted`, `unsafe`, `zip` or what the bytes say."""
+    """`xlsx`, the older `xls`, or why it is no workbook: `encrypted`, `unsafe`, `damaged`, `zip` or what the bytes say."""
     first = files.kind(data)
     if first == "ole2":
         return "encrypted" if "EncryptedPackage".encode("utf-16-le") in data else "xls"
@@ -49,23 +50,65 @@ def kind(data: bytes) -> str:
             parts = archive.infolist()
             if any(part.flag_bits & 1 for part in parts):
                 return "encrypted"
-            if len(parts) > _MOST_PARTS or not all(_is_safe(archive, part) for part in parts):
+            large = len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_BYTES
+            if large or not all(_is_safe(archive, part) for part in parts):
                 return "unsafe"
             names = {part.filename for part in parts}
     except _ERRORS:
-        return "zip"
+        return "damaged"
     return "xlsx" if "xl/workbook.xml" in names else "zip"
 
 
 def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     """Whether a part unpacks within the limits, to what it says, and declares no entities."""
-    if part.file_size > _MOST_BYTES or (part.file_size > 8 << 20 and part.file_size > _MOST_RATIO * max(part.compress_size, 1)):
+    if part.file_size > 8 << 20 and part.file_size > _MOST_RATIO * max(part.compress_size, 1):
         return False
     with archive.open(part) as stream:
         head = stream.read(4096)
         while stream.read(1 << 20):
             pass
     return not (part.filename.endswith((".xml", ".rels")) and (b"<!DOCTYPE" in head or b"<!ENTITY" in head))
+
+
+def rebuild(data: bytes) -> bytes | None:
+    """A sound zip of the parts of a damaged one that are there whole, found by their own headers; None where there are none.
+
+    Only what was unpacked here, within the limits, goes into it: the sizes that a damaged zip states are not to be trusted.
+    """
+    out, total, at = io.BytesIO(), 0, data.find(_LOCAL)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        names: set[str] = set()
+        while at != -1 and len(names) < _MOST_PARTS:
+            name, content, after = _part(data, at, _MOST_BYTES - total)
+            if content is not None and name not in names:
+                archive.writestr(name, content)
+                names.add(name)
+                total += len(content)
+            at = data.find(_LOCAL, max(after, at + 4))
+    return out.getvalue() if "xl/workbook.xml" in names else None
+
+
+def _part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
+    """The part whose local header is at `at`: its name, its content (None where it is not whole), and where it ends."""
+    header = data[at : at + 30]
+    if len(header) < 30:
+        return "", None, at + 4
+    method, size, length, extra = (int.from_bytes(header[a:b], "little") for a, b in ((8, 10), (18, 22), (26, 28), (28, 30)))
+    name = data[at + 30 : at + 30 + length].decode("utf-8", "replace")
+    start = at + 30 + length + extra
+    if method == 0:
+        content = data[start : start + size]
+        return name, content if len(content) == size else None, start + size
+    unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        content = unpack.decompress(memoryview(data)[start:], most + 1)
+    except zlib.error:
+        return name, None, start
+    if not unpack.eof or method != zipfile.ZIP_DEFLATED:
+        return name, None, start
+    end = len(data) - len(unpack.unused_data)
+    bomb = len(content) > max(8 << 20, _MOST_RATIO * (end - start))
+    return name, None if bomb or len(content) > most else content, end
 
 
 def overlays(data: bytes) -> dict[str, Overlay]:

@@ -269,3 +269,23 @@ def test_an_empty_book(tmp_path: Path) -> None:
     (tmp_path / "shkk.xlsx").write_bytes(buffer.getvalue())
     result = read("corrections", tmp_path)
     assert (result.state, rules(result)) == ("unreadable", {"file-header-not-found"})
+
+
+def test_a_workbook_without_its_directory_is_read_from_its_parts(tmp_path: Path) -> None:
+    deliver("corrections", tmp_path)
+    path = tmp_path / "shkk.xlsx"
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"PK\x01\x02") + 10])
+    result = read("corrections", tmp_path)
+    assert (result.state, rules(result)) == ("partial", {"file-damaged"})
+    assert len(result.tables["te_burgosurit"]) == 3
+
+
+def test_a_bomb_that_lies_about_its_size_is_not_unpacked(tmp_path: Path) -> None:
+    deliver("corrections", tmp_path)
+    path = tmp_path / "shkk.xlsx"
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/worksheets/sheet99.xml", b"0" * (64 << 20))
+    size = (64 << 20).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
+    assert rules(read("corrections", tmp_path)) == {"file-damaged"}

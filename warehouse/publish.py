@@ -4,7 +4,7 @@ Belongs here: the DDL, loading, pseudonyms, file modes, the swap. Does not belon
 to the public (they are no view of these tables).
 
 `warehouse.duckdb`  exact figures and record keys, no names, no personal numbers (mode 0600: confidential)
-`analysts.duckdb`   the same with keyed pseudonyms in place of record keys
+`analysts.duckdb`   the same with keyed pseudonyms in place of record keys (mode 0640)
 `identity.duckdb`   names and numbers behind the person records, for stewards (mode 0600)
 
 All three are finished before the first is swapped in: what fails on the way leaves the old ones as they were.
@@ -35,6 +35,8 @@ SECRET = "pseudonym.key"  # noqa: S105 (the file's name)
 SECRET_BYTES = 32
 PSEUDONYM_HEX = 32
 PRIVATE = 0o600
+SHARED = 0o640
+"""Of the analysts' file: the group of the home may read it."""
 
 
 def ddl(metadata: MetaData) -> list[str]:
@@ -153,6 +155,8 @@ def publish(published: Mapping[str, pd.DataFrame], identity: pd.DataFrame, home:
     try:
         for target, (metadata, frames) in files.items():
             made[target] = build(target, metadata, frames)
+        with storage(home):
+            made[home / "analysts.duckdb"].chmod(SHARED)
         for target, finished in made.items():
             swap_in(finished, target)
     finally:

@@ -20,7 +20,9 @@ class World:
         self.cases: dict[tuple[str, str], str] = {}
         self.people: dict[tuple[str, str], str] = {}
         self.deliveries = [
-            {"institution": i, "delivery": p, "period": p, "version": 1, "state": "complete"} for i in canonical.INSTITUTIONS for p in periods
+            {"institution": i, "delivery": p, "period": p, "version": 1, "state": "complete"}
+            for i in canonical.INSTITUTIONS
+            for p in periods
         ]
         self.quarantined: list[dict[str, Any]] = []
 
@@ -35,7 +37,15 @@ class World:
         }
 
     def case(
-        self, institution: str, key: str, case_id: str, *, period: str = "2013-Q1", status: str = "accepted", group: str | None = None, **more: Any
+        self,
+        institution: str,
+        key: str,
+        case_id: str,
+        *,
+        period: str = "2013-Q1",
+        status: str = "accepted",
+        group: str | None = None,
+        **more: Any,
     ) -> World:
         """A case record; `group` is what article and words give; events by name: reported="2013-01-05", or None: took place, no date."""
         events = {name: more.pop(name) for name in list(more) if name in canonical.EVENTS}
@@ -74,7 +84,7 @@ class World:
     def _events(self, state: dict[str, Any], entity: str, events: dict[str, Any], outcome: str | None = None) -> World:
         for name, days in events.items():
             for day in days if isinstance(days, tuple) else (days,):
-                date, said = (day.split() + [outcome])[:2] if day else (None, outcome)
+                date, said = [*day.split(), outcome][:2] if day else (None, outcome)
                 event = {"entity": entity, "event": name, "date": date, "unreadable": date is None, "present": True, "outcome": said}
                 self.rows["events"].append({**state, **event, "date": pd.Timestamp(date) if date else None})
         return self

@@ -78,7 +78,7 @@ def count(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     reported = pd.concat([describe_reported(i, rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
     gap = gaps(every, deliveries)
     figures = statistics(by_period(reported, units), every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
-    records = bridge_records(rows, units, every, stands)
+    records = bridge_records(rows, units, stands)
     out = {
         "statistics": figures,
         "bridge": bridge(records, figures),

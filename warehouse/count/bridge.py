@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError
 from warehouse.count.inputs import Standing, quarter_of, year_of
-from warehouse.indicators import DIMENSIONS, Indicator
+from warehouse.indicators import DIMENSIONS
 
 FILE = ["institution", "case_key"]
 RECORDS = ["indicator", "period", "institution", "cause", "record_key", "sign"]
@@ -77,15 +77,16 @@ def _moved(files: Marked, rows: pd.DataFrame, giver: pd.DataFrame) -> pd.Series:
     return cause.mask(corrected, "date_corrected").mask(unread, "missing_date_found").mask(no_record, "quarantined_record")
 
 
-def _paired(indicator: Indicator, rows: pd.DataFrame, units: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Rows with their unit: `unit` (index, NaN where the row belongs to none), its period, whether it counts there, why not, its giver."""
-    keys = ["case_id"] if indicator.unit == "case" else ["case_id", "person_id"]
-    period = quarter_of if kind == "quarter" else year_of
+def _paired(rows: pd.DataFrame, units: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Rows with their unit: `unit` (index, NaN where the row belongs to none), its period, whether it counts there, why not, its giver.
+
+    rows and units of all indicators; `giver` of units is an index of `rows`; kind: quarter or year
+    """
+    keys, period = ["indicator", "case_id", "person_id"], quarter_of if kind == "quarter" else year_of
     named = units.assign(unit=units.index, unit_period=period(units["day"]), counts=units[f"counts_in_{kind}"])
     out = rows.merge(named[[*keys, "unit", "unit_period", "counts", "excluded", "giver"]], on=keys, how="left").set_axis(rows.index)
     giver = rows.loc[out["giver"].fillna(rows.index[0]).astype(int).to_numpy()] if len(rows) else rows
     out["unit_giver_institution"], out["unit_giver_case_key"] = giver["giver_institution"].to_numpy(), giver["giver_case_key"].to_numpy()
-    out["first_institution"], out["first_case_key"] = giver["institution"].to_numpy(), giver["case_key"].to_numpy()
     return out.assign(row_period=period(out["own_date"]), is_giver=out["giver"] == out.index)
 
 
@@ -124,20 +125,21 @@ def _added(files: Marked, paired: pd.DataFrame, stands: pd.Series) -> pd.DataFra
     return rows.assign(cause=_moved(files, rows, _giver(rows)), sign=1, period=rows["unit_period"])
 
 
-def bridge_records(
-    rows: Mapping[str, pd.DataFrame], units: pd.DataFrame, indicators: Mapping[str, Indicator], standing: Standing
-) -> pd.DataFrame:
+def bridge_records(rows: Mapping[str, pd.DataFrame], units: pd.DataFrame, standing: Standing) -> pd.DataFrame:
     """The record behind every step of every bridge, for quarters and years.
 
+    rows   indicator → frame of `rows.indicator_rows`; units: of `units.count_units`
     Columns out: indicator, period, institution, cause, record_key, sign.
     """
+    together = pd.concat(rows.values(), ignore_index=True)
+    sizes = pd.Series({code: len(frame) for code, frame in rows.items()})
+    starts = (sizes.cumsum() - sizes).to_dict()
+    units = units.assign(giver=units["giver"] + units["indicator"].map(starts).astype("int64"))
     files, parts = marked(standing), []
-    for code, indicator in indicators.items():
-        own = units[units["indicator"] == code]
-        for kind in ("quarter", "year"):
-            paired = _paired(indicator, rows[code], own, kind)
-            stands = _standing_for(paired)
-            parts += [_taken_away(files, paired, stands)[RECORDS], _added(files, paired, stands)[RECORDS]]
+    for kind in ("quarter", "year"):
+        paired = _paired(together, units, kind)
+        stands = _standing_for(paired)
+        parts += [_taken_away(files, paired, stands)[RECORDS], _added(files, paired, stands)[RECORDS]]
     return pd.concat(parts, ignore_index=True).astype({"cause": "str", "sign": "int64"})
 
 

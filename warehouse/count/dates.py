@@ -137,7 +137,7 @@ def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Seri
     In: dates as delivered (all wrong), the days between which each must lie, the quarter (text) in whose delivery each first
     appeared (null where that delivery does not tell when), the first day of the institution's first delivery. Out: `day` (null
     where nothing gives a possible day), `method` (exchanged, year). A delivery holds what happened in its quarter: where it tells, a
-    possible day lies in it, or before the first delivery. Exchanging day and month goes before changing the year, a near year
+    possible day lies in it, else before the first delivery. Exchanging day and month goes before changing the year, a near year
     before a far one.
     """
     swapped = pd.to_datetime(dates.dt.strftime("%Y-%d-%m"), format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
@@ -148,10 +148,11 @@ def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Seri
     start, end = quarter_start(first), quarter_end(first)
     day = pd.Series(pd.NaT, index=dates.index).astype("datetime64[s]")
     method = pd.Series(None, index=dates.index, dtype="str")
-    for name, proposed in tries:
-        fits = first.isna() | ((proposed >= start) & (proposed <= end)) | (proposed < begins)
-        possible = (proposed >= low) & (proposed <= high) & fits & day.isna()
-        day, method = day.mask(possible, proposed), method.mask(possible, name)
+    for in_quarter in (True, False):
+        for name, proposed in tries:
+            fits = first.isna() | ((proposed >= start) & (proposed <= end)) if in_quarter else proposed < begins
+            possible = (proposed >= low) & (proposed <= high) & fits & day.isna()
+            day, method = day.mask(possible, proposed), method.mask(possible, name)
     return pd.DataFrame({"day": day, "method": method})
 
 

@@ -1,0 +1,84 @@
+"""Which periods are published and covered, and the lineage with its ids."""
+
+from __future__ import annotations
+
+import pandas as pd
+from count_world import World
+
+from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
+from warehouse.count.lineage import with_ids
+from warehouse.indicators import indicators
+
+
+def deliveries(*rows: tuple[str, str, int, str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["institution", "period", "version", "state"])
+    return frame.assign(delivery=frame["period"] + frame["version"].map(lambda v: "" if v == 1 else f"_v{v}"))
+
+
+def state(frame: pd.DataFrame, institution: str, period: str) -> str:
+    return coverage(frame).set_index(["institution", "period"])["state"].loc[institution, period]
+
+
+def test_published_are_the_years_and_quarters_for_which_a_delivery_came() -> None:
+    assert published(deliveries(("police", "2013-Q2", 1, "complete"), ("courts", "2012-Q4", 1, "unreadable"))) == [
+        "2012",
+        "2013",
+        "2012-Q4",
+        "2013-Q2",
+    ]
+
+
+def test_the_last_version_that_could_be_read_decides_the_state() -> None:
+    frame = deliveries(
+        ("police", "2013-Q1", 1, "complete"),
+        ("police", "2013-Q1", 2, "unreadable"),
+        ("courts", "2013-Q1", 1, "partial"),
+        ("courts", "2013-Q1", 2, "complete"),
+        ("corrections", "2013-Q1", 1, "unreadable"),
+    )
+    assert state(frame, "police", "2013-Q1") == "complete"
+    assert state(frame, "courts", "2013-Q1") == "complete"
+    assert state(frame, "corrections", "2013-Q1") == "missing"
+    assert state(frame, "police", "2013") == "partial"
+    assert state(frame, "inspectorate", "2013") == "missing"
+
+
+def test_a_figure_names_what_is_missing_behind_it() -> None:
+    frame = deliveries(*(("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)), ("inspectorate", "2013-Q1", 1, "complete"))
+    found = gaps(dict(indicators()), frame).set_index(["indicator", "period"])
+    assert pd.isna(found.loc[("cases_registered", "2013-Q1"), "missing"])
+    assert found.loc[("cases_registered", "2013"), "missing"] == "inspectorate 2013-Q2, inspectorate 2013-Q3, inspectorate 2013-Q4"
+    assert found.loc[("persons_convicted", "2013"), "silent"]
+    assert not found.loc[("cases_registered", "2013-Q2"), "silent"]
+
+
+def test_quarantined_rows_are_summed_over_institutions_versions_and_the_year() -> None:
+    frame = deliveries(
+        ("police", "2013-Q1", 1, "complete"), ("police", "2013-Q1", 2, "complete"), ("inspectorate", "2013-Q2", 1, "complete")
+    )
+    rows = pd.DataFrame(
+        [("police", "2013-Q1", 1), ("police", "2013-Q1_v2", 2), ("inspectorate", "2013-Q2", 4)], columns=["institution", "delivery", "rows"]
+    )
+    found = quarantined_rows(dict(indicators()), frame, rows).set_index(["indicator", "period"])["quarantined"]
+    assert found["cases_registered", "2013-Q1"] == 3
+    assert found["cases_registered", "2013"] == 7
+    assert found["persons_arrested", "2013"] == 3
+
+
+def test_lineage_names_case_and_person_of_every_state_and_of_quarantined_rows_by_their_key() -> None:
+    world = World().case("courts", "PKR.nr.1/2013", "c").person("courts", "PKR.nr.1/2013/1", "p", file="PKR.nr.1/2013", status="withdrawn")
+    world.person("prosecution", "7", "q", file="5").case("prosecution", "5", "c2")
+    inputs = world.inputs()
+    lost = {"institution": "courts", "entity": "person", "record_key": "PKR.nr.1/2013/2", "delivery": "2013-Q1", "status": "quarantined"}
+    lineage = pd.concat([inputs.lineage, pd.DataFrame([lost])], ignore_index=True)
+    found = with_ids(lineage, inputs.canonical, inputs.cases, inputs.persons).set_index("record_key")
+    assert found["case_id"].to_dict() == {
+        "PKR.nr.1/2013": "c",
+        "PKR.nr.1/2013/1": "c",
+        "PKR.nr.1/2013/2": "c",
+        "7": "c2",
+        "5": "c2",
+    }
+    assert found.loc["PKR.nr.1/2013/1", "person_id"] == "p"
+    assert pd.isna(found.loc["PKR.nr.1/2013", "person_id"])
+    assert pd.isna(found.loc["PKR.nr.1/2013/2", "person_id"])

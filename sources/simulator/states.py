@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sources.simulator.codes import FORM_CODES, Offence, places, words
-from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Person, PoliceFile, ProsecutionFile, Stay
+from sources.simulator.model import Case, Charge, CourtFile, InspectorateFile, Party, Person, PoliceFile, ProsecutionFile, Stay
 from sources.simulator.periods import last_day, quarter
 from sources.simulator.records import CaseRecord, Part, PersonRecord
 
@@ -186,26 +186,7 @@ def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRec
     }
     said = {**true, "offence_day": None}
     record = CaseRecord("prosecution", str(file.file_id), case.case_id, as_of, true, cells, said, upstream=sender or "")
-    for party in file.parties:
-        if party.since > as_of:
-            continue
-        person = party.person
-        person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_about(person)}
-        person_cells = {
-            "pala_id": party.party_id,
-            "lenda_id": file.file_id,
-            "roli": party.role,
-            "emri_mbiemri": f"{person.given} {person.surname}",
-            "emri_babait": person.parent,
-            "nr_personal": person.number or None,
-            "datelindja": iso(person.born),
-            "gjinia": "1" if person.sex == "M" else "2",
-            "shtetesia": person.citizenship,
-            "komuna": person.municipality or None,
-        }
-        entry = PersonRecord(str(party.party_id), person, person_true, person_cells, dict(person_true))
-        entry.charges = [_charge(charge, party.party_id) for charge in party.charges if _in_file(charge, as_of)]
-        record.persons.append(entry)
+    record.persons = [_party(file, party, as_of) for party in file.parties if party.since <= as_of]
     for decision in file.decisions:
         if decision.day > as_of:
             continue
@@ -221,6 +202,26 @@ def prosecution_state(case: Case, file: ProsecutionFile, as_of: date) -> CaseRec
         }
         record.decisions.append(Part(str(decision.decision_id), part_true, part_cells, dict(part_true)))
     return record
+
+
+def _party(file: ProsecutionFile, party: Party, as_of: date) -> PersonRecord:
+    person = party.person
+    person_true = {"role": "suspect" if party.role == "D" else "victim", "arrested": None, **_about(person)}
+    person_cells = {
+        "pala_id": party.party_id,
+        "lenda_id": file.file_id,
+        "roli": party.role,
+        "emri_mbiemri": f"{person.given} {person.surname}",
+        "emri_babait": person.parent,
+        "nr_personal": person.number or None,
+        "datelindja": iso(person.born),
+        "gjinia": "1" if person.sex == "M" else "2",
+        "shtetesia": person.citizenship,
+        "komuna": person.municipality or None,
+    }
+    entry = PersonRecord(str(party.party_id), person, person_true, person_cells, dict(person_true))
+    entry.charges = [_charge(charge, party.party_id) for charge in party.charges if _in_file(charge, as_of)]
+    return entry
 
 
 def _charge(charge: Charge, party_id: int) -> Part:

@@ -31,6 +31,7 @@ from pipelines.registry.ledger import now
 from pipelines.registry.tables import Run
 from pipelines.resources.instance import install_dagster, quick_sqlite
 from pipelines.resources.workplace import Workplace
+from warehouse import postgres
 
 STAGES: Mapping[str, str] = {
     "landing": "land",
@@ -118,6 +119,8 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     begun = time.monotonic()
     workplace.ready()
+    if workplace.warehouse_url:
+        postgres.place(workplace.warehouse_url)  # a wrong URL is said at once, not after a whole run
     with run_lock(workplace.home):
         try:
             result = _execute(workplace, listener)

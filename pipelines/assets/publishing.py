@@ -1,5 +1,6 @@
 """What leaves the pipeline: the warehouse, swapped in whole, and a report for every delivery."""
 
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
 from pipelines.resources.workplace import Workplace
 from sources import contract
+from warehouse import postgres
 from warehouse.publish import people, publish
 
 _COUNTS = ["read", *ACCOUNTS]
@@ -42,7 +44,11 @@ def warehouse(
 ) -> dict[str, pd.DataFrame]:
     """`published`: table, rows. The ledger learns what was found out about each delivery, and that the run published."""
     with careful(workplace, "publishing"):
-        publish(statistics, people(canonical, identities["cases"], identities["persons"]), workplace.home.root)
+        names = people(canonical, identities["cases"], identities["persons"])
+        also = postgres.prepared(workplace.warehouse_url, statistics) if workplace.warehouse_url else nullcontext(lambda: None)
+        with also as put_in_place:
+            publish(statistics, names, workplace.home.root)
+            put_in_place()
         registry = open_registry(workplace.registry)
         try:
             record_states(registry, _states(standing))

@@ -48,9 +48,15 @@ class Score:
     pairs: pd.DataFrame
     reconciliation: pd.DataFrame
 
+    def off(self, measure: str) -> float:
+        """Sum of the absolute errors of the yearly totals over the true harmonised sum; of `as_reported`, how far row by row is off."""
+        true = self.totals["harmonised_true"]
+        return float((self.totals[measure] - true).abs().sum() / true.sum()) if true.sum() else 0.0
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Tables for a console."""
         yield f"Records: {len(self.missing)} missing, {len(self.wrong_status)} with a wrong status, {len(self.extra)} not in the truth"
+        yield f"Yearly totals: harmonised {self.off('harmonised'):.2%} off, row by row {self.off('as_reported'):.2%}"
         for frame, title in (
             (self.missing, "Missing in lineage"),
             (self.wrong_status, "Wrong status"),

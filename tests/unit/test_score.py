@@ -64,6 +64,7 @@ def test_records_and_figures_are_compared_and_each_miss_is_listed(home: Path, tr
 def test_the_score_reads_as_text(home: Path, truth: Path) -> None:
     text = str(score(home / "warehouse.duckdb", truth))
     assert "1 missing, 1 with a wrong status" in text
+    assert "harmonised 50.00% off, row by row 100.00%" in text
     assert "B/2" in text
     assert "cases_registered" in text
 

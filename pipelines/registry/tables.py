@@ -10,7 +10,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -193,13 +205,72 @@ class Judgement(Base):
     __tablename__ = "judgement"
     __table_args__ = (Index("judgement_pair", "kind", "institution_a", "record_key_a", "institution_b", "record_key_b"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)  # also the order in which they were entered
     kind: Mapped[str]  # case, person
     institution_a: Mapped[str]
     record_key_a: Mapped[str]
     institution_b: Mapped[str]
     record_key_b: Mapped[str]
-    verdict: Mapped[str]  # same, different, unsure
+    verdict: Mapped[str]  # same, different, unsure, withdrawn
     steward: Mapped[str]
     decided_at: Mapped[datetime]
     why: Mapped[str]
+    model: Mapped[str | None]  # version of the linkage model whose weight was at hand
+    weight: Mapped[float | None]  # match weight in bits that the machine gave, shown or not
+    blind: Mapped[bool] = mapped_column(server_default=false())  # weight and decision were not shown
+    origin: Mapped[str | None]  # SHA-256 of the workbook that it came in; null where typed
+
+
+class Sample(Base):
+    """A blind sample of candidate pairs, drawn from what one run published."""
+
+    __tablename__ = "review_sample"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    drawn_at: Mapped[datetime]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    model: Mapped[str]
+
+
+class SampleStratum(Base):
+    """A stratum of a sample: how many candidate pairs it holds, and how many of them were drawn."""
+
+    __tablename__ = "review_stratum"
+
+    sample_id: Mapped[int] = mapped_column(ForeignKey("review_sample.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # case, person
+    joined: Mapped[bool]  # whether the published clustering put the pairs together
+    pairs: Mapped[int] = mapped_column(BigInteger)
+    drawn: Mapped[int] = mapped_column(BigInteger)
+
+
+class SampledPair(Base):
+    """A pair drawn, with the probability that it was. `position` is its place in the random order in which it is shown."""
+
+    __tablename__ = "review_sampled_pair"
+    __table_args__ = (ForeignKeyConstraint(["sample_id", "stratum"], ["review_stratum.sample_id", "review_stratum.name"]),)
+
+    sample_id: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    stratum: Mapped[str]
+    kind: Mapped[str]
+    institution_a: Mapped[str]
+    record_key_a: Mapped[str]
+    institution_b: Mapped[str]
+    record_key_b: Mapped[str]
+    weight: Mapped[float | None]
+    probability: Mapped[float]
+
+
+class Audit(Base):
+    """Who looked at personal data, when and at whose."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]  # a pair, a file, a number of pairs: never a name

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.blocking import block
-from pipelines.linkage.cases import link_cases
+from pipelines.linkage.cases import Before, link_cases
 from pipelines.linkage.decisions import decisions, statistics
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.persons import link_persons
+from pipelines.linkage.persons import link_persons, share_again
 from pipelines.linkage.standardise import standardise
 
 __all__ = ["Linked", "Model", "link", "load_model"]
@@ -52,11 +52,11 @@ def link(canonical: dict[str, pd.DataFrame], model: Model | None = None) -> Link
     people = PersonPairs(records.persons, model)
     blocked = block(records.persons)
     people.add(blocked.left, blocked.right)
-    known: np.ndarray | None = None
+    before = Before(None, model.persons["again"])
     for _ in range(ROUNDS):
-        cases = link_cases(records, people, model, known)
-        persons = link_persons(records, people, model, cases.cluster)
-        known = persons.cluster
+        cases = link_cases(records, people, model, before)
+        persons = link_persons(records, people, model, cases.cluster, before.again)
+        before = Before(persons.cluster, share_again(records.persons, cases.cluster, persons.cluster, model))
     return Linked(
         persons=_clusters(records.persons, persons.cluster),
         cases=_clusters(records.files, cases.cluster),

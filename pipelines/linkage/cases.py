@@ -28,6 +28,14 @@ CERTAIN_PERSON = 10.0
 
 
 @dataclass(frozen=True)
+class Before:
+    """What is known before a round: cluster per person record (None in the first), share of persons who stand in several cases."""
+
+    persons: np.ndarray | None
+    again: float
+
+
+@dataclass(frozen=True)
 class Cases:
     """`cluster` per file; `pairs`: a row a candidate pair with `a, b`, a column per kind of evidence, `weight`; `observed`: sure
     pairs per kind of evidence."""
@@ -37,12 +45,12 @@ class Cases:
     observed: dict[str, int]
 
 
-def link_cases(records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None) -> Cases:
+def link_cases(records: Records, people: PersonPairs, model: Model, before: Before) -> Cases:
     """Group the files of `records`.
 
-    `person_cluster`: cluster per person record from the round before, or None in the first.
+    `before`: what the round before found.
     """
-    pairs, cites = gather(records, people, model, person_cluster)
+    pairs, cites = gather(records, people, model, before)
     if pairs.empty:
         return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0), {})
     weigher = Weigher(records, known_pairs(records, pairs), model)
@@ -54,15 +62,15 @@ def link_cases(records: Records, people: PersonPairs, model: Model, person_clust
     return Cases(_group(records, model, pairs), pairs, weigher.observed)
 
 
-def gather(records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def gather(records: Records, people: PersonPairs, model: Model, before: Before) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Candidate pairs of files with what persons and references say, and who cites whom (`references.cited`).
 
     Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 where none is alike), `best` (bits of that match),
     `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`.
     """
     cites, joins, together = references.cited(records), references.merged(records), references.cited_together(records)
-    pairs = _candidates(records, people, model, person_cluster, [cites, joins, together])
-    contained, best = _person_evidence(records, people, model, pairs, person_cluster)
+    pairs = _candidates(records, people, model, before.persons, [cites, joins, together])
+    contained, best = _person_evidence(records, people, model, pairs, before)
     pairs = pairs.join(best)
     alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
@@ -117,12 +125,13 @@ def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _person_evidence(
-    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, person_cluster: np.ndarray | None
+    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, before: Before
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Bits that the persons of both files give, and the best matching pair of persons (`left` of `a`, `right` of `b`, `best`)."""
     across = _persons_across(records, pairs)
     people.add(across["left"].to_numpy(), across["right"].to_numpy())
     weight = people.weight(model.persons["relatives_within"])[people.at(across["left"].to_numpy(), across["right"].to_numpy())]
+    person_cluster = before.persons
     if person_cluster is not None:
         one = person_cluster[across["left"]] == person_cluster[across["right"]]
         weight = np.where(one, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
@@ -130,7 +139,7 @@ def _person_evidence(
     across["likelier"] = np.exp2(across["weight"])
     kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
     coverage = np.array([model.between[k].coverage if k in model.between else 0.5 for k in kinds])
-    wrong = np.clip(model.cases["recurrence"] / _files_of(records, pairs), 0.0, 0.5)
+    wrong = np.clip(before.again / _files_of(records, pairs), 0.0, 0.5)
     found = np.full((2, len(pairs)), -np.inf)
     for side, (own, others) in enumerate((("left", "right"), ("right", "left"))):
         size = across.groupby("pair")[others].nunique()
@@ -224,32 +233,40 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
     placed = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
     clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
     one = groups[clear["a"]] == groups[clear["b"]]
-    return Known(clear[one], clear[~one & placed[clear["a"]] & placed[clear["b"]]])
+    # One offence day in both groups: a case registered twice, perhaps, with a prosecution file each.
+    offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
+    twice = offence[groups[clear["a"]]] == offence[groups[clear["b"]]]
+    return Known(clear[one], clear[~one & ~twice & placed[clear["a"]] & placed[clear["b"]]])
 
 
 def _cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
-    """Bits against a pair where one file names another file of the other's institution, or a number that nobody there bears.
+    """Bits against a pair where one file names another file of the other's institution, or is named by one, and not by its pair.
 
-    It weighs as much as it is likely that the file named belongs to the case; nothing where that file and the pair's other are one.
+    It weighs as much as it is likely that the third file belongs to the case; nothing where it and the pair's other are one case.
     """
-    institution = records.files["institution"].to_numpy(dtype=object)
-    exact = cites[~cites["near"]]
+    exact = cites.loc[~cites["near"], ["a", "b"]]
     both_ways = pd.concat([pairs[["a", "b", "weight"]], pairs.rename(columns={"a": "b", "b": "a"})[["a", "b", "weight"]]])
     weight = both_ways.set_index(["a", "b"])["weight"]
     out = np.zeros(len(pairs))
-    for first, second in (("a", "b"), ("b", "a")):
-        named = (
-            pairs[[first, second]].reset_index(names="pair").merge(exact[["a", "b"]].rename(columns={"a": first, "b": "named"}), on=first)
-        )
-        named = named[institution[named["named"]] == institution[named[second]]]
-        own = named.loc[named["named"] == named[second], "pair"].unique()
-        named = named[~named["pair"].isin(own)]
-        to_named = weight.reindex(pd.MultiIndex.from_frame(named[[first, "named"]])).fillna(-20.0).to_numpy()
-        between = weight.reindex(pd.MultiIndex.from_frame(named[[second, "named"]])).fillna(-20.0).to_numpy()
-        named["bits"] = model.cases["another_cited"] * _probability(to_named) * (1 - _probability(between))
-        worst = named.groupby("pair")["bits"].min()
-        out[worst.index.to_numpy()] = np.minimum(out[worst.index.to_numpy()], worst.to_numpy())
+    directions = (("another_cited", exact), ("cited_by_another", exact[["b", "a"]].set_axis(["a", "b"], axis=1)))
+    for name, ties in directions:
+        for first, second in (("a", "b"), ("b", "a")):
+            third = _third_files(records, pairs, ties, first, second)
+            tied = weight.reindex(pd.MultiIndex.from_frame(third[[first, "third"]])).fillna(-20.0).to_numpy()
+            between = weight.reindex(pd.MultiIndex.from_frame(third[[second, "third"]])).fillna(-20.0).to_numpy()
+            bits = model.cases[name] * _probability(tied) * (1 - _probability(between))
+            worst = pd.Series(bits, index=third.index).groupby(third["pair"]).min()
+            out[worst.index.to_numpy()] = np.minimum(out[worst.index.to_numpy()], worst.to_numpy())
     return out
+
+
+def _third_files(records: Records, pairs: pd.DataFrame, ties: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Files of the institution of `second` that the file `first` of a pair is tied to, where it is not tied to `second` itself."""
+    institution = records.files["institution"].to_numpy(dtype=object)
+    third = pairs[[first, second]].reset_index(names="pair").merge(ties.set_axis([first, "third"], axis=1), on=first)
+    third = third[institution[third["third"]] == institution[third[second]]]
+    own = third.loc[third["third"] == third[second], "pair"].unique()
+    return third[~third["pair"].isin(own)].reset_index(drop=True)
 
 
 def _probability(bits: np.ndarray) -> np.ndarray:
@@ -259,7 +276,7 @@ def _probability(bits: np.ndarray) -> np.ndarray:
 def _group(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
     institution = records.files["institution"].to_numpy(dtype=object)
     setting = model.cases
-    rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"])
+    rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     kind = pd.Series(institution).map({name: n for n, name in enumerate(SPINE)}).fillna(-1).to_numpy("int64")
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()

@@ -43,11 +43,13 @@ def plain(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> Pairs:
 @dataclass(frozen=True)
 class Rules:
     """How groups are joined: `best_share`, see above; `spine`, the weight that the best strong pair needs where both groups hold a
-    spine member and no pair of one kind speaks for them; `occupied`, what each spine kind costs that both groups hold already."""
+    spine member and no pair of one kind speaks for them; `occupied`, what each spine kind costs that both groups hold already,
+    unless a pair of one kind reaches `waived`."""
 
     best_share: float
     spine: float = -np.inf
     occupied: float = 0.0
+    waived: float = 0.0
 
 
 def agglomerate(size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None = None) -> np.ndarray:
@@ -132,7 +134,7 @@ class _Groups:
 
     def nearness(self, a: int, b: int) -> float:
         link, share = self.links[a][b], self.rules.best_share
-        taken = (self.spine[a] & self.spine[b]).bit_count() if link.alike <= 0 else 0
+        taken = (self.spine[a] & self.spine[b]).bit_count() if link.alike < self.rules.waived else 0
         return share * link.best + (1 - share) * link.average() - self.rules.occupied * taken
 
     def allowed(self, a: int, b: int) -> bool:

@@ -133,11 +133,17 @@ def initial(left: Values, right: Values) -> Mask:
 
 
 def stem(left: Values, right: Values, letters: float) -> Mask:
-    """The first `letters` letters are common, or one contains the other (short forms of a name)."""
+    """The first `letters` letters are common, or one name without its last vowel stands in the other (short forms: `Miri`, `Fatmir`)."""
     n = int(letters)
-    pairs = zip(left[0], right[0], strict=True)
-    found = (min(len(a), len(b)) >= n and (a[:n] == b[:n] or a in b or b in a) for a, b in pairs)
-    return np.fromiter(found, dtype=bool, count=len(left[0]))
+    return np.fromiter((_short_form(a, b, n) for a, b in zip(left[0], right[0], strict=True)), dtype=bool, count=len(left[0]))
+
+
+def _short_form(a: str, b: str, letters: int) -> bool:
+    if min(len(a), len(b)) < letters:
+        return False
+    short, full = sorted((a, b), key=len)
+    core = short.rstrip("aeiou")
+    return a[:letters] == b[:letters] or (len(core) >= letters and core in full)
 
 
 def day_month_swapped(left: Values, right: Values) -> Mask:

@@ -107,17 +107,20 @@ class Weigher:
         found = pd.DataFrame(0.0, index=pairs.index, columns=[e.name for e in self._model.evidence])
         kinds = pair_type(self._records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
         taken: dict[str, np.ndarray] = {}
+        slip = self._model.cases["slip"]
         for evidence in self._model.evidence:
             rows = np.flatnonzero(kinds == evidence.between)
             if not len(rows):
                 continue
             level = levels(self._records, pairs.iloc[rows], evidence, self._edges)
-            share = {name: np.log2(values) for name, values in self.shares[evidence.name].items()}
+            share = self.shares[evidence.name]
             known = taken.setdefault(evidence.family, np.zeros(len(pairs), dtype=bool))
             use = (level >= 0) & ~known[rows]
             # Another case of one person falls on any level at least as easily as a case at random: few such pairs were seen.
             repeated = np.maximum(share["again"], share["u"])
             other = np.where(again[rows[use]], repeated[level[use]], share["u"][level[use]])
-            found.iloc[rows[use], found.columns.get_loc(evidence.name)] = np.clip(share["m"][level[use]] - other, -MOST_BITS, MOST_BITS)  # type: ignore[index]
+            # A slip of the pen makes any level possible within a case, as often as it falls there by chance.
+            same = (1 - slip) * share["m"][level[use]] + slip * other
+            found.iloc[rows[use], found.columns.get_loc(evidence.name)] = np.clip(np.log2(same) - np.log2(other), -MOST_BITS, MOST_BITS)  # type: ignore[index]
             known[rows[use]] = True
         return found

@@ -1,7 +1,7 @@
 """The frozen linkage model: levels, probabilities and settings, read from versioned files.
 
 Belongs here: the shape of a model file and its checks. Does not belong here: how records are compared (`compare`), how the
-numbers were found (`training`).
+numbers were found (`training`). `*-v0.json` are declared by hand and are where training starts; the last version is in use.
 
 A model is two files in `models/`. `persons-*.json`: for each compared field its levels in the order in which they are tried,
 with `m` (share among pairs of one person), `u` (among strangers), `r` (among relatives, who share surname, parent and home).
@@ -18,6 +18,35 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "models"
 PERSONS, CASES = "persons-v1.json", "cases-v1.json"
+PERSON_SETTINGS = {
+    "relatives_between": "share of relatives among two different persons of different cases",
+    "relatives_within": "the same within a case",
+    "in_other_file": "share of a file's persons who stand in each other file of the case",
+    "again": "share of persons who stand in several cases, before the data says so",
+    "again_worth": "in persons, what that share is worth against the data",
+    "least_records": "fewer person records than this do not make strangers more alike",
+    "best_share": "share of the best pair in the nearness of two groups of records, the rest is their average by field",
+}
+CASE_SETTINGS = {
+    "evidence_worth": "in pairs, what the model's shares are worth against those seen in the data",
+    "slip": "share of dates and codes that are wrong, so that any level is possible",
+    "companions": "share of a repeated person's companions who come along into another case",
+    "companion_bits": "most that companions found or missed may weigh",
+    "share_bits": "match weight from which a pair of persons makes their files candidates",
+    "alike_person": "match weight from which the days of two persons say something of one case",
+    "known_person": "least weight of two records found to be one person in the round before",
+    "other_person": "most weight of two records found to be two persons in the round before",
+    "reference_right": "share of citations that name a file of the case",
+    "reference_wrong": "expected bearers of a number beside its right one",
+    "near_reference": "bits, beside the number of files, of a number one character off",
+    "cited_together": "bits, beside the number of files, of citing the same number",
+    "cited_apart": "bits against two files that cite different numbers of one kind",
+    "another_cited": "bits against a file where another of its institution is cited",
+    "cited_by_another": "bits against a file where another of its institution cites the pair's other",
+    "best_share": "share of the best pair in the nearness of two groups of files, the rest is their average",
+    "spine": "bits that two groups with files of police, inspectorate, prosecution or courts need between them",
+    "occupied": "bits against two groups for each of these institutions that stands in both",
+}
 FLOOR = 1e-5  # no level is impossible: a probability of zero would let one field decide alone
 
 
@@ -96,6 +125,8 @@ def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
 @cache
 def _load(persons: Path, cases: Path) -> Model:
     person_spec, case_spec = (json.loads(path.read_text("utf-8")) for path in (persons, cases))
+    _check_settings(person_spec["settings"], PERSON_SETTINGS, persons)
+    _check_settings(case_spec["settings"], CASE_SETTINGS, cases)
     fields = tuple(_field(spec, persons) for spec in person_spec["fields"])
     edges = tuple(case_spec["edges"])
     evidence = tuple(_evidence(spec, edges, cases) for spec in case_spec["evidence"])
@@ -130,6 +161,12 @@ def _evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evi
             raise ValueError(f"{where} must have {levels} shares, it has {len(shares)}")
         _check_sum(shares, where)
     return found
+
+
+def _check_settings(found: dict[str, float], known: dict[str, str], path: Path) -> None:
+    if set(found) != set(known):
+        missing, unknown = sorted(set(known) - set(found)), sorted(set(found) - set(known))
+        raise ValueError(f"{path.name}: settings lack {missing} and have unknown {unknown}; see pipelines/linkage/model.py")
 
 
 def _check_sum(shares: list[float], where: str) -> None:

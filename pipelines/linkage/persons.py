@@ -30,18 +30,20 @@ class Persons:
     within: np.ndarray
 
 
-def link_persons(records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray) -> Persons:
-    """Group the person records of `records`, where `case_cluster` says per file which are one case."""
+def link_persons(records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float) -> Persons:
+    """Group the person records of `records`, where `case_cluster` says per file which are one case.
+
+    `again`: share of persons who stand in several cases.
+    """
     persons = records.persons
-    file = persons["file"].to_numpy()
-    case = np.where(file >= 0, case_cluster[file] if len(case_cluster) else -1, -1 - np.arange(len(persons)))
+    case = cases_of(persons, case_cluster)
     left, right = _pairs_within(case)
     people.add(left, right)
     left, right = people.left, people.right
     within = case[left] == case[right]
     setting = model.persons
     weight = people.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
-    odds = np.where(within, _within(persons, left, right, setting), _between(len(persons), setting))
+    odds = np.where(within, _within(persons, left, right, setting), _between(len(persons), setting, again))
     weight = weight + odds
     one_file = _one_file(persons, left, right)
     weight = np.where(one_file, ONE_FILE, weight)
@@ -50,9 +52,22 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     return Persons(cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"])), weight, within)
 
 
-def _between(records: int, setting: dict[str, float]) -> float:
+def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
+    """Case cluster per person record; a record whose file is unknown has one of its own, below zero."""
+    file = persons["file"].to_numpy()
+    return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
+
+
+def share_again(persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, model: Model) -> float:
+    """Share of persons who stand in several cases, steadied by what the model expects."""
+    cases = pd.Series(cases_of(persons, case_cluster)).groupby(person_cluster).nunique()
+    worth = model.persons["again_worth"]
+    return float((cases.gt(1).sum() + worth * model.persons["again"]) / (len(cases) + worth))
+
+
+def _between(records: int, setting: dict[str, float], again: float | None = None) -> float:
     """Log2 odds that two records of different cases are one person: a few come again among all."""
-    return float(np.log2(setting["again"]) - np.log2(max(records, setting["least_records"]) / 2))
+    return float(np.log2(setting["again"] if again is None else again) - np.log2(max(records, setting["least_records"]) / 2))
 
 
 def _within(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:

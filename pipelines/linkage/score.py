@@ -141,13 +141,10 @@ def _exchange_names(
         crossed[name] = _field_logs(field, a, b, known, group[rows])
     weight = sum(found[1][0] - found[1][1] for found in crossed.values())
     better = weight - EXCHANGE_COST > straight[rows]
+    for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
+        better &= (level != MISSING) & (level != len(fields[name].levels) - 1)
     for n, name in enumerate(fields):
         level, found = crossed[name]
         found[0] -= EXCHANGE_COST * (n == 0)
         levels[name][rows[better]] = level[better]
         logs[name][:, rows[better]] = found[:, better]
-
-
-def missing_everything(levels: pd.DataFrame) -> np.ndarray:
-    """Pairs in which no field could be compared."""
-    return np.asarray((levels == MISSING).all(axis=1), dtype=bool)

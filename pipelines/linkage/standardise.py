@@ -28,7 +28,7 @@ class Records:
     `files`: a row a case record, also one that only its persons name: `institution, record_key, number, seat, municipality,
     source, merged_into, form, group, law, state, standing`, and a date column per `FILE_EVENTS`.
     `persons`: a row a person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
-    compared fields, `sentence_months`, a date column per `PERSON_EVENTS`, `admitted` (as detainee or convict), `transferred`.
+    compared fields, `sentence_months`, a date column per `PERSON_EVENTS`, `admitted` (as detainee or convict), and `stays`.
     `references`: `file, kind, number, seat, standing`, distinct. `own`: `file, number`, every number that a file ever had.
     `merges`: `file, number`: the case of the same institution that took this one.
     """
@@ -50,7 +50,7 @@ def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
     persons = _persons(tables["person_records"], files)
     persons = persons.join(_dates(tables["events"], persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
-    persons["transferred"] = _release_outcome(tables["events"], persons).eq("transfer").fillna(False).astype(bool)
+    persons = persons.join(stays(persons))
     files = files.join(_dates(tables["events"], files, FILE_EVENTS, "case"))
     references = _located(tables["references"], files, "case_key")[["file", "kind", "number", "seat", "standing"]]
     references = references.dropna(subset=["number"]).sort_values("standing", ascending=False, kind="stable")
@@ -208,7 +208,8 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
 
 def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
     """Earliest day per record and event among the states that speak first; a column per event, on the index of `rows`."""
-    own = events[events["entity"].eq(entity) & events["event"].isin(names)].dropna(subset=["date", "record_key"])
+    own = events[events["entity"].eq(entity) & events["event"].isin(names)]
+    own = own.assign(date=possible_days(own)).dropna(subset=["date", "record_key"])
     best = own.groupby(["institution", "record_key", "event"])["rank"].transform("min")
     days = own[own["rank"].eq(best)].groupby(["institution", "record_key", "event"])["date"].min()
     keys = pd.MultiIndex.from_frame(rows[["institution", "record_key"]])
@@ -219,9 +220,28 @@ def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], ent
     return pd.DataFrame(columns)
 
 
-def _release_outcome(events: pd.DataFrame, persons: pd.DataFrame) -> pd.Series:
-    """Outcome of the event `released` per person record; null where there is none."""
-    own = events[events["event"].eq("released")].dropna(subset=["outcome"])
-    first = own.drop_duplicates(["institution", "record_key"]).set_index(["institution", "record_key"])["outcome"]
-    keys = pd.MultiIndex.from_frame(persons[["institution", "record_key"]])
-    return pd.Series(first.reindex(keys).to_numpy(), index=persons.index, dtype="str")
+def possible_days(events: pd.DataFrame) -> pd.Series:
+    """`date` of each event, without days that cannot be: after the end of the quarter in whose delivery they stand.
+
+    Such a day is read with day and month exchanged where that makes it possible, else it is null. In: `date`, `quarter`
+    (`2013-Q2`; anything else is not checked).
+    """
+    days = events["date"]
+    parts = events["quarter"].str.extract(r"^(?P<year>\d{4})-Q(?P<quarter>[1-4])$").astype("float64")
+    last = pd.to_datetime({"year": parts["year"], "month": parts["quarter"] * 3, "day": 1}) + pd.offsets.MonthEnd(0)
+    late = days > last
+    exchanged = pd.to_datetime({"year": days.dt.year, "month": days.dt.day, "day": days.dt.month}, errors="coerce")
+    return days.mask(late, exchanged.where(exchanged <= last).astype(days.dtype))
+
+
+def stays(persons: pd.DataFrame) -> pd.DataFrame:
+    """Start of the stay that each register row belongs to: `stay_detained`, `stay_imprisoned`, on the index of `persons`.
+
+    In: `register_id, admitted, released, detained, imprisoned`. Rows of one number in the register of which each begins on the
+    day on which the one before ends are one stay: a person moved to another facility, or from detention into a sentence.
+    """
+    rows = persons.dropna(subset=["register_id", "admitted"]).sort_values(["register_id", "admitted"], kind="stable")
+    before = rows[["register_id", "released"]].shift()
+    begins = (rows["register_id"] != before["register_id"]) | (rows["admitted"] != before["released"])
+    first = rows.groupby(begins.cumsum())[["detained", "imprisoned"]].transform("min")
+    return first.reindex(persons.index).rename(columns={"detained": "stay_detained", "imprisoned": "stay_imprisoned"})

@@ -2,10 +2,13 @@
 
 Belongs here: estimation of the shares in the model files from canonical tables. Does not belong here: their use.
 
-Persons: `u` from pairs of records at random that are not evidently one person; `m` by expectation maximisation over the blocked
-pairs, with `u` and `r` (relatives) fixed; no share below `LEAST_SHARE`. What data cannot say stays as declared (`FIXED`): how
-often two strangers bear one number or were born on one day, and all of `r`. Cases: levels counted among pairs surely of one
-case, surely of different cases of one person, and at random (`evidence.counts`); where too few were seen, the declared shares stay.
+Persons: `u` from pairs of records at random that are not evidently one person; `m` of a field from the pairs that all *other*
+fields together show to be one person (given the person, fields err apart from one another, so that this is not biased to
+agreement); no share below `LEAST_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of strangers agree on what
+they were blocked by. What data cannot say stays as declared (`FIXED`, and all of `r`, the relatives).
+
+Cases: levels counted among pairs surely of one case, surely of different cases of one person, and at random
+(`evidence.counts`); where too few were seen, the declared shares stay.
 """
 
 from __future__ import annotations
@@ -17,21 +20,26 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.blocking import block
-from pipelines.linkage.cases import gather, known_pairs
+from pipelines.linkage.cases import Before, gather, known_pairs
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.evidence import counts
 from pipelines.linkage.model import FLOOR, Evidence, Field, Level, Model
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.score import Likelihoods, frequencies, likelihoods
+from pipelines.linkage.score import frequencies, likelihoods
 from pipelines.linkage.standardise import Records, standardise
 
-ROUNDS = 25
+ROUNDS = 2
+# Bits that the other fields must give for a pair to count as one person, two persons being relatives with this share.
+ANCHOR = 20.0
+ANCHOR_RELATIVES = 0.05
 RANDOM_PAIRS = 100_000
 LEAST_SHARE = 0.004
 FIXED = frozenset({("number", "u"), ("register", "u"), ("register", "m")})
 # Fewer pairs than this do not move a declared share of the cases model.
 LEAST_SEEN = 15
 SMOOTHING = 6.0
+# Share of what is declared in what comes out: other deliveries err in other places than those trained on.
+DECLARED = 0.1
 
 
 def train(sets: list[dict[str, pd.DataFrame]], model: Model) -> Model:
@@ -57,19 +65,33 @@ def _plain(level: Any) -> dict[str, Any]:
 
 
 def _train_fields(sets: list[Records], model: Model) -> tuple[Field, ...]:
-    fields = _strangers(sets, model)
+    declared = fields = _strangers(sets, model)
+    pairs = [_apart(records) for records in sets]
     for _ in range(ROUNDS):
         current = replace(model, fields=fields)
-        found = [_blocked(records, current) for records in sets]
-        fields = _maximise(found, current)
+        fields = tuple(_anchored(field, sets, pairs, current) for field in declared)
     return fields
 
 
-def _blocked(records: Records, model: Model) -> Likelihoods:
+def _apart(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """Blocked pairs of records of different files."""
     persons, blocked = records.persons, block(records.persons)
     file = persons["file"].to_numpy()
     apart = (file[blocked.left] != file[blocked.right]) | (file[blocked.left] < 0)
-    return likelihoods(persons, blocked.left[apart], blocked.right[apart], model, frequencies(persons, model))
+    return blocked.left[apart], blocked.right[apart]
+
+
+def _anchored(field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], model: Model) -> Field:
+    """`field` with `m` counted among the pairs that all other fields together show to be one person."""
+    others = replace(model, fields=tuple(f for f in model.fields if f.name != field.name))
+    tally = np.zeros(len(field.levels))
+    for records, (left, right) in zip(sets, pairs, strict=True):
+        weight = likelihoods(records.persons, left, right, others, frequencies(records.persons, others)).weight(ANCHOR_RELATIVES)
+        sure = weight >= ANCHOR
+        alone = likelihoods(records.persons, left[sure], right[sure], model, frequencies(records.persons, model)).levels
+        level = alone[field.name].to_numpy()
+        tally += np.bincount(level[level != MISSING], minlength=len(tally))
+    return _with_shares(field, "m", tally, LEAST_SHARE)
 
 
 def _strangers(sets: list[Records], model: Model) -> tuple[Field, ...]:
@@ -87,28 +109,12 @@ def _strangers(sets: list[Records], model: Model) -> tuple[Field, ...]:
     return tuple(_with_shares(f, "u", tallies[f.name], FLOOR * 2) for f in model.fields)
 
 
-def _maximise(found: list[Likelihoods], model: Model) -> tuple[Field, ...]:
-    """One step of expectation maximisation of `m`, over three hypotheses with their shares among the pairs."""
-    tallies = {field.name: np.zeros(len(field.levels)) for field in model.fields}
-    for pairs in found:
-        logs = np.vstack([pairs.same, pairs.strangers, pairs.relatives])
-        shares = np.full(3, 1 / 3)
-        for _ in range(20):
-            odds = logs + np.log2(shares)[:, None]
-            posterior = np.exp2(odds - np.logaddexp2.reduce(odds, axis=0))
-            shares = np.clip(posterior.mean(axis=1), 1e-4, None)
-        for name, tally in tallies.items():
-            level = pairs.levels[name].to_numpy()
-            known = level != MISSING
-            tally += np.bincount(level[known], weights=posterior[0][known], minlength=len(tally))
-    return tuple(_with_shares(f, "m", tallies[f.name], LEAST_SHARE) for f in model.fields)
-
-
 def _with_shares(field: Field, share: str, tally: np.ndarray, least: float) -> Field:
     if (field.name, share) in FIXED or tally.sum() < LEAST_SEEN:
         return field
     declared = np.array([getattr(level, share) for level in field.levels])
-    values = np.maximum((tally + SMOOTHING * declared) / (tally.sum() + SMOOTHING), least)
+    kept = DECLARED if share == "m" else 0.0
+    values = np.maximum((1 - kept) * tally / tally.sum() + kept * declared, least)
     values = values / values.sum()
     levels = [Level(**{**vars(level), share: round(float(v), 6)}) for level, v in zip(field.levels, values, strict=True)]
     return replace(field, levels=tuple(levels))
@@ -121,7 +127,7 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
         people = PersonPairs(records.persons, model)
         blocked = block(records.persons)
         people.add(blocked.left, blocked.right)
-        pairs, _ = gather(records, people, model, None)
+        pairs, _ = gather(records, people, model, Before(None, model.persons["again"]))
         known = known_pairs(records, pairs)
         for evidence in model.evidence:
             for share, tally in counts(records, known, evidence, edges).items():

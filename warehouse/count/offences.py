@@ -19,8 +19,10 @@ import pandas as pd
 
 import schemas
 from schemas.canonical import FORMS, OFFENCE_GROUPS
-from warehouse.count.inputs import Standing, find, rank, unrank
+from warehouse.count.inputs import Standing, rank, unrank
 
+STATES_FORM = ("police", "prosecution")
+"""Institutions that deliver the form of exploitation."""
 STAGE_OF = {
     "police": "registration",
     "inspectorate": "registration",
@@ -124,27 +126,21 @@ def principal(charges: pd.DataFrame, units: pd.DataFrame, stage: str) -> pd.Seri
     return found.fillna(OTHER)
 
 
-def stated_forms(charges: pd.DataFrame) -> pd.Series:
-    """The form of the trafficking in each case by case_id: "from the prosecution's charges, else from the police's record".
+def stated_forms(charges: pd.DataFrame, *, of_trafficking: bool) -> pd.Series:
+    """The form of each case by case_id: "from the prosecution's charges, else from the police's record"; absent where nobody states one.
 
+    of_trafficking  charges of trafficking and withholding papers, also the police's, go before others: these state the form of another
+                    offence. Otherwise it is the form of the case as a whole, for those who deliver none.
     Of several the one with the most serious offence counts, then the best supported, then the first in the list of forms.
     """
+    said = charges[charges["form"].notna() & (charges["form"] != "unknown") & charges["stage"].isin(["registration", "prosecution"])]
     serious = [float(OFFENCE_GROUPS.index(group)) for group in OF_THE_CASE]
-    said = charges[charges["form"].notna() & (charges["form"] != "unknown") & charges["place"].isin(serious)]
-    said = said[said["stage"].isin(["registration", "prosecution"])]
-    said = said.assign(form_place=rank(said["form"], FORMS), later=said["stage"] == "registration")
-    tally = said.groupby(["case_id", "later", "place", "form_place"]).size().rename("n").reset_index()
-    best = tally.sort_values(["later", "place", "n", "form_place"], ascending=[True, True, False, True]).drop_duplicates("case_id")
+    said = said.assign(
+        form_place=rank(said["form"], FORMS),
+        lesser=~said["place"].isin(serious) & of_trafficking,
+        later=said["stage"] == "registration",
+    )
+    tally = said.groupby(["case_id", "lesser", "later", "place", "form_place"]).size().rename("n").reset_index()
+    order = ["lesser", "later", "place", "n", "form_place"]
+    best = tally.sort_values(order, ascending=[True, True, True, False, True]).drop_duplicates("case_id")
     return pd.Series(unrank(best["form_place"], FORMS).to_numpy(), index=best["case_id"].to_numpy(), dtype="str")
-
-
-def case_forms(charges: pd.DataFrame, stated: pd.Series) -> pd.Series:
-    """The form of each case as a whole by case_id: that of its principal offence at the prosecution, else at registration.
-
-    Rule: "Inspectorate, courts and corrections deliver no form: harmonised, they take the case's." A case of whose form neither
-    prosecution nor police say anything is absent.
-    """
-    known = charges[charges["stage"].isin(["registration", "prosecution"])].assign(later=lambda f: f["stage"] == "registration")
-    best = known.sort_values(["later", "place"]).drop_duplicates(["case_id", "later"])
-    best = best.assign(form=form_of(unrank(best["place"], OFFENCE_GROUPS), find(best["case_id"], stated)))
-    return best[best["form"] != "unknown"].drop_duplicates("case_id").set_index("case_id")["form"]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count.inputs import Standing, find, quarter_of, unrank, year_of
-from warehouse.count.offences import case_forms, form_of, principal, stated_forms
+from warehouse.count.offences import STATES_FORM, form_of, principal, stated_forms
 from warehouse.count.persons import age_group, best_supported
 from warehouse.indicators import Indicator
 
@@ -82,19 +82,24 @@ def _counts(indicator: Indicator, units: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Known:
-    """What describes a unit: charges (offences.put_right), the form of the trafficking and of the whole case by case_id, persons."""
+    """What describes a unit: charges (offences.put_right), form of the trafficking and of the case as a whole by case_id, persons."""
 
     charges: pd.DataFrame
-    stated: pd.Series
+    of_trafficking: pd.Series
     of_case: pd.Series
     people: pd.DataFrame
 
 
-def _form(indicator: Indicator, group: pd.Series, case_id: pd.Series, known: Known) -> pd.Series:
-    """The form of each unit: by its offence where police or prosecution state forms, the case's where the stage delivers none."""
-    if indicator.harmonised.stage in ("registration", "prosecution"):
-        return form_of(group, find(case_id, known.stated))
-    return find(case_id, known.of_case).fillna("unknown")
+def _form(indicator: Indicator, units: pd.DataFrame, group: pd.Series, rows: pd.DataFrame, known: Known) -> pd.Series:
+    """The form of each unit: by its offence where police or prosecution hold the event, else the one that is stated for the case.
+
+    Rule: "Inspectorate, courts and corrections deliver no form: harmonised, they take the case's."
+    """
+    keys = _keys(indicator)
+    holders = rows.loc[rows["institution"].isin(STATES_FORM), keys]
+    own = pd.MultiIndex.from_frame(units[keys]).isin(pd.MultiIndex.from_frame(holders))
+    by_offence = form_of(group, find(units["case_id"], known.of_trafficking))
+    return find(units["case_id"], known.of_case).fillna("unknown").mask(own, by_offence)
 
 
 def _at_stage(indicator: Indicator, rows: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +117,7 @@ def describe(indicator: Indicator, units: pd.DataFrame, rows: pd.DataFrame, know
     keys = _keys(indicator)
     place = principal(_at_stage(indicator, rows, known.charges), units[keys], indicator.harmonised.stage)
     group = unrank(place, OFFENCE_GROUPS)
-    out = units.assign(place=place, offence_group=group, form=_form(indicator, group, units["case_id"], known))
+    out = units.assign(place=place, offence_group=group, form=_form(indicator, units, group, rows, known))
     if indicator.unit == "case":
         return out.assign(person_id=None, sex=None, age_group=None, citizenship_group=None)
     out = out.merge(known.people, on="person_id", how="left").set_axis(out.index)
@@ -128,8 +133,8 @@ def count_units(rows: dict[str, pd.DataFrame], indicators: dict[str, Indicator],
     """
     happened = standing.events[standing.events["event"] != "offence"].groupby("case_id")["day"].min()
     appeared = find(standing.persons["case_id"], happened).groupby(standing.persons["person_id"]).min()
-    stated = stated_forms(charges)
-    known = Known(charges, stated, case_forms(charges, stated), best_supported(standing.persons, appeared.dt.year))
+    forms = (stated_forms(charges, of_trafficking=True), stated_forms(charges, of_trafficking=False))
+    known = Known(charges, *forms, best_supported(standing.persons, appeared.dt.year))
     found: dict[str, pd.DataFrame] = {}
     for code, indicator in indicators.items():
         units = describe(indicator, _day_of(indicator, rows[code]).reset_index(drop=True), rows[code], known)

@@ -20,6 +20,7 @@ DELIMITERS = (";", ",", "\t", "|")
 _BREAK = re.compile("(\r\n|\r|\n)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MOST_LINES = 50  # physical lines that one quoted cell may span
+_LONGEST = 100_000  # characters that one quoted cell may hold
 _LOOK = 200  # lines looked at to tell a delimiter
 
 
@@ -112,7 +113,7 @@ def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> t
             piece.find("row-quote-stray", line=i + 1)
         return row, i + 1
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
-        if _is_record(lines.text[j], delimiter, width):
+        if _is_record(lines.text[j], delimiter, width) or len(text) > _LONGEST:
             break
         text += lines.ends[j - 1] + lines.text[j]
         row, is_open, stray = fields(text, delimiter)

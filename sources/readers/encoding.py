@@ -25,7 +25,7 @@ _BOMS = (
 )
 _EIGHT_BIT = ("windows-1250", "iso-8859-2", "windows-1252", "windows-1251", "iso-8859-5", "cp852", "mac-latin2")
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_TOKEN = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_TOKEN = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 Finding = dict[str, Any]
 
@@ -99,7 +99,7 @@ def _eight_bit(data: bytes, declared: str) -> str:
     high = bytes(sorted(set(data) - set(range(128))))
     if all(c in _LETTERS or c in _MARKS for c in high.decode(own, errors="replace")):
         return own
-    tokens = Counter(_TOKEN.findall(data))
+    tokens = Counter(t for t in _TOKEN.findall(data) if not t.isascii())
     scores = {e: _score(tokens, e) for e in (own, *_EIGHT_BIT)}
     best = max(scores, key=lambda e: scores[e])
     return best if scores[best] > scores[own] + 0.2 else own

@@ -18,6 +18,7 @@ from sources.contract import TableSpec
 
 SIMILAR = 75.0  # of 100: two names of one column by themselves
 NEAR = 65.0  # enough where the place is right as well
+_MOST_EXTRA = 100  # undeclared columns that are kept; the file keeps the rest
 _SAME_WORD = {"numri": "nr", "numer": "nr", "no": "nr", "num": "nr", "datat": "data", "datum": "data"}
 
 Fits = Callable[[int, str], bool]
@@ -147,13 +148,20 @@ def _claim_by_place(
 
 
 def _leftovers(names: list[str], open_columns: dict[str, int], out: Match) -> None:
-    for i in _open(names, out):
-        name, n = names[i] or f"column {i + 1}", 1
-        while name in out.columns.values() or name in out.extra.values() or name in open_columns or name.startswith("_"):
+    """Names that no column claims become further columns, up to a limit; declared columns without a name are missing."""
+    used = {*out.columns.values(), *open_columns}
+    further = _open(names, out)
+    for i in further[:_MOST_EXTRA]:
+        base = names[i].lstrip("_") or f"column {i + 1}"
+        name, n = names[i] or base, 1
+        while name in used or name.startswith("_"):
             n += 1
-            name = f"{names[i].lstrip('_') or 'column'} ({n})"
+            name = f"{base} ({n})"
+        used.add(name)
         out.extra[i] = name
         out.findings.append({"rule": "file-column-extra", "field": name})
+    if len(further) > _MOST_EXTRA:
+        out.findings.append({"rule": "file-column-extra", "detail": f"+ {len(further) - _MOST_EXTRA}"})
     for column in open_columns:
         out.missing.append(column)
         out.findings.append({"rule": "file-column-missing", "field": column})

@@ -34,14 +34,13 @@ class Grid:
 
 @dataclass
 class Block:
-    """A header row (None: there is none) and the rows that it speaks for."""
+    """Rows that are read by one header: the ranges of rows below it, wherever it stands or comes again (None: there is none)."""
 
     header: int | None
-    first: int
-    last: int
     table: TableSpec
     match: headers.Match
     width: int
+    ranges: list[tuple[int, int]] = field(default_factory=list)
     data: int = 0
     broken: int = 0
     totals: list[int] = field(default_factory=list)
@@ -79,46 +78,40 @@ def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
 
 def read_grid(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> bool:
     """Put all rows of a grid into `piece`; False, with nothing done, where no header and no row of any table is found."""
+    before = len(piece.structure)
     blocks = _blocks(grid, tables, piece)
     if not blocks:
         return False
     piece.rows += len(grid.cells)
     _before(grid, blocks[0], piece)
-    for n, block in enumerate(blocks):
-        if block.header is not None:
-            piece.structural(grid.lines[block.header], "repeated_header" if n else "header", grid.part)
+    for block in blocks:
         _read_block(grid, block, piece)
     _totals(grid, blocks, piece)
+    piece.structure[before:] = sorted(piece.structure[before:], key=lambda row: row["line"])
     return True
 
 
 def _blocks(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
+    """The headers of a grid, each with its rows; a header that comes again as it was adds to the block of the first."""
     found = find_headers(grid, tables)
     if not found:
         return _headless(grid, tables, piece)
-    blocks: list[Block] = []
+    blocks: dict[tuple[str, ...], Block] = {}
     for n, (i, table) in enumerate(found):
         last = found[n + 1][0] if n + 1 < len(found) else len(grid.cells)
         cells = [c.strip() for c in grid.cells[i]]
         while cells and not cells[-1]:
             cells.pop()
-        same = next((b for b in blocks if b.header is not None and cells == _names(grid, b.header)), None)
-        if same is not None:
+        piece.structural(grid.lines[i], "repeated_header" if n else "header", grid.part)
+        block = blocks.get(tuple(cells))
+        if block is not None:
             piece.find("file-header-repeated", part=grid.part, line=grid.lines[i])
-            blocks.append(Block(i, i + 1, last, table, same.match, same.width))
-            continue
-        block = _matched(grid, i, last, cells, table)
-        for finding in block.match.findings:
-            piece.find(part=grid.part, line=grid.lines[i], **finding)
-        blocks.append(block)
-    return blocks
-
-
-def _names(grid: Grid, header: int) -> list[str]:
-    cells = [c.strip() for c in grid.cells[header]]
-    while cells and not cells[-1]:
-        cells.pop()
-    return cells
+        else:
+            block = blocks[tuple(cells)] = _matched(grid, i, last, cells, table)
+            for finding in block.match.findings:
+                piece.find(part=grid.part, line=grid.lines[i], **finding)
+        block.ranges.append((i + 1, last))
+    return list(blocks.values())
 
 
 def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) -> Block:
@@ -141,8 +134,8 @@ def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) 
         best = next((m for m in matches if not m.missing and all(fits(k, c) for k, c in m.columns.items())), None)
         if best is not None:
             best.findings.append({"rule": "file-header-longer", "detail": f"{len(cells)} ≠ {usual}"})
-            return Block(i, i + 1, last, table, best, usual)
-    return Block(i, i + 1, last, table, headers.match(cells, table, fits), len(cells))
+            return Block(i, table, best, usual)
+    return Block(i, table, headers.match(cells, table, fits), len(cells))
 
 
 def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
@@ -153,7 +146,7 @@ def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Blo
         if like and len(like) * 2 >= len(rows):
             piece.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
             names = [c.name for c in table.columns]
-            return [Block(None, 0, len(grid.cells), table, headers.match(names, table), len(names))]
+            return [Block(None, table, headers.match(names, table), len(names), [(0, len(grid.cells))])]
     return []
 
 
@@ -161,7 +154,7 @@ def _before(grid: Grid, block: Block, piece: Piece) -> None:
     """Rows above the first header: titles and blanks, or data that a sorted file put there."""
     if block.header is None:
         return
-    above = Block(None, 0, block.header, block.table, block.match, block.width)
+    above = Block(None, block.table, block.match, block.width)
     names = block.match.columns
     titles, rows = 0, []
     for i in range(block.header):
@@ -180,16 +173,17 @@ def _before(grid: Grid, block: Block, piece: Piece) -> None:
 
 
 def _read_block(grid: Grid, block: Block, piece: Piece) -> None:
-    width = block.width
-    regular = [i for i in range(block.first, block.last) if len(grid.cells[i]) == width]
-    rows = {i: grid.cells[i] for i in regular}
-    for i in range(block.first, block.last):
-        if len(grid.cells[i]) != width:
-            row = _irregular(grid, block, i, piece)
+    index: list[int] = []
+    rows: list[list[str]] = []
+    for first, last in block.ranges:
+        for i in range(first, last):
+            row: list[str] | None = grid.cells[i]
+            if len(grid.cells[i]) != block.width:
+                row = _irregular(grid, block, i, piece)
             if row is not None:
-                rows[i] = row
-    order = sorted(rows) if len(rows) != len(regular) else regular
-    _add_rows(grid, block, order, [rows[i] for i in order], piece)
+                index.append(i)
+                rows.append(row)
+    _add_rows(grid, block, index, rows, piece)
 
 
 def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], piece: Piece) -> None:

@@ -7,6 +7,7 @@ Does not belong here: what the zip holds (`workbook_parts`), row kinds (`tabular
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
@@ -78,7 +79,8 @@ def _openpyxl(data: bytes) -> list[Sheet] | None:
     Blank rows far down are left out: between a table and a stray cell at the end of the sheet lie a million of them.
     """
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        with warnings.catch_warnings(action="ignore"):
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         out = []
         for sheet in book.worksheets:
             rows: dict[int, list[str]] = {}

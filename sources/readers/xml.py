@@ -1,7 +1,7 @@
 """XML: elements of declared tables to rows, streamed by lxml; no entity is expanded, nothing outside the file is read.
 
-Belongs here: making the bytes safe to parse, elements to rows, names and namespace. Does not belong here: what to do where the file is
-not well-formed (`xml_salvage`), encodings (`encoding`).
+Belongs here: elements to rows, names and namespace. Does not belong here: making the text safe to parse (`xml_text`), what to do where
+it is not well-formed (`xml_salvage`), encodings (`encoding`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,8 @@ from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
 from sources.readers.piece import Piece, nulls, text_frame
 from sources.readers.result import SourceFile
+from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
 
-_DECLARATION = re.compile(r"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["'][^>]*\?>""")
-_DOCTYPE = re.compile(r"<!DOCTYPE")
-_SAFE_ENTITY = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)(?=[\w.:-]+;)", re.DOTALL)
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DEEP = 100
 
 
@@ -35,12 +32,14 @@ class Form:
     namespace: str
     root: str
     declared: Sequence[str]
+    known: dict[str, str | None] = field(default_factory=dict)
 
     def table(self, local: str) -> str | None:
         """The declared table that an element of this local name holds a row of, up to spelling."""
-        if local in self.elements:
-            return local
-        return next((t for t in self.elements if headers.fold(t) == headers.fold(local)), None)
+        if local not in self.known:
+            alike = (t for t in self.elements if headers.fold(t) == headers.fold(local))
+            self.known[local] = local if local in self.elements else next(alike, None)
+        return self.known[local]
 
 
 @dataclass
@@ -98,7 +97,7 @@ class Rows:
 
 
 def _local(tag: str | bytes) -> str:
-    return etree.QName(tag).localname
+    return str(tag).rpartition("}")[2]
 
 
 def _line(element: etree._Element) -> int:
@@ -108,52 +107,6 @@ def _line(element: etree._Element) -> int:
 
 def _text(element: etree._Element) -> str:
     return "".join(str(t) for t in element.itertext(tag=etree.Element)) if len(element) else element.text or ""
-
-
-def make_safe(text: str, piece: Piece) -> str:
-    """Take the document type away and show entity references as plain text; lines stay where they are. Each is a finding."""
-    if _ILLEGAL.search(text):
-        for i, line in enumerate(text.split("\n"), 1):
-            if _ILLEGAL.search(line):
-                piece.find("row-control-character", line=i)
-        text = _ILLEGAL.sub("\ufffd", text)
-    start = _DOCTYPE.search(text)
-    first = re.search(r"<[A-Za-z_]", text)
-    if not start or (first and first.start() < start.start()):
-        return text
-    end = _doctype_end(text, start.end())
-    piece.find("xml-doctype", line=text.count("\n", 0, start.start()) + 1)
-    text = text[: start.start()] + re.sub(r"[^\n]", " ", text[start.start() : end]) + text[end:]
-
-    def show(match: re.Match[str]) -> str:
-        if match[0] != "&":
-            return match[0]
-        piece.find("xml-entity", line=text.count("\n", 0, match.start()) + 1)
-        return "&amp;"
-
-    return _SAFE_ENTITY.sub(show, text)
-
-
-def _doctype_end(text: str, at: int) -> int:
-    """Where the document type declaration that was entered before `at` ends."""
-    depth = 0
-    for match in re.finditer(r"<!--.*?-->|\"[^\"]*\"|'[^']*'|\[|\]|>", text[at:], re.DOTALL):
-        depth += {"[": 1, "]": -1}.get(match[0], 0)
-        if match[0] == ">" and depth <= 0:
-            return at + match.end()
-    return len(text) if (first := re.search(r"<[A-Za-z_]", text[at:])) is None else at + first.start()
-
-
-def parser_options() -> dict[str, Any]:
-    """Options of every parser: nothing is expanded, loaded or fetched, and no limit is lifted."""
-    return {
-        "resolve_entities": False,
-        "no_network": True,
-        "load_dtd": False,
-        "huge_tree": False,
-        "remove_comments": True,
-        "remove_pis": True,
-    }
 
 
 def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
@@ -170,7 +123,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     text, found = encoding.decode(data, options.get("encoding", "utf-8"), hint=stated[1].decode() if stated else None)
     for finding in found:
         piece.find(**finding)
-    text = _declaration(text.lstrip("\ufeff"), found, piece)
+    text = without_encoding(text.lstrip("\ufeff"), found, piece)
     if not re.search(r"<[A-Za-z_]", text):
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", "text")
@@ -189,22 +142,8 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     return piece
 
 
-def _declaration(text: str, found: Sequence[Mapping[str, Any]], piece: Piece) -> str:
-    """Take the declared encoding away, since the text is decoded; say where it was wrong."""
-    match = _DECLARATION.match(text.lstrip())
-    if match:
-        used = next((str(f["detail"]) for f in found if f["rule"] == "file-encoding-assumed"), "utf-8")
-        named = match[1].lower().replace("_", "-")
-        if named != used and not used.startswith(named) and named.replace("-", "") != used.replace("-", "") and not text.isascii():
-            piece.find("xml-encoding-declared", line=1, detail=f"{match[1]} ≠ {used}")
-        start, end = match.span(1)
-        lead = len(text) - len(text.lstrip())
-        text = text[: lead + start] + "utf-8" + text[lead + end :]
-    return text
-
-
 def _is_ours(text: str, form: Form) -> bool:
-    root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", re.sub(r"<!--.*?-->|<\?.*?\?>", "", text, flags=re.DOTALL))
+    root = re.search(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", blank_comments(text[:10_000]))
     return root is not None and headers.fold(root[1]) == headers.fold(form.root)
 
 

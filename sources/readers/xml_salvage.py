@@ -12,6 +12,7 @@ from lxml import etree
 
 from sources.contract import Contract, TableSpec
 from sources.readers.piece import Piece, key_part, record_key
+from sources.readers.xml_text import Places, blank_comments, parser_options
 
 if TYPE_CHECKING:
     from sources.readers.xml import Rows
@@ -24,21 +25,22 @@ def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
     """Go on after the rows that were streamed: read each whole record, set the others aside."""
     piece.state = "partial"
     top = next(iter(rows.form.elements))
-    text = re.sub(r"<!--.*?-->", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
+    text = blank_comments(text)
+    place = Places(text)
     starts = [m.start() for m in re.finditer(rf"<{_NAME}{re.escape(top)}(?=[\s>/])", text)]
     done = len(rows.rows.get(top, []))
     wrapper, root_end = _wrapper(text, starts[0] if starts else len(text), rows)
     before = _end(text, starts[done - 1], len(text), top) if 0 < done <= len(starts) else root_end
     for n in range(done, len(starts)):
-        _between(text, before, starts[n], rows, piece)
+        _between(text, before, starts[n], place, rows, piece)
         before = _end(text, starts[n], starts[n + 1] if n + 1 < len(starts) else len(text), top)
-        fragment, line = text[starts[n] : before], text.count("\n", 0, starts[n]) + 1
+        fragment, line = text[starts[n] : before], place.line(starts[n])
         element = _parse(wrapper, fragment)
         if element is not None:
             rows.take(element, top, None, line - 1)
         else:
             _broken(fragment, line, rows, contract, piece, top)
-    _between(text, before, len(text), rows, piece)
+    _between(text, before, len(text), place, rows, piece)
 
 
 def _end(text: str, start: int, limit: int, top: str) -> int:
@@ -59,8 +61,6 @@ def _wrapper(text: str, before: int, rows: Rows) -> tuple[tuple[str, str], int]:
 
 def _parse(wrapper: tuple[str, str], fragment: str) -> etree._Element | None:
     """The first element in `fragment`; None where it is not well-formed."""
-    from sources.readers.xml import parser_options
-
     parser = etree.XMLParser(**parser_options())
     try:
         root = etree.fromstring((wrapper[0] + fragment + wrapper[1]).encode("utf-8", "replace"), parser)
@@ -106,10 +106,10 @@ def _nested_key(spec: TableSpec, own: dict[str, str], around: dict[str, str], el
     return "/".join(parts)
 
 
-def _between(text: str, start: int, end: int, rows: Rows, piece: Piece) -> None:
+def _between(text: str, start: int, end: int, place: Places, rows: Rows, piece: Piece) -> None:
     """Text between records: kept with its bytes unless it is space, the XML declaration, or a tag of the root."""
     between = text[start:end]
     rest = re.sub(rf"</?{_NAME}{re.escape(rows.form.root)}(?:\s[^<>]*)?>|<\?xml[^<>]*\?>", "", between)
     if rest.strip():
         piece.rows += 1
-        piece.quarantine("row-garbage", between.encode("utf-8", "replace"), text.count("\n", 0, start) + 1)
+        piece.quarantine("row-garbage", between.encode("utf-8", "replace"), place.line(start))

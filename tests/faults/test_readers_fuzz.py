@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reader_world import GOOD_INSTITUTIONS, deliver, read
 
-QUICK = settings(max_examples=40, deadline=5000, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=25, deadline=5000, suppress_health_check=list(HealthCheck))
 NAMES = {
     "police": "rastet.csv",
     "inspectorate": "raporti.xlsx",

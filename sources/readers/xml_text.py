@@ -1,0 +1,131 @@
+"""The text of an XML file before it is parsed: nothing left in it that a parser could expand, fetch or be misled by.
+
+Belongs here: document types, entity references, control characters, comments, the declared encoding, positions as lines.
+Does not belong here: elements (`xml`). Everything is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sources.readers.piece import Piece
+
+_DECLARATION = re.compile(r"""<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["'][^>]*\?>""")
+_DOCTYPE = re.compile(r"<!DOCTYPE")
+_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)(?=[\w.:-]{1,200};)")
+_DOCTYPE_TOKEN = re.compile(r"""<!--|"[^"]*"|'[^']*'|\[|\]|>""")
+_LINE = re.compile(r"[^\n]+")
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def make_safe(text: str, piece: Piece) -> str:
+    """Take the document type away and show entity references as plain text; lines stay where they are. Each is a finding."""
+    if _ILLEGAL.search(text):
+        for i, line in enumerate(text.split("\n"), 1):
+            if _ILLEGAL.search(line):
+                piece.find("row-control-character", line=i)
+        text = _ILLEGAL.sub("\ufffd", text)
+    start = _DOCTYPE.search(text)
+    first = re.search(r"<[A-Za-z_]", text)
+    if not start or (first and first.start() < start.start()):
+        return text
+    end = _doctype_end(text, start.end())
+    place = Places(text)
+    piece.find("xml-doctype", line=place.line(start.start()))
+    text = text[: start.start()] + _LINE.sub(lambda m: " " * len(m[0]), text[start.start() : end]) + text[end:]
+    literal = verbatim(text)
+    starts = [a for a, _ in literal]
+    out, done = [], 0
+    for match in _ENTITY.finditer(text):
+        at = bisect_right(starts, match.start()) - 1
+        if at < 0 or match.start() >= literal[at][1]:
+            piece.find("xml-entity", line=place.line(match.start()))
+            out += [text[done : match.start()], "&amp;"]
+            done = match.end()
+    return "".join([*out, text[done:]])
+
+
+class Places:
+    """Which line a position of a text is in."""
+
+    def __init__(self, text: str) -> None:
+        self.breaks = [m.start() for m in re.finditer("\n", text)]
+
+    def line(self, at: int) -> int:
+        """The line, from 1, of the character at `at`."""
+        return bisect_left(self.breaks, at) + 1
+
+
+def verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<![CDATA[", "]]>"))) -> list[tuple[int, int]]:
+    """Where comments and CDATA sections begin and end, in order; one that never ends is none."""
+    out: list[tuple[int, int]] = []
+    opening = re.compile("|".join(re.escape(a) for a, _ in kinds))
+    closing = dict(kinds)
+    match = opening.search(text)
+    while match:
+        end = text.find(closing[match[0]], match.end())
+        if end == -1:
+            del closing[match[0]]
+            if not closing:
+                break
+            opening = re.compile("|".join(map(re.escape, closing)))
+            match = opening.search(text, match.end())
+            continue
+        out.append((match.start(), end + len(closing[match[0]])))
+        match = opening.search(text, out[-1][1])
+    return out
+
+
+def _doctype_end(text: str, at: int) -> int:
+    """Where the document type declaration that was entered before `at` ends; where it does not, the root element begins."""
+    depth, pos = 0, at
+    while match := _DOCTYPE_TOKEN.search(text, pos):
+        pos = match.end()
+        if match[0] == "<!--":
+            close = text.find("-->", pos)
+            if close == -1:
+                break
+            pos = close + 3
+        depth += {"[": 1, "]": -1}.get(match[0], 0)
+        if match[0] == ">" and depth <= 0:
+            return pos
+    root = re.compile(r"<[A-Za-z_]").search(text, at)
+    return root.start() if root else len(text)
+
+
+def parser_options() -> dict[str, Any]:
+    """Options of every parser: nothing is expanded, loaded or fetched, and no limit is lifted."""
+    return {
+        "resolve_entities": False,
+        "no_network": True,
+        "load_dtd": False,
+        "huge_tree": False,
+        "remove_comments": True,
+        "remove_pis": True,
+    }
+
+
+def blank_comments(text: str) -> str:
+    """`text` with comments made space; every other character stays where it is."""
+    out, done = [], 0
+    for start, end in verbatim(text, (("<!--", "-->"),)):
+        out += [text[done:start], _LINE.sub(lambda m: " " * len(m[0]), text[start:end])]
+        done = end
+    return "".join([*out, text[done:]])
+
+
+def without_encoding(text: str, found: Sequence[Mapping[str, Any]], piece: Piece) -> str:
+    """Take the declared encoding away, since the text is decoded; say where it was wrong."""
+    match = _DECLARATION.match(text.lstrip())
+    if match:
+        used = next((str(f["detail"]) for f in found if f["rule"] == "file-encoding-assumed"), "utf-8")
+        named = match[1].lower().replace("_", "-")
+        if named != used and not used.startswith(named) and named.replace("-", "") != used.replace("-", "") and not text.isascii():
+            piece.find("xml-encoding-declared", line=1, detail=f"{match[1]} ≠ {used}")
+        start, end = match.span(1)
+        lead = len(text) - len(text.lstrip())
+        text = text[: lead + start] + "utf-8" + text[lead + end :]
+    return text

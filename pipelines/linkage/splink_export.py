@@ -1,0 +1,241 @@
+"""The frozen persons model as settings for Splink 5, so that Splink can check, chart or run it.
+
+Belongs here: levels as SQL (DuckDB), m and u, term frequencies, odds before, blocking rules, and the columns that these need.
+Does not belong here: any use of Splink (`tests`, `benchmarks`), cases, clusters.
+
+What goes over: every level of every field, as SQL, with `m` and `u`, the share of the term-frequency adjustment, and the odds before
+of two records of different cases. Names are rarer in one citizenship than among all: pairs of one citizenship look their frequency up
+by citizenship and value, in a column of its own (`given_here`), which Splink takes as a level of its own with equal m and u.
+
+What does not, because Splink has no place for it: the third hypothesis (relatives), the odds within a case, given name and surname in
+exchanged places, the refusal of exploding values. On pairs whose names do not stand exchanged Splink's match weight less its prior is
+`same - strangers` of `score.Likelihoods`. DuckDB counts edits over bytes and lets a pair of exchanged letters be edited again; on
+skeletons (ASCII) and at one edit that is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.linkage.blocking import KEYS, Key
+from pipelines.linkage.model import Field, Level, Model
+from pipelines.linkage.score import GROUP, Frequencies
+
+HERE = "_here"
+UNIQUE_ID = "unique_id"
+Sql = Callable[..., str]
+
+
+def splink_settings(model: Model, records: int, keys: tuple[Key, ...] = KEYS) -> dict[str, Any]:
+    """Settings of Splink 5 (`dedupe_only`, DuckDB) for `records` person records with the columns of `splink_records`."""
+    odds = model.persons["again"] / (max(records, model.persons["least_records"]) / 2)
+    return {
+        "link_type": "dedupe_only",
+        "unique_id_column_name": UNIQUE_ID,
+        "probability_two_random_records_match": odds / (1 + odds),
+        "comparisons": [_comparison(field) for field in model.fields],
+        "blocking_rules_to_generate_predictions": [_rule(key) for key in keys],
+        "retain_intermediate_calculation_columns": True,
+        "retain_matching_columns": True,
+    }
+
+
+def splink_records(persons: pd.DataFrame, model: Model, keys: tuple[Key, ...] = KEYS) -> pd.DataFrame:
+    """`persons` as Splink reads them: `unique_id` (the row), compared columns, `<field>_here` per field with term frequencies, and
+    `key_<name>` per blocking key (a list where a record has several values)."""
+    columns = sorted({column for field in model.fields for column in field.columns} | {GROUP, "birth_year", "birth_date"})
+    frame = persons[columns].reset_index(drop=True)
+    for column in columns:
+        frame[column] = _plain(frame[column])
+    for field in _with_frequencies(model):
+        if field.name != GROUP:
+            frame[field.columns[0] + HERE] = frame[GROUP] + "|" + frame[field.columns[0]]
+    frame.insert(0, UNIQUE_ID, np.arange(len(frame)))
+    return frame.join(_keys(persons, keys))
+
+
+def term_frequencies(persons: pd.DataFrame, model: Model, known: Frequencies) -> dict[str, pd.DataFrame]:
+    """Lookup per column with term frequencies, for Splink's `register_term_frequency_lookup`: `<column>`, `tf_<column>`."""
+    found = {}
+    for field in _with_frequencies(model):
+        column = field.columns[0]
+        frame = pd.DataFrame({column: _plain(persons[column]), GROUP: _plain(persons[GROUP])}).dropna(subset=[column])
+        found[column] = _lookup(frame[column], frame[column], known, field, np.full(len(frame), ""))
+        if field.name != GROUP:
+            frame = frame.dropna(subset=[GROUP])
+            here = frame[GROUP] + "|" + frame[column]
+            found[column + HERE] = _lookup(here.rename(column + HERE), frame[column], known, field, frame[GROUP].to_numpy(dtype=object))
+    return found
+
+
+def _lookup(keys: pd.Series, values: pd.Series, known: Frequencies, field: Field, group: np.ndarray) -> pd.DataFrame:
+    share = known.of(field.name, values.to_numpy(dtype=object), group)
+    return pd.DataFrame({keys.name: keys, f"tf_{keys.name}": share}).drop_duplicates(str(keys.name)).reset_index(drop=True)
+
+
+def _with_frequencies(model: Model) -> list[Field]:
+    return [field for field in model.fields if any(level.frequency for level in field.levels)]
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Days as text `yyyymmdd`, numbers and truths as they are, all else text; null where missing."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.dt.strftime("%Y%m%d").astype("str")
+    return column if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) else column.astype("str")
+
+
+def _keys(persons: pd.DataFrame, keys: tuple[Key, ...]) -> pd.DataFrame:
+    """A column per blocking key on a RangeIndex."""
+    frame = persons[["given", "surname", "parent", "number", "birth_date", "birth_year", "register_id"]].reset_index(names="row")
+    frame["birth_year"] = frame["birth_year"].astype("Int64").astype("str")
+    with duckdb.connect(":memory:") as database:
+        database.register("records", pa.Table.from_pandas(frame, preserve_index=False))
+        chosen = ", ".join(f"{key.expression} AS key_{key.name}" for key in keys)
+        return database.execute(f"SELECT {chosen} FROM records ORDER BY row").df()
+
+
+def _rule(key: Key) -> dict[str, Any]:
+    column = f"key_{key.name}"
+    rule: dict[str, Any] = {"blocking_rule": f"l.{column} = r.{column}", "sql_dialect": "duckdb"}
+    return {**rule, "arrays_to_explode": [column]} if _several(key) else rule
+
+
+def _several(key: Key) -> bool:
+    """Whether a record has a list of values under this key."""
+    return "list_" in key.expression
+
+
+def _comparison(field: Field) -> dict[str, Any]:
+    kinds = [column for column in field.columns if column not in QUALIFIERS]
+    absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
+    levels: list[dict[str, Any]] = [
+        {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
+    ]
+    for level in field.levels:
+        levels.extend(_levels(field, level))
+    return {"output_column_name": field.name, "comparison_levels": levels}
+
+
+def _levels(field: Field, level: Level) -> list[dict[str, Any]]:
+    """The level as Splink has it; with term frequencies twice, first for pairs of one citizenship."""
+    condition = "ELSE" if level.test == "else" else SQL[level.test](field.columns, **level.args)
+    plain = {"sql_condition": condition, "label_for_charts": level.name, "m_probability": level.m, "u_probability": level.u}
+    if not level.frequency:
+        return [plain]
+    column = field.columns[0]
+    plain |= {"tf_adjustment_column": column, "tf_adjustment_weight": level.frequency}
+    if field.name == GROUP:
+        return [plain]
+    equal_here = SQL["equal"]((column + HERE,))
+    condition = equal_here if level.test == "equal" else f"({condition}) AND {SQL['equal']((GROUP,))}"
+    here = {"sql_condition": condition, "label_for_charts": f"{level.name}, one citizenship", "tf_adjustment_column": column + HERE}
+    return [{**plain, **here}, plain]
+
+
+# True-or-false columns only qualify another: a field is missing without regard to them.
+QUALIFIERS = frozenset({"valid"})
+
+
+def _sides(columns: tuple[str, ...], which: float = 0) -> tuple[str, str]:
+    column = columns[int(which)]
+    return f'"{column}_l"', f'"{column}_r"'
+
+
+def _equal(columns: tuple[str, ...]) -> str:
+    left, right = _sides(columns)
+    return f"{left} = {right}"
+
+
+def _equal_and(columns: tuple[str, ...]) -> str:
+    left, right = _sides(columns, 1)
+    return f"{_equal(columns)} AND {left} AND {right}"
+
+
+def _different_and(columns: tuple[str, ...]) -> str:
+    (a, b), (left, right) = _sides(columns), _sides(columns, 1)
+    return f"{a} <> {b} AND {left} AND {right}"
+
+
+def _edits(columns: tuple[str, ...], most: float, length: float = 4) -> str:
+    left, right = _sides(columns)
+    return f"damerau_levenshtein({left}, {right}) <= {most:g} AND greatest(length({left}), length({right})) >= {length:g}"
+
+
+def _jaro_winkler(columns: tuple[str, ...], least: float) -> str:
+    left, right = _sides(columns)
+    return f"jaro_winkler_similarity({left}, {right}) >= {least!r}"
+
+
+def _shared_token(columns: tuple[str, ...]) -> str:
+    left, right = _sides(columns)
+    tokens = [f"list_filter(string_split({side}, ' '), lambda t: length(t) > 1)" for side in (left, right)]
+    return f"({left} LIKE '% %' OR {right} LIKE '% %') AND list_has_any({tokens[0]}, {tokens[1]})"
+
+
+def _near_token(columns: tuple[str, ...], least: float) -> str:
+    left, right = ([f"string_split({side}, ' ')[{end}]" for end in (1, -1)] for side in _sides(columns))
+    return " OR ".join(f"jaro_winkler_similarity({a}, {b}) >= {least!r}" for a in left for b in right)
+
+
+def _initial(columns: tuple[str, ...]) -> str:
+    left, right = _sides(columns)
+    return f"left({left}, 1) = left({right}, 1) AND least(length({left}), length({right})) = 1"
+
+
+def _stem(columns: tuple[str, ...], letters: float) -> str:
+    left, right = _sides(columns)
+    short, full = (f"CASE WHEN length({left}) {sign} length({right}) THEN {left} ELSE {right} END" for sign in ("<=", ">"))
+    core, n = f"rtrim({short}, 'aeiou')", f"{letters:g}"
+    return (
+        f"least(length({left}), length({right})) >= {n} AND "
+        f"(left({left}, {n}) = left({right}, {n}) OR (length({core}) >= {n} AND contains({full}, {core})))"
+    )
+
+
+def _day_month_swapped(columns: tuple[str, ...]) -> str:
+    left, right = _sides(columns)
+    return f"left({left}, 4) = left({right}, 4) AND substr({left}, 5, 2) = substr({right}, 7) AND substr({left}, 7) = substr({right}, 5, 2)"
+
+
+def _other_century(columns: tuple[str, ...]) -> str:
+    left, right = _sides(columns)
+    return f"substr({left}, 3) = substr({right}, 3)"
+
+
+def _other_year(columns: tuple[str, ...]) -> str:
+    left, right = _sides(columns)
+    return f"substr({left}, 5) = substr({right}, 5)"
+
+
+def _same_number(columns: tuple[str, ...], column: float) -> str:
+    (a, b), (left, right) = _sides(columns), _sides(columns, column)
+    return f"{left} = {right} AND ({a} IS NULL OR {b} IS NULL)"
+
+
+def _numbers_within(columns: tuple[str, ...], column: float, most: float) -> str:
+    left, right = _sides(columns, column)
+    return f"abs({left} - {right}) <= {most:g}"
+
+
+SQL: dict[str, Sql] = {
+    "equal": _equal,
+    "equal_and": _equal_and,
+    "different_and": _different_and,
+    "edits": _edits,
+    "jaro_winkler": _jaro_winkler,
+    "shared_token": _shared_token,
+    "near_token": _near_token,
+    "initial": _initial,
+    "stem": _stem,
+    "day_month_swapped": _day_month_swapped,
+    "other_century": _other_century,
+    "other_year": _other_year,
+    "same_number": _same_number,
+    "numbers_within": _numbers_within,
+}

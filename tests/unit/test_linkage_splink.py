@@ -1,0 +1,116 @@
+"""Splink as oracle: it weighs the same pairs with the exported model as the engine does."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.linkage.blocking import KEYS, block
+from pipelines.linkage.compare import MISSING
+from pipelines.linkage.model import Model, load_model
+from pipelines.linkage.score import frequencies, likelihoods
+from pipelines.linkage.splink_export import SQL, UNIQUE_ID, splink_records, splink_settings, term_frequencies
+
+PERSONS = 150
+GIVEN = ["agim", "fatmir", "miri", "a", "besarta", "besart", "drita", "zorica", "aleksandra", "aleksander", "ilir"]
+SURNAMES = ["krasnici", "krasnci", "berisa", "berisa hoti", "hoti gasi", "jovanovic", "jovanovski", "k", "gasi"]
+PARENTS = ["ramadan", "ramdan", "hisen", "aleksandra", "aleksander", "r"]
+DAYS = pd.to_datetime(["1975-03-04", "1975-04-03", "1875-03-04", "1975-03-14", "1976-03-04", "1977-11-21", "1960-01-01"]).as_unit("s")
+NUMBERS = ["1234567890", "1234567891", "1234567809", "0234567891", "9876543210", "123456789"]
+
+
+def some_persons() -> pd.DataFrame:
+    """Person records out of few values, one in six missing, so that among all pairs every level is reached."""
+    draw = np.random.default_rng(7)
+
+    def text(values: list[str]) -> pd.Series:
+        chosen = pd.Series(draw.choice(np.array(values, dtype=object), PERSONS), dtype="str")
+        return chosen.mask(draw.random(PERSONS) < 1 / 6)
+
+    birth = pd.Series(draw.choice(DAYS.to_numpy(), PERSONS)).mask(draw.random(PERSONS) < 0.3)
+    frame = pd.DataFrame({"given": text(GIVEN), "surname": text(SURNAMES), "parent": text(PARENTS), "birth_date": birth})
+    frame["birth_year"] = birth.dt.year.fillna(pd.Series(draw.choice([1975.0, 1977.0, np.nan], PERSONS)))
+    frame["number"] = text(NUMBERS)
+    frame["valid"] = frame["number"].notna() & (draw.random(PERSONS) < 0.7)
+    for name, values in {"sex": ["M", "F"], "citizenship": ["XKX", "XKX", "ALB", "SRB"], "municipality": ["01", "02", "03"]}.items():
+        frame[name] = text(values)
+    frame["birthplace"], frame["register_id"], frame["side"] = text(["01", "02"]), text(["R1", "R2", "R3"]), text(["offender", "victim"])
+    return frame
+
+
+def not_exchanged(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model) -> np.ndarray:
+    """Pairs whose names are compared in the places where they stand: the levels are those without the other name."""
+    straight = np.ones(len(left), dtype=bool)
+    both = likelihoods(persons, left, right, model, frequencies(persons, model)).levels
+    for name in ("given", "surname"):
+        alone = Model(**{**vars(model), "fields": tuple(f for f in model.fields if f.name != name)})
+        other = "surname" if name == "given" else "given"
+        straight &= (likelihoods(persons, left, right, alone, frequencies(persons, alone)).levels[other] == both[other]).to_numpy()
+    return straight
+
+
+@pytest.fixture(scope="module")
+def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
+    """Every pair of `some_persons` as Splink weighs it, and the persons."""
+    splink = pytest.importorskip("splink")
+    persons, model = some_persons(), load_model()
+    settings = json.loads(json.dumps(splink_settings(model, len(persons))))
+    api = splink.DuckDBAPI()
+    linker = splink.Linker(api.register(splink_records(persons, model)), settings, log_level=None)
+    for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
+        linker.table_management.register_term_frequency_lookup(api.register(table), column)
+    left, right = np.triu_indices(len(persons), 1)
+    pairs = pd.DataFrame({"match_key": "0", "join_key_l": left, "join_key_r": right})
+    linker.table_management.register_blocked_pairs_for_predict(api.register(pairs))
+    found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
+    return found.sort_values([f"{UNIQUE_ID}_l", f"{UNIQUE_ID}_r"], ignore_index=True), persons, model
+
+
+def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
+    splink, persons, model = predicted
+    left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
+    ours = likelihoods(persons, left, right, model, frequencies(persons, model))
+    prior = splink_settings(model, len(persons))["probability_two_random_records_match"]
+    theirs = splink["match_weight"].to_numpy() - np.log2(prior / (1 - prior))
+    straight = not_exchanged(persons, left, right, model)
+    assert straight.mean() > 0.8
+    np.testing.assert_allclose(theirs[straight], (ours.same - ours.strangers)[straight], atol=1e-6, rtol=0)
+
+
+def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
+    splink, persons, model = predicted
+    left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
+    ours = likelihoods(persons, left, right, model, frequencies(persons, model))
+    straight = not_exchanged(persons, left, right, model)
+    for field in model.fields:
+        parts = [c for c in (f"mw_{field.name}", f"mw_tf_adj_{field.name}") if c in splink]
+        np.testing.assert_allclose(splink[parts].sum(axis=1)[straight], ours.bits[field.name][straight], atol=1e-6, err_msg=field.name)
+        reached = set(ours.levels[field.name][straight]) - {MISSING}
+        assert reached == set(range(len(field.levels))), f"{field.name}: the pairs reach levels {sorted(reached)} only"
+
+
+def test_every_test_that_a_model_may_name_has_its_sql() -> None:
+    from pipelines.linkage.compare import TESTS
+
+    assert set(SQL) == set(TESTS)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("splink") is None, reason="needs Splink")
+def test_the_exported_blocking_rules_give_the_same_pairs() -> None:
+    import splink
+
+    persons, model = some_persons(), load_model()
+    rules = splink_settings(model, len(persons))["blocking_rules_to_generate_predictions"]
+    assert len(rules) == len(KEYS)
+    api = splink.DuckDBAPI()
+    linker = splink.Linker(api.register(splink_records(persons, model)), splink_settings(model, len(persons)), log_level=None)
+    for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
+        linker.table_management.register_term_frequency_lookup(api.register(table), column)
+    found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
+    theirs = {tuple(sorted(pair)) for pair in zip(found[f"{UNIQUE_ID}_l"], found[f"{UNIQUE_ID}_r"], strict=True)}
+    ours = block(persons)
+    assert theirs == set(zip(ours.left.tolist(), ours.right.tolist(), strict=True))

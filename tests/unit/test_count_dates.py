@@ -77,6 +77,18 @@ def test_files_of_one_case_may_follow_each_other() -> None:
     assert day_of(world, "sent") == ("2013-03-01", "delivered")
 
 
+def test_two_files_of_one_case_are_no_proof_against_a_third() -> None:
+    world = World().case("police", "A", "c", reported="2013-01-20", sent="2013-02-11", period="2013-Q1")
+    world.case("prosecution", "1", "c", received="2013-02-15", state="merged").case("prosecution", "2", "c", received="2013-01-12")
+    assert day_of(world, "received", "2") == ("2013-01-12", "delivered")
+
+
+def test_what_a_missing_delivery_held_is_seen_later_and_keeps_its_date() -> None:
+    world = World().person("corrections", "P-1/x", "p", file="P-1/x", detained="2012-12-17", period="2013-Q4")
+    world.missing("corrections", "2012-Q4")
+    assert day_of(world, "detained", "P-1/x") == ("2012-12-17", "delivered")
+
+
 def test_a_new_trial_is_not_bound_to_the_quarter_of_the_first_judgment() -> None:
     world = World().person("courts", "F/1", "p", file="F", period="2013-Q1", judged="2013-02-11", outcome="convicted", status="superseded")
     world.person("courts", "F/1", "p", file="F", period="2013-Q4", judged=("2013-02-11", "2013-11-20"), outcome="convicted")

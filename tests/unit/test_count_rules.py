@@ -86,6 +86,10 @@ def unread(w: World) -> None:
     w.person("prosecution", "51", "u5", file="50", period="2013-Q2", charges=())
     w.case("courts", "U5", "unknown_article", received="2013-05-04", period="2013-Q2")
     w.person("courts", "U5/1", "u5", file="U5", period="2013-Q2", charges=("withholding_identity_papers",))
+    w.case("police", "U7", "unread_first", reported=None, period="2013-Q2", group="other")
+    w.case("police", "U8", "unread_first", reported="2013-07-04", period="2013-Q3", group="other")
+    w.case("police", "U9", "known_first", reported=None, period="2013-Q3", group="other")
+    w.case("police", "U10", "known_first", reported="2013-08-20", period="2013-Q3", group="other")
     w.case("police", "U6", "withdrawn", reported="2013-04-04", period="2013-Q2", status="withdrawn", group="other")
 
 
@@ -191,6 +195,11 @@ def test_what_cannot_be_read_counts_harmonised_on_an_estimated_day(told: Tables)
     assert why(told, "cases_registered", "U3", "2013-Q2") == [("date_corrected", 1)]
     estimated = told["counted"].set_index("case_id").loc[["unread", "lost_line", "future"], "estimated"]
     assert estimated.all()
+
+
+def test_an_estimated_day_goes_before_a_known_one_only_in_an_earlier_quarter(told: Tables) -> None:
+    assert units(told, "cases_registered", "unread_first")[0][1] == "2013-05-16"
+    assert units(told, "cases_registered", "known_first")[0][1] == "2013-08-20"
 
 
 def test_an_offence_that_is_not_told_is_that_of_the_other_stage(told: Tables) -> None:

@@ -29,7 +29,7 @@ SCOPES = {
     "case": ["case_id"],
 }
 ACROSS = ("person", "case")
-"""Scopes over several files: there a rule binds fully only where one event stands against one, and not for a file that was merged."""
+"""Scopes over several files: there a rule binds only where one event stands against one, and not for a file that was merged."""
 FOR_ITS_QUARTER, AGAINST_ITS_QUARTER = 1.5, 0.5
 """How much a date in the quarter in whose delivery it first appeared is trusted, and one outside of it distrusted; a broken rule: 1."""
 REPAIRABLE = {"exchanged": 0.25, "year": 0.125}
@@ -93,17 +93,17 @@ def _conflicts(work: pd.DataFrame) -> pd.Series:
     """How many order rules each date breaks; where several earlier events stand against one later, each carries its share.
 
     A later event is out of order when it lies before every earlier one: files of one case may follow each other. Over several
-    files a rule counts half unless one event stands against one.
+    files a rule binds where one event stands against one; else it counts half, and such rules count once: they have one reason.
     """
-    score = pd.Series(0.0, index=work.index)
+    score, loose = pd.Series(0.0, index=work.index), pd.Series(0.0, index=work.index)
     for order in ORDER:
         is_earlier, is_later, group = _sides(work, order)
-        single = (group["n"] == 1) & (group["m"] == 1)
-        weight = 1.0 - 0.5 * (~single if order.scope in ACROSS else pd.Series(False, index=work.index))
-        score = score.add(((work["date"] < group["low"]) & is_later) * weight)
-        broken = (group["high"] < group["low"]) & is_earlier
-        score = score.add(broken * weight / group["n"].fillna(1.0).clip(lower=1.0))
-    return score.where(~work["wrong"] & work["date"].notna(), 0.0)
+        late = ((work["date"] < group["low"]) & is_later).astype(float)
+        early = ((group["high"] < group["low"]) & is_earlier) / group["n"].fillna(1.0).clip(lower=1.0)
+        binds = (group["n"] == 1) & (group["m"] == 1) & (order.scope != "person") | (order.scope not in ACROSS)
+        score = score.add((late + early).where(binds, 0.0))
+        loose = loose.clip(lower=(0.5 * (late + early)).where(~binds, 0.0))
+    return score.add(loose).where(~work["wrong"] & work["date"].notna(), 0.0)
 
 
 def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -165,8 +165,8 @@ def _told(work: pd.DataFrame) -> pd.Series:
 
 
 def _outside(work: pd.DataFrame) -> pd.Series:
-    """Whether the date lies outside the quarter that its first delivery tells of, and not before the institution's first delivery."""
-    return _told(work).notna() & ~_inside(work) & (work["date"] >= work["begins"])
+    """Whether the date lies outside the quarter that its first delivery tells of, in another that was delivered whole."""
+    return _told(work).notna() & ~_inside(work) & work["covered"]
 
 
 def _repair(flagged: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -210,11 +210,12 @@ def _accuse(work: pd.DataFrame) -> pd.Series:
     conflicts = _conflicts(work)
     none = pd.Series(False, index=work.index)
     suspicion = conflicts + _by_quarter(work)
-    flagged = work[(conflicts > 0) & (suspicion >= ENOUGH)]
+    flagged = work[(conflicts > 0) & (suspicion >= ENOUGH - max(REPAIRABLE.values()))]
     if flagged.empty:
         return none
     repair = _repair(flagged, work[work["case_id"].isin(flagged["case_id"])])
     score = suspicion[flagged.index] + repair["method"].map(REPAIRABLE).fillna(0.0).astype("float64")
+    flagged, score = flagged[score >= ENOUGH], score[score >= ENOUGH]
     ranked = flagged.assign(score=score, place=range(len(flagged))).sort_values(["score", "place"], ascending=[False, False])
     return none.mask(none.index.isin(ranked.drop_duplicates("case_id").index), True)
 

@@ -40,7 +40,7 @@ class Standing:
     cases    accepted case_records + case_id
     persons  accepted person_records + case_id, person_id
     charges  accepted charges + case_id, person_id
-    events   accepted events that took place + case_id, person_id, first_period, first_same, blind, begins, joined
+    events   accepted events that took place + case_id, person_id, first_period, first_same, blind, covered, begins, joined
     states   institution, record_key, case_key, role, period, delivery of person states that were not quarantined or withdrawn
     references  of accepted and superseded states ("a reference that a later state no longer holds still links"), accepted last
     """
@@ -88,6 +88,14 @@ def quarter_middle(periods: pd.Series) -> pd.Series:
     return (start + (quarter_end(periods) - start) // 2).dt.normalize()
 
 
+def reckoned(days: pd.Series, methods: pd.Series) -> pd.Series:
+    """Days by which events are put in order: one in the middle of a quarter counts as its last day.
+
+    So an estimate goes before a day that is known only where the whole quarter does.
+    """
+    return days.mask(methods == "middle", quarter_end(quarter_of(days)))
+
+
 def _lookup(frame: pd.DataFrame, ids: pd.DataFrame, by: str, column: str) -> pd.Series:
     """`column` of `ids` (keyed by institution, record_key) for each row of `frame`, found by institution and `by`."""
     unique = ids.drop_duplicates(KEY, keep="last").set_index(KEY)[column]
@@ -125,18 +133,27 @@ def _first(events: pd.DataFrame, keys: list[str], name: str) -> pd.DataFrame:
     return events.groupby(keys, dropna=False, sort=False)["period"].min().rename(name).reset_index()
 
 
+def _covered(events: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
+    """Whether the institution delivered the quarter of each date whole: what it did not deliver is seen later, when it changes."""
+    whole = pd.MultiIndex.from_frame(deliveries.loc[deliveries["state"] == "complete", ["institution", "period"]])
+    quarters = pd.DataFrame({"institution": events["institution"], "period": quarter_of(events["date"])})
+    return pd.Series(pd.MultiIndex.from_frame(quarters).isin(whole), index=events.index)
+
+
 def _events(inputs: CountInputs) -> pd.DataFrame:
     """Accepted events that took place, with the quarter in whose delivery each first appeared.
 
-    Columns added: `first_period` (first delivery that held this event of the record, whatever its date), `first_same` (first
-    that held it with this very date: the day cannot be after the end of that quarter), `blind` (that delivery does not tell),
-    `begins` (first day of the institution's first delivery), `joined` (the file was merged into another).
+    Columns added: `first_period` (first delivery that held this event of the record, whatever its date; of several the first, the
+    second …), `first_same` (first that held it with this very date: the day cannot be after the end of that quarter), `blind` (that
+    delivery does not tell), `covered` (the quarter of the date was delivered whole), `begins` (first day of the institution's first
+    delivery), `joined` (the file was merged into another).
     """
     table = inputs.canonical["events"]
     held = table[(table["present"].fillna(False) | table["date"].notna()) & ~table["status"].isin(["quarantined"])]
     what = ["institution", "entity", "record_key", "event", "outcome"]
+    held = held.assign(nth=held.groupby([*what, "delivery"], dropna=False).cumcount())
     out = held[held["status"] == "accepted"].reset_index(drop=True)
-    out = out.merge(_first(held, what, "first_period"), on=what, how="left")
+    out = out.merge(_first(held, [*what, "nth"], "first_period"), on=[*what, "nth"], how="left").drop(columns="nth")
     out = out.merge(_first(held, [*what, "date"], "first_same"), on=[*what, "date"], how="left")
     blind = blind_periods(inputs.deliveries).rename(columns={"period": "first_same"}).assign(blind=True)
     out = out.merge(blind, on=["institution", "first_same"], how="left")
@@ -146,7 +163,10 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
     files = files[(files["state"] == "merged") | files["merged_into"].notna()]
     joined = pd.MultiIndex.from_frame(out[["institution", "case_key"]]).isin(pd.MultiIndex.from_frame(files[["institution", "case_key"]]))
     return out.assign(
-        blind=out["blind"].astype("boolean").fillna(False).astype(bool), begins=find(out["institution"], begins), joined=joined
+        blind=out["blind"].astype("boolean").fillna(False).astype(bool),
+        covered=_covered(out, inputs.deliveries),
+        begins=find(out["institution"], begins),
+        joined=joined,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from warehouse.count.inputs import Standing, find, quarter_end, quarter_of, quarter_start
+from warehouse.count.inputs import Standing, find, quarter_end, quarter_of, quarter_start, reckoned
 from warehouse.count.offences import STAGE_OF, principal
 
 NAMES = {
@@ -48,10 +48,10 @@ STEPS = (
 """`tolerance_days`: further apart than this the days disagree (declared, no rule of law); None: only the order is looked at."""
 
 
-def _first(events: pd.DataFrame, keys: list[str], column: str = "day") -> pd.DataFrame:
-    """The earliest day of each key; a day in the middle of a quarter only where there is no other."""
-    ordered = events.assign(guess=events["method"] == "middle").sort_values(["guess", column])
-    return ordered.drop_duplicates(keys)[[*keys, column]]
+def _first(events: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The earliest day of each key. Columns out: keys, day."""
+    ordered = events.assign(reckoned=reckoned(events["day"], events["method"])).sort_values(["reckoned", "day"])
+    return ordered.drop_duplicates(keys)[[*keys, "day"]]
 
 
 def _sender(standing: Standing, institution: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from warehouse.count.inputs import KEY, Standing, quarter_middle, quarter_of
+from warehouse.count.inputs import KEY, Standing, quarter_middle, quarter_of, reckoned
 from warehouse.count.offences import STAGE_OF
 from warehouse.indicators import Indicator
 
@@ -70,9 +70,10 @@ def _events_of(indicator: Indicator, standing: Standing) -> pd.DataFrame:
 
 def _pick(events: pd.DataFrame, keys: list[str], column: str, decide: str) -> pd.DataFrame:
     """The deciding event of each record by `column` (earliest or latest); events without it are left out."""
-    known = events.dropna(subset=[column]).assign(guess=lambda f: (f["method"] == "middle") & (column == "day"))
-    ordered = known.sort_values(["guess", column], ascending=[decide == "earliest", True], kind="stable")
-    return ordered.drop_duplicates(keys, keep="first" if decide == "earliest" else "last")
+    known = events.dropna(subset=[column])
+    known = known.assign(reckoned=reckoned(known["day"], known["method"]) if column == "day" else known[column])
+    ordered = known.sort_values(["reckoned", column], kind="stable")
+    return ordered.drop_duplicates(keys, keep="first" if decide == "earliest" else "last").drop(columns="reckoned")
 
 
 def _own(indicator: Indicator, standing: Standing, base: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
-from warehouse.count.inputs import Standing, find, quarter_of, unrank, year_of
+from warehouse.count.inputs import Standing, find, quarter_of, reckoned, unrank, year_of
 from warehouse.count.offences import STATES_FORM, form_of, principal, stated_forms
 from warehouse.count.persons import age_group, best_supported
 from warehouse.indicators import Indicator
@@ -25,14 +25,14 @@ def _keys(indicator: Indicator) -> list[str]:
 
 
 def _day_of(indicator: Indicator, rows: pd.DataFrame) -> pd.DataFrame:
-    """The row that gives each unit its day: the earliest (or latest), a day in the middle of a quarter only where there is no other.
+    """The row that gives each unit its day: the earliest (or latest).
 
     Rule: "Where the same event of the same case stands in an institution's records more than once, the earliest date counts."
     Columns out: the keys, day, method, giver (index of the row).
     """
+    known = rows.dropna(subset=["day"]).assign(reckoned=lambda f: reckoned(f["day"], f["method"]))
     earliest = indicator.harmonised.day == "earliest"
-    known = rows.dropna(subset=["day"]).assign(guess=lambda f: f["method"] == "middle")
-    ordered = known.sort_values(["guess", "day", "institution", "record_key"], ascending=[True, earliest, True, True])
+    ordered = known.sort_values(["reckoned", "institution", "record_key"], ascending=[earliest, True, True])
     first = ordered.drop_duplicates(_keys(indicator))
     return first[[*_keys(indicator), "day", "method"]].assign(giver=first.index)
 

@@ -56,6 +56,7 @@ def judged(w: World) -> None:
     w.person("courts", "J1/1", "j1", file="J1", charges=("trafficking",), judged=("2013-02-01 convicted", "2013-03-05 acquitted"))
     w.person("courts", "J1/2", "j2", file="J1", charges=("other",), judged="2013-02-01 acquitted")
     w.person("courts", "J1/3", "j3", file="J1", charges=("other",), judged="2013-02-01 rejected")
+    w.person("courts", "J1/4", "j4", file="J1", judged=("2013-01-15 convicted", "2013-03-25 acquitted"), final="2013-02-20 convicted")
     w.case("courts", "J2", "trial", received="2013-02-10")
     w.person("courts", "J2/1", "j2", file="J2", charges=("other",), judged="2013-03-20 convicted", final="2013-03-30 convicted")
 
@@ -160,7 +161,11 @@ def test_dismissed_is_a_case_without_any_indictment_on_the_day_of_its_last_dismi
 
 
 def test_the_latest_judgment_in_a_file_decides_and_a_conviction_outranks_an_acquittal(told: Tables) -> None:
-    assert [u[:2] for u in units(told, "persons_acquitted", "trial")] == [("j3", "2013-02-01"), ("j1", "2013-03-05")]
+    assert [u[:2] for u in units(told, "persons_acquitted", "trial")] == [
+        ("j3", "2013-02-01"),
+        ("j1", "2013-03-05"),
+        ("j4", "2013-03-25"),
+    ]
     assert [u[:2] for u in units(told, "persons_convicted", "trial")] == [("j2", "2013-03-20")]
     assert [u[:2] for u in units(told, "persons_convicted_final", "trial")] == [("j2", "2013-03-30")]
     assert why(told, "persons_acquitted", "J1/2") == [("convicted_elsewhere", -1)]

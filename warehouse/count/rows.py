@@ -76,6 +76,16 @@ def _pick(events: pd.DataFrame, keys: list[str], column: str, decide: str) -> pd
     return ordered.drop_duplicates(keys, keep="first" if decide == "earliest" else "last").drop(columns="reckoned")
 
 
+def _overturned(standing: Standing, keys: list[str], column: str, event: str, outcomes: tuple[str, ...]) -> pd.MultiIndex:
+    """Records whose latest `event` by `column` has another outcome.
+
+    Rule: "Within one court file the latest judgment of a defendant decides, outcome and date": a conviction that was final does not
+    stand after a later acquittal.
+    """
+    latest = _pick(standing.events[standing.events["event"] == event], keys, column, "latest")
+    return pd.MultiIndex.from_frame(latest.loc[~latest["outcome"].isin(outcomes), keys])
+
+
 def _own(indicator: Indicator, standing: Standing, base: pd.DataFrame) -> pd.DataFrame:
     """Rows that have the event on their own record (or, `of: case`, on the case record of their file)."""
     rules = indicator.rows
@@ -91,6 +101,9 @@ def _own(indicator: Indicator, standing: Standing, base: pd.DataFrame) -> pd.Dat
     reported, right = _pick(events, keys, "date", rules.decide), _pick(events, keys, "day", rules.decide)
     if rules.outcomes:
         reported, right = reported[reported["outcome"].isin(rules.outcomes)], right[right["outcome"].isin(rules.outcomes)]
+    if rules.after:
+        gone = (_overturned(standing, keys, column, rules.after, rules.outcomes) for column in ("date", "day"))
+        reported, right = (f[~pd.MultiIndex.from_frame(f[keys]).isin(g)] for f, g in zip((reported, right), gone, strict=True))
     out = base.merge(reported[[*keys, "date"]].rename(columns={"date": "own_date"}), on=keys, how="left")
     return out.merge(right[[*keys, "day", "method"]], on=keys, how="left").assign(
         own_day=lambda f: f["day"],

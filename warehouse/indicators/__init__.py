@@ -39,7 +39,8 @@ class Rows:
     outcomes     outcomes of the event that count; empty: any
     decide       which event of several on one record decides (then its outcome is looked at)
     covers_file  an event on the file, without a person, covers every person of `roles` who was then in the file
-    unless       an event of the same record that keeps it from counting
+    unless       an event of the same file that keeps it from counting
+    after        an event of the same record of which the latest must have one of the outcomes too, where there is any
     """
 
     record: Literal["case", "person"]
@@ -50,6 +51,7 @@ class Rows:
     decide: Day = "earliest"
     covers_file: bool = False
     unless: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)

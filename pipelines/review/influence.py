@@ -1,0 +1,124 @@
+"""How many published figures a doubt could move.
+
+Belongs here: the measure, over many pairs at once. Does not belong here: the order in which pairs are shown (`queue`).
+
+A figure is an indicator × quarter, or × year: as grand total, and as cell of its offence group, so that each counts twice. Turning a
+decision over moves a figure where both sides count in it now and only one would (a pair refused), or the other way round (a pair
+joined). The sides: of a refused pair the two clusters; of a joined pair one record and the rest of its cluster, whichever of the two
+records moves more.
+
+- Persons count once a period: a figure moves where both sides have a row of the indicator in the same quarter, or the same year.
+  Two suspects in one quarter weigh more than two in different years. Who counts once ever moves quarter and year of the later day.
+- A case counts once: where both sides have a row of the indicator, quarter and year of the later one move. So do those of a person
+  that both cases share, where the two rows lie in different periods.
+
+`touched` counts the figures in which either side has any part; it settles ties, since sex, age or offence may change there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import select
+
+from pipelines.registry import Registry
+from pipelines.registry.tables import Delivery
+from pipelines.review.pairs import PAIR
+from pipelines.review.published import RECORD, Published
+
+EACH = 2  # the grand total, and the cell of the offence group
+_PERIODS = ("quarter", "year")
+
+
+def counted_rows(found: Published, registry: Registry) -> pd.DataFrame:
+    """The rows behind the figures: a row per record and indicator in which it counts.
+
+    Columns out: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_id, person_id, quarter, year.
+    """
+    from warehouse.count.dates import plausible
+    from warehouse.count.inputs import CountInputs, quarter_of, standing, year_of
+    from warehouse.count.rows import indicator_rows
+    from warehouse.indicators import indicators
+
+    with registry.read() as session:
+        rows = session.execute(select(Delivery.institution, Delivery.name, Delivery.period, Delivery.version, Delivery.state)).all()
+    deliveries = pd.DataFrame([tuple(r) for r in rows], columns=["institution", "delivery", "period", "version", "state"])
+    empty = pd.DataFrame()
+    ids = {name: found.table("identities", name) for name in ("cases", "persons")}
+    stands = standing(CountInputs(found.canonical(), ids["cases"], ids["persons"], deliveries, empty, empty, empty))
+    stands = replace(stands, events=plausible(stands.events))
+    parts = []
+    for indicator in indicators().values():
+        one = indicator_rows(indicator, stands).dropna(subset=["day"])
+        parts.append(one.assign(unit=indicator.unit, ever=indicator.harmonised.once == "ever"))
+    out = pd.concat(parts, ignore_index=True)
+    out = out.assign(quarter=quarter_of(out["day"]), year=year_of(out["day"]))
+    return out[["indicator", "unit", "ever", "institution", "entity", "record_key", "case_key", "case_id", "person_id", *_PERIODS]]
+
+
+def influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+    """Per pair how many figures would move, and how many either side has part in: `moves`, `touched`, on the index of `pairs`.
+
+    pairs: `PAIR`, joined (bool); rows: of `counted_rows`; cases, persons: institution, record_key, case_id or person_id.
+    """
+    out = pd.DataFrame({"moves": 0, "touched": 0}, index=pairs.index)
+    for entity, ids, column in (("case", cases, "case_id"), ("person", persons, "person_id")):
+        own = pairs[pairs["entity"] == entity].reset_index(names="at")
+        if own.empty:
+            continue
+        table = ids.set_index(RECORD)[column]
+        for side in "ab":
+            keys = pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]])
+            own[f"id_{side}"] = table.reindex(keys).to_numpy()
+        parts = [_sides(own, rows, entity, column, alone) for alone in "ab"]
+        moves = np.max([_moves(part, entity, len(own)) for part in parts], axis=0)
+        touched = _touched(pd.concat(parts, ignore_index=True), len(own))
+        out.loc[own["at"], ["moves", "touched"]] = np.column_stack([moves, touched])
+    return out
+
+
+def _sides(pairs: pd.DataFrame, rows: pd.DataFrame, entity: str, column: str, alone: str) -> pd.DataFrame:
+    """Rows of either side of each pair: `pair` (position), `side` (0, 1), and the columns of `rows`.
+
+    Of a joined pair side 0 is record `alone`, side 1 the rest of the cluster.
+    """
+    key = "record_key" if entity == "person" else "case_key"
+    places = pairs[["id_a", "id_b", "joined", f"institution_{alone}", f"key_{alone}"]].reset_index(names="pair")
+    parts = [places.rename(columns={f"id_{s}": column}).assign(side=n)[["pair", "side", column]] for n, s in enumerate("ab")]
+    one = places["joined"].to_numpy()
+    apart = pd.concat([part[~one] for part in parts], ignore_index=True).merge(rows, on=column)
+    if entity == "person":
+        rows = rows[rows["unit"] == "person"]
+    whole = places[one].rename(columns={"id_a": column}).merge(rows, on=column)
+    mine = (whole["institution"] == whole[f"institution_{alone}"]) & (whole[key] == whole[f"key_{alone}"])
+    whole = whole.assign(side=np.where(mine, 0, 1))
+    return pd.concat([apart, whole[apart.columns]], ignore_index=True)
+
+
+def _moves(sides: pd.DataFrame, entity: str, pairs: int) -> np.ndarray:
+    if entity == "person":
+        persons = sides[sides["unit"] == "person"]
+        found = sum(_shared(persons[~persons["ever"]], ["indicator", period], pairs) for period in _PERIODS)
+        return EACH * (found + len(_PERIODS) * _shared(persons[persons["ever"]], ["indicator"], pairs))
+    cases = len(_PERIODS) * _shared(sides[sides["unit"] == "case"], ["indicator"], pairs)
+    persons = sides[sides["unit"] == "person"]
+    both = len(_PERIODS) * _shared(persons, ["indicator", "person_id"], pairs)
+    once = sum(_shared(persons, ["indicator", "person_id", period], pairs) for period in _PERIODS)
+    return EACH * (cases + np.maximum(both - once, 0))
+
+
+def _shared(sides: pd.DataFrame, by: list[str], pairs: int) -> np.ndarray:
+    """Per pair in how many groups `by` both sides have a row."""
+    groups = sides.groupby(["pair", *by])["side"].nunique()
+    both = groups[groups == 2].reset_index()["pair"]
+    return np.bincount(both.to_numpy("int64"), minlength=pairs)
+
+
+def _touched(sides: pd.DataFrame, pairs: int) -> np.ndarray:
+    total = np.zeros(pairs, dtype="int64")
+    for period in _PERIODS:
+        cells = sides[["pair", "indicator", period]].drop_duplicates()
+        total += np.bincount(cells["pair"].to_numpy("int64"), minlength=pairs)
+    return EACH * total

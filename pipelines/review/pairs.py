@@ -1,0 +1,72 @@
+"""One name for a pair of records, whichever of the two is named first.
+
+Belongs here: the order of the two records, the pair's id, reading of what a person types. Does not belong here: any decision.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from schemas.canonical import INSTITUTIONS
+
+ENTITIES = ("case", "person")
+PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b"]
+_LETTERS = 12  # of base32: 60 bits, so that 10⁷ pairs meet by chance once in 20,000 homes
+_ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
+
+
+def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` (columns `PAIR` among others) with the two records of each pair in one order: by institution, then by key."""
+    rank = {name: n for n, name in enumerate(INSTITUTIONS)}
+    a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
+    keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
+    same = (keys[0] == keys[2]) if len(frame) else np.empty(0, dtype=bool)
+    turned = (a > b) | ((a == b) & ~same & (keys[0] > keys[2])) | (same & (keys[1] > keys[3]))
+    out = frame.copy()
+    for n, column in enumerate(PAIR[1:]):
+        out[column] = np.where(turned, keys[(n + 2) % 4], keys[n])
+    return out.astype(dict.fromkeys(PAIR, "str"))
+
+
+def pair_ids(frame: pd.DataFrame) -> pd.Series:
+    """The id of each pair of `frame` (columns `PAIR`, in the order of `ordered`), e.g. `person-k7qx2m4tbz3a`. Says nothing of a person."""
+    named = frame[PAIR].itertuples(index=False, name=None)
+    return pd.Series([f"{parts[0]}-{_hash(parts)}" for parts in named], index=frame.index, dtype="str")
+
+
+def _hash(parts: tuple[str, ...]) -> str:
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8")).digest()
+    return base64.b32encode(digest).decode("ascii").lower()[:_LETTERS]
+
+
+def one_pair(entity: str, institution_a: str, key_a: str, institution_b: str, key_b: str) -> pd.DataFrame:
+    """A frame with one pair, in order."""
+    return ordered(pd.DataFrame([(entity, institution_a, key_a, institution_b, key_b)], columns=PAIR, dtype="str"))
+
+
+def parse(text: str) -> str | pd.DataFrame:
+    """What a person types for a pair: its id, or `person:police:KEY~courts:KEY` (a frame of one row).
+
+    Raises `HarmoniaError` where it is neither.
+    """
+    typed = text.strip()
+    if _ID.fullmatch(typed):
+        return typed
+    entity, colon, rest = typed.partition(":")
+    sides = [side.partition(":") for side in rest.split("~")]
+    whole = colon and entity in ENTITIES and len(sides) == 2 and all(name in INSTITUTIONS and key for name, _, key in sides)
+    if not whole:
+        raise HarmoniaError(
+            f"[{typed}] names no pair: give an id as `harmonia review list` shows it (person-…, case-…), or two records as "
+            "person:police:KEY~courts:KEY"
+        )
+    pair = one_pair(entity, sides[0][0], sides[0][2], sides[1][0], sides[1][2])
+    if tuple(pair.iloc[0, 1:3]) == tuple(pair.iloc[0, 3:5]):
+        raise HarmoniaError(f"[{typed}] names one record twice: a pair is two records")
+    return pair

@@ -1,0 +1,124 @@
+"""What the last run left behind, as review needs it.
+
+Belongs here: reading links, ids and canonical tables of a home from its lake, and the mark of the run that they come from. Does not
+belong here: writing anything, Dagster (commands of review start without it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import func, select
+
+from pipelines.errors import HarmoniaError
+from pipelines.home import Home
+from pipelines.registry import Registry, open_registry
+from pipelines.registry.ledger import first_run
+from pipelines.registry.tables import Run
+from pipelines.resources.workplace import Workplace
+from pipelines.review.pairs import PAIR, ordered, pair_ids
+
+RECORD = ["institution", "record_key"]
+CANONICAL = ("case_records", "person_records", "charges", "events", "references")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The last run of a home: `run`, its number; `mark`, which names the home's registry whatever it is called or wherever it lies."""
+
+    home: Home
+    run: int
+    mark: str
+
+    def table(self, stage: str, name: str) -> pd.DataFrame:
+        """A table of the lake. Raises `HarmoniaError` where the run did not leave it."""
+        path = self.home.lake / stage / f"{name}.parquet"
+        try:
+            frame = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise HarmoniaError(
+                f"{path}: cannot be read ({type(error).__name__}): run `harmonia run --home {self.home.root}` again"
+            ) from error
+        return frame.drop(columns="_item", errors="ignore")
+
+    def canonical(self) -> dict[str, pd.DataFrame]:
+        """The canonical tables (schemas.canonical) of all states."""
+        return {name: self.table("canonical", name) for name in CANONICAL}
+
+    def decisions(self) -> pd.DataFrame:
+        """The pairs that were joined or refused in some doubt: `pair` (id), `PAIR` in order, weight, decision, reasons."""
+        frame = ordered(self.table("links", "decisions"))
+        return frame.assign(pair=pair_ids(frame))
+
+    def clusters(self) -> pd.DataFrame:
+        """Which records the run put together: entity, institution, record_key, cluster."""
+        parts = [self.table("links", f"{entity}s").assign(entity=entity) for entity in ("case", "person")]
+        return pd.concat(parts, ignore_index=True)[["entity", *RECORD, "cluster"]].astype({"entity": "str"})
+
+    @property
+    def model(self) -> str:
+        """Version of the linkage model in use."""
+        from pipelines.linkage import load_model
+
+        return load_model().version
+
+
+def opened(workplace: Workplace) -> Registry:
+    """The registry of a home that was run. Raises `HarmoniaError` where there is none; never makes one."""
+    there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+    if not there:
+        raise HarmoniaError(_never_run(workplace.home.root))
+    return open_registry(workplace.registry)
+
+
+def published(home: Home, registry: Registry) -> Published:
+    """What the last run that published left in `home`. Raises `HarmoniaError` where none did."""
+    begun = first_run(registry)
+    with registry.read() as session:
+        run = session.scalar(select(func.max(Run.id)).where(Run.outcome == "published"))
+    if begun is None or run is None or not (home.lake / "links").is_dir():
+        raise HarmoniaError(_never_run(home.root))
+    return Published(home, run, hashlib.sha256(begun.isoformat().encode()).hexdigest()[:16])
+
+
+def _never_run(root: Path) -> str:
+    return f"home {root} holds no finished run, so there is nothing to review: `harmonia run --inbox DIR --home {root}` first"
+
+
+def resolve(found: Published, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
+    """The pair (one row of `PAIR`) that a person named, by id or by its two records.
+
+    An id is looked for among the decisions of the last run, the judgements and the samples. Raises `HarmoniaError` where it is not
+    there, or where a record named is in no delivery.
+    """
+    from pipelines.review.judgements import read
+    from pipelines.review.sampling import sampled
+
+    clusters = found.clusters()
+    if isinstance(wanted, pd.DataFrame):
+        pair = wanted
+    else:
+        known = pd.concat([found.decisions()[PAIR], read(registry)[PAIR], sampled(registry)[PAIR]], ignore_index=True).drop_duplicates()
+        pair = known[(pair_ids(known) == wanted).to_numpy()].reset_index(drop=True)
+        if pair.empty:
+            raise HarmoniaError(
+                f"pair {wanted} is unknown in home {found.home.root}: ids change when records do; `harmonia review list` shows those there are"
+            )
+    absent = missing_records(pair, clusters).iloc[0]
+    if absent:
+        raise HarmoniaError(f"{absent} is in no delivery of home {found.home.root}: check institution and key")
+    return pair
+
+
+def missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
+    """Per pair the first record that no delivery holds, as `person record KEY of police`; empty where both are there."""
+    known = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
+    out = pd.Series("", index=pairs.index, dtype="str")
+    for side in "ba":
+        there = pd.MultiIndex.from_frame(pairs[["entity", f"institution_{side}", f"key_{side}"]].astype("str")).isin(known)
+        named = pairs["entity"] + " record " + pairs[f"key_{side}"] + " of " + pairs[f"institution_{side}"]
+        out = out.mask(~there, named)
+    return out

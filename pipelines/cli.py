@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from pipelines.errors import HarmoniaError
+from pipelines.explain.commands import explain
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(explain)
 _INTERRUPTED = 130
 
 

@@ -60,24 +60,28 @@ def _number(value: Any) -> str:
     return "–" if pd.isna(value) else f"{int(value):,}"
 
 
+def _grid(title: str) -> Table:
+    return Table("", box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+
+
 def rows_table(counts: pd.DataFrame) -> Table:
-    """Rows read and what became of them, by institution."""
-    table = Table("", box=SIMPLE_HEAD, title="Rows", title_justify="left", title_style="bold", pad_edge=False)
-    for name in counts.columns:
+    """Rows read and what became of them, by institution; the number of its deliveries in brackets."""
+    table = _grid("Rows by institution (deliveries)")
+    for name in _ROWS:
         table.add_column(name, justify="right")
     for institution, row in counts.iterrows():
-        table.add_row(str(institution), *(_number(n) for n in row))
+        table.add_row(f"{institution} ({row['deliveries']})", *(_number(row[name]) for name in _ROWS))
     table.add_section()
-    table.add_row("together", *(_number(n) for n in counts.sum()))
+    sums = counts.sum()
+    table.add_row(f"together ({sums['deliveries']})", *(_number(sums[name]) for name in _ROWS))
     return table
 
 
 def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
     """The year's figures, reported beside harmonised, and which deliveries are missing behind those marked with a star."""
-    title = f"{year}: as reported → harmonised"
-    table = Table("", box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = _grid(f"{year}: as reported → harmonised")
     for heading in COLUMNS.values():
-        table.add_column(heading, justify="right", max_width=22)
+        table.add_column(heading, justify="right", max_width=18)
     found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
     absent: dict[str, None] = {}
     for indicator in indicators().values():

@@ -39,6 +39,7 @@ NEIGHBOURS = {
 """Which other stages tell the offence of a charge that cannot be read, nearest first."""
 OF_THE_CASE = ("trafficking", "withholding_identity_papers")
 """Offences whose form is that of the case; only their charges and records state it."""
+WITHOUT_FORM = ("prostitution", "other")
 FIXED_FORM = {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}
 OTHER = float(OFFENCE_GROUPS.index("other"))
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count.inputs import KEY, Standing, unrank
-from warehouse.count.offences import OTHER
+from warehouse.count.offences import OTHER, WITHOUT_FORM
 from warehouse.count.persons import age_group, citizenship_group
 from warehouse.indicators import Indicator
 
@@ -31,14 +31,14 @@ def describe_reported(indicator: Indicator, rows: pd.DataFrame, standing: Standi
 
     Offence: prosecution persons under the most serious of the party's charges, files and police or inspectorate records under the most
     serious of the file, courts under the charges of the judgment, corrections under the register row's article. Form: as that charge (or
-    the police's record) states it; inspectorate, courts and corrections state none.
+    the police's record) states it, none for prostitution and other; inspectorate, courts and corrections state none.
     """
     rows = rows[rows["own_date"].notna()]
     by_party = indicator.unit == "person" and indicator.harmonised.stage != "registration"
     keys = KEY if by_party else ["institution", "case_key"]
     place, form = _own_offence(rows, charges, keys)
     group = unrank(place.fillna(OTHER), OFFENCE_GROUPS)
-    out = rows.assign(offence_group=group, form=form.fillna("unknown"))
+    out = rows.assign(offence_group=group, form=form.fillna("unknown").mask(group.isin(WITHOUT_FORM), "unknown"))
     if indicator.unit == "case":
         return out.assign(sex=None, age_group=None, citizenship_group=None)
     person = standing.persons.drop_duplicates(KEY)[[*KEY, "sex", "citizenship", "birth_date", "birth_year"]]

@@ -22,6 +22,7 @@ from rich.console import Console
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.resources.workplace import Workplace
+from pipelines.review.commands import app as review
 
 app = typer.Typer(
     name="harmonia",
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(explain)
+app.add_typer(review, name="review")
 _INTERRUPTED = 130
 
 

@@ -1,0 +1,207 @@
+"""One case explained: its files side by side, what ties them, the persons in it, what came near, judgements, history.
+
+Belongs here: what stands on the page of a case. Weights are those that the last run wrote down: what dates and codes say of two files
+depends on all files of a run. Does not belong here: looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from pipelines.explain import links
+from pipelines.explain.document import Block, Cell, Column, Document, Section, Step, Table, Text, Waterfall
+from pipelines.explain.ids import Named
+from pipelines.explain.linkage import THRESHOLD, Decided, decided, evidence_meanings
+from pipelines.explain.people import (
+    MOST_CHARTS,
+    MOST_NEIGHBOURS,
+    MOST_PAIRS,
+    counted_table,
+    member_keys,
+    place,
+    record,
+    redirect_notice,
+    sources,
+)
+from pipelines.explain.published import Key, Published
+from pipelines.explain.records import Record, describe
+from pipelines.explain.words import count, letter, odds, text, word
+
+
+def explain_case(home: Published, named: Named, *, names: bool) -> Document:
+    """The page of a case; `names`: with the names of its persons, for stewards."""
+    keys = member_keys(home, named)
+    records = describe(home, "case", keys)
+    known = {r.key for r in records}
+    labels = {r.key: letter(n) for n, r in enumerate(records)}
+    labels |= {key: letter(len(labels) + n) for n, key in enumerate(k for k in keys if k not in known)}
+    inside = [d for d in decided(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
+    tree = links.carrying((d.a, d.b, d.weight) for d in inside)
+    people = home.query(
+        "SELECT person_id, institution, record_key FROM lineage WHERE case_id = ? AND entity = 'person' AND status = 'accepted' "
+        "ORDER BY person_id, institution, record_key",
+        [named.entity.id],
+    )
+    facts = [
+        ("case", named.entity.id),
+        ("files", str(len(keys))),
+        ("institutions", ", ".join(dict.fromkeys(k[0] for k in keys)) or "–"),
+        ("persons", str(people["person_id"].nunique())),
+        ("linkage model of the run", home.model_of_run),
+    ]
+    sections = [
+        Section("Files side by side", [file_table(records, labels)], "Each as its accepted state says, else the latest."),
+        _ties(labels, inside, tree),
+        Section("Persons in the case", [_people(home, people, names=names)]),
+        _near(home, labels),
+        Section("Judgements", links.judgement_table(home, "case", keys, labels)),
+        Section("Where the case counts", [counted_table(home, "case_id", named.entity.id)]),
+        Section("What neighbouring institutions know of it", [_reconciled(home, named.entity.id)]),
+        Section("The id and its history", [links.history(home, named.entity)]),
+    ]
+    return Document(
+        f"Case {named.entity.id}", facts, _lead(named, keys, tree), sections, names, sources(home, names=names), named.entity.id
+    )
+
+
+def _lead(named: Named, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
+    lead = redirect_notice(named)
+    if not keys:
+        return [*lead, Text("No file belongs to this id now: its files moved to another id, or are no longer delivered.", "notice")]
+    if len(keys) == 1:
+        return [*lead, Text("One file only; no other was found to speak of this case.")]
+    weakest = min((w for _, _, w in tree), default=0.0)
+    said = (
+        f"{count(len(keys), 'file')} hang together by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits ({odds(weakest)})."
+    )
+    return [*lead, Text(said, "good" if weakest > THRESHOLD else "notice")]
+
+
+def file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
+    """A row a case record."""
+    titles = ("offence", "dates", "file names", "delivered in")
+    columns = [Column(""), Column("record"), Column("seat"), Column("stage"), *(Column(title, wrap=title == "offence") for title in titles)]
+    rows = [_file_row(r, labels[r.key]) for r in records]
+    return Table("The files", columns, rows)
+
+
+def _file_row(r: Record, label: str) -> list[Cell]:
+    merged = r.value("merged_into")
+    stage = r.value("state") + (f" into {merged}" if merged else "")
+    return [label, record(r), r.value("seat"), stage, r.offence, r.dates, r.references, place(r)]
+
+
+def _ties(labels: Mapping[Key, str], inside: Sequence[Decided], tree: Sequence[tuple[Key, Key, float]]) -> Section:
+    title = "How they hang together"
+    if not inside:
+        return Section(title, [Text("There is nothing to tie.")])
+    carrying = {(a, b) for a, b, _ in tree}
+    ordered = sorted(inside, key=lambda d: ((d.a, d.b) not in carrying, -d.weight))
+    shown = ordered[:MOST_PAIRS]
+    rows = [(f"{labels[d.a]} – {labels[d.b]}", dict(d.reasons), d.weight, "") for d in shown]
+    left = len(ordered) - len(shown)
+    note = "Bits: +1 doubles the odds that both are one case, −1 halves them. Zero is even odds. As written down by the run that decided."
+    note += f" {count(left, 'weaker pair')} left out." if left else ""
+    table = links.reasons_table("Pairs of files", rows, note=note, marked=frozenset(range(len(tree))))
+    charts = [case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MOST_CHARTS)]]
+    return Section(title, [table], "Coloured rows carry the group; the others say what else is known.", charts)
+
+
+def case_waterfall(d: Decided, title: str, verdict: str = "") -> Waterfall:
+    """Prior odds, each kind of evidence, sum."""
+    said = evidence_meanings()
+    reasons = dict(d.reasons)
+    prior = reasons.pop("prior", 0.0)
+    steps = [Step(evidence_name(name), bits, said.get(name, "")) for name, bits in reasons.items()]
+    rest = d.weight - prior - sum(reasons.values())
+    if abs(rest) >= 0.05:
+        steps.append(Step(word("evidence", "rest"), rest))
+    before = "one file among all of that institution"
+    return Waterfall(
+        title,
+        Step(word("evidence", "prior").split(" before")[0] + " before", prior, before),
+        steps,
+        "one case?",
+        threshold=THRESHOLD,
+        verdict=verdict or odds(d.weight),
+    )
+
+
+def evidence_name(name: str) -> str:
+    """A kind of evidence in words."""
+    said = evidence_meanings().get(name, "")
+    return said if said.startswith("days") else word("evidence", name)
+
+
+def _people(home: Published, people: pd.DataFrame, *, names: bool) -> Table:
+    described = {r.key: r for r in describe(home, "person", [(r[1], r[2]) for r in people.itertuples(index=False)])}
+    columns = [
+        Column("person"),
+        *([Column("names as delivered", wrap=True)] if names else []),
+        Column("role", wrap=True),
+        Column("sex"),
+        Column("records", wrap=True),
+    ]
+    rows: list[list[Cell]] = []
+    for person, own in people.groupby("person_id", sort=True):
+        held = [described[key] for key in zip(own["institution"], own["record_key"], strict=True) if key in described]
+        shown = [", ".join(dict.fromkeys(r.value("full_name") for r in held))] if names else []
+        role, sex = (", ".join(dict.fromkeys(filter(None, (r.value(c) for r in held)))) for c in ("role", "sex"))
+        rows.append([str(person), *shown, role, sex, ", ".join(r.name for r in held)])
+    return Table("Persons", columns, rows)
+
+
+def _near(home: Published, labels: Mapping[Key, str]) -> Section:
+    """The files that came nearest without being joined."""
+    title = "Near, and not joined"
+    refused = [d for d in decided(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
+    case_of = _cases_of(home)
+    best: dict[str, tuple[Decided, Key, Key]] = {}
+    for d in refused:
+        mine, other = (d.a, d.b) if d.a in labels else (d.b, d.a)
+        best.setdefault(case_of.get(other, ":".join(other)), (d, mine, other))
+    nearest = list(best.items())[:MOST_NEIGHBOURS]
+    if not nearest:
+        return Section(title, [Text("No other file came near.")])
+    others = describe(home, "case", [other for _, (_, _, other) in nearest])
+    extra = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
+    rows = [
+        (f"{labels[mine]} – {extra.get(other, ':'.join(other))}", dict(d.reasons), d.weight, f"{case_apart(d)} ({case})")
+        for case, (d, mine, other) in nearest
+    ]
+    blocks: list[Block] = [file_table(others, extra), links.reasons_table("How near they came", rows, last="why not")]
+    return Section(title, blocks, "The nearest files of other cases, against the file of this case that is most like them.")
+
+
+def case_apart(d: Decided) -> str:
+    """Why two files were not joined."""
+    if d.weight <= THRESHOLD:
+        return f"the odds are against it, {odds(d.weight)}"
+    return "this pair speaks for it, but the two cases as wholes do not: each has files of its own at that stage, or the rest disagrees"
+
+
+def _cases_of(home: Published) -> dict[Key, str]:
+    cases = home.identities["cases"]
+    keys = zip(cases["institution"].astype(str), cases["record_key"].astype(str), strict=True)
+    return dict(zip(keys, cases["case_id"].astype(str), strict=True))
+
+
+def _reconciled(home: Published, case_id: str) -> Table:
+    rows = home.query(
+        "SELECT step, period, person_id, outcome, differs, detail FROM reconciliation WHERE case_id = ? ORDER BY step, period", [case_id]
+    )
+    columns = [Column("step"), Column("period"), Column("person"), Column("outcome"), Column("differs"), Column("detail", wrap=True)]
+    lines = [
+        [
+            r["step"].replace("_", " → "),
+            text(r["period"]),
+            text(r["person_id"]),
+            r["outcome"].replace("_", " "),
+            text(r["differs"]),
+            text(r["detail"]),
+        ]
+        for r in rows.to_dict("records")
+    ]
+    return Table("Reconciliation", columns, lines, "" if lines else "No two neighbouring institutions should both know this case.")

@@ -1,0 +1,186 @@
+"""How counting is asked: the only module here that knows `warehouse.count`.
+
+Belongs here: the rows as reported behind a figure, the units counted in it, and the way from the one to the other, record by record.
+Does not belong here: a counting rule; words and looks.
+The units and the steps of the bridge are read from the warehouse; only the rows as reported of one indicator are described again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from pipelines.explain.naming import Figure
+from pipelines.explain.published import Published
+from warehouse.count.dates import plausible
+from warehouse.count.inputs import CountInputs, Standing, quarter_of, standing, year_of
+from warehouse.count.offences import charged, put_right
+from warehouse.count.reported import describe_reported
+from warehouse.count.rows import indicator_rows
+
+OTHER_HEADING = "described_differently"
+KEY = ["institution", "record_key"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a figure is made of.
+
+    reported  a row a record as reported under this heading: institution, record_key, case_id, person_id, own_date, dimensions, `cause`
+              (null: it stands for a unit), `heading` (where it counts harmonised, if under another heading), `counted_by` (the record that
+              stands for its unit in this period), `counted_on` (the day on which its unit counts, in whatever period)
+    units     a row a unit counted under this heading: case_id, person_id, day, method, estimated, dimensions, institution and
+              record_key of the record that stands for it, own_date of that record, `cause` (null: reported under this heading as well)
+    steps     institution, cause, n: as_reported + Σ n = harmonised
+    """
+
+    reported: pd.DataFrame
+    units: pd.DataFrame
+    steps: pd.DataFrame
+
+
+def made_of(home: Published, figure: Figure) -> Made:
+    """The records and units behind `figure`. Raises `HarmoniaError` where they do not add up to what is published."""
+    every, units = _described(home, figure), _units(home, figure)
+    period = quarter_of if figure.kind == "quarter" else year_of
+    rows = every[period(every["own_date"]) == figure.period].reset_index(drop=True)
+    moved = home.query(
+        "SELECT institution, record_key, cause, sign FROM bridge_records WHERE indicator = ? AND period = ?",
+        [figure.indicator.code, figure.period],
+    )
+    unit_key = "case_id" if figure.indicator.unit == "case" else "unit"
+    rows, units = _with_unit(rows), _with_unit(units)
+    rows = rows.assign(counted_on=_days(home, figure, rows["unit"] if unit_key == "unit" else rows["case_id"], unit_key))
+    gone = moved[moved["sign"] < 0].drop_duplicates(KEY)
+    rows = rows.merge(gone[[*KEY, "cause"]], on=KEY, how="left")
+    stands = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
+    added = _added(home, moved[moved["sign"] > 0], figure)
+    units = _record_behind(units, stands, added, unit_key)
+    own = every.drop_duplicates(KEY).set_index(KEY)["own_date"]
+    units = units.assign(own_date=own.reindex(pd.MultiIndex.from_frame(units[KEY])).to_numpy())
+    _check(figure, len(rows[rows["cause"].isna()]), len(units), units)
+    return _under_heading(figure, rows, units, unit_key)
+
+
+def _described(home: Published, figure: Figure) -> pd.DataFrame:
+    """All rows as reported of the indicator, of whatever period, with their own dimensions."""
+    nothing = pd.DataFrame()
+    inputs = CountInputs(home.canonical, home.identities["cases"], home.identities["persons"], home.deliveries, nothing, nothing, nothing)
+    stands = standing(inputs)
+    # A delivered date needs no putting right; only decisions that name no party are assigned by the day put right.
+    events = plausible(stands.events) if figure.indicator.rows.covers_file else _as_delivered(stands)
+    stands = replace(stands, events=events)
+    charges = put_right(charged(stands))
+    return describe_reported(figure.indicator, indicator_rows(figure.indicator, stands), stands, charges)
+
+
+def _as_delivered(stands: Standing) -> pd.DataFrame:
+    return stands.events.assign(day=stands.events["date"], method="delivered")
+
+
+def _units(home: Published, figure: Figure) -> pd.DataFrame:
+    """All units that count in the period."""
+    period = "year(day) = ?" if figure.kind == "year" else "year(day) = ? AND quarter(day) = ?"
+    numbers = [int(part) for part in figure.period.replace("Q", "").split("-")]
+    query = f"SELECT * FROM counted WHERE indicator = ? AND counts_in_{figure.kind} AND {period} ORDER BY day, case_id, person_id"
+    return home.query(query, [figure.indicator.code, *numbers]).astype({"case_id": "str", "person_id": "str"})
+
+
+def _days(home: Published, figure: Figure, keys: pd.Series, by: str) -> pd.Series:
+    """The day on which the unit of each row counts, in whatever period; null where it counts nowhere."""
+    every = home.query(
+        f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind}", [figure.indicator.code]
+    )
+    days = _with_unit(every).drop_duplicates(by).set_index(by)["day"]
+    return pd.Series(days.reindex(keys).to_numpy(), index=keys.index)
+
+
+def _with_unit(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(unit=frame["case_id"].astype("str") + " " + frame["person_id"].astype("str").fillna(""))
+
+
+def _added(home: Published, moved: pd.DataFrame, figure: Figure) -> pd.DataFrame:
+    """The records behind units that no row of the period stands for, with the ids of their unit."""
+    entity = figure.indicator.rows.record
+    ids = home.query(
+        "SELECT DISTINCT institution, record_key, case_id, person_id FROM lineage WHERE entity = ? AND status = 'accepted'", [entity]
+    )
+    found = moved.merge(ids.drop_duplicates(KEY), on=KEY, how="left")
+    lost = found["case_id"].isna()  # a case whose line cannot be read has no row of its own in `lineage`: its persons name it
+    cases = home.identities["cases"].drop_duplicates(KEY).set_index(KEY)["case_id"]
+    named = pd.Series(cases.reindex(pd.MultiIndex.from_frame(found[KEY])).to_numpy(), index=found.index, dtype="str")
+    return _with_unit(found.assign(case_id=found["case_id"].astype("str").mask(lost, named), person_id=found["person_id"].astype("str")))
+
+
+def _record_behind(units: pd.DataFrame, stands: pd.DataFrame, added: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Add to each unit the record that stands for it, and the cause where that was not reported in the period."""
+    other = added.drop_duplicates(by).set_index(by)
+    keys = units[by]
+    out = units.copy()
+    for column in KEY:
+        found = pd.Series(stands[column].reindex(keys).to_numpy(), index=units.index, dtype="str")
+        out[column] = found.fillna(pd.Series(other[column].reindex(keys).to_numpy(), index=units.index, dtype="str"))
+    cause = pd.Series(other["cause"].reindex(keys).to_numpy(), index=units.index, dtype="str")
+    return out.assign(cause=cause.where(~keys.isin(stands.index)))
+
+
+def _check(figure: Figure, standing_rows: int, counted: int, units: pd.DataFrame) -> None:
+    added = int(units["cause"].notna().sum())
+    if standing_rows + added != counted or units["record_key"].isna().any():
+        raise HarmoniaError(
+            f"{figure.name}: the records do not add up to the published figure ({standing_rows} stand, {added} added, {counted} counted): "
+            "the lake and the warehouse are of different runs; run again, and report it where that does not help"
+        )
+
+
+def _matches(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+    found = pd.Series(True, index=frame.index)
+    for dimension, value in figure.breakdown.items():
+        found &= frame[dimension] == value
+    return found
+
+
+def _heading(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+    """What a row is broken down as, in the figure's own dimensions."""
+    said = pd.Series("", index=frame.index, dtype="str")
+    for n, dimension in enumerate(figure.breakdown):
+        said = said + (" · " if n else "") + frame[dimension].astype("str").fillna("unknown")
+    return said
+
+
+def _under_heading(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, by: str) -> Made:
+    """Keep what is under the figure's heading; what stands under another one on the other side is a step of its own."""
+    here, there = _matches(rows, figure), _matches(units, figure)
+    named = units["institution"] + ":" + units["record_key"]
+    unit_of = units.assign(here=there, heading=_heading(units, figure), named=named).set_index(by)
+    row_of = rows[rows["cause"].isna()].assign(here=here, heading=_heading(rows, figure)).drop_duplicates(by).set_index(by)
+    reported, counted = rows[here].copy(), units[there].copy()
+    counted_here = pd.Series(unit_of["here"].reindex(reported[by]).to_numpy(), index=reported.index)
+    reported["counted_by"] = pd.Series(unit_of["named"].reindex(reported[by]).to_numpy(), index=reported.index, dtype="str")
+    other = reported["cause"].isna() & ~counted_here.fillna(False).astype(bool)
+    reported["heading"] = pd.Series(unit_of["heading"].reindex(reported[by]).to_numpy(), index=reported.index, dtype="str").where(other)
+    reported["cause"] = reported["cause"].mask(other, OTHER_HEADING)
+    reported_here = pd.Series(row_of["here"].reindex(counted[by]).to_numpy(), index=counted.index)
+    other = counted["cause"].isna() & ~reported_here.fillna(False).astype(bool)
+    counted["heading"] = pd.Series(row_of["heading"].reindex(counted[by]).to_numpy(), index=counted.index, dtype="str").where(other)
+    counted["cause"] = counted["cause"].mask(other, OTHER_HEADING)
+    moved = pd.concat([reported.assign(n=-1), counted.assign(n=1)], ignore_index=True)[["institution", "cause", "n"]].dropna(
+        subset=["cause"]
+    )
+    steps = moved.groupby(["institution", "cause", np.sign(moved["n"]).rename("sign")])["n"].sum().reset_index()
+    made = Made(reported, counted, steps[["institution", "cause", "n"]])
+    _adds_up(figure, made)
+    return made
+
+
+def _adds_up(figure: Figure, made: Made) -> None:
+    steps = int(made.steps["n"].sum())
+    if (len(made.reported), len(made.units)) != (figure.as_reported, figure.harmonised) or len(made.reported) + steps != len(made.units):
+        raise HarmoniaError(
+            f"{figure.name}: {len(made.reported)} records as reported {steps:+d} = {len(made.units)} counted, but "
+            f"{figure.as_reported} and {figure.harmonised} are published: the lake and the warehouse are of different runs; run again, "
+            "and report it where that does not help"
+        )

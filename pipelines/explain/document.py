@@ -1,0 +1,115 @@
+"""What an explanation is made of: facts, tables, waterfalls, in sections.
+
+Belongs here: the shape that builders (`people`, `cases`, `pairs`, `figures`) fill, and that `console` and `page` show. Does not belong
+here: where the content comes from, looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Tone = Literal["plain", "good", "bad", "notice"]
+
+
+@dataclass(frozen=True)
+class Bits:
+    """A match weight in bits; shown with sign and colour. None: the field could not be compared."""
+
+    value: float | None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return "–" if self.value is None else f"{self.value:+.1f}"
+
+
+Cell = str | int | Bits | tuple[str, ...] | None
+"""A tuple is shown line by line."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; `number`: right-aligned; `wrap`: may be broken over lines."""
+
+    title: str
+    number: bool = False
+    wrap: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells below a caption; `marked`: positions of rows that stand out; `foot`: a line of sums."""
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    marked: frozenset[int] = frozenset()
+    foot: Sequence[Cell] | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a waterfall: what it is, how much it adds."""
+
+    label: str
+    amount: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """From `start` over steps to their sum. `decimals` of the amounts; `threshold`: the sum above which the answer is yes."""
+
+    title: str
+    start: Step
+    steps: Sequence[Step]
+    end: str
+    unit: str = "bits"
+    decimals: int = 1
+    threshold: float | None = None
+    verdict: str = ""
+
+    @property
+    def total(self) -> float:
+        """Start plus all steps."""
+        return self.start.amount + sum(step.amount for step in self.steps)
+
+    def say(self, amount: float, sign: bool = True) -> str:
+        """An amount as text."""
+        return f"{amount:+.{self.decimals}f}" if sign else f"{amount:.{self.decimals}f}"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+Block = Table | Waterfall | Text
+
+
+@dataclass(frozen=True)
+class Section:
+    """Blocks under a heading; `charts` side by side after them."""
+
+    title: str
+    blocks: Sequence[Block]
+    note: str = ""
+    charts: Sequence[Waterfall] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """One explanation. `lead`: the answer in a sentence or two; `named`: it holds personal data; `subject`: its id, for the audit."""
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    lead: Sequence[Text]
+    sections: Sequence[Section]
+    named: bool = False
+    sources: str = ""
+    subject: str = ""

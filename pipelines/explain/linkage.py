@@ -1,0 +1,247 @@
+"""How linkage is asked: the only module here that knows `pipelines.linkage`.
+
+Belongs here: match weights per field of the pairs that an explanation needs, recomputed with the frozen model over the lake's canonical
+tables; the decisions that the last run wrote down; why groups stayed apart. Does not belong here: words and looks.
+Only the pairs asked for are compared; nothing is linked anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.compare import MISSING, column_values, compare
+from pipelines.linkage.model import Field, Model, load_model
+from pipelines.linkage.persons import _between, _one_file, _within
+from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, frequencies, likelihoods
+from pipelines.linkage.standardise import Records, standardise
+from schemas.canonical import TABLES
+
+Key = tuple[str, str]
+"""institution, record key"""
+THRESHOLD = 0.0
+"""Bits above which two groups are joined: even odds."""
+MOST_ACROSS = 400
+CALIBRATING = 40
+"""Pairs of the last run by which its odds before are found."""
+SAME = 0.05
+"""Bits: written weights are rounded to hundredths."""
+_PERSONAL = {c.name for c in TABLES["person_records"] if c.personal} | {"given", "surname", "parent", "number"}
+_REASON = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class FieldWeight:
+    """What one field says of a pair: the level it reaches (None: missing on a side), bits, and the two compared values as text."""
+
+    name: str
+    level: str | None
+    bits: float
+    values: tuple[str, str]
+    personal: bool
+    exchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """A pair of person records, weighed: odds before, evidence by field, what the possibility of relatives takes off."""
+
+    a: Key
+    b: Key
+    prior: float
+    within: bool
+    fields: tuple[FieldWeight, ...]
+    relatives: float
+    one_file: bool
+
+    @property
+    def total(self) -> float:
+        """Log2 of the odds that both records speak of one person, hard rules apart."""
+        return self.prior + sum(f.bits for f in self.fields) + self.relatives
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A pair of the last run's decisions: entity case or person, weight in bits, joined or not, evidence in its own words."""
+
+    a: Key
+    b: Key
+    weight: float
+    joined: bool
+    reasons: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Why two groups of person records were not joined: a hard rule, or how near they are as wholes."""
+
+    rule: tuple[Key, Key] | None
+    best: float
+    average: float
+    nearness: float
+    pairs: int
+
+
+def decided(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, inside: bool) -> list[Decided]:
+    """The decisions on pairs of `entity` with both records in `keys` (`inside`) or exactly one of them, heaviest first."""
+    wanted = pd.MultiIndex.from_tuples(list(keys), names=["institution", "key"])
+    rows = frame[frame["entity"] == entity]
+    a = pd.MultiIndex.from_arrays([rows["institution_a"], rows["key_a"]]).isin(wanted)
+    b = pd.MultiIndex.from_arrays([rows["institution_b"], rows["key_b"]]).isin(wanted)
+    rows = rows[(a & b) if inside else (a ^ b)].sort_values("weight", ascending=False, kind="stable")
+    return [_decided(row) for row in rows.to_dict("records")]
+
+
+def _decided(row: Mapping[Any, Any]) -> Decided:
+    reasons = tuple((name, float(bits)) for name, bits in _REASON.findall(str(row["reasons"])))
+    a, b = (str(row["institution_a"]), str(row["key_a"])), (str(row["institution_b"]), str(row["key_b"]))
+    return Decided(a, b, float(row["weight"]), row["decision"] == "joined", reasons)
+
+
+def evidence_meanings() -> dict[str, str]:
+    """What each kind of evidence between two files is, by its name, as the frozen model declares it."""
+    out: dict[str, str] = {}
+    for evidence in load_model().evidence:
+        first, second = (part.split(".")[1].replace("_", " ") for part in (evidence.first, evidence.second))
+        one, other = evidence.between.split("-")
+        if evidence.kind == "gap":
+            said = f"days {first} → {second}"
+        else:
+            said = f"{first} equal or not" if first == second else f"{first} ({one}) against {second} ({other})"
+        out.setdefault(evidence.name.split(":")[0], said if evidence.kind == "gap" else said.split(" (")[0])
+    return out
+
+
+class Linkage:
+    """The person records of a home as linkage sees them, and the weights of pairs of them."""
+
+    def __init__(
+        self, canonical: dict[str, pd.DataFrame], cases: pd.DataFrame, decisions: pd.DataFrame, model: Model | None = None
+    ) -> None:
+        """canonical: the canonical tables; cases: institution, record_key, cluster; decisions: all of the last run."""
+        self.model = model or load_model()
+        self._decisions = decisions
+        self._records: Records = standardise(canonical)
+        self._persons = self._records.persons
+        index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
+        self._rows = {key: n for n, key in enumerate(index.to_flat_index())}
+        by_file = cases.drop_duplicates(["institution", "record_key"]).set_index(["institution", "record_key"])["cluster"]
+        found = by_file.reindex(pd.MultiIndex.from_frame(self._records.files[["institution", "record_key"]])).to_numpy("float64")
+        file = self._persons["file"].to_numpy()
+        own = -1.0 - np.arange(len(file))
+        self._case = np.where(file >= 0, found[file] if len(found) else own, own)
+        self._case = np.where(np.isnan(self._case), own, self._case)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._rows
+
+    @cached_property
+    def _frequencies(self) -> Frequencies:
+        return frequencies(self._persons, self.model)
+
+    @cached_property
+    def _odds_between(self) -> tuple[float, bool]:
+        """Odds before that two records of different cases are one person, and whether the last run's weights are those of the model now.
+
+        The run learns how many persons come again. What it took is what its written weights hold beside the evidence.
+        """
+        rows = self._decisions[self._decisions["entity"] == "person"]
+        left, right = (
+            np.array([self._rows.get(key, -1) for key in zip(rows[f"institution_{s}"], rows[f"key_{s}"], strict=True)], dtype="int64")
+            for s in ("a", "b")
+        )
+        usable = np.flatnonzero((left >= 0) & (right >= 0))
+        usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATING]
+        if not len(usable):
+            return float(_between(len(self._persons), self.model.persons)), True
+        found = likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
+        beside = rows["weight"].to_numpy("float64")[usable] - found.weight(self.model.persons["relatives_between"])
+        middle = float(np.median(beside))
+        return middle, bool(np.abs(beside - middle).max() < SAME)
+
+    @property
+    def as_in_the_run(self) -> bool:
+        """Whether weights computed now are those that the last run decided on."""
+        return self._odds_between[1]
+
+    def companions(self, keys: Iterable[Key]) -> list[Key]:
+        """The other person records of the cases in which `keys` stand."""
+        rows = {self._rows[key] for key in keys if key in self._rows}
+        mates = np.isin(self._case, self._case[list(rows)]) & (self._case >= 0)
+        mates[list(rows)] = False
+        names = self._persons.loc[mates, ["institution", "record_key"]]
+        return [(str(institution), str(key)) for institution, key in names.itertuples(index=False)]
+
+    def weigh(self, pairs: Sequence[tuple[Key, Key]]) -> list[Weighing]:
+        """The weight of each pair, field by field; pairs with a record that linkage does not know are left out."""
+        known = [(a, b) for a, b in pairs if a in self._rows and b in self._rows]
+        if not known:
+            return []
+        left = np.array([self._rows[a] for a, _ in known])
+        right = np.array([self._rows[b] for _, b in known])
+        found = likelihoods(self._persons, left, right, self.model, self._frequencies)
+        within = self._case[left] == self._case[right]
+        setting = self.model.persons
+        weight = found.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
+        prior = np.where(within, _within(self._persons, left, right, setting), self._odds_between[0])
+        one_file = _one_file(self._persons, left, right)
+        fields = self._field_weights(found, left, right)
+        rest = weight - found.bits.sum(axis=1).to_numpy()
+        return [
+            Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], float(rest[n]), bool(one_file[n])) for n, (a, b) in enumerate(known)
+        ]
+
+    def apart(self, one: Sequence[Key], other: Sequence[Key]) -> Apart:
+        """How near two groups are as wholes: `best_share` of the best pair, the rest the average over the pairs that know a field."""
+        pairs = [(a, b) for a in one for b in other][:MOST_ACROSS]
+        weighed = self.weigh(pairs)
+        rule = next(((w.a, w.b) for w in weighed if w.one_file), None)
+        if not weighed:
+            return Apart(rule, 0.0, 0.0, 0.0, 0)
+        parts = np.array([[f.bits if f.level else np.nan for f in w.fields] + [w.relatives] for w in weighed])
+        known = ~np.isnan(parts)
+        average = float((np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)).sum()) + max(w.prior for w in weighed)
+        best = max(w.total for w in weighed)
+        share = self.model.persons["best_share"]
+        return Apart(rule, best, average, share * best + (1 - share) * average, len(weighed))
+
+    def _field_weights(self, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[tuple[FieldWeight, ...]]:
+        columns = [self._one_field(field, found, left, right) for field in self.model.fields]
+        return [tuple(column[n] for column in columns) for n in range(len(left))]
+
+    def _one_field(self, field: Field, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
+        level, bits = found.levels[field.name].to_numpy(), found.bits[field.name].to_numpy()
+        a, b = column_values(self._persons, field.columns, left), column_values(self._persons, field.columns, right)
+        straight = compare(field, a, b) if field.name in EXCHANGED else level
+        names = [spec.name for spec in field.levels]
+        personal = bool(_PERSONAL.intersection(field.columns))
+        return [
+            FieldWeight(
+                field.name,
+                None if level[n] == MISSING else names[level[n]],
+                float(bits[n]),
+                (_shown(field.columns, a, n), _shown(field.columns, b, n)),
+                personal,
+                bool(level[n] != straight[n]),
+            )
+            for n in range(len(left))
+        ]
+
+
+def _shown(columns: tuple[str, ...], values: list[np.ndarray], n: int) -> str:
+    """The first known value of a field as text; days as yyyy-mm-dd, years as they are."""
+    for name, column in zip(columns, values, strict=True):
+        value = column[n]
+        if column.dtype.kind == "b" or value == "" or (column.dtype.kind == "f" and np.isnan(value)):
+            continue
+        if column.dtype.kind == "f":
+            return str(int(value))
+        text = str(value)
+        return f"{text[:4]}-{text[4:6]}-{text[6:]}" if name.endswith("_date") else text
+    return ""

@@ -1,0 +1,114 @@
+"""What a person types to name a figure: `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
+
+Belongs here: reading it, the published figure that it names, errors that say what there is. Does not belong here: the records behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from pipelines.explain.published import Published
+from pipelines.feedback.texts import visible
+from warehouse.count.cube import CROSSED, TOTAL
+from warehouse.indicators import DIMENSIONS, Indicator, indicators
+
+_PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure. `breakdown`: dimension → value, only where it is broken down; null where all institutions are missing."""
+
+    indicator: Indicator
+    period: str
+    breakdown: Mapping[str, str]
+    as_reported: int | None
+    harmonised: int | None
+    missing: str
+    quarantined: int | None
+
+    @property
+    def name(self) -> str:
+        """As typed."""
+        return " ".join([self.indicator.code, self.period, *(f"{d}={v}" for d, v in self.breakdown.items())])
+
+    @property
+    def kind(self) -> str:
+        """quarter or year"""
+        return "quarter" if "-" in self.period else "year"
+
+
+def read_figure(home: Published, typed: str) -> Figure:
+    """The figure that `typed` names. Brackets and commas may stand between the parts. Raises `HarmoniaError` with what there is."""
+    words = [w for w in re.split(r"[\s,\[\]]+", typed.strip()) if w]
+    if not words:
+        raise HarmoniaError("no figure is named: type e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
+    indicator = _indicator(words[0])
+    if len(words) < 2 or "=" in words[1]:
+        raise HarmoniaError(f"{indicator.code} of which period? type a year or a quarter after it; {_periods(home)}")
+    period = _period(home, words[1])
+    breakdown = _breakdown(indicator, words[2:])
+    return _published(home, indicator, period, breakdown)
+
+
+def _indicator(typed: str) -> Indicator:
+    found = indicators().get(typed)
+    if found is None:
+        raise HarmoniaError(f"“{visible(typed)}” is no indicator: take one of {', '.join(indicators())}")
+    return found
+
+
+def _period(home: Published, typed: str) -> str:
+    period = typed.upper()
+    if not _PERIOD.fullmatch(period):
+        raise HarmoniaError(f"“{visible(typed)}” is no period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
+    known = home.query("SELECT count(*) AS n FROM statistics WHERE period = ?", [period])["n"].iloc[0]
+    if not known:
+        raise HarmoniaError(f"nothing is published for {period}: no delivery came for it; {_periods(home)}")
+    return period
+
+
+def _periods(home: Published) -> str:
+    found = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
+    return "no period is published here" if pd.isna(found["first"]) else f"{home.place} holds {found['first']} to {found['last']}"
+
+
+def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for word in words:
+        dimension, equals, value = word.partition("=")
+        if not equals or dimension not in DIMENSIONS:
+            raise HarmoniaError(f"“{visible(word)}” is no breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}")
+        if dimension not in indicator.dimensions:
+            raise HarmoniaError(f"{indicator.code} is not broken down by {dimension}, only by {', '.join(indicator.dimensions)}")
+        if value == TOTAL:
+            continue
+        if value not in DIMENSIONS[dimension]:
+            raise HarmoniaError(f"“{visible(value)}” is no {dimension}: take one of {', '.join(DIMENSIONS[dimension])}")
+        out[dimension] = value
+    combination = tuple(d for d in DIMENSIONS if d in out)
+    if len(combination) > 1 and not any(set(combination) == set(crossed) for crossed in CROSSED):
+        offered = "; ".join(" × ".join(c) for c in CROSSED if set(c) <= set(indicator.dimensions))
+        raise HarmoniaError(
+            f"{' × '.join(combination)} is not published for {indicator.code}: there is each dimension by itself, and {offered}"
+        )
+    return {d: out[d] for d in combination}
+
+
+def _published(home: Published, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
+    """The row of `statistics`; "in crossed tables an absent row is 0", but null where the total is (STATISTICS.md)."""
+    wanted = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
+    where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)
+    query = f"SELECT as_reported, harmonised, missing, quarantined FROM statistics WHERE indicator = ? AND period = ? AND {where}"
+    rows = home.query(query, [indicator.code, period, *wanted])
+    total = home.query(query, [indicator.code, period, *[TOTAL] * len(DIMENSIONS)]).iloc[0]
+    row = rows.iloc[0] if len(rows) else total.where(total.isna(), 0)
+    missing = "" if pd.isna(total["missing"]) else str(total["missing"])
+    numbers = [None if pd.isna(row[c]) else int(row[c]) for c in ("as_reported", "harmonised")]
+    quarantined = None if pd.isna(total["quarantined"]) else int(total["quarantined"])
+    return Figure(indicator, period, breakdown, numbers[0], numbers[1], missing, quarantined)

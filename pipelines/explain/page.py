@@ -1,0 +1,74 @@
+"""An explanation as one HTML page: no scripts, nothing from elsewhere, prints on A4.
+
+Belongs here: rendering and storing the page. Does not belong here: content, looks (`templates/`; the style sheet is that of the feedback,
+with a little of its own).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from pipelines.errors import HarmoniaError, storage
+from pipelines.explain.chart import draw
+from pipelines.explain.document import Bits, Document, Table, Text, Waterfall
+from pipelines.feedback.texts import visible
+
+_PRIVATE = 0o600
+_FULL_TINT = 12.0  # bits at which a cell has its full colour
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.PrefixLoader({name: jinja2.PackageLoader(f"pipelines.{name}") for name in ("explain", "feedback")})
+    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters.update(shown=_shown, tint=_tint)
+    made.globals.update(draw=draw)
+    made.tests.update(
+        lines=lambda v: isinstance(v, tuple),
+        bits=lambda b: isinstance(b, Bits),
+        table=lambda b: isinstance(b, Table),
+        text=lambda b: isinstance(b, Text),
+        waterfall=lambda b: isinstance(b, Waterfall),
+    )
+    return made
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else visible(str(value))
+
+
+def _tint(bits: Bits) -> str:
+    """The class of a weight's colour: five steps for, five against."""
+    if bits.value is None or abs(bits.value) < 0.5:
+        return "w0"
+    return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"
+
+
+def render(document: Document) -> str:
+    """The page as text."""
+    return _environment().get_template("explain/page.html.j2").render(d=document)
+
+
+def save(document: Document, path: Path) -> None:
+    """Write the page to `path`, whole or not at all; where it holds names for the running user only (0600).
+
+    Raises `HarmoniaError` where it cannot be written.
+    """
+    if path.is_dir():
+        raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with storage(path):
+        try:
+            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE if document.named else 0o644)
+            with os.fdopen(file, "w", encoding="utf-8") as out:
+                out.write(render(document))
+            fresh.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""Two records explained: field by field, with a running sum, and what was decided.
+
+Belongs here: what stands on the page of a pair. Does not belong here: weights (`linkage`), looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.explain import links
+from pipelines.explain.cases import case_apart, case_waterfall, evidence_name, file_table
+from pipelines.explain.document import Bits, Cell, Column, Document, Section, Table, Text
+from pipelines.explain.ids import Kind
+from pipelines.explain.linkage import SAME, THRESHOLD, Decided, Weighing, decided, evidence_meanings
+from pipelines.explain.people import model_notice, record_table, sources, why_apart
+from pipelines.explain.published import Key, Published
+from pipelines.explain.records import describe
+from pipelines.explain.words import odds, word
+
+
+def explain_pair(home: Published, kind: Kind, keys: tuple[Key, Key], *, names: bool) -> Document:
+    """The page of two records of one kind; `names`: with the compared values."""
+    return _persons(home, keys, names=names) if kind == "person" else _cases(home, keys, names=names)
+
+
+def _facts(home: Published, kind: Kind, keys: tuple[Key, Key], version: str) -> tuple[list[tuple[str, str]], bool]:
+    ids = [home.entity_of(kind, key) for key in keys]
+    one = ids[0] is not None and ids[0] == ids[1]
+    facts = [(f"record {name}", f"{key[0]}:{key[1]}") for name, key in zip("AB", keys, strict=True)]
+    facts += [(f"{kind} of {name}", found or "–") for name, found in zip("AB", ids, strict=True)]
+    return [*facts, ("linkage model", version)], one
+
+
+def _persons(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
+    facts, one = _facts(home, "person", keys, home.linkage.model.version)
+    labels = dict(zip(keys, "AB", strict=True))
+    weighed = home.linkage.weigh([keys])
+    lead: list[Text]
+    if not weighed:
+        lead, weights = (
+            [Text("Linkage does not know one of the records: it was never accepted, or has no key that can be read.", "notice")],
+            [],
+        )
+    else:
+        w = weighed[0]
+        lead = [_verdict("person", one, w.total), *_reason(home, w, keys, one)]
+        chart = links.person_waterfall(w, "From the odds before to the decision", odds(w.total), names=names)
+        weights = [Section("Field by field", [_fields(w, names=names), *_as_decided(home, w)], _HOW, [chart])]
+    sections = [
+        Section("The two records", [record_table(describe(home, "person", list(keys)), labels, names=names)]),
+        *weights,
+        Section("Judgements", links.judgement_table(home, "person", list(keys), labels)),
+    ]
+    return Document(
+        "Are these one person?", facts, lead, sections, names, sources(home, names=names), " ".join(":".join(key) for key in keys)
+    )
+
+
+_HOW = (
+    "Bits: +1 doubles the odds, −1 halves them. Above zero the pair speaks for one person; groups are joined best first while they "
+    "stay above zero."
+)
+
+
+def _verdict(kind: Kind, one: bool, weight: float) -> Text:
+    answer = "Joined" if one else "Not joined"
+    said = f"{answer}: the pair weighs {weight:+.1f} bits, odds of {odds(weight)}; the threshold is {THRESHOLD:.0f}."
+    return Text(said, "good" if one else "bad")
+
+
+def _reason(home: Published, w: Weighing, keys: tuple[Key, Key], one: bool) -> list[Text]:
+    if one and w.total <= THRESHOLD:
+        return [Text("The pair alone would not do: both are tied to other records of the same person, or a steward said so.", "notice")]
+    if one:
+        return []
+    groups = [_group(home, key) for key in keys]
+    return [Text(f"Why not: {why_apart(home, w, groups[0], groups[1])}.", "notice")]
+
+
+def _group(home: Published, key: Key) -> list[Key]:
+    found = home.entity_of("person", key)
+    members = [(m.institution, m.record_key) for m in home.memberships([found]) if m.until is None] if found else []
+    return members or [key]
+
+
+def _fields(w: Weighing, *, names: bool) -> Table:
+    """Prior, each field, relatives, sum; values where they may be shown."""
+    running, rows = w.prior, list[list[Cell]]()
+    before = "files of one case" if w.within else "files of different cases"
+    rows.append(["odds before", "", "", before, Bits(w.prior), Bits(running)])
+    for f in w.fields:
+        running += f.bits
+        hidden = f.personal and not names
+        values = ["hidden" if hidden and value else value for value in f.values]
+        level = "missing on a side" if f.level is None else word("levels", f.level) + (", in exchanged places" if f.exchanged else "")
+        rows.append([word("fields", f.name), *values, level, Bits(f.bits if f.level is not None else None), Bits(running)])
+    running += w.relatives
+    rows.append(["could be relatives", "", "", "relatives share surname, parent and home", Bits(w.relatives), Bits(running)])
+    columns = [
+        Column("field"),
+        Column("A", wrap=True),
+        Column("B", wrap=True),
+        Column("agreement", wrap=True),
+        Column("bits", number=True),
+        Column("so far", number=True),
+    ]
+    note = (
+        "Values are shown as they are compared: names in one skeleton for both languages and scripts."
+        if names
+        else "Names, birth dates and numbers are hidden; --names shows them to stewards."
+    )
+    return Table("Weights", columns, rows, note, foot=["one person?", "", "", odds(w.total), Bits(w.total), ""])
+
+
+def _as_decided(home: Published, w: Weighing) -> list[Text]:
+    found = _decision(home, "person", (w.a, w.b))
+    if found is None or w.one_file or abs(found.weight - w.total) < SAME:
+        return []
+    return [Text(f"The last run decided on {found.weight:+.2f} bits.", "notice"), *model_notice(home)]
+
+
+def _decision(home: Published, kind: Kind, keys: tuple[Key, Key]) -> Decided | None:
+    found = decided(home.decisions, kind, keys, inside=True)
+    return found[0] if found else None
+
+
+def _cases(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
+    facts, one = _facts(home, "case", keys, home.model_of_run)
+    labels = dict(zip(keys, "AB", strict=True))
+    found = _decision(home, "case", keys)
+    weights: Sequence[Section] = []
+    if found is None:
+        said = (
+            "The two files were never in question: they share no person and no number, or weighed less than −8 bits, which is only counted."
+        )
+        lead = [Text(("Joined by way of other files. " if one else "Not joined. ") + said, "good" if one else "bad")]
+    else:
+        lead = [_verdict("case", one, found.weight)]
+        lead += [] if one else [Text(f"Why not: {case_apart(found)}.", "notice")]
+        chart = case_waterfall(found, "From the odds before to the decision")
+        weights = [Section("What speaks for and against", [_evidence(found)], _HOW.replace("person", "case"), [chart])]
+    sections = [
+        Section("The two files", [file_table(describe(home, "case", list(keys)), labels)]),
+        *weights,
+        Section("Judgements", links.judgement_table(home, "case", list(keys), labels)),
+    ]
+    return Document(
+        "Are these one case?", facts, lead, sections, names, sources(home, names=names), " ".join(":".join(key) for key in keys)
+    )
+
+
+def _evidence(d: Decided) -> Table:
+    said = evidence_meanings()
+    running, rows = 0.0, list[list[Cell]]()
+    ordered = sorted(d.reasons, key=lambda r: r[0] != "prior")
+    for name, bits in ordered:
+        running += bits
+        rows.append([evidence_name(name), said.get(name, ""), Bits(bits), Bits(running)])
+    rows.append([word("evidence", "rest"), "", Bits(d.weight - running), Bits(d.weight)])
+    columns = [Column("evidence"), Column("what it is", wrap=True), Column("bits", number=True), Column("so far", number=True)]
+    return Table(
+        "Weights", columns, rows, "As written down by the run that decided.", foot=["one case?", odds(d.weight), Bits(d.weight), ""]
+    )

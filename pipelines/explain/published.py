@@ -1,0 +1,153 @@
+"""What a home holds, read as an explanation needs it.
+
+Belongs here: opening the warehouse, the lake and the registry of a home that was run, and the errors where there is nothing to open. Does
+not belong here: what is made of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+from sqlalchemy import or_, select
+
+from pipelines.errors import HarmoniaError
+from pipelines.explain.linkage import Linkage
+from pipelines.registry import open_registry
+from pipelines.registry.connection import Registry
+from pipelines.registry.tables import Entity, Judgement, Membership
+from pipelines.resources.workplace import Workplace
+from schemas import canonical
+
+Key = tuple[str, str]
+
+
+class Published:
+    """A published home. Everything is read on first use and kept."""
+
+    def __init__(self, workplace: Workplace, registry: Registry, warehouse: duckdb.DuckDBPyConnection) -> None:
+        self._workplace, self.registry, self._warehouse = workplace, registry, warehouse
+
+    @property
+    def place(self) -> Path:
+        """The home folder."""
+        return self._workplace.home.root
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        """Rows of the warehouse."""
+        return self._warehouse.execute(sql, list(parameters)).df()
+
+    @cached_property
+    def canonical(self) -> dict[str, pd.DataFrame]:
+        """The canonical tables of the last run, every state."""
+        return {name: canonical.conform(name, self._lake("canonical", name)) for name in canonical.TABLES}
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """What linkage decided in the last run (`pipelines.linkage.decisions`)."""
+        return self._lake("links", "decisions")
+
+    @cached_property
+    def linkage(self) -> Linkage:
+        """The records as linkage sees them."""
+        return Linkage(self.canonical, self._lake("links", "cases"), self.decisions)
+
+    @cached_property
+    def model_of_run(self) -> str:
+        """Version of the linkage model of the last run."""
+        items = self._lake("links", "_items")
+        return str(json.loads(str(items["plain"].iloc[0]))["statistics"].get("model", "")) if len(items) else ""
+
+    @cached_property
+    def identities(self) -> dict[str, pd.DataFrame]:
+        """`cases` (institution, record_key, case_id) and `persons` (… person_id) of the last run."""
+        return {name: self._lake("identities", name) for name in ("cases", "persons")}
+
+    @cached_property
+    def deliveries(self) -> pd.DataFrame:
+        """institution, delivery, period, version, state of every delivery read."""
+        return self._lake("standing", "deliveries")
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """An id of the register."""
+        with self.registry.read() as session:
+            return session.get(Entity, entity_id)
+
+    def newest(self, kind: str) -> str | None:
+        """The id minted last."""
+        with self.registry.read() as session:
+            return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
+
+    def redirected_to(self, entity_id: str) -> list[Entity]:
+        """All ids that lead to `entity_id`, oldest first."""
+        found: list[Entity] = []
+        seen = [entity_id]
+        with self.registry.read() as session:
+            while seen:
+                seen = [e.id for e in self._extend(found, session.scalars(select(Entity).where(Entity.redirect_to.in_(seen))).all())]
+        return sorted(found, key=lambda e: e.number)
+
+    @staticmethod
+    def _extend(found: list[Entity], more: Sequence[Entity]) -> Sequence[Entity]:
+        found.extend(more)
+        return more
+
+    def memberships(self, ids: Sequence[str]) -> list[Membership]:
+        """Which records belong, or belonged, to `ids`, in the order of joining."""
+        with self.registry.read() as session:
+            return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
+
+    def entity_of(self, kind: str, key: Key) -> str | None:
+        """The id that a record has now."""
+        query = select(Membership.entity_id).where(
+            Membership.kind == kind, Membership.institution == key[0], Membership.record_key == key[1], Membership.until.is_(None)
+        )
+        with self.registry.read() as session:
+            found = session.scalar(query)
+        while found is not None and (entity := self.entity(found)) is not None and entity.redirect_to:
+            found = entity.redirect_to
+        return found
+
+    def judgements(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
+        """What stewards said about pairs with a record of `keys`, oldest first."""
+        wanted = set(keys)
+        names = [key for _, key in wanted]
+        query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
+        with self.registry.read() as session:
+            rows = session.scalars(query.order_by(Judgement.decided_at, Judgement.id)).all()
+        return [j for j in rows if {(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)} & wanted]
+
+    def _lake(self, stage: str, table: str) -> pd.DataFrame:
+        path = self._workplace.home.lake / stage / f"{table}.parquet"
+        try:
+            return pq.read_table(path).to_pandas()
+        except FileNotFoundError:
+            raise HarmoniaError(f"{path} is not there: the lake was emptied; `harmonia run --home {self.place}` writes it again") from None
+
+
+@contextlib.contextmanager
+def open_home(workplace: Workplace) -> Iterator[Published]:
+    """Open the home of a workplace for reading. Raises `HarmoniaError` where it was never run."""
+    home = workplace.home
+    if not home.warehouse.is_file():
+        kind = "was never published" if home.root.is_dir() else "does not exist"
+        raise HarmoniaError(
+            f"home {home.root} {kind}: name another with --home (or HARMONIA_HOME), or make it with "
+            f"`harmonia run --inbox DIR --home {home.root}`"
+        )
+    if workplace.registry_url is None and not (home.root / "registry.sqlite").is_file():
+        raise HarmoniaError(f"home {home.root} has no registry.sqlite: name the registry in use with --registry-url, or run again")
+    registry = open_registry(workplace.registry)
+    try:
+        with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+            yield Published(workplace, registry, warehouse)
+    except duckdb.IOException as error:
+        raise HarmoniaError(f"{home.warehouse}: cannot be read ({type(error).__name__}); close what holds it, or run again") from error
+    finally:
+        registry.close()

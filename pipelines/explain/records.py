@@ -1,0 +1,140 @@
+"""The records behind an explanation: where each stands, what it says.
+
+Belongs here: the speaking state of a record, its place in a delivery, its dates, references and charges. Does not belong here: links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.explain.published import Key, Published
+from pipelines.explain.words import day, text
+
+_STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: its key, the state that speaks (accepted, else the latest), where that state stands, and how many states there are."""
+
+    key: Key
+    case_key: str
+    values: dict[str, object]
+    delivery: str
+    file: str
+    line: str
+    status: str
+    states: int
+    case_id: str
+    offence: str
+    dates: tuple[str, ...]
+    references: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """`institution:key`."""
+        return f"{self.key[0]}:{self.key[1]}"
+
+    def value(self, column: str) -> str:
+        """A canonical column as text."""
+        held = self.values.get(column)
+        return day(held) if column.endswith("_date") else text(held)
+
+
+def describe(home: Published, entity: str, keys: Sequence[Key]) -> list[Record]:
+    """The records `keys` (entity case or person) in the order given; a record that the lake does not hold is left out."""
+    table = home.canonical["person_records" if entity == "person" else "case_records"]
+    states = _of(table, keys, "record_key")
+    places = _places(home, entity, keys)
+    case_keys = [(str(i), str(k)) for i, k in states[["institution", "case_key"]].drop_duplicates().itertuples(index=False)]
+    files, charges = _of(home.canonical["case_records"], case_keys, "record_key"), _of(home.canonical["charges"], case_keys, "case_key")
+    events, references = _of(home.canonical["events"], case_keys, "case_key"), _of(home.canonical["references"], case_keys, "case_key")
+    out = []
+    for key in keys:
+        own = _ranked(states[(states["institution"] == key[0]) & (states["record_key"] == key[1])])
+        if own.empty:
+            continue
+        first = own.iloc[0]
+        case_key, delivery = text(first["case_key"]), text(first["delivery"])
+        place = places.get((*key, delivery), ("", "", ""))
+        out.append(
+            Record(
+                key=key,
+                case_key=case_key,
+                values=dict(first),
+                delivery=delivery,
+                file=place[0],
+                line=place[1],
+                status=text(first["status"]),
+                states=len(own),
+                case_id=place[2] or next((p[2] for k, p in places.items() if k[:2] == key), ""),
+                offence=_offence(key, case_key, files, charges, entity),
+                dates=_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
+                references=_references(references[(references["institution"] == key[0]) & (references["case_key"] == case_key)]),
+            )
+        )
+    return out
+
+
+def _of(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFrame:
+    if not keys:
+        return table.iloc[:0]
+    wanted = pd.MultiIndex.from_tuples(list(keys))
+    return table[pd.MultiIndex.from_frame(table[["institution", column]]).isin(wanted)]
+
+
+def _ranked(states: pd.DataFrame) -> pd.DataFrame:
+    """Accepted first, then the latest."""
+    rank = states["status"].map({name: n for n, name in enumerate(_STATUS)})
+    return states.assign(rank=rank).sort_values(["rank", "delivery"], ascending=[True, False], kind="stable").drop(columns="rank")
+
+
+def _places(home: Published, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+    """(institution, key, delivery) → file with part, line, case_id of the accepted state, else of the last."""
+    names = [key for _, key in keys]
+    rows = home.query(
+        "SELECT institution, record_key, delivery, file, part, line, case_id, status FROM lineage "
+        "WHERE entity = ? AND record_key IN (SELECT unnest(?::VARCHAR[])) ORDER BY status = 'accepted', delivery",
+        [entity, names],
+    )
+    return {
+        (row["institution"], row["record_key"], row["delivery"]): (
+            " · ".join(filter(None, (text(row["file"]), text(row["part"])))),
+            "" if pd.isna(row["line"]) else str(int(row["line"])),
+            text(row["case_id"]),
+        )
+        for row in rows.to_dict("records")
+    }
+
+
+def _offence(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
+    """The most serious group that the record's charges, else its file, were delivered with."""
+    own = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
+    if entity == "person":
+        mine = own[own["record_key"] == key[1]]
+        own = mine if len(mine) else own
+    found = _ranked(own)
+    if found.empty:
+        found = _ranked(files[(files["institution"] == key[0]) & (files["record_key"] == case_key)])
+    if found.empty:
+        return ""
+    row = found.iloc[0]
+    article = " ".join(filter(None, (text(row["law"]), text(row["article"]))))
+    return text(row["offence_group"]).replace("_", " ") + (f" ({article})" if article else "")
+
+
+def _dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
+    """What happened when, in order, as delivered; a person's own events and the file's; of a register row its own."""
+    own = events[events["record_key"] == key]
+    if entity == "person":
+        own = pd.concat([own, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
+    own = _ranked(own).dropna(subset=["date"]).drop_duplicates("event").sort_values("date", kind="stable")
+    return tuple(f"{name} {day(date)}" for name, date in zip(own["event"].str.replace("_", " "), own["date"], strict=True))
+
+
+def _references(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Numbers that the file names, accepted ones first."""
+    return tuple(dict.fromkeys(_ranked(rows)["number"].dropna().astype(str)))

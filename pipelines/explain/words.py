@@ -1,0 +1,55 @@
+"""What things are called in an explanation. Belongs here: loading `words.yaml`, and numbers in words. Does not belong here: layout."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+_MANY = 1_000_000
+
+
+@cache
+def _words() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text("utf-8"))
+    return found
+
+
+def word(kind: str, name: str) -> str:
+    """The word for `name` of a `kind` (fields, levels, evidence …); an unknown name with spaces for underscores."""
+    return _words()[kind].get(name, name.replace("_", " "))
+
+
+def odds(bits: float) -> str:
+    """A weight in bits as odds: `7 : 1`, `1 : 30`."""
+    larger = 2.0 ** min(abs(bits), 60.0)
+    text = f"{larger:.1f}" if larger < 10 else f"{larger:,.0f}" if larger < _MANY else f"more than {_MANY:,}"
+    return f"{text} : 1" if bits >= 0 else f"1 : {text}"
+
+
+def day(value: Any) -> str:
+    """A day as yyyy-mm-dd; empty where there is none."""
+    return "" if value is None or pd.isna(value) else pd.Timestamp(str(value)).strftime("%Y-%m-%d")
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """`1 record`, `2 records`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def letter(n: int) -> str:
+    """A, B, … Z, AA, AB, …: how a record is called within one explanation."""
+    name = ""
+    n += 1
+    while n:
+        n, rest = divmod(n - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
+
+
+def text(value: Any) -> str:
+    """A value as text; empty where it is missing."""
+    return "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value)

@@ -19,6 +19,7 @@ from sources.contract import TableSpec
 SIMILAR = 75.0  # of 100: two names of one column by themselves
 NEAR = 65.0  # enough where the place is right as well
 _MOST_EXTRA = 100  # undeclared columns that are kept; the file keeps the rest
+_MOST_NAMES = 500
 _SAME_WORD = {"numri": "nr", "numer": "nr", "no": "nr", "num": "nr", "datat": "data", "datum": "data"}
 
 Fits = Callable[[int, str], bool]
@@ -114,7 +115,9 @@ def _open(names: list[str], out: Match) -> list[int]:
 def _claim_similar(
     names: list[str], table: TableSpec, open_columns: dict[str, int], out: Match, claim: Callable[..., None], by_place: bool
 ) -> None:
-    """Most similar pairs first; a name at its own place needs less."""
+    """Most similar pairs first; a name at its own place needs less. Among very many names none is looked for."""
+    if len(names) > _MOST_NAMES:
+        return
     pairs = [
         (similarity(fold(names[i]), fold(column)) + (10 if i == place else 0), -i, column, i, place)
         for i in _open(names, out)

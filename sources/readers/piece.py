@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from sources.contract import ColumnSpec, TableSpec
 
+_LONGEST_KEY = 200  # characters; no agreed number comes near
 _DMY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
@@ -87,7 +88,7 @@ def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str |
     `whole=False`: the cell may have been cut short, so it counts only where its form leaves no room for more.
     """
     text = (value or "").strip()
-    if not text:
+    if not text or len(text) > _LONGEST_KEY:
         return None
     if column.type == "date":
         match = _DMY.fullmatch(text)

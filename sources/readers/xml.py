@@ -220,9 +220,7 @@ def _frames(rows: Rows, contract: Contract, piece: Piece) -> None:
     frames: dict[str, pd.DataFrame] = {}
     for table, delivered in rows.rows.items():
         around |= {own: (table, i, rows.parents[table][i]) for i, own in enumerate(rows.ids[table])}
-        names = list(dict.fromkeys(name for row in delivered for name in row))
-        frame = text_frame({name: [row.get(name, "") for row in delivered] for name in names})
-        frames[table] = _renamed(frame, names, table, contract, rows, piece)
+        frames[table] = _frame(delivered, table, contract, rows, piece)
     for table, frame in frames.items():
         for column, source in rows.form.elements[table].get("keys", {}).items():
             of, name = source.split(".")
@@ -246,8 +244,9 @@ def _ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None
     return None
 
 
-def _renamed(frame: pd.DataFrame, names: list[str], table: str, contract: Contract, rows: Rows, piece: Piece) -> pd.DataFrame:
+def _frame(delivered: Sequence[Mapping[str, str]], table: str, contract: Contract, rows: Rows, piece: Piece) -> pd.DataFrame:
     """Delivered names to declared columns; an absent element is how XML leaves a cell empty, so only a required one is missed."""
+    names = list(dict.fromkeys(name for row in delivered for name in row))
     spec, declared = rows.form.elements[table], contract.tables[table]
     own = {*spec.get("attributes", {}).values(), *spec.get("children", {}).values(), spec.get("text")}
     part = replace(declared, columns=tuple(c for c in declared.columns if c.name in own))
@@ -257,7 +256,7 @@ def _renamed(frame: pd.DataFrame, names: list[str], table: str, contract: Contra
         absent = finding["rule"] == "file-column-missing" and finding["field"] in optional
         if not absent and finding["rule"] != "file-column-order":
             piece.find(line=rows.lines[table][0], **({"detail": table} | finding))
-    frame = frame.rename(columns={names[k]: name for k, name in match.names.items()})
+    frame = text_frame({column: [row.get(names[k], "") for row in delivered] for k, column in sorted(match.names.items())})
     for column in match.missing:
-        frame[column] = nulls(len(frame))
+        frame[column] = nulls(len(delivered))
     return frame

@@ -80,7 +80,7 @@ def _broken(fragment: str, line: int, rows: Rows, contract: Contract, piece: Pie
     own = record_key(table, {c: around.get(c) for c in table.key})
     keyed = {name: spec for name, spec in contract.tables.items() if name != top and spec.key and name in rows.form.elements}
     tags = list(re.finditer(rf"<{_NAME}({'|'.join(map(re.escape, keyed))})(?=[\s>/])[^<>]*>", fragment)) if keyed else []
-    first = tags[0].start() if tags else len(fragment)
+    first, place = tags[0].start() if tags else len(fragment), Places(fragment)
     piece.rows += 1
     piece.quarantine("row-xml-broken", fragment[:first].encode(), line, table=top, record_key=own)
     for i, tag in enumerate(tags):
@@ -89,7 +89,7 @@ def _broken(fragment: str, line: int, rows: Rows, contract: Contract, piece: Pie
         if key is None:
             continue
         end = tags[i + 1].start() if i + 1 < len(tags) else len(fragment)
-        at = line + fragment.count("\n", 0, tag.start())
+        at = line + place.line(tag.start()) - 1
         piece.rows += 1
         piece.quarantine("row-xml-broken", fragment[tag.start() : end].encode(), at, table=spec.name, record_key=key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -73,3 +74,23 @@ def test_pieces_of_a_good_file_repeated_and_left_out(institution: str, data: st.
     cuts = sorted(data.draw(st.lists(st.integers(0, len(good)), min_size=2, max_size=6)))
     pieces = [good[a:b] for a, b in zip([0, *cuts], [*cuts, len(good)], strict=True)]
     _read(institution, b"".join(data.draw(st.lists(st.sampled_from(pieces), min_size=1, max_size=8))))
+
+
+@pytest.mark.parametrize(
+    ("institution", "old", "new"),
+    [
+        ("courts", b"<emri>Ilir", b"<emri>&<" + b'<i_pandehur id="1">' * 5_000),
+        ("courts", b"<emri>Ilir", b"<emri>" + b"<![CDATA[" * 100_000),
+        ("courts", b"<lenda ", b"<!--" * 200_000 + b"<lenda "),
+        ("courts", b"<eksporti", b"<!DOCTYPE x [ " + b"<!--\"'" * 100_000 + b"<eksporti"),
+        ("courts", b'nr="P.nr.14/2013"', b'nr="' + b"1" * 100_000 + b'"><'),
+        ("courts", b"<emri>Ilir", b"".join(b"<k%d/>" % i for i in range(5_000)) + b"<emri>Ilir"),
+        ("police", b"Nr_rastit", b"k;" * 20_000 + b"Nr_rastit"),
+        ("police", b"2013-PZ", b'"' * 200_000),
+        ("police", b"2013-PZ", b"a" * 1_000_000 + b"\xeb"),
+    ],
+)
+def test_what_could_stall_a_reader_does_not(institution: str, old: bytes, new: bytes) -> None:
+    start = time.monotonic()
+    _read(institution, _good(institution).replace(old, new, 1))
+    assert time.monotonic() - start < 15  # seconds; a slow machine needs one

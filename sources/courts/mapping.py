@@ -31,7 +31,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         sex="gjinia",
         citizenship="shtetesia",
     )
-    persons = _with_sentence(persons, tables["denimi"])
+    persons = _with_sentence(persons, tables["denimi"], judgments)
     of_people = builders.state(INSTITUTION, charges).assign(
         principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),
         **offences(charges, OFFENCES[0]).drop(columns="problem"),
@@ -55,9 +55,11 @@ def _references(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(record_key=found["case_key"])
 
 
-def _with_sentence(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.DataFrame:
-    """Months of imprisonment of each state of a defendant: the longest, where a later judgment stands beside an earlier one."""
-    prison = sentences[sentences["lloji"] == "imprisonment"]
+def _with_sentence(persons: pd.DataFrame, sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
+    """Months of imprisonment of each state of a defendant by the latest judgment: within one court file that one decides."""
+    who = ["_delivery", "_record"]
+    latest = judgments.sort_values("data", kind="stable", na_position="first").drop_duplicates(who, keep="last")
+    prison = sentences[(sentences["lloji"] == "imprisonment") & sentences["_parent"].isin(latest["_row"])]
     months = prison["vjet"].fillna(0) * 12 + prison["muaj"].fillna(0)
     whose = pd.DataFrame({"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": months})
     longest = whose.groupby(["delivery", "record_key"], as_index=False)["sentence_months"].max()

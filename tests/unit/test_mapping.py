@@ -101,7 +101,7 @@ def test_a_joined_file_names_the_file_that_took_it_and_not_a_sender():
     assert made["references"].empty
 
 
-def test_a_defendant_with_two_judgments_keeps_both_and_the_longer_sentence():
+def test_a_defendant_with_two_judgments_keeps_both_and_the_sentence_of_the_later():
     who = {"lenda_nr": "PKR.nr.1/2013", "id": "1"}
     rows = {
         "lenda": [{"nr": "PKR.nr.1/2013", "gjykata": "Приштина", "pranuar": "2013-01-05"}],
@@ -115,7 +115,9 @@ def test_a_defendant_with_two_judgments_keeps_both_and_the_longer_sentence():
     }
     made = canonical("courts", {"2013-Q2": rows})
     assert made["case_records"]["seat"].tolist() == ["prishtine"]
-    assert made["person_records"]["sentence_months"].tolist() == [18]
+    assert made["person_records"]["sentence_months"].isna().all()
+    first = canonical("courts", {"2013-Q2": {**rows, "aktgjykimi": rows["aktgjykimi"][:1]}})
+    assert first["person_records"]["sentence_months"].tolist() == [18]
     assert made["charges"]["offence_group"].tolist() == ["prostitution"]
     judged = made["events"][made["events"]["event"] == "judged"]
     assert judged["outcome"].tolist() == ["convicted", "acquitted"]

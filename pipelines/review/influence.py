@@ -25,7 +25,6 @@ from sqlalchemy import select
 
 from pipelines.registry import Registry
 from pipelines.registry.tables import Delivery
-from pipelines.review.pairs import PAIR
 from pipelines.review.published import RECORD, Published
 
 EACH = 2  # the grand total, and the cell of the offence group
@@ -35,7 +34,8 @@ _PERIODS = ("quarter", "year")
 def counted_rows(found: Published, registry: Registry) -> pd.DataFrame:
     """The rows behind the figures: a row per record and indicator in which it counts.
 
-    Columns out: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_id, person_id, quarter, year.
+    Columns out: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_key, case_id, person_id,
+    quarter, year.
     """
     from warehouse.count.dates import plausible
     from warehouse.count.inputs import CountInputs, quarter_of, standing, year_of

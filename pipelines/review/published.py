@@ -104,9 +104,7 @@ def resolve(found: Published, registry: Registry, wanted: str | pd.DataFrame) ->
         known = pd.concat([found.decisions()[PAIR], read(registry)[PAIR], sampled(registry)[PAIR]], ignore_index=True).drop_duplicates()
         pair = known[(pair_ids(known) == wanted).to_numpy()].reset_index(drop=True)
         if pair.empty:
-            raise HarmoniaError(
-                f"pair {wanted} is unknown in home {found.home.root}: ids change when records do; `harmonia review list` shows those there are"
-            )
+            raise HarmoniaError(f"pair {wanted} is unknown in home {found.home.root}: `harmonia review list` shows those in doubt")
     absent = missing_records(pair, clusters).iloc[0]
     if absent:
         raise HarmoniaError(f"{absent} is in no delivery of home {found.home.root}: check institution and key")

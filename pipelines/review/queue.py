@@ -47,7 +47,7 @@ def queue(found: Published, registry: Registry, everything: bool = False) -> pd.
 
 
 def contradictions(found: Published, pairs: pd.DataFrame) -> pd.Series:
-    """What speaks against a pair of persons that was joined: `number` (two valid ones), `birth` (dates far apart), `sex`, comma-separated."""
+    """What speaks against persons who were joined: `number` (two valid ones), `birth` (dates far apart), `sex`, comma-separated."""
     from pipelines.linkage.standardise import standardise
 
     persons = standardise(found.canonical()).persons

@@ -1,0 +1,114 @@
+"""What stewards decided, as constraints of clustering.
+
+Belongs here: from judgements that stand to pairs of rows that must be, or must not be, in one cluster, and how each of them came out.
+Does not belong here: which judgements stand (`pipelines.review.judgements.effective`), clustering (`cluster`).
+
+`same` puts two records into one cluster whatever their weight or a hard rule says. `different` keeps whole clusters apart. Where judgements
+contradict each other, those that keep apart hold, and of the others those that came first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+RECORD = ["institution", "record_key"]
+COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "verdict")
+HELD = ("same", "different")
+
+
+def _no_rows() -> np.ndarray:
+    return np.empty((0, 2), dtype="int64")
+
+
+@dataclass(frozen=True)
+class Held:
+    """Pairs of rows (arrays of shape n × 2): `same` must be in one cluster, `apart` must not. They do not contradict each other."""
+
+    same: np.ndarray = field(default_factory=_no_rows)
+    apart: np.ndarray = field(default_factory=_no_rows)
+
+    @property
+    def every(self) -> pd.DataFrame:
+        """All of them as `a, b`."""
+        return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
+
+
+def held(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Held:
+    """The constraints for one entity.
+
+    judgements: `COLUMNS`, those that stand in the order in which they came to; other verdicts than `HELD` say nothing.
+    records: institution, record_key, in rows that the constraints name; a judgement on a record that is not there says nothing.
+    """
+    if judgements is None or judgements.empty:
+        return Held()
+    own = judgements[(judgements["entity"] == entity) & judgements["verdict"].isin(HELD)]
+    own = own[~clashes(own)]
+    rows = pd.Series(np.arange(len(records)), index=pd.MultiIndex.from_frame(records[RECORD].astype("str")))
+    sides = [rows.reindex(pd.MultiIndex.from_frame(own[[f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy("float64") for s in "ab"]
+    pairs = np.column_stack(sides)
+    there = ~np.isnan(pairs).any(axis=1) & (pairs[:, 0] != pairs[:, 1])
+    same = (own["verdict"] == "same").to_numpy()
+    return Held(pairs[there & same].astype("int64"), pairs[there & ~same].astype("int64"))
+
+
+def clashes(judgements: pd.DataFrame) -> np.ndarray:
+    """Which rows of `judgements` (`COLUMNS`) do not hold because others contradict them: only ever `same`, of what others keep apart."""
+    lost = np.zeros(len(judgements), dtype=bool)
+    named = pd.concat([judgements[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["e", "i", "k"], axis=1) for s in "ab"])
+    number, distinct = pd.factorize(pd.MultiIndex.from_frame(named.astype("str")))
+    a, b = number[: len(judgements)], number[len(judgements) :]
+    verdict = judgements["verdict"].to_numpy(dtype=object)
+    group = list(range(len(distinct)))
+    apart: list[set[int]] = [set() for _ in group]
+    for n in np.flatnonzero(verdict == "different"):
+        apart[a[n]].add(int(b[n]))
+        apart[b[n]].add(int(a[n]))
+
+    def root(n: int) -> int:
+        while group[n] != n:
+            group[n] = n = group[group[n]]
+        return n
+
+    for n in np.flatnonzero(verdict == "same"):
+        one, other = root(int(a[n])), root(int(b[n]))
+        if one == other:
+            continue
+        if other in {root(m) for m in apart[one]}:
+            lost[n] = True
+            continue
+        group[other] = one
+        apart[one] |= apart[other]
+    return lost
+
+
+def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
+    """How each judgement that stands came out: `COLUMNS` and `outcome`.
+
+    `holds`; `against_rule`: holds, and a hard rule says otherwise; `contradicted`: does not hold, because of other judgements;
+    `record_gone`. clusters: by entity institution, record_key, cluster; against: pairs of persons joined against a rule.
+    """
+    if judgements is None:
+        return pd.DataFrame(columns=[*COLUMNS, "outcome"], dtype="str")
+    own = judgements[judgements["verdict"].isin(HELD)].reset_index(drop=True)
+    outcome = pd.Series("contradicted", index=own.index, dtype="str")
+    for entity, frame in clusters.items():
+        number = pd.Series(frame["cluster"].to_numpy("float64"), index=pd.MultiIndex.from_frame(frame[RECORD].astype("str")))
+        mine = own["entity"] == entity
+        a, b = (
+            number.reindex(pd.MultiIndex.from_frame(own.loc[mine, [f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy() for s in "ab"
+        )
+        found = np.where((a == b) == (own.loc[mine, "verdict"] == "same").to_numpy(), "holds", "contradicted")
+        outcome[mine] = np.where(np.isnan(a) | np.isnan(b), "record_gone", found)
+    pairs = [own[list(COLUMNS[1:5])], against[[*COLUMNS[3:5], *COLUMNS[1:3]]].set_axis(list(COLUMNS[1:5]), axis=1), against]
+    mine, turned, straight = (pd.MultiIndex.from_frame(part[list(COLUMNS[1:5])].astype("str")) for part in pairs)
+    ruled_out = (own["entity"] == "person") & (mine.isin(turned) | mine.isin(straight)) & (outcome == "holds")
+    return own[list(COLUMNS)].assign(outcome=outcome.mask(ruled_out & (own["verdict"] == "same"), "against_rule"))
+
+
+def told(judged: pd.DataFrame) -> dict[str, int | float | str]:
+    """Counts of judgements by how they came out (`outcomes`), for the statistics of a run."""
+    found = judged["outcome"].value_counts()
+    return {f"judgements_{name}": int(found.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

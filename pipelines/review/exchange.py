@@ -1,0 +1,111 @@
+"""Workbooks out and in: which pairs go into one, and entering what comes back.
+
+Belongs here: putting together queue or sample, descriptions and workbook; the import as a whole. Does not belong here: the form of the
+workbook (`workbook`, `intake`), what is typed (`commands`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from pipelines.registry import Registry
+from pipelines.review import intake, workbook
+from pipelines.review.describe import describe, fields_of
+from pipelines.review.judgements import audit, effective, enter, read
+from pipelines.review.pairs import ENTITIES, PAIR, pair_ids
+from pipelines.review.published import Published, missing_records
+from pipelines.review.sampling import labels, sampled
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a workbook's rows: entered, known already, without a verdict (`open`), refused (row, pair, why_not)."""
+
+    entered: int
+    known: int
+    open: int
+    refused: pd.DataFrame
+    blind: bool
+
+
+def side_by_side(found: Published, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
+    """Fields of both records of each pair, `<field> a` and `<field> b`, on the index of `pairs`; empty where a record has no such field."""
+    columns = [f"{field} {side}" for field in all_fields(pairs["entity"].unique().tolist(), names) for side in "ab"]
+    out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
+    for entity in pairs["entity"].unique():
+        own = pairs[pairs["entity"] == entity]
+        known = describe(found, str(entity), names)
+        for side in "ab":
+            rows = known.reindex(pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]])).fillna("")
+            for field in known.columns:
+                out.loc[own.index, f"{field} {side}"] = rows[field].map(workbook.flat).to_numpy()
+    return out
+
+
+def all_fields(entities: list[str], names: bool) -> list[str]:
+    """The fields shown for `entities`, each once."""
+    return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in fields_of(entity, names)))
+
+
+def export(found: Published, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
+    """Write a workbook of `pairs` (`PAIR`, and of `workbook.SHOWN` what may be seen) and return how many it holds.
+
+    sample: number of the blind sample, 0 for none. With `names` an entry is made in the audit log. Raises `HarmoniaError` where there is no
+    pair, or the file cannot be written.
+    """
+    if pairs.empty:
+        raise HarmoniaError(
+            "there is no open pair to export: all are judged, or the run left none in doubt (--all exports those judged too)"
+        )
+    rows = pairs.reset_index(drop=True)
+    rows = rows.assign(pair=pair_ids(rows)).join(side_by_side(found, rows, names))
+    if names:
+        audit(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
+    about = workbook.About(found.mark, found.run, found.model, sample)
+    workbook.write(path, rows, all_fields(rows["entity"].unique().tolist(), names), about)
+    return len(rows)
+
+
+def of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame:
+    """The pairs of a blind sample in their random order, without weight; those judged blind are left out unless `everything`."""
+    pairs = sampled(registry)
+    pairs = pairs.loc[pairs["sample"] == number, PAIR]
+    said = read(registry)
+    judged = effective(said[said["blind"]])
+    done = pd.MultiIndex.from_frame(pairs).isin(pd.MultiIndex.from_frame(judged[PAIR]))
+    return pairs if everything else pairs[~done]
+
+
+def bring_in(found: Published, registry: Registry, path: Path) -> Imported:
+    """Enter the judgements of a workbook, all that can be taken in one transaction.
+
+    Raises `HarmoniaError` where the file is none, or belongs to another home.
+    """
+    filled = intake.read(path)
+    if filled.about.mark != found.mark:
+        raise HarmoniaError(f"{path}: was exported from another home than {found.home.root}: import it there, or export again here")
+    rows = filled.rows
+    pairs = rows[PAIR].where(rows["entity"].isin(ENTITIES), "")
+    missing = missing_records(pairs, found.clusters())
+    names = any(column.startswith(("name ", "persons ")) for column in filled.shown)
+    now = side_by_side(found, pairs[pairs["entity"] != ""], names).reindex(index=rows.index, columns=filled.shown)
+    said, refused, blank = intake.judge(filled, now, missing)
+    decisions = found.decisions().set_index(PAIR)["weight"]
+    said = said.assign(
+        model=filled.about.model or None,
+        weight=decisions.reindex(pd.MultiIndex.from_frame(said[PAIR])).to_numpy(),
+        blind=filled.about.sample > 0,
+        origin=filled.origin,
+    )
+    fresh = enter(registry, said)
+    return Imported(int(fresh.sum()), int((~fresh).sum()), blank, refused, filled.about.sample > 0)
+
+
+def progress(registry: Registry, number: int) -> tuple[int, int]:
+    """How many pairs of a sample were judged blind, and how many it holds."""
+    counted = labels(registry, number)
+    return int(counted[["same", "different", "unsure"]].to_numpy().sum()), int(counted["drawn"].sum())

@@ -13,6 +13,7 @@ from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 import openpyxl
+import pandas as pd
 import python_calamine
 
 from sources.contract import Contract, FileSpec, TableSpec
@@ -131,6 +132,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if kind != "xlsx":
         piece.find("file-form-assumed", detail=kind)
     tables = [contract.tables[t] for t in spec.tables]
+    sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows stand against those of a copy
     took = sum([_sheet(sheet, overlays.get(sheet.name), tables, spec, piece) for sheet in sheets])
     if not took:
         _nothing(sheets, piece, others)
@@ -143,11 +145,9 @@ def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> N
     rule = "file-foreign" if owner else "file-header-not-found"
     piece.structure.clear()
     piece.findings.clear()
+    piece.unreadable.clear()
     for sheet in sheets:
-        for line, row in zip(sheet.lines, sheet.rows, strict=True):
-            raw = "\t".join(row).encode("utf-8", "replace")
-            where = {"part": sheet.name, "line": line, "table": None, "record_key": None}
-            piece.unreadable.append({"file": piece.file, "rule": rule, "raw": raw, **where})
+        _set_aside(sheet, rule, piece)
     piece.rows = len(piece.unreadable)
     piece.fail(rule, owner)
 
@@ -164,14 +164,33 @@ def _sheet(sheet: Sheet, overlay: Overlay | None, tables: Sequence[TableSpec], s
         _overlay(sheet, overlay, piece)
     grid = tabular.Grid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
     if not tabular.read_grid(grid, tables, piece):
-        piece.find("sheet-no-data", part=name)
-        return _no_data(sheet, piece)
+        return _unknown(sheet, tables, piece)
     declared = spec.options.get("sheet")
     if declared and declared != name:
         piece.find("sheet-name", part=name, detail=declared)
     if spec.options.get("total") and not any(s["kind"] == "total" and s["part"] == name for s in piece.structure):
         piece.find("file-total-missing", part=name)
     return True
+
+
+def _unknown(sheet: Sheet, tables: Sequence[TableSpec], piece: Piece) -> bool:
+    """A sheet without the agreed header: wide rows may be records and are set aside; anything else is a summary, a list, notes."""
+    filled = pd.Series([sum(1 for c in row if c and not c.isspace()) for row in sheet.rows], dtype="int64")
+    if filled[filled > 0].median() * 2 < min(len(t.columns) for t in tables):
+        piece.find("sheet-no-data", part=sheet.name)
+        return _no_data(sheet, piece)
+    piece.state = "partial"
+    piece.find("file-header-not-found", part=sheet.name)
+    _set_aside(sheet, "file-header-not-found", piece)
+    piece.rows += len(sheet.rows)
+    return False
+
+
+def _set_aside(sheet: Sheet, rule: str, piece: Piece) -> None:
+    for line, row in zip(sheet.lines, sheet.rows, strict=True):
+        raw = "\t".join(row).encode("utf-8", "replace")
+        where = {"part": sheet.name, "line": line, "table": None, "record_key": None}
+        piece.unreadable.append({"file": piece.file, "rule": rule, "raw": raw, **where})
 
 
 def _no_data(sheet: Sheet, piece: Piece) -> bool:

@@ -289,3 +289,23 @@ def test_a_bomb_that_lies_about_its_size_is_not_unpacked(tmp_path: Path) -> None
     size = (64 << 20).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
     assert rules(read("corrections", tmp_path)) == {"file-damaged"}
+
+
+def test_wide_rows_under_unknown_headers_are_set_aside_not_taken_for_notes(tmp_path: Path) -> None:
+    def rename(book: Any) -> None:
+        sheet = book["QP Prishtinë"]
+        for k in range(1, len(SHKK) + 1):
+            sheet.cell(1, k, f"K{k}")
+        sheet["A2"], sheet["A3"] = "njëri", "tjetra"
+
+    result = _shkk(tmp_path, rename)
+    assert (result.state, len(result.tables["te_burgosurit"]), len(result.unreadable)) == ("partial", 1, 3)
+    assert rules(result) == {"file-header-not-found"}
+
+
+def test_the_agreed_sheet_stands_against_a_visible_copy(tmp_path: Path) -> None:
+    def copy(book: Any) -> None:
+        book.copy_worksheet(book["Lëndët"]).title = "Kopje"
+
+    frame = _lendet(tmp_path, copy).tables["lendet"]
+    assert frame["_part"].tolist() == ["Kopje", "Kopje", "Lëndët", "Lëndët"]

@@ -81,7 +81,7 @@ def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
     """The year's figures, reported beside harmonised, and which deliveries are missing behind those marked with a star."""
     table = _grid(f"{year}: as reported → harmonised")
     for heading in COLUMNS.values():
-        table.add_column(heading, justify="right", max_width=18)
+        table.add_column(heading, justify="right", max_width=20)
     found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
     absent: dict[str, None] = {}
     for indicator in indicators().values():

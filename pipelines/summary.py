@@ -16,7 +16,7 @@ from rich.table import Table
 
 from pipelines.current import ACCOUNTS
 from pipelines.resources.workplace import Workplace
-from schemas.findings import SEVERITIES
+from schemas.findings import SEVERITIES, rules
 from warehouse.indicators import DIMENSIONS, indicators
 
 RELATED = "trafficking and related offences"
@@ -108,6 +108,16 @@ def deliveries_line(deliveries: pd.DataFrame, coverage: pd.DataFrame) -> str:
     return "; ".join(parts)
 
 
+def inbox_lines(found: pd.DataFrame) -> list[str]:
+    """What lies in the inbox and is no delivery: a line per rule with the places. In: findings of landing."""
+    outside = found[found["delivery"].isna()]
+    places = outside["institution"].fillna("") + "/" + outside["file"].fillna("")
+    lines = []
+    for code, names in places.groupby(outside["rule"], sort=True):
+        lines.append(f"{rules()[str(code)].text['en']} ({_shortened([name.strip('/') for name in names])})")
+    return lines
+
+
 def _shortened(names: Sequence[str]) -> str:
     rest = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
@@ -118,6 +128,8 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
     tables = values["statistics"]
     console.print()
     console.print(f"[bold]Deliveries[/]  {deliveries_line(values['landing']['deliveries'], tables['coverage'])}", highlight=False)
+    for line in inbox_lines(values["landing"]["findings"]):
+        console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
     console.print()
     console.print(rows_table(accounting(values["standing"], institutions)))
     found = severities(values["findings"]["findings"])

@@ -1,0 +1,73 @@
+"""What the summary picks out of a run, on small frames."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+from rich.console import Console
+
+from pipelines import summary
+from schemas.findings import frame
+
+TOTAL = dict.fromkeys(["form", "sex", "age_group", "citizenship_group"], "total")
+
+
+def figure(indicator: str, group: str, reported: float | None, harmonised: float | None, missing: str | None = None) -> dict[str, object]:
+    counts = {"as_reported": reported, "harmonised": harmonised, "incomplete": missing is not None, "missing": missing}
+    return {**TOTAL, "indicator": indicator, "period": "2013", "offence_group": group, **counts}
+
+
+STATISTICS = pd.DataFrame(
+    [
+        figure("persons_arrested", "total", 1187, 1182),
+        figure("persons_arrested", "trafficking", 75, 68),
+        figure("persons_arrested", "prostitution", 44, 44),
+        figure("cases_registered", "total", None, None, "police 2013-Q1, inspectorate 2013-Q1"),
+        {**figure("persons_arrested", "total", 1, 1), "sex": "male"},
+        {**figure("persons_arrested", "total", 9, 9), "period": "2012-Q4"},
+    ]
+)
+
+
+def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart() -> None:
+    table, absent = summary.figures_table("2013", summary.figures(STATISTICS, "2013"))
+    out = io.StringIO()
+    Console(file=out, width=120).print(table)
+    text = out.getvalue()
+    arrested = next(line for line in text.splitlines() if "Persons arrested" in line)
+    assert arrested.split("arrested")[1].split() == ["1,187", "→", "1,182", "75", "→", "68", "44", "→", "44"]
+    assert "of which trafficking" in text
+    registered = next(line for line in text.splitlines() if "Cases registered" in line)
+    assert "– → –*" in registered
+    assert absent == ["police 2013-Q1", "inspectorate 2013-Q1"]
+
+
+def test_the_latest_year_is_the_last_published() -> None:
+    assert summary.latest_year(STATISTICS) == "2013"
+    assert summary.latest_year(STATISTICS.iloc[:0]) is None
+
+
+def test_gaps_are_named() -> None:
+    deliveries = pd.DataFrame({"institution": ["police"], "delivery": ["2013-Q1"], "new": [True]})
+    coverage = pd.DataFrame(
+        {"institution": "courts", "period": ["2013", "2013-Q1", "2013-Q2"], "state": ["partial", "missing", "complete"]}
+    )
+    assert summary.deliveries_line(deliveries, coverage) == "1 landed, 1 of them new; missing: courts 2013-Q1"
+
+
+def test_what_is_no_delivery_is_named() -> None:
+    found = frame(
+        [
+            {"file": "post", "rule": "inbox-unknown-institution"},
+            {"institution": "police", "file": "first", "rule": "delivery-name-no-period"},
+            {"institution": "police", "delivery": "2013-Q1", "file": "x", "rule": "delivery-file-name"},
+        ]
+    )
+    lines = summary.inbox_lines(found)
+    assert [line.rpartition("(")[2] for line in lines] == ["police/first)", "post)"]
+
+
+def test_fixed_findings_are_no_findings_any_more() -> None:
+    found = pd.DataFrame({"severity": ["error", "error", "info"], "state": ["new", "fixed", "remains"]})
+    assert summary.severities(found) == {"reject": 0, "error": 1, "warning": 0, "info": 1}

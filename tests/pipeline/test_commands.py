@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,7 @@ def test_simulate_overwrites_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_the_pages_are_bound_to_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "execve", lambda _, command, environment: started.append((command, environment)))
     assert harmonia(monkeypatch, "ui", "--inbox", str(tmp_path), "--home", str(tmp_path / "home"), "--port", "0") == 2
     assert harmonia(monkeypatch, "ui", "--inbox", str(tmp_path), "--home", str(tmp_path / "home"), "--port", "43117") == 0

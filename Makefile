@@ -4,9 +4,10 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 UV_VERSION := 0.13.9
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+export UV_COMPILE_BYTECODE := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: install run test check ui clean
+.PHONY: install run test test-slow check ui clean
 
 install: $(VENV)/.installed
 
@@ -22,7 +23,10 @@ run: install
 	$(VENV)/bin/harmonia run --inbox data/inbox --home data/home
 
 test: install
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q -n auto -m "not slow"
+
+test-slow: install
+	$(VENV)/bin/python -m pytest -q -n auto -m slow
 
 check: install
 	$(VENV)/bin/ruff check .

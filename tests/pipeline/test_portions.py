@@ -1,0 +1,42 @@
+"""Deliveries that arrive in portions: ids hold, and in the end it is as if all had arrived at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pipeline_world import Ran
+
+from pipelines.progress import Silence
+from pipelines.registry import open_registry
+from pipelines.registry.identity import resolve
+from pipelines.registry.stability import kept, regrouped
+from pipelines.resources.workplace import Workplace
+from pipelines.run import run_everything
+
+
+def _identities(inbox: Path, deliveries: list[Path], place: Workplace) -> dict[str, pd.DataFrame]:
+    for delivery in deliveries:
+        shutil.copytree(inbox / delivery, place.inbox / delivery)
+    return run_everything(place, Silence()).values["identities"]
+
+
+@pytest.mark.slow  # two whole runs
+def test_two_portions_in_the_wrong_order_end_as_one(ran: Ran, inbox: Path, tmp_path: Path) -> None:
+    deliveries = sorted((p.relative_to(inbox) for p in inbox.glob("*/*") if p.is_dir()), key=lambda p: (p.name, p.parent.name))
+    late, early = deliveries[len(deliveries) // 2 :], deliveries[: len(deliveries) // 2]
+    place = Workplace.of(tmp_path / "inbox", tmp_path / "home")
+    first = _identities(inbox, late, place)
+    last = _identities(inbox, early, place)
+    whole = ran.outcome.values["identities"]
+    registry = open_registry(place.registry)
+    try:
+        for entity in ("cases", "persons"):
+            assert regrouped(whole[entity], last[entity]).empty
+            found = kept(first[entity], last[entity], resolve(registry, first[entity].iloc[:, 2]))
+            assert found.records > 0
+            assert found.share >= 0.9  # of a few dozen records; benchmarks/linkage_portions.py measures it on real sizes
+    finally:
+        registry.close()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pipelines.explain.document import Step, Waterfall
 
-WIDTH, LABELS, VALUES, ROW, TOP = 480, 165, 48, 22, 8
-LONGEST = 26  # characters of a label; the whole of it stands in the bar's title
+WIDTH, LABELS, VALUES, ROW, TOP = 480, 178, 48, 22, 8
+LONGEST = 29  # characters of a label; the whole of it stands in the bar's title
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,12 @@ RegistryUrl = Annotated[
 ]
 Page = Annotated[Path | None, typer.Option("--html", envvar="HARMONIA_HTML", metavar="FILE", help="Write a page instead of text.")]
 Names = Annotated[
-    bool, typer.Option("--names", help="For stewards: with names, birth dates and numbers. That you looked is written to the registry.")
+    bool,
+    typer.Option(
+        "--names",
+        envvar="HARMONIA_NAMES",
+        help="For stewards: with names, birth dates and numbers. That you looked is written to the registry.",
+    ),
 ]
 
 
@@ -85,7 +90,9 @@ def pair(
     home: HomeFolder = None,
     page: Page = None,
     names: Names = False,
-    kind: Annotated[AsKind | None, typer.Option("--as", help="Where a key names a case and a person. Default: person.")] = None,
+    kind: Annotated[
+        AsKind | None, typer.Option("--as", envvar="HARMONIA_AS", help="Where a key names a case and a person. Default: person.")
+    ] = None,
     registry_url: RegistryUrl = None,
 ) -> None:
     """Two records: field by field, the weights with a running sum, the decision."""

@@ -8,6 +8,7 @@ The units and the steps of the bridge are read from the warehouse; only the rows
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -67,14 +68,19 @@ def made_of(home: Published, figure: Figure) -> Made:
 
 def _described(home: Published, figure: Figure) -> pd.DataFrame:
     """All rows as reported of the indicator, of whatever period, with their own dimensions."""
+    # A delivered date needs no putting right; only decisions that name no party are assigned by the day put right.
+    stands, charges = _standing(home, put_dates_right=figure.indicator.rows.covers_file)
+    return describe_reported(figure.indicator, indicator_rows(figure.indicator, stands), stands, charges)
+
+
+@lru_cache(maxsize=2)
+def _standing(home: Published, *, put_dates_right: bool) -> tuple[Standing, pd.DataFrame]:
+    """What stands in the lake, and its charges; kept for the figures that follow."""
     nothing = pd.DataFrame()
     inputs = CountInputs(home.canonical, home.identities["cases"], home.identities["persons"], home.deliveries, nothing, nothing, nothing)
     stands = standing(inputs)
-    # A delivered date needs no putting right; only decisions that name no party are assigned by the day put right.
-    events = plausible(stands.events) if figure.indicator.rows.covers_file else _as_delivered(stands)
-    stands = replace(stands, events=events)
-    charges = put_right(charged(stands))
-    return describe_reported(figure.indicator, indicator_rows(figure.indicator, stands), stands, charges)
+    stands = replace(stands, events=plausible(stands.events) if put_dates_right else _as_delivered(stands))
+    return stands, put_right(charged(stands))
 
 
 def _as_delivered(stands: Standing) -> pd.DataFrame:

@@ -84,10 +84,10 @@ def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
         dimension, equals, value = word.partition("=")
         if not equals or dimension not in DIMENSIONS:
             raise HarmoniaError(f"“{visible(word)}” is no breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}")
-        if dimension not in indicator.dimensions:
-            raise HarmoniaError(f"{indicator.code} is not broken down by {dimension}, only by {', '.join(indicator.dimensions)}")
         if value == TOTAL:
             continue
+        if dimension not in indicator.dimensions:
+            raise HarmoniaError(f"{indicator.code} is not broken down by {dimension}, only by {', '.join(indicator.dimensions)}")
         if value not in DIMENSIONS[dimension]:
             raise HarmoniaError(f"“{visible(value)}” is no {dimension}: take one of {', '.join(DIMENSIONS[dimension])}")
         out[dimension] = value

@@ -1,0 +1,162 @@
+"""Figures explained: the records behind them add up."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from count_world import World
+from explain_world import AGAIN, CASE, SECRETS, build
+
+from pipelines import cli
+from pipelines.errors import HarmoniaError
+from pipelines.explain.figures import explain_figure
+from pipelines.explain.naming import read_figure
+from pipelines.explain.published import Published, open_home
+from pipelines.home import Home
+from pipelines.resources.workplace import Workplace
+from warehouse.count import count
+from warehouse.count.inputs import CountInputs
+from warehouse.tables import WAREHOUSE
+
+DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return build(tmp_path_factory.mktemp("figures") / "home")
+
+
+@pytest.fixture
+def typed(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["harmonia", "explain", "figure", *arguments, "--home", str(home.root)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+class _Counted(Published):
+    """What counting made of a few records, without a home."""
+
+    def __init__(self, inputs: CountInputs) -> None:
+        self._inputs, self._warehouse = inputs, duckdb.connect()
+        for name, frame in count(inputs).items():
+            self._warehouse.register(f"{name}_rows", frame)
+            columns = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in WAREHOUSE.tables[name].columns)
+            self._warehouse.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM {name}_rows")
+
+    place = Path("made up")
+    canonical = property(lambda self: dict(self._inputs.canonical))  # type: ignore[assignment]
+    identities = property(lambda self: {"cases": self._inputs.cases, "persons": self._inputs.persons})  # type: ignore[assignment]
+    deliveries = property(lambda self: self._inputs.deliveries)  # type: ignore[assignment]
+
+
+def explain_all(home: Published) -> int:
+    """Explain every quarterly total, and each one-way figure that differs; each raises where it does not add up. How many differ."""
+    differ = 0
+    one_way = " + ".join(f"({d} = 'total')::INT" for d in DIMENSIONS)
+    rows = home.query(
+        f"SELECT * FROM statistics WHERE length(period) = 7 AND {one_way} >= 4 AND (as_reported <> harmonised OR {one_way} = 5)"
+    )
+    for row in rows.to_dict("records"):
+        words = [row["indicator"], row["period"], *(f"{d}={row[d]}" for d in DIMENSIONS)]
+        figure = read_figure(home, " ".join(words))
+        explain_figure(home, figure, names=False)
+        differ += figure.as_reported != figure.harmonised
+    return differ
+
+
+def test_every_published_figure_adds_up_by_its_records(home: Home) -> None:
+    with open_home(Workplace.of(None, home.root)) as published:
+        assert explain_all(published) > 0
+
+
+def test_every_cause_adds_up_also_under_another_heading() -> None:
+    """Twice registered, an impossible date, a file without its case line, an offence that changes with the stage."""
+    world = World()
+    world.case("police", "a", "C1", reported="2013-01-05", group="other").case(
+        "police", "b", "C1", reported="2013-04-09", group="trafficking"
+    )
+    world.person("police", "a/1", "P1", file="a", sex="male", born="1990-05-05", arrested="2013-01-06")
+    world.person("police", "b/1", "P1", file="b", sex="female", born="1990-05-05", arrested="2013-01-07")
+    world.case("police", "c", "C2", reported="2031-02-05", group="trafficking", period="2013-Q2")
+    world.person("police", "d/1", "P2", file="d", period="2013-Q3")
+    world.cases["police", "d"] = "C3"
+    world.case("prosecution", "1", "C1", received="2013-05-05").case("prosecution", "2", "C1", received="2013-02-05")
+    world.person("prosecution", "10", "P1", file="1", charges=("trafficking",), indicted="2013-07-01")
+    world.person("prosecution", "20", "P1", file="2", charges=("other",))
+    assert explain_all(_Counted(world.inputs())) > 5
+
+
+def test_a_total_names_the_record_behind_every_step(typed) -> None:
+    code, out, _ = typed("cases_registered", "2013-Q1")
+    assert code == 0
+    assert "10 − 1 = 9" in out
+    assert f"police:{AGAIN}" in out.split("The records behind each step")[1].split("The units counted")[0]
+    assert f"counts here by police:{CASE}" in " ".join(out.split())
+    assert "data.csv" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("persons_arrested 2013-Q1 [sex=male]",), ("persons_arrested", "2013-q1", "sex=male"), ("persons_arrested 2013-Q1, sex=male",)],
+)
+def test_a_figure_may_be_typed_in_several_ways(typed, words: tuple[str, ...]) -> None:
+    code, out, _ = typed(*words)
+    assert code == 0
+    assert "There is nothing between the two" in out
+
+
+def test_missing_deliveries_are_flagged(typed) -> None:
+    _, out, _ = typed("cases_registered", "2013-Q2")
+    assert "Incomplete: no delivery of inspectorate 2013-Q2" in out
+
+
+def test_names_are_shown_to_stewards_alone(typed) -> None:
+    _, plain, _ = typed("persons_arrested", "2013-Q1")
+    _, named, _ = typed("persons_arrested", "2013-Q1", "--names")
+    assert not [secret for secret in SECRETS if secret in plain]
+    assert "Arben Krasniqi" in named
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("cases_counted", "2013"), "is no indicator: take one of cases_registered"),
+        (("cases_registered",), "of which period?"),
+        (("cases_registered", "2013-Q5"), "is no period: a year looks like 2013, a quarter like 2013-Q2"),
+        (("cases_registered", "March"), "is no period"),
+        (("cases_registered", "1999"), "nothing is published for 1999"),
+        (("cases_registered", "2013", "sex=male"), "is not broken down by sex, only by offence_group"),
+        (("persons_arrested", "2013", "sex=M"), "is no sex: take one of male, female, unknown"),
+        (("persons_arrested", "2013", "colour=red"), "is no breakdown"),
+        (("persons_arrested", "2013", "sex=male", "citizenship_group=foreign"), "is not published for persons_arrested"),
+    ],
+)
+def test_what_is_no_figure_is_one_clear_line(typed, words: tuple[str, ...], told: str) -> None:
+    code, out, err = typed(*words)
+    assert (code, out) == (1, "")
+    assert told in " ".join(err.split())
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_records_that_do_not_add_up_are_never_shown(home: Home) -> None:
+    with open_home(Workplace.of(None, home.root)) as published:
+        figure = read_figure(published, "cases_registered 2013-Q1")
+        published.canonical["events"] = published.canonical["events"].iloc[1:]  # a lake of another run
+        with pytest.raises(HarmoniaError, match="different runs"):
+            explain_figure(published, figure, names=False)
+
+
+def test_an_unknown_figure_is_told_from_zero() -> None:
+    world = World(("2013-Q1",)).case("police", "a", "C1", reported="2013-01-05").missing("courts", "2013-Q1")
+    home = _Counted(world.inputs())
+    document = explain_figure(home, read_figure(home, "persons_convicted 2013-Q1"), names=False)
+    assert ("as reported", "not known") in document.facts
+    assert any("not 0" in text.text for text in document.lead)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from pipelines.linkage import modelfile
 from pipelines.linkage.model import FOLDER, load_model
 from pipelines.linkage.training import as_files, train
 
@@ -42,31 +41,8 @@ def main() -> None:
     }
     names = (f"persons-{args.version}", f"cases-{args.version}")
     for name, content in zip(names, as_files(train(sets, start), provenance, names), strict=True):
-        (args.out / f"{name}.json").write_text(as_text(content), "utf-8")
+        modelfile.write(args.out / f"{name}.json", content)
         print(args.out / f"{name}.json")
-
-
-def as_text(content: dict[str, Any]) -> str:
-    """JSON with one level, kind of evidence or setting a line, so that versions can be compared line by line."""
-    lines = []
-    for key, value in content.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            entries = ",\n".join("  " + _entry(entry) for entry in value)
-            lines.append(f' "{key}": [\n{entries}\n ]')
-        elif isinstance(value, dict):
-            entries = ",\n".join(f'  "{name}": {json.dumps(v)}' for name, v in value.items())
-            lines.append(f' "{key}": {{\n{entries}\n }}')
-        else:
-            lines.append(f' "{key}": {json.dumps(value)}')
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _entry(entry: dict[str, Any]) -> str:
-    levels = entry.get("levels")
-    if not levels:
-        return json.dumps(entry)
-    head = ", ".join(f'"{k}": {json.dumps(v)}' for k, v in entry.items() if k != "levels")
-    return "{" + head + ', "levels": [\n' + ",\n".join("    " + json.dumps(level) for level in levels) + "\n  ]}"
 
 
 if __name__ == "__main__":

@@ -3,18 +3,23 @@
 Belongs here: the shape of a model file and its checks. Does not belong here: how records are compared (`compare`), how the
 numbers were found (`training`). `*-v0.json` are declared by hand and are where training starts; the last version is in use.
 
-A model is two files in `models/`. `persons-*.json`: for each compared field its levels in the order in which they are tried,
+A model is two files in `models/`, or one that holds both under `persons` and `cases` (as `harmonia link train` writes it); all carry
+a checksum (`modelfile`). `persons-*.json`: for each compared field its levels in the order in which they are tried,
 with `m` (share among pairs of one person), `u` (among strangers), `r` (among relatives, who share surname, parent and home).
 `cases-*.json`: for each kind of evidence between two case files its levels with `m` and `u`, and settings in words.
 """
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pipelines.errors import HarmoniaError
+from pipelines.linkage import modelfile
 
 FOLDER = Path(__file__).parent / "models"
 PERSONS, CASES = "persons-v1.json", "cases-v1.json"
@@ -115,16 +120,33 @@ class Model:
     between: dict[str, Between]
     cases: dict[str, float]
     provenance: dict[str, Any]
+    expected: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)  # see `drift`: institution -> field -> shares
 
 
 def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
-    """The model in two files, by default the ones shipped. Raises `ValueError` that names file, field and what is wrong."""
-    return _load(persons or FOLDER / PERSONS, cases or FOLDER / CASES)
+    """The model in two files, or in one that holds both; by default the one that `HARMONIA_MODEL` names, else the one shipped.
+
+    Raises `HarmoniaError` that names the file, what is wrong, and the way out.
+    """
+    named = os.environ.get("HARMONIA_MODEL")
+    if persons is None and cases is None:
+        return _load(Path(named).expanduser(), None) if named else _load(FOLDER / PERSONS, FOLDER / CASES)
+    return _load(persons or FOLDER / PERSONS, cases)
 
 
 @cache
-def _load(persons: Path, cases: Path) -> Model:
-    person_spec, case_spec = (json.loads(path.read_text("utf-8")) for path in (persons, cases))
+def _load(persons: Path, cases: Path | None) -> Model:
+    try:
+        if cases is None:
+            both = modelfile.read(persons)
+            return _model(both["persons"], both["cases"], persons, persons)
+        return _model(modelfile.read(persons), modelfile.read(cases), persons, cases)
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise HarmoniaError(f"model file {persons} cannot be used: {what}; fetch it again, or train one (`harmonia link train`)") from None
+
+
+def _model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons: Path, cases: Path) -> Model:
     _check_settings(person_spec["settings"], PERSON_SETTINGS, persons)
     _check_settings(case_spec["settings"], CASE_SETTINGS, cases)
     fields = tuple(_field(spec, persons) for spec in person_spec["fields"])
@@ -139,6 +161,7 @@ def _load(persons: Path, cases: Path) -> Model:
         between={name: Between(**spec) for name, spec in case_spec["between"].items()},
         cases=case_spec["settings"],
         provenance={"persons": person_spec["provenance"], "cases": case_spec["provenance"]},
+        expected={i: {f: tuple(s) for f, s in shares.items()} for i, shares in person_spec.get("expected", {}).items()},
     )
 
 

@@ -1,0 +1,90 @@
+"""Model files as files: layout, checksum, never written over.
+
+Belongs here: reading and writing JSON that carries its own checksum. Does not belong here: what a model means (`model`), how its numbers
+are found (`training`).
+
+The checksum guards against slips (a file cut off, edited by hand, from another version), not against a forger: who may write a model
+file may write its checksum too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import HarmoniaError, storage
+
+# Raised by every change of layout that older programs would misread.
+FORMAT = 1
+_OWN = ("format", "checksum")
+_SHORT = 4  # a mapping of numbers within another stays on its line up to this length
+
+
+def checksum(content: dict[str, Any]) -> str:
+    """SHA-256 over the content, whatever its order and white space; its own `checksum` left out."""
+    plain = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of the model file `path`, without format and checksum.
+
+    Raises `HarmoniaError` that names the file and the way out where it is missing, no JSON, of another format or changed.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise HarmoniaError(f"model file {path} cannot be read ({error.strerror}): name another with --model (or HARMONIA_MODEL)") from None
+    except ValueError:
+        raise HarmoniaError(f"model file {path} is no JSON, or cut off: fetch it again, or train one (`harmonia link train`)") from None
+    if not isinstance(content, dict) or "checksum" not in content:
+        raise HarmoniaError(f"model file {path} carries no checksum: it is none, or was changed by hand; fetch it again, or train one")
+    if content.get("format") != FORMAT:
+        raise HarmoniaError(
+            f"model file {path} is of format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
+            "train one anew (`harmonia link train`), or run the version that wrote it"
+        )
+    found = checksum(content)
+    if found != content["checksum"]:
+        said = str(content["checksum"])
+        raise HarmoniaError(
+            f"model file {path} was changed since it was written (its checksum is {said[:12]}…, its content gives {found[:12]}…): "
+            "fetch it again, or train one; a model is never edited, it gets a new version"
+        )
+    return {key: value for key, value in content.items() if key not in _OWN}
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` with format and checksum. Raises `HarmoniaError` where a file stands there already or it cannot be written."""
+    sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _OWN}}
+    if path.exists():
+        raise HarmoniaError(f"{path} is there already: a model is never written over, choose another name")
+    with storage(path), path.open("x", encoding="utf-8") as file:
+        file.write(as_text({**sealed, "checksum": checksum(sealed)}))
+
+
+def as_text(content: dict[str, Any]) -> str:
+    """JSON with one level, kind of evidence or setting a line, so that versions can be compared line by line."""
+    return "{\n" + ",\n".join(_lines(key, value, 1) for key, value in content.items()) + "\n}\n"
+
+
+def _lines(key: str, value: Any, depth: int) -> str:
+    pad = " " * depth
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        entries = ",\n".join(f"{pad} {_entry(entry, depth)}" for entry in value)
+        return f"{pad}{json.dumps(key)}: [\n{entries}\n{pad}]"
+    if isinstance(value, dict) and (depth == 1 or len(value) > _SHORT or any(isinstance(inner, dict | list) for inner in value.values())):
+        entries = ",\n".join(_lines(name, inner, depth + 1) for name, inner in value.items())
+        return f"{pad}{json.dumps(key)}: {{\n{entries}\n{pad}}}"
+    return f"{pad}{json.dumps(key)}: {json.dumps(value)}"
+
+
+def _entry(entry: dict[str, Any], depth: int) -> str:
+    levels = entry.get("levels")
+    if not levels:
+        return json.dumps(entry)
+    head = ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items() if key != "levels")
+    pad = " " * (depth + 3)
+    return "{" + head + ', "levels": [\n' + ",\n".join(pad + json.dumps(level) for level in levels) + f"\n{pad[:-2]}]}}"

@@ -117,7 +117,10 @@ def judge(filled: Filled, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.Dat
 
     formulas = filled.formulas.groupby("row")["column"].agg(", ".join)
     changed = _changed(filled)
-    tell(rows["row"].isin(formulas.index), "holds a formula (" + rows["row"].map(formulas).fillna("") + "): type the value itself")
+    tell(
+        rows["row"].isin(formulas.index),
+        "holds a formula (" + rows["row"].map(formulas).astype("str").fillna("") + "): type the value itself",
+    )
     tell(changed, "the pair or its fields were changed in the file: export again and enter the verdict there")
     tell(~blank & ~verdict.isin(VERDICTS), "verdict [" + rows["verdict"].str[:40] + f"] is none: one of {', '.join(VERDICTS)}")
     tell(~blank & (rows["steward"] == ""), "the column steward is empty: say who judged")

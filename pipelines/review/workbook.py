@@ -97,11 +97,9 @@ def _put(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
     """A cell with `value`; text stays text, also where it begins like a formula."""
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
+    cell.value = value
     if isinstance(value, str):
-        cell.set_explicit_value(value, "s")
-        cell.number_format = "@"
-    else:
-        cell.value = value
+        cell.data_type, cell.number_format = "s", "@"
     return cell
 
 

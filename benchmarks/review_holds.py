@@ -1,0 +1,112 @@
+"""Do judgements hold? Half of them against the machine, then linkage again with the same, a perturbed and a retrained model.
+
+`python benchmarks/review_holds.py --home HOME [--judgements 200] [--seed 1]`: pairs are drawn from all candidate pairs of the home, half of
+them joined; half are judged as the machine decided, half the other way. They are entered into a fresh registry as a steward would, and
+linkage runs with what stands. Ids are given by the identity register before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines.home import Home
+from pipelines.linkage import Linked, Model, link, load_model
+from pipelines.linkage.candidates import candidates
+from pipelines.linkage.training import train
+from pipelines.registry import open_registry
+from pipelines.registry.identity import assign
+from pipelines.review.judgements import effective, enter, read
+from pipelines.review.published import Published
+from pipelines.review.sampling import population
+
+LEAST = 1e-4
+
+
+def perturbed(model: Model, seed: int, spread: float = 0.5) -> Model:
+    """`model` with every share multiplied by a log-normal factor: what training on other data might give."""
+    chance = np.random.default_rng(seed)
+
+    def shaken(shares: tuple[float, ...]) -> tuple[float, ...]:
+        found = np.maximum(np.array(shares) * np.exp(chance.normal(0, spread, len(shares))), LEAST)
+        return tuple(float(share) for share in found / found.sum())
+
+    fields = []
+    for field in model.fields:
+        shares = {name: shaken(tuple(getattr(level, name) for level in field.levels)) for name in ("m", "u", "r")}
+        levels = tuple(replace(level, **{name: shares[name][n] for name in shares}) for n, level in enumerate(field.levels))
+        fields.append(replace(field, levels=levels))
+    evidence = tuple(replace(e, m=shaken(e.m), u=shaken(e.u), again=shaken(e.again)) for e in model.evidence)
+    return replace(model, fields=tuple(fields), evidence=evidence)
+
+
+def judged(pairs: pd.DataFrame, clusters: pd.DataFrame, size: int, seed: int) -> pd.DataFrame:
+    """`size` judgements on random pairs, half of joined and half of refused ones, half of either against the machine.
+
+    No two of them touch one cluster, so that none contradicts another.
+    """
+    number = clusters.set_index(["entity", "institution", "record_key"])["cluster"]
+    order = pairs.sample(frac=1, random_state=seed)
+    wanted = {(entity, joined): size // 4 for entity in ("case", "person") for joined in (True, False)}
+    used: set[tuple[str, int]] = set()
+    rows = []
+    sides = [number.reindex(pd.MultiIndex.from_frame(order[["entity", f"institution_{s}", f"key_{s}"]])).to_numpy() for s in "ab"]
+    for n, (entity, joined) in enumerate(zip(order["entity"], order["joined"], strict=True)):
+        touched = {(entity, int(side[n])) for side in sides}
+        if wanted[entity, joined] and not touched & used:
+            used |= touched
+            wanted[entity, joined] -= 1
+            rows.append(n)
+    out = order.iloc[rows].assign(against=np.arange(len(rows)) % 2 == 0)
+    return out.assign(
+        verdict=np.where(out["joined"] ^ out["against"], "same", "different"),
+        steward="benchmark",
+        why="measured",
+        model="",
+        blind=False,
+        origin=None,
+    )
+
+
+def broken(linked: Linked, said: pd.DataFrame, folder: Path) -> int:
+    """How many of the judgements do not hold, by cluster and by the ids of the register."""
+    registry = open_registry(f"sqlite:///{folder / 'identities.sqlite'}")
+    lost = np.zeros(len(said), dtype=bool)
+    for entity, frame in (("case", linked.cases), ("person", linked.persons)):
+        ids = assign(registry, entity, frame).set_index(["institution", "record_key"])["entity_id"]
+        own = (said["entity"] == entity).to_numpy()
+        a, b = (ids.reindex(pd.MultiIndex.from_frame(said.loc[own, [f"institution_{s}", f"key_{s}"]])).to_numpy() for s in "ab")
+        lost[own] = (a == b) != (said.loc[own, "verdict"] == "same").to_numpy()
+    registry.close()
+    return int(lost.sum())
+
+
+def main() -> None:
+    """Judge, link again, count what does not hold."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--home", type=Path, required=True)
+    options.add_argument("--judgements", type=int, default=200)
+    options.add_argument("--seed", type=int, default=1)
+    given = options.parse_args()
+    found = Published(Home(given.home), 0, "")
+    canonical, clusters, model = found.canonical(), found.clusters(), load_model()
+    said = judged(population(candidates(canonical)[0], clusters), clusters, given.judgements, given.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        registry = open_registry(f"sqlite:///{Path(folder) / 'registry.sqlite'}")
+        enter(registry, said)
+        stands = effective(read(registry))
+        registry.close()
+        models = {"same model": model, "perturbed": perturbed(model, given.seed), "retrained": train([canonical], model)}
+        print(f"{len(said)} judgements, {int(said['against'].sum())} against the machine")
+        for name, one in models.items():
+            linked = link(canonical, one, stands)
+            print(f"{name}: {broken(linked, said, Path(folder))} do not hold; {linked.judged['outcome'].value_counts().to_dict()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -57,7 +57,7 @@ def comparisons(canonical: dict[str, pd.DataFrame], persons: pd.DataFrame, model
 def _counted(
     levels: pd.DataFrame, left: np.ndarray, right: np.ndarray, institution: np.ndarray, period: np.ndarray, model: Model
 ) -> pd.DataFrame:
-    found = []
+    found: list[pd.DataFrame] = []
     row = np.concatenate([left, right])
     for field in model.fields:
         level = np.tile(levels[field.name].to_numpy(), 2)
@@ -66,21 +66,21 @@ def _counted(
         own["n"] = 1.0 / own.groupby("row")["row"].transform("size")
         own = own.assign(institution=institution[own["row"]], period=period[own["row"]], field=field.name)
         own["level"] = np.array([spec.name for spec in field.levels], dtype=object)[own["level"].astype("int64")]
-        found.append(own.groupby([*_CELL, "level"], as_index=False)["n"].sum())
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*_CELL, "level", "n"])
+        found.append(own.groupby([*_CELL, "level"])["n"].sum().reset_index())
+    return pd.concat(found, ignore_index=True)
 
 
-def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, dict[str, list[float]]]:
+def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, dict[str, tuple[float, ...]]]:
     """What a model file keeps: share per level, by institution and field, over several sets of `comparisons` taken together."""
     every = pd.concat(list(counted), ignore_index=True)
-    out: dict[str, dict[str, list[float]]] = {}
+    out: dict[str, dict[str, tuple[float, ...]]] = {}
     for field in model.fields:
         own = every[every["field"] == field.name]
         table = own.pivot_table(index="institution", columns="level", values="n", aggfunc="sum", fill_value=0.0)
         table = table.reindex(columns=[level.name for level in field.levels], fill_value=0.0)
         for institution, tally in zip(table.index, table.to_numpy("float64"), strict=True):
             shares = (tally + 1.0 / len(tally)) / (tally.sum() + 1.0)
-            out.setdefault(str(institution), {})[field.name] = [round(float(share), 6) for share in shares]
+            out.setdefault(str(institution), {})[field.name] = tuple(round(float(share), 6) for share in shares)
     return {name: out[name] for name in sorted(out)}
 
 
@@ -105,7 +105,7 @@ def drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
     rows["share"] = (rows["reached"].fillna(0.0) / rows["n"]).astype("float64")
     rows["alarm"] = _alarming(rows["share"].to_numpy(), rows["expected"].to_numpy("float64"), rows["n"].to_numpy("float64"))
     rows["n"] = rows["n"].round().astype("int64")
-    return rows[list(COLUMNS)].reset_index(drop=True)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).reset_index(drop=True)
 
 
 def _alarming(share: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:

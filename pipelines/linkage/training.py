@@ -1,6 +1,6 @@
-"""How the numbers of a model are found, without any truth.
+"""How the numbers of a model are found: without any truth, or with pairs that people judged or that a simulation knows.
 
-Belongs here: estimation of the shares in the model files from canonical tables. Does not belong here: their use.
+Belongs here: estimation of the shares in the model files from canonical tables. Does not belong here: their use, the files (`modelfile`).
 
 Persons: `u` from pairs of records at random that are not evidently one person; `m` of a field from the pairs that all *other*
 fields together show to be one person (given the person, fields err apart from one another, so that this is not biased to
@@ -9,11 +9,15 @@ they were blocked by. What data cannot say stays as declared (`FIXED`, and all o
 
 Cases: levels counted among pairs surely of one case, surely of different cases of one person, and at random
 (`evidence.counts`); where too few were seen, the declared shares stay.
+
+Labels move only `m` of the persons' fields. Judged pairs were chosen because they were doubtful: they join the anchored pairs, or leave
+them, and never stand alone. A simulated truth is complete and stands alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,10 +46,26 @@ SMOOTHING = 6.0
 DECLARED = 0.1
 
 
-def train(sets: list[dict[str, pd.DataFrame]], model: Model) -> Model:
-    """`model` with shares estimated from several sets of canonical tables, taken together; settings and `r` stay."""
+@dataclass(frozen=True)
+class Labels:
+    """Pairs of rows of `Records.persons` (arrays of shape n × 2) known to be one person (`same`), or two (`apart`).
+
+    `complete`: `same` holds all pairs of one person, so that no others are looked for.
+    """
+
+    same: np.ndarray
+    apart: np.ndarray
+    complete: bool = False
+
+
+def train(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], Labels] | None = None) -> Model:
+    """`model` with shares estimated from several sets of canonical tables, taken together; settings and `r` stay.
+
+    labels: gives what is known of the persons of set number n, whose feature frames it is handed.
+    """
     every = [standardise(canonical) for canonical in sets]
-    fields = _train_fields(every, model)
+    known = [labels(n, records) if labels else None for n, records in enumerate(every)]
+    fields = _train_fields(every, known, model)
     model = replace(model, fields=fields)
     return replace(model, evidence=_train_evidence(every, model))
 
@@ -55,7 +75,7 @@ def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]
     fields = [{"name": f.name, "columns": list(f.columns), "levels": [_plain(level) for level in f.levels]} for f in model.fields]
     evidence = [{k: list(v) if isinstance(v, tuple) else v for k, v in vars(e).items()} for e in model.evidence]
     between = {name: vars(b) for name, b in model.between.items()}
-    persons = {"version": versions[0], "provenance": provenance, "settings": model.persons, "fields": fields}
+    persons = {"version": versions[0], "provenance": provenance, "settings": model.persons, "expected": model.expected, "fields": fields}
     cases = {"version": versions[1], "provenance": provenance, "settings": model.cases, "between": between}
     return persons, {**cases, "edges": list(model.edges), "evidence": evidence}
 
@@ -64,12 +84,12 @@ def _plain(level: Any) -> dict[str, Any]:
     return {k: v for k, v in vars(level).items() if v not in ({}, 0.0)}
 
 
-def _train_fields(sets: list[Records], model: Model) -> tuple[Field, ...]:
+def _train_fields(sets: list[Records], known: list[Labels | None], model: Model) -> tuple[Field, ...]:
     declared = fields = _strangers(sets, model)
     pairs = [_apart(records) for records in sets]
     for _ in range(ROUNDS):
         current = replace(model, fields=fields)
-        fields = tuple(_anchored(field, sets, pairs, current) for field in declared)
+        fields = tuple(_anchored(field, sets, pairs, known, current) for field in declared)
     return fields
 
 
@@ -81,17 +101,35 @@ def _apart(records: Records) -> tuple[np.ndarray, np.ndarray]:
     return blocked.left[apart], blocked.right[apart]
 
 
-def _anchored(field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], model: Model) -> Field:
-    """`field` with `m` counted among the pairs that all other fields together show to be one person."""
+def _anchored(
+    field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], known: list[Labels | None], model: Model
+) -> Field:
+    """`field` with `m` counted among the pairs that all other fields together show to be one person, and those known to be."""
     others = replace(model, fields=tuple(f for f in model.fields if f.name != field.name))
     tally = np.zeros(len(field.levels))
-    for records, (left, right) in zip(sets, pairs, strict=True):
-        weight = likelihoods(records.persons, left, right, others, frequencies(records.persons, others)).weight(ANCHOR_RELATIVES)
-        sure = weight >= ANCHOR
-        alone = likelihoods(records.persons, left[sure], right[sure], model, frequencies(records.persons, model)).levels
+    for records, (left, right), labels in zip(sets, pairs, known, strict=True):
+        if labels is not None and labels.complete:
+            left, right = labels.same[:, 0], labels.same[:, 1]
+        else:
+            weight = likelihoods(records.persons, left, right, others, frequencies(records.persons, others)).weight(ANCHOR_RELATIVES)
+            left, right = _with_labels(left[weight >= ANCHOR], right[weight >= ANCHOR], labels, len(records.persons))
+        alone = likelihoods(records.persons, left, right, model, frequencies(records.persons, model)).levels
         level = alone[field.name].to_numpy()
         tally += np.bincount(level[level != MISSING], minlength=len(tally))
     return _with_shares(field, "m", tally, LEAST_SHARE)
+
+
+def _with_labels(left: np.ndarray, right: np.ndarray, labels: Labels | None, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs with those judged `same`, and without those judged `apart`."""
+    if labels is None:
+        return left, right
+    code = np.concatenate([_codes(np.column_stack([left, right]), size), _codes(labels.same, size)])
+    kept = np.setdiff1d(code, _codes(labels.apart, size))
+    return kept // size, kept % size
+
+
+def _codes(pairs: np.ndarray, size: int) -> np.ndarray:
+    return np.asarray(pairs.min(axis=1, initial=size) * size + pairs.max(axis=1, initial=-1), dtype="int64")
 
 
 def _strangers(sets: list[Records], model: Model) -> tuple[Field, ...]:

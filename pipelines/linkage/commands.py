@@ -1,0 +1,76 @@
+"""`harmonia link …`: training a model, verifying one.
+
+Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside.
+"""
+
+from __future__ import annotations
+
+import getpass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer(help="The linkage model: train a new one, verify one.", no_args_is_help=True)
+
+
+class Source(StrEnum):
+    """What a model is trained on."""
+
+    unlabelled = "unlabelled"
+    judgements = "judgements"
+    simulated = "simulated"
+
+
+@app.command()
+def train(
+    source: Annotated[
+        Source,
+        typer.Option(
+            "--from",
+            envvar="HARMONIA_TRAIN_FROM",
+            help="unlabelled: a home's records; judgements: and what stewards said; simulated: sets with their truth.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Model file to write; its name is the version.")],
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to learn from.")] = None,
+    registry_url: Annotated[
+        str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database.")
+    ] = None,
+    simulated: Annotated[
+        list[Path] | None, typer.Option("--simulated", envvar="HARMONIA_SIMULATED", help="Folder of `harmonia simulate`; may be repeated.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who trains it. Default: the system's user.")] = None,
+) -> None:
+    """Train a new model from the shipped one and write it to a file of its own; nothing uses it until --model names it."""
+    from pipelines.linkage import trainer
+
+    if source is Source.simulated:
+        if not simulated:
+            raise HarmoniaError("--from simulated needs --simulated DIR, once for each set")
+        material = trainer.of_simulated(simulated)
+    else:
+        if simulated:
+            raise HarmoniaError(f"--simulated goes with --from simulated, not with --from {source.value}")
+        material = trainer.of_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
+    version = trainer.write(material, out, by or getpass.getuser())
+    typer.echo(f"{version} is in {out}. Next: harmonia run --model {out}")
+
+
+@app.command()
+def verify(
+    model: Annotated[Path | None, typer.Argument(metavar="FILE", help="Model file. Default: HARMONIA_MODEL, else the one shipped.")] = None,
+) -> None:
+    """Say whether a model file is whole and what it was trained on. Exit 1 where it cannot be used."""
+    from pipelines.linkage.model import load_model
+
+    found = load_model(model)
+    typer.echo(f"{found.version}: whole, {len(found.fields)} fields of persons, {len(found.evidence)} kinds of evidence on cases")
+    for half, provenance in found.provenance.items():
+        typer.echo(f"  {half}: " + "; ".join(f"{key} {value}" for key, value in provenance.items()))
+    watched = ", ".join(found.expected) or "nothing: this model cannot say when it no longer fits; train one"
+    typer.echo(f"  drift is watched for {watched}")

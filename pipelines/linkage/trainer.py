@@ -1,0 +1,131 @@
+"""A new model file out of a home, its judgements, or simulated sets.
+
+Belongs here: where training data comes from, what a new file says of itself. Does not belong here: estimation (`training`), the command
+line (`commands`). The one place of the pipeline that reads a truth: that of a simulation, which was made for this.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from pipelines.linkage import link, modelfile
+from pipelines.linkage.drift import comparisons, expected_shares
+from pipelines.linkage.judged import held
+from pipelines.linkage.model import CASES, FOLDER, PERSONS, Model, load_model
+from pipelines.linkage.standardise import Records
+from pipelines.linkage.training import Labels, as_files, train
+from pipelines.registry import open_registry
+from pipelines.resources import lake
+from pipelines.resources.workplace import Workplace
+
+Tables = dict[str, pd.DataFrame]
+# Fewer person records than this give shares that are noise: the declared ones are better.
+LEAST_RECORDS = 200
+
+
+@dataclass(frozen=True)
+class Material:
+    """What to train on: canonical tables by set, what is known of them, and what the model file says of it."""
+
+    sets: list[Tables]
+    labels: Callable[[int, Records], Labels] | None
+    said: dict[str, Any]
+
+
+def of_home(workplace: Workplace, judged: bool) -> Material:
+    """The records of a home as the last run left them; with `judged` also what stewards said. Raises `HarmoniaError`."""
+    folder = workplace.home.lake / "canonical"
+    if not folder.is_dir():
+        raise HarmoniaError(f"home {workplace.home.root} holds no records yet: run `harmonia run` first, or name another with --home")
+    sets, said = [lake.read(folder)], {"sets": [workplace.home.root.name]}
+    if not judged:
+        return Material(sets, None, {"from": "unlabelled", **said})
+    judgements = _judgements(workplace)
+    persons = judgements[judgements["entity"] == "person"]
+    count = {verdict: int((persons["verdict"] == verdict).sum()) for verdict in ("same", "different")}
+    if not sum(count.values()):
+        raise HarmoniaError(f"home {workplace.home.root} holds no judgement on persons: `harmonia review list` shows what to judge")
+    return Material(sets, partial(_judged, judgements), {"from": "judgements", **said, "judged": count})
+
+
+def of_simulated(folders: Sequence[Path]) -> Material:
+    """The deliveries in `<folder>/inbox`, taken through the pipeline into a home that is thrown away, with `<folder>/truth`."""
+    from pipelines.progress import Silence
+    from pipelines.run import run_everything
+
+    for folder in folders:
+        if not (folder / "inbox").is_dir() or not (folder / "truth" / "records.csv").is_file():
+            raise HarmoniaError(f"{folder} holds no simulated set (inbox/ and truth/): `harmonia simulate --out {folder}` makes one")
+    sets, truths = [], []
+    for folder in folders:
+        with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:
+            outcome = run_everything(Workplace.of(folder / "inbox", Path(home) / "home"), Silence())
+        sets.append(outcome.values["canonical"])
+        truths.append(pd.read_csv(folder / "truth" / "records.csv", dtype="str"))
+    return Material(sets, partial(_true, truths), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
+
+
+def fit(material: Material, version: str, by: str) -> tuple[Model, dict[str, Any]]:
+    """A model trained on `material` from the shipped one, and the content of its file. Raises `HarmoniaError` where there is too little."""
+    records = sum(len(tables["person_records"]) for tables in material.sets)
+    if records < LEAST_RECORDS:
+        raise HarmoniaError(f"{records} person records are too few to train on ({LEAST_RECORDS} at least): keep the model there is")
+    start = load_model(FOLDER / PERSONS, FOLDER / CASES)
+    model = train(material.sets, start, material.labels)
+    counted = [comparisons(tables, link(tables, model).persons, model) for tables in material.sets]
+    model = replace(model, expected=expected_shares(counted, model))
+    provenance = {
+        **material.said,
+        "how": "harmonia link train",
+        "records": records,
+        "when": datetime.now(UTC).date().isoformat(),
+        "by": by,
+        "start": start.version,
+    }
+    persons, cases = as_files(model, provenance, (f"persons-{version}", f"cases-{version}"))
+    return model, {"version": version, "persons": persons, "cases": cases}
+
+
+def write(material: Material, out: Path, by: str) -> str:
+    """Train and write the model file `out`; returns its version. Raises `HarmoniaError`, before training where `out` is there already."""
+    if out.exists():
+        raise HarmoniaError(f"{out} is there already: a model is never written over, choose another name")
+    _, content = fit(material, out.stem, by)
+    modelfile.write(out, content)
+    return load_model(out).version
+
+
+def _judgements(workplace: Workplace) -> pd.DataFrame:
+    from pipelines.review.judgements import effective, read
+
+    registry = open_registry(workplace.registry)
+    try:
+        return effective(read(registry))
+    finally:
+        registry.close()
+
+
+def _judged(judgements: pd.DataFrame, _: int, records: Records) -> Labels:
+    found = held(judgements, "person", records.persons)
+    return Labels(found.same, found.apart)
+
+
+def _true(truths: list[pd.DataFrame], number: int, records: Records) -> Labels:
+    """All pairs of records of one true person, from different files."""
+    truth = truths[number]
+    truth = truth[truth["entity"] == "person"].dropna(subset=["person_id"]).drop_duplicates(["institution", "record_key"])
+    rows = records.persons[["institution", "record_key", "file"]].reset_index(names="row")
+    rows = rows.merge(truth[["institution", "record_key", "person_id"]], on=["institution", "record_key"])
+    pairs = rows.merge(rows, on="person_id")
+    pairs = pairs[(pairs["row_x"] < pairs["row_y"]) & (pairs["file_x"] != pairs["file_y"])]
+    return Labels(pairs[["row_x", "row_y"]].to_numpy("int64"), np.empty((0, 2), dtype="int64"), complete=True)

@@ -167,16 +167,19 @@ def _near(home: Published, labels: Mapping[Key, str]) -> Section:
         return Section(title, [Text("No other file came near.")])
     others = describe(home, "case", [other for _, (_, _, other) in nearest])
     extra = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
-    rows = [
-        (f"{labels[mine]} – {extra.get(other, ':'.join(other))}", dict(d.reasons), d.weight, f"{case_apart(d)} ({case})")
-        for case, (d, mine, other) in nearest
-    ]
+    rows = []
+    for case, (d, mine, other) in nearest:
+        why = case_apart(home, d, list(labels), [key for key, held_by in case_of.items() if held_by == case] or [other])
+        rows.append((f"{labels[mine]} – {extra.get(other, ':'.join(other))}", dict(d.reasons), d.weight, f"{why} ({case})"))
     blocks: list[Block] = [file_table(others, extra), links.reasons_table("How near they came", rows, last="why not")]
     return Section(title, blocks, "The nearest files of other cases, against the file of this case that is most like them.")
 
 
-def case_apart(d: Decided) -> str:
-    """Why two files were not joined."""
+def case_apart(home: Published, d: Decided, one: Sequence[Key], other: Sequence[Key]) -> str:
+    """Why two files, of the cases with the files `one` and `other`, were not joined."""
+    said = home.kept_apart("case", one, other)
+    if said:
+        return f"stewards say that {said[0][1]} and {said[1][1]} are two cases"
     if d.weight <= THRESHOLD:
         return f"the odds are against it, {odds(d.weight)}"
     return "this pair speaks for it, but the two cases as wholes do not: each has files of its own at that stage, or the rest disagrees"

@@ -27,12 +27,15 @@ Key = tuple[str, str]
 """institution, record key"""
 THRESHOLD = 0.0
 """Bits above which two groups are joined: even odds."""
+NEVER = -100.0
+"""Bits: below this a written weight stands for a hard rule."""
 MOST_ACROSS = 400
 CALIBRATING = 40
 """Pairs of the last run by which its odds before are found."""
 SAME = 0.05
 """Bits: written weights are rounded to hundredths."""
 _PERSONAL = {c.name for c in TABLES["person_records"] if c.personal} | {"given", "surname", "parent", "number"}
+IDENTIFYING = ("given", "surname", "number", "birth", "register")
 _REASON = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
 
 
@@ -59,6 +62,12 @@ class Weighing:
     fields: tuple[FieldWeight, ...]
     relatives: float
     one_file: bool
+
+    @property
+    def nameless(self) -> bool:
+        """Whether one side says nothing of who it is: such a record is a person of its own."""
+        said = [f.values for f in self.fields if f.name in IDENTIFYING]
+        return not all(any(values[side] for values in said) for side in (0, 1))
 
     @property
     def total(self) -> float:
@@ -151,7 +160,7 @@ class Linkage:
 
         The run learns how many persons come again. What it took is what its written weights hold beside the evidence.
         """
-        rows = self._decisions[self._decisions["entity"] == "person"]
+        rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > NEVER)]
         left, right = (
             np.array([self._rows.get(key, -1) for key in zip(rows[f"institution_{s}"], rows[f"key_{s}"], strict=True)], dtype="int64")
             for s in ("a", "b")

@@ -107,17 +107,10 @@ def judgement_table(home: Published, kind: str, keys: Sequence[Key], names: Mapp
     standing: dict[tuple[Key, Key], set[str]] = {}
     for n in last.values():
         standing.setdefault(_pair(found[n]), set()).add(found[n].verdict)
-    rows = [
-        (
-            _called(j, names),
-            j.verdict,
-            j.steward,
-            f"{j.decided_at:%Y-%m-%d %H:%M}",
-            j.why,
-            "stands" if n in last.values() else "undone later",
-        )
-        for n, j in enumerate(found)
-    ]
+    rows = []
+    for n, j in enumerate(found):
+        state = "undone later" if n not in last.values() else "takes back what was said" if j.verdict == "withdrawn" else "stands"
+        rows.append((_called(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
     columns = [Column("records"), Column("judgement"), Column("steward"), Column("when"), Column("why", wrap=True), Column("state")]
     out: list[Table | Text] = [Table("Judgements by stewards", columns, rows, marked=frozenset(last.values()))]
     disputed = sum({"same", "different"} <= verdicts for verdicts in standing.values())

@@ -69,16 +69,19 @@ def _verdict(kind: Kind, one: bool, weight: float) -> Text:
 
 
 def _reason(home: Published, w: Weighing, keys: tuple[Key, Key], one: bool) -> list[Text]:
+    if one and home.verdicts.get(("person", frozenset(keys))) == "same":
+        return [Text("Stewards say that both are one person: that holds, whatever the weight.", "notice")]
     if one and w.total <= THRESHOLD:
-        return [Text("The pair alone would not do: both are tied to other records of the same person, or a steward said so.", "notice")]
+        return [Text("The pair alone would not do: both are tied to other records of the same person.", "notice")]
     if one:
         return []
-    groups = [_group(home, key) for key in keys]
+    groups = [_group(home, "person", key) for key in keys]
     return [Text(f"Why not: {why_apart(home, w, groups[0], groups[1])}.", "notice")]
 
 
-def _group(home: Published, key: Key) -> list[Key]:
-    found = home.entity_of("person", key)
+def _group(home: Published, kind: Kind, key: Key) -> list[Key]:
+    """The records that share the id of a record now."""
+    found = home.entity_of(kind, key)
     members = [(m.institution, m.record_key) for m in home.memberships([found]) if m.until is None] if found else []
     return members or [key]
 
@@ -136,7 +139,9 @@ def _cases(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
         lead = [Text(("Joined by way of other files. " if one else "Not joined. ") + said, "good" if one else "bad")]
     else:
         lead = [_verdict("case", one, found.weight)]
-        lead += [] if one else [Text(f"Why not: {case_apart(found)}.", "notice")]
+        if not one:
+            why = case_apart(home, found, _group(home, "case", keys[0]), _group(home, "case", keys[1]))
+            lead.append(Text(f"Why not: {why}.", "notice"))
         chart = case_waterfall(found, "From the odds before to the decision")
         weights = [Section("What speaks for and against", [_evidence(found)], _HOW.replace("person", "case"), [chart])]
     sections = [

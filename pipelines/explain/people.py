@@ -221,8 +221,13 @@ def _persons_of(home: Published) -> dict[Key, str]:
 
 def why_apart(home: Published, w: Weighing, one: Sequence[Key], other: Sequence[Key]) -> str:
     """Why two groups were not joined, by their best pair and as wholes."""
+    said = home.kept_apart("person", one, other)
+    if said:
+        return f"stewards say that {said[0][1]} and {said[1][1]} are two persons"
     if w.one_file:
         return "rule: one file names them as two persons"
+    if w.nameless:
+        return "rule: one of them says nothing of who it is, and stays a person of its own"
     if w.total <= THRESHOLD:
         return f"the odds are against it, {odds(w.total)}"
     group = home.linkage.apart(one, other)
@@ -230,7 +235,7 @@ def why_apart(home: Published, w: Weighing, one: Sequence[Key], other: Sequence[
         return f"rule: one file names {group.rule[0][1]} and {group.rule[1][1]} as two persons"
     if group.nearness <= THRESHOLD:
         return f"this pair speaks for it, but the groups as wholes do not: {group.average:+.1f} bits on average"
-    return "its weight is above zero: a judgement, or evidence that the run weighed differently, kept them apart"
+    return "its weight is above zero now: the run weighed it differently, or another record came between"
 
 
 def counted_table(home: Published, column: str, entity_id: str) -> Table:

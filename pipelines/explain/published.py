@@ -23,6 +23,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.connection import Registry
 from pipelines.registry.tables import Entity, Judgement, Membership
 from pipelines.resources.workplace import Workplace
+from pipelines.review.judgements import effective, read
 from schemas import canonical
 
 Key = tuple[str, str]
@@ -115,13 +116,26 @@ class Published:
         return found
 
     def judgements(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
-        """What stewards said about pairs with a record of `keys`, oldest first."""
+        """What stewards said about pairs with a record of `keys`, in the order of entry."""
         wanted = set(keys)
         names = [key for _, key in wanted]
         query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
         with self.registry.read() as session:
-            rows = session.scalars(query.order_by(Judgement.decided_at, Judgement.id)).all()
+            rows = session.scalars(query.order_by(Judgement.id)).all()
         return [j for j in rows if {(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)} & wanted]
+
+    @cached_property
+    def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
+        """What stands of the stewards' judgements on each pair: same, different, unsure or disputed (`pipelines.review`)."""
+        out = {}
+        for row in effective(read(self.registry)).to_dict("records"):
+            sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
+            out[str(row["entity"]), sides] = str(row["verdict"])
+        return out
+
+    def kept_apart(self, kind: str, one: Sequence[Key], other: Sequence[Key]) -> tuple[Key, Key] | None:
+        """A pair between two groups of which stewards say that it is not one; None where there is none."""
+        return next(((a, b) for a in one for b in other if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
 
     def _lake(self, stage: str, table: str) -> pd.DataFrame:
         path = self._workplace.home.lake / stage / f"{table}.parquet"

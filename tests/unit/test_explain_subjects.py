@@ -174,6 +174,19 @@ def test_judgements_are_told_with_who_when_and_why(home: Home, typed) -> None:
         assert word in said
 
 
+def test_what_stewards_keep_apart_is_said_before_any_rule(home: Home, typed) -> None:
+    registry = open_registry(home.registry_url)
+    sides = {"institution_a": "police", "record_key_a": "2013-GL-00010", "institution_b": "police", "record_key_b": "2013-GL-00011"}
+    people = {name: f"{key}/1" if name.startswith("record") else key for name, key in sides.items()}
+    with registry.write() as session:
+        for kind, pair in (("case", sides), ("person", people)):
+            moment = datetime(2014, 5, 6, tzinfo=UTC)
+            session.add(Judgement(kind=kind, **pair, verdict="different", steward="Vesa", decided_at=moment, why="seen both"))
+    registry.close()
+    _, out, _ = typed("pair", "police:2013-GL-00010/1", "police:2013-GL-00011/1")
+    assert "stewards say that 2013-GL-00010/1 and 2013-GL-00011/1 are two persons" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

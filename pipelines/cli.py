@@ -21,6 +21,7 @@ from rich.console import Console
 
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
+from pipelines.link_commands import app as link
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(explain)
 app.add_typer(review, name="review")
+app.add_typer(link, name="link")
 _INTERRUPTED = 130
 
 
@@ -53,6 +55,9 @@ RegistryUrl = Annotated[
 WarehouseUrl = Annotated[
     str | None,
     typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="Also publish to PostgreSQL. Default: only DuckDB in the home"),
+]
+ModelFile = Annotated[
+    Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Linkage model of `harmonia link train`. Default: the one shipped")
 ]
 
 
@@ -98,8 +103,16 @@ def simulate(
 
 
 @app.command()
-def run(inbox: Inbox = None, home: HomeFolder = None, warehouse_url: WarehouseUrl = None, registry_url: RegistryUrl = None) -> None:
+def run(
+    inbox: Inbox = None,
+    home: HomeFolder = None,
+    warehouse_url: WarehouseUrl = None,
+    registry_url: RegistryUrl = None,
+    model: ModelFile = None,
+) -> None:
     """Land what is new, take it through all stages, publish. Exit 0 when published, 1 when not."""
+    if model is not None:  # said before anything is landed, and known to whatever links in this process
+        _use(model)
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url).ready()
     console = _console()
     console.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}", soft_wrap=True)
@@ -111,6 +124,13 @@ def run(inbox: Inbox = None, home: HomeFolder = None, warehouse_url: WarehouseUr
     with Display(console) as display:
         outcome = run_everything(workplace, display)
     show(console, workplace, outcome.values, institutions(), outcome.seconds)
+
+
+def _use(model: Path) -> None:
+    from pipelines.linkage.model import load_model
+
+    load_model(model.expanduser())
+    os.environ["HARMONIA_MODEL"] = str(model.expanduser().absolute())
 
 
 @app.command()

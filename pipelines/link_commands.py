@@ -1,6 +1,7 @@
 """`harmonia link …`: training a model, verifying one.
 
-Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside.
+Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside, and so is the package
+`pipelines.linkage`, in which this file for that reason does not lie.
 """
 
 from __future__ import annotations

@@ -43,20 +43,30 @@ KEYS: tuple[Key, ...] = (
         "lambda t: array_to_string(list_sort(list_concat([given], [t])), ' '))) END",
         "number and birth date wrong or missing, names in exchanged places, double surnames",
     ),
-    Key("token_year", f"list_transform({TOKENS}, lambda t: left(t, 3) || birth_year)", "typing errors in one name, a changed surname"),
+    Key("token_year", f"list_transform({TOKENS}, lambda t: t || birth_year)", "one name wrong or changed, the day of birth too"),
+    Key(
+        "two_starts_year",
+        "list_distinct(list_transform(string_split(surname, ' '), lambda t: array_to_string(list_sort(list_concat([left(given, 2)], "
+        "[left(t, 2)])), ' ') || birth_year))",
+        "typing errors in both names",
+    ),
     Key("birth_day", "strftime(birth_date, '%Y%m%d')", "both names wrong"),
     Key(
         "birth_swapped",
         "year(birth_date) || '-' || least(month(birth_date), day(birth_date)) || '-' || greatest(month(birth_date), day(birth_date))",
         "day and month exchanged",
     ),
-    Key("given_parent", "given || ' ' || parent", "a changed surname, no birth date"),
+    Key(
+        "given_parent",
+        "list_transform(string_split(surname, ' '), lambda t: given || ' ' || parent || ' ' || left(t, 2))",
+        "a mistyped surname, no birth date",
+    ),
     Key(
         "surname_parent",
         "list_transform(string_split(surname, ' '), lambda t: t || ' ' || parent || ' ' || left(given, 1))",
         "a wrong given name, an initial",
     ),
-    Key("day_name", f"list_transform({TOKENS}, lambda t: left(t, 2) || strftime(birth_date, '%m%d'))", "a wrong year of birth"),
+    Key("day_name", f"list_transform({TOKENS}, lambda t: left(t, 3) || strftime(birth_date, '%m%d'))", "a wrong year of birth"),
     Key("register", "register_id", "everything, within the prisons' register"),
 )
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipelines.linkage import cluster, references
 from pipelines.linkage.evidence import Known, Weigher, pair_type
+from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
@@ -20,9 +21,12 @@ from schemas.canonical import INSTITUTIONS
 
 RANK = {name: n for n, name in enumerate(INSTITUTIONS)}
 SPINE = ("police", "inspectorate", "prosecution", "courts")
+PARTS = ("prior", "persons", "citation", "together", "apart", "another")
 # Fewer files of an institution than this do not make a citation less telling.
 LEAST_FILES = 50
 PERSON_BITS = 24.0
+# Files whose persons make more pairs than this are judged by references, dates and seats alone.
+MOST_ACROSS = 22_500
 # Bits by which persons must agree for a pair of files to be surely one case, beside a citation with a single bearer.
 CERTAIN_PERSON = 10.0
 
@@ -37,39 +41,44 @@ class Before:
 
 @dataclass(frozen=True)
 class Cases:
-    """`cluster` per file; `pairs`: a row a candidate pair with `a, b`, a column per kind of evidence, `weight`; `observed`: sure
-    pairs per kind of evidence."""
+    """`cluster` per file; `pairs`: a row a candidate pair with `a, b`, the bits of `PARTS`, `weight`; `bits`: further evidence by pair
+    (`Weigher.bits`); `observed`: sure pairs per kind of evidence."""
 
     cluster: np.ndarray
     pairs: pd.DataFrame
+    bits: pd.DataFrame
     observed: dict[str, int]
 
 
-def link_cases(records: Records, people: PersonPairs, model: Model, before: Before) -> Cases:
+def link_cases(records: Records, people: PersonPairs, model: Model, before: Before, held: Held) -> Cases:
     """Group the files of `records`.
 
-    `before`: what the round before found.
+    `before`: what the round before found. `held`: what stewards decided.
     """
-    pairs, cites = gather(records, people, model, before)
+    pairs, cites = gather(records, people, model, before, held.every)
     if pairs.empty:
-        return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0), {})
+        nothing = pd.DataFrame({"pair": [], "name": [], "bits": []})
+        return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0, another=0.0), nothing, {})
     weigher = Weigher(records, known_pairs(records, pairs), model)
     bits = weigher.bits(pairs, pairs["left"].ge(0).to_numpy())
-    pairs["weight"] = pairs[["persons", "prior", "citation", "together", "apart"]].sum(axis=1) + bits.sum(axis=1)
+    beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
+    pairs["another"] = 0.0
+    pairs["weight"] = pairs[list(PARTS)].sum(axis=1) + beside
     pairs["another"] = _cites_another(records, model, pairs, cites)
     pairs["weight"] += pairs["another"]
-    pairs = pairs.join(bits)
-    return Cases(_group(records, model, pairs), pairs, weigher.observed)
+    return Cases(_group(records, model, pairs, held), pairs, bits, weigher.observed)
 
 
-def gather(records: Records, people: PersonPairs, model: Model, before: Before) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Candidate pairs of files with what persons and references say, and who cites whom (`references.cited`).
+def gather(
+    records: Records, people: PersonPairs, model: Model, before: Before, extra: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Candidate pairs of files, and those of `extra` (`a, b`), with what persons and references say; who cites whom (`cited`).
 
     Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 where none is alike), `best` (bits of that match),
     `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`.
     """
     cites, joins, together = references.cited(records), references.merged(records), references.cited_together(records)
-    pairs = _candidates(records, people, model, before.persons, [cites, joins, together])
+    pairs = _candidates(records, people, model, before.persons, [cites, joins, together, *([] if extra is None else [extra])])
     contained, best = _person_evidence(records, people, model, pairs, before)
     pairs = pairs.join(best)
     alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
@@ -154,7 +163,9 @@ def _person_evidence(
 
 
 def _persons_across(records: Records, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of persons of the two files of each pair who can be one: `pair, left, right`."""
+    """Pairs of persons of the two files of each pair who can be one: `pair, left, right`; none where both files hold a crowd."""
+    size = records.persons["file"].value_counts().reindex(range(len(records.files)), fill_value=0).to_numpy()
+    pairs = pairs[size[pairs["a"]] * size[pairs["b"]] <= MOST_ACROSS]
     persons = records.persons[["file", "side"]].reset_index(names="row")
     institution = records.files["institution"].to_numpy(dtype=object)
     left = pairs[["a", "b"]].reset_index(names="pair").merge(persons, left_on="a", right_on="file")
@@ -273,7 +284,7 @@ def _probability(bits: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -50, 50))))
 
 
-def _group(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
+def _group(records: Records, model: Model, pairs: pd.DataFrame, held: Held) -> np.ndarray:
     institution = records.files["institution"].to_numpy(dtype=object)
     setting = model.cases
     rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
@@ -281,4 +292,4 @@ def _group(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
     kind = pd.Series(institution).map({name: n for n, name in enumerate(SPINE)}).fillna(-1).to_numpy("int64")
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     found = replace(cluster.plain(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
-    return cluster.agglomerate(len(records.files), found, rules, kind)
+    return cluster.agglomerate(len(records.files), found, rules, kind, held)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.linkage.judged import Held
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -52,17 +54,25 @@ class Rules:
     waived: float = 0.0
 
 
-def agglomerate(size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None = None) -> np.ndarray:
+def agglomerate(size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None = None, held: Held | None = None) -> np.ndarray:
     """Group number per member 0..`size`-1, numbered in the order of their first member.
 
-    `spine`: kind of each member as a number from 0, or -1 where it is no spine member. The result does not depend on the order
-    of the pairs.
+    `spine`: kind of each member as a number from 0, or -1 where it is no spine member. `held`: what must be one group, whatever
+    weights and vetoes say, and what must not. The result does not depend on the order of the pairs.
     """
-    roots = components(size, pairs.left[pairs.weight > 0], pairs.right[pairs.weight > 0])
+    held = held or Held()
+    roots = connected(size, pairs.left, pairs.right, pairs.weight, held)
     reachable = np.flatnonzero(roots[pairs.left] == roots[pairs.right])
     state = _Groups(size, pairs.at(reachable), rules, np.full(size, -1) if spine is None else spine)
+    state.hold(held)
     state.run()
     return _numbered(np.array([state.root(n) for n in range(size)], dtype="int64"))
+
+
+def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, held: Held) -> np.ndarray:
+    """Number of the component per member that pairs above zero, and what must be one group, connect: no group can reach beyond."""
+    positive = weight > 0
+    return components(size, np.concatenate([left[positive], held.same[:, 0]]), np.concatenate([right[positive], held.same[:, 1]]))
 
 
 def components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -121,10 +131,6 @@ class _Groups:
         for a, b in zip(pairs.left[pairs.veto].tolist(), pairs.right[pairs.veto].tolist(), strict=True):
             self.vetoes[a].add(b)
             self.vetoes[b].add(a)
-        for a in range(size):
-            for b in self.links[a]:
-                if a < b:
-                    self.offer(a, b)
 
     def root(self, n: int) -> int:
         while self.parent[n] != n:
@@ -149,7 +155,22 @@ class _Groups:
             # The numbers of the groups settle ties, so that the order of input does not.
             heapq.heappush(self.heap, (-near, min(a, b), max(a, b)))
 
+    def hold(self, held: Held) -> None:
+        """Join what must be one group, and keep apart what must not be."""
+        for a, b in held.same.tolist():
+            one, other = sorted((self.root(a), self.root(b)))
+            if one != other:
+                self.join(one, other)
+        for a, b in held.apart.tolist():
+            one, other = self.root(a), self.root(b)
+            self.vetoes[one].add(other)
+            self.vetoes[other].add(one)
+
     def run(self) -> None:
+        for a in range(len(self.links)):
+            for b in self.links[a]:
+                if a < b:
+                    self.offer(a, b)
         while self.heap:
             near, a, b = heapq.heappop(self.heap)
             current = self.parent[a] == a and self.parent[b] == b and b in self.links[a]
@@ -160,8 +181,10 @@ class _Groups:
         """Put group `b` into `a` (`a` < `b`), with its links and vetoes."""
         self.parent[b] = a
         self.spine[a] |= self.spine[b]
-        del self.links[a][b]
-        del self.links[b][a]
+        self.links[a].pop(b, None)
+        self.links[b].pop(a, None)
+        self.vetoes[a].discard(b)
+        self.vetoes[b].discard(a)
         for other, link in self.links[b].items():
             known = self.links[a].get(other)
             if known is None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
@@ -70,7 +72,19 @@ def _similar(left: np.ndarray, right: np.ndarray, scorer: Callable[..., float], 
 
 
 def _lengths(values: np.ndarray) -> np.ndarray:
-    return np.fromiter((len(v) for v in values), dtype="int64", count=len(values))
+    return pc.utf8_length(pa.array(values, type=pa.string())).to_numpy(zero_copy_only=False).astype("int64")
+
+
+def _digits(days: np.ndarray) -> np.ndarray:
+    """Days `yyyymmdd` as rows of eight characters; a missing day as eight empty ones."""
+    return days.astype("U8").view("U1").reshape(len(days), 8)
+
+
+def _days_agree(left: np.ndarray, right: np.ndarray, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
+    """Both days are known, and the digits at `places` of one equal those at `against` of the other."""
+    known = (left != "") & (right != "")
+    a, b = _digits(left), _digits(right)
+    return np.asarray(known & (a[:, places] == b[:, against]).all(axis=1), dtype=bool)
 
 
 def equal(left: Values, right: Values) -> Mask:
@@ -148,21 +162,17 @@ def _short_form(a: str, b: str, letters: int) -> bool:
 
 def day_month_swapped(left: Values, right: Values) -> Mask:
     """Days `yyyymmdd` of one year with day and month exchanged."""
-    pairs = zip(left[0], right[0], strict=True)
-    found = (bool(a) and bool(b) and a[:4] == b[:4] and a[4:6] == b[6:] and a[6:] == b[4:6] for a, b in pairs)
-    return np.fromiter(found, dtype=bool, count=len(left[0]))
+    return _days_agree(left[0], right[0], (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
 
 
 def other_century(left: Values, right: Values) -> Mask:
     """Days `yyyymmdd` that differ in the century alone."""
-    pairs = zip(left[0], right[0], strict=True)
-    return np.fromiter((bool(a) and bool(b) and a[2:] == b[2:] for a, b in pairs), dtype=bool, count=len(left[0]))
+    return _days_agree(left[0], right[0], (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
 def other_year(left: Values, right: Values) -> Mask:
     """Days `yyyymmdd` that differ in the year alone."""
-    pairs = zip(left[0], right[0], strict=True)
-    return np.fromiter((bool(a) and bool(b) and a[4:] == b[4:] for a, b in pairs), dtype=bool, count=len(left[0]))
+    return _days_agree(left[0], right[0], (4, 5, 6, 7), (4, 5, 6, 7))
 
 
 def same_number(left: Values, right: Values, column: float) -> Mask:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipelines.linkage import references
 from pipelines.linkage.blocking import Blocked
-from pipelines.linkage.cases import Cases
+from pipelines.linkage.cases import PARTS, Cases
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.persons import Persons
+from pipelines.linkage.persons import Persons, share_again
 from pipelines.linkage.standardise import Records
 
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")
@@ -19,8 +20,6 @@ COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight
 LEAST_WEIGHT = -8.0
 # Evidence below this many bits is not worth a word.
 LEAST_BITS = 0.3
-CASE_PARTS = ("prior", "persons", "citation", "together", "another")
-NO_EVIDENCE = ("a", "b", "left", "right", "best", "single", "weight")
 
 
 def decisions(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
@@ -28,50 +27,63 @@ def decisions(records: Records, people: PersonPairs, cases: Cases, persons: Pers
 
     `decision` is `joined` or `refused`; `weight` is log2 of the odds that the two records speak of one case, or one person.
     """
-    parts = [c for c in cases.pairs.columns if c not in NO_EVIDENCE]
-    case_rows = _rows("case", records.files, cases.pairs["a"], cases.pairs["b"], cases.pairs["weight"], cases.cluster, cases.pairs[parts])
-    bits = people.bits.assign(same_case=persons.within * 1.0)
-    person_rows = _rows("person", records.persons, people.left, people.right, persons.weight, persons.cluster, bits)
+    pairs = cases.pairs
+    a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
+    kept = _worth_telling(a, b, weight, cases.cluster)
+    bits = pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), cases.bits], ignore_index=True)
+    case_rows = _rows("case", records.files, a[kept], b[kept], weight[kept], cases.cluster, _reasons(bits, kept))
+    kept = _worth_telling(people.left, people.right, persons.weight, persons.cluster)
+    bits = _long(people.bits.iloc[kept].assign(same_case=persons.within[kept] * 1.0), kept)
+    left, right = people.left[kept], people.right[kept]
+    person_rows = _rows("person", records.persons, left, right, persons.weight[kept], persons.cluster, _reasons(bits, kept))
     return pd.concat([case_rows, person_rows], ignore_index=True)
 
 
+def against_rules(records: Records, people: PersonPairs, persons: Persons) -> pd.DataFrame:
+    """Pairs of person records that are in one cluster although a hard rule forbids it: `institution_a, key_a, institution_b, key_b`."""
+    rows = np.flatnonzero(persons.never & (persons.cluster[people.left] == persons.cluster[people.right]))
+    names = records.persons[["institution", "record_key"]].astype("str")
+    sides = [names.iloc[side[rows]].reset_index(drop=True) for side in (people.left, people.right)]
+    return pd.concat(sides, axis=1).set_axis(list(COLUMNS[1:5]), axis=1)
+
+
+def _worth_telling(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Rows of the pairs that were joined, or refused in some doubt."""
+    return np.flatnonzero((cluster[left] == cluster[right]) | (weight >= LEAST_WEIGHT))
+
+
+def _long(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
+    """`pair, name, bits` of a frame with a column per kind of evidence and a row for each of `pairs`."""
+    values = bits.to_numpy("float64")
+    row, column = np.nonzero(np.abs(values) >= LEAST_BITS)
+    return pd.DataFrame({"pair": pairs[row], "name": bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
+
+
 def _rows(
-    entity: str,
-    frame: pd.DataFrame,
-    a: np.ndarray | pd.Series,
-    b: np.ndarray | pd.Series,
-    weight: np.ndarray | pd.Series,
-    cluster: np.ndarray,
-    bits: pd.DataFrame,
+    entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: np.ndarray
 ) -> pd.DataFrame:
-    left, right, weights = np.asarray(a, dtype="int64"), np.asarray(b, dtype="int64"), np.asarray(weight, dtype="float64")
-    joined = cluster[left] == cluster[right] if len(left) else np.empty(0, dtype=bool)
-    kept = np.flatnonzero(joined | (weights >= LEAST_WEIGHT))
     institution, key = frame["institution"].to_numpy(dtype=object), frame["record_key"].to_numpy(dtype=object)
     rows = {
         "entity": entity,
-        "institution_a": institution[left[kept]],
-        "key_a": key[left[kept]],
-        "institution_b": institution[right[kept]],
-        "key_b": key[right[kept]],
-        "weight": weights[kept].round(2),
-        "decision": np.where(joined[kept], "joined", "refused"),
-        "reasons": _reasons(bits.iloc[kept]),
+        "institution_a": institution[left],
+        "key_a": key[left],
+        "institution_b": institution[right],
+        "key_b": key[right],
+        "weight": weight.astype("float64").round(2),
+        "decision": np.where(cluster[left] == cluster[right], "joined", "refused"),
+        "reasons": reasons,
     }
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _reasons(bits: pd.DataFrame) -> np.ndarray:
-    """Evidence of each row in words: `name +bits`, the weightiest first."""
-    values = bits.to_numpy("float64")
-    row, column = np.nonzero(np.abs(values) >= LEAST_BITS)
-    names = np.array([str(c).split(":")[0] for c in bits.columns], dtype=object)
-    found = pd.DataFrame({"row": row, "bits": values[row, column], "name": names[column]})
+def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> np.ndarray:
+    """Evidence of the pairs `kept` in words: `name +bits`, the weightiest first."""
+    found = bits[bits["pair"].isin(kept) & (bits["bits"].abs() >= LEAST_BITS)].copy()
+    found["name"] = found["name"].astype("str").str.split(":").str[0]
     found["size"] = -found["bits"].abs()
-    found = found.sort_values(["row", "size", "name"], kind="stable")
+    found = found.sort_values(["pair", "size", "name"], kind="stable")
     found["text"] = [f"{name} {value:+.1f}" for name, value in zip(found["name"], found["bits"], strict=True)]
-    texts = found.groupby("row")["text"].agg(" ".join)
-    return texts.reindex(range(len(bits))).fillna("").to_numpy(dtype=object)
+    return found.groupby("pair")["text"].agg(" ".join).reindex(kept).fillna("").to_numpy(dtype=object)
 
 
 def statistics(
@@ -86,7 +98,9 @@ def statistics(
         "cases": len(np.unique(cases.cluster)),
         "person_records": len(records.persons),
         "persons": len(np.unique(persons.cluster)),
+        "persons_in_several_cases": round(share_again(records.persons, cases.cluster, persons.cluster), 4),
         "references": len(records.references),
+        "numbers_refused": len(references.untelling(records)),
         "person_pairs_blocked": len(blocked.left),
         "person_pairs_compared": len(people),
         "case_pairs_compared": len(cases.pairs),

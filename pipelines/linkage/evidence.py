@@ -100,11 +100,11 @@ class Weigher:
             self.observed[evidence.name] = int(seen["m"].sum())
 
     def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
-        """Bits per kind of evidence (a column each) for `pairs` (`a, b, left, right`); of kinds in one family the first known counts.
+        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`; of one family the first known kind counts.
 
         `again`: pairs that share a person, so that the other possibility is another case of that person, not a case at random.
         """
-        found = pd.DataFrame(0.0, index=pairs.index, columns=[e.name for e in self._model.evidence])
+        found = []
         kinds = pair_type(self._records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
         taken: dict[str, np.ndarray] = {}
         slip = self._model.cases["slip"]
@@ -115,12 +115,13 @@ class Weigher:
             level = levels(self._records, pairs.iloc[rows], evidence, self._edges)
             share = self.shares[evidence.name]
             known = taken.setdefault(evidence.family, np.zeros(len(pairs), dtype=bool))
-            use = (level >= 0) & ~known[rows]
+            use = np.flatnonzero((level >= 0) & ~known[rows])
             # Another case of one person falls on any level at least as easily as a case at random: few such pairs were seen.
             repeated = np.maximum(share["again"], share["u"])
             other = np.where(again[rows[use]], repeated[level[use]], share["u"][level[use]])
             # A slip of the pen makes any level possible within a case, as often as it falls there by chance.
             same = (1 - slip) * share["m"][level[use]] + slip * other
-            found.iloc[rows[use], found.columns.get_loc(evidence.name)] = np.clip(np.log2(same) - np.log2(other), -MOST_BITS, MOST_BITS)  # type: ignore[index]
+            bits = np.clip(np.log2(same) - np.log2(other), -MOST_BITS, MOST_BITS)
+            found.append(pd.DataFrame({"pair": rows[use], "name": evidence.name, "bits": bits}))
             known[rows[use]] = True
-        return found
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"pair": [], "name": [], "bits": []})

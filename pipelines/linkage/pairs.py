@@ -43,15 +43,18 @@ class PersonPairs:
         """Bits per field of each pair kept."""
         return self._found.bits
 
-    def parts(self, evidence: np.ndarray) -> np.ndarray:
-        """Evidence of each pair kept part by part (bits, NaN where a field is missing); the last part is the rest of `evidence`."""
-        bits = self._found.bits.to_numpy("float64")
-        beside = evidence - bits.sum(axis=1)
-        return np.column_stack([np.where(self._found.levels.to_numpy() == MISSING, np.nan, bits), beside])
+    def parts(self, rows: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+        """Evidence of the pairs at `rows`, part by part (bits, NaN where a field is missing); the last part is the rest of `evidence`."""
+        bits = self._found.bits.to_numpy()[rows].astype("float64")
+        missing = self._found.levels.to_numpy()[rows] == MISSING
+        return np.column_stack([np.where(missing, np.nan, bits), evidence - bits.sum(axis=1)])
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare the pairs that are not kept yet; the order of the two rows of a pair does not matter."""
-        codes = np.setdiff1d(self._code(left, right), self._codes)
+        codes = np.sort(pd.unique(self._code(left, right)))
+        if len(self._codes):
+            place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+            codes = codes[self._codes[place] != codes]
         if not len(codes):
             return
         fresh = likelihoods(self._persons, codes // self._size, codes % self._size, self._model, self._known)

@@ -12,44 +12,55 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
+from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
 
 # Persons of one case are all compared with each other up to this number; beyond, blocking must do.
 MOST_IN_CASE = 150
-ONE_FILE = -1000.0
+NEVER = -1000.0
+# A record with none of these names nobody, and is a person of its own.
+IDENTITY = ("given", "surname", "number", "birth_date", "birth_year", "register_id")
 
 
 @dataclass(frozen=True)
 class Persons:
-    """`cluster` per person record; `weight` per pair kept (odds before included, log2), `within` whether its files are one case."""
+    """`cluster` per person record; `weight` per pair kept (odds before included, log2), `within` whether its files are one case,
+    `never` whether a hard rule forbids it."""
 
     cluster: np.ndarray
     weight: np.ndarray
     within: np.ndarray
+    never: np.ndarray
 
 
-def link_persons(records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float) -> Persons:
+def link_persons(records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, held: Held) -> Persons:
     """Group the person records of `records`, where `case_cluster` says per file which are one case.
 
-    `again`: share of persons who stand in several cases.
+    `again`: share of persons who stand in several cases. `held`: what stewards decided.
     """
     persons = records.persons
     case = cases_of(persons, case_cluster)
     left, right = _pairs_within(case)
-    people.add(left, right)
+    people.add(np.concatenate([left, held.every["a"]]), np.concatenate([right, held.every["b"]]))
     left, right = people.left, people.right
     within = case[left] == case[right]
     setting = model.persons
     weight = people.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
     odds = np.where(within, _within(persons, left, right, setting), _between(len(persons), setting, again))
     weight = weight + odds
-    one_file = _one_file(persons, left, right)
-    weight = np.where(one_file, ONE_FILE, weight)
-    parts = people.parts(weight - odds)
-    pairs = cluster.Pairs(left, right, weight, parts, odds, np.ones(len(left), dtype=bool), one_file)
-    return Persons(cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"])), weight, within)
+    evidence = weight - odds
+    nameless = persons[list(IDENTITY)].isna().all(axis=1).to_numpy()
+    never = _one_file(persons, left, right) | nameless[left] | nameless[right]
+    weight = np.where(never, NEVER, weight)
+    # Only pairs inside what the positive ones connect can matter; the others are by far the most.
+    reach = cluster.connected(len(persons), left, right, weight, held)
+    rows = np.flatnonzero(reach[left] == reach[right])
+    parts, every = people.parts(rows, evidence[rows]), np.ones(len(rows), dtype=bool)
+    pairs = cluster.Pairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
+    groups = cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"]), held=held)
+    return Persons(groups, weight, within, never)
 
 
 def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
@@ -58,11 +69,12 @@ def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
 
 
-def share_again(persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, model: Model) -> float:
-    """Share of persons who stand in several cases, steadied by what the model expects."""
+def share_again(
+    persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
+) -> float:
+    """Share of persons who stand in several cases, steadied by what is `expected`, worth so many persons."""
     cases = pd.Series(cases_of(persons, case_cluster)).groupby(person_cluster).nunique()
-    worth = model.persons["again_worth"]
-    return float((cases.gt(1).sum() + worth * model.persons["again"]) / (len(cases) + worth))
+    return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
 
 def _between(records: int, setting: dict[str, float], again: float | None = None) -> float:

@@ -13,6 +13,8 @@ from pipelines.linkage.standardise import Records
 
 # A number that so many files cite says nothing about any two of them.
 MOST_CITING = 300
+# Nor does a number where citing files times bearers exceed this.
+MOST_TIES = 3_000
 UNKNOWN_REGISTER = r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$"
 
 
@@ -24,6 +26,7 @@ def cited(records: Records) -> pd.DataFrame:
     """
     own = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "standing"]]
+    references = references[~references["number"].isin(untelling(records))]
     references = references.sort_values("standing", ascending=False, kind="stable").drop_duplicates(["a", "number"])
     exact = references.merge(own, on="number")
     loose = _without_register(references, own)
@@ -37,6 +40,13 @@ def cited(records: Records) -> pd.DataFrame:
     return found.sort_values(["a", "b", "number"], kind="stable").reset_index(drop=True)[
         ["a", "b", "number", "bearers", "near", "standing"]
     ]
+
+
+def untelling(records: Records) -> pd.Index:
+    """Numbers that so many files cite, or so many bear, that citing them says nothing."""
+    citing, bearing = records.references["number"].value_counts(), records.own["number"].value_counts()
+    ties = citing * bearing.reindex(citing.index).fillna(1)
+    return ties.index[ties > MOST_TIES]
 
 
 def merged(records: Records) -> pd.DataFrame:

@@ -88,17 +88,61 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
 
 def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model, known: Frequencies) -> Likelihoods:
     """Levels and log2 likelihoods of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
+    pairs = _Pairs(persons, left, right)
+    total = np.zeros((3, len(left)))  # same, strangers, relatives
     levels: dict[str, np.ndarray] = {}
-    logs: dict[str, np.ndarray] = {}  # field -> array of shape (3, pairs): same, strangers, relatives
-    group = persons[GROUP].astype("str").fillna("").to_numpy(dtype=object)
-    group = np.where(group[left] == group[right], group[left], "")
+    bits: dict[str, np.ndarray] = {}
+    names = {field.name: pairs.scored(field, field.columns, known) for field in model.fields if field.name in EXCHANGED}
+    _exchange_names(pairs, model, known, names)
     for field in model.fields:
-        a, b = column_values(persons, field.columns, left), column_values(persons, field.columns, right)
-        levels[field.name], logs[field.name] = _field_logs(field, a, b, known, group)
-    _exchange_names(persons, left, right, model, known, group, levels, logs)
-    total = sum(logs.values(), np.zeros((3, len(left))))
-    bits = pd.DataFrame({name: found[0] - found[1] for name, found in logs.items()})
-    return Likelihoods(pd.DataFrame(levels), bits, total[0], total[1], total[2])
+        level, logs = names.get(field.name) or pairs.scored(field, field.columns, known)
+        levels[field.name], bits[field.name] = level.astype("int8"), (logs[0] - logs[1]).astype("float32")
+        total += logs
+    return Likelihoods(pd.DataFrame(levels), pd.DataFrame(bits), total[0], total[1], total[2])
+
+
+class _Pairs:
+    """Pairs of rows of `persons`; each distinct pair of values is compared once, however many pairs of rows have it."""
+
+    def __init__(self, persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, rows: np.ndarray | None = None) -> None:
+        self.persons = persons
+        self.left: np.ndarray = left if rows is None else left[rows]
+        self.right: np.ndarray = right if rows is None else right[rows]
+
+    def at(self, rows: np.ndarray) -> _Pairs:
+        return _Pairs(self.persons, self.left, self.right, rows)
+
+    def scored(self, field: Field, other: tuple[str, ...], known: Frequencies) -> tuple[np.ndarray, np.ndarray]:
+        """Level per pair, and log2 shares of shape (3, pairs); the right side's values come from the columns `other`."""
+        a, first = _coded(self.persons, field.columns)
+        b, second = _coded(self.persons, other)
+        group, names = self._groups(field.name in known.usual)
+        code, distinct = pd.factorize((a[self.left] * len(second) + b[self.right]) * len(names) + group)
+        both, of_group = distinct // len(names), names[distinct % len(names)]
+        left = column_values(self.persons, field.columns, first[both // max(len(second), 1)])
+        right = column_values(self.persons, other, second[both % max(len(second), 1)])
+        level, logs = _field_logs(field, left, right, known, of_group)
+        return level[code], logs[:, code]
+
+    def _groups(self, used: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Number per pair of the citizenship that both sides share, and the names (empty: none shared, or not used)."""
+        none = np.array([""], dtype=object)
+        if not used or not len(self.left):
+            return np.zeros(len(self.left), dtype="int64"), none
+        code, found = pd.factorize(self.persons[GROUP])
+        shared = np.where(code[self.left] == code[self.right], code[self.left] + 1, 0)
+        return shared, np.concatenate([none, found.astype(object)])
+
+
+def _coded(persons: pd.DataFrame, columns: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the values of `columns` per row, and a row for each number."""
+    code = np.zeros(len(persons), dtype="int64")
+    for name in columns:
+        own, distinct = pd.factorize(persons[name], use_na_sentinel=False)
+        code = pd.factorize(code * max(len(distinct), 1) + own)[0].astype("int64")
+    first = np.full(int(code.max()) + 1 if len(code) else 1, 0, dtype="int64")
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return code, first
 
 
 def _field_logs(field: Field, left: Values, right: Values, known: Frequencies, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,34 +161,21 @@ def _field_logs(field: Field, left: Values, right: Values, known: Frequencies, g
     return level, np.vstack([m, u, r])
 
 
-def _exchange_names(
-    persons: pd.DataFrame,
-    left: np.ndarray,
-    right: np.ndarray,
-    model: Model,
-    known: Frequencies,
-    group: np.ndarray,
-    levels: dict[str, np.ndarray],
-    logs: dict[str, np.ndarray],
-) -> None:
-    """Where given name and surname agree better with their places exchanged, put that in their stead (changes `levels`, `logs`)."""
-    fields = {field.name: field for field in model.fields if field.name in EXCHANGED}
+def _exchange_names(pairs: _Pairs, model: Model, known: Frequencies, names: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Where given name and surname agree better with their places exchanged, put that in their stead (changes `names`)."""
+    fields = {field.name: field for field in model.fields if field.name in names}
     if len(fields) < len(EXCHANGED):
         return
-    straight = sum(logs[name][0] - logs[name][1] for name in fields)
+    straight = sum((logs[0] - logs[1] for _, logs in names.values()), np.zeros(len(pairs.left)))
     rows = np.flatnonzero(straight < 0)
-    crossed = {}
-    for name, field in fields.items():
-        other = fields[EXCHANGED[name]]
-        a = column_values(persons, field.columns, left[rows])
-        b = column_values(persons, other.columns, right[rows])
-        crossed[name] = _field_logs(field, a, b, known, group[rows])
-    weight = sum(found[1][0] - found[1][1] for found in crossed.values())
+    subset = pairs.at(rows)
+    crossed = {name: subset.scored(field, fields[EXCHANGED[name]].columns, known) for name, field in fields.items()}
+    weight = sum((logs[0] - logs[1] for _, logs in crossed.values()), np.zeros(len(rows)))
     better = weight - EXCHANGE_COST > straight[rows]
     for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
         better &= (level != MISSING) & (level != len(fields[name].levels) - 1)
     for n, name in enumerate(fields):
-        level, found = crossed[name]
-        found[0] -= EXCHANGE_COST * (n == 0)
-        levels[name][rows[better]] = level[better]
-        logs[name][:, rows[better]] = found[:, better]
+        level, logs = crossed[name]
+        logs[0] -= EXCHANGE_COST * (n == 0)
+        names[name][0][rows[better]] = level[better]
+        names[name][1][:, rows[better]] = logs[:, better]

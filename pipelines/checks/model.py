@@ -1,0 +1,40 @@
+"""Does the linkage model still fit what comes in? A warning, never a stop.
+
+Belongs here: the check over `links`. Does not belong here: how the distance is measured (`pipelines.linkage.drift`).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+
+from pipelines.assets.describing import careful, table
+from pipelines.linkage import Linked, load_model
+from pipelines.linkage.drift import comparisons, drift
+from pipelines.resources.workplace import Workplace
+
+
+@dg.asset_check(
+    asset="links",
+    additional_ins={"canonical": dg.AssetIn("canonical")},
+    description="Records compare with those of other institutions as they did when the linkage model was trained.",
+)
+def model_still_fits(links: Linked, canonical: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
+    """Per institution, quarter and field. The delivery may be wrong (shifted dates, another script), or the world has changed: look, then
+    retrain."""
+    with careful(workplace, "comparing with the linkage model"):
+        model = load_model()
+        found = drift(comparisons(canonical, links.persons, model), model)
+    alarms = found[found["alarm"]].drop(columns="alarm").round({"share": 3, "expected": 3})
+    cells = found[["institution", "period", "field"]].drop_duplicates()
+    return dg.AssetCheckResult(
+        passed=alarms.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "model": model.version,
+            "compared": len(cells),
+            "levels that drifted": len(alarms),
+            "which": table(alarms),
+            "watched": ", ".join(model.expected) or "nothing: the model holds no expected shares; train one with `harmonia link train`",
+        },
+    )

@@ -8,19 +8,37 @@ from pipelines.linkage import Linked, link
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.resources.workplace import Workplace
+from pipelines.review.judgements import effective, read
+from pipelines.review.pairs import pair_ids
+
+
+def _stewards_said(workplace: Workplace) -> pd.DataFrame:
+    """The judgements that stand."""
+    registry = open_registry(workplace.registry)
+    try:
+        return effective(read(registry))
+    finally:
+        registry.close()
+
+
+def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
+    """Judgements that do not hold, or hold against a rule: pair, verdict, outcome."""
+    odd = judged[judged["outcome"] != "holds"]
+    return odd.assign(pair=pair_ids(odd))[["pair", "verdict", "outcome"]]
 
 
 @dg.asset(
     group_name="linking", kinds={"python", "parquet"}, description="Which records speak of the same person, and which of the same case."
 )
 def links(context: dg.AssetExecutionContext, canonical: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]) -> Linked:
-    """Clusters of person and case records."""
+    """Clusters of person and case records, as stewards' judgements demand."""
     with careful(workplace, "linking"):
-        linked = link(canonical)
+        linked = link(canonical, judgements=_stewards_said(workplace))
     say(
         context,
         len(linked.persons) + len(linked.cases),
-        {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics},
+        {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics}
+        | {"judgements that do not hold, or hold against a rule": table(_worth_a_look(linked.judged))},
     )
     return linked
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from pipelines.linkage import solve
 from pipelines.linkage.model import Model
-from pipelines.linkage.persons import NEVER
 
 # Two persons who share no blocking key and whose weight is below this were compared only because their files might be one case.
 LEAST_BITS = -20.0
@@ -27,7 +26,7 @@ def candidates(canonical: dict[str, pd.DataFrame], model: Model | None = None) -
     blocked = np.zeros(len(people), dtype=bool)
     blocked[people.at(solved.blocked.left, solved.blocked.right)] = True
     weight = solved.persons.weight
-    forbidden = weight <= NEVER
+    forbidden = solved.persons.never
     apart = ~blocked & (weight < LEAST_BITS) & ~forbidden
     kept = ~forbidden & ~apart
     persons = _rows("person", solved.records.persons, people.left[kept], people.right[kept], weight[kept])

@@ -103,8 +103,8 @@ def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame],
         found = np.where((a == b) == (own.loc[mine, "verdict"] == "same").to_numpy(), "holds", "contradicted")
         outcome[mine] = np.where(np.isnan(a) | np.isnan(b), "record_gone", found)
     pairs = [own[list(COLUMNS[1:5])], against[[*COLUMNS[3:5], *COLUMNS[1:3]]].set_axis(list(COLUMNS[1:5]), axis=1), against]
-    mine, turned, straight = (pd.MultiIndex.from_frame(part[list(COLUMNS[1:5])].astype("str")) for part in pairs)
-    ruled_out = (own["entity"] == "person") & (mine.isin(turned) | mine.isin(straight)) & (outcome == "holds")
+    own_keys, turned, straight = (pd.MultiIndex.from_frame(part[list(COLUMNS[1:5])].astype("str")) for part in pairs)
+    ruled_out = (own["entity"] == "person") & (own_keys.isin(turned) | own_keys.isin(straight)) & (outcome == "holds")
     return own[list(COLUMNS)].assign(outcome=outcome.mask(ruled_out & (own["verdict"] == "same"), "against_rule"))
 
 

@@ -51,8 +51,8 @@ def read(path: Path) -> Filled:
         if name not in book.sheetnames:
             raise HarmoniaError(f"{path}: has no sheet {name}, so it is no workbook for review: {_WAY_OUT}")
     about = _about(path, book[ABOUT])
-    header, *lines = ([_text(c.value) for c in row] for row in book[PAIRS].iter_rows())
-    header = [flat(name) for name in header]
+    lines = [[_text(c.value) for c in row] for row in book[PAIRS].iter_rows()]
+    header = [flat(name) for name in lines.pop(0)] if lines else []
     absent = [c for c in (*ID_COLUMNS, *ANSWERS) if c not in header]
     if absent or len({h for h in header if h}) != len([h for h in header if h]):
         raise HarmoniaError(
@@ -64,7 +64,10 @@ def read(path: Path) -> Filled:
         rows[column] = rows[column].map(flat).astype("str")
     rows.insert(0, "row", range(2, len(rows) + 2))
     shown = [c for c in rows.columns if c.endswith((" a", " b"))]
-    formulas = [(cell.row, header[cell.column - 1]) for line in book[PAIRS].iter_rows(min_row=2) for cell in line if cell.data_type == "f"]
+    cells = (
+        (row, name, cell) for row, line in enumerate(book[PAIRS].iter_rows(min_row=2), 2) for name, cell in zip(header, line, strict=True)
+    )
+    formulas = [(row, name) for row, name, cell in cells if cell.data_type == "f"]
     rows = rows[(rows.drop(columns="row") != "").any(axis=1)].reset_index(drop=True)
     return Filled(about, rows, shown, hashlib.sha256(content).hexdigest(), pd.DataFrame(formulas, columns=["row", "column"]))
 

@@ -10,6 +10,7 @@ before. Where stewards disagree none has effect, and the pair is shown as disput
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,8 +66,13 @@ def enter(registry: Registry, said: pd.DataFrame) -> pd.Series:
         new = rows.loc[fresh, columns].rename(columns=_STORED).astype(object)
         new = new.where(new.notna(), None)
         if len(new):
-            session.execute(insert(Judgement), [{**row, "decided_at": moment} for row in new.to_dict("records")])
+            session.execute(insert(Judgement), records(new.assign(decided_at=moment)))
     return fresh
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of `frame` as the database takes them."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _known(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:

@@ -60,6 +60,8 @@ def contradictions(found: Published, pairs: pd.DataFrame) -> pd.Series:
         "birth": ((a["birth_date"] - b["birth_date"]).abs() > pd.Timedelta(days=BIRTH_DAYS)),
         "sex": a["sex"].notna() & b["sex"].notna() & (a["sex"] != b["sex"]).fillna(False),
     }
-    words = [mask.map({True: name, False: ""}).astype("str") for name, mask in marks.items()]
-    joined = words[0].str.cat(words[1:], sep=",").str.replace(r",+", ",", regex=True).str.strip(",")
+    joined = pd.Series("", index=own.index, dtype="str")
+    for name, mask in marks.items():
+        joined = joined.mask(mask, joined + f",{name}")
+    joined = joined.str.lstrip(",")
     return joined.reindex(pairs.index).fillna("").astype("str")

@@ -15,7 +15,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.registry import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Sample, SampledPair, SampleStratum
-from pipelines.review.judgements import effective, read
+from pipelines.review.judgements import effective, read, records
 from pipelines.review.pairs import ENTITIES, PAIR, ordered
 from pipelines.review.published import RECORD, Published
 from pipelines.review.strata import draw
@@ -79,11 +79,11 @@ def sample(found: Published, registry: Registry, size: int, seed: int, entities:
         session.add(drawn)
         session.flush()
         named = strata.rename(columns={"stratum": "name", "entity": "kind"}).assign(sample_id=drawn.id)
-        session.execute(insert(SampleStratum), named.to_dict("records"))
+        session.execute(insert(SampleStratum), records(named))
         rows = taken.rename(columns={"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"})
         rows = rows.drop(columns="joined").assign(sample_id=drawn.id, position=range(1, len(rows) + 1)).astype({"weight": object})
         rows["weight"] = rows["weight"].where(rows["weight"].notna(), None)
-        session.execute(insert(SampledPair), rows.to_dict("records"))
+        session.execute(insert(SampledPair), records(rows))
         number = drawn.id
     return Drawn(number, taken, strata, left_out)
 

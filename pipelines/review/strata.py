@@ -47,8 +47,7 @@ def allocate(strata: pd.DataFrame, size: int) -> pd.Series:
         spread = part["pairs"] * np.sqrt(part["doubt"] * (1 - part["doubt"]))
         share[part.index] = (JOINED_SHARE if joined else 1 - JOINED_SHARE) / entities * spread / spread.sum()
     total = min(size, int(strata["pairs"].sum()))
-    least = np.minimum(strata["pairs"], min(LEAST_DRAWN, total // max(len(strata), 1)))
-    drawn = least.astype("float64")
+    drawn = strata["pairs"].clip(upper=min(LEAST_DRAWN, total // max(len(strata), 1))).astype("float64")
     for _ in range(len(strata) + 1):  # a stratum that is full hands its share on
         open_strata = drawn < strata["pairs"]
         free = total - drawn.sum()
@@ -56,8 +55,8 @@ def allocate(strata: pd.DataFrame, size: int) -> pd.Series:
             break
         wanted = (share * total - drawn).clip(lower=0).where(open_strata, 0.0)
         wanted = wanted if wanted.sum() > 1e-9 else (strata["pairs"] - drawn)
-        drawn = np.minimum(drawn + wanted * free / wanted.sum(), strata["pairs"])
-    whole = np.floor(drawn + 1e-9).astype("int64")
+        drawn = (drawn + wanted * free / wanted.sum()).clip(upper=strata["pairs"])
+    whole = (drawn + 1e-9).astype("int64")
     rest = (drawn - whole).where(whole < strata["pairs"], -1.0).sort_values(ascending=False, kind="stable")
     whole[rest.index[: total - int(whole.sum())]] += 1
     return whole.astype("int64")

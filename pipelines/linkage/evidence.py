@@ -39,16 +39,21 @@ def levels(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.
 
 
 def _values(records: Records, pairs: pd.DataFrame, column: str, file: str, person: str) -> np.ndarray:
-    table, name = column.split(".")
-    if table == "file":
-        values, rows = records.files[name], pairs[file].to_numpy()
-    else:
-        values, rows = records.persons[name], pairs[person].to_numpy()
-    if pd.api.types.is_datetime64_any_dtype(values):
-        array = np.append(values.to_numpy(dtype="datetime64[D]"), np.datetime64("NaT"))
-    else:
-        array = np.append(values.astype("str").fillna("").to_numpy(dtype=object), "")
-    return array[rows]  # row -1 is the missing value appended
+    rows = pairs[file if column.startswith("file.") else person].to_numpy()
+    return _column(records, column)[rows]  # row -1 is the missing value appended
+
+
+def _column(records: Records, column: str) -> np.ndarray:
+    """`file.<column>` or `person.<column>` as days or texts, with a missing value appended."""
+    if ("column", column) not in records.memo:
+        table, name = column.split(".")
+        values = (records.files if table == "file" else records.persons)[name]
+        if pd.api.types.is_datetime64_any_dtype(values):
+            array = np.append(values.to_numpy(dtype="datetime64[D]"), np.datetime64("NaT"))
+        else:
+            array = np.append(values.astype("str").fillna("").to_numpy(dtype=object), "")
+        records.memo["column", column] = array
+    return np.asarray(records.memo["column", column])
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,19 @@ class Known:
 
 def counts(records: Records, known: Known, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
     """How often each level of `evidence` is reached among pairs `same`, `again` and at random: `m`, `again`, `u`."""
-    found = {"m": known.same, "again": known.again, "u": _random(records, evidence.between)}
     out = {}
-    for share, pairs in found.items():
+    for share, pairs in (("m", known.same), ("again", known.again)):
         kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
-        level = levels(records, pairs[kinds == evidence.between], evidence, edges)
-        out[share] = np.bincount(level[level >= 0], minlength=len(evidence.m)).astype("float64")
-    return out
+        out[share] = _tally(records, pairs[kinds == evidence.between], evidence, edges)
+    chance = ("chance", evidence, edges.tobytes())
+    if chance not in records.memo:  # the same in every round
+        records.memo[chance] = _tally(records, _random(records, evidence.between), evidence, edges)
+    return {**out, "u": records.memo[chance]}
+
+
+def _tally(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+    level = levels(records, pairs, evidence, edges)
+    return np.bincount(level[level >= 0], minlength=len(evidence.m)).astype("float64")
 
 
 def _random(records: Records, between: str) -> pd.DataFrame:
@@ -79,9 +90,18 @@ def _random(records: Records, between: str) -> pd.DataFrame:
     if not len(sides[0]) or not len(sides[1]):
         return pd.DataFrame({"a": [], "b": [], "left": [], "right": []}, dtype="int64")
     a, b = (draw.choice(side, RANDOM_PAIRS) for side in sides)
-    some = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row").drop_duplicates("file").set_index("file")["row"]
+    some = _some_person(records)
     left, right = (some.reindex(side).fillna(-1).astype("int64").to_numpy() for side in (a, b))
     return pd.DataFrame({"a": a, "b": b, "left": left, "right": right})[a != b]
+
+
+def _some_person(records: Records) -> pd.Series:
+    """A random person record of each file, by file."""
+    if "some_person" not in records.memo:
+        shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
+        records.memo["some_person"] = shuffled.drop_duplicates("file").set_index("file")["row"]
+    some: pd.Series = records.memo["some_person"]
+    return some
 
 
 class Weigher:

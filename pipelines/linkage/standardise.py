@@ -6,7 +6,9 @@ Does not belong here: parsing of delivered text (`pipelines.harmonise`), compari
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +32,8 @@ class Records:
     `persons`: a row a person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
     compared fields, `sentence_months`, a date column per `PERSON_EVENTS`, `admitted` (as detainee or convict), and `stays`.
     `references`: `file, kind, number, seat, standing`, distinct. `own`: `file, number`, every number that a file ever had.
-    `merges`: `file, number`: the case of the same institution that took this one.
+    `merges`: `file, number`: the case of the same institution that took this one. `memo`: what was worked out of these frames and is
+    asked for again; nothing else may be kept there.
     """
 
     files: pd.DataFrame
@@ -38,6 +41,7 @@ class Records:
     references: pd.DataFrame
     own: pd.DataFrame
     merges: pd.DataFrame
+    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def standardise(canonical: dict[str, pd.DataFrame]) -> Records:

@@ -27,7 +27,7 @@ from pipelines.explain.people import (
 )
 from pipelines.explain.published import Key, Published
 from pipelines.explain.records import Record, describe
-from pipelines.explain.words import count, letter, odds, text, word
+from pipelines.explain.words import count, known_meaning, letter, odds, text, word
 
 
 def explain_case(home: Published, named: Named, *, names: bool) -> Document:
@@ -111,10 +111,9 @@ def _ties(labels: Mapping[Key, str], inside: Sequence[Decided], tree: Sequence[t
 
 def case_waterfall(d: Decided, title: str, verdict: str = "") -> Waterfall:
     """Prior odds, each kind of evidence, sum."""
-    said = evidence_meanings()
     reasons = dict(d.reasons)
     prior = reasons.pop("prior", 0.0)
-    steps = [Step(evidence_name(name), bits, said.get(name, "")) for name, bits in reasons.items()]
+    steps = [Step(evidence_name(name), bits, meaning(name)) for name, bits in reasons.items()]
     rest = d.weight - prior - sum(reasons.values())
     if abs(rest) >= 0.05:
         steps.append(Step(word("evidence", "rest"), rest))
@@ -133,6 +132,12 @@ def evidence_name(name: str) -> str:
     """A kind of evidence in words."""
     said = evidence_meanings().get(name, "")
     return said if said.startswith("days") else word("evidence", name)
+
+
+def meaning(name: str) -> str:
+    """What a kind of evidence is, in a few words; empty where its name says it all."""
+    known = known_meaning(name) or evidence_meanings().get(name, "")
+    return "" if known == evidence_name(name) else known
 
 
 def _people(home: Published, people: pd.DataFrame, *, names: bool) -> Table:

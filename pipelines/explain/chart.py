@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pipelines.explain.document import Step, Waterfall
 
 WIDTH, LABELS, VALUES, ROW, TOP = 480, 178, 48, 22, 8
+LEAST = 1e-6  # amounts closer together than this are drawn as one
 LONGEST = 29  # characters of a label; the whole of it stands in the bar's title
 
 
@@ -47,7 +48,7 @@ def draw(chart: Waterfall) -> Drawing:
     for step in [chart.start, *chart.steps]:
         ends.append(ends[-1] + step.amount)
     low, high = min(ends), max(ends)
-    scale = (WIDTH - LABELS - VALUES - 8) / ((high - low) or 1.0)
+    scale = (WIDTH - LABELS - VALUES - 8) / max(high - low, LEAST)
 
     def at(value: float) -> float:
         return round(LABELS + 4 + (value - low) * scale, 1)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as Lines
 from rich.text import Text as Styled
 
+from pipelines.explain.chart import LEAST
 from pipelines.explain.document import Bits, Block, Cell, Document, Table, Text, Waterfall
 from pipelines.feedback.texts import visible
 
@@ -82,7 +83,7 @@ def _waterfall(console: Console, chart: Waterfall) -> None:
         running += step.amount
         ends.append(running)
     low, high = min(ends), max(ends)
-    scale = _BAR / ((high - low) or 1.0)
+    scale = _BAR / max(high - low, LEAST)
     width = max(len(step.label) for step in [chart.start, *chart.steps])
     running = 0.0
     for step in [chart.start, *chart.steps]:

@@ -32,7 +32,7 @@ class Made:
 
     reported  a row a record as reported under this heading: institution, record_key, case_id, person_id, own_date, dimensions, `cause`
               (null: it stands for a unit), `heading` (where it counts harmonised, if under another heading), `counted_by` (the record that
-              stands for its unit in this period), `counted_on` (the day on which its unit counts, in whatever period)
+              stands for its unit in this period), `counted_on`, `counted_in` (day and case by which it counts instead)
     units     a row a unit counted under this heading: case_id, person_id, day, method, estimated, dimensions, institution and
               record_key of the record that stands for it, own_date of that record, `cause` (null: reported under this heading as well)
     steps     institution, cause, n: as_reported + Σ n = harmonised
@@ -54,7 +54,7 @@ def made_of(home: Published, figure: Figure) -> Made:
     )
     unit_key = "case_id" if figure.indicator.unit == "case" else "unit"
     rows, units = _with_unit(rows), _with_unit(units)
-    rows = rows.assign(counted_on=_days(home, figure, rows["unit"] if unit_key == "unit" else rows["case_id"], unit_key))
+    rows = _counts_instead(home, figure, rows, unit_key)
     gone = moved[moved["sign"] < 0].drop_duplicates(KEY)
     rows = rows.merge(gone[[*KEY, "cause"]], on=KEY, how="left")
     stands = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
@@ -95,13 +95,23 @@ def _units(home: Published, figure: Figure) -> pd.DataFrame:
     return home.query(query, [figure.indicator.code, *numbers]).astype({"case_id": "str", "person_id": "str"})
 
 
-def _days(home: Published, figure: Figure, keys: pd.Series, by: str) -> pd.Series:
-    """The day on which the unit of each row counts, in whatever period; null where it counts nowhere."""
+def _counts_instead(home: Published, figure: Figure, rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Add `counted_on` and `counted_in`: the day and the case in which the unit of each row counts, in whatever period.
+
+    Where the unit counts nowhere it is the person's unit that counts in its stead: that of the period, else the earliest.
+    """
     every = home.query(
-        f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind}", [figure.indicator.code]
+        f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day", [figure.indicator.code]
     )
-    days = _with_unit(every).drop_duplicates(by).set_index(by)["day"]
-    return pd.Series(days.reindex(keys).to_numpy(), index=keys.index)
+    period = quarter_of if figure.kind == "quarter" else year_of
+    elsewhere = every.assign(other=period(every["day"].astype("datetime64[s]")) != figure.period)
+    elsewhere = elsewhere.sort_values(["other", "day"], kind="stable").dropna(subset=["person_id"]).drop_duplicates("person_id")
+    own, person = _with_unit(every).drop_duplicates(by).set_index(by, drop=False), elsewhere.set_index("person_id")
+    out = rows.copy()
+    for name, column in (("counted_on", "day"), ("counted_in", "case_id")):
+        found = pd.Series(own[column].reindex(rows[by]).to_numpy(), index=rows.index)
+        out[name] = found.where(found.notna(), pd.Series(person[column].reindex(rows["person_id"]).to_numpy(), index=rows.index))
+    return out
 
 
 def _with_unit(frame: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ class Bits:
     detail: str = ""
 
     def __str__(self) -> str:
-        return "–" if self.value is None else f"{self.value:+.1f}"
+        return "–" if self.value is None else f"{round(self.value, 1) + 0.0:+.1f}"
 
 
 Cell = str | int | Bits | tuple[str, ...] | None

@@ -157,7 +157,10 @@ def _instead(row: Mapping[Any, Any]) -> str:
         return f"its own date is {day(row['own_date'])}" if day(row["own_date"]) else "it has no date that can be read"
     if by:
         return f"counts here by {by}"
-    return f"counts on {day(row['counted_on'])}" if day(row["counted_on"]) else "counts nowhere"
+    if not day(row["counted_on"]):
+        return "counts nowhere"
+    same = row["counted_in"] == row["case_id"]
+    return f"counts on {day(row['counted_on'])}" if same else f"the person counts in {row['counted_in']} on {day(row['counted_on'])}"
 
 
 def _places(home: Published, figure: Figure) -> dict[Key, tuple[str, str, str]]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.explain import links
-from pipelines.explain.cases import case_apart, case_waterfall, evidence_name, file_table
+from pipelines.explain.cases import case_apart, case_waterfall, evidence_name, file_table, meaning
 from pipelines.explain.document import Bits, Cell, Column, Document, Section, Table, Text
 from pipelines.explain.ids import Kind
-from pipelines.explain.linkage import SAME, THRESHOLD, Decided, Weighing, decided, evidence_meanings
+from pipelines.explain.linkage import SAME, THRESHOLD, Decided, Weighing, decided
 from pipelines.explain.people import model_notice, record_table, sources, why_apart
 from pipelines.explain.published import Key, Published
 from pipelines.explain.records import describe
@@ -155,13 +155,12 @@ def _cases(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
 
 
 def _evidence(d: Decided) -> Table:
-    said = evidence_meanings()
     running, rows = 0.0, list[list[Cell]]()
     ordered = sorted(d.reasons, key=lambda r: r[0] != "prior")
     for name, bits in ordered:
         running += bits
-        rows.append([evidence_name(name), said.get(name, ""), Bits(bits), Bits(running)])
-    rows.append([word("evidence", "rest"), "", Bits(d.weight - running), Bits(d.weight)])
+        rows.append([evidence_name(name), meaning(name), Bits(bits), Bits(running)])
+    rows.append([word("evidence", "rest"), meaning("rest"), Bits(d.weight - running), Bits(d.weight)])
     columns = [Column("evidence"), Column("what it is", wrap=True), Column("bits", number=True), Column("so far", number=True)]
     return Table(
         "Weights", columns, rows, "As written down by the run that decided.", foot=["one case?", odds(d.weight), Bits(d.weight), ""]

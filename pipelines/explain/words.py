@@ -23,6 +23,11 @@ def word(kind: str, name: str) -> str:
     return _words()[kind].get(name, name.replace("_", " "))
 
 
+def known_meaning(evidence: str) -> str:
+    """What a kind of evidence is; empty where nothing is written down."""
+    return _words()["meanings"].get(evidence, "")
+
+
 def odds(bits: float) -> str:
     """A weight in bits as odds: `7 : 1`, `1 : 30`."""
     larger = 2.0 ** min(abs(bits), 60.0)

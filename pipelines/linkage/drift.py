@@ -18,6 +18,7 @@ from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import frequencies, likelihoods
 from pipelines.linkage.standardise import standardise
+from schemas.canonical import conform
 
 COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
 _CELL = ["institution", "period", "field"]
@@ -48,9 +49,9 @@ def comparisons(canonical: dict[str, pd.DataFrame], persons: pd.DataFrame, model
     pairs = pairs[(pairs["row_x"] < pairs["row_y"]) & (institution[pairs["row_x"]] != institution[pairs["row_y"]])]
     left, right = pairs["row_x"].to_numpy("int64"), pairs["row_y"].to_numpy("int64")
     levels = likelihoods(records, left, right, model, frequencies(records, model)).levels
-    states = canonical["person_records"] if len(records) else pd.DataFrame({"institution": [], "record_key": [], "delivery": []})
-    first = states.groupby(["institution", "record_key"])["delivery"].min().str.extract(r"^([^_]*)")[0]
-    first.index = first.index.set_levels([level.astype("str") for level in first.index.levels])  # type: ignore[attr-defined]
+    states = conform("person_records", canonical.get("person_records", pd.DataFrame()))
+    states = states.assign(period=states["delivery"].str.split("_").str[0].astype("str"))
+    first = states.astype({"institution": "str", "record_key": "str"}).groupby(["institution", "record_key"])["period"].min()
     return _counted(levels, left, right, institution, first.reindex(keys).to_numpy(dtype=object), model)
 
 

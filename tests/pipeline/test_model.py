@@ -1,0 +1,56 @@
+"""Training a linkage model out of what a run left, and whether the shipped one fits simulated deliveries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pipeline_world import Ran
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.errors import HarmoniaError
+from pipelines.linkage import link, load_model
+from pipelines.linkage.drift import comparisons, drift
+from pipelines.progress import Silence
+from pipelines.resources.workplace import Workplace
+from pipelines.run import run_everything
+from sources.simulator import simulate
+
+
+def test_a_model_trained_on_a_home_says_so_and_links(ran: Ran, tmp_path: Path) -> None:
+    out = tmp_path / "own.json"
+    told = ["link", "train", "--from", "unlabelled", "--home", str(ran.place.home.root), "--out", str(out), "--by", "a test"]
+    found = CliRunner().invoke(app, told)
+    assert found.exit_code == 0, found.exception
+    model = load_model(out)
+    assert model.version == "persons-own+cases-own"
+    assert model.provenance["persons"]["by"] == "a test"
+    assert model.provenance["persons"]["from"] == "unlabelled"
+    assert model.expected
+    assert link(ran.outcome.values["canonical"], model).statistics["model"] == model.version
+    again = CliRunner().invoke(app, told)
+    assert isinstance(again.exception, HarmoniaError)
+
+
+def test_training_on_judgements_needs_some(ran: Ran, tmp_path: Path) -> None:
+    told = ["link", "train", "--from", "judgements", "--home", str(ran.place.home.root), "--out", str(tmp_path / "own.json")]
+    found = CliRunner().invoke(app, told)
+    assert isinstance(found.exception, HarmoniaError)
+    assert "no judgement" in str(found.exception)
+    assert not (tmp_path / "own.json").exists()
+
+
+@pytest.mark.slow  # a whole run over a set with enough records a quarter
+def test_the_shipped_model_fits_a_set_it_has_not_seen_and_not_one_with_a_shifted_quarter(tmp_path: Path) -> None:
+    made = simulate(tmp_path / "set", seed=4711, start=2014, years=1, cases_per_year=120, noise="typical")
+    values = run_everything(Workplace.of(made.inbox, tmp_path / "home"), Silence()).values
+    canonical, model = values["canonical"], load_model()
+    assert not drift(comparisons(canonical, values["links"].persons, model), model)["alarm"].any()
+    persons = canonical["person_records"]
+    shifted = (persons["institution"] == "prosecution") & persons["delivery"].str.startswith("2014-Q3")
+    birth = persons["birth_date"].mask(shifted, persons["birth_date"] + pd.Timedelta(1, "D"))
+    wrong = {**canonical, "person_records": persons.assign(birth_date=birth)}
+    alarms = drift(comparisons(wrong, link(wrong).persons, model), model).query("alarm")
+    assert ("prosecution", "2014-Q3", "birth") in set(alarms[["institution", "period", "field"]].itertuples(index=False, name=None))

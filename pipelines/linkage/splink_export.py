@@ -39,7 +39,7 @@ def splink_settings(model: Model, records: int, keys: tuple[Key, ...] = KEYS) ->
         "link_type": "dedupe_only",
         "unique_id_column_name": UNIQUE_ID,
         "probability_two_random_records_match": odds / (1 + odds),
-        "comparisons": [_comparison(field) for field in model.fields],
+        "comparisons": [comparison(field, GROUP) for field in model.fields],
         "blocking_rules_to_generate_predictions": [_rule(key) for key in keys],
         "retain_intermediate_calculation_columns": True,
         "retain_matching_columns": True,
@@ -111,30 +111,31 @@ def _several(key: Key) -> bool:
     return "list_" in key.expression
 
 
-def _comparison(field: Field) -> dict[str, Any]:
+def comparison(field: Field, group: str | None = None) -> dict[str, Any]:
+    """`field` as a comparison of Splink; `group`: the column within which values have frequencies of their own, if any."""
     kinds = [column for column in field.columns if column not in QUALIFIERS]
     absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
     levels: list[dict[str, Any]] = [
         {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
     ]
     for level in field.levels:
-        levels.extend(_levels(field, level))
+        levels.extend(_levels(field, level, group))
     return {"output_column_name": field.name, "comparison_levels": levels}
 
 
-def _levels(field: Field, level: Level) -> list[dict[str, Any]]:
-    """The level as Splink has it; with term frequencies twice, first for pairs of one citizenship."""
+def _levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
+    """The level as Splink has it; with term frequencies in groups twice, first for pairs of one group."""
     condition = "ELSE" if level.test == "else" else SQL[level.test](field.columns, **level.args)
     plain = {"sql_condition": condition, "label_for_charts": level.name, "m_probability": level.m, "u_probability": level.u}
     if not level.frequency:
         return [plain]
     column = field.columns[0]
     plain |= {"tf_adjustment_column": column, "tf_adjustment_weight": level.frequency}
-    if field.name == GROUP:
+    if group is None or field.name == group:
         return [plain]
     equal_here = SQL["equal"]((column + HERE,))
-    condition = equal_here if level.test == "equal" else f"({condition}) AND {SQL['equal']((GROUP,))}"
-    here = {"sql_condition": condition, "label_for_charts": f"{level.name}, one citizenship", "tf_adjustment_column": column + HERE}
+    condition = equal_here if level.test == "equal" else f"({condition}) AND {SQL['equal']((group,))}"
+    here = {"sql_condition": condition, "label_for_charts": f"{level.name}, one {group}", "tf_adjustment_column": column + HERE}
     return [{**plain, **here}, plain]
 
 

@@ -1,0 +1,219 @@
+"""Shares of a model for any records, found without any truth.
+
+Belongs here: `u` from random pairs, `m` and the odds before by expectation maximisation over blocked pairs. Does not belong here: how the
+five institutions' model is trained (`training`, which knows files and relatives), the use of the shares (`pairwise`).
+
+Each key is a session of its own, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
+tell matches from the rest. A field's `m` is the median over the sessions, so that one that went astray (households under an address)
+does not carry the model with it. Without term frequencies; no share below a floor, so that a level that hardly happens does not decide
+alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.blocks import Key, Limits, open_blocks
+from pipelines.linkage.compare import MISSING
+from pipelines.linkage.model import Field, Level
+from pipelines.linkage.pairwise import Comparer, encode
+
+RANDOM_PAIRS = 200_000
+# So many pairs of one key tell its shares well enough.
+MOST_PAIRS = 2_000_000
+ROUNDS = 100
+SETTLED = 1e-4
+LEAST_M, LEAST_U = 1e-3, 1e-6
+# Share of a key's pairs taken for matches at the start; with fewer matches than this a session says nothing.
+START = 0.3
+REFINED = 1
+LEAST_MATCHES = 20
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """`fields` with estimated shares; `odds`: log2 odds that two records at random are one person."""
+
+    fields: tuple[Field, ...]
+    odds: float
+
+
+@dataclass(frozen=True)
+class _Patterns:
+    """Distinct rows of levels among some pairs (a column a field) and how many pairs show each."""
+
+    levels: np.ndarray
+    count: np.ndarray
+
+
+class _Pairs:
+    """Levels of pairs of `records`, as patterns."""
+
+    def __init__(self, records: pd.DataFrame, fields: tuple[Field, ...], limits: Limits | None, source: str | None) -> None:
+        self._records, self._limits, self._source = records, limits, source
+        self._codes = [encode(records, field.columns) for field in fields]
+        self._comparers = [Comparer(field, codes) for field, codes in zip(fields, self._codes, strict=True)]
+        self._sizes = np.array([len(field.levels) + 1 for field in fields])
+
+    def all(self) -> float:
+        """How many pairs there are."""
+        sizes = np.array([len(self._records)], dtype="float64")
+        every = float((sizes * (sizes - 1) / 2).sum())
+        if self._source is not None:
+            sizes = self._records[self._source].value_counts().to_numpy("float64")
+            every -= float((sizes * (sizes - 1) / 2).sum())
+        return max(every, 1.0)
+
+    def random(self) -> _Patterns:
+        """Pairs at random; the same for the same number of records."""
+        left, right = np.random.default_rng(0).integers(0, len(self._records), (2, RANDOM_PAIRS))
+        apart = left != right
+        if self._source is not None:
+            file = self._records[self._source].to_numpy()
+            apart &= file[left] != file[right]
+        return self._count([self._patterns(left[apart], right[apart])])
+
+    def exactly(self, tallies: list[np.ndarray]) -> list[np.ndarray]:
+        """Random `tallies` with the share of equal values as counted over all pairs, where equal values are a field's first level."""
+        out = []
+        for tally, codes, comparer in zip(tallies, self._codes, self._comparers, strict=True):
+            count = codes.count[~comparer.absent].astype("float64")
+            if comparer.field.levels[0].test == "equal" and len(comparer.field.columns) == 1 and count.sum() > 1:
+                equal = float((count * (count - 1)).sum() / (count.sum() * (count.sum() - 1)))
+                rest = tally[1:] / max(tally[1:].sum(), 1.0) * (1 - equal)
+                tally = np.concatenate([[equal], rest]) * max(tally.sum(), 1.0)
+            out.append(tally)
+        return out
+
+    def blocked(self, keys: tuple[Key, ...], most: int) -> _Patterns:
+        """Pairs that `keys` find, up to about `most`."""
+        found, seen = [], 0
+        with open_blocks(self._records, keys, self._limits, self._source) as blocks:
+            for left, right in blocks.batches():
+                found.append(self._patterns(left, right))
+                seen += len(left)
+                if seen >= most:
+                    break
+        return self._count(found)
+
+    def _patterns(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        number = np.zeros(len(left), dtype="int64")
+        for codes, comparer, size in zip(self._codes, self._comparers, self._sizes, strict=True):
+            number = number * size + comparer.levels(codes.codes[left], codes.codes[right]) + 1
+        return np.unique(number, return_counts=True)
+
+    def _count(self, parts: list[tuple[np.ndarray, np.ndarray]]) -> _Patterns:
+        numbers = np.concatenate([np.empty(0, "int64"), *(part[0] for part in parts)])
+        counts = np.concatenate([np.empty(0, "int64"), *(part[1] for part in parts)])
+        distinct, place = np.unique(numbers, return_inverse=True)
+        levels = np.empty((len(distinct), len(self._sizes)), dtype="int64")
+        for column in range(len(self._sizes) - 1, -1, -1):
+            distinct, levels[:, column] = np.divmod(distinct, self._sizes[column])
+        return _Patterns(levels - 1, np.bincount(place, weights=counts, minlength=len(levels)))
+
+
+def estimate(
+    records: pd.DataFrame, keys: tuple[Key, ...], fields: tuple[Field, ...], limits: Limits | None = None, source: str | None = None
+) -> Estimated:
+    """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with. Arguments as `pairwise.score_pairs`."""
+    pairs = _Pairs(records, fields, limits, source)
+    fields = _with_tallies(fields, "u", pairs.exactly(_tallies(fields, pairs.random(), None)), LEAST_U)
+    by_key = [(pairs.blocked((key,), MOST_PAIRS), _named(key, fields)) for key in keys]
+    every, total = pairs.blocked(keys, 4 * MOST_PAIRS), pairs.all()
+    fields = _medians(fields, by_key)
+    odds = _odds(fields, every, total, len(records))
+    for _ in range(REFINED):
+        fields = _with_tallies(fields, "m", _matches(fields, by_key, odds), LEAST_M)
+        odds = _odds(fields, every, total, len(records))
+    return Estimated(fields, odds)
+
+
+def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]]]) -> tuple[Field, ...]:
+    found: list[list[np.ndarray]] = [[] for _ in fields]
+    for patterns, named in by_key:
+        for n, shares in _session(fields, patterns, [n for n, taken in enumerate(named) if not taken]).items():
+            found[n].append(shares)
+    medians = [np.median(shares, axis=0) if shares else np.zeros(len(field.levels)) for shares, field in zip(found, fields, strict=True)]
+    return _with_tallies(fields, "m", medians, LEAST_M)
+
+
+def _matches(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]]], odds: float) -> list[np.ndarray]:
+    """Levels among one person's pairs as all fields together tell them, per field from the keys that do not name it, if any."""
+    free = [np.zeros(len(field.levels)) for field in fields]
+    bound = [np.zeros(len(field.levels)) for field in fields]
+    for patterns, named in by_key:
+        for n, tally in enumerate(_tallies(fields, patterns, _posterior(fields, patterns, odds))):
+            (bound if named[n] else free)[n] += tally
+    return [f if f.sum() >= 1 else b for f, b in zip(free, bound, strict=True)]
+
+
+def _session(fields: tuple[Field, ...], patterns: _Patterns, free: list[int]) -> dict[int, np.ndarray]:
+    """Expectation maximisation over the pairs of one key by the fields that it leaves free: their shares `m` by number of field."""
+    used = tuple(fields[n] for n in free)
+    own = _Patterns(patterns.levels[:, free], patterns.count)
+    total, share = own.count.sum(), START
+    if not used or not total:
+        return {}
+    for _ in range(ROUNDS):
+        before = _shares(used)
+        posterior = _posterior(used, own, float(np.log2(share) - np.log2(1 - share)))
+        share = float(np.clip((posterior * own.count).sum() / total, 1e-9, 1 - 1e-9))
+        used = _with_tallies(used, "m", _tallies(used, own, posterior), LEAST_M)
+        if np.abs(_shares(used) - before).max() < SETTLED:
+            break
+    if share * total < LEAST_MATCHES:
+        return {}
+    return {n: np.array([level.m for level in field.levels]) for n, field in zip(free, used, strict=True)}
+
+
+def _odds(fields: tuple[Field, ...], patterns: _Patterns, total: float, records: int) -> float:
+    """Log2 odds among all pairs that agree with how many of the blocked pairs they make matches."""
+    odds = float(np.log2(max(records, 2) / 2) - np.log2(total))
+    for _ in range(ROUNDS):
+        matches = float((_posterior(fields, patterns, odds) * patterns.count).sum())
+        after = float(np.log2(max(matches, 1.0)) - np.log2(max(total - matches, 1.0)))
+        if abs(after - odds) < SETTLED:
+            break
+        odds = after
+    return odds
+
+
+def _named(key: Key, fields: tuple[Field, ...]) -> list[bool]:
+    """Per field, whether the key names one of its columns."""
+    return [any(re.search(rf"\b{re.escape(column)}\b", key.expression) for column in field.columns) for field in fields]
+
+
+def _posterior(fields: tuple[Field, ...], patterns: _Patterns, odds: float) -> np.ndarray:
+    weight = np.full(len(patterns.levels), odds)
+    for n, field in enumerate(fields):
+        bits = np.array([np.log2(level.m / level.u) for level in field.levels] + [0.0])
+        weight += bits[patterns.levels[:, n]]
+    return np.asarray(1 / (1 + np.exp2(-weight)))
+
+
+def _tallies(fields: tuple[Field, ...], patterns: _Patterns, share: np.ndarray | None) -> list[np.ndarray]:
+    count = patterns.count if share is None else patterns.count * share
+    known = patterns.levels != MISSING
+    return [
+        np.bincount(patterns.levels[known[:, n], n], weights=count[known[:, n]], minlength=len(field.levels))
+        for n, field in enumerate(fields)
+    ]
+
+
+def _with_tallies(fields: tuple[Field, ...], share: str, tallies: list[np.ndarray], least: float) -> tuple[Field, ...]:
+    out = []
+    for field, tally in zip(fields, tallies, strict=True):
+        if tally.sum() > 0:
+            values = np.maximum(tally / tally.sum(), least)
+            levels = zip(field.levels, values / values.sum(), strict=True)
+            field = replace(field, levels=tuple(Level(**{**vars(level), share: float(value)}) for level, value in levels))
+        out.append(field)
+    return tuple(out)
+
+
+def _shares(fields: tuple[Field, ...]) -> np.ndarray:
+    return np.array([level.m for field in fields for level in field.levels])

@@ -1,0 +1,109 @@
+"""The generic layer: every pair that a key finds once, levels as compared one by one, weights as Fellegi and Sunter have them."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.linkage import pairwise
+from pipelines.linkage.blocks import Key, Limits, open_blocks
+from pipelines.linkage.compare import column_values, compare
+from pipelines.linkage.estimate import estimate
+from pipelines.linkage.model import Field, Level
+from pipelines.linkage.pairwise import Comparer, encode, score_pairs
+
+NAME = Field(
+    "name",
+    ("name",),
+    (
+        Level("equal", "equal", 0.9, 0.01, 0.01, {}, 1.0),
+        Level("near", "jaro_winkler", 0.08, 0.02, 0.02, {"least": 0.85}),
+        Level("else", "else", 0.02, 0.97, 0.97),
+    ),
+)
+TOWN = Field("town", ("town",), (Level("equal", "equal", 0.9, 0.3, 0.3), Level("else", "else", 0.1, 0.7, 0.7)))
+KEYS = (Key("town", "town", ""), Key("names", "string_split(name, ' ')", ""))
+
+
+def records() -> pd.DataFrame:
+    names = ["agim hoti", "agim hotii", "besa gashi", "hoti agim", None, "", "besa gasi", "zana", "zana"]
+    towns = ["A", "A", "B", "B", "B", "C", None, "C", "D"]
+    return pd.DataFrame({"name": pd.Series(names, dtype="str"), "town": pd.Series(towns, dtype="str")})
+
+
+def found(frame: pd.DataFrame, **options: object) -> set[tuple[int, int]]:
+    with open_blocks(frame, KEYS, **options) as blocks:  # type: ignore[arg-type]
+        batches = list(blocks.batches())
+    pairs = [pair for left, right in batches for pair in zip(left.tolist(), right.tolist(), strict=True)]
+    assert len(pairs) == len(set(pairs)), "a pair came twice"
+    return set(pairs)
+
+
+def test_pairs_share_a_value_of_some_key_and_missing_or_empty_values_make_none() -> None:
+    expected = {(0, 1), (0, 3), (1, 3), (2, 3), (2, 4), (3, 4), (2, 6), (5, 7), (7, 8)}
+    assert found(records()) == expected
+
+
+def test_of_two_files_only_pairs_across_are_candidates() -> None:
+    frame = records().assign(file=[0, 0, 0, 0, 0, 1, 1, 1, 1])
+    assert found(frame, source="file") == {(2, 6)}
+
+
+def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
+    with open_blocks(records(), KEYS, Limits(records=2)) as blocks:
+        pairs = {pair for left, right in blocks.batches() for pair in zip(left.tolist(), right.tolist(), strict=True)}
+        report = blocks.report.set_index("key")
+    assert report.loc["town", "refused_values"] == 1
+    assert report.loc["names", "refused_records"] == 3
+    assert (2, 4) not in pairs
+    assert (0, 3) in pairs, "still found by the other value that both share"
+
+
+@pytest.mark.parametrize("table", [2, 4096])
+def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairwise, "TABLE", table)
+    frame = records()
+    left, right = (np.array(side) for side in zip(*itertools.product(range(len(frame)), repeat=2), strict=True))
+    encoded = encode(frame, NAME.columns)
+    got = Comparer(NAME, encoded).levels(encoded.codes[left], encoded.codes[right])
+    expected = compare(NAME, column_values(frame, NAME.columns, left), column_values(frame, NAME.columns, right))
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_weight_is_odds_and_bits_and_a_frequent_name_weighs_less() -> None:
+    frame = pd.DataFrame({"name": ["agim", "agim", "agim", "zana", "zana"], "town": ["A", "A", "B", "A", "A"]})
+    scored = score_pairs(frame, (Key("name", "name", ""),), (NAME, TOWN), odds=-3.0)
+    weight = dict(zip(zip(scored.left.tolist(), scored.right.tolist(), strict=True), scored.weight.tolist(), strict=True))
+    agim, town = np.log2(0.9 / 0.6), np.log2(0.9 / 0.3)
+    assert weight[0, 1] == pytest.approx(-3 + agim + town, abs=1e-5)
+    assert weight[3, 4] == pytest.approx(-3 + np.log2(0.9 / 0.4) + town, abs=1e-5)
+    assert weight[0, 2] == pytest.approx(-3 + agim + np.log2(0.1 / 0.7), abs=1e-5)
+
+
+def test_only_what_weighs_enough_is_kept_and_all_is_counted() -> None:
+    scored = score_pairs(records(), KEYS, (NAME, TOWN), odds=0.0, least=1.0, with_levels=True)
+    assert scored.compared == 9
+    assert (scored.weight >= 1.0).all()
+    assert scored.levels is not None
+    assert scored.levels.shape == (len(scored.left), 2)
+
+
+def test_shares_are_found_without_truth() -> None:
+    draw = np.random.default_rng(3)
+    people = pd.DataFrame(
+        {c: draw.integers(0, n, 1500).astype(str) for c, n in (("name", 400), ("town", 50), ("trade", 60), ("born", 700))}
+    )
+    second = people.copy()
+    for column in people:
+        wrong = draw.random(len(people)) < 0.1
+        second.loc[wrong, column] = second.loc[wrong, column] + "x"
+    frame = pd.concat([people, second], ignore_index=True).astype("str")
+    fields = tuple(Field(c, (c,), TOWN.levels) for c in people)
+    found_ = estimate(frame, (Key("a", "name || '|' || born", ""), Key("b", "town || '|' || trade", "")), fields)
+    for field in found_.fields:
+        assert field.levels[0].m == pytest.approx(0.9, abs=0.05), field.name
+        assert field.levels[0].u == pytest.approx(1 / people[field.name].nunique(), rel=0.3)
+    assert found_.odds == pytest.approx(np.log2(1500 / (3000 * 2999 / 2)), abs=0.7)

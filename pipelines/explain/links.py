@@ -45,10 +45,10 @@ def step_detail(w: Weighing, *, names: bool) -> dict[str, str]:
     return out
 
 
-def person_waterfall(w: Weighing, title: str, verdict: str, *, names: bool, all_fields: bool = False) -> Waterfall:
-    """Prior odds, each field, relatives, sum. Fields that were missing are left out unless `all_fields`."""
+def person_waterfall(w: Weighing, title: str, verdict: str, *, names: bool) -> Waterfall:
+    """Prior odds, each field, relatives, sum. Fields that were missing are left out."""
     said = step_detail(w, names=names)
-    steps = [Step(word("fields", f.name), f.bits, said[f.name]) for f in w.fields if f.level is not None or all_fields]
+    steps = [Step(word("fields", f.name), f.bits, said[f.name]) for f in w.fields if f.level is not None]
     steps.append(Step("could be relatives", w.relatives, "relatives share surname, parent and home; so that much agreement proves less"))
     before = "files of one case" if w.within else "files of different cases"
     return Waterfall(

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from pipelines.explain import links
-from pipelines.explain.document import Block, Cell, Column, Document, Section, Table, Text, Waterfall
+from pipelines.explain.document import Block, Cell, Column, Document, Section, Table, Text
 from pipelines.explain.ids import Named
 from pipelines.explain.linkage import THRESHOLD, Weighing, decided
 from pipelines.explain.published import Key, Published
@@ -263,8 +263,3 @@ def counted_table(home: Published, column: str, entity_id: str) -> Table:
 def _in(row: Mapping[Any, Any]) -> str:
     where = [name for name, counts in (("its quarter", row["counts_in_quarter"]), ("its year", row["counts_in_year"])) if counts]
     return " and ".join(where) or "neither: the person counts once for a period"
-
-
-def pair_chart(home: Published, w: Weighing, title: str, verdict: str, *, names: bool) -> Waterfall:
-    """The waterfall of one pair."""
-    return links.person_waterfall(w, title, verdict, names=names)

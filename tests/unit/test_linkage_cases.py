@@ -1,0 +1,192 @@
+"""Which case files are one case: references, persons, dates, seats and offences together."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from linkage_world import World, background, person, together
+
+from pipelines.linkage import link, load_model
+from pipelines.linkage.references import cited, untelling
+from pipelines.linkage.standardise import possible_days, standardise, stays
+
+POLICE, PROSECUTION, COURT = "2013-PZ-00777", "1777", "PKR.nr.777/2013"
+WHO = 701
+
+
+def police(world: World, persons: list, key: str = POLICE, *, cites: list | None = None, day: str = "2013-03-01", **more) -> None:
+    world.file("police", key, persons, own=key, cites=cites or [], days={"reported": day, "sent": str(pd.Timestamp(day).date())}, **more)
+
+
+def test_the_background_is_linked_as_it_cites():
+    linked = link(background(20).tables)
+    assert linked.cases["cluster"].nunique() == 20
+    assert linked.persons["cluster"].nunique() == 40
+
+
+def test_a_reference_links_without_persons():
+    world = background(30)
+    police(world, [], cites=[("prosecution", "PP.I.nr.777/2013")])
+    world.file("prosecution", PROSECUTION, [], own="PP.I.nr.777/2013", days={"received": "2013-03-09"})
+    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
+
+
+def test_a_reference_that_a_later_state_no_longer_holds_still_links():
+    world = background(30)
+    police(world, [], cites=[("prosecution", "PP.I.nr.777/2013")], delivery="2013-Q1", status="superseded")
+    police(world, [])
+    world.file("prosecution", PROSECUTION, [], own="PP.I.nr.777/2013", days={"received": "2013-03-09"})
+    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
+
+
+def test_a_reference_without_register_links():
+    world = background(30)
+    police(world, [], cites=[("prosecution", "PP.?.nr.777/2013")])
+    world.file("prosecution", PROSECUTION, [], own="PP.II.nr.777/2013", days={"received": "2013-03-09"})
+    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
+
+
+@pytest.mark.parametrize("whose", ["person", "seat"])
+def test_a_number_with_several_bearers_means_the_one_with_the_person_or_the_seat(whose):
+    world = background(30)
+    who = [person(WHO)] if whose == "person" else []
+    police(world, who, cites=[("prosecution", "PP.I.nr.777/2013")], seat="peje")
+    for key, seat in (("1771", "gjilan"), (PROSECUTION, "peje"), ("1779", "ferizaj")):
+        mine = who if key == PROSECUTION else []
+        place = seat if whose == "seat" else "peje"
+        world.file("prosecution", key, mine, own="PP.I.nr.777/2013", seat=place, days={"received": "2013-03-07"})
+    linked = link(world.tables)
+    assert together(linked, POLICE, PROSECUTION, entity="case")
+    assert not together(linked, POLICE, "1771", entity="case")
+    assert not together(linked, POLICE, "1779", entity="case")
+
+
+def test_a_reference_to_another_case_is_outweighed_by_the_persons():
+    world = background(30)
+    people = [person(WHO), person(WHO + 1)]
+    police(world, people, cites=[("prosecution", "PP.I.nr.5/2012")], seat="peje")
+    world.file("prosecution", PROSECUTION, people, own="PP.I.nr.777/2013", seat="peje", days={"received": "2013-03-09"})
+    linked = link(world.tables)
+    assert together(linked, POLICE, PROSECUTION, entity="case")
+    assert not together(linked, POLICE, "1005", entity="case")
+
+
+def test_a_number_one_digit_off_links_with_the_person():
+    world = background(30)
+    police(world, [person(WHO)], cites=[("prosecution", "PP.I.nr.877/2013")])
+    world.file("prosecution", PROSECUTION, [person(WHO)], own="PP.I.nr.777/2013", days={"received": "2013-03-09"})
+    assert together(link(world.tables), POLICE, PROSECUTION, entity="case")
+    found = cited(standardise(world.tables))
+    assert found["near"].sum() == 1
+
+
+def test_prisoners_who_cite_one_undelivered_number_are_one_case():
+    world = background(30)
+    for n in range(3):
+        cites = [("court", "PKR.nr.777/2011")]
+        world.file("corrections", f"P-{n}/2013-04-0{n + 1}", [person(WHO + n, register_id=f"P-{n}")], cites=cites, seat="peje")
+    assert together(link(world.tables), *[f"P-{n}/2013-04-0{n + 1}" for n in range(3)], entity="case")
+
+
+def test_a_case_registered_twice_is_one():
+    world = background(30)
+    people = [person(WHO), person(WHO + 1)]
+    for key, day in ((POLICE, "2013-03-01"), ("2013-GJ-00321", "2013-03-08")):
+        world.file("police", key, people, own=key, days={"reported": day, "offence": "2013-02-11"})
+    assert together(link(world.tables), POLICE, "2013-GJ-00321", entity="case")
+
+
+def test_a_repeated_offenders_cases_stay_two():
+    world = background(30)
+    known = person(WHO)
+    world.matter(60, [known, person(WHO + 1)])
+    world.matter(200, [known, person(WHO + 2)])
+    linked = link(world.tables)
+    assert together(linked, "2012-PZ-00060/1", "2012-PZ-00200/1")
+    assert not together(linked, "2012-PZ-00060", "2012-PZ-00200", entity="case")
+    assert not together(linked, "1060", "PKR.nr.200/2012", entity="case")
+
+
+def test_merged_and_separated_files_stay_one_case():
+    world = background(30)
+    first, second = person(WHO), person(WHO + 1)
+    police(world, [first, second])
+    world.file(
+        "prosecution", PROSECUTION, [first, second], own="PP.I.nr.777/2013", cites=[("police", POLICE)], days={"received": "2013-03-09"}
+    )
+    world.file("prosecution", "1778", [second], own="PP.I.nr.778/2013", cites=[("police", POLICE)], days={"received": "2013-05-02"})
+    world.file("prosecution", "1779", [], own="PP.I.nr.779/2013", merged_into="PP.I.nr.777/2013", days={"received": "2013-03-20"})
+    assert together(link(world.tables), POLICE, PROSECUTION, "1778", "1779", entity="case")
+
+
+def test_a_prisoner_without_reference_goes_to_the_case_with_seat_and_days():
+    world = background(30)
+    known = person(WHO)
+    world.matter(60, [known], seat="gjilan")
+    world.matter(250, [known], seat="peje")
+    final = pd.Timestamp("2012-02-01") + pd.Timedelta(days=250 * 5 + 340)
+    key = f"P-9/{(final + pd.Timedelta(days=30)).date()}"
+    days = {"imprisoned": str((final + pd.Timedelta(days=30)).date())}
+    world.file("corrections", key, [person(WHO, register_id="P-9")], seat="peje", person_days=days, delivery="2016-Q4")
+    linked = link(world.tables)
+    assert together(linked, key, "PKR.nr.250/2012", entity="case")
+    assert not together(linked, key, "PKR.nr.60/2012", entity="case")
+
+
+def test_rows_of_one_stay_share_its_start():
+    rows = pd.DataFrame(
+        {
+            "register_id": ["P-1", "P-1", "P-1", "P-2"],
+            "detained": pd.to_datetime(["2013-01-05", "2013-02-01", None, "2013-02-01"]),
+            "imprisoned": pd.to_datetime([None, None, "2013-06-10", None]),
+            "released": pd.to_datetime(["2013-02-01", "2013-06-10", None, None]),
+        }
+    )
+    found = stays(rows.assign(admitted=rows["detained"].fillna(rows["imprisoned"])))
+    assert found["stay_detained"].dt.strftime("%m-%d").tolist() == ["01-05"] * 3 + ["02-01"]
+    assert found["stay_imprisoned"].notna().tolist() == [True, True, True, False]
+
+
+def test_days_after_the_delivered_quarter_are_set_right_or_left_out():
+    events = pd.DataFrame(
+        {
+            "date": pd.to_datetime(["2012-10-02", "2028-04-13", "2012-03-30", "2012-09-01"]),
+            "quarter": ["2012-Q1", "2018-Q3", "2012-Q1", "odd"],
+        }
+    )
+    found = possible_days(events).dt.strftime("%Y-%m-%d").tolist()
+    assert found[0] == "2012-02-10"
+    assert pd.isna(found[1])
+    assert found[2:] == ["2012-03-30", "2012-09-01"]
+
+
+def test_a_number_that_everybody_cites_and_many_bear_says_nothing():
+    world = background(3)
+    for n in range(70):
+        police(world, [], key=f"2013-PR-{n:05d}", cites=[("prosecution", "PP.I.nr.1/2013")])
+        world.file("prosecution", f"{3000 + n}", [], own="PP.I.nr.1/2013")
+    records = standardise(world.tables)
+    assert untelling(records).tolist() == ["PP.I.nr.1/2013"]
+    assert link(world.tables).statistics["numbers_refused"] == 1
+
+
+def test_windows_are_read_off_the_data():
+    """Where files usually take long from one institution to the next, long gaps stop speaking against a case."""
+    slow = World()
+    for n in range(1, 60):
+        who, key, day = [person(2 * n), person(2 * n + 1)], f"2012-PZ-{n:05d}", pd.Timestamp("2010-01-01") + pd.Timedelta(days=n * 9)
+        slow.file("police", key, who, own=key, days={"reported": str(day.date()), "sent": str(day.date())}, delivery="2013-Q4")
+        late = str((day + pd.Timedelta(days=500)).date())
+        slow.file(
+            "prosecution", f"{1000 + n}", who, own=f"PP.I.nr.{n}/2012", cites=[("police", key)], days={"received": late}, delivery="2013-Q4"
+        )
+    decided = link(slow.tables).decisions
+    sent = decided[(decided["entity"] == "case") & (decided["decision"] == "joined")]["reasons"].str.extract(r"sent_received ([+-][\d.]+)")[
+        0
+    ]
+    assert sent.dropna().astype(float).median() > 0
+
+
+def test_model_has_evidence_for_every_pair_of_neighbours():
+    between = {e.between for e in load_model().evidence}
+    assert {"police-prosecution", "prosecution-courts", "courts-corrections", "police-corrections", "inspectorate-prosecution"} <= between

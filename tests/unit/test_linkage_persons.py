@@ -1,0 +1,210 @@
+"""Which person records are one person: what speaks for it, what does not, and what must not decide alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from linkage_world import background, number, person, together
+
+from pipelines.linkage import Linked, link, load_model
+from pipelines.linkage.blocking import MOST_RECORDS, block
+from pipelines.linkage.compare import compare
+from pipelines.linkage.score import frequencies, likelihoods
+from pipelines.linkage.standardise import place_names, standardise
+
+WHO = 501
+NO_NUMBER = {"personal_number": None, "number_valid": None}
+NO_BIRTH = {"birth_date": None, "birth_precision": None}
+ONE_FIELD = {"given_skeleton": None, "surname_skeleton": None}
+# Two records of one person, the second with something wrong or missing.
+SAME = {
+    "typo": {"surname_skeleton": "maloky"},
+    "no number": NO_NUMBER,
+    "no birth date": NO_BIRTH,
+    "no parent, no birth date": {"parent_skeleton": None, **NO_BIRTH},
+    "number mistyped": {"personal_number": "9999999999", "number_valid": False},
+    "surname changed": {"surname_skeleton": "hasani"},
+    "one field": ONE_FIELD,
+    "exchanged": NO_NUMBER,
+    "year only": {**NO_NUMBER, **NO_BIRTH, "birth_precision": "year"},
+}
+# Two records of two persons who share much.
+DIFFERENT = {
+    "twins": {"given_skeleton": "luan", "personal_number": number(900)},
+    "twins without numbers": {"given_skeleton": "luan", **NO_NUMBER},
+    "a parent's number on a child": {"given_skeleton": "petrit", "parent_skeleton": "PARENT", "birth_date": pd.Timestamp(2004, 5, 6)},
+    "somebody else's number": "NUMBER",
+}
+
+
+def pairs() -> dict[str, tuple[dict, dict]]:
+    found = {}
+    for n, (name, changed) in enumerate([*SAME.items(), *DIFFERENT.items()]):
+        known = person(WHO + 3 * n)
+        if changed == "NUMBER":
+            found[name] = (known, person(WHO + 3 * n + 1, personal_number=known["personal_number"]))
+            continue
+        other = {**known, **changed}
+        if name == "one field":
+            other["name_tokens"] = " ".join(sorted([known["given_skeleton"], known["surname_skeleton"]]))
+        if name == "exchanged":
+            other |= {"given_skeleton": known["surname_skeleton"], "surname_skeleton": known["given_skeleton"]}
+        if name == "number mistyped":
+            other["personal_number"] = "9" + known["personal_number"][1:]
+        if name == "year only":
+            other["birth_year"] = known["birth_date"].year
+        if other["parent_skeleton"] == "PARENT":
+            other["parent_skeleton"] = known["given_skeleton"]
+        if name == "twins without numbers":
+            known = {**known, **NO_NUMBER}
+        found[name] = (known, other)
+    return found
+
+
+@pytest.fixture(scope="module")
+def linked_pairs() -> Linked:
+    """The background, and each record of `pairs` alone in a police file of its own, months apart at other seats."""
+    world = background()
+    for n, (name, two) in enumerate(pairs().items()):
+        for k, record in enumerate(two):
+            day = f"2013-{1 + (n + 6 * k) % 12:02d}-15"
+            world.file("police", f"{name} {k}", [record], seat=["peje", "gjilan"][k], days={"reported": day})
+    return link(world.tables)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_one_person_with_something_wrong(linked_pairs, name):
+    assert together(linked_pairs, f"{name} 0/1", f"{name} 1/1")
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_two_persons_who_share_much(linked_pairs, name):
+    assert not together(linked_pairs, f"{name} 0/1", f"{name} 1/1")
+
+
+def test_place_is_read_off_how_names_are_used():
+    frame = pd.DataFrame(
+        {
+            "given_skeleton": ["agim"] * 6 + ["gashi", None, "a"],
+            "surname_skeleton": ["gashi"] * 6 + ["agim", None, "gashi"],
+            "name_tokens": ["agim gashi"] * 7 + ["agim gashi hoxha", "a gashi"],
+        }
+    )
+    placed = place_names(frame)
+    assert placed["given"].tolist() == ["agim"] * 8 + ["a"]
+    assert placed["surname"].tolist() == ["gashi"] * 7 + ["gashi hoxha", "gashi"]
+
+
+def test_a_number_belonging_to_somebody_else_does_not_part_what_all_else_joins():
+    world = background(20)
+    known = person(WHO)
+    wrong = {**known, "personal_number": number(6)}
+    world.matter(90, [known], seat="peje")
+    world.rows["person_records"][-1].update(wrong)
+    linked = link(world.tables)
+    assert together(linked, "2012-PZ-00090/1", "1090/1", "PKR.nr.90/2012/1")
+
+
+def test_a_record_without_number_bridges_no_two_numbers():
+    name = {"given_skeleton": "arben", "surname_skeleton": "gashi", "parent_skeleton": None, "birth_date": None, "birth_precision": None}
+    first, second = person(WHO, **name), person(WHO + 1, **name)
+    bare = {**first, "personal_number": None, "number_valid": None}
+    world = background(20)
+    for n, record in enumerate((first, bare, second)):
+        world.file("police", f"2013-PR-{n:05d}", [record], seat=["peje", "gjilan", "ferizaj"][n])
+    assert not together(link(world.tables), "2013-PR-00000/1", "2013-PR-00002/1")
+
+
+def test_two_records_of_one_role_in_one_file_are_two_persons():
+    world = background(20)
+    world.file("police", "2013-PR-00001", [person(WHO), person(WHO)], own="2013-PR-00001")
+    assert not together(link(world.tables), "2013-PR-00001/1", "2013-PR-00001/2")
+
+
+def test_foreigners_of_one_country_with_usual_names_are_not_one():
+    world = background(20)
+    nothing = {"personal_number": None, "number_valid": None, "parent_skeleton": None, "birth_date": None, "birth_precision": None}
+    name = {"given_skeleton": "elena", "surname_skeleton": "popescu", "citizenship": "MDA", "sex": "female", "role": "victim"}
+    for n in range(12):
+        world.file("police", f"2013-PR-{n:05d}", [person(n, **nothing, **name)], own=f"2013-PR-{n:05d}")
+    linked = link(world.tables)
+    assert linked.persons[linked.persons["record_key"].str.startswith("2013-PR")]["cluster"].nunique() == 12
+
+
+def test_a_record_that_names_nobody_is_a_person_of_its_own():
+    world = background(20)
+    nobody = dict.fromkeys(person(1)) | {"role": "suspect"}
+    world.file("police", "2013-PR-00001", [nobody], own="2013-PR-00001", cites=[("prosecution", "PP.I.nr.900/2013")])
+    world.file("prosecution", "1900", [dict(nobody)], own="PP.I.nr.900/2013", cites=[("police", "2013-PR-00001")])
+    linked = link(world.tables)
+    assert together(linked, "2013-PR-00001", "1900", entity="case")
+    assert not together(linked, "2013-PR-00001/1", "1900/1")
+
+
+def test_a_name_that_thousands_bear_is_refused_and_said():
+    size = 3_000
+    persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": "agim", "birth_year": 1980.0}, index=range(size))
+    persons = persons.assign(number=None, birth_date=pd.NaT, register_id=None)
+    blocked = block(persons)
+    assert len(blocked.left) == 0
+    refused = blocked.report.set_index("key")
+    assert refused.loc["two_names", "refused_pairs"] == size * (size - 1) // 2
+    assert size > MOST_RECORDS
+
+
+def test_missing_weighs_nothing():
+    world = background(5)
+    records = standardise(world.tables)
+    model = load_model()
+    found = likelihoods(records.persons, np.array([0]), np.array([1]), model, frequencies(records.persons, model))
+    assert (found.bits.loc[:, (found.levels == -1).iloc[0]] == 0).all(axis=None)
+    assert (found.levels["register"] == -1).all()
+
+
+def test_a_frequent_name_weighs_less_than_a_rare_one():
+    world = background()
+    for n, name in enumerate(["gashi"] * 60 + ["rrustemaj"] * 2):
+        world.file("police", f"2013-PR-{n:05d}", [person(600 + n, surname_skeleton=name)], own=f"2013-PR-{n:05d}")
+    records = standardise(world.tables)
+    rows = {key: n for n, key in enumerate(records.persons["record_key"])}
+    left = np.array([rows["2013-PR-00000/1"], rows["2013-PR-00060/1"]])
+    right = np.array([rows["2013-PR-00001/1"], rows["2013-PR-00061/1"]])
+    model = load_model()
+    bits = likelihoods(records.persons, left, right, model, frequencies(records.persons, model)).bits["surname"]
+    assert bits[1] > bits[0] + 3
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "level"),
+    [
+        ("19800503", "19800305", "swapped"),
+        ("19800503", "20800503", "century"),
+        ("19800503", "19800508", "one_digit"),
+        ("19801231", "19931231", "other_year"),
+        ("19800503", "19611122", "different"),
+        ("19800503", "", None),
+    ],
+)
+def test_levels_of_birth_dates(a, b, level):
+    field = next(f for f in load_model().fields if f.name == "birth")
+    years = [np.array([float(t[:4]) if t else np.nan]) for t in (a, b)]
+    found = compare(field, [np.array([a], dtype=object), years[0]], [np.array([b], dtype=object), years[1]])[0]
+    assert (field.levels[found].name if found >= 0 else None) == level
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "level"),
+    [
+        ("fatmir", "fatmir", "equal"),
+        ("fatmir", "fatmr", "one_edit"),
+        ("fatmir", "f", "initial"),
+        ("fatmir", "miri", "stem"),
+        ("arben", "beni", "stem"),
+        ("arben", "luan", "different"),
+    ],
+)
+def test_levels_of_given_names(a, b, level):
+    field = next(f for f in load_model().fields if f.name == "given")
+    found = compare(field, [np.array([a], dtype=object)], [np.array([b], dtype=object)])[0]
+    assert field.levels[found].name == level

@@ -4,7 +4,7 @@
 
 `--home`: one in which at least `--long` years and a quarter were run (`harmonia simulate --years 9`, `harmonia run`). Links the
 records of so many years and a quarter, as a run does when that quarter has come, and says the processor time (the fastest of N).
-Then links the
+Then links the long history with its rows in another order, and latest quarter first, and says how many records are grouped otherwise.
 """
 
 from __future__ import annotations

@@ -50,11 +50,10 @@ def test_a_reference_without_register_links():
 def test_a_number_with_several_bearers_means_the_one_with_the_person_or_the_seat(whose):
     world = background(30)
     who = [person(WHO)] if whose == "person" else []
-    police(world, who, cites=[("prosecution", "PP.I.nr.777/2013")], seat="peje")
+    police(world, who, cites=[("prosecution", "PP.I.nr.777/2013")], seat="peje" if whose == "seat" else "prishtine")
     for key, seat in (("1771", "gjilan"), (PROSECUTION, "peje"), ("1779", "ferizaj")):
         mine = who if key == PROSECUTION else []
-        place = seat if whose == "seat" else "peje"
-        world.file("prosecution", key, mine, own="PP.I.nr.777/2013", seat=place, days={"received": "2013-03-07"})
+        world.file("prosecution", key, mine, own="PP.I.nr.777/2013", seat=seat, days={"received": "2013-03-07"})
     linked = link(world.tables)
     assert together(linked, POLICE, PROSECUTION, entity="case")
     assert not together(linked, POLICE, "1771", entity="case")

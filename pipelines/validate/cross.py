@@ -76,6 +76,9 @@ def _of_offences(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
     if disagree.any():
         yield "cross-words-disagree", where.words or where.article, frame.index[disagree]
     if where.principal:
+        marked = (frame[where.principal] == "true").groupby([frame["_delivery"], frame["_record"]]).transform("sum")
+        if (marked != 1).any():
+            yield "cross-principal-not-single", where.principal, frame.index[marked != 1]
         rank = seriousness(judged["offence_group"])
         worst = rank.groupby([frame["_delivery"], frame["_record"]]).transform("min")
         lesser = (frame[where.principal] == "true") & (rank > worst)

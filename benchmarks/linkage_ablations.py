@@ -1,0 +1,168 @@
+"""What each idea of the linkage brings: F1 of persons and cases with one idea taken away at a time.
+
+    .venv/bin/python -m benchmarks.linkage_ablations NAME=HOME,TRUTH [NAME=HOME,TRUTH …]
+
+HOME: of a run (its `lake/canonical`). TRUTH: a folder with `records.csv`. Each idea is taken away from outside, by another model, other
+input or an exchanged function, and put back; nothing in `pipelines` knows of it. The model is not trained anew for what is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.linkage_f1 import TABLES, score
+from pipelines import linkage
+from pipelines.linkage import cluster, model, persons
+from pipelines.linkage import score as scoring
+from pipelines.linkage.model import Model
+
+Canonical = dict[str, pd.DataFrame]
+TINY = 1e-9
+
+
+@contextmanager
+def as_is(_: Canonical) -> Iterator[None]:
+    """Nothing changed."""
+    yield
+
+
+@contextmanager
+def one_round(_: Canonical) -> Iterator[None]:
+    """Cases are decided once, before any person is: what persons say then does not come back to them."""
+    with mock.patch.object(linkage, "ROUNDS", 1):
+        yield
+
+
+@contextmanager
+def persons_alone(_: Canonical) -> Iterator[None]:
+    """Persons do not know which files are one case."""
+    own = persons.link_persons
+
+    def alone(records: Any, people: Any, model_: Model, case_cluster: np.ndarray, *rest: Any) -> Any:
+        return own(records, people, model_, np.arange(len(case_cluster)), *rest)
+
+    with mock.patch.object(linkage, "link_persons", alone):
+        yield
+
+
+@contextmanager
+def components_only(_: Canonical) -> Iterator[None]:
+    """Connected components of all pairs above zero: no averaging between groups, no vetoes, no spine."""
+
+    def bare(size: int, pairs: Any, *_rest: Any, **_named: Any) -> np.ndarray:
+        kept = pairs.weight > 0
+        return cluster.components(size, pairs.left[kept], pairs.right[kept])
+
+    with mock.patch.object(cluster, "agglomerate", bare):
+        yield
+
+
+@contextmanager
+def no_hard_rule(_: Canonical) -> Iterator[None]:
+    """Two records of one file with one role may be one person."""
+    with mock.patch.object(persons, "_one_file", lambda frame, left, right: np.zeros(len(left), dtype=bool)):
+        yield
+
+
+@contextmanager
+def no_exchange(_: Canonical) -> Iterator[None]:
+    """Given name and surname are compared only where they stand."""
+    with mock.patch.object(scoring, "EXCHANGED", {}):
+        yield
+
+
+@contextmanager
+def no_skeleton(canonical: Canonical) -> Iterator[None]:
+    """Names in small letters as delivered, instead of their skeletons."""
+    frame = canonical["person_records"]
+    plain = {"given_skeleton": "given_name", "surname_skeleton": "surname", "parent_skeleton": "parent_name"}
+    changed = frame.assign(**{skeleton: frame[name].str.lower().str.strip() for skeleton, name in plain.items()})
+    changed["name_tokens"] = changed["full_name"].str.lower().str.strip()
+    with mock.patch.dict(canonical, {"person_records": changed}):
+        yield
+
+
+@contextmanager
+def no_references(canonical: Canonical) -> Iterator[None]:
+    """No file names another."""
+    with mock.patch.dict(canonical, {"references": canonical["references"].iloc[:0]}):
+        yield
+
+
+@contextmanager
+def _with_model(changed: Model) -> Iterator[None]:
+    with mock.patch.object(linkage, "load_model", lambda: changed):
+        yield
+
+
+def without_frequencies(_: Canonical) -> Any:
+    """A frequent name weighs as much as a rare one."""
+    own = model.load_model()
+    fields = tuple(replace(f, levels=tuple(replace(level, frequency=0.0) for level in f.levels)) for f in own.fields)
+    return _with_model(replace(own, fields=fields))
+
+
+def without_relatives(_: Canonical) -> Any:
+    """Two different persons are always strangers."""
+    own = model.load_model()
+    return _with_model(replace(own, persons={**own.persons, "relatives_between": TINY, "relatives_within": TINY}))
+
+
+def without_dates(_: Canonical) -> Any:
+    """Cases without the gaps between their days."""
+    own = model.load_model()
+    return _with_model(replace(own, evidence=tuple(e for e in own.evidence if e.kind != "gap")))
+
+
+def without_evidence(_: Canonical) -> Any:
+    """Cases by references and persons alone: no days, seats, offences, sentences."""
+    return _with_model(replace(model.load_model(), evidence=()))
+
+
+IDEAS: dict[str, Callable[[Canonical], Any]] = {
+    "everything": as_is,
+    "one round instead of two": one_round,
+    "persons without cases": persons_alone,
+    "cases without dates": without_dates,
+    "cases without dates, seats, offences, sentences": without_evidence,
+    "no references": no_references,
+    "connected components instead of constrained groups": components_only,
+    "no hard rule: two of one file may be one person": no_hard_rule,
+    "names as delivered instead of skeletons": no_skeleton,
+    "no term frequencies": without_frequencies,
+    "no relatives": without_relatives,
+    "names never in exchanged places": no_exchange,
+}
+
+
+def main() -> None:
+    """Take each idea away on every set and print a table: persons F1 and cases F1 per set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="+", metavar="NAME=HOME,TRUTH")
+    columns: dict[str, dict[str, float]] = {}
+    for spec in parser.parse_args().sets:
+        label, _, places = spec.partition("=")
+        home, _, folder = places.partition(",")
+        canonical = {table: pd.read_parquet(Path(home) / "lake" / "canonical" / f"{table}.parquet") for table in TABLES}
+        truth = pd.read_csv(Path(folder) / "records.csv", dtype=str)
+        for idea, taken in IDEAS.items():
+            with taken(canonical):
+                linked = linkage.link(canonical)
+            found = columns.setdefault(idea, {})
+            found[f"{label} persons"] = score(truth, linked.persons, "person").f1
+            found[f"{label} cases"] = score(truth, linked.cases, "case").f1
+            print(f"{label}: without {idea}: persons {found[f'{label} persons']:.4f} cases {found[f'{label} cases']:.4f}", flush=True)
+    print(pd.DataFrame(columns).T.round(4).to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from pipelines.linkage.standardise import Records
 from pipelines.linkage.training import Labels, train
 from schemas.canonical import TABLES, conform
 
+pytestmark = pytest.mark.slow  # several trainings
 PERSONS = 60
 NONE = np.empty((0, 2), dtype="int64")
 

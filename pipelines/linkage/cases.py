@@ -31,6 +31,8 @@ MOST_ACROSS = 22_500
 CERTAIN_PERSON = 10.0
 # Few files say that they were merged: to say it into this one is that much more telling than to cite it.
 MERGED_BITS = 4.0
+# A party is separated on a day, and another file of the same institution with that party is received on it: no chance.
+SEPARATED_BITS = 5.0
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ def _reference_bits(
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
+    citation += np.where(_separated(records, pairs), SEPARATED_BITS, 0.0)
     near = np.isfinite(_lookup(pairs, cites[cites["near"]], "a", "b", "bearers", "min")) | np.isfinite(
         _lookup(pairs, cites[cites["near"]], "b", "a", "bearers", "min")
     )
@@ -228,6 +231,16 @@ def _reference_bits(
     # Two files that name each other, if only nearly, are not kept apart by what else they name.
     apart = np.where(references.cited_apart(records, pairs) & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
+
+
+def _separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Pairs of one institution where the person of one file was separated on the day on which the other was received."""
+    institution = records.files["institution"].to_numpy(dtype=object)
+    received = records.files["received"].to_numpy()
+    separated = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))
+    a, b, left, right = (pairs[name].to_numpy() for name in ("a", "b", "left", "right"))
+    said = (separated[left] == received[b]) | (separated[right] == received[a])
+    return np.asarray(said & (institution[a] == institution[b]), dtype=bool)
 
 
 def _lookup(pairs: pd.DataFrame, frame: pd.DataFrame, first: str, second: str, column: str, how: str) -> np.ndarray:
@@ -246,9 +259,10 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
     placed = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
     clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
     one = groups[clear["a"]] == groups[clear["b"]]
-    # One offence day in both groups: a case registered twice, perhaps, with a prosecution file each.
+    # One offence day in both groups, or a party separated: one case, perhaps, with a prosecution file each.
     offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
     twice = offence[groups[clear["a"]]] == offence[groups[clear["b"]]]
+    twice |= _separated(records, clear)
     return Known(clear[one], clear[~one & ~twice & placed[clear["a"]] & placed[clear["b"]]])
 
 

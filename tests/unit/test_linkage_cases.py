@@ -118,6 +118,15 @@ def test_merged_and_separated_files_stay_one_case():
     assert together(link(world.tables), POLICE, PROSECUTION, "1778", "1779", entity="case")
 
 
+def test_a_party_separated_on_the_day_a_file_came_is_one_case():
+    world = background(30)
+    who = [person(WHO)]
+    days, separated = {"received": "2013-03-09"}, {"separated": "2013-05-02"}
+    world.file("prosecution", PROSECUTION, who, own="PP.I.nr.777/2013", days=days, person_days=separated)
+    world.file("prosecution", "1778", who, own="PP.I.nr.778/2013", days={"received": "2013-05-02"})
+    assert together(link(world.tables), PROSECUTION, "1778", entity="case")
+
+
 def test_a_prisoner_without_reference_goes_to_the_case_with_seat_and_days():
     world = background(30)
     known = person(WHO)

@@ -1,7 +1,7 @@
 """A new model file out of a home, its judgements, or simulated sets.
 
 Belongs here: where training data comes from, what a new file says of itself. Does not belong here: estimation (`training`), the command
-line (`commands`). The one place of the pipeline that reads a truth: that of a simulation, which was made for this.
+line (`pipelines.link_commands`), who is who in a simulated set (`sources.simulator.answers`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pipelines.linkage.training import Labels, as_files, train
 from pipelines.registry import open_registry
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
+from sources.simulator import answers
 
 Tables = dict[str, pd.DataFrame]
 # Fewer person records than this give shares that are noise: the declared ones are better.
@@ -59,20 +60,20 @@ def of_home(workplace: Workplace, judged: bool) -> Material:
 
 
 def of_simulated(folders: Sequence[Path]) -> Material:
-    """The deliveries in `<folder>/inbox`, taken through the pipeline into a home that is thrown away, with `<folder>/truth`."""
+    """The deliveries in `<folder>/inbox`, taken through the pipeline into a home that is thrown away, with who is who in them."""
     from pipelines.progress import Silence
     from pipelines.run import run_everything
 
     for folder in folders:
-        if not (folder / "inbox").is_dir() or not (folder / "truth" / "records.csv").is_file():
-            raise HarmoniaError(f"{folder} holds no simulated set (inbox/ and truth/): `harmonia simulate --out {folder}` makes one")
-    sets, truths = [], []
+        if not answers.is_set(folder):
+            raise HarmoniaError(f"{folder} holds no simulated set: `harmonia simulate --out {folder}` makes one")
+    sets, known = [], []
     for folder in folders:
         with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:
             outcome = run_everything(Workplace.of(folder / "inbox", Path(home) / "home"), Silence())
         sets.append(outcome.values["canonical"])
-        truths.append(pd.read_csv(folder / "truth" / "records.csv", dtype="str"))
-    return Material(sets, partial(_true, truths), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
+        known.append(answers.persons(folder))
+    return Material(sets, partial(_simulated, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
 
 
 def fit(material: Material, version: str, by: str) -> tuple[Model, dict[str, Any]]:
@@ -120,12 +121,13 @@ def _judged(judgements: pd.DataFrame, _: int, records: Records) -> Labels:
     return Labels(found.same, found.apart)
 
 
-def _true(truths: list[pd.DataFrame], number: int, records: Records) -> Labels:
-    """All pairs of records of one true person, from different files."""
-    truth = truths[number]
-    truth = truth[truth["entity"] == "person"].dropna(subset=["person_id"]).drop_duplicates(["institution", "record_key"])
-    rows = records.persons[["institution", "record_key", "file"]].reset_index(names="row")
-    rows = rows.merge(truth[["institution", "record_key", "person_id"]], on=["institution", "record_key"])
+def _simulated(known: list[pd.DataFrame], number: int, records: Records) -> Labels:
+    """All pairs of records of one simulated person, from different files."""
+    rows = (
+        records.persons[["institution", "record_key", "file"]]
+        .reset_index(names="row")
+        .merge(known[number], on=["institution", "record_key"])
+    )
     pairs = rows.merge(rows, on="person_id")
     pairs = pairs[(pairs["row_x"] < pairs["row_y"]) & (pairs["file_x"] != pairs["file_y"])]
     return Labels(pairs[["row_x", "row_y"]].to_numpy("int64"), np.empty((0, 2), dtype="int64"), complete=True)

@@ -18,6 +18,7 @@ from rapidfuzz.process import cpdist
 from pipelines.linkage.model import Field
 
 MISSING = -1
+WORKERS = 2  # threads of a scoring; the result does not depend on them
 Values = list[np.ndarray]
 Mask = np.ndarray
 
@@ -43,9 +44,18 @@ def compare(field: Field, left: Values, right: Values) -> np.ndarray:
     """Number of the level of `field` that each pair reaches, `MISSING` where either side has nothing; first test that holds wins."""
     level = np.full(len(left[0]), len(field.levels) - 1, dtype="int16")
     open_pairs = np.ones(len(level), dtype=bool)
+    known: dict[str, np.ndarray] = {}
     for number, spec in enumerate(field.levels[:-1]):
         rows = np.flatnonzero(open_pairs)
-        reached = rows[TESTS[spec.test]([v[rows] for v in left], [v[rows] for v in right], **spec.args)]
+        a, b = [v[rows] for v in left], [v[rows] for v in right]
+        if spec.test in SCORED:  # levels that differ in their bound alone share one scoring
+            if spec.test not in known:
+                known[spec.test] = np.empty(len(level))
+                known[spec.test][rows] = SCORED[spec.test](a[0], b[0], [s.args for s in field.levels if s.test == spec.test])
+            mask = TESTS[spec.test](a, b, **spec.args, scores=known[spec.test][rows])
+        else:
+            mask = TESTS[spec.test](a, b, **spec.args)
+        reached = rows[mask]
         level[reached] = number
         open_pairs[reached] = False
     level[_absent(left) | _absent(right)] = MISSING
@@ -62,13 +72,16 @@ def _absent(values: Values) -> Mask:
     return empty
 
 
-def _similar(left: np.ndarray, right: np.ndarray, scorer: Callable[..., float], fill: float) -> np.ndarray:
-    """Scores of pairs of texts; `fill` where either is empty."""
-    scores = np.full(len(left), fill, dtype="float64")
-    rows = np.flatnonzero((left != "") & (right != ""))
-    if len(rows):
-        scores[rows] = cpdist(left[rows], right[rows], scorer=scorer, workers=1)
-    return scores
+def _similar(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
+    """Jaro–Winkler similarity of pairs of texts, 0 where it is well below `least`."""
+    # At its cutoff itself rapidfuzz rounds to either side.
+    cutoff = max(least - 1e-6, 0.0)
+    return np.asarray(cpdist(left, right, scorer=JaroWinkler.similarity, score_cutoff=cutoff, dtype=np.float64, workers=WORKERS))
+
+
+def _distances(left: np.ndarray, right: np.ndarray, most: float) -> np.ndarray:
+    """Edits between pairs of texts (a swap of neighbours is one), more than `most` where there are more than `most`."""
+    return np.asarray(cpdist(left, right, scorer=OSA.distance, score_cutoff=int(most), dtype=np.float64, workers=WORKERS))
 
 
 def _lengths(values: np.ndarray) -> np.ndarray:
@@ -103,15 +116,20 @@ def different_and(left: Values, right: Values) -> Mask:
     return ~equal(left, right) & left[1] & right[1]
 
 
-def edits(left: Values, right: Values, most: float, length: float = 4) -> Mask:
+def edits(left: Values, right: Values, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
     """At most `most` edits (a swap of neighbours is one) between texts of which the longer has at least `length` letters."""
-    longer = np.maximum(_lengths(left[0]), _lengths(right[0]))
-    return (_similar(left[0], right[0], OSA.distance, 99.0) <= most) & (longer >= length)
+    found = (_distances(left[0], right[0], most) if scores is None else scores) <= most
+    found &= (left[0] != "") & (right[0] != "")
+    if length > 1:
+        rows = np.flatnonzero(found)
+        found[rows] = np.maximum(_lengths(left[0][rows]), _lengths(right[0][rows])) >= length
+    return found
 
 
-def jaro_winkler(left: Values, right: Values, least: float) -> Mask:
+def jaro_winkler(left: Values, right: Values, least: float, scores: np.ndarray | None = None) -> Mask:
     """Jaro–Winkler similarity of at least `least`."""
-    return _similar(left[0], right[0], JaroWinkler.similarity, 0.0) >= least
+    found = (_similar(left[0], right[0], least) if scores is None else scores) >= least
+    return found & (left[0] != "") & (right[0] != "")
 
 
 def shared_token(left: Values, right: Values) -> Mask:
@@ -130,7 +148,7 @@ def near_token(left: Values, right: Values, least: float) -> Mask:
     reached = np.zeros(len(left[0]), dtype=bool)
     ends = [(_end(left[0], i), _end(right[0], k)) for i in (0, -1) for k in (0, -1)]
     for a, b in ends:
-        reached |= _similar(a, b, JaroWinkler.similarity, 0.0) >= least
+        reached |= jaro_winkler([a], [b], least)
     return reached
 
 
@@ -187,6 +205,11 @@ def numbers_within(left: Values, right: Values, column: float, most: float) -> M
         return np.abs(left[int(column)] - right[int(column)]) <= most
 
 
+# Tests that compare a score with a bound, so that levels of one field can share the scoring.
+SCORED: dict[str, Callable[[np.ndarray, np.ndarray, list[dict[str, float]]], np.ndarray]] = {
+    "edits": lambda a, b, bounds: _distances(a, b, max(bound["most"] for bound in bounds)),
+    "jaro_winkler": lambda a, b, bounds: _similar(a, b, min(bound["least"] for bound in bounds)),
+}
 TESTS: dict[str, Callable[..., Mask]] = {
     "equal": equal,
     "equal_and": equal_and,

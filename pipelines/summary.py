@@ -6,7 +6,9 @@ codes only; no record is shown.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -147,14 +149,14 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
 
 
 def _next(console: Console, workplace: Workplace, year: str | None, seconds: float) -> None:
-    home = workplace.home
+    home, python = workplace.home, Path(sys.executable)
     query = f"FROM statistics WHERE period = '{year}' AND offence_group = 'trafficking'" if year else "FROM coverage"
     also = " and the database of --warehouse-url" if workplace.warehouse_url else ""
     lines = [
         ("Published", f"{home.warehouse}{also}, in {seconds:.1f} s"),
-        ("Ask it", f'python -c "import duckdb; duckdb.connect(\'{home.warehouse}\', read_only=True).sql(\\"{query}\\").show()"'),
+        ("Ask it", f'{python} -c "import duckdb; duckdb.connect(\'{home.warehouse}\', read_only=True).sql(\\"{query}\\").show()"'),
         ("Feedback", f"{home.feedback}/<institution>/<delivery>/findings.html"),
-        ("How it came about", f"harmonia ui --inbox {workplace.inbox} --home {home.root}"),
+        ("How it came about", f"{python.with_name('harmonia')} ui --inbox {workplace.inbox} --home {home.root}"),
     ]
     for name, text in lines:
         console.print(f"[bold]{name:<18}[/] ", end="")

@@ -66,8 +66,9 @@ class Blocks:
         several = key in self._lists
         value = f"unnest(k{key})" if several else f"k{key}"
         carried = "".join(f", k{n}" for n in before) + ", source" * self._linking
-        rows = f"(SELECT * FROM (SELECT id, {value} AS value{carried} FROM blocks) SEMI JOIN shared{key} USING (value))"
-        return f"SELECT {'DISTINCT ' * several}a.id, b.id FROM {rows} a JOIN {rows} b ON {' AND '.join(conditions)}"
+        rows = f"SELECT * FROM (SELECT id, {value} AS value{carried} FROM blocks) SEMI JOIN shared{key} USING (value)"
+        pairs = f"SELECT {'DISTINCT ' * several}a.id, b.id FROM sharing a JOIN sharing b ON {' AND '.join(conditions)}"
+        return f"WITH sharing AS MATERIALIZED ({rows}) {pairs}"
 
 
 @contextmanager

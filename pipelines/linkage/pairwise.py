@@ -12,6 +12,7 @@ millions of pairs pass in chunks and leave only what weighs enough.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,15 +149,22 @@ def score_pairs(
 
     `odds`: log2 odds before the comparison. `limits`, `source`: see `blocks.open_blocks`.
     """
-    weighers = [Weigher(field, encode(records, field.columns)) for field in fields]
     kept: list[tuple[np.ndarray, ...]] = []
     compared = 0
-    with open_blocks(records, keys, limits, source) as found:
-        for left, right in found.batches():
-            compared += len(left)
-            kept.append(_score(weighers, left, right, odds, least, with_levels))
-        left, right, weight, levels = _joined(kept, len(fields))
-        return Scored(left, right, weight, levels if with_levels else None, compared, found.report)
+    # Values are encoded while DuckDB hashes and counts those of the keys.
+    with ThreadPoolExecutor(1) as pool:
+        encoding = pool.submit(_weighers, records, fields)
+        with open_blocks(records, keys, limits, source) as blocks:
+            weighers = encoding.result()
+            for left, right in blocks.batches():
+                compared += len(left)
+                kept.append(_score(weighers, left, right, odds, least, with_levels))
+            left, right, weight, levels = _joined(kept, len(fields))
+            return Scored(left, right, weight, levels if with_levels else None, compared, blocks.report)
+
+
+def _weighers(records: pd.DataFrame, fields: tuple[Field, ...]) -> list[Weigher]:
+    return [Weigher(field, encode(records, field.columns)) for field in fields]
 
 
 def _score(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.errors
 
+from pipelines.periods import last_day
 from pipelines.validate import cells, cross, keys
 from pipelines.validate.cross import Hit
 from schemas import exports, findings
@@ -46,11 +47,6 @@ class Validated:
     quarantined: pd.DataFrame
     structure: pd.DataFrame
     findings: pd.DataFrame
-
-
-def period_end(period: str) -> pd.Timestamp:
-    """Last day of a quarter such as 2013-Q2."""
-    return pd.Period(period.replace("-Q", "Q"), freq="Q").end_time.normalize()
 
 
 def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> Validated:
@@ -132,7 +128,7 @@ def _stack(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliv
 
 
 def _typed(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
-    ends = {period: period_end(period) for period in raw["_period"].unique()}
+    ends = {period: pd.Timestamp(last_day(period)) for period in raw["_period"].unique()}
     end = raw["_period"].map(ends).astype("datetime64[s]")
     columns: dict[str, pd.Series] = {}
     found: list[Hit] = []

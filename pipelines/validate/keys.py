@@ -14,7 +14,7 @@ _JOIN = "/"
 
 def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
     """The cells of key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, empty as null."""
-    return pd.DataFrame({c: _as_text(frame[c], _spec_of(spec, c)) for c in columns}, index=frame.index, columns=list(columns))
+    return pd.DataFrame({c: _as_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
 
 
 def joined(parts: pd.DataFrame) -> pd.Series:
@@ -33,7 +33,7 @@ def readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
     good = parts.notna().all(axis=1)
     for column in parts.columns:
         good &= parts[column].str.contains(r"[^\W_]", regex=True, na=False)
-        pattern = _spec_of(spec, column).pattern
+        pattern = spec.column(column).pattern
         if pattern:
             good &= parts[column].str.match(pattern, na=False)
     return good
@@ -91,10 +91,6 @@ def _as_text(cells: pd.Series, spec: ColumnSpec) -> pd.Series:
     if spec.type == "integer":
         text = text.str.replace(r"\.0+$", "", regex=True)
     return text.where(text != "", None)
-
-
-def _spec_of(spec: TableSpec, column: str) -> ColumnSpec:
-    return spec.column(column)
 
 
 def _null(frame: pd.DataFrame) -> pd.Series:

@@ -22,7 +22,7 @@ from sources import contract as contracts
 from sources.contract import Contract, DeliveryName, TableSpec
 from sources.readers.result import POSITION, ReadResult
 
-QUARANTINED: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "case_key", "rule", "raw")
+QUARANTINED: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "rule", "raw")
 DELIVERIES: tuple[str, ...] = ("institution", "delivery", "period", "version", "state")
 
 
@@ -31,7 +31,7 @@ class Validated:
     """All deliveries of one institution, judged; every frame names the delivery, in the order of quarter and version.
 
     deliveries   `DELIVERIES`
-    files        delivery, file, state (see ReadResult), read (physical rows that the reader gave)
+    files        delivery, file, state (see ReadResult), read (physical rows that the reader counted)
     tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
                  `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
                  `_delivery`, `_period`, `_version`
@@ -94,11 +94,8 @@ def _deliveries(institution: str, results: Mapping[str, ReadResult], partial: Co
 
 
 def _files(results: Mapping[str, ReadResult]) -> pd.DataFrame:
-    rows = []
-    for delivery, result in results.items():
-        named = [frame["_file"] for frame in result.tables.values()] + [result.structure["file"], result.unreadable["file"]]
-        read = pd.concat(named).value_counts()
-        rows += [(delivery, file, state, int(read.get(file, 0))) for file, state in result.files.items()]
+    """Rows as the reader counted them while reading: what became of them is added up elsewhere and must come to the same."""
+    rows = [(delivery, file, state, result.rows.get(file, 0)) for delivery, result in results.items() for file, state in result.files.items()]
     frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
     return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
 

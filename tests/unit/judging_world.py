@@ -34,7 +34,7 @@ def read(institution: str, rows: Rows, state: str = "complete") -> ReadResult:
             frame["_parent"] = at.reindex(wanted).astype("Int64").to_numpy()
         number += len(frame)
         tables[name] = frame
-    return ReadResult(tables=tables, files={"a file": state})
+    return ReadResult(tables=tables, files={"a file": state}, rows={"a file": sum(map(len, tables.values()))})
 
 
 def judged(institution: str, deliveries: dict[str, Rows]) -> Validated:

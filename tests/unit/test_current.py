@@ -45,7 +45,8 @@ def delivery(name: str, keys: list[int], state: str = "complete", broken: list[i
         ],
         columns=["file", "part", "line", "table", "record_key", "rule", "raw"],
     )
-    result = ReadResult(tables={"rastet": rows}, unreadable=aside, files={"rastet.csv": state})
+    counted = {"rastet.csv": len(rows) + len(aside)}
+    result = ReadResult(tables={"rastet": rows}, unreadable=aside, files={"rastet.csv": state}, rows=counted)
     return name, result
 
 

@@ -95,7 +95,7 @@ def _deliveries(institution: str, results: Mapping[str, ReadResult], partial: Co
 
 def _files(results: Mapping[str, ReadResult]) -> pd.DataFrame:
     """Rows as the reader counted them while reading: what became of them is added up elsewhere and must come to the same."""
-    rows = [(delivery, file, state, result.rows.get(file, 0)) for delivery, result in results.items() for file, state in result.files.items()]
+    rows = [(delivery, file, state, one.rows.get(file, 0)) for delivery, one in results.items() for file, state in one.files.items()]
     frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
     return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
 

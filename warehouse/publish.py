@@ -96,7 +96,8 @@ def for_analysts(published: Mapping[str, pd.DataFrame], key: bytes) -> dict[str,
     """The published tables with pseudonyms in every column that `tables` marks as record key."""
     out = {}
     for name, frame in published.items():
-        hidden = {c: pseudonyms(frame["institution"], frame[c], key) for c in tables.key_columns(tables.WAREHOUSE.tables[name])}
+        whose = tables.key_columns(tables.WAREHOUSE.tables[name])
+        hidden = {column: pseudonyms(frame[of], frame[column], key) for column, of in whose.items()}
         out[name] = frame.assign(**hidden)
     return out
 

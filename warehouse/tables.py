@@ -1,8 +1,8 @@
 """Every published table, declared once: SQLAlchemy Core metadata for any database.
 
-Belongs here: names, types and comments of tables and columns, and giving a frame exactly these columns. Does not belong here: how a
-figure is counted (`warehouse/count`), how a database is written (`warehouse/publish`). Names and columns of the first six
-tables are a contract with outside users (STATISTICS.md).
+Belongs here: names, types and comments of tables and columns, whose rows they are, and giving a frame exactly these columns. Does not
+belong here: which role sees what of it (`warehouse/access`), how a figure is counted (`warehouse/count`), how a database is written
+(`warehouse/publish`). Names and columns of the first six tables are a contract with outside users (STATISTICS.md).
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, Table, Text
 WAREHOUSE = MetaData()
 IDENTITY = MetaData()
 
+# Whose rows a table holds, `info` of every table: from it follow grants, row policies and files. A table without is a failing test.
+OWN = {"rows": "own"}  # each row is of the one institution that its column `institution` names
+SHARED = {"rows": "shared"}  # cases, persons, figures of several institutions: for none of them alone
+REFERENCE = {"rows": "reference"}  # code lists, definitions: speaks of no case and no person
+PERSONAL = {"rows": "personal"}  # names, numbers, the crosswalk: for stewards alone
 
-def _text(name: str, comment: str, *, key: bool = False) -> Column[str]:
-    """A text column; `key` marks what analysts see as a keyed pseudonym only."""
-    return Column(name, Text, comment=comment, info={"record_key": key})
+
+def _text(name: str, comment: str, *, key: bool | str = False) -> Column[str]:
+    """A text column. `key`: it holds record keys, which analysts see as keyed pseudonyms only; of the institution that the column
+    `institution` names, or the column named here.
+    """
+    return Column(name, Text, comment=comment, info={"record_key": "institution" if key is True else key})
 
 
 def _count(name: str, comment: str) -> Column[int]:
@@ -44,6 +52,7 @@ STATISTICS = Table(
     _flag("incomplete", "a delivery of one of the indicator's institutions is missing in the period"),
     _text("missing", "which: institution and quarter, comma-separated; null where none"),
     comment="Every figure as reported and harmonised, by indicator, period and dimension",
+    info=SHARED,
 )
 BRIDGE = Table(
     "bridge",
@@ -54,6 +63,7 @@ BRIDGE = Table(
     _text("cause", "why the record counts differently; see bridge_causes"),
     _count("n", "added to as_reported; as_reported + sum of n = harmonised"),
     comment="How each total as reported becomes the harmonised one, by cause",
+    info=OWN,
 )
 COVERAGE = Table(
     "coverage",
@@ -62,6 +72,7 @@ COVERAGE = Table(
     _text("period", "year or quarter"),
     _text("state", "complete, partial, missing"),
     comment="Which periods are covered by deliveries",
+    info=OWN,
 )
 LINEAGE = Table(
     "lineage",
@@ -77,6 +88,7 @@ LINEAGE = Table(
     _count("line", "physical line, row of the sheet, line of the XML element; null for database rows"),
     _text("status", "accepted, superseded, withdrawn, quarantined"),
     comment="Every record that a delivery held and whose key can be read",
+    info=OWN,
 )
 RECONCILIATION = Table(
     "reconciliation",
@@ -89,6 +101,7 @@ RECONCILIATION = Table(
     _text("differs", "on a matched pair: date, offence, person, comma-separated; null where nothing disagrees"),
     _text("detail", "why one side may be absent; null where nothing is to be said"),
     comment="What two neighbouring institutions should both know",
+    info=SHARED,
 )
 FINDINGS = Table(
     "findings",
@@ -105,6 +118,7 @@ FINDINGS = Table(
     _text("origin", "cause, or consequence of another finding"),
     _text("state", "new, remains, fixed, reopened, accepted_as_is; against the institution's preceding delivery"),
     comment="One row per thing found wrong; no values",
+    info=OWN,
 )
 COUNTED = Table(
     "counted",
@@ -123,6 +137,7 @@ COUNTED = Table(
     _flag("counts_in_quarter", "counts in its quarter (a person counts once per period)"),
     _flag("counts_in_year", "counts in its year"),
     comment="Every harmonised unit behind the statistics, one per case (and person)",
+    info=SHARED,
 )
 BRIDGE_RECORDS = Table(
     "bridge_records",
@@ -134,6 +149,7 @@ BRIDGE_RECORDS = Table(
     _text("record_key", "record behind the step", key=True),
     _count("sign", "+1 added, -1 taken away"),
     comment="The records behind each step of the bridge",
+    info=OWN,
 )
 BRIDGE_CAUSES = Table(
     "bridge_causes",
@@ -143,6 +159,7 @@ BRIDGE_CAUSES = Table(
     _text("text_sr", "what it means, Serbian"),
     _text("text_en", "what it means, English"),
     comment="What each cause of the bridge means",
+    info=REFERENCE,
 )
 INDICATORS = Table(
     "indicators",
@@ -155,6 +172,7 @@ INDICATORS = Table(
     _text("dimensions", "dimensions that apply, comma-separated"),
     *(_text(f"{kind}_{language}", f"{kind}, {language}") for kind in ("title", "definition") for language in ("sq", "sr", "en")),
     comment="What each indicator means",
+    info=REFERENCE,
 )
 PERSONS = Table(
     "persons",
@@ -162,7 +180,7 @@ PERSONS = Table(
     _text("person_id", "person"),
     _text("case_id", "case of the record"),
     _text("institution", "institution that delivered the record"),
-    _text("record_key", "key of the record"),
+    _text("record_key", "key of the record", key=True),
     _text("role", "role in the case"),
     _text("given_name", "as delivered"),
     _text("surname", "as delivered"),
@@ -174,13 +192,14 @@ PERSONS = Table(
     _text("sex", "sex"),
     _text("citizenship", "ISO 3166-1 alpha-3 with XKX"),
     comment="Names and numbers behind the accepted person records; for stewards only",
+    info=PERSONAL,
 )
 CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "findings")
 
 
-def key_columns(table: Table) -> tuple[str, ...]:
-    """Columns of `table` that hold record keys: analysts see keyed pseudonyms in their place."""
-    return tuple(c.name for c in table.columns if c.info.get("record_key"))
+def key_columns(table: Table) -> dict[str, str]:
+    """Columns of `table` that hold record keys, each with the column that names whose: analysts see keyed pseudonyms in their place."""
+    return {c.name: str(c.info["record_key"]) for c in table.columns if c.info.get("record_key")}
 
 
 def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:

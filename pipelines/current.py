@@ -13,6 +13,8 @@ import pandas as pd
 
 from pipelines import over_time
 from pipelines.errors import HarmoniaError
+from pipelines.feedback.causes import told_apart
+from pipelines.feedback.units import placed
 from pipelines.validate import Validated
 from pipelines.validate.keys import parents_first
 from schemas import findings
@@ -59,7 +61,8 @@ def resolve(validated: Validated) -> Current:
     accounting = _accounting(validated, tables)
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
     found = pd.concat([f for f in (validated.findings, later) if len(f)] or [later], ignore_index=True)
-    return Current(tables, quarantined, lineage, accounting, found[list(findings.COLUMNS)], deliveries)
+    found = told_apart(placed(found[list(findings.COLUMNS)], tables, contract), tables)
+    return Current(tables, quarantined, lineage, accounting, found, deliveries)
 
 
 def _held_back(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -29,15 +29,26 @@ COLUMNS: tuple[str, ...] = (
     "origin",
     "value",
     "detail",
+    "column",  # place of the field among the columns delivered, from 1; null where the form has no order of columns
+    "unit",  # station, seat, court and branch, facility that the record belongs to
+    "number",  # the institution's own case number, where the record key is another
+    "follows",  # of a consequence: the rule of the finding in the same delivery that it follows from
 )
 SEVERITIES = ("reject", "error", "warning", "info")
 LEVELS = ("delivery", "file", "row", "cell", "cross_field", "cross_table", "over_time", "cross_institution")
 LANGUAGES = ("sq", "sr", "en")
+DIMENSIONS = ("completeness", "validity", "consistency", "uniqueness", "timeliness", "accuracy")
+TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity, where the rule says nothing else
+NUMBERS = ("line", "column")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One quality rule: what is checked, how grave it is, and what the supplier is told (`text`, `action` by language)."""
+    """One quality rule: what is checked, how grave it is, and what the supplier is told (`text`, `action` by language).
+
+    `share`: the share of a delivery's records that may break it before a check warns, where the rule does not leave it to `TOLERANCES`
+    (rules on whole files and deliveries tolerate nothing).
+    """
 
     code: str
     level: str
@@ -47,6 +58,19 @@ class Rule:
     action: Mapping[str, str]
     source: str
     origin: str = "cause"
+    share: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it speaks of a whole file or delivery, not of a record."""
+        return self.level in ("file", "delivery")
+
+    @property
+    def tolerance(self) -> float:
+        """Share of a delivery's records that may break the rule; 1 for what the form permits."""
+        if self.share is not None:
+            return self.share
+        return 0.0 if self.whole and self.severity != "info" else TOLERANCES[self.severity]
 
 
 @cache
@@ -58,8 +82,10 @@ def rules() -> dict[str, Rule]:
             if code in found:
                 raise ValueError(f"{path.name}: rule {code} is defined twice")
             rule = Rule(code=code, **spec)
-            if rule.severity not in SEVERITIES or rule.level not in LEVELS:
-                raise ValueError(f"{path.name}: rule {code}: unknown severity {rule.severity!r} or level {rule.level!r}")
+            if rule.severity not in SEVERITIES or rule.level not in LEVELS or rule.dimension not in DIMENSIONS:
+                raise ValueError(
+                    f"{path.name}: rule {code}: unknown severity {rule.severity!r}, level {rule.level!r} or dimension {rule.dimension!r}"
+                )
             for language in LANGUAGES:
                 if not rule.text.get(language) or not rule.action.get(language):
                     raise ValueError(f"{path.name}: rule {code} lacks its text or action in {language}")
@@ -79,7 +105,4 @@ def complete(found: pd.DataFrame) -> pd.DataFrame:
         known = {code: rules()[code] for code in out["rule"].unique()}
         out["severity"] = out["severity"].astype("str").fillna(out["rule"].map({code: rule.severity for code, rule in known.items()}))
         out["origin"] = out["origin"].astype("str").fillna(out["rule"].map({code: rule.origin for code, rule in known.items()}))
-    out["line"] = out["line"].astype("Int64")
-    text = [c for c in COLUMNS if c != "line"]
-    out[text] = out[text].astype("str")
-    return out
+    return out.astype({c: "Int64" if c in NUMBERS else "str" for c in COLUMNS})

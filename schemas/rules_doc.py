@@ -18,6 +18,7 @@ _STAGES = {
     "file": "Files",
     "cell": "Cells",
     "cross": "Between cells, rows, tables and deliveries",
+    "causes": "One cause of many findings",
 }
 _LANGUAGE = {"sq": "Albanian", "sr": "Serbian", "en": "English"}
 _HEAD = """# Quality rules

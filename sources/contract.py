@@ -105,6 +105,17 @@ class FileSpec:
 
 
 @dataclass(frozen=True)
+class Units:
+    """How an institution is divided: `columns` of `table` name the unit (`_part`: the sheet), `number` its own case number, where the
+    record key is another; `languages`: language -> pattern of the names of the units that read it."""
+
+    table: str
+    columns: tuple[str, ...]
+    number: str | None = None
+    languages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Contract:
     """Everything that one institution declared."""
 
@@ -117,6 +128,9 @@ class Contract:
     files: tuple[FileSpec, ...]
     tables: Mapping[str, TableSpec]
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
+    units: Units | None = None
+    answer_days: int = 30  # from receipt, to answer the findings
+    keep_days: int = 180  # from receipt, then the feedback is deleted
 
 
 def _table(name: str, spec: Mapping[str, Any]) -> TableSpec:
@@ -136,6 +150,10 @@ def _table(name: str, spec: Mapping[str, Any]) -> TableSpec:
         parent=spec.get("parent"),
         via=tuple(spec.get("via", ())),
     )
+
+
+def _units(spec: Mapping[str, Any]) -> Units:
+    return Units(spec["table"], tuple(spec["columns"]), spec.get("number"), spec.get("languages", {}))
 
 
 @cache
@@ -164,6 +182,9 @@ def load(institution: str) -> Contract:
         ),
         tables={name: _table(name, spec) for name, spec in raw["tables"].items()},
         rules=tuple(raw.get("rules", ())),
+        units=_units(raw["units"]) if "units" in raw else None,
+        answer_days=int(raw.get("answer_days", 30)),
+        keep_days=int(raw.get("keep_days", 180)),
     )
 
 

@@ -221,7 +221,17 @@ def _findings(
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
     parts = [findings.frame(of_reading), findings.complete(rows), findings.complete(rejected)]
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-    return _with_raw(out, quarantined, place).assign(institution=institution)[list(findings.COLUMNS)]
+    out = _with_raw(out, quarantined, place).assign(institution=institution)
+    return _with_column(out, results)[list(findings.COLUMNS)]
+
+
+def _with_column(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+    """At which place the field of each finding was delivered, so that its cell can be named."""
+    layout = _labelled({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
+    key = ["delivery", "file", "part", "field"]
+    places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
+    asked = pd.MultiIndex.from_frame(found[key].fillna({"part": ""}))
+    return found.assign(column=places.reindex(asked).astype("Int64").array)
 
 
 def _with_raw(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:

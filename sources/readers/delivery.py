@@ -79,7 +79,7 @@ def _find(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -
 def _rename(piece: Piece, name: str) -> Piece:
     """Let a piece bear the name that its file was delivered under."""
     if piece.file != name:
-        for row in (*piece.structure, *piece.unreadable, *piece.findings):
+        for row in (*piece.structure, *piece.unreadable, *piece.findings, *piece.layout):
             row["file"] = name
         piece.tables = {table: [f.assign(_file=name) for f in frames] for table, frames in piece.tables.items()}
         piece.file = name
@@ -141,13 +141,15 @@ def _assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
     _parents(result, contract)
     result.structure = _rows([r for p in pieces for r in p.structure], result.structure)
     result.unreadable = _rows([r for p in pieces for r in p.unreadable], result.unreadable)
+    result.layout = _rows([r for p in pieces for r in p.layout], result.layout)
     return result
 
 
 def _rows(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
     """Rows of dictionaries as a typed frame with the columns of `like`."""
     out = pd.DataFrame(rows).reindex(columns=list(like.columns))
-    return out.astype({"line": "Int64"} | {c: "str" for c in out.columns if c not in ("line", "raw")})
+    numbers = {c: "Int64" for c in ("line", "column") if c in out}
+    return out.astype(numbers | {c: "str" for c in out.columns if c not in (*numbers, "raw")})
 
 
 def _shift(frame: pd.DataFrame, offset: int) -> pd.DataFrame:

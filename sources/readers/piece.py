@@ -31,6 +31,7 @@ class Piece:
     unreadable: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     declared: dict[str, str] = field(default_factory=dict)
+    layout: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
 
     def find(self, rule: str, **where: Any) -> None:

@@ -41,6 +41,7 @@ class ReadResult:
                 leftover (*.part, *-journal, ~$*, ...), undeclared
     rows        file -> physical rows counted as they were read, apart from what became of them
     declared    what a file says of itself: `periudha`, `krijuar`
+    layout      file, part, field, column: at which place, from 1, a declared column was delivered; for forms with an order of columns
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class ReadResult:
     files: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
+    layout: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["file", "part", "field", "column"]))
 
     @property
     def state(self) -> str:

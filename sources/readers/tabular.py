@@ -85,6 +85,8 @@ def read_grid(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> bool:
     piece.rows += len(grid.cells)
     _before(grid, blocks[0], piece)
     for block in blocks:
+        places = sorted(block.match.columns.items())
+        piece.layout += [{"file": piece.file, "part": grid.part, "field": name, "column": at + 1} for at, name in places]
         _read_block(grid, block, piece)
     _totals(grid, blocks, piece)
     piece.structure[before:] = sorted(piece.structure[before:], key=lambda row: row["line"])

@@ -1,0 +1,156 @@
+"""Causes apart from what follows from them: a fault of a whole column or file is one finding, its cells are consequences.
+
+Belongs here: recognising a fault that runs through a column, columns that hold each other's values, rows that are all broken alike; and
+linking a consequence to its cause. Does not belong here: judging a cell (`pipelines.validate`) or a file (`sources.readers`).
+
+Three patterns, each within one delivery, file and part:
+
+- *throughout*: one rule is broken by at least `_MOST` of a column's filled cells (or of the rows), and by `_FEWEST` of them;
+- *shifted*: the values do not fit in two or more columns, throughout or in a run of rows (nearly all between the first and the last);
+- *blank*: a column is empty or absent as a whole (`cross-column-blank`, `file-column-missing`), and its cells are told as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from schemas import findings
+from schemas.findings import COLUMNS, SEVERITIES, rules
+
+_MOST = 0.8  # share of the cells of a column, or of the rows, for a fault to be the column's or the file's
+_FEWEST = 10
+_UNFIT = (
+    "cell-date-unreadable",
+    "cell-date-impossible",
+    "cell-code-unknown",
+    "cell-country-unknown",
+    "cell-number-unreadable",
+    "cell-integer-unreadable",
+    "cell-article-unknown",
+    "cell-words-unknown",
+    "cell-reference-unreadable",
+    "cell-sentence-unreadable",
+    "cell-personal-number-invalid",
+    "cell-missing",
+)
+_BLANK = ("cross-column-blank", "file-column-missing")
+_SHIFTED, _THROUGHOUT = "file-columns-shifted", "fault-throughout"
+_PLACE = ["delivery", "file", "part"]
+_FAULT = [*_PLACE, "field", "rule"]
+_WITHIN_ROW = ("row", "cell", "cross_field")
+
+
+def told_apart(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The findings (`schemas.findings.COLUMNS`) of one institution, causes added, consequences marked (`origin`, `follows`).
+
+    tables: typed, of all deliveries. What is `info` stays as it is: it asks for nothing. No finding is taken away.
+    """
+    if found.empty:
+        return found
+    every = found.reset_index(drop=True)
+    level = every["rule"].map({code: rule.level for code, rule in rules().items()})
+    asks = (every["severity"] != "info") & every["file"].notna() & every["follows"].isna()
+    cells = every.loc[asks & level.isin(_WITHIN_ROW), [*_FAULT, "severity", "line", "column"]].fillna({"part": "", "field": ""})
+    cells["follows"] = _blank(every, cells)
+    rows = _rows(tables)
+    through = _throughout(cells[cells["follows"].isna()], rows)
+    shifts = _shifts(cells[cells["follows"].isna()], through, rows)
+    cells["follows"] = cells["follows"].fillna(_of_shift(cells, shifts))
+    cells["follows"] = cells["follows"].mask(cells["follows"].isna() & _in(cells, through, _FAULT), _THROUGHOUT)
+    every.loc[cells.index, "follows"] = cells["follows"].astype("str")
+    every.loc[every["follows"].notna(), "origin"] = "consequence"
+    causes = _causes(cells, shifts, through).assign(institution=every["institution"].iloc[0])
+    told = pd.concat([findings.complete(causes), every[list(COLUMNS)]], ignore_index=True) if len(causes) else every[list(COLUMNS)]
+    return _parents(told)
+
+
+def _in(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.Series:
+    found = pd.MultiIndex.from_frame(frame[key].astype("str")).isin(pd.MultiIndex.from_frame(other[key].astype("str")))
+    return pd.Series(found, index=frame.index)
+
+
+def _blank(every: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
+    """For cells told as missing in a column that is empty or absent as a whole: the rule that says so."""
+    key = ["delivery", "file", "field"]
+    said = every.loc[every["rule"].isin(_BLANK), [*key, "rule"]].drop_duplicates(key).set_index(key)["rule"]
+    asked = pd.MultiIndex.from_frame(cells[key])
+    return pd.Series(said.reindex(asked).array, index=cells.index, dtype="str").where(cells["rule"] == "cell-missing", None)
+
+
+def _rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Per row delivered: `_PLACE`, line, and the columns that it fills as a boolean each."""
+    parts = []
+    for frame in tables.values():
+        given = {c.removesuffix(":given"): frame[c].astype(bool) for c in frame.columns if c.endswith(":given")}
+        place = {"delivery": frame["_delivery"], "file": frame["_file"], "part": frame["_part"].fillna(""), "line": frame["_line"]}
+        parts.append(pd.DataFrame({**place, **given}))
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(filled, ignore_index=True)
+
+
+def _throughout(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Faults that run through a column, or through the rows of a file: `_FAULT`, n."""
+    counted = cells.groupby(_FAULT).size().rename("n").reset_index()
+    counted = counted[counted["n"] >= _FEWEST]
+    by_place = rows.drop(columns="line").groupby(_PLACE)
+    filled = by_place.sum().astype("float64").reset_index().melt(_PLACE, var_name="field", value_name="filled")
+    counted = counted.merge(by_place.size().rename("rows").reset_index(), on=_PLACE, how="left")
+    counted = counted.merge(filled, on=[*_PLACE, "field"], how="left")
+    aside = cells[cells["severity"] == "reject"].groupby(_PLACE).size().rename("aside")
+    counted = counted.merge(aside.reset_index(), on=_PLACE, how="left").fillna({"rows": 0, "aside": 0})
+    of_row = counted["field"].eq("") | counted["rule"].eq("cell-missing")
+    held = counted["filled"].mask(of_row, counted["rows"] + counted["aside"])
+    return counted.loc[counted["n"] >= _MOST * held, [*_FAULT, "n"]]
+
+
+def _shifts(cells: pd.DataFrame, through: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Places whose columns hold each other's values: `_PLACE`, first and last line of the run (null: throughout)."""
+    unfit = through[through["rule"].isin(_UNFIT) & (through["field"] != "")]
+    columns = unfit.groupby(_PLACE)["field"].nunique()
+    everywhere = columns[columns >= 2].reset_index()[_PLACE].assign(first=None, last=None)
+    fields = cells[cells["rule"].isin(_UNFIT) & cells["line"].notna()].groupby([*_PLACE, "line"])["field"].nunique()
+    odd = fields[fields >= 2].reset_index()
+    runs = odd.groupby(_PLACE)["line"].agg(["size", "min", "max"]).reset_index()
+    runs = runs[runs["size"] >= _FEWEST].set_axis([*_PLACE, "n", "first", "last"], axis=1)
+    between = rows[[*_PLACE, "line"]].merge(runs, on=_PLACE)
+    between = between[between["line"].between(between["first"], between["last"])].groupby(_PLACE).size().rename("rows").reset_index()
+    runs = runs.merge(between, on=_PLACE)
+    runs = runs[(runs["n"] >= _MOST * runs["rows"])]
+    out = pd.concat([frame for frame in (everywhere, runs) if len(frame)] or [everywhere], ignore_index=True)
+    return out.drop_duplicates(_PLACE)[[*_PLACE, "first", "last"]].astype({"first": "Int64", "last": "Int64"})
+
+
+def _of_shift(cells: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
+    """`_SHIFTED` for the cells of the rows that a shift goes through."""
+    at = cells[[*_PLACE, "line"]].merge(shifts.assign(here=True), on=_PLACE, how="left").set_index(cells.index)
+    through = at["here"].notna() & (at["first"].isna() | at["line"].between(at["first"], at["last"]).fillna(False))
+    return pd.Series(None, index=cells.index, dtype="str").mask(through, _SHIFTED)
+
+
+def _causes(cells: pd.DataFrame, shifts: pd.DataFrame, through: pd.DataFrame) -> pd.DataFrame:
+    """A finding for each shift and each fault throughout, as severe as the worst that follows from it."""
+    rank = {severity: n for n, severity in enumerate(SEVERITIES)}
+    parts = []
+    for rule, places, key in ((_SHIFTED, shifts, _PLACE), (_THROUGHOUT, through, _FAULT)):
+        own = cells[(cells["follows"] == rule) & _in(cells, places, key)].sort_values(["column", "line"], kind="stable")
+        by = own.assign(_rank=own["severity"].map(rank)).groupby(key, sort=False)
+        one = by.agg(line=("line", "min"), worst=("_rank", "min"), n=("line", "size"), names=("field", lambda f: ", ".join(f.unique())))
+        one = one.reset_index().assign(severity=lambda f: f["worst"].map(dict(enumerate(SEVERITIES))))
+        if rule == _SHIFTED:
+            one["detail"] = one["names"] + ": " + one["n"].astype("str")
+        else:
+            one["detail"] = one["rule"] + ": " + one["n"].astype("str")
+        parts.append(one.assign(rule=rule))
+    out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return out.reindex(columns=list(COLUMNS)).replace({"part": "", "field": ""}, None).assign(origin="cause")
+
+
+def _parents(told: pd.DataFrame) -> pd.DataFrame:
+    """Consequences by their rule (a person whose case row cannot be read): what they follow from, the gravest cause of their delivery."""
+    grave = told[(told["origin"] == "cause") & told["severity"].isin(["reject", "error"])]
+    aside = grave[(grave["severity"] == "reject") | grave["rule"].map({c: r.whole for c, r in rules().items()}).astype(bool)]
+    first = aside.sort_values(["severity", "rule"], ascending=[False, True]).drop_duplicates("delivery").set_index("delivery")["rule"]
+    alone = (told["origin"] == "consequence") & told["follows"].isna()
+    return told.assign(follows=told["follows"].mask(alone, told["delivery"].map(first).astype("str")))

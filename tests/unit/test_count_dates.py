@@ -71,6 +71,18 @@ def test_a_case_from_before_the_first_delivery_keeps_its_date_when_it_is_first_s
     assert day_of(world, "received", "F") == ("2011-08-01", "delivered")
 
 
+def test_the_year_in_a_files_number_tells_which_of_two_dates_is_wrong() -> None:
+    world = World().case("police", "A", "c", number="2013-PR-00609", reported="2012-11-02", offence="2013-10-11", period="2013-Q4")
+    world.missing("police", "2013-Q3")  # the quarter of the first appearance says nothing
+    assert day_of(world, "reported") == ("2013-11-02", "year")
+    assert day_of(world, "offence") == ("2013-10-11", "delivered")
+
+
+def test_a_file_that_got_a_new_number_later_keeps_its_date() -> None:
+    world = World().case("courts", "F", "c", number="PKR.nr.18/2013", received="2012-10-14", period="2013-Q1")
+    assert day_of(world, "received", "F") == ("2012-10-14", "delivered")
+
+
 def test_files_of_one_case_may_follow_each_other() -> None:
     world = World().case("police", "A", "c", reported="2013-02-01", sent="2013-03-01")
     world.case("prosecution", "1", "c", received="2013-01-15").case("prosecution", "2", "c", received="2013-03-03")

@@ -28,6 +28,10 @@ SCOPES = {
     "person": ["case_id", "person_id"],
     "case": ["case_id"],
 }
+OPENING = ("reported", "received_prosecution", "received_court")
+"""Events that open a file: it bears a number of the year in which it was opened (SPEC.md)."""
+RENUMBERED = 0.5
+"""How much it adds to a broken rule (1) that the number is of a later year: files get new numbers, after a transfer."""
 ACROSS = ("person", "case")
 """Scopes over several files: there a rule binds only where one event stands against one, and not for a file that was merged."""
 FOR_ITS_QUARTER, AGAINST_ITS_QUARTER = 1.5, 0.5
@@ -90,7 +94,7 @@ def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.Series, pd.Series, pd.D
 
 
 def _conflicts(work: pd.DataFrame) -> pd.Series:
-    """How many order rules each date breaks; where several earlier events stand against one later, each carries its share.
+    """How many order rules each date breaks, the year in the file's number being one; where several earlier events stand against one later, each carries its share.
 
     A later event is out of order when it lies before every earlier one: files of one case may follow each other. Over several
     files a rule binds where one event stands against one; else it counts half, and such rules count once: they have one reason.
@@ -103,7 +107,15 @@ def _conflicts(work: pd.DataFrame) -> pd.Series:
         binds = (group["n"] == 1) & (group["m"] == 1) & (order.scope != "person") | (order.scope not in ACROSS)
         score = score.add((late + early).where(binds, 0.0))
         loose = loose.clip(lower=(0.5 * (late + early)).where(~binds, 0.0))
-    return score.add(loose).where(~work["wrong"] & work["date"].notna(), 0.0)
+    score = score.add(loose)
+    return score.add(_otherwise_numbered(work, score > 0)).where(~work["wrong"] & work["date"].notna(), 0.0)
+
+
+def _otherwise_numbered(work: pd.DataFrame, contradicted: pd.Series) -> pd.Series:
+    """How the year in its file's number speaks against a date that opens the file: against a later one, and an earlier one that is
+    `contradicted` already; a file may get a new number after a transfer, but not one of an earlier year."""
+    off = (work["date"].dt.year - work["numbered"]).where(work["step"].isin(OPENING)).fillna(0.0)
+    return ((off > 0) + RENUMBERED * ((off < 0) & contradicted)).astype("float64")
 
 
 def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -115,7 +127,15 @@ def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         low = low.mask(is_later & (group["low"] > low), group["low"])
         alone = is_earlier & (group["n"].fillna(0.0) - (~work["wrong"] & work["date"].notna()).astype(float) <= 0)
         high = high.mask(alone & (group["high"] < high), group["high"])
-    return low, high
+    return _within_numbered(work, low, high)
+
+
+def _within_numbered(work: pd.DataFrame, low: pd.Series, high: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The days between `low` and `high` that lie in the year of the file's number, for events that open a file, where there are any."""
+    opens = work["step"].isin(OPENING) & (work["numbered"] >= low.dt.year).fillna(False) & (work["numbered"] <= high.dt.year).fillna(False)
+    year = work["numbered"].astype("Int64").astype("str")
+    begins, ends = (pd.to_datetime(year + day, format="%Y-%m-%d", errors="coerce").astype("datetime64[s]") for day in ("-01-01", "-12-31"))
+    return low.mask(opens & (begins > low), begins), high.mask(opens & (ends < high), ends)
 
 
 def _with_year(days: pd.Series, years: pd.Series) -> pd.Series:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 KEY = ["institution", "record_key"]
+YEAR_IN_NUMBER = r"(?:^|/)((?:19|20)\d\d)(?:-|$)"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Standing:
     cases    accepted case_records + case_id
     persons  accepted person_records + case_id, person_id
     charges  accepted charges + case_id, person_id
-    events   accepted events that took place + case_id, person_id, first_period, first_same, blind, covered, begins, joined
+    events   accepted events that took place + case_id, person_id, first_period, first_same, blind, covered, begins, joined, numbered
     states   institution, record_key, case_key, role, period, delivery of person states that were not quarantined or withdrawn
     references  of accepted and superseded states ("a reference that a later state no longer holds still links"), accepted last
     """
@@ -146,7 +147,7 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
     Columns added: `first_period` (first delivery that held this event of the record, whatever its date; of several the first, the
     second …), `first_same` (first that held it with this very date: the day cannot be after the end of that quarter), `blind` (that
     delivery does not tell), `covered` (the quarter of the date was delivered whole), `begins` (first day of the institution's first
-    delivery), `joined` (the file was merged into another).
+    delivery), `joined` (the file was merged into another), `numbered` (the year in the file's own number).
     """
     table = inputs.canonical["events"]
     held = table[(table["present"].fillna(False) | table["date"].notna()) & ~table["status"].isin(["quarantined"])]
@@ -167,7 +168,16 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
         covered=_covered(out, inputs.deliveries),
         begins=find(out["institution"], begins),
         joined=joined,
+        numbered=_numbered(out, _accepted(inputs.canonical["case_records"])),
     )
+
+
+def _numbered(events: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
+    """The year in the own number of each event's file (`2013-PR-00034`, `PP.I.nr.34/2013`), null where it has none."""
+    keys = ["institution", "case_key"]
+    years = files.assign(year=files["number"].str.extract(YEAR_IN_NUMBER)[0].astype("Float64")).drop_duplicates(keys, keep="last")
+    found = years.set_index(keys)["year"].reindex(pd.MultiIndex.from_frame(events[keys]))
+    return pd.Series(found.array, index=events.index)
 
 
 def _accepted(table: pd.DataFrame) -> pd.DataFrame:

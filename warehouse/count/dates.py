@@ -94,10 +94,11 @@ def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.Series, pd.Series, pd.D
 
 
 def _conflicts(work: pd.DataFrame) -> pd.Series:
-    """How many order rules each date breaks, the year in the file's number being one; where several earlier events stand against one later, each carries its share.
+    """How many order rules each date breaks, that of the year in its file's number being one.
 
-    A later event is out of order when it lies before every earlier one: files of one case may follow each other. Over several
-    files a rule binds where one event stands against one; else it counts half, and such rules count once: they have one reason.
+    Where several earlier events stand against one later, each carries its share. A later event is out of order when it lies before
+    every earlier one: files of one case may follow each other. Over several files a rule binds where one event stands against one;
+    else it counts half, and such rules count once: they have one reason.
     """
     score, loose = pd.Series(0.0, index=work.index), pd.Series(0.0, index=work.index)
     for order in ORDER:

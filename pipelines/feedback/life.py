@@ -1,28 +1,35 @@
 """The life of a finding over an institution's deliveries: new, remains, reopened, fixed.
 
 Belongs here: which findings of two deliveries are the same, and what became of each.
-Does not belong here: reasons to accept a finding as it is.
+Does not belong here: what the institution answered (`answers`).
 
-A finding is the same in two deliveries when institution, file, part, record key, field and rule agree; where there is no record
-key, the delivered text stands in its place (not for findings on a whole file or delivery, whose text may vary). The line never
-counts: rows move. Several findings of one identity in one delivery are told apart by their order.
+A finding is the same in two deliveries when institution, record key, field and rule agree, and the table where a part is one (tables may
+number their rows alike). The line never counts: rows move. Where there is no record key, file and part count, and the delivered text
+(not for findings on a whole file or delivery, whose text may vary). Several of one identity in one delivery are told apart by their order.
+
+A delivery *shows* a finding to be gone where it could have held it and does not: it replaced the version before and is complete, or holds
+the record again, or, for a whole file, is complete. So a record that does not come in a quarter says nothing, and its finding remains.
+Everything is worked out anew from all deliveries in the order of quarter and version: the order of arrival does not matter.
 """
 
 from __future__ import annotations
 
-import numpy as np
+import hashlib
+
 import pandas as pd
 
-from schemas.findings import COLUMNS, rules
+from schemas.findings import COLUMNS, NUMBERS, rules
+from sources import contract as contracts
 from sources.contract import DeliveryName
 
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
-_IDENTITY = ["institution", "file", "part", "record_key", "_text", "field", "rule"]
-_WHOLE = ("file", "delivery")  # levels of findings that speak of no row
+LIVED = (*COLUMNS, "state", "finding", "since")
+_IDENTITY = ["institution", "_file", "_part", "record_key", "_text", "field", "rule"]
+_KEPT = 16  # hex digits of a finding's name
 
 
 def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The findings with `state`, relative to the institution's preceding delivery by quarter and version, and a row for each fixed one.
+    """The findings with their state, and a row for each that is gone (`LIVED`).
 
     findings    `schemas.findings.COLUMNS`, all deliveries of any number of institutions
     deliveries  `institution`, `delivery`, and `state` (complete, partial, unreadable; complete where the column is absent), every
@@ -30,25 +37,28 @@ def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame
     records     `institution`, `delivery`, `part`, `record_key`, `status`: the lineage. Without it only replacing a version fixes a
                 finding on a record.
 
-    Returns the findings in their order with `state`: `new`, `remains` (in the preceding delivery too), `reopened` (in an earlier one,
-    not in the preceding); then rows with state `fixed`: a warning or worse of the preceding delivery that is gone, under the name of
-    the delivery in which it is gone, without line. Gone counts only where the delivery could show it: it replaced that version and is
-    complete, or holds the record again, or, for a whole file, is complete. Source: STATISTICS.md, `findings`.
+    Returns the findings in their order with `state`: `new`; `remains` (there when the record was last seen); `reopened` (there before, but
+    gone when the record was last seen); `finding`, its name over all deliveries; `since`, the delivery since which it is there. Then rows
+    with state `fixed`: a warning or worse that is gone, in the first delivery that shows it, without line. Source: STATISTICS.md, `findings`.
     """
     order = _in_order(deliveries)
     marked = _marked(findings.reset_index(drop=True), order)
-    known = marked["_turn"] >= 0
-    span = len(order) + 1  # more than any turn, so that the codes of two findings never touch
-    code = marked["_same"] * span + marked["_turn"]
-    seen = code[known].to_numpy()
-    before = known & np.isin((code - 1).to_numpy(), seen)
-    first = marked[known].groupby("_same")["_turn"].min()
-    earlier = known & (marked["_same"].map(first) < marked["_turn"])
-    state = np.select([before, earlier], ["remains", "reopened"], "new")
-    gone = marked[known & ~np.isin((code + 1).to_numpy(), seen)]
-    columns = [*COLUMNS, "state"]
-    out = pd.concat([marked.assign(state=state)[columns], _fixed(gone, order, records)[columns]], ignore_index=True)
-    return out.astype({column: "Int64" if column == "line" else "str" for column in columns})
+    events = _events(marked, order, records)
+    by = events.groupby("_same", sort=False)
+    was = by["_there"].shift()
+    events["state"] = "new"
+    events["state"] = events["state"].mask(was.eq(True), "remains").mask(was.eq(False), "reopened")
+    begins = events["_turn"].where(events["_there"] & ~was.eq(True))
+    events["_since"] = begins.groupby(events["_same"], sort=False).ffill()
+    there = events[events["_there"]].set_index(["_same", "_turn"])
+    at = pd.MultiIndex.from_frame(marked[["_same", "_turn"]])
+    told = there[["state", "_since"]].reindex(at)
+    marked = marked.assign(state=told["state"].fillna("new").array, _since=told["_since"].array)
+    gone = events[~events["_there"] & was.eq(True)].assign(_before=by["_turn"].shift())
+    columns = list(LIVED)
+    fixed = _fixed(marked, gone, order)
+    out = pd.concat([_named(marked, order)[columns], _named(fixed, order)[columns]], ignore_index=True)
+    return out.astype({column: "Int64" if column in NUMBERS else "str" for column in columns})
 
 
 def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
@@ -68,41 +78,76 @@ def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _marked(findings: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
-    """The findings with `_turn` (-1 where the delivery is unknown), `_whole`, and `_same`: one number per identity and occurrence."""
+    """The findings with `_turn` (-1 where the delivery is unknown), `_whole`, `_part`, `_same` (one number per identity) and `finding`."""
     turn = findings[["institution", "delivery"]].merge(order, on=["institution", "delivery"], how="left")["_turn"]
-    level = findings["rule"].map({code: rule.level for code, rule in rules().items()})
-    whole = level.isin(_WHOLE) & findings["record_key"].isna()
+    whole = findings["rule"].map({code: rule.whole for code, rule in rules().items()}).astype(bool)
+    keyed = findings["record_key"].notna()
+    tables = {table for name in contracts.institutions() for table in contracts.load(name).tables}
     marked = findings.assign(
         _turn=turn.fillna(-1).astype("int64").to_numpy(),
-        _whole=whole,
-        _text=findings["value"].where(findings["record_key"].isna() & ~whole, None),
+        _whole=whole & ~keyed,
+        _file=findings["file"].mask(keyed, None),
+        _part=findings["part"].where(findings["part"].isin(tables) | ~keyed, None),
+        _text=findings["value"].where(~keyed & ~whole, None),
     )
     in_place = marked.sort_values(["line", "value"], kind="stable")
-    marked["_nth"] = in_place.groupby(["delivery", *_IDENTITY], dropna=False, sort=False).cumcount()
-    marked["_same"] = marked.groupby([*_IDENTITY, "_nth"], dropna=False, sort=False).ngroup().astype("int64")
+    nth = in_place.groupby(["delivery", *_IDENTITY], dropna=False, sort=False).cumcount()
+    marked["_nth"] = nth.reindex(marked.index).astype("str")
+    key = [*_IDENTITY, "_nth"]
+    marked["_same"] = marked.groupby(key, dropna=False, sort=False).ngroup().astype("int64")
+    one = marked.drop_duplicates("_same")
+    rows = zip(*(one[c].fillna("").tolist() for c in key), strict=True)
+    names = [hashlib.sha256("\0".join(row).encode("utf-8", "surrogatepass")).hexdigest()[:_KEPT] for row in rows]
+    marked["finding"] = marked["_same"].map(dict(zip(one["_same"], names, strict=True))).astype("str")
     return marked
 
 
-def _fixed(gone: pd.DataFrame, order: pd.DataFrame, records: pd.DataFrame | None) -> pd.DataFrame:
-    """Of findings that the next delivery does not hold: those that it could show to be fixed, under its name."""
-    following = order.assign(_turn=order["_turn"] - 1)
-    rows = gone[gone["severity"] != "info"].drop(columns="delivery").merge(following, on=["institution", "_turn"], how="inner")
-    complete = rows["state"] == "complete"
-    replaced = rows["_replaces"].astype(bool) & complete
-    speaks_of_all = rows["_whole"] & (complete | rows["file"].isna())
-    fixed = rows[replaced | speaks_of_all | _present(rows, records)]
-    return fixed.assign(state="fixed", line=pd.Series(pd.NA, index=fixed.index, dtype="Int64"), detail=None)
+def _events(marked: pd.DataFrame, order: pd.DataFrame, records: pd.DataFrame | None) -> pd.DataFrame:
+    """In the order of turns per identity: `_same`, `_turn`, `_there` (found in that delivery, or shown to be gone by it)."""
+    there = marked.loc[marked["_turn"] >= 0, ["_same", "_turn"]].drop_duplicates().assign(_there=True)
+    one = marked[marked["_turn"] >= 0].sort_values("_turn").drop_duplicates("_same")
+    complete = order[order["state"] == "complete"]
+    parts = [there]
+    whole = one[one["_whole"]][["_same", "institution", "file"]]
+    parts.append(whole.merge(complete[["institution", "_turn"]], on="institution"))
+    parts.append(whole[whole["file"].isna()].merge(order[["institution", "_turn"]], on="institution"))
+    replaced = complete.loc[complete["_replaces"], ["institution", "_turn"]].assign(_next=lambda f: f["_turn"] - 1)
+    seen = marked.loc[marked["_turn"] >= 0, ["_same", "institution", "_turn"]].rename(columns={"_turn": "_next"})
+    parts.append(seen.merge(replaced, on=["institution", "_next"]))
+    parts.append(_held_again(one, order, records))
+    every = pd.concat([part[[c for c in ("_same", "_turn", "_there") if c in part]] for part in parts], ignore_index=True)
+    every = every[every["_turn"] >= every["_same"].map(one.set_index("_same")["_turn"])]
+    every["_there"] = every["_there"].eq(True)
+    every = every.sort_values(["_same", "_turn", "_there"], ascending=[True, True, False], kind="stable", ignore_index=True)
+    return every.drop_duplicates(["_same", "_turn"], ignore_index=True)
 
 
-def _present(rows: pd.DataFrame, records: pd.DataFrame | None) -> pd.Series:
-    """Whether the delivery holds the record again and can read it. A part that holds no records (charges) is looked up by key alone."""
-    if records is None or rows.empty:
-        return pd.Series(False, index=rows.index)
-    readable = records[records["status"] != "quarantined"].fillna({"part": ""})
-    rows = rows.fillna({"part": ""})
-    parts = readable[["institution", "part"]].drop_duplicates()
-    has_part = pd.MultiIndex.from_frame(rows[["institution", "part"]]).isin(pd.MultiIndex.from_frame(parts))
-    key = ["institution", "delivery", "record_key"]
-    by_part = pd.MultiIndex.from_frame(rows[[*key, "part"]]).isin(pd.MultiIndex.from_frame(readable[[*key, "part"]].drop_duplicates()))
-    by_key = pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(readable[key].drop_duplicates()))
-    return rows["record_key"].notna() & np.where(has_part, by_part, by_key)
+def _held_again(one: pd.DataFrame, order: pd.DataFrame, records: pd.DataFrame | None) -> pd.DataFrame:
+    """Deliveries that hold the record of an identity and can read it. A part without records (charges) is looked up by key alone."""
+    if records is None or one.empty:
+        return pd.DataFrame({"_same": pd.Series(dtype="int64"), "_turn": pd.Series(dtype="int64")})
+    held = records.loc[records["status"] != "quarantined", ["institution", "delivery", "part", "record_key"]]
+    held = held.merge(order[["institution", "delivery", "_turn"]], on=["institution", "delivery"])
+    asked = one.loc[one["record_key"].notna(), ["_same", "institution", "_part", "record_key"]]
+    numbered = held[["institution", "part"]].drop_duplicates().rename(columns={"part": "_part"}).assign(_own=True)
+    asked = asked.merge(numbered, on=["institution", "_part"], how="left")
+    by_key = asked.merge(held.drop_duplicates(["institution", "record_key", "_turn", "part"]), on=["institution", "record_key"])
+    return by_key.loc[by_key["_own"].isna() | by_key["_part"].isna() | (by_key["part"] == by_key["_part"]), ["_same", "_turn"]]
+
+
+def _fixed(marked: pd.DataFrame, gone: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
+    """The findings that are gone, under the name of the first delivery that shows it."""
+    last = marked[marked["severity"] != "info"].drop_duplicates(["_same", "_turn"]).drop(columns=["delivery", "state", "_since"])
+    shown = gone[["_same", "_turn", "_before", "_since"]]
+    rows = shown.merge(last.rename(columns={"_turn": "_before"}), on=["_same", "_before"])
+    rows = rows.merge(order[["institution", "delivery", "_turn"]], on=["institution", "_turn"]).sort_values(["_turn", "_same"])
+    blank = pd.Series(pd.NA, index=rows.index, dtype="Int64")
+    return rows.assign(state="fixed", line=blank, column=blank, detail=None)
+
+
+def _named(rows: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
+    """With `since` as the name of a delivery; the finding's own where it is unknown."""
+    names = order.set_index(["institution", "_turn"])["delivery"]
+    asked = pd.MultiIndex.from_arrays([rows["institution"], rows["_since"].astype("float64").fillna(-1).astype("int64")])
+    since = pd.Series(names.reindex(asked).array, index=rows.index, dtype="str")
+    return rows.assign(since=since.fillna(rows["delivery"]))

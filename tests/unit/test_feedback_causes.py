@@ -8,10 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipelines.current import resolve
 from pipelines.feedback.units import language_of
-from pipelines.trial import attempt
+from pipelines.validate import validate
 from schemas.findings import rules
 from sources import contract
+from sources.readers.result import SourceFile
+from sources.reading import read_delivery
 
 PERSONS = "Nr_rastit;Nr_rendor;Roli;Mbiemri;Emri;Emri_prindit;Nr_personal;Data_lindjes;Vendlindja;Komuna_banimit;Gjinia;Shtetesia"
 Rows = list[list[str]]
@@ -28,7 +31,8 @@ def deliver(folder: Path, change: Callable[[Rows], Rows], rows: int = 60) -> pd.
     body = [f"2012-PR-{n:05};1;{person.format(d=n % 9 + 1)}".split(";") for n in range(rows)]
     changed = change([f"{PERSONS};Data_arrestimit".split(";"), *body])
     (where / "personat.csv").write_bytes("\r\n".join([*(";".join(row) for row in changed), ""]).encode("cp1250"))
-    found = attempt(where, "police", "2012-Q2").findings
+    read = read_delivery("police", [SourceFile(path.name, path) for path in sorted(where.iterdir())])
+    found = resolve(validate("police", {"2012-Q2": read})).findings
     return found[found["severity"] != "info"]
 
 

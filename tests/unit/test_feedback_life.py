@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.feedback import life
+from pipelines.feedback.life import LIVED
 from schemas import findings
 
 
@@ -43,10 +44,51 @@ def test_a_finding_remains_on_another_line_and_with_another_value() -> None:
     assert states(life(findings.frame(rows), deliveries("2012-Q1", "2012-Q2")), "2012-Q2") == [("a", "remains")]
 
 
-def test_a_finding_that_was_away_for_one_delivery_is_reopened() -> None:
+def test_a_finding_that_was_gone_when_the_record_came_again_is_reopened() -> None:
     rows = [finding("2012-Q1", "a"), finding("2012-Q3", "a")]
-    found = life(findings.frame(rows), deliveries("2012-Q1", "2012-Q2", "2012-Q3"))
+    found = life(findings.frame(rows), deliveries("2012-Q1", "2012-Q2", "2012-Q3"), records(**{"2012_Q2": ["a"]}))
+    assert states(found, "2012-Q2") == [("a", "fixed")]
     assert states(found, "2012-Q3") == [("a", "reopened")]
+
+
+def test_a_record_that_did_not_come_in_between_leaves_its_finding_as_it_was() -> None:
+    rows = [finding("2012-Q1", "a"), finding("2012-Q3", "a")]
+    found = life(findings.frame(rows), deliveries("2012-Q1", "2012-Q2", "2012-Q3"), records(**{"2012_Q2": ["b"]}))
+    assert states(found, "2012-Q3") == [("a", "remains")]
+    assert found["since"].tolist() == ["2012-Q1", "2012-Q1"]
+
+
+def test_a_record_that_comes_again_later_without_its_fault_is_fixed_then() -> None:
+    held = records(**{"2012_Q3": ["a"], "2012_Q4": ["a"]})
+    found = life(findings.frame([finding("2012-Q1", "a")]), deliveries("2012-Q1", "2012-Q2", "2012-Q3", "2012-Q4"), held)
+    assert found.loc[found["state"] == "fixed", ["delivery", "since"]].to_numpy().tolist() == [["2012-Q3", "2012-Q1"]]
+
+
+def test_a_finding_on_a_whole_file_that_comes_first_later_is_new() -> None:
+    found = life(findings.frame([finding("2012-Q2", None, "cross-column-blank", None)]), deliveries("2012-Q1", "2012-Q2"))
+    assert found["state"].tolist() == ["new"]
+
+
+def test_a_finding_keeps_its_name_over_deliveries_and_files() -> None:
+    rows = [finding("2012-Q1", "a"), finding("2012-Q1_v2", "a", file="rastet (1).csv", line=9, value="x"), finding("2012-Q1", "b")]
+    found = life(findings.frame(rows), deliveries("2012-Q1", "2012-Q1_v2"))
+    first, second, other, _ = found["finding"]
+    assert first == second != other
+    assert len(first) == 16
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(6)))
+def test_states_do_not_depend_on_the_order_in_which_anything_came(order: list[int]) -> None:
+    rows = [finding(d, k) for d, k in (("2012-Q1", "a"), ("2012-Q1", "b"), ("2012-Q1_v2", "a"), ("2012-Q3", "b"), ("2012-Q3", "c"))]
+    came = ["2012-Q1", "2012-Q1_v2", "2012-Q2", "2012-Q3"]
+    held = records(**{"2012_Q2": ["b"], "2012_Q3": ["b", "c"]})
+
+    def told(found: pd.DataFrame) -> list[list[str]]:
+        return sorted(found[["delivery", "record_key", "state", "finding", "since"]].to_numpy().tolist())
+
+    mixed = life(findings.frame([rows[n] for n in order if n < len(rows)]), deliveries(*(came[n] for n in order if n < len(came))), held)
+    assert told(mixed) == told(life(findings.frame(rows), deliveries(*came), held))
 
 
 def test_resubmission_with_some_corrected_and_some_new_tells_each_rightly() -> None:
@@ -140,7 +182,7 @@ def test_a_finding_in_a_folder_that_is_no_delivery_is_new() -> None:
 
 def test_no_findings_at_all() -> None:
     found = life(findings.frame(), deliveries())
-    assert list(found.columns) == [*findings.COLUMNS, "state"]
+    assert tuple(found.columns) == LIVED
     assert found.empty
 
 
@@ -151,7 +193,7 @@ def test_no_finding_is_lost_and_what_is_fixed_was_in_the_preceding_delivery(item
     held = records(**{"2012_Q1_v2": ["a", "b"], "2012_Q2": ["a", "c"]})
     found = life(rows, deliveries("2012-Q1", "2012-Q1_v2", "2012-Q2"), held)
     still = found[found["state"] != "fixed"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(still[list(findings.COLUMNS)], rows.astype(still.dtypes.drop("state")))
+    pd.testing.assert_frame_equal(still[list(findings.COLUMNS)], rows.astype(still.dtypes[list(findings.COLUMNS)]))
     for before, after in (("2012-Q1", "2012-Q1_v2"), ("2012-Q1_v2", "2012-Q2")):
         of_it = found[found["delivery"] == after]
         carried = of_it["state"].isin(["remains", "fixed"]).sum()

@@ -4,9 +4,12 @@ import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import careful, say, table
-from pipelines.feedback import life
+from pipelines.feedback import answers, life
+from pipelines.feedback.answers import applied
+from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs, count
+from warehouse.publish import secret
 
 _DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
 
@@ -19,9 +22,14 @@ _DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
 def findings(
     context: dg.AssetExecutionContext, standing: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]
 ) -> dict[str, pd.DataFrame]:
-    """`findings`: `schemas.findings.COLUMNS` and `state`."""
+    """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
     with careful(workplace, "following the findings"):
         lived = life(standing["findings"], standing["deliveries"], standing["lineage"])
+        registry = open_registry(workplace.registry)
+        try:
+            lived = applied(lived, answers.read(registry), secret(workplace.home.root))
+        finally:
+            registry.close()
     by = lived.groupby(["institution", "severity", "state"]).size().rename("findings").reset_index()
     say(context, len(lived), {"by institution, severity and state": table(by)})
     return {"findings": lived}

@@ -1,4 +1,4 @@
-"""What may never be lost: the ledger of deliveries, the life of findings, the identity register, judgements.
+"""What may never be lost: the ledger of deliveries, the answers to findings, the identity register, judgements.
 
 Belongs here: the tables, their migrations and the questions asked of them. Does not belong here: reading files, deciding who
 is who. `tables.py` is the form, `connection.py` opens it, `ledger.py` and `identity.py` ask and write.

@@ -1,13 +1,13 @@
 """The tables of the registry, as SQLAlchemy classes.
 
-Belongs here: what is kept for ever about deliveries, findings' life, identities and judgements. Rows are added and closed,
+Belongs here: what is kept for ever about deliveries, answers to findings, identities and judgements. Rows are added and closed,
 never deleted. Does not belong here: personal data of any kind (record keys are not), and anything that can be rebuilt.
 A change of a table needs a migration in `migrations/versions/`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -144,21 +144,31 @@ class Problem(Base):
     resolved: Mapped[datetime | None]
 
 
-class FindingLife(Base):
-    """The life of one finding over deliveries. Absent parts of its identity are empty text, so that it is unique."""
+class Answer(Base):
+    """What an institution said about a finding. The latest one counts; a decision closes it, nothing deletes it.
 
-    __tablename__ = "finding_life"
-    __table_args__ = (UniqueConstraint("institution", "rule", "file", "record_key", "field"),)
+    The states of findings are worked out anew by every run from all deliveries and these answers (`pipelines.feedback`).
+    """
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    __tablename__ = "answer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)  # also the order in which they were entered
     institution: Mapped[str]
+    finding: Mapped[str] = mapped_column(index=True)  # its name over all deliveries
+    delivery: Mapped[str]  # the delivery whose feedback was answered; earlier ones are not touched
     rule: Mapped[str]
-    file: Mapped[str]
-    record_key: Mapped[str]
-    field: Mapped[str]
-    first_delivery: Mapped[str]
-    last_delivery: Mapped[str]
-    state: Mapped[str]  # new, remains, fixed, reopened, accepted_as_is
+    record_key: Mapped[str | None]
+    field: Mapped[str | None]
+    verdict: Mapped[str]  # announced, accepted, no_error
+    reason: Mapped[str]
+    person: Mapped[str]  # who answered for the institution
+    answered_at: Mapped[datetime]
+    value_mark: Mapped[str]  # keyed hash of the value that was answered: of another value the answer says nothing
+    origin: Mapped[str | None]  # SHA-256 of the workbook that it came in; null where typed
+    decision: Mapped[str | None]  # countersigned, refused; null while it is open
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    until: Mapped[date | None]  # last day on which a countersigned acceptance holds
 
 
 class Entity(Base):

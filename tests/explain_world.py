@@ -17,7 +17,8 @@ from pipelines.registry.identity import assign
 from pipelines.resources.lake import pack, write
 from schemas import canonical
 from warehouse.count import CountInputs, count
-from warehouse.publish import people, publish
+from warehouse.publish import publish
+from warehouse.stores import arranged, people
 
 PERIODS = ("2013-Q1", "2013-Q2")
 CASE, AGAIN, FILE, COURT = "2013-PR-00001", "2013-PR-00002", "10", "PKR.nr.1/2013"
@@ -124,7 +125,7 @@ def build(root: Path) -> Home:
     write(home.lake / "links", pack(linked))
     write(home.lake / "identities", {"cases": cases, "persons": persons})
     write(home.lake / "standing", {"deliveries": deliveries})
-    publish(published, people(tables, cases, persons), home.root)
+    publish(arranged(published, people(tables, cases, persons), b"k" * 32), home.root)
     return home
 
 

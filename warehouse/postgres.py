@@ -1,18 +1,26 @@
-"""Publishing to PostgreSQL as well: the published tables in the schema `warehouse`, renamed into place in one transaction.
+"""Publishing to PostgreSQL as well: the stores as schemas (`warehouse`, `analysts`, `identity`), in one transaction.
 
-Belongs here: connecting, DDL, loading, the swap. Does not belong here: what is in the tables (`warehouse/count`), the DuckDB files
-(`warehouse/publish`), roles and grants.
+Belongs here: connecting, DDL, loading, the transaction. Does not belong here: what is in the tables (`warehouse/count`), the DuckDB files
+(`warehouse/publish`), who may see what (`warehouse/access`).
+
+The tables stay, their rows are replaced (DELETE, COPY, COMMIT): a statement, or a repeatable-read transaction, of a reader sees one
+publishing whole, nothing waits for anybody, and grants stand. Schemas that are renamed into place cannot give that: names are resolved anew
+within a transaction, and rows of a table made after its snapshot are invisible to it (docs/decisions/0009). Only where the tables, or
+the access to them, are not as this version declares them, they are built anew and take the place of the old ones in the same transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pandas as pd
 import psycopg
 import pyarrow as pa
-from psycopg import sql
+from psycopg import errors, sql
 from pyarrow import csv
 from sqlalchemy import Table
 from sqlalchemy.engine import make_url
@@ -20,12 +28,28 @@ from sqlalchemy.exc import ArgumentError
 
 from pipelines.errors import HarmoniaError
 from warehouse import tables
+from warehouse.access import grants
+from warehouse.access.log import AUDIT, REQUESTS
+from warehouse.access.matrix import roles
 from warehouse.publish import ddl
+from warehouse.stores import STORES, WAREHOUSE, Stores
 
-SCHEMA = "warehouse"
-_NEW, _OLD = "warehouse_new", "warehouse_old"
 _LOCK = 0x4841524D  # advisory: one publisher at a time
+_WAIT = 60  # seconds for another publisher, and for readers of tables that must be rebuilt
 _UNQUOTED_IS_NULL = csv.WriteOptions(include_header=False, quoting_style="all_valid")
+_WAY_OUT = {
+    "53100": "its disk is full: make room there, then run again",
+    "53": "it is out of memory or connections: give it more, then run again",
+    "55P03": "another run publishes there, or readers hold the tables: wait until they have ended, then run again",
+    "57014": "it stopped a statement (a time limit, or an administrator): raise statement_timeout for this login, then run again",
+    "57": "it was stopped or restarted meanwhile: run again when it is up",
+    "25006": "it takes no writing (a standby, or default_transaction_read_only): name the primary",
+    "42501": "this login may not do or see that: docs/access.md says which role may",
+    "42P01": "a table is not there: publish first, with `harmonia run --warehouse-url`",
+    "3F000": "a schema is not there: publish first, with `harmonia run --warehouse-url`",
+    "42703": "its tables are of another version of Harmonia: `harmonia run --warehouse-url` publishes them anew",
+}
+"""By SQLSTATE, or its class."""
 
 
 def place(url: str) -> str:
@@ -41,55 +65,184 @@ def place(url: str) -> str:
     return parsed.render_as_string(hide_password=True)
 
 
-def _load(cursor: psycopg.Cursor, table: Table, frame: pd.DataFrame) -> None:
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection]:
+    """A connection; whatever the server refuses becomes one line with the way out, without the server's words: they may hold values."""
+    where = place(url)
+    try:
+        with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise HarmoniaError(f"warehouse {where}: {_way_out(error)}") from error
+
+
+def _way_out(error: psycopg.Error) -> str:
+    state = error.sqlstate or ""
+    known = _WAY_OUT.get(state) or _WAY_OUT.get(state[:2])
+    if known or not isinstance(error, psycopg.OperationalError):
+        return known or f"the database refuses ({type(error).__name__}): check the rights of its user"
+    return "the database server does not answer or refuses: check that it runs and the URL"
+
+
+def run(cursor: psycopg.Cursor, statements: list[str]) -> None:
+    """Run statements of ours one by one."""
+    for statement in statements:
+        cursor.execute(statement.encode())
+
+
+def existing_roles(cursor: psycopg.Cursor) -> set[str]:
+    """Which roles of the matrix the server has."""
+    names = [role.name for role in roles()]
+    return {name for (name,) in cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (names,)).fetchall()}
+
+
+def lock(cursor: psycopg.Cursor) -> None:
+    """Wait for another publisher of this database, not for ever; then be the only one until the transaction ends."""
+    cursor.execute(f"SET LOCAL lock_timeout = '{_WAIT}s'".encode())
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+
+
+def _digest(statements: list[str]) -> str:
+    return hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16]
+
+
+def form() -> str:
+    """Digest of the tables, views and functions that this version declares."""
+    made = [statement for schema in STORES for statement in ddl(grants.physical(schema))]
+    return _digest([*made, *grants.structure()])
+
+
+def mark(existing: set[str]) -> str:
+    """What the schema's comment says of the form of its tables and of the access to them."""
+    return f"form {form()}, access {_digest(grants.statements(existing))}"
+
+
+def standing(cursor: psycopg.Cursor) -> str | None:
+    """The mark of the tables that stand; None where there are none, or someone changed their columns by hand."""
+    found = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
+    listed = cursor.execute(
+        "SELECT table_schema::text, table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = ANY(%s)",
+        (list(STORES),),
+    ).fetchall()
+    declared = {
+        (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
+    }
+    return found[0] if found and declared == set(listed) else None
+
+
+def _load(cursor: psycopg.Cursor, schema: str, table: Table, frame: pd.DataFrame) -> None:
     rows = pa.Table.from_pandas(tables.conform(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
     sink = pa.BufferOutputStream()
     csv.write_csv(rows, sink, _UNQUOTED_IS_NULL)
-    copying = sql.SQL("COPY {} FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(_NEW, table.name))
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+    copying = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(schema, table.name), columns)
     with cursor.copy(copying) as copy:
         copy.write(sink.getvalue().to_pybytes())
 
 
-def _build(cursor: psycopg.Cursor, published: Mapping[str, pd.DataFrame]) -> None:
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(_NEW)))
-    cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(_NEW)))
-    cursor.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(_NEW)))
-    for statement in ddl(tables.WAREHOUSE):
-        cursor.execute(statement.encode())
-    for table in tables.WAREHOUSE.sorted_tables:
-        _load(cursor, table, published[table.name])
+def _replace(cursor: psycopg.Cursor, stores: Stores) -> None:
+    """New rows in the tables that stand."""
+    for schema in STORES:
+        held = grants.physical(schema)
+        run(cursor, [f"DELETE FROM {schema}.{table.name}" for table in reversed(held)])
+        for table in held:
+            _load(cursor, schema, table, stores[schema][table.name])
+
+
+def _build(cursor: psycopg.Cursor, stores: Stores) -> None:
+    """New tables beside those that stand, if any."""
+    for schema in STORES:
+        run(
+            cursor, [f"DROP SCHEMA IF EXISTS {schema}_new CASCADE", f"CREATE SCHEMA {schema}_new", f"SET LOCAL search_path TO {schema}_new"]
+        )
+        run(cursor, ddl(grants.physical(schema)))
+        for table in grants.physical(schema):
+            _load(cursor, f"{schema}_new", table, stores[schema][table.name])
+    if cursor.execute("SELECT to_regnamespace(%s)", (AUDIT,)).fetchone() == (None,):
+        run(cursor, [f"CREATE SCHEMA {AUDIT}", f"SET LOCAL search_path TO {AUDIT}", *ddl([REQUESTS])])
 
 
 def _swap(cursor: psycopg.Cursor) -> None:
-    there = cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (SCHEMA,)).fetchone()
-    rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
-    if there:
-        cursor.execute(rename.format(sql.Identifier(SCHEMA), sql.Identifier(_OLD)))
-    cursor.execute(rename.format(sql.Identifier(_NEW), sql.Identifier(SCHEMA)))
-    if there:
-        cursor.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(_OLD)))
+    """Put what `_build` made in the place of what stands, with views, functions and access."""
+    _hold_alone(cursor)
+    run(cursor, [f"DROP SCHEMA IF EXISTS {', '.join(STORES)} CASCADE"])
+    run(cursor, [f"ALTER SCHEMA {schema}_new RENAME TO {schema}" for schema in STORES])
+    there = existing_roles(cursor)
+    run(cursor, ["RESET search_path", *grants.structure(), *grants.statements(there), f"COMMENT ON SCHEMA {WAREHOUSE} IS '{mark(there)}'"])
+
+
+def _hold_alone(cursor: psycopg.Cursor) -> None:
+    """Lock every standing table at once, or none while waiting: a reader that holds one of them may ask for another meanwhile."""
+    query = "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = ANY(%s) ORDER BY 1"
+    held = [name for (name,) in cursor.execute(query, (list(STORES),)).fetchall()]
+    until = time.monotonic() + _WAIT
+    while held:
+        try:
+            with cursor.connection.transaction():
+                cursor.execute(f"LOCK TABLE {', '.join(held)} IN ACCESS EXCLUSIVE MODE NOWAIT".encode())
+            return
+        except errors.LockNotAvailable:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.1)
+
+
+def _vacuum(connection: psycopg.Connection) -> None:
+    """Give back the room of replaced rows (and of a publishing that failed), learn the new ones' distribution. Waits for nobody."""
+    connection.autocommit = True
+    for schema in STORES:
+        for table in grants.physical(schema):
+            with contextlib.suppress(errors.UndefinedTable, errors.InvalidSchemaName):
+                connection.execute(f"VACUUM (ANALYZE, SKIP_LOCKED) {schema}.{table.name}".encode())
+    connection.autocommit = False
 
 
 @contextmanager
-def prepared(url: str, published: Mapping[str, pd.DataFrame]) -> Iterator[Callable[[], None]]:
-    """Load every published table into a transaction; the block calls what it is given to put them in place, or nothing changes.
+def prepared(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
+    """Load every store into a transaction; the block calls what it is given to put them in place, or nothing changes.
 
-    Readers see the old tables whole until then, and the new ones whole after it. Raises `HarmoniaError` where the server refuses.
+    Readers see the old rows whole until then, and the new ones whole after it. Raises `HarmoniaError` where the server refuses.
     """
-    where = place(url)
-    try:
-        with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
-            with connection.cursor() as cursor:
-                _build(cursor, published)
+    with connected(url) as connection:
+        _vacuum(connection)
+        cursor = connection.cursor()
+        lock(cursor)
+        stands = standing(cursor) == mark(existing_roles(cursor))
+        (_replace if stands else _build)(cursor, stores)
 
-                def commit() -> None:
-                    _swap(cursor)
-                    connection.commit()
+        def commit() -> None:
+            if not stands:
+                _swap(cursor)
+            connection.commit()
 
-                yield commit
-            connection.rollback()
-    except psycopg.OperationalError as error:
-        raise HarmoniaError(f"warehouse {where}: the database server does not answer or refuses: check that it runs and the URL") from error
-    except psycopg.Error as error:
-        raise HarmoniaError(f"warehouse {where}: the database refuses ({type(error).__name__}): check the rights of its user") from error
+        yield commit
+        connection.rollback()
+        with contextlib.suppress(psycopg.Error):  # published it is
+            _vacuum(connection)
+
+
+def frames(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
+    """Every table of a store with its rows as they stand on the server, all of one moment. Raises `HarmoniaError`."""
+    reading = csv.ConvertOptions(
+        strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""], true_values=["t"], false_values=["f"]
+    )
+    with connected(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        for table in STORES[schema].sorted_tables:
+            columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+            asking = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (FORMAT csv)").format(columns, sql.Identifier(schema, table.name))
+            sink = pa.BufferOutputStream()
+            with connection.cursor().copy(asking) as copy:
+                for part in copy:
+                    sink.write(part)
+            yield table, _arrow(sink.getvalue(), table, reading)
+
+
+def _arrow(text: pa.Buffer, table: Table, reading: csv.ConvertOptions) -> pa.Table:
+    schema = tables.arrow_schema(table)
+    if not text.size:
+        return schema.empty_table()
+    reading.column_types = schema
+    return csv.read_csv(
+        pa.BufferReader(text), csv.ReadOptions(column_names=schema.names), csv.ParseOptions(newlines_in_values=True), reading
+    )

@@ -194,6 +194,15 @@ PERSONS = Table(
     comment="Names and numbers behind the accepted person records; for stewards only",
     info=PERSONAL,
 )
+CROSSWALK = Table(
+    "crosswalk",
+    IDENTITY,
+    _text("institution", "institution of the record"),
+    _text("record_key", "the institution's own key of the record", key=True),
+    _text("pseudonym", "what analysts see in its place"),
+    comment="Which record key is behind a pseudonym; for stewards only",
+    info=PERSONAL,
+)
 CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "findings")
 
 

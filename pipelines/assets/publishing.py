@@ -16,7 +16,8 @@ from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record
 from pipelines.resources.workplace import Workplace
 from sources import contract
 from warehouse import postgres
-from warehouse.publish import people, publish
+from warehouse.publish import publish
+from warehouse.stores import arranged, people, secret
 
 _COUNTS = ["read", *ACCOUNTS]
 _DELIVERY = ["institution", "delivery"]
@@ -44,11 +45,11 @@ def warehouse(
 ) -> dict[str, pd.DataFrame]:
     """`published`: table, rows. The ledger learns what was found out about each delivery, and that the run published."""
     with careful(workplace, "publishing"):
-        names = people(canonical, identities["cases"], identities["persons"])
-        also = postgres.prepared(workplace.warehouse_url, statistics) if workplace.warehouse_url else nullcontext(lambda: None)
+        home = workplace.home.root
+        stores = arranged(statistics, people(canonical, identities["cases"], identities["persons"]), secret(home))
+        also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
         with also as put_in_place:
-            publish(statistics, names, workplace.home.root)
-            put_in_place()
+            publish(stores, home, put_in_place)
         registry = open_registry(workplace.registry)
         try:
             record_states(registry, _states(standing))

@@ -10,8 +10,9 @@ from count_world import World
 
 from pipelines.errors import HarmoniaError
 from warehouse.count import count
-from warehouse.publish import people, publish
+from warehouse.publish import publish
 from warehouse.score import STRATEGY, pairwise, records, score
+from warehouse.stores import arranged, people
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world.case("police", "B", "ours2", reported="2013-01-06", group="other")
     world.person("police", "A/1", "p", file="A", sex="male").person("police", "B/1", "p", file="B")
     inputs, folder = world.inputs(), tmp_path_factory.mktemp("home")
-    publish(count(inputs), people(inputs.canonical, inputs.cases, inputs.persons), folder)
+    stores = arranged(count(inputs), people(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    publish(stores, folder)
     return folder
 
 

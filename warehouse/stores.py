@@ -1,0 +1,109 @@
+"""What is published, by store: the warehouse, the analysts' copy of it, the identity store.
+
+Belongs here: which tables a store holds, keyed pseudonyms, the crosswalk behind them, the key. Does not belong here: how a store is written
+(`warehouse/publish` as DuckDB files, `warehouse/postgres` as schemas), who may see it (`warehouse/access`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import MetaData
+
+from pipelines.errors import HarmoniaError, storage
+from warehouse import tables
+
+WAREHOUSE, ANALYSTS, IDENTITY = "warehouse", "analysts", "identity"
+STORES: Mapping[str, MetaData] = {WAREHOUSE: tables.WAREHOUSE, ANALYSTS: tables.WAREHOUSE, IDENTITY: tables.IDENTITY}
+"""Name of a store (a DuckDB file, a schema of PostgreSQL) and its tables."""
+Stores = Mapping[str, Mapping[str, pd.DataFrame]]
+"""Store -> table -> rows."""
+
+KEY_FILE = "pseudonym.key"
+KEY_VARIABLE = "HARMONIA_PSEUDONYM_KEY"
+KEY_BYTES = 32
+PSEUDONYM_HEX = 32
+_PRIVATE = 0o600
+
+
+def secret(home: Path) -> bytes:
+    """The key of the pseudonyms: the same record keeps its pseudonym from run to run.
+
+    It lies in the file that `HARMONIA_PSEUDONYM_KEY` names, else in the home (mode 0600, made on first use); never in a store.
+    Raises `HarmoniaError` where the file cannot be read, or is no such key.
+    """
+    named = os.environ.get(KEY_VARIABLE)
+    path = Path(named).expanduser() if named else home / KEY_FILE
+    if named and not path.is_file():
+        raise HarmoniaError(f"{path}: no key of the pseudonyms is there; {KEY_VARIABLE} names it: put {KEY_BYTES} random bytes there")
+    with storage(path):
+        with contextlib.suppress(FileExistsError):
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+            with os.fdopen(file, "wb") as out:
+                out.write(secrets.token_bytes(KEY_BYTES))
+        key = path.read_bytes()
+        if not named and path.stat().st_mode & 0o077:
+            path.chmod(_PRIVATE)
+    if len(key) != KEY_BYTES:
+        raise HarmoniaError(
+            f"{path}: holds {len(key)} bytes where a key of {KEY_BYTES} should be; restore it from a copy, "
+            "or remove it (analysts then see new pseudonyms)"
+        )
+    return key
+
+
+def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
+    """A keyed pseudonym (HMAC-SHA256, 128 bits, hex) for each record key of an institution; null stays null."""
+    named = institutions.fillna("") + "\0" + keys
+    distinct = named.dropna().unique()
+    made = {text: hmac.new(key, text.encode("utf-8"), hashlib.sha256).hexdigest()[:PSEUDONYM_HEX] for text in distinct}
+    return named.map(made).astype("str")
+
+
+def for_analysts(published: Mapping[str, pd.DataFrame], key: bytes) -> dict[str, pd.DataFrame]:
+    """The published tables with pseudonyms in every column that `tables` marks as record key."""
+    out = {}
+    for name, frame in published.items():
+        whose = tables.key_columns(tables.WAREHOUSE.tables[name])
+        out[name] = frame.assign(**{column: pseudonyms(frame[of], frame[column], key) for column, of in whose.items()})
+    return out
+
+
+def crosswalk(published: Mapping[str, pd.DataFrame], hidden: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The rows of `identity.crosswalk`: institution, record_key, pseudonym, one for every pair in any published table."""
+    parts = [
+        pd.DataFrame({"institution": frame[of], "record_key": frame[column], "pseudonym": hidden[name][column]})
+        for name, frame in published.items()
+        for column, of in tables.key_columns(tables.WAREHOUSE.tables[name]).items()
+    ]
+    pairs = pd.concat(parts, ignore_index=True).dropna(subset="record_key").drop_duplicates()
+    return tables.conform(tables.CROSSWALK, pairs.sort_values(["institution", "record_key"], kind="stable"))
+
+
+def people(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `identity.persons`: every accepted person record with its ids.
+
+    canonical  tables of schemas.canonical; cases: institution, record_key, case_id; persons: institution, record_key, person_id
+    """
+    records = canonical["person_records"]
+    out = records[records["status"] == "accepted"]
+    out = out.merge(persons.drop_duplicates(["institution", "record_key"]), on=["institution", "record_key"], how="left")
+    files = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
+    return tables.conform(tables.PERSONS, out.merge(files, on=["institution", "case_key"], how="left"))
+
+
+def arranged(published: Mapping[str, pd.DataFrame], named: pd.DataFrame, key: bytes) -> Stores:
+    """Every store with its rows: `published` holds every table of `warehouse.count.count`, `named` is of `people`."""
+    hidden = for_analysts(published, key)
+    return {
+        WAREHOUSE: published,
+        ANALYSTS: hidden,
+        IDENTITY: {"persons": named, "crosswalk": crosswalk(published, hidden)},
+    }

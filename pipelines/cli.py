@@ -24,6 +24,7 @@ from pipelines.explain.commands import explain
 from pipelines.link_commands import app as link
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
+from warehouse.releases.commands import app as release
 
 app = typer.Typer(
     name="harmonia",
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(explain)
 app.add_typer(review, name="review")
 app.add_typer(link, name="link")
+app.add_typer(release, name="release")
 _INTERRUPTED = 130
 
 

@@ -1,0 +1,91 @@
+"""Releases for tests: a signed policy, a small warehouse made up figure by figure. No persons, keys only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from warehouse import tables
+from warehouse.disclosure import policy
+from warehouse.indicators import indicators
+from warehouse.releases import folder
+from warehouse.releases.create import Made, build
+from warehouse.releases.source import Source
+
+VERSIONS = {"harmonia": "test", "code": {"counting": "1"}, "indicators": dict.fromkeys(indicators(), "1")}
+LINKAGE = {"model": "test", "shares": [], "estimated_error": []}
+
+
+def signed(home: Path, text: str | None = None) -> policy.Policy:
+    """The shipped policy (or `text`), signed in `home` by a coordinator made up for the test."""
+    home.mkdir(parents=True, exist_ok=True)
+    source = None
+    if text is not None:
+        source = home / "draft.yaml"
+        source.write_text(text, "utf-8")
+    policy.sign(home, home.parent / "coordinator.pem", "A Coordinator", "2014-01-15", source)
+    return policy.load(home)
+
+
+def units(indicator: str, year: int, *groups: tuple[int, dict[str, str]], start: int = 0) -> list[dict[str, Any]]:
+    """Counted units: so many with these values; the others hold the commonest. Days go through the year."""
+    out: list[dict[str, Any]] = []
+    common = {"offence_group": "trafficking", "form": "sexual", "sex": "female", "age_group": "adult", "citizenship_group": "domestic"}
+    for count, values in groups:
+        for _ in range(count):
+            n = start + len(out)
+            day = pd.Timestamp(year, 1 + 3 * (n % 4), 1 + n % 28)
+            key = f"{indicator}-{year}-{n}"
+            out.append({"indicator": indicator, "case_id": f"C{key}", "person_id": f"P{key}", "day": day, **common, **values})
+    return out
+
+
+def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dict[tuple[str, int], str] | None = None) -> Source:
+    """A warehouse in memory that holds these units; as reported equals harmonised.
+
+    missing: (indicator, year) → what was not delivered; `all` where nothing was.
+    """
+    frame = tables.conform(tables.COUNTED, pd.DataFrame(counted).assign(counts_in_year=True, counts_in_quarter=True))
+    rows = []
+    for code in indicators():
+        for year in years:
+            mine = frame[(frame["indicator"] == code) & (pd.to_datetime(frame["day"]).dt.year == year)]
+            gap = (missing or {}).get((code, year))
+            for group in ("total", *sorted(set(mine["offence_group"]) | {"trafficking"})):
+                n = None if gap == "all" else int(len(mine) if group == "total" else (mine["offence_group"] == group).sum())
+                dims = dict.fromkeys(("form", "sex", "age_group", "citizenship_group"), "total")
+                rows.append(
+                    {
+                        "indicator": code,
+                        "period": str(year),
+                        "offence_group": group,
+                        **dims,
+                        "as_reported": n,
+                        "harmonised": n,
+                        "missing": gap,
+                    }
+                )
+    made = {
+        "statistics": tables.conform(tables.STATISTICS, pd.DataFrame(rows)),
+        "counted": frame,
+        "bridge": tables.conform(tables.BRIDGE, pd.DataFrame(columns=["indicator"])),
+        "bridge_records": tables.conform(tables.BRIDGE_RECORDS, pd.DataFrame(columns=["indicator"])),
+        "coverage": tables.conform(
+            tables.COVERAGE, pd.DataFrame([{"institution": "police", "period": f"{y}-Q4", "state": "complete"} for y in years])
+        ),
+        "lineage": tables.conform(tables.LINEAGE, pd.DataFrame(columns=["institution"])),
+    }
+    judged = pd.DataFrame(columns=["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]).astype("str")
+    return Source(made, pd.DataFrame(columns=["institution", "delivery", "period"]).astype("str"), judged, LINKAGE, VERSIONS)
+
+
+def release(home: Path, day: str, of: Source) -> Made:
+    """Make and store a release in `home`, which has a signed policy."""
+    made = build(policy.load(home), of, home / "releases", date.fromisoformat(day))
+    (home / "releases").mkdir(exist_ok=True)
+    folder.write(home / "releases" / day, made.files)
+    return made

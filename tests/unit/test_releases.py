@@ -1,0 +1,134 @@
+"""Releases: the form of a folder, identical bytes, touched files, what a policy without signature does."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.errors import HarmoniaError
+from tests.release_world import release, signed, source, units
+from warehouse.disclosure import policy
+from warehouse.releases import folder
+from warehouse.releases.reading import label, open_release, status_text
+
+VICTIMS = "victims_identified"
+OTHER = {"offence_group": "other"}
+
+
+def world(year: int = 2013, women: int = 20, men: int = 9):
+    return units(VICTIMS, year, (women, {}), (men, {"sex": "male", "age_group": "child"}), (7, OTHER))
+
+
+@pytest.fixture
+def home(tmp_path):
+    signed(tmp_path / "home")
+    return tmp_path / "home"
+
+
+def test_the_same_inputs_give_the_same_bytes(home, tmp_path):
+    signed(tmp_path / "again")
+    policy.sign(tmp_path / "again", tmp_path / "coordinator.pem", "A Coordinator", "2014-01-15")
+    one, other = (release(where, "2014-06-30", source(world(), [2013])) for where in (home, tmp_path / "again"))
+    assert one.files == other.files
+
+
+def test_breakdowns_come_one_release_after_the_total(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    first = open_release(home / "releases")
+    assert first.figures(VICTIMS, "total", "2013")["value"].tolist() == [36]
+    assert first.figures(VICTIMS, "sex", "2013").empty
+    release(home, "2014-09-30", source(world(), [2013]))
+    then = open_release(home / "releases").figures(VICTIMS, "sex", "2013")
+    assert dict(zip(then["cell"], then["value"], strict=True)) == {"female": 20, "male": 9, "unknown": 0}
+
+
+def test_a_year_total_changes_by_nothing_or_by_five_and_breakdowns_never(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    release(home, "2014-09-30", source(world(women=22), [2013]))
+    held = open_release(home / "releases")
+    assert held.figures(VICTIMS, "total", "2013")["value"].tolist() == [36]
+    assert held.figures(VICTIMS, "sex", "2013")["value"].sum() == 29, "breakdowns add up to the total that stands"
+    release(home, "2015-03-31", source(world(women=27), [2013]))
+    moved = open_release(home / "releases")
+    assert moved.figures(VICTIMS, "total", "2013")[["value", "revised"]].values.tolist() == [[43, True]]
+    assert moved.figures(VICTIMS, "sex", "2013")["value"].sum() == 29
+
+
+def test_a_small_year_says_fewer_than_and_nothing_else(home):
+    release(home, "2015-03-31", source(units(VICTIMS, 2013, (4, {})), [2013]))
+    cube = open_release(home / "releases").cube
+    mine = cube[cube["indicator"] == VICTIMS]
+    assert mine[["table", "status", "limit"]].values.tolist() == [["total", "fewer_than", 6]]
+    assert status_text("fewer_than", "en", 6) == "Fewer than 6"
+
+
+def test_no_delivery_is_not_zero(home):
+    release(home, "2015-03-31", source(world(), [2013], {("persons_arrested", 2013): "all"}))
+    row = open_release(home / "releases").figures("persons_arrested", "total", "2013")
+    assert row["status"].tolist() == ["no_delivery"]
+    assert row["value"].isna().all()
+
+
+def test_a_total_without_its_trafficking_part_says_so(home):
+    release(home, "2015-03-31", source(units("persons_arrested", 2013, (3, {}), (30, OTHER)), [2013]))
+    cube = open_release(home / "releases").cube
+    mine = cube[(cube["indicator"] == "persons_arrested") & (cube["measure"] == "harmonised")]
+    assert mine[["table", "status"]].values.tolist() == [["offence_group", "not_broken_down"], ["total", "shown"]]
+
+
+def test_a_touched_file_is_found(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    path = home / "releases" / "2014-03-31" / "public" / "cube.csv"
+    path.write_bytes(path.read_bytes().replace(b"36", b"35"))
+    with pytest.raises(HarmoniaError, match=r"2014-03-31 was touched: .*cube\.csv"):
+        open_release(home / "releases")
+    with pytest.raises(HarmoniaError, match="was touched"):
+        folder.chain(home / "releases")
+
+
+def test_a_changed_older_release_is_found_even_with_its_sums_put_right(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    release(home, "2014-09-30", source(world(), [2013]))
+    old = home / "releases" / "2014-03-31"
+    manifest = old / "public" / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"A Coordinator", b"Another One"))
+    (old / "SHA256SUMS").write_bytes(
+        folder.sums({p.relative_to(old).as_posix(): p.read_bytes() for p in old.rglob("*") if p.is_file() and p.name != "SHA256SUMS"})
+    )
+    with pytest.raises(HarmoniaError, match="2014-09-30 was made after 2014-03-31"):
+        folder.chain(home / "releases")
+
+
+def test_a_release_is_never_overwritten(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    with pytest.raises(HarmoniaError, match="never overwritten"):
+        release(home, "2014-03-31", source(world(women=40), [2013]))
+
+
+def test_releases_come_in_order(home):
+    release(home, "2014-09-30", source(world(), [2013]))
+    with pytest.raises(HarmoniaError, match="later than 2014-03-31"):
+        release(home, "2014-03-31", source(world(), [2013]))
+
+
+def test_nothing_is_published_without_a_signature(tmp_path):
+    with pytest.raises(HarmoniaError, match=r"not signed .*release sign"):
+        policy.load(tmp_path)
+
+
+def test_a_policy_changed_after_it_was_signed_is_refused(home):
+    path = home / policy.POLICY
+    path.write_text(path.read_text("utf-8").replace("threshold: 5", "threshold: 3"), "utf-8")
+    with pytest.raises(HarmoniaError, match="is not what was signed"):
+        policy.load(home)
+
+
+def test_another_key_cannot_sign(home, tmp_path):
+    with pytest.raises(HarmoniaError, match="is not the key of"):
+        policy.sign(home, tmp_path / "other.pem", "Somebody", "2014-02-01")
+
+
+def test_words_in_three_languages(home):
+    assert label("sex", "male+unknown", "en") == "Male or sex not known"
+    assert label("sex", "male+unknown", "sq") == "Meshkuj ose gjinia e panjohur"
+    with pytest.raises(HarmoniaError, match="language 'de' is not known: one of sq, sr, en"):
+        label("sex", "male", "de")

@@ -1,0 +1,130 @@
+"""One table as printed, and the comparing of two prints of it.
+
+Belongs here: printing counts under a partition; whether a new print may take the place of an old one. Does not belong here: when
+(`protect`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from warehouse.disclosure.programme import ACROSS, JOINED, UNKNOWN
+from warehouse.disclosure.rule import Partition, Rule, set_partitions
+
+Status = Literal["printed", "not_broken_down", "fewer_than", "no_delivery"]
+
+
+@dataclass(frozen=True)
+class Print:
+    """A printed table: `cells` (name, with joined categories `a+b`, and value); `limit` of `fewer_than`.
+
+    edition  release that first printed it so
+    known    release whose records it counts
+    """
+
+    status: Status
+    cells: tuple[tuple[str, int], ...] = ()
+    edition: str = ""
+    known: str = ""
+    limit: int | None = None
+
+    def same(self, other: Print) -> bool:
+        """Whether both say the same."""
+        return (self.status, self.cells, self.limit) == (other.status, other.cells, other.limit)
+
+    def value(self, cell: str) -> int | None:
+        """The value of a category printed on its own; None where it is not."""
+        return dict(self.cells).get(cell)
+
+
+def print_table(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], declared: Mapping[str, int]) -> Print:
+    """Print counts of a known total. `declared`: cells that are public already, printed as they are where ours say the same."""
+    free = [n for n, cell in enumerate(cells) if not (counts[n] < rule.threshold and declared.get(cell) == counts[n])]
+    if 2 <= len(free) < len(cells) and sum(counts[n] for n in free) >= rule.floor and (rule.alone is None or rule.alone in free):
+        inner = Rule(
+            len(free),
+            rule.threshold,
+            rule.known,
+            free.index(rule.unknown) if rule.unknown in free else None,
+            free.index(rule.alone) if rule.alone is not None else None,
+        )
+        blocks = [tuple(free[n] for n in block) for block in inner.print(tuple(counts[n] for n in free))]
+        return Print("printed", _named([*blocks, *((n,) for n in range(len(cells)) if n not in free)], cells, counts))
+    partition = rule.print(counts)
+    if len(partition) == 1:
+        return Print("not_broken_down")
+    return Print("printed", _named(partition, cells, counts))
+
+
+def _named(blocks: Iterable[tuple[int, ...]], cells: tuple[str, ...], counts: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((JOINED.join(cells[n] for n in block), sum(counts[n] for n in block)) for block in sorted(blocks))
+
+
+def blocks(print_: Print, cells: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    """The categories that a print keeps apart; all in one where it is not broken down."""
+    if print_.status != "printed":
+        return (frozenset(cells),)
+    return tuple(frozenset(name.split(JOINED)) for name, _ in print_.cells)
+
+
+def join(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
+    """The finest partition that is coarser than, or equal to, each of `partitions`."""
+    out: list[frozenset[str]] = []
+    for block in (b for p in partitions for b in p):
+        meet = [one for one in out if one & block]
+        out = [one for one in out if not one & block] + [frozenset().union(block, *meet)]
+    return tuple(out)
+
+
+def may_replace(new: Print, old: Print, step: int) -> bool:
+    """Whether no difference between two prints of a table, nor of its total, lies between 1 and `step` - 1."""
+    if new.status != "printed" or old.status != "printed":
+        return True
+    now, then = ({frozenset(n.split(JOINED)): v for n, v in p.cells} for p in (new, old))
+    common = [*join([now, then]), frozenset().union(*now)]
+    changes = [sum(v for b, v in now.items() if b <= part) - sum(v for b, v in then.items() if b <= part) for part in common]
+    return all(change == 0 or abs(change) >= step for change in changes)
+
+
+def crossed(
+    threshold: int, counts: Mapping[tuple[str, str], int], rows: tuple[frozenset[str], ...], columns: tuple[frozenset[str], ...], skip: int
+) -> Print:
+    """Print a table of two dimensions as rows × columns, joined further until every cell holds `threshold` or more.
+
+    counts: (row, column) → count; rows, columns: what the yearly tables keep apart; `skip`: how many printable forms to pass over.
+    """
+    forms = [(r, c) for r in _coarser(rows) for c in _coarser(columns) if len(r) > 1 and len(c) > 1]
+    for r, c in sorted(forms, key=lambda form: (-_singles(form), str(_text(form)))):
+        cells = {(a, b): sum(v for (x, y), v in counts.items() if x in a and y in b) for a in r for b in c}
+        if all(v >= threshold or (v == 0 and _nobody(a, b, counts)) for (a, b), v in cells.items()):
+            if skip == 0:
+                return Print("printed", tuple(sorted((f"{_name(a)}{ACROSS}{_name(b)}", v) for (a, b), v in cells.items())))
+            skip -= 1
+    return Print("not_broken_down")
+
+
+def _nobody(row: frozenset[str], column: frozenset[str], counts: Mapping[tuple[str, str], int]) -> bool:
+    """Whether the cell is empty since nobody's row, or nobody's column, is not known: the only 0 that is printed."""
+    none_row = row == {UNKNOWN} and not sum(v for (x, _), v in counts.items() if x == UNKNOWN)
+    none_column = column == {UNKNOWN} and not sum(v for (_, y), v in counts.items() if y == UNKNOWN)
+    return none_row or none_column
+
+
+def _coarser(partition: tuple[frozenset[str], ...]) -> list[tuple[frozenset[str], ...]]:
+    every: list[Partition] = list(set_partitions(len(partition)))
+    return [tuple(frozenset().union(*(partition[n] for n in block)) for block in p) for p in every]
+
+
+def _name(block: frozenset[str]) -> str:
+    return JOINED.join(sorted(block))
+
+
+def _singles(form: tuple[tuple[frozenset[str], ...], ...]) -> int:
+    named = [sum(len(block) == 1 and UNKNOWN not in block for block in side) for side in form]
+    return named[0] * named[1] * 100 + len(form[0]) * len(form[1])
+
+
+def _text(form: tuple[tuple[frozenset[str], ...], ...]) -> list[list[str]]:
+    return [sorted(_name(block) for block in side) for side in form]

@@ -1,0 +1,142 @@
+"""The table programme: which tables are published of which indicator, in which categories; read from the signed policy.
+
+Belongs here: the typed form of `disclosure_policy.yaml` and its checks. Does not belong here: the signature (`policy`), the choice of
+what is joined (`rule`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pipelines.errors import HarmoniaError
+from warehouse.disclosure.rule import Rule
+from warehouse.indicators import DIMENSIONS, indicators
+
+TOTAL, OFFENCE, QUARTER, CROSSED = "total", "offence_group", "quarter", "sex_age_group"
+QUARTERS = ("Q1", "Q2", "Q3", "Q4")
+TRAFFICKING, REST, UNKNOWN = "trafficking", "rest", "unknown"
+HARMONISED, REPORTED = "harmonised", "as_reported"
+ACROSS, JOINED = "|", "+"
+"""In the name of a cell: between the dimensions of a crossed table; between categories that are joined."""
+
+
+class Key(NamedTuple):
+    """One table: its indicator, measure, name and period (a year, or a window such as 2012/2014)."""
+
+    indicator: str
+    measure: str
+    table: str
+    period: str
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """What is published of one indicator: tables of each year, tables pooled over a window, offence categories."""
+
+    code: str
+    group: str
+    yearly: tuple[str, ...]
+    pooled: tuple[str, ...]
+    offences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Programme:
+    """The policy, typed. `mapping`: dimension → warehouse value → published category; `groups`: group → (threshold, known)."""
+
+    indicators: Mapping[str, Indicator]
+    categories: Mapping[str, tuple[str, ...]]
+    mapping: Mapping[str, Mapping[str, str]]
+    groups: Mapping[str, tuple[int, int]]
+    revise_from: int
+    after_months: int
+    patience_months: int
+    first_window: int
+    window_years: int
+    public_already: tuple[Mapping[str, Any], ...]
+
+    def cells(self, key: Key) -> tuple[str, ...]:
+        """The categories of a table, in order."""
+        if key.table == TOTAL:
+            return (TOTAL,)
+        if key.table == OFFENCE:
+            return self.indicators[key.indicator].offences if key.measure == HARMONISED else (TRAFFICKING, REST)
+        if key.table == QUARTER:
+            return QUARTERS
+        if key.table == CROSSED:
+            return tuple(f"{sex}{ACROSS}{age}" for sex in self.categories["sex"] for age in self.categories["age_group"])
+        return self.categories[key.table]
+
+    def rule(self, indicator: str, cells: tuple[str, ...]) -> Rule:
+        """How a table of that indicator with those categories is printed."""
+        threshold, known = self.groups[self.indicators[indicator].group]
+        unknown = cells.index(UNKNOWN) if UNKNOWN in cells else None
+        return Rule(len(cells), threshold, known, unknown, cells.index(TRAFFICKING) if TRAFFICKING in cells else None)
+
+    def window(self, year: int) -> str:
+        """The window that a year lies in, as `2012/2014`."""
+        first = self.first_window + (year - self.first_window) // self.window_years * self.window_years
+        return f"{first}/{first + self.window_years - 1}"
+
+    def declared(self, key: Key) -> dict[str, int]:
+        """Cells of a table that others published exactly, with their values."""
+        return {
+            str(said["category"]): int(said["value"])
+            for said in self.public_already
+            if "value" in said and (said["indicator"], HARMONISED, said["table"], str(said["period"])) == key
+        }
+
+
+def years_of(window: str) -> tuple[str, ...]:
+    """The years of a window."""
+    first, last = window.split("/")
+    return tuple(str(year) for year in range(int(first), int(last) + 1))
+
+
+def programme(raw: Mapping[str, Any]) -> Programme:
+    """Type a policy as read from YAML. Raises `HarmoniaError` naming what is wrong in it."""
+    try:
+        mapping = {d: {value: cell for cell, values in cells.items() for value in values} for d, cells in raw["categories"].items()}
+        found = Programme(
+            indicators={code: _indicator(code, said, raw) for code, said in raw["indicators"].items()},
+            categories={d: tuple(cells) for d, cells in raw["categories"].items()},
+            mapping=mapping,
+            groups={group: (int(said["threshold"]), int(said["known"])) for group, said in raw["groups"].items()},
+            revise_from=int(raw["revise_from"]),
+            after_months=int(raw["breakdowns"]["after_months"]),
+            patience_months=int(raw["breakdowns"]["patience_months"]),
+            first_window=int(raw["windows"]["first"]),
+            window_years=int(raw["windows"]["years"]),
+            public_already=tuple(raw["public_already"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise HarmoniaError(f"the disclosure policy cannot be read: {type(error).__name__} {error}; see docs/releases.md") from None
+    _check(found)
+    return found
+
+
+def _indicator(code: str, said: Mapping[str, Any], raw: Mapping[str, Any]) -> Indicator:
+    offences = tuple(said.get("offences", raw["categories"]["offence_group"]))
+    return Indicator(code, said["group"], tuple(said.get("yearly", ())), tuple(said.get("pooled", ())), offences)
+
+
+def _check(found: Programme) -> None:
+    """Refuse what could not be protected or counted."""
+    problems = [f"indicator {code} is not defined" for code in found.indicators if code not in indicators()]
+    for dimension, values in DIMENSIONS.items():
+        lost = sorted(set(values) - set(found.mapping.get(dimension, {})))
+        problems += [f"categories of {dimension} leave out {', '.join(lost)}"] if lost else []
+    for code, said in found.indicators.items():
+        tables = {*said.yearly, *said.pooled}
+        problems += [f"{code}: group {said.group} has no threshold"] if said.group not in found.groups else []
+        problems += [f"{code}: table {t} is unknown" for t in tables - {QUARTER, CROSSED, "sex", "age_group", "citizenship_group", "form"}]
+        problems += [f"{code}: {t} stands both yearly and pooled, which undoes either" for t in set(said.yearly) & set(said.pooled)]
+        if said.offences[:1] != (TRAFFICKING,):
+            problems.append(f"{code}: the first offence category must be {TRAFFICKING}: no total stands without it")
+        if CROSSED in said.pooled and not {"sex", "age_group"} <= set(said.yearly):
+            problems.append(f"{code}: {CROSSED} is pooled from yearly sex and age_group, which are not in its programme")
+    problems += [f"group {g}: threshold {t} is below 3" for g, (t, known) in found.groups.items() if t < 3 or known < 0]
+    if problems:
+        raise HarmoniaError(f"the disclosure policy cannot be applied: {'; '.join(problems)}")

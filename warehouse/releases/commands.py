@@ -1,0 +1,96 @@
+"""`harmonia release …`: options and output. Does not belong here: what the commands do; heavy modules are imported inside."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer(help="Releases: protected figures as known on a day.", no_args_is_help=True)
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+RegistryUrl = Annotated[
+    str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: in the home")
+]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise HarmoniaError(f"{text!r} is not a day: write it as 2014-06-30") from None
+
+
+@app.command()
+def create(
+    as_of: Annotated[str, typer.Option("--as-of", envvar="HARMONIA_AS_OF", help="The day of the release, e.g. 2014-06-30.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Make the release of a day from the warehouse as it stands; attackers try it before it is written."""
+    from warehouse.releases.create import create as make
+
+    target, made, written = make(Workplace.of(None, home, registry_url), _day(as_of))
+    for one in made.withheld:
+        typer.echo(f"not broken down: {one['indicator']} {one['table']} {one['of']}: {one['reason']}")
+    typer.echo(f"release {made.name} {'is in' if written else 'was there already, made again with identical bytes:'} {target}")
+
+
+@app.command("list")
+def list_releases(home: HomeFolder = None) -> None:
+    """Say which releases there are."""
+    from warehouse.releases.folder import names
+    from warehouse.releases.reading import open_release
+
+    where = Workplace.of(None, home).home.releases
+    for name in names(where):
+        said = open_release(where, name)
+        broken = said.cube[(said.cube["edition"] == name) & (said.cube["period_type"] != "year")]
+        typer.echo(
+            f"{name}  years {', '.join(said.years())}  {said.manifest['figures']} figures, {len(broken)} of quarters and windows new in it"
+        )
+    if not names(where):
+        typer.echo(f"{where} holds no release yet: harmonia release create --as-of DAY")
+
+
+@app.command()
+def show(
+    release: Annotated[str | None, typer.Argument(metavar="DAY", help="Default: the latest.")] = None,
+    home: HomeFolder = None,
+    language: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en",
+) -> None:
+    """Show what a release says: its versions, and every table as printed."""
+    from warehouse.releases.reading import open_release
+    from warehouse.releases.showing import text
+
+    typer.echo(text(open_release(Workplace.of(None, home).home.releases, release), language))
+
+
+@app.command()
+def sign(
+    key: Annotated[Path, typer.Option("--key", envvar="HARMONIA_COORDINATOR_KEY", help="The coordinator's private key; made if absent.")],
+    name: Annotated[str, typer.Option("--name", envvar="HARMONIA_SIGNED_BY", help="Who signs.")],
+    day: Annotated[str, typer.Option("--day", envvar="HARMONIA_SIGNED_ON", help="Day of the signature.")],
+    policy: Annotated[Path | None, typer.Option("--policy", envvar="HARMONIA_POLICY", help="Default: the home's, else as shipped.")] = None,
+    home: HomeFolder = None,
+) -> None:
+    """The coordinator signs the disclosure policy and so puts it in force."""
+    from warehouse.disclosure import policy as policies
+
+    where = Workplace.of(None, home).home.root
+    policies.sign(where, key.expanduser(), name, _day(day).isoformat(), policy)
+    typer.echo(f"{where / policies.POLICY} is signed by {name} and in force")
+
+
+@app.command()
+def verify(home: HomeFolder = None) -> None:
+    """Check every release: all files as written, each release after the one it names."""
+    from warehouse.releases.folder import chain
+
+    where = Workplace.of(None, home).home.releases
+    found = chain(where)
+    typer.echo(f"{len(found)} releases in {where} are as they were written" if found else f"{where} holds no release yet")

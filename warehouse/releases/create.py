@@ -1,0 +1,202 @@
+"""Making a release: exact figures, protection, the attackers' test, the files.
+
+Belongs here: the order of the steps and what is refused. Does not belong here: any rule of protection (`warehouse/disclosure`), any attack.
+Nothing here reads a clock: the day is given, and the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+from warehouse.count import causes
+from warehouse.disclosure import policy
+from warehouse.disclosure.prints import Print
+from warehouse.disclosure.programme import Key
+from warehouse.disclosure.protect import Inputs, Prints, protect
+from warehouse.releases import cube, folder
+from warehouse.releases.bridge import bridge_rows
+from warehouse.releases.exact import Counts, exact, of_frame, to_frame
+from warehouse.releases.labels import definition_table, label_table
+from warehouse.releases.source import Source, read
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Made:
+    """A release in memory: its files by path, and what was kept back, with the reason."""
+
+    name: str
+    files: dict[str, bytes]
+    withheld: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier releases hold: their printed tables, exact figures, gaps, and the last one's name and manifest hash."""
+
+    names: list[str]
+    prints: list[Prints]
+    exact: dict[str, Counts]
+    gaps: dict[tuple[str, str, str], str]
+    bridge: pd.DataFrame
+    previous: dict[str, str] | None
+
+
+def create(workplace: Workplace, as_of: date) -> tuple[Path, Made, bool]:
+    """Make the release of a day from the warehouse as it stands. Out: its folder, what it holds, whether it was written now.
+
+    Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of what was delivered or before an earlier release, a
+    touched release, a release that is there with other bytes, protection that attackers undo.
+    """
+    signed = policy.load(workplace.home.root)
+    workplace.home.create()
+    source = read(workplace)
+    made = build(signed, source, workplace.home.releases, as_of)
+    target = workplace.home.releases / made.name
+    if target.exists():
+        if folder.stored(target) != made.files:
+            raise HarmoniaError(
+                f"release {made.name} is there already with other figures, and a release is never overwritten: "
+                f"choose a later day; `harmonia release diff {made.name} DAY` then says what changed"
+            )
+        return target, made, False
+    folder.write(target, made.files)
+    return target, made, True
+
+
+def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) -> Made:
+    """The files of a release. Reads earlier releases, writes nothing."""
+    name = as_of.isoformat()
+    _check_day(name, source, folder.chain(releases))
+    earlier = _earlier(releases, name)
+    counts = exact(signed.programme, source.tables)
+    gaps = _gaps(name, source.tables["statistics"])
+    given = Inputs(
+        programme=signed.programme,
+        release=name,
+        as_of=as_of,
+        exact={**earlier.exact, name: counts},
+        history=earlier.prints,
+        incomplete={(indicator, year) for _, indicator, year in gaps},
+    )
+    prints, withheld = guarded(given)
+    rows = cube.rows(prints, {**earlier.gaps, **gaps}, _revised(prints, earlier.prints))
+    public = _public(signed, source, earlier, rows, bridge_rows(prints, given.exact, earlier.bridge, name), withheld, name)
+    confidential = _confidential(signed, source, counts)
+    files = {f"{folder.PUBLIC}/{n}": content for n, content in public.items()}
+    return Made(name, {**files, **{f"{folder.CONFIDENTIAL}/{n}": content for n, content in confidential.items()}}, withheld)
+
+
+def guarded(given: Inputs) -> tuple[Prints, list[dict[str, str]]]:
+    """What is printed once no attacker undoes it."""
+    return protect(given), []
+
+
+def _check_day(name: str, source: Source, before: list[str]) -> None:
+    later = [b for b in before if b > name]
+    if later:
+        raise HarmoniaError(f"release {later[-1]} is later than {name}: releases are made in the order of their days")
+    quarters = source.tables["coverage"]["period"]
+    last = max((p for p in quarters if "-Q" in p), default="")
+    if last and name < f"{last[:4]}-{int(last[-1]) * 3:02d}-31"[:10]:
+        raise HarmoniaError(f"{name} lies before the end of {last}, of which a delivery counts in the warehouse: choose a later day")
+
+
+def _earlier(releases: Path, name: str) -> Earlier:
+    names = [n for n in folder.names(releases) if n < name]
+    found = {n: folder.stored(releases / n) for n in names}
+
+    def table(n: str, part: str, what: str) -> pd.DataFrame:
+        return pd.read_parquet(io.BytesIO(found[n][f"{part}/{what}.parquet"]))
+
+    gaps: dict[tuple[str, str, str], str] = {}
+    for n in names:
+        gaps |= _gaps(n, table(n, folder.CONFIDENTIAL, "statistics"))
+    last = names[-1] if names else None
+    return Earlier(
+        names=names,
+        prints=[cube.prints_of(table(n, folder.PUBLIC, "cube")) for n in names],
+        exact={n: of_frame(table(n, folder.CONFIDENTIAL, "exact")) for n in names},
+        gaps=gaps,
+        bridge=table(last, folder.PUBLIC, "bridge") if last else pd.DataFrame(columns=cube.BRIDGE.names),
+        previous={"release": last, "sha256": folder.sha256(found[last][f"{folder.PUBLIC}/{folder.MANIFEST}"])} if last else None,
+    )
+
+
+def _gaps(name: str, statistics: pd.DataFrame) -> dict[tuple[str, str, str], str]:
+    """(release, indicator, year) → what is missing of the year's deliveries."""
+    yearly = statistics[(statistics["period"].str.len() == 4) & statistics["missing"].notna()]
+    said = yearly[["indicator", "period", "missing"]].drop_duplicates()
+    return {(name, str(indicator), str(year)): str(missing) for indicator, year, missing in said.itertuples(index=False, name=None)}
+
+
+def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[Key]:
+    return {key for key, made in prints.items() if any(key in old and not made.same(old[key]) for old in history)}
+
+
+def _public(
+    signed: policy.Policy,
+    source: Source,
+    earlier: Earlier,
+    rows: pd.DataFrame,
+    bridge: pd.DataFrame,
+    withheld: list[dict[str, str]],
+    name: str,
+) -> dict[str, bytes]:
+    tables = {
+        "cube": (rows, cube.SCHEMA),
+        "bridge": (bridge, cube.BRIDGE),
+        "coverage": (source.tables["coverage"].sort_values(["institution", "period"]), None),
+        "definitions": (definition_table(), None),
+        "labels": (label_table(), None),
+        "causes": (pd.DataFrame([(c, *t.values()) for c, t in causes().items()], columns=["cause", "sq", "sr", "en"]), None),
+    }
+    files = {}
+    for what, (frame, schema) in tables.items():
+        files[f"{what}.parquet"] = folder.as_parquet(frame.reset_index(drop=True), schema)
+        files[f"{what}.csv"] = folder.as_csv(frame)
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "release": name,
+        "previous": earlier.previous,
+        "policy": {"sha256": signed.sha256, "signed_by": signed.signed_by, "signed_on": signed.signed_on},
+        "linkage": source.linkage,
+        "versions": source.versions,
+        "withheld": withheld,
+        "figures": int(rows["value"].notna().sum()),
+        "files": folder.listed(files),
+    }
+    return {**files, folder.MANIFEST: folder.as_json(manifest)}
+
+
+def _confidential(signed: policy.Policy, source: Source, counts: Counts) -> dict[str, bytes]:
+    """What the release was made from: for later releases, for `diff`, and for what is transmitted in full."""
+    live = source.tables["lineage"]
+    records = live[live["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
+    tables = {
+        "exact": to_frame(signed.programme, counts),
+        "statistics": source.tables["statistics"],
+        "counted": source.tables["counted"],
+        "bridge": source.tables["bridge"],
+        "bridge_records": source.tables["bridge_records"],
+        "records": records,
+        "deliveries": source.deliveries,
+        "judgements": source.judgements,
+    }
+    files = {f"{what}.parquet": folder.as_parquet(_ordered(frame)) for what, frame in tables.items()}
+    return {**files, folder.MANIFEST: folder.as_json({"files": folder.listed(files), "versions": source.versions})}
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows in an order that does not depend on how they came."""
+    return frame.sort_values(list(frame.columns), kind="stable").reset_index(drop=True)

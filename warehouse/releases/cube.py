@@ -1,0 +1,104 @@
+"""The protected cube: every printed figure as a row. docs/releases.md describes its columns.
+
+Belongs here: the columns, and the way from printed tables to rows and back. Does not belong here: what is printed (`warehouse/disclosure`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from warehouse.disclosure.prints import Print, Status
+from warehouse.disclosure.programme import ACROSS, CROSSED, JOINED, OFFENCE, QUARTER, TOTAL, TRAFFICKING, Key
+
+DIMENSIONS = ("offence_group", "sex", "age_group", "citizenship_group", "form")
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("indicator", "measure", "table", "of", "cell", "period", "period_type", *DIMENSIONS)),
+        ("value", pa.int64()),
+        ("status", pa.string()),
+        ("limit", pa.int64()),
+        ("incomplete", pa.bool_()),
+        ("missing", pa.string()),
+        ("edition", pa.string()),
+        ("known", pa.string()),
+        ("revised", pa.bool_()),
+    ]
+)
+BRIDGE = pa.schema(
+    [
+        *((name, pa.string()) for name in ("indicator", "period", "cause")),
+        ("n", pa.int64()),
+        *((name, pa.string()) for name in ("status", "edition", "known")),
+    ]
+)
+SHOWN, JOINT = "shown", "joined"
+
+
+def _period(key: Key, cell: str) -> str:
+    return JOINED.join(f"{key.period}-{quarter}" for quarter in cell.split(JOINED)) if key.table == QUARTER and cell else key.period
+
+
+def _dimensions(key: Key, cell: str) -> dict[str, str]:
+    out = dict.fromkeys(DIMENSIONS, TOTAL)
+    if key.table != TOTAL:
+        out["offence_group"] = TRAFFICKING
+    if key.table == OFFENCE:
+        out["offence_group"] = cell or TOTAL
+    elif key.table == CROSSED and cell:
+        out["sex"], out["age_group"] = cell.split(ACROSS)
+    elif key.table in DIMENSIONS and cell:
+        out[key.table] = cell
+    return out
+
+
+def rows(prints: Mapping[Key, Print], gaps: Mapping[tuple[str, str, str], str], revised: set[Key]) -> pd.DataFrame:
+    """The cube of what is printed, in a fixed order.
+
+    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: tables that say otherwise than an earlier release.
+    """
+    out = []
+    for key, made in sorted(prints.items()):
+        years = sorted({key.period[:4], key.period[-4:]})
+        missing = ",".join(filter(None, (gaps.get((made.known, key.indicator, y)) for y in range_of(years))))
+        for cell, value in made.cells or (("", None),):
+            kind = "window" if "/" in key.period else "quarter" if key.table == QUARTER else "year"
+            status = made.status if made.status != "printed" else JOINT if JOINED in cell else SHOWN
+            out.append(
+                {
+                    **key._asdict(),
+                    "of": key.period,
+                    "cell": cell,
+                    "period": _period(key, cell),
+                    "period_type": kind,
+                    **_dimensions(key, cell),
+                    "value": value,
+                    "status": status,
+                    "limit": made.limit,
+                    "incomplete": bool(missing),
+                    "missing": missing or None,
+                    "edition": made.edition,
+                    "known": made.known,
+                    "revised": key in revised,
+                }
+            )
+    return pd.DataFrame(out, columns=SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})
+
+
+def range_of(ends: list[str]) -> list[str]:
+    """The years from the first to the last of `ends`."""
+    return [str(year) for year in range(int(ends[0]), int(ends[-1]) + 1)]
+
+
+def prints_of(cube: pd.DataFrame) -> dict[Key, Print]:
+    """The printed tables that a cube holds: the reverse of `rows`."""
+    out: dict[Key, Print] = {}
+    for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
+        first = part.iloc[0]
+        cells = tuple((str(c), int(v)) for c, v in zip(part["cell"], part["value"], strict=True) if pd.notna(v))
+        status: Status = "printed" if cells else first["status"]
+        limit = int(first["limit"]) if pd.notna(first["limit"]) else None
+        out[Key(*map(str, names))] = Print(status, cells, first["edition"], first["known"], limit)
+    return out

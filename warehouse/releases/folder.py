@@ -1,0 +1,146 @@
+"""A release as a folder: where its parts lie, how they are written for good, how a touched file is noticed.
+
+Belongs here: names, checksums, deterministic bytes, the chain from release to release. Does not belong here: what the tables hold.
+
+`HOME/releases/<day>/public/` is for everyone; `HOME/releases/<day>/confidential/` (mode 0700) holds what it was made from. `SHA256SUMS`
+beside them names every file; the manifest of a release names the manifest of the one before, so that an old release cannot be changed
+unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import HarmoniaError, storage
+from pipelines.swap import sync
+
+PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
+_PRIVATE = 0o700
+
+
+def names(releases: Path) -> list[str]:
+    """The releases in a folder, oldest first."""
+    return sorted(p.name for p in releases.iterdir() if p.is_dir() and is_day(p.name)) if releases.is_dir() else []
+
+
+def is_day(name: str) -> bool:
+    """Whether `name` is a day as releases are called, `2014-06-30`."""
+    try:
+        return date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
+
+
+def sha256(content: bytes) -> str:
+    """The hash as hexadecimal text."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def as_json(value: Any) -> bytes:
+    """The same bytes for the same value."""
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """UTF-8, comma, one line feed a row; null is empty, a flag is true or false."""
+    flags = {c: frame[c].map({True: "true", False: "false"}) for c in frame.columns if frame[c].dtype == bool}
+    return frame.assign(**flags).to_csv(index=False, lineterminator="\n").encode()
+
+
+def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
+    """Parquet without pandas' metadata, in one row group."""
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", row_group_size=max(len(frame), 1))
+    return sink.getvalue()
+
+
+def listed(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """What a manifest says of files: bytes and sha256 by name."""
+    return {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in sorted(files.items())}
+
+
+def write(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a whole release (path within it → bytes) in one step. Raises `HarmoniaError` where it is there already or cannot be written."""
+    if target.exists():
+        raise HarmoniaError(f"release {target.name} is there already, and a release is never overwritten: choose a later day")
+    made = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    with storage(target):
+        shutil.rmtree(made, ignore_errors=True)
+        for name, content in {**files, SUMS: sums(files)}.items():
+            path = made / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            sync(path)
+        (made / CONFIDENTIAL).chmod(_PRIVATE)
+        made.rename(target)
+        sync(target.parent)
+
+
+def sums(files: Mapping[str, bytes]) -> bytes:
+    """The lines of `SHA256SUMS`, as `sha256sum -c` reads them."""
+    return "".join(f"{sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
+
+
+def stored(folder: Path) -> dict[str, bytes]:
+    """The files of a stored release. Raises `HarmoniaError` where it is not whole or a file is not what was written."""
+    try:
+        lines = [line.split("  ", 1) for line in (folder / SUMS).read_text("utf-8").splitlines()]
+        said = {name: sha for sha, name in lines}
+        found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p != folder / SUMS}
+    except (OSError, ValueError) as error:
+        raise HarmoniaError(f"release {folder}: cannot be read ({type(error).__name__}): restore it from a backup") from None
+    wrong = sorted(
+        [f"{name} is missing" for name in said.keys() - found.keys()]
+        + [f"{name} was added" for name in found.keys() - said.keys()]
+        + [f"{name} was changed" for name, content in found.items() if name in said and sha256(content) != said[name]]
+    )
+    if wrong:
+        raise HarmoniaError(f"release {folder.name} was touched: {'; '.join(wrong)}. It is not used: restore it from a backup")
+    return found
+
+
+def public(folder: Path) -> dict[str, bytes]:
+    """The public files of a release by name, held against its manifest; works where only `public/` was handed on."""
+    try:
+        found = {p.name: p.read_bytes() for p in (folder / PUBLIC).iterdir() if p.is_file()}
+        said = json.loads(found[MANIFEST])["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HarmoniaError(
+            f"release {folder}: has no readable public manifest ({type(error).__name__}): restore it from a backup"
+        ) from None
+    wrong = sorted(name for name in said if sha256(found.get(name, b"")) != said[name]["sha256"])
+    wrong += sorted(found.keys() - {MANIFEST} - said.keys())
+    if wrong:
+        raise HarmoniaError(f"release {folder.name} was touched: {', '.join(wrong)} is not as in its manifest: restore it from a backup")
+    return found
+
+
+def chain(releases: Path) -> list[str]:
+    """The verified releases, oldest first, each naming the manifest of the one before. Raises `HarmoniaError` at the first that is
+    not right.
+    """
+    before: tuple[str, str] | None = None
+    for name in names(releases):
+        files = stored(releases / name)
+        manifest = json.loads(files[f"{PUBLIC}/{MANIFEST}"])
+        said = manifest["previous"]
+        if (said and (said["release"], said["sha256"])) != (before or None):
+            raise HarmoniaError(
+                f"release {name} was made after {said['release'] if said else 'none'}, not after what lies before it here "
+                f"({before[0] if before else 'none'}): a release was removed, added or changed; restore them from a backup"
+            )
+        before = (name, sha256(files[f"{PUBLIC}/{MANIFEST}"]))
+    return names(releases)

@@ -1,0 +1,71 @@
+"""The words of a release in Albanian, Serbian and English.
+
+Belongs here: labels of codes, also of joined ones, and of what is not shown. Does not belong here: what indicators mean
+(`warehouse/indicators`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from pipelines.errors import HarmoniaError
+from warehouse.disclosure.programme import JOINED
+from warehouse.indicators import LANGUAGES, indicators
+
+
+@cache
+def words() -> dict[str, dict[str, dict[str, str]]]:
+    """dimension → code → language → words."""
+    raw = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    return {d: {code: dict(zip(LANGUAGES, said, strict=True)) for code, said in codes.items()} for d, codes in raw.items()}
+
+
+def language(wanted: str) -> str:
+    """`wanted` where it is a language of releases. Raises `HarmoniaError` where not."""
+    if wanted not in LANGUAGES:
+        raise HarmoniaError(f"language {wanted!r} is not known: one of {', '.join(LANGUAGES)}")
+    return wanted
+
+
+def label(dimension: str, code: str, lang: str) -> str:
+    """The words for a code, also for a joined one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
+    language.
+    """
+    language(lang)
+    parts = [words()[dimension][part][lang] for part in code.split(JOINED)]
+    return words()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+
+
+def status_text(status: str, lang: str, limit: int | None = None) -> str:
+    """What stands for a figure that is not shown, or beside a joined one."""
+    return words()["status"][status][language(lang)].format(limit=limit)
+
+
+def label_table() -> pd.DataFrame:
+    """All labels as rows: dimension, code, sq, sr, en."""
+    return pd.DataFrame(
+        [(d, code, *said.values()) for d, codes in words().items() for code, said in codes.items()],
+        columns=["dimension", "code", *LANGUAGES],
+    )
+
+
+def definition_table() -> pd.DataFrame:
+    """What the indicators mean: indicator, position, unit, reference, institutions, title_*, definition_* by language."""
+    return pd.DataFrame(
+        [
+            {
+                "indicator": i.code,
+                "position": i.order,
+                "unit": i.unit,
+                "reference": i.reference,
+                "institutions": ",".join(i.institutions),
+                **{f"title_{n}": i.title[n] for n in LANGUAGES},
+                **{f"definition_{n}": i.definition[n] for n in LANGUAGES},
+            }
+            for i in indicators().values()
+        ]
+    )

@@ -1,0 +1,78 @@
+"""A release for those who publish it: reports, exports, the explorer. They read this module and nothing else.
+
+Belongs here: the public part of a release, verified when it is opened. Does not belong here: exact figures, the warehouse, the home.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from warehouse.releases import folder
+from warehouse.releases.labels import label, language, status_text
+
+__all__ = ["Release", "label", "language", "latest", "open_release", "status_text"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """The public part of one release: `name` is its day; `files` its files by name as stored."""
+
+    name: str
+    files: dict[str, bytes]
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the release is: day, versions, linkage, policy, files."""
+        found: dict[str, Any] = json.loads(self.files[folder.MANIFEST])
+        return found
+
+    def table(self, name: str) -> pd.DataFrame:
+        """`cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels` or `causes` (columns: docs/releases.md)."""
+        return pd.read_parquet(io.BytesIO(self.files[f"{name}.parquet"]))
+
+    @cached_property
+    def cube(self) -> pd.DataFrame:
+        """Every published figure up to this release, a row each."""
+        return self.table("cube")
+
+    def years(self) -> list[str]:
+        """The years for which the release holds figures."""
+        return sorted(self.cube.loc[self.cube["period_type"] == "year", "period"].unique())
+
+    def figures(self, indicator: str, table: str, of: str, measure: str = "harmonised") -> pd.DataFrame:
+        """The rows of one table, in the order in which it is printed; empty where it was not (yet) published.
+
+        of: a year, or a window such as `2012/2014`.
+        """
+        c = self.cube
+        return c[(c["indicator"] == indicator) & (c["table"] == table) & (c["of"] == of) & (c["measure"] == measure)].reset_index(drop=True)
+
+
+def open_release(where: Path, name: str | None = None) -> Release:
+    """Open a release. where: a folder of releases (`HOME/releases`; `name`: which, default the latest), or one release's own folder.
+
+    Raises `HarmoniaError` where there is none, or where a file is not what was released.
+    """
+    if (where / folder.PUBLIC).is_dir():
+        return Release(where.name, folder.public(where))
+    chosen = name or latest(where)
+    if chosen not in folder.names(where):
+        there = ", ".join(folder.names(where)) or "none"
+        raise HarmoniaError(f"there is no release {chosen} in {where}; there are: {there}. `harmonia release create --as-of DAY` makes one")
+    return Release(chosen, folder.public(where / chosen))
+
+
+def latest(releases: Path) -> str:
+    """The name of the latest release. Raises `HarmoniaError` where there is none."""
+    found = folder.names(releases)
+    if not found:
+        raise HarmoniaError(f"{releases} holds no release yet: `harmonia release create --as-of DAY` makes one")
+    return found[-1]

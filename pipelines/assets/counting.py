@@ -9,7 +9,7 @@ from pipelines.feedback.answers import applied
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs, count
-from warehouse.publish import secret
+from warehouse.stores import secret
 
 _DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
 

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
+from pipelines.points import Point, reached
 
 _SUFFIX = ".tmp"
 
@@ -42,7 +43,9 @@ def swap_in(tmp: Path, target: Path) -> None:
     with storage(target):
         sync(tmp)
         _log(target).unlink(missing_ok=True)
+        reached(Point.BEFORE_SWAP)
         tmp.replace(target)
+        reached(Point.AFTER_SWAP)
         sync(target.parent)
     clean(target)
 

@@ -27,6 +27,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipelines.errors import HarmoniaError
+from pipelines.points import Point, reached
 from warehouse import tables
 from warehouse.access import grants
 from warehouse.access.log import AUDIT, REQUESTS
@@ -209,11 +210,14 @@ def prepared(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
         lock(cursor)
         stands = standing(cursor) == mark(existing_roles(cursor))
         (_replace if stands else _build)(cursor, stores)
+        reached(Point.SERVER_LOADED)
 
         def commit() -> None:
             if not stands:
                 _swap(cursor)
+            reached(Point.SERVER_RENAMED)
             connection.commit()
+            reached(Point.SERVER_COMMITTED)
 
         yield commit
         connection.rollback()

@@ -29,6 +29,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
 
 from pipelines.errors import HarmoniaError, storage
+from pipelines.points import Point, reached
 from pipelines.swap import swap_in, sync, temporary
 from warehouse import tables
 from warehouse.stores import ANALYSTS, STORES, Stores
@@ -98,14 +99,15 @@ def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: 
     folder = home / FOLDER
     with storage(folder):
         folder.mkdir(exist_ok=True)
-        for left in folder.glob(".*.tmp"):  # of killed runs
-            shutil.rmtree(left)
+        for left in folder.glob(".*.tmp"):  # of killed runs: half a publishing, or a pointer not yet in place
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         number = max(numbers(folder), default=0) + 1
         made = folder / f".{number}.tmp"
         made.mkdir()
     try:
         for name, metadata in STORES.items():
             build(made / f"{name}.duckdb", metadata, stores[name])
+            reached(Point.FILE_BUILT)
         with storage(made):
             (made / f"{ANALYSTS}.duckdb").chmod(SHARED)
             for file in (*made.iterdir(), made):

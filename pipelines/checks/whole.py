@@ -12,7 +12,7 @@ from sqlalchemy import select
 from pipelines.assets.describing import table
 from pipelines.home import Home
 from pipelines.landing.store import Store
-from pipelines.registry import open_registry
+from pipelines.registry import open_registry, seal
 from pipelines.registry.tables import File
 from pipelines.resources.workplace import Workplace
 from warehouse.tables import CONTRACT
@@ -48,6 +48,18 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
         registry.close()
     wrong = damaged(hashes, workplace.home.landing)
     return dg.AssetCheckResult(passed=not wrong, metadata={"files": len(hashes), "damaged or absent": len(wrong), "which": wrong[:20]})
+
+
+@dg.asset_check(asset="landing", blocking=True, description="The ledger still holds what was entered.")
+def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
+    """Recomputes every seal (`pipelines.registry.seal`)."""
+    registry = open_registry(workplace.registry)
+    try:
+        with registry.read() as session:
+            wrong, (seals, _) = seal.broken(session), seal.head(session)
+    finally:
+        registry.close()
+    return dg.AssetCheckResult(passed=not wrong, metadata={"seals": seals, "broken": len(wrong), "which": wrong[:20]})
 
 
 def lost_records(canonical: dict[str, pd.DataFrame], lineage: pd.DataFrame) -> pd.DataFrame:
@@ -143,7 +155,7 @@ def published_as_counted(
 
 def before() -> list[dg.AssetChecksDefinition]:
     """Checks before anything is read."""
-    return [bytes_are_as_received]
+    return [bytes_are_as_received, ledger_is_as_entered]
 
 
 def after() -> list[dg.AssetChecksDefinition]:

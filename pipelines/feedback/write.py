@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError, storage
 from pipelines.feedback import page, report
+from pipelines.points import Point, reached
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
 
@@ -70,6 +71,7 @@ def _write(path: Path, text: str) -> Path:
         try:
             with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE), "wb") as file:
                 file.write(content)
+            reached(Point.FEEDBACK_WRITTEN)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from pipelines.landing.receipts import Held, LandedDelivery, Standing, Taken, en
 from pipelines.landing.store import ChangingError, Staged, Store, UnreadableError
 from pipelines.landing.walk import Finding, Folder, Still, Walk, opened, walk
 from pipelines.lock import landing_lock
+from pipelines.points import Point, reached
 from pipelines.registry import Registry
 from pipelines.registry.ledger import now
 
@@ -69,6 +70,8 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
             work.store.clean()
         with registry.write() as session:
             entered = enter(session, work.found, taken, sizes, moment)
+            reached(Point.RECEIPTS_ENTERED)
+        reached(Point.RECEIPTS_KEPT)
     every = landed(registry, home)
     return LandingReport(
         new=[one for one in every if (one.institution, str(one.name)) in entered.new],

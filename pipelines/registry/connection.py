@@ -22,6 +22,8 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.orm import Session, sessionmaker
 
 from pipelines.errors import HarmoniaError
+from pipelines.points import Point, reached
+from pipelines.registry import seal
 
 VERSION_TABLE = "registry_version"  # Dagster keeps its own `alembic_version`, maybe in the same database
 _WAIT = 30  # seconds that SQLite waits for another writer
@@ -41,9 +43,11 @@ class Registry:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One writing transaction: all of it is kept, or nothing. Raises `HarmoniaError` where the database refuses."""
+        """One writing transaction: all of it is kept and sealed, or nothing. Raises `HarmoniaError` where the database refuses."""
         with _told(self.place), self.sessions.begin() as session:
+            seal.begin(session)
             yield session
+            seal.add(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -115,6 +119,7 @@ def _migrate(engine: Engine, place: str) -> None:
             raise HarmoniaError(f"registry {place} was made by a newer Harmonia (revision {revision}): update this one")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        reached(Point.REGISTRY_MIGRATED)
 
 
 def _revision(connection: Connection) -> str | None:

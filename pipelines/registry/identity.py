@@ -18,6 +18,7 @@ import pandas as pd
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.orm import aliased
 
+from pipelines.points import Point, reached
 from pipelines.registry.connection import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Entity, Membership
@@ -59,6 +60,7 @@ def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.
         _mint(connection, kind, decision.minted, moment)
         _redirect(connection, kind, decision.redirects)
         _move(connection, kind, decision.records, known, moment)
+        reached(Point.IDENTITIES_ENTERED)
     out = decision.records[_RECORD].copy()
     out["entity_id"] = _ids(kind, decision.records["entity"])
     return out

@@ -284,3 +284,14 @@ class Audit(Base):
     who: Mapped[str]
     action: Mapped[str]
     subject: Mapped[str]  # a pair, a file, a number of pairs: never a name
+
+
+class Seal(Base):
+    """A seal over the rows that a transaction entered (`pipelines.registry.seal`). None is ever changed or removed."""
+
+    __tablename__ = "seal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    covers: Mapped[str]  # JSON: stream -> highest place, rows, SHA-256 over them
+    digest: Mapped[str]  # SHA-256 over the digest before and `covers`

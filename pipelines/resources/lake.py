@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.points import Point, reached
 from schemas import canonical
 
 Frames = dict[str, pd.DataFrame]
@@ -112,17 +113,23 @@ def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
 
 
 def write(folder: Path, frames: Frames) -> int:
-    """Replace the tables in `folder` by `frames`, all or none. Returns the bytes written; raises `OSError`."""
+    """Replace the tables in `folder` by `frames`, all or none. Returns the bytes written; raises `OSError`.
+
+    Call it under the run lock: what killed runs left beside `folder` goes.
+    """
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
+    for left in (*folder.parent.glob(f".{folder.name}.*.part"), *folder.parent.glob(f".{folder.name}.*.old")):
+        shutil.rmtree(left, ignore_errors=True)  # of a run that was killed; one run at a time writes here
     fresh.mkdir(parents=True, mode=0o700)
     try:
         for name, frame in frames.items():
             pq.write_table(_arrow(name, frame), fresh / f"{name}.parquet", compression="zstd", compression_level=1)
         size = sum(path.stat().st_size for path in fresh.iterdir())
+        reached(Point.LAKE_WRITTEN)
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         if folder.exists():
             folder.rename(old)
+        reached(Point.LAKE_ABSENT)
         fresh.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:

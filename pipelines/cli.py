@@ -22,6 +22,7 @@ from rich.console import Console
 from pipelines.access_commands import access, audit, warehouse
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
+from pipelines.feedback.commands import app as feedback
 from pipelines.link_commands import app as link
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
@@ -39,6 +40,7 @@ app.add_typer(audit)
 app.add_typer(warehouse)
 app.add_typer(explain)
 app.add_typer(review, name="review")
+app.add_typer(feedback, name="feedback")
 app.add_typer(link, name="link")
 app.add_typer(release, name="release")
 _INTERRUPTED = 130

@@ -19,7 +19,7 @@ from pipelines.feedback.write import write_feedback
 from schemas import findings
 
 KEY = b"k" * 32
-NASTY = ["=HYPERLINK(\"http://x\")", "+1", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1", "http://example.org", "\x00\x1b[31m\ufffe"]  # fmt: skip
+NASTY = ["=HYPERLINK('http://x')", "+1", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1", "http://example.org", "\x00\x1b[31m\ufffe"]
 FILES = pd.DataFrame([{"file": "rastet.csv", "state": "complete"}])
 
 

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from pipelines.access_commands import access, audit, warehouse
+from pipelines.backup.commands import app as backups
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.feedback.commands import app as feedback
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(access)
 app.add_typer(audit)
 app.add_typer(warehouse)
+app.add_typer(backups)
 app.add_typer(explain)
 app.add_typer(review, name="review")
 app.add_typer(feedback, name="feedback")

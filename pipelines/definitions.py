@@ -20,13 +20,14 @@ from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
 from pipelines.lock import run_lock
 from pipelines.resources.lake import LakeIOManager
+from pipelines.resources.portions import Portions
 from pipelines.resources.workplace import Workplace
-from pipelines.validate import Validated
 from sources.contract import institutions
 
 SHAPES: Mapping[str, Any] = {
-    "raw": list[institution.RawDelivery],
-    "validated": Validated,
+    "raw": Portions,
+    "validated": Portions,
+    "harmonised": Portions,
     "current": Current,
     "links": Linked,
 }  # what an asset's value is, by the last part of its key; every other one is a frame by name

@@ -3,28 +3,17 @@
 One factory makes them for every institution that has a contract: a new institution needs no edit here.
 """
 
-from dataclasses import dataclass
-
 import dagster as dg
 import pandas as pd
 
+from pipelines.assets.by_delivery import ROW, by_delivery, canonical_rows, judged, packed, read, stage_folder, unpacked
 from pipelines.assets.describing import careful, say, table
 from pipelines.current import ACCOUNTS, Current, resolve
-from pipelines.harmonise.stage import harmonise
 from pipelines.landing import landed
 from pipelines.registry import open_registry
+from pipelines.resources.portions import Portions, key_of
 from pipelines.resources.workplace import Workplace
-from pipelines.validate import Validated, validate
-from sources.readers.result import ReadResult
-from sources.reading import read_delivery
-
-
-@dataclass
-class RawDelivery(ReadResult):
-    """One delivery as read, with its name. `incomplete`: a file was still being written, so that absence from it says nothing."""
-
-    delivery: str = ""
-    incomplete: bool = False
+from pipelines.validate import validate
 
 
 def _raw(institution: str) -> dg.AssetsDefinition:
@@ -35,34 +24,36 @@ def _raw(institution: str) -> dg.AssetsDefinition:
         kinds={"python", "parquet"},
         description=f"Every row that {institution} delivered, as text, with file and line.",
     )
-    def raw(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> list[RawDelivery]:
+    def raw(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> Portions:
         with careful(workplace, f"{institution}: reading"):
             registry = open_registry(workplace.registry)
             try:
-                ours = [d for d in landed(registry, workplace.home) if d.institution == institution]
+                ours = {str(d.name): d for d in landed(registry, workplace.home) if d.institution == institution}
             finally:
                 registry.close()
-            read = [RawDelivery(**vars(read_delivery(institution, d.files)), delivery=str(d.name), incomplete=d.incomplete) for d in ours]
-        rows = sum(len(frame) for one in read for frame in one.tables.values())
+            wanted = {name: key_of(d.receipt, d.incomplete) for name, d in ours.items()}
+            portions = Portions(stage_folder(workplace, institution, "raw"))
+            new = portions.missing(wanted)
+            for batch in read(institution, [ours[name] for name in new]):
+                portions.add({one.delivery: wanted[one.delivery] for one in batch}, packed(batch))
+            portions.settle(wanted)
+            kept = portions.load({"told", "states"}.__contains__)
+        counts = kept.get("told", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[["rows", "unreadable", "structural"]].sum()
         say(
             context,
-            rows,
+            int(counts["rows"]),
             {
-                "deliveries": len(read),
-                "unreadable rows": sum(len(one.unreadable) for one in read),
-                "structural rows": sum(len(one.structure) for one in read),
-                "files": table(_files(read)),
+                "deliveries": len(wanted),
+                "read in this run": len(new),
+                "unreadable rows": int(counts["unreadable"]),
+                "structural rows": int(counts["structural"]),
+                # Names of files stay out: an undeclared file may be called after a person.
+                "files": table(kept["states"].value_counts().rename("files").reset_index() if kept else pd.DataFrame()),
             },
         )
-        return read
+        return portions
 
     return raw
-
-
-def _files(read: list[RawDelivery]) -> pd.DataFrame:
-    """Number of files by delivery and state. Names stay out: an undeclared file may be called after a person."""
-    rows = [(one.delivery, state) for one in read for state in one.files.values()]
-    return pd.DataFrame(rows, columns=["delivery", "state"]).groupby(["delivery", "state"]).size().rename("files").reset_index()
 
 
 def _validated(institution: str) -> dg.AssetsDefinition:
@@ -73,20 +64,27 @@ def _validated(institution: str) -> dg.AssetsDefinition:
         kinds={"pandera", "parquet"},
         description=f"Rows of {institution}, typed and judged; rows whose key or structure cannot be read are set aside.",
     )
-    def validated(context: dg.AssetExecutionContext, raw: list[RawDelivery], workplace: dg.ResourceParam[Workplace]) -> Validated:
+    def validated(context: dg.AssetExecutionContext, raw: Portions, workplace: dg.ResourceParam[Workplace]) -> Portions:
         with careful(workplace, f"{institution}: validating"):
-            judged = validate(institution, {one.delivery: one for one in raw}, partial={one.delivery for one in raw if one.incomplete})
-        found = judged.findings
+            portions = Portions(stage_folder(workplace, institution, "validated"))
+            new = portions.missing(raw.stands)
+            for keys, frames in raw.batches(new):
+                read = {one.delivery: one for one in unpacked(frames)}
+                partial = {name for name, one in read.items() if one.incomplete}
+                portions.add(keys, by_delivery(validate(institution, read, partial=partial)))
+            portions.settle(raw.stands)
+            found = judged(institution, portions)
         say(
             context,
-            sum(map(len, judged.tables.values())),
+            sum(map(len, found.tables.values())),
             {
-                "quarantined rows": len(judged.quarantined),
-                "findings": len(found),
-                "findings by rule": table(found.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
+                "judged in this run": len(new),
+                "quarantined rows": len(found.quarantined),
+                "findings": len(found.findings),
+                "findings by rule": table(found.findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
             },
         )
-        return judged
+        return portions
 
     return validated
 
@@ -99,9 +97,10 @@ def _current(institution: str) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description=f"What became of every row of {institution}: accepted, superseded, withdrawn, quarantined or structural.",
     )
-    def current(context: dg.AssetExecutionContext, validated: Validated, workplace: dg.ResourceParam[Workplace]) -> Current:
+    def current(context: dg.AssetExecutionContext, validated: Portions, workplace: dg.ResourceParam[Workplace]) -> Current:
         with careful(workplace, f"{institution}: deciding what stands"):
-            stands = resolve(validated)
+            stands = resolve(judged(institution, validated))
+            stands.tables = {name: frame[["_delivery", ROW, "_status"]] for name, frame in stands.tables.items()}
         by_delivery = stands.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
         sums = by_delivery.sum()
         say(
@@ -118,15 +117,19 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "harmonised"],
         group_name=institution,
-        ins={"current": dg.AssetIn([institution, "current"])},
+        ins={"validated": dg.AssetIn([institution, "validated"])},
         kinds={"pandas", "parquet"},
-        description=f"Records of {institution} in the one vocabulary, every state with its status.",
+        description=f"Records of {institution} in the one vocabulary, every state.",
     )
-    def harmonised(context: dg.AssetExecutionContext, current: Current, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
+    def harmonised(context: dg.AssetExecutionContext, validated: Portions, workplace: dg.ResourceParam[Workplace]) -> Portions:
         with careful(workplace, f"{institution}: harmonising"):
-            tables = harmonise(institution, current.tables)
-        say(context, sum(map(len, tables.values())), {})
-        return tables
+            portions = Portions(stage_folder(workplace, institution, "harmonised"))
+            new = portions.missing(validated.stands)
+            for keys, frames in validated.batches(new):
+                portions.add(keys, canonical_rows(institution, frames))
+            portions.settle(validated.stands)
+        say(context, None, {"harmonised in this run": len(new)})
+        return portions
 
     return harmonised
 

@@ -6,11 +6,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from pipelines.assets.by_delivery import files_of, with_status
 from pipelines.assets.describing import careful, say, table
 from pipelines.current import ACCOUNTS, Current
 from pipelines.harmonise.stage import combine
 from pipelines.resources.workplace import Workplace
-from pipelines.validate import Validated
 from schemas.findings import COLUMNS
 
 
@@ -24,22 +24,20 @@ def _stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @dg.asset(
         group_name="together",
-        ins={name: dg.AssetIn([name, "harmonised"]) for name in institutions},
+        ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
         kinds={"pandas", "parquet"},
         description="Records of all institutions in the one vocabulary.",
     )
-    def canonical(
-        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **harmonised: dict[str, pd.DataFrame]
-    ) -> dict[str, pd.DataFrame]:
+    def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> dict[str, pd.DataFrame]:
         with careful(workplace, "putting the institutions together"):
-            tables = combine(harmonised[name] for name in institutions)
+            tables = combine(with_status(stages[f"{name}_harmonised"], stages[f"{name}_current"]) for name in institutions)
         say(context, sum(map(len, tables.values())), {f"{name} rows": len(frame) for name, frame in tables.items()})
         return tables
 
     return canonical
 
 
-def gathered(landing: dict[str, pd.DataFrame], validated: Sequence[Validated], current: Sequence[Current]) -> dict[str, pd.DataFrame]:
+def gathered(landing: dict[str, pd.DataFrame], files: Sequence[pd.DataFrame], current: Sequence[Current]) -> dict[str, pd.DataFrame]:
     """What is known of all deliveries, but the records themselves.
 
     deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
@@ -47,7 +45,7 @@ def gathered(landing: dict[str, pd.DataFrame], validated: Sequence[Validated], c
     """
     return {
         "deliveries": _stacked(one.deliveries for one in current),
-        "files": _stacked(one.files[["delivery", "file", "state"]].assign(institution=one.institution) for one in validated),
+        "files": _stacked(files),
         "accounting": _stacked(one.accounting for one in current),
         "lineage": _stacked(one.lineage for one in current),
         "quarantined": _stacked(one.quarantined for one in current),
@@ -70,8 +68,8 @@ def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: dict[str, pd.DataFrame], **stages: Any
     ) -> dict[str, pd.DataFrame]:
         with careful(workplace, "gathering what stands"):
-            validated = [stages[f"{name}_validated"] for name in institutions]
-            stand = gathered(landing, validated, [stages[f"{name}_current"] for name in institutions])
+            files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]
+            stand = gathered(landing, files, [stages[f"{name}_current"] for name in institutions])
         counts = stand["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
         say(context, None, {"deliveries": len(stand["deliveries"]), "rows by institution": table(counts)})
         return stand

@@ -3,8 +3,9 @@
 import dagster as dg
 import pandas as pd
 
+from pipelines.assets.by_delivery import findings_and_rows
 from pipelines.current import ACCOUNTS, Current
-from pipelines.validate import Validated
+from pipelines.resources.portions import Portions
 from schemas.canonical import STATUSES
 
 QUARANTINE_TOLERANCE = 0.02  # share of the data rows; above it, something is wrong with a whole file rather than with rows
@@ -69,8 +70,8 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
         return _within(quarantined_share(current.accounting), QUARANTINE_TOLERANCE, "of the data rows are quarantined")
 
     @dg.asset_check(asset=judged, description="Codes are those of the code lists.")
-    def codes_are_known(validated: Validated) -> dg.AssetCheckResult:
-        share = unknown_share(validated.findings, sum(map(len, validated.tables.values())))
+    def codes_are_known(validated: Portions) -> dg.AssetCheckResult:
+        share = unknown_share(*findings_and_rows(validated))
         return _within(share, UNKNOWN_TOLERANCE, "of the rows hold a code, article or place that no list knows")
 
     return [rows_add_up, one_state_stands, few_rows_quarantined, codes_are_known]

@@ -16,17 +16,18 @@ Canonical = dict[str, pd.DataFrame]
 
 
 def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical:
-    """Canonical tables of one institution from the tables of `pipelines.current.Current` (all states, with `_status`)."""
+    """Canonical tables of one institution from its judged tables (all states, with `_status`)."""
     made = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
-    return {name: _stack(name, made.get(name, [])) for name in TABLES}
+    return {name: conformed(name, made.get(name, [])) for name in TABLES}
 
 
 def combine(parts: Iterable[Canonical]) -> Canonical:
     """The canonical tables of all institutions, one below the other."""
     parts = list(parts)
-    return {name: _stack(name, [part[name] for part in parts]) for name in TABLES}
+    return {name: conformed(name, [part[name] for part in parts]) for name in TABLES}
 
 
-def _stack(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
+def conformed(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of one canonical table, one below the other, with its columns and types."""
     filled = [conform(name, frame) for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else conform(name, pd.DataFrame())

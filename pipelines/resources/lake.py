@@ -27,9 +27,16 @@ from schemas import canonical
 
 Frames = dict[str, pd.DataFrame]
 
-_ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
-_ITEM = "_item"  # which row of `_items` a row of a frame belongs to
+ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
+ITEM = "_item"  # which row of `_items` a row of a frame belongs to
 _DTYPES = b"harmonia.dtypes"
+
+
+class Kept:
+    """A value that has written itself into its stage's folder and is opened from there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
 
 def _parts(value: Any) -> tuple[Frames, dict[str, Any]]:
@@ -61,9 +68,9 @@ def pack(value: Any) -> Frames:
         {"plain": json.dumps(plain, default=str), "dtypes": json.dumps({name: _dtypes(frame) for name, frame in frames.items()})}
         for frames, plain in parts
     ]
-    out: Frames = {_ITEMS: pd.DataFrame(rows, columns=["plain", "dtypes"], dtype="str")}
+    out: Frames = {ITEMS: pd.DataFrame(rows, columns=["plain", "dtypes"], dtype="str")}
     for name in dict.fromkeys(name for frames, _ in parts for name in frames):
-        held = [frames[name].assign(**{_ITEM: i}) for i, (frames, _) in enumerate(parts) if name in frames]
+        held = [frames[name].assign(**{ITEM: i}) for i, (frames, _) in enumerate(parts) if name in frames]
         filled = [frame for frame in held if len(frame)]
         out[name] = pd.concat(filled, ignore_index=True) if filled else held[0]
     return out
@@ -90,11 +97,11 @@ def unpack(shape: Any, frames: Frames) -> Any:
         return frames
     one = get_args(shape)[0] if get_origin(shape) is list else shape
     found = []
-    for i, row in enumerate(frames[_ITEMS].itertuples(index=False)):
+    for i, row in enumerate(frames[ITEMS].itertuples(index=False)):
         held = {}
         for name, dtypes in json.loads(str(row.dtypes)).items():
             frame = frames[name]
-            held[name] = frame.loc[frame[_ITEM] == i, list(dtypes)].reset_index(drop=True).astype(dtypes)
+            held[name] = frame.loc[frame[ITEM] == i, list(dtypes)].reset_index(drop=True).astype(dtypes)
         found.append(_build(one, held, json.loads(str(row.plain))))
     return found if get_origin(shape) is list else found[0]
 
@@ -142,11 +149,14 @@ def read(folder: Path) -> Frames:
     """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not in the lake: materialise the stage before it, or run everything")
-    out: Frames = {}
-    for path in sorted(folder.glob("*.parquet")):
-        table = pq.read_table(path)
-        out[path.stem] = table.to_pandas().astype(json.loads((table.schema.metadata or {})[_DTYPES]))
-    return out
+    return {path.stem: read_table(path) for path in sorted(folder.glob("*.parquet"))}
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """One table, or some of its columns, with the types that it was written with."""
+    table = pq.read_table(path, columns=columns)
+    dtypes = json.loads((table.schema.metadata or {})[_DTYPES])
+    return table.to_pandas().astype({name: dtypes[name] for name in table.column_names})
 
 
 class LakeIOManager(dg.IOManager):
@@ -162,13 +172,17 @@ class LakeIOManager(dg.IOManager):
         return self._root.joinpath(*key.path)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Write `obj`; rows by table go into the materialisation's metadata."""
+        """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
+        if isinstance(obj, Kept):
+            self._held[tuple(context.asset_key.path)] = obj
+            context.add_output_metadata({"lake": dg.MetadataValue.path(str(self._folder(context.asset_key)))})
+            return
         frames = pack(obj)
         size = write(self._folder(context.asset_key), frames)
         self._held[tuple(context.asset_key.path)] = obj
         context.add_output_metadata(
             {
-                "tables": {name: len(frame) for name, frame in frames.items() if name != _ITEMS},
+                "tables": {name: len(frame) for name, frame in frames.items() if name != ITEMS},
                 "lake": dg.MetadataValue.path(str(self._folder(context.asset_key))),
                 "bytes": size,
             }
@@ -178,5 +192,7 @@ class LakeIOManager(dg.IOManager):
         """What the upstream asset made: of this run, else of the last one that wrote it."""
         key = context.asset_key
         if tuple(key.path) not in self._held:
-            self._held[tuple(key.path)] = unpack(self._shapes.get(key.path[-1], dict), read(self._folder(key)))
+            shape, folder = self._shapes.get(key.path[-1], dict), self._folder(key)
+            kept = isinstance(shape, type) and issubclass(shape, Kept)
+            self._held[tuple(key.path)] = shape(folder) if kept else unpack(shape, read(folder))
         return self._held[tuple(key.path)]

@@ -1,14 +1,6 @@
 """What the prosecution's four tables must look like."""
 
-from schemas.exports.build import agrees, build, in_order
+from schemas.exports.build import build, in_order
 from sources.contract import load
 
-MODELS = build(
-    load("prosecution"),
-    {
-        "lenda": [
-            *in_order("data_pranimit", "data_statusit"),
-            agrees("burimi", "nr_burimit", {"police": "police", "inspectorate": "inspectorate"}),
-        ]
-    },
-)
+MODELS = build(load("prosecution"), {"lenda": in_order("data_pranimit", "data_statusit")})

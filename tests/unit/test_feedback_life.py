@@ -6,7 +6,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.feedback.life import LIVED, life
+from pipelines.feedback import life
+from pipelines.feedback.life import LIVED
 from schemas import findings
 
 

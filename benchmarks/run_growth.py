@@ -1,0 +1,93 @@
+"""What does a whole run cost as history grows, and what does one more quarter cost on top?
+
+    python benchmarks/run_growth.py --inbox DIR [--years 1 8] [--work DIR] [--stages]
+
+`--inbox`: deliveries of at least the longest of `--years` and a quarter (`harmonia simulate`). For each length: `harmonia run` in a new
+home over so many years, then the next quarter is put into the inbox and it runs again. Says processor and wall seconds and the most
+memory of each run (a process of its own each), and the cost of the quarter against the one after the shortest history. `--stages` shows
+each run's own lines. `--work`: where homes are kept, for looking at or going on from; else they are removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+GOAL = 1.5
+HARMONIA = Path(sys.executable).with_name("harmonia")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one run: processor seconds, wall seconds, most memory in MiB."""
+
+    cpu: float
+    wall: float
+    memory: int
+
+
+def deliveries_of(inbox: Path, quarters: list[str]) -> list[Path]:
+    """Folders of the deliveries for `quarters`, all versions, relative to the inbox."""
+    return sorted(p.relative_to(inbox) for p in inbox.glob("*/*") if p.is_dir() and p.name.split("_")[0] in quarters)
+
+
+def bring(inbox: Path, quarters: list[str], into: Path) -> int:
+    """Copy the deliveries for `quarters`; returns how many."""
+    found = deliveries_of(inbox, quarters)
+    for delivery in found:
+        shutil.copytree(inbox / delivery, into / delivery)
+    return len(found)
+
+
+def run(inbox: Path, home: Path, show: bool) -> Cost:
+    """`harmonia run` in a process of its own. Exits with its output where it fails."""
+    begun = time.monotonic()
+    child = subprocess.Popen(
+        [HARMONIA, "run", "--inbox", inbox, "--home", home], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    said = child.stdout.read() if child.stdout else ""
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(said)
+    if show:
+        print(said)
+    return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - begun, usage.ru_maxrss // 1024)
+
+
+def grow(inbox: Path, years: int, work: Path, show: bool) -> Cost:
+    """A run over so many years, then one with a quarter more: its cost."""
+    quarters = sorted({p.name.split("_")[0] for p in inbox.glob("*/*") if p.is_dir()})
+    if len(quarters) <= 4 * years:
+        sys.exit(f"{inbox} holds {len(quarters)} quarters: too few for {years} years and a quarter")
+    for what, new in ((f"{years} years", quarters[: 4 * years]), ("a quarter more", quarters[4 * years : 4 * years + 1])):
+        came = bring(inbox, new, work / "inbox")
+        cost = run(work / "inbox", work / "home", show)
+        print(f"{what:>16}: {came:4} deliveries, {cost.cpu:7.1f} s processor, {cost.wall:7.1f} s wall, {cost.memory:6} MiB", flush=True)
+    return cost
+
+
+def main() -> None:
+    """Every length of history in turn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inbox", type=Path, required=True)
+    parser.add_argument("--years", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--stages", action="store_true")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="harmonia-growth-") as folder:
+        first: Cost | None = None
+        for years in args.years:
+            cost = grow(args.inbox, years, (args.work or Path(folder)) / f"{years}-years", args.stages)
+            first = first or cost
+            print(f"  a quarter after {years} years against one after {args.years[0]}: {cost.cpu / first.cpu:.2f} (goal {GOAL})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What the stages of an institution keep of each delivery, and how it is put together again.
+
+Belongs here: frames with the delivery of every row, made of what reading, validation and harmonising return, and back. Does not belong
+here: where they are kept (`pipelines.resources.portions`), the stages (`institution`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.current import Current
+from pipelines.harmonise.stage import Canonical, conformed, harmonise
+from pipelines.landing import LandedDelivery
+from pipelines.resources import lake
+from pipelines.resources.lake import Frames
+from pipelines.resources.portions import WHOSE, Portions
+from pipelines.resources.workplace import Workplace
+from pipelines.validate import Validated, validate
+from schemas import findings
+from schemas.canonical import TABLES
+from sources import contract
+from sources.readers.result import ReadResult
+from sources.reading import read_delivery
+
+ROW = "_row"  # of a canonical row: the delivered row that it was made of, whose status is its own
+_ENOUGH = 200_000  # rows of deliveries that are read, judged and kept at a time
+_TABLE = "tables."
+
+
+@dataclass
+class RawDelivery(ReadResult):
+    """One delivery as read, with its name. `incomplete`: a file was still being written, so that absence from it says nothing."""
+
+    delivery: str = ""
+    incomplete: bool = False
+
+
+def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
+    """Where a stage of an institution lies in the lake."""
+    return workplace.home.lake / institution / stage
+
+
+def read(institution: str, deliveries: list[LandedDelivery]) -> Iterator[list[RawDelivery]]:
+    """The deliveries as read, some at a time."""
+    batch: list[RawDelivery] = []
+    rows = 0
+    for one in deliveries:
+        batch.append(RawDelivery(**vars(read_delivery(institution, one.files)), delivery=str(one.name), incomplete=one.incomplete))
+        rows += sum(map(len, batch[-1].tables.values()))
+        if rows >= _ENOUGH:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
+
+
+def packed(read: list[RawDelivery]) -> Frames:
+    """Frames of deliveries as read, with the delivery of each row; `told` says of each what its page in Dagster shows."""
+    names = pd.Series([one.delivery for one in read], dtype="str")
+    frames = lake.pack(read)
+    items = frames.pop(lake.ITEMS).assign(**{WHOSE: names})
+    out = {name: frame.assign(**{WHOSE: names.to_numpy()[frame[lake.ITEM].to_numpy()]}) for name, frame in frames.items()}
+    told = [(one.delivery, sum(map(len, one.tables.values())), len(one.unreadable), len(one.structure)) for one in read]
+    counts = pd.DataFrame(told, columns=[WHOSE, "rows", "unreadable", "structural"])
+    states = pd.DataFrame([(one.delivery, state) for one in read for state in one.files.values()], columns=[WHOSE, "state"], dtype="str")
+    return {**out, lake.ITEMS: items, "told": counts.astype({WHOSE: "str"}), "states": states}
+
+
+def unpacked(frames: Frames) -> list[RawDelivery]:
+    """The deliveries whose frames `packed` made."""
+    number = {name: n for n, name in enumerate(frames[lake.ITEMS][WHOSE])}
+    numbered = {name: frame.assign(**{lake.ITEM: frame[WHOSE].map(number)}) for name, frame in frames.items()}
+    found: list[RawDelivery] = lake.unpack(list[RawDelivery], numbered)
+    return found
+
+
+def judged(institution: str, portions: Portions) -> Validated:
+    """What validation made of all deliveries; of the tables only what says which row stands, and whose it is."""
+    if not portions.stands:
+        return validate(institution, {})
+    units = contract.load(institution).units
+    named = {f"{_TABLE}{units.table}": {*units.columns, f"{units.number}:text"}} if units else {}
+    frames = portions.load(columns=lambda name, c: not name.startswith(_TABLE) or _places(c) or c in named.get(name, ()))
+    tables = {name.removeprefix(_TABLE): frames.pop(name) for name in list(frames) if name.startswith(_TABLE)}
+    return Validated(institution=institution, tables=tables, **frames)
+
+
+def findings_and_rows(portions: Portions) -> tuple[pd.DataFrame, int]:
+    """All findings of validation, and how many rows the tables have."""
+    frames = portions.load(lambda name: name == "findings" or name.startswith(_TABLE), lambda name, c: name == "findings" or c == ROW)
+    return frames.pop("findings", findings.frame()), sum(map(len, frames.values()))
+
+
+def _places(column: str) -> bool:
+    return column.startswith("_") or column.endswith((":given", ":argument"))
+
+
+def files_of(institution: str, portions: Portions) -> pd.DataFrame:
+    """Files of all deliveries: institution, delivery, file, state."""
+    files = portions.load({"files"}.__contains__)["files"] if portions.stands else validate(institution, {}).files
+    return files[["delivery", "file", "state"]].assign(institution=institution)
+
+
+def by_delivery(found: Validated) -> Frames:
+    """Frames of `found` with the delivery of each row."""
+    tables = {f"{_TABLE}{name}": frame.assign(**{WHOSE: frame["_delivery"]}) for name, frame in found.tables.items()}
+    others = {name: getattr(found, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
+    return {**tables, **{name: frame.assign(**{WHOSE: frame["delivery"]}) for name, frame in others.items()}}
+
+
+def canonical_rows(institution: str, frames: Frames) -> Frames:
+    """Canonical rows of judged ones, without status, with `ROW` and `WHOSE`. A mapping passes a row's status on as it is, so that the
+    number of the row can take its place."""
+    tables = {name.removeprefix(_TABLE): frame for name, frame in frames.items() if name.startswith(_TABLE)}
+    made = harmonise(institution, {name: frame.assign(_status=frame[ROW].astype("str")) for name, frame in tables.items()})
+    rows = {name: frame["status"].astype("int64") for name, frame in made.items()}
+    return {name: frame.drop(columns="status").assign(**{ROW: rows[name], WHOSE: frame["delivery"]}) for name, frame in made.items()}
+
+
+def with_status(harmonised: Portions, current: Current) -> Canonical:
+    """The canonical tables of an institution, every state with what became of it."""
+    status = pd.concat([frame.set_index(ROW)["_status"] for frame in current.tables.values()])
+    status.index = status.index.astype("int64")
+    found = {name: [frame.assign(status=frame.pop(ROW).map(status).astype("str"))] for name, frame in harmonised.load().items()}
+    return {name: conformed(name, found.get(name, [])) for name in TABLES}

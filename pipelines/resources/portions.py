@@ -1,0 +1,181 @@
+"""What a stage made delivery by delivery, kept in the lake so that the next run makes only what is new.
+
+Belongs here: portions of frames by delivery and key, in few files; which of them stand in a run. Does not belong here: what the frames
+mean, or what a key says (see `key_of`): a portion is taken again only where its key is the same.
+
+Under the stage's folder lie numbered folders of Parquet, each written whole or not at all, each with portions of one or more deliveries.
+A run adds one; neighbours are put together when the younger has grown to the size of the elder, so that there are never many.
+`stands.json` says which portions stand, in order. All of it may be deleted at any time: the next run makes it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from pipelines.resources import lake
+from pipelines.resources.lake import Frames, Kept
+
+WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
+_INDEX, _STANDS = "_index", "stands.json"
+_MOST_ROWS = 1_000_000  # folders that would hold more together are left apart, so that memory does not grow with history
+_CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
+_LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _every(*_: str) -> bool:
+    return True
+
+
+@cache
+def code_version() -> str:
+    """Hash of what turns bytes into judged rows: readers, contracts, rules, code lists, validation, harmonising, and their libraries."""
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted(p for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc" and "simulator" not in p.parts):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    for library in _LIBRARIES:
+        digest.update(f"{library} {_version(library)}\n".encode())
+    return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except ModuleNotFoundError:
+        return "none"
+
+
+def key_of(receipt: str, incomplete: bool) -> str:
+    """The key of what is made of a delivery's bytes alone. receipt: see `pipelines.landing.LandedDelivery`."""
+    return hashlib.sha256(f"{receipt} {incomplete} {code_version()}".encode()).hexdigest()
+
+
+class Portions(Kept):
+    """The portions of one stage, see above. `stands`: delivery -> key of those that stand, in their order."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        stands = folder / _STANDS
+        self.stands: dict[str, str] = json.loads(stands.read_text()) if stands.exists() else {}
+
+    def missing(self, wanted: Mapping[str, str]) -> list[str]:
+        """Deliveries of `wanted` (delivery -> key) of which no portion with that key is kept."""
+        there = {(d, k) for _, index in self._parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
+        return [delivery for delivery, key in wanted.items() if (delivery, key) not in there]
+
+    def add(self, keys: Mapping[str, str], frames: Frames) -> None:
+        """Keep portions: every frame has its delivery in `WHOSE`; `keys`: delivery -> key, also of those without a row."""
+        index = pd.DataFrame({"delivery": list(keys), "key": list(keys.values())}, dtype="str")
+        rows = sum(map(len, frames.values()))
+        self._write({**frames, _INDEX: index.assign(rows=rows)})
+
+    def settle(self, wanted: Mapping[str, str]) -> None:
+        """Say that `wanted` stands, in this order; forget other portions where that is free, and put small folders together."""
+        self.stands = dict(wanted)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path, index in self._parts():
+            if not self._standing(index).any():
+                _drop(path)
+        self._tidy()
+        fresh = self.folder / f".{_STANDS}.part"
+        fresh.write_text(json.dumps(self.stands))
+        fresh.replace(self.folder / _STANDS)
+
+    def load(self, names: Callable[[str], bool] = _every, columns: Callable[[str, str], bool] = _every) -> Frames:
+        """The frames that stand, rows in the order of the deliveries, without `WHOSE`.
+
+        names: which frames are wanted; columns: which of their columns (frame, column). Raises `FileNotFoundError` where some are gone.
+        """
+        if self.missing(self.stands):
+            raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
+        order = {delivery: n for n, delivery in enumerate(self.stands)}
+        parts = [frames for _, frames in self._batches(None, names, columns)]
+        out: Frames = {}
+        for name in dict.fromkeys(name for frames in parts for name in frames):
+            frame = _below([frames.pop(name) for frames in parts if name in frames])
+            turn = frame.pop(WHOSE).map(order).astype("int64")
+            out[name] = frame if turn.is_monotonic_increasing else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
+        return out
+
+    def batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
+        """What stands of `deliveries`, a folder at a time: their keys, and the frames with `WHOSE`."""
+        yield from self._batches(set(deliveries), _every, _every)
+
+    def _batches(
+        self, deliveries: set[str] | None, names: Callable[[str], bool], columns: Callable[[str, str], bool]
+    ) -> Iterator[tuple[dict[str, str], Frames]]:
+        seen: set[str] = set()
+        for path, index in self._parts():
+            mine = index[self._standing(index) & ~index["delivery"].isin(seen)]
+            if deliveries is not None:
+                mine = mine[mine["delivery"].isin(deliveries)]
+            seen |= set(mine["delivery"])
+            if len(mine):
+                yield dict(zip(mine["delivery"], mine["key"], strict=True)), _read(path, index, mine, names, columns)
+
+    def _standing(self, index: pd.DataFrame) -> pd.Series:
+        return index["delivery"].map(self.stands).eq(index["key"])
+
+    def _parts(self) -> list[tuple[Path, pd.DataFrame]]:
+        paths = sorted((p for p in self.folder.glob("[0-9]*") if p.is_dir()), key=lambda p: int(p.name)) if self.folder.exists() else []
+        return [(path, lake.read_table(path / f"{_INDEX}.parquet")) for path in paths]
+
+    def _write(self, frames: Frames) -> None:
+        numbers = [int(path.name) for path, _ in self._parts()]
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lake.write(self.folder / f"{max(numbers, default=0) + 1:06}", frames)
+
+    def _tidy(self) -> None:
+        """Put the youngest two folders together as long as the younger is at least half as large as the elder."""
+        while len(parts := self._parts()) > 1:
+            (elder, first), (younger, second) = parts[-2:]
+            rows = [int(index["rows"].max()) for index in (first, second)]
+            if 2 * rows[1] < rows[0] or sum(rows) > _MOST_ROWS:
+                return
+            first_kept, second_kept = first[self._standing(first)], second[self._standing(second)]
+            second_kept = second_kept[~second_kept["delivery"].isin(first_kept["delivery"])]
+            held = [_read(elder, first, first_kept), _read(younger, second, second_kept)]
+            frames = {name: _below([h[name] for h in held if name in h]) for name in dict.fromkeys(n for h in held for n in h)}
+            index = pd.concat([first_kept, second_kept], ignore_index=True)
+            self._write({**frames, _INDEX: index.assign(rows=sum(map(len, frames.values())))})
+            _drop(elder)
+            _drop(younger)
+
+
+def _drop(path: Path) -> None:
+    """Remove a folder whole or not at all."""
+    gone = path.rename(path.with_name(f".{path.name}.old"))
+    shutil.rmtree(gone)
+
+
+def _below(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """The frames one below the other; of empty ones the first, for its columns."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
+
+
+def _read(
+    path: Path,
+    index: pd.DataFrame,
+    mine: pd.DataFrame,
+    names: Callable[[str], bool] = _every,
+    columns: Callable[[str, str], bool] = _every,
+) -> Frames:
+    """Frames of one folder: the portions `mine` of all that it holds (`index`)."""
+    out: Frames = {}
+    for file in sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem)):
+        frame = lake.read_table(file, [c for c in pq.read_schema(file).names if c == WHOSE or columns(file.stem, c)])
+        out[file.stem] = frame if len(mine) == len(index) else frame[frame[WHOSE].isin(set(mine["delivery"]))].reset_index(drop=True)
+    return out

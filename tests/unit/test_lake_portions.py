@@ -1,0 +1,82 @@
+"""What a stage keeps by delivery comes back in the order of the deliveries, once each, whatever was kept before."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipelines.resources.portions import WHOSE, Portions, key_of
+
+
+def _rows(delivery: str, *values: str) -> dict[str, pd.DataFrame]:
+    return {"cases": pd.DataFrame({"value": list(values), WHOSE: delivery}, dtype="str")}
+
+
+def _values(folder: Path) -> list[str]:
+    return Portions(folder).load()["cases"]["value"].tolist()
+
+
+def test_portions_come_back_in_the_order_of_the_deliveries(tmp_path: Path) -> None:
+    portions = Portions(tmp_path / "s")
+    for delivery in ("2013-Q2", "2012-Q1"):
+        portions.add({delivery: "k"}, _rows(delivery, delivery, "x"))
+    portions.settle({"2012-Q1": "k", "2013-Q2": "k"})
+    assert _values(tmp_path / "s") == ["2012-Q1", "x", "2013-Q2", "x"]
+
+
+def test_only_what_is_new_or_changed_is_missing(tmp_path: Path) -> None:
+    portions = Portions(tmp_path / "s")
+    portions.add({"2012-Q1": "k", "2012-Q2": "k"}, _rows("2012-Q1", "a"))
+    assert portions.missing({"2012-Q1": "k", "2012-Q2": "k"}) == []
+    assert portions.missing({"2012-Q1": "k", "2012-Q2": "other", "2012-Q3": "k"}) == ["2012-Q2", "2012-Q3"]
+
+
+def test_a_changed_delivery_replaces_its_portion(tmp_path: Path) -> None:
+    portions = Portions(tmp_path / "s")
+    portions.add({"2012-Q1": "k", "2012-Q2": "k"}, {"cases": pd.concat([_rows("2012-Q1", "a")["cases"], _rows("2012-Q2", "old")["cases"]])})
+    portions.add({"2012-Q2": "n"}, _rows("2012-Q2", "new"))
+    portions.settle({"2012-Q1": "k", "2012-Q2": "n"})
+    assert _values(tmp_path / "s") == ["a", "new"]
+
+
+def test_folders_stay_few_and_nothing_is_lost(tmp_path: Path) -> None:
+    names = [f"20{n}-Q1" for n in range(10, 42)]
+    for n, name in enumerate(names, start=1):
+        portions = Portions(tmp_path / "s")
+        portions.add({name: "k"}, _rows(name, name))
+        portions.settle(dict.fromkeys(names[:n], "k"))
+    assert _values(tmp_path / "s") == names
+    assert len([p for p in (tmp_path / "s").iterdir() if p.is_dir()]) <= 6
+
+
+def test_columns_that_one_delivery_alone_has_are_null_elsewhere(tmp_path: Path) -> None:
+    portions = Portions(tmp_path / "s")
+    portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
+    portions.add({"2012-Q2": "k"}, {"cases": _rows("2012-Q2", "b")["cases"].assign(more="m")})
+    portions.settle({"2012-Q1": "k", "2012-Q2": "k"})
+    found = portions.load()["cases"]
+    assert found["more"].isna().tolist() == [True, False]
+    assert portions.load(columns=lambda _, c: c == "value")["cases"].columns.tolist() == ["value"]
+
+
+def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:
+    portions = Portions(tmp_path / "s")
+    portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
+    portions.settle({"2012-Q1": "k"})
+    shutil.rmtree(next(p for p in (tmp_path / "s").iterdir() if p.is_dir()))
+    assert portions.missing({"2012-Q1": "k"}) == ["2012-Q1"]
+    with pytest.raises(FileNotFoundError, match="run everything"):
+        portions.load()
+
+
+def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "s" / ".000001.77.part").mkdir(parents=True)
+    Portions(tmp_path / "s").settle({})
+    assert [p.name for p in (tmp_path / "s").iterdir()] == ["stands.json"]
+
+
+def test_a_key_tells_bytes_and_completeness_apart() -> None:
+    assert len({key_of("a", incomplete=False), key_of("a", incomplete=True), key_of("b", incomplete=False)}) == 3

@@ -19,8 +19,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pipelines.access_commands import access, audit, warehouse
+from pipelines.backup.commands import app as backups
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
+from pipelines.feedback.commands import app as feedback
 from pipelines.link_commands import app as link
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
@@ -33,8 +36,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(access)
+app.add_typer(audit)
+app.add_typer(warehouse)
+app.add_typer(backups)
 app.add_typer(explain)
 app.add_typer(review, name="review")
+app.add_typer(feedback, name="feedback")
 app.add_typer(link, name="link")
 app.add_typer(release, name="release")
 _INTERRUPTED = 130

@@ -60,9 +60,18 @@ def resolve(validated: Validated) -> Current:
     lineage = _lineage(validated.institution, contract.tables, tables, quarantined)
     accounting = _accounting(validated, tables)
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
-    found = pd.concat([f for f in (validated.findings, later) if len(f)] or [later], ignore_index=True)
+    told = _without_blanks(validated.findings, later)
+    found = pd.concat([f for f in (told, later) if len(f)] or [later], ignore_index=True)
     found = told_apart(placed(found[list(findings.COLUMNS)], tables, contract), tables)
     return Current(tables, quarantined, lineage, accounting, found, deliveries)
+
+
+def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """A column that went blank is one finding: its empty cells are not told one by one."""
+    columns = ["delivery", "file", "field"]
+    blank = later.loc[later["rule"] == "cross-column-blank", columns]
+    hit = (found["rule"] == "cell-empty") & pd.MultiIndex.from_frame(found[columns]).isin(pd.MultiIndex.from_frame(blank))
+    return found[~hit]
 
 
 def _held_back(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:

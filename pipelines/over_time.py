@@ -5,6 +5,7 @@ Belongs here: what an institution can be told about its deliveries as a series. 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -30,6 +31,7 @@ def findings_of(
             found += _blank_columns(tables[name], [c.name for c in spec.columns])
     found += _merged_into_nothing(tables, contract)
     found += _corrections(deliveries)
+    found += _never_delivered(deliveries)
     withdrawn = _withdrawn(lineage, deliveries)
     every = [f for f in (findings.frame(found), findings.complete(withdrawn)) if len(f)]
     out = pd.concat(every, ignore_index=True) if every else findings.frame()
@@ -69,6 +71,21 @@ def _withdrawn(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     gone = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
     period = gone["delivery"].map(deliveries.set_index("delivery")["period"])
     return pd.DataFrame({"delivery": period.map(complete), "record_key": gone["record_key"], "rule": "cross-withdrawn"})
+
+
+def _never_delivered(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+    """Quarters between the first and the last delivered one that never came: told to the next delivery that did."""
+    first = deliveries.drop_duplicates("period").sort_values("period", ignore_index=True)
+    out = []
+    for (_, before), (delivery, period) in pairwise(zip(first["delivery"], first["period"], strict=True)):
+        out += [{"delivery": delivery, "rule": "delivery-missing-quarter", "detail": gap} for gap in _between(before, period)]
+    return out
+
+
+def _between(before: str, after: str) -> list[str]:
+    """The quarters after one and before another."""
+    quarters = pd.period_range(before.replace("-", ""), after.replace("-", ""), freq="Q")[1:-1]
+    return [f"{quarter.year}-Q{quarter.quarter}" for quarter in quarters]
 
 
 def _corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ class Point(StrEnum):
     RUN_CLOSED = "run-closed"
     FEEDBACK_WRITTEN = "feedback-written"  # beside the old page
     JUDGEMENTS_ENTERED = "judgements-entered"  # review, in the transaction
+    RELEASE_WRITTEN = "release-written"  # all of it, under its unfinished name
     BACKUP_COPIED = "backup-copied"  # all of it, under its unfinished name
     RESTORE_COPIED = "restore-copied"
 

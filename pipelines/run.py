@@ -144,7 +144,8 @@ def _execute(workplace: Workplace, listener: Listener) -> dg.ExecuteInProcessRes
         raise KeyboardInterrupt from None
     except DagsterAssetCheckFailedError as error:  # a blocking check: what is wrong stands on the check's page
         checks = ", ".join(line.strip() for line in str(error).splitlines()[1:])
-        way_out = "`harmonia verify` names what was changed" if "_are_as_" in checks else "`harmonia ui` shows the counts"
+        tampered = any(name in checks for name in ("bytes_are_as_received", "ledger_is_as_entered"))
+        way_out = "`harmonia verify` names what was changed" if tampered else "`harmonia ui` shows the counts"
         raise HarmoniaError(f"a check that must hold does not ({checks}); nothing was published: {way_out}") from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
         log = keep(error, workplace.logs, "run")

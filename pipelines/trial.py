@@ -17,7 +17,7 @@ from rich.console import Console
 
 from pipelines.current import resolve
 from pipelines.errors import HarmoniaError, storage
-from pipelines.feedback import render_check
+from pipelines.feedback.console import render_check
 from pipelines.home import Home
 from pipelines.landing import land, landed
 from pipelines.registry import open_registry

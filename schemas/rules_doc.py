@@ -16,6 +16,7 @@ _RULES = Path(__file__).resolve().parent / "rules"
 _STAGES = {
     "delivery": "Deliveries",
     "file": "Files",
+    "permitted": "What the form permits",
     "cell": "Cells",
     "cross": "Between cells, rows, tables and deliveries",
     "causes": "One cause of many findings",

@@ -71,6 +71,10 @@ class ColumnSpec:
     pattern: str | None = None  # what a readable key looks like
     format: Literal["dmy", "iso"] = "dmy"  # of dates: dmy (dd.mm.yyyy) or iso
     year_only: bool = False
+    expected: bool = False  # usually known: an empty cell is told as information
+    agreed: Literal["label", "code", "full"] = "label"  # which form was agreed: Albanian label or code of the list; article with code
+    not_before: str | None = None  # column of the case's row before which this day cannot lie …
+    not_before_days: int = 0  # … by more than so many days
     event: bool = False  # the date of an event inside the delivered history (not after the quarter, in order)
 
 
@@ -84,6 +88,7 @@ class TableSpec:
     key: tuple[str, ...] = ()
     parent: str | None = None
     via: tuple[str, ...] = ()
+    expected: bool = False  # each parent usually has such a row: where it has none, that is told as information
 
     def column(self, name: str) -> ColumnSpec:
         """The declaration of a column; raises `KeyError` naming the table."""
@@ -149,6 +154,7 @@ def _table(name: str, spec: Mapping[str, Any]) -> TableSpec:
         key=tuple(spec.get("key", ())),
         parent=spec.get("parent"),
         via=tuple(spec.get("via", ())),
+        expected=bool(spec.get("expected", False)),
     )
 
 

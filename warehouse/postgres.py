@@ -37,6 +37,10 @@ from warehouse.stores import STORES, WAREHOUSE, Stores
 
 _LOCK = 0x4841524D  # advisory: one publisher at a time
 _WAIT = 60  # seconds for another publisher, and for readers of tables that must be rebuilt
+_COLUMNS = """
+SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped"""  # information_schema shows one's own only
 _UNQUOTED_IS_NULL = csv.WriteOptions(include_header=False, quoting_style="all_valid")
 _WAY_OUT = {
     "53100": "its disk is full: make room there, then run again",
@@ -121,10 +125,7 @@ def mark(existing: set[str]) -> str:
 def standing(cursor: psycopg.Cursor) -> str | None:
     """The mark of the tables that stand; None where there are none, or someone changed their columns by hand."""
     found = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
-    listed = cursor.execute(
-        "SELECT table_schema::text, table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = ANY(%s)",
-        (list(STORES),),
-    ).fetchall()
+    listed = cursor.execute(_COLUMNS.encode(), (list(STORES),)).fetchall()
     declared = {
         (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
     }

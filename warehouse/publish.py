@@ -18,13 +18,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import MetaData, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
 
@@ -68,16 +68,16 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFra
     connection.unregister("incoming")
 
 
-def build(target: Path, metadata: MetaData, frames: Mapping[str, pd.DataFrame]) -> None:
-    """Write a new DuckDB file `target` with every table of `metadata`, for its owner alone.
+def build(target: Path, declared: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> None:
+    """Write a new DuckDB file `target` with the tables `declared`, for its owner alone.
 
     Raises `HarmoniaError` where it cannot be written (a full disk, no permission).
     """
     try:
         with _for_this_user_alone(), duckdb.connect(str(target)) as connection:
-            for statement in ddl(metadata.sorted_tables):
+            for statement in ddl(declared):
                 connection.execute(statement)
-            for table in metadata.sorted_tables:
+            for table in declared:
                 _load(connection, table, frames[table.name])
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         raise HarmoniaError(
@@ -106,7 +106,7 @@ def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: 
         made.mkdir()
     try:
         for name, metadata in STORES.items():
-            build(made / f"{name}.duckdb", metadata, stores[name])
+            build(made / f"{name}.duckdb", metadata.sorted_tables, stores[name])
             reached(Point.FILE_BUILT)
         with storage(made):
             (made / f"{ANALYSTS}.duckdb").chmod(SHARED)

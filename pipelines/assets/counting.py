@@ -4,8 +4,8 @@ import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import careful, say, table
-from pipelines.feedback import answers, life
-from pipelines.feedback.answers import applied
+from pipelines.feedback.answers import applied, read
+from pipelines.feedback.life import life
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs, count
@@ -27,7 +27,7 @@ def findings(
         lived = life(standing["findings"], standing["deliveries"], standing["lineage"])
         registry = open_registry(workplace.registry)
         try:
-            lived = applied(lived, answers.read(registry), secret(workplace.home.root))
+            lived = applied(lived, read(registry), secret(workplace.home.root))
         finally:
             registry.close()
     by = lived.groupby(["institution", "severity", "state"]).size().rename("findings").reset_index()

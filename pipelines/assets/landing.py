@@ -1,14 +1,18 @@
 """From the inbox to bytes that stay: every file as it was received, a receipt for every delivery."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import careful, say, table
+from pipelines.assets.describing import careful, received_files, say, table
+from pipelines.feedback.write import write_receipt
 from pipelines.landing import LandedDelivery, land, landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import begin_run
 from pipelines.resources.workplace import Workplace
 from schemas import findings
+from sources import contract
 
 
 def _frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.DataFrame:
@@ -16,6 +20,19 @@ def _frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.Da
     fresh = {(one.institution, str(one.name)) for one in new}
     rows = [(one.institution, str(one.name), len(one.files), (one.institution, str(one.name)) in fresh) for one in deliveries]
     return pd.DataFrame(rows, columns=["institution", "delivery", "files", "new"]).astype({"institution": "str", "delivery": "str"})
+
+
+def _receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
+    """A receipt for every delivery at once, whether or not anybody will be able to read it."""
+    for one in new:
+        write_receipt(
+            workplace.home.root,
+            one.institution,
+            str(one.name),
+            received_files(one),
+            contract.load(one.institution).language,
+            datetime.now(UTC).date(),
+        )
 
 
 @dg.asset(
@@ -29,6 +46,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             run = begin_run(registry)
             report = land(workplace.inbox, workplace.home, registry)
             deliveries = _frame(landed(registry, workplace.home), report.new)
+            _receipts(workplace, report.new)
         finally:
             registry.close()
         found = findings.frame(report.findings)

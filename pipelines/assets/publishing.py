@@ -1,15 +1,17 @@
 """What leaves the pipeline: the warehouse, swapped in whole, and a report for every delivery."""
 
 from contextlib import nullcontext
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import careful, say, table
+from pipelines.assets.describing import careful, received_files, say, table
 from pipelines.current import ACCOUNTS
-from pipelines.feedback import write_feedback
+from pipelines.feedback.figures import FIGURES, foremost, moved
+from pipelines.feedback.trend import trend, until
+from pipelines.feedback.write import write_feedback
 from pipelines.landing import LandedDelivery, landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
@@ -67,8 +69,7 @@ def _files(one: LandedDelivery, standing: dict[str, pd.DataFrame]) -> pd.DataFra
         frame.loc[(frame["institution"] == one.institution) & (frame["delivery"] == str(one.name))].drop(columns=_DELIVERY)
         for frame in (standing["files"], standing["accounting"])
     )
-    kept = pd.DataFrame([(f.name, f.path.stat().st_size, f.path.name) for f in one.files], columns=["file", "size", "sha256"])
-    return states.merge(rows, on="file", how="left").merge(kept.astype({"file": "str"}), on="file", how="left")
+    return states.merge(rows, on="file", how="left").merge(received_files(one), on="file", how="left")
 
 
 def _reports(
@@ -77,10 +78,13 @@ def _reports(
     received: dict[tuple[str, str], date],
     standing: dict[str, pd.DataFrame],
     found: pd.DataFrame,
+    canonical: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Write the report of every delivery. Returns institution, delivery, files, new, remaining and fixed findings."""
     read = set(standing["deliveries"][_DELIVERY].itertuples(index=False, name=None))
     by_delivery = dict(list(found.groupby(_DELIVERY)))
+    figures = dict(list(moved(found, canonical).groupby(_DELIVERY)))
+    history, today = trend(found, standing["accounting"]), datetime.now(UTC).date()
     rows = []
     for one in there:
         place = (one.institution, str(one.name))
@@ -88,7 +92,19 @@ def _reports(
             continue  # received by another process since this run read: the next one reports on it
         mine = by_delivery.get(place, found.iloc[:0])
         language = contract.load(one.institution).language
-        files = write_feedback(home, *place, _files(one, standing), mine, language, received.get(place))
+        own = figures.get(place, pd.DataFrame(columns=list(FIGURES), dtype="str"))
+        files = write_feedback(
+            home,
+            *place,
+            _files(one, standing),
+            mine,
+            language,
+            received.get(place),
+            today,
+            figures=own,
+            foremost=foremost(own),
+            trend=until(history, *place),
+        )
         states = mine["state"].value_counts()
         rows.append((*place, len(files), *(int(states.get(state, 0)) for state in ("new", "remains", "fixed"))))
     return pd.DataFrame(rows, columns=[*_DELIVERY, "files", "new", "remains", "fixed"])
@@ -104,6 +120,7 @@ def feedback(
     context: dg.AssetExecutionContext,
     standing: dict[str, pd.DataFrame],
     findings: dict[str, pd.DataFrame],
+    canonical: dict[str, pd.DataFrame],
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`reports`: a row a delivery."""
@@ -115,6 +132,6 @@ def feedback(
                 received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
         finally:
             registry.close()
-        reports = _reports(workplace.home.root, there, received, standing, findings["findings"])
+        reports = _reports(workplace.home.root, there, received, standing, findings["findings"], canonical)
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}

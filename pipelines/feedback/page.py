@@ -1,4 +1,4 @@
-"""One delivery's report as HTML pages, one a language.
+"""One delivery's report as HTML pages, one a language; the page for the head of the institution.
 
 Belongs here: what stands where on the page. Does not belong here: the counting (`report`), words (`texts.yaml`), looks (`templates/`).
 
@@ -19,25 +19,41 @@ from typing import NamedTuple
 import jinja2
 import pandas as pd
 
-from pipelines.feedback.report import COUNTS, Report
+from pipelines.feedback.report import COUNTS, Report, rows_of
 from pipelines.feedback.texts import texts, visible
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
+from warehouse.indicators import indicators
 
 _TO_CORRECT = tuple(severity for severity in SEVERITIES if severity != "info")
-_COLUMNS = {"file": "file", "part": "part", "line": "line", "record": "record_key", "field": "field", "value": "value", "detail": "detail"}
+_COLUMNS = {
+    "unit": "unit",
+    "record": "record_key",
+    "own_number": "number",
+    "field": "field",
+    "value": "value",
+    "detail": "detail",
+    "file": "file",
+    "part": "part",
+    "line": "line",
+    "cell": "cell",
+}
 _EXAMPLES = 5
+WORKBOOK = "findings.xlsx"
 
 
 class Row(NamedTuple):
     """One finding as shown; missing cells are None."""
 
-    file: str | None
-    part: str | None
-    line: str | None
+    unit: str | None
     record: str | None
+    own_number: str | None
     field: str | None
     value: str | None
     detail: str | None
+    file: str | None
+    part: str | None
+    line: str | None
+    cell: str | None
     rule: str
     severity: str
     origin: str
@@ -68,11 +84,12 @@ class Folded:
 
 
 def pages(report: Report) -> dict[str, str]:
-    """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others."""
+    """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others, and `letter` alike."""
     shown = _shown(report.findings)
     gone = [row for row in shown if row.state == "fixed"]
-    info = [row for row in shown if row.severity == "info" and row.state != "fixed"]
-    open_ = [row for row in shown if row.severity != "info" and row.state != "fixed"]
+    accepted = [row for row in shown if row.state == "accepted_as_is"]
+    info = [row for row in shown if row.severity == "info" and row.state not in ("fixed", "accepted_as_is")]
+    open_ = [row for row in shown if row.severity != "info" and row.state not in ("fixed", "accepted_as_is")]
     causes = [row for row in open_ if row.origin == "cause"]
     content = {
         "report": report,
@@ -85,20 +102,32 @@ def pages(report: Report) -> dict[str, str]:
         "consequences": _blocks([row for row in open_ if row.origin == "consequence"], "follows-"),
         "info": _folded(info),
         "fixed": _blocks(gone, "fixed-"),
+        "accepted": _blocks(accepted, "accepted-"),
+        "foremost": rows_of(report.foremost),
+        "trend": rows_of(report.trend),
+        "indicators": indicators(),
+        "workbook": WORKBOOK,
         "names": {"institution": visible(report.institution), "delivery": visible(report.delivery)},
-        "files_by_language": {language: _name(report, language) for language in LANGUAGES},
+        "files_by_language": {language: localised("findings", language, report.language) for language in LANGUAGES},
+        "letters": {language: localised("letter", language, report.language) for language in LANGUAGES},
     }
-    template = _environment().get_template("page.html.j2")
-    own = [report.language, *(language for language in LANGUAGES if language != report.language)]
-    return {_name(report, language): template.render(t=texts(language), language=language, **content) for language in own}
+    return {
+        localised(name, language, report.language): environment()
+        .get_template(template)
+        .render(t=texts(language), language=language, **content)
+        for name, template in (("findings", "page.html.j2"), ("letter", "letter.html.j2"))
+        for language in LANGUAGES
+    }
 
 
-def _name(report: Report, language: str) -> str:
-    return "findings.html" if language == report.language else f"findings.{language}.html"
+def localised(name: str, language: str, own: str) -> str:
+    """The name of a page in `language`, where the institution's own has none in it."""
+    return f"{name}.html" if language == own else f"{name}.{language}.html"
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Templates of the feedback; whatever is put into them is shown as text."""
     loader = jinja2.PackageLoader("pipelines.feedback")
     made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(COUNTS=COUNTS, languages={language: texts(language)["language"] for language in LANGUAGES})

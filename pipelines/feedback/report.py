@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from pipelines.feedback.life import LIVED
 from schemas.findings import LANGUAGES, SEVERITIES, rules
 from sources import contract as contracts
 from sources.contract import DeliveryName
 
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
-_ROW = ("file", "part", "line", "record_key", "field", "rule", "severity", "origin", "state", "value", "detail")
-_RECEIVED = ("size", "sha256")  # of a file, where the caller knows them
+_PLACE = ("file", "part", "line", "cell", "record_key", "number", "unit", "field")
+_ROW = ("finding", *_PLACE, "rule", "severity", "origin", "follows", "state", "since", "answer", "value", "detail", "figures")
+RECEIVED = ("size", "sha256")  # of a file, where the caller knows them
 _OF_THE_DELIVERY = ("complete", "partial", "unreadable")
 
 
@@ -29,7 +31,11 @@ class Report:
     """What one institution is told about one delivery.
 
     files     file, state, `COUNTS`, and size and sha256 where known; sorted by file
-    findings  `schemas.findings.COLUMNS` and state; most serious first, then by rule and place
+    findings  `pipelines.feedback.life.LIVED`, answer, `cell` (E17; null where the form has none); most serious first, then by rule and
+              place. What the institution said is no error stands apart: `no_error`
+    figures   finding, indicator, period: the figures that each open finding moves
+    foremost  indicator, period, findings: the figures that most findings move
+    trend     delivery, records, open, fixed: this delivery and those before it
     """
 
     institution: str
@@ -40,6 +46,10 @@ class Report:
     contact: str | None
     files: pd.DataFrame
     findings: pd.DataFrame
+    no_error: int = 0
+    figures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["finding", "indicator", "period"], dtype="str"))
+    foremost: pd.DataFrame = field(default_factory=pd.DataFrame)
+    trend: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def name(self) -> DeliveryName | None:
@@ -51,6 +61,41 @@ class Report:
         """The name under which a correction of this delivery comes."""
         return str(DeliveryName(self.name.period, self.name.version + 1)) if self.name else None
 
+    @property
+    def deadline(self) -> date | None:
+        """The day by which the findings are to be answered; None where the day of receipt is unknown."""
+        return self._after("answer_days")
+
+    @property
+    def delete_on(self) -> date | None:
+        """The day by which the report and every copy of it are to be deleted."""
+        return self._after("keep_days")
+
+    def _after(self, days: str) -> date | None:
+        if self.received is None or self.institution not in contracts.institutions():
+            return None
+        return self.received + timedelta(days=getattr(contracts.load(self.institution), days))
+
+    @cached_property
+    def open(self) -> pd.DataFrame:
+        """The findings that are neither fixed nor accepted."""
+        return self.findings[~self.findings["state"].isin(["fixed", "accepted_as_is"])]
+
+    @cached_property
+    def overdue(self) -> pd.DataFrame:
+        """Causes, a warning or worse, that were told for an earlier quarter and are still open."""
+        asks = self.open[(self.open["origin"] == "cause") & (self.open["severity"] != "info")]
+        return asks[asks["since"].str[:7] < self.delivery[:7]]
+
+    @cached_property
+    def moved(self) -> dict[str, list[tuple[str, str]]]:
+        """Finding -> the figures that it moves, each as indicator and period."""
+        pairs = zip(self.figures["indicator"], self.figures["period"], strict=True)
+        out: dict[str, list[tuple[str, str]]] = {}
+        for finding, pair in zip(self.figures["finding"], pairs, strict=True):
+            out.setdefault(finding, []).append(pair)
+        return out
+
     @cached_property
     def state(self) -> str:
         """complete, partial or unreadable, from the files that the institution was to deliver."""
@@ -61,76 +106,83 @@ class Report:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Causes by severity, then consequences, then what was fixed."""
-        open_ = self.findings[self.findings["state"] != "fixed"]
-        causes = open_.loc[open_["origin"] == "cause", "severity"]
+        """Open causes by severity, then consequences, then what was fixed, accepted as it is, or said to be no error."""
+        causes = self.open.loc[self.open["origin"] == "cause", "severity"]
         return {
             **{severity: int((causes == severity).sum()) for severity in SEVERITIES},
-            "consequences": int((open_["origin"] == "consequence").sum()),
+            "consequences": int((self.open["origin"] == "consequence").sum()),
             "fixed": int((self.findings["state"] == "fixed").sum()),
+            "accepted_as_is": int((self.findings["state"] == "accepted_as_is").sum()),
+            "no_error": self.no_error,
         }
 
 
 def make(
-    institution: str, delivery: str, files: pd.DataFrame, findings: pd.DataFrame, language: str, received: date | None = None
+    institution: str,
+    delivery: str,
+    files: pd.DataFrame,
+    findings: pd.DataFrame,
+    language: str,
+    received: date | None = None,
+    **more: pd.DataFrame,
 ) -> Report:
-    """The report of one delivery from its files and its findings (columns as in `Report`; a missing `state` of findings is `new`)."""
-    publisher: Mapping[str, str] = dict.fromkeys(LANGUAGES, institution)
-    contact = None
-    if institution in contracts.institutions():
-        contract = contracts.load(institution)
-        publisher, contact = contract.publisher, contract.contact
-    return Report(institution, delivery, language, received, publisher, contact, _files(files), _findings(findings))
+    """The report of one delivery from its files and its findings (columns as in `Report`; a missing `state` of findings is `new`).
+
+    more: `figures`, `foremost`, `trend` as in `Report`.
+    """
+    contact = contracts.load(institution).contact if institution in contracts.institutions() else None
+    told = _findings(findings, institution)
+    apart = (told["state"] == "accepted_as_is") & (told["answer"] == "no_error")
+    told = told[~apart].reset_index(drop=True)
+    return Report(
+        institution, delivery, language, received, publisher_of(institution), contact, _files(files), told, int(apart.sum()), **more
+    )
+
+
+def publisher_of(institution: str) -> Mapping[str, str]:
+    """The institution's name by language; the short one where it has no contract."""
+    return contracts.load(institution).publisher if institution in contracts.institutions() else dict.fromkeys(LANGUAGES, institution)
 
 
 def to_json(report: Report) -> str:
     """`findings.json`: every finding on a line of its own."""
     head = {
         "format": "harmonia.feedback/1",
-        **_of_delivery(report),
-        "language": report.language,
-        "counts": report.counts,
-        "files": _rows(report.files),
-        "summary": _summary(report.findings),
-        "rules": {code: _rule(code) for code in sorted(report.findings["rule"].unique())},
-    }
-    lines = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in _rows(report.findings[list(_ROW)]))
-    text = json.dumps(head, ensure_ascii=False, indent=1)
-    return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
-
-
-def receipt(report: Report) -> str:
-    """`receipt.json`: what came, in which state, and how much was found; also for a delivery that nobody can read."""
-    said = {
-        "format": "harmonia.receipt/1",
-        **_of_delivery(report),
-        "files": _rows(report.files),
-        "counts": report.counts,
-        "report": "findings.html",
-    }
-    return json.dumps(said, ensure_ascii=False, indent=1) + "\n"
-
-
-def _of_delivery(report: Report) -> dict[str, Any]:
-    return {
         "institution": report.institution,
         "delivery": report.delivery,
         "period": report.name.period if report.name else None,
         "version": report.name.version if report.name else None,
         "received": report.received.isoformat() if report.received else None,
         "state": report.state,
+        "language": report.language,
+        "deadline": report.deadline.isoformat() if report.deadline else None,
+        "delete_on": report.delete_on.isoformat() if report.delete_on else None,
+        "counts": report.counts,
+        "files": rows_of(report.files),
+        "summary": _summary(report.findings),
+        "rules": {code: _rule(code) for code in sorted(report.findings["rule"].unique())},
     }
+    moved = {
+        finding: [{"indicator": indicator, "period": period} for indicator, period in pairs] for finding, pairs in report.moved.items()
+    }
+    figures = [moved.get(finding, []) for finding in report.findings["finding"]]
+    rows = rows_of(report.findings.assign(figures=pd.Series(figures, index=report.findings.index, dtype="object"))[list(_ROW)])
+    lines = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    text = json.dumps(head, ensure_ascii=False, indent=1)
+    return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
 
 
 def _files(files: pd.DataFrame) -> pd.DataFrame:
-    known = [c for c in _RECEIVED if c in files]
+    known = [c for c in RECEIVED if c in files]
     out = files.reindex(columns=["file", "state", *known, *COUNTS]).sort_values("file", ignore_index=True)
     out[list(COUNTS)] = out[list(COUNTS)].astype("Float64").fillna(0).astype("int64")
     return out
 
 
-def _findings(findings: pd.DataFrame) -> pd.DataFrame:
-    out = findings.assign(state=findings.get("state", "new"))
+def _findings(findings: pd.DataFrame, institution: str) -> pd.DataFrame:
+    out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
+    out = out.astype({"finding": "str", "since": "str", "answer": "str"})
+    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out, institution))
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     number = out["rule"].map(out["rule"].value_counts()).astype("float64")
     out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number)
@@ -138,10 +190,26 @@ def _findings(findings: pd.DataFrame) -> pd.DataFrame:
     return out.sort_values(order, ignore_index=True, kind="stable", na_position="first").drop(columns=["_rank", "_fewer"])
 
 
+def _cells(findings: pd.DataFrame, institution: str) -> pd.Series:
+    """The cell as a spreadsheet program names it (E17), where the file is a workbook."""
+    books = institution in contracts.institutions() and contracts.load(institution).files[0].reader == "workbook"
+    known = findings["line"].notna() & findings["column"].notna() & books
+    letters = findings["column"].where(known).map(_letters, na_action="ignore").astype("str")
+    return letters + findings["line"].astype("str").where(known)
+
+
+def _letters(column: int) -> str:
+    out = ""
+    while column:
+        column, rest = divmod(int(column) - 1, 26)
+        out = chr(65 + rest) + out
+    return out
+
+
 def _summary(findings: pd.DataFrame) -> list[dict[str, Any]]:
     by = ["rule", "severity", "origin", "state"]
     counted = findings.groupby(by, sort=False, as_index=False).size().rename(columns={"size": "count"})
-    return _rows(counted)
+    return rows_of(counted)
 
 
 def _rule(code: str) -> dict[str, Any]:
@@ -149,7 +217,7 @@ def _rule(code: str) -> dict[str, Any]:
     return {"level": rule.level, "dimension": rule.dimension, "text": dict(rule.text), "action": dict(rule.action), "source": rule.source}
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as plain JSON values, null for missing."""
     columns = {c: frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -15,9 +15,10 @@ from schemas.findings import LANGUAGES
 
 LONGEST = 400  # characters of one delivered value that are shown; findings.json holds it whole
 _INVISIBLE = (*range(0x80, 0xA0), 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+_NO_TEXT = (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)  # no file of text may hold them
 _SHOWN: dict[int, str] = {
     **{code: chr(0x2400 + code) for code in range(0x20)},  # pictures of control characters
-    **{code: f"[U+{code:04X}]" for code in _INVISIBLE},  # also those that turn the direction of writing
+    **{code: f"[U+{code:04X}]" for code in (*_INVISIBLE, *_NO_TEXT)},  # also those that turn the direction of writing
     0x7F: "\u2421",
     0xA0: "\u2423",
     ord("\n"): "\u21b5\n",

@@ -6,6 +6,7 @@ Does not belong here: their content.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import date
 from pathlib import Path
@@ -13,10 +14,13 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.errors import HarmoniaError, storage
-from pipelines.feedback import page, report
+from pipelines.feedback import page, report, workbook
+from pipelines.feedback.receipt import receipt
 from pipelines.points import Point, reached
+from warehouse.stores import secret
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
+_ANSWERED = "findings.answered-"  # a workbook that was filled in where it lay
 
 
 def write_feedback(
@@ -27,23 +31,38 @@ def write_feedback(
     findings: pd.DataFrame,
     language: str,
     received: date | None = None,
+    today: date | None = None,
+    **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write receipt.json, findings.json, findings.html (in `language`) and findings.<other>.html of one delivery; returns their paths.
+    """Write the report of one delivery: receipt, findings (page, JSON, workbook) and the letter to the head, pages in every language.
 
     files     file, state, read, accepted, superseded, withdrawn, quarantined, structural (physical rows); size and sha256 where
               known; may be empty
-    findings  `schemas.findings.COLUMNS` and `state` (`pipelines.feedback.life`), of this delivery only
-    received  the day of the receipt: the only day in the report, so that the same delivery gives the same bytes
+    findings  `pipelines.feedback.life.LIVED` and `answer`, of this delivery only; `schemas.findings.COLUMNS` suffice
+    received  the day of the receipt: deadlines follow from it, so that the same delivery gives the same bytes
+    today     where it is past the day on which the report is to be deleted, only the receipt is left of it
+    more      `figures`, `foremost`, `trend` as in `report.Report`
 
-    A file that is already there with the same content is left alone. Raises `HarmoniaError` where the system refuses to write or a
-    name is no folder name, `ValueError` for a language that is not there.
+    Returns the paths. A file that is already there with the same content is left alone; a workbook that somebody filled in here is kept
+    beside the new one. Raises `HarmoniaError` where the system refuses to write or a name is no folder name, `ValueError` for a language
+    that is not there.
     """
-    said = report.make(institution, delivery, files, findings, language, received)
-    texts = {"receipt.json": report.receipt(said), "findings.json": report.to_json(said), **page.pages(said)}
+    said = report.make(institution, delivery, files, findings, language, received, **more)
     folder = _folder(home / "feedback", institution, delivery)
-    for stale in set(folder.glob("findings.*.html")) - {folder / name for name in texts}:
-        stale.unlink()
-    return [_write(folder / name, text) for name, text in texts.items()]
+    content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, said.state, said.counts))
+    if not (today and said.delete_on and today > said.delete_on):
+        content |= {"findings.json": report.to_json(said), **page.pages(said), page.WORKBOOK: workbook.write(said, secret(home))}
+    over = page.WORKBOOK not in content
+    for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
+        if over or not old.name.startswith(_ANSWERED):
+            old.unlink()
+    return [_write(folder / name, text) for name, text in content.items()]
+
+
+def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
+    """Write the receipt alone, as soon as a delivery was received; returns the paths. Errors as in `write_feedback`."""
+    folder = _folder(home / "feedback", institution, delivery)
+    return [_write(folder / name, text) for name, text in receipt(institution, delivery, files, language, received).items()]
 
 
 def _folder(feedback: Path, institution: str, delivery: str) -> Path:
@@ -60,12 +79,16 @@ def _folder(feedback: Path, institution: str, delivery: str) -> Path:
     return folder
 
 
-def _write(path: Path, text: str) -> Path:
-    content = text.encode("utf-8", "backslashreplace")
+def _write(path: Path, text: str | bytes) -> Path:
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
     with storage(path):
-        if path.is_file() and path.read_bytes() == content:
-            path.chmod(_PRIVATE_FILE)
-            return path
+        if path.is_file():
+            there = path.read_bytes()
+            if there == content:
+                path.chmod(_PRIVATE_FILE)
+                return path
+            if path.name == page.WORKBOOK and not workbook.untouched(there):
+                path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(there).hexdigest()[:8]}{path.suffix}"))
         unfinished = path.with_name(f".{path.name}.tmp")
         unfinished.unlink(missing_ok=True)
         try:

@@ -202,9 +202,10 @@ def _history(every: Iterable[Delivery]) -> list[Finding]:
         known.add(delivery.version)
         contents.setdefault((delivery.institution, delivery.receipts[-1].content), []).append(delivery)
     for same in contents.values():
-        for delivery in same:
-            if delivery.period != same[0].period and any(file.kind in _CONTENT for file in delivery.receipts[-1].files):
-                told.note("delivery-repeats-quarter", delivery.institution, delivery.name, detail=same[0].name)
+        for delivery in same[1:]:
+            rule = "delivery-repeats-quarter" if delivery.period != same[0].period else "delivery-same-bytes"
+            if any(file.kind in _CONTENT for file in delivery.receipts[-1].files):
+                told.note(rule, delivery.institution, delivery.name, detail=same[0].name)
     return told.findings
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pandera.errors
 
 from pipelines.periods import last_day
-from pipelines.validate import cells, cross, keys
+from pipelines.validate import cells, cross, keys, structure
 from pipelines.validate.cross import Hit
 from schemas import exports, findings
 from schemas.exports.build import PERIOD_END
@@ -23,6 +23,7 @@ from sources.contract import Contract, DeliveryName, TableSpec
 from sources.readers.result import POSITION, ReadResult
 
 QUARANTINED: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "rule", "raw")
+_PLACE = ("delivery", "file", "part", "line")
 DELIVERIES: tuple[str, ...] = ("institution", "delivery", "period", "version", "state")
 
 
@@ -77,7 +78,7 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
         tables=tables,
         quarantined=quarantined,
         structure=_labelled({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
-        findings=_findings(institution, results, found, quarantined, set_aside),
+        findings=_findings(institution, results, found, quarantined, set_aside, tables),
     )
 
 
@@ -213,16 +214,19 @@ def _findings(
     found: list[pd.DataFrame],
     quarantined: pd.DataFrame,
     set_aside: dict[str, pd.DataFrame],
+    tables: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Findings of reading, of cells and relations, and of rows set aside; a row set aside has no other finding than that."""
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
     rows = pd.concat([f for f in found if len(f)] or [pd.DataFrame(columns=["_row"])], ignore_index=True)
     rows = rows[~rows["_row"].isin(aside)].drop(columns="_row")
-    place = ["delivery", "file", "part", "line"]
+    place = list(_PLACE)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
-    parts = [findings.frame(of_reading), findings.complete(rows), findings.complete(rejected)]
+    of_files = structure.of_structure(contracts.load(institution), results)
+    parts = [findings.frame(of_reading), findings.frame(of_files), findings.complete(rows), findings.complete(rejected)]
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+    out = _with_keys(out, tables)
     out = _with_raw(out, quarantined, place).assign(institution=institution)
     return _with_column(out, results)[list(findings.COLUMNS)]
 
@@ -234,6 +238,19 @@ def _with_column(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.D
     places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
     asked = pd.MultiIndex.from_frame(found[key].fillna({"part": ""}))
     return found.assign(column=places.reindex(asked).astype("Int64").array)
+
+
+def _with_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Name the record that a reader found something in, by its line: a reader does not know keys."""
+    bare = found["record_key"].isna() & found["line"].notna()
+    if not bare.any():
+        return found
+    columns = {f"_{name}": name for name in _PLACE} | {"_record": "_key"}
+    rows = [frame[list(columns)].rename(columns=columns) for frame in tables.values() if len(frame)]
+    known = pd.concat(rows, ignore_index=True).dropna(subset=["line", "_key"]) if rows else pd.DataFrame(columns=[*_PLACE, "_key"])
+    known = known.drop_duplicates().drop_duplicates(list(_PLACE), keep=False)
+    keys = found[list(_PLACE)].merge(known, on=list(_PLACE), how="left")["_key"]
+    return found.assign(record_key=found["record_key"].where(~bare, keys.to_numpy()))
 
 
 def _with_raw(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from pipelines.harmonise.text import fold, map_values
 from sources.contract import ColumnSpec
 
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
+_INITIAL = 2  # characters of a name that is a letter and a point
+_OLDEST_REFERENCE = 1999
 _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\x80-\xbf]"
 
 
@@ -44,7 +46,16 @@ def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     clean = trimmed(text)
     out = _BY_TYPE.get(spec.type, _text)(spec, clean, period_end)
     columns = {**out.columns, f"{spec.name}:given": clean.notna()}
-    found = {**out.found, "cell-control-characters": text.str.contains(CONTROL, regex=True, na=False)}
+    broken = text.str.contains(r"[\r\n]", regex=True, na=False)
+    found = {
+        **out.found,
+        "cell-control-characters": text.str.contains(CONTROL, regex=True, na=False),
+        "cell-line-break": broken,
+        "cell-white-space": clean.notna() & ~broken & (text != clean),
+    }
+    if spec.expected:
+        unknown = out.columns[spec.name] == "unknown" if spec.type == "code" else False
+        found["cell-empty"] = clean.isna() | unknown
     return Typed(columns, found)
 
 
@@ -64,7 +75,12 @@ def _name(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     initial = text.str.contains(r"^\w\.?$|^\w\. |(?: \w\.)$", regex=True, na=False)
     return Typed(
         {spec.name: text},
-        {"cell-name-mojibake": text.str.contains(_MOJIBAKE, regex=True, na=False), "cell-name-initial": initial},
+        {
+            "cell-name-mojibake": text.str.contains(_MOJIBAKE, regex=True, na=False),
+            "cell-name-initial": initial,
+            "cell-name-capitals": text.str.isupper().fillna(False).astype(bool) & (text.str.len() > _INITIAL),
+            "cell-name-several": text.str.contains(r"[(]|\S+ \S+ \S", regex=True, na=False),
+        },
     )
 
 
@@ -85,7 +101,8 @@ def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
         hit = keys.str.startswith(_fold(pd.Series([prefix]))[0], na=False) & value.isna()
         value = value.mask(hit, meaning)
         argument = argument.mask(hit, text.str.split().str[len(prefix.split()) :].str.join(" "))
-    spelled = exact.isna() & value.notna() & argument.isna()
+    agreed = {meaning: key for key, meaning in reversed(list(spec.codes.items()))}  # of several the first listed
+    spelled = value.notna() & argument.isna() & (text != value.map(agreed))
     return Typed(
         {spec.name: value, f"{spec.name}:argument": argument.where(argument != "", None)},
         {"cell-code-unknown": text.notna() & value.isna(), "cell-code-spelling": spelled},
@@ -108,7 +125,8 @@ def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
         "cell-date-impossible": problem == "impossible",
         "cell-date-unreadable": problem.isin(["unreadable", "not_permitted_year"]),
         "cell-date-two-digit-year": problem == "two_digit_year",
-        "cell-date-other-format": problem == "other_format",
+        "cell-date-other-format": (problem == "other_format") | text.str.contains(r"\d[T ]\d{1,2}:", regex=True, na=False),
+        "cell-date-year-only": (parsed["precision"] == "year") & problem.isna(),
         "cell-birth-date-first-of-january": first & (parsed["precision"] == "day"),
     }
     return Typed(
@@ -127,16 +145,29 @@ def _own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     return Typed({spec.name: text}, {"cell-number-unreadable": text.notna() & ~text.index.isin(found["row"])})
 
 
-def _reference(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     found = numbers.parse_numbers(text)
-    first = found.drop_duplicates("row").set_index("row")["number"].reindex(text.index)
+    first = found.drop_duplicates("row").set_index("row").reindex(text.index)
+    implausible = found.loc[_cannot_be(found, text, period_end), "row"]
     return Typed(
-        {spec.name: text},
+        {spec.name: text, f"{spec.name}:kind": first["kind"]},
         {
-            "cell-reference-unreadable": text.notna() & first.isna(),
-            "cell-reference-spelling": first.notna() & (first != text),
+            "cell-reference-unreadable": text.notna() & first["number"].isna(),
+            "cell-reference-spelling": first["number"].notna() & (first["number"] != text),
+            "cell-reference-implausible": pd.Series(text.index.isin(implausible), index=text.index),
         },
     )
+
+
+def _cannot_be(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
+    """Numbers of a year to come or long before any register, of a register or a region that is not there."""
+    year, typed_in = found["year"], text.reindex(found["row"]).reset_index(drop=True)
+    no_year = found["kind"].isin(["police", "inspectorate", "prosecution", "court"]) & (
+        (year > period_end.reindex(found["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
+    ).fillna(True)
+    no_register = (found["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
+    no_region = found["region"].notna() & ~found["region"].isin(numbers.REGIONS)
+    return (no_year | no_register | no_region).astype(bool)
 
 
 def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
@@ -155,7 +186,7 @@ def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
 
 def _article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     parsed = articles.parse_articles(text)
-    plain = text.str.fullmatch(r"\d{1,3}(/\d{1,2})?( [A-Z]{3,4})?", na=False)
+    plain = text.str.fullmatch(r"(?:\D+, )?\d{1,3}/\d{1,2} [A-Z]{3,4}" if spec.agreed == "full" else r"\d{1,3}", na=False)
     return Typed(
         {spec.name: text},
         {
@@ -166,13 +197,21 @@ def _article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
 
 
 def _words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    known = offence_words.form(text) if spec.type == "form_words" else offence_words.words_group(text)
-    return Typed({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna()})
+    of_form = spec.type == "form_words"
+    known = offence_words.form(text) if of_form else offence_words.words_group(text)
+    usual = codes.table("forms" if of_form else "offences")["label_sq"]
+    spelled = known.notna() & ~text.isin(usual)
+    return Typed({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
 
 
-def _listed(rule: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], Typed]:
+def _listed(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], Typed]:
     def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-        return Typed({spec.name: text}, {rule: text.notna() & codes.lookup(name, text)["code"].isna()})
+        code = codes.lookup(name, text)["code"]
+        agreed = code if spec.agreed == "code" else code.map(codes.table(name).set_index("code")["label_sq"])
+        return Typed(
+            {spec.name: text},
+            {unknown: text.notna() & code.isna(), spelled: code.notna() & (text != agreed)},
+        )
 
     return parse
 
@@ -192,8 +231,8 @@ _BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], Typed]] = {
     "article": _article,
     "offence_words": _words,
     "form_words": _words,
-    "country": _listed("cell-country-unknown", "countries"),
-    "municipality": _listed("cell-place-unknown", "municipalities"),
-    "seat": _listed("cell-place-unknown", "seats"),
+    "country": _listed("cell-country-unknown", "cell-country-spelling", "countries"),
+    "municipality": _listed("cell-place-unknown", "cell-place-spelling", "municipalities"),
+    "seat": _listed("cell-place-unknown", "cell-place-spelling", "seats"),
     "sentence": _sentence,
 }

@@ -10,7 +10,7 @@ from importlib import import_module
 
 import pandas as pd
 
-from pipelines.harmonise import personal_numbers
+from pipelines.harmonise import codes, personal_numbers
 from pipelines.harmonise.offences import OffenceColumns, offences, seriousness
 from sources.contract import Contract, TableSpec
 
@@ -49,15 +49,58 @@ def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tup
             orphan = frame["_parent"].isna() | ~frame["_parent"].isin(tables[spec.parent]["_row"])
             if orphan.any():
                 yield name, "cross-parent-missing", spec.via[-1] if spec.via else None, orphan.index[orphan]
+        if spec.parent and spec.expected:
+            alone = ~tables[spec.parent]["_row"].isin(frame["_parent"])
+            yield spec.parent, "cell-empty", name, alone.index[alone]
         if spec.parent and spec.entity == "person":
             parents = tables[spec.parent]
             held = pd.MultiIndex.from_frame(parents[["_delivery", "_key"]]).isin(pd.MultiIndex.from_frame(frame[["_delivery", "_case"]]))
             empty = parents["_key"].notna() & ~held
             if empty.any():
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
+    yield from _before_its_case(contract, tables)
     for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
         for rule, field, index in _of_offences(tables[where.table], where):
             yield where.table, rule, field, index
+        if where.law and not where.days:
+            early = _code_to_come(contract, tables, where)
+            if len(early):
+                yield where.table, "cell-article-not-in-force", where.article, early
+
+
+def _case_table(contract: Contract, table: str) -> TableSpec:
+    """The table of cases that the rows of `table` hang on, directly or not; the table itself where they hang on none."""
+    spec = contract.tables[table]
+    return _case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
+
+
+def _day_of_case(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
+    """For each row of `table` the day in `column` of its case's row in the same delivery; null where there is none."""
+    cases = tables[_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
+    days = cases.set_index(["_delivery", "_key"])[column]
+    rows = tables[table]
+    return pd.Series(days.reindex(pd.MultiIndex.from_frame(rows[["_delivery", "_case"]])).to_numpy(), index=rows.index)
+
+
+def _before_its_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    for name, spec in contract.tables.items():
+        for column in spec.columns:
+            if column.not_before and len(tables[name]):
+                floor = _day_of_case(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
+                early = tables[name][column.name] < floor
+                if early.any():
+                    yield name, "cross-before-case", column.name, early.index[early]
+
+
+def _code_to_come(contract: Contract, tables: dict[str, pd.DataFrame], where: OffenceColumns) -> pd.Index:
+    """Charges by a code that came into force after the case was opened: the offence was before that."""
+    opened = next((c.name for c in _case_table(contract, where.table).columns if c.type == "date" and c.event and c.required), None)
+    frame = tables[where.table]
+    if opened is None or frame.empty:
+        return frame.index[:0]
+    began = pd.to_datetime(frame[where.law].map(codes.table("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce")
+    early = began > _day_of_case(contract, tables, where.table, opened)
+    return early.index[early]
 
 
 def _of_offences(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:

@@ -43,6 +43,25 @@ def requires(when: str, value: str, column: str, rule: str = "cross-status-witho
     return pa.Check(stated, name=rule, title=column)
 
 
+def names(when: str, values: Sequence[str], column: str, rule: str = "cell-empty") -> pa.Check:
+    """A row that says one of `values` in `when` is expected to have something in `column`."""
+
+    def given(frame: pd.DataFrame) -> pd.Series:
+        return ~frame[when].isin(values) | frame[f"{column}:given"]
+
+    return pa.Check(given, name=rule, title=column)
+
+
+def agrees(column: str, reference: str, values: Mapping[str, str], rule: str = "cross-source-disagrees") -> pa.Check:
+    """What `column` says of the sender is what the number in `reference` says: kind of number -> value of `column`."""
+
+    def same(frame: pd.DataFrame) -> pd.Series:
+        told = frame[f"{reference}:kind"].map(values)
+        return told.isna() | frame[column].isna() | (told == frame[column])
+
+    return pa.Check(same, name=rule, title=column)
+
+
 def _column(spec: ColumnSpec) -> pa.Column:
     checks = []
     if spec.type == "code":

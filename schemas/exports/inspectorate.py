@@ -1,9 +1,15 @@
 """What the inspectorate's list of cases must look like."""
 
-from schemas.exports.build import build, in_order, requires
+from schemas.exports.build import build, in_order, names, requires
 from sources.contract import load
 
 MODELS = build(
     load("inspectorate"),
-    {"lendet": [*in_order("Data e pranimit", "Data e dërgimit"), requires("Statusi", "sent", "Data e dërgimit")]},
+    {
+        "lendet": [
+            *in_order("Data e pranimit", "Data e dërgimit"),
+            requires("Statusi", "sent", "Data e dërgimit"),
+            names("Statusi", ("sent",), "Nr. i prokurorisë"),
+        ]
+    },
 )

@@ -1,6 +1,6 @@
 """What the police's two tables must look like."""
 
-from schemas.exports.build import build, in_order, requires
+from schemas.exports.build import build, in_order, names, requires
 from sources.contract import load
 
 MODELS = build(
@@ -9,6 +9,7 @@ MODELS = build(
         "rastet": [
             *in_order("Data_e_vepres", "Data_raportimit", "Data_dergimit_PSH"),
             requires("Statusi", "sent", "Data_dergimit_PSH"),
+            names("Statusi", ("sent",), "Nr_PP"),
         ]
     },
 )

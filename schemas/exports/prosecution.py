@@ -1,6 +1,14 @@
 """What the prosecution's four tables must look like."""
 
-from schemas.exports.build import build, in_order
+from schemas.exports.build import agrees, build, in_order
 from sources.contract import load
 
-MODELS = build(load("prosecution"), {"lenda": in_order("data_pranimit", "data_statusit")})
+MODELS = build(
+    load("prosecution"),
+    {
+        "lenda": [
+            *in_order("data_pranimit", "data_statusit"),
+            agrees("burimi", "nr_burimit", {"police": "police", "inspectorate": "inspectorate"}),
+        ]
+    },
+)

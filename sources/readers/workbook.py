@@ -7,6 +7,7 @@ Does not belong here: what the zip holds (`workbook_parts`), row kinds (`tabular
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import openpyxl
 import pandas as pd
 import python_calamine
+from openpyxl.utils.cell import column_index_from_string
 
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import files, tabular, workbook_parts
@@ -165,6 +167,7 @@ def _sheet(sheet: Sheet, overlay: Overlay | None, tables: Sequence[TableSpec], s
     grid = tabular.Grid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
     if not tabular.read_grid(grid, tables, piece):
         return _unknown(sheet, tables, piece)
+    _name_fields(sheet, piece)
     declared = spec.options.get("sheet")
     if declared and declared != name:
         piece.find("sheet-name", part=name, detail=declared)
@@ -223,6 +226,17 @@ def _overlay(sheet: Sheet, overlay: Overlay, piece: Piece) -> None:
     _merged(sheet, overlay, place, piece)
     if overlay.hidden_rows:
         piece.find("rows-hidden", part=sheet.name, detail=", ".join(map(str, overlay.hidden_rows[:20])))
+
+
+def _name_fields(sheet: Sheet, piece: Piece) -> None:
+    """Name the column of what was found in single cells (their `detail` is a cell reference) by the header as delivered."""
+    heads = [row["line"] for row in piece.structure if row["part"] == sheet.name and row["kind"] == "header"]
+    header = sheet.rows[list(sheet.lines).index(heads[0])] if heads else []
+    for finding in piece.findings:
+        letters = re.match(r"[A-Z]{1,3}(?=\d+$)", str(finding.get("detail")))
+        if finding["rule"].startswith("cell-") and finding.get("part") == sheet.name and letters:
+            at = column_index_from_string(letters[0]) - 1
+            finding["field"] = header[at].strip() if at < len(header) else None
 
 
 def _merged(sheet: Sheet, overlay: Overlay, place: dict[int, int], piece: Piece) -> None:

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import HarmoniaError
-from pipelines.feedback import answers, life
+from pipelines.feedback import answers
+from pipelines.feedback.life import life
 from pipelines.registry import Registry, open_registry
 from schemas import findings
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pipelines.feedback import render_check
+from pipelines.feedback.console import render_check
 from pipelines.feedback.texts import texts
 from schemas import findings
 from schemas.findings import LANGUAGES, rules

@@ -6,8 +6,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.feedback import life
-from pipelines.feedback.life import LIVED
+from pipelines.feedback.life import LIVED, life
 from schemas import findings
 
 

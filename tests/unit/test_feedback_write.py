@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import schemas
 from pipelines.errors import HarmoniaError
-from pipelines.feedback import page, report, texts, write_feedback
+from pipelines.feedback import page, report, texts
+from pipelines.feedback.write import write_feedback, write_receipt
 from schemas import findings
 from schemas.findings import rules
 
@@ -71,8 +72,8 @@ def written(home: Path, of_it: pd.DataFrame, **more: object) -> Path:
 def test_files_are_for_the_running_user_alone_and_named_by_language(tmp_path: Path) -> None:
     folder = written(tmp_path, found(row(1)))
     assert folder == tmp_path / "feedback" / "police" / "2012-Q4"
-    names = {"receipt.json", "findings.json", "findings.html", "findings.sr.html", "findings.en.html"}
-    assert {path.name for path in folder.iterdir()} == names
+    pages = {f"{name}{tongue}.html" for name in ("findings", "letter", "receipt") for tongue in ("", ".sr", ".en")}
+    assert {path.name for path in folder.iterdir()} == pages | {"receipt.json", "findings.json", "findings.xlsx"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
     assert all(path.stat().st_mode & 0o777 == 0o700 for path in (folder, folder.parent, folder.parent.parent))
     assert '<html lang="sq">' in (folder / "findings.html").read_text("utf-8")
@@ -152,7 +153,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
         tags = Tags(text)
         assert not {"script", "img", "link", "iframe", "form"} & set(tags.tags)
         links = {value for name, value in tags.attributes if name in ("href", "src")}
-        assert {link for link in links if link and not link.startswith("#")} <= set(shown)
+        assert {link for link in links if link and not link.startswith("#")} <= {*shown, "findings.xlsx"}
         anchors = {f"#{value}" for name, value in tags.attributes if name == "id"}
         assert {link for link in links if link and link.startswith("#")} <= anchors
 
@@ -180,7 +181,8 @@ def test_a_file_that_others_could_read_is_closed_and_an_old_language_goes(tmp_pa
     assert (folder / "findings.html").stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
     written(tmp_path, found(row(1)), language="en")
-    assert {path.name for path in folder.glob("*.html")} == {"findings.html", "findings.sq.html", "findings.sr.html"}
+    assert {path.name for path in folder.glob("*.en.html")} == set()
+    assert (folder / "findings.sq.html").is_file()
 
 
 def test_a_delivery_that_nobody_can_read_gets_its_receipt(tmp_path: Path) -> None:
@@ -194,6 +196,48 @@ def test_size_and_hash_stand_in_the_receipt_where_they_are_known(tmp_path: Path)
     of_it = files(read=1, accepted=1).assign(size=12, sha256="0" * 64)
     paths = write_feedback(tmp_path, "courts", "2012-Q1", of_it, found(), "sq")
     assert json.loads(paths[0].read_text("utf-8"))["files"][0]["size"] == 12
+
+
+def test_a_receipt_is_there_before_anything_was_read(tmp_path: Path) -> None:
+    came = files().assign(size=12, sha256="0" * 64)
+    paths = write_receipt(tmp_path, "police", "2012-Q4", came, "sq", date(2013, 1, 14))
+    said = json.loads(paths[0].read_text("utf-8"))
+    jsonschema.validate(said, SCHEMA)
+    assert (said["state"], said["counts"], said["report"]) == ("received", None, None)
+    assert texts.texts("sq")["receipt"]["received_state"] in (tmp_path / "feedback/police/2012-Q4/receipt.html").read_text("utf-8")
+
+
+def test_after_its_day_only_the_receipt_is_left(tmp_path: Path) -> None:
+    folder = written(tmp_path, found(row(1)), received=date(2013, 1, 14), today=date(2013, 7, 13))
+    assert (folder / "findings.xlsx").is_file()
+    assert "13.07.2013" in (folder / "findings.html").read_text("utf-8"), "180 days after receipt"
+    written(tmp_path, found(row(1)), received=date(2013, 1, 14), today=date(2013, 7, 14))
+    assert {path.name.split(".")[0] for path in folder.iterdir()} == {"receipt"}
+
+
+def test_deadline_and_way_of_sending_are_said(tmp_path: Path) -> None:
+    folder = written(tmp_path, found(row(1)), received=date(2013, 1, 14))
+    shown = (folder / "findings.html").read_text("utf-8")
+    assert "13.02.2013" in shown
+    assert texts.texts("sq")["send"] in shown
+
+
+def test_the_letter_says_what_moves_what_is_overdue_and_how_it_went() -> None:
+    of_it = pd.concat([found(row(1)), found(row(2), state="remains").assign(since="2012-Q2")], ignore_index=True)
+    moves = pd.DataFrame({"indicator": ["cases_registered"], "period": ["2012-Q4"], "findings": [2]})
+    went = pd.DataFrame({"delivery": ["2012-Q3", "2012-Q4"], "records": [200, 100], "open": [10, 2], "fixed": [0, 8]})
+    said = report.make("police", "2012-Q4", files(), of_it, "en", foremost=moves, trend=went)
+    letter = Tags(page.pages(said)["letter.html"]).text
+    assert "Cases registered" in letter
+    assert "the oldest since 2012-Q2" in letter
+    assert "5.0" in letter and "2.0" in letter, "open findings for 100 records"
+
+
+def test_what_is_no_error_does_not_come_again_and_is_counted() -> None:
+    of_it = found(row(1), row(2)).assign(answer=["no_error", None], state=["accepted_as_is", "new"])
+    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    assert (said.counts["no_error"], said.counts["error"]) == (1, 1)
+    assert "2012-PR-00001" not in page.pages(said)["findings.html"] + report.to_json(said)
 
 
 @pytest.mark.parametrize("name", ["..", "", "a/b", "a\0b"])

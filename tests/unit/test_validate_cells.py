@@ -26,7 +26,7 @@ def judge(spec: ColumnSpec, *values: str | None) -> tuple[pd.DataFrame, dict[str
 def test_a_code_is_found_in_any_case_spacing_and_without_diacritics():
     columns, found = judge(STATUS, "Nën hetim", "NEN  HETIM", "nen hetim.")
     assert columns["status"].tolist() == ["investigating"] * 3
-    assert found == {"cell-code-spelling": [False, True, True]}
+    assert found == {"cell-code-spelling": [False, True, True], "cell-white-space": [False, True, False]}
 
 
 @pytest.mark.parametrize("value", ["KPPK", "KPK", "KPK2004", "2003", "??"])

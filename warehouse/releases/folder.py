@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import HarmoniaError, storage
+from pipelines.points import Point, reached
 from pipelines.swap import sync
 
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
@@ -78,13 +79,15 @@ def write(target: Path, files: Mapping[str, bytes]) -> None:
         raise HarmoniaError(f"release {target.name} is there already, and a release is never overwritten: choose a later day")
     made = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     with storage(target):
-        shutil.rmtree(made, ignore_errors=True)
+        for left in target.parent.glob(f".{target.name}.*.tmp"):  # of a process that was killed
+            shutil.rmtree(left)
         for name, content in {**files, SUMS: sums(files)}.items():
             path = made / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             sync(path)
         (made / CONFIDENTIAL).chmod(_PRIVATE)
+        reached(Point.RELEASE_WRITTEN)
         made.rename(target)
         sync(target.parent)
 

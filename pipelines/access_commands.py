@@ -1,0 +1,184 @@
+"""`harmonia access …`, `audit …`, `warehouse …`: who may read what is published, who read names, whether the copies agree.
+
+Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+access = typer.Typer(name="access", help="Who may see what of the warehouse: roles, grants, files.", no_args_is_help=True)
+audit = typer.Typer(name="audit", help="Who looked at names and numbers.", no_args_is_help=True)
+warehouse = typer.Typer(name="warehouse", help="The published warehouse and its copies.", no_args_is_help=True)
+
+Home = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+Url = Annotated[str | None, typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="postgresql://user@host/database")]
+RegistryUrl = Annotated[
+    str | None,
+    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
+]
+
+
+def _needed(url: str | None) -> str:
+    if not url:
+        raise HarmoniaError("name the PostgreSQL warehouse with --warehouse-url (or HARMONIA_WAREHOUSE_URL)")
+    return url
+
+
+def _print(rows: pd.DataFrame, title: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    grid = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in rows.columns:
+        grid.add_column(str(column))
+    for row in rows.itertuples(index=False):
+        grid.add_row(*("" if value is None or value != value else escape(str(value)) for value in row))
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(grid)
+
+
+@access.command("show")
+def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help="The statements that make the roles.")] = False) -> None:
+    """The matrix of roles and tables; with --sql, what a database administrator runs to make the roles."""
+    import pandas as pd
+
+    from warehouse.access import document, grants
+    from warehouse.access.matrix import roles
+
+    if sql:
+        typer.echo("".join(f"{statement};\n" for statement in grants.create_roles({role.name for role in roles()})), nl=False)
+        return
+    names, lines = document.matrix()
+    rows = [(f"{schema}.{table.name}", *(document.WORDS[one] for one in cells)) for schema, table, cells in lines]
+    _print(pd.DataFrame(rows, columns=["table", *names]), "Who may see what")
+
+
+@access.command("apply")
+def apply(url: Url = None) -> None:
+    """Make the roles that are missing on the server, and bring the grants in line with the matrix. May be repeated."""
+    from warehouse.access import server
+
+    created, granted = server.apply(_needed(url))
+    typer.echo(f"roles created: {', '.join(created) or 'none'}")
+    typer.echo(
+        f"grants that stand: {granted}"
+        if granted
+        else "nothing is published there yet: `harmonia run --warehouse-url` grants on what it publishes"
+    )
+
+
+@access.command("check")
+def check(url: Url = None) -> None:
+    """Compare what the server grants with the matrix. Exit 0 when they agree, 1 when they do not."""
+    from warehouse.access import server
+
+    found = server.differences(_needed(url))
+    for line in found:
+        typer.echo(line)
+    typer.echo(f"{len(found)} differences from the matrix" if found else "the server grants what the matrix says, and nothing else")
+    raise typer.Exit(1 if found else 0)
+
+
+@access.command("extract")
+def extract(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="e.g. institution_police")],
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="DuckDB file to write.")],
+    home: Home = None,
+) -> None:
+    """Write what a role sees to a DuckDB file of its own, to hand over where there is no server."""
+    from warehouse.access import extract as module
+
+    rows = module.extract(Workplace.of(None, home).home.root, module.known(role), out.expanduser())
+    typer.echo(f"{out}: {len(rows)} tables, {sum(rows.values())} rows, as {role} may see them")
+
+
+@access.command("resolve")
+def resolve(
+    pseudonym: Annotated[str, typer.Argument(metavar="PSEUDONYM", help="As analysts see it in place of a record key.")],
+    home: Home = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """For stewards: the record behind a pseudonym. That you looked is written to the registry first."""
+    from pipelines.explain.audit import note
+    from pipelines.registry import open_registry
+    from warehouse.reading import reading
+
+    workplace = Workplace.of(None, home, registry_url)
+    query = """SELECT DISTINCT institution || ':' || record_key AS record, entity, case_id AS "case", person_id AS person
+               FROM crosswalk JOIN warehouse.lineage USING (institution, record_key) WHERE pseudonym = ? ORDER BY ALL"""
+    with reading(workplace.home.root, "identity", "warehouse") as connection:
+        registry = open_registry(workplace.registry)
+        try:
+            note(registry, "resolved a pseudonym", pseudonym)
+        finally:
+            registry.close()
+        found = connection.execute(query, [pseudonym]).df()
+    if found.empty:
+        raise HarmoniaError(f"no record has the pseudonym {pseudonym}: it may be of before the key was changed, or of another home")
+    _print(found, pseudonym)
+
+
+@audit.command("list")
+def listing(
+    home: Home = None,
+    registry_url: RegistryUrl = None,
+    url: Url = None,
+    since: Annotated[datetime | None, typer.Option("--since", envvar="HARMONIA_SINCE", formats=["%Y-%m-%d"], help="First day.")] = None,
+    who: Annotated[str | None, typer.Option("--who", envvar="HARMONIA_WHO", help="This user or login alone.")] = None,
+) -> None:
+    """Who looked at names and numbers, when, at whose, why: by Harmonia's commands, and on the PostgreSQL warehouse."""
+    from pipelines.audit import entries
+    from pipelines.registry import open_registry
+
+    requests = None
+    if url:
+        from warehouse.access.server import requests as read
+
+        requests = read(url)
+    workplace = Workplace.of(None, home, registry_url)
+    there = registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+    if not there and requests is None:
+        raise HarmoniaError(f"there is no registry in {workplace.home.root}, and no --warehouse-url was given: name one of them")
+    registry = open_registry(workplace.registry) if there else None
+    try:
+        found = entries(registry, requests, since.date() if since else None, who)
+    finally:
+        if registry is not None:
+            registry.close()
+    found["at"] = found["at"].dt.strftime("%Y-%m-%d %H:%M:%S")
+    _print(found, f"{len(found)} times; UTC")
+
+
+@warehouse.command("compare")
+def compare(
+    home: Home = None,
+    url: Url = None,
+    store: Annotated[
+        list[str] | None, typer.Option("--store", envvar="HARMONIA_STORE", help="warehouse, analysts, identity. Default: all.")
+    ] = None,
+) -> None:
+    """Compare the DuckDB files with the PostgreSQL schemas, row for row. Exit 0 when no row differs, 1 when one does."""
+    from warehouse.compare import compare as differing
+    from warehouse.stores import STORES
+
+    unknown = [name for name in store or () if name not in STORES]
+    if unknown:
+        raise HarmoniaError(f"there is no store {unknown[0]}: {', '.join(STORES)}")
+    found = differing(Workplace.of(None, home).home.root, _needed(url), store or tuple(STORES))
+    _print(found, "Rows by table, and rows that only one side has")
+    differ = int(found[["only_duckdb", "only_postgresql"]].to_numpy().sum())
+    typer.echo(f"{int(found['rows'].sum())} rows compared, {differ} differ")
+    raise typer.Exit(1 if differ else 0)

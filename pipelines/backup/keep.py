@@ -1,0 +1,145 @@
+"""Making a backup while runs go on.
+
+Belongs here: what is kept, in which order, so that the copy is of one moment. Does not belong here: the way back (`restore`).
+
+The registry comes first, as of one moment (SQLite's own online copy, or one repeatable read of a server). Then the bytes that it names:
+landing keeps bytes before their receipts and never changes them, so all are there. Releases and keys are written once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, insert, select
+from sqlalchemy.orm import Session
+
+from pipelines.backup.manifest import REGISTRY, Manifest, digest
+from pipelines.errors import HarmoniaError, storage
+from pipelines.landing.store import Store
+from pipelines.points import Point, reached
+from pipelines.registry import Registry, open_registry, seal
+from pipelines.registry.tables import Base, File
+from pipelines.resources.workplace import Workplace
+from pipelines.swap import sync
+from warehouse import stores
+
+REBUILT = ("lake", "published", "feedback", "logs", "dagster/history", "dagster/schedules")
+"""Folders of a home that a run writes again, or that are Dagster's history. All else is kept, also what nobody knew of here."""
+_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+
+
+def backup(workplace: Workplace, target: Path) -> Manifest:
+    """Keep everything that may not be lost in the new folder `target`, whole or not at all; returns what it says of itself.
+
+    Raises `HarmoniaError` where there is nothing to keep, `target` is there already, cannot be written, or landed bytes are damaged.
+    """
+    home = workplace.home
+    if workplace.registry_url is None and not (home.root / REGISTRY).is_file():
+        raise HarmoniaError(f"home {home.root} has no {REGISTRY}: name the home with --home, or the registry in use with --registry-url")
+    if target.exists():
+        raise HarmoniaError(f"{target} is there already: name a new folder; a backup never changes an older one")
+    if target.resolve().is_relative_to(home.root.resolve()):
+        raise HarmoniaError(f"{target} lies in the home that it is to save: name a folder on another disk")
+    made = target.with_name(f".{target.name}.part")
+    with storage(target):
+        shutil.rmtree(made, ignore_errors=True)  # of a backup that was killed
+        made.mkdir(parents=True, mode=_PRIVATE_FOLDER)
+    try:
+        manifest = _fill(workplace, made)
+        reached(Point.BACKUP_COPIED)
+        with storage(target):
+            made.rename(target)
+            sync(target.parent)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return manifest
+
+
+def _fill(workplace: Workplace, made: Path) -> Manifest:
+    registry = open_registry(workplace.registry)
+    try:
+        _registry(registry, made / REGISTRY)
+    finally:
+        registry.close()
+    copy = create_engine(f"sqlite:///{made / REGISTRY}")
+    with Session(copy) as session:
+        manifest = Manifest(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", version("harmonia"), seal.head(session))
+        hashes = list(session.scalars(select(File.sha256).order_by(File.sha256)))
+    copy.dispose()
+    manifest.files[REGISTRY] = _settled(made / REGISTRY)
+    home, landing = workplace.home, Store(workplace.home.landing)
+    for sha256 in hashes:
+        _copy(landing.path(sha256), made, f"landing/{sha256[:2]}/{sha256}", manifest)
+        if manifest.files[f"landing/{sha256[:2]}/{sha256}"][1] != sha256:
+            raise HarmoniaError(f"{landing.path(sha256)}: holds other bytes than were received; `harmonia verify` says whose they are")
+    for path in _others(home.root):
+        _copy(path, made, str(path.relative_to(home.root)), manifest)
+    outside = os.environ.get(stores.KEY_VARIABLE)
+    if outside and Path(outside).is_file():
+        _copy(Path(outside), made, stores.KEY_FILE, manifest)
+    for folder in (path for path in made.rglob("*") if path.is_dir()):
+        folder.chmod(_PRIVATE_FOLDER)
+    manifest.write(made)
+    return manifest
+
+
+def _others(root: Path) -> Iterator[Path]:
+    """Releases, keys, policies, settings: everything but registry, landing, what can be rebuilt and what a killed process left."""
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
+        unfinished = any(part.startswith(".") for part in name.parts) or name.name.startswith(REGISTRY)
+        if path.is_file() and not path.is_symlink() and not rebuilt and not unfinished:
+            yield path
+
+
+def _copy(source: Path, made: Path, name: str, manifest: Manifest) -> None:
+    """Copy one file, durably; its size and hash, as they lie in the backup, into the manifest."""
+    target = made / name
+    with storage(target):
+        target.parent.mkdir(parents=True, exist_ok=True)  # in a folder for its owner alone
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        raise HarmoniaError(f"{source}: is missing, and the ledger names it; `harmonia verify` says whose it is") from None
+    except OSError as error:
+        raise HarmoniaError(f"{source}: cannot be copied to {target} ({error.strerror}): make room or give permission") from error
+    manifest.files[name] = _settled(target)
+
+
+def _settled(path: Path) -> tuple[int, str]:
+    with storage(path):
+        path.chmod(_PRIVATE_FILE)
+        sync(path)
+        return digest(path)
+
+
+def _registry(registry: Registry, target: Path) -> None:
+    """The registry as of one moment, as an SQLite file, whatever it is now."""
+    if registry.engine.dialect.name == "sqlite":
+        with storage(target), sqlite3.connect(str(registry.engine.url.database)) as source, sqlite3.connect(target) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
+        source.close()
+        copy.close()
+        return
+    open_registry(f"sqlite:///{target}").close()  # made, with its tables
+    with registry.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source_:
+        transfer(source_, f"sqlite:///{target}")
+
+
+def transfer(source: Connection, url: str) -> None:
+    """Copy all rows of a registry, read in one transaction, into the empty, migrated one at `url`."""
+    engine = create_engine(url, hide_parameters=True)
+    with engine.begin() as target:
+        for table in Base.metadata.sorted_tables:
+            rows = source.execute(select(table).order_by(*table.primary_key.columns)).mappings()
+            while part := rows.fetchmany(10_000):
+                target.execute(insert(table), [dict(row) for row in part])
+    engine.dispose()

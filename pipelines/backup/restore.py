@@ -1,0 +1,97 @@
+"""From a backup to a home that a run can go on with.
+
+Belongs here: checking a backup and putting it into an empty place, whole or not at all. Does not belong here: rebuilding lake and
+warehouse: the next `harmonia run` does, to the row.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sqlalchemy import create_engine, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from pipelines.backup.keep import transfer
+from pipelines.backup.manifest import NAME, REGISTRY, Manifest, damaged
+from pipelines.errors import HarmoniaError, storage
+from pipelines.points import Point, reached
+from pipelines.registry import open_registry
+from pipelines.registry.tables import Base, Run
+from pipelines.resources.workplace import Workplace
+from pipelines.swap import sync
+
+
+def restore(backup: Path, workplace: Workplace) -> Manifest:
+    """Put a backup into the home of `workplace`, and its registry into `registry_url` where one is given; returns its manifest.
+
+    Raises `HarmoniaError` where the backup is damaged, the home is not empty, or the registry in the other database is not.
+    """
+    manifest, root = Manifest.read(backup), workplace.home.root
+    wrong = list(damaged(backup, manifest))
+    if wrong:
+        raise HarmoniaError(f"{backup}: is damaged ({len(wrong)}: {'; '.join(wrong[:3])}): restore from another one; nothing was written")
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise HarmoniaError(f"home {root} is not empty: name an empty or new folder with --home; nothing is ever restored over a home")
+    made = root.with_name(f".{root.name}.part")
+    with storage(root):
+        shutil.rmtree(made, ignore_errors=True)  # of a restore that was killed
+        shutil.copytree(backup, made, ignore=shutil.ignore_patterns(NAME), copy_function=shutil.copyfile)
+    try:
+        for path in made.rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o400 if path.is_relative_to(made / "landing") else 0o600)
+        wrong = list(damaged(made, manifest))
+        if wrong:
+            raise HarmoniaError(f"{root}: the disk gives back other bytes than were written ({wrong[0]}): check it, then restore again")
+        if workplace.registry_url:
+            _to_server(made / REGISTRY, workplace.registry_url)
+        reached(Point.RESTORE_COPIED)
+        with storage(root):
+            if root.exists():
+                root.rmdir()
+            made.rename(root)
+            sync(root.parent)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    workplace.home.create()
+    return manifest
+
+
+def _to_server(file: Path, url: str) -> None:
+    """The registry into the database at `url`, which must hold none yet; the file is then no longer the registry and goes."""
+    registry = open_registry(url)
+    try:
+        with registry.read() as session:
+            if session.scalar(select(func.count()).select_from(Run)):
+                raise HarmoniaError(f"registry {registry.place} is not empty: name a new database with --registry-url; nothing was written")
+    finally:
+        registry.close()
+    open_registry(f"sqlite:///{file}").close()  # migrated, if the backup is of an older version
+    source = create_engine(f"sqlite:///{file}", hide_parameters=True)
+    try:
+        with source.connect() as connection:
+            transfer(connection, url)
+        _go_on_counting(url)
+    except DBAPIError as error:
+        raise HarmoniaError(
+            f"the registry could not be written to the database ({type(error.orig).__name__}): check it, restore again"
+        ) from error
+    finally:
+        source.dispose()
+    file.unlink()
+
+
+def _go_on_counting(url: str) -> None:
+    """Have the server's counters go on after the rows that came with their numbers."""
+    engine = create_engine(url, hide_parameters=True)
+    with engine.begin() as connection:
+        for table in Base.metadata.sorted_tables if engine.dialect.name == "postgresql" else ():
+            column = table.autoincrement_column
+            if column is not None:
+                name = connection.scalar(
+                    text("SELECT pg_get_serial_sequence(:table, :column)"), {"table": table.name, "column": column.name}
+                )
+                highest = connection.scalar(select(func.max(column)))
+                if name and highest:
+                    connection.execute(text("SELECT setval(:name, :highest)"), {"name": name, "highest": highest})
+    engine.dispose()

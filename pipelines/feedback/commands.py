@@ -1,0 +1,128 @@
+"""`harmonia feedback …`: what is typed and read.
+
+Belongs here: options and output of the feedback commands. Does not belong here: what they do; heavy modules are imported inside.
+No value of a finding is printed: what is printed may end in a log.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.registry import Registry
+
+app = typer.Typer(help="Answers of institutions to what was found in their deliveries.", no_args_is_help=True)
+
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+RegistryUrl = Annotated[
+    str | None,
+    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
+]
+Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Numbers of answers, as `harmonia feedback list` gives them.")]
+Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
+
+
+@contextmanager
+def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workplace, Registry]]:
+    from pipelines.registry import open_registry
+
+    workplace = Workplace.of(None, home, registry_url)
+    if not workplace.home.root.is_dir():
+        raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
+    registry = open_registry(workplace.registry)
+    try:
+        yield workplace, registry
+    finally:
+        registry.close()
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+
+
+@app.command("import")
+def bring_in(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workbook findings.xlsx, filled in, as .xlsx or .ods.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Enter the answers of a filled workbook; they show in the next run. Exit 1 where a row was refused."""
+    with _opened(home, registry_url) as (workplace, registry):
+        from pipelines.feedback.exchange import bring_in as enter
+
+        done = enter(workplace.home, registry, file)
+    console = _console()
+    for row in done.refused.itertuples(index=False):
+        console.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
+    console.print(
+        f"{done.institution} {done.delivery}: {done.entered} answers entered, {done.known} known already, {done.open} rows without an "
+        f"answer, {len(done.refused)} refused. They show in the next `harmonia run`.",
+        soft_wrap=True,
+    )
+    raise typer.Exit(1 if len(done.refused) else 0)
+
+
+@app.command("list")
+def show(
+    institution: Annotated[str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Only of this one.")] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for a countersignature.")] = False,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """The answers that count, by their numbers; reasons stand in the registry, values nowhere."""
+    from rich.table import Table
+
+    with _opened(home, registry_url) as (_, registry):
+        from pipelines.feedback.answers import latest, read
+
+        found = latest(read(registry))
+    if institution is not None:
+        found = found[found["institution"] == institution]
+    if waiting:
+        found = found[(found["verdict"] == "accepted") & found["decision"].isna()]
+    table = Table("number", "institution", "delivery", "rule", "record", "field", "answer", "decision", "until")
+    shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until"]
+    for row in found[shown].astype(object).where(found[shown].notna(), "").itertuples(index=False, name=None):
+        table.add_row(*(str(cell) for cell in row))
+    _console().print(table)
+
+
+@app.command()
+def countersign(
+    numbers: Numbers,
+    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day on which it holds.")],
+    by: Who = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Countersign, as the system's owner, what an institution accepts as it is. Somebody else than who answered."""
+    _decide(numbers, "countersigned", by, until.date(), home, registry_url)
+
+
+@app.command()
+def refuse(numbers: Numbers, by: Who = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+    """Refuse an answer, as the system's owner: the finding stays, or comes again."""
+    _decide(numbers, "refused", by, None, home, registry_url)
+
+
+def _decide(numbers: list[int], decision: str, by: str | None, until: date | None, home: Path | None, registry_url: str | None) -> None:
+    with _opened(home, registry_url) as (_, registry):
+        from pipelines.feedback.answers import decide
+
+        done = decide(registry, numbers, decision, by or getpass.getuser(), until)
+    typer.echo(f"{done} answers {decision}. It shows in the next `harmonia run`.")

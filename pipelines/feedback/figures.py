@@ -1,0 +1,94 @@
+"""Which figures a finding moves, or may: indicator and quarter.
+
+Belongs here: finding the figures in which a record of an institution stands, by its own records alone. Does not belong here: counting
+(`warehouse.count`), and anything that linkage knows: a figure as harmonised, or the quarter of another institution's date, would tell one
+institution about another.
+
+A finding on a record moves the institution's indicators whose event the record, its case or a person in it has, in the quarters of those
+events. A finding on a row without such an event (set aside, date unreadable), a file or a delivery may move every indicator of the
+institution in the quarter delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from sources import contract as contracts
+from sources.contract import DeliveryName
+from warehouse.indicators import Indicator, indicators
+
+FIGURES = ("institution", "delivery", "finding", "indicator", "period")
+_CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
+
+
+def moved(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The figures behind each open finding that is no information: `FIGURES`.
+
+    found      `pipelines.feedback.life.LIVED`
+    canonical  `case_records`, `person_records`, `events` of `schemas.canonical`
+    """
+    asks = found[(found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
+    asks = asks.drop_duplicates(["institution", "delivery", "finding"])
+    rows = pd.concat([_rows(indicator, canonical) for indicator in indicators().values()], ignore_index=True)
+    exact = _exact(asks, rows)
+    rest = asks[~asks.index.isin(exact["at"])]
+    names = {name: DeliveryName.parse(name) for name in rest["delivery"].dropna().unique()}
+    rest = rest.assign(period=rest["delivery"].map({name: one.period for name, one in names.items() if one}))
+    ours = pd.DataFrame([(name, i.code) for i in indicators().values() for name in i.institutions], columns=["institution", "indicator"])
+    every = pd.concat([exact, rest.merge(ours, on="institution")], ignore_index=True)[list(FIGURES)]
+    return every.dropna(subset=["period"]).drop_duplicates(ignore_index=True)
+
+
+def _rows(indicator: Indicator, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The records that an institution itself would count: institution, entity, record_key, case_key, indicator, period."""
+    rules = indicator.rows
+    records = canonical[f"{rules.record}_records"]
+    records = records[(records["status"] == "accepted") & records["institution"].isin(indicator.institutions)]
+    if rules.roles:
+        records = records[records["role"].isin(rules.roles)]
+    events = canonical["events"]
+    events = events[(events["status"] == "accepted") & (events["event"] == rules.event) & events["date"].notna()]
+    days = pd.to_datetime(events["date"])
+    events = events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str"))
+    of_file = events[events["entity"] == "case"] if rules.of == "case" or rules.record == "case" or rules.covers_file else events.iloc[:0]
+    of_record = events[events["entity"] == rules.record]
+    both = [
+        records[["institution", "record_key", "case_key"]].merge(own[[*key, "period"]].drop_duplicates(), on=key)
+        for own, key in ((of_file, _CASE), (of_record, _RECORD))
+    ]
+    return pd.concat(both, ignore_index=True).drop_duplicates().assign(entity=rules.record, indicator=indicator.code)
+
+
+def _exact(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Findings whose record stands in figures: `FIGURES` and `at`, their index. A case stands in those of its persons too."""
+    entity = asks["part"].map(_numbered_alike())
+    asked = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
+    asked = asked.dropna(subset=["record_key"])
+    own = asked.merge(rows, on=_RECORD)
+    own = own[own["asked"].isna() | (own["asked"] == own["entity"])]
+    cases = asked[asked["asked"].isna() | (asked["asked"] == "case")].rename(columns={"record_key": "case_key"})
+    return pd.concat([own, cases.merge(rows, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
+
+
+def _numbered_alike() -> dict[str, str]:
+    """Tables that are parts of a file, with the kind of record that their rows are or hang on: tables may number their rows alike."""
+    out = {}
+    for name in contracts.institutions():
+        tables = contracts.load(name).tables
+        for table, spec in tables.items():
+            owner = spec
+            while not owner.entity and owner.parent:
+                owner = tables[owner.parent]
+            if owner.entity in ("case", "person"):
+                out[table] = str(owner.entity)
+    return out
+
+
+def foremost(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+    """The figures that most findings move: indicator, period, findings."""
+    counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
+    counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})
+    top = counted.sort_values(["findings", "period", "order"], ascending=[False, False, True])
+    return top.head(most).drop(columns="order").reset_index(drop=True)

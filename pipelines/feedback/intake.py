@@ -1,0 +1,182 @@
+"""Taking a filled workbook back: what can be entered, and for every other row why not.
+
+Belongs here: reading the workbook that `workbook` wrote, saved as xlsx or ods by whatever program, and judging its rows. Does not belong
+here: writing it, what an answer makes of a finding (`answers`).
+
+Sheets are read by their headers, in any of the three languages, and rows by the finding that they name: both may be sorted, filtered or
+left out. Formulas are not computed and not taken for answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from lxml import etree
+from python_calamine import CalamineWorkbook
+
+from pipelines.errors import HarmoniaError
+from pipelines.feedback.answers import VERDICTS
+from pipelines.feedback.texts import texts
+from pipelines.feedback.workbook import ABOUT, ANSWERS, FORMAT
+from schemas.findings import LANGUAGES
+
+MOST_BYTES = 400_000_000  # unpacked
+_FINDING = re.compile("[0-9a-f]{16}")
+_LONGEST = 2000  # letters of a reason
+_NEEDED = (*ANSWERS, "id")
+_HEAD_ROWS = 12
+_WAY_OUT = "give the workbook findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
+_ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_XLSX = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A workbook as it came back. `rows`: sheet, row (as the program numbers it), `ANSWERS`, id; `origin`: SHA-256 of the file."""
+
+    institution: str
+    delivery: str
+    mark: str
+    rows: pd.DataFrame
+    origin: str
+
+
+def read(path: Path) -> Filled:
+    """Read a workbook. Raises `HarmoniaError` where it is none of ours, its columns were changed, or it holds formulas."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HarmoniaError(f"{path}: cannot be read ({error.strerror}): check the path") from error
+    sheets = _sheets(path, content)
+    about = {row[0]: row[1] for row in sheets.pop(ABOUT, []) if len(row) > 1}
+    if about.get("format") != FORMAT:
+        raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is not there or says otherwise): {_WAY_OUT}")
+    formulas = list(_formulas(content))
+    if formulas:
+        shown = ", ".join(formulas[:5]) + (" …" if len(formulas) > 5 else "")
+        raise HarmoniaError(f"{path}: holds formulas ({shown}); nothing was taken: type the answers themselves and save again")
+    parts = [_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header(line) for line in lines[:_HEAD_ROWS])]
+    if not parts:
+        raise HarmoniaError(f"{path}: no sheet has the columns of answers ({_names('answer')}, …, {_names('id')}): {_WAY_OUT}")
+    origin = hashlib.sha256(content).hexdigest()
+    return Filled(
+        about.get("institution", ""), about.get("delivery", ""), about.get("mark", ""), pd.concat(parts, ignore_index=True), origin
+    )
+
+
+def _sheets(path: Path, content: bytes) -> dict[str, list[list[str]]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+        if size > MOST_BYTES:
+            raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, far more than a workbook of feedback: {_WAY_OUT}")
+        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        return {name: [[_text(cell) for cell in row] for row in _lines(book, name)] for name in book.sheet_names}
+    except HarmoniaError:
+        raise
+    except BaseException as error:  # calamine panics with a BaseException over what it cannot read
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise HarmoniaError(f"{path}: is no workbook that can be read ({type(error).__name__}): {_WAY_OUT}") from None
+
+
+def _lines(book: CalamineWorkbook, name: str) -> Sequence[Sequence[object]]:
+    return book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else " ".join(str(cell).split())
+
+
+def _headers() -> dict[str, str]:
+    """Header in any language -> what the column is."""
+    return {texts(language)[name]: name for language in LANGUAGES for name in _NEEDED}
+
+
+def _names(name: str) -> str:
+    return " / ".join(dict.fromkeys(texts(language)[name] for language in LANGUAGES))
+
+
+def _is_header(line: list[str]) -> bool:
+    return len({_headers()[cell] for cell in line if cell in _headers()}) >= 2
+
+
+def _rows(path: Path, name: str, lines: list[list[str]]) -> pd.DataFrame:
+    at = next(n for n, line in enumerate(lines) if _is_header(line))
+    places: dict[str, list[int]] = {}
+    for n, cell in enumerate(lines[at]):
+        if cell in _headers():
+            places.setdefault(_headers()[cell], []).append(n)
+    wrong = [_names(column) for column in _NEEDED if len(places.get(column, [])) != 1]
+    if wrong:
+        raise HarmoniaError(
+            f"{path}: sheet [{name}], row {at + 1}: the columns were changed; not there, or there twice: {'; '.join(wrong)}. Nothing was "
+            "taken: enter the answers in a fresh copy of the workbook"
+        )
+    out = [
+        [name, number, *(line[places[column][0]] if places[column][0] < len(line) else "" for column in _NEEDED)]
+        for number, line in enumerate(lines[at + 1 :], start=at + 2)
+        if any(line)
+    ]
+    return pd.DataFrame(out, columns=["sheet", "row", *_NEEDED])
+
+
+def _formulas(content: bytes) -> Iterator[str]:
+    """Where a workbook holds formulas: sheet (or part) and cell."""
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        for part in parts.namelist():
+            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part) and re.search(rb"<(?:\w+:)?f[ >/]", parts.read(part)):
+                for _, cell in etree.iterparse(parts.open(part), tag=f"{_XLSX}c", resolve_entities=False, no_network=True):
+                    if cell.find(f"{_XLSX}f") is not None:
+                        yield f"{Path(part).stem} {cell.get('r')}"
+            elif part == "content.xml" and b"table:formula=" in parts.read(part):
+                root = etree.parse(parts.open(part), etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
+                cells = root.iterfind(f".//{_ODS}table-cell[@{_ODS}formula]")
+                sheets = (next(cell.iterancestors(f"{_ODS}table")).get(f"{_ODS}name") for cell in cells)
+                yield from sorted({str(name) for name in sheets})
+
+
+def judge(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Which rows can be taken.
+
+    known: the findings of the institution, all deliveries: delivery, finding, state, severity, and what an answer keeps.
+    Out: rows to enter (finding, verdict, reason, person), rows refused (sheet, row, why_not), and how many were left without an answer.
+    """
+    rows = filled.rows
+    blank = (rows[list(ANSWERS)] == "").all(axis=1)
+    labels = {texts(language)["answers"][verdict].casefold(): verdict for language in LANGUAGES for verdict in VERDICTS}
+    verdict = rows["answer"].str.casefold().map(labels).astype("str")
+    own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last").set_index("finding")
+    elsewhere = known.drop_duplicates("finding", keep="last").set_index("finding")["delivery"]
+    there, severity = rows["id"].isin(own.index), rows["id"].map(own["severity"])
+    told = pd.Series("", index=rows.index, dtype="str")
+
+    def tell(wrong: pd.Series, text: pd.Series | str) -> None:
+        nonlocal told
+        told = told.mask((told == "") & wrong & ~blank, text)
+
+    tell(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "the last column names no finding: cells were moved or deleted")
+    of = "is a finding of " + rows["id"].map(elsewhere) + f", not of {filled.delivery}: answer it in the workbook of that delivery"
+    tell(~there & rows["id"].isin(elsewhere.index), of)
+    tell(~there, f"is no finding of {filled.institution} {filled.delivery}, now or before: the row comes from another workbook")
+    tell(rows["answer"] == "", "a reason or a name without an answer: choose one from the list")
+    tell(verdict.isna(), "[" + rows["answer"].str[:60] + "] is none of the answers in the list, in no language: choose one from the list")
+    tell(rows["person"] == "", "nobody is named as answering")
+    tell((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "this answer needs a reason")
+    tell(rows["reason"].str.len() > _LONGEST, f"the reason is longer than {_LONGEST} letters")
+    tell((verdict == "no_error") & (severity == "reject"), "a row that cannot be read is not counted, whatever is answered: correct it")
+    tell(rows["id"].map(own["state"]) == "fixed", "was fixed by this delivery: there is nothing to answer")
+    tell(rows.duplicated("id", keep=False) & (told == ""), "the finding is answered in more than one row: keep one")
+    good = ~blank & (told == "")
+    entered = pd.DataFrame({"finding": rows["id"], "verdict": verdict, "reason": rows["reason"], "person": rows["person"]})[good]
+    refused = rows.loc[told != "", ["sheet", "row"]].assign(why_not=told[told != ""])
+    return entered.reset_index(drop=True), refused.reset_index(drop=True), int(blank.sum())

@@ -1,0 +1,58 @@
+"""The receipt of a delivery: what came, byte for byte, said at once and before anything is read.
+
+Belongs here: `receipt.json` and its page. Does not belong here: what was found (`report`).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from pipelines.feedback.page import environment, localised
+from pipelines.feedback.report import RECEIVED, publisher_of, rows_of
+from pipelines.feedback.texts import texts, visible
+from schemas.findings import LANGUAGES
+from sources.contract import DeliveryName
+
+
+def receipt(
+    institution: str,
+    delivery: str,
+    files: pd.DataFrame,
+    language: str,
+    received: date | None,
+    state: str = "received",
+    counts: dict[str, int] | None = None,
+) -> dict[str, str]:
+    """File name -> content: `receipt.json`, `receipt.html` in `language`, `receipt.<other>.html`.
+
+    files: file, size, sha256 (a missing one is shown as unknown). state: `received` until the delivery was processed, then that of the
+    delivery, with `counts` of findings.
+    """
+    name = DeliveryName.parse(delivery)
+    came = rows_of(files.reindex(columns=["file", *RECEIVED]).sort_values("file"))
+    said: dict[str, Any] = {
+        "format": "harmonia.receipt/1",
+        "institution": institution,
+        "delivery": delivery,
+        "period": name.period if name else None,
+        "version": name.version if name else None,
+        "received": received.isoformat() if received else None,
+        "state": state,
+        "files": [{**file, "size": None if file["size"] is None else int(file["size"])} for file in came],
+        "counts": counts,
+        "report": "findings.html" if counts is not None else None,
+    }
+    content = {
+        "publisher": publisher_of(institution),
+        "received": received,
+        "state": state,
+        "files": [{**file, "file": visible(str(file["file"]))} for file in said["files"]],
+        "names": {"delivery": visible(delivery)},
+    }
+    template = environment().get_template("receipt.html.j2")
+    pages = {localised("receipt", spoken, language): template.render(t=texts(spoken), language=spoken, **content) for spoken in LANGUAGES}
+    return {"receipt.json": json.dumps(said, ensure_ascii=False, indent=1) + "\n", **pages}

@@ -1,0 +1,287 @@
+"""The workbook of one delivery, which the institution fills in: written here, read by `intake`.
+
+Belongs here: its sheets, columns and looks. Does not belong here: what is in the report (`report`), what comes back.
+
+A sheet for each unit, in the unit's language, causes first; every finding is a row, what the form permits is folded. Delivered text is
+written as text and never taken for a formula, a link or a number. The last column names the finding: rows may be sorted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from pipelines.feedback.answers import VERDICTS
+from pipelines.feedback.report import COUNTS, Report
+from pipelines.feedback.texts import texts, visible
+from pipelines.feedback.units import language_of
+from schemas.findings import rules
+from sources import contract as contracts
+from warehouse.indicators import indicators
+
+FORMAT = "harmonia-feedback-1"
+ABOUT = "About"
+HEADER = 3  # rows above the header of a sheet: title, what is confidential, how to answer
+ANSWERS = ("answer", "reason", "person")
+COLUMNS = {  # key of `texts.yaml` -> width
+    "severity": 10,
+    "finding": 36,
+    "action": 36,
+    "own_number": 18,
+    "field": 14,
+    "value": 17,
+    "detail": 13,
+    "where": 20,
+    "state": 13,
+    "figures": 27,
+    "deadline": 10,
+    "contact": 18,
+    "answer": 18,
+    "reason": 24,
+    "person": 14,
+    "id": 18,
+}
+_LONGEST_NAME = 31  # letters of the name of a sheet
+_MOST_ROWS = 1_000_000  # of a sheet; more go on to a further one
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
+_BEGINNING = datetime(2000, 1, 1)  # noqa: DTZ001 (the same report gives the same bytes)
+
+
+def mark(key: bytes, institution: str, delivery: str) -> str:
+    """What a workbook bears to show that this home made it for this delivery (128 bits, hex)."""
+    return hmac.new(key, f"workbook\0{institution}\0{delivery}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def untouched(content: bytes) -> bool:
+    """Whether a workbook is as it was written here: a program that saves it says when."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            said = parts.read("docProps/core.xml")
+    except (KeyError, zipfile.BadZipFile):
+        return False
+    return f"{_BEGINNING:%Y-%m-%dT%H:%M:%SZ}</dcterms:modified>".encode() in said
+
+
+def write(report: Report, key: bytes) -> bytes:
+    """The workbook as xlsx."""
+    content = io.BytesIO()
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(content, options) as book:
+        book.set_properties({"title": f"{report.institution} {report.delivery}", "author": "Harmonia", "created": _BEGINNING})
+        looks = _looks(book)
+        sheets = list(_sheets(report))
+        _cover(book.add_worksheet(_name(texts(report.language)["cover"], set())), report, sheets, looks)
+        for name, unit, language, rows in sheets:
+            _findings(book.add_worksheet(name), unit, rows, report, language, looks)
+        _information(book, report, looks)
+        about = book.add_worksheet(ABOUT)
+        about.hide()
+        said = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
+        for row, (name, value) in enumerate({**said, "mark": mark(key, report.institution, report.delivery)}.items()):
+            about.write_string(row, 0, name)
+            about.write_string(row, 1, value)
+    return content.getvalue()
+
+
+def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
+    cell: dict[str, Any] = {"valign": "top", "text_wrap": True, "num_format": "@", "font_size": 9, "border": 1, "border_color": "#CFD7DF"}
+    return {
+        "cell": book.add_format({**cell, "quote_prefix": True}),
+        "reject": book.add_format({**cell, "bold": True, "font_color": "#8C1D18"}),
+        "error": book.add_format({**cell, "bold": True, "font_color": "#A33B00"}),
+        "warning": book.add_format({**cell, "font_color": "#735200"}),
+        "open": book.add_format({**cell, "bg_color": "#FFF2CC", "locked": False}),
+        "id": book.add_format({**cell, "font_color": "#51606F", "text_wrap": False}),
+        "head": book.add_format({**cell, "bold": True, "bg_color": "#16365C", "font_color": "#FFFFFF"}),
+        "title": book.add_format({"bold": True, "font_size": 14, "font_color": "#16365C"}),
+        "plain": book.add_format({"text_wrap": True, "valign": "top"}),
+        "bold": book.add_format({"bold": True, "text_wrap": True, "valign": "top"}),
+        "red": book.add_format({"bold": True, "font_color": "#8C1D18", "text_wrap": True, "valign": "top"}),
+        "red_line": book.add_format({"bold": True, "font_color": "#8C1D18"}),
+    }
+
+
+def _sheets(report: Report) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
+    """Name of the sheet, unit, language and open findings of each unit; first what concerns the whole institution."""
+    asks = report.open[report.open["severity"] != "info"]
+    asks = asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable")
+    taken: set[str] = {ABOUT.casefold(), *(_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information"))}
+    contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
+    for unit, rows in asks.fillna({"unit": ""}).groupby("unit", sort=True):
+        language = language_of(str(unit), contract) if contract and unit else report.language
+        title = visible(str(unit)) or texts(report.language)["throughout"]
+        for start in range(0, len(rows), _MOST_ROWS):
+            yield _name(title, taken), title, language, rows.iloc[start : start + _MOST_ROWS]
+
+
+def _name(title: str, taken: set[str]) -> str:
+    plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_LONGEST_NAME].strip() or "?"
+    name, n = plain, 2
+    while name.casefold() in taken:
+        name, n = f"{plain[: _LONGEST_NAME - 4]} ({n})", n + 1
+    taken.add(name.casefold())
+    return name
+
+
+def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, pd.DataFrame]], looks: dict[str, Format]) -> None:
+    words = texts(report.language)
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 1, 90)
+    day = words["date_format"]
+    facts = {
+        "institution": report.publisher[report.language],
+        "delivery": report.delivery,
+        "received": report.received.strftime(day) if report.received else "–",
+        "delivery_state": words["states"][report.state],
+        "deadline": report.deadline.strftime(day) if report.deadline else "–",
+        "delete_on": report.delete_on.strftime(day) if report.delete_on else "–",
+        "contact": report.contact or "–",
+    }
+    lines = [("title", words["title"], ""), ("red", words["confidential"], words["send"]), ("plain", "", "")]
+    lines += [("bold", words[name], visible(str(value))) for name, value in facts.items()]
+    lines += [("plain", "", ""), *(("plain", words["cover"] if not n else "", f"{n + 1}. {line}") for n, line in enumerate(words["how"]))]
+    counts = {**{words["severities"][s]: report.counts[s] for s in ("reject", "error", "warning", "info")}}
+    counts |= {words["consequences"]: report.counts["consequences"], words["fixed"]: report.counts["fixed"]}
+    counts |= {words["accepted_title"]: report.counts["accepted_as_is"], words["no_error_note"]: report.no_error}
+    lines += [("plain", "", ""), *(("bold", label, str(n)) for label, n in counts.items()), ("plain", "", "")]
+    lines += [("bold", words["unit"], words["sheet"]), *(("plain", unit, f"{name}: {len(rows)}") for name, unit, _, rows in sheets)]
+    for row, (look, left, right) in enumerate(lines):
+        sheet.write_string(row, 0, left, looks[look])
+        sheet.write_string(row, 1, right, looks["red" if look == "red" else "plain"])
+    sheet.protect(options={"format_columns": True})
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+
+
+def _findings(sheet: Worksheet, unit: str, rows: pd.DataFrame, report: Report, language: str, looks: dict[str, Format]) -> None:
+    """One unit's findings: a row each, the answer to be chosen from a list."""
+    words = texts(language)
+    labels = [words["answers"][verdict] for verdict in VERDICTS]
+    for n, width in enumerate(COLUMNS.values()):
+        sheet.set_column(n, n, width)
+    sheet.write_string(0, 0, f"{words['title']} – {report.publisher[language]} – {report.delivery} – {unit}", looks["title"])
+    sheet.write_string(1, 0, f"{words['confidential']} {words['send']}", looks["red_line"])
+    sheet.write_string(2, 0, " ".join(words["how"][:2]))
+    for n, name in enumerate(COLUMNS):
+        sheet.write_string(HEADER, n, words[name], looks["head"])
+    columns = _columns(rows, report, language)
+    last = HEADER + len(rows)
+    for row, cells in enumerate(zip(*columns, rows["severity"], strict=True), start=HEADER + 1):
+        *shown, severity = cells
+        for n, (name, value) in enumerate(zip(COLUMNS, shown, strict=True)):
+            look = looks[severity] if name == "severity" else looks["open"] if name in ANSWERS else looks["id" if name == "id" else "cell"]
+            if value:
+                sheet.write_string(row, n, value, look)
+            else:
+                sheet.write_blank(row, n, None, look)
+    at = list(COLUMNS).index("answer")
+    choice = {"validate": "list", "source": labels, "error_title": words["answer"], "error_message": words["choose"]}
+    sheet.data_validation(HEADER + 1, at, last, at, choice)
+    sheet.autofilter(HEADER, 0, last, len(COLUMNS) - 1)
+    sheet.freeze_panes(HEADER + 1, 1)
+    _printing(sheet, report, unit, last)
+
+
+def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(8)  # A3
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(HEADER)
+    sheet.print_area(0, 0, last, len(COLUMNS) - 2)
+    sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
+
+
+def _columns(rows: pd.DataFrame, report: Report, language: str) -> list[list[str]]:
+    """The cells of `COLUMNS` as text, column by column."""
+    words, known = texts(language), rules()
+    codes = rows["rule"].unique()
+    said = rows["rule"].map({code: known[code].text[language] for code in codes})
+    cause = rows["follows"].map({code: f"\n← {known[code].text[language]}" for code in rows["follows"].dropna().unique()})
+    aside = (rows["origin"] == "consequence").map({True: f" ({words['consequence_one']})", False: ""})
+    answered = rows["answer"].map({verdict: f"\n{text}" for verdict, text in words["answered"].items()})
+    at = rows["cell"].fillna(words["line"].lower() + " " + rows["line"].astype("str"))
+    made: dict[str, pd.Series] = {
+        "severity": rows["severity"].map(words["severity_one"]) + aside,
+        "finding": said + cause.astype("str").fillna(""),
+        "action": rows["rule"].map({code: known[code].action[language] for code in codes}),
+        "own_number": rows["number"].fillna(rows["record_key"]),
+        "where": rows["file"].fillna("") + _after(rows["part"]) + _after(at),
+        "state": rows["state"].map(words["life"]) + "\n" + rows["since"] + answered.astype("str").fillna(""),
+        "figures": rows["finding"].map({finding: _figures(pairs, language) for finding, pairs in report.moved.items()}),
+        "id": rows["finding"],
+    }
+    day = report.deadline.strftime(words["date_format"]) if report.deadline else ""
+    same = {"deadline": day, "contact": report.contact or "", **dict.fromkeys(ANSWERS, "")}
+    free = ("value", "detail", "field", "own_number", "where")  # delivered text: whatever is in it is shown
+    return [
+        [same[name]] * len(rows) if name in same else _shown(made[name] if name in made else rows[name], visible if name in free else str)
+        for name in COLUMNS
+    ]
+
+
+def _after(text: pd.Series) -> pd.Series:
+    return (" · " + text).fillna("")
+
+
+def _shown(cells: pd.Series, show: Callable[[str], str]) -> list[str]:
+    known = {text: show(str(text)) for text in cells.dropna().unique()}
+    return ["" if pd.isna(cell) else known[cell] for cell in cells.tolist()]
+
+
+def _figures(pairs: list[tuple[str, str]], language: str) -> str:
+    by_period: dict[str, list[str]] = {}
+    for indicator, period in pairs:
+        by_period.setdefault(period, []).append(indicators()[indicator].title[language])
+    return "; ".join(f"{period}: {', '.join(names)}" for period, names in sorted(by_period.items()))
+
+
+def _folded(findings: pd.DataFrame) -> pd.DataFrame:
+    return findings.groupby(["file", "field", "rule"], dropna=False).size().reset_index(name="n")
+
+
+def _information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
+    """What the form permits, once for each rule and column; what was fixed; the files and their rows."""
+    words = texts(report.language)
+    sheet = book.add_worksheet(_name(words["information"], set()))
+    sheet.set_column(0, 2, 20)
+    sheet.set_column(3, 3, 70)
+    sheet.set_column(4, 9, 12)
+    folded = _folded(report.open[report.open["severity"] == "info"])
+    gone = _folded(report.findings[report.findings["state"] == "fixed"])
+    row = 0
+    for title, note, table in (
+        (words["severities"]["info"], words["severity_note"]["info"], folded),
+        (words["fixed"], words["fixed_note"], gone),
+    ):
+        sheet.write_string(row, 0, f"{title} ({int(table['n'].sum())})", looks["title"])
+        sheet.write_string(row + 1, 0, note)
+        for n, name in enumerate(("file", "field", "count", "finding")):
+            sheet.write_string(row + 2, n, words[name], looks["head"])
+        row += 3
+        for file, field, rule, count in table.itertuples(index=False, name=None):
+            place = ["" if pd.isna(text) else visible(text) for text in (file, field)]
+            for n, value in enumerate([*place, str(count), rules()[rule].text[report.language]]):
+                sheet.write_string(row, n, value, looks["cell"])
+            row += 1
+        row += 1
+    heads = [words["file"], words["state"], *(words["counts"][name] for name in COUNTS)]
+    for n, head in enumerate(heads):
+        sheet.write_string(row, n, head, looks["head"])
+    for cells in report.files[["file", "state", *COUNTS]].itertuples(index=False, name=None):
+        row += 1
+        shown = [visible(str(cells[0])), words["states"].get(cells[1], str(cells[1])), *(str(n) for n in cells[2:])]
+        for n, text in enumerate(shown):
+            sheet.write_string(row, n, text, looks["cell"])
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)

@@ -1,0 +1,27 @@
+"""What the rows that are no data say: blank lines between records, a total where none was agreed. Told once a file.
+
+Belongs here: findings from the structure of a file. Does not belong here: telling data from structure (`sources/readers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sources.contract import Contract
+from sources.readers.result import ReadResult
+
+
+def of_structure(contract: Contract, results: Mapping[str, ReadResult]) -> Iterator[Mapping[str, Any]]:
+    """Findings of `file-blank-rows` and `file-total-row` by delivery, file and part, at the first such row."""
+    agreed = {file.name for file in contract.files if file.options.get("total") == "required"}
+    for delivery, result in results.items():
+        for (file, part), rows in result.structure.groupby(["file", "part"], dropna=False):
+            head = rows.loc[rows["kind"] == "header", "line"].min()
+            below = rows[rows["line"] > head]
+            where = {"delivery": delivery, "file": file, "part": part}
+            blank, total = below[below["kind"] == "blank"], below[below["kind"] == "total"]
+            if len(blank):
+                yield {**where, "line": blank["line"].min(), "rule": "file-blank-rows", "detail": str(len(blank))}
+            if len(total) and file not in agreed:
+                yield {**where, "line": total["line"].min(), "rule": "file-total-row"}

@@ -1,0 +1,196 @@
+"""The workbook that an institution fills in, and what becomes of it when it comes back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from pipelines.errors import HarmoniaError
+from pipelines.feedback import intake, report, workbook
+from pipelines.feedback.life import life
+from pipelines.feedback.texts import texts
+from pipelines.feedback.write import write_feedback
+from schemas import findings
+
+KEY = b"k" * 32
+NASTY = ["=HYPERLINK('http://x')", "+1", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1", "http://example.org", "\x00\x1b[31m\ufffe"]
+FILES = pd.DataFrame([{"file": "rastet.csv", "state": "complete"}])
+
+
+def lived(count: int = 4, **more: object) -> pd.DataFrame:
+    base = {
+        "institution": "police",
+        "delivery": "2012-Q4",
+        "file": "rastet.csv",
+        "field": "Data_raportimit",
+        "rule": "cell-date-impossible",
+    }
+    rows = [
+        {**base, "line": n + 2, "record_key": f"2012-PR-{n:05}", "value": f"31.02.{n}", "unit": "SP Pejë", **more} for n in range(count)
+    ]
+    return life(findings.frame(rows), pd.DataFrame({"institution": ["police"], "delivery": ["2012-Q4"]}))
+
+
+def made(found: pd.DataFrame, **more: object) -> openpyxl.Workbook:
+    said = report.make("police", "2012-Q4", FILES, found, "sq", date(2013, 1, 14), **more)  # type: ignore[arg-type]
+    return openpyxl.load_workbook(io.BytesIO(workbook.write(said, KEY)))
+
+
+def filled(folder: Path, found: pd.DataFrame, fill: Callable[[openpyxl.Workbook], None]) -> Path:
+    book = made(found)
+    fill(book)
+    book.save(folder / "filled.xlsx")
+    return folder / "filled.xlsx"
+
+
+def answer(
+    book: openpyxl.Workbook, row: int = 5, said: str = "Nuk është gabim", reason: str = "sipas dosjes", person: str = "Drita"
+) -> None:
+    sheet = book["SP Pejë"]
+    head = [cell.value for cell in sheet[workbook.HEADER + 1]]
+    for name, value in (("answer", said), ("reason", reason), ("person", person)):
+        sheet.cell(row, head.index(texts("sq")[name]) + 1).value = value
+
+
+def judged(path: Path, found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    return intake.judge(intake.read(path), found)
+
+
+def test_every_finding_is_a_row_with_number_place_and_name() -> None:
+    found = lived(300)
+    sheet = made(found)["SP Pejë"]
+    rows = list(sheet.iter_rows(min_row=workbook.HEADER + 2, values_only=True))
+    assert len(rows) == 300
+    at = {name: n for n, name in enumerate(workbook.COLUMNS)}
+    assert {row[at["id"]] for row in rows} == set(found["finding"])
+    assert rows[0][at["own_number"]] == "2012-PR-00000"
+    assert rows[0][at["where"]] == "rastet.csv · rreshti 2"
+    assert rows[0][at["deadline"]] == "13.02.2013"
+
+
+def test_what_the_form_permits_is_folded_and_units_have_sheets_in_their_language() -> None:
+    plain = lived(2)
+    north = lived(3, unit="Stacioni Policor Mitrovicë e Veriut").assign(finding=["a" * 16, "b" * 16, "c" * 16])
+    permitted = lived(5, rule="cell-reference-spelling", severity="info")
+    book = made(pd.concat([plain, north, permitted], ignore_index=True))
+    assert book.sheetnames == ["Udhëzime", "SP Pejë", "Stacioni Policor Mitrovicë e Ve", "Informata", "About"]
+    assert texts("sr")["answer"] in [cell.value for cell in book["Stacioni Policor Mitrovicë e Ve"][workbook.HEADER + 1]]
+    assert [row[2] for row in book["Informata"].iter_rows(values_only=True)][3] == "5"
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_delivered_text_is_never_a_formula_or_a_link(value: str) -> None:
+    found = lived(2, value=value, unit=value, number=value, detail=value, field=value, file=value, part=value)
+    for sheet in made(found):
+        for row in sheet.iter_rows():
+            for cell in row:
+                assert cell.data_type in ("s", "n"), "text or empty"
+                assert cell.value is None or isinstance(cell.value, str)
+                assert cell.hyperlink is None
+
+
+def test_answers_are_read_in_any_order_of_rows_and_columns(tmp_path: Path) -> None:
+    found = lived(4)
+
+    def sort(book: openpyxl.Workbook) -> None:
+        answer(book, 5, "Not an error")
+        answer(book, 6, "Ispravka će biti dostavljena", reason="")
+        sheet = book["SP Pejë"]
+        rows = [[cell.value for cell in row][::-1] for row in sheet.iter_rows(min_row=workbook.HEADER + 1)]
+        for n, row in enumerate([rows[0], *rows[:0:-1]], start=workbook.HEADER + 1):
+            for k, value in enumerate(row, start=1):
+                sheet.cell(n, k).value = value
+
+    entered, refused, blank = judged(filled(tmp_path, found, sort), found)
+    by = entered.set_index("finding")["verdict"].to_dict()
+    assert by == {found["finding"][0]: "no_error", found["finding"][1]: "announced"}
+    assert (len(refused), blank) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "person", "why"),
+    [
+        ("Kein Fehler", "x", "Drita", "in no language"),
+        ("Nuk është gabim", "", "Drita", "needs a reason"),
+        ("Pranohet siç është", "x", "", "nobody is named"),
+        ("", "x", "Drita", "without an answer"),
+        ("Pranohet siç është", "x" * 2001, "Drita", "longer than"),
+    ],
+)
+def test_a_row_that_cannot_be_taken_says_why(tmp_path: Path, said: str, reason: str, person: str, why: str) -> None:
+    found = lived(2)
+    entered, refused, _ = judged(filled(tmp_path, found, lambda book: answer(book, 5, said, reason, person)), found)
+    assert entered.empty
+    assert refused["row"].tolist() == [5]
+    assert why in refused["why_not"][0]
+
+
+def test_a_row_of_another_delivery_or_of_nobody_is_refused(tmp_path: Path) -> None:
+    found = lived(3)
+
+    def strange(book: openpyxl.Workbook) -> None:
+        for n, name in enumerate(("a" * 16, "b" * 16, "moved")):
+            answer(book, 5 + n)
+            book["SP Pejë"].cell(5 + n, len(workbook.COLUMNS)).value = name
+
+    other = found.assign(delivery="2012-Q3", finding="a" * 16)
+    _, refused, _ = judged(filled(tmp_path, found, strange), pd.concat([found, other]))
+    assert "of 2012-Q3, not of 2012-Q4" in refused["why_not"][0]
+    assert "comes from another workbook" in refused["why_not"][1]
+    assert "cells were moved" in refused["why_not"][2]
+
+
+def test_a_finding_answered_twice_and_a_row_set_aside_are_refused(tmp_path: Path) -> None:
+    found = lived(2).assign(severity=["error", "reject"])
+
+    def twice(book: openpyxl.Workbook) -> None:
+        sheet = book["SP Pejë"]
+        for row in (5, 6, 7):
+            answer(book, row)
+        sheet.cell(7, len(workbook.COLUMNS)).value = sheet.cell(6, len(workbook.COLUMNS)).value
+
+    entered, refused, _ = judged(filled(tmp_path, found, twice), found)
+    assert entered.empty
+    assert sorted(refused["why_not"].str[:20]) == ["a row that cannot be", "the finding is answe", "the finding is answe"]
+
+
+def test_a_column_that_is_gone_or_there_twice_is_one_clear_line(tmp_path: Path) -> None:
+    def drop(book: openpyxl.Workbook) -> None:
+        book["SP Pejë"].delete_cols(list(workbook.COLUMNS).index("person") + 1)
+
+    with pytest.raises(HarmoniaError, match=r"sheet \[SP Pejë\], row 4: the columns were changed.*Answered by"):
+        intake.read(filled(tmp_path, lived(2), drop))
+
+
+def test_a_formula_anywhere_is_refused_with_its_cell(tmp_path: Path) -> None:
+    with pytest.raises(HarmoniaError, match=r"holds formulas \(sheet2 M5\)"):
+        intake.read(filled(tmp_path, lived(2), lambda book: answer(book, 5, "=A1")))
+
+
+def test_what_is_no_workbook_of_ours_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04nothing")
+    with pytest.raises(HarmoniaError, match="no workbook that can be read"):
+        intake.read(tmp_path / "a.xlsx")
+    openpyxl.Workbook().save(tmp_path / "b.xlsx")
+    with pytest.raises(HarmoniaError, match="was not made by this version"):
+        intake.read(tmp_path / "b.xlsx")
+    with pytest.raises(HarmoniaError, match="cannot be read"):
+        intake.read(tmp_path / "c.xlsx")
+
+
+def test_a_workbook_filled_in_where_it_lay_is_kept(tmp_path: Path) -> None:
+    folder = write_feedback(tmp_path, "police", "2012-Q4", FILES, lived(2), "sq")[0].parent
+    path = folder / "findings.xlsx"
+    book = openpyxl.load_workbook(path)
+    answer(book)
+    book.save(path)
+    write_feedback(tmp_path, "police", "2012-Q4", FILES, lived(2), "sq")
+    kept = list(folder.glob("findings.answered-*.xlsx"))
+    assert len(kept) == 1
+    assert len(judged(kept[0], lived(2))[0]) == 1

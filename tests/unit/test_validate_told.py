@@ -1,0 +1,71 @@
+"""What a delivery shows by itself is told, with the record and the field: one example a kind."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pipelines.over_time import findings_of
+from pipelines.validate.cells import typed
+from sources import contract as contracts
+from sources.contract import ColumnSpec
+
+END = pd.Timestamp("2013-06-30")
+
+
+def told(spec: ColumnSpec, value: str | None) -> set[str]:
+    text = pd.Series([value], dtype="str")
+    out = typed(spec, text, pd.Series(END, index=text.index))
+    return {rule for rule, mask in out.found.items() if mask.fillna(False).astype(bool).any()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "rule"),
+    [
+        ("personal_number", " 1670067110", "cell-white-space"),
+        ("text", "Stacioni\r\nPolicor", "cell-line-break"),
+        ("name", "BLERIM", "cell-name-capitals"),
+        ("name", "Florim (Arber) Morina", "cell-name-several"),
+        ("name", "Besa G. Krasniqi", "cell-name-several"),
+        ("country", "RKS", "cell-country-spelling"),
+        ("municipality", "Uroševac", "cell-place-spelling"),
+        ("form_words", "Prostitucion i detyruar", "cell-words-spelling"),
+        ("reference", "GJ 49/22", "cell-reference-implausible"),
+        ("reference", "PP.9.nr.126/2013", "cell-reference-implausible"),
+        ("reference", "2512-PZ-125", "cell-reference-implausible"),
+        ("date", "2012-09-15T00:00:00", "cell-date-other-format"),
+    ],
+)
+def test_a_cell_that_is_not_as_agreed_is_told(kind: str, value: str, rule: str) -> None:
+    assert rule in told(ColumnSpec("c", type=kind), value)
+
+
+@pytest.mark.parametrize("value", ["PP.I.nr.34/2013", "PP I 4/13", "2013-PR-00012", "PKR.nr.4/2013", "PP 4/13"])
+def test_a_reference_that_can_be_is_not_called_implausible(value: str) -> None:
+    assert "cell-reference-implausible" not in told(ColumnSpec("c", type="reference"), value)
+
+
+def test_an_empty_cell_is_told_where_the_value_is_usually_known() -> None:
+    sex = {"type": "code", "codes": {"1": "male", "9": "unknown"}}
+    assert "cell-empty" in told(ColumnSpec("c", expected=True), " ")
+    assert "cell-empty" in told(ColumnSpec("c", expected=True, **sex), "9")
+    assert "cell-empty" not in told(ColumnSpec("c"), None)
+
+
+def test_of_several_signs_with_one_meaning_the_first_is_the_agreed_one() -> None:
+    sex = ColumnSpec("c", type="code", codes={"M": "male", "M.": "male", "Mashkull": "male"})
+    assert [("cell-code-spelling" in told(sex, value)) for value in ("M", "M.", "Mashkull")] == [False, True, True]
+
+
+def test_a_quarter_that_never_came_is_told_to_the_next_delivery() -> None:
+    periods = ["2012-Q1", "2012-Q1_v2", "2012-Q4"]
+    deliveries = pd.DataFrame(
+        [("police", name, name[:7], 1 + ("_v2" in name), "complete") for name in periods],
+        columns=["institution", "delivery", "period", "version", "state"],
+    )
+    contract = contracts.load("police")
+    tables = {name: pd.DataFrame({f"{c.name}:argument": [] for c in spec.columns}) for name, spec in contract.tables.items()}
+    lineage = pd.DataFrame(columns=["record_key", "delivery", "status"], dtype="str")
+    found = findings_of("police", contract, tables, deliveries, lineage)
+    gaps = found[found["rule"] == "delivery-missing-quarter"]
+    assert list(zip(gaps["delivery"], gaps["detail"], strict=True)) == [("2012-Q4", "2012-Q2"), ("2012-Q4", "2012-Q3")]

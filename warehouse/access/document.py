@@ -1,0 +1,64 @@
+"""The matrix as a page, `docs/access-matrix.md`: run `python -m warehouse.access.document` after a change of tables or roles.
+
+Belongs here: the page's form only. Does not belong here: roles and tables; how access is given (`docs/access.md`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Table
+
+from warehouse import tables
+from warehouse.access.grants import is_view, protected
+from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, roles
+from warehouse.stores import ANALYSTS, WAREHOUSE
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "access-matrix.md"
+WORDS = {ALL: "all rows", OWN: "own rows", ON_REQUEST: "by request", NONE: "–"}
+_HEAD = """# Who may see what
+
+Made from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m warehouse.access.document`; change those, not this page.
+What each word means, and how it is enforced: [access.md](access.md).
+
+`institution` stands for one role for each institution. A role that may read a table reads all its columns. **Bold**: a record key, which in
+the schema `analysts` is a keyed pseudonym. Nobody but the owner writes; there is no role for the public.
+"""
+
+
+def matrix() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
+    """Names of the roles (the institutions' as one), and schema, table, rows for each of them."""
+    shown = {role.name if role.institution is None else "institution": role for role in roles()}
+    lines = [
+        (schema, table, [role.sees(schema, table) for role in shown.values()])
+        for schema, metadata in SCHEMAS.items()
+        for table in metadata.sorted_tables
+    ]
+    return list(shown), lines
+
+
+def page() -> str:
+    """The page as Markdown."""
+    names, lines = matrix()
+    row_secured = {table.name for table in protected()}
+    out = [_HEAD]
+    for schema in SCHEMAS:
+        out += [f"## {schema}\n", f"| table | class | {' | '.join(names)} | columns |", "|---" * (len(names) + 3) + "|"]
+        for _, table, rows in (line for line in lines if line[0] == schema):
+            secured = schema == WAREHOUSE and table.name in row_secured
+            how = ", row security" if secured else ", secure view" if is_view(schema, table) else ""
+            keys = tables.key_columns(table)
+            columns = ", ".join(f"**{column.name}**" if column.name in keys else column.name for column in table.columns)
+            cells = [
+                f"{table.name}{how if schema in (WAREHOUSE, ANALYSTS) else ''}",
+                table.info["rows"],
+                *(WORDS[one] for one in rows),
+                columns,
+            ]
+            out.append(f"| {' | '.join(cells)} |")
+        out.append("")
+    return "\n".join(out)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,46 @@
+"""What a role sees, as a DuckDB file of its own to hand over: the row rules of the server where there is no server.
+
+Belongs here: reading a home and writing the file. Does not belong here: which rows a role sees (`warehouse/access/seen`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError, storage
+from warehouse.access.matrix import Role, role, roles
+from warehouse.access.seen import seen
+from warehouse.publish import build
+from warehouse.reading import reading
+from warehouse.stores import STORES
+
+
+def known(name: str) -> Role:
+    """The role called `name`. Raises `HarmoniaError` where there is none."""
+    found = role(name)
+    if found is None:
+        raise HarmoniaError(
+            f"there is no role {name}: {', '.join(one.name for one in roles())}; for the public there is none, see releases"
+        )
+    return found
+
+
+def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
+    """Write what `reader` sees of the published home to the new file `target`, for its owner alone. Out: rows by table.
+
+    Raises `HarmoniaError` where nothing is published, or the file is there or cannot be written.
+    """
+    if target.exists():
+        raise HarmoniaError(f"{target} is there already: remove it, or name another file")
+    with reading(home, reader.store) as connection:
+        held = {table.name: connection.table(table.name).df() for table in STORES[reader.store].sorted_tables}
+    frames = seen(reader, {reader.store: held})
+    made = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        build(made, [table for table in STORES[reader.store].sorted_tables if table.name in frames], frames)
+        with storage(target):
+            made.replace(target)
+    finally:
+        made.unlink(missing_ok=True)
+    return {name: len(frame) for name, frame in frames.items()}

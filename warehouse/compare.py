@@ -1,0 +1,41 @@
+"""The DuckDB files and the PostgreSQL schemas of one publishing, row for row.
+
+Belongs here: counting rows that one has and the other has not. Does not belong here: deciding which of them is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from warehouse import postgres
+from warehouse.reading import reading
+from warehouse.stores import STORES
+
+_MORE = "SELECT count(*) FROM (SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2})"
+
+
+def compare(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.DataFrame:
+    """Every table of every store: store, table, rows (in DuckDB), only_duckdb, only_postgresql (rows without a counterpart).
+
+    Nulls equal nulls, and no value is rounded. Raises `HarmoniaError` where one of the two cannot be read.
+    """
+    out = []
+    for store in stores:
+        with reading(home, store) as connection:
+            for table, rows in postgres.frames(url, store):
+                columns = ", ".join(f'"{column.name}"' for column in table.columns)
+                connection.register("_server", rows)
+                counts = [
+                    connection.execute(asked).fetchall()[0][0]
+                    for asked in (
+                        f'SELECT count(*) FROM "{table.name}"',
+                        _MORE.format(columns, f'"{table.name}"', "_server"),
+                        _MORE.format(columns, "_server", f'"{table.name}"'),
+                    )
+                ]
+                connection.unregister("_server")
+                out.append((store, table.name, *counts))
+    return pd.DataFrame(out, columns=["store", "table", "rows", "only_duckdb", "only_postgresql"])

@@ -37,6 +37,7 @@ from warehouse.stores import STORES, WAREHOUSE, Stores
 
 _LOCK = 0x4841524D  # advisory: one publisher at a time
 _WAIT = 60  # seconds for another publisher, and for readers of tables that must be rebuilt
+_PART = 100_000  # rows sent at a time
 _COLUMNS = """
 SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -134,12 +135,13 @@ def standing(cursor: psycopg.Cursor) -> str | None:
 
 def _load(cursor: psycopg.Cursor, schema: str, table: Table, frame: pd.DataFrame) -> None:
     rows = pa.Table.from_pandas(tables.conform(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
-    sink = pa.BufferOutputStream()
-    csv.write_csv(rows, sink, _UNQUOTED_IS_NULL)
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     copying = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(schema, table.name), columns)
     with cursor.copy(copying) as copy:
-        copy.write(sink.getvalue().to_pybytes())
+        for part in rows.to_batches(_PART):
+            sink = pa.BufferOutputStream()
+            csv.write_csv(part, sink, _UNQUOTED_IS_NULL)
+            copy.write(sink.getvalue().to_pybytes())
 
 
 def _replace(cursor: psycopg.Cursor, stores: Stores) -> None:

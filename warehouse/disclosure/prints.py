@@ -10,10 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from warehouse.disclosure.programme import ACROSS, JOINED, UNKNOWN
+import numpy as np
+
+from warehouse.disclosure.programme import ACROSS, JOINED, TOTAL, UNKNOWN
 from warehouse.disclosure.rule import Partition, Rule, set_partitions
 
-Status = Literal["printed", "not_broken_down", "fewer_than", "no_delivery"]
+Status = Literal["printed", "not_broken_down", "not_shown", "fewer_than", "no_delivery"]
+
+
+_SMALL, _NOTHING, _TRAFFICKING, _TOTAL, _BOTH = range(5)
 
 
 @dataclass(frozen=True)
@@ -39,17 +44,47 @@ class Print:
         return dict(self.cells).get(cell)
 
 
+def print_year(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], declared: Mapping[str, int]) -> tuple[Print, Print | None]:
+    """Print a year's total and its part by offence; trafficking comes first in `cells`, `rule` is that of the other offences.
+
+    Both, where trafficking and the rest reach the floor. Trafficking alone, the total not shown, where the rest does not. The total
+    alone, said not to be broken down, where trafficking does not and the total does not bound it. Else nothing but that a total is
+    below the floor.
+    """
+    whole, own = sum(counts), counts[0]
+    total, rest = Print("printed", ((TOTAL, whole),)), whole - own
+    form = int(year_codes(rule, np.array([[own, rest]]))[0])
+    if form == _SMALL:
+        return Print("fewer_than", limit=rule.floor), None
+    if form == _NOTHING:
+        return Print("not_shown"), None
+    if form == _TOTAL:
+        return total, Print("not_broken_down")
+    if form == _TRAFFICKING:
+        return Print("not_shown"), Print("printed", ((cells[0], own),))
+    others = print_table(rule, cells[1:], counts[1:], declared) if len(cells) > 2 else Print("not_broken_down")
+    return total, Print("printed", ((cells[0], own), *(others.cells or ((JOINED.join(cells[1:]), rest),))))
+
+
+def year_codes(rule: Rule, tables: np.ndarray) -> np.ndarray:
+    """For tables by offence (rows × categories, trafficking first) a number each: equal where `print_year` keeps the same apart."""
+    own, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
+    whole, floor = own + rest, rule.floor
+    out = np.where((own >= floor) & (rest >= floor), _BOTH, _NOTHING)
+    out[(own >= floor) & (rest < floor)] = _TRAFFICKING
+    out[(own < floor) & (rest >= floor) & (whole >= 2 * floor - 1)] = _TOTAL  # or the total would say that trafficking is smaller still
+    out[whole < floor] = _SMALL
+    both = out == _BOTH
+    if tables.shape[1] > 2 and both.any():
+        out[both] += rule.choose(tables[both, 1:])
+    return np.asarray(out)
+
+
 def print_table(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], declared: Mapping[str, int]) -> Print:
     """Print counts of a known total. `declared`: cells that are public already, printed as they are where ours say the same."""
     free = [n for n, cell in enumerate(cells) if not (counts[n] < rule.threshold and declared.get(cell) == counts[n])]
-    if 2 <= len(free) < len(cells) and sum(counts[n] for n in free) >= rule.floor and (rule.alone is None or rule.alone in free):
-        inner = Rule(
-            len(free),
-            rule.threshold,
-            rule.known,
-            free.index(rule.unknown) if rule.unknown in free else None,
-            free.index(rule.alone) if rule.alone is not None else None,
-        )
+    if 2 <= len(free) < len(cells) and sum(counts[n] for n in free) >= rule.floor:
+        inner = Rule(len(free), rule.threshold, rule.known, free.index(rule.unknown) if rule.unknown in free else None)
         blocks = [tuple(free[n] for n in block) for block in inner.print(tuple(counts[n] for n in free))]
         return Print("printed", _named([*blocks, *((n,) for n in range(len(cells)) if n not in free)], cells, counts))
     partition = rule.print(counts)
@@ -83,7 +118,8 @@ def may_replace(new: Print, old: Print, step: int) -> bool:
     if new.status != "printed" or old.status != "printed":
         return True
     now, then = ({frozenset(n.split(JOINED)): v for n, v in p.cells} for p in (new, old))
-    common = [*join([now, then]), frozenset().union(*now)]
+    both = frozenset().union(*now) & frozenset().union(*then)
+    common = [part for part in (*join([now, then]), both) if part and part <= both]
     changes = [sum(v for b, v in now.items() if b <= part) - sum(v for b, v in then.items() if b <= part) for part in common]
     return all(change == 0 or abs(change) >= step for change in changes)
 

@@ -33,13 +33,17 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Indicator:
-    """What is published of one indicator: tables of each year, tables pooled over a window, offence categories."""
+    """What is published of one indicator: its tables beside total and offence, its offence categories."""
 
     code: str
     group: str
-    yearly: tuple[str, ...]
-    pooled: tuple[str, ...]
+    tables: tuple[str, ...]
     offences: tuple[str, ...]
+
+    def of_period(self, *, pooled: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Tables of each year and of a window, where the window is pooled and where it is not."""
+        by_year = () if pooled else tuple(t for t in self.tables if t != CROSSED)
+        return by_year, tuple(t for t in self.tables if t == CROSSED or (pooled and t != QUARTER))
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Programme:
     patience_months: int
     first_window: int
     window_years: int
+    pool_below: int
     public_already: tuple[Mapping[str, Any], ...]
 
     def cells(self, key: Key) -> tuple[str, ...]:
@@ -73,7 +78,7 @@ class Programme:
         """How a table of that indicator with those categories is printed."""
         threshold, known = self.groups[self.indicators[indicator].group]
         unknown = cells.index(UNKNOWN) if UNKNOWN in cells else None
-        return Rule(len(cells), threshold, known, unknown, cells.index(TRAFFICKING) if TRAFFICKING in cells else None)
+        return Rule(len(cells), threshold, known, unknown)
 
     def window(self, year: int) -> str:
         """The window that a year lies in, as `2012/2014`."""
@@ -90,8 +95,8 @@ class Programme:
 
 
 def years_of(window: str) -> tuple[str, ...]:
-    """The years of a window."""
-    first, last = window.split("/")
+    """The years of a window; of a year, itself."""
+    first, last = window[:4], window[-4:]
     return tuple(str(year) for year in range(int(first), int(last) + 1))
 
 
@@ -109,6 +114,7 @@ def programme(raw: Mapping[str, Any]) -> Programme:
             patience_months=int(raw["breakdowns"]["patience_months"]),
             first_window=int(raw["windows"]["first"]),
             window_years=int(raw["windows"]["years"]),
+            pool_below=int(raw["windows"]["pool_below"]),
             public_already=tuple(raw["public_already"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -119,7 +125,7 @@ def programme(raw: Mapping[str, Any]) -> Programme:
 
 def _indicator(code: str, said: Mapping[str, Any], raw: Mapping[str, Any]) -> Indicator:
     offences = tuple(said.get("offences", raw["categories"]["offence_group"]))
-    return Indicator(code, said["group"], tuple(said.get("yearly", ())), tuple(said.get("pooled", ())), offences)
+    return Indicator(code, said["group"], tuple(said["tables"]), offences)
 
 
 def _check(found: Programme) -> None:
@@ -129,14 +135,13 @@ def _check(found: Programme) -> None:
         lost = sorted(set(values) - set(found.mapping.get(dimension, {})))
         problems += [f"categories of {dimension} leave out {', '.join(lost)}"] if lost else []
     for code, said in found.indicators.items():
-        tables = {*said.yearly, *said.pooled}
+        tables = set(said.tables)
         problems += [f"{code}: group {said.group} has no threshold"] if said.group not in found.groups else []
         problems += [f"{code}: table {t} is unknown" for t in tables - {QUARTER, CROSSED, "sex", "age_group", "citizenship_group", "form"}]
-        problems += [f"{code}: {t} stands both yearly and pooled, which undoes either" for t in set(said.yearly) & set(said.pooled)]
         if said.offences[:1] != (TRAFFICKING,):
             problems.append(f"{code}: the first offence category must be {TRAFFICKING}: no total stands without it")
-        if CROSSED in said.pooled and not {"sex", "age_group"} <= set(said.yearly):
-            problems.append(f"{code}: {CROSSED} is pooled from yearly sex and age_group, which are not in its programme")
+        if CROSSED in tables and not {"sex", "age_group"} <= tables:
+            problems.append(f"{code}: {CROSSED} goes with tables sex and age_group, which are not in its programme")
     problems += [f"group {g}: threshold {t} is below 3" for g, (t, known) in found.groups.items() if t < 3 or known < 0]
     if problems:
         raise HarmoniaError(f"the disclosure policy cannot be applied: {'; '.join(problems)}")

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from warehouse.disclosure.prints import Print, blocks, crossed, join, may_replace, print_table
+from warehouse.disclosure.prints import Print, blocks, crossed, join, may_replace, print_table, print_year
 from warehouse.disclosure.programme import ACROSS, CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, Programme, years_of
 
 Exact = Mapping[Key, tuple[int, ...] | None]
@@ -59,40 +59,41 @@ def protect(given: Inputs) -> Prints:
         years = sorted({key.period for key in given.now if key.indicator == code and key.table == TOTAL})
         for year in (y for y in years if int(y) < given.as_of.year):
             out |= _totals(given, code, year)
-        out |= _breakdowns(given, code, years, out)
-        out |= _windows(given, code, years, out)
+        out |= _breakdowns(given, code, out)
     standing = {key: old for key, old in given.before.items() if key not in out}  # published once, or of a year that is no longer counted
     return {**standing, **out}
 
 
 def _totals(given: Inputs, code: str, year: str) -> Prints:
-    """The year's total and its part by offence, harmonised; then as reported, never finer than harmonised."""
+    """The year's total and its part by offence, harmonised; then as reported, which tells no part that harmonised does not."""
     harmonised = _standing(given, _fresh(given, code, HARMONISED, year))
     total, offence = (harmonised.get(Key(code, HARMONISED, table, year)) for table in (TOTAL, OFFENCE))
-    if total is None or total.status != "printed":
+    if total is None or (offence is None and total.status != "printed"):
         return harmonised
     reported = _fresh(given, code, REPORTED, year)
-    key = Key(code, REPORTED, OFFENCE, year)
-    if key in reported and (offence is None or offence.status != "printed"):
-        reported[key] = Print("not_broken_down", known=given.release)
-    return {**harmonised, **_standing(given, reported)}
+    key, parts = (Key(code, REPORTED, table, year) for table in (TOTAL, OFFENCE))
+    own = reported.pop(parts, None)
+    if reported[key].status == "printed" and total.status != "printed":
+        reported[key] = Print("not_shown", known=given.release)
+    if offence and offence.status != "printed":
+        own = Print("not_broken_down", known=given.release) if reported[key].status == "printed" else None
+    elif own and own.status == "printed" and reported[key].status != "printed":
+        own = replace(own, cells=own.cells[:1])
+    return {**harmonised, **_standing(given, reported | ({parts: own} if own else {}))}
 
 
 def _fresh(given: Inputs, code: str, measure: str, year: str) -> Prints:
     """The two tables of a year as the records stand today."""
     key, parts = (Key(code, measure, table, year) for table in (TOTAL, OFFENCE))
-    counted = given.now.get(key)
-    if counted is None:
+    counts = given.now.get(parts)
+    if counts is None:
         return {key: Print("no_delivery", known=given.release)}
     cells = given.programme.cells(parts)
-    rule = given.programme.rule(code, cells)
-    if counted[0] < rule.floor:
-        return {key: Print("fewer_than", limit=rule.floor, known=given.release)}
-    counts = given.now[parts]
-    broken = print_table(rule, cells, counts, given.programme.declared(parts)) if counts else Print("not_broken_down")
-    if given.coarsen.get(parts):
-        broken = Print("not_broken_down")
-    return {key: Print("printed", ((TOTAL, counted[0]),), known=given.release), parts: replace(broken, known=given.release)}
+    total, offence = print_year(given.programme.rule(code, cells[1:]), cells, counts, given.programme.declared(parts))
+    if offence and given.coarsen.get(parts):
+        offence = Print("not_broken_down")
+    made = {key: total} | ({parts: offence} if offence else {})
+    return {name: replace(one, known=given.release) for name, one in made.items()}
 
 
 def _standing(given: Inputs, fresh: Prints) -> Prints:
@@ -126,75 +127,102 @@ def _trafficking(out: Prints, code: str, year: str) -> Print | None:
     return offence if offence and offence.value(TRAFFICKING) is not None else None
 
 
-def _breakdowns(given: Inputs, code: str, years: list[str], out: Prints) -> Prints:
+def pools(given: Inputs, code: str, window: str, out: Prints) -> bool:
+    """Whether a window is pooled: its first year's trafficking is not printed or small, and no year of it was broken down yet."""
+    years = [y for y in years_of(window) if Key(code, HARMONISED, TOTAL, y) in out]
+    if any(Key(code, HARMONISED, table, year) in given.before for year in years for table in given.programme.indicators[code].tables):
+        return False
+    first = _trafficking(out, code, years[0]) if years else None
+    return first is None or (first.value(TRAFFICKING) or 0) < given.programme.pool_below
+
+
+def wanted(given: Inputs, code: str, out: Prints) -> list[Key]:
+    """The breakdowns that the programme has of an indicator up to the day of the release."""
+    years = sorted(key.period for key in given.now if key.indicator == code and key.table == TOTAL)
+    due = [year for year in years if _due(given, code, year)]
+    keys = []
+    for window in sorted({given.programme.window(int(year)) for year in due}):
+        by_year, by_window = given.programme.indicators[code].of_period(pooled=pools(given, code, window, out))
+        keys += [Key(code, HARMONISED, table, year) for year in years_of(window) if year in due for table in by_year]
+        keys += [Key(code, HARMONISED, table, window) for table in by_window if set(years_of(window)) <= set(due)]
+    return keys
+
+
+def _breakdowns(given: Inputs, code: str, out: Prints) -> Prints:
+    """The breakdowns that come with this release; those of windows last, since sex × age looks at the others."""
     made: Prints = {}
-    for year in (y for y in years if _due(given, code, y)):
-        total = _trafficking(out, code, year)
-        for table in given.programme.indicators[code].yearly if total else ():
-            key = Key(code, HARMONISED, table, year)
-            if key in given.before or total is None:
-                continue
-            counts = given.exact[total.known].get(key)
-            if counts is None:
-                continue
+    for key in sorted(wanted(given, code, out), key=lambda k: (k.table == CROSSED, k)):
+        if key in given.before or undoes(key, given.before):
+            continue
+        if "/" in key.period:
+            made[key] = replace(_pooled(given, key, {**given.before, **out, **made}), edition=given.release)
+        elif (total := _trafficking(out, code, key.period)) and (counts := given.exact[total.known].get(key)):
             cells = given.programme.cells(key)
             new = print_table(given.programme.rule(code, cells), cells, counts, given.programme.declared(key))
-            if given.coarsen.get(key):
-                new = Print("not_broken_down")
-            made[key] = replace(new, edition=given.release, known=total.known)
+            made[key] = replace(Print("not_broken_down") if given.coarsen.get(key) else new, edition=given.release, known=total.known)
     return made
 
 
-def _windows(given: Inputs, code: str, years: list[str], out: Prints) -> Prints:
-    made: Prints = {}
-    for window in sorted({given.programme.window(int(year)) for year in years}):
-        inside = years_of(window)
-        if not set(inside) <= set(years) or not all(_due(given, code, year) for year in inside):
-            continue
-        for table in given.programme.indicators[code].pooled:
-            key = Key(code, HARMONISED, table, window)
-            if key in given.before or overlaps(key, given.before):
-                continue
-            made[key] = replace(_pooled(given, key, inside, {**given.before, **out}), edition=given.release)
-    return made
-
-
-def overlaps(key: Key, before: Prints) -> Key | None:
-    """A window of the same table that was printed before and shares a year with `key`: a difference of the two would undo both."""
+def undoes(key: Key, before: Prints) -> Key | None:
+    """A window, or a year of one, of the same table that was printed before: a difference to `key` would tell what neither tells."""
     own = set(years_of(key.period))
-    same = (k for k in before if k[:3] == key[:3] and "/" in k.period and k != key)
+    same = (k for k in before if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
     return next((k for k in same if own & set(years_of(k.period))), None)
 
 
-def _pooled(given: Inputs, key: Key, years: tuple[str, ...], out: Prints) -> Print:
+def refused(given: Inputs, out: Prints) -> dict[Key, Key]:
+    """Tables of the programme that are not printed since they would undo an earlier release, each with the table that they would undo."""
+    due = [key for code in given.programme.indicators for key in wanted(given, code, out)]
+    return {key: other for key in due if key not in given.before and (other := undoes(key, given.before))}
+
+
+def _pooled(given: Inputs, key: Key, out: Prints) -> Print:
     """A table over a window, of the records that its years' printed figures count."""
-    totals = [_trafficking(out, key.indicator, year) for year in years]
-    if any(total is None for total in totals) or (given.coarsen.get(key, 0) and key.table != CROSSED):
+    counts, known = counts_behind(given, key, out)
+    if counts is None or not all(_trafficking(out, key.indicator, year) for year in years_of(key.period)):
         return Print("not_broken_down", known=given.release)
-    used = [_counted_as(given, key.indicator, year, total.known, out) for year, total in zip(years, totals, strict=True) if total]
-    tables = [given.exact[known].get(key._replace(period=year)) for year, known in zip(years, used, strict=True)]
-    if any(table is None for table in tables):
-        return Print("not_broken_down", known=given.release)
+    if key.table == CROSSED:
+        return replace(_crossed(given, key, counts, out), known=known)
+    if given.coarsen.get(key):
+        return Print("not_broken_down", known=known)
     cells = given.programme.cells(key)
-    counts = tuple(sum(table[n] for table in tables if table) for n in range(len(cells)))
-    rule = given.programme.rule(key.indicator, cells) if key.table != CROSSED else None
-    new = print_table(rule, cells, counts, {}) if rule else _crossed(given, key, years, counts, out)
-    return replace(new, known=max(used))
+    return replace(print_table(given.programme.rule(key.indicator, cells), cells, counts, {}), known=known)
 
 
-def _counted_as(given: Inputs, code: str, year: str, total: str, out: Prints) -> str:
+def counts_behind(given: Inputs, key: Key, out: Prints) -> tuple[tuple[int, ...] | None, str]:
+    """The exact counts that a printed table tells of, and the (newest) release whose records they count.
+
+    out: all that is printed. A window sums its years, each as counted by its breakdowns or else by its total.
+    """
+    if "/" not in key.period:
+        return given.exact[out[key].known].get(key), out[key].known
+    used = {year: _counted_as(given, key.indicator, year, out) for year in years_of(key.period)}
+    tables = [given.exact[known].get(key._replace(period=year)) for year, known in used.items()]
+    if any(table is None for table in tables):
+        return None, given.release
+    return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True)), max(used.values())
+
+
+def _counted_as(given: Inputs, code: str, year: str, out: Prints) -> str:
     """The release whose records the year's breakdowns count; where there are none, its total."""
-    yearly = (out.get(Key(code, HARMONISED, table, year)) for table in given.programme.indicators[code].yearly)
-    return next((made.known for made in yearly if made), total)
+    yearly = (out.get(Key(code, HARMONISED, table, year)) for table in (*given.programme.indicators[code].tables, TOTAL))
+    return next((made.known for made in yearly if made), given.release)
 
 
-def _crossed(given: Inputs, key: Key, years: tuple[str, ...], counts: tuple[int, ...], out: Prints) -> Print:
+def _crossed(given: Inputs, key: Key, counts: tuple[int, ...], out: Prints) -> Print:
     """Sex × age over a window: no finer than the yearly tables of all its years."""
-    apart = []
-    for table in ("sex", "age_group"):
-        yearly = [key._replace(table=table, period=year) for year in years]
-        apart.append(join(blocks(out.get(k, Print("not_broken_down")), given.programme.cells(k)) for k in yearly))
+    rows, columns = apart(given.programme, key, out)
     threshold = given.programme.groups[given.programme.indicators[key.indicator].group][0]
     names = (cell.split(ACROSS) for cell in given.programme.cells(key))
     by_cell = {(row, column): n for (row, column), n in zip(names, counts, strict=True)}
-    return crossed(threshold, by_cell, apart[0], apart[1], given.coarsen.get(key, 0))
+    return crossed(threshold, by_cell, rows, columns, given.coarsen.get(key, 0))
+
+
+def apart(programme: Programme, key: Key, out: Prints) -> tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]:
+    """What the window's own tables, or else the tables of all its years, keep apart by sex and by age."""
+    found = []
+    for table in ("sex", "age_group"):
+        own = key._replace(table=table)
+        parts = [own] if own in out else [own._replace(period=year) for year in years_of(key.period)]
+        found.append(join(blocks(out.get(k, Print("not_broken_down")), programme.cells(k)) for k in parts))
+    return found[0], found[1]

@@ -34,14 +34,12 @@ class Rule:
     threshold  least count that is printed on its own
     known      of how many persons someone may know everything
     unknown    position of "not known", whose 0 may be printed; None where there is none
-    alone      position of a category that stands alone, or nothing is broken down; None: any may be joined
     """
 
     size: int
     threshold: int = 5
     known: int = 3
     unknown: int | None = None
-    alone: int | None = None
 
     @property
     def floor(self) -> int:
@@ -51,7 +49,7 @@ class Rule:
     @property
     def partitions(self) -> tuple[Partition, ...]:
         """All partitions in the order in which they are tried; the last is the whole in one."""
-        return _ordered(self.size, self.unknown, self.alone)
+        return _ordered(self.size, self.unknown)
 
     def choose(self, tables: np.ndarray) -> np.ndarray:
         """Position in `partitions` for each row of `tables` (counts, rows × size; every total at least `floor`)."""
@@ -86,7 +84,7 @@ def set_partitions(size: int) -> Iterator[Partition]:
 
 
 @cache
-def _ordered(size: int, unknown: int | None, alone: int | None) -> tuple[Partition, ...]:
+def _ordered(size: int, unknown: int | None) -> tuple[Partition, ...]:
     def rank(partition: Partition) -> tuple[object, ...]:
         singles = [block[0] for block in partition if len(block) == 1]
         named = sum(category != unknown for category in singles)
@@ -94,7 +92,7 @@ def _ordered(size: int, unknown: int | None, alone: int | None) -> tuple[Partiti
 
     every = [tuple(sorted(tuple(sorted(block)) for block in p)) for p in set_partitions(size)]
     whole: Partition = (tuple(range(size)),)
-    fit = [p for p in every if p != whole and (alone is None or (alone,) in p)]
+    fit = [p for p in every if p != whole]
     return (*sorted(fit, key=rank), whole)
 
 

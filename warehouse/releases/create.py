@@ -21,10 +21,11 @@ from warehouse.count import causes
 from warehouse.disclosure import policy
 from warehouse.disclosure.prints import Print
 from warehouse.disclosure.programme import Key
-from warehouse.disclosure.protect import Inputs, Prints, protect
+from warehouse.disclosure.protect import Inputs, Prints
 from warehouse.releases import cube, folder
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.exact import Counts, exact, of_frame, to_frame
+from warehouse.releases.gate import guarded
 from warehouse.releases.labels import definition_table, label_table
 from warehouse.releases.source import Source, read
 
@@ -95,11 +96,6 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     confidential = _confidential(signed, source, counts)
     files = {f"{folder.PUBLIC}/{n}": content for n, content in public.items()}
     return Made(name, {**files, **{f"{folder.CONFIDENTIAL}/{n}": content for n, content in confidential.items()}}, withheld)
-
-
-def guarded(given: Inputs) -> tuple[Prints, list[dict[str, str]]]:
-    """What is printed once no attacker undoes it."""
-    return protect(given), []
 
 
 def _check_day(name: str, source: Source, before: list[str]) -> None:

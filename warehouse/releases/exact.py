@@ -69,7 +69,7 @@ def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame)
     trafficking = units[offence == TRAFFICKING]
     values = {OFFENCE: offence, QUARTER: trafficking["quarter"], CROSSED: trafficking["sex"] + ACROSS + trafficking["age_group"]}
     out: Counts = {Key(code, HARMONISED, TOTAL, year): (len(units),)}
-    for table in (OFFENCE, *said.yearly, *said.pooled):
+    for table in (OFFENCE, *said.tables):
         key = Key(code, HARMONISED, table, year)
         column = values[table] if table in values else trafficking[table]
         tally = column.value_counts()

@@ -1,0 +1,218 @@
+"""What attackers learn from releases, and what is shown: simulated populations × four releases with revisions.
+
+    .venv/bin/python benchmarks/disclosure_attack.py --populations 500 [--second 20] [--out FILE]
+
+Each population is released four times by the code that `harmonia release create` runs (protection and its own test), then attacked whole:
+by enumeration, by the integer programme over all releases, as the public and as one who knows up to three persons; `--second N`: bounds of
+N populations are solved again by CP-SAT. Reported beside: replay on alternative worlds, institutions with a part of the records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.disclosure_world import RELEASES, SIZES, World
+from pipelines.errors import HarmoniaError
+from warehouse.attackers import enumeration, integer_programme, replay
+from warehouse.attackers.known import Knowledge, protected
+from warehouse.disclosure.policy import SHIPPED
+from warehouse.disclosure.programme import CROSSED, HARMONISED, TOTAL, Key, Programme, programme, years_of
+from warehouse.disclosure.protect import Inputs, Prints, wanted
+from warehouse.releases import cube
+from warehouse.releases.gate import guarded, known, truths
+
+
+def the_programme() -> Programme:
+    """The shipped programme of the three indicators that are simulated."""
+    found = programme(yaml.safe_load(SHIPPED.read_text("utf-8")))
+    return replace(found, indicators={code: found.indicators[code] for code in SIZES}, public_already=())
+
+
+@dataclass
+class Released:
+    """All releases of one population: the last one's inputs and prints, every print."""
+
+    given: Inputs
+    history: list[Prints]
+    withheld: int
+    refused: int
+
+
+def released(world: World, of: Programme) -> Released:
+    """Release a population four times, as `harmonia release create` does."""
+    exact: dict[str, dict[Key, tuple[int, ...] | None]] = {}
+    history: list[Prints] = []
+    withheld = refused = 0
+    for release in RELEASES:
+        exact[release] = world.exact(of, release)
+        given = Inputs(of, release, date.fromisoformat(release), dict(exact), tuple(history))
+        try:
+            prints, kept = guarded(given)
+        except HarmoniaError:
+            refused += 1
+            continue
+        history.append(prints)
+        withheld += len(kept)
+    return Released(replace(given, history=tuple(history[:-1])), history, withheld, refused)
+
+
+def knowledge_of(done: Released) -> Knowledge:
+    """What an outsider has after all releases."""
+    return known(done.given, done.history[-1], [cube.rows(p, {}, set()) for p in done.history])
+
+
+def attack(done: Released, tally: Counter[str]) -> Knowledge:
+    """Attack everything that was released; adds to `tally`."""
+    knowledge, truth = knowledge_of(done), truths(done.given, done.history[-1])
+    for name, printed in knowledge.last.items():
+        if name in truth and printed.status != "no_delivery":
+            tally["protected"] += len(protected(knowledge, name, printed, truth[name]))
+    learnt = enumeration.attack(knowledge, truth) + integer_programme.attack(knowledge, truth, SIZES)
+    for one in learnt:
+        kind = (
+            "uniform"
+            if one.cell == "uniform"
+            else "difference"
+            if one.who == "difference"
+            else "recovered"
+            if one.values <= 1
+            else "narrow"
+        )
+        tally[f"{kind} ({one.attack}, {one.who})"] += 1
+    tally["differences"] += differences(done.history)
+    return knowledge
+
+
+def differences(history: list[Prints]) -> int:
+    """Figures of one table, or its total, that two releases print with a difference of 1 to 4."""
+    found = 0
+    for n, newer in enumerate(history):
+        for older in history[:n]:
+            for key in newer.keys() & older.keys():
+                a, b = dict(newer[key].cells), dict(older[key].cells)
+                found += sum(0 < abs(a[c] - b[c]) < 5 for c in a.keys() & b.keys())
+                same = {part for cell in a for part in cell.split("+")} == {part for cell in b for part in cell.split("+")}
+                found += bool(same and 0 < abs(sum(a.values()) - sum(b.values())) < 5)
+    return found
+
+
+def shown(done: Released, tally: Counter[str]) -> None:
+    """Programme cells of 5 and more, and those printed exactly: by indicator and table."""
+    given, prints = done.given, done.history[-1]
+    for code in given.programme.indicators:
+        years = sorted({k.period for k in given.now if k.indicator == code})
+        due = [Key(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + wanted(given, code, prints)
+        for key in due:
+            counts = exact_of(given, key, prints)
+            if key.table == TOTAL and key in prints and prints[key].cells:
+                tally["year totals"] += 1
+                tally["year totals that wait for a difference of 5"] += prints[key].cells[0][1] != (given.now[key] or (0,))[0]
+            printed = dict(prints[key].cells) if key in prints else {}
+            for cell, value in zip(given.programme.cells(key), counts, strict=True):
+                if value >= 5:
+                    tally[f"large {code} {key.table}"] += 1
+                    tally[f"shown {code} {key.table}"] += printed.get(cell) == value
+
+
+def exact_of(given: Inputs, key: Key, prints: Prints) -> tuple[int, ...]:
+    """The figures as known in the release that the print counts, or would have counted."""
+    made = prints.get(key)
+    release = made.known if made else given.release
+    tables = [given.exact[release].get(key._replace(period=y)) or given.now[key._replace(period=y)] for y in years_of(key.period)]
+    if (made and key.table == CROSSED) or "/" in key.period:
+        parts = [prints.get(key._replace(table="sex" if key.table == CROSSED else TOTAL, period=y)) for y in years_of(key.period)]
+        tables = [given.exact[p.known if p else release][key._replace(period=y)] for p, y in zip(parts, years_of(key.period), strict=True)]
+    return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True))
+
+
+def beside(world: World, done: Released, knowledge: Knowledge, tally: Counter[str]) -> None:
+    """Replay, and institutions that hold 60 % and 90 % of the records."""
+    truth = truths(done.given, done.history[-1])
+    rng = np.random.default_rng(7)
+    for one in replay.worlds(knowledge, truth):
+        expected = replay.shares(knowledge, one.name) if one.name.measure == HARMONISED else None
+        if expected is not None:
+            found = replay.posterior(one, expected)
+            certain, right = replay.sure(found)
+            tally["replayed cells"] += len(found)
+            tally["replay: a guess of 90 % and more"] += certain
+            tally["replay: such a guess is right"] += right
+        for share in (0.6, 0.9):
+            held = {c: int(rng.binomial(n, share)) for c, n in zip(one.cells, one.true.tolist(), strict=True)}
+            left = replay.as_institution(one, held)
+            tally[f"institution with {share:.0%}: cells"] += len(left)
+            tally[f"institution with {share:.0%}: recovered"] += sum(n == 1 for n in left.values())
+            tally[f"institution with {share:.0%}: fewer than 3 values"] += sum(n < 3 for n in left.values())
+
+
+def second(knowledge: Knowledge, tally: Counter[str]) -> None:
+    """The bounds of HiGHS against those of CP-SAT, for every variable of one indicator."""
+    from benchmarks.disclosure_second import ranges
+
+    for indicator in SIZES:
+        made = integer_programme.build(knowledge, indicator)
+        solver = integer_programme.Solver(made)
+        other = ranges(made)
+        for variable in made.names:
+            tally["second solver: intervals"] += 1
+            tally["second solver: agree"] += solver.range({variable: 1}) == other[variable]
+
+
+def run(populations: int, twice: int, first: int = 0) -> dict[str, object]:
+    """All measures over so many populations."""
+    of, tally, begun = the_programme(), Counter[str](), time.process_time()
+    for seed in range(first, first + populations):
+        world = World(seed)
+        done = released(world, of)
+        tally["withheld"] += done.withheld
+        tally["refused"] += done.refused
+        knowledge = attack(done, tally)
+        shown(done, tally)
+        beside(world, done, knowledge, tally)
+        if seed - first < twice:
+            second(knowledge, tally)
+    return report(tally, populations, time.process_time() - begun)
+
+
+def report(tally: Counter[str], populations: int, seconds: float) -> dict[str, object]:
+    """The tally with shares."""
+    large = {k.split(" ", 1)[1]: n for k, n in tally.items() if k.startswith("large ")}
+    out: dict[str, object] = {k: n for k, n in sorted(tally.items()) if not k.startswith(("large ", "shown "))}
+    for code in (*SIZES, ""):
+        mine = [k for k in large if k.startswith(code)]
+        total = sum(large[k] for k in mine)
+        out[f"shown, {code or 'all'}"] = (
+            f"{sum(tally['shown ' + k] for k in mine)} of {total} = {sum(tally['shown ' + k] for k in mine) / max(total, 1):.1%}"
+        )
+    out["by table"] = {k: f"{tally['shown ' + k] / n:.1%} of {n}" for k, n in sorted(large.items())}
+    return {"populations": populations, **out, "CPU seconds": round(seconds, 1)}
+
+
+def main() -> None:
+    """Run and print."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    options.add_argument("--populations", type=int, default=500)
+    options.add_argument("--first", type=int, default=0, help="seed of the first population")
+    options.add_argument("--second", type=int, default=0)
+    options.add_argument("--out", type=Path)
+    chosen = options.parse_args()
+    found = json.dumps(run(chosen.populations, chosen.second, chosen.first), indent=1)
+    print(found)
+    if chosen.out:
+        chosen.out.write_text(found + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

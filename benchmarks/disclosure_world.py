@@ -1,0 +1,123 @@
+"""Simulated populations for the attack: persons of several years as they are known at successive releases.
+
+Belongs here: made-up persons, revisions between releases, exact counts. Does not belong here: releases, attacks (`disclosure_attack`).
+
+Shares of form, sex, age and citizenship are those of the simulator (`sources/simulator/life.py`), scattered from population to population.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, Programme
+
+RELEASES = ("2014-06-30", "2015-06-30", "2016-06-30", "2017-06-30")
+YEARS = tuple(range(2012, 2017))
+SIZES = {"victims_identified": (15, 60), "persons_arrested": (20, 120), "persons_convicted": (6, 45)}
+FORMS = (0.56, 0.27, 0.08, 0.09)  # sexual, labour or begging, other, not known
+LATE, GONE, CORRECTED, TWICE = 0.04, 0.015, 0.04, 0.07
+"""Between two releases of a year: added, withdrawn, an attribute corrected; as reported: persons recorded once more."""
+DIMENSIONS = ("offence", "quarter", "sex", "age_group", "citizenship_group", "form")
+
+
+@dataclass
+class People:
+    """Persons of one indicator and year: a column of category numbers per dimension."""
+
+    columns: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
+class World:
+    """One population: `known[release][indicator, year]` are the persons as known then."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.kind = ("plain", "plain", "plain", "plain", "plain", "plain", "one victim", "one cell", "tiny", "plain")[seed % 10]
+        self.known: dict[str, dict[tuple[str, int], People]] = {}
+        self._shares = {code: self._scattered(code) for code in SIZES}
+        self._grow()
+
+    def _scattered(self, code: str) -> dict[str, np.ndarray]:
+        def near(*shares: float) -> np.ndarray:
+            return self.rng.dirichlet(np.array(shares) * 25 + 0.05)
+
+        women = (0.88, 0.45) if code == "victims_identified" else (0.15, 0.12)
+        foreign = 0.3 if code == "victims_identified" else 0.08
+        others = (0.14,) if code == "victims_identified" else (0.22, 0.22, 0.14)
+        return {
+            "offence": near(1 - sum(others), *others),
+            "form": near(*FORMS),
+            "sex sexual": near(women[0], 0.98 - women[0], 0.02),
+            "sex other": near(women[1], 0.98 - women[1], 0.02),
+            "age_group": near(0.68, 0.28, 0.04),
+            "citizenship_group": near(0.96 - foreign, foreign, 0.04),
+        }
+
+    def _people(self, code: str, size: int) -> np.ndarray:
+        share, draw = self._shares[code], self.rng.choice
+        form = draw(4, size, p=share["form"])
+        sex = np.where(form == 0, draw(3, size, p=share["sex sexual"]), draw(3, size, p=share["sex other"]))
+        columns = [draw(len(share["offence"]), size, p=share["offence"]), draw(4, size), sex]
+        columns += [draw(3, size, p=share[d]) for d in ("age_group", "citizenship_group")]
+        out = np.stack([*columns, form], axis=1)
+        return np.tile(out[:1], (size, 1)) * [0, 1, 1, 1, 1, 1] if self.kind == "one cell" and size else out
+
+    def _size(self, code: str) -> int:
+        low, high = SIZES[code]
+        if self.kind == "tiny":
+            return int(self.rng.integers(0, 12))
+        return int(self.rng.integers(low, high + 1))
+
+    def _grow(self) -> None:
+        level = {code: self._size(code) for code in SIZES}
+        before: dict[tuple[str, int], People] = {}
+        for release in RELEASES:
+            now = {key: People(self._revised(key[0], people.columns)) for key, people in before.items()}
+            for code in SIZES:
+                for year in (y for y in YEARS if y < int(release[:4]) and (code, y) not in now):
+                    drift = int(np.clip(round(level[code] * self.rng.uniform(0.75, 1.3)), *SIZES[code]))
+                    size = self._size(code) if self.kind == "tiny" else drift
+                    size = 1 if self.kind == "one victim" and self.rng.random() < 0.5 else size
+                    now[code, year] = People(self._people(code, size))
+            self.known[release] = before = now
+
+    def _revised(self, code: str, columns: np.ndarray) -> np.ndarray:
+        kept = columns[self.rng.random(len(columns)) >= GONE]
+        fresh = self._people(code, len(kept))
+        change = (self.rng.random(kept.shape) < CORRECTED / kept.shape[1]) if self.kind != "one cell" else np.zeros(kept.shape, bool)
+        late = self._people(code, int(self.rng.binomial(max(len(kept), 1), LATE)))
+        return np.concatenate([np.where(change, fresh, kept), late])
+
+    def exact(self, programme: Programme, release: str) -> dict[Key, tuple[int, ...] | None]:
+        """The exact figures as known at a release."""
+        out: dict[Key, tuple[int, ...] | None] = {}
+        for (code, year), people in self.known[release].items():
+            out |= dict(self._tables(programme, code, str(year), people.columns))
+        return out
+
+    def _tables(self, programme: Programme, code: str, year: str, columns: np.ndarray) -> Iterator[tuple[Key, tuple[int, ...]]]:
+        said = programme.indicators[code]
+        yield Key(code, HARMONISED, TOTAL, year), (len(columns),)
+        yield Key(code, HARMONISED, OFFENCE, year), _tally(columns[:, 0], len(said.offences))
+        inside = columns[columns[:, 0] == said.offences.index(TRAFFICKING)]
+        for table in said.tables:
+            if table == "sex_age_group":
+                yield Key(code, HARMONISED, table, year), _tally(inside[:, 2] * 3 + inside[:, 3], 9)
+            else:
+                at = DIMENSIONS.index(table)
+                yield Key(code, HARMONISED, table, year), _tally(inside[:, at], len(programme.cells(Key(code, HARMONISED, table, year))))
+        twice = np.random.default_rng([len(columns), int(year)]).random(len(columns)) < TWICE
+        reported = len(columns) + int(twice.sum())
+        own = len(inside) + int((twice & (columns[:, 0] == 0)).sum())
+        yield Key(code, REPORTED, TOTAL, year), (reported,)
+        yield Key(code, REPORTED, OFFENCE, year), (own, reported - own)
+
+
+def _tally(values: np.ndarray, size: int) -> tuple[int, ...]:
+    return tuple(np.bincount(values, minlength=size).tolist())

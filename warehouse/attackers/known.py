@@ -1,0 +1,158 @@
+"""What an attacker has: the public cubes, the published programme, and perhaps some persons.
+
+Belongs here: tables as an attacker reads them, what counts as protected and as learnt. Does not belong here: any attack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+VALUES = 3
+"""A protected cell must leave at least so many possible values."""
+JOINED, ACROSS = "+", "|"
+
+
+class Table(NamedTuple):
+    """Name of a table: as the columns of a cube."""
+
+    indicator: str
+    measure: str
+    table: str
+    of: str
+
+
+class Learnt(NamedTuple):
+    """Something that an attack gave away. values: how many were still possible; who: public, or knows (persons)."""
+
+    table: Table
+    cell: str
+    values: int
+    who: str
+    attack: str
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A table as printed: status, (categories, value) per printed figure, limit, release whose records it counts, first to print it so."""
+
+    status: str
+    blocks: tuple[tuple[tuple[str, ...], int], ...]
+    limit: int
+    known: str
+    edition: str
+
+    @property
+    def says(self) -> tuple[object, ...]:
+        """What can be read in it."""
+        return self.status, self.blocks, self.limit
+
+
+Rule = Callable[[str, tuple[str, ...], np.ndarray], np.ndarray]
+"""(indicator, categories, tables) → a number for each table: equal for tables of which the same is kept apart in print."""
+CrossedRule = Callable[[Table, Mapping[tuple[str, str], int]], object]
+"""(table, counts) → something that is equal for two tables that are printed alike."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything public: the cubes of all releases, oldest first; the policy's programme; the program's code.
+
+    categories   what a table is broken down by, in the order of the policy
+    threshold, persons   per indicator: least count printed alone; of how many persons an insider may know everything
+    already      statements of others about the same figures (`public_already` of the policy)
+    withheld     tables said to be kept back for another reason than the rule
+    """
+
+    cubes: Sequence[pd.DataFrame]
+    categories: Callable[[Table], tuple[str, ...]]
+    threshold: Mapping[str, int]
+    persons: Mapping[str, int]
+    rule: Rule
+    crossed: CrossedRule
+    already: Sequence[Mapping[str, Any]] = ()
+    withheld: frozenset[Table] = frozenset()
+
+    @cached_property
+    def releases(self) -> list[dict[Table, Printed]]:
+        """Every release's tables."""
+        return [tables(cube) for cube in self.cubes]
+
+    @property
+    def last(self) -> dict[Table, Printed]:
+        """The latest release's tables: it repeats all that still stands."""
+        return self.releases[-1]
+
+
+def tables(cube: pd.DataFrame) -> dict[Table, Printed]:
+    """A cube by table. Crossed cells keep their name as one category."""
+    out = {}
+    for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=False):
+        rows = [(str(c), int(v)) for c, v in zip(part["cell"], part["value"], strict=True) if pd.notna(v)]
+        name = Table(*map(str, names))
+        blocks = tuple((tuple(expand(name.table, cell)), value) for cell, value in rows)
+        first = part.iloc[0]
+        limit = int(first["limit"]) if pd.notna(first["limit"]) else 0
+        out[name] = Printed("printed" if rows else str(first["status"]), blocks, limit, str(first["known"]), str(first["edition"]))
+    return out
+
+
+def expand(table: str, cell: str) -> Iterator[str]:
+    """The categories behind a printed cell: parts of a joined one, pairs of a crossed one."""
+    if ACROSS in cell:
+        rows, columns = (side.split(JOINED) for side in cell.split(ACROSS))
+        yield from (f"{r}{ACROSS}{c}" for r in rows for c in columns)
+    else:
+        yield from cell.split(JOINED)
+
+
+def population(name: Table, release: Mapping[Table, Printed]) -> int | None:
+    """The public total of a breakdown: its own printed figures, or trafficking in its years; None where it is not public."""
+    own = release[name]
+    if own.status == "printed":
+        return sum(value for _, value in own.blocks)
+    first, last = name.of[:4], name.of[-4:]
+    parts = [release.get(name._replace(table="offence_group", of=str(y))) for y in range(int(first), int(last) + 1)]
+    values = [dict(part.blocks).get(("trafficking",)) if part else None for part in parts]
+    return None if any(v is None for v in values) else sum(v for v in values if v is not None)
+
+
+def protected(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[str]:
+    """Cells that nobody should learn: under the threshold and not printed, unless others published them."""
+    alone = {block[0] for block, _ in printed.blocks if len(block) == 1}
+    told = {
+        str(said["category"])
+        for said in knowledge.already
+        if (said["indicator"], "harmonised", said["table"], str(said["period"])) == name
+        and said.get("value") == truth.get(str(said["category"]))
+    }
+    told |= {cell for cell in truth if ACROSS in cell and _nobody(knowledge, name, cell)}
+    return [c for c, value in truth.items() if value < knowledge.threshold[name.indicator] and c not in alone and c not in told]
+
+
+def _nobody(knowledge: Knowledge, name: Table, cell: str) -> bool:
+    """Whether every year prints "not known: 0" for the row or the column of a crossed cell."""
+    sides = [table for side, table in zip(cell.split(ACROSS), ("sex", "age_group"), strict=True) if side == "unknown"]
+    printed = [margins(knowledge.last, name, table) for table in sides]
+    return bool(printed) and all(any(t and dict(t.blocks).get(("unknown",)) == 0 for t in yearly) for yearly in zip(*printed, strict=False))
+
+
+def margins(release: Mapping[Table, Printed], name: Table, table: str) -> list[Printed | None]:
+    """What is printed by sex, or by age, of a crossed table's window: as a whole, or else of each of its years."""
+    own = name._replace(table=table)
+    years = [str(year) for year in range(int(name.of[:4]), int(name.of[-4:]) + 1)]
+    return [release[own]] if own in release else [release.get(own._replace(of=year)) for year in years]
+
+
+def compositions(total: int, parts: int) -> np.ndarray:
+    """Every way to spread `total` over `parts`, one a row."""
+    if parts == 1:
+        return np.array([[total]])
+    marks = np.stack(np.meshgrid(*[np.arange(total + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
+    marks = marks[marks.sum(axis=1) <= total]
+    return np.column_stack([marks, total - marks.sum(axis=1)])

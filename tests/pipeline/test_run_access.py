@@ -1,0 +1,39 @@
+"""What a whole run publishes: no record key, name or number where analysts read."""
+
+from __future__ import annotations
+
+import duckdb
+from pipeline_world import Ran
+
+from warehouse.reading import reading
+from warehouse.stores import ANALYSTS, IDENTITY, STORES, WAREHOUSE
+
+
+def hits(connection: duckdb.DuckDBPyConnection, store: str, words: str) -> list[str]:
+    """`table.column` of `store` in which a text holds one of the words that the query gives."""
+    out = []
+    for table in STORES[store].sorted_tables:
+        for column in table.columns:
+            asked = (
+                f'SELECT count(*) FROM {store}.{table.name} t JOIN ({words}) w(word) ON contains(CAST(t."{column.name}" AS VARCHAR), word)'
+            )
+            if connection.execute(asked).fetchall() != [(0,)]:
+                out.append(f"{table.name}.{column.name}")
+    return out
+
+
+def test_no_record_key_is_left_where_analysts_read(ran: Ran) -> None:
+    """Keys that are plain numbers are left out: such a number can stand anywhere."""
+    keys = "SELECT DISTINCT record_key FROM identity.crosswalk WHERE length(record_key) > 5 AND NOT regexp_full_match(record_key, '[0-9]+')"
+    with reading(ran.place.home.root, WAREHOUSE, ANALYSTS, IDENTITY) as connection:
+        assert hits(connection, ANALYSTS, keys) == []
+        assert {"lineage.record_key", "findings.record_key"} <= set(hits(connection, WAREHOUSE, keys))
+
+
+def test_no_name_and_no_number_is_left_in_the_warehouse(ran: Ran) -> None:
+    people = " UNION ".join(
+        f"SELECT {column} FROM identity.persons WHERE length({column}) > 6" for column in ("full_name", "personal_number")
+    )
+    with reading(ran.place.home.root, WAREHOUSE, IDENTITY) as connection:
+        assert hits(connection, IDENTITY, people)
+        assert hits(connection, WAREHOUSE, people) == []

@@ -143,6 +143,13 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("period", "text", "quarter of the delivery"),
         ]
     ),
+    "sentences": _state(
+        [
+            Column("kind", "text", "imprisonment, fine, suspended, measure: of the judgment that decides in the file"),
+            Column("months", "int", "imprisonment in months"),
+            Column("euros", "int", "fine in euros"),
+        ]
+    ),
     "references": _state(
         [
             Column("kind", "text", f"whose number it is: {', '.join(REFERENCE_KINDS)}"),

@@ -47,5 +47,5 @@ def rows(table: Table, mark: str, n: int) -> pd.DataFrame:
 
 
 def made(mark: str = "one", n: int = 3) -> Stores:
-    published = {table.name: rows(table, mark, n) for table in tables.WAREHOUSE.sorted_tables}
+    published = {table.name: rows(table, mark, n) for table in tables.stored(tables.WAREHOUSE)}
     return arranged(published, rows(tables.PERSONS, mark, n), KEY)

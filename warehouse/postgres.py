@@ -229,13 +229,13 @@ def prepared(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
 
 
 def frames(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
-    """Every table of a store with its rows as they stand on the server, all of one moment. Raises `HarmoniaError`."""
+    """Every table of a store (no view) with its rows as they stand on the server, all of one moment. Raises `HarmoniaError`."""
     reading = csv.ConvertOptions(
         strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""], true_values=["t"], false_values=["f"]
     )
     with connected(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        for table in STORES[schema].sorted_tables:
+        for table in tables.stored(STORES[schema]):
             columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
             asking = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (FORMAT csv)").format(columns, sql.Identifier(schema, table.name))
             sink = pa.BufferOutputStream()

@@ -40,14 +40,20 @@ SHARED = 0o640
 
 
 def ddl(declared: Iterable[Table]) -> list[str]:
-    """CREATE TABLE and COMMENT statements of tables in PostgreSQL's words, which DuckDB takes as they are."""
-    dialect = postgresql.dialect()
+    """CREATE and COMMENT statements of tables, then views, in PostgreSQL's words, which DuckDB takes as they are."""
     out = []
-    for table in declared:
-        comments = [SetColumnComment(column) for column in table.columns if column.comment]
-        statements: list[ExecutableDDLElement] = [CreateTable(table), SetTableComment(table), *comments]
-        out += [str(s.compile(dialect=dialect, compile_kwargs={"literal_binds": True})) for s in statements]
+    for table in tables.makeable(declared):
+        comment, view = _said(SetTableComment(table)), table.info.get("view")
+        if view:
+            out += [f'CREATE VIEW "{table.name}" AS {view}', comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1)]
+        else:
+            out += [_said(CreateTable(table)), comment]
+        out += [_said(SetColumnComment(column)) for column in table.columns if column.comment]
     return out
+
+
+def _said(statement: ExecutableDDLElement) -> str:
+    return str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
 
 
 @contextlib.contextmanager
@@ -69,7 +75,7 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFra
 
 
 def build(target: Path, declared: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> None:
-    """Write a new DuckDB file `target` with the tables `declared`, for its owner alone.
+    """Write a new DuckDB file `target` with the tables and views `declared`, for its owner alone.
 
     Raises `HarmoniaError` where it cannot be written (a full disk, no permission).
     """
@@ -78,7 +84,8 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, pd.DataF
             for statement in ddl(declared):
                 connection.execute(statement)
             for table in declared:
-                _load(connection, table, frames[table.name])
+                if "view" not in table.info:
+                    _load(connection, table, frames[table.name])
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         raise HarmoniaError(
             f"{target}: could not be built ({type(error).__name__}): make room or give permission, then run again"

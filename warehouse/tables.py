@@ -7,9 +7,15 @@ belong here: which role sees what of it (`warehouse/access`), how a figure is co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 import pyarrow as pa
 from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, Table, Text
+
+from warehouse.columns import count as _count
+from warehouse.columns import flag as _flag
+from warehouse.columns import text as _text
 
 WAREHOUSE = MetaData()
 IDENTITY = MetaData()
@@ -19,21 +25,6 @@ OWN = {"rows": "own"}  # each row is of the one institution that its column `ins
 SHARED = {"rows": "shared"}  # cases, persons, figures of several institutions: for none of them alone
 REFERENCE = {"rows": "reference"}  # code lists, definitions: speaks of no case and no person
 PERSONAL = {"rows": "personal"}  # names, numbers, the crosswalk: for stewards alone
-
-
-def _text(name: str, comment: str, *, key: bool | str = False) -> Column[str]:
-    """A text column. `key`: it holds record keys, which analysts see as keyed pseudonyms only; of the institution that the column
-    `institution` names, or the column named here.
-    """
-    return Column(name, Text, comment=comment, info={"record_key": "institution" if key is True else key})
-
-
-def _count(name: str, comment: str) -> Column[int]:
-    return Column(name, BigInteger, comment=comment, autoincrement=False)
-
-
-def _flag(name: str, comment: str) -> Column[bool]:
-    return Column(name, Boolean, comment=comment)
 
 
 STATISTICS = Table(
@@ -209,6 +200,21 @@ CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "fi
 def key_columns(table: Table) -> dict[str, str]:
     """Columns of `table` that hold record keys, each with the column that names whose: analysts see keyed pseudonyms in their place."""
     return {c.name: str(c.info["record_key"]) for c in table.columns if c.info.get("record_key")}
+
+
+def stored(metadata: MetaData) -> list[Table]:
+    """The tables that hold rows."""
+    return [table for table in metadata.sorted_tables if "view" not in table.info]
+
+
+def views(metadata: MetaData) -> list[Table]:
+    """The views as declared: `info["view"]` is the SELECT, for DuckDB and PostgreSQL alike, over tables and views before it."""
+    return [table for table in metadata.tables.values() if "view" in table.info]
+
+
+def makeable(declared: Iterable[Table]) -> list[Table]:
+    """The same in the order in which they can be made: tables, then views as declared."""
+    return sorted(declared, key=lambda table: list(table.metadata.tables).index(table.name) if "view" in table.info else -1)
 
 
 def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:

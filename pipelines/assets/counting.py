@@ -8,7 +8,8 @@ from pipelines.feedback.answers import applied, read
 from pipelines.feedback.life import life
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
-from warehouse.count import CountInputs, count
+from warehouse.count import CountInputs
+from warehouse.star.build import everything
 from warehouse.stores import secret
 
 _DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
@@ -51,7 +52,7 @@ def totals(statistics: pd.DataFrame) -> pd.DataFrame:
 @dg.asset(
     group_name="counting",
     kinds={"pandas", "parquet"},
-    description="The published tables: every figure as reported and harmonised, and why the two differ.",
+    description="The published tables: every figure as reported and harmonised, why the two differ, and the facts behind them.",
 )
 def statistics(
     context: dg.AssetExecutionContext,
@@ -62,18 +63,17 @@ def statistics(
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """Every table of the warehouse by its name."""
+    inputs = CountInputs(
+        canonical=canonical,
+        cases=identities["cases"],
+        persons=identities["persons"],
+        deliveries=standing["deliveries"],
+        lineage=standing["lineage"],
+        quarantined=_quarantined(standing["quarantined"]),
+        findings=findings["findings"],
+    )
     with careful(workplace, "counting"):
-        tables = count(
-            CountInputs(
-                canonical=canonical,
-                cases=identities["cases"],
-                persons=identities["persons"],
-                deliveries=standing["deliveries"],
-                lineage=standing["lineage"],
-                quarantined=_quarantined(standing["quarantined"]),
-                findings=findings["findings"],
-            )
-        )
+        tables = everything(inputs)
     related = totals(tables["statistics"])
     say(context, len(tables["statistics"]), {"yearly totals (trafficking and related offences)": table(related)})
     return tables

@@ -31,7 +31,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         sex="gjinia",
         citizenship="shtetesia",
     )
-    persons = _with_sentence(persons, tables["denimi"], judgments)
+    sentences = _deciding(tables["denimi"], judgments)
+    persons = _with_sentence(persons, sentences)
     of_people = builders.state(INSTITUTION, charges).assign(
         principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),
         **offences(charges, OFFENCES[0]).drop(columns="problem"),
@@ -46,6 +47,11 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
             builders.events(INSTITUTION, judgments, "judged", "data", entity="person", present=judged, outcome=judgments["lloji"]),
             builders.events(INSTITUTION, judgments, "final", "forme_prere", entity="person", outcome=judgments["lloji"]),
         ],
+        "sentences": [
+            builders.state(INSTITUTION, sentences).assign(
+                kind=sentences["lloji"], months=_months(sentences).where(sentences["lloji"] == "imprisonment"), euros=sentences["eur"]
+            )
+        ],
         "references": [_references(tables["referenca"])],
     }
 
@@ -55,12 +61,20 @@ def _references(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(record_key=found["case_key"])
 
 
-def _with_sentence(persons: pd.DataFrame, sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
-    """Months of imprisonment of each state of a defendant by the latest judgment: within one court file that one decides."""
+def _deciding(sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
+    """Sentences of the latest judgment of each state of a defendant: within one court file that one decides."""
     who = ["_delivery", "_record"]
     latest = judgments.sort_values("data", kind="stable", na_position="first").drop_duplicates(who, keep="last")
-    prison = sentences[(sentences["lloji"] == "imprisonment") & sentences["_parent"].isin(latest["_row"])]
-    months = prison["vjet"].fillna(0) * 12 + prison["muaj"].fillna(0)
-    whose = pd.DataFrame({"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": months})
+    return sentences[sentences["_parent"].isin(latest["_row"])]
+
+
+def _months(sentences: pd.DataFrame) -> pd.Series:
+    return sentences["vjet"].fillna(0) * 12 + sentences["muaj"].fillna(0)
+
+
+def _with_sentence(persons: pd.DataFrame, sentences: pd.DataFrame) -> pd.DataFrame:
+    """Months of imprisonment of each state of a defendant."""
+    prison = sentences[sentences["lloji"] == "imprisonment"]
+    whose = pd.DataFrame({"delivery": prison["_delivery"], "record_key": prison["_record"], "sentence_months": _months(prison)})
     longest = whose.groupby(["delivery", "record_key"], as_index=False)["sentence_months"].max()
     return persons.merge(longest, how="left", on=["delivery", "record_key"])

@@ -13,9 +13,9 @@ from count_world import World
 from pipelines.errors import HarmoniaError
 from warehouse import publish as module
 from warehouse import tables
-from warehouse.count import count
 from warehouse.publish import publish
 from warehouse.reading import current, reading
+from warehouse.star.build import everything
 from warehouse.stores import Stores, arranged, people, pseudonyms, secret
 
 
@@ -24,7 +24,7 @@ def published() -> Stores:
     world = World(("2013-Q1",)).case("police", "2013-PR-00001", "c", reported=None, group="other")
     world.person("police", "2013-PR-00001/1", "p", file="2013-PR-00001", full_name="Invented Name", personal_number="1234567892")
     inputs = world.inputs()
-    return arranged(count(inputs), people(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    return arranged(everything(inputs), people(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
 
 
 def held(folder: Path) -> dict[str, bytes]:
@@ -43,7 +43,8 @@ def mode(path: Path) -> int:
 def test_the_warehouse_holds_every_table_with_comments_and_typed_columns(published: Stores, tmp_path: Path) -> None:
     rows = publish(published, tmp_path)
     assert rows["lineage"] == 2
-    names = {name for (name,) in read(tmp_path / "warehouse.duckdb", "select table_name from duckdb_tables()")}
+    held = "select table_name from duckdb_tables() union all select view_name from duckdb_views() where not internal"
+    names = {name for (name,) in read(tmp_path / "warehouse.duckdb", held)}
     assert names == set(tables.WAREHOUSE.tables)
     comments = dict(read(tmp_path / "warehouse.duckdb", "select column_name, comment from duckdb_columns() where table_name = 'bridge'"))
     assert comments["cause"]

@@ -9,9 +9,9 @@ import pytest
 from count_world import World
 
 from pipelines.errors import HarmoniaError
-from warehouse.count import count
 from warehouse.publish import publish
 from warehouse.score import STRATEGY, pairwise, records, score
+from warehouse.star.build import everything
 from warehouse.stores import arranged, people
 
 
@@ -22,7 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world.case("police", "B", "ours2", reported="2013-01-06", group="other")
     world.person("police", "A/1", "p", file="A", sex="male").person("police", "B/1", "p", file="B")
     inputs, folder = world.inputs(), tmp_path_factory.mktemp("home")
-    stores = arranged(count(inputs), people(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
+    stores = arranged(everything(inputs), people(inputs.canonical, inputs.cases, inputs.persons), b"k" * 32)
     publish(stores, folder)
     return folder
 

@@ -14,6 +14,7 @@ from sqlalchemy import Table
 from warehouse import tables
 from warehouse.access.identity import FUNCTIONS, OWN_FUNCTIONS
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, Role, roles
+from warehouse.publish import ddl
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE
 
 ROLE_OPTIONS = "NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
@@ -39,8 +40,8 @@ class Policy:
 
 
 def is_view(schema: str, table: Table) -> bool:
-    """The analysts' tables without record keys are views of the warehouse's."""
-    return schema == ANALYSTS and not tables.key_columns(table)
+    """Whether the table is a view: declared as one, or an analysts' table without record keys, which is a view of the warehouse's."""
+    return "view" in table.info or (schema == ANALYSTS and not tables.key_columns(table))
 
 
 def physical(schema: str) -> list[Table]:
@@ -95,13 +96,15 @@ def structure() -> list[str]:
     would tell an institution, by and by, which keys the others have.
     """
     out = []
-    for table in STORES[ANALYSTS].sorted_tables:
+    for table in tables.stored(STORES[ANALYSTS]):
         if is_view(ANALYSTS, table):
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
             view = f"{ANALYSTS}.{table.name}"
             out.append(f"CREATE VIEW {view} WITH (security_barrier) AS SELECT {columns} FROM {WAREHOUSE}.{table.name}")
             out.append(f"COMMENT ON VIEW {view} IS {_text(table.comment)}")
             out += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_text(column.comment)}' for column in table.columns]
+    for schema in (WAREHOUSE, ANALYSTS):  # over the tables of their own schema
+        out += [f"SET LOCAL search_path TO {schema}", *ddl(tables.views(STORES[schema])), "RESET search_path"]
     for table in protected():
         out.append(f"ALTER TABLE {WAREHOUSE}.{table.name} ENABLE ROW LEVEL SECURITY")
         out += [f'ALTER TABLE {WAREHOUSE}.{table.name} ALTER COLUMN "{c}" SET STATISTICS 0' for c in tables.key_columns(table)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from warehouse import tables
 from warehouse.access.matrix import ALL, OWN, Role
 from warehouse.stores import STORES, Stores
 
@@ -14,7 +15,7 @@ from warehouse.stores import STORES, Stores
 def seen(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
     """Table -> rows that `role` reads without a request, whole columns; a table that it may not read is absent."""
     out: dict[str, pd.DataFrame] = {}
-    for table in STORES[role.store].sorted_tables:
+    for table in tables.stored(STORES[role.store]):
         rows, frame = role.sees(role.store, table), stores[role.store][table.name]
         if rows == ALL:
             out[table.name] = frame

@@ -7,7 +7,7 @@ Pure: the same inputs give the same tables.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,16 +19,16 @@ from warehouse.count.bridge import bridge, bridge_records
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
 from warehouse.count.cube import by_period, statistics
 from warehouse.count.dates import plausible
-from warehouse.count.inputs import CountInputs, standing
+from warehouse.count.inputs import CountInputs, Standing, standing
 from warehouse.count.lineage import with_ids
 from warehouse.count.offences import charged, put_right
 from warehouse.count.reconcile import reconcile
 from warehouse.count.reported import describe_reported
 from warehouse.count.rows import indicator_rows
-from warehouse.count.units import count_units
+from warehouse.count.units import Known, count_units, known
 from warehouse.indicators import LANGUAGES, indicators
 
-__all__ = ["CountInputs", "count"]
+__all__ = ["CountInputs", "Prepared", "count", "prepare"]
 
 
 @cache
@@ -63,18 +63,32 @@ def _counted(units: pd.DataFrame) -> pd.DataFrame:
     return live.assign(estimated=live["method"] != "delivered")
 
 
-def count(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """Count all indicators.
+@dataclass(frozen=True)
+class Prepared:
+    """What counting and the star both read: records that stand with plausible days, and what describes cases and persons."""
 
-    Out: every table of `warehouse.tables.WAREHOUSE` by name, the six contract tables among them, with exactly their columns; keys and
-    periods are text. Raises `HarmoniaError` where a bridge does not add up (a mistake of this program).
-    """
-    every, deliveries = dict(indicators()), inputs.deliveries
+    stands: Standing
+    known: Known
+
+
+def prepare(inputs: CountInputs) -> Prepared:
+    """Records with ids, days and offences put right."""
     stands = standing(inputs)
     stands = replace(stands, events=plausible(stands.events))
-    charges = put_right(charged(stands))
+    return Prepared(stands, known(stands, put_right(charged(stands))))
+
+
+def count(inputs: CountInputs, prepared: Prepared | None = None) -> dict[str, pd.DataFrame]:
+    """Count all indicators. `prepared`: of `prepare(inputs)`, where it is there already.
+
+    Out: the six contract tables and those that explain them, by name, with exactly the columns of `warehouse.tables`; keys and periods
+    are text. Raises `HarmoniaError` where a bridge does not add up (a mistake of this program).
+    """
+    every, deliveries = dict(indicators()), inputs.deliveries
+    ready = prepared or prepare(inputs)
+    stands, charges = ready.stands, ready.known.charges
     rows = {code: indicator_rows(indicator, stands) for code, indicator in every.items()}
-    units = count_units(rows, every, stands, charges)
+    units = count_units(rows, every, stands, ready.known)
     reported = pd.concat([describe_reported(i, rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
     gap = gaps(every, deliveries)
     figures = statistics(by_period(reported, units), every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
@@ -90,4 +104,4 @@ def count(inputs: CountInputs) -> dict[str, pd.DataFrame]:
         "counted": _counted(units),
         **_described(),
     }
-    return {name: tables.conform(table, out[name]) for name, table in tables.WAREHOUSE.tables.items()}
+    return {name: tables.conform(tables.WAREHOUSE.tables[name], frame) for name, frame in out.items()}

@@ -98,6 +98,13 @@ def citizenship_group(codes: pd.Series) -> pd.Series:
     return pd.Series("foreign", index=codes.index, dtype="str").mask(codes == DOMESTIC, "domestic").mask(codes.isna(), "unknown")
 
 
+def full_years(day: pd.Series, birth_date: pd.Series) -> pd.Series:
+    """Full years of age on `day`; null where the day of birth is not known or later."""
+    had_birthday = (day.dt.month * 100 + day.dt.day) >= (birth_date.dt.month * 100 + birth_date.dt.day)
+    age = (day.dt.year - birth_date.dt.year).astype("Float64") - (~had_birthday).astype("Float64")
+    return age.where(age.between(0, OLDEST).fillna(False)).astype("Int64")
+
+
 def age_group(day: pd.Series, birth_date: pd.Series, birth_year: pd.Series) -> pd.Series:
     """Age group on `day`: `child` under 18, `adult`, `unknown`; by years alone where only the year of birth is known."""
     years = (day.dt.year - birth_year.astype("Float64")).astype("Float64")

@@ -17,7 +17,7 @@ from warehouse.count.persons import age_group, citizenship_group
 from warehouse.indicators import Indicator
 
 
-def _own_offence(rows: pd.DataFrame, charges: pd.DataFrame, keys: list[str]) -> tuple[pd.Series, pd.Series]:
+def own_offence(rows: pd.DataFrame, charges: pd.DataFrame, keys: list[str]) -> tuple[pd.Series, pd.Series]:
     """Most serious own offence (rank) of each row among the charges found by `keys`, and the form that stands with it."""
     own = charges.assign(silent=charges["form"].isna()).sort_values(["reported", "silent"], kind="stable").drop_duplicates(keys)
     own = own.set_index(keys)
@@ -36,7 +36,7 @@ def describe_reported(indicator: Indicator, rows: pd.DataFrame, standing: Standi
     rows = rows[rows["own_date"].notna()]
     by_party = indicator.unit == "person" and indicator.harmonised.stage != "registration"
     keys = KEY if by_party else ["institution", "case_key"]
-    place, form = _own_offence(rows, charges, keys)
+    place, form = own_offence(rows, charges, keys)
     group = unrank(place.fillna(OTHER), OFFENCE_GROUPS)
     out = rows.assign(offence_group=group, form=form.fillna("unknown").mask(group.isin(WITHOUT_FORM), "unknown"))
     if indicator.unit == "case":

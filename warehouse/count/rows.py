@@ -138,7 +138,7 @@ def _by_case(indicator: Indicator, standing: Standing, rows: pd.DataFrame) -> pd
     return out.drop(columns="first_seen")
 
 
-def _orphans(indicator: Indicator, standing: Standing) -> pd.DataFrame:
+def orphans(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     """Case rows that no readable record holds: persons whose case line was quarantined show that the case was there.
 
     Only for the event that opens a file (reported, received): one row per file whose case has no such event at all.
@@ -175,7 +175,7 @@ def indicator_rows(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     out = _own(indicator, standing, base)
     if indicator.rows.of == "case":
         out = _by_case(indicator, standing, out)
-    out = pd.concat([out, _orphans(indicator, standing)], ignore_index=True).assign(indicator=indicator.code)
+    out = pd.concat([out, orphans(indicator, standing)], ignore_index=True).assign(indicator=indicator.code)
     out = out[out["own_date"].notna() | out["day"].notna()]
     dates = dict.fromkeys(("own_date", "day", "own_day"), "datetime64[s]")
     text = dict.fromkeys([*ROW, "method", "own_method", "giver_institution", "giver_case_key"], "str")

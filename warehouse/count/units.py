@@ -124,20 +124,24 @@ def describe(indicator: Indicator, units: pd.DataFrame, rows: pd.DataFrame, know
     return out.assign(age_group=age_group(out["day"], out["birth_date"], out["birth_year"])).drop(columns=["birth_date", "birth_year"])
 
 
-def count_units(rows: dict[str, pd.DataFrame], indicators: dict[str, Indicator], standing: Standing, charges: pd.DataFrame) -> pd.DataFrame:
-    """All harmonised units of all indicators.
-
-    rows  indicator → frame of `rows.indicator_rows`
-    Columns out: indicator, case_id, person_id, day, method, giver (index in the indicator's rows), place, offence_group, form, sex,
-    age_group, citizenship_group, excluded (why it does not count; null where it does), counts_in_quarter, counts_in_year.
-    """
+def known(standing: Standing, charges: pd.DataFrame) -> Known:
+    """What describes units. standing: with days on its events; charges: of `offences.put_right`."""
     happened = standing.events[standing.events["event"] != "offence"].groupby("case_id")["day"].min()
     appeared = find(standing.persons["case_id"], happened).groupby(standing.persons["person_id"]).min()
     forms = (stated_forms(charges, of_trafficking=True), stated_forms(charges, of_trafficking=False))
-    known = Known(charges, *forms, best_supported(standing.persons, appeared.dt.year))
+    return Known(charges, *forms, best_supported(standing.persons, appeared.dt.year))
+
+
+def count_units(rows: dict[str, pd.DataFrame], indicators: dict[str, Indicator], standing: Standing, described: Known) -> pd.DataFrame:
+    """All harmonised units of all indicators.
+
+    rows  indicator → frame of `rows.indicator_rows`; described: of `known`
+    Columns out: indicator, case_id, person_id, day, method, giver (index in the indicator's rows), place, offence_group, form, sex,
+    age_group, citizenship_group, excluded (why it does not count; null where it does), counts_in_quarter, counts_in_year.
+    """
     found: dict[str, pd.DataFrame] = {}
     for code, indicator in indicators.items():
-        units = describe(indicator, _day_of(indicator, rows[code]).reset_index(drop=True), rows[code], known)
+        units = describe(indicator, _day_of(indicator, rows[code]).reset_index(drop=True), rows[code], described)
         units["excluded"] = _excluded(indicator, units, standing, found.get("persons_convicted"))
         found[code] = _counts(indicator, units).assign(indicator=code)
     everything = pd.concat(found.values(), ignore_index=True)

@@ -1,0 +1,33 @@
+"""How a column of a published table is declared. Belongs here: the four kinds of columns. Does not belong here: tables (`tables`, `star`).
+
+`of` names the column of a dimension that a column points to (`dim_time.day`). It is not enforced by the database: the warehouse is
+rebuilt whole, and a test holds that every value is there.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, Text
+
+
+def text(name: str, comment: str, *, key: bool | str = False, of: str | None = None) -> Column[str]:
+    """A text column. `key`: it holds record keys, which analysts see as keyed pseudonyms only; of the institution that the column
+    `institution` names, or the column named here.
+    """
+    return Column(name, Text, comment=comment, info={"record_key": "institution" if key is True else key, "of": of})
+
+
+def count(name: str, comment: str, *, of: str | None = None) -> Column[int]:
+    """A whole number."""
+    return Column(name, BigInteger, comment=comment, autoincrement=False, info={"of": of})
+
+
+def flag(name: str, comment: str) -> Column[bool]:
+    """Yes or no."""
+    return Column(name, Boolean, comment=comment)
+
+
+def day(name: str, comment: str, *, of: str | None = None) -> Column[date]:
+    """A day."""
+    return Column(name, Date, comment=comment, info={"of": of})

@@ -1,0 +1,192 @@
+"""Every indicator with its SQL: also those that counting does not know, and those that no source delivers.
+
+Belongs here: reading and judging an indicator file: its texts, and that its SQL is one SELECT over the facts with the columns that a figure
+needs. Does not belong here: the rules by which counting picks rows and units (`warehouse.indicators`), running the SQL (`star/figures`).
+
+An indicator is one file. With `rows` and `harmonised` it is counted, bridged and stands in `statistics`; its SQL must give the same
+figures. Without them its SQL alone defines it, and it stands in `further_statistics`. With `not_available` it says who would have
+the figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from pipelines.errors import HarmoniaError
+from schemas.canonical import INSTITUTIONS
+from warehouse import tables
+from warehouse.indicators import DIMENSIONS, LANGUAGES
+
+FOLDER = Path(__file__).parent
+MEASURES = ("as_reported", "harmonised")
+UNITS = ("case", "person", "indictment")
+KINDS = ("flow", "stock")
+READABLE = ("fact_", "dim_")
+_NEEDED = ("indicator", "order", "title", "definition", "unit", "reference", "source")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One indicator file.
+
+    kind           flow: what happened in a period; stock: what there was at its end (the SQL gives a row per quarter, `day` its last day)
+    counted        counting knows it: it stands in `statistics` with its bridge
+    sql            by measure, one SELECT each; empty for what is not available
+    not_available  who would have the figures, by language; empty for what is there
+    """
+
+    code: str
+    order: int
+    version: int
+    title: Mapping[str, str]
+    definition: Mapping[str, str]
+    unit: str
+    kind: str
+    reference: str
+    source: str
+    institutions: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    standards: tuple[str, ...] = ()
+    counted: bool = False
+    sql: Mapping[str, str] = field(default_factory=dict)
+    not_available: Mapping[str, str] = field(default_factory=dict)
+    rule: str = ""
+
+    def columns(self, measure: str) -> tuple[str, ...]:
+        """The columns that the SELECT of a measure must give."""
+        keys = {"case": ("case_id",), "person": ("case_id", "person_id")}.get(self.unit, ())
+        return (*(keys if measure == "harmonised" else ()), "day", *self.dimensions)
+
+
+def _wrong(path: Path, what: str) -> HarmoniaError:
+    return HarmoniaError(f"indicator file {path.name}: {what}")
+
+
+def _checked(path: Path, raw: Mapping[str, Any]) -> None:
+    """Raise `HarmoniaError` for a key or value that an indicator file cannot have."""
+    absent = [key for key in _NEEDED if not raw.get(key)]
+    if absent:
+        raise _wrong(path, f"lacks {', '.join(absent)}: see docs/indicators.md")
+    if raw["indicator"] != path.stem:
+        raise _wrong(path, f"says indicator {raw['indicator']!r}: it must be the name of the file")
+    lists = {"unit": UNITS, "kind": KINDS, "institutions": INSTITUTIONS, "dimensions": tuple(DIMENSIONS)}
+    for key, allowed in lists.items():
+        given = raw.get(key) or []
+        unknown = [value for value in ([given] if isinstance(given, str) else given) if value not in allowed]
+        if unknown:
+            raise _wrong(path, f"{key} {', '.join(map(str, unknown))} unknown: one of {', '.join(allowed)}")
+    for key in ("title", "definition", *(["not_available"] if "not_available" in raw else [])):
+        lacking = [language for language in LANGUAGES if not (raw[key] or {}).get(language)]
+        if lacking:
+            raise _wrong(path, f"{key} lacks {', '.join(lacking)}")
+    if "not_available" not in raw and set(raw.get("sql") or {}) != set(MEASURES):
+        raise _wrong(path, "needs `sql` with `as_reported` and `harmonised`, or `not_available`")
+    if "not_available" not in raw and not raw.get("institutions"):
+        raise _wrong(path, "names no institutions: without them nobody knows which missing delivery makes a figure incomplete")
+
+
+def load(path: Path) -> Definition:
+    """The definition in a file. Raises `HarmoniaError` naming the file and the way out for what is no indicator."""
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _wrong(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
+    if not isinstance(raw, dict):
+        raise _wrong(path, "is no mapping of keys to values")
+    _checked(path, raw)
+    engine = {key: raw[key] for key in ("rows", "harmonised") if key in raw}
+    return Definition(
+        code=raw["indicator"],
+        order=int(raw["order"]),
+        version=int(raw.get("version", 1)),
+        title=raw["title"],
+        definition=raw["definition"],
+        unit=raw["unit"],
+        kind=raw.get("kind", "flow"),
+        reference=raw["reference"],
+        source=raw["source"],
+        institutions=tuple(raw.get("institutions", ())),
+        dimensions=tuple(raw.get("dimensions", ())),
+        standards=tuple(raw.get("standards", ())),
+        counted=bool(engine),
+        sql=dict(raw.get("sql") or {}),
+        not_available=dict(raw.get("not_available") or {}),
+        rule=hashlib.sha256(json.dumps([engine, _squeezed(raw)], sort_keys=True, default=str).encode()).hexdigest()[:16],
+    )
+
+
+def _squeezed(raw: Mapping[str, Any]) -> list[Any]:
+    """What makes the figures: the SQL without its spacing, and what is summed."""
+    sql = {measure: " ".join(str(text).split()) for measure, text in (raw.get("sql") or {}).items()}
+    return [sql, *(raw.get(key) for key in ("unit", "kind", "institutions", "dimensions"))]
+
+
+@cache
+def catalogue(folder: Path = FOLDER) -> Mapping[str, Definition]:
+    """Every indicator file by code, in the order of a case's way. Raises `HarmoniaError` for a broken file."""
+    found = sorted((load(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
+    check(found)
+    return {one.code: one for one in found}
+
+
+def check(definitions: list[Definition]) -> None:
+    """That every SQL is one SELECT over facts and dimensions, binds, and gives the columns of a figure. Raises `HarmoniaError`."""
+    with duckdb.connect() as empty:
+        for name, table in tables.WAREHOUSE.tables.items():
+            if name.startswith(READABLE):
+                empty.register(name, tables.arrow_schema(table).empty_table())
+        for one in definitions:
+            for measure, sql in one.sql.items():
+                _check_one(empty, one, measure, sql)
+
+
+def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, sql: str) -> None:
+    where = FOLDER / f"{one.code}.yaml"
+    try:
+        only_reads(empty, sql)
+        given = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
+    except duckdb.Error as error:
+        raise _wrong(
+            where, f"the SQL of {measure} does not run: {str(error).splitlines()[0]}; columns are in docs/dictionary.md"
+        ) from error
+    except ValueError as error:
+        raise _wrong(where, f"the SQL of {measure} {error}") from error
+    lacking = [column for column in one.columns(measure) if column not in given]
+    if lacking:
+        raise _wrong(where, f"the SQL of {measure} gives no column {', '.join(lacking)}; it gives {', '.join(given)}")
+
+
+def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise `ValueError` for SQL that is not one SELECT over facts and dimensions alone, by DuckDB's own parser."""
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise ValueError(f"holds {len(statements)} statements: one SELECT is allowed")
+    kind = statements[0].type
+    if kind != duckdb.StatementType.SELECT:
+        raise ValueError(f"is a {kind.name}: one SELECT is allowed")
+    tree = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
+    kinds = _kinds(json.loads(tree[0]) if tree else {})
+    if any(node.endswith("_QUERY_NODE") for node in kinds):  # DuckDB takes INSERT … RETURNING within WITH for a SELECT
+        raise ValueError("writes: one SELECT is allowed")
+    if "TABLE_FUNCTION" in kinds:
+        raise ValueError("reads from a function: facts (fact_) and dimensions (dim_) alone are allowed")
+    foreign = sorted(name for name in connection.get_table_names(sql) if not name.startswith(READABLE))
+    if foreign:
+        raise ValueError(f"reads {', '.join(foreign)}: facts (fact_) and dimensions (dim_) alone are allowed")
+
+
+def _kinds(tree: Any) -> set[str]:
+    """The `type` of every node of a parse tree."""
+    if isinstance(tree, dict):
+        own = {tree["type"]} if isinstance(tree.get("type"), str) else set()
+        return own.union(*(_kinds(value) for value in tree.values()))
+    return set().union(*(_kinds(value) for value in tree)) if isinstance(tree, list) else set()

@@ -1,0 +1,177 @@
+"""Dimensions: from the code lists, and from the days and articles that the facts hold.
+
+Belongs here: the rows of every `dim_` table. Does not belong here: the code lists themselves (`schemas/codes`, `labels.yaml`,
+`eu_members.csv`: dates of accession and exit from the treaties of accession and the withdrawal agreement).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+import schemas
+from schemas.canonical import INSTITUTIONS, OFFENCE_GROUPS
+from warehouse.count.coverage import QUARTERS, published
+from warehouse.count.inputs import quarter_end, quarter_of, quarter_start, year_of
+from warehouse.count.offences import STAGE_OF
+from warehouse.count.persons import ADULT, DOMESTIC, OLDEST
+
+FOLDER = Path(__file__).parent
+LABELS = ["label_sq", "label_sr", "label_en"]
+MINOR = ("prostitution",)
+BANDS = {
+    "band": (0, 14, 16, 18, 21, 25, 35, 45, 55, 65),
+    "band_ctdc": (0, 9, 18, 21, 24, 27, 30, 39, 48),
+}
+
+
+@cache
+def _codes(name: str) -> pd.DataFrame:
+    """A code list of `schemas/codes`; empty cells null."""
+    return pd.read_csv(Path(schemas.__file__).parent / "codes" / f"{name}.csv", dtype="str", keep_default_na=False, na_values=[""])
+
+
+@cache
+def _labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    found: dict[str, dict[str, list[str]]] = yaml.safe_load((FOLDER / "labels.yaml").read_text("utf-8"))
+    return found
+
+
+def _labelled(kind: str, column: str) -> pd.DataFrame:
+    rows = [(code, *names) for code, names in _labels()[kind].items()]
+    return pd.DataFrame(rows, columns=[column, *LABELS])
+
+
+def time(days: Iterable[pd.Series], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """`dim_time`: every day of the delivered years and of the facts between, and far days that were delivered all the same."""
+    held = pd.concat([one.dropna() for one in days], ignore_index=True).drop_duplicates()
+    periods = published(deliveries)
+    quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
+    first, last = quarter_start(quarters).min() - pd.DateOffset(years=12), quarter_end(quarters).max()
+    span = pd.Series(pd.date_range(max(first, held.min()), last) if len(quarters) and len(held) else [], dtype="datetime64[s]")
+    every = pd.concat([held.astype("datetime64[s]"), span]).drop_duplicates().sort_values(ignore_index=True)
+    out = pd.DataFrame({"day": every, "year": year_of(every), "quarter": quarter_of(every), "month": every.dt.strftime("%Y-%m")})
+    return out.assign(weekday=every.dt.day_of_week + 1, law=_law_on(every))
+
+
+def _law_on(days: pd.Series) -> pd.Series:
+    """The criminal code in force on each day."""
+    out = pd.Series(None, index=days.index, dtype="str")
+    codes = law()
+    criminal = codes[codes["law"].str.startswith("KP")]
+    for code, begins, ends in zip(criminal["law"], criminal["valid_from"], criminal["valid_to"], strict=True):
+        out = out.mask(((days >= begins) | pd.isna(begins)) & ~(days > ends), str(code))
+    return out
+
+
+def period(deliveries: pd.DataFrame) -> pd.DataFrame:
+    """`dim_period`: the published years and all four quarters of each."""
+    known = published(deliveries)
+    years = [p for p in known if len(p) == 4]
+    every = pd.Series([*years, *(f"{year}-{quarter}" for year in years for quarter in QUARTERS)], dtype="str")
+    whole = every.str.len() == 4
+    return pd.DataFrame(
+        {
+            "period": every,
+            "kind": pd.Series("quarter", index=every.index, dtype="str").mask(whole, "year"),
+            "year": every.str[:4],
+            "first_day": quarter_start(every.mask(whole, every + "-Q1")),
+            "last_day": quarter_end(every.mask(whole, every + "-Q4")),
+            "published": every.isin(known),
+        }
+    )
+
+
+def law() -> pd.DataFrame:
+    """`dim_law`."""
+    rows = _codes("laws").rename(columns={"code": "law"})
+    return rows.assign(**{c: pd.to_datetime(rows[c]).astype("datetime64[s]") for c in ("valid_from", "valid_to")})
+
+
+def offence(charged: pd.DataFrame) -> pd.DataFrame:
+    """`dim_offence`: every listed article, and every one charged.
+
+    charged  offence, law, article of the facts
+    """
+    listed = _codes("offences").dropna(subset=["articles"]).assign(offence=lambda f: f["articles"].str.split("|")).explode("offence")
+    split = listed["offence"].str.split(":", expand=True)
+    listed = listed.assign(law=split[0], article=split[1])[["offence", "law", "article", "group", *LABELS]]
+    both = pd.concat([listed, charged.dropna(subset=["offence"])[["offence", "law", "article"]]], ignore_index=True)
+    both = both.drop_duplicates("offence").sort_values("offence", ignore_index=True)
+    return both.rename(columns={"group": "offence_group"}).assign(offence_group=lambda f: f["offence_group"].fillna("other"))
+
+
+def offence_key(law_: pd.Series, article: pd.Series) -> pd.Series:
+    """The key of `dim_offence` for each law and article; null where no article is named."""
+    return (law_.fillna("?") + ":" + article).astype("str")
+
+
+def offence_group() -> pd.DataFrame:
+    """`dim_offence_group`."""
+    known = pd.concat([_codes("offences").rename(columns={"code": "offence_group"}), _labelled("offence_groups", "offence_group")])
+    out = known[known["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
+    return out.assign(position=range(1, len(out) + 1), minor=out["offence_group"].isin(MINOR))
+
+
+def institution() -> pd.DataFrame:
+    """`dim_institution`."""
+    out = _labelled("institutions", "institution").set_index("institution").reindex(list(INSTITUTIONS)).reset_index()
+    return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(STAGE_OF))
+
+
+def country() -> pd.DataFrame:
+    """`dim_country`."""
+    members = pd.read_csv(FOLDER / "eu_members.csv", dtype="str")
+    out = _codes("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
+    dates = {c: pd.to_datetime(out[c]).astype("datetime64[s]") for c in ("eu_from", "eu_to")}
+    return out.assign(domestic=out["country"] == DOMESTIC, **dates)
+
+
+def region_on(codes: pd.Series, days: pd.Series) -> pd.Series:
+    """`domestic`, `eu`, `other` on each day by country of citizenship; `unknown` where there is no code. Without a day: not `eu`."""
+    known = country().set_index("country").reindex(codes)
+    since, until = (pd.Series(known[c].to_numpy(), index=codes.index) for c in ("eu_from", "eu_to"))
+    member = (since <= days) & ~(until < days)
+    out = pd.Series("other", index=codes.index, dtype="str").mask(member.fillna(False), "eu")
+    return out.mask(codes == DOMESTIC, "domestic").mask(codes.isna(), "unknown")
+
+
+def age() -> pd.DataFrame:
+    """`dim_age`."""
+    years = pd.Series(range(OLDEST + 1))
+    bands = {name: _band(years, starts) for name, starts in BANDS.items()}
+    group = pd.Series("adult", index=years.index, dtype="str").mask(years < ADULT, "child")
+    return pd.DataFrame({"age": years, "age_group": group, **bands})
+
+
+def _band(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
+    names = [f"{a}-{b - 1}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]
+    return pd.cut(years, [*starts, OLDEST + 1], right=False, labels=names).astype("str")
+
+
+def dimensions(days: Iterable[pd.Series], charged: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Every `dim_` table by its name.
+
+    days  day columns of the facts; charged: offence, law, article of the facts; deliveries: as in `CountInputs`
+    """
+    form = _codes("forms").rename(columns={"code": "form"})
+    return {
+        "dim_time": time(days, deliveries),
+        "dim_period": period(deliveries),
+        "dim_institution": institution(),
+        "dim_offence_group": offence_group(),
+        "dim_law": law(),
+        "dim_offence": offence(charged),
+        "dim_form": form.assign(position=range(1, len(form) + 1)),
+        "dim_sex": _codes("sexes").rename(columns={"code": "sex"}),
+        "dim_age": age(),
+        "dim_country": country(),
+        "dim_municipality": _codes("municipalities").rename(columns={"code": "municipality"}),
+        "dim_seat": _codes("seats").rename(columns={"code": "seat"}),
+        "dim_event": _labelled("events", "event"),
+    }

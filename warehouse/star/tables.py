@@ -1,0 +1,328 @@
+"""Facts and dimensions as declared: names, types, comments, and which dimension a column points to.
+
+Belongs here: the star's tables. Does not belong here: its views (`views`), how rows are made. No names, no personal numbers, no birth
+date: of a person's age the warehouse keeps full years on the day of an event and on the day of the offence, and age groups.
+
+Columns ending in `_reported` hold what the institution's own record says; those without hold what counts, harmonised.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Table
+from sqlalchemy.schema import SchemaItem
+
+from warehouse.columns import count, day, flag, text
+from warehouse.tables import OWN, REFERENCE, SHARED, WAREHOUSE
+
+STAGES = ("registration", "prosecution", "courts", "corrections")
+
+
+def _labels() -> list[SchemaItem]:
+    return [text(f"label_{code}", f"name, {language}") for code, language in (("sq", "Albanian"), ("sr", "Serbian"), ("en", "English"))]
+
+
+def _dimension(name: str, comment: str, *columns: SchemaItem) -> Table:
+    return Table(name, WAREHOUSE, *columns, comment=comment, info=REFERENCE)
+
+
+def _fact(name: str, comment: str, *columns: SchemaItem, own: bool) -> Table:
+    return Table(name, WAREHOUSE, *columns, comment=comment, info=OWN if own else SHARED)
+
+
+def _record() -> list[SchemaItem]:
+    """What every fact of an institution's own records starts with."""
+    return [
+        text("institution", "institution that delivered the record", of="dim_institution.institution"),
+        text("record_key", "the institution's own key of the record", key=True),
+        text("file_key", "key of the file that the record stands in", key=True),
+        text("case_id", "case", of="fact_case.case_id"),
+    ]
+
+
+def _person() -> list[SchemaItem]:
+    return [
+        text("sex", "best supported over all of the person's records", of="dim_sex.sex"),
+        text("citizenship", "country of citizenship, best supported; null where unknown", of="dim_country.country"),
+        text("citizenship_group", "domestic, foreign, unknown"),
+    ]
+
+
+DIM_TIME = _dimension(
+    "dim_time",
+    "Every day from the first to the last day of a fact, and every day that was delivered",
+    day("day", "the day"),
+    text("year", "year, 2013"),
+    text("quarter", "quarter, 2013-Q2"),
+    text("month", "month, 2013-05"),
+    count("weekday", "1 Monday to 7 Sunday"),
+    text("law", "criminal code in force on that day", of="dim_law.law"),
+)
+DIM_PERIOD = _dimension(
+    "dim_period",
+    "Every year from the first to the last delivery, and its quarters",
+    text("period", "2013, or 2013-Q2"),
+    text("kind", "year or quarter"),
+    text("year", "its year"),
+    day("first_day", "first day"),
+    day("last_day", "last day"),
+    flag("published", "at least one institution delivered for it"),
+)
+DIM_INSTITUTION = _dimension(
+    "dim_institution",
+    "The institutions that deliver, in the order of a case's way",
+    text("institution", "short name"),
+    count("position", "place in the order of a case's way"),
+    text("stage", f"one of {', '.join(STAGES)}"),
+    *_labels(),
+)
+DIM_OFFENCE_GROUP = _dimension(
+    "dim_offence_group",
+    "Groups of offences, most serious first; all together: trafficking and related offences",
+    text("offence_group", "group"),
+    count("position", "1: most serious; a case counts under its most serious offence"),
+    flag("minor", "a minor offence, published as a block of its own"),
+    *_labels(),
+)
+DIM_LAW = _dimension(
+    "dim_law",
+    "Criminal codes and laws with the time in which they were in force",
+    text("law", "code of the law"),
+    day("valid_from", "first day in force; null: before all deliveries"),
+    day("valid_to", "last day in force; null: still in force"),
+    *_labels(),
+)
+DIM_OFFENCE = _dimension(
+    "dim_offence",
+    "Articles of the codes with the group that they belong to; also articles that were charged and are on no list",
+    text("offence", "law and article, KPRK2012:171; ?:171 where the law is not known"),
+    text("law", "code of the law; null where unknown", of="dim_law.law"),
+    text("article", "article"),
+    text("offence_group", "group of the article; other where it is on no list", of="dim_offence_group.offence_group"),
+    *_labels(),
+)
+DIM_FORM = _dimension("dim_form", "Forms of exploitation", text("form", "form"), count("position", "order of the list"), *_labels())
+DIM_SEX = _dimension("dim_sex", "Sexes as recorded", text("sex", "sex"), *_labels())
+DIM_AGE = _dimension(
+    "dim_age",
+    "Full years of age with the groups that standards ask for",
+    count("age", "full years"),
+    text("age_group", "child: under 18; adult"),
+    text("band", "ten bands of criminal statistics: 0-13 (not responsible), 14-15, 16-17, 18-20, 21-24, 25-34 … 65+"),
+    text("band_ctdc", "age bands of the CTDC data set (FACTS.md, 1.3): 0-8, 9-17, 18-20, 21-23, 24-26, 27-29, 30-38, 39-47, 48+"),
+)
+DIM_COUNTRY = _dimension(
+    "dim_country",
+    "Countries: ISO 3166-1 alpha-3 with XKX, and when they were members of the European Union",
+    text("country", "code"),
+    flag("domestic", "the country that this warehouse is of"),
+    day("eu_from", "first day as a member of the European Union; null: never"),
+    day("eu_to", "last day as a member; null: still, or never"),
+    *_labels(),
+)
+DIM_MUNICIPALITY = _dimension(
+    "dim_municipality",
+    "Municipalities with district, court seat and branch: three geographies that do not coincide",
+    text("municipality", "code"),
+    text("district", "district of statistics"),
+    text("seat", "seat of the basic court", of="dim_seat.seat"),
+    text("branch", "branch of that court; empty: the seat itself"),
+    *_labels(),
+)
+DIM_SEAT = _dimension("dim_seat", "Seats of basic courts and prosecution offices", text("seat", "code"), *_labels())
+DIM_EVENT = _dimension("dim_event", "What happens to cases and persons", text("event", "event"), *_labels())
+
+FACT_CASE_RECORD = _fact(
+    "fact_case_record",
+    "A file of an institution, as it stands; several files can be one case",
+    *_record(),
+    text("seat", "seat of court, prosecution or police region", of="dim_seat.seat"),
+    text("municipality", "municipality of the offence, as the file says", of="dim_municipality.municipality"),
+    text("state", "state of the file: investigating, sent, closed, merged, suspended, dismissed, indicted, terminated"),
+    text("sender", "prosecution: who sent it: police, inspectorate, other"),
+    flag("merged", "the file was merged into another one"),
+    text("offence_reported", "article that the file names", of="dim_offence.offence"),
+    text("offence_group_reported", "most serious offence of the file, as reported", of="dim_offence_group.offence_group"),
+    text("form_reported", "form of exploitation that stands with it; unknown where none", of="dim_form.form"),
+    day("opened_reported", "first day reported or received, as delivered", of="dim_time.day"),
+    day("opened", "the same, put right", of="dim_time.day"),
+    day("resolved_reported", "day of the last decision that ends the file, as delivered; null while it is open", of="dim_time.day"),
+    day("resolved", "the same, put right", of="dim_time.day"),
+    own=True,
+)
+FACT_PERSON_RECORD = _fact(
+    "fact_person_record",
+    "A person in a file of an institution, as it stands; several such records can be one person",
+    *_record(),
+    text("person_id", "person"),
+    text("role", "suspect, victim, witness, defendant, prisoner"),
+    text("sex_reported", "as the record says", of="dim_sex.sex"),
+    text("citizenship_reported", "as the record says; null where it says none", of="dim_country.country"),
+    text("residence", "municipality of residence", of="dim_municipality.municipality"),
+    own=True,
+)
+FACT_CHARGE = _fact(
+    "fact_charge",
+    "An offence of which a file or a person in it is accused",
+    *_record(),
+    text("person_id", "person; null where the whole file is meant"),
+    text("offence", "article charged; null where none is named", of="dim_offence.offence"),
+    text("paragraph", "paragraph of the article"),
+    flag("principal", "marked as the principal charge"),
+    text("form_reported", "form that the charge states; null where it states none", of="dim_form.form"),
+    text("offence_group_reported", "group as the institution's own record says", of="dim_offence_group.offence_group"),
+    text("offence_group", "group harmonised", of="dim_offence_group.offence_group"),
+    own=True,
+)
+FACT_EVENT = _fact(
+    "fact_event",
+    "What happened to a file (subject case) or to a person in it (subject person); what counting reads",
+    count("event_id", "running number; of events on one day the order in which they were recorded"),
+    text("subject", "case: of the file; person: of a person in it"),
+    *_record(),
+    text("person_id", "person; null for subject case"),
+    text("role", "role of the person; null for subject case"),
+    text("event", "what happened", of="dim_event.event"),
+    text("scope", "whose event: own (of the record), file (of its file as a whole), case (of another file of its case)"),
+    text("outcome", "judgment: convicted, acquitted, rejected; release: transfer or the register's words"),
+    text("indictment_number", "number of the indictment; null for other events", key=True),
+    flag("readable", "the record that it belongs to could be read; else it is known from the event alone"),
+    flag("inferred", "no record of the event: the case or person was there, the day is estimated from the delivery"),
+    day("date_reported", "day as delivered; null where unreadable", of="dim_time.day"),
+    day("day", "day on which it counts, put right where the delivered one cannot be; null: not known", of="dim_time.day"),
+    text("method", "how the day was found: delivered, exchanged (day and month), year (one digit), middle (of the quarter of delivery)"),
+    day("order_day", "day by which events are put in order: an estimate in the middle of a quarter goes last in it"),
+    text("offence_group_reported", "principal offence by the record's own charges", of="dim_offence_group.offence_group"),
+    text("offence_group", "principal offence of the case or person at this stage, harmonised", of="dim_offence_group.offence_group"),
+    text("form_reported", "form by the record's own charges", of="dim_form.form"),
+    text("form", "form of the case, harmonised", of="dim_form.form"),
+    text("sex_reported", "as the record says", of="dim_sex.sex"),
+    *_person(),
+    text("citizenship_region", "domestic, eu, other on that day, unknown"),
+    text("citizenship_group_reported", "domestic, foreign, unknown as the record says"),
+    text("age_group_reported", "child, adult, unknown on date_reported by the record's own birth date"),
+    text("age_group", "child, adult, unknown on that day"),
+    count("age", "full years on that day; null where the day of birth is not known", of="dim_age.age"),
+    count("age_at_offence", "full years on the day of the offence", of="dim_age.age"),
+    own=True,
+)
+FACT_SENTENCE = _fact(
+    "fact_sentence",
+    "A sentence of a judgment that stands; one judgment can pass several",
+    *_record(),
+    text("person_id", "person"),
+    text("kind", "imprisonment, fine, suspended, measure"),
+    count("months", "imprisonment in months; null for others"),
+    count("euros", "fine in euros; null for others"),
+    day("judged", "day of the judgment, put right", of="dim_time.day"),
+    day("final", "day on which it became final; null while an appeal is open", of="dim_time.day"),
+    text("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group"),
+    own=True,
+)
+FACT_STAY = _fact(
+    "fact_stay",
+    "A row of the register of prisoners: a stay in one facility; moves between facilities make a chain",
+    *_record(),
+    text("person_id", "person"),
+    text("kind", "detained or imprisoned"),
+    day("admitted", "first day", of="dim_time.day"),
+    day("released", "last day; null while it lasts", of="dim_time.day"),
+    text("ended_by", "transfer, or the register's words"),
+    count("chain", "running number of the stay that the row is part of; rows joined by transfers share it"),
+    flag("first_of_chain", "the row that begins the stay"),
+    count("months", "sentence to be served in months, as the register says"),
+    own=True,
+)
+FACT_REFERENCE = _fact(
+    "fact_reference",
+    "A file cites another institution's number for the same matter",
+    *_record(),
+    text("cited", "whose number: police, inspectorate, prosecution, court, other"),
+    flag("found", "a file of that institution with that number was delivered"),
+    flag("same_case", "and it is the same case"),
+    own=True,
+)
+MILESTONES = {
+    "registered": "first report at police or inspectorate",
+    "referred": "first sent to the prosecution",
+    "received_prosecution": "first received by the prosecution",
+    "investigated": "investigation opened",
+    "dismissed": "report dismissed, where no file of the case led to an indictment",
+    "indicted": "first indictment",
+    "resolved_prosecution": "last decision that ends the prosecution's files; null while one is open",
+    "received_court": "first received by a court",
+    "resolved_court": "last of the first judgments of all defendants; null while one awaits judgment",
+    "convicted": "first conviction",
+    "convicted_final": "first conviction that became final",
+    "imprisoned": "first admission of a convict",
+    "closed": "day on which nothing was left open at the stage that the case had reached",
+}
+FACT_CASE = _fact(
+    "fact_case",
+    "A case with the days of its way from report to prison",
+    text("case_id", "case"),
+    text("municipality", "municipality of the offence, as the first file says that names one", of="dim_municipality.municipality"),
+    text("seat", "seat that deals with it: court, else prosecution, else police region", of="dim_seat.seat"),
+    day("offence_day", "day of the offence; null where unknown", of="dim_time.day"),
+    *(text(f"offence_{stage}", f"principal offence at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
+    text("form", "form of exploitation stated for the case", of="dim_form.form"),
+    text("form_prosecution", "form that goes with the offence at the prosecution", of="dim_form.form"),
+    count("files", "files of all institutions"),
+    count("suspects", "persons registered as suspects"),
+    count("victims", "persons registered as victims, by any institution"),
+    count("defendants", "persons prosecuted or before a court"),
+    day("first_day", "first of all its days", of="dim_time.day"),
+    *(day(name, meaning, of="dim_time.day") for name, meaning in MILESTONES.items()),
+    text("stage", "how far it came: registration, prosecution, courts"),
+    flag("open", "something is left to be done at that stage, by the last delivery"),
+    own=False,
+)
+PERSON_MILESTONES = {
+    "registered": ("suspects_registered", "report date of the case in which the person is a suspect"),
+    "identified": ("victims_identified", "report date of the first case that names the person as victim"),
+    "arrested": ("persons_arrested", "arrest"),
+    "reported": ("persons_reported", "the prosecution received the case"),
+    "indicted": ("persons_indicted", "first indictment in the case"),
+    "acquitted": ("persons_acquitted", "acquittal, with no conviction in the case"),
+    "convicted": ("persons_convicted", "conviction"),
+    "convicted_final": ("persons_convicted_final", "the conviction became final"),
+    "detained": ("persons_detained", "first admission as a detainee for the case"),
+    "imprisoned": ("persons_admitted_sentence", "first admission as a convict for the case"),
+}
+FACT_PERSON = _fact(
+    "fact_person",
+    "A person in a case with the days of the person's way through it",
+    text("case_id", "case", of="fact_case.case_id"),
+    text("person_id", "person"),
+    *(flag(role, f"the person is a {role} in the case") for role in ("suspect", "victim", "witness", "defendant", "prisoner")),
+    *_person(),
+    count("age_at_offence", "full years on the day of the offence", of="dim_age.age"),
+    *(text(f"offence_{stage}", f"principal offence of the person at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
+    *(day(name, meaning, of="dim_time.day") for name, (_, meaning) in PERSON_MILESTONES.items()),
+    own=False,
+)
+FACT_CASE_SNAPSHOT = _fact(
+    "fact_case_snapshot",
+    "The state of a case at the end of each published quarter, from its first day to the quarter in which it was closed",
+    text("case_id", "case", of="fact_case.case_id"),
+    text("quarter", "quarter", of="dim_period.period"),
+    text("stage", "how far it had come: registration, prosecution, courts"),
+    flag("open", "something was left to be done at the end of the quarter"),
+    count("days_open", "days from the first day of the case to the end of the quarter, or to the day on which it was closed"),
+    own=False,
+)
+FURTHER_STATISTICS = Table(
+    "further_statistics",
+    WAREHOUSE,
+    text("indicator", "an indicator beyond those of `statistics`", of="indicators.indicator"),
+    text("period", "year (2013) or quarter (2013-Q2)", of="dim_period.period"),
+    *(
+        text(name, "as in statistics; total: not broken down")
+        for name in ("offence_group", "form", "sex", "age_group", "citizenship_group")
+    ),
+    count("as_reported", "by the institutions' own records; null where all institutions of the indicator are missing"),
+    count("harmonised", "after linkage; null where all institutions are missing"),
+    flag("incomplete", "a delivery of one of the indicator's institutions is missing in the period"),
+    text("missing", "which: institution and quarter, comma-separated; null where none"),
+    comment="Figures of the indicators that are defined by their SQL alone; no bridge leads from reported to harmonised",
+    info=SHARED,
+)

@@ -1,0 +1,183 @@
+"""Ready-made questions over the star: cohorts and what became of them, how long it takes, what is open.
+
+Belongs here: the SQL of the views, for DuckDB and PostgreSQL, and a comment on every column. Does not belong here: facts (`tables`).
+
+A quarter in which the institutions of a stage delivered nothing has null, not 0, and one in which some did not is `incomplete`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Double, Table
+from sqlalchemy.schema import Column, SchemaItem
+
+from warehouse.columns import count, flag, text
+from warehouse.star import tables as star
+from warehouse.tables import SHARED, WAREHOUSE
+
+CASE_STEPS = (
+    "referred",
+    "received_prosecution",
+    "indicted",
+    "received_court",
+    "resolved_court",
+    "convicted",
+    "convicted_final",
+    "imprisoned",
+)
+PERSON_STEPS = ("arrested", "detained", "reported", "indicted", "acquitted", "convicted", "convicted_final", "imprisoned")
+DURATIONS = (
+    ("report to referral", "registered", "referred"),
+    ("referral to prosecution", "referred", "received_prosecution"),
+    ("prosecution to indictment", "received_prosecution", "indicted"),
+    ("indictment to court", "indicted", "received_court"),
+    ("court to last judgment", "received_court", "resolved_court"),
+    ("report to final conviction", "registered", "convicted_final"),
+)
+STAGES_OPEN = ("registration", "prosecution", "courts")
+
+
+def _view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
+    """Shared, always: a view reads with its owner's rights, so that row policies of the tables behind it would not hold."""
+    return Table(name, WAREHOUSE, *columns, comment=comment, info={**SHARED, "view": sql.strip()})
+
+
+def _gaps(stage: str) -> str:
+    """Which quarters the institutions of a stage delivered: silent (none of them), gap (not all)."""
+    return f"""(
+  SELECT period, bool_and(state = 'missing') AS silent, bool_or(state = 'missing') AS gap
+  FROM period_coverage WHERE stage = '{stage}' GROUP BY period
+)"""
+
+
+def _cohort(fact: str, where: str, steps: tuple[str, ...], opened: str) -> str:
+    counted = "".join(
+        f",\n  CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.{step}), 0) AS bigint) END AS {step}"
+        for step in ("registered", *steps)
+    )
+    sums = ", ".join(f"count(f.{step}) AS {step}" for step in steps)
+    extra = f", {opened} AS open" if opened else ""
+    shown = ",\n  CASE WHEN bool_or(d.silent) THEN NULL ELSE CAST(coalesce(sum(c.open), 0) AS bigint) END AS open" if opened else ""
+    return f"""
+SELECT p.period AS cohort, g.offence_group{counted}{shown},
+  bool_or(d.gap) AS incomplete
+FROM dim_period p CROSS JOIN dim_offence_group g
+LEFT JOIN (
+  SELECT t.quarter, f.offence_registration AS offence_group, count(*) AS registered, {sums}{extra}
+  FROM {fact} f JOIN dim_time t ON t.day = f.registered{where}
+  GROUP BY t.quarter, f.offence_registration
+) c ON c.quarter = p.period AND c.offence_group = g.offence_group
+LEFT JOIN {_gaps("registration")} d ON d.period = p.period
+WHERE p.kind = 'quarter' AND p.published
+GROUP BY p.period, g.offence_group, g.position
+ORDER BY p.period, g.position"""
+
+
+def _steps(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
+    return [count(name, f"of them: {meanings[name]}") for name in names]
+
+
+def _double(name: str, comment: str) -> Column[float]:
+    return Column(name, Double, comment=comment)
+
+
+PERIOD_COVERAGE = _view(
+    "period_coverage",
+    "What every institution delivered for every quarter of the published years, also for quarters for which nobody delivered",
+    """
+SELECT p.period, i.institution, i.stage, coalesce(c.state, 'missing') AS state
+FROM dim_period p CROSS JOIN dim_institution i
+LEFT JOIN coverage c ON c.period = p.period AND c.institution = i.institution
+WHERE p.kind = 'quarter'""",
+    text("period", "quarter"),
+    text("institution", "institution"),
+    text("stage", "its stage"),
+    text("state", "complete, partial, missing"),
+)
+EVERY_STATISTIC = _view(
+    "every_statistic",
+    "The figures of all indicators in one: statistics and further_statistics",
+    """
+SELECT indicator, period, offence_group, form, sex, age_group, citizenship_group, as_reported, harmonised, incomplete, missing
+FROM statistics
+UNION ALL
+SELECT indicator, period, offence_group, form, sex, age_group, citizenship_group, as_reported, harmonised, incomplete, missing
+FROM further_statistics""",
+    text("indicator", "indicator"),
+    text("period", "year or quarter"),
+    *(
+        text(name, "as in statistics; total: not broken down")
+        for name in ("offence_group", "form", "sex", "age_group", "citizenship_group")
+    ),
+    count("as_reported", "as in statistics"),
+    count("harmonised", "as in statistics"),
+    flag("incomplete", "a delivery of one of the indicator's institutions is missing in the period"),
+    text("missing", "which: institution and quarter, comma-separated; null where none"),
+)
+FLOW_CASES = _view(
+    "flow_cases",
+    "Cohorts of cases by the quarter of their first report and their offence then: how many came how far by the last delivery",
+    _cohort("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
+    text("cohort", "quarter of the first report"),
+    text("offence_group", "principal offence as registered"),
+    count("registered", "cases registered in that quarter; null where neither police nor inspectorate delivered"),
+    *_steps(CASE_STEPS, star.MILESTONES),
+    count("open", "of them: something is left to be done at the stage that they reached"),
+    flag("incomplete", "police or inspectorate did not deliver the quarter"),
+)
+FLOW_PERSONS = _view(
+    "flow_persons",
+    "Cohorts of suspects by the quarter in which their case was reported: how many came how far by the last delivery",
+    _cohort("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
+    text("cohort", "quarter of the report"),
+    text("offence_group", "principal offence as registered"),
+    count("registered", "suspects registered in that quarter, once a case; null where neither police nor inspectorate delivered"),
+    *_steps(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
+    flag("incomplete", "police or inspectorate did not deliver the quarter"),
+)
+FLOW_DURATIONS = _view(
+    "flow_durations",
+    "How many days the steps of a case take, by the quarter of its first report; cases that took the step by the last delivery",
+    f"""
+SELECT p.period AS cohort, s.step, CASE WHEN bool_or(d.silent) THEN NULL ELSE count(f.days) END AS cases,
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY f.days) AS median_days,
+  percentile_cont(0.9) WITHIN GROUP (ORDER BY f.days) AS ninth_decile_days, bool_or(d.gap) AS incomplete
+FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{step}', {n})" for n, (step, _, _) in enumerate(DURATIONS))}) AS s(step, place)
+LEFT JOIN (
+  {
+        " UNION ALL ".join(
+            f"SELECT registered, '{step}' AS step, {b} - {a} AS days FROM fact_case WHERE {b} >= {a}" for step, a, b in DURATIONS
+        )
+    }
+) f ON f.step = s.step AND f.registered BETWEEN p.first_day AND p.last_day
+LEFT JOIN {_gaps("registration")} d ON d.period = p.period
+WHERE p.kind = 'quarter' AND p.published
+GROUP BY p.period, s.step, s.place
+ORDER BY p.period, s.place""",
+    text("cohort", "quarter of the first report"),
+    text("step", "from which day to which"),
+    count("cases", "cases that took the step; null where neither police nor inspectorate delivered the quarter"),
+    _double("median_days", "half of them took at most so many days"),
+    _double("ninth_decile_days", "nine of ten took at most so many days"),
+    flag("incomplete", "police or inspectorate did not deliver the quarter"),
+)
+FLOW_OPEN = _view(
+    "flow_open",
+    "What was open at the end of each quarter, by the stage that the case had reached",
+    f"""
+SELECT p.period AS quarter, s.stage, CASE WHEN bool_or(d.silent) THEN NULL ELSE count(f.case_id) END AS open,
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY f.days_open) AS median_days_open, bool_or(d.gap) AS incomplete
+FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{stage}', {n})" for n, stage in enumerate(STAGES_OPEN))}) AS s(stage, place)
+LEFT JOIN fact_case_snapshot f ON f.quarter = p.period AND f.stage = s.stage AND f.open
+LEFT JOIN (
+  SELECT period, stage, bool_and(state = 'missing') AS silent, bool_or(state = 'missing') AS gap
+  FROM period_coverage GROUP BY period, stage
+) d ON d.period = p.period AND d.stage = s.stage
+WHERE p.kind = 'quarter' AND p.published
+GROUP BY p.period, s.stage, s.place
+ORDER BY p.period, s.place""",
+    text("quarter", "quarter"),
+    text("stage", "how far the cases had come"),
+    count("open", "cases; null where no institution of the stage delivered the quarter"),
+    _double("median_days_open", "half of them had been open for at most so many days"),
+    flag("incomplete", "an institution of the stage did not deliver the quarter"),
+)

@@ -16,8 +16,9 @@ from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.resources.lake import pack, write
 from schemas import canonical
-from warehouse.count import CountInputs, count
+from warehouse.count import CountInputs
 from warehouse.publish import publish
+from warehouse.star.build import everything
 from warehouse.stores import arranged, people
 
 PERIODS = ("2013-Q1", "2013-Q2")
@@ -120,7 +121,7 @@ def build(root: Path) -> Home:
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
     findings = pd.DataFrame({c: pd.Series(dtype="str") for c in ("institution", "delivery", "rule", "state", "record_key")})
-    published = count(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings))
+    published = everything(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings))
     write(home.lake / "canonical", tables)
     write(home.lake / "links", pack(linked))
     write(home.lake / "identities", {"cases": cases, "persons": persons})

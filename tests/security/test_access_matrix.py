@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import duckdb
 import psycopg
 import pyarrow as pa
 import pytest
@@ -30,6 +31,20 @@ def expected(justice: Published, role: Role) -> dict[tuple[str, str], Counter[ob
         table = STORES[role.store].tables[name]
         held = pa.Table.from_pandas(tables.conform(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
         out |= {(name, column): Counter(held[column].to_pylist()) for column in held.column_names}
+    return out | in_views(justice, role)
+
+
+def in_views(justice: Published, role: Role) -> dict[tuple[str, str], Counter[object]]:
+    """The same of the views, as DuckDB answers them over the store's tables; whoever reads one reads it whole."""
+    metadata, out = STORES[role.store], {}
+    with duckdb.connect() as other:
+        for table in tables.stored(metadata):
+            frame = tables.conform(table, justice.stores[role.store][table.name])
+            other.register(table.name, pa.Table.from_pandas(frame, schema=tables.arrow_schema(table), preserve_index=False))
+        for view in tables.views(metadata):
+            rows = other.execute(f'CREATE VIEW "{view.name}" AS {view.info["view"]}').execute(f'FROM "{view.name}"').fetchall()
+            if role.sees(role.store, view) == "all":
+                out |= {(view.name, column): Counter(row[n] for row in rows) for n, column in enumerate(view.columns.keys())}
     return out
 
 
@@ -67,8 +82,9 @@ def test_nobody_writes_anything(justice: Published) -> None:
             for schema, metadata in SCHEMAS.items():
                 for table in metadata.sorted_tables:
                     for statement in (*writing, "UPDATE {} SET " + f'"{table.columns.keys()[-1]}" = NULL', "LOCK TABLE {} IN SHARE MODE"):
-                        # DROP TABLE on an analysts' view says that it is none
-                        with pytest.raises((errors.InsufficientPrivilege, errors.WrongObjectType)), connection.transaction():
+                        # DROP TABLE on a view says that it is none, DELETE from one that it takes no writing
+                        refused = (errors.InsufficientPrivilege, errors.WrongObjectType, errors.ObjectNotInPrerequisiteState)
+                        with pytest.raises(refused), connection.transaction():
                             connection.execute(sql.SQL(statement).format(sql.Identifier(schema, table.name)))
                 with pytest.raises(errors.InsufficientPrivilege):
                     connection.execute(sql.SQL("CREATE TABLE {} (a int)").format(sql.Identifier(schema, "mine")))

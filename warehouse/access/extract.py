@@ -9,7 +9,8 @@ import os
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
-from warehouse.access.matrix import Role, role, roles
+from warehouse import tables
+from warehouse.access.matrix import ALL, Role, role, roles
 from warehouse.access.seen import seen
 from warehouse.publish import build
 from warehouse.reading import reading
@@ -34,11 +35,12 @@ def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
     if target.exists():
         raise HarmoniaError(f"{target} is there already: remove it, or name another file")
     with reading(home, reader.store) as connection:
-        held = {table.name: connection.table(table.name).df() for table in STORES[reader.store].sorted_tables}
+        held = {table.name: connection.table(table.name).df() for table in tables.stored(STORES[reader.store])}
     frames = seen(reader, {reader.store: held})
     made = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        build(made, [table for table in STORES[reader.store].sorted_tables if table.name in frames], frames)
+        views = [view for view in tables.views(STORES[reader.store]) if reader.sees(reader.store, view) == ALL]
+        build(made, [*(STORES[reader.store].tables[name] for name in frames), *views], frames)
         with storage(target):
             made.replace(target)
     finally:

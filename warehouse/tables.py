@@ -157,12 +157,24 @@ INDICATORS = Table(
     WAREHOUSE,
     _text("indicator", "indicator"),
     _count("position", "place in the order of a case's way"),
-    _text("unit", "case or person"),
+    _text("stands_in", "statistics (with its bridge), further_statistics, or null: no source delivers it"),
+    _count("version", "version of its rule; a changed rule is a new version"),
+    _text("unit", "case, person or indictment"),
+    _text("kind", "flow: what happened in a period; stock: what there was at its end"),
     _text("reference", "event whose date counts"),
     _text("institutions", "institutions, comma-separated"),
     _text("dimensions", "dimensions that apply, comma-separated"),
     *(_text(f"{kind}_{language}", f"{kind}, {language}") for kind in ("title", "definition") for language in ("sq", "sr", "en")),
-    comment="What each indicator means",
+    *(
+        _text(f"not_available_{language}", f"who would have the figures, {language}; null where there are some")
+        for language in ("sq", "sr", "en")
+    ),
+    _text("standards", "items of other statistics that it is nearest to, separated by semicolons"),
+    _text("source", "where the rule stands"),
+    _text("rule", "digest of what makes its figures"),
+    _text("sql_as_reported", "its rows as reported, over the facts"),
+    _text("sql_harmonised", "its units harmonised, over the facts"),
+    comment="What each indicator means, also those that no source delivers",
     info=REFERENCE,
 )
 PERSONS = Table(

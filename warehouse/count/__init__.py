@@ -27,6 +27,7 @@ from warehouse.count.reported import describe_reported
 from warehouse.count.rows import indicator_rows
 from warehouse.count.units import Known, count_units, known
 from warehouse.indicators import LANGUAGES, indicators
+from warehouse.indicators.catalogue import MEASURES, catalogue
 
 __all__ = ["CountInputs", "Prepared", "count", "prepare"]
 
@@ -44,14 +45,15 @@ def _described() -> dict[str, pd.DataFrame]:
         {
             "indicator": i.code,
             "position": i.order,
-            "unit": i.unit,
-            "reference": i.reference,
+            "stands_in": None if i.not_available else "statistics" if i.counted else "further_statistics",
             "institutions": ",".join(i.institutions),
             "dimensions": ",".join(i.dimensions),
-            **{f"title_{n}": i.title[n] for n in LANGUAGES},
-            **{f"definition_{n}": i.definition[n] for n in LANGUAGES},
+            "standards": "; ".join(i.standards),
+            **{name: getattr(i, name) for name in ("version", "unit", "kind", "reference", "source", "rule")},
+            **{f"{kind}_{n}": getattr(i, kind).get(n) for kind in ("title", "definition", "not_available") for n in LANGUAGES},
+            **{f"sql_{measure}": i.sql.get(measure) for measure in MEASURES},
         }
-        for i in indicators().values()
+        for i in catalogue().values()
     ]
     said = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in causes().items()]
     return {"indicators": pd.DataFrame(meanings), "bridge_causes": pd.DataFrame(said)}

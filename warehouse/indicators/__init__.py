@@ -1,7 +1,7 @@
 """The indicators as data: one YAML file each, and their typed form.
 
 Belongs here: what an indicator is called, what it means in three languages, which records and events it reads and how its units are
-picked. Does not belong here: the counting itself (`warehouse/count`), how figures are shown or released.
+picked; in `catalogue`, its SQL. Does not belong here: the counting itself (`warehouse/count`), how figures are shown or released.
 """
 
 from __future__ import annotations
@@ -124,6 +124,10 @@ def _load(path: Path) -> Indicator:
 
 @cache
 def indicators() -> Mapping[str, Indicator]:
-    """All indicators by code, in the order of a case's way. Raises `ValueError` naming the file for a broken definition."""
-    found = sorted((_load(path) for path in Path(__file__).parent.glob("*.yaml")), key=lambda i: i.order)
+    """The indicators that counting knows, by code, in the order of a case's way; `catalogue` has those, too, that their SQL alone defines.
+
+    Raises `ValueError` naming the file for a broken definition.
+    """
+    paths = [path for path in Path(__file__).parent.glob("*.yaml") if "rows" in (yaml.safe_load(path.read_text("utf-8")) or {})]
+    found = sorted(map(_load, paths), key=lambda i: i.order)
     return {i.code: i for i in found}

@@ -8,7 +8,7 @@ text is shown, never run.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -85,10 +85,9 @@ class Folded:
 
 def pages(report: Report) -> dict[str, str]:
     """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others, and `letter` alike."""
-    shown = _shown(report.findings)
+    shown = _shown(report.findings[(report.findings["severity"] != "info") | (report.findings["state"] == "accepted_as_is")])
     gone = [row for row in shown if row.state == "fixed"]
     accepted = [row for row in shown if row.state == "accepted_as_is"]
-    info = [row for row in shown if row.severity == "info" and row.state not in ("fixed", "accepted_as_is")]
     open_ = [row for row in shown if row.severity != "info" and row.state not in ("fixed", "accepted_as_is")]
     causes = [row for row in open_ if row.origin == "cause"]
     content = {
@@ -100,7 +99,7 @@ def pages(report: Report) -> dict[str, str]:
         "totals": {name: int(report.files[name].sum()) for name in COUNTS},
         "causes": {severity: _blocks([row for row in causes if row.severity == severity], "") for severity in _TO_CORRECT},
         "consequences": _blocks([row for row in open_ if row.origin == "consequence"], "follows-"),
-        "info": _folded(info),
+        "info": _folded(report.open[report.open["severity"] == "info"]),
         "fixed": _blocks(gone, "fixed-"),
         "accepted": _blocks(accepted, "accepted-"),
         "foremost": rows_of(report.foremost),
@@ -163,13 +162,12 @@ def _blocks(rows: list[Row], prefix: str) -> list[Block]:
     return blocks
 
 
-def _folded(rows: list[Row]) -> list[Folded]:
-    places: dict[tuple[str, str | None, str | None], list[str]] = defaultdict(list)
-    for row in rows:
-        places[row.rule, row.file, row.field].append(row.line or row.record or "")
-    return [
-        Folded(
-            rules()[code], file, field, len(where), ", ".join(filter(None, where[:_EXAMPLES])) + (" …" if len(where) > _EXAMPLES else "")
-        )
-        for (code, file, field), where in places.items()
-    ]
+def _folded(findings: pd.DataFrame) -> list[Folded]:
+    places = findings["line"].astype("str").fillna(findings["record_key"])
+    out = []
+    by = [findings["rule"], findings["file"].fillna(""), findings["field"].fillna("")]
+    for (code, file, name), where in places.groupby(by, sort=False):
+        some = [visible(place) for place in where.dropna().head(_EXAMPLES)]
+        more = " …" if len(where) > _EXAMPLES else ""
+        out.append(Folded(rules()[str(code)], visible(str(file)) or None, visible(str(name)) or None, len(where), ", ".join(some) + more))
+    return out

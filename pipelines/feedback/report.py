@@ -6,7 +6,7 @@ Belongs here: what the report says, in what order. Does not belong here: how it 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -165,9 +165,8 @@ def to_json(report: Report) -> str:
     moved = {
         finding: [{"indicator": indicator, "period": period} for indicator, period in pairs] for finding, pairs in report.moved.items()
     }
-    figures = [moved.get(finding, []) for finding in report.findings["finding"]]
-    rows = rows_of(report.findings.assign(figures=pd.Series(figures, index=report.findings.index, dtype="object"))[list(_ROW)])
-    lines = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    rows = _each(report.findings[[name for name in _ROW if name != "figures"]])
+    lines = ",\n  ".join(json.dumps({**row, "figures": moved.get(row["finding"], [])}, ensure_ascii=False) for row in rows)
     text = json.dumps(head, ensure_ascii=False, indent=1)
     return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
 
@@ -219,5 +218,9 @@ def _rule(code: str) -> dict[str, Any]:
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as plain JSON values, null for missing."""
+    return list(_each(frame))
+
+
+def _each(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     columns = {c: frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.assets import counting, institution, landing, linking, publishing, together
-from pipelines.checks import all_checks
+from pipelines.checks import all_checks, deliveries
 from pipelines.current import Current
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
@@ -59,7 +59,7 @@ def build_definitions(
     `hold_lock`: whether a run takes the lock of the home itself; False where the caller holds it. `loggers`: in place of Dagster's own.
     """
     return dg.Definitions(
-        assets=all_assets(),
+        assets=[*all_assets(), *(deliveries.asset(name) for name in institutions())],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything],
         resources={

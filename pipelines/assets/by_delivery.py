@@ -20,7 +20,6 @@ from pipelines.resources.lake import Frames
 from pipelines.resources.portions import WHOSE, Portions
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import Validated, validate
-from schemas import findings
 from schemas.canonical import TABLES
 from sources import contract
 from sources.readers.result import ReadResult
@@ -87,12 +86,6 @@ def judged(institution: str, portions: Portions) -> Validated:
     frames = portions.load(columns=lambda name, c: not name.startswith(_TABLE) or _places(c) or c in named.get(name, ()))
     tables = {name.removeprefix(_TABLE): frames.pop(name) for name in list(frames) if name.startswith(_TABLE)}
     return Validated(institution=institution, tables=tables, **frames)
-
-
-def findings_and_rows(portions: Portions) -> tuple[pd.DataFrame, int]:
-    """All findings of validation, and how many rows the tables have."""
-    frames = portions.load(lambda name: name == "findings" or name.startswith(_TABLE), lambda name, c: name == "findings" or c == ROW)
-    return frames.pop("findings", findings.frame()), sum(map(len, frames.values()))
 
 
 def _places(column: str) -> bool:

@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import careful, received_files, say, table
+from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
 from pipelines.feedback.figures import FIGURES, foremost, moved
 from pipelines.feedback.trend import trend, until
@@ -132,6 +133,7 @@ def feedback(
                 received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
         finally:
             registry.close()
+        report(context, findings["findings"], standing["accounting"])
         reports = _reports(workplace.home.root, there, received, standing, findings["findings"], canonical)
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}

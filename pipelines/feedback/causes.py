@@ -5,7 +5,8 @@ linking a consequence to its cause. Does not belong here: judging a cell (`pipel
 
 Three patterns, each within one delivery, file and part:
 
-- *throughout*: one rule is broken by at least `_MOST` of a column's filled cells (or of the rows), and by `_FEWEST` of them;
+- *throughout*: one rule is broken by at least `_MOST` of a column's filled cells (or of the rows), by `_FEWEST` of them, and
+  in `_LEAST` of all rows;
 - *shifted*: the values do not fit in two or more columns, throughout or in a run of rows (nearly all between the first and the last);
 - *blank*: a column is empty or absent as a whole (`cross-column-blank`, `file-column-missing`), and its cells are told as missing.
 """
@@ -21,6 +22,7 @@ from schemas.findings import COLUMNS, SEVERITIES, rules
 
 _MOST = 0.8  # share of the cells of a column, or of the rows, for a fault to be the column's or the file's
 _FEWEST = 10
+_LEAST = 0.1  # share of all rows: of a column that is hardly filled, a fault says nothing
 _UNFIT = (
     "cell-date-unreadable",
     "cell-date-impossible",
@@ -102,7 +104,7 @@ def _throughout(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     counted = counted.merge(aside.reset_index(), on=_PLACE, how="left").fillna({"rows": 0, "aside": 0})
     of_row = counted["field"].eq("") | counted["rule"].eq("cell-missing")
     held = counted["filled"].mask(of_row, counted["rows"] + counted["aside"])
-    return counted.loc[counted["n"] >= _MOST * held, [*_FAULT, "n"]]
+    return counted.loc[(counted["n"] >= _MOST * held) & (counted["n"] >= _LEAST * counted["rows"]), [*_FAULT, "n"]]
 
 
 def _shifts(cells: pd.DataFrame, through: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.checks import institutions, whole
+from pipelines.checks import deliveries, institutions, whole
+from schemas import findings
 
 ACCOUNT = {"accepted": 5, "superseded": 1, "withdrawn": 0, "quarantined": 1, "structural": 1}
 
@@ -35,12 +36,25 @@ def test_a_record_stands_once_per_entity() -> None:
     assert institutions.keys_that_stand_twice(lineage) == 1
 
 
-def test_shares_are_of_the_data_rows_and_not_applicable_without_any() -> None:
-    assert institutions.quarantined_share(_accounting(8)) == 1 / 7
-    assert institutions.quarantined_share(_accounting(8).iloc[:0]) is None
-    found = pd.DataFrame({"rule": ["cell-code-unknown", "cell-date-unreadable"]})
-    assert institutions.unknown_share(found, 10) == 0.1
-    assert institutions.unknown_share(found, 0) is None
+def _found(rule: str, count: int, **more: str) -> pd.DataFrame:
+    return findings.frame([{"rule": rule, **more}] * count).assign(state="new")
+
+
+def test_a_rule_is_broken_beyond_its_tolerance_with_its_own_severity() -> None:
+    few = deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 5), 100)
+    assert (few.passed, few.partition) == (True, "2013-Q1")
+    many = deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 6), 100)
+    assert (many.passed, many.severity.value) == (False, "WARN")
+    grave = deliveries.evaluation("police", "2013-Q1", _found("row-cut", 3), 100)
+    assert (grave.passed, grave.severity.value) == (False, "ERROR")
+
+
+def test_one_fault_of_a_whole_file_is_too_many_and_consequences_and_what_is_permitted_count_for_nothing() -> None:
+    assert not deliveries.evaluation("police", "2013-Q1", _found("file-truncated", 1), 100).passed
+    assert deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 50, origin="consequence"), 100).passed
+    assert deliveries.evaluation("police", "2013-Q1", _found("cell-code-spelling", 100), 100).passed
+    assert deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 50).assign(state="accepted_as_is"), 100).passed
+    assert "Not applicable" in str(deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 0), 0).description)
 
 
 def test_bytes_that_changed_or_went_are_seen(tmp_path: Path) -> None:

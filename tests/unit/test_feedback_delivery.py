@@ -1,0 +1,93 @@
+"""What a whole delivery is told, from its bytes to the state of each finding."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.current import Current, resolve
+from pipelines.feedback.figures import foremost, moved
+from pipelines.feedback.life import life
+from pipelines.feedback.trend import trend, until
+from pipelines.harmonise.stage import combine, harmonise
+from pipelines.validate import validate
+from sources.readers.result import SourceFile
+from sources.reading import read_delivery
+
+CASE = "Nr_rastit;Data_raportimit;Data_e_vepres;Data_dergimit_PSH;Stacioni;Komuna;Vepra_penale;Neni;Forma_shfrytezimit;Statusi;Nr_PP"
+PERSON = (
+    "Nr_rastit;Nr_rendor;Roli;Mbiemri;Emri;Emri_prindit;Nr_personal;Data_lindjes;Vendlindja;Komuna_banimit;Gjinia;Shtetesia;Data_arrestimit"
+)
+Fault = tuple[int, int, str]  # row, column, what is written there
+KINDS = ((7, "31.02.1980"), (7, "x"), (10, "X"), (11, "Narnia"), (2, "Kalimtar"))
+NAMES = PERSON.split(";")
+
+
+def delivered(folder: Path, name: str, rows: int, faults: list[Fault]) -> Path:
+    """A delivery of sound cases with a person each, and the faults in `personat.csv`; every case comes again in each delivery."""
+    where = folder / name
+    where.mkdir(parents=True)
+    cases = [f"2013-PR-{n:05};0{n % 9 + 1}.02.2013;;;Stacioni Policor Pejë;Pejë;;171;;Nën hetim;" for n in range(rows)]
+    persons = [f"2013-PR-{n:05};1;I dyshuar;Krasniqi;Arben;Hasan;;02.03.1980;Pejë;Pejë;M;Kosovë;".split(";") for n in range(rows)]
+    for row, column, text in faults:
+        persons[row][column] = text
+    for file, head, body in (("rastet.csv", CASE, cases), ("personat.csv", PERSON, [";".join(row) for row in persons])):
+        (where / file).write_bytes("\r\n".join([head, *body, ""]).encode("cp1250"))
+    return where
+
+
+def taken(*folders: Path) -> Current:
+    read = {}
+    for folder in folders:
+        read[folder.name] = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
+    return resolve(validate("police", read))
+
+
+def lived(current: Current) -> pd.DataFrame:
+    found = life(current.findings, current.deliveries, current.lineage)
+    return found[found["severity"] != "info"]
+
+
+def planted(rows: int, count: int, seed: int) -> list[Fault]:
+    """`count` faults of any kind, each in a row of its own as far as rows go."""
+    rng = random.Random(seed)
+    places = rng.sample([(row, column, text) for row in range(rows) for column, text in KINDS], len(KINDS) * rows)
+    one_a_cell = list({(row, column): (row, column, text) for row, column, text in places}.values())
+    return one_a_cell[:count]
+
+
+def test_a_thousand_faults_in_one_delivery_are_a_thousand_findings_with_record_and_field(tmp_path: Path) -> None:
+    faults = planted(600, 1000, seed=4)
+    found = lived(taken(delivered(tmp_path, "2013-Q1", 600, faults)))
+    told = set(zip(found["record_key"], found["field"], strict=True))
+    assert told == {(f"2013-PR-{row:05}/1", NAMES[column]) for row, column, _ in faults}
+    assert len(found) == 1000
+
+
+def test_a_resubmission_with_60_of_100_corrected_and_5_new_tells_the_state_of_each(tmp_path: Path) -> None:
+    faults = [(row, *KINDS[row % len(KINDS)]) for row in range(100)]
+    again = faults[60:] + [(row, *KINDS[row % len(KINDS)]) for row in range(200, 205)]
+    first = delivered(tmp_path, "2013-Q1", 300, faults)
+    current = taken(first, delivered(tmp_path, "2013-Q1_v2", 300, again))
+    found = lived(current)
+    by_key = found[found["delivery"] == "2013-Q1_v2"].set_index("record_key")["state"]
+    assert by_key.to_dict() == {
+        f"2013-PR-{row:05}/1": state
+        for rows, state in ((range(60), "fixed"), (range(60, 100), "remains"), (range(200, 205), "new"))
+        for row in rows
+    }
+    history = trend(found, current.accounting)
+    assert until(history, "police", "2013-Q1_v2")[["open", "fixed"]].to_numpy().tolist() == [[100, 0], [45, 60]]
+
+
+def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp_path: Path) -> None:
+    current = taken(delivered(tmp_path, "2013-Q1", 20, [(3, 10, "X"), (4, 2, "Kalimtar")]))
+    found = lived(current)
+    figures = moved(found, combine([harmonise("police", current.tables)]))
+    by_key = figures.merge(found[["finding", "record_key"]], on="finding").groupby("record_key")["indicator"].agg(set)
+    assert by_key["2013-PR-00003/1"] == {"suspects_registered"}, "a suspect of a case that was reported in the quarter"
+    assert "cases_registered" in by_key["2013-PR-00004/1"], "a person without a role counts nowhere: it may move any"
+    assert set(figures["period"]) == {"2013-Q1"}
+    assert foremost(figures)["findings"].tolist()[0] == 2

@@ -4,9 +4,9 @@ Belongs here: connecting, DDL, loading, the transaction. Does not belong here: w
 (`warehouse/publish`), who may see what (`warehouse/access`).
 
 The tables stay, their rows are replaced (DELETE, COPY, COMMIT): a statement, or a repeatable-read transaction, of a reader sees one
-publishing whole, nothing waits for anybody, and grants stand. Schemas that are renamed into place cannot give that: names are resolved anew
-within a transaction, and rows of a table made after its snapshot are invisible to it (docs/decisions/0009). Only where the tables, or
-the access to them, are not as this version declares them, they are built anew and take the place of the old ones in the same transaction.
+publishing whole, nothing waits for anybody, and grants stand. Schemas that are renamed into place give such a transaction empty tables,
+and wait for every reader (docs/decisions/0009). Only where the tables, or the access to them, are not as this version declares them,
+they are built anew and take the place of the old ones in the same transaction.
 """
 
 from __future__ import annotations
@@ -168,14 +168,14 @@ def _build(cursor: psycopg.Cursor, stores: Stores) -> None:
 
 def _swap(cursor: psycopg.Cursor) -> None:
     """Put what `_build` made in the place of what stands, with views, functions and access."""
-    _hold_alone(cursor)
+    hold_alone(cursor)
     run(cursor, [f"DROP SCHEMA IF EXISTS {', '.join(STORES)} CASCADE"])
     run(cursor, [f"ALTER SCHEMA {schema}_new RENAME TO {schema}" for schema in STORES])
     there = existing_roles(cursor)
     run(cursor, ["RESET search_path", *grants.structure(), *grants.statements(there), f"COMMENT ON SCHEMA {WAREHOUSE} IS '{mark(there)}'"])
 
 
-def _hold_alone(cursor: psycopg.Cursor) -> None:
+def hold_alone(cursor: psycopg.Cursor) -> None:
     """Lock every standing table at once, or none while waiting: a reader that holds one of them may ask for another meanwhile."""
     query = "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = ANY(%s) ORDER BY 1"
     held = [name for (name,) in cursor.execute(query, (list(STORES),)).fetchall()]

@@ -14,7 +14,9 @@ from warehouse.access import server as access
 from warehouse.access.matrix import roles
 
 
-@pytest.fixture(scope="session", params=[15, 18], ids=["PostgreSQL 15", "PostgreSQL 18"])
+@pytest.fixture(
+    scope="session", params=[pytest.param(15, marks=pytest.mark.slow, id="PostgreSQL 15"), pytest.param(18, id="PostgreSQL 18")]
+)
 def justice(request: pytest.FixtureRequest) -> Iterator[Published]:
     with running(request.param) as server:
         url = server.new_database(DATABASE)

@@ -68,6 +68,7 @@ def apply(url: str) -> tuple[list[str], int]:
                 "`harmonia run --warehouse-url` publishes them anew, with the access to them"
             )
         there = postgres.existing_roles(cursor)
+        postgres.hold_alone(cursor)
         postgres.run(cursor, [*grants.statements(there), f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.mark(there)}'"])
         return missing, len(grants.grants(there))
 

@@ -1,0 +1,58 @@
+"""How long publishing takes: DuckDB files, PostgreSQL tables built, PostgreSQL rows replaced, and the comparison row for row.
+
+    python -m benchmarks.publishing_speed [--rows 300000]
+
+Rows of every table alike (made up, `benchmarks.publishing_readers.numbered`), so that the sum over all tables and stores counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.publishing_readers import numbered, server
+from warehouse import postgres
+from warehouse.access import server as access
+from warehouse.compare import compare
+from warehouse.publish import publish
+from warehouse.stores import Stores
+
+
+def timed(what: str, work: Callable[[], object]) -> None:
+    """Do it, say how long it took."""
+    begun, processor = time.perf_counter(), time.process_time()
+    work()
+    print(f"{what}: {time.perf_counter() - begun:.1f} s, of them {time.process_time() - processor:.1f} s in this process")
+
+
+def main() -> None:
+    """Publish twice, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=300_000, help="rows of every table")
+    args = parser.parse_args()
+
+    def to_server(url: str, stores: Stores) -> None:
+        with postgres.prepared(url, stores) as commit:
+            commit()
+
+    with tempfile.TemporaryDirectory() as folder, server(18) as url:
+        one, two = numbered(1, args.rows), numbered(2, args.rows)
+        print(f"{sum(len(frame) for frames in one.values() for frame in frames.values())} rows in {len(one)} stores")
+        timed("DuckDB", lambda: publish(one, Path(folder)))
+        if url:
+            access.apply(url)
+            timed("PostgreSQL, tables built", lambda: to_server(url, two))
+            timed("PostgreSQL, rows replaced", lambda: to_server(url, one))
+            timed(
+                "compared row for row",
+                lambda: print(compare(Path(folder), url)[["rows", "only_duckdb", "only_postgresql"]].sum().to_dict()),
+            )
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most in this process")
+
+
+if __name__ == "__main__":
+    main()

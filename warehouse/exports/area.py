@@ -1,0 +1,41 @@
+"""The territory as an export names it: its code, and the footnote on status. A setting, not a decision of Harmonia's."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines.errors import HarmoniaError
+
+LANGUAGES = ("sq", "sr", "en")
+CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
+
+
+@cache
+def said() -> dict[str, Any]:
+    """`sdmx.yaml`: the names of dimensions, attributes and codes, territories and the footnote."""
+    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("sdmx.yaml").read_text("utf-8"))
+    return found
+
+
+def code() -> str:
+    """`XK` unless `HARMONIA_AREA_CODE` says `XKX`. Raises `HarmoniaError` for another code."""
+    wanted = os.environ.get(CODE_VARIABLE, "XK")
+    if wanted not in said()["areas"]:
+        raise HarmoniaError(f"{CODE_VARIABLE}={wanted}: the territory's code is one of {', '.join(said()['areas'])}")
+    return wanted
+
+
+def note(lang: str) -> str:
+    """The footnote on status; empty where `HARMONIA_STATUS_NOTE` is `no`."""
+    return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(said()["status_note"][lang])
+
+
+def name(lang: str) -> str:
+    """The territory's name, with the mark of the footnote where there is one."""
+    found = str(said()["areas"][code()][lang])
+    return found if note(lang) else found.rstrip("*")

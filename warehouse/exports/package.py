@@ -1,0 +1,86 @@
+"""A release as a data package: CSV and Parquet with `datapackage.json` (Data Package v1, Frictionless).
+
+Belongs here: the descriptor. Does not belong here: figures; the files are the release's own, byte for byte.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from warehouse.releases.reading import Release
+
+_TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"), (pa.types.is_string, "string"), (pa.types.is_null, "string"))
+
+
+@cache
+def _said() -> dict[str, Any]:
+    """What the resources and their columns hold, in words."""
+    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    return found
+
+
+def files(release: Release) -> dict[str, bytes]:
+    """The package, name → bytes: every file of the public release and its descriptor."""
+    return {**release.files, "datapackage.json": _json(descriptor(release))}
+
+
+def descriptor(release: Release) -> dict[str, Any]:
+    """`datapackage.json` as a mapping; a resource for each table, CSV with a schema, Parquet beside it."""
+    said = _said()
+    resources: list[dict[str, Any]] = []
+    for name, table in said["resources"].items():
+        if f"{name}.csv" not in release.files:
+            continue
+        resources.append(
+            {**_file(release, f"{name}.csv", "csv", "text/csv"), "name": name, **_titled(table), "schema": _schema(release, name)}
+        )
+        resources.append(
+            {**_file(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"), "name": f"{name}-parquet", **_titled(table)}
+        )
+    return {
+        "profile": "data-package",
+        "name": f"harmonia-{release.name}",
+        "title": said["title"]["en"],
+        "titles": said["title"],
+        "description": said["description"],
+        "version": release.name,
+        "licenses": [said["licence"]],
+        "resources": resources,
+    }
+
+
+def _titled(table: dict[str, Any]) -> dict[str, str]:
+    return {"title": table["title"]}
+
+
+def _file(release: Release, path: str, form: str, media: str) -> dict[str, Any]:
+    """Where a file is and what it is. Size and hash of the CSV only: validators do not read Parquet; the manifest has both of all files."""
+    if form != "csv":
+        return {"path": path, "format": form, "mediatype": media, "profile": "data-resource"}
+    listed = release.manifest["files"][path]
+    dialect = {"delimiter": ",", "lineTerminator": "\n"}
+    found = {"path": path, "format": form, "mediatype": media, "profile": "tabular-data-resource", "encoding": "utf-8", "dialect": dialect}
+    return {**found, "bytes": listed["bytes"], "hash": f"sha256:{listed['sha256']}"}
+
+
+def _schema(release: Release, name: str) -> dict[str, Any]:
+    arrow = pq.read_schema(io.BytesIO(release.files[f"{name}.parquet"]))
+    table = _said()["resources"][name]
+    fields = [{"name": f.name, "type": _type(f.type), "description": table.get("columns", {}).get(f.name, f.name)} for f in arrow]
+    return {"fields": fields, "missingValues": [""], **({"primaryKey": table["key"]} if "key" in table else {})}
+
+
+def _type(found: pa.DataType) -> str:
+    return next((name for is_one, name in _TYPES if is_one(found)), "any")
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

@@ -1,0 +1,131 @@
+"""Questionnaires: what others ask, and which figure answers it. A form is a file in `questionnaires/`; adding one is adding a file.
+
+Belongs here: reading the forms, a release's answers to one. Does not belong here: the workbook (`workbook`), exact figures (`full`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from pipelines.errors import HarmoniaError
+from warehouse.exports.area import LANGUAGES
+from warehouse.releases.reading import Release, label, status_text
+
+FOLDER = Path(__file__).with_name("questionnaires")
+TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
+ANSWERS = ("no", "question", "indicator", "period", "breakdown", "category", "figure", "note", "confidentiality")
+FREE, CONFIDENTIAL = "F", "C"
+Words = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, with what answers it: an indicator's tables, or (`not_available`) who would know."""
+
+    no: int
+    asks: Words
+    indicator: str | None
+    tables: tuple[str, ...]
+    differs: Words | None
+    not_available: Words | None
+
+
+@dataclass(frozen=True)
+class Form:
+    """One questionnaire: `known` says how much of the original form was read."""
+
+    code: str
+    title: Words
+    recipient: str
+    known: Words
+    questions: tuple[Question, ...]
+
+
+@cache
+def forms() -> dict[str, Form]:
+    """All questionnaires by code. Raises `HarmoniaError` naming the file and what is wrong in it."""
+    return {path.stem: _form(path) for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def _form(path: Path) -> Form:
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+        questions = tuple(_question(no, one) for no, one in enumerate(raw["questions"], 1))
+        form = Form(path.stem, _words(raw["title"]), raw["recipient"], _words(raw["known"]), questions)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise HarmoniaError(f"{path}: is no questionnaire ({type(error).__name__}: {error}); docs/exports.md says how one is written") from None
+    return form
+
+
+def _words(said: Any) -> Words:
+    if set(said) != set(LANGUAGES):
+        raise ValueError(f"{said} is not in {', '.join(LANGUAGES)}")
+    return dict(said)
+
+
+def _question(no: int, raw: Mapping[str, Any]) -> Question:
+    tables = tuple(raw.get("tables", ()))
+    if bool(tables) == ("not_available" in raw) or ("indicator" in raw) != bool(tables) or not set(tables) <= set(TABLES):
+        raise ValueError(f"question {no} needs an indicator and its tables ({', '.join(TABLES)}), or not_available")
+    return Question(
+        no=no,
+        asks=_words(raw["asks"]),
+        indicator=raw.get("indicator"),
+        tables=tables,
+        differs=_words(raw["differs"]) if "differs" in raw else None,
+        not_available=_words(raw["not_available"]) if "not_available" in raw else None,
+    )
+
+
+def answers(form: Form, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
+    """`ANSWERS`, a row each figure. figures: (indicator, table) → rows of `period`, `category`, `figure`, `note`, `confidentiality`."""
+    out = []
+    for question in form.questions:
+        for table in question.tables:
+            found = figures(str(question.indicator), table)
+            told = {"no": question.no, "question": question.asks[lang], "indicator": question.indicator, "breakdown": label("table", table, lang)}
+            out.append(found.assign(**told))
+    return pd.concat(out, ignore_index=True)[list(ANSWERS)] if out else pd.DataFrame(columns=list(ANSWERS))
+
+
+def protected(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
+    """The figures of a release as `answers` takes them; what is not shown has no figure, and the one wording of the release as note."""
+
+    def figures(indicator: str, table: str) -> pd.DataFrame:
+        c = release.cube
+        rows = c[(c["indicator"] == indicator) & (c["table"] == table) & (c["measure"] == "harmonised")]
+        notes = [_note(s, limit, missing, lang) for s, limit, missing in zip(rows["status"], rows["limit"], rows["missing"], strict=True)]
+        return pd.DataFrame(
+            {
+                "period": rows["period"],
+                "category": [category(table, cell, lang) for cell in rows["cell"]],
+                "figure": rows["value"].astype("Int64"),
+                "note": notes,
+                "confidentiality": FREE,
+            }
+        )
+
+    return figures
+
+
+def category(table: str, cell: str, lang: str) -> str:
+    """The words for a cell of a table; empty where the table is not broken down."""
+    if not cell or table == "quarter":
+        return cell.replace("+", ", ")
+    if table == "sex_age_group":
+        sex, age = cell.split("|")
+        return f"{label('sex', sex, lang)}, {label('age_group', age, lang)}"
+    return label("offence_group" if table == "total" else table, cell, lang)
+
+
+def _note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
+    told = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
+    told += [missing] if isinstance(missing, str) else []
+    return " ".join(filter(None, told))

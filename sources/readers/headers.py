@@ -69,9 +69,11 @@ def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
 
 def resembles(cells: Sequence[str | None], table: TableSpec) -> bool:
     """Whether a row is a header of `table` in other words: most declared columns have a similar name in it."""
-    delivered = [fold(c) for c in cells if c and len(c) < 60]
+    delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold(c))}  # numbers are no names
+    if len(delivered) < 3:
+        return False
     alike = sum(1 for c in table.columns if any(similarity(fold(c.name), d) >= SIMILAR for d in delivered))
-    return len(delivered) >= 3 and alike >= 0.6 * len(table.columns)
+    return alike >= 0.6 * len(table.columns)
 
 
 def match(cells: Sequence[str | None], table: TableSpec, fits: Fits | None = None, by_place: bool = True) -> Match:

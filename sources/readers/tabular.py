@@ -40,6 +40,7 @@ class Block:
     table: TableSpec
     match: headers.Match
     width: int
+    usual: int  # width of most rows below it, as delivered
     ranges: list[tuple[int, int]] = field(default_factory=list)
     data: int = 0
     broken: int = 0
@@ -136,8 +137,8 @@ def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) 
         best = next((m for m in matches if not m.missing and all(fits(k, c) for k, c in m.columns.items())), None)
         if best is not None:
             best.findings.append({"rule": "file-header-longer", "detail": f"{len(cells)} ≠ {usual}"})
-            return Block(i, table, best, usual)
-    return Block(i, table, headers.match(cells, table, fits), len(cells))
+            return Block(i, table, best, usual, usual)
+    return Block(i, table, headers.match(cells, table, fits), len(cells), usual if (widths == usual).mean() > 0.5 else len(cells))
 
 
 def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
@@ -148,7 +149,7 @@ def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Blo
         if like and len(like) * 2 >= len(rows):
             piece.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
             names = [c.name for c in table.columns]
-            return [Block(None, table, headers.match(names, table), len(names), [(0, len(grid.cells))])]
+            return [Block(None, table, headers.match(names, table), len(names), len(names), [(0, len(grid.cells))])]
     return []
 
 
@@ -156,7 +157,7 @@ def _before(grid: Grid, block: Block, piece: Piece) -> None:
     """Rows above the first header: titles and blanks, or data that a sorted file put there."""
     if block.header is None:
         return
-    above = Block(None, block.table, block.match, block.width)
+    above = Block(None, block.table, block.match, block.width, block.usual)
     names = block.match.columns
     titles, rows = 0, []
     for i in range(block.header):
@@ -244,13 +245,28 @@ def _irregular(grid: Grid, block: Block, i: int, piece: Piece) -> list[str] | No
         block.totals.append(i)
         return None
     if len(row) > width and is_blank(row[width:]):
-        return row[:width]
+        if len(row) == block.usual:  # every row ends with a delimiter
+            return row[:width]
+        if not _is_shifted(row, block):
+            piece.find("row-cells-surplus", part=grid.part, line=line, detail=f"{len(row)} ≠ {width}")
+            return row[:width]
     mended = grid.repair(row, width)
     if mended is not None:
         piece.find(mended[1], part=grid.part, line=line)
         return mended[0]
     _quarantine(grid, block, i, piece)
     return None
+
+
+def _is_shifted(row: list[str], block: Block) -> bool:
+    """Whether cells of a row that ends in empty surplus ones fit their columns better once an empty cell before them is left out."""
+
+    def misfits(cells: list[str]) -> int:
+        kinds = ((cells[k], block.table.column(c)) for k, c in block.match.columns.items() if k < len(cells))
+        return sum(headers.contradicts([v], c.type) or (c.key and key_part(c, v) is None) for v, c in kinds)
+
+    own = misfits(row[: block.width])
+    return own > 0 and any(misfits(row[:k] + row[k + 1 :]) < own for k in range(block.width) if not row[k].strip())
 
 
 def _quarantine(grid: Grid, block: Block, i: int, piece: Piece) -> None:

@@ -254,3 +254,20 @@ def test_something_else_under_the_agreed_name_is_unreadable_and_kept(data: bytes
     assert result.state == "partial"
     assert len(result.unreadable) > 0
     assert len(result.tables["personat"]) == 5
+
+
+def test_a_surplus_delimiter_in_one_row_is_never_silent(tmp_path: Path) -> None:
+    lines = list(RASTET)
+    lines[2] = lines[2] + ";"  # at the end: nothing shifts
+    lines[3] = lines[3].replace("12.02.2013;", "12.02.2013;;", 1)  # in the middle: dates and all after them would
+    result = police(tmp_path, text(lines).encode("windows-1250"))
+    told = {(f["rule"], f.get("line")) for f in result.findings}
+    assert ("row-cells-surplus", 3) in told
+    assert len(result.tables["rastet"]) + len(result.unreadable) == 4
+    assert ("row-cells-surplus", 4) in told or ("row-too-long", 4) in told
+
+
+def test_a_delimiter_at_the_end_of_every_row_says_nothing(tmp_path: Path) -> None:
+    result = police(tmp_path, text([line + ";" for line in RASTET]).encode("windows-1250"))
+    assert len(result.tables["rastet"]) == 4
+    assert "row-cells-surplus" not in rules(result)

@@ -24,6 +24,7 @@ from pipelines.backup.commands import app as backups
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.feedback.commands import app as feedback
+from pipelines.indicator_commands import app as indicator
 from pipelines.link_commands import app as link
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
@@ -44,6 +45,7 @@ app.add_typer(explain)
 app.add_typer(review, name="review")
 app.add_typer(feedback, name="feedback")
 app.add_typer(link, name="link")
+app.add_typer(indicator, name="indicator")
 app.add_typer(release, name="release")
 _INTERRUPTED = 130
 

@@ -19,6 +19,9 @@ from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record
 from pipelines.resources.workplace import Workplace
 from sources import contract
 from warehouse import postgres
+from warehouse.indicators.catalogue import catalogue
+from warehouse.indicators.effect import require_versions
+from warehouse.indicators.effect import standing as rules_published
 from warehouse.publish import publish
 from warehouse.stores import arranged, people, secret
 
@@ -49,6 +52,7 @@ def warehouse(
     """`published`: table, rows. The ledger learns what was found out about each delivery, and that the run published."""
     with careful(workplace, "publishing"):
         home = workplace.home.root
+        require_versions(rules_published(home), catalogue())
         stores = arranged(statistics, people(canonical, identities["cases"], identities["persons"]), secret(home))
         also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
         with also as put_in_place:

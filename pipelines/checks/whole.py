@@ -15,6 +15,8 @@ from pipelines.landing.store import Store
 from pipelines.registry import open_registry, seal
 from pipelines.registry.tables import File
 from pipelines.resources.workplace import Workplace
+from warehouse.indicators.catalogue import catalogue
+from warehouse.star.figures import differences, figures, over
 from warehouse.tables import CONTRACT
 
 _COVERED = ("complete", "partial", "missing")
@@ -122,6 +124,16 @@ def bridge_adds_up(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset="statistics", blocking=True, description="The SQL of every indicator gives its figures again from the facts.")
+def facts_give_the_figures(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+    """All periods and breakdowns of the indicators of `statistics`, as reported and harmonised."""
+    with over(statistics) as connection:
+        found = figures(connection, [one for one in catalogue().values() if one.counted])
+    differ = differences(found, statistics["statistics"])
+    by_indicator = differ.groupby("indicator").size().rename("figures").reset_index()
+    return dg.AssetCheckResult(passed=differ.empty, metadata={"figures": len(found), "differ": len(differ), "which": table(by_indicator)})
+
+
 @dg.asset_check(asset="statistics", description="Every institution delivered every published quarter, whole.")
 def deliveries_are_complete(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
     """A figure of a period with a missing delivery is flagged wherever it is shown; this says which those are."""
@@ -160,4 +172,11 @@ def before() -> list[dg.AssetChecksDefinition]:
 
 def after() -> list[dg.AssetChecksDefinition]:
     """Checks from where the institutions come together."""
-    return [nothing_is_lost, every_record_has_its_case, bridge_adds_up, deliveries_are_complete, published_as_counted]
+    return [
+        nothing_is_lost,
+        every_record_has_its_case,
+        bridge_adds_up,
+        facts_give_the_figures,
+        deliveries_are_complete,
+        published_as_counted,
+    ]

@@ -1,0 +1,163 @@
+"""An indicator is one file: its SQL gives the counted figures, a broken file is told, a changed rule shows its effect."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+import yaml
+from test_star_build import world
+
+from pipelines.errors import HarmoniaError
+from warehouse.indicators import catalogue as module
+from warehouse.indicators import indicators
+from warehouse.indicators.catalogue import catalogue, check, load
+from warehouse.indicators.effect import effect, require_versions, unversioned
+from warehouse.star.build import everything
+from warehouse.star.figures import CELL, differences, figures, over
+
+NEWCOMER = """
+indicator: victims_of_the_union
+order: 40
+title: {sq: Viktima nga BE, sr: Žrtve iz EU, en: Victims who are citizens of the Union}
+definition: {sq: Viktima shtetase të BE-së., sr: Žrtve državljani EU., en: "Victims whose country was a member of the Union on that day."}
+unit: person
+reference: report date of the case
+institutions: [police]
+dimensions: [sex]
+source: a test
+sql:
+  as_reported: |
+    SELECT date_reported AS day, sex_reported AS sex FROM fact_event WHERE false
+  harmonised: |
+    SELECT case_id, person_id, day, sex, offence_group FROM fact_event
+    WHERE subject = 'person' AND role = 'victim' AND event = 'reported' AND scope = 'file' AND citizenship_region = 'eu'
+"""
+
+
+@pytest.fixture(scope="module")
+def built() -> dict[str, pd.DataFrame]:
+    found = world()
+    found.deliveries = [d for d in found.deliveries if (d["institution"], d["period"]) != ("police", "2013-Q3")]
+    found.deliveries = [d for d in found.deliveries if d["institution"] != "inspectorate"]
+    return everything(found.inputs())
+
+
+def total(frame: pd.DataFrame, indicator: str, period: str) -> pd.Series:
+    whole = (frame[CELL[2:]] == "total").all(axis=1)
+    return frame[whole & (frame["indicator"] == indicator) & (frame["period"] == period)].iloc[0]
+
+
+def test_the_sql_of_every_counted_indicator_gives_its_figures_from_facts(built: dict[str, pd.DataFrame]) -> None:
+    with over(built) as connection:
+        found = figures(connection, [one for one in catalogue().values() if one.counted])
+    assert differences(found, built["statistics"]).empty
+    assert len(found) == len(built["statistics"])
+    assert found["harmonised"].sum() > 50
+
+
+def test_a_period_without_a_delivery_is_null_and_flagged_not_zero(built: dict[str, pd.DataFrame]) -> None:
+    further = built["further_statistics"]
+    silent, there = (total(further, "victims_identified_yearly", f"2013-Q{n}") for n in (3, 4))
+    assert (pd.isna(silent["harmonised"]), silent["incomplete"], silent["missing"]) == (True, True, "police 2013-Q3")
+    assert (there["harmonised"], there["incomplete"]) == (0, False)
+    assert total(further, "victims_identified_yearly", "2013")["harmonised"] == 1
+
+
+def test_every_indicator_of_the_issue_is_there(built: dict[str, pd.DataFrame]) -> None:
+    stands = built["indicators"].set_index("indicator")["stands_in"]
+    assert set(stands[stands == "statistics"].index) == set(indicators())
+    assert len(stands[stands == "further_statistics"]) == 10
+    missing = built["indicators"].set_index("indicator").loc[stands.isna(), "not_available_en"]
+    assert set(missing.index) == {"assets_seized", "victims_represented", "victims_sheltered", "victims_assisted"}
+    assert missing.notna().all()
+
+
+def test_a_new_indicator_is_one_file(tmp_path: Path, built: dict[str, pd.DataFrame]) -> None:
+    folder = tmp_path / "indicators"
+    shutil.copytree(module.FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (folder / "victims_of_the_union.yaml").write_text(NEWCOMER, "utf-8")  # the one file touched
+    one = catalogue(folder)["victims_of_the_union"]
+    with over(built) as connection:
+        found = figures(connection, [one])
+    assert total(found, "victims_of_the_union", "2013")["harmonised"] == 0  # Croatia joined on 1 July
+    assert set(found["sex"]) == {"total", "male", "female", "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT case_id, nonsense AS day FROM fact_event", "nonsense.*dictionary"),
+        ("SELECT case_id FROM fact_event", "gives no column day"),
+        ("SELECT 1; DROP TABLE fact_event", "2 statements"),
+        ("DELETE FROM fact_event", "DELETE: one SELECT"),
+        ("WITH x AS (INSERT INTO fact_event (event) VALUES ('a') RETURNING case_id, day) FROM x", "writes"),
+        ("COPY fact_event TO '/tmp/x'", "COPY: one SELECT"),
+        ("SELECT case_id, day FROM counted", "reads counted"),
+        ("SELECT * FROM read_text('/etc/passwd')", "reads from a function"),
+        ("SELECT * FROM '/etc/passwd'", "/etc/passwd"),
+        ("SELEC case_id", "does not run"),
+    ],
+)
+def test_sql_that_does_more_than_read_facts_is_refused(sql: str, said: str, tmp_path: Path) -> None:
+    raw = yaml.safe_load((module.FOLDER / "cases_registered.yaml").read_text("utf-8"))
+    raw["sql"]["harmonised"] = sql
+    path = tmp_path / "cases_registered.yaml"
+    path.write_text(yaml.safe_dump(raw), "utf-8")
+    with pytest.raises(HarmoniaError, match=rf"cases_registered\.yaml.*{said}"):
+        check([load(path)])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dimensions": ["colour"]}, "dimensions colour unknown"),
+        ({"institutions": ["customs"]}, "institutions customs unknown"),
+        ({"unit": "euro"}, "unit euro unknown"),
+        ({"title": {"en": "Cases"}}, "title lacks sq, sr"),
+        ({"sql": {"harmonised": "SELECT 1"}}, "needs `sql`"),
+        ({"indicator": "other"}, "name of the file"),
+        ({"definition": None}, "lacks definition"),
+    ],
+)
+def test_a_broken_file_is_told_with_the_way_out(change: dict[str, object], said: str, tmp_path: Path) -> None:
+    raw = yaml.safe_load((module.FOLDER / "cases_registered.yaml").read_text("utf-8"))
+    path = tmp_path / "cases_registered.yaml"
+    path.write_text(yaml.safe_dump(raw | change), "utf-8")
+    with pytest.raises(HarmoniaError, match=rf"cases_registered\.yaml: .*{said}"):
+        load(path)
+
+
+def test_facts_cannot_be_written_and_nothing_else_reached(built: dict[str, pd.DataFrame]) -> None:
+    with over(built) as connection:
+        for sql in ("DELETE FROM fact_event", "SELECT * FROM read_text('/etc/passwd')", "SET enable_external_access = true"):
+            with pytest.raises(duckdb.Error):
+                connection.execute(sql)
+
+
+def test_a_changed_rule_needs_a_new_version_and_shows_its_effect(tmp_path: Path, built: dict[str, pd.DataFrame]) -> None:
+    before = catalogue()["persons_arrested"]
+    raw = yaml.safe_load((module.FOLDER / "persons_arrested.yaml").read_text("utf-8"))
+    raw["sql"]["harmonised"] = raw["sql"]["harmonised"].replace("AND role", "AND age_group = 'child' AND role")
+    path = tmp_path / "persons_arrested.yaml"
+    path.write_text(yaml.safe_dump(raw), "utf-8")
+    now = load(path)
+    assert unversioned({before.code: before}, {now.code: now}) == ["persons_arrested"]
+    with pytest.raises(HarmoniaError, match="harmonia indicator diff persons_arrested"):
+        require_versions({before.code: before}, {now.code: now})
+    path.write_text(yaml.safe_dump(raw | {"version": 2}), "utf-8")
+    require_versions({before.code: before}, {now.code: load(path)})
+    with over(built) as connection:
+        found = effect(connection, before, now)
+    year = total(found, "persons_arrested", "2013")
+    assert (year["harmonised"], year["harmonised_new"], year["differs"]) == (1, 0, True)
+
+
+def test_spacing_is_no_change_of_a_rule(tmp_path: Path) -> None:
+    text = (module.FOLDER / "cases_registered.yaml").read_text("utf-8")
+    path = tmp_path / "cases_registered.yaml"
+    path.write_text(text.replace("    ORDER BY case_id,", "    ORDER BY  case_id, "), "utf-8")
+    assert load(path).rule == catalogue()["cases_registered"].rule

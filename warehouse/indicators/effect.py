@@ -1,0 +1,86 @@
+"""What a changed rule would do: the figures of the rule as published beside those of the rule in the file, over the same facts.
+
+Belongs here: reading the published rule, comparing, and refusing a rule that changed under the same version. Does not belong here: running
+SQL (`warehouse/star/figures`), the command (`pipelines/indicator_commands`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from warehouse.indicators import LANGUAGES
+from warehouse.indicators.catalogue import MEASURES, Definition
+from warehouse.reading import reading
+from warehouse.star.figures import CELL, figures
+
+_MEASURED = ["as_reported", "harmonised"]
+
+
+def published(connection: duckdb.DuckDBPyConnection) -> dict[str, Definition]:
+    """The rules of every indicator as a published warehouse holds them, by code."""
+    rows = connection.execute("SELECT * FROM indicators").df().astype(object)
+    rows = rows.where(rows.notna(), None)
+    return {str(row["indicator"]): _definition({str(k): v for k, v in row.items()}) for row in rows.to_dict("records")}
+
+
+def _definition(row: Mapping[str, object]) -> Definition:
+    def listed(name: str) -> tuple[str, ...]:
+        return tuple(str(row[name] or "").split(",")) if row[name] else ()
+
+    return Definition(
+        code=str(row["indicator"]),
+        order=int(str(row["position"])),
+        version=int(str(row["version"])),
+        title={language: str(row[f"title_{language}"]) for language in LANGUAGES},
+        definition={language: str(row[f"definition_{language}"]) for language in LANGUAGES},
+        unit=str(row["unit"]),
+        kind=str(row["kind"]),
+        reference=str(row["reference"]),
+        source=str(row["source"]),
+        institutions=listed("institutions"),
+        dimensions=listed("dimensions"),
+        counted=row["stands_in"] == "statistics",
+        sql={measure: str(row[f"sql_{measure}"]) for measure in MEASURES if row[f"sql_{measure}"]},
+        rule=str(row["rule"]),
+    )
+
+
+def standing(home: Path) -> dict[str, Definition]:
+    """The rules that a home publishes; none where nothing is published, or by a version that kept no rules."""
+    try:
+        with reading(home) as connection:
+            return published(connection)
+    except HarmoniaError:
+        return {}
+
+
+def unversioned(before: Mapping[str, Definition], now: Mapping[str, Definition]) -> list[str]:
+    """Indicators whose rule is another than the published one under the same version."""
+    return [code for code, one in now.items() if code in before and one.rule != before[code].rule and one.version == before[code].version]
+
+
+def require_versions(before: Mapping[str, Definition], now: Mapping[str, Definition]) -> None:
+    """Raise `HarmoniaError` where a rule changed and its version did not."""
+    changed = unversioned(before, now)
+    if changed:
+        raise HarmoniaError(
+            f"the rule of {', '.join(changed)} is not the published one, and its version is the same: see the effect with "
+            f"`harmonia indicator diff {changed[0]}`, then raise `version` in warehouse/indicators/{changed[0]}.yaml"
+        )
+
+
+def effect(connection: duckdb.DuckDBPyConnection, before: Definition | None, now: Definition) -> pd.DataFrame:
+    """Every figure by both rules over the facts of a published warehouse.
+
+    Out: CELL, as_reported and harmonised of `before` and (`_new`) of `now`, differs. A cell that one rule does not give is null in it.
+    Raises `HarmoniaError` where a rule does not run.
+    """
+    old, new = (figures(connection, [one] if one and one.sql else [])[[*CELL, *_MEASURED]] for one in (before, now))
+    both = old.merge(new, on=CELL, how="outer", suffixes=("", "_new"))
+    same = [(both[m] == both[f"{m}_new"]).fillna(False) | (both[m].isna() & both[f"{m}_new"].isna()) for m in _MEASURED]
+    return both.assign(differs=~(same[0] & same[1])).sort_values(CELL, ignore_index=True)

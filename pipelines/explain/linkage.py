@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipelines.linkage.compare import MISSING, column_values, compare
 from pipelines.linkage.model import Field, Model, load_model
-from pipelines.linkage.persons import _between, _one_file, _within
+from pipelines.linkage.persons import between, one_file, within_case
 from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, frequencies, likelihoods
 from pipelines.linkage.standardise import Records, standardise
 from schemas.canonical import TABLES
@@ -168,7 +168,7 @@ class Linkage:
         usable = np.flatnonzero((left >= 0) & (right >= 0))
         usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATING]
         if not len(usable):
-            return float(_between(len(self._persons), self.model.persons)), True
+            return between(len(self._persons), self.model.persons, again=self.model.persons["again"]), True
         found = likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
         beside = rows["weight"].to_numpy("float64")[usable] - found.weight(self.model.persons["relatives_between"])
         middle = float(np.median(beside))
@@ -198,12 +198,13 @@ class Linkage:
         within = self._case[left] == self._case[right]
         setting = self.model.persons
         weight = found.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
-        prior = np.where(within, _within(self._persons, left, right, setting), self._odds_between[0])
-        one_file = _one_file(self._persons, left, right)
+        prior = np.where(within, within_case(self._persons, left, right, setting), self._odds_between[0])
+        forbidden = one_file(self._persons, left, right)
         fields = self._field_weights(found, left, right)
         rest = weight - found.bits.sum(axis=1).to_numpy()
         return [
-            Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], float(rest[n]), bool(one_file[n])) for n, (a, b) in enumerate(known)
+            Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], float(rest[n]), bool(forbidden[n]))
+            for n, (a, b) in enumerate(known)
         ]
 
     def apart(self, one: Sequence[Key], other: Sequence[Key]) -> Apart:

@@ -120,28 +120,32 @@ class Weigher:
             self.observed[evidence.name] = int(seen["m"].sum())
 
     def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
-        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`; of one family the first known kind counts.
+        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`; of one family the first known kind counts, the next where that is a slip.
 
         `again`: pairs that share a person, so that the other possibility is another case of that person, not a case at random.
         """
         found = []
         kinds = pair_type(self._records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
-        taken: dict[str, np.ndarray] = {}
+        rest: dict[str, np.ndarray] = {}  # by family: how much likelier within a case what its later kinds say is
+        named: dict[str, np.ndarray] = {}
         slip = self._model.cases["slip"]
-        for evidence in self._model.evidence:
+        for number, evidence in reversed(list(enumerate(self._model.evidence))):
             rows = np.flatnonzero(kinds == evidence.between)
             if not len(rows):
                 continue
             level = levels(self._records, pairs.iloc[rows], evidence, self._edges)
             share = self.shares[evidence.name]
-            known = taken.setdefault(evidence.family, np.zeros(len(pairs), dtype=bool))
-            use = np.flatnonzero((level >= 0) & ~known[rows])
+            use = np.flatnonzero(level >= 0)
             # Another case of one person falls on any level at least as easily as a case at random: few such pairs were seen.
             repeated = np.maximum(share["again"], share["u"])
             other = np.where(again[rows[use]], repeated[level[use]], share["u"][level[use]])
-            # A slip of the pen makes any level possible within a case, as often as it falls there by chance.
-            same = (1 - slip) * share["m"][level[use]] + slip * other
-            bits = np.clip(np.log2(same) - np.log2(other), -MOST_BITS, MOST_BITS)
-            found.append(pd.DataFrame({"pair": rows[use], "name": evidence.name, "bits": bits}))
-            known[rows[use]] = True
+            # A slip of the pen makes any level possible within a case, as often as it falls there by chance; then the next kind speaks.
+            likelier = rest.setdefault(evidence.family, np.ones(len(pairs)))
+            likelier[rows[use]] = (1 - slip) * share["m"][level[use]] / other + slip * likelier[rows[use]]
+            named.setdefault(evidence.family, np.full(len(pairs), -1))[rows[use]] = number
+        names = np.array([evidence.name for evidence in self._model.evidence], dtype=object)
+        for family, likelier in rest.items():
+            rows = np.flatnonzero(named[family] >= 0)
+            bits = np.clip(np.log2(likelier[rows]), -MOST_BITS, MOST_BITS)
+            found.append(pd.DataFrame({"pair": rows, "name": names[named[family][rows]], "bits": bits}))
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"pair": [], "name": [], "bits": []})

@@ -48,11 +48,11 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     within = case[left] == case[right]
     setting = model.persons
     weight = people.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
-    odds = np.where(within, _within(persons, left, right, setting), _between(len(persons), setting, again))
+    odds = np.where(within, within_case(persons, left, right, setting), between(len(persons), setting, again))
     weight = weight + odds
     evidence = weight - odds
     nameless = persons[list(IDENTITY)].isna().all(axis=1).to_numpy()
-    never = _one_file(persons, left, right) | nameless[left] | nameless[right]
+    never = one_file(persons, left, right) | nameless[left] | nameless[right]
     weight = np.where(never, NEVER, weight)
     # Only pairs inside what the positive ones connect can matter; the others are by far the most.
     reach = cluster.connected(len(persons), left, right, weight, held)
@@ -77,12 +77,12 @@ def share_again(
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
 
-def _between(records: int, setting: dict[str, float], again: float | None = None) -> float:
+def between(records: int, setting: dict[str, float], again: float) -> float:
     """Log2 odds that two records of different cases are one person: a few come again among all."""
-    return float(np.log2(setting["again"] if again is None else again) - np.log2(max(records, setting["least_records"]) / 2))
+    return float(np.log2(again) - np.log2(max(records, setting["least_records"]) / 2))
 
 
-def _within(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
+def within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
     """Log2 odds that two records of one case are one person: nearly all stand in the other file, one among so many of their side."""
     side = persons["side"].fillna("")
     count = persons.groupby(["file", side])["side"].transform("size").fillna(1).to_numpy("float64")
@@ -99,7 +99,7 @@ def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs["row_x"].to_numpy("int64"), pairs["row_y"].to_numpy("int64")
 
 
-def _one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Two records with one role in one file are two persons."""
     file, role = persons["file"].to_numpy(), persons["role"].fillna("").to_numpy(dtype=object)
     return np.asarray((file[left] == file[right]) & (file[left] >= 0) & (role[left] == role[right]), dtype=bool)

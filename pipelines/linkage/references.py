@@ -59,16 +59,17 @@ def merged(records: Records) -> pd.DataFrame:
 
 
 def cited_together(records: Records) -> pd.DataFrame:
-    """Pairs of files that cite the same number: `a` < `b`, `delivered` (somebody bears it), `citing` (how many files cite it)."""
+    """Pairs of files that cite the same number, which nobody bears: `a` < `b`, `citing` (how many files cite it).
+
+    Where somebody bears the number, the bearer ties the two: to count that between them as well would be to count it twice.
+    """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
-    references = references[~references["number"].str.contains("?", regex=False)]
+    references = references[~references["number"].str.contains("?", regex=False) & ~references["number"].isin(records.own["number"])]
     references = references.assign(citing=references.groupby("number")["a"].transform("size"))
     several = references[references["citing"].between(2, MOST_CITING)]
     pairs = several.merge(several[["a", "number"]].rename(columns={"a": "b"}), on="number")
-    pairs = pairs[pairs["a"] < pairs["b"]]
-    pairs = pairs.assign(delivered=pairs["number"].isin(records.own["number"]))
-    pairs = pairs.sort_values(["a", "b", "citing", "number"], kind="stable").drop_duplicates(["a", "b"])
-    return pairs[["a", "b", "delivered", "citing"]].reset_index(drop=True)
+    pairs = pairs[pairs["a"] < pairs["b"]].sort_values(["a", "b", "citing", "number"], kind="stable").drop_duplicates(["a", "b"])
+    return pairs[["a", "b", "citing"]].reset_index(drop=True)
 
 
 def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:

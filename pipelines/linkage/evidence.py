@@ -120,7 +120,7 @@ class Weigher:
             self.observed[evidence.name] = int(seen["m"].sum())
 
     def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
-        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`; of one family the first known kind counts, the next where that is a slip.
+        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`, by family the first kind that is known.
 
         `again`: pairs that share a person, so that the other possibility is another case of that person, not a case at random.
         """

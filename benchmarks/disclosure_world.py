@@ -2,7 +2,7 @@
 
 Belongs here: made-up persons, revisions between releases, exact counts. Does not belong here: releases, attacks (`disclosure_attack`).
 
-Shares of form, sex, age and citizenship are those of the simulator (`sources/simulator/life.py`), scattered from population to population.
+Shares of offence, form, sex, age and citizenship are those of a simulated set, scattered from population to population.
 """
 
 from __future__ import annotations
@@ -17,7 +17,36 @@ from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, TOTAL,
 RELEASES = ("2014-06-30", "2015-06-30", "2016-06-30", "2017-06-30")
 YEARS = tuple(range(2012, 2017))
 SIZES = {"victims_identified": (15, 60), "persons_arrested": (20, 120), "persons_convicted": (6, 45)}
-FORMS = (0.56, 0.27, 0.08, 0.09)  # sexual, labour or begging, other, not known
+SHARES = {
+    "victims_identified": {
+        "offence": (0.76, 0.24),
+        "form": (0.69, 0.24, 0.06, 0.01),  # sexual, labour or begging, other, not known
+        "sex sexual": (0.88, 0.12, 0.005),
+        "sex other": (0.45, 0.545, 0.005),
+        "age_group": (0.76, 0.234, 0.006),
+        "citizenship_group": (0.60, 0.394, 0.006),
+    },
+    "persons_arrested": {
+        "offence": (0.37, 0.22, 0.26, 0.15),
+        "form": (0.73, 0.21, 0.05, 0.01),
+        "sex sexual": (0.12, 0.875, 0.005),
+        "sex other": (0.12, 0.875, 0.005),
+        "age_group": (1.0, 0.0, 0.0),
+        "citizenship_group": (0.94, 0.055, 0.005),
+    },
+    "persons_convicted": {
+        "offence": (0.31, 0.23, 0.34, 0.12),
+        "form": (0.45, 0.20, 0.02, 0.33),
+        "sex sexual": (0.20, 0.795, 0.005),
+        "sex other": (0.20, 0.795, 0.005),
+        "age_group": (1.0, 0.0, 0.0),
+        "citizenship_group": (0.93, 0.065, 0.005),
+    },
+}
+"""Of `harmonia simulate --seed 77 --start 2012 --years 2 --cases-per-year 150` as counted by `harmonia run`."""
+SCATTER = 25
+KINDS = {6: "one victim", 13: "one cell", 17: "tiny"}
+"""By the seed's place among twenty: years of one person, all persons in one cell, none to eleven a year; else as `SIZES`."""
 LATE, GONE, CORRECTED, TWICE = 0.04, 0.015, 0.04, 0.07
 """Between two releases of a year: added, withdrawn, an attribute corrected; as reported: persons recorded once more."""
 DIMENSIONS = ("offence", "quarter", "sex", "age_group", "citizenship_group", "form")
@@ -38,26 +67,14 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        self.kind = ("plain", "plain", "plain", "plain", "plain", "plain", "one victim", "one cell", "tiny", "plain")[seed % 10]
+        self.kind = KINDS.get(seed % 20, "plain")
         self.known: dict[str, dict[tuple[str, int], People]] = {}
         self._shares = {code: self._scattered(code) for code in SIZES}
         self._grow()
 
     def _scattered(self, code: str) -> dict[str, np.ndarray]:
-        def near(*shares: float) -> np.ndarray:
-            return self.rng.dirichlet(np.array(shares) * 25 + 0.05)
-
-        women = (0.88, 0.45) if code == "victims_identified" else (0.15, 0.12)
-        foreign = 0.3 if code == "victims_identified" else 0.08
-        others = (0.14,) if code == "victims_identified" else (0.22, 0.22, 0.14)
-        return {
-            "offence": near(1 - sum(others), *others),
-            "form": near(*FORMS),
-            "sex sexual": near(women[0], 0.98 - women[0], 0.02),
-            "sex other": near(women[1], 0.98 - women[1], 0.02),
-            "age_group": near(0.68, 0.28, 0.04),
-            "citizenship_group": near(0.96 - foreign, foreign, 0.04),
-        }
+        """This population's shares: those of `SHARES`, scattered."""
+        return {name: self.rng.dirichlet(np.array(shares) * SCATTER + 0.05) for name, shares in SHARES[code].items()}
 
     def _people(self, code: str, size: int) -> np.ndarray:
         share, draw = self._shares[code], self.rng.choice

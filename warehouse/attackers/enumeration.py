@@ -4,13 +4,14 @@ Belongs here: listing the tables behind a print and counting what each cell may 
 together (`integer_programme`).
 
 Of categories joined to a large sum only those tables are listed in which all but one are at most `FEW`, and of a crossed table only those
-that differ from the true one by a shift within a block: fewer tables can make a cell look narrower than it is, never wider.
+that differ from the true one by a few persons moved: fewer tables can make a cell look narrower than it is, never wider.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 
@@ -125,24 +126,32 @@ def count(name: Table, rows: np.ndarray, cells: tuple[str, ...], true: tuple[int
 
 
 def _crossed(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[Learnt]:
-    """Sex × age: tables that differ from the true one by a shift within a printed block, within what the yearly tables leave open."""
+    """Sex × age: tables that differ from the true one by a few persons moved, within what the tables by sex and by age leave open."""
     hidden = protected(knowledge, name, printed, truth)
     if printed.status != "printed" or not hidden:
         return []
     cells = tuple(truth)
     true = np.array([truth[c] for c in cells])
-    shifted = [true]
-    for block, _ in printed.blocks:
-        at = [cells.index(c) for c in block]
-        for a in at:
-            for b in (b for b in at if b > a):
-                shifted += [true + by * (np.eye(len(cells), dtype=np.int64)[a] - np.eye(len(cells), dtype=np.int64)[b]) for by in SHIFTS]
-    rows = np.unique(np.array(shifted), axis=0)
+    rows = np.unique(np.concatenate([true + by * _shifts(cells) for by in SHIFTS]), axis=0)
+    for block, value in printed.blocks:
+        rows = rows[rows[:, [cells.index(c) for c in block]].sum(axis=1) == value]
     rows = rows[(rows >= 0).all(axis=1) & _within(knowledge, name, cells, rows)]
     pairs: list[tuple[str, str]] = [(row, column) for row, column in (cell.split(ACROSS) for cell in cells)]
     own = knowledge.crossed(name, dict(zip(pairs, true.tolist(), strict=True)))
     alike = [knowledge.crossed(name, dict(zip(pairs, row.tolist(), strict=True))) == own for row in rows]
     return count(name, rows[alike], cells, tuple(true.tolist()), hidden, knowledge.persons[name.indicator])
+
+
+def _shifts(cells: tuple[str, ...]) -> np.ndarray:
+    """One person moved from a cell to another; two moved so that all sums by row and by column stay."""
+    unit, at = np.eye(len(cells), dtype=np.int64), {cell: n for n, cell in enumerate(cells)}
+    pairs = [(a, b) for a, b in combinations(cells, 2)]
+    out = [unit[at[a]] - unit[at[b]] for a, b in pairs]
+    for a, b in pairs:
+        (r, c), (s, d) = a.split(ACROSS), b.split(ACROSS)
+        if r != s and c != d:
+            out.append(unit[at[a]] + unit[at[b]] - unit[at[f"{r}{ACROSS}{d}"]] - unit[at[f"{s}{ACROSS}{c}"]])
+    return np.array(out)
 
 
 def _within(knowledge: Knowledge, name: Table, cells: tuple[str, ...], rows: np.ndarray) -> np.ndarray:

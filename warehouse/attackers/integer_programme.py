@@ -41,8 +41,8 @@ class Programme:
         self.rows.append((row, least, most))
 
 
-def build(knowledge: Knowledge, indicator: str) -> Programme:
-    """The constraints that the releases put on one indicator."""
+def build(knowledge: Knowledge, indicator: str, *, reported: bool = True) -> Programme:
+    """The constraints that the releases put on one indicator; `reported`: with the guess that no part counts more than is reported."""
     out = Programme()
     for n, release in enumerate(knowledge.releases):
         mine = {name: printed for name, printed in release.items() if name.indicator == indicator}
@@ -50,6 +50,8 @@ def build(knowledge: Knowledge, indicator: str) -> Programme:
         for name, printed in mine.items():
             if n == 0 or name not in earlier or printed.says != earlier[name].says:
                 _table(out, knowledge, name, printed, mine)
+                if reported and name.table == "offence_group":
+                    _reported(out, name, printed, mine)
     return out
 
 
@@ -72,7 +74,6 @@ def _table(out: Programme, knowledge: Knowledge, name: Table, printed: Printed, 
     if name.table == "offence_group":
         total = (variable(name._replace(table="total"), printed, "total"), -1)
         out.add([*((variable(name, printed, cell), 1) for cell in cells), total], 0, 0)
-        _reported(out, name, printed, mine)
         return
     years = [str(y) for y in range(int(name.of[:4]), int(name.of[-4:]) + 1)]
     if name.table == "sex_age_group":
@@ -210,10 +211,11 @@ def attack(
     """
     out: list[Learnt] = []
     for indicator in indicators:
-        programme = build(knowledge, indicator)
-        if not programme.names:
-            continue
-        solver = Solver(programme)
+        solver = Solver(build(knowledge, indicator))
+        if not solver.feasible():
+            solver = Solver(build(knowledge, indicator, reported=False))
+        if not solver.feasible():
+            raise ValueError(f"the printed figures of {indicator} contradict each other")
         _already(knowledge, solver, indicator)
         for name, printed in knowledge.last.items():
             if name.indicator == indicator and name in truth and (only is None or name in only) and printed.status != "no_delivery":

@@ -134,7 +134,8 @@ def crossed(
     forms = [(r, c) for r in _coarser(rows) for c in _coarser(columns) if len(r) > 1 and len(c) > 1]
     for r, c in sorted(forms, key=lambda form: (-_singles(form), str(_text(form)))):
         cells = {(a, b): sum(v for (x, y), v in counts.items() if x in a and y in b) for a in r for b in c}
-        if all(v >= threshold or (v == 0 and _nobody(a, b, counts)) for (a, b), v in cells.items()):
+        told = {a for (a, _), v in cells.items() if v}, {b for (_, b), v in cells.items() if v}
+        if min(map(len, told)) > 1 and all(v >= threshold or (v == 0 and _nobody(a, b, counts)) for (a, b), v in cells.items()):
             if skip == 0:
                 return Print("printed", tuple(sorted((f"{_name(a)}{ACROSS}{_name(b)}", v) for (a, b), v in cells.items())))
             skip -= 1

@@ -60,7 +60,13 @@ def protect(given: Inputs) -> Prints:
         for year in (y for y in years if int(y) < given.as_of.year):
             out |= _totals(given, code, year)
         out |= _breakdowns(given, code, out)
-    standing = {key: old for key, old in given.before.items() if key not in out}  # published once, or of a year that is no longer counted
+    return _with_earlier(given, out)
+
+
+def _with_earlier(given: Inputs, out: Prints) -> Prints:
+    """`out`, and what earlier releases printed and this one says nothing of: breakdowns, and years that are no longer counted."""
+    again = {(key.indicator, key.period) for key in out if key.table == TOTAL}
+    standing = {k: old for k, old in given.before.items() if k.table not in (TOTAL, OFFENCE) or (k.indicator, k.period) not in again}
     return {**standing, **out}
 
 
@@ -155,7 +161,7 @@ def _breakdowns(given: Inputs, code: str, out: Prints) -> Prints:
         if key in given.before or undoes(key, given.before):
             continue
         if "/" in key.period:
-            made[key] = replace(_pooled(given, key, {**given.before, **out, **made}), edition=given.release)
+            made[key] = replace(_pooled(given, key, _with_earlier(given, {**out, **made})), edition=given.release)
         elif (total := _trafficking(out, code, key.period)) and (counts := given.exact[total.known].get(key)):
             cells = given.programme.cells(key)
             new = print_table(given.programme.rule(code, cells), cells, counts, given.programme.declared(key))

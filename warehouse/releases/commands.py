@@ -71,6 +71,34 @@ def show(
 
 
 @app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="DAY", help="The earlier release.")],
+    new: Annotated[str, typer.Argument(metavar="DAY", help="The later release.")],
+    home: HomeFolder = None,
+    language: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en",
+    confidential: Annotated[
+        bool, typer.Option("--confidential", envvar="HARMONIA_CONFIDENTIAL", help="Every exact figure that differs. Not for the public.")
+    ] = False,
+    records: Annotated[
+        Path | None, typer.Option("--records", help="With --confidential: also write the records behind it to a CSV.")
+    ] = None,
+) -> None:
+    """What two releases say differently, each difference with its reason; from what is public, unless --confidential."""
+    from warehouse.releases import comparing
+
+    place = Workplace.of(None, home).home
+    if records and not confidential:
+        raise HarmoniaError("--records shows records: it goes with --confidential")
+    lines = (
+        comparing.confidential(place.root, old, new, language, records)
+        if confidential
+        else comparing.public(place.releases, old, new, language)
+    )
+    for line in lines:
+        typer.echo(line)
+
+
+@app.command()
 def sign(
     key: Annotated[Path, typer.Option("--key", envvar="HARMONIA_COORDINATOR_KEY", help="The coordinator's private key; made if absent.")],
     name: Annotated[str, typer.Option("--name", envvar="HARMONIA_SIGNED_BY", help="Who signs.")],

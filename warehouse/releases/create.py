@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
@@ -24,9 +25,11 @@ from warehouse.disclosure.programme import Key
 from warehouse.disclosure.protect import Inputs, Prints
 from warehouse.releases import cube, folder
 from warehouse.releases.bridge import bridge_rows
+from warehouse.releases.diff import revisions, snapshot
 from warehouse.releases.exact import Counts, exact, of_frame, to_frame
 from warehouse.releases.gate import guarded
 from warehouse.releases.labels import definition_table, label_table
+from warehouse.releases.reasons import Snapshot
 from warehouse.releases.source import Source, read
 
 FORMAT = 1
@@ -50,6 +53,7 @@ class Earlier:
     exact: dict[str, Counts]
     gaps: dict[tuple[str, str, str], str]
     bridge: pd.DataFrame
+    files: dict[str, dict[str, bytes]]
     previous: dict[str, str] | None
 
 
@@ -92,7 +96,9 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     )
     prints, withheld = guarded(given)
     rows = cube.rows(prints, {**earlier.gaps, **gaps}, _revised(prints, earlier.prints))
-    public = _public(signed, source, earlier, rows, bridge_rows(prints, given.exact, earlier.bridge, name), withheld, name)
+    tables = _public_tables(source, rows, bridge_rows(prints, given.exact, earlier.bridge, name))
+    tables["revisions"] = (_revisions(given, prints, earlier, source), None)
+    public = _public(signed, source, earlier, tables, withheld, name)
     confidential = _confidential(signed, source, counts)
     files = {f"{folder.PUBLIC}/{n}": content for n, content in public.items()}
     return Made(name, {**files, **{f"{folder.CONFIDENTIAL}/{n}": content for n, content in confidential.items()}}, withheld)
@@ -125,6 +131,7 @@ def _earlier(releases: Path, name: str) -> Earlier:
         exact={n: of_frame(table(n, folder.CONFIDENTIAL, "exact")) for n in names},
         gaps=gaps,
         bridge=table(last, folder.PUBLIC, "bridge") if last else pd.DataFrame(columns=cube.BRIDGE.names),
+        files=found,
         previous={"release": last, "sha256": folder.sha256(found[last][f"{folder.PUBLIC}/{folder.MANIFEST}"])} if last else None,
     )
 
@@ -140,16 +147,18 @@ def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[Key]:
     return {key for key, made in prints.items() if any(key in old and not made.same(old[key]) for old in history)}
 
 
-def _public(
-    signed: policy.Policy,
-    source: Source,
-    earlier: Earlier,
-    rows: pd.DataFrame,
-    bridge: pd.DataFrame,
-    withheld: list[dict[str, str]],
-    name: str,
-) -> dict[str, bytes]:
-    tables = {
+def _revisions(given: Inputs, prints: Prints, earlier: Earlier, source: Source) -> pd.DataFrame:
+    """Figures that this release prints otherwise than the last one, with the reasons."""
+    snapshots = {n: snapshot(files) for n, files in earlier.files.items()}
+    versions = {**source.versions, "model": source.linkage["model"]}
+    snapshots[given.release] = Snapshot(source.tables["counted"], _records(source), source.judgements, versions)
+    frames = {n: to_frame(given.programme, dict(counts)) for n, counts in given.exact.items()}
+    return revisions(given.programme, prints, given.before, snapshots, frames)
+
+
+def _public_tables(source: Source, rows: pd.DataFrame, bridge: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:
+    """The tables for everyone, with the schema of those that other releases read."""
+    return {
         "cube": (rows, cube.SCHEMA),
         "bridge": (bridge, cube.BRIDGE),
         "coverage": (source.tables["coverage"].sort_values(["institution", "period"]), None),
@@ -157,6 +166,16 @@ def _public(
         "labels": (label_table(), None),
         "causes": (pd.DataFrame([(c, *t.values()) for c, t in causes().items()], columns=["cause", "sq", "sr", "en"]), None),
     }
+
+
+def _public(
+    signed: policy.Policy,
+    source: Source,
+    earlier: Earlier,
+    tables: dict[str, tuple[pd.DataFrame, pa.Schema | None]],
+    withheld: list[dict[str, str]],
+    name: str,
+) -> dict[str, bytes]:
     files = {}
     for what, (frame, schema) in tables.items():
         files[f"{what}.parquet"] = folder.as_parquet(frame.reset_index(drop=True), schema)
@@ -169,7 +188,7 @@ def _public(
         "linkage": source.linkage,
         "versions": source.versions,
         "withheld": withheld,
-        "figures": int(rows["value"].notna().sum()),
+        "figures": int(tables["cube"][0]["value"].notna().sum()),
         "files": folder.listed(files),
     }
     return {**files, folder.MANIFEST: folder.as_json(manifest)}
@@ -177,20 +196,24 @@ def _public(
 
 def _confidential(signed: policy.Policy, source: Source, counts: Counts) -> dict[str, bytes]:
     """What the release was made from: for later releases, for `diff`, and for what is transmitted in full."""
-    live = source.tables["lineage"]
-    records = live[live["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
     tables = {
         "exact": to_frame(signed.programme, counts),
         "statistics": source.tables["statistics"],
         "counted": source.tables["counted"],
         "bridge": source.tables["bridge"],
         "bridge_records": source.tables["bridge_records"],
-        "records": records,
+        "records": _records(source),
         "deliveries": source.deliveries,
         "judgements": source.judgements,
     }
     files = {f"{what}.parquet": folder.as_parquet(_ordered(frame)) for what, frame in tables.items()}
     return {**files, folder.MANIFEST: folder.as_json({"files": folder.listed(files), "versions": source.versions})}
+
+
+def _records(source: Source) -> pd.DataFrame:
+    """The accepted records with their ids and the delivery that holds their state."""
+    live = source.tables["lineage"]
+    return live[live["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:

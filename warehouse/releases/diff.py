@@ -1,0 +1,118 @@
+"""Two releases side by side: what is printed otherwise and why; and, confidential, every exact figure that differs.
+
+Belongs here: the tables of differences. Does not belong here: reasons (`reasons`), words for the terminal (`commands`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from warehouse.disclosure.programme import ACROSS, CROSSED, HARMONISED, OFFENCE, QUARTER, REPORTED, TOTAL, TRAFFICKING, Key, Programme
+from warehouse.disclosure.protect import Prints
+from warehouse.indicators import indicators
+from warehouse.releases import folder
+from warehouse.releases.cube import prints_of
+from warehouse.releases.reasons import CORRECTED, NEW, RULE, Snapshot, changed_rules, changed_units, record_changes
+
+NAME = ["indicator", "measure", "table", "of"]
+PUBLIC = [*NAME, "cell", "before", "after", "reasons"]
+EXACT = [*NAME, "cell", "before", "after", "reason", "change"]
+
+
+def snapshot(files: Mapping[str, bytes]) -> Snapshot:
+    """The confidential part of a stored release, for finding reasons."""
+
+    def table(name: str) -> pd.DataFrame:
+        return pd.read_parquet(io.BytesIO(files[f"{folder.CONFIDENTIAL}/{name}.parquet"]))
+
+    manifest = json.loads(files[f"{folder.PUBLIC}/{folder.MANIFEST}"])
+    versions = {**manifest["versions"], "model": manifest["linkage"]["model"]}
+    return Snapshot(table("counted"), table("records"), table("judgements"), versions)
+
+
+def printed(old: Prints, new: Prints) -> pd.DataFrame:
+    """Figures that two releases print differently: `PUBLIC` without reasons; before and after null where not printed."""
+    rows = []
+    for key in sorted(old.keys() & new.keys()):
+        if not old[key].same(new[key]):
+            then, now = dict(old[key].cells), dict(new[key].cells)
+            rows += [(*key, cell, then.get(cell), now.get(cell)) for cell in [*now, *(c for c in then if c not in now)]]
+    return pd.DataFrame(rows, columns=PUBLIC[:-1]).astype({"before": "Int64", "after": "Int64"})
+
+
+def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Every figure of the programme that differs, by reason: `EXACT`; `change` of all reasons adds up to after - before.
+
+    before, after: `exact` of the two releases (of `exact.to_frame`). As reported the change is not split: one row names all reasons.
+    """
+    both = before.merge(after, on=[*NAME, "cell"], how="outer", suffixes=("_old", "_new"))
+    both = both.rename(columns={"value_old": "before", "value_new": "after"})
+    both = both[both["before"].fillna(-1) != both["after"].fillna(-1)]
+    by_unit = _by_cell(programme, changed_units(old, new))
+    harmonised = both[both["measure"] == HARMONISED].merge(by_unit, on=[*NAME, "cell"], how="left")
+    reported = both[both["measure"] == REPORTED]
+    why = {code: _reported_reasons(code, old, new) for code in reported["indicator"].unique()}
+    reported = reported.assign(reason=reported["indicator"].map(why), change=reported["after"] - reported["before"])
+    out = pd.concat([harmonised, reported], ignore_index=True)
+    return out[EXACT].sort_values(EXACT[:5], kind="stable").reset_index(drop=True)
+
+
+def _by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
+    """Changes of units as changes of cells: `NAME`, cell, reason, change (those that cancel out within a reason left out)."""
+    rows = []
+    for unit in units.to_dict("records"):
+        said = programme.indicators.get(unit["indicator"])
+        if said is None:
+            continue
+        mapped = {d: programme.mapping[d].get(unit[d], "") for d in (OFFENCE, "form", "sex", "age_group", "citizenship_group")}
+        offence = mapped[OFFENCE] if mapped[OFFENCE] in said.offences else said.offences[-1]
+        cells = {TOTAL: TOTAL, OFFENCE: offence}
+        if offence == TRAFFICKING:
+            own = {**mapped, QUARTER: unit[QUARTER], CROSSED: f"{mapped['sex']}{ACROSS}{mapped['age_group']}"}
+            cells |= {table: own[table] for table in said.tables}
+        rows += [(*Key(unit["indicator"], HARMONISED, t, unit["year"]), cell, unit["reason"], unit["sign"]) for t, cell in cells.items()]
+    frame = pd.DataFrame(rows, columns=[*NAME, "cell", "reason", "change"])
+    summed = frame.groupby([*NAME, "cell", "reason"])["change"].sum().reset_index()
+    return summed[summed["change"] != 0]
+
+
+def _reported_reasons(indicator: str, old: Snapshot, new: Snapshot) -> str:
+    """Why a figure as reported may differ: what became of its institutions' records, or another rule."""
+    records = record_changes(old, new)
+    kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
+    reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
+    return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
+
+
+def revisions(
+    programme: Programme, prints: Prints, before: Prints, snapshots: Mapping[str, Snapshot], exact: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """The public account of revisions: `PUBLIC`, the reasons by name, never how many records each concerns.
+
+    snapshots, exact: by release, those whose records the prints count.
+    """
+    out = printed(before, prints)
+    reasons: list[str] = []
+    for names in out[NAME].itertuples(index=False, name=None):
+        key = Key(*names)
+        then, now = before[key].known, prints[key].known
+        found = exact_differences(programme, snapshots[then], snapshots[now], exact[then], exact[now])
+        mine = found[(found[NAME] == list(key)).all(axis=1)]
+        reasons.append("+".join(sorted({r for said in mine["reason"].dropna() for r in said.split("+")})))
+    return out.assign(reasons=pd.Series(reasons, dtype="str"))[PUBLIC]
+
+
+def public_diff(releases: Path, old: str, new: str) -> pd.DataFrame:
+    """What two releases print differently, with the reasons that the releases between tell: `PUBLIC`."""
+    names = [n for n in folder.names(releases) if old < n <= new]
+    cubes = {n: pd.read_parquet(io.BytesIO(folder.public(releases / n)["cube.parquet"])) for n in (old, new)}
+    told = [pd.read_parquet(io.BytesIO(folder.public(releases / n)["revisions.parquet"])) for n in names]
+    out = printed(prints_of(cubes[old]), prints_of(cubes[new]))
+    every = pd.concat(told) if told else pd.DataFrame(columns=PUBLIC)
+    why = every.groupby(NAME)["reasons"].agg(lambda said: "+".join(sorted({r for one in said for r in one.split("+") if r})))
+    return out.merge(why.rename("reasons").reset_index(), on=NAME, how="left")[PUBLIC]

@@ -1,0 +1,125 @@
+"""Why figures of two releases differ: every unit that counts otherwise, with its reason. Confidential.
+
+Belongs here: telling new records, corrected deliveries, review decisions and changed rules apart, unit by unit. Does not belong here:
+what of it is public (`diff`), figures (`exact`).
+
+A unit that came, went or changed has the reason of what became of its own records, or else of other records of its case: a judgement of
+stewards on a record of its person or case; a record delivered anew by a correction, or withdrawn by one; a record delivered for the first
+time or with a later state. Where all of them stand as they stood, it is the rule or model that changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+CORRECTED, NEW, REVIEW, RULE = "corrected_delivery", "new_records", "review", "changed_rule"
+UNIT = ["indicator", "case_id", "person_id"]
+VALUES = ["year", "quarter", "offence_group", "form", "sex", "age_group", "citizenship_group"]
+RECORD = ["institution", "entity", "record_key"]
+_PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a release keeps of the records behind it: tables `counted`, `records`, `judgements`, and the versions by which it was made."""
+
+    counted: pd.DataFrame
+    records: pd.DataFrame
+    judgements: pd.DataFrame
+    versions: Mapping[str, Any]
+
+
+def changed_units(old: Snapshot, new: Snapshot) -> pd.DataFrame:
+    """Units of years that differ: `UNIT`, `VALUES`, sign (-1: as it counted before, 1: as it counts now), reason."""
+    both = pd.concat([_units(old).assign(sign=-1), _units(new).assign(sign=1)], ignore_index=True)
+    both["net"] = both.groupby([*UNIT, *VALUES], dropna=False)["sign"].transform("sum")
+    out = both[both["net"] != 0].drop(columns="net").reset_index(drop=True)
+    return out.assign(reason=_reasons(out[UNIT], old, new))
+
+
+def _units(one: Snapshot) -> pd.DataFrame:
+    live = one.counted[one.counted["counts_in_year"].astype("bool")]
+    day = pd.to_datetime(live["day"])
+    out = live.assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"))[[*UNIT, *VALUES]]
+    return out.astype("str").fillna("").reset_index(drop=True)
+
+
+def _reasons(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.ndarray:
+    """The reason of each unit, in the order of `units`."""
+    records = record_changes(old, new)
+    corrected, fresh = records[records["kind"] == CORRECTED], records[records["kind"] == NEW]
+    found = [
+        (_own(units, records[records["judged"]]), REVIEW),
+        (_own(units, corrected), CORRECTED),
+        (_own(units, fresh), NEW),
+        (_in_case(units, corrected), CORRECTED),
+        (_in_case(units, fresh), NEW),
+        (units["indicator"].isin(changed_rules(old.versions, new.versions)), RULE),
+    ]
+    # What is left had records beside it that linkage now sees otherwise: the commonest change in the set.
+    common = records.loc[records["kind"] != "", "kind"]
+    rest = common.mode().iloc[0] if len(common) else RULE
+    return np.select([which.to_numpy() for which, _ in found], [reason for _, reason in found], default=rest)
+
+
+def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
+    """Records of either release: `RECORD`, kind (what became of it, empty: nothing), judged, and the ids of both releases."""
+    columns = [*RECORD, "case_id", "person_id", "delivery"]
+    sides = [s.records[columns].astype("str").fillna("").drop_duplicates(RECORD, keep="last") for s in (old, new)]
+    both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
+    before, after = both["delivery_old"], both["delivery_new"]
+    correction = after.str.contains("_v") | (after == "")
+    both["kind"] = np.select([before == after, correction], ["", CORRECTED], default=NEW)
+    both["judged"] = _judged(both, old, new)
+    return both
+
+
+def _judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
+    """Which records belong, or belonged, to a case or person with a record on which the judgements of the two releases differ."""
+    said = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
+    ends = [said[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"]
+    keys = pd.MultiIndex.from_frame(pd.concat(ends)[RECORD]) if len(said) else pd.MultiIndex.from_tuples([], names=RECORD)
+    named = records[pd.MultiIndex.from_frame(records[RECORD]).isin(keys)]
+    ids = {v for column in ("person_id_old", "person_id_new") for v in named[column] if v}
+    ids |= {v for column in ("case_id_old", "case_id_new") for v in named.loc[named["entity"] == "case", column] if v}
+    columns = ["person_id_old", "person_id_new", "case_id_old", "case_id_new"]
+    return records[columns].isin(ids).any(axis=1)
+
+
+def _ids(records: pd.DataFrame, name: str) -> set[str]:
+    """The ids that records have, or had."""
+    return {v for side in ("old", "new") for v in records[f"{name}_{side}"] if v}
+
+
+def _own(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
+    """Which units have one of these records as their own: of the person, or the record of the case."""
+    return units["person_id"].isin(_ids(records, "person_id")) | units["case_id"].isin(
+        _ids(records[records["entity"] == "case"], "case_id")
+    )
+
+
+def _in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
+    """Which units have one of these records anywhere in their case."""
+    return units["case_id"].isin(_ids(records, "case_id"))
+
+
+def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    """Indicators whose figures another rule, code list or model may have moved."""
+    every, parts = set(new["indicators"]), set(new["code"]) - {"disclosure"}
+    if any(old["code"].get(part) != new["code"][part] for part in parts) or old.get("model") != new.get("model"):
+        return every
+    return {code for code in every if old["indicators"].get(code) != new["indicators"].get(code)}
+
+
+def record_keys(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.DataFrame:
+    """The records behind changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
+    sides = [s.records[[*RECORD, "case_id", "person_id"]].astype("str").fillna("") for s in (old, new)]
+    every = pd.concat(sides).drop_duplicates()
+    persons = units[units["person_id"] != ""].merge(every[every["entity"] == "person"], on=["case_id", "person_id"])
+    cases = units[units["person_id"] == ""].merge(every[every["entity"] == "case"].drop(columns="person_id"), on="case_id")
+    return pd.concat([persons, cases])[[*UNIT, "reason", *RECORD]].drop_duplicates().reset_index(drop=True)

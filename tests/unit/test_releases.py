@@ -132,3 +132,33 @@ def test_words_in_three_languages(home):
     assert label("sex", "male+unknown", "sq") == "Meshkuj ose gjinia e panjohur"
     with pytest.raises(HarmoniaError, match="language 'de' is not known: one of sq, sr, en"):
         label("sex", "male", "de")
+
+
+def test_a_revised_total_is_told_with_its_reason_and_no_number_of_records(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    release(home, "2014-09-30", source(world(women=26), [2013]))
+    said = open_release(home / "releases").table("revisions")
+    mine = said[(said["table"] == "total") & (said["measure"] == "harmonised")]
+    assert mine[["before", "after", "reasons"]].values.tolist() == [[36, 42, "changed_rule"]], "no record moved in this world"
+    assert "records" not in said.columns
+
+
+def test_a_window_that_overlaps_an_earlier_one_is_refused_with_the_reason(tmp_path):
+    home = tmp_path / "home"
+    signed(home)
+    persons = [u for year in (2012, 2013, 2014, 2015) for u in units(VICTIMS, year, (25, {}), (12, {"sex": "male"}), (8, OTHER))]
+    release(home, "2016-06-30", source(persons, [2012, 2013, 2014, 2015]))
+    assert not open_release(home / "releases").figures(VICTIMS, "sex_age_group", "2012/2014").empty
+    moved = (home / policy.POLICY).read_text("utf-8").replace("first: 2012", "first: 2013")
+    signed(home, moved)
+    made = release(home, "2016-12-31", source(persons, [2012, 2013, 2014, 2015]))
+    assert [(one["indicator"], one["table"], one["of"]) for one in made.withheld] == [(VICTIMS, "sex_age_group", "2013/2015")]
+    assert "would undo victims_identified 2012/2014 by sex_age_group, printed by an earlier release" in made.withheld[0]["reason"]
+    assert open_release(home / "releases").figures(VICTIMS, "sex_age_group", "2013/2015").empty
+
+
+def test_trafficking_stands_without_a_total_that_would_tell_the_rest(home):
+    release(home, "2015-03-31", source(units("persons_arrested", 2013, (30, {}), (3, OTHER)), [2013]))
+    opened = open_release(home / "releases")
+    assert opened.figures("persons_arrested", "total", "2013")["status"].tolist() == ["not_shown"]
+    assert opened.figures("persons_arrested", "offence_group", "2013")[["cell", "value"]].values.tolist() == [["trafficking", 30]]

@@ -124,9 +124,10 @@ class Solver:
 
     def __init__(self, programme: Programme) -> None:
         import highspy
+        from highspy.highs import _Highs  # highspy.Highs prints a banner when it is made, whatever its options
 
-        self._highs = highspy.Highs()
-        self._highs.silent()
+        self._highs = _Highs()
+        self._highs.setOptionValue("output_flag", False)
         self._highs.setOptionValue("threads", 1)
         self._kinds = highspy
         self.programme = programme
@@ -211,7 +212,10 @@ def attack(
     """
     out: list[Learnt] = []
     for indicator in indicators:
-        solver = Solver(build(knowledge, indicator))
+        programme = build(knowledge, indicator)
+        if not programme.names:
+            continue
+        solver = Solver(programme)
         if not solver.feasible():
             solver = Solver(build(knowledge, indicator, reported=False))
         if not solver.feasible():

@@ -160,6 +160,8 @@ def _breakdowns(given: Inputs, code: str, out: Prints) -> Prints:
     for key in sorted(wanted(given, code, out), key=lambda k: (k.table == CROSSED, k)):
         if key in given.before or undoes(key, given.before):
             continue
+        if not all(_trafficking(out, code, year) for year in years_of(key.period)):
+            continue
         if "/" in key.period:
             made[key] = replace(_pooled(given, key, _with_earlier(given, {**out, **made})), edition=given.release)
         elif (total := _trafficking(out, code, key.period)) and (counts := given.exact[total.known].get(key)):
@@ -185,7 +187,7 @@ def refused(given: Inputs, out: Prints) -> dict[Key, Key]:
 def _pooled(given: Inputs, key: Key, out: Prints) -> Print:
     """A table over a window, of the records that its years' printed figures count."""
     counts, known = counts_behind(given, key, out)
-    if counts is None or not all(_trafficking(out, key.indicator, year) for year in years_of(key.period)):
+    if counts is None:
         return Print("not_broken_down", known=given.release)
     if key.table == CROSSED:
         return replace(_crossed(given, key, counts, out), known=known)

@@ -1,0 +1,105 @@
+"""The attackers find what is known to leak, and nothing in what the defender prints of small simulated populations."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.disclosure_attack import attack, released, the_programme
+from benchmarks.disclosure_world import World
+from warehouse.attackers import enumeration, integer_programme
+from warehouse.attackers.known import Knowledge, Table
+
+VICTIMS = "victims_identified"
+CELLS = {"total": ("total",), "offence_group": ("trafficking", "other"), "sex": ("female", "male", "unknown")}
+CELLS["sex_age_group"] = tuple(f"{s}|{a}" for s in CELLS["sex"] for a in ("adult", "child", "unknown"))
+CELLS["age_group"] = ("adult", "child", "unknown")
+
+
+def cube(*rows: tuple[str, str, str, int | None, str]) -> pd.DataFrame:
+    """Rows: table, of, cell, value, edition."""
+    columns = ["table", "of", "cell", "value", "edition"]
+    frame = pd.DataFrame(rows, columns=columns).assign(indicator=VICTIMS, measure="harmonised", limit=None)
+    return frame.assign(known=frame["edition"], status=np.where(frame["value"].isna(), "not_broken_down", "shown"))
+
+
+def outsider(*cubes: pd.DataFrame) -> Knowledge:
+    return Knowledge(
+        cubes=cubes,
+        categories=lambda name: CELLS[name.table],
+        threshold={VICTIMS: 5},
+        persons={VICTIMS: 3},
+        rule=lambda indicator, cells, tables: np.zeros(len(tables), dtype=np.int64),
+        crossed=lambda table, counts: 0,
+    )
+
+
+def year(total: int, day: str = "2014-06-30", own: int | None = None, of: str = "2013"):
+    own = total - 10 if own is None else own
+    parts = [("trafficking", own), ("other", total - own)]
+    return [("total", of, "total", total, day), *(("offence_group", of, cell, value, day) for cell, value in parts)]
+
+
+def test_a_single_hole_is_closed_by_the_total():
+    known = outsider(cube(*year(50), ("sex", "2013", "female", 30, "2014-06-30"), ("sex", "2013", "unknown", 7, "2014-06-30")))
+    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 7}}
+    learnt = integer_programme.attack(known, truth, [VICTIMS])
+    assert ("male", 1, "public") in {(one.cell, one.values, one.who) for one in learnt}
+
+
+def test_a_remainder_of_three_is_too_small_for_one_who_knows_three():
+    known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 30, "2014-06-30"), ("sex", "2013", "male+unknown", 3, "2014-06-30")))
+    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 0}}
+    for learnt in (integer_programme.attack(known, truth, [VICTIMS]), enumeration.attack(known, truth)):
+        assert {one.who for one in learnt} == {"knows"}
+
+
+def test_revised_breakdowns_give_a_difference_away():
+    first = cube(*year(50, "2014-06-30", 40))
+    second = cube(*year(52, "2014-12-31", 42))
+    learnt = integer_programme.attack(outsider(first, second), {}, [VICTIMS])
+    assert {(one.cell, one.who) for one in learnt} == {("total", "difference"), ("trafficking", "difference")}
+
+
+def test_one_who_knows_the_rule_learns_what_a_fixed_remainder_tells():
+    """Joined only where male is 1 to 4: a rule that keeps no other table beside them leaves two values to one who knows three."""
+    known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 27, "2014-06-30"), ("sex", "2013", "male+unknown", 6, "2014-06-30")))
+    naive = Knowledge(**{**known.__dict__, "rule": lambda indicator, cells, tables: (tables[:, 1] < 5).astype(int)})
+    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 3, "unknown": 3}}
+    assert {one.cell for one in enumeration.attack(known, truth)} == set()
+    assert ("male", "knows") in {(one.cell, one.who) for one in enumeration.attack(naive, truth)}
+
+
+def test_tables_by_year_undo_a_crossed_window():
+    """Women known by year, women adult and child known over the window: the women of unknown age follow."""
+    day, shown = "2015-06-30", {"female|adult": 40, "female|child": 18}
+    rows = [row for of in ("2012", "2013", "2014") for row in year(40, day, 30, of)]
+    rows += [("sex", of, cell, n, day) for of in ("2012", "2013", "2014") for cell, n in (("female", 20), ("male+unknown", 10))]
+    known = outsider(cube(*rows, *(("sex_age_group", "2012/2014", cell, value, day) for cell, value in shown.items())))
+    counts = {**dict.fromkeys(CELLS["sex_age_group"], 9), **shown, "female|unknown": 2}
+    learnt = integer_programme.attack(known, {Table(VICTIMS, "harmonised", "sex_age_group", "2012/2014"): counts}, [VICTIMS])
+    assert ("female|unknown", 1) in {(one.cell, one.values) for one in learnt}
+
+
+@pytest.mark.parametrize("seed", [6, 17])
+def test_nothing_is_learnt_from_releases_of_small_populations(seed):
+    """Years of one victim, and of few: the small version of benchmarks/disclosure_attack.py; the next test has all kinds."""
+    assert_nothing(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 40, 10))
+def test_nothing_is_learnt_from_releases_of_more_populations(first):
+    for seed in range(first, first + 10):
+        assert_nothing(seed)
+
+
+def assert_nothing(seed: int) -> None:
+    tally: Counter[str] = Counter()
+    done = released(World(seed), the_programme())
+    assert len(done.history) == 4
+    attack(done, tally)
+    assert {kind: n for kind, n in tally.items() if n and kind != "protected"} == {}

@@ -1,0 +1,36 @@
+"""The confidential part of a release, for what is transmitted in full to a named recipient.
+
+Belongs here: opening it, verified. Does not belong here: approval, logging, formats (`warehouse/exports`); anything for the public
+(`reading`).
+Only modules called `transmission…` or `own_figures…` may import this; `tests/unit/test_publishing_paths.py` rejects others.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from warehouse.releases import folder
+
+
+@dataclass(frozen=True)
+class Confidential:
+    """What a release was made from; `name` is its day."""
+
+    name: str
+    files: dict[str, bytes]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """`exact` (programme tables), `statistics`, `bridge`, `counted`, `bridge_records`, `records`, `deliveries` or `judgements`."""
+        return pd.read_parquet(io.BytesIO(self.files[f"{folder.CONFIDENTIAL}/{name}.parquet"]))
+
+
+def open_confidential(releases: Path, name: str) -> Confidential:
+    """Open the confidential part of a release of `HOME/releases`. Raises `HarmoniaError` where it is not there, or was touched."""
+    if name not in folder.names(releases) or not (releases / name / folder.CONFIDENTIAL).is_dir():
+        raise HarmoniaError(f"{releases} holds no confidential part of a release {name}: it stays where the release was made")
+    return Confidential(name, folder.stored(releases / name))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.errors import HarmoniaError, storage
-from pipelines.feedback import page, report, workbook
+from pipelines.feedback import made, page, report, workbook
 from pipelines.feedback.receipt import receipt
 from pipelines.points import Point, reached
 from warehouse.stores import secret
@@ -43,20 +43,27 @@ def write_feedback(
     today     where it is past the day on which the report is to be deleted, only the receipt is left of it
     more      `figures`, `foremost`, `trend` as in `report.Report`
 
-    Returns the paths. A file that is already there with the same content is left alone; a workbook that somebody filled in here is kept
+    Returns the paths. A report that still is what these make it is left alone; a workbook that somebody filled in here is kept
     beside the new one. Raises `HarmoniaError` where the system refuses to write or a name is no folder name, `ValueError` for a language
     that is not there.
     """
     said = report.make(institution, delivery, files, findings, language, received, **more)
     folder = _folder(home / "feedback", institution, delivery)
+    over = bool(today and said.delete_on and today > said.delete_on)
+    key = made.key_of(institution, delivery, language, received, over, secret(home).hex(), files, said.findings, *more.values())
+    if there := made.stands(folder, key):
+        for path in there:
+            path.chmod(_PRIVATE_FILE)
+        return there
     content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, said.state, said.counts))
-    if not (today and said.delete_on and today > said.delete_on):
+    if not over:
         content |= {"findings.json": report.to_json(said), **page.pages(said), page.WORKBOOK: workbook.write(said, secret(home))}
-    over = page.WORKBOOK not in content
     for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
         if over or not old.name.startswith(_ANSWERED):
             old.unlink()
-    return [_write(folder / name, text) for name, text in content.items()]
+    written = [_write(folder / name, text) for name, text in content.items()]
+    _write(folder / made.NOTE, made.note(key, written))
+    return written
 
 
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:

@@ -73,7 +73,7 @@ def test_files_are_for_the_running_user_alone_and_named_by_language(tmp_path: Pa
     folder = written(tmp_path, found(row(1)))
     assert folder == tmp_path / "feedback" / "police" / "2012-Q4"
     pages = {f"{name}{tongue}.html" for name in ("findings", "letter", "receipt") for tongue in ("", ".sr", ".en")}
-    assert {path.name for path in folder.iterdir()} == pages | {"receipt.json", "findings.json", "findings.xlsx"}
+    assert {path.name for path in folder.iterdir()} == pages | {"receipt.json", "findings.json", "findings.xlsx", ".made"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
     assert all(path.stat().st_mode & 0o777 == 0o700 for path in (folder, folder.parent, folder.parent.parent))
     assert '<html lang="sq">' in (folder / "findings.html").read_text("utf-8")
@@ -212,7 +212,7 @@ def test_after_its_day_only_the_receipt_is_left(tmp_path: Path) -> None:
     assert (folder / "findings.xlsx").is_file()
     assert "13.07.2013" in (folder / "findings.html").read_text("utf-8"), "180 days after receipt"
     written(tmp_path, found(row(1)), received=date(2013, 1, 14), today=date(2013, 7, 14))
-    assert {path.name.split(".")[0] for path in folder.iterdir()} == {"receipt"}
+    assert {path.name.split(".")[0] for path in folder.glob("[!.]*")} == {"receipt"}
 
 
 def test_deadline_and_way_of_sending_are_said(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_folder_where_a_file_should_be_is_one_clear_line(tmp_path: Path) -> No
     (folder / "findings.json").mkdir()
     with pytest.raises(HarmoniaError, match="folder stands where a file should be"):
         written(tmp_path, found(row(1)))
-    assert not list(folder.glob(".*"))
+    assert not list(folder.glob(".*.tmp"))
 
 
 def test_a_language_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Whether a report still is what its findings make it, so that a run writes only those that changed.
+
+Belongs here: the key of what goes into a report, and the note beside it that says what was written. Does not belong here: writing it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+_ROOT = Path(__file__).resolve().parents[2]
+_WORDS = ("pipelines/feedback", "schemas/rules", "warehouse/indicators", "sources")
+NOTE = ".made"
+
+
+@cache
+def _words() -> str:
+    """Hash of everything that is said: code, templates and texts of the feedback, rules, indicators, contracts."""
+    digest = hashlib.sha256()
+    for folder in _WORDS:
+        kinds = ("*.py", "*.yaml", "*.j2", "*.css") if folder != "sources" else ("contract.yaml",)
+        for path in sorted(path for kind in kinds for path in (_ROOT / folder).rglob(kind)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def key_of(*parts: object) -> str:
+    """The key of what a report is made of: frames by their content, anything else by its text."""
+    digest = hashlib.sha256(_words().encode())
+    for part in parts:
+        if isinstance(part, pd.DataFrame):
+            digest.update(pickle.dumps([list(part.columns), *(part[c].astype("str").fillna("\0").tolist() for c in part.columns)]))
+        else:
+            digest.update(repr(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def stands(folder: Path, key: str) -> list[Path]:
+    """The files of a report that is there as it was written under `key`; none where anything of it is not."""
+    try:
+        note = json.loads((folder / NOTE).read_text("utf-8"))
+        there = {folder / name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in note["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return list(there) if note["key"] == key and list(there.values()) == list(note["files"].values()) else []
+
+
+def note(key: str, paths: Iterable[Path]) -> str:
+    """What is to be kept beside a report, as `stands` reads it."""
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return json.dumps({"key": key, "files": files}, indent=1) + "\n"

@@ -213,6 +213,8 @@ def classified(one: Set) -> pd.DataFrame:
     for i, spec in kinds[kinds.map(lambda spec: "when" in spec)].items():
         if not WHEN[spec["when"]](one, out.loc[i]):
             out.loc[i, "shows"] = spec.get("otherwise", "another")
+    one_field = (out["kind"] == "name_swapped") & ~out["institution"].isin(["police", "courts", "corrections"])
+    out.loc[one_field, "shows"] = "permitted"
     out.loc[(out["true_value"] == out["delivered_value"]) & (out["true_value"] != "") & ~kinds.map(_renumbered), "shows"] = "permitted"
     slot = ["institution", "delivery", "record_key", "field"]
     over = (out["record_key"] != "") & (out["field"] != "") & out.duplicated(slot, keep="last") & ~out["field"].str.startswith("akuza")

@@ -17,6 +17,7 @@ _STAGES = {
     "delivery": "Deliveries",
     "file": "Files",
     "permitted": "What the form permits",
+    "comparison": "Between institutions, where an agreement allows it",
     "cell": "Cells",
     "cross": "Between cells, rows, tables and deliveries",
     "causes": "One cause of many findings",

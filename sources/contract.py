@@ -135,6 +135,7 @@ class Contract:
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
     units: Units | None = None
     answer_days: int = 30  # from receipt, to answer the findings
+    compared: Mapping[str, str] = field(default_factory=dict)  # what is compared with others' records -> column
     keep_days: int = 180  # from receipt, then the feedback is deleted
 
 
@@ -189,6 +190,7 @@ def load(institution: str) -> Contract:
         tables={name: _table(name, spec) for name, spec in raw["tables"].items()},
         rules=tuple(raw.get("rules", ())),
         units=_units(raw["units"]) if "units" in raw else None,
+        compared=raw.get("compared", {}),
         answer_days=int(raw.get("answer_days", 30)),
         keep_days=int(raw.get("keep_days", 180)),
     )

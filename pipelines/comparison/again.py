@@ -1,0 +1,83 @@
+"""A case that a register holds under two numbers, as the register's own records show it: no other institution has a part in it.
+
+Belongs here: comparing the files of one institution with each other. Does not belong here: what another's records show (`flows`).
+
+Two files are one case where they name the same person and the same event: a person with the same ten digits, or the same name and birth
+date; and the same day of the offence, or two such persons, or the same number of another institution. Told to the file opened later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pipelines.comparison.evidence import fields
+from schemas import findings
+
+_REGISTERS = ("police", "courts")  # prosecution files are separated and joined by decision, stays follow one another
+_NEAR = 200  # days between the openings of two files of one case
+_SEVERAL = 2
+
+
+def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again` in every delivery that holds the later of the two files."""
+    every = canonical["case_records"]
+    own = every[every["institution"].isin(_REGISTERS) & (every["status"] != "quarantined")]
+    joined = own.loc[(own["state"] == "merged") | own["merged_into"].notna(), ["institution", "record_key"]]
+    pairs = _pairs(canonical)
+    for key in ("record_key", "first"):
+        named = pairs[["institution", key]].set_axis(["institution", "record_key"], axis=1)
+        pairs = pairs[~pd.MultiIndex.from_frame(named).isin(pd.MultiIndex.from_frame(joined))]
+    held = own[["institution", "delivery", "record_key"]].drop_duplicates()
+    told = pairs.drop_duplicates(["institution", "record_key"]).merge(held, on=["institution", "record_key"])
+    told = told.assign(rule="cross-case-again", field=told["institution"].map(fields("number")), detail=told["first"])
+    return findings.complete(told)
+
+
+def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Files of one register that name the same person and event: institution, record_key (opened later), first."""
+    people = _signs(canonical["person_records"])
+    both = people.merge(people, on=["institution", "sign"], suffixes=("", "_first"))
+    both = both[both["case_key"] != both["case_key_first"]]
+    shared = both.groupby(["institution", "case_key", "case_key_first"])["who"].nunique().rename("persons").reset_index()
+    days = _days(canonical["events"])
+    shared = shared.merge(days, on=["institution", "case_key"]).merge(
+        days.add_suffix("_first").rename(columns={"institution_first": "institution"}), on=["institution", "case_key_first"]
+    )
+    later = (shared["opened"] > shared["opened_first"]) | (
+        (shared["opened"] == shared["opened_first"]) & (shared["case_key"] > shared["case_key_first"])
+    )
+    near = (shared["opened"] - shared["opened_first"]).dt.days <= _NEAR
+    one_event = (shared["offence"] == shared["offence_first"]) | (shared["persons"] >= _SEVERAL) | _cite_alike(canonical, shared)
+    out = shared[later & near & one_event].sort_values(["persons", "case_key_first"], ascending=[False, True])
+    return out.rename(columns={"case_key": "record_key", "case_key_first": "first"})[["institution", "record_key", "first"]]
+
+
+def _signs(records: pd.DataFrame) -> pd.DataFrame:
+    """By what a person in a file is known: institution, case_key, sign (number, or name and birth date), who (name in the file)."""
+    own = records[records["institution"].isin(_REGISTERS) & (records["status"] == "accepted")]
+    number = own["personal_number"].where(own["personal_number"].str.fullmatch(r"\d{10}", na=False))
+    born = own["birth_date"].dt.strftime("%Y-%m-%d").where(own["birth_precision"] == "day")
+    base = own[["institution", "case_key"]].assign(who=own["name_tokens"])
+    signs = [base.assign(sign=number), base.assign(sign=own["name_tokens"] + " " + born)]
+    return pd.concat(signs, ignore_index=True).dropna(subset=["sign"]).drop_duplicates(["institution", "case_key", "sign"])
+
+
+def _days(events: pd.DataFrame) -> pd.DataFrame:
+    """Of each file the day on which it was opened and that of the offence: institution, case_key, opened, offence."""
+    own = events[events["institution"].isin(_REGISTERS) & (events["status"] == "accepted") & (events["entity"] == "case")]
+    keys = ["institution", "case_key"]
+    opened = own[own["event"].isin(["reported", "received"])].groupby(keys)["date"].min().rename("opened")
+    offence = own[own["event"] == "offence"].groupby(keys)["date"].min().rename("offence")
+    return pd.concat([opened, offence], axis=1).reset_index().astype({"opened": "datetime64[s]", "offence": "datetime64[s]"})
+
+
+def _cite_alike(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
+    """Whether both files cite the same number of another institution."""
+    cited = canonical["references"]
+    cited = cited.loc[cited["status"] == "accepted", ["institution", "case_key", "number"]].dropna().drop_duplicates()
+    both = cited.merge(cited, on=["institution", "number"], suffixes=("", "_first"))
+    keys = ["institution", "case_key", "case_key_first"]
+    alike = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(both[keys]))
+    return pd.Series(alike, index=pairs.index)

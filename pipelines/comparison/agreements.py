@@ -1,0 +1,90 @@
+"""Which institution may be told what from whose records: `sources/<sender>/agreements.yaml`, nothing unless listed there.
+
+Belongs here: the matrix sender x receiver x role x case status and what needs an exception. Does not belong here: applying it (`telling`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from pipelines.errors import HarmoniaError
+from sources.contract import institutions
+
+ROLES = ("accused", "victim", "witness", "case")
+STATUSES = ("investigation", "indicted", "judged", "final")
+COLUMNS = ("sender", "receiver", "role", "status")
+SOURCES = Path(__file__).resolve().parents[2] / "sources"
+_ASKED = ("receivers", "roles", "statuses", "agreement")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every allowed cell with its agreement: a frame with `COLUMNS` and `agreement`, a row a cell."""
+
+    cells: pd.DataFrame
+
+    def allows(self, asked: pd.DataFrame) -> pd.Series:
+        """Whether each row (`COLUMNS`) is a cell that some agreement allows."""
+        known = pd.MultiIndex.from_frame(self.cells[list(COLUMNS)])
+        return pd.Series(pd.MultiIndex.from_frame(asked[list(COLUMNS)]).isin(known), index=asked.index)
+
+    @classmethod
+    def of(cls, rows: list[tuple[str, str, str, str, str]]) -> Matrix:
+        """From rows of sender, receiver, role, status, agreement."""
+        return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
+
+
+def matrix(folder: Path = SOURCES) -> Matrix:
+    """The matrix as it stands. Raises `HarmoniaError` with file, entry and way out where one is not understood or lacks its exception."""
+    rows: list[tuple[str, str, str, str, str]] = []
+    for sender in institutions():
+        path = folder / sender / "agreements.yaml"
+        if not path.is_file():
+            continue
+        entries = (yaml.safe_load(path.read_text("utf-8")) or {}).get("agreements") or []
+        for n, entry in enumerate(entries, 1):
+            rows += _cells(sender, entry, f"{path}, entry {n}")
+    return Matrix.of(rows)
+
+
+def everything() -> Matrix:
+    """Every cell allowed: what could be told if all institutions agreed. For measuring only."""
+    names = institutions()
+    return Matrix.of([(s, r, role, status, "everything") for s in names for r in names if r != s for role in ROLES for status in STATUSES])
+
+
+def _cells(sender: str, entry: Mapping[str, Any], where: str) -> list[tuple[str, str, str, str, str]]:
+    lacking = [name for name in _ASKED if not entry.get(name)]
+    if lacking:
+        raise HarmoniaError(
+            f"{where}: lacks {', '.join(lacking)}; an entry names {', '.join(_ASKED)} (and `exception` where one is needed)"
+        )
+    known = {"receivers": set(institutions()) - {sender}, "roles": set(ROLES), "statuses": set(STATUSES)}
+    for name, allowed in known.items():
+        odd = sorted(set(map(str, entry[name])) - allowed)
+        if odd:
+            raise HarmoniaError(f"{where}: {name} names {', '.join(odd)}; possible are {', '.join(sorted(allowed))}")
+    cells = [
+        (sender, str(r), str(role), str(status)) for r in entry["receivers"] for role in entry["roles"] for status in entry["statuses"]
+    ]
+    closed = sorted({reason for cell in cells if (reason := _needs_exception(*cell))})
+    if closed and not entry.get("exception"):
+        raise HarmoniaError(f"{where}: {'; '.join(closed)}: take that out of the entry, or name the agreement's clause under `exception`")
+    return [(*cell, str(entry["agreement"])) for cell in cells]
+
+
+def _needs_exception(sender: str, receiver: str, role: str, status: str) -> str | None:
+    """Why a cell is closed by default (issue E, item 3); None where it is not."""
+    if (sender, receiver) == ("inspectorate", "police"):
+        return "nothing goes from the inspectorate to the police"
+    if role == "victim" and not {sender, receiver} <= {"police", "prosecution"}:
+        return "nothing on victims goes outside police and prosecution"
+    if status == "investigation":
+        return "nothing goes before an indictment"
+    return None

@@ -1,0 +1,90 @@
+"""What one institution's record says about another's: the evidence, a row for each record spoken of and record that speaks.
+
+Belongs here: the shape of evidence, the standing of a case, putting the kinds together. Does not belong here: who may know it (`telling`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from sources import contract as contracts
+
+EVIDENCE: tuple[str, ...] = (
+    "receiver",  # institution whose record is spoken of
+    "record_key",  # that record
+    "what",  # personal_number, birth_date, sex, name, reference, again, not_received, not_sent, no_indictment, no_judgment
+    "field",  # column of the record, as the receiver calls it
+    "sender",  # institution whose record, or lack of one, is the evidence
+    "sender_key",  # that record; null where it is the lack of one
+    "same",  # the two agree
+    "group",  # senders' records with one value have one group within a record and field; null where nothing is compared
+    "apart",  # senders of the same group that did not copy from this one, comma-separated
+    "role",  # accused, victim, witness, case
+    "status",  # of the case: investigation, indicted, judged, final
+)
+_ROLES = {"suspect": "accused", "defendant": "accused", "prisoner": "accused", "victim": "victim", "witness": "witness"}
+_STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
+
+
+class Known:
+    """Accepted records with their ids, and what is known of cases.
+
+    cases, persons, references, events: accepted rows of the canonical tables with `case_id` (and `person_id`); `status` of a case:
+    case_id -> one of `agreements.STATUSES`; `spans`: institution -> first and last day of its readable deliveries.
+    """
+
+    def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
+        self.every_case = _with_case(canonical["case_records"], cases)
+        self.cases = self.every_case[self.every_case["status"] == "accepted"]
+        people = _with_case(_accepted(canonical["person_records"]), cases)
+        self.persons = people.merge(persons[["institution", "record_key", "person_id"]], on=["institution", "record_key"], how="left")
+        self.persons["about"] = self.persons["role"].map(_ROLES).fillna("witness")
+        self.references = _with_case(_accepted(canonical["references"]), cases)
+        events = _with_case(_accepted(canonical["events"]), cases)
+        self.events = events[events["present"].fillna(False).astype(bool) | events["date"].notna()]
+        status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
+        for event, stage in _STAGES:
+            status[status.index.isin(self.events.loc[self.events["event"] == event, "case_id"])] = stage
+        self.status = status
+        read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
+        first = pd.PeriodIndex(read["min"].str.replace("-", ""), freq="Q").start_time
+        last = pd.PeriodIndex(read["max"].str.replace("-", ""), freq="Q").end_time.normalize()
+        self.spans = pd.DataFrame({"first": first, "last": last}, index=read.index)
+
+    def finished(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
+        """Rows with receiver, record_key, field, sender and a `case_id` as evidence: columns and the status of the case filled in."""
+        out = rows.assign(what=what, status=rows["case_id"].map(self.status).fillna("investigation"))
+        out = out.reindex(columns=list(EVIDENCE))
+        out["same"] = out["same"].astype("boolean").fillna(False).astype(bool)
+        return out[out["field"].notna()]
+
+
+def fields(concept: str) -> dict[str, str]:
+    """Institution -> its column of a concept that is compared (`compared` of the contract)."""
+    return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
+
+
+def gather(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """All evidence (`EVIDENCE`) between institutions, whoever may know it.
+
+    canonical: tables of `schemas.canonical`; cases, persons: record to `case_id`, `person_id`; deliveries: institution, period, state.
+    """
+    from pipelines.comparison import flows, people, references
+
+    known = Known(canonical, cases, persons, deliveries)
+    parts = [people.evidence(known), references.evidence(known), flows.evidence(known)]
+    out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    text = [column for column in EVIDENCE if column not in ("same", "group")]
+    return out.astype({**dict.fromkeys(text, "str"), "group": "Int64"})
+
+
+def _accepted(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["status"] == "accepted"]
+
+
+def _with_case(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
+    """The rows with `case_id`: by their `case_key`."""
+    ids = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
+    return table.merge(ids[["institution", "case_key", "case_id"]], on=["institution", "case_key"], how="left")

@@ -1,0 +1,114 @@
+"""What should have come from, or gone to, the neighbour and did not; and cases that a register holds under two numbers.
+
+Belongs here: sent but never received, received but never sent, judgment without indictment, prisoner without judgment, registered twice as
+another's records show it. Does not belong here: the published table of the same question (`warehouse/count/reconcile`).
+
+A side that may lie outside what was delivered says nothing: `_ON_THE_WAY` days at the end, `_BEFORE` days at the beginning.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.comparison.evidence import Known, fields
+
+_ON_THE_WAY = pd.Timedelta(days=92)
+_BEFORE = pd.Timedelta(days=92)
+_SENDERS = ("police", "inspectorate")
+
+
+def evidence(known: Known) -> pd.DataFrame:
+    """Evidence (`EVIDENCE`) of all these kinds."""
+    parts = [*_not_received(known), *_not_sent(known), _no_indictment(known), _no_judgment(known), _again(known)]
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled or parts[:1], ignore_index=True)
+
+
+def _held(known: Known, institution: str) -> pd.Index:
+    """Cases of which an institution holds any record."""
+    return pd.Index(known.every_case.loc[known.every_case["institution"] == institution, "case_id"].dropna().unique())
+
+
+def _within(known: Known, days: pd.Series, institution: str) -> pd.Series:
+    """Days that the deliveries of `institution` must cover."""
+    if institution not in known.spans.index:
+        return pd.Series(False, index=days.index)
+    first, last = pd.Timestamp(known.spans["first"][institution]), pd.Timestamp(known.spans["last"][institution])
+    return (days >= first + _BEFORE) & (days <= last - _ON_THE_WAY)
+
+
+def _not_received(known: Known) -> list[pd.DataFrame]:
+    """Sent by the day that the sender's record says, and no file of it at the prosecution."""
+    sent = known.events[(known.events["event"] == "sent") & known.events["institution"].isin(_SENDERS)]
+    joined = known.cases.loc[known.cases["state"] == "merged", ["institution", "record_key"]]
+    lost = ~sent["case_id"].isin(_held(known, "prosecution")) & _within(known, sent["date"], "prosecution")
+    lost &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(joined))
+    out = sent[lost].rename(columns={"institution": "receiver"}).assign(sender="prosecution", role="case")
+    return [known.finished(out.assign(field=out["receiver"].map(fields("sent"))), "not_received")]
+
+
+def _not_sent(known: Known) -> list[pd.DataFrame]:
+    """Received from a sender by what the prosecution's file says, and no record of it there."""
+    files = known.cases[(known.cases["institution"] == "prosecution") & known.cases["source"].isin(_SENDERS)]
+    files = files[files["state"] != "merged"]
+    came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "prosecution")]
+    files = files.merge(came[["record_key", "date"]].drop_duplicates("record_key"), on="record_key", how="left")
+    out = []
+    for sender in _SENDERS:
+        mine = files[files["source"] == sender]
+        lost = mine[~mine["case_id"].isin(_held(known, sender)) & _within(known, mine["date"], sender)]
+        rows = lost.rename(columns={"institution": "receiver"}).assign(sender=sender, role="case")
+        out.append(known.finished(rows.assign(field=rows["receiver"].map(fields("source"))), "not_sent"))
+    return out
+
+
+def _no_indictment(known: Known) -> pd.DataFrame:
+    """Judged by a court in a case that the prosecution's deliveries do not know as indicted: told to the court."""
+    judged = known.events[(known.events["event"] == "judged") & (known.events["institution"] == "courts")]
+    indicted = known.events.loc[known.events["event"] == "indicted", "case_id"]
+    files = known.cases[known.cases["institution"] == "prosecution"]
+    indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]])
+    came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "courts")]
+    opened = judged["case_key"].map(came.drop_duplicates("record_key").set_index("record_key")["date"])
+    lost = judged[~judged["case_id"].isin(indicted) & _within(known, opened, "prosecution")].drop_duplicates("case_key")
+    rows = lost.rename(columns={"institution": "receiver"}).assign(record_key=lost["case_key"], sender="prosecution", role="case")
+    return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_indictment")
+
+
+def _no_judgment(known: Known) -> pd.DataFrame:
+    """Admitted as a convict, and no court file of the case convicts the person: told to the prison."""
+    admitted = known.events[known.events["event"] == "imprisoned"]
+    convicted = known.events[(known.events["event"].isin(["judged", "final"])) & (known.events["outcome"] == "convicted")]
+    ids = known.persons[["institution", "record_key", "person_id"]]
+    admitted = admitted.merge(ids, on=["institution", "record_key"], how="left")
+    convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
+    lost = admitted[~admitted["person_id"].isin(convicted["person_id"].dropna()) & _within(known, admitted["date"], "courts")]
+    rows = lost.rename(columns={"institution": "receiver"}).assign(sender="courts", role="accused")
+    return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_judgment")
+
+
+def _again(known: Known) -> pd.DataFrame:
+    """Two files of one register in one case, with a person in common, neither merged: the later one is spoken of, others' records speak."""
+    files = known.cases[(known.cases["state"].fillna("") != "merged") & known.cases["merged_into"].isna()]
+    files = files[files["institution"].isin(["police", "courts"])].dropna(subset=["case_id"])
+    people = known.persons[["institution", "case_key", "person_id"]].dropna().drop_duplicates()
+    pairs = people.merge(people, on=["institution", "person_id"], suffixes=("", "_first"))
+    pairs = pairs[pairs["case_key"] != pairs["case_key_first"]].drop_duplicates(["institution", "case_key", "case_key_first"])
+    of_case = files[["institution", "record_key", "case_id"]].drop_duplicates(["institution", "record_key"])
+    pairs = pairs.merge(of_case.rename(columns={"record_key": "case_key"}), on=["institution", "case_key"])
+    pairs = pairs.merge(of_case.rename(columns={"record_key": "case_key_first"}), on=["institution", "case_key_first", "case_id"])
+    pairs = pairs[_later(known, pairs)].drop_duplicates(["institution", "case_key"])
+    others = known.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
+    others = others.rename(columns={"institution": "sender", "record_key": "sender_key"})
+    out = pairs.merge(others, on="case_id")
+    out = out[out["sender"] != out["institution"]].rename(columns={"institution": "receiver", "case_key": "record_key"})
+    return known.finished(out.assign(field=out["receiver"].map(fields("number")), role="case"), "again")
+
+
+def _later(known: Known, pairs: pd.DataFrame) -> pd.Series:
+    """Whether the file of each pair was opened after its `_first`; of one day, the higher number."""
+    opened = known.events[known.events["event"].isin(["reported", "received"])].drop_duplicates(["institution", "case_key"])
+    day = opened.set_index(["institution", "case_key"])["date"]
+    mine = day.reindex(pd.MultiIndex.from_frame(pairs[["institution", "case_key"]])).to_numpy()
+    first = day.reindex(pd.MultiIndex.from_frame(pairs[["institution", "case_key_first"]])).to_numpy()
+    return pd.Series((mine > first) | ((mine == first) & (pairs["case_key"] > pairs["case_key_first"]).to_numpy()), index=pairs.index)

@@ -15,9 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.feedback_told import _FIELDS, Set, classified
-from pipelines.comparison import gather, told
 from pipelines.comparison.agreements import everything
-from pipelines.comparison.telling import RULES
+from pipelines.comparison.evidence import gather
+from pipelines.comparison.telling import RULES, told
 from pipelines.resources import lake
 
 KINDS = {

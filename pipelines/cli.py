@@ -21,6 +21,7 @@ from rich.console import Console
 
 from pipelines.access_commands import access, audit, warehouse
 from pipelines.backup.commands import app as backups
+from pipelines.comparison.commands import app as compare
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.feedback.commands import app as feedback
@@ -46,6 +47,7 @@ app.add_typer(review, name="review")
 app.add_typer(feedback, name="feedback")
 app.add_typer(link, name="link")
 app.add_typer(indicator, name="indicator")
+app.add_typer(compare, name="compare")
 app.add_typer(release, name="release")
 _INTERRUPTED = 130
 

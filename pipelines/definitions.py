@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.assets import counting, institution, landing, linking, publishing, together
+from pipelines.assets import comparing, counting, institution, landing, linking, publishing, together
 from pipelines.checks import all_checks, deliveries
 from pipelines.current import Current
 from pipelines.jobs import harmonise_everything
@@ -38,7 +38,15 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
     """Every asset, in the order of a record's way."""
     names = institutions()
     alone = [asset for name in names for asset in institution.institution_assets(name)]
-    shared = (linking.links, linking.identities, counting.findings, counting.statistics, publishing.warehouse, publishing.feedback)
+    shared = (
+        linking.links,
+        linking.identities,
+        comparing.comparison,
+        counting.findings,
+        counting.statistics,
+        publishing.warehouse,
+        publishing.feedback,
+    )
     return (landing.landing, *alone, *together.assets(names), *shared)
 
 

@@ -43,6 +43,7 @@ STAGES: Mapping[str, str] = {
     "standing": "together",
     "links": "link",
     "identities": "link",
+    "comparison": "link",
     "findings": "count",
     "statistics": "count",
     "warehouse": "publish",

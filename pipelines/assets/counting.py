@@ -21,11 +21,15 @@ _DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
     description="Everything found wrong, and whether it is new, remains or was fixed.",
 )
 def findings(
-    context: dg.AssetExecutionContext, standing: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]
+    context: dg.AssetExecutionContext,
+    standing: dict[str, pd.DataFrame],
+    comparison: dict[str, pd.DataFrame],
+    workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
     with careful(workplace, "following the findings"):
-        lived = life(standing["findings"], standing["deliveries"], standing["lineage"])
+        found = pd.concat([standing["findings"], comparison["findings"]], ignore_index=True)
+        lived = life(found, standing["deliveries"], standing["lineage"])
         registry = open_registry(workplace.registry)
         try:
             lived = applied(lived, read(registry), secret(workplace.home.root))

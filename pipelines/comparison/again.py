@@ -21,18 +21,16 @@ _SEVERAL = 2
 
 
 def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again` in every delivery that holds the later of the two files."""
+    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: every delivery that holds the later of the two, until one is merged."""
     every = canonical["case_records"]
     own = every[every["institution"].isin(_REGISTERS) & (every["status"] != "quarantined")]
-    joined = own.loc[(own["state"] == "merged") | own["merged_into"].notna(), ["institution", "record_key"]]
-    pairs = _pairs(canonical)
-    for key in ("record_key", "first"):
-        named = pairs[["institution", key]].set_axis(["institution", "record_key"], axis=1)
-        pairs = pairs[~pd.MultiIndex.from_frame(named).isin(pd.MultiIndex.from_frame(joined))]
     held = own[["institution", "delivery", "record_key"]].drop_duplicates()
-    told = pairs.drop_duplicates(["institution", "record_key"]).merge(held, on=["institution", "record_key"])
-    told = told.assign(rule="cross-case-again", field=told["institution"].map(fields("number")), detail=told["first"])
-    return findings.complete(told)
+    told = _pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(held, on=["institution", "record_key"])
+    merged = own[(own["state"] == "merged") | own["merged_into"].notna()].groupby(["institution", "record_key"])["delivery"].min()
+    for key in ("record_key", "first"):
+        since = merged.reindex(pd.MultiIndex.from_frame(told[["institution", key]])).set_axis(told.index)
+        told = told[since.isna() | (told["delivery"] < since.fillna(""))]
+    return findings.complete(told.assign(rule="cross-case-again", field=told["institution"].map(fields("number")), detail=told["first"]))
 
 
 def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -56,7 +54,7 @@ def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _signs(records: pd.DataFrame) -> pd.DataFrame:
     """By what a person in a file is known: institution, case_key, sign (number, or name and birth date), who (name in the file)."""
-    own = records[records["institution"].isin(_REGISTERS) & (records["status"] == "accepted")]
+    own = records[records["institution"].isin(_REGISTERS) & (records["status"] != "quarantined")]
     number = own["personal_number"].where(own["personal_number"].str.fullmatch(r"\d{10}", na=False))
     born = own["birth_date"].dt.strftime("%Y-%m-%d").where(own["birth_precision"] == "day")
     base = own[["institution", "case_key"]].assign(who=own["name_tokens"])
@@ -66,7 +64,7 @@ def _signs(records: pd.DataFrame) -> pd.DataFrame:
 
 def _days(events: pd.DataFrame) -> pd.DataFrame:
     """Of each file the day on which it was opened and that of the offence: institution, case_key, opened, offence."""
-    own = events[events["institution"].isin(_REGISTERS) & (events["status"] == "accepted") & (events["entity"] == "case")]
+    own = events[events["institution"].isin(_REGISTERS) & (events["status"] != "quarantined") & (events["entity"] == "case")]
     keys = ["institution", "case_key"]
     opened = own[own["event"].isin(["reported", "received"])].groupby(keys)["date"].min().rename("opened")
     offence = own[own["event"] == "offence"].groupby(keys)["date"].min().rename("offence")
@@ -76,7 +74,7 @@ def _days(events: pd.DataFrame) -> pd.DataFrame:
 def _cite_alike(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
     """Whether both files cite the same number of another institution."""
     cited = canonical["references"]
-    cited = cited.loc[cited["status"] == "accepted", ["institution", "case_key", "number"]].dropna().drop_duplicates()
+    cited = cited.loc[cited["status"] != "quarantined", ["institution", "case_key", "number"]].dropna().drop_duplicates()
     both = cited.merge(cited, on=["institution", "number"], suffixes=("", "_first"))
     keys = ["institution", "case_key", "case_key_first"]
     alike = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(both[keys]))

@@ -231,6 +231,21 @@ class Judgement(Base):
     origin: Mapped[str | None]  # SHA-256 of the workbook that it came in; null where typed
 
 
+class Compared(Base):
+    """What comparison between institutions found about one institution's records when a quarter of its deliveries was first run.
+
+    It stands until the institution's next quarter: correcting and delivering again must not tell whether a correction was right
+    (`pipelines.comparison.rounds`). Record keys only: no names, no values.
+    """
+
+    __tablename__ = "compared"
+
+    institution: Mapped[str] = mapped_column(primary_key=True)
+    period: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    evidence: Mapped[str]  # JSON: a list a column of pipelines.comparison.EVIDENCE
+
+
 class Sample(Base):
     """A blind sample of candidate pairs, drawn from what one run published."""
 

@@ -1,0 +1,89 @@
+"""What was compared stands until the institution's next quarter: whoever corrects fifty times learns nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipelines.comparison import rounds
+from pipelines.comparison.agreements import everything
+from pipelines.comparison.evidence import EVIDENCE
+from pipelines.comparison.telling import as_findings, told
+from pipelines.feedback.life import life
+from pipelines.registry import Registry, open_registry
+
+LINEAGE = pd.DataFrame(columns=["institution", "delivery", "record_key", "file", "part", "line", "status"], dtype="str")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    opened = open_registry(f"sqlite:///{tmp_path / 'registry.sqlite'}")
+    yield opened
+    opened.close()
+
+
+def deliveries(*names: str) -> pd.DataFrame:
+    return pd.DataFrame({"institution": "police", "delivery": list(names), "period": [name[:7] for name in names], "state": "complete"})
+
+
+def differs(*keys: str) -> pd.DataFrame:
+    """Evidence against records of the police: their sex differs from the court's."""
+    frame = pd.DataFrame({"receiver": "police", "record_key": list(keys), "sender": "courts", "sender_key": "s"})
+    frame = frame.assign(what="sex", field="sex", same=False, group=1, apart=None, role="accused", status="final")
+    return frame[list(EVIDENCE)].astype({"apart": "str", "group": "Int64"})
+
+
+def states(registry: Registry, there: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """What the police read after a run in which the comparison would find `found`: delivery, record_key, rule, state."""
+    early = pd.DataFrame(columns=["institution", "delivery"], dtype="str")
+    rounds.keep(registry, rounds.current(there, early), lambda: found)
+    parts = [told(e.drop(columns="period"), everything()).assign(period=p) for p, e in rounds.held(registry).groupby("period")]
+    rows = pd.concat(parts, ignore_index=True)
+    lived = life(as_findings(rows, there, LINEAGE), there)
+    return lived[["delivery", "record_key", "rule", "state"]]
+
+
+def test_fifty_corrections_change_nothing_whether_they_are_right_or_not(registry: Registry) -> None:
+    names = ["2013-Q2"]
+    first = states(registry, deliveries(*names), differs("a", "b"))
+    for n in range(2, 52):
+        names.append(f"2013-Q2_v{n}")
+        right = differs("b") if n % 2 else differs("a", "b", "c")  # as if a value were put right, or another one spoilt
+        after = states(registry, deliveries(*names), right)
+        newest = after[after["delivery"] == names[-1]]
+        assert newest["record_key"].tolist() == first["record_key"].tolist()
+        assert set(newest["state"]) == {"remains"}
+    assert "fixed" not in set(after["state"])
+
+
+def test_the_next_quarter_tells_anew(registry: Registry) -> None:
+    states(registry, deliveries("2013-Q2"), differs("a", "b"))
+    after = states(registry, deliveries("2013-Q2", "2013-Q3"), differs("b", "c"))
+    now = after[after["delivery"] == "2013-Q3"].set_index("record_key")["state"]
+    assert now[["b", "c"]].to_dict() == {"b": "remains", "c": "new"}
+
+
+def test_a_quarter_that_had_not_ended_opens_no_round(registry: Registry) -> None:
+    there = deliveries("2013-Q2", "2031-Q4")
+    early = pd.DataFrame({"institution": ["police"], "delivery": ["2031-Q4"]})
+    assert rounds.current(there, early)["period"].tolist() == ["2013-Q2"]
+
+
+def test_what_is_kept_is_what_was_found(registry: Registry) -> None:
+    found = differs("a", "0012", "2013-PR-00001/2")
+    rounds.keep(registry, rounds.current(deliveries("2013-Q2"), deliveries()), lambda: found)
+    kept = rounds.held(registry).drop(columns="period")
+    pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))
+
+
+def test_the_next_run_does_not_gather_again(registry: Registry) -> None:
+    there = rounds.current(deliveries("2013-Q2"), deliveries())
+    assert rounds.keep(registry, there, lambda: differs("a")) == 1
+
+    def never() -> pd.DataFrame:
+        raise AssertionError("gathered twice")
+
+    assert rounds.keep(registry, there, never) == 0

@@ -69,7 +69,8 @@ def _no_indictment(known: Known) -> pd.DataFrame:
     files = known.cases[known.cases["institution"] == "prosecution"]
     indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]])
     came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "courts")]
-    opened = judged["case_key"].map(came.drop_duplicates("record_key").set_index("record_key")["date"])
+    days = came.drop_duplicates("record_key").set_index("record_key")["date"]
+    opened = pd.Series(days.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` over nothing loses the type
     lost = judged[~judged["case_id"].isin(indicted) & _within(known, opened, "prosecution")].drop_duplicates("case_key")
     rows = lost.rename(columns={"institution": "receiver"}).assign(record_key=lost["case_key"], sender="prosecution", role="case")
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_indictment")

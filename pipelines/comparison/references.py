@@ -33,7 +33,7 @@ def evidence(known: Known) -> pd.DataFrame:
     right |= open_ & _borne(
         cited["number"].str.extract(_REST, expand=False), cited, numbers["number"].str.extract(_REST, expand=False), numbers
     )
-    begins = cited["sender"].map(known.spans["first"].dt.year)
+    begins = pd.to_numeric(cited["sender"].map(known.spans["first"].dt.year), errors="coerce")
     somewhere = pd.MultiIndex.from_frame(cited[["sender", "number"]]).isin(pd.MultiIndex.from_frame(numbers[["institution", "number"]]))
     old = pd.to_numeric(cited["number"].str.extract(_YEAR, expand=False), errors="coerce") < begins
     right |= old & ~somewhere  # a file from before the first delivery, which may never have been delivered

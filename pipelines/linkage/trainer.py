@@ -66,7 +66,10 @@ def of_simulated(folders: Sequence[Path]) -> Material:
 
     for folder in folders:
         if not answers.is_set(folder):
-            raise HarmoniaError(f"{folder} holds no simulated set: `harmonia simulate --out {folder}` makes one")
+            raise HarmoniaError(
+                f"{folder} is no simulated set as it was made: only sets of `harmonia simulate` train, with the simulated.json and truth "
+                "that it wrote; make one with `harmonia simulate --out DIR`"
+            )
     sets, known = [], []
     for folder in folders:
         with tempfile.TemporaryDirectory(prefix="harmonia-train-") as home:

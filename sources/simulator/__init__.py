@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from sources.simulator.answers import mark
 from sources.simulator.defects import Spoiler
 from sources.simulator.deliveries import Delivery, build
 from sources.simulator.life import build_world
@@ -54,7 +55,7 @@ class SimulationReport:
 def simulate(
     out: Path, *, seed: int = 1, start: int = 2012, years: int = 2, cases_per_year: int = 100, noise: Noise = "typical"
 ) -> SimulationReport:
-    """Writes `<out>/inbox/<institution>/<period>[_vN]/` and `<out>/truth/`; the same arguments give the same bytes.
+    """Writes `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`); same arguments, same bytes.
 
     `cases_per_year`: criminal matters that open in a year, over all institutions. `noise`: `clean` (nothing wrong at all),
     `typical` (rates of the samples), `hard` (about twice, more people who come again, and kinds of defects that SPEC.md does not
@@ -76,6 +77,7 @@ def simulate(
         if not delivery.missing:
             _write(out / "inbox", delivery)
     standing = write_truth(out / "truth", world, deliveries, spoiler.found)
+    mark(out, chosen)
     persons = {state.person.person.person_id for state in standing.states if state.person}
     came = sum(not delivery.missing for delivery in deliveries)
     return SimulationReport(out / "inbox", out / "truth", came, len(world.cases), len(persons), len(standing.states), len(spoiler.found))

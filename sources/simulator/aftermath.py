@@ -41,9 +41,11 @@ def try_and_sentence(rng: Random, settings: Settings, case: Case, pp: Prosecutio
 
 
 def _renumber(rng: Random, case: Case, file: CourtFile) -> CourtFile:
-    """A defect of the register: the file goes on under a new number, the old entry stays as it was."""
+    """A defect of the register: the file goes on under a new number, mostly with the day on which it first came; the old entry stays."""
     moved = file.received + timedelta(days=rng.randrange(8, 80))
     new = CourtFile(file.register, file.seat, file.branch, file.language, moved, file.pp, former=file)
+    if rng.random() < 0.7:
+        new.received, new.since = file.received, moved
     new.defendants = [Defendant(d.person, d.seq, d.charges) for d in file.defendants]
     file.until = moved
     case.courts.append(new)

@@ -1,19 +1,39 @@
 """Who is who in a simulated set: for training a model on sets that were made for it.
 
-Belongs here: reading back what the simulator wrote beside its deliveries. Does not belong here: the truth of a sample, which is for
-measuring only (`warehouse.score`).
+Belongs here: the mark that the simulator puts beside its truth, reading back what it wrote. Does not belong here: the truth of a sample,
+which is for measuring only (`warehouse.score`) and bears no mark.
 """
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 
+from sources.simulator.settings import Settings
+
+MARK = "simulated.json"
+
+
+def mark(folder: Path, chosen: Settings) -> None:
+    """Write `<folder>/simulated.json`: what the set was made with, and the checksum of who is who in it."""
+    said = {name: getattr(chosen, name) for name in ("seed", "start", "years", "cases_per_year", "noise")}
+    (folder / MARK).write_text(json.dumps({**said, "records": _checksum(folder)}, indent=1) + "\n", encoding="utf-8")
+
 
 def is_set(folder: Path) -> bool:
-    """Whether `folder` looks like what `simulate` writes: deliveries, and who is who."""
-    return (folder / "inbox").is_dir() and (folder / "truth" / "records.csv").is_file()
+    """Whether `folder` is what `simulate` wrote: deliveries, who is who, and the mark that goes with just this truth."""
+    try:
+        said = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        return (folder / "inbox").is_dir() and isinstance(said, dict) and said.get("records") == _checksum(folder)
+    except (OSError, ValueError):
+        return False
+
+
+def _checksum(folder: Path) -> str:
+    return sha256((folder / "truth" / "records.csv").read_bytes()).hexdigest()
 
 
 def persons(folder: Path) -> pd.DataFrame:

@@ -176,7 +176,13 @@ class CourtFile:
     defendants: list[Defendant] = field(default_factory=list)
     until: date | None = None
     former: CourtFile | None = None
+    since: date | None = None  # a new number: the day it was given, where the file keeps the day on which it was received
     number: str = ""
+
+    @property
+    def entered(self) -> date:
+        """The day from which the register holds this number."""
+        return self.since or self.received
 
 
 @dataclass(slots=True, eq=False)

@@ -28,7 +28,7 @@ def number_all(cases: list[Case], persons: list[Person], settings: Settings, rng
     files = sorted((file for case in cases for file in case.prosecution), key=lambda file: file.received)
     _prosecution(files, settings, rng)
     _inside(files, rng)
-    _courts(sorted((file for case in cases for file in case.courts), key=lambda file: file.received), rng)
+    _courts(sorted((file for case in cases for file in case.courts), key=lambda file: file.entered), rng)
     _prisons(cases, settings, rng)
 
 
@@ -98,7 +98,7 @@ def _indictments(decisions: Iterable[Decision], rng: Random) -> None:
 def _courts(files: list[CourtFile], rng: Random) -> None:
     counters: dict[tuple[str, int], int] = defaultdict(int)
     for file in files:
-        file.number = f"{file.register}.nr.{_serial(rng, counters, (file.register, file.received.year), 2)}/{file.received.year}"
+        file.number = f"{file.register}.nr.{_serial(rng, counters, (file.register, file.entered.year), 2)}/{file.entered.year}"
 
 
 def _prisons(cases: list[Case], settings: Settings, rng: Random) -> None:

@@ -243,11 +243,11 @@ def _charge(charge: Charge, party_id: int) -> Part:
 
 def court_changes(file: CourtFile) -> list[date]:
     """Days on which the court's record changed."""
-    days = [file.received]
+    days = [file.entered]
     for defendant in file.defendants:
         days += [day for judgment in defendant.judgments for day in (judgment.day, judgment.final) if day]
         days += [charge.since for charge in defendant.charges]
-    return [day for day in days if day <= (file.until or date.max)]
+    return [day for day in days if file.entered <= day <= (file.until or date.max)]
 
 
 def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
@@ -305,8 +305,8 @@ def court_state(case: Case, file: CourtFile, as_of: date) -> CaseRecord:
 def stay_changes(stay: Stay) -> list[date]:
     """Days on which the prisons' row changed."""
     days = [stay.admitted, stay.released or stay.admitted]
-    if stay.court and stay.admitted <= stay.court.received <= (stay.released or date.max):
-        days.append(stay.court.received + timedelta(days=3))
+    if stay.court and stay.admitted <= stay.court.entered <= (stay.released or date.max):
+        days.append(stay.court.entered + timedelta(days=3))
     return [day for day in days if day <= (stay.released or date.max)]
 
 
@@ -314,7 +314,7 @@ def stay_state(case: Case, stay: Stay, as_of: date) -> CaseRecord:
     """A row of the prisons' register, case and person in one."""
     as_of_row = min(as_of, stay.released or as_of)
     released = stay.released if stay.released and stay.released <= as_of else None
-    court = stay.court.number if stay.court and stay.court.received + timedelta(days=3) <= as_of_row else ""
+    court = stay.court.number if stay.court and stay.court.entered + timedelta(days=3) <= as_of_row else ""
     person = stay.person
     true = {
         "registered": stay.admitted,

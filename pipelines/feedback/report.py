@@ -106,10 +106,12 @@ class Report:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Open causes by severity, then consequences, then what was fixed, accepted as it is, or said to be no error."""
+        """Open causes by severity (what the form permits once for each column), then consequences, then what was fixed, accepted as it is, or said to be no error."""
         causes = self.open.loc[self.open["origin"] == "cause", "severity"]
+        permitted = self.open[self.open["severity"] == "info"].drop_duplicates(["file", "field", "rule"])
         return {
             **{severity: int((causes == severity).sum()) for severity in SEVERITIES},
+            "info": len(permitted),
             "consequences": int((self.open["origin"] == "consequence").sum()),
             "fixed": int((self.findings["state"] == "fixed").sum()),
             "accepted_as_is": int((self.findings["state"] == "accepted_as_is").sum()),

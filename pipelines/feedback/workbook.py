@@ -31,7 +31,7 @@ from warehouse.indicators import indicators
 
 FORMAT = "harmonia-feedback-1"
 ABOUT = "About"
-HEADER = 3  # rows above the header of a sheet: title, what is confidential, how to answer
+HEADER = 4  # rows above the header of a sheet: title, what is confidential, how to send it, how to answer
 ANSWERS = ("answer", "reason", "person")
 COLUMNS = {  # key of `texts.yaml` -> width
     "severity": 10,
@@ -170,8 +170,9 @@ def _findings(sheet: Worksheet, unit: str, rows: pd.DataFrame, report: Report, l
     for n, width in enumerate(COLUMNS.values()):
         sheet.set_column(n, n, width)
     sheet.write_string(0, 0, f"{words['title']} – {report.publisher[language]} – {report.delivery} – {unit}", looks["title"])
-    sheet.write_string(1, 0, f"{words['confidential']} {words['send']}", looks["red_line"])
-    sheet.write_string(2, 0, " ".join(words["how"][:2]))
+    sheet.write_string(1, 0, words["confidential"], looks["red_line"])
+    sheet.write_string(2, 0, words["send"], looks["red_line"])
+    sheet.write_string(3, 0, words["how"][1])
     for n, name in enumerate(COLUMNS):
         sheet.write_string(HEADER, n, words[name], looks["head"])
     columns = _columns(rows, report, language)

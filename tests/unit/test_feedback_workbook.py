@@ -19,6 +19,7 @@ from pipelines.feedback.write import write_feedback
 from schemas import findings
 
 KEY = b"k" * 32
+FIRST = workbook.HEADER + 2  # row of the first finding
 NASTY = ["=HYPERLINK('http://x')", "+1", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1", "http://example.org", "\x00\x1b[31m\ufffe"]
 FILES = pd.DataFrame([{"file": "rastet.csv", "state": "complete"}])
 
@@ -50,7 +51,7 @@ def filled(folder: Path, found: pd.DataFrame, fill: Callable[[openpyxl.Workbook]
 
 
 def answer(
-    book: openpyxl.Workbook, row: int = 5, said: str = "Nuk është gabim", reason: str = "sipas dosjes", person: str = "Drita"
+    book: openpyxl.Workbook, row: int = FIRST, said: str = "Nuk është gabim", reason: str = "sipas dosjes", person: str = "Drita"
 ) -> None:
     sheet = book["SP Pejë"]
     head = [cell.value for cell in sheet[workbook.HEADER + 1]]
@@ -99,8 +100,8 @@ def test_answers_are_read_in_any_order_of_rows_and_columns(tmp_path: Path) -> No
     found = lived(4)
 
     def sort(book: openpyxl.Workbook) -> None:
-        answer(book, 5, "Not an error")
-        answer(book, 6, "Ispravka će biti dostavljena", reason="")
+        answer(book, FIRST, "Not an error")
+        answer(book, FIRST + 1, "Ispravka će biti dostavljena", reason="")
         sheet = book["SP Pejë"]
         rows = [[cell.value for cell in row][::-1] for row in sheet.iter_rows(min_row=workbook.HEADER + 1)]
         for n, row in enumerate([rows[0], *rows[:0:-1]], start=workbook.HEADER + 1):
@@ -125,9 +126,9 @@ def test_answers_are_read_in_any_order_of_rows_and_columns(tmp_path: Path) -> No
 )
 def test_a_row_that_cannot_be_taken_says_why(tmp_path: Path, said: str, reason: str, person: str, why: str) -> None:
     found = lived(2)
-    entered, refused, _ = judged(filled(tmp_path, found, lambda book: answer(book, 5, said, reason, person)), found)
+    entered, refused, _ = judged(filled(tmp_path, found, lambda book: answer(book, FIRST, said, reason, person)), found)
     assert entered.empty
-    assert refused["row"].tolist() == [5]
+    assert refused["row"].tolist() == [FIRST]
     assert why in refused["why_not"][0]
 
 
@@ -136,8 +137,8 @@ def test_a_row_of_another_delivery_or_of_nobody_is_refused(tmp_path: Path) -> No
 
     def strange(book: openpyxl.Workbook) -> None:
         for n, name in enumerate(("a" * 16, "b" * 16, "moved")):
-            answer(book, 5 + n)
-            book["SP Pejë"].cell(5 + n, len(workbook.COLUMNS)).value = name
+            answer(book, FIRST + n)
+            book["SP Pejë"].cell(FIRST + n, len(workbook.COLUMNS)).value = name
 
     other = found.assign(delivery="2012-Q3", finding="a" * 16)
     _, refused, _ = judged(filled(tmp_path, found, strange), pd.concat([found, other]))
@@ -151,9 +152,9 @@ def test_a_finding_answered_twice_and_a_row_set_aside_are_refused(tmp_path: Path
 
     def twice(book: openpyxl.Workbook) -> None:
         sheet = book["SP Pejë"]
-        for row in (5, 6, 7):
+        for row in (FIRST, FIRST + 1, FIRST + 2):
             answer(book, row)
-        sheet.cell(7, len(workbook.COLUMNS)).value = sheet.cell(6, len(workbook.COLUMNS)).value
+        sheet.cell(FIRST + 2, len(workbook.COLUMNS)).value = sheet.cell(FIRST + 1, len(workbook.COLUMNS)).value
 
     entered, refused, _ = judged(filled(tmp_path, found, twice), found)
     assert entered.empty
@@ -164,13 +165,13 @@ def test_a_column_that_is_gone_or_there_twice_is_one_clear_line(tmp_path: Path) 
     def drop(book: openpyxl.Workbook) -> None:
         book["SP Pejë"].delete_cols(list(workbook.COLUMNS).index("person") + 1)
 
-    with pytest.raises(HarmoniaError, match=r"sheet \[SP Pejë\], row 4: the columns were changed.*Answered by"):
+    with pytest.raises(HarmoniaError, match=r"sheet \[SP Pejë\], row 5: the columns were changed.*Answered by"):
         intake.read(filled(tmp_path, lived(2), drop))
 
 
 def test_a_formula_anywhere_is_refused_with_its_cell(tmp_path: Path) -> None:
-    with pytest.raises(HarmoniaError, match=r"holds formulas \(sheet2 M5\)"):
-        intake.read(filled(tmp_path, lived(2), lambda book: answer(book, 5, "=A1")))
+    with pytest.raises(HarmoniaError, match=r"holds formulas \(sheet2 M6\)"):
+        intake.read(filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1")))
 
 
 def test_what_is_no_workbook_of_ours_is_one_clear_line(tmp_path: Path) -> None:

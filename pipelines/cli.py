@@ -29,6 +29,7 @@ from pipelines.indicator_commands import app as indicator
 from pipelines.link_commands import app as link
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
+from warehouse.exports.commands import app as export
 from warehouse.releases.commands import app as release
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(export, name="export")
 app.add_typer(access)
 app.add_typer(audit)
 app.add_typer(warehouse)

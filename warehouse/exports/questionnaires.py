@@ -60,7 +60,9 @@ def _form(path: Path) -> Form:
         questions = tuple(_question(no, one) for no, one in enumerate(raw["questions"], 1))
         form = Form(path.stem, _words(raw["title"]), raw["recipient"], _words(raw["known"]), questions)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise HarmoniaError(f"{path}: is no questionnaire ({type(error).__name__}: {error}); docs/exports.md says how one is written") from None
+        raise HarmoniaError(
+            f"{path}: is no questionnaire ({type(error).__name__}: {error}); docs/exports.md says how one is written"
+        ) from None
     return form
 
 
@@ -90,7 +92,12 @@ def answers(form: Form, figures: Callable[[str, str], pd.DataFrame], lang: str) 
     for question in form.questions:
         for table in question.tables:
             found = figures(str(question.indicator), table)
-            told = {"no": question.no, "question": question.asks[lang], "indicator": question.indicator, "breakdown": label("table", table, lang)}
+            told = {
+                "no": question.no,
+                "question": question.asks[lang],
+                "indicator": question.indicator,
+                "breakdown": label("table", table, lang),
+            }
             out.append(found.assign(**told))
     return pd.concat(out, ignore_index=True)[list(ANSWERS)] if out else pd.DataFrame(columns=list(ANSWERS))
 
@@ -127,5 +134,5 @@ def category(table: str, cell: str, lang: str) -> str:
 
 def _note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
     told = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
-    told += [missing] if isinstance(missing, str) else []
+    told += [label("note", "incomplete", lang).format(missing=missing)] if isinstance(missing, str) else []
     return " ".join(filter(None, told))

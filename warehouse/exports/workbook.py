@@ -67,7 +67,13 @@ def _about(form: Form, release: Release, lang: str, manifest: str, approved: str
 def _crosswalk(form: Form, release: Release, lang: str) -> pd.DataFrame:
     said = release.table("definitions").set_index("indicator")
     rows = [
-        (q.no, q.asks[lang], said.loc[q.indicator, f"title_{lang}"], said.loc[q.indicator, f"definition_{lang}"], q.differs[lang] if q.differs else "")
+        (
+            q.no,
+            q.asks[lang],
+            said.loc[q.indicator, f"title_{lang}"],
+            said.loc[q.indicator, f"definition_{lang}"],
+            q.differs[lang] if q.differs else "",
+        )
         for q in form.questions
         if q.indicator
     ]
@@ -82,6 +88,7 @@ def _pairs(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str]]) ->
     for at, (name, text) in enumerate(rows):
         sheet.write_string(at, 0, name, bold)
         sheet.write_string(at, 1, text, wrapped)
+    _for_print(sheet)
 
 
 def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], rows: pd.DataFrame, lang: str) -> None:
@@ -103,6 +110,11 @@ def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], rows: p
     sheet.freeze_panes(1, 0)
     if len(rows):
         sheet.autofilter(0, 0, len(rows), len(columns) - 1)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
+    _for_print(sheet)
+
+
+def _for_print(sheet: xlsxwriter.worksheet.Worksheet) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)

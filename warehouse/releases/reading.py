@@ -18,7 +18,7 @@ from pipelines.errors import HarmoniaError
 from warehouse.releases import folder
 from warehouse.releases.labels import label, language, status_text
 
-__all__ = ["Release", "label", "language", "latest", "open_release", "status_text"]
+__all__ = ["Release", "label", "language", "latest", "open_release", "release_hash", "status_text"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Release:
         """
         c = self.cube
         return c[(c["indicator"] == indicator) & (c["table"] == table) & (c["of"] == of) & (c["measure"] == measure)].reset_index(drop=True)
+
+
+def release_hash(release: Release) -> str:
+    """SHA-256 of the release's manifest, which names the hash of every file: it stands for the whole release."""
+    return folder.sha256(release.files[folder.MANIFEST])
 
 
 def open_release(where: Path, name: str | None = None) -> Release:

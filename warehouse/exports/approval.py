@@ -1,0 +1,68 @@
+"""The coordinator's approval of one full transmission: this export of this release, to this recipient.
+
+Belongs here: signing and checking an approval file. Does not belong here: what is transmitted (`full`), the key (`disclosure/signature`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError, storage
+from warehouse.disclosure import signature
+
+_ABOUT = "harmonia transmission"
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """What is approved. `manifest`: SHA-256 of the release's manifest, so that an approval is of one release for ever."""
+
+    export: str
+    release: str
+    manifest: str
+    recipient: str
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Who approved it, and when."""
+
+    name: str
+    day: str
+
+
+def _message(sent: Transmission, name: str, day: str) -> bytes:
+    told = json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True)
+    return signature.message(_ABOUT, name, day, hashlib.sha256(told.encode()).hexdigest())
+
+
+def approve(home: Path, key_file: Path, sent: Transmission, name: str, day: str, target: Path) -> None:
+    """Write the approval of `sent` to `target`, signed. Raises `HarmoniaError` where the key is not the coordinator's of this home."""
+    said = {**asdict(sent), "name": name, "day": day, "signature": signature.signed(home, key_file, _message(sent, name, day))}
+    with storage(target):
+        target.write_text(json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def approved(home: Path, approval: Path | None, sent: Transmission) -> Approval:
+    """The approval of `sent`. Raises `HarmoniaError` where there is none, it is of something else, or the coordinator did not sign it."""
+    way_out = (
+        f"the coordinator approves it with: harmonia export approve {sent.export} --release {sent.release} "
+        f"--recipient {sent.recipient!r} --key KEYFILE --name NAME --day DATE --out FILE"
+    )
+    if approval is None:
+        raise HarmoniaError(f"{sent.export} in full leaves the house only with the coordinator's approval (--approval FILE): {way_out}")
+    try:
+        said = json.loads(approval.read_text("utf-8"))
+        name, day, signed = str(said["name"]), str(said["day"]), str(said["signature"])
+        other = {k: said.get(k) for k, v in asdict(sent).items() if said.get(k) != v}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HarmoniaError(f"{approval}: is no approval ({type(error).__name__}): {way_out}") from None
+    if other:
+        told = ", ".join(f"{k} {v!r}" for k, v in other.items())
+        raise HarmoniaError(f"{approval}: approves something else ({told}): {way_out}")
+    if not signature.holds(home, _message(sent, name, day), signed):
+        raise HarmoniaError(f"{approval}: is not signed by the key of {home / signature.PUBLIC_KEY}, or was changed since: {way_out}")
+    return Approval(name, day)

@@ -1,0 +1,144 @@
+"""Which exports there are, and the two ways out of the house: `publish` (protected, for everyone) and `transmit` (full, one recipient).
+
+Belongs here: the list, what each writes, the log of transmissions. Does not belong here: any form's content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError, storage
+from pipelines.resources.workplace import Workplace
+from warehouse.exports import approval, full, package, questionnaires, sdmx, workbook
+from warehouse.exports.questionnaires import Form
+from warehouse.releases.reading import Release, language, open_release, release_hash
+
+Files = dict[str, bytes]
+_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_TITLES = {
+    "package": {"sq": "Pako e të dhënave: CSV dhe Parquet", "sr": "Paket podataka: CSV i Parquet", "en": "Data package: CSV and Parquet"},
+    "sdmx": {
+        "sq": "SDMX-ML 2.1: struktura dhe të dhënat",
+        "sr": "SDMX-ML 2.1: struktura i podaci",
+        "en": "SDMX-ML 2.1: structure and data",
+    },
+    "htcds": {
+        "sq": "Viktimat në fushat e HTCDS (IC-TIP)",
+        "sr": "Žrtve u poljima HTCDS (IC-TIP)",
+        "en": "Victims in the fields of HTCDS (IC-TIP)",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """One export: `public` makes its protected files, `exact` its full ones; None where it does not leave the house that way."""
+
+    name: str
+    titles: Mapping[str, str]
+    public: Callable[[Release, str], Files] | None
+    exact: Callable[[Path, Release, str, str], Files] | None
+
+    def title(self, lang: str) -> str:
+        """What it is. Raises `HarmoniaError` for an unknown language."""
+        return self.titles[language(lang)]
+
+    @property
+    def kinds(self) -> str:
+        """How it may leave the house."""
+        return " and ".join(k for k, made in (("public", self.public), ("full", self.exact)) if made)
+
+
+@cache
+def exports() -> Mapping[str, Export]:
+    """All exports by name: the data package, SDMX, a workbook for each questionnaire, victims in the fields of HTCDS."""
+    found = [
+        Export("package", _TITLES["package"], lambda release, _: package.files(release), None),
+        Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.files(release), None),
+        *(_questionnaire(form) for form in questionnaires.forms().values()),
+        Export("htcds", _TITLES["htcds"], None, _victims),
+    ]
+    return {one.name: one for one in found}
+
+
+def _questionnaire(form: Form) -> Export:
+    def public(release: Release, lang: str) -> Files:
+        told = questionnaires.answers(form, questionnaires.protected(release, lang), lang)
+        return {f"{form.code}-{lang}.xlsx": workbook.workbook(form, told, release, lang, release_hash(release))}
+
+    def exact(releases: Path, release: Release, lang: str, approved: str) -> Files:
+        told = questionnaires.answers(form, full.figures(releases, release, lang), lang)
+        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, told, release, lang, release_hash(release), approved)}
+
+    return Export(form.code, form.title, public, exact)
+
+
+def _victims(releases: Path, release: Release, lang: str, approved: str) -> Files:
+    return {"htcds-CONFIDENTIAL.csv": full.victims(releases, release).to_csv(index=False, lineterminator="\n").encode()}
+
+
+def _named(name: str) -> Export:
+    if name not in exports():
+        raise HarmoniaError(f"there is no export {name!r}: one of {', '.join(exports())}")
+    return exports()[name]
+
+
+def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) -> list[Path]:
+    """Write the protected files of an export to `out`. Raises `HarmoniaError`: unknown export or language, no such or a touched release."""
+    export = _named(name)
+    if export.public is None:
+        raise HarmoniaError(
+            f"{name} holds persons one by one and is never public: --full with the coordinator's approval, for one recipient"
+        )
+    files = export.public(open_release(releases, day), language(lang))
+    return _write(out, files)
+
+
+def transmission(releases: Path, name: str, day: str | None, recipient: str) -> approval.Transmission:
+    """What a full transmission is, for the coordinator to approve. Raises `HarmoniaError` where the export has no full form."""
+    if _named(name).exact is None:
+        raise HarmoniaError(f"{name} is public only: it has no full form")
+    release = open_release(releases, day)
+    return approval.Transmission(name, release.name, release_hash(release), recipient)
+
+
+def transmit(
+    workplace: Workplace, name: str, day: str | None, lang: str, out: Path, recipient: str | None, signed: Path | None
+) -> list[Path]:
+    """Write the full files of an export to `out`, for `recipient`. Logged in the registry before anything is written.
+
+    Raises `HarmoniaError`: no recipient, no approval of just this, an unknown export or language, a registry that cannot be written.
+    """
+    from pipelines.explain.audit import note
+    from pipelines.registry import open_registry
+
+    if not recipient:
+        raise HarmoniaError(f"{name} in full goes to one recipient: name it with --recipient")
+    releases = workplace.home.releases
+    sent = transmission(releases, name, day, recipient)
+    by = approval.approved(workplace.home.root, signed, sent)
+    made = _named(name).exact
+    assert made is not None  # transmission() has refused those without
+    files = made(releases, open_release(releases, sent.release), language(lang), f"{by.name}, {by.day}; {recipient}")
+    registry = open_registry(workplace.registry)
+    try:
+        note(registry, "transmission", f"{sent.export} of {sent.release} in full to {recipient}, approved by {by.name} on {by.day}")
+    finally:
+        registry.close()
+    return _write(out, files, private=True)
+
+
+def _write(out: Path, files: Files, private: bool = False) -> list[Path]:
+    with storage(out):
+        out.mkdir(parents=True, exist_ok=True)
+        if private:
+            out.chmod(_PRIVATE_FOLDER)
+        for name, content in files.items():
+            path = out / name
+            path.write_bytes(content)
+            if private:
+                path.chmod(_PRIVATE_FILE)
+    return [out / name for name in files]

@@ -1,0 +1,81 @@
+"""The one door of exports to exact figures: the confidential part of a release, for one recipient, with the coordinator's approval.
+
+Belongs here: reading exact figures and victims for a transmission. Does not belong here: the approval itself (`approval`), the forms.
+Nothing else in this package reads anything but `warehouse.releases.reading`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from warehouse.exports.questionnaires import CONFIDENTIAL, FREE, category
+from warehouse.releases import folder
+from warehouse.releases.reading import Release, status_text
+
+_VICTIMS = "victims_identified"
+
+
+def figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
+    """The exact figures of a release as `questionnaires.answers` takes them, of the years that it publishes.
+
+    Marked confidential where the release does not show the figure. Raises `HarmoniaError` where the release was touched.
+    """
+    exact = _table(releases, release, "exact")
+    exact = exact[(exact["measure"] == "harmonised") & exact["of"].isin(release.years())]
+    shown = release.cube[release.cube["status"] == "shown"]
+    public = set(
+        map(tuple, shown[shown["measure"] == "harmonised"][["indicator", "table", "of", "cell"]].itertuples(index=False, name=None))
+    )
+
+    def found(indicator: str, table: str) -> pd.DataFrame:
+        rows = exact[(exact["indicator"] == indicator) & (exact["table"] == table)]
+        free = [(indicator, table, of, cell) in public for of, cell in zip(rows["of"], rows["cell"], strict=True)]
+        unknown = rows["value"].isna()
+        return pd.DataFrame(
+            {
+                "period": rows["of"] + ("-" + rows["cell"] if table == "quarter" else ""),
+                "category": [category(table, cell, lang) for cell in rows["cell"]],
+                "figure": rows["value"].astype("Int64"),
+                "note": unknown.map({True: status_text("no_delivery", lang), False: ""}),
+                "confidentiality": [FREE if yes else CONFIDENTIAL for yes in free],
+            }
+        )
+
+    return found
+
+
+@cache
+def _fields() -> dict[str, dict[str, dict[str, str] | str]]:
+    raw: dict[str, dict[str, dict[str, str] | str]] = yaml.safe_load(Path(__file__).with_name("htcds.yaml").read_text("utf-8"))
+    return raw
+
+
+def victims(releases: Path, release: Release) -> pd.DataFrame:
+    """Victims as rows in the field names and values of HTCDS (the open standard that IC-TIP is fed with); no id, no name, no day.
+
+    Of the years that the release publishes. A field that no source delivers is an empty column: it is asked for, and nobody knows.
+    """
+    counted = _table(releases, release, "counted")
+    rows = counted[(counted["indicator"] == _VICTIMS) & counted["counts_in_year"].astype("bool")]
+    rows = rows.assign(year=pd.to_datetime(rows["day"]).dt.year.astype("str"))
+    rows = rows[rows["year"].isin(release.years())]
+    out = pd.DataFrame(index=rows.index)
+    for field, told in _fields().items():
+        source = told.get("from")
+        codes = told.get("codes", {})
+        if source is None:
+            out[field] = told.get("value")
+        else:
+            out[field] = rows[str(source)].map(codes) if isinstance(codes, dict) and codes else rows[str(source)]
+    return out.sort_values(list(out.columns), kind="stable").reset_index(drop=True)
+
+
+def _table(releases: Path, release: Release, name: str) -> pd.DataFrame:
+    stored = folder.stored(releases / release.name)
+    return pd.read_parquet(io.BytesIO(stored[f"{folder.CONFIDENTIAL}/{name}.parquet"]))

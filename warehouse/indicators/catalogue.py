@@ -64,7 +64,10 @@ class Definition:
     def columns(self, measure: str) -> tuple[str, ...]:
         """The columns that the SELECT of a measure must give."""
         keys = {"case": ("case_id",), "person": ("case_id", "person_id")}.get(self.unit, ())
-        return (*(keys if measure == "harmonised" else ()), "day", *self.dimensions)
+        if measure == "as_reported":
+            return ("day", *self.dimensions)
+        serious = ("offence_group",) if self.unit == "person" and self.kind == "flow" else ()  # of several events the most serious counts
+        return tuple(dict.fromkeys((*keys, "day", *serious, *self.dimensions)))
 
 
 def _wrong(path: Path, what: str) -> HarmoniaError:

@@ -77,10 +77,14 @@ def require_versions(before: Mapping[str, Definition], now: Mapping[str, Definit
 def effect(connection: duckdb.DuckDBPyConnection, before: Definition | None, now: Definition) -> pd.DataFrame:
     """Every figure by both rules over the facts of a published warehouse.
 
-    Out: CELL, as_reported and harmonised of `before` and (`_new`) of `now`, differs. A cell that one rule does not give is null in it.
+    Out: CELL, as_reported and harmonised of `before` and (`_new`) of `now`, differs. A cell that one of two rules does not give is 0 in it.
     Raises `HarmoniaError` where a rule does not run.
     """
     old, new = (figures(connection, [one] if one and one.sql else [])[[*CELL, *_MEASURED]] for one in (before, now))
-    both = old.merge(new, on=CELL, how="outer", suffixes=("", "_new"))
+    both = old.merge(new, on=CELL, how="outer", suffixes=("", "_new"), indicator="given")
+    if len(old) and len(new):
+        for measure in _MEASURED:
+            both[measure] = both[measure].mask(both["given"] == "right_only", 0)
+            both[f"{measure}_new"] = both[f"{measure}_new"].mask(both["given"] == "left_only", 0)
     same = [(both[m] == both[f"{m}_new"]).fillna(False) | (both[m].isna() & both[f"{m}_new"].isna()) for m in _MEASURED]
-    return both.assign(differs=~(same[0] & same[1])).sort_values(CELL, ignore_index=True)
+    return both.drop(columns="given").assign(differs=~(same[0] & same[1])).sort_values(CELL, ignore_index=True)

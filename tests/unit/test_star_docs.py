@@ -1,0 +1,67 @@
+"""What analysts read is what is declared, and what they are told to run runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from test_star_build import world
+
+from warehouse import tables
+from warehouse.publish import build
+from warehouse.star.build import everything
+from warehouse.star.document import DOCS, pages
+
+QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", (DOCS / "cookbook.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    build(folder / "analysts.duckdb", tables.WAREHOUSE.sorted_tables, everything(world().inputs()))
+    return folder
+
+
+@pytest.mark.parametrize("path", list(pages()), ids=lambda path: path.name)
+def test_the_generated_pages_are_those_in_docs(path: Path) -> None:
+    assert path.read_text("utf-8") == pages()[path], "run `python -m warehouse.star.document`"
+
+
+def test_every_table_view_and_column_is_explained() -> None:
+    for table in tables.WAREHOUSE.tables.values():
+        assert table.comment, table.name
+        assert all(column.comment for column in table.columns), table.name
+
+
+def test_the_published_comments_are_those_declared(home: Path) -> None:
+    with duckdb.connect(str(home / "analysts.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal").fetchall()
+    assert set(found) == {(table.name, c.name, c.comment) for table in tables.WAREHOUSE.tables.values() for c in table.columns}
+
+
+def test_there_are_fifteen_questions() -> None:
+    assert [title.split()[0] for title, _ in QUERIES] == [str(n) for n in range(1, 16)]
+
+
+@pytest.mark.parametrize(("title", "sql"), QUERIES, ids=[title for title, _ in QUERIES])
+def test_every_query_of_the_cookbook_runs_and_names_what_is_declared(title: str, sql: str, home: Path) -> None:
+    with duckdb.connect(str(home / "analysts.duckdb"), read_only=True) as connection:
+        assert isinstance(connection.execute(sql).df(), pd.DataFrame)
+        assert connection.get_table_names(sql) <= set(tables.WAREHOUSE.tables)
+
+
+def test_the_notebook_runs_from_top_to_bottom(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARMONIA_HOME", str(home))
+    cells = json.loads((DOCS / "first-steps.ipynb").read_text("utf-8"))["cells"]
+    space: dict[str, object] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"], "clear the outputs: they are figures"
+            exec("".join(cell["source"]), space)
+    assert isinstance(space["yearly"], pd.DataFrame)
+    assert len(space["yearly"]) == 25
+    assert {"share indicted"} <= set(space["attrition"].columns)  # type: ignore[attr-defined]

@@ -5,8 +5,9 @@ five institutions' model is trained (`training`, which knows files and relatives
 
 Each key is a session of its own, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
 tell matches from the rest. A field's `m` is the median over the sessions, so that one that went astray (households under an address)
-does not carry the model with it. Without term frequencies; no share below a floor, so that a level that hardly happens does not decide
-alone.
+does not carry the model with it. Of two files that hold a person once each, only pairs count at last that are each other's best: people
+of one household share so much that they pass for one person, until the person's own record is set against them. Without term
+frequencies; no share below a floor, so that a level that hardly happens does not decide alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 from pipelines.linkage.blocks import Key, Limits, open_blocks
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.pairwise import Comparer, encode
+from pipelines.linkage.pairwise import Comparer, encode, score_pairs
 
 RANDOM_PAIRS = 200_000
 # So many pairs of one key tell its shares well enough.
@@ -31,6 +32,8 @@ LEAST_M, LEAST_U = 1e-3, 1e-6
 # Share of a key's pairs taken for matches at the start; with fewer matches than this a session says nothing.
 START = 0.3
 REFINED = 1
+# Rounds in which, of two files, only pairs that are each other's best count as matches.
+PAIRED = 3
 LEAST_MATCHES = 20
 
 
@@ -100,6 +103,10 @@ class _Pairs:
                     break
         return self._count(found)
 
+    def at(self, left: np.ndarray, right: np.ndarray) -> _Patterns:
+        """Just these pairs."""
+        return self._count([self._patterns(left, right)])
+
     def _patterns(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         number = np.zeros(len(left), dtype="int64")
         for codes, comparer, size in zip(self._codes, self._comparers, self._sizes, strict=True):
@@ -129,7 +136,25 @@ def estimate(
     for _ in range(REFINED):
         fields = _with_tallies(fields, "m", _matches(fields, by_key, odds), LEAST_M)
         odds = _odds(fields, every, total, len(records))
+    if source is not None:
+        for _ in range(PAIRED):
+            scored = score_pairs(records, keys, fields, odds, 0.0, limits, source)
+            left, right = _each_others_best(scored.left, scored.right, scored.weight)
+            fields = _with_tallies(fields, "m", _tallies(fields, pairs.at(left, right), None), LEAST_M)
+            odds = float(np.log2(max(len(left), 1)) - np.log2(total))
     return Estimated(fields, odds)
+
+
+def _each_others_best(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of which each side weighs most with the other: of two files that hold a person once each, only these can be matches.
+
+    People of one household agree in all that they share, more often than chance has it; what they lose to is the person's own record.
+    """
+    frame = pd.DataFrame({"left": left, "right": right, "weight": weight})
+    best = (frame["weight"] == frame.groupby("left")["weight"].transform("max")) & (
+        frame["weight"] == frame.groupby("right")["weight"].transform("max")
+    )
+    return left[best.to_numpy()], right[best.to_numpy()]
 
 
 def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]]]) -> tuple[Field, ...]:

@@ -107,3 +107,16 @@ def test_shares_are_found_without_truth() -> None:
         assert field.levels[0].m == pytest.approx(0.9, abs=0.05), field.name
         assert field.levels[0].u == pytest.approx(1 / people[field.name].nunique(), rel=0.3)
     assert found_.odds == pytest.approx(np.log2(1500 / (3000 * 2999 / 2)), abs=0.7)
+
+
+def test_of_two_files_people_of_one_household_are_not_taken_for_one_person():
+    draw = np.random.default_rng(1)
+    home = np.repeat(np.arange(300), 3)
+    people = pd.DataFrame({"given": draw.integers(0, 60, 900).astype(str), "surname": home.astype(str), "street": home.astype(str)})
+    people = people.assign(born=draw.integers(0, 400, 900).astype(str))
+    frame = pd.concat([people.assign(file=0), people.sample(frac=0.9, random_state=1).assign(file=1)], ignore_index=True)
+    fields = tuple(Field(c, (c,), (Level("equal", "equal", 0.9, 0.1, 0.1), Level("else", "else", 0.1, 0.9, 0.9))) for c in people.columns)
+    found = estimate(frame, (Key("home", "street", ""), Key("who", "given || '|' || born", "")), fields, source="file")
+    shares = {field.name: field.levels[0].m for field in found.fields}
+    assert min(shares.values()) > 0.95
+    assert abs(found.odds - np.log2(810 / (900 * 810))) < 0.5

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from sqlalchemy import BigInteger, Boolean, Date, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Table
 
 from schemas.canonical import INSTITUTIONS
 from warehouse import tables
@@ -16,34 +16,34 @@ KEY = bytes(range(32))
 SECRET_NAME, SECRET_NUMBER = "Emri-i-Shpikur", "1234567892"
 
 
-def _value(table: Table, column: str, institution: str, row: int, mark: str) -> str:
-    if column == "institution":
-        return institution
-    if column in tables.key_columns(table):
-        return f"KEY-{institution}-{row:03}"
-    if column == "personal_number":
-        return SECRET_NUMBER
-    if column.endswith("name"):
-        return f"{SECRET_NAME}-{institution}-{row}"
-    if column in ("person_id", "case_id"):
-        return f"{column[0].upper()}-{institution}-{row:03}"
-    return f'{mark} {table.name}.{column}, "{row}"\n of {institution}' if row else ""
+def _values(table: Table, column: Column[object], of: list[str], numbers: list[int], mark: str) -> list[object]:
+    """The cells of a column: `of` names each row's institution, `numbers` the row's place among its institution's."""
+    name, both = column.name, list(zip(of, numbers, strict=True))
+    plain = {BigInteger: list(numbers), Double: [float(n) for n in numbers], Boolean: [bool(n % 2) for n in numbers]}
+    if type(column.type) in plain:
+        return plain[type(column.type)]
+    if isinstance(column.type, Date):
+        return [pd.Timestamp("2013-01-01") + pd.Timedelta(days=n) for n in numbers]
+    if name == "institution":
+        return list(of)
+    if name in tables.key_columns(table):
+        return [f"KEY-{institution}-{n:03}" for institution, n in both]
+    if name == "personal_number":
+        return [SECRET_NUMBER] * len(of)
+    if name.endswith("name"):
+        return [f"{SECRET_NAME}-{institution}-{n}" for institution, n in both]
+    if name in ("person_id", "case_id"):
+        return [f"{name[0].upper()}-{institution}-{n:03}" for institution, n in both]
+    return [f'{mark} {table.name}.{name}, "{n}"\n of {institution}' if n else "" for institution, n in both]
 
 
 def rows(table: Table, mark: str, n: int) -> pd.DataFrame:
     """n rows of every institution; the last one of each holds nulls where it may."""
-    out = []
-    for institution in INSTITUTIONS:
-        for row in range(n):
-            cells: dict[str, object] = {}
-            for column in table.columns:
-                plain = {BigInteger: row, Boolean: bool(row % 2), Date: pd.Timestamp("2013-01-01") + pd.Timedelta(days=row)}
-                cells[column.name] = plain.get(type(column.type), _value(table, column.name, institution, row, mark))
-                required = column.name in ("institution", "case_id", "person_id") or not column.nullable or column.primary_key
-                if row == n - 1 and not required:
-                    cells[column.name] = None
-            out.append(cells)
-    return tables.conform(table, pd.DataFrame(out))
+    of, numbers = [one for one in INSTITUTIONS for _ in range(n)], [*range(n)] * len(INSTITUTIONS)
+    out = pd.DataFrame({column.name: _values(table, column, of, numbers, mark) for column in table.columns}).astype("object")
+    may_be_null = [column.name for column in table.columns if column.name not in ("institution", "case_id", "person_id")]
+    out.loc[[number == n - 1 for number in numbers], may_be_null] = None
+    return tables.conform(table, out)
 
 
 def made(mark: str = "one", n: int = 3) -> Stores:

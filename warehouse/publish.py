@@ -81,11 +81,13 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, pd.DataF
     """
     try:
         with _for_this_user_alone(), duckdb.connect(str(target)) as connection:
+            connection.begin()  # one transaction: hundreds of statements, each of which the disk would be waited for
             for statement in ddl(declared):
                 connection.execute(statement)
             for table in declared:
                 if "view" not in table.info:
                     _load(connection, table, frames[table.name])
+            connection.commit()
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         raise HarmoniaError(
             f"{target}: could not be built ({type(error).__name__}): make room or give permission, then run again"

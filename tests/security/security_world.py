@@ -10,7 +10,7 @@ from postgres_world import Server
 from warehouse.stores import Stores
 
 DATABASE, NOBODY = "justice", "nobody_in_particular"
-ROWS = 130
+ROWS = 40
 """Of each institution in each table: enough for the planner to keep histograms."""
 
 

@@ -112,7 +112,7 @@ def resolve(
     registry_url: RegistryUrl = None,
 ) -> None:
     """For stewards: the record behind a pseudonym. That you looked is written to the registry first."""
-    from pipelines.explain.audit import note
+    from pipelines.audit import note
     from pipelines.registry import open_registry
     from warehouse.reading import reading
 

@@ -1,19 +1,36 @@
-"""Who read names and numbers: the registry's lines (Harmonia's own commands) and the requests on a PostgreSQL warehouse, as one list.
+"""Who read names and numbers, who was sent exact figures: the registry's lines, and the requests on a PostgreSQL warehouse, as one list.
 
-Belongs here: reading them. Does not belong here: writing a line (`pipelines/explain/audit`, `warehouse/access/identity`).
+Belongs here: writing a line in the registry, reading both. Does not belong here: anything that is shown, the server's requests
+(`warehouse/access/identity`).
 """
 
 from __future__ import annotations
 
+import getpass
 from datetime import date
 
 import pandas as pd
 from sqlalchemy import select
 
 from pipelines.registry.connection import Registry
+from pipelines.registry.ledger import now
 from pipelines.registry.tables import Audit
 
 COLUMNS = ["at", "where", "who", "what", "subject", "reason"]
+
+
+def note(registry: Registry, action: str, subject: str) -> str:
+    """Write down that the user of this process did `action` with the data behind `subject` (an id, a pair of keys, a figure, an export).
+
+    Returns the user. Raises `HarmoniaError` where the registry cannot be written: then nothing must be shown or sent.
+    """
+    try:
+        who = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in a container
+        who = "unknown user"
+    with registry.write() as session:
+        session.add(Audit(at=now(), who=who, action=action, subject=subject))
+    return who
 
 
 def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:

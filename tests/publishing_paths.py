@@ -22,7 +22,7 @@ MAY_IMPORT = (
     "pipelines.periods",
     "schemas",
 )
-WITH_APPROVAL = ("warehouse.releases.confidential", "pipelines.registry", "pipelines.audit")
+WITH_APPROVAL = ("warehouse.releases.confidential", "warehouse.disclosure.signature", "pipelines.registry", "pipelines.audit")
 """Also for modules called `transmission…` and `own_figures…`: full figures to a named recipient, or an institution's own."""
 OURS = ("pipelines", "warehouse", "schemas", "sources")
 NEVER = ("duckdb", "sqlalchemy", "psycopg", "sqlite3", "pyarrow.parquet.read_table")

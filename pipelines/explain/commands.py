@@ -143,7 +143,7 @@ def _explain(
     with open_home(Workplace.of(None, home, registry_url)) as published:
         document = make(published)
         if names:
-            from pipelines.explain.audit import note
+            from pipelines.audit import note
 
             note(published.registry, f"explain {what}", document.subject or typed)
     if page is not None:

@@ -19,7 +19,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.tables import Audit
 from pipelines.resources.workplace import Workplace
 from tests.release_world import release, signed, source, units
-from warehouse.exports import approval, area, catalogue
+from warehouse.exports import area, catalogue, transmission_approval
 from warehouse.exports.questionnaires import forms
 from warehouse.releases.reading import open_release
 
@@ -128,8 +128,8 @@ def test_full_figures_need_a_recipient_and_an_approval_of_just_that(workplace, t
         catalogue.transmit(workplace, "glotip", None, "en", out, None, None)
     with pytest.raises(HarmoniaError, match="harmonia export approve"):
         catalogue.transmit(workplace, "glotip", None, "en", out, "UNODC", None)
-    sent = catalogue.transmission(workplace.home.releases, "glotip", None, "UNODC")
-    approval.approve(workplace.home.root, key, sent, "A Coordinator", "2015-04-01", signed_file)
+    sent = catalogue.to_approve(workplace.home.releases, "glotip", None, "UNODC")
+    transmission_approval.approve(workplace.home.root, key, sent, "A Coordinator", "2015-04-01", signed_file)
     with pytest.raises(HarmoniaError, match="something else"):
         catalogue.transmit(workplace, "glotip", None, "en", out, "somebody", signed_file)
     signed_file.write_text(signed_file.read_text("utf-8").replace("2015-04-01", "2015-04-02"), "utf-8")
@@ -139,8 +139,8 @@ def test_full_figures_need_a_recipient_and_an_approval_of_just_that(workplace, t
 
 
 def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
-    sent = catalogue.transmission(workplace.home.releases, "eurostat", None, "Eurostat")
-    approval.approve(
+    sent = catalogue.to_approve(workplace.home.releases, "eurostat", None, "Eurostat")
+    transmission_approval.approve(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )
     (path,) = catalogue.transmit(workplace, "eurostat", None, "en", tmp_path / "out", "Eurostat", tmp_path / "a.json")
@@ -158,8 +158,8 @@ def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
 def test_victims_one_by_one_are_never_public(workplace, tmp_path):
     with pytest.raises(HarmoniaError, match="never public"):
         catalogue.publish(workplace.home.releases, "htcds", None, "en", tmp_path / "out")
-    sent = catalogue.transmission(workplace.home.releases, "htcds", None, "IOM")
-    approval.approve(
+    sent = catalogue.to_approve(workplace.home.releases, "htcds", None, "IOM")
+    transmission_approval.approve(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )
     (path,) = catalogue.transmit(workplace, "htcds", None, "en", tmp_path / "out", "IOM", tmp_path / "a.json")

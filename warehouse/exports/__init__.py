@@ -4,5 +4,5 @@ Belongs here: the data package, SDMX, the questionnaires as workbooks, and for e
 *full* (exact, to one recipient, with the coordinator's approval). Does not belong here: what may be printed (`warehouse/disclosure`),
 reports for readers (`pipelines/reports`).
 
-Public exports read `warehouse.releases.reading` and nothing else; `full` is the one door to exact figures.
+Public exports read `warehouse.releases.reading` and nothing else; `transmission` is the one door to exact figures.
 """

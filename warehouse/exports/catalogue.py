@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
 from pipelines.resources.workplace import Workplace
-from warehouse.exports import approval, full, package, questionnaires, sdmx, workbook
+from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Form
+from warehouse.exports.transmission_approval import Transmission, approved
 from warehouse.releases.reading import Release, language, open_release, release_hash
 
 Files = dict[str, bytes]
@@ -69,15 +70,15 @@ def _questionnaire(form: Form) -> Export:
         told = questionnaires.answers(form, questionnaires.protected(release, lang), lang)
         return {f"{form.code}-{lang}.xlsx": workbook.workbook(form, told, release, lang, release_hash(release))}
 
-    def exact(releases: Path, release: Release, lang: str, approved: str) -> Files:
-        told = questionnaires.answers(form, full.figures(releases, release, lang), lang)
-        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, told, release, lang, release_hash(release), approved)}
+    def exact(releases: Path, release: Release, lang: str, by: str) -> Files:
+        told = questionnaires.answers(form, transmission.figures(releases, release, lang), lang)
+        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, told, release, lang, release_hash(release), by)}
 
     return Export(form.code, form.title, public, exact)
 
 
-def _victims(releases: Path, release: Release, lang: str, approved: str) -> Files:
-    return {"htcds-CONFIDENTIAL.csv": full.victims(releases, release).to_csv(index=False, lineterminator="\n").encode()}
+def _victims(releases: Path, release: Release, lang: str, by: str) -> Files:
+    return {"htcds-CONFIDENTIAL.csv": transmission.victims(releases, release).to_csv(index=False, lineterminator="\n").encode()}
 
 
 def _named(name: str) -> Export:
@@ -97,12 +98,12 @@ def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) ->
     return _write(out, files)
 
 
-def transmission(releases: Path, name: str, day: str | None, recipient: str) -> approval.Transmission:
+def to_approve(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
     """What a full transmission is, for the coordinator to approve. Raises `HarmoniaError` where the export has no full form."""
     if _named(name).exact is None:
         raise HarmoniaError(f"{name} is public only: it has no full form")
     release = open_release(releases, day)
-    return approval.Transmission(name, release.name, release_hash(release), recipient)
+    return Transmission(name, release.name, release_hash(release), recipient)
 
 
 def transmit(
@@ -112,22 +113,15 @@ def transmit(
 
     Raises `HarmoniaError`: no recipient, no approval of just this, an unknown export or language, a registry that cannot be written.
     """
-    from pipelines.explain.audit import note
-    from pipelines.registry import open_registry
-
     if not recipient:
         raise HarmoniaError(f"{name} in full goes to one recipient: name it with --recipient")
     releases = workplace.home.releases
-    sent = transmission(releases, name, day, recipient)
-    by = approval.approved(workplace.home.root, signed, sent)
+    sent = to_approve(releases, name, day, recipient)
+    by = approved(workplace.home.root, signed, sent)
     made = _named(name).exact
-    assert made is not None  # transmission() has refused those without
+    assert made is not None  # to_approve() has refused those without
     files = made(releases, open_release(releases, sent.release), language(lang), f"{by.name}, {by.day}; {recipient}")
-    registry = open_registry(workplace.registry)
-    try:
-        note(registry, "transmission", f"{sent.export} of {sent.release} in full to {recipient}, approved by {by.name} on {by.day}")
-    finally:
-        registry.close()
+    transmission.log(workplace, sent, by)
     return _write(out, files, private=True)
 
 

@@ -64,10 +64,10 @@ def approve(
     release: ReleaseDay = None,
 ) -> None:
     """The coordinator approves that an export in full goes to one recipient."""
-    from warehouse.exports.approval import approve as sign
-    from warehouse.exports.catalogue import transmission
+    from warehouse.exports.catalogue import to_approve
+    from warehouse.exports.transmission_approval import approve as sign
 
     where = Workplace.of(None, home).home
-    sent = transmission(where.releases, name, release, recipient)
+    sent = to_approve(where.releases, name, release, recipient)
     sign(where.root, key.expanduser(), sent, signer, day, out)
     typer.echo(f"{out} approves {sent.export} in full of release {sent.release} for {sent.recipient}")

@@ -1,6 +1,7 @@
 """Questionnaires: what others ask, and which figure answers it. A form is a file in `questionnaires/`; adding one is adding a file.
 
-Belongs here: reading the forms, a release's answers to one. Does not belong here: the workbook (`workbook`), exact figures (`full`).
+Belongs here: reading the forms, a release's answers to one. Does not belong here: the workbook (`workbook`), exact figures
+(`transmission`).
 """
 
 from __future__ import annotations

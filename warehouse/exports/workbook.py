@@ -1,6 +1,6 @@
 """A questionnaire as a workbook: answers, crosswalk to our definitions, what is not available, and what the workbook is.
 
-Belongs here: sheets and their look. Does not belong here: figures (`questionnaires`, `full`). The same answers give the same bytes.
+Belongs here: sheets and their look. Does not belong here: figures (`questionnaires`, `transmission`). The same answers give the same bytes.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """The one door of exports to exact figures: the confidential part of a release, for one recipient, with the coordinator's approval.
 
-Belongs here: reading exact figures and victims for a transmission. Does not belong here: the approval itself (`approval`), the forms.
-Nothing else in this package reads anything but `warehouse.releases.reading`.
+Belongs here: exact figures and victims for a transmission, sending and logging it. Does not belong here: the approval
+(`transmission_approval`), the forms. Nothing else in this package reads anything but `warehouse.releases.reading`.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,8 +13,12 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from pipelines.audit import note
+from pipelines.registry import open_registry
+from pipelines.resources.workplace import Workplace
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE, category
-from warehouse.releases import folder
+from warehouse.exports.transmission_approval import Approval, Transmission
+from warehouse.releases.confidential import open_confidential
 from warehouse.releases.reading import Release, status_text
 
 _VICTIMS = "victims_identified"
@@ -77,5 +80,13 @@ def victims(releases: Path, release: Release) -> pd.DataFrame:
 
 
 def _table(releases: Path, release: Release, name: str) -> pd.DataFrame:
-    stored = folder.stored(releases / release.name)
-    return pd.read_parquet(io.BytesIO(stored[f"{folder.CONFIDENTIAL}/{name}.parquet"]))
+    return open_confidential(releases, release.name).table(name)
+
+
+def log(workplace: Workplace, sent: Transmission, by: Approval) -> None:
+    """Write down in the registry what leaves the house, before it does. Raises `HarmoniaError` where that cannot be written."""
+    registry = open_registry(workplace.registry)
+    try:
+        note(registry, "transmission", f"{sent.export} of {sent.release} in full to {sent.recipient}, approved by {by.name} on {by.day}")
+    finally:
+        registry.close()

@@ -93,7 +93,7 @@ def answers(form: Form, figures: Callable[[str, str], pd.DataFrame], lang: str) 
     for question in form.questions:
         for table in question.tables:
             found = figures(str(question.indicator), table)
-            told = {
+            told: dict[str, Any] = {
                 "no": question.no,
                 "question": question.asks[lang],
                 "indicator": question.indicator,

@@ -18,7 +18,7 @@ _MORE = "SELECT count(*) FROM (SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2
 
 
 def compare(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.DataFrame:
-    """Every table of every store: store, table, rows (in DuckDB), only_duckdb, only_postgresql (rows without a counterpart).
+    """Every table and view of every store: store, table, rows (in DuckDB), only_duckdb, only_postgresql (rows without a counterpart).
 
     Nulls equal nulls, and no value is rounded. Raises `HarmoniaError` where one of the two cannot be read.
     """

@@ -235,7 +235,7 @@ def frames(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
     )
     with connected(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        for table in tables.stored(STORES[schema]):
+        for table in tables.makeable(STORES[schema].tables.values()):
             columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
             asking = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (FORMAT csv)").format(columns, sql.Identifier(schema, table.name))
             sink = pa.BufferOutputStream()

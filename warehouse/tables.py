@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import BigInteger, Boolean, Column, Date, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, MetaData, Table, Text
 
 from warehouse.columns import count as _count
 from warehouse.columns import flag as _flag
@@ -246,5 +246,5 @@ def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
 
 def arrow_schema(table: Table) -> pa.Schema:
     """The explicit Arrow schema of `table`, for loading and for the lake."""
-    kinds = {BigInteger: pa.int64(), Boolean: pa.bool_(), Date: pa.date32(), Text: pa.string()}
+    kinds = {BigInteger: pa.int64(), Boolean: pa.bool_(), Date: pa.date32(), Text: pa.string(), Double: pa.float64()}
     return pa.schema([(c.name, kinds[type(c.type)]) for c in table.columns])

@@ -72,6 +72,11 @@ GROUP BY p.period, g.offence_group, g.position
 ORDER BY p.period, g.position"""
 
 
+def _days(share: float, of: str) -> str:
+    """A quantile in days, to a tenth: the two databases interpolate with another last digit."""
+    return f"CAST(round(CAST(percentile_cont({share}) WITHIN GROUP (ORDER BY {of}) AS numeric(18, 6)), 1) AS float8)"
+
+
 def _steps(names: tuple[str, ...], meanings: dict[str, str]) -> list[SchemaItem]:
     return [count(name, f"of them: {meanings[name]}") for name in names]
 
@@ -139,8 +144,8 @@ FLOW_DURATIONS = _view(
     "How many days the steps of a case take, by the quarter of its first report; cases that took the step by the last delivery",
     f"""
 SELECT p.period AS cohort, s.step, CASE WHEN bool_or(d.silent) THEN NULL ELSE count(f.days) END AS cases,
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY f.days) AS median_days,
-  percentile_cont(0.9) WITHIN GROUP (ORDER BY f.days) AS ninth_decile_days, bool_or(d.gap) AS incomplete
+  {_days(0.5, "f.days")} AS median_days,
+  {_days(0.9, "f.days")} AS ninth_decile_days, bool_or(d.gap) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{step}', {n})" for n, (step, _, _) in enumerate(DURATIONS))}) AS s(step, place)
 LEFT JOIN (
   {
@@ -165,7 +170,7 @@ FLOW_OPEN = _view(
     "What was open at the end of each quarter, by the stage that the case had reached",
     f"""
 SELECT p.period AS quarter, s.stage, CASE WHEN bool_or(d.silent) THEN NULL ELSE count(f.case_id) END AS open,
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY f.days_open) AS median_days_open, bool_or(d.gap) AS incomplete
+  {_days(0.5, "f.days_open")} AS median_days_open, bool_or(d.gap) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{stage}', {n})" for n, stage in enumerate(STAGES_OPEN))}) AS s(stage, place)
 LEFT JOIN fact_case_snapshot f ON f.quarter = p.period AND f.stage = s.stage AND f.open
 LEFT JOIN (

@@ -31,7 +31,7 @@ class Current:
 
     tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
     quarantined pipelines.validate.QUARANTINED
-    lineage     `LINEAGE`: one row per record and delivery whose key can be read
+    lineage     `LINEAGE`: one row per record and delivery whose key can be read; `unit` and `number` (`pipelines.feedback.units`)
     accounting  institution, delivery, file, read and `ACCOUNTS`: physical rows
     findings    schemas.findings.COLUMNS, of validation and of this stage
     deliveries  institution, delivery, period, version, state
@@ -63,7 +63,7 @@ def resolve(validated: Validated) -> Current:
     told = _without_blanks(validated.findings, later)
     found = pd.concat([f for f in (told, later) if len(f)] or [later], ignore_index=True)
     found = told_apart(placed(found[list(findings.COLUMNS)], tables, contract), tables)
-    return Current(tables, quarantined, lineage, accounting, found, deliveries)
+    return Current(tables, quarantined, placed(lineage, tables, contract), accounting, found, deliveries)
 
 
 def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,8 @@ Made from `schemas/rules/*.yaml` by `python -m schemas.rules_doc`; change those,
 
 A finding names one rule. `reject`: the row was set aside, because its key or its structure cannot be read. `error`: changes figures, or
 may. `warning`: probably entered wrongly. `info`: what the form permits, or what only the institution can judge; told once for each
-column, never a fault. A rule marked *consequence* follows from another finding and goes when that is corrected.
+column, never a fault. *Tolerated* is the share of a delivery's records that may break the rule before a check warns. A rule
+marked *consequence* follows from another finding and goes when that is corrected.
 """
 
 
@@ -48,10 +49,11 @@ def page() -> str:
 
 def _table(of_stage: list[Rule]) -> str:
     ordered = sorted(of_stage, key=lambda rule: (SEVERITIES.index(rule.severity), rule.code))
-    lines = ["| rule | severity | level | dimension | what is wrong | source |", "|---|---|---|---|---|---|"]
+    lines = ["| rule | severity | tolerated | level | dimension | what is wrong | source |", "|---|---|---|---|---|---|---|"]
     for rule in ordered:
         severity = rule.severity if rule.origin == "cause" else f"{rule.severity}, *{rule.origin}*"
-        cells = (f"[{rule.code}](#{rule.code})", severity, rule.level, rule.dimension, rule.text["en"], rule.source)
+        said = (severity, f"{rule.tolerance:.0%}", rule.level, rule.dimension, rule.text["en"], rule.source)
+        cells = (f"[{rule.code}](#{rule.code})", *said)
         lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

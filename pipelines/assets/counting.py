@@ -6,6 +6,7 @@ import pandas as pd
 from pipelines.assets.describing import careful, say, table
 from pipelines.feedback.answers import applied, read
 from pipelines.feedback.life import life
+from pipelines.feedback.units import placed_by_record
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs
@@ -29,7 +30,7 @@ def findings(
     """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
     with careful(workplace, "following the findings"):
         found = pd.concat([standing["findings"], comparison["findings"]], ignore_index=True)
-        lived = life(found, standing["deliveries"], standing["lineage"])
+        lived = life(placed_by_record(found, standing["lineage"]), standing["deliveries"], standing["lineage"])
         registry = open_registry(workplace.registry)
         try:
             lived = applied(lived, read(registry), secret(workplace.home.root))

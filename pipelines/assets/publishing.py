@@ -12,7 +12,7 @@ from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
 from pipelines.feedback.figures import FIGURES, foremost, moved
 from pipelines.feedback.trend import trend, until
-from pipelines.feedback.write import write_feedback
+from pipelines.feedback.write import NOT_TAKEN, discard, write_feedback
 from pipelines.landing import LandedDelivery, landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
@@ -112,7 +112,18 @@ def _reports(
         )
         states = mine["state"].value_counts()
         rows.append((*place, len(files), *(int(states.get(state, 0)) for state in ("new", "remains", "fixed"))))
+    _not_taken(home, found)
     return pd.DataFrame(rows, columns=[*_DELIVERY, "files", "new", "remains", "fixed"])
+
+
+def _not_taken(home: Path, found: pd.DataFrame) -> None:
+    """What an institution put where no delivery is (a folder whose name is no quarter, a stray file) is told to it, too."""
+    for institution in contract.institutions():
+        mine = found[(found["institution"] == institution) & found["delivery"].isna()]
+        if len(mine):
+            write_feedback(home, institution, NOT_TAKEN, pd.DataFrame(columns=["file", "state"]), mine, contract.load(institution).language)
+        else:
+            discard(home, institution, NOT_TAKEN)
 
 
 @dg.asset(

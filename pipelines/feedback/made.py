@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -35,7 +34,9 @@ def key_of(*parts: object) -> str:
     digest = hashlib.sha256(_words().encode())
     for part in parts:
         if isinstance(part, pd.DataFrame):
-            digest.update(pickle.dumps([list(part.columns), *(part[c].astype("str").fillna("\0").tolist() for c in part.columns)]))
+            for name in part.columns:
+                hashed = pd.util.hash_pandas_object(part[name].astype("str").fillna("\0"), index=False)
+                digest.update(str(name).encode() + hashed.to_numpy().tobytes())
         else:
             digest.update(repr(part).encode())
         digest.update(b"\0")

@@ -85,10 +85,10 @@ class Folded:
 
 def pages(report: Report) -> dict[str, str]:
     """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others, and `letter` alike."""
-    shown = _shown(report.findings[(report.findings["severity"] != "info") | (report.findings["state"] == "accepted_as_is")])
+    shown = _shown(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
     gone = [row for row in shown if row.state == "fixed"]
     accepted = [row for row in shown if row.state == "accepted_as_is"]
-    open_ = [row for row in shown if row.severity != "info" and row.state not in ("fixed", "accepted_as_is")]
+    open_ = [row for row in shown if row.state not in ("fixed", "accepted_as_is")]
     causes = [row for row in open_ if row.origin == "cause"]
     content = {
         "report": report,
@@ -99,7 +99,8 @@ def pages(report: Report) -> dict[str, str]:
         "totals": {name: int(report.files[name].sum()) for name in COUNTS},
         "causes": {severity: _blocks([row for row in causes if row.severity == severity], "") for severity in _TO_CORRECT},
         "consequences": _blocks([row for row in open_ if row.origin == "consequence"], "follows-"),
-        "info": _folded(report.open[report.open["severity"] == "info"]),
+        "info": _folded(report.open[~report.open["listed"]]),
+        "to_check": _blocks([row for row in causes if row.severity == "info"], ""),
         "fixed": _blocks(gone, "fixed-"),
         "accepted": _blocks(accepted, "accepted-"),
         "foremost": rows_of(report.foremost),

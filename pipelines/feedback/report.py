@@ -31,8 +31,9 @@ class Report:
     """What one institution is told about one delivery.
 
     files     file, state, `COUNTS`, and size and sha256 where known; sorted by file
-    findings  `pipelines.feedback.life.LIVED`, answer, `cell` (E17; null where the form has none); most serious first, then by rule and
-              place. What the institution said is no error stands apart: `no_error`
+    findings  `pipelines.feedback.life.LIVED`, answer; `cell` (E17; null where the form has none); `listed` (told one by one: a warning
+              or worse, and what only the institution can check; the rest is folded). Most serious first, then by rule and place. What
+              the institution said is no error stands apart: `no_error`
     figures   finding, indicator, period: the figures that each open finding moves
     foremost  indicator, period, findings: the figures that most findings move
     trend     delivery, records, open, fixed: this delivery and those before it
@@ -106,12 +107,14 @@ class Report:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Open causes by severity (what the form permits once for each column), then consequences, then what was fixed, accepted as it is, or said to be no error."""
+        """Open causes by severity (what the form permits once for each column), what is to be checked, consequences, and what was fixed,
+        accepted as it is, or said to be no error."""
         causes = self.open.loc[self.open["origin"] == "cause", "severity"]
-        permitted = self.open[self.open["severity"] == "info"].drop_duplicates(["file", "field", "rule"])
+        permitted = self.open[~self.open["listed"]].drop_duplicates(["file", "field", "rule"])
         return {
             **{severity: int((causes == severity).sum()) for severity in SEVERITIES},
             "info": len(permitted),
+            "to_check": int((self.open["listed"] & (self.open["severity"] == "info")).sum()),
             "consequences": int((self.open["origin"] == "consequence").sum()),
             "fixed": int((self.findings["state"] == "fixed").sum()),
             "accepted_as_is": int((self.findings["state"] == "accepted_as_is").sum()),
@@ -183,12 +186,17 @@ def _files(files: pd.DataFrame) -> pd.DataFrame:
 def _findings(findings: pd.DataFrame, institution: str) -> pd.DataFrame:
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
-    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out, institution))
+    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out, institution), listed=_listed(out))
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     number = out["rule"].map(out["rule"].value_counts()).astype("float64")
     out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number)
     order = ["_rank", "_fewer", "rule", "origin", "file", "part", "line", "record_key", "field", "value", "state"]
     return out.sort_values(order, ignore_index=True, kind="stable", na_position="first").drop(columns=["_rank", "_fewer"])
+
+
+def _listed(findings: pd.DataFrame) -> pd.Series:
+    asked = [code for code, rule in rules().items() if rule.level == "cross_institution"]
+    return (findings["severity"] != "info") | findings["rule"].isin(asked)
 
 
 def _cells(findings: pd.DataFrame, institution: str) -> pd.Series:

@@ -19,11 +19,13 @@ _BETWEEN = " – "
 
 
 def placed(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame], contract: Contract) -> pd.DataFrame:
-    """The findings (`schemas.findings.COLUMNS`) with `unit` and `number` where their record says it: as delivered in the same delivery,
-    else as last delivered. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
+    """`found` (delivery, part, record_key: findings, or records) with `unit` and `number` where the record says it: as delivered in the
+    same delivery, else as last delivered. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
     units = contract.units
     if units is None or found.empty:
-        return found
+        return (
+            found if "unit" in found else found.assign(**dict.fromkeys(("unit", "number"), pd.Series(None, index=found.index, dtype="str")))
+        )
     top = tables[units.table]
     known = pd.DataFrame(
         {
@@ -41,6 +43,15 @@ def placed(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame], contract: Co
         unit=same["unit"].fillna(elsewhere).astype("str").array,
         number=same["number"].fillna(last["number"]).astype("str").array,
     )
+
+
+def placed_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+    """Findings that came without unit and number, with those of their record. lineage: as `pipelines.current` gives it."""
+    key = ["institution", "record_key"]
+    known = lineage.dropna(subset=["unit"]).drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]]
+    own = known.reindex(pd.MultiIndex.from_frame(found[key]))
+    lost = found["unit"].isna() & found["record_key"].notna()
+    return found.assign(**{name: found[name].mask(lost, pd.Series(own[name].array, index=found.index)) for name in known.columns})
 
 
 def language_of(unit: str | None, contract: Contract) -> str:

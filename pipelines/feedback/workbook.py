@@ -100,6 +100,7 @@ def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
         "reject": book.add_format({**cell, "bold": True, "font_color": "#8C1D18"}),
         "error": book.add_format({**cell, "bold": True, "font_color": "#A33B00"}),
         "warning": book.add_format({**cell, "font_color": "#735200"}),
+        "info": book.add_format({**cell, "font_color": "#1D4F80"}),
         "open": book.add_format({**cell, "bg_color": "#FFF2CC", "locked": False}),
         "id": book.add_format({**cell, "font_color": "#51606F", "text_wrap": False}),
         "head": book.add_format({**cell, "bold": True, "bg_color": "#16365C", "font_color": "#FFFFFF"}),
@@ -113,7 +114,7 @@ def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
 
 def _sheets(report: Report) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
     """Name of the sheet, unit, language and open findings of each unit; first what concerns the whole institution."""
-    asks = report.open[report.open["severity"] != "info"]
+    asks = report.open[report.open["listed"]]
     asks = asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable")
     taken: set[str] = {ABOUT.casefold(), *(_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information"))}
     contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
@@ -151,6 +152,7 @@ def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, p
     lines += [("bold", words[name], visible(str(value))) for name, value in facts.items()]
     lines += [("plain", "", ""), *(("plain", words["cover"] if not n else "", f"{n + 1}. {line}") for n, line in enumerate(words["how"]))]
     counts = {**{words["severities"][s]: report.counts[s] for s in ("reject", "error", "warning", "info")}}
+    counts |= {words["to_check"]: report.counts["to_check"]}
     counts |= {words["consequences"]: report.counts["consequences"], words["fixed"]: report.counts["fixed"]}
     counts |= {words["accepted_title"]: report.counts["accepted_as_is"], words["no_error_note"]: report.no_error}
     lines += [("plain", "", ""), *(("bold", label, str(n)) for label, n in counts.items()), ("plain", "", "")]
@@ -257,7 +259,7 @@ def _information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, For
     sheet.set_column(0, 2, 20)
     sheet.set_column(3, 3, 70)
     sheet.set_column(4, 9, 12)
-    folded = _folded(report.open[report.open["severity"] == "info"])
+    folded = _folded(report.open[~report.open["listed"]])
     gone = _folded(report.findings[report.findings["state"] == "fixed"])
     row = 0
     for title, note, table in (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pipelines.points import Point, reached
 from warehouse.stores import secret
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
+NOT_TAKEN = "not-taken"  # in place of a delivery, for what lies where none is
 _ANSWERED = "findings.answered-"  # a workbook that was filled in where it lay
 
 
@@ -70,6 +72,14 @@ def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFra
     """Write the receipt alone, as soon as a delivery was received; returns the paths. Errors as in `write_feedback`."""
     folder = _folder(home / "feedback", institution, delivery)
     return [_write(folder / name, text) for name, text in receipt(institution, delivery, files, language, received).items()]
+
+
+def discard(home: Path, institution: str, delivery: str) -> None:
+    """Remove a report that there is no reason for any more."""
+    folder = home / "feedback" / institution / delivery
+    with storage(folder):
+        if folder.is_dir():
+            shutil.rmtree(folder)
 
 
 def _folder(feedback: Path, institution: str, delivery: str) -> Path:

@@ -108,6 +108,15 @@ def test_what_the_form_permits_is_one_line_for_each_rule_and_column() -> None:
     assert texts.texts("en")["none"] in shown
 
 
+def test_what_only_the_institution_can_check_is_listed_one_by_one_and_is_no_fault() -> None:
+    of_it = found(*(row(n, "check-birth-date", field="Data_lindjes", value=None) for n in range(30)))
+    said = report.make("police", "2012-Q4", files(), of_it, "en")
+    assert (said.counts["to_check"], said.counts["info"]) == (30, 0)
+    shown = page.pages(said)["findings.html"]
+    assert all(f"2012-PR-{n:05}" in shown for n in range(30))
+    assert texts.texts("en")["to_check_note"] in shown
+
+
 def test_consequences_stand_apart_from_causes() -> None:
     of_it = found(row(1), row(2, "cross-parent-missing"))
     said = report.make("police", "2012-Q4", files(), of_it, "en")

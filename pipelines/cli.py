@@ -27,6 +27,7 @@ from pipelines.explain.commands import explain
 from pipelines.feedback.commands import app as feedback
 from pipelines.indicator_commands import app as indicator
 from pipelines.link_commands import app as link
+from pipelines.reports.commands import app as report
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
 from warehouse.exports.commands import app as export
@@ -39,6 +40,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(report, name="report")
 app.add_typer(export, name="export")
 app.add_typer(access)
 app.add_typer(audit)

@@ -1,0 +1,126 @@
+"""`harmonia report`: options and output. Does not belong here: what a report says; heavy modules are imported inside."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.errors import HarmoniaError, storage
+from pipelines.resources.workplace import Workplace
+
+if TYPE_CHECKING:
+    from pipelines.reports.document import Document
+
+app = typer.Typer(help="Reports to institutions, coordinator, Government and public.", invoke_without_command=True)
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+RegistryUrl = Annotated[
+    str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: in the home")
+]
+Language = Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")]
+ReleaseDay = Annotated[str | None, typer.Option("--release", help="From which release. Default: the latest.")]
+Institution = Annotated[str | None, typer.Option("--institution", help="Whose figures; for audience institution.")]
+_AUDIENCES = "institution, coordinator, government or public"
+_PRIVATE = 0o600
+
+
+@app.callback()
+def make(
+    context: typer.Context,
+    period: Annotated[str | None, typer.Option("--period", help="2013, or 2013-Q2.")] = None,
+    audience: Annotated[str, typer.Option("--audience", help=f"{_AUDIENCES}.")] = "public",
+    institution: Institution = None,
+    lang: Language = "sq",
+    release: ReleaseDay = None,
+    home: HomeFolder = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to. Default: reports in the home.")] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf/--no-pdf", help="Print it too, where there is a Chromium. Default: where there is one.")
+    ] = True,
+) -> None:
+    """Write a report as a page and, where a Chromium is on the machine, as PDF."""
+    if context.invoked_subcommand:
+        return
+    if not period:
+        raise HarmoniaError("which period? --period 2013 or --period 2013-Q2")
+    from pipelines.reports import printing
+    from pipelines.reports.page import html
+
+    where = Workplace.of(None, home).home
+    report, confidential = _report(where.releases, release, period, audience, institution, lang)
+    folder = out or where.root / "reports"
+    page = folder / f"{'-'.join(filter(None, (audience, institution, period, lang)))}.html"
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        page.write_text(html(report), "utf-8")
+    written = [page]
+    if pdf and printing.browser():
+        printing.pdf(page, page.with_suffix(".pdf"))
+        written.append(page.with_suffix(".pdf"))
+    for path in written:
+        if confidential:
+            path.chmod(_PRIVATE)
+        typer.echo(str(path))
+    if pdf and len(written) == 1:
+        typer.echo("not printed: no Chromium is on this machine (HARMONIA_BROWSER names one); print the page from any browser")
+
+
+def _report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
+    """The report and whether it is confidential. Raises `HarmoniaError` for an unknown audience, or an institution too many or too few."""
+    from pipelines.reports import joint, own_figures
+    from warehouse.releases.reading import open_release
+
+    if (audience == "institution") != bool(institution):
+        raise HarmoniaError("audience institution needs --institution NAME, and no other audience takes it")
+    release = open_release(releases, name)
+    if audience == "institution":
+        return own_figures.institution(releases, release, period, str(institution), lang), True
+    if audience == "coordinator":
+        return own_figures.coordinator(releases, release, period, lang), True
+    if audience not in ("government", "public"):
+        raise HarmoniaError(f"audience {audience!r} is not known: {_AUDIENCES}")
+    return joint.report(release, period, audience, lang), False
+
+
+@app.command()
+def due(
+    today: Annotated[str, typer.Option("--today", envvar="HARMONIA_TODAY", help="The day to look from, e.g. 2014-03-31.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    release: ReleaseDay = None,
+) -> None:
+    """Say which reports are due, sent or late."""
+    from pipelines.reports.transmission_register import due as listed
+    from warehouse.releases.reading import open_release
+
+    workplace = Workplace.of(None, home, registry_url)
+    found = listed(workplace, open_release(workplace.home.releases, release), _day(today))
+    for one in found:
+        to = one.institution or one.audience
+        typer.echo(f"{one.by}  {one.state(_day(today)):10} {one.period:8} {to}{f'  sent {one.sent}' if one.sent else ''}")
+
+
+@app.command()
+def sent(
+    period: Annotated[str, typer.Option("--period", help="2013, or 2013-Q2.")],
+    audience: Annotated[str, typer.Option("--audience", help=f"{_AUDIENCES}.")],
+    to: Annotated[str, typer.Option("--to", help="To whom: the office, not a person.")],
+    day: Annotated[str, typer.Option("--day", help="When, e.g. 2014-03-31.")],
+    institution: Institution = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Enter into the register that a report was sent."""
+    from pipelines.reports.transmission_register import Sent, send
+
+    send(Workplace.of(None, home, registry_url), Sent(audience, institution or "", period, to, _day(day).isoformat()))
+    typer.echo(f"entered: {institution or audience}, {period}, to {to} on {day}")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise HarmoniaError(f"{text!r} is not a day: write it as 2014-03-31") from None

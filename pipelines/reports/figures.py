@@ -1,0 +1,107 @@
+"""The figures of a release as a report prints them. Reads the protected cube alone.
+
+Belongs here: looking up a printed figure, its words, what stands for one that is not shown. Does not belong here: sections (`joint`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from pipelines.reports.document import MARK, Cell, Table
+from pipelines.reports.words import Words
+from warehouse.indicators import indicators
+from warehouse.releases.reading import Release, label, status_text
+
+JOINED = "+"
+MOST_YEARS = 5
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Printed figures of `release` in the words of `words`."""
+
+    release: Release
+    words: Words
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """Indicator → title, in the order of printing."""
+        found = self.release.table("definitions").sort_values("position")
+        return {str(i): str(t) for i, t in zip(found["indicator"], found[f"title_{self.words.lang}"], strict=True)}
+
+    @cached_property
+    def by_stage(self) -> dict[str, list[str]]:
+        """Stage → its indicators, in the order of printing."""
+        out: dict[str, list[str]] = {}
+        for code in self.titles:
+            out.setdefault(indicators()[code].harmonised.stage, []).append(code)
+        return out
+
+    def years(self, upto: str) -> list[str]:
+        """The last years that the release holds, up to and with one."""
+        return [year for year in self.release.years() if year <= upto][-MOST_YEARS:]
+
+    def rows(self, code: str, table: str, of: str, measure: str = "harmonised") -> pd.DataFrame:
+        """The printed rows of a table; empty where it was not published (yet)."""
+        return self.release.figures(code, table, of, measure)
+
+    def number(self, code: str, table: str, of: str, cell: str, measure: str = "harmonised") -> int | None:
+        """A figure where it is printed by itself, else None."""
+        rows = self.rows(code, table, of, measure)
+        found = rows.loc[rows["cell"] == cell, "value"].dropna()
+        return int(found.iloc[0]) if len(found) else None
+
+    def total(self, code: str, year: str, measure: str = "harmonised") -> Cell:
+        """The year's total, or what stands for it: "fewer than", not delivered, nothing known."""
+        rows = self.rows(code, "total", year, measure)
+        if rows.empty:
+            return Cell("–")
+        row = rows.iloc[0]
+        if pd.notna(row["value"]):
+            return Cell(f"{int(row['value'])}{'*' if row['incomplete'] else ''}")
+        return Cell(status_text(row["status"], self.words.lang, None if pd.isna(row["limit"]) else int(row["limit"])), number=False)
+
+    def part(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
+        """One offence's part of a year's total; the mark where it is not printed by itself."""
+        found = self.number(code, "offence_group", year, offence, measure)
+        if found is not None:
+            return Cell(str(found))
+        known = self.rows(code, "total", year, measure)["value"].notna().any()
+        return Cell(MARK if known else "–", marked=bool(known))
+
+    def gaps(self, period: str) -> list[str]:
+        """What of a year is missing, in words, each once."""
+        rows = self.release.cube
+        mine = rows[(rows["table"] == "total") & (rows["of"] == period[:4])]
+        told = [self.words.gap(missing) for missing in mine["missing"].dropna().unique()]
+        return [f"* {one}" for one in dict.fromkeys(told) if one]
+
+    def breakdown(self, code: str, table: str, of: str) -> Table | None:
+        """One printed breakdown as a table: a row a category, joined ones in words. None where it was not published (yet)."""
+        rows = self.rows(code, table, of)
+        if rows.empty:
+            return None
+        lang = self.words.lang
+        caption = f"{self.titles[code]}, {of.replace('/', '–')}: {label('table', table, lang).lower()}"
+        head = [self.words("columns", "category"), self.words("columns", "figure")]
+        if rows["value"].isna().any():
+            return Table(caption, head, [], [status_text(rows["status"].iloc[0], lang)])
+        told = [
+            [Cell(self.category(table, str(cell)), number=False), Cell(str(int(n)))]
+            for cell, n in zip(rows["cell"], rows["value"], strict=True)
+        ]
+        joined = rows["status"].eq("joined").any()
+        return Table(caption, head, told, [status_text("joined", lang)] if joined else [])
+
+    def category(self, table: str, cell: str) -> str:
+        """The words for a cell of a table."""
+        lang = self.words.lang
+        if table == "quarter":
+            return ", ".join(f"{part}" for part in cell.split(JOINED))
+        if table == "sex_age_group":
+            sex, age = cell.split("|")
+            return f"{label('sex', sex, lang)}, {label('age_group', age, lang).lower()}"
+        return label(table, cell, lang)

@@ -1,0 +1,24 @@
+"""A report as one HTML page: no script, nothing from elsewhere. Belongs here: rendering. Does not belong here: what it says."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from pipelines.reports.document import Document
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(_TEMPLATES)
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+
+
+def html(report: Document) -> str:
+    """The page. Charts are our own markup; every other text is escaped."""
+    style = (_TEMPLATES / "report.css").read_text("utf-8")
+    return _environment().get_template("report.html.j2").render(report=report, style=style)

@@ -1,0 +1,46 @@
+"""A page as PDF, printed by a Chromium that is on the machine. Belongs here: finding and calling it. Does not belong here: the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from pipelines.errors import HarmoniaError
+
+VARIABLE = "HARMONIA_BROWSER"
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_SECONDS = 120
+
+
+def browser() -> str | None:
+    """The program that prints: `HARMONIA_BROWSER`, else a Chromium on the path; None where there is none."""
+    return os.environ.get(VARIABLE) or next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
+def pdf(page: Path, target: Path) -> None:
+    """Print `page` to `target`. Raises `HarmoniaError` where no browser is there or it fails."""
+    program = browser()
+    if program is None:
+        raise HarmoniaError(
+            f"{target}: no Chromium is on this machine to print it; install one, or name it with {VARIABLE}; the page is {page}"
+        )
+    with tempfile.TemporaryDirectory() as profile:
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        quiet = [
+            "--headless",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]
+        told = [f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={target.absolute()}", page.absolute().as_uri()]
+        try:
+            done = subprocess.run([program, *quiet, *sandbox, *told], capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 the operator's browser
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise HarmoniaError(f"{target}: {program} could not print it ({type(error).__name__}); the page is {page}") from None
+    if done.returncode or not target.is_file():
+        raise HarmoniaError(f"{target}: {program} could not print it (exit {done.returncode}); the page is {page}")

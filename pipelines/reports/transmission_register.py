@@ -1,0 +1,99 @@
+"""The register of reports: which are due, which were sent, to whom and when, which are late.
+
+Belongs here: reading and writing the register (in the registry's log, so that it is sealed with it). Does not belong here: the reports.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from pipelines.audit import entries, note
+from pipelines.errors import HarmoniaError
+from pipelines.periods import last_day
+from pipelines.registry import open_registry
+from pipelines.reports.words import said
+from pipelines.resources.workplace import Workplace
+from warehouse.releases.reading import Release
+
+AUDIENCES = ("institution", "coordinator", "government", "public")
+_ACTION = "report sent"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One report that was sent. `institution` is empty but for the reports to institutions."""
+
+    audience: str
+    institution: str
+    period: str
+    to: str
+    day: str
+
+
+@dataclass(frozen=True)
+class Due:
+    """One report of the register: by when, and the day on which it was sent (the first, where often)."""
+
+    audience: str
+    institution: str
+    period: str
+    by: date
+    sent: str | None
+
+    def state(self, today: date) -> str:
+        """`sent`, `sent late`, `due` or `late`."""
+        if self.sent:
+            return "sent" if self.sent <= self.by.isoformat() else "sent late"
+        return "due" if today <= self.by else "late"
+
+
+@cache
+def _rules() -> list[dict[str, str | int]]:
+    found: list[dict[str, str | int]] = yaml.safe_load(Path(__file__).with_name("register.yaml").read_text("utf-8"))
+    return found
+
+
+def send(workplace: Workplace, sent: Sent) -> None:
+    """Enter a report that was sent. Raises `HarmoniaError` for an unknown audience or institution, or one without its institution."""
+    if sent.audience not in AUDIENCES:
+        raise HarmoniaError(f"audience {sent.audience!r} is not known: one of {', '.join(AUDIENCES)}")
+    if (sent.audience == "institution") != (sent.institution in said()["institutions"]):
+        raise HarmoniaError(
+            f"a report to an institution names it (--institution): one of {', '.join(said()['institutions'])}; others name none"
+        )
+    with closing(open_registry(workplace.registry)) as registry:
+        note(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
+
+
+def due(workplace: Workplace, release: Release, today: date) -> list[Due]:
+    """Every report of the periods that the release covers and that are over, by due day."""
+    with closing(open_registry(workplace.registry)) as registry:
+        found = entries(registry, None)
+    sent = [Sent(**json.loads(line)) for line in found.loc[found["what"] == _ACTION, "subject"]]
+    first = {}
+    for one in sorted(sent, key=lambda s: s.day, reverse=True):
+        first[one.audience, one.institution, one.period] = one.day
+    out = []
+    for period in sorted(release.table("coverage")["period"].unique()):
+        end = last_day(period) if "-Q" in period else date(int(period), 12, 31)
+        if end >= today:
+            continue
+        for rule in _rules():
+            if rule["cadence"] == ("quarter" if "-Q" in period else "year"):
+                out += [_due(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first) for i in _to(rule)]
+    return sorted(out, key=lambda one: (one.by, one.audience, one.institution))
+
+
+def _to(rule: dict[str, str | int]) -> list[str]:
+    return list(said()["institutions"]) if rule["audience"] == "institution" else [""]
+
+
+def _due(audience: str, institution: str, period: str, by: date, sent: dict[tuple[str, str, str], str]) -> Due:
+    return Due(audience, institution, period, by, sent.get((audience, institution, period)))

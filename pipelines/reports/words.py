@@ -1,0 +1,53 @@
+"""The words of the reports in one language. Belongs here: looking them up. Does not belong here: words of codes (a release's labels)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from warehouse.releases.reading import language
+
+LANGUAGES = ("sq", "sr", "en")
+
+
+@cache
+def said() -> dict[str, Any]:
+    """All words as declared: three of each, in the order of `LANGUAGES`."""
+    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    return found
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one language. Raises `HarmoniaError` for a language that there is not."""
+
+    lang: str
+
+    def __post_init__(self) -> None:
+        language(self.lang)
+
+    def __call__(self, *path: str, **filled: object) -> str:
+        """The words at a path, e.g. `words("sections", "key")`, with the braces filled in."""
+        found: Any = said()
+        for step in path:
+            found = found[step]
+        return str(found[LANGUAGES.index(self.lang)]).format(**filled)
+
+    def each(self, name: str) -> list[str]:
+        """A list of sentences."""
+        return [one[LANGUAGES.index(self.lang)] for one in said()[name]]
+
+    def period(self, period: str) -> str:
+        """A year as it is, a quarter in words."""
+        return self("quarter", year=period[:4], n=period[6:]) if "-Q" in period else period
+
+    def gap(self, missing: str | None) -> str:
+        """Deliveries that are missing (`police 2013-Q2,courts 2013-Q3`) in words; empty where none is."""
+        if not missing:
+            return ""
+        told = [one.strip().split(" ", 1) for one in missing.split(",")]
+        return self("gaps", missing=", ".join(f"{self('institutions', i)}, {self.period(p)}" for i, p in told))

@@ -1,0 +1,162 @@
+"""Reports: protected figures alone, nothing untranslated, what was not delivered is said, what is due, sent, late."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from pipelines.errors import HarmoniaError
+from pipelines.reports import joint, own_figures
+from pipelines.reports.page import html
+from pipelines.reports.transmission_register import Sent, due, send
+from pipelines.reports.words import LANGUAGES, said
+from pipelines.resources.workplace import Workplace
+from tests.release_world import release, signed, source, units
+from warehouse import tables
+from warehouse.releases.reading import open_release
+
+OTHERS = {"prostitution": 13, "facilitating_prostitution": 7, "other": 6}
+_CODE = re.compile(r"\b[a-z]+_[a-z_]+\b")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with a release of 2013: 32 victims, of them three foreign men; 53 persons convicted; nothing of arrests."""
+    where = tmp_path_factory.mktemp("reports") / "home"
+    signed(where)
+    men = {"sex": "male"}
+    victims = units("victims_identified", 2013, (20, {}), (9, {**men, "age_group": "child"}), (3, {**men, "citizenship_group": "foreign"}))
+    convicted = units("persons_convicted", 2013, (25, men), (2, {}), *((n, {"offence_group": o}) for o, n in OTHERS.items()))
+    release(where, "2015-03-31", delivered(source([*victims, *convicted], [2013], {("persons_arrested", 2013): "all"})))
+    return where
+
+
+def delivered(made):
+    """The warehouse with coverage as a run writes it: the police delivered nothing, the others all quarters."""
+    quarters = [f"2013-Q{n}" for n in range(1, 5)]
+    states = [(i, p, "missing" if i == "police" else "complete") for i in said()["institutions"] for p in ("2013", *quarters)]
+    coverage = tables.conform(tables.COVERAGE, pd.DataFrame(states, columns=["institution", "period", "state"]))
+    gap = ",".join(f"police {quarter}" for quarter in quarters)
+    statistics = made.tables["statistics"].assign(missing=lambda t: t["missing"].replace({"all": gap}))
+    return replace(made, tables={**made.tables, "coverage": coverage, "statistics": statistics})
+
+
+@pytest.fixture(scope="module")
+def released(home):
+    return open_release(home / "releases")
+
+
+def text(page):
+    """What a reader sees: no markup, no style, no attributes but those that are read aloud."""
+    body = page[page.index("<body>") :]
+    aloud = " ".join(re.findall(r'aria-label="([^"]*)"', body))
+    return re.sub(r"<[^>]*>", " ", body) + aloud
+
+
+def words(node):
+    """All declared triples of words."""
+    if isinstance(node, dict):
+        return [one for value in node.values() for one in words(value)]
+    if isinstance(node, list) and node and not isinstance(node[0], str):
+        return [one for value in node for one in words(value)]
+    return [node]
+
+
+def test_every_text_has_its_three_languages():
+    assert [triple for triple in words(said()) if len(triple) != len(LANGUAGES) or not all(triple)] == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("audience", ["public", "government"])
+def test_nothing_in_a_report_is_a_code(released, lang, audience):
+    seen = text(html(joint.report(released, "2013", audience, lang)))
+    assert _CODE.findall(seen) == []
+    assert "None" not in seen
+    assert "nan" not in seen.split()
+
+
+def test_languages_differ_throughout(released):
+    """A sentence of one language stands in no report of another."""
+    pages = {lang: text(html(joint.report(released, "2013", "public", lang))) for lang in LANGUAGES}
+    for lang, page in pages.items():
+        others = [triple[n] for triple in words(said()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
+        own = {triple[LANGUAGES.index(lang)] for triple in words(said())}
+        assert [one for one in others if one not in own and one in page] == []
+
+
+def test_the_public_report_holds_no_figure_that_the_release_does_not_print(released):
+    printed = {int(v) for v in released.cube["value"].dropna()} | {int(n) for n in released.table("bridge")["n"].dropna().abs()}
+    page = html(joint.report(released, "2013", "public", "en"))
+    cells = {int(n) for n in re.findall(r'<td class="num">(\d+)\*?</td>', page)}
+    assert cells
+    assert cells <= printed
+    assert 3 not in cells, "the three foreign men are not told"
+
+
+def test_a_total_stands_beside_its_trafficking_part_and_the_minor_offence_apart(released):
+    report = joint.report(released, "2013", "public", "en")
+    courts = next(t for s in report.sections if s.name == "key" for t in s.tables if t.caption == "Courts")
+    convicted = next(row for row in courts.rows if row[0].text == "Persons convicted")
+    assert [cell.text for cell in convicted[1:]] == ["53", "27", "13"]
+
+
+def test_what_was_not_delivered_is_said_and_is_no_zero(released):
+    report = joint.report(released, "2013", "public", "en")
+    police = next(t for s in report.sections if s.name == "key" for t in s.tables if t.caption == "Police and inspectorate")
+    arrested = next(row for row in police.rows if row[0].text == "Persons arrested")
+    assert "not zero" in arrested[1].text
+    assert [cell.text for cell in arrested[2:]] == ["–", "–"]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_missing_deliveries_are_named_in_words(released, lang):
+    notes = [note for s in joint.report(released, "2013", "public", lang).sections for note in s.notes]
+    assert any(said()["institutions"]["police"][LANGUAGES.index(lang)] in note for note in notes)
+
+
+def test_a_period_that_is_none_says_what_there_is(released):
+    with pytest.raises(HarmoniaError, match="2013"):
+        joint.report(released, "1999", "public", "en")
+
+
+def test_an_unknown_language_is_refused(released):
+    with pytest.raises(HarmoniaError, match="sq, sr, en"):
+        joint.report(released, "2013", "public", "de")
+
+
+def test_an_institution_sees_its_own_reported_figures_and_signs(home, released):
+    report = own_figures.institution(home / "releases", released, "2013", "courts", "sq")
+    assert report.warning
+    assert report.sections[-1].sign
+    (table,) = report.sections[0].tables
+    assert ["53", "53"] in [[cell.text for cell in row[1:3]] for row in table.rows]
+    assert not any("arrestuar" in row[0].text for row in table.rows), "arrests are the police's"
+    with pytest.raises(HarmoniaError, match="police"):
+        own_figures.institution(home / "releases", released, "2013", "army", "sq")
+
+
+def test_only_the_coordinator_gets_the_exact_annex(home, released):
+    assert "exact" in [s.name for s in own_figures.coordinator(home / "releases", released, "2013", "en").sections]
+    for audience in ("public", "government"):
+        assert "exact" not in [s.name for s in joint.report(released, "2013", audience, "en").sections]
+
+
+def test_the_same_release_gives_the_same_page(released):
+    assert html(joint.report(released, "2013", "public", "sr")) == html(joint.report(released, "2013", "public", "sr"))
+
+
+def test_the_register_says_what_is_due_sent_and_late(home, released):
+    workplace = Workplace.of(None, home)
+    send(workplace, Sent("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
+    found = {
+        (one.audience, one.institution, one.period): one.state(date(2014, 3, 20)) for one in due(workplace, released, date(2014, 3, 20))
+    }
+    with pytest.raises(HarmoniaError, match="--institution"):
+        send(workplace, Sent("institution", "", "2013", "nobody", "2014-03-10"))
+    assert found["government", "", "2013"] == "sent"
+    assert found["public", "", "2013"] == "due"
+    assert found["coordinator", "", "2013"] == "late"

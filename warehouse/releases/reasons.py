@@ -73,7 +73,8 @@ def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
     sides = [s.records[columns].astype("str").fillna("").drop_duplicates(RECORD, keep="last") for s in (old, new)]
     both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
     before, after = both["delivery_old"], both["delivery_new"]
-    correction = after.str.contains("_v") | (after == "")
+    # Withdrawn by a correction, an earlier quarter's state stands again.
+    correction = after.str.contains("_v") | (after == "") | (after < before)
     both["kind"] = np.select([before == after, correction], ["", CORRECTED], default=NEW)
     both["judged"] = _judged(both, old, new)
     return both

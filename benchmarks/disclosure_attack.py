@@ -54,7 +54,8 @@ def released(world: World, of: Programme) -> Released:
     """Release a population four times, as `harmonia release create` does."""
     exact: dict[str, dict[Key, tuple[int, ...] | None]] = {}
     history: list[Prints] = []
-    withheld = refused = 0
+    withheld: dict[Key, int] = {}
+    refused = 0
     for release in RELEASES:
         exact[release] = world.exact(of, release)
         given = Inputs(of, release, date.fromisoformat(release), dict(exact), tuple(history))
@@ -64,8 +65,8 @@ def released(world: World, of: Programme) -> Released:
             refused += 1
             continue
         history.append(prints)
-        withheld += len(kept)
-    return Released(replace(given, history=tuple(history[:-1])), history, withheld, refused)
+        withheld |= {Key(one["indicator"], HARMONISED, one["table"], one["of"]): 1 for one in kept}
+    return Released(replace(given, history=tuple(history[:-1]), coarsen=withheld), history, len(withheld), refused)
 
 
 def knowledge_of(done: Released) -> Knowledge:

@@ -33,7 +33,7 @@ def outsider(*cubes: pd.DataFrame) -> Knowledge:
         threshold={VICTIMS: 5},
         persons={VICTIMS: 3},
         rule=lambda indicator, cells, tables: np.zeros(len(tables), dtype=np.int64),
-        crossed=lambda table, counts: 0,
+        crossed=lambda table, cells, tables: np.zeros(len(tables), dtype=np.int64),
     )
 
 

@@ -132,26 +132,27 @@ def _crossed(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping
         return []
     cells = tuple(truth)
     true = np.array([truth[c] for c in cells])
-    rows = np.unique(np.concatenate([true + by * _shifts(cells) for by in SHIFTS]), axis=0)
-    for block, value in printed.blocks:
-        rows = rows[rows[:, [cells.index(c) for c in block]].sum(axis=1) == value]
-    rows = rows[(rows >= 0).all(axis=1) & _within(knowledge, name, cells, rows)]
-    pairs: list[tuple[str, str]] = [(row, column) for row, column in (cell.split(ACROSS) for cell in cells)]
-    own = knowledge.crossed(name, dict(zip(pairs, true.tolist(), strict=True)))
-    alike = [knowledge.crossed(name, dict(zip(pairs, row.tolist(), strict=True))) == own for row in rows]
-    return count(name, rows[alike], cells, tuple(true.tolist()), hidden, knowledge.persons[name.indicator])
+    moves = _moves(cells, [[cells.index(c) for c in block] for block, _ in printed.blocks])
+    rows = np.unique((true + moves[:, None] + moves[None, :]).reshape(-1, len(cells)), axis=0)
+    rows = rows[(rows >= 0).all(axis=1)]
+    rows = np.concatenate([rows[_within(knowledge, name, cells, rows)], [true]])
+    if name not in knowledge.withheld:
+        forms = knowledge.crossed(name, cells, rows)
+        rows = rows[forms == forms[-1]]
+    return count(name, rows, cells, tuple(true.tolist()), hidden, knowledge.persons[name.indicator])
 
 
-def _shifts(cells: tuple[str, ...]) -> np.ndarray:
-    """One person moved from a cell to another; two moved so that all sums by row and by column stay."""
+def _moves(cells: tuple[str, ...], blocks: list[list[int]]) -> np.ndarray:
+    """One to four persons moved between two cells, or so that all sums by row and by column stay; no printed sum changes."""
     unit, at = np.eye(len(cells), dtype=np.int64), {cell: n for n, cell in enumerate(cells)}
-    pairs = [(a, b) for a, b in combinations(cells, 2)]
-    out = [unit[at[a]] - unit[at[b]] for a, b in pairs]
-    for a, b in pairs:
+    steps = []
+    for a, b in combinations(cells, 2):
+        steps.append(unit[at[a]] - unit[at[b]])
         (r, c), (s, d) = a.split(ACROSS), b.split(ACROSS)
         if r != s and c != d:
-            out.append(unit[at[a]] + unit[at[b]] - unit[at[f"{r}{ACROSS}{d}"]] - unit[at[f"{s}{ACROSS}{c}"]])
-    return np.array(out)
+            steps.append(unit[at[a]] + unit[at[b]] - unit[at[f"{r}{ACROSS}{d}"]] - unit[at[f"{s}{ACROSS}{c}"]])
+    kept = [step for step in steps if not any(step[block].sum() for block in blocks)]
+    return np.unique(np.array([by * step for step in kept for by in SHIFTS] or [0 * unit[0]]), axis=0)
 
 
 def _within(knowledge: Knowledge, name: Table, cells: tuple[str, ...], rows: np.ndarray) -> np.ndarray:

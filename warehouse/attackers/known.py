@@ -55,8 +55,8 @@ class Printed:
 
 Rule = Callable[[str, tuple[str, ...], np.ndarray], np.ndarray]
 """(indicator, categories, tables) → a number for each table: equal for tables of which the same is kept apart in print."""
-CrossedRule = Callable[[Table, Mapping[tuple[str, str], int]], object]
-"""(table, counts) → something that is equal for two tables that are printed alike."""
+CrossedRule = Callable[[Table, tuple[str, ...], np.ndarray], np.ndarray]
+"""(table, cells, tables) → the same for a table of two dimensions."""
 
 
 @dataclass(frozen=True)

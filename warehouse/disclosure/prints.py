@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from warehouse.disclosure.rule import Partition, Rule, set_partitions
 Status = Literal["printed", "not_broken_down", "not_shown", "fewer_than", "no_delivery"]
 
 
+Form = tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]
+"""How a table of two dimensions is printed: its rows, its columns."""
 _SMALL, _NOTHING, _TRAFFICKING, _TOTAL, _BOTH = range(5)
 
 
@@ -124,29 +127,45 @@ def may_replace(new: Print, old: Print, step: int) -> bool:
     return all(change == 0 or abs(change) >= step for change in changes)
 
 
-def crossed(
-    threshold: int, counts: Mapping[tuple[str, str], int], rows: tuple[frozenset[str], ...], columns: tuple[frozenset[str], ...], skip: int
-) -> Print:
-    """Print a table of two dimensions as rows × columns, joined further until every cell holds `threshold` or more.
+def crossed(cells: tuple[str, ...], counts: tuple[int, ...], forms: tuple[Form, ...], chosen: int) -> Print:
+    """Print a table of two dimensions in one of its forms; -1: not broken down. cells: names `row|column`, in the order of `counts`."""
+    if chosen < 0:
+        return Print("not_broken_down")
+    names = [cell.split(ACROSS) for cell in cells]
+    rows, columns = forms[chosen]
+    sums = {(a, b): sum(n for (x, y), n in zip(names, counts, strict=True) if x in a and y in b) for a in rows for b in columns}
+    return Print("printed", tuple(sorted((f"{_name(a)}{ACROSS}{_name(b)}", n) for (a, b), n in sums.items())))
 
-    counts: (row, column) → count; rows, columns: what the yearly tables keep apart; `skip`: how many printable forms to pass over.
+
+def forms_of(rows: tuple[frozenset[str], ...], columns: tuple[frozenset[str], ...]) -> tuple[Form, ...]:
+    """All ways to print a table of two dimensions no finer than `rows` × `columns`, in the order in which they are tried."""
+    every = [(r, c) for r in _coarser(rows) for c in _coarser(columns) if len(r) > 1 and len(c) > 1]
+    return tuple(sorted(every, key=lambda form: (-_singles(form), str(_text(form)))))
+
+
+def crossed_form(threshold: int, cells: tuple[str, ...], tables: np.ndarray, forms: tuple[Form, ...], skip: int = 0) -> np.ndarray:
+    """For each table (row, counts of `cells`) the position of the form in which it is printed; -1 where there is none.
+
+    It is the first, after `skip` others, whose every cell holds `threshold` or more, or is empty since nobody's row or column is not known.
     """
-    forms = [(r, c) for r in _coarser(rows) for c in _coarser(columns) if len(r) > 1 and len(c) > 1]
-    for r, c in sorted(forms, key=lambda form: (-_singles(form), str(_text(form)))):
-        cells = {(a, b): sum(v for (x, y), v in counts.items() if x in a and y in b) for a in r for b in c}
-        told = {a for (a, _), v in cells.items() if v}, {b for (_, b), v in cells.items() if v}
-        if min(map(len, told)) > 1 and all(v >= threshold or (v == 0 and _nobody(a, b, counts)) for (a, b), v in cells.items()):
-            if skip == 0:
-                return Print("printed", tuple(sorted((f"{_name(a)}{ACROSS}{_name(b)}", v) for (a, b), v in cells.items())))
-            skip -= 1
-    return Print("not_broken_down")
+    names = [cell.split(ACROSS) for cell in cells]
 
+    def total(rows: frozenset[str] | None, columns: frozenset[str] | None) -> np.ndarray:
+        inside = [n for n, (x, y) in enumerate(names) if (rows is None or x in rows) and (columns is None or y in columns)]
+        return np.asarray(tables[:, inside].sum(axis=1))
 
-def _nobody(row: frozenset[str], column: frozenset[str], counts: Mapping[tuple[str, str], int]) -> bool:
-    """Whether the cell is empty since nobody's row, or nobody's column, is not known: the only 0 that is printed."""
-    none_row = row == {UNKNOWN} and not sum(v for (x, _), v in counts.items() if x == UNKNOWN)
-    none_column = column == {UNKNOWN} and not sum(v for (_, y), v in counts.items() if y == UNKNOWN)
-    return none_row or none_column
+    nobody = frozenset({UNKNOWN})
+    empty = {"row": total(nobody, None) == 0, "column": total(None, nobody) == 0}
+    left, out = np.full(len(tables), skip), np.full(len(tables), -1)
+    for n, (rows, columns) in enumerate(forms):
+        ok = (sum((total(a, None) > 0).astype(int) for a in rows) > 1) & (sum((total(None, b) > 0).astype(int) for b in columns) > 1)
+        for a, b in product(rows, columns):
+            none = (empty["row"] if a == nobody else False) | (empty["column"] if b == nobody else np.zeros(len(tables), dtype=bool))
+            ok &= (total(a, b) >= threshold) | ((total(a, b) == 0) & none)
+        ok &= out < 0
+        out[ok & (left == 0)] = n
+        left[ok & (left > 0)] -= 1
+    return out
 
 
 def _coarser(partition: tuple[frozenset[str], ...]) -> list[tuple[frozenset[str], ...]]:
@@ -158,10 +177,10 @@ def _name(block: frozenset[str]) -> str:
     return JOINED.join(sorted(block))
 
 
-def _singles(form: tuple[tuple[frozenset[str], ...], ...]) -> int:
+def _singles(form: Form) -> int:
     named = [sum(len(block) == 1 and UNKNOWN not in block for block in side) for side in form]
     return named[0] * named[1] * 100 + len(form[0]) * len(form[1])
 
 
-def _text(form: tuple[tuple[frozenset[str], ...], ...]) -> list[list[str]]:
+def _text(form: Form) -> list[list[str]]:
     return [sorted(_name(block) for block in side) for side in form]

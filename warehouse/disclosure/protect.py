@@ -15,8 +15,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from warehouse.disclosure.prints import Print, blocks, crossed, join, may_replace, print_table, print_year
-from warehouse.disclosure.programme import ACROSS, CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, Programme, years_of
+import numpy as np
+
+from warehouse.disclosure.prints import Print, blocks, crossed, crossed_form, forms_of, join, may_replace, print_table, print_year
+from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, Programme, years_of
 
 Exact = Mapping[Key, tuple[int, ...] | None]
 """Counts of every table of every year, harmonised and as reported, in the order of `Programme.cells`; None: nothing was delivered."""
@@ -219,11 +221,10 @@ def _counted_as(given: Inputs, code: str, year: str, out: Prints) -> str:
 
 def _crossed(given: Inputs, key: Key, counts: tuple[int, ...], out: Prints) -> Print:
     """Sex × age over a window: no finer than the yearly tables of all its years."""
-    rows, columns = apart(given.programme, key, out)
     threshold = given.programme.groups[given.programme.indicators[key.indicator].group][0]
-    names = (cell.split(ACROSS) for cell in given.programme.cells(key))
-    by_cell = {(row, column): n for (row, column), n in zip(names, counts, strict=True)}
-    return crossed(threshold, by_cell, rows, columns, given.coarsen.get(key, 0))
+    cells, forms = given.programme.cells(key), forms_of(*apart(given.programme, key, out))
+    chosen = crossed_form(threshold, cells, np.array([counts]), forms, given.coarsen.get(key, 0))
+    return crossed(cells, counts, forms, int(chosen[0]))
 
 
 def apart(programme: Programme, key: Key, out: Prints) -> tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]:

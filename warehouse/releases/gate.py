@@ -6,7 +6,7 @@ release is refused. Does not belong here: attacks (`warehouse/attackers`), prote
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from warehouse.attackers import enumeration, integer_programme
 from warehouse.attackers.known import Knowledge, Learnt, Table
-from warehouse.disclosure.prints import crossed, year_codes
+from warehouse.disclosure.prints import crossed_form, forms_of, year_codes
 from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, years_of
 from warehouse.disclosure.protect import Inputs, Prints, apart, counts_behind, protect, refused
 from warehouse.releases import cube
@@ -68,10 +68,9 @@ def known(given: Inputs, prints: Prints, cubes: Sequence[pd.DataFrame]) -> Knowl
             return year_codes(programme.rule(indicator, cells[1:]), tables)
         return programme.rule(indicator, cells).choose(tables)
 
-    def cross(table: Table, counts: Mapping[tuple[str, str], int]) -> object:
-        rows, columns = apart(programme, Key(*table), prints)
-        made = crossed(groups[table.indicator][0], counts, rows, columns, given.coarsen.get(Key(*table), 0))
-        return tuple(cell for cell, _ in made.cells)
+    def cross(table: Table, cells: tuple[str, ...], tables: np.ndarray) -> np.ndarray:
+        key = Key(*table)
+        return crossed_form(groups[table.indicator][0], cells, tables, forms_of(*apart(programme, key, prints)), given.coarsen.get(key, 0))
 
     return Knowledge(
         cubes=cubes,

@@ -97,11 +97,10 @@ def _ordered(size: int, unknown: int | None) -> tuple[Partition, ...]:
 
 
 def compositions(total: int, size: int) -> np.ndarray:
-    """Every table of `size` categories with that total, one a row."""
-    if size == 1:
-        return np.array([[total]], dtype=np.int64)
-    parts = [np.insert(compositions(total - first, size - 1), 0, first, axis=1) for first in range(total + 1)]
-    return np.concatenate(parts)
+    """Every table of `size` categories with that total, one a row, in the order of its counts."""
+    first = np.indices((total + 1,) * (size - 1)).reshape(size - 1, -1).T
+    first = first[first.sum(axis=1) <= total]
+    return np.column_stack([first, total - first.sum(axis=1)])
 
 
 @cache

@@ -56,7 +56,8 @@ def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before
     by_unit = _by_cell(programme, changed_units(old, new))
     harmonised = both[both["measure"] == HARMONISED].merge(by_unit, on=[*NAME, "cell"], how="left")
     reported = both[both["measure"] == REPORTED]
-    why = {code: _reported_reasons(code, old, new) for code in reported["indicator"].unique()}
+    records = record_changes(old, new)
+    why = {code: _reported_reasons(code, records, old, new) for code in reported["indicator"].unique()}
     reported = reported.assign(reason=reported["indicator"].map(why), change=reported["after"] - reported["before"])
     out = pd.concat([harmonised, reported], ignore_index=True)
     return out[EXACT].sort_values(EXACT[:5], kind="stable").reset_index(drop=True)
@@ -81,9 +82,8 @@ def _by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
     return summed[summed["change"] != 0]
 
 
-def _reported_reasons(indicator: str, old: Snapshot, new: Snapshot) -> str:
-    """Why a figure as reported may differ: what became of its institutions' records, or another rule."""
-    records = record_changes(old, new)
+def _reported_reasons(indicator: str, records: pd.DataFrame, old: Snapshot, new: Snapshot) -> str:
+    """Why a figure as reported may differ: what became of its institutions' records (of `record_changes`), or another rule."""
     kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
     reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
     return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
@@ -97,12 +97,11 @@ def revisions(
     snapshots, exact: by release, those whose records the prints count.
     """
     out = printed(before, prints)
-    reasons: list[str] = []
-    for names in out[NAME].itertuples(index=False, name=None):
-        key = Key(*names)
-        then, now = before[key].known, prints[key].known
-        found = exact_differences(programme, snapshots[then], snapshots[now], exact[then], exact[now])
-        mine = found[(found[NAME] == list(key)).all(axis=1)]
+    steps = [(before[key].known, prints[key].known) for key in map(Key._make, out[NAME].itertuples(index=False, name=None))]
+    found = {step: exact_differences(programme, *(snapshots[n] for n in step), *(exact[n] for n in step)) for step in set(steps)}
+    reasons = []
+    for step, names in zip(steps, out[NAME].itertuples(index=False, name=None), strict=True):
+        mine = found[step][(found[step][NAME] == list(names)).all(axis=1)]
         reasons.append("+".join(sorted({r for said in mine["reason"].dropna() for r in said.split("+")})))
     return out.assign(reasons=pd.Series(reasons, dtype="str"))[PUBLIC]
 

@@ -98,7 +98,7 @@ def revisions(
     """
     out = printed(before, prints)
     steps = [(before[key].known, prints[key].known) for key in map(Key._make, out[NAME].itertuples(index=False, name=None))]
-    found = {step: exact_differences(programme, *(snapshots[n] for n in step), *(exact[n] for n in step)) for step in set(steps)}
+    found = {(a, b): exact_differences(programme, snapshots[a], snapshots[b], exact[a], exact[b]) for a, b in set(steps)}
     reasons = []
     for step, names in zip(steps, out[NAME].itertuples(index=False, name=None), strict=True):
         mine = found[step][(found[step][NAME] == list(names)).all(axis=1)]

@@ -13,7 +13,7 @@ from postgres_world import Server, running
 from store_world import made
 
 from pipelines import cli
-from pipelines.explain.audit import note
+from pipelines.audit import note
 from pipelines.registry import open_registry
 from warehouse import postgres
 from warehouse.access import document

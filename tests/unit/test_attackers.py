@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.disclosure_attack import attack, released, the_programme
 from benchmarks.disclosure_world import World
-from warehouse.attackers import enumeration, integer_programme
+from warehouse.attackers import enumeration, integer_programme, replay
 from warehouse.attackers.known import Knowledge, Table
 
 VICTIMS = "victims_identified"
@@ -103,3 +103,24 @@ def assert_nothing(seed: int) -> None:
     assert len(done.history) == 4
     attack(done, tally)
     assert {kind: n for kind, n in tally.items() if n and kind != "protected"} == {}
+
+
+@pytest.mark.slow
+def test_a_second_solver_finds_the_same_bounds():
+    from benchmarks.disclosure_attack import second
+
+    tally: Counter[str] = Counter()
+    done = released(World(3), the_programme())
+    second(attack(done, tally), tally)
+    assert tally["second solver: intervals"] == tally["second solver: agree"] > 100
+
+
+def test_replay_weighs_the_worlds_that_print_alike():
+    known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 27, "2014-06-30"), ("sex", "2013", "male+unknown", 6, "2014-06-30")))
+    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 4, "unknown": 2}}
+    (world,) = replay.worlds(known, truth)
+    assert len(world.rows) == 7
+    assert set(replay.posterior(world, np.array([0.8, 0.19, 0.01]))) == {"male", "unknown"}
+    share, _ = replay.posterior(world, np.array([0.8, 0.19, 0.01]))["male"]
+    assert 0.5 < share < 1
+    assert replay.as_institution(world, {"male": 3, "unknown": 2}) == {"male": 2, "unknown": 2}

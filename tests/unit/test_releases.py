@@ -9,6 +9,7 @@ from tests.release_world import release, signed, source, units
 from warehouse.disclosure import policy
 from warehouse.releases import folder
 from warehouse.releases.reading import label, open_release, status_text
+from warehouse.releases.showing import text
 
 VICTIMS = "victims_identified"
 OTHER = {"offence_group": "other"}
@@ -124,6 +125,14 @@ def test_a_policy_changed_after_it_was_signed_is_refused(home):
 def test_another_key_cannot_sign(home, tmp_path):
     with pytest.raises(HarmoniaError, match="is not the key of"):
         policy.sign(home, tmp_path / "other.pem", "Somebody", "2014-02-01")
+
+
+def test_an_unknown_language_is_refused(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    opened = open_release(home / "releases")
+    with pytest.raises(HarmoniaError, match="language 'fr' is not known"):
+        text(opened, "fr")
+    assert "Viktima të identifikuara | 2013 | Gjithsej në vit" in text(opened, "sq")
 
 
 def test_words_in_three_languages(home):

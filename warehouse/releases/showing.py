@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from warehouse.releases.labels import label, status_text, words
+from warehouse.releases.labels import language as known
 from warehouse.releases.reading import Release
 
 _CROSS = "sex_age_group"
@@ -28,6 +29,7 @@ def figure(row: pd.Series, language: str) -> str:
 
 def text(release: Release, language: str) -> str:
     """The whole release: a heading, then every table of every indicator."""
+    language = known(language)
     said, lines = release.manifest, []
     lines.append(f"{release.name}  harmonia {said['versions']['harmonia']}  {said['linkage']['model']}  {said['policy']['signed_by']}")
     lines += [f"linked {s['entity']}: {s['linked']:.1%}" for s in said["linkage"]["shares"]]

@@ -24,6 +24,7 @@ from pipelines.backup.commands import app as backups
 from pipelines.comparison.commands import app as compare
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
+from pipelines.explorer.commands import app as explorer
 from pipelines.feedback.commands import app as feedback
 from pipelines.indicator_commands import app as indicator
 from pipelines.link_commands import app as link
@@ -40,6 +41,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(explorer, name="explorer")
 app.add_typer(report, name="report")
 app.add_typer(export, name="export")
 app.add_typer(access)

@@ -1,0 +1,36 @@
+"""`harmonia explorer`: options and output. Does not belong here: the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer(help="The statistics explorer: a page that opens from a folder.", no_args_is_help=True)
+
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+
+
+@app.callback()
+def _explorer() -> None:
+    """Keeps `build` a command of its own."""
+
+
+@app.command()
+def build(
+    home: Annotated[
+        Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")
+    ] = None,
+    release: Annotated[str | None, typer.Option("--release", help="From which release. Default: the latest.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to. Default: explorer/<release> in the home.")] = None,
+) -> None:
+    """Write the explorer of a release."""
+    from pipelines.explorer.page import build as write
+    from warehouse.releases.reading import open_release
+
+    where = Workplace.of(None, home).home
+    found = open_release(where.releases, release)
+    typer.echo(str(write(found, out or where.root / "explorer" / found.name)))

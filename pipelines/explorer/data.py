@@ -1,0 +1,65 @@
+"""What the explorer's page knows: the printed figures of a release with their words. Reads the protected cube alone.
+
+Belongs here: the shape of the page's data. Does not belong here: the page (`site/`), figures that are not printed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from pipelines.reports.figures import Figures
+from pipelines.reports.words import LANGUAGES, Words
+from warehouse.releases.reading import Release, label, status_text
+
+Triple = list[str]
+
+
+def data(release: Release) -> dict[str, Any]:
+    """Everything that the page shows: `release`, `words`, `indicators`, `tables`, `measures`, `rows`; every text in all languages.
+
+    A row: indicator, measure, table, of, category, value (null where not shown), notes, the category's code.
+    """
+    told = [Figures(release, Words(lang)) for lang in LANGUAGES]
+    said = release.table("definitions").sort_values("position")
+    cube = release.cube
+    return {
+        "release": release.name,
+        "languages": list(LANGUAGES),
+        "words": yaml.safe_load(Path(__file__).with_name("words.yaml").read_text("utf-8")),
+        "indicators": {
+            str(row["indicator"]): {"title": _each(row, "title"), "definition": _each(row, "definition")} for _, row in said.iterrows()
+        },
+        "tables": {t: [label("table", t, lang) for lang in LANGUAGES] for t in cube["table"].unique()},
+        "measures": {m: [label("measure", m, lang) for lang in LANGUAGES] for m in cube["measure"].unique()},
+        "trafficking": [label("offence_group", "trafficking", lang) for lang in LANGUAGES],
+        "rows": [_row(row, told) for row in cube.to_dict("records")],
+    }
+
+
+def _each(row: pd.Series, name: str) -> Triple:
+    return [str(row[f"{name}_{lang}"]) for lang in LANGUAGES]
+
+
+def _row(row: dict[Any, Any], told: list[Figures]) -> list[Any]:
+    value = None if pd.isna(row["value"]) else int(row["value"])
+    category = [_category(one, row["table"], row["cell"]) for one in told]
+    notes = [_notes(one, row) for one in told]
+    return [row["indicator"], row["measure"], row["table"], row["of"], category, value, notes, row["cell"]]
+
+
+def _category(told: Figures, table: str, cell: str) -> str:
+    if table == "total" or not cell:
+        return label("offence_group", "total", told.words.lang)
+    return told.category(table, cell)
+
+
+def _notes(told: Figures, row: dict[Any, Any]) -> str:
+    """What belongs to a figure: why it is not shown or joined, what is missing, that it was revised."""
+    limit = None if pd.isna(row["limit"]) else int(row["limit"])
+    missing = row["missing"] if isinstance(row["missing"], str) else None
+    texts = [status_text(row["status"], told.words.lang, limit), told.words.gap(missing)]
+    return " ".join(filter(None, texts))

@@ -1,0 +1,40 @@
+"""The explorer as one file: style, script and data stand in the page, so that it opens from a folder.
+
+Belongs here: putting the parts together, what the browser may run. Does not belong here: the data (`data`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import jinja2
+
+from pipelines.errors import storage
+from pipelines.explorer.data import data
+from warehouse.releases.reading import Release
+
+_SITE = Path(__file__).with_name("site")
+
+
+def html(release: Release) -> str:
+    """The page. The browser is told to run our script alone, by its hash; texts of the release are put in as text by the script."""
+    script = (_SITE / "explorer.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    told = json.dumps(data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_SITE), autoescape=True, undefined=jinja2.StrictUndefined)
+    style = (_SITE / "explorer.css").read_text("utf-8")
+    return environment.get_template("explorer.html.j2").render(
+        digest=digest, style=style, script=script, data=told, cube=release.files["cube.csv"].decode("utf-8")
+    )
+
+
+def build(release: Release, out: Path) -> Path:
+    """Write the page to `out/index.html`."""
+    target = out / "index.html"
+    with storage(out):
+        out.mkdir(parents=True, exist_ok=True)
+        target.write_text(html(release), "utf-8")
+    return target

@@ -31,13 +31,17 @@ def create(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Make the release of a day from the warehouse as it stands; attackers try it before it is written."""
+    """Make the release of a day from the warehouse as it stands; attackers try it before it is written. Its explorer comes with it."""
+    from pipelines.explorer.page import build
     from warehouse.releases.create import create as make
+    from warehouse.releases.reading import open_release
 
-    target, made, written = make(Workplace.of(None, home, registry_url), _day(as_of))
+    workplace = Workplace.of(None, home, registry_url)
+    target, made, written = make(workplace, _day(as_of))
     for one in made.withheld:
         typer.echo(f"not broken down: {one['indicator']} {one['table']} {one['of']}: {one['reason']}")
     typer.echo(f"release {made.name} {'is in' if written else 'was there already, made again with identical bytes:'} {target}")
+    typer.echo(f"explorer: {build(open_release(workplace.home.releases, made.name), workplace.home.root / 'explorer' / made.name)}")
 
 
 @app.command("list")

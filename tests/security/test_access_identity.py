@@ -107,6 +107,7 @@ def test_words_are_no_statements(steward: psycopg.Connection) -> None:
     assert steward.execute(READ, (ask(steward, "person", "nobody"),)).fetchall() == []
 
 
+@pytest.mark.slow
 def test_publishing_and_a_new_version_leave_log_and_access_as_they_are(justice: Published) -> None:
     with justice.connect("steward") as connection:
         ask(connection, "all", None, "before publishing")
@@ -122,6 +123,7 @@ def test_publishing_and_a_new_version_leave_log_and_access_as_they_are(justice: 
             assert rows == (len(justice.stores["warehouse"]["lineage"]),)
 
 
+@pytest.mark.slow
 def test_a_publisher_without_powers_publishes_into_roles_that_an_administrator_made(justice: Published) -> None:
     version = justice.server.binaries.parts[3]
     publisher = justice.server.login(f"publisher_{version}")

@@ -81,6 +81,7 @@ def test_apply_and_check(url: str, capsys: pytest.CaptureFixture[str], monkeypat
     assert "name the PostgreSQL warehouse" in harmonia(capsys, monkeypatch, "access", "check")[1]
 
 
+@pytest.mark.slow
 def test_apply_to_tables_of_another_version_is_told(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_extract_holds_what_the_role_sees_and_nothing_else(
     assert "for the public there is none" in said
 
 
+@pytest.mark.slow
 def test_compare_finds_every_row_that_differs(
     home: Path, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +132,7 @@ def test_compare_finds_every_row_that_differs(
     assert "no store names" in harmonia(capsys, monkeypatch, *arguments, "--store", "names")[1]
 
 
+@pytest.mark.slow
 def test_a_login_that_asks_for_what_it_may_not_see_is_told(
     home: Path, url: str, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

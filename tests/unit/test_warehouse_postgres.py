@@ -78,6 +78,7 @@ def test_tables_and_columns_carry_their_comments_for_analysts_too(url: str) -> N
     assert found[0] == found[1] == [("complete, partial, missing", "Which periods are covered by deliveries")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "older",
     [
@@ -97,6 +98,7 @@ def test_tables_of_another_version_are_built_anew(url: str, older: str) -> None:
     assert read(url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%!_new' ESCAPE '!'") == []
 
 
+@pytest.mark.slow
 def test_a_reader_of_tables_that_must_be_rebuilt_is_waited_for_not_blocked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(url, made("one"))
     with psycopg.connect(url) as connection:
@@ -112,6 +114,7 @@ def test_a_reader_of_tables_that_must_be_rebuilt_is_waited_for_not_blocked(url: 
     assert holds(url, made("two"))
 
 
+@pytest.mark.slow
 def test_another_publisher_is_waited_for_not_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(url, made("one"))
     monkeypatch.setattr(postgres, "_WAIT", 1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from pipelines.errors import HarmoniaError
 from tests.release_world import release, signed, source, units
+from warehouse.attackers.known import Learnt, Table
 from warehouse.disclosure import policy
 from warehouse.releases import folder
 from warehouse.releases.reading import label, open_release, status_text
@@ -163,6 +165,38 @@ def test_a_window_that_overlaps_an_earlier_one_is_refused_with_the_reason(tmp_pa
     assert [(one["indicator"], one["table"], one["of"]) for one in made.withheld] == [(VICTIMS, "sex_age_group", "2013/2015")]
     assert "would undo victims_identified 2012/2014 by sex_age_group, printed by an earlier release" in made.withheld[0]["reason"]
     assert open_release(home / "releases").figures(VICTIMS, "sex_age_group", "2013/2015").empty
+
+
+def test_a_total_that_others_published_takes_trafficking_with_it(tmp_path):
+    """Trafficking 30 and others' total of 33 would tell the rest: the attackers know what others published."""
+    home = tmp_path / "home"
+    persons = source(units(VICTIMS, 2013, (30, {}), (3, OTHER)), [2013])
+    text = yaml.safe_load(policy.SHIPPED.read_text("utf-8"))
+    said = {"indicator": VICTIMS, "period": "2013", "table": "total", "category": "total", "value": 33, "source": "a newspaper"}
+    signed(home, yaml.safe_dump({**text, "public_already": [said]}, sort_keys=False))
+    made = release(home, "2014-03-31", persons)
+    assert [(one["table"], one["of"]) for one in made.withheld] == [("offence_group", "2013")]
+    assert open_release(home / "releases").figures(VICTIMS, "offence_group", "2013")["status"].tolist() == ["not_broken_down"]
+
+
+def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):
+    home, persons = tmp_path / "home", source(world(men=4), [2013])
+    text = yaml.safe_load(policy.SHIPPED.read_text("utf-8"))
+    lax = {**text, "groups": {group: {"threshold": 3, "known": 0} for group in text["groups"]}}
+    signed(home, yaml.safe_dump(lax, sort_keys=False))
+    release(home, "2015-03-31", persons)
+    signed(home, yaml.safe_dump(text, sort_keys=False))
+    release(home, "2015-09-30", persons)
+    assert folder.chain(home / "releases") == ["2015-03-31", "2015-09-30"]
+
+
+def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
+    """Should an attacker learn a total itself, nothing can be printed coarser."""
+    learnt = Learnt(Table(VICTIMS, "harmonised", "total", "2013"), "total", 1, "public", "an attack")
+    monkeypatch.setattr("warehouse.attackers.enumeration.attack", lambda *_: [learnt])
+    with pytest.raises(HarmoniaError, match=r"2014-03-31 is refused: victims_identified 2013 would give away .* wait for more records"):
+        release(home, "2014-03-31", source(world(), [2013]))
+    assert folder.names(home / "releases") == []
 
 
 def test_trafficking_stands_without_a_total_that_would_tell_the_rest(home):

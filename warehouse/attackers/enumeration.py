@@ -83,9 +83,9 @@ def _offences(knowledge: Knowledge, name: Table, blocks: list[tuple[tuple[str, .
     total = knowledge.last.get(name._replace(table="total"))
     if total and total.blocks:
         return _product(blocks or [(cells, total.blocks[0][1])], cells)
-    rest = cells[1:]
-    parts = [_product([*blocks, (rest, value)], cells) for value in range(2 * FEW)]
-    return np.concatenate(parts)
+    few = range(2 * FEW)
+    first = [blocks] if blocks else [[(cells[:1], own)] for own in few]
+    return np.concatenate([_product([*own, (cells[1:], rest)], cells) for own in first for rest in few])
 
 
 def _product(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) -> np.ndarray:

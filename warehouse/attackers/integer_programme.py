@@ -264,6 +264,6 @@ def _differences(knowledge: Knowledge, solver: Solver, indicator: str) -> list[L
                 if a == b or a not in solver.programme.names or b not in solver.programme.names:
                     continue
                 least, most = solver.range({a: 1, b: -1})
-                if least == most and 0 < abs(least) < knowledge.threshold[indicator]:
+                if least == most and 0 < abs(least) < knowledge.step:
                     out.append(Learnt(name, cell, 1, "difference", NAME))
     return out

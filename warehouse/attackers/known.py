@@ -67,6 +67,7 @@ class Knowledge:
     threshold, persons   per indicator: least count printed alone; of how many persons an insider may know everything
     already      statements of others about the same figures (`public_already` of the policy)
     withheld     tables said to be kept back for another reason than the rule
+    step         a difference of two releases below this is learnt
     """
 
     cubes: Sequence[pd.DataFrame]
@@ -77,6 +78,7 @@ class Knowledge:
     crossed: CrossedRule
     already: Sequence[Mapping[str, Any]] = ()
     withheld: frozenset[Table] = frozenset()
+    step: int = 5
 
     @cached_property
     def releases(self) -> list[dict[Table, Printed]]:
@@ -129,10 +131,15 @@ def protected(knowledge: Knowledge, name: Table, printed: Printed, truth: Mappin
         str(said["category"])
         for said in knowledge.already
         if (said["indicator"], "harmonised", said["table"], str(said["period"])) == name
-        and said.get("value") == truth.get(str(said["category"]))
+        and (said.get("value") == truth.get(str(said["category"])) or _narrow(said))
     }
     told |= {cell for cell in truth if ACROSS in cell and _nobody(knowledge, name, cell)}
     return [c for c, value in truth.items() if value < knowledge.threshold[name.indicator] and c not in alone and c not in told]
+
+
+def _narrow(said: Mapping[str, Any]) -> bool:
+    """Whether others left a cell fewer values than an attack may, whatever is released."""
+    return "at_most" in said and int(said["at_most"]) - int(said.get("at_least", 0)) + 1 < VALUES
 
 
 def _nobody(knowledge: Knowledge, name: Table, cell: str) -> bool:

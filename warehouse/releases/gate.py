@@ -50,12 +50,18 @@ def guarded(given: Inputs) -> tuple[Prints, list[dict[str, str]]]:
 
 
 def attacked(given: Inputs, prints: Prints) -> list[Learnt]:
-    """What enumeration and integer programme learn from the release beside all earlier ones."""
+    """What enumeration and integer programme learn from the release beside all earlier ones, and not from those alone."""
     new = frozenset(Table(*key) for key, made in prints.items() if made.edition == given.release)
-    knowledge = known(given, prints, [cube.rows(p, {}, set()) for p in [*given.history, prints]])
-    truth = truths(given, prints)
+    cubes, truth = [cube.rows(p, {}, set()) for p in [*given.history, prints]], truths(given, prints)
     indicators = sorted({name.indicator for name in new})
-    return enumeration.attack(knowledge, truth, new) + integer_programme.attack(knowledge, truth, indicators)
+    knowledge = known(given, prints, cubes)
+    learnt = integer_programme.attack(knowledge, truth, indicators)
+    old = frozenset(one.table for one in learnt) - new
+    if old:
+        before = known(given, given.history[-1], cubes[:-1])
+        already = {one[:2] for one in integer_programme.attack(before, truth, indicators, old)}
+        learnt = [one for one in learnt if one[:2] not in already]
+    return enumeration.attack(knowledge, truth, new) + learnt
 
 
 def known(given: Inputs, prints: Prints, cubes: Sequence[pd.DataFrame]) -> Knowledge:
@@ -80,6 +86,7 @@ def known(given: Inputs, prints: Prints, cubes: Sequence[pd.DataFrame]) -> Knowl
         rule=rule,
         crossed=cross,
         already=programme.public_already,
+        step=programme.revise_from,
         withheld=frozenset(Table(*key) for key in given.coarsen) | _following(prints),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines import schedules, sensors
 from pipelines.assets import comparing, counting, institution, landing, linking, publishing, together
 from pipelines.checks import all_checks, deliveries
 from pipelines.current import Current
@@ -69,10 +70,15 @@ def build_definitions(
     return dg.Definitions(
         assets=[*all_assets(), *(deliveries.asset(name) for name in institutions())],
         asset_checks=all_checks(institutions()),
-        jobs=[harmonise_everything],
+        jobs=[harmonise_everything, *schedules.JOBS],
+        schedules=schedules.SCHEDULES,
+        sensors=[sensors.inbox_sensor(workplace), sensors.failed_run],
         resources={
             "workplace": dg.ResourceDefinition(
                 _opened(workplace, hold_lock), description="Inbox, home, registry and warehouse of this run"
+            ),
+            "places": dg.ResourceDefinition.hardcoded_resource(
+                workplace, description="The same for those that only look: no lock is taken"
             ),
             "io_manager": dg.IOManagerDefinition(
                 lambda _: LakeIOManager(workplace.home.lake, SHAPES), description="Parquet in the lake; in memory within a run"

@@ -1,0 +1,52 @@
+"""Telling a person that something needs them: a line in the log, and a webhook or an e-mail where the environment names one.
+
+Belongs here: the ways of telling. Does not belong here: when to tell. A text names runs, jobs and counts, never a value of a delivery.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import smtplib
+import urllib.request
+from email.message import EmailMessage
+
+WEBHOOK, MAIL_TO, MAIL_SERVER = "HARMONIA_ALERT_WEBHOOK", "HARMONIA_ALERT_MAIL", "HARMONIA_SMTP"
+_SECONDS = 10
+_LOG = logging.getLogger("harmonia.alerts")
+
+
+def alert(text: str) -> list[str]:
+    """Tell it every way that is set; returns the ways. A way that fails is a line in the log: telling never breaks what it tells of."""
+    _LOG.error(text)
+    told = ["log"]
+    ways = {"webhook": (WEBHOOK, _post), "mail": (MAIL_TO, _mail)}
+    for name, (variable, way) in ways.items():
+        to = os.environ.get(variable)
+        if not to:
+            continue
+        try:
+            way(to, text)
+            told.append(name)
+        except (OSError, ValueError, smtplib.SMTPException) as error:
+            _LOG.error("%s could not be used (%s)", variable, type(error).__name__)
+    return told
+
+
+def _post(url: str, text: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{WEBHOOK} is no http address")
+    body = json.dumps({"text": text}).encode()
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 - checked above
+    with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
+        pass
+
+
+def _mail(to: str, text: str) -> None:
+    host, _, port = os.environ.get(MAIL_SERVER, "localhost:25").partition(":")
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = f"harmonia@{host}", to, text.split(".")[0]
+    message.set_content(text)
+    with smtplib.SMTP(host, int(port or 25), timeout=_SECONDS) as server:
+        server.send_message(message)

@@ -1,0 +1,64 @@
+"""What runs by the clock: every night the stores are checked, every Monday the register of reports is looked through.
+
+Belongs here: jobs that look and tell, and when. Does not belong here: runs over deliveries (a sensor starts those), making releases: a
+release is the coordinator's act.
+"""
+
+import dagster as dg
+
+from pipelines.alerts import alert
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+ZONE = "Europe/Belgrade"  # the zone of Prishtina in the time-zone database
+
+
+@dg.op(description="What was edited or lost in landing, ledger, warehouse and releases; fails where anything was.")
+def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workplace]) -> None:
+    """Check every store that may not be lost; the places are named, never their contents."""
+    from pipelines.backup.verify import verify_home
+
+    found = list(verify_home(places))
+    for line in found:
+        context.log.error(line)
+    if found:
+        raise dg.Failure(f"{len(found)} things are not as they were written; `harmonia verify` names them")
+
+
+@dg.op(description="Reports that are due or late, told with their number.")
+def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workplace]) -> None:
+    """Look through the register of reports; late ones are an alert."""
+    from datetime import UTC, datetime
+
+    from pipelines.reports.transmission_register import due
+    from warehouse.releases.reading import open_release
+
+    today = datetime.now(UTC).date()
+    try:
+        states = [one.state(today) for one in due(places, open_release(places.home.releases), today)]
+    except HarmoniaError as error:
+        context.log.info(str(error))
+        return
+    late = states.count("late")
+    context.add_output_metadata({"late": late, "due": states.count("due"), "sent": len(states) - late - states.count("due")})
+    if late:
+        alert(f"Harmonia: {late} reports are late. `harmonia report due` lists them.")
+
+
+@dg.job(description="Every night: are landing, ledger, warehouse and releases as they were written?", executor_def=dg.in_process_executor)
+def nightly_checks() -> None:
+    """One op; reads, writes nothing."""
+    verify_stores()
+
+
+@dg.job(description="Every Monday: which reports are due, which are late?", executor_def=dg.in_process_executor)
+def register_of_reports() -> None:
+    """One op; reads, writes nothing."""
+    reports_due()
+
+
+JOBS = (nightly_checks, register_of_reports)
+SCHEDULES = (
+    dg.ScheduleDefinition(job=nightly_checks, cron_schedule="15 3 * * *", execution_timezone=ZONE),
+    dg.ScheduleDefinition(job=register_of_reports, cron_schedule="0 7 * * 1", execution_timezone=ZONE),
+)

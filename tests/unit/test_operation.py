@@ -1,0 +1,154 @@
+"""Runs by themselves: the inbox sensor, the schedules, the alerts."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shutil
+import threading
+
+import dagster as dg
+import pytest
+
+from pipelines import alerts, schedules
+from pipelines.definitions import build_definitions
+from pipelines.jobs import HARMONISE_EVERYTHING
+from pipelines.registry import open_registry
+from pipelines.resources.workplace import Workplace
+from pipelines.sensors import inbox_sensor, still
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    (tmp_path / "inbox").mkdir()
+    return Workplace.of(tmp_path / "inbox", tmp_path / "home")
+
+
+def deliver(workplace, name, text="x"):
+    folder = workplace.inbox / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rastet.csv").write_text(text, "utf-8")
+
+
+@pytest.fixture
+def looks(workplace):
+    """One look of the sensor after another, as the daemon makes them: (run requests, reason for none)."""
+    sensor = inbox_sensor(workplace)
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = [None]
+
+        def look():
+            context = dg.build_sensor_context(instance=instance, cursor=cursor[0])
+            found = sensor.evaluate_tick(context)
+            cursor[0] = found.cursor
+            return found.run_requests or [], found.skip_message
+
+        look.instance = instance
+        yield look
+
+
+def test_a_delivery_starts_one_run_when_it_lay_still_over_two_looks(workplace, looks):
+    deliver(workplace, "police/2013-Q1")
+    assert looks()[0] == []
+    requests, _ = looks()
+    assert len(requests) == 1
+    assert looks()[0] == []
+
+
+def test_a_delivery_that_is_still_being_written_waits(workplace, looks):
+    for size in range(3):
+        deliver(workplace, "police/2013-Q1", "x" * size)
+        assert looks()[0] == []
+    assert len(looks()[0]) == 1
+
+
+def test_a_changed_delivery_asks_again_and_with_another_key(workplace, looks):
+    deliver(workplace, "police/2013-Q1")
+    looks()
+    (first,), _ = looks()
+    deliver(workplace, "police/2013-Q1", "other bytes")
+    looks()
+    (second,), _ = looks()
+    assert first.run_key != second.run_key
+
+
+def test_many_deliveries_that_wait_are_one_run(workplace, looks):
+    for year in range(1900, 2100):
+        for quarter in range(1, 5):
+            deliver(workplace, f"police/{year}-Q{quarter}")
+    looks()
+    requests, _ = looks()
+    assert [one.tags["harmonia/deliveries"] for one in requests] == ["800"]
+
+
+def test_an_inbox_that_vanishes_and_comes_back_asks_for_nothing_twice(workplace, looks):
+    deliver(workplace, "police/2013-Q1")
+    looks()
+    assert len(looks()[0]) == 1
+    away = workplace.inbox.rename(workplace.inbox.with_name("away"))
+    requests, why = looks()
+    assert requests == []
+    assert "does not exist" in why
+    shutil.move(away, workplace.inbox)
+    looks()
+    assert looks()[0] == []
+
+
+def test_while_a_run_goes_nothing_is_asked_and_nothing_forgotten(workplace, looks):
+    deliver(workplace, "police/2013-Q1")
+    looks()
+    job = build_definitions(workplace).resolve_job_def(HARMONISE_EVERYTHING)
+    run = looks.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    requests, why = looks()
+    assert requests == []
+    assert "wait for the run" in why
+    looks.instance.report_run_failed(run)
+    assert len(looks()[0]) == 1
+
+
+def test_only_what_is_as_before_and_was_not_asked_for_is_still():
+    now = {"a": "1", "b": "2", "c": "3", "d": "4"}
+    assert still(now, {"a": "1", "b": "other", "c": "3"}, {"c": "3"}) == {"a": "1"}
+
+
+def test_definitions_load_with_sensor_and_schedules(workplace):
+    found = build_definitions(workplace)
+    dg.Definitions.validate_loadable(found)
+    assert {one.name for one in found.sensors} == {"inbox", "failed_run"}
+    assert {one.job_name for one in found.schedules} == {job.name for job in schedules.JOBS}
+
+
+def test_the_nightly_check_fails_where_a_store_was_edited_and_names_no_value(workplace):
+    registry = open_registry(workplace.home.create() and workplace.registry)
+    registry.close()
+    (workplace.home.root / "registry.sqlite").write_bytes(b"no database")
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = schedules.nightly_checks.execute_in_process(instance=instance, resources={"places": workplace}, raise_on_error=False)
+    assert not done.success
+
+
+class Webhook(http.server.BaseHTTPRequestHandler):
+    received: list[dict[str, str]]
+
+    def do_POST(self):
+        self.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_alert_goes_to_the_webhook_that_is_set(monkeypatch):
+    handler = type("Handler", (Webhook,), {"received": []})
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv(alerts.WEBHOOK, f"http://127.0.0.1:{server.server_port}/")
+        assert alerts.alert("a run failed") == ["log", "webhook"]
+    assert handler.received == [{"text": "a run failed"}]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd"])
+def test_an_alert_that_cannot_be_sent_breaks_nothing(monkeypatch, url):
+    monkeypatch.setenv(alerts.WEBHOOK, url)
+    assert alerts.alert("a run failed") == ["log"]

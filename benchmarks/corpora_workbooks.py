@@ -65,7 +65,8 @@ def _verdict(path: str, institution: str, there: int | None) -> str:
     state = result.files[FORMS[institution]]
     if not result.findings:
         return "silent: nothing is said of a file that is none of this institution"
-    if there and int(book["rows_read"].sum()) < there and state != "unreadable":
+    looked = state != "unreadable" or "file-header-not-found" in {f["rule"] for f in result.findings}
+    if there and looked and int(book["rows_read"].sum()) < there:
         return f"lost {there - int(book['rows_read'].sum())} of {there} rows"
     return f"{state} in {'time' if seconds < SECONDS else 'slow'}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
@@ -65,8 +65,14 @@ def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
             if overlay and overlay.area > _MOST_CELLS:
                 return None
             sheet = book.get_sheet_by_name(meta.name)
-            rows = _trim([[cell_text(v) for v in row] for row in sheet.to_python(skip_empty_area=False)])
             visible = meta.visible == python_calamine.SheetVisibleEnum.Visible
+            if sheet.end and (sheet.end[0] + 1) * (sheet.end[1] + 1) > _MOST_CELLS:
+                left = [""] * (sheet.start or (0, 0))[1]  # columns before the first filled one, which are not streamed
+                out.append(_filled(meta.name, visible, enumerate(([*left, *row] for row in sheet.iter_rows()), 1)))
+                continue
+            told = [row for row, _ in (*overlay.errors, *overlay.formulas)] if overlay else []  # what calamine shows as empty
+            read = sheet.to_python(skip_empty_area=False)
+            rows = _trim([[cell_text(v) for v in row] for row in read], max(told, default=-1) + 1)
             out.append(Sheet(meta.name, visible, rows, range(1, len(rows) + 1)))
     except BaseException as error:
         # a panic of the library's Rust code is a BaseException of a class of its own
@@ -77,32 +83,40 @@ def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
 
 
 def _openpyxl(data: bytes) -> list[Sheet] | None:
-    """All sheets by openpyxl, streamed, the first columns only; None where it cannot read the file.
-
-    Blank rows far down are left out: between a table and a stray cell at the end of the sheet lie a million of them.
-    """
+    """All sheets by openpyxl, streamed, the first columns only; None where it cannot read the file."""
     try:
         with warnings.catch_warnings(action="ignore"):
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         out = []
         for sheet in book.worksheets:
-            rows: dict[int, list[str]] = {}
-            for line, row in enumerate(sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS), 1):
-                if line < _MOST_BLANK or any(v is not None for v in row):
-                    rows[line] = [cell_text(v) for v in row]
-            rows = {line: row for line, row in rows.items() if line < _MOST_BLANK or not tabular.is_blank(row)}
-            width = max((k + 1 for r in rows.values() for k, v in enumerate(r) if v), default=0)
-            kept = _trim([(r + [""] * width)[:width] for r in rows.values()])
-            out.append(Sheet(sheet.title, sheet.sheet_state == "visible", kept, list(rows)[: len(kept)]))
+            rows = enumerate(sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS), 1)
+            out.append(_filled(sheet.title, sheet.sheet_state == "visible", rows))
     except Exception:  # noqa: BLE001 - whatever openpyxl trips over, the file cannot be read by it
         return None
     return out
 
 
-def _trim(rows: list[list[str]]) -> list[list[str]]:
-    """Rows up to the last that holds anything."""
+def _filled(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any]]]) -> Sheet:
+    """A sheet as far as it is filled, from numbered rows that are streamed.
+
+    Blank rows far down are left out: between a table and a stray cell at the end of the sheet lie a million of them.
+    """
+    kept: dict[int, list[str]] = {}
+    for line, row in rows:
+        if line < _MOST_BLANK or row.count(None) + row.count("") < len(row):
+            cells = [cell_text(v) for v in row]
+            last = max((k + 1 for k, v in enumerate(cells) if v), default=0)
+            if line < _MOST_BLANK or not tabular.is_blank(cells):
+                kept[line] = cells[:last]
+    width = max(map(len, kept.values()), default=0)
+    out = _trim([row + [""] * (width - len(row)) for row in kept.values()])
+    return Sheet(name, visible, out, list(kept)[: len(out)])
+
+
+def _trim(rows: list[list[str]], least: int = 0) -> list[list[str]]:
+    """Rows up to the last that holds anything, and the first `least` ones in any case."""
     last = len(rows)
-    while last and tabular.is_blank(rows[last - 1]):
+    while last > least and tabular.is_blank(rows[last - 1]):
         last -= 1
     return rows[:last]
 

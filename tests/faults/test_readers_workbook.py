@@ -13,6 +13,7 @@ import pytest
 from openpyxl.comments import Comment
 from reader_world import LENDET, SHKK, cells, deliver, lendet, read, rules, shkk
 
+from sources.readers import workbook
 from sources.readers.workbook import cell_text
 from sources.readers.workbook_parts import literal
 
@@ -309,3 +310,21 @@ def test_the_agreed_sheet_stands_against_a_visible_copy(tmp_path: Path) -> None:
 
     frame = _lendet(tmp_path, copy).tables["lendet"]
     assert frame["_part"].tolist() == ["Kopje", "Kopje", "Lëndët", "Lëndët"]
+
+
+def test_a_sheet_that_reaches_far_keeps_its_lines_and_its_width() -> None:
+    rows = [(1, ["a", None, ""]), (2, [None]), (3, ["", 2.0]), (20_000, ["", ""]), (60_000, [None, None, "x"])]
+    sheet = workbook._filled("s", True, rows)
+    assert sheet.rows == [["a", "", ""], ["", "", ""], ["", "2", ""], ["", "", "x"]]
+    assert sheet.lines == [1, 2, 3, 60_000]
+
+
+def test_a_last_row_of_nothing_but_errors_is_told(tmp_path: Path) -> None:
+    def wrong(book: Any) -> None:
+        sheet = book.active
+        for column in range(1, 12):
+            cell = sheet.cell(9, column, "#REF!")
+            cell.data_type = "e"
+
+    result = _lendet(tmp_path, wrong)
+    assert {f["line"] for f in result.findings if f["rule"] == "cell-error"} == {9}

@@ -1,0 +1,66 @@
+"""Many deliveries waiting, and a very large one: what landing and reading take (`deliveries_waiting.py [--deliveries N]`)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pipelines.home import Home
+from pipelines.landing import land, landed
+from pipelines.registry import open_registry
+from sources.reading import read_delivery
+
+
+def timed() -> tuple[float, int]:
+    """CPU seconds so far, and the most memory so far in MiB."""
+    return time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def main() -> None:
+    """Land N small deliveries; then one whose file is 2 GB, filled with rows, and read it."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--deliveries", type=int, default=10_000)
+    ask.add_argument("--megabytes", type=int, default=2_000)
+    said = ask.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="harmonia-waiting-"))
+    inbox, home = root / "inbox", Home(root / "home").create()
+    registry = open_registry(home.registry_url)
+    for n in range(said.deliveries):
+        version, quarter = divmod(n, 400)
+        name = f"{1901 + quarter // 4}-Q{quarter % 4 + 1}" + (f"_v{version + 1}" if version else "")
+        path = inbox / "police" / name / "rastet.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{name}\n")
+    begun, _ = timed()
+    report = land(inbox, home, registry, settle=0)
+    first, memory = timed()
+    land(inbox, home, registry, settle=0)
+    again, _ = timed()
+    out = {"deliveries": report.deliveries, "landing s CPU": round(first - begun, 1), "again": round(again - first, 1), "MiB": memory}
+    large = inbox / "courts/2013-Q1/smil.xml"
+    large.parent.mkdir(parents=True)
+    with large.open("wb") as file:
+        while file.tell() < said.megabytes * 1_000_000:
+            file.write(os.urandom(1 << 16).hex().encode() * 16)
+    begun, _ = timed()
+    land(inbox, home, registry, settle=0)
+    middle, memory = timed()
+    (one,) = [d for d in landed(registry, home) if d.institution == "courts"]
+    result = read_delivery("courts", one.files)
+    after, peak = timed()
+    out |= {"2 GB landing s CPU": round(middle - begun, 1), "its reading": round(after - middle, 1), "MiB then": memory, "MiB after": peak}
+    out["said"] = [str(f["rule"]) for f in result.findings]
+    registry.close()
+    shutil.rmtree(root)
+    sys.stdout.write(json.dumps(out) + "\n")
+
+
+if __name__ == "__main__":
+    main()

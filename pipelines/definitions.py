@@ -47,6 +47,7 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
         counting.statistics,
         publishing.warehouse,
         publishing.feedback,
+        publishing.scorecard,
     )
     return (landing.landing, *alone, *together.assets(names), *shared)
 

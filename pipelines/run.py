@@ -46,6 +46,7 @@ STAGES: Mapping[str, str] = {
     "comparison": "link",
     "findings": "count",
     "statistics": "count",
+    "scorecard": "feedback",
     "warehouse": "publish",
     "feedback": "feedback",
 }  # last part of an asset's key -> stage, as ARCHITECTURE.md draws the way

@@ -136,6 +136,7 @@ class Contract:
     units: Units | None = None
     answer_days: int = 30  # from receipt, to answer the findings
     compared: Mapping[str, str] = field(default_factory=dict)  # what is compared with others' records -> column
+    tolerances: Mapping[str, float] = field(default_factory=dict)  # dimension -> share of the weight that may be at fault (`quality`)
     keep_days: int = 180  # from receipt, then the feedback is deleted
 
 
@@ -191,6 +192,7 @@ def load(institution: str) -> Contract:
         rules=tuple(raw.get("rules", ())),
         units=_units(raw["units"]) if "units" in raw else None,
         compared=raw.get("compared", {}),
+        tolerances={str(k): float(v) for k, v in raw.get("tolerances", {}).items()},
         answer_days=int(raw.get("answer_days", 30)),
         keep_days=int(raw.get("keep_days", 180)),
     )

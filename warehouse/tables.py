@@ -111,6 +111,26 @@ FINDINGS = Table(
     comment="One row per thing found wrong; no values",
     info=OWN,
 )
+QUALITY = Table(
+    "quality",
+    WAREHOUSE,
+    _text("institution", "institution that delivered"),
+    _text("unit", "station, seat, court and branch, facility; null for the institution as a whole"),
+    _text("period", "quarter, one of the last twelve"),
+    _text("dimension", "completeness, validity, consistency, uniqueness, timeliness, accuracy"),
+    _count("records", "records in the quarter's last readable delivery; 0 where none came"),
+    _count("faulty", "of them with a finding of the dimension that is a warning or worse; information never counts"),
+    _count("weight", "records, each once and once more for each of the institution's figures in which it counts as reported"),
+    _count("weight_faulty", "of that weight at fault"),
+    _count("whole", "faults of whole files or the delivery that cost rows or values; on the institution as a whole"),
+    _count("score", "share of the weight that is free of faults, in hundredths of a percent; null where nothing was judged"),
+    _count("tolerance", "share that may be at fault by the institution's own contract, in hundredths of a percent"),
+    _text("state", "within, beyond (its own tolerance), not_applicable (not judged, which is not passed)"),
+    _count("before", "mean score of its own earlier quarters among the twelve; null where there is none"),
+    _text("trend", "better, same, worse than its own past (by a percent or more); null where there is none"),
+    comment="How each institution's deliveries do against its own tolerance and its own past; no comparison between institutions",
+    info=OWN,
+)
 COUNTED = Table(
     "counted",
     WAREHOUSE,

@@ -76,6 +76,7 @@ def statistics(
         lineage=standing["lineage"],
         quarantined=_quarantined(standing["quarantined"]),
         findings=findings["findings"],
+        units=standing["lineage"].dropna(subset=["unit"]).drop_duplicates(["institution", "record_key"], keep="last"),
     )
     with careful(workplace, "counting"):
         tables = everything(inputs)

@@ -17,6 +17,7 @@ from pipelines.landing import LandedDelivery, landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
 from pipelines.resources.workplace import Workplace
+from pipelines.scorecard.page import write_scorecard
 from sources import contract
 from warehouse import postgres
 from warehouse.indicators.catalogue import catalogue
@@ -152,3 +153,22 @@ def feedback(
         reports = _reports(workplace.home.root, there, received, standing, findings["findings"], canonical)
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
+
+
+@dg.asset(
+    group_name="publishing",
+    deps=["warehouse"],
+    kinds={"html"},
+    description="For every institution, twelve quarters of its quality against its own tolerance and its own past.",
+)
+def scorecard(
+    context: dg.AssetExecutionContext, statistics: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]
+) -> dict[str, pd.DataFrame]:
+    """`pages`: institution, pages."""
+    with careful(workplace, "scorecards"):
+        quality = statistics["quality"]
+        rows = [(name, len(write_scorecard(workplace.home.root, quality, name))) for name in contract.institutions()]
+    newest = quality[quality["unit"].isna() & (quality["period"] == quality["period"].max())]
+    states = newest.groupby(["dimension", "state"]).size().rename("institutions").reset_index()
+    say(context, len(quality), {"folder": dg.MetadataValue.path(str(workplace.home.root / "scorecards")), "newest quarter": table(states)})
+    return {"pages": pd.DataFrame(rows, columns=["institution", "pages"])}

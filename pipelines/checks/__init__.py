@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from pipelines.checks import deliveries, model, whole
+from pipelines.checks import deliveries, model, quality, whole
 from pipelines.checks import institutions as of_institutions
 
 
@@ -25,4 +25,5 @@ def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         model.model_still_fits,
         *whole.after(),
         *deliveries.checks(institutions),
+        *quality.checks(institutions),
     ]

@@ -23,6 +23,7 @@ class CountInputs:
     lineage      institution, entity, record_key, delivery, file, part, line, status
     quarantined  institution, delivery, rows
     findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
+    units        institution, record_key, unit (station, seat, facility) of records that have one; None: not known
     """
 
     canonical: Mapping[str, pd.DataFrame]
@@ -32,6 +33,7 @@ class CountInputs:
     lineage: pd.DataFrame
     quarantined: pd.DataFrame
     findings: pd.DataFrame
+    units: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Date
 
 from warehouse import tables
 from warehouse.count import CountInputs, Prepared, count, prepare
+from warehouse.count.quality import quality
 from warehouse.indicators.catalogue import catalogue
 from warehouse.star import dimensions as dims
 from warehouse.star import journeys, records
@@ -31,10 +32,11 @@ def star(inputs: CountInputs, ready: Prepared, counts: dict[str, pd.DataFrame]) 
 
 
 def everything(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """Every published table by its name: counted, and the star. Raises `HarmoniaError`."""
+    """Every published table by its name: counted, the star, and the scorecard. Raises `HarmoniaError`."""
     ready = prepare(inputs)
     counts = count(inputs, ready)
-    return counts | star(inputs, ready, counts)
+    scored = tables.conform(tables.QUALITY, quality(inputs, ready.stands))
+    return counts | star(inputs, ready, counts) | {"quality": scored}
 
 
 def _facts(inputs: CountInputs, ready: Prepared, counted: pd.DataFrame) -> dict[str, pd.DataFrame]:

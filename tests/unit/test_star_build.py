@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
 import pandas as pd
 import pytest
 from count_world import World
 
 from warehouse import tables
+from warehouse.publish import build
 from warehouse.star.build import everything
 
 
@@ -88,3 +92,22 @@ def test_a_judgment_that_an_appeal_rewrote_is_kept() -> None:
     events = everything(found.inputs())["fact_event"]
     own = events[(events["subject"] == "person") & events["event"].str.startswith("judged")].set_index("event")["outcome"]
     assert own.to_dict() == {"judged": "acquitted", "judged_before": "convicted"}
+
+
+def test_a_quarter_without_a_delivery_is_null_and_flagged_in_every_view(tmp_path: Path) -> None:
+    found = world()
+    gone = {("police", "2013-Q2"), ("inspectorate", "2013-Q2"), ("inspectorate", "2013-Q1"), ("courts", "2013-Q4")}
+    found.deliveries = [d for d in found.deliveries if (d["institution"], d["period"]) not in gone]
+    build(tmp_path / "w.duckdb", tables.WAREHOUSE.sorted_tables, everything(found.inputs()))
+    with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as connection:
+        cases = connection.sql("FROM flow_cases SELECT cohort, registered, incomplete WHERE offence_group = 'trafficking'").fetchall()
+        persons = connection.sql("FROM flow_persons SELECT cohort, registered, incomplete WHERE offence_group = 'trafficking'").fetchall()
+        steps = connection.sql("FROM flow_durations SELECT cohort, cases, incomplete WHERE step = 'report to referral'").fetchall()
+        still = connection.sql("FROM flow_open SELECT quarter, stage, open, incomplete WHERE quarter = '2013-Q4'").fetchall()
+    expected = [("2012-Q4", 0, False), ("2013-Q1", 1, True), ("2013-Q2", None, True), ("2013-Q3", 0, False), ("2013-Q4", 0, False)]
+    assert cases == persons == steps == expected
+    assert still == [
+        ("2013-Q4", "registration", 0, False),
+        ("2013-Q4", "prosecution", 0, False),
+        ("2013-Q4", "courts", None, True),
+    ]

@@ -43,7 +43,8 @@ def persons(ready: Prepared, counted: pd.DataFrame) -> pd.DataFrame:
     days = {name: _days(counted, code, keys).reindex(at).to_numpy() for name, (code, _) in tables.PERSON_MILESTONES.items()}
     stages = {f"offence_{stage}": offences_at(out[keys], ready.known.charges, stage) for stage in tables.STAGES}
     offence = on(out["case_id"], offence_days(ready.stands))
-    return out.assign(age_at_offence=full_years(offence, born), **stages, **days).drop(columns=["birth_date", "birth_year"])
+    form = find(out["case_id"], ready.known.of_case).fillna("unknown")
+    return out.assign(age_at_offence=full_years(offence, born), form=form, **stages, **days).drop(columns=["birth_date", "birth_year"])
 
 
 def _resolved(files: pd.DataFrame, institution: str) -> pd.Series:

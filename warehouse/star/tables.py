@@ -297,6 +297,7 @@ FACT_PERSON = _fact(
     *_person(),
     count("age_at_offence", "full years on the day of the offence", of="dim_age.age"),
     *(text(f"offence_{stage}", f"principal offence of the person at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
+    text("form", "form of exploitation stated for the case", of="dim_form.form"),
     *(day(name, meaning, of="dim_time.day") for name, (_, meaning) in PERSON_MILESTONES.items()),
     own=False,
 )

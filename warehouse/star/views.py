@@ -33,6 +33,10 @@ DURATIONS = (
     ("court to last judgment", "received_court", "resolved_court"),
     ("report to final conviction", "registered", "convicted_final"),
 )
+_TAKEN = " UNION ALL ".join(
+    f"SELECT registered, {place} AS place, {later} - {earlier} AS days FROM fact_case WHERE {later} >= {earlier}"
+    for place, (_, earlier, later) in enumerate(DURATIONS)
+)
 STAGES_OPEN = ("registration", "prosecution", "courts")
 
 
@@ -143,20 +147,17 @@ FLOW_DURATIONS = _view(
     "flow_durations",
     "How many days the steps of a case take, by the quarter of its first report; cases that took the step by the last delivery",
     f"""
-SELECT p.period AS cohort, s.step, CASE WHEN bool_or(d.silent) THEN NULL ELSE count(f.days) END AS cases,
-  {_days(0.5, "f.days")} AS median_days,
-  {_days(0.9, "f.days")} AS ninth_decile_days, bool_or(d.gap) AS incomplete
+SELECT p.period AS cohort, s.step, CASE WHEN d.silent THEN NULL ELSE coalesce(f.cases, 0) END AS cases,
+  f.median_days, f.ninth_decile_days, coalesce(d.gap, false) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{step}', {n})" for n, (step, _, _) in enumerate(DURATIONS))}) AS s(step, place)
 LEFT JOIN (
-  {
-        " UNION ALL ".join(
-            f"SELECT registered, '{step}' AS step, {b} - {a} AS days FROM fact_case WHERE {b} >= {a}" for step, a, b in DURATIONS
-        )
-    }
-) f ON f.step = s.step AND f.registered BETWEEN p.first_day AND p.last_day
+  SELECT t.quarter, taken.place, count(*) AS cases, {_days(0.5, "days")} AS median_days, {_days(0.9, "days")} AS ninth_decile_days
+  FROM ({_TAKEN}) AS taken
+  JOIN dim_time t ON t.day = taken.registered
+  GROUP BY t.quarter, taken.place
+) f ON f.place = s.place AND f.quarter = p.period
 LEFT JOIN {_gaps("registration")} d ON d.period = p.period
 WHERE p.kind = 'quarter' AND p.published
-GROUP BY p.period, s.step, s.place
 ORDER BY p.period, s.place""",
     text("cohort", "quarter of the first report"),
     text("step", "from which day to which"),
@@ -169,16 +170,18 @@ FLOW_OPEN = _view(
     "flow_open",
     "What was open at the end of each quarter, by the stage that the case had reached",
     f"""
-SELECT p.period AS quarter, s.stage, CASE WHEN bool_or(d.silent) THEN NULL ELSE count(f.case_id) END AS open,
-  {_days(0.5, "f.days_open")} AS median_days_open, bool_or(d.gap) AS incomplete
+SELECT p.period AS quarter, s.stage, CASE WHEN d.silent THEN NULL ELSE coalesce(f.cases, 0) END AS open,
+  f.median_days_open, coalesce(d.gap, false) AS incomplete
 FROM dim_period p CROSS JOIN (VALUES {", ".join(f"('{stage}', {n})" for n, stage in enumerate(STAGES_OPEN))}) AS s(stage, place)
-LEFT JOIN fact_case_snapshot f ON f.quarter = p.period AND f.stage = s.stage AND f.open
+LEFT JOIN (
+  SELECT quarter, stage, count(*) AS cases, {_days(0.5, "days_open")} AS median_days_open
+  FROM fact_case_snapshot WHERE open GROUP BY quarter, stage
+) f ON f.quarter = p.period AND f.stage = s.stage
 LEFT JOIN (
   SELECT period, stage, bool_and(state = 'missing') AS silent, bool_or(state = 'missing') AS gap
   FROM period_coverage GROUP BY period, stage
 ) d ON d.period = p.period AND d.stage = s.stage
 WHERE p.kind = 'quarter' AND p.published
-GROUP BY p.period, s.stage, s.place
 ORDER BY p.period, s.place""",
     text("quarter", "quarter"),
     text("stage", "how far the cases had come"),

@@ -37,7 +37,9 @@ def filled(path: Path) -> int | None:
     try:
         with warnings.catch_warnings(action="ignore"):
             book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-            return sum(any(v not in (None, "") for v in row) for sheet in book.worksheets for row in sheet.iter_rows(values_only=True))
+            return sum(
+                any(v is not None and str(v).strip() for v in row) for sheet in book.worksheets for row in sheet.iter_rows(values_only=True)
+            )
     except BaseException:  # noqa: BLE001 - whatever it trips over
         return None
 

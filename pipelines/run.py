@@ -101,7 +101,9 @@ def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance in the home. Runs that a killed process left open are closed: under the run lock none can be alive."""
     folder = install_dagster(home)
     with quick_sqlite(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
-        for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
+        made = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
+        never = [run for run in made if run.remote_job_origin is None]  # made by a process such as this one, not waiting for another
+        for run in [*instance.get_runs(dg.RunsFilter(statuses=_OPEN)), *never]:
             instance.report_run_failed(run, "The process of this run ended without a word (killed, or the machine went down).")
         yield instance
 

@@ -54,6 +54,8 @@ def kind(data: bytes) -> str:
             if large or not all(_is_safe(archive, part) for part in parts):
                 return "unsafe"
             names = {part.filename for part in parts}
+            if len({name.lower() for name in names}) < len(parts):  # one program reads the first of two, another the second
+                return "unsafe"
     except _ERRORS:
         return "damaged"
     return "xlsx" if "xl/workbook.xml" in names else "zip"

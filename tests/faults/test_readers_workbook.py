@@ -328,3 +328,12 @@ def test_a_last_row_of_nothing_but_errors_is_told(tmp_path: Path) -> None:
 
     result = _lendet(tmp_path, wrong)
     assert {f["line"] for f in result.findings if f["rule"] == "cell-error"} == {9}
+
+
+def test_a_workbook_with_two_parts_of_one_name_is_not_read(tmp_path: Path) -> None:
+    _lendet(tmp_path)
+    with zipfile.ZipFile(tmp_path / "raporti.xlsx", "a") as parts:
+        parts.writestr("XL/worksheets/SHEET1.xml", "<worksheet/>")
+    result = read("inspectorate", tmp_path)
+    assert result.files["raporti.xlsx"] == "unreadable"
+    assert "file-unsafe" in rules(result)

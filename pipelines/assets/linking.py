@@ -33,7 +33,7 @@ def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
 def links(context: dg.AssetExecutionContext, canonical: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
     with careful(workplace, "linking"):
-        linked = link(canonical, judgements=_stewards_said(workplace))
+        linked = link(canonical, judgements=_stewards_said(workplace), memory=workplace.home.lake / "linkage_memory")
     say(
         context,
         len(linked.persons) + len(linked.cases),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.linkage.common import landmark
 from pipelines.linkage.compare import MISSING, column_values, compare
 from pipelines.linkage.model import Field, Model, load_model
 from pipelines.linkage.persons import between, one_file, within_case
@@ -137,6 +138,8 @@ class Linkage:
         self.model = model or load_model()
         self._decisions = decisions
         self._records: Records = standardise(canonical)
+        marked = landmark(canonical)
+        self._counted = standardise(marked[0]).persons if marked else self._records.persons  # what the run's frequencies were read off
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
         self._rows = {key: n for n, key in enumerate(index.to_flat_index())}
@@ -152,7 +155,7 @@ class Linkage:
 
     @cached_property
     def _frequencies(self) -> Frequencies:
-        return frequencies(self._persons, self.model)
+        return frequencies(self._counted, self.model)
 
     @cached_property
     def _odds_between(self) -> tuple[float, bool]:
@@ -168,7 +171,7 @@ class Linkage:
         usable = np.flatnonzero((left >= 0) & (right >= 0))
         usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATING]
         if not len(usable):
-            return between(len(self._persons), self.model.persons, again=self.model.persons["again"]), True
+            return between(self._records, self.model.persons, self.model.persons["again"]), True
         found = likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
         beside = rows["weight"].to_numpy("float64")[usable] - found.weight(self.model.persons["relatives_between"])
         middle = float(np.median(beside))

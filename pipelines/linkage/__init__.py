@@ -2,30 +2,34 @@
 
 Belongs here: the one entry point. The parts, in the order of the way: `standardise` (feature frames), `blocking` (which pairs),
 `compare` and `score` (match weights after the frozen `model`), `cases` with `references` and `evidence`, `persons`, `cluster`,
-`decisions`, `judged`. Does not belong here: identifiers that last (`pipelines.registry.identity`), counting.
+`decisions`, `judged`; `solving` takes them in turns. A large history goes by what is `common` to it, is cut into `parts` (`parting`), and
+only parts that the `memory` does not know are decided `anew`. Does not belong here: identifiers that last
+(`pipelines.registry.identity`), counting.
 
 Persons and cases are evidence for one another: persons found alike tie files, files of one case lower what their persons need.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import Blocked, block
-from pipelines.linkage.cases import Before, Cases, link_cases
-from pipelines.linkage.decisions import against_rules, decisions, statistics
-from pipelines.linkage.judged import held, outcomes, told
+from pipelines.linkage import memory as kept
+from pipelines.linkage.anew import decide
+from pipelines.linkage.blocking import block
+from pipelines.linkage.common import Tables, landmark, print_of
+from pipelines.linkage.decisions import against_rules, compared, decisions, statistics
+from pipelines.linkage.judged import outcomes, told
 from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.persons import Persons, link_persons, share_again
+from pipelines.linkage.parting import part
+from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import Records, standardise
 
 __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
-
-ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -45,53 +49,80 @@ class Linked:
     judged: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Solved:
-    """Linkage from within: feature frames, blocked and compared pairs, and both solutions in rows of the frames."""
-
-    records: Records
-    blocked: Blocked
-    people: PersonPairs
-    cases: Cases
-    persons: Persons
-
-
-def solve(canonical: dict[str, pd.DataFrame], model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
+def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
     """Cases and persons in turns; parameters as for `link`."""
     model = model or load_model()
     records = standardise(canonical)
-    people = PersonPairs(records.persons, model)
-    blocked = block(records.persons)
-    people.add(blocked.left, blocked.right)
-    held_cases, held_persons = held(judgements, "case", records.files), held(judgements, "person", records.persons)
-    expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
-    before = Before(None, model.persons["again"])
-    for _ in range(ROUNDS):
-        cases = link_cases(records, people, model, before, held_cases)
-        persons = link_persons(records, people, model, cases.cluster, before.again, held_persons)
-        before = Before(persons.cluster, share_again(records.persons, cases.cluster, persons.cluster, **expected))
-    return Solved(records, blocked, people, cases, persons)
+    marked = landmark(canonical)
+    if marked is None:
+        return rounds(records, block(records.persons), model, judgements)[0]
+    common = read_common(marked[0], model)
+    parted = part(records, model, judgements, common, None)
+    return rounds(parted.records, parted.blocked, model, judgements, common, parted.ties)[0]
 
 
-def link(canonical: dict[str, pd.DataFrame], model: Model | None = None, judgements: pd.DataFrame | None = None) -> Linked:
+def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None, memory: Path | None = None) -> Linked:
     """Link the records of the canonical tables `case_records, person_records, charges, events, references`.
 
     Absent or empty tables are fine. The result depends on the rows alone, not on their order, on `model` (the one shipped) and on
-    `judgements` of stewards (`pipelines.linkage.judged.COLUMNS`, those that stand), which hold whatever the weights say.
+    `judgements` of stewards (`pipelines.linkage.judged.COLUMNS`, those that stand), which hold whatever the weights say. `memory`: a
+    folder where a large history keeps what it found, so that the next call decides only on what is touched; the result is the same
+    without.
     """
     model = model or load_model()
-    solved = solve(canonical, model, judgements)
-    records, people, persons = solved.records, solved.people, solved.persons
-    clusters = {"person": _clusters(records.persons, persons.cluster), "case": _clusters(records.files, solved.cases.cluster)}
-    told_pairs = decisions(records, people, solved.cases, persons)
-    judged = outcomes(judgements, clusters, against_rules(records, people, persons))
-    return Linked(
-        persons=clusters["person"],
-        cases=clusters["case"],
-        decisions=told_pairs,
-        statistics=statistics(records, solved.blocked, people, solved.cases, persons, model.version) | told(judged),
-        judged=judged,
-    )
+    marked = landmark(canonical)
+    records = standardise(canonical)
+    if marked is None:
+        solved = rounds(records, block(records.persons), model, judgements)[0]
+        people, persons, cases = solved.people, solved.persons, solved.cases
+        counted: Mapping[str, int | float | str] = {
+            "model": model.version,
+            "person_pairs_blocked": len(solved.blocked.left),
+            **compared(people, cases, persons),
+            "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
+        }
+        told_pairs, against = decisions(records, people, cases, persons), against_rules(records, people, persons)
+        told_counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counted)
+        return _linked(records, cases.cluster, persons.cluster, told_pairs, against, judgements, told_counts)
+    return _in_parts(marked, records, model, judgements, memory)
+
+
+def _in_parts(marked: tuple[Tables, str], records: Records, model: Model, judgements: pd.DataFrame | None, memory: Path | None) -> Linked:
+    """A large history: by what is common to it, part by part."""
+    tables, until = marked
+    token = kept.token(model, print_of(tables))
+    remembered = kept.load(memory, token) if memory is not None else None
+    common, before = remembered or (read_common(tables, model), None)
+    parted = part(records, model, judgements, common, before)
+    found = decide(parted, model, judgements, common, before)
+    if memory is not None:
+        kept.save(memory, token, common, found.memory)
+    counted: dict[str, int | float | str] = {
+        "model": model.version,
+        "person_pairs_blocked": parted.pairs_blocked,
+        **found.counts,
+        "sure_case_pairs": int(max(common.shares[-1].observed.values(), default=0)),
+        "common_read_off_until": until,
+        "common_read_off_anew": int(remembered is None),
+        "parts": len(parted.keys),
+        "parts_decided_anew": found.solved,
+    }
+    told_counts = statistics(records, parted.blocked.report, found.cases, found.persons, counted)
+    return _linked(records, found.cases, found.persons, found.decisions, found.against, judgements, told_counts)
+
+
+def _linked(
+    records: Records,
+    cases: np.ndarray,
+    persons: np.ndarray,
+    told_pairs: pd.DataFrame,
+    against: pd.DataFrame,
+    judgements: pd.DataFrame | None,
+    counts: dict[str, int | float | str],
+) -> Linked:
+    clusters = {"person": _clusters(records.persons, persons), "case": _clusters(records.files, cases)}
+    judged = outcomes(judgements, clusters, against)
+    return Linked(clusters["person"], clusters["case"], told_pairs, counts | told(judged), judged)
 
 
 def _clusters(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:

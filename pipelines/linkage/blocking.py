@@ -73,11 +73,13 @@ KEYS: tuple[Key, ...] = (
 
 @dataclass(frozen=True)
 class Blocked:
-    """Pairs (`left` < `right`, rows of the frame given) in order, and per key how many pairs it gave and how many values were refused."""
+    """Pairs (`left` < `right`, rows of the frame given) in order, per key how many pairs it gave and how many values were refused, and
+    hashes of the values that were."""
 
     left: np.ndarray
     right: np.ndarray
     report: pd.DataFrame
+    refused: np.ndarray
 
 
 def block(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS) -> Blocked:
@@ -105,7 +107,10 @@ def block(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS) -> Blocked:
         report = _estimate(database, keys)
         allowed = report.index[~report["refused"]].tolist()
         pairs = _join(database, allowed)
-    return Blocked(pairs["l"].to_numpy("int64"), pairs["r"].to_numpy("int64"), report.drop(columns="refused"))
+        whole = ", ".join(str(n) for n in report.index[report["refused"]]) or "NULL"
+        refused = database.execute(f"SELECT DISTINCT hash(key, value) AS h FROM blocks WHERE n > {MOST_RECORDS} OR key IN ({whole})")
+        hashed = np.asarray(refused.fetchnumpy()["h"], dtype="uint64")
+    return Blocked(pairs["l"].to_numpy("int64"), pairs["r"].to_numpy("int64"), report.drop(columns="refused"), hashed)
 
 
 def _listed(key: Key) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
-from pipelines.linkage.evidence import Known, Weigher, pair_type
+from pipelines.linkage.evidence import Known, Shares, Weigher, pair_type, read_off
 from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
@@ -46,43 +46,74 @@ class Before:
 @dataclass(frozen=True)
 class Cases:
     """`cluster` per file; `pairs`: a row a candidate pair with `a, b`, the bits of `PARTS`, `weight`; `bits`: further evidence by pair
-    (`Weigher.bits`); `observed`: sure pairs per kind of evidence."""
+    (`Weigher.bits`); `shares`: what evidence was weighed by."""
 
     cluster: np.ndarray
     pairs: pd.DataFrame
     bits: pd.DataFrame
-    observed: dict[str, int]
+    shares: Shares
 
 
-def link_cases(records: Records, people: PersonPairs, model: Model, before: Before, held: Held) -> Cases:
+@dataclass(frozen=True)
+class Ties:
+    """What references say of files: who cites whom (`references.cited`), was merged into whom (`merged`), cites the same
+    (`cited_together`). `part` per file, where only pairs within a part are looked at."""
+
+    cites: pd.DataFrame
+    joins: pd.DataFrame
+    together: pd.DataFrame
+    part: np.ndarray | None = None
+
+
+def ties_of(records: Records) -> Ties:
+    """The ties between the files of `records`."""
+    return Ties(references.cited(records), references.merged(records), references.cited_together(records))
+
+
+def link_cases(
+    records: Records, people: PersonPairs, model: Model, before: Before, held: Held, ties: Ties | None = None, shares: Shares | None = None
+) -> Cases:
     """Group the files of `records`.
 
-    `before`: what the round before found. `held`: what stewards decided.
+    `before`: what the round before found. `held`: what stewards decided. `shares`: else read off the records.
     """
-    pairs, cites = gather(records, people, model, before, held.every)
+    ties = ties or ties_of(records)
+    pairs, _ = gather(records, people, model, before, held.every, ties)
     if pairs.empty:
         nothing = pd.DataFrame({"pair": [], "name": [], "bits": []})
-        return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0, another=0.0), nothing, {})
-    weigher = Weigher(records, known_pairs(records, pairs), model)
-    bits = weigher.bits(pairs, pairs["left"].ge(0).to_numpy())
-    beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
-    pairs["another"] = 0.0
-    pairs["weight"] = pairs[list(PARTS)].sum(axis=1) + beside
-    pairs["another"] = _cites_another(records, model, pairs, cites)
+        return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0, another=0.0), nothing, shares or Shares({}, {}))
+    pairs, bits, shares = weigh(records, model, pairs, shares)
+    pairs["another"] = _cites_another(records, model, pairs, ties.cites)
     pairs["weight"] += pairs["another"]
-    return Cases(_group(records, model, pairs, held), pairs, bits, weigher.observed)
+    return Cases(_group(records, model, pairs, held), pairs, bits, shares)
+
+
+def weigh(records: Records, model: Model, pairs: pd.DataFrame, shares: Shares | None) -> tuple[pd.DataFrame, pd.DataFrame, Shares]:
+    """`pairs` of `gather` with `weight`, of what the two files say themselves (`another` is 0 yet); further evidence; its shares."""
+    shares = shares or read_off(records, known_pairs(records, pairs), model)
+    bits = Weigher(records, shares, model).bits(pairs, pairs["left"].ge(0).to_numpy())
+    beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
+    pairs = pairs.assign(another=0.0)
+    return pairs.assign(weight=pairs[list(PARTS)].sum(axis=1) + beside), bits, shares
 
 
 def gather(
-    records: Records, people: PersonPairs, model: Model, before: Before, extra: pd.DataFrame | None = None
+    records: Records,
+    people: PersonPairs,
+    model: Model,
+    before: Before,
+    extra: pd.DataFrame | None = None,
+    ties: Ties | None = None,
+    chosen: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Candidate pairs of files, and those of `extra` (`a, b`), with what persons and references say; who cites whom (`cited`).
 
     Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 where none is alike), `best` (bits of that match),
-    `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`.
+    `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`. `chosen`: these pairs and no others.
     """
-    cites, joins, together = references.cited(records), references.merged(records), references.cited_together(records)
-    pairs = _candidates(records, people, model, before.persons, [cites, joins, together, *([] if extra is None else [extra])])
+    ties = ties or ties_of(records)
+    cites, joins, together = ties.cites, ties.joins, ties.together
+    pairs = candidates(records, people, model, before.persons, ties, extra) if chosen is None else chosen
     contained, best = _person_evidence(records, people, model, pairs, before)
     pairs = pairs.join(best)
     alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
@@ -106,9 +137,10 @@ def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
     return frame.sort_values(["a", "b"], kind="stable").reset_index(drop=True)
 
 
-def _candidates(
-    records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None, sources: list[pd.DataFrame]
+def candidates(
+    records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None, ties: Ties, extra: pd.DataFrame | None = None
 ) -> pd.DataFrame:
+    """Pairs of files (`a, b`) that share a person, or that references or `extra` name."""
     weight = people.weight(model.persons["relatives_between"])
     enough = weight >= model.cases["share_bits"]
     left, right = people.left[enough], people.right[enough]
@@ -119,9 +151,12 @@ def _candidates(
         mates = mates[mates["p_x"] < mates["p_y"]]
         left, right = np.concatenate([left, mates["p_x"]]), np.concatenate([right, mates["p_y"]])
     file = records.persons["file"].to_numpy()
+    sources = [ties.cites, ties.joins, ties.together, *([] if extra is None else [extra])]
     a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
     b = np.concatenate([file[right], *[s["b"].to_numpy() for s in sources]]).astype("int64")
     placed = (a >= 0) & (b >= 0)
+    if ties.part is not None:
+        placed &= ties.part[a] == ties.part[b]
     return orient(records, a[placed], b[placed])
 
 
@@ -133,7 +168,8 @@ def _prior(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
 
 def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Files of the larger of the two institutions of each pair."""
-    count = records.files["institution"].map(records.files["institution"].value_counts()).to_numpy("float64")
+    counts = records.files["institution"].value_counts() if records.counts is None else records.counts
+    count = records.files["institution"].map(counts).to_numpy("float64")
     return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), LEAST_FILES)
 
 

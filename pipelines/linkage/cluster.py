@@ -66,7 +66,7 @@ def agglomerate(size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None 
     state = _Groups(size, pairs.at(reachable), rules, np.full(size, -1) if spine is None else spine)
     state.hold(held)
     state.run()
-    return _numbered(np.array([state.root(n) for n in range(size)], dtype="int64"))
+    return numbered(np.array([state.root(n) for n in range(size)], dtype="int64"))
 
 
 def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, held: Held) -> np.ndarray:
@@ -86,10 +86,11 @@ def components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         parent[max(a, b)] = min(a, b)
     for n in range(size):  # a root is never greater than its members
         parent[n] = parent[parent[n]]
-    return _numbered(np.array(parent, dtype="int64"))
+    return numbered(np.array(parent, dtype="int64"))
 
 
-def _numbered(roots: np.ndarray) -> np.ndarray:
+def numbered(roots: np.ndarray) -> np.ndarray:
+    """Numbers from 0 for the groups that `roots` name, in the order of their first member."""
     _, first, inverse = np.unique(roots, return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[inverse], dtype="int64")
 

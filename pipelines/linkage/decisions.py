@@ -5,11 +5,12 @@ Belongs here: the frame of decisions and the counts of a run. Does not belong he
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from pipelines.linkage import references
-from pipelines.linkage.blocking import Blocked
 from pipelines.linkage.cases import PARTS, Cases
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, share_again
@@ -18,6 +19,8 @@ from pipelines.linkage.standardise import Records
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")
 # Refused pairs below this weight (bits) were never in doubt and are only counted.
 LEAST_WEIGHT = -8.0
+# A pair whose weight is nearer to zero than this (bits) is in doubt.
+IN_DOUBT = 2.0
 # Evidence below this many bits is not worth a word.
 LEAST_BITS = 0.3
 
@@ -86,27 +89,31 @@ def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> np.ndarray:
     return found.groupby("pair")["text"].agg(" ".join).reindex(kept).fillna("").to_numpy(dtype=object)
 
 
-def statistics(
-    records: Records, blocked: Blocked, people: PersonPairs, cases: Cases, persons: Persons, version: str
-) -> dict[str, int | float | str]:
-    """Counts of a run: records, pairs, clusters, refused blocks, and on how many sure pairs the windows stand. No personal data."""
-    report = blocked.report.set_index("key")
-    refused = report[report["refused_values"] > 0]
-    counts: dict[str, int | float | str] = {
-        "model": version,
-        "case_records": len(records.files),
-        "cases": len(np.unique(cases.cluster)),
-        "person_records": len(records.persons),
-        "persons": len(np.unique(persons.cluster)),
-        "persons_in_several_cases": round(share_again(records.persons, cases.cluster, persons.cluster), 4),
-        "references": len(records.references),
-        "numbers_refused": len(references.untelling(records)),
-        "person_pairs_blocked": len(blocked.left),
+def compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, int]:
+    """How many pairs were compared, and how many of them are in doubt."""
+    return {
         "person_pairs_compared": len(people),
         "case_pairs_compared": len(cases.pairs),
-        "case_pairs_in_doubt": int(cases.pairs["weight"].abs().lt(2.0).sum()),
-        "person_pairs_in_doubt": int((np.abs(persons.weight) < 2.0).sum()),
-        "sure_case_pairs": int(max(cases.observed.values(), default=0)),
+        "case_pairs_in_doubt": int(cases.pairs["weight"].abs().lt(IN_DOUBT).sum()),
+        "person_pairs_in_doubt": int((np.abs(persons.weight) < IN_DOUBT).sum()),
+    }
+
+
+def statistics(
+    records: Records, report: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, counted: Mapping[str, int | float | str]
+) -> dict[str, int | float | str]:
+    """Counts of a run: records, clusters, refused blocks (`report` of blocking), and what else was `counted`. No personal data."""
+    refused = report.set_index("key")
+    refused = refused[refused["refused_values"] > 0]
+    counts: dict[str, int | float | str] = {
+        "case_records": len(records.files),
+        "cases": len(np.unique(case_cluster)),
+        "person_records": len(records.persons),
+        "persons": len(np.unique(person_cluster)),
+        "persons_in_several_cases": round(share_again(records.persons, case_cluster, person_cluster), 4),
+        "references": len(records.references),
+        "numbers_refused": len(references.untelling(records)),
+        **counted,
         "blocking_values_refused": int(refused["refused_values"].sum()),
         "blocking_pairs_refused": int(refused["refused_pairs"].sum()),
     }

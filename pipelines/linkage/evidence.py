@@ -16,6 +16,7 @@ from pipelines.linkage.standardise import Records
 
 RANDOM_PAIRS = 4000
 MOST_BITS = 6.0
+Columns = pd.DataFrame | dict[str, np.ndarray]
 
 
 def pair_type(files: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -24,7 +25,7 @@ def pair_type(files: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(names[a] + "-" + names[b], dtype=object)
 
 
-def levels(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
+def levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
     """Level of `evidence` per row of `pairs` (`a, b` files, `left, right` their best matching persons or -1); -1 where it says nothing."""
     first, second = _values(records, pairs, evidence.first, "a", "left"), _values(records, pairs, evidence.second, "b", "right")
     if evidence.kind == "gap":
@@ -38,8 +39,8 @@ def levels(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.
     return np.where(known, (first != second).astype("int64"), -1)
 
 
-def _values(records: Records, pairs: pd.DataFrame, column: str, file: str, person: str) -> np.ndarray:
-    rows = pairs[file if column.startswith("file.") else person].to_numpy()
+def _values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
+    rows = np.asarray(pairs[file if column.startswith("file.") else person])
     return _column(records, column)[rows]  # row -1 is the missing value appended
 
 
@@ -104,20 +105,35 @@ def _some_person(records: Records) -> pd.Series:
     return some
 
 
-class Weigher:
-    """Bits per kind of evidence for pairs of files; shares are the model's, worth `evidence_worth` pairs, plus what was observed."""
+@dataclass(frozen=True)
+class Shares:
+    """Shares of the levels of each kind of evidence (`m`, `again`, `u`), and the sure pairs that `m` was observed on."""
 
-    def __init__(self, records: Records, known: Known, model: Model) -> None:
+    levels: dict[str, dict[str, np.ndarray]]
+    observed: dict[str, int]
+
+
+def read_off(records: Records, known: Known, model: Model) -> Shares:
+    """The model's shares, worth `evidence_worth` pairs, plus what is observed."""
+    edges = np.array(model.edges, dtype="float64")
+    found: dict[str, dict[str, np.ndarray]] = {}
+    observed: dict[str, int] = {}
+    worth = model.cases["evidence_worth"]
+    for evidence in model.evidence:
+        seen = counts(records, known, evidence, edges)
+        priors = {"m": evidence.m, "again": evidence.again, "u": evidence.u}
+        found[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in seen.items()}
+        observed[evidence.name] = int(seen["m"].sum())
+    return Shares(found, observed)
+
+
+class Weigher:
+    """Bits per kind of evidence for pairs of files."""
+
+    def __init__(self, records: Records, shares: Shares, model: Model) -> None:
         self._records, self._model = records, model
         self._edges = np.array(model.edges, dtype="float64")
-        self.observed: dict[str, int] = {}
-        self.shares: dict[str, dict[str, np.ndarray]] = {}
-        worth = model.cases["evidence_worth"]
-        for evidence in model.evidence:
-            seen = counts(records, known, evidence, self._edges)
-            priors = {"m": evidence.m, "again": evidence.again, "u": evidence.u}
-            self.shares[evidence.name] = {s: (n + worth * np.array(priors[s])) / (n.sum() + worth) for s, n in seen.items()}
-            self.observed[evidence.name] = int(seen["m"].sum())
+        self.shares = shares.levels
 
     def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
         """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`, by family the first kind that is known.
@@ -128,12 +144,13 @@ class Weigher:
         kinds = pair_type(self._records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
         rest: dict[str, np.ndarray] = {}  # by family: how much likelier within a case what its later kinds say is
         named: dict[str, np.ndarray] = {}
+        columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
         slip = self._model.cases["slip"]
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
             rows = np.flatnonzero(kinds == evidence.between)
             if not len(rows):
                 continue
-            level = levels(self._records, pairs.iloc[rows], evidence, self._edges)
+            level = levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)
             share = self.shares[evidence.name]
             use = np.flatnonzero(level >= 0)
             # Another case of one person falls on any level at least as easily as a case at random: few such pairs were seen.

@@ -12,18 +12,23 @@ import pandas as pd
 
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import Likelihoods, frequencies, likelihoods
+from pipelines.linkage.score import Frequencies, Likelihoods, frequencies, likelihoods
 
 
 class PersonPairs:
     """Pairs of rows of `persons` with their likelihoods; a pair that is asked for and not there is compared and kept."""
 
-    def __init__(self, persons: pd.DataFrame, model: Model) -> None:
+    def __init__(self, persons: pd.DataFrame, model: Model, known: Frequencies | None = None) -> None:
         self._persons, self._model = persons, model
-        self._known = frequencies(persons, model)
+        self._known = known or frequencies(persons, model)
         self._size = max(len(persons), 1)
         self._codes = np.empty(0, dtype="int64")
         self._found: Likelihoods = likelihoods(persons, self._codes, self._codes, model, self._known)
+
+    @property
+    def known(self) -> Frequencies:
+        """The frequencies that weights go by."""
+        return self._known
 
     def __len__(self) -> int:
         return len(self._codes)

@@ -48,7 +48,7 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     within = case[left] == case[right]
     setting = model.persons
     weight = people.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
-    odds = np.where(within, within_case(persons, left, right, setting), between(len(persons), setting, again))
+    odds = np.where(within, within_case(persons, left, right, setting), between(records, setting, again))
     weight = weight + odds
     evidence = weight - odds
     nameless = persons[list(IDENTITY)].isna().all(axis=1).to_numpy()
@@ -77,9 +77,10 @@ def share_again(
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
 
-def between(records: int, setting: dict[str, float], again: float) -> float:
+def between(records: Records, setting: dict[str, float], again: float) -> float:
     """Log2 odds that two records of different cases are one person: a few come again among all."""
-    return float(np.log2(again) - np.log2(max(records, setting["least_records"]) / 2))
+    among = len(records.persons) if records.counts is None else records.counts["persons"]
+    return float(np.log2(again) - np.log2(max(among, setting["least_records"]) / 2))
 
 
 def within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:

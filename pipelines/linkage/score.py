@@ -30,17 +30,19 @@ GROUP = "citizenship"
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Share of records per token, by field and by citizenship (empty: all); `usual` is what the model expects of an exact agreement."""
+    """Share of records per token, by field and by citizenship (empty: all); `usual` is what the model expects of an exact agreement,
+    `rare` the share of a token that was not among those counted."""
 
     shares: dict[str, dict[tuple[str, str], float]]
     usual: dict[str, float]
+    rare: dict[str, float]
 
     def of(self, field: str, values: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Frequency of each text: that of its most frequent token, among all or in its `group` (empty: none), whichever is higher."""
-        shares, usual = self.shares[field], self.usual[field]
+        shares, usual, rare = self.shares[field], self.usual[field], self.rare[field]
         table: dict[tuple[str, str], float] = {}
         for text, of_group in set(zip(values, group, strict=True)):
-            found = [shares.get((t, g), 0.0) for t in text.split() for g in {"", of_group}]
+            found = [shares.get((t, g), 0.0 if g else rare) for t in text.split() for g in {"", of_group}]
             table[text, of_group] = max(found, default=0.0) or usual
         return np.fromiter((table[key] for key in zip(values, group, strict=True)), dtype="float64", count=len(values))
 
@@ -66,6 +68,7 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
     """Token frequencies of every field whose levels use them, from `persons`, steadied by the model's own share of agreement."""
     shares: dict[str, dict[tuple[str, str], float]] = {}
     usual: dict[str, float] = {}
+    rare: dict[str, float] = {}
     for field in model.fields:
         if not any(level.frequency for level in field.levels):
             continue
@@ -75,6 +78,7 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
         )
         counts = tokens["token"].value_counts()
         records = float(persons[field.columns[0]].notna().sum())
+        rare[field.name] = (1 + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
         overall = (counts + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
         found = {(str(token), ""): float(share) for token, share in overall.items()}
         if field.name != GROUP:
@@ -83,7 +87,7 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
             for group, token, n in by_group.itertuples(index=False, name=None):
                 found[token, group] = (n + GROUP_WORTH * found[token, ""]) / (size[group] + GROUP_WORTH)
         shares[field.name] = found
-    return Frequencies(shares, usual)
+    return Frequencies(shares, usual, rare)
 
 
 def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model, known: Frequencies) -> Likelihoods:

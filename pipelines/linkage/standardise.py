@@ -6,7 +6,7 @@ Does not belong here: parsing of delivered text (`pipelines.harmonise`), compari
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,14 @@ SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender",
 # A name must be seen so often in two-field sources before its usual place outvotes the field in which it stands.
 MIN_SEEN = 4
 FILE_EVENTS = ("reported", "offence", "sent", "received", "separated", "dismissed", "indicted", "terminated")
+# By what two rows of one delivery are about the same; of events and references all count, in whatever order.
+TOLD_APART: dict[str, list[str]] = {
+    "case_records": ["institution", "delivery", "record_key"],
+    "person_records": ["institution", "delivery", "record_key"],
+    "charges": ["institution", "delivery", "case_key"],
+    "events": [],
+    "references": [],
+}
 PERSON_EVENTS = ("arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
 
 
@@ -32,7 +40,8 @@ class Records:
     `persons`: a row a person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
     compared fields, `sentence_months`, a date column per `PERSON_EVENTS`, `admitted` (as detainee or convict), and `stays`.
     `references`: `file, kind, number, seat, standing`, distinct. `own`: `file, number`, every number that a file ever had.
-    `merges`: `file, number`: the case of the same institution that took this one. `memo`: what was worked out of these frames and is
+    `merges`: `file, number`: the case of the same institution that took this one. `counts`: files of each institution and `persons` that
+    priors go by, where that is not what is here. `memo`: what was worked out of these frames and is
     asked for again; nothing else may be kept there.
     """
 
@@ -41,6 +50,7 @@ class Records:
     references: pd.DataFrame
     own: pd.DataFrame
     merges: pd.DataFrame
+    counts: Mapping[str, int] | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -49,7 +59,7 @@ def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
 
     Rows are ordered by earliest delivery (quarter, then version), institution and key, whatever the order of the input.
     """
-    tables = {name: _ranked(_table(canonical, name)) for name in ("case_records", "person_records", "charges", "events", "references")}
+    tables = {name: _ranked(_table(canonical, name), key) for name, key in TOLD_APART.items()}
     files = _files(tables)
     persons = _persons(tables["person_records"], files)
     persons = persons.join(_dates(tables["events"], persons, PERSON_EVENTS, "person"))
@@ -75,18 +85,21 @@ def _table(canonical: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
     return conform(name, frame[known])
 
 
-def _ranked(frame: pd.DataFrame) -> pd.DataFrame:
+def _ranked(frame: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
     """Order states so that the first one of a record is the one that speaks: accepted, then the latest; add `quarter`, `version`,
-    `rank`, `standing`."""
-    parts = frame["delivery"].str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$")
+    `rank`, `standing`. apart: rows of one delivery that agree in these are put in the order of their content."""
+    names = pd.Series(frame["delivery"].unique(), dtype="str")
+    parts = names.str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$").set_axis(names)
     frame = frame.assign(
-        quarter=parts["quarter"].fillna(""),
-        version=parts["version"].fillna("1").astype("int64"),
+        quarter=frame["delivery"].map(parts["quarter"]).fillna("").astype("str"),
+        version=frame["delivery"].map(parts["version"]).fillna("1").astype("int64"),
         rank=frame["status"].map(STATUS_RANK).fillna(len(STATUS_RANK)).astype("int64"),
         standing=frame["status"].eq("accepted"),
     )
-    payload = [c for c in frame.columns if c not in ("rank", "quarter", "version")]
-    frame = frame.sort_values(payload, kind="stable")  # input order must not matter where one delivery names a record twice
+    alike = frame.duplicated(apart, keep=False) if apart else pd.Series(False, index=frame.index)
+    if alike.any():  # the order of the input must not matter where one delivery names a record twice
+        payload = [c for c in frame.columns if c not in ("rank", "quarter", "version")]
+        frame = pd.concat([frame[~alike], frame[alike].sort_values(payload, kind="stable")])
     return frame.sort_values(["rank", "quarter", "version"], ascending=[True, False, False], kind="stable").reset_index(drop=True)
 
 

@@ -1,0 +1,118 @@
+"""What linkage keeps from run to run, so that it decides anew only on what is touched.
+
+Belongs here: the layout of the memory and its file. Does not belong here: what is put in. The memory is a cache: a run without it, or with
+one of another model, code or landmark (`token`), comes to the same and takes longer. It holds keys of records, hashes, weights, and tokens
+of names with their frequency: it lies in the lake, readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.linkage.common import Common
+from pipelines.linkage.evidence import Shares
+from pipelines.linkage.model import Model
+from pipelines.linkage.score import Frequencies
+
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
+_SAYS = "says.json"
+
+
+@dataclass
+class Memory:
+    """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused then.
+    pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), tied.
+    records: part (key), person (whether of a person), rank (within the part), cluster (within the part).
+    decisions, against: as `pipelines.linkage.decisions` has them, with part; counts: part and counts of a run by part.
+    """
+
+    persons: pd.DataFrame
+    refused: pd.DataFrame
+    pairs: pd.DataFrame
+    files: pd.DataFrame
+    records: pd.DataFrame
+    decisions: pd.DataFrame
+    against: pd.DataFrame
+    counts: pd.DataFrame
+
+
+@cache
+def code() -> str:
+    """Hash of this package's code and of the libraries that its results hang on."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
+    return digest.hexdigest()
+
+
+def token(model: Model, landmark: str) -> str:
+    """What a memory must have been made with. landmark: hash of the records that what is common was read off."""
+    return hashlib.sha256(f"{code()} {model!r} {landmark}".encode()).hexdigest()
+
+
+def load(folder: Path, wanted: str) -> tuple[Common, Memory] | None:
+    """The memory in `folder`; None where there is none that can be used."""
+    try:
+        says = json.loads((folder / _SAYS).read_text())
+        if says["token"] != wanted:
+            return None
+        frames = {field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas() for field in fields(Memory)}
+        return _common(says["common"], pq.read_table(folder / "frequencies.parquet").to_pandas()), Memory(**frames)
+    except (OSError, KeyError, ValueError, pa.ArrowException):
+        return None  # lost or damaged: everything is decided again
+
+
+def save(folder: Path, wanted: str, common: Common, memory: Memory) -> None:
+    """Replace what is in `folder`, whole or not at all. Raises `OSError`."""
+    fresh, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old"))
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True, mode=0o700)
+    frames = {field.name: getattr(memory, field.name) for field in fields(Memory)}
+    for name, frame in {**frames, "frequencies": _listed(common.frequencies)}.items():
+        pq.write_table(
+            pa.Table.from_pandas(frame, preserve_index=False), fresh / f"{name}.parquet", compression="zstd", compression_level=1
+        )
+    (fresh / _SAYS).write_text(json.dumps({"token": wanted, "common": _said(common)}))
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _listed(known: Frequencies) -> pd.DataFrame:
+    rows = [(field, token, group, share) for field, table in known.shares.items() for (token, group), share in table.items()]
+    return pd.DataFrame(rows, columns=["field", "token", "group", "share"])
+
+
+def _said(common: Common) -> dict[str, Any]:
+    shares = [
+        {"levels": {e: {s: list(v) for s, v in found.items()} for e, found in one.levels.items()}, "observed": one.observed}
+        for one in common.shares
+    ]
+    known = common.frequencies
+    return {"counts": common.counts, "again": list(common.again), "shares": shares, "usual": known.usual, "rare": known.rare}
+
+
+def _common(said: dict[str, Any], listed: pd.DataFrame) -> Common:
+    shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in said["usual"]}
+    for field, word, group, share in listed.itertuples(index=False, name=None):
+        shares[field][word, group] = share
+    rounds = tuple(
+        Shares({e: {s: np.array(v) for s, v in found.items()} for e, found in one["levels"].items()}, one["observed"])
+        for one in said["shares"]
+    )
+    return Common(Frequencies(shares, said["usual"], said["rare"]), said["counts"], rounds, tuple(said["again"]))

@@ -1,0 +1,131 @@
+"""Parts of the records that can be decided by themselves, and a key for each that changes with whatever its decision depends on.
+
+Belongs here: which pairs tie two parts, cutting records into parts, keys. Does not belong here: the decision, where it is kept (`memory`).
+
+Two files are tied where one names the other, where a steward spoke of them, or where their pair, by what the two say themselves in either
+round, weighs `LEAST_WEIGHT` or more; two persons where they stand in one file, a steward spoke of them, or their pair weighs as much
+between cases. A pair that weighs less is never joined and never told (`decisions`): with nobody of one file found in the other it stays
+below in the second round too, since there persons are taken for strangers who are not in one part; and what third files say only speaks
+against. So no pair across parts could change what is decided within one. `tests/unit/test_linkage_parts.py` holds both to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.cases import Before, Ties, gather, weigh
+from pipelines.linkage.cluster import components
+from pipelines.linkage.common import Common
+from pipelines.linkage.decisions import LEAST_WEIGHT
+from pipelines.linkage.hashing import hashes, mixed, summed
+from pipelines.linkage.judged import Held
+from pipelines.linkage.model import Model
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.persons import between
+from pipelines.linkage.standardise import Records
+
+
+@dataclass(frozen=True)
+class Prints:
+    """Hash per person record and per file; that of a file takes in its persons and all that it refers to."""
+
+    persons: np.ndarray
+    files: np.ndarray
+
+
+def prints(records: Records) -> Prints:
+    """The hashes of `records`; numbers of rows, which move with every new record, stay out."""
+    persons = hashes(records.persons.drop(columns="file"))
+    files = hashes(records.files)
+    own = records.persons["file"].to_numpy()
+    placed = own >= 0
+    files = mixed(files, summed(len(files), own[placed], mixed(persons[placed])))
+    for n, frame in enumerate((records.references, records.own, records.merges)):
+        found = hashes(frame.drop(columns="file"))
+        files = mixed(files, summed(len(files), frame["file"].to_numpy(), mixed(found, np.full(len(found), n))))
+    return Prints(persons, files)
+
+
+def tie_prints(ties: Ties, prints_: Prints) -> pd.DataFrame:
+    """`a, b` (a < b) and a hash of every tie."""
+    found = []
+    for n, frame in enumerate((ties.cites, ties.joins, ties.together)):
+        a, b = frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")
+        said = mixed(prints_.files[a], prints_.files[b], hashes(frame.drop(columns=["a", "b"])), np.full(len(a), n))
+        found.append(pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "print": said}))
+    return pd.concat(found, ignore_index=True)
+
+
+def tied_pairs(records: Records, model: Model, pairs: pd.DataFrame, ties: Ties, common: Common) -> np.ndarray:
+    """Which `pairs` of files (`a, b` oriented) tie their two files, see above."""
+    people = PersonPairs(records.persons, model, common.frequencies)
+    strangers = np.arange(len(records.persons))
+    most = np.full(len(pairs), -np.inf)
+    for n, (again, cluster) in enumerate(((model.persons["again"], None), (common.again[0], strangers))):
+        given, _ = gather(records, people, model, Before(cluster, again), ties=ties, chosen=pairs)
+        most = np.maximum(most, weigh(records, model, given, common.shares[n])[0]["weight"].to_numpy("float64"))
+    return most >= LEAST_WEIGHT
+
+
+def least_between(records: Records, model: Model, common: Common) -> float:
+    """Match weight from which a pair of persons of different cases ties them."""
+    odds = max(between(records, model.persons, again) for again in (model.persons["again"], *common.again))
+    return LEAST_WEIGHT - odds
+
+
+def label(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the part per file and per person record. files, persons: tied pairs, arrays of shape n x 2."""
+    own, size = records.persons["file"].to_numpy(), len(records.files)
+    placed = np.flatnonzero(own >= 0)
+    edges = [np.column_stack([placed + size, own[placed]]), *files, *(pairs + size for pairs in persons)]
+    every = np.concatenate(edges).astype("int64")
+    found = components(size + len(own), every[:, 0], every[:, 1])
+    return found[:size], found[size:]
+
+
+def keys(parts: tuple[np.ndarray, np.ndarray], prints_: Prints, within: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Key per part: of its records in their order, and of what lies `within` parts (number of the part, hash)."""
+    size = int(max((p.max(initial=-1) for p in parts), default=-1)) + 1
+    key = np.zeros(size, dtype="uint64")
+    for n, (part, hashed) in enumerate(zip(parts, (prints_.files, prints_.persons), strict=True)):
+        key = mixed(key, summed(size, part, mixed(hashed, rank(part), np.full(len(part), n))))
+    for part, hashed in within:
+        key = mixed(key, summed(size, part, mixed(hashed)))
+    return key
+
+
+def rank(part: np.ndarray) -> np.ndarray:
+    """Place of every record within its part."""
+    return pd.Series(part).groupby(part).cumcount().to_numpy("int64")
+
+
+def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
+    """The records in some rows of both frames, renumbered in the same order."""
+    number = np.full(len(records.files) + 1, -1)
+    number[files] = np.arange(len(files))
+    kept = records.persons.iloc[persons].reset_index(drop=True)
+    kept["file"] = number[kept["file"].to_numpy()]
+    references, own, merges = (_renumbered(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
+    return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts)
+
+
+def cut_ties(ties: Ties, size: int, files: np.ndarray, part: np.ndarray) -> Ties:
+    """The ties among `files`, renumbered; `part` of all files."""
+    number = np.full(size + 1, -1)
+    number[files] = np.arange(len(files))
+    frames = {name: _renumbered(getattr(ties, name), number, ["a", "b"]) for name in ("cites", "joins", "together")}
+    return Ties(**frames, part=part[files])
+
+
+def _renumbered(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> pd.DataFrame:
+    new = {name: number[frame[name].to_numpy("int64")] for name in columns}
+    there = np.logical_and.reduce([rows >= 0 for rows in new.values()])
+    return frame.assign(**new)[there].reset_index(drop=True)
+
+
+def held_pairs(held: Held) -> np.ndarray:
+    """Pairs of rows that stewards spoke of."""
+    return np.concatenate([held.same, held.apart])

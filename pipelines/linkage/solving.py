@@ -1,0 +1,66 @@
+"""Deciding on records: cases and persons in turns.
+
+Belongs here: the rounds, and reading off a history what is common to it. Does not belong here: what a round does (`cases`, `persons`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.linkage.blocking import Blocked, block
+from pipelines.linkage.cases import Before, Cases, Ties, link_cases, ties_of
+from pipelines.linkage.common import Common, Tables, counts_of
+from pipelines.linkage.evidence import Shares
+from pipelines.linkage.judged import held
+from pipelines.linkage.model import Model
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.persons import Persons, link_persons, share_again
+from pipelines.linkage.standardise import Records, standardise
+
+ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Linkage from within: feature frames, blocked and compared pairs, and both solutions in rows of the frames."""
+
+    records: Records
+    blocked: Blocked
+    people: PersonPairs
+    cases: Cases
+    persons: Persons
+
+
+def rounds(
+    records: Records,
+    blocked: Blocked,
+    model: Model,
+    judgements: pd.DataFrame | None,
+    common: Common | None = None,
+    ties: Ties | None = None,
+) -> tuple[Solved, Common]:
+    """Cases and persons in turns, by what is `common`, else by what these records say themselves; that is returned too."""
+    people = PersonPairs(records.persons, model, common.frequencies if common else None)
+    people.add(blocked.left, blocked.right)
+    held_cases, held_persons = held(judgements, "case", records.files), held(judgements, "person", records.persons)
+    expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
+    before = Before(None, model.persons["again"])
+    ties = ties or ties_of(records)
+    shares: list[Shares] = []
+    again: list[float] = []
+    for n in range(ROUNDS):
+        cases = link_cases(records, people, model, before, held_cases, ties, common.shares[n] if common else None)
+        persons = link_persons(records, people, model, cases.cluster, before.again, held_persons)
+        shares.append(cases.shares)
+        again.append(common.again[n] if common else share_again(records.persons, cases.cluster, persons.cluster, **expected))
+        before = Before(persons.cluster, again[-1])
+    found = common or Common(people.known, counts_of(records), tuple(shares), tuple(again))
+    return Solved(records, blocked, people, cases, persons), found
+
+
+def read_common(tables: Tables, model: Model) -> Common:
+    """What is common, read off a history of its own."""
+    records = standardise(tables)
+    return rounds(records, block(records.persons), model, None)[1]

@@ -1,0 +1,93 @@
+"""Linkage of a large history: in parts, with and without memory, in any order of arrival, it finds the same."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pipeline_world import Ran
+
+from pipelines.linkage import Linked, common, link, load_model
+from pipelines.linkage.blocking import block
+from pipelines.linkage.common import counts_of, landmark
+from pipelines.linkage.solving import read_common, rounds
+from pipelines.linkage.standardise import standardise
+from pipelines.registry.stability import regrouped
+
+Tables = dict[str, pd.DataFrame]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def tables(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> Tables:
+    monkeypatch.setattr(common, "FIRST", 150)  # the little history of the tests counts as large
+    found: Tables = ran.outcome.values["canonical"]
+    return found
+
+
+def held_by(tables: Tables, deliveries: set[tuple[str, str]]) -> Tables:
+    """The rows of some deliveries."""
+    wanted = pd.MultiIndex.from_tuples(sorted(deliveries))
+    return {
+        name: frame[pd.MultiIndex.from_frame(frame[["institution", "delivery"]]).isin(wanted)].sample(frac=1, random_state=1)
+        for name, frame in tables.items()
+    }
+
+
+def assert_same(left: Linked, right: Linked) -> None:
+    for name in ("persons", "cases", "decisions"):
+        pd.testing.assert_frame_equal(getattr(left, name), getattr(right, name), obj=name)
+    told = [{k: v for k, v in linked.statistics.items() if not k.endswith("_anew")} for linked in (left, right)]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_portions_in_any_order_end_as_without_memory(tables: Tables, tmp_path: Path, seed: int) -> None:
+    pairs = {tuple(row) for frame in tables.values() for row in frame[["institution", "delivery"]].drop_duplicates().to_numpy()}
+    order = random.Random(seed).sample(sorted(pairs), len(pairs))
+    for n in (len(order) // 3, 2 * len(order) // 3, len(order) - 1, len(order)):
+        part = held_by(tables, set(order[:n]))
+        assert_same(link(part, memory=tmp_path / "memory"), link(part))
+    assert_same(link(tables, memory=tmp_path / "memory"), link(tables))
+
+
+def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path) -> None:
+    link(tables, memory=tmp_path / "memory")
+    again = link(tables, memory=tmp_path / "memory")
+    assert again.statistics["parts_decided_anew"] == 0
+    assert_same(again, link(tables))
+
+
+def test_parts_make_the_partition_of_the_undivided_records(tables: Tables) -> None:
+    marked = landmark(tables)
+    assert marked is not None
+    model = load_model()
+    shared = read_common(marked[0], model)
+    records = standardise(tables)
+    records = type(records)(**{**vars(records), "counts": shared.counts, "memo": {}})
+    solved, _ = rounds(records, block(records.persons), model, None, shared)
+    linked = link(tables)
+    for frame, cluster, other in (
+        (records.persons, solved.persons.cluster, linked.persons),
+        (records.files, solved.cases.cluster, linked.cases),
+    ):
+        assert regrouped(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
+    assert counts_of(records)["persons"] == len(records.persons)
+
+
+def test_a_judgement_is_decided_on_and_taken_back(tables: Tables, tmp_path: Path) -> None:
+    before = link(tables, memory=tmp_path / "memory")
+    joined = before.decisions[(before.decisions["entity"] == "person") & (before.decisions["decision"] == "joined")].head(1)
+    said = joined[["entity", "institution_a", "key_a", "institution_b", "key_b"]].assign(verdict="different")
+    told = link(tables, judgements=said, memory=tmp_path / "memory")
+    assert told.judged["outcome"].tolist() == ["holds"]
+    assert_same(told, link(tables, judgements=said))
+    assert_same(link(tables, memory=tmp_path / "memory"), before)
+
+
+def test_a_damaged_memory_is_as_good_as_none(tables: Tables, tmp_path: Path) -> None:
+    whole = link(tables, memory=tmp_path / "memory")
+    (tmp_path / "memory" / "pairs.parquet").write_bytes(b"PAR1 and nothing else")
+    assert_same(link(tables, memory=tmp_path / "memory"), whole)

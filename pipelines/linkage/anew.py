@@ -20,6 +20,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.parting import Parted, looked_up
 from pipelines.linkage.solving import Solved, rounds
 
+TEXTS = tuple(name for name in COLUMNS if name != "weight")
 COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
 
 
@@ -46,6 +47,7 @@ def decide(parted: Parted, model: Model, judgements: pd.DataFrame | None, common
         kept = parted.keys[known]
         new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
     cases, people = _clusters(parted, new["records"])
+    new |= {name: new[name].astype({c: "str" for c in TEXTS if c in new[name]}) for name in ("decisions", "against")}
     told = new["decisions"].sort_values(list(COLUMNS[:5]), kind="stable", ignore_index=True)
     return Together(
         cases=cases,

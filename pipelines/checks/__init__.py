@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from pipelines.checks import deliveries, model, quality, whole
 from pipelines.checks import institutions as of_institutions
+from pipelines.checks import model, quality, whole
 
 
 def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
@@ -24,6 +24,5 @@ def all_checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
         *(check for name in institutions for check in of_institutions.checks(name)),
         model.model_still_fits,
         *whole.after(),
-        *deliveries.checks(institutions),
         *quality.checks(institutions),
     ]

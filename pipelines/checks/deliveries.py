@@ -3,16 +3,15 @@
 Belongs here: which rules a delivery breaks more than they tolerate, and telling Dagster so. Does not belong here: rules, their severity
 and tolerance (`schemas/rules`), scores over quarters (`quality`).
 
-A delivery is a partition of the asset `<institution>/delivery`. The run that processed it reports the check's result for its partition;
-nothing waits for it, so that one institution's bad delivery never holds up another's.
+A delivery is a partition of the asset `<institution>/delivery`. The run that takes all deliveries through reports the check's result for
+each partition; nothing waits for it, so that one institution's bad delivery never holds up another's.
 """
-
-from collections.abc import Sequence
 
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import table
+from pipelines.assets.describing import careful, table
+from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES, rules
 
@@ -23,17 +22,6 @@ _BY = ["institution", "delivery"]
 def partitions(institution: str) -> dg.DynamicPartitionsDefinition:
     """The deliveries of an institution, by their names."""
     return dg.DynamicPartitionsDefinition(name=f"{institution}_deliveries")
-
-
-def asset(institution: str) -> dg.AssetSpec:
-    """The deliveries of an institution, as Dagster shows them: nothing is computed for it."""
-    return dg.AssetSpec(
-        [institution, "delivery"],
-        deps=[[institution, "current"]],
-        group_name=institution,
-        partitions_def=partitions(institution),
-        description=f"Each delivery of {institution}, with what its findings say of it.",
-    )
 
 
 def beyond_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -85,30 +73,37 @@ def report(context: dg.AssetExecutionContext, found: pd.DataFrame, accounting: p
         )
 
 
-def check(institution: str) -> dg.AssetChecksDefinition:
-    """The check itself, for one delivery by itself, from what the last run left in the lake."""
-
-    @dg.asset_check(
-        asset=dg.AssetKey([institution, "delivery"]),
-        name=CHECK,
+def asset(institution: str) -> dg.AssetsDefinition:
+    """The deliveries of an institution as partitions, with the check. A partition can be looked at again by itself, from what the last
+    run left in the lake."""
+    key = dg.AssetKey([institution, "delivery"])
+    spec = dg.AssetCheckSpec(
+        CHECK,
+        asset=key,
         partitions_def=partitions(institution),
         description="No rule is broken by more of the delivery's records than it tolerates.",
     )
-    def within_tolerance(context: dg.AssetCheckExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-        from pipelines.resources import lake
 
-        found, accounting = (
-            lake.read(workplace.home.lake / "findings")["findings"],
-            lake.read(workplace.home.lake / "standing")["accounting"],
+    @dg.asset(
+        key=key,
+        deps=[[institution, "current"], "findings"],
+        group_name=institution,
+        partitions_def=partitions(institution),
+        check_specs=[spec],
+        description=f"Each delivery of {institution}, with what its findings say of it.",
+    )
+    def delivery(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]):  # type: ignore[no-untyped-def]
+        # a return annotation would be taken for the outputs: Dagster counts the check as one
+        name = context.partition_key
+        with careful(workplace, f"{institution} {name}: holding it against the rules"):
+            frames = (
+                lake.read(workplace.home.lake / stage)[table] for stage, table in (("findings", "findings"), ("standing", "accounting"))
+            )
+            found, files = (f[(f["institution"] == institution) & (f["delivery"] == name)] for f in frames)
+            told = evaluation(institution, name, found, int((files["read"] - files["structural"]).sum()))
+        result = dg.AssetCheckResult(
+            check_name=CHECK, passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
         )
-        delivery = context.partition_key
-        own, files = (f[(f["institution"] == institution) & (f["delivery"] == delivery)] for f in (found, accounting))
-        told = evaluation(institution, delivery, own, int((files["read"] - files["structural"]).sum()))
-        return dg.AssetCheckResult(passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata)
+        return dg.MaterializeResult(check_results=[result])
 
-    return within_tolerance
-
-
-def checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
-    """The check for every institution."""
-    return [check(name) for name in institutions]
+    return delivery

@@ -188,7 +188,7 @@ def repair(frame: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, list[
         affected = frame[column].isin(values)
         places = frame.loc[affected, ["_part", "_line", column]].itertuples(index=False, name=None)
         what = {"rule": "cell-text-encoded-twice", "field": column}
-        found += [{**what, "part": part, "line": int(line), "value": value} for part, line, value in places]
+        found += [{**what, "part": part, "line": None if pd.isna(line) else int(line), "value": value} for part, line, value in places]
         frame[column] = frame[column].where(~affected, frame[column].map({v: once(v) for v in values}))
     if len(found) > 20 and len(found) * 2 >= wide:
         return frame, [{"rule": "file-text-encoded-twice", "detail": str(len(found))}]

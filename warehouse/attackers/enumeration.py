@@ -74,7 +74,7 @@ def _with_sums(knowledge: Knowledge, name: Table, printed: Printed, cells: tuple
     blocks = list(printed.blocks)
     if name.table == "offence_group":
         return _offences(knowledge, name, blocks, cells)
-    total = population(name, knowledge.last)
+    total = population(knowledge, name)
     return _product(blocks or [(cells, total)], cells) if total else np.zeros((0, len(cells)), dtype=np.int64)
 
 

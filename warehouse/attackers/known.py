@@ -113,15 +113,22 @@ def expand(table: str, cell: str) -> Iterator[str]:
         yield from cell.split(JOINED)
 
 
-def population(name: Table, release: Mapping[Table, Printed]) -> int | None:
-    """The public total of a breakdown: its own printed figures, or trafficking in its years; None where it is not public."""
-    own = release[name]
+def population(knowledge: Knowledge, name: Table) -> int | None:
+    """The public total of a breakdown: its own printed figures, or trafficking in its years as known when it was broken down; None where
+    that is not public.
+    """
+    own = knowledge.last[name]
     if own.status == "printed":
         return sum(value for _, value in own.blocks)
-    first, last = name.of[:4], name.of[-4:]
-    parts = [release.get(name._replace(table="offence_group", of=str(y))) for y in range(int(first), int(last) + 1)]
-    values = [dict(part.blocks).get(("trafficking",)) if part else None for part in parts]
-    return None if any(v is None for v in values) else sum(v for v in values if v is not None)
+    total = 0
+    for year in range(int(name.of[:4]), int(name.of[-4:]) + 1):
+        offence = name._replace(table="offence_group", of=str(year))
+        printed = [release[offence] for release in knowledge.releases if offence in release]
+        values = [dict(one.blocks).get(("trafficking",)) for one in printed if one.known <= own.known]
+        if not values or values[-1] is None:
+            return None
+        total += values[-1]
+    return total
 
 
 def protected(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[str]:

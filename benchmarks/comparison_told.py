@@ -19,6 +19,7 @@ from pipelines.comparison.agreements import everything
 from pipelines.comparison.evidence import gather
 from pipelines.comparison.telling import RULES, told
 from pipelines.resources import lake
+from pipelines.resources.portions import Portions
 
 KINDS = {
     "personal_number": ("pn_typing_error", "pn_of_another_person", "pn_of_parent", "pn_leading_zero_lost"),
@@ -130,17 +131,17 @@ def shown(one: Set, rows: pd.DataFrame) -> pd.Series:
 
 
 def _last_cells(one: Set, institutions: list[str]) -> dict[tuple[str, str, str], str]:
+    """The cells of each record as last accepted: institution, record, field -> text delivered."""
     out: dict[tuple[str, str, str], str] = {}
+    accepted = one.lineage[one.lineage["status"] == "accepted"]
     for institution in institutions:
-        frames = lake.read(one.home / "lake" / institution / "current")
-        for name, frame in frames.items():
-            if name.startswith("tables.") and "_key" in frame:
-                last = frame[(frame["_status"] == "accepted") & frame["_record"].notna()]
+        own = pd.MultiIndex.from_frame(accepted.loc[accepted["institution"] == institution, ["delivery", "record_key"]])
+        for name, frame in Portions(one.home / "lake" / institution / "validated").load().items():
+            if name.startswith("tables.") and len(frame):
+                last = frame[pd.MultiIndex.from_frame(frame[["_delivery", "_record"]]).isin(own)]
                 for column in (c for c in last.columns if c.endswith(":text")):
                     field = column.removesuffix(":text")
-                    out |= {
-                        (institution, key, field): value for key, value in zip(last["_record"], last[column], strict=True) if value == value
-                    }
+                    out |= {(institution, key, field): value for key, value in zip(last["_record"], last[column], strict=True)}
     return out
 
 

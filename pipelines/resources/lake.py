@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,6 +59,13 @@ def _dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
 
 
+def _plain(value: Any) -> Any:
+    """A value that JSON does not know: numbers of numpy stay numbers, nothing stays nothing, everything else is text."""
+    if isinstance(value, np.number):
+        return value.item()
+    return None if value is pd.NA else str(value)
+
+
 def pack(value: Any) -> Frames:
     """Lay out a stage's value in frames. A list of dataclasses becomes one frame per name over all of them, with column `_item`."""
     if isinstance(value, Mapping):
@@ -65,7 +73,7 @@ def pack(value: Any) -> Frames:
     items = value if isinstance(value, Sequence) else [value]
     parts = [_parts(item) for item in items]
     rows = [
-        {"plain": json.dumps(plain, default=str), "dtypes": json.dumps({name: _dtypes(frame) for name, frame in frames.items()})}
+        {"plain": json.dumps(plain, default=_plain), "dtypes": json.dumps({name: _dtypes(frame) for name, frame in frames.items()})}
         for frames, plain in parts
     ]
     out: Frames = {ITEMS: pd.DataFrame(rows, columns=["plain", "dtypes"], dtype="str")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -30,6 +31,12 @@ def _frame() -> pd.DataFrame:
             "sure": pd.Series([True, None], dtype="boolean"),
         }
     )
+
+
+def test_a_number_of_numpy_comes_back_as_a_number_and_nothing_as_nothing() -> None:
+    found = [{"line": np.int64(465), "column": pd.NA}]
+    back = lake.unpack(list[Judged], lake.pack([Judged("2013-Q1", {"rastet": _frame()}, _frame(), {"x": found})]))  # type: ignore[dict-item]
+    assert back[0].files["x"] == [{"line": 465, "column": None}]
 
 
 def test_a_frame_comes_back_with_its_types(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Does not belong here: problems of deliveries. Those are findings.
 from __future__ import annotations
 
 import errno
+import sqlite3
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,9 @@ def _where(error: BaseException) -> list[str]:
 
 
 def disk_full(error: BaseException) -> bool:
-    """Whether this, or an exception behind it, says that no space is left."""
+    """Whether this, or an exception behind it, says that no space is left (SQLite calls it an I/O error where its log cannot grow)."""
+    if any(isinstance(e, sqlite3.OperationalError) and "disk" in str(e) for e in _chain(error)):
+        return True
     return any(isinstance(e, OSError) and (e.errno in (errno.ENOSPC, errno.EDQUOT) or "[Errno 28]" in str(e)) for e in _chain(error))
 
 
@@ -48,7 +51,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, HarmoniaError):
         return " ".join(str(error).split())
     if disk_full(error):
-        return "no space is left on the disk: free some and run again; what was landed and published before stays as it is"
+        return "no space is left on the disk: make room and run again; what was landed and published before stays as it is"
     if isinstance(error, MemoryError):
         return "the machine has too little memory for this run"
     if isinstance(error, _SPEAKABLE):

@@ -10,7 +10,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +129,8 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
         try:
             result = _execute(workplace, listener)
         except BaseException:
-            _close_as_failed(workplace)
+            with suppress(HarmoniaError):  # on a full disk, say: what failed first is said, and the next run closes this one
+                _close_as_failed(workplace)
             raise
     values = {"/".join(asset.key.path): result.asset_value(asset.key) for asset in all_assets()}
     return Outcome(result.run_id, time.monotonic() - begun, values)

@@ -141,6 +141,7 @@ def _way_out(error: DBAPIError) -> str:
     said = str(error.orig).lower()
     for words, way_out in (
         ("full", "the disk is full; make room, then run again"),
+        ("disk i/o", "the disk is full or reports an error; make room or check it, then run again"),
         ("locked", "another process writes to it; wait until it has ended, then run again"),
         ("readonly", "it cannot be written; check the permissions of the file and its folder"),
         ("unable to open", "it cannot be opened; check that the folder exists and may be written"),

@@ -18,7 +18,7 @@ from sources.readers.result import SourceFile
 
 DELIMITERS = (";", ",", "\t", "|")
 _BREAK = re.compile("(\r\n|\r|\n)")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MOST_LINES = 50  # physical lines that one quoted cell may span
 _LONGEST = 100_000  # characters that one quoted cell may hold
 _LOOK = 200  # lines looked at to tell a delimiter

@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: install run test test-slow check ui clean
+.PHONY: install run test test-slow check sbom ui clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +32,11 @@ check: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# Every package with version and hash, CycloneDX; then known vulnerabilities, where their database can be reached.
+sbom: install
+	$(UV) export --quiet --locked --no-dev --format cyclonedx1.5 --output-file sbom.json
+	@$(UV) audit --locked || echo "not audited: the database of vulnerabilities was not reached, or it told of some (above)"
 
 ui: install
 	$(VENV)/bin/harmonia ui --inbox data/inbox --home data/home

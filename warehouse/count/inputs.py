@@ -75,9 +75,11 @@ def quarter_index(periods: pd.Series) -> pd.Series:
 
 def quarter_start(periods: pd.Series) -> pd.Series:
     """First day of each quarter."""
-    parts = periods.astype("str").str.extract(r"^(\d{4})-Q([1-4])$")
+    code, names = pd.factorize(periods.astype("str"))  # few names, however many the rows
+    parts = pd.Series(names, dtype="str").str.extract(r"^(\d{4})-Q([1-4])$")
     month = (parts[1].astype("Float64") * 3 - 2).astype("Int64").astype("str").str.zfill(2)
-    return pd.to_datetime(parts[0] + "-" + month + "-01", format="%Y-%m-%d").astype("datetime64[s]")
+    days = pd.to_datetime(parts[0] + "-" + month + "-01", format="%Y-%m-%d").astype("datetime64[s]")
+    return days.reindex(code).set_axis(periods.index)
 
 
 def quarter_end(periods: pd.Series) -> pd.Series:

@@ -165,7 +165,8 @@ def edges(place: Workplace, made: dict[str, Any]) -> None:
                 value = publishing.warehouse(context, landing=landed, workplace=place, **parts)
             elif key == "feedback":
                 value = publishing.feedback(context, standing=made["standing"], findings=made["findings"], workplace=place)
-            lake.write(io._folder(dg.AssetKey(key.split("/"))), lake.pack(value))
+            if not isinstance(value, lake.Kept):  # those are written where they are made
+                lake.write(io._folder(dg.AssetKey(key.split("/"))), lake.pack(value))
 
 
 def _watch(home: Path, each: Callable[[int], None]) -> list[int]:

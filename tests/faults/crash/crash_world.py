@@ -11,6 +11,7 @@ not go back. Then one run is let through: it must publish what an undisturbed ru
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import pickle
 import re
@@ -34,11 +35,11 @@ from sqlalchemy import create_engine, text
 from pipelines import points
 from pipelines.assets import landing, linking, publishing
 from pipelines.checks.whole import damaged
+from pipelines.definitions import all_assets
 from pipelines.lock import run_lock
 from pipelines.points import Point
 from pipelines.progress import Silence
 from pipelines.resources import lake
-from pipelines.resources.lake import LakeIOManager
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -47,6 +48,7 @@ NEW = ("police/2013-Q2", "police/2013-Q2_v2", "prosecution/2013-Q2", "courts/201
 FILES = ("warehouse.duckdb", "analysts.duckdb", "identity.duckdb")
 OTHERS = (Point.JUDGEMENTS_ENTERED, Point.RELEASE_WRITTEN, Point.BACKUP_COPIED, Point.RESTORE_COPIED)  # of other commands than `run`
 OF_A_RUN = tuple(p for p in Point if p not in OTHERS)
+EFFECTS = (linking.identities, publishing.warehouse, publishing.feedback)  # assets that write elsewhere than to the lake
 OF_A_SERVER = (Point.SERVER_LOADED, Point.SERVER_RENAMED, Point.SERVER_COMMITTED)
 TIMES = {Point.BYTES_ASIDE: 6, Point.BYTES_IN_PLACE: 6, Point.IDENTITIES_ENTERED: 2, Point.FILE_BUILT: 3, Point.BEFORE_SWAP: 4}
 TIMES |= {Point.AFTER_SWAP: 4, Point.LAKE_WRITTEN: 28, Point.LAKE_ABSENT: 28, Point.FEEDBACK_WRITTEN: 8}
@@ -154,19 +156,20 @@ def edges(place: Workplace, made: dict[str, Any]) -> None:
     """
     place.ready()
     with run_lock(place.home), dg.build_asset_context() as context:
-        io = LakeIOManager(place.home.lake, {})
-        landed = landing.landing(context, place)
-        for key, value in made.items():
-            if key == "identities":
-                value = linking.identities(context, made["links"], place)
-                made = made | {"identities": value}
-            elif key == "warehouse":
-                parts = {name: made[name] for name in ("canonical", "identities", "standing", "statistics")}
-                value = publishing.warehouse(context, landing=landed, workplace=place, **parts)
-            elif key == "feedback":
-                value = publishing.feedback(context, standing=made["standing"], findings=made["findings"], workplace=place)
-            if not isinstance(value, lake.Kept):  # those are written where they are made
-                lake.write(io._folder(dg.AssetKey(key.split("/"))), lake.pack(value))
+        made = made | {"landing": landing.landing(context, place)}
+        for asset in all_assets():
+            key = "/".join(asset.key.path)
+            if asset in EFFECTS:
+                made = made | {key: asset(context, **_inputs(asset, made, place))}
+            if not isinstance(made[key], lake.Kept):  # those are written where they are made
+                lake.write(place.home.lake.joinpath(*asset.key.path), lake.pack(made[key]))
+
+
+def _inputs(asset: dg.AssetsDefinition, made: dict[str, Any], place: Workplace) -> dict[str, Any]:
+    """What an asset's function takes, of what the others made."""
+    wanted = inspect.signature(asset.op.compute_fn.decorated_fn).parameters
+    given = {name: made["/".join(key.path)] for name, key in asset.keys_by_input_name.items() if name in wanted}
+    return given | {"workplace": place}
 
 
 def _watch(home: Path, each: Callable[[int], None]) -> list[int]:

@@ -102,7 +102,9 @@ def truths(given: Inputs, prints: Prints) -> Truth:
     """The exact counts behind every printed table, by category."""
     out = {}
     for key in prints:
-        counts, _ = counts_behind(given, key, prints)
+        # A window counts its years as they stood when it was printed.
+        then = next((old for old in given.history if "/" in key.period and key in old), prints)
+        counts, _ = counts_behind(given, key, then)
         if counts is not None:
             out[Table(*key)] = dict(zip(given.programme.cells(key), counts, strict=True))
     return out

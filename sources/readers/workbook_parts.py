@@ -82,7 +82,7 @@ def rebuild(data: bytes) -> bytes | None:
         names: set[str] = set()
         while at != -1 and len(names) < _MOST_PARTS:
             name, content, after = _part(data, at, _MOST_BYTES - total)
-            if content is not None and name not in names:
+            if content is not None and name and name not in names:
                 archive.writestr(name, content)
                 names.add(name)
                 total += len(content)
@@ -96,7 +96,7 @@ def _part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
     if len(header) < 30:
         return "", None, at + 4
     method, size, length, extra = (int.from_bytes(header[a:b], "little") for a, b in ((8, 10), (18, 22), (26, 28), (28, 30)))
-    name = data[at + 30 : at + 30 + length].decode("utf-8", "replace")
+    name = data[at + 30 : at + 30 + length].decode("utf-8", "replace").partition("\0")[0]  # as zip programs read it
     start = at + 30 + length + extra
     if method == 0:
         content = data[start : start + size]

@@ -337,3 +337,12 @@ def test_a_workbook_with_two_parts_of_one_name_is_not_read(tmp_path: Path) -> No
     result = read("inspectorate", tmp_path)
     assert result.files["raporti.xlsx"] == "unreadable"
     assert "file-unsafe" in rules(result)
+
+
+def test_a_part_without_a_name_does_not_stop_the_rebuilding(tmp_path: Path) -> None:
+    _lendet(tmp_path)
+    good = bytearray((tmp_path / "raporti.xlsx").read_bytes())
+    good[10:10] = b"\xc3\xab"
+    good[29:32] = b"\x00"
+    (tmp_path / "raporti.xlsx").write_bytes(good)
+    assert "file-failed" not in rules(read("inspectorate", tmp_path))

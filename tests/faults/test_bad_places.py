@@ -1,0 +1,100 @@
+"""Folders that vanish, clocks that jump, many deliveries waiting, a file beyond the limit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from landing_world import World
+
+from pipelines.errors import HarmoniaError
+from pipelines.landing import taking
+from pipelines.registry import ledger, seal
+
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.put("police/2013-Q1/rastet.csv", "one")
+    made.put("courts/2013-Q1/smil.xml", "two")
+    return made
+
+
+def test_an_inbox_that_vanishes_loses_nothing_and_comes_back(world: World) -> None:
+    world.land()
+    stood = world.stands()
+    away = world.inbox.rename(world.inbox.with_name("away"))
+    with pytest.raises(HarmoniaError, match="is not there: make the folder"):
+        world.land()
+    assert world.stands() == stood
+    world.inbox.mkdir()  # mounted, and empty
+    assert {rule for rule, *_ in world.told()} == {"delivery-gone"}
+    assert world.stands() == stood
+    world.inbox.rmdir()
+    away.rename(world.inbox)
+    assert world.told() == []
+
+
+def test_a_delivery_that_vanishes_while_it_is_landed_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = taking._Landing.take
+
+    def vanishes(self: Any, before: Any) -> Any:
+        shutil.rmtree(world.inbox / "police")
+        return real(self, before)
+
+    monkeypatch.setattr(taking._Landing, "take", vanishes)
+    assert {(rule, institution) for rule, institution, *_ in world.told()} == {("delivery-file-changing", "police")}
+    monkeypatch.undo()
+    world.put("police/2013-Q1/rastet.csv", "one")
+    assert world.told() == []
+    assert len(world.stands()) == 2
+
+
+@pytest.mark.parametrize("years", [-30, 30])
+def test_a_clock_that_jumps_changes_no_content_and_breaks_no_seal(world: World, monkeypatch: pytest.MonkeyPatch, years: int) -> None:
+    world.land()
+    there = datetime.now(UTC) + timedelta(days=365 * years)
+    monkeypatch.setattr(ledger, "now", lambda: there)
+    monkeypatch.setattr(taking, "now", lambda: there)
+    world.put("police/2013-Q2/rastet.csv", "three")
+    world.put("police/2013-Q1/rastet.csv", "one, changed")
+    for path in world.inbox.rglob("*"):
+        os.utime(path, (there.timestamp(), there.timestamp()))
+    world.land()
+    monkeypatch.undo()
+    assert {place[0]: files for place, files in world.stands().items() if place[1] == "2013-Q1"}["police"] == {
+        "rastet.csv": b"one, changed"
+    }
+    assert ("police", "2013-Q2") in world.stands()
+    with world.registry.read() as session:
+        assert seal.broken(session) == []
+
+
+def test_ten_thousand_deliveries_waiting(world: World) -> None:
+    """Four hundred here; `benchmarks/deliveries_waiting.py` lands 10,000."""
+    for year in range(1901, 2001):
+        for quarter in range(1, 5):
+            world.put(f"police/{year}-Q{quarter}/rastet.csv", f"{year} {quarter}")
+    report = world.land()
+    assert (report.deliveries, len(report.new)) == (402, 402)
+    assert world.land().new == []
+
+
+def test_a_file_beyond_the_limit_is_kept_and_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hole of 2 GB takes no room here; what a reader would do with it is decided by its size."""
+    from sources.reading import read_delivery
+
+    path = world.put("police/2013-Q2/rastet.csv", "")
+    os.truncate(path, 1 << 21)
+    monkeypatch.setattr("sources.readers.files.LIMIT", 1 << 20)
+    world.land()
+    (delivery,) = [d for d in taking.landed(world.registry, world.home) if str(d.name) == "2013-Q2"]
+    result = read_delivery("police", delivery.files)
+    assert result.files["rastet.csv"] == "unreadable"
+    assert "file-unsafe" in {f["rule"] for f in result.findings}

@@ -79,12 +79,13 @@ def of_simulated(folders: Sequence[Path]) -> Material:
     return Material(sets, partial(_simulated, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
 
 
-def fit(material: Material, version: str, by: str) -> tuple[Model, dict[str, Any]]:
-    """A model trained on `material` from the shipped one, and the content of its file. Raises `HarmoniaError` where there is too little."""
+def fit(material: Material, version: str, by: str, start: Model | None = None) -> tuple[Model, dict[str, Any]]:
+    """A model trained on `material` from `start` (the one shipped), and the content of its file. Raises `HarmoniaError` where there is
+    too little."""
     records = sum(len(tables["person_records"]) for tables in material.sets)
     if records < LEAST_RECORDS:
         raise HarmoniaError(f"{records} person records are too few to train on ({LEAST_RECORDS} at least): keep the model there is")
-    start = load_model(FOLDER / PERSONS, FOLDER / CASES)
+    start = start or load_model(FOLDER / PERSONS, FOLDER / CASES)
     model = train(material.sets, start, material.labels)
     counted = [comparisons(tables, link(tables, model).persons, model) for tables in material.sets]
     model = replace(model, expected=expected_shares(counted, model))

@@ -56,18 +56,20 @@ class Cases:
 
 @dataclass(frozen=True)
 class Ties:
-    """What references say of files: who cites whom (`references.cited`), was merged into whom (`merged`), cites the same
-    (`cited_together`). `part` per file, where only pairs within a part are looked at."""
+    """What files say of each other: who cites whom (`references.cited`), was merged into whom (`merged`), cites the same
+    (`cited_together`), begins together (`detained_together`). `part` per file, where only pairs within a part are looked at."""
 
     cites: pd.DataFrame
     joins: pd.DataFrame
     together: pd.DataFrame
+    detained: pd.DataFrame
     part: np.ndarray | None = None
 
 
 def ties_of(records: Records) -> Ties:
     """The ties between the files of `records`."""
-    return Ties(references.cited(records), references.merged(records), references.cited_together(records))
+    named = references.cited(records), references.merged(records), references.cited_together(records)
+    return Ties(*named, references.detained_together(records))
 
 
 def link_cases(
@@ -80,12 +82,29 @@ def link_cases(
     ties = ties or ties_of(records)
     pairs, _ = gather(records, people, model, before, held.every, ties)
     if pairs.empty:
-        nothing = pd.DataFrame({"pair": [], "name": [], "bits": []})
-        return Cases(np.arange(len(records.files)), pairs.assign(weight=0.0, another=0.0), nothing, shares or Shares({}, {}))
-    pairs, bits, shares = weigh(records, model, pairs, shares)
-    pairs["another"] = _cites_another(records, model, pairs, ties.cites)
-    pairs["weight"] += pairs["another"]
+        bits, shares = pd.DataFrame({"pair": [], "name": [], "bits": []}), shares or Shares({}, {})
+        pairs = pairs.assign(weight=0.0, another=0.0)
+    else:
+        pairs, bits, shares = weigh(records, model, pairs, shares)
+        pairs["another"] = _cites_another(records, model, pairs, ties.cites)
+        pairs["weight"] += pairs["another"]
+    pairs, bits = _with_detained(records, model, pairs, bits, ties.detained)
     return Cases(_group(records, model, pairs, held), pairs, bits, shares)
+
+
+def _with_detained(
+    records: Records, model: Model, pairs: pd.DataFrame, bits: pd.DataFrame, detained: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`pairs` and their evidence `bits`, with stays that began together and that nothing else ties."""
+    found = orient(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
+    known = pd.MultiIndex.from_frame(pairs[["a", "b"]])
+    found = found[~pd.MultiIndex.from_frame(found).isin(known)]
+    if found.empty:
+        return pairs, bits
+    weight = model.cases["detained_together"]
+    new = found.assign(**dict.fromkeys(PARTS, 0.0), left=-1, right=-1, best=np.nan, single=False, weight=weight)
+    told = pd.DataFrame({"pair": np.arange(len(new)) + len(pairs), "name": "detained", "bits": weight})
+    return pd.concat([pairs, new], ignore_index=True), pd.concat([bits, told], ignore_index=True)
 
 
 def weigh(records: Records, model: Model, pairs: pd.DataFrame, shares: Shares | None) -> tuple[pd.DataFrame, pd.DataFrame, Shares]:

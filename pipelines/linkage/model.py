@@ -45,6 +45,7 @@ CASE_SETTINGS = {
     "reference_wrong": "expected bearers of a number beside its right one",
     "near_reference": "bits, beside the number of files, of a number one character off",
     "cited_together": "bits, beside the number of files, of citing the same number",
+    "detained_together": "bits of two stays that nothing else ties, of different persons, begun within days, for one offence, by one court",
     "cited_apart": "bits against two files that cite different numbers of one kind",
     "another_cited": "bits against a file where another of its institution is cited",
     "cited_by_another": "bits against a file where another of its institution cites the pair's other",

@@ -51,10 +51,10 @@ def part(records: Records, model: Model, judgements: pd.DataFrame | None, common
     files = pd.DataFrame({"pair": _pair_prints(pairs, said, prints), "tied": False})
     files["tied"] = _tied(records, model, pairs, files["pair"].to_numpy(), ties, common, memory)
     near = rows[weight >= parts.least_between(records, model, common)]
-    exact = ties.cites[~ties.cites["near"]]
+    named = (pairs[files["tied"].to_numpy()], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
     of_files, of_persons = parts.label(
         records,
-        [*(f[["a", "b"]].to_numpy("int64") for f in (pairs[files["tied"].to_numpy()], exact, ties.joins)), parts.held_pairs(helds[0])],
+        [*(f[["a", "b"]].to_numpy("int64") for f in named), parts.held_pairs(helds[0])],
         [np.column_stack([blocked.left[near], blocked.right[near]]), parts.held_pairs(helds[1])],
     )
     inside = of_persons[blocked.left] == of_persons[blocked.right]

@@ -2,11 +2,12 @@
 
 Belongs here: which pairs tie two parts, cutting records into parts, keys. Does not belong here: the decision, where it is kept (`memory`).
 
-Two files are tied where one names the other, where a steward spoke of them, or where their pair, by what the two say themselves in either
-round, weighs `LEAST_WEIGHT` or more; two persons where they stand in one file, a steward spoke of them, or their pair weighs as much
-between cases. A pair that weighs less is never joined and never told (`decisions`): with nobody of one file found in the other it stays
-below in the second round too, since there persons are taken for strangers who are not in one part; and what third files say only speaks
-against. So no pair across parts could change what is decided within one. `tests/unit/test_linkage_parts.py` holds both to it.
+Two files are tied where one names the other, where both begin together, where a steward spoke of them, or where their pair, by what the
+two say themselves in either round, weighs `LEAST_WEIGHT` or more; two persons where they stand in one file, a steward spoke of them, or
+their pair weighs as much between cases. A pair that weighs less is never joined and never told (`decisions`): with nobody of one file
+found in the other it stays below in the second round too, since there persons are taken for strangers who are not in one part; and what
+third files say only speaks against. So no pair across parts could change what is decided within one. `tests/unit/test_linkage_parts.py`
+holds both to it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def prints(records: Records) -> Prints:
 def tie_prints(ties: Ties, prints_: Prints) -> pd.DataFrame:
     """`a, b` (a < b) and a hash of every tie."""
     found = []
-    for n, frame in enumerate((ties.cites, ties.joins, ties.together)):
+    for n, frame in enumerate((ties.cites, ties.joins, ties.together, ties.detained)):
         a, b = frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")
         said = mixed(prints_.files[a], prints_.files[b], hashes(frame.drop(columns=["a", "b"])), np.full(len(a), n))
         found.append(pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "print": said}))
@@ -116,7 +117,7 @@ def cut_ties(ties: Ties, size: int, files: np.ndarray, part: np.ndarray) -> Ties
     """The ties among `files`, renumbered; `part` of all files."""
     number = np.full(size + 1, -1)
     number[files] = np.arange(len(files))
-    frames = {name: _renumbered(getattr(ties, name), number, ["a", "b"]) for name in ("cites", "joins", "together")}
+    frames = {name: _renumbered(getattr(ties, name), number, ["a", "b"]) for name in ("cites", "joins", "together", "detained")}
     return Ties(**frames, part=part[files])
 
 

@@ -13,6 +13,8 @@ from pipelines.linkage.standardise import Records
 
 # A number that so many files cite says nothing about any two of them.
 MOST_CITING = 300
+# Stays that begin within so many days are taken to begin together; where more begin on one day, that says nothing.
+TOGETHER_DAYS, MOST_DETAINED = 2, 30
 # Nor does a number where citing files times bearers exceed this.
 MOST_TIES = 3_000
 UNKNOWN_REGISTER = r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$"
@@ -70,6 +72,23 @@ def cited_together(records: Records) -> pd.DataFrame:
     pairs = several.merge(several[["a", "number"]].rename(columns={"a": "b"}), on="number")
     pairs = pairs[pairs["a"] < pairs["b"]].sort_values(["a", "b", "citing", "number"], kind="stable").drop_duplicates(["a", "b"])
     return pairs[["a", "b", "citing"]].reset_index(drop=True)
+
+
+def detained_together(records: Records) -> pd.DataFrame:
+    """Stays of different persons detained within days of each other, for the same offence, by the same court: `a` < `b`, `days`.
+
+    Who is arrested together is detained together; where no other file of their case was delivered, nothing else ties them.
+    """
+    stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
+    stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
+    stays = stays.assign(day=stays["detained"].astype("datetime64[s]").astype("int64") // 86_400)
+    stays = stays[stays.groupby(["seat", "group", "day"])["file"].transform("size") <= MOST_DETAINED]
+    days = range(-TOGETHER_DAYS, TOGETHER_DAYS + 1)
+    near = pd.concat([stays.assign(day=stays["day"] + later, days=abs(later)) for later in days])
+    pairs = stays.merge(near, on=["seat", "group", "day"], suffixes=("", "_other"))
+    pairs = pairs[(pairs["file"] < pairs["file_other"]) & (pairs["register_id"] != pairs["register_id_other"])]
+    found = pairs[["file", "file_other", "days"]].set_axis(["a", "b", "days"], axis=1).astype("int64")
+    return found.sort_values(["a", "b", "days"], kind="stable").drop_duplicates(["a", "b"]).reset_index(drop=True)
 
 
 def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:

@@ -22,7 +22,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.linkage import modelfile
 
 FOLDER = Path(__file__).parent / "models"
-PERSONS, CASES = "persons-v1.json", "cases-v1.json"
+PERSONS, CASES = "persons-v1.json", "cases-v2.json"
 PERSON_SETTINGS = {
     "relatives_between": "share of relatives among two different persons of different cases",
     "relatives_within": "the same within a case",

@@ -16,6 +16,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.resources.lake import pack, write
 from schemas import canonical
+from schemas.findings import complete
 from warehouse.count import CountInputs
 from warehouse.publish import publish
 from warehouse.star.build import everything
@@ -120,7 +121,7 @@ def build(root: Path) -> Home:
     lineage = pd.concat(records)[["institution", "entity", "record_key", "delivery", "status"]].assign(file="data.csv", part=None)
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
-    findings = pd.DataFrame({c: pd.Series(dtype="str") for c in ("institution", "delivery", "rule", "state", "record_key")})
+    findings = complete(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
     published = everything(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings))
     write(home.lake / "canonical", tables)
     write(home.lake / "links", pack(linked))

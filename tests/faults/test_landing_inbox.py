@@ -62,7 +62,7 @@ def test_every_rule_of_landing_has_its_texts(world: World) -> None:
     world.put("stray.csv")
     assert frame(world.land().findings)["severity"].tolist() == ["error"]
     source = "".join(p.read_text("utf-8") for p in Path(pipelines.landing.__file__).parent.glob("*.py"))
-    declared = {code for code in rules() if code.startswith(("inbox-", "delivery-"))}
+    declared = {code for code in rules() if code.startswith(("inbox-", "delivery-"))} - {"delivery-missing-quarter"}  # told over time
     assert {code for code in declared if f'"{code}"' not in source} == set()
 
 

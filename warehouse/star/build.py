@@ -15,7 +15,7 @@ from warehouse.indicators.catalogue import catalogue
 from warehouse.star import dimensions as dims
 from warehouse.star import journeys, records
 from warehouse.star.events import events as of_events
-from warehouse.star.figures import figures, over
+from warehouse.star.figures import CELL, figures, over
 
 
 def star(inputs: CountInputs, ready: Prepared, counts: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -27,7 +27,7 @@ def star(inputs: CountInputs, ready: Prepared, counts: dict[str, pd.DataFrame]) 
     out = _facts(inputs, ready, counts["counted"])
     further = [one for one in catalogue().values() if one.sql and not one.counted]
     with over({**out, "coverage": counts["coverage"]}) as connection:
-        found = figures(connection, further)
+        found = figures(connection, further).sort_values(CELL, ignore_index=True)  # the database gives rows in any order
     return out | {"further_statistics": tables.conform(tables.WAREHOUSE.tables["further_statistics"], found)}
 
 

@@ -25,14 +25,14 @@ from pipelines.comparison.commands import app as compare
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.explorer.commands import app as explorer
+from pipelines.export_commands import app as export
 from pipelines.feedback.commands import app as feedback
 from pipelines.indicator_commands import app as indicator
 from pipelines.link_commands import app as link
+from pipelines.release_commands import app as release
 from pipelines.reports.commands import app as report
 from pipelines.resources.workplace import Workplace
 from pipelines.review.commands import app as review
-from warehouse.exports.commands import app as export
-from warehouse.releases.commands import app as release
 
 app = typer.Typer(
     name="harmonia",

@@ -24,12 +24,12 @@ LINKAGE = {"model": "test", "shares": [], "estimated_error": []}
 FEW = ("victims_identified", "persons_arrested")
 
 
-def signed(home: Path, text: str | None = None) -> policy.Policy:
-    """The shipped policy for `FEW` indicators (or `text`), signed in `home` by a coordinator made up for the test."""
+def signed(home: Path, text: str | None = None, few: Sequence[str] = FEW) -> policy.Policy:
+    """The shipped policy for a few indicators (or `text`), signed in `home` by a coordinator made up for the test."""
     home.mkdir(parents=True, exist_ok=True)
     if text is None:
         raw = yaml.safe_load(policy.SHIPPED.read_text("utf-8"))
-        text = yaml.safe_dump({**raw, "indicators": {code: raw["indicators"][code] for code in FEW}}, sort_keys=False)
+        text = yaml.safe_dump({**raw, "indicators": {code: raw["indicators"][code] for code in few}}, sort_keys=False)
     source = home / "draft.yaml"
     source.write_text(text, "utf-8")
     policy.sign(home, home.parent / "coordinator.pem", "A Coordinator", "2014-01-15", source)

@@ -72,6 +72,7 @@ def _matter(n: int) -> dict[str, list[dict[str, object]]]:
         ],
         "references": [] if poor else [_state("prosecution", prosecution, prosecution, kind="police", number=police)],
         "charges": [],
+        "sentences": [],
     }
 
 

@@ -79,10 +79,12 @@ def write(report: Report, key: bytes) -> bytes:
     with xlsxwriter.Workbook(content, options) as book:
         book.set_properties({"title": f"{report.institution} {report.delivery}", "author": "Harmonia", "created": _BEGINNING})
         looks = _looks(book)
-        sheets = list(_sheets(report))
+        asks = _asked(report)
+        sheets = list(_sheets(report, asks))
+        told = {language: _told(asks, report, language) for language in {language for _, _, language, _ in sheets}}
         _cover(book.add_worksheet(_name(texts(report.language)["cover"], set())), report, sheets, looks)
         for name, unit, language, rows in sheets:
-            _findings(book.add_worksheet(name), unit, rows, report, language, looks)
+            _findings(book.add_worksheet(name), unit, told[language].loc[rows.index], report, language, looks)
         _information(book, report, looks)
         about = book.add_worksheet(ABOUT)
         about.hide()
@@ -112,10 +114,14 @@ def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
     }
 
 
-def _sheets(report: Report) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
-    """Name of the sheet, unit, language and open findings of each unit; first what concerns the whole institution."""
+def _asked(report: Report) -> pd.DataFrame:
+    """The findings that ask for an answer, causes before consequences, on an index of their own."""
     asks = report.open[report.open["listed"]]
-    asks = asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable")
+    return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
+
+
+def _sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
+    """Name of the sheet, unit, language and open findings of each unit; first what concerns the whole institution."""
     taken: set[str] = {ABOUT.casefold(), *(_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information"))}
     contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
     for unit, rows in asks.fillna({"unit": ""}).groupby("unit", sort=True):
@@ -165,8 +171,8 @@ def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, p
     sheet.fit_to_pages(1, 0)
 
 
-def _findings(sheet: Worksheet, unit: str, rows: pd.DataFrame, report: Report, language: str, looks: dict[str, Format]) -> None:
-    """One unit's findings: a row each, the answer to be chosen from a list."""
+def _findings(sheet: Worksheet, unit: str, told: pd.DataFrame, report: Report, language: str, looks: dict[str, Format]) -> None:
+    """One unit's findings (of `_told`): a row each, the answer to be chosen from a list."""
     words = texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
     for n, width in enumerate(COLUMNS.values()):
@@ -177,9 +183,8 @@ def _findings(sheet: Worksheet, unit: str, rows: pd.DataFrame, report: Report, l
     sheet.write_string(3, 0, words["how"][1])
     for n, name in enumerate(COLUMNS):
         sheet.write_string(HEADER, n, words[name], looks["head"])
-    columns = _columns(rows, report, language)
-    last = HEADER + len(rows)
-    for row, cells in enumerate(zip(*columns, rows["severity"], strict=True), start=HEADER + 1):
+    last = HEADER + len(told)
+    for row, cells in enumerate(told.itertuples(index=False, name=None), start=HEADER + 1):
         *shown, severity = cells
         for n, (name, value) in enumerate(zip(COLUMNS, shown, strict=True)):
             look = looks[severity] if name == "severity" else looks["open"] if name in ANSWERS else looks["id" if name == "id" else "cell"]
@@ -204,8 +209,8 @@ def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
     sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
 
 
-def _columns(rows: pd.DataFrame, report: Report, language: str) -> list[list[str]]:
-    """The cells of `COLUMNS` as text, column by column."""
+def _told(rows: pd.DataFrame, report: Report, language: str) -> pd.DataFrame:
+    """The cells of `COLUMNS` as text, and last the severity that a row is coloured by, on the index of `rows`."""
     words, known = texts(language), rules()
     codes = rows["rule"].unique()
     said = rows["rule"].map({code: known[code].text[language] for code in codes})
@@ -226,10 +231,9 @@ def _columns(rows: pd.DataFrame, report: Report, language: str) -> list[list[str
     day = report.deadline.strftime(words["date_format"]) if report.deadline else ""
     same = {"deadline": day, "contact": report.contact or "", **dict.fromkeys(ANSWERS, "")}
     free = ("value", "detail", "field", "own_number", "where")  # delivered text: whatever is in it is shown
-    return [
-        [same[name]] * len(rows) if name in same else _shown(made[name] if name in made else rows[name], visible if name in free else str)
-        for name in COLUMNS
-    ]
+    found = rows.assign(**made)
+    cells = {name: [same[name]] * len(rows) if name in same else _shown(found[name], visible if name in free else str) for name in COLUMNS}
+    return pd.DataFrame({**cells, "_severity": rows["severity"]}, index=rows.index)
 
 
 def _after(text: pd.Series) -> pd.Series:

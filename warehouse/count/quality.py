@@ -126,9 +126,10 @@ def _judged(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
 def _with_past(scored: pd.DataFrame) -> pd.DataFrame:
     """Add `before`, the mean score of the earlier quarters shown, and `trend` against it: better, same, worse; null without a past."""
     out = scored.sort_values([*_BY[:2], "dimension", "period"], ignore_index=True)
-    by = out.groupby(["institution", "unit", "dimension"], sort=False)["score"]
-    total = by.transform(lambda s: s.astype("Float64").fillna(0).cumsum().shift(fill_value=0))
-    n = by.transform(lambda s: s.notna().cumsum().shift(fill_value=0))
+    known, score = out["score"].notna().astype("int64"), out["score"].astype("Float64").fillna(0)
+    by = [out[name] for name in ("institution", "unit", "dimension")]
+    total = score.groupby(by, sort=False).cumsum() - score
+    n = known.groupby(by, sort=False).cumsum() - known
     before = (total / n.where(n > 0)).round()
     gap = (out["score"] - before).astype("Float64")
     trend = pd.Series("same", index=out.index, dtype="str").mask((gap >= _NOTICEABLE).fillna(False), "better")

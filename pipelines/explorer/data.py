@@ -24,8 +24,9 @@ def data(release: Release) -> dict[str, Any]:
     A row: indicator, measure, table, of, category, value (null where not shown), notes, the category's code.
     """
     told = [Figures(release, Words(lang)) for lang in LANGUAGES]
-    said = release.table("definitions").sort_values("position")
     cube = release.cube
+    said = release.table("definitions").sort_values("position")
+    said = said[said["indicator"].isin(cube["indicator"])]
     return {
         "release": release.name,
         "languages": list(LANGUAGES),

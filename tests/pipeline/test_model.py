@@ -42,12 +42,15 @@ def test_training_on_judgements_needs_some(ran: Ran, tmp_path: Path) -> None:
     assert not (tmp_path / "own.json").exists()
 
 
-@pytest.mark.slow  # a whole run over a set with enough records a quarter
-def test_the_shipped_model_fits_a_set_it_has_not_seen_and_not_one_with_a_shifted_quarter(tmp_path: Path) -> None:
-    made = simulate(tmp_path / "set", seed=4711, start=2014, years=1, cases_per_year=120, noise="typical")
-    values = run_everything(Workplace.of(made.inbox, tmp_path / "home"), Silence()).values
-    canonical, model = values["canonical"], load_model()
-    assert not drift(comparisons(canonical, values["links"].persons, model), model)["alarm"].any()
+@pytest.mark.slow  # whole runs over sets with enough records a quarter
+def test_the_shipped_model_fits_sets_it_has_not_seen_and_not_one_with_a_shifted_quarter(tmp_path: Path) -> None:
+    model, told = load_model(), []
+    for seed in (4711, 4712, 4713):
+        made = simulate(tmp_path / f"{seed}", seed=seed, start=2014, years=1, cases_per_year=120, noise="typical")
+        values = run_everything(Workplace.of(made.inbox, tmp_path / f"home-{seed}"), Silence()).values
+        canonical = values["canonical"]
+        told.append(drift(comparisons(canonical, values["links"].persons, model), model)["alarm"])
+    assert pd.concat(told).mean() <= 0.001, "chance alone may alarm once in a thousand levels, no more"
     persons = canonical["person_records"]
     shifted = (persons["institution"] == "prosecution") & persons["delivery"].str.startswith("2014-Q3")
     birth = persons["birth_date"].mask(shifted, persons["birth_date"] + pd.Timedelta(1, "D"))

@@ -28,9 +28,14 @@ def note(registry: Registry, action: str, subject: str) -> str:
         who = getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in a container
         who = "unknown user"
+    line(registry, who, action, subject)
+    return who
+
+
+def line(registry: Registry, who: str, action: str, subject: str) -> None:
+    """Write down that `who`, e.g. a steward who gave a name, did `action`. `subject` names pairs, ids or a file, never a person."""
     with registry.write() as session:
         session.add(Audit(at=now(), who=who, action=action, subject=subject))
-    return who
 
 
 def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:

@@ -9,9 +9,8 @@ from typing import Any
 
 import yaml
 
+from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import language
-
-LANGUAGES = ("sq", "sr", "en")
 
 
 @cache

@@ -132,7 +132,8 @@ def show(
     by: Who = None,
 ) -> None:
     """Show the two records of a pair side by side, with the weight of each piece of evidence."""
-    from pipelines.review.judgements import audit, read
+    from pipelines.audit import line
+    from pipelines.review.judgements import read
     from pipelines.review.pairs import PAIR, pair_ids, parse
     from pipelines.review.published import resolve
     from pipelines.review.showing import evidence, records
@@ -141,7 +142,7 @@ def show(
         one = resolve(found, registry, parse(pair))
         name = str(pair_ids(one).iloc[0])
         if names:
-            audit(registry, _who(by), "looked at names for review", name)
+            line(registry, _who(by), "looked at names for review", name)
         console = _console()
         console.print(_grid(records(found, one, names), name))
         if not blind:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.audit import line
 from pipelines.errors import HarmoniaError
 from pipelines.registry import Registry
 from pipelines.review import intake, workbook
 from pipelines.review.describe import describe, fields_of
-from pipelines.review.judgements import audit, effective, enter, read
+from pipelines.review.judgements import effective, enter, read
 from pipelines.review.pairs import ENTITIES, PAIR, pair_ids
 from pipelines.review.published import Published, missing_records
 from pipelines.review.sampling import labels, sampled
@@ -64,7 +65,7 @@ def export(found: Published, registry: Registry, path: Path, pairs: pd.DataFrame
     rows = pairs.reset_index(drop=True)
     rows = rows.assign(pair=pair_ids(rows)).join(side_by_side(found, rows, names))
     if names:
-        audit(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
+        line(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
     about = workbook.About(found.mark, found.run, found.model, sample)
     workbook.write(path, rows, all_fields(rows["entity"].unique().tolist(), names), about)
     return len(rows)

@@ -21,7 +21,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.points import Point, reached
 from pipelines.registry import Registry
 from pipelines.registry.ledger import now
-from pipelines.registry.tables import Audit, Judgement
+from pipelines.registry.tables import Judgement
 from pipelines.review.pairs import PAIR, ordered
 
 VERDICTS = ("same", "different", "unsure", "withdrawn")
@@ -121,9 +121,3 @@ def effective(judgements: pd.DataFrame) -> pd.DataFrame:
     pairs["verdict"] = np.select(both, ["disputed", "same", "different"], "unsure")
     pairs = pairs.sort_values("place", kind="stable").reset_index(drop=True)
     return pairs[[*PAIR, "verdict"]].astype("str")
-
-
-def audit(registry: Registry, who: str, action: str, subject: str) -> None:
-    """Note that `who` looked at personal data. `subject` names pairs or a file, never a person."""
-    with registry.write() as session:
-        session.add(Audit(at=now(), who=who, action=action, subject=subject))

@@ -12,6 +12,7 @@ import pytest
 from pipeline_world import Ran
 
 from pipelines import points
+from pipelines.audit import line
 from pipelines.backup.keep import backup
 from pipelines.backup.manifest import Manifest
 from pipelines.backup.restore import restore
@@ -21,7 +22,6 @@ from pipelines.points import Point
 from pipelines.progress import Silence
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
-from pipelines.review.judgements import audit
 from pipelines.run import run_everything
 
 
@@ -173,7 +173,7 @@ def test_an_edited_ledger_is_named_and_stops_the_next_run(few: Ran) -> None:
 
 def test_a_ledger_that_was_exchanged_whole_is_found_by_the_backup(few: Ran, tmp_path: Path) -> None:
     registry = open_registry(few.place.registry)
-    audit(registry, "a steward", "looked", "P0000001")
+    line(registry, "a steward", "looked", "P0000001")
     registry.close()
     backup(few.place, tmp_path / "kept")
     shutil.copyfile(tmp_path / "kept/registry.sqlite", tmp_path / "older.sqlite")
@@ -199,7 +199,7 @@ def test_a_registry_on_a_server_is_kept_and_restored_to_one(few: Ran, tmp_path: 
         assert not (place.home.root / "registry.sqlite").exists()
         assert list(verify_home(place, tmp_path / "kept")) == []
         registry = open_registry(url)
-        audit(registry, "a", "b", "c")  # numbers go on after those that came along
+        line(registry, "a", "b", "c")  # numbers go on after those that came along
         registry.close()
         backup(place, tmp_path / "again")
         assert Manifest.read(tmp_path / "again").seal[0] == Manifest.read(tmp_path / "kept").seal[0] + 1

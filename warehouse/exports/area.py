@@ -11,7 +11,6 @@ import yaml
 
 from pipelines.errors import HarmoniaError
 
-LANGUAGES = ("sq", "sr", "en")
 CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
 

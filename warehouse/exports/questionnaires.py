@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from pipelines.errors import HarmoniaError
-from warehouse.exports.area import LANGUAGES
+from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import Release, label, status_text
 
 FOLDER = Path(__file__).with_name("questionnaires")

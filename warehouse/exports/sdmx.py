@@ -20,7 +20,7 @@ from sdmx.message import Header, StructureMessage
 from sdmx.model import v21 as m
 
 from warehouse.exports import area
-from warehouse.exports.area import LANGUAGES
+from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import Release, label, status_text
 
 JOINED = "+"

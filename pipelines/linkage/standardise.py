@@ -6,6 +6,7 @@ Does not belong here: parsing of delivered text (`pipelines.harmonise`), compari
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from schemas.canonical import INSTITUTIONS, OFFENCE_GROUPS, TABLES, conform
+from pipelines.linkage.states import RECORD, deliveries, filled, first_states, firsts, in_order, numbered, ranked, rows_of, take
+from schemas.canonical import OFFENCE_GROUPS, TABLES, conform
 
-STATUS_RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2, "quarantined": 3}
 SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender", "victim": "victim", "witness": "witness"}
 # A name must be seen so often in two-field sources before its usual place outvotes the field in which it stands.
 MIN_SEEN = 4
@@ -59,24 +60,22 @@ def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
 
     Rows are ordered by earliest delivery (quarter, then version), institution and key, whatever the order of the input.
     """
-    tables = {name: _ranked(_table(canonical, name), key) for name, key in TOLD_APART.items()}
+    tables = {name: _table(canonical, name) for name in TOLD_APART}
+    known = deliveries(tables.values())
+    tables = {name: ranked(frame, known, TOLD_APART[name]) for name, frame in tables.items()}
     files = _files(tables)
     persons = _persons(tables["person_records"], files)
     persons = persons.join(_dates(tables["events"], persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))
     files = files.join(_dates(tables["events"], files, FILE_EVENTS, "case"))
-    references = _located(tables["references"], files, "case_key")[["file", "kind", "number", "seat", "standing"]]
-    references = references.dropna(subset=["number"]).sort_values("standing", ascending=False, kind="stable")
-    references = references.drop_duplicates(["file", "kind", "number", "seat"])
-    cases = _located(tables["case_records"], files, "record_key")
-    own = cases[["file", "number"]].dropna().drop_duplicates()
-    merges = cases[["file", "merged_into"]].dropna().drop_duplicates().rename(columns={"merged_into": "number"})
-    return Records(files, persons, _sorted(references), _sorted(own), _sorted(merges))
-
-
-def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.sort_values(list(frame.columns), kind="stable").reset_index(drop=True)
+    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "standing"]).dropna(subset=["number"])
+    references = references.iloc[np.argsort(~references["standing"].to_numpy(), kind="stable")]
+    references = _distinct(references, ["file", "kind", "number", "seat"])
+    cases = _located(tables["case_records"], files, "record_key", ["number", "merged_into"])
+    own = _distinct(cases[["file", "number"]].dropna(), ["file", "number"])
+    merges = _distinct(cases[["file", "merged_into"]].dropna(), ["file", "merged_into"]).rename(columns={"merged_into": "number"})
+    return Records(files, persons, in_order(references), in_order(own), in_order(merges))
 
 
 def _table(canonical: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
@@ -85,95 +84,60 @@ def _table(canonical: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
     return conform(name, frame[known])
 
 
-def _ranked(frame: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
-    """Order states so that the first one of a record is the one that speaks: accepted, then the latest; add `quarter`, `version`,
-    `rank`, `standing`. apart: rows of one delivery that agree in these are put in the order of their content."""
-    names = pd.Series(frame["delivery"].unique(), dtype="str")
-    parts = names.str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$").set_axis(names)
-    frame = frame.assign(
-        quarter=frame["delivery"].map(parts["quarter"]).fillna("").astype("str"),
-        version=frame["delivery"].map(parts["version"]).fillna("1").astype("int64"),
-        rank=frame["status"].map(STATUS_RANK).fillna(len(STATUS_RANK)).astype("int64"),
-        standing=frame["status"].eq("accepted"),
-    )
-    alike = frame.duplicated(apart, keep=False) if apart else pd.Series(False, index=frame.index)
-    if alike.any():  # the order of the input must not matter where one delivery names a record twice
-        payload = [c for c in frame.columns if c not in ("rank", "quarter", "version")]
-        frame = pd.concat([frame[~alike], frame[alike].sort_values(payload, kind="stable")])
-    return frame.sort_values(["rank", "quarter", "version"], ascending=[True, False, False], kind="stable").reset_index(drop=True)
+def _distinct(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The first row of every combination of `columns`."""
+    number, size = numbered(frame[columns])
+    return frame.iloc[firsts(number, size, np.arange(len(frame)))]
 
 
-def _first_states(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """One row per `key`: the speaking state's values, gaps filled from the record's other states; ordered by earliest delivery."""
-    if frame.empty:
-        return frame.assign(first_quarter="", first_version=0).iloc[:0]
-    groups = frame.groupby(key, sort=False, dropna=False)
-    first = groups.first().reset_index()
-    earliest = frame.sort_values(["quarter", "version"], kind="stable").drop_duplicates(key)
-    first = first.merge(earliest[[*key, "quarter", "version"]], on=key, suffixes=("", "_first"))
-    order = {name: n for n, name in enumerate(INSTITUTIONS)}
-    first["order"] = first["institution"].map(order).fillna(len(order))
-    by = ["quarter_first", "version_first", "order", *key]
-    return first.sort_values(by, kind="stable").reset_index(drop=True)
+def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
+    """`file`, the row of `files` that `institution` and `key` name, and `columns`; rows without one fall away."""
+    file = rows_of(files, frame, key)
+    found = frame[columns][file >= 0].reset_index(drop=True)
+    found.insert(0, "file", file[file >= 0])
+    return found
 
 
 def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Case records, and the cases that only their persons or charges name (an unreadable case line leaves its persons behind)."""
-    cases = tables["case_records"]
-    orphans = [tables[name].dropna(subset=["case_key"]) for name in ("person_records", "charges")]
-    orphans = [frame.assign(record_key=frame["case_key"]) for frame in orphans]
-    shared = ["institution", "delivery", "status", "record_key", "case_key", "quarter", "version", "rank", "standing"]
-    every = pd.concat([cases, *[frame[shared] for frame in orphans]], ignore_index=True)
-    every = every.dropna(subset=["institution", "record_key"])
+    kept = ["number", "seat", "municipality", "state", "source", "merged_into", "form", "law", "article", "standing", "offence_group"]
+    shared = ["institution", "record_key", "arrival", "standing"]
+    named = [tables[name][["institution", "case_key", "arrival", "standing"]] for name in ("person_records", "charges")]
     # A state of the case record itself speaks before whatever its persons say.
-    first = _first_states(every, ["institution", "record_key"])
-    kept = ["institution", "record_key", "number", "seat", "municipality", "state", "source", "merged_into", "form", "law", "article"]
-    files = first[[*kept, "standing", "offence_group"]].rename(columns={"offence_group": "group"})
-    charged = _principal_group(tables["charges"])
-    files = files.merge(charged, how="left", left_on=["institution", "record_key"], right_on=["institution", "case_key"])
-    files["group"] = files["charged_group"].fillna(files["group"])
-    files["form"] = files["form"].fillna(files["charged_form"])
-    return files.drop(columns=["case_key", "charged_group", "charged_form"]).reset_index(drop=True)
+    cases = tables["case_records"][[*shared[:3], *kept]]
+    every = pd.concat([cases, *(frame.set_axis(shared, axis=1) for frame in named)], ignore_index=True)
+    files = first_states(every.dropna(subset=RECORD), kept).rename(columns={"offence_group": "group"})
+    group, form = _principal(tables["charges"], files)
+    return files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
 
 
-def _principal_group(charges: pd.DataFrame) -> pd.DataFrame:
-    """Most serious offence group and its form per case of `charges`: `institution, case_key, charged_group, charged_form`."""
+def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Most serious offence group and its form per file, of its charges."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
-    own = charges.dropna(subset=["case_key"]).assign(seriousness=charges["offence_group"].map(rank))
-    own = own.sort_values(["rank", "seriousness"], kind="stable", na_position="last")
-    first = own.groupby(["institution", "case_key"], sort=False, dropna=False)[["offence_group", "form"]].first().reset_index()
-    return first.rename(columns={"offence_group": "charged_group", "form": "charged_form"})
-
-
-def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Add `file`, the row of `files` that `institution` and `key` name; rows without one fall away."""
-    position = files[["institution", "record_key"]].reset_index(names="file").rename(columns={"record_key": "_key"})
-    found = frame.merge(position, left_on=["institution", key], right_on=["institution", "_key"])
-    return found.drop(columns="_key")
+    seriousness = charges["offence_group"].map(rank).fillna(len(rank)).to_numpy()
+    order = np.lexsort((seriousness, charges["rank"].to_numpy()))
+    file = rows_of(files, charges, "case_key")[order]
+    own = charges[["offence_group", "form"]].iloc[order[file >= 0]]
+    group, form = (filled(own[name], file[file >= 0], len(files)) for name in own.columns)
+    return group, form
 
 
 def _persons(states: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
-    states = states.dropna(subset=["institution", "record_key"])
-    has_number = states["personal_number"].notna()
-    states = states.assign(
-        number_valid=states["number_valid"].where(has_number),
-        birth_precision=states["birth_precision"].where(states["birth_year"].notna() | states["birth_date"].notna()),
-    )
-    first = _first_states(states, ["institution", "record_key"])
-    first = first.merge(
-        files[["institution", "record_key"]].reset_index(names="file").rename(columns={"record_key": "case_key"}),
-        how="left",
-        on=["institution", "case_key"],
-    )
-    first["file"] = first["file"].fillna(-1).astype("int64")
+    states = states.dropna(subset=RECORD)
+    states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()))
+    names = ["name_tokens", "given_skeleton", "surname_skeleton"]
+    kept = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
+    kept += ["municipality", "birthplace", "register_id", "sentence_months"]
+    first = first_states(states, names + kept)
+    first["file"] = rows_of(files, first, "case_key")
     first["side"] = first["role"].map(SIDES)
-    first = first.drop(columns="surname").join(place_names(first))
-    first["number"] = first["personal_number"]
+    first = first.join(place_names(first))
     first["valid"] = first["number_valid"].fillna(False).astype(bool)
     first["birth_year"] = first["birth_year"].astype("float64").fillna(first["birth_date"].dt.year.astype("float64"))
-    kept = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent_skeleton", "number", "valid"]
-    kept += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months"]
-    return first[kept].rename(columns={"parent_skeleton": "parent"})
+    first = first.rename(columns={"parent_skeleton": "parent", "personal_number": "number"})
+    ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
+    ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months"]
+    return first[ordered]
 
 
 def place_names(frame: pd.DataFrame) -> pd.DataFrame:
@@ -184,31 +148,36 @@ def place_names(frame: pd.DataFrame) -> pd.DataFrame:
     it is; a token seen too seldom leaves the order as delivered, and for one field the first token by that share is the given name.
     """
     given, surname = frame["given_skeleton"].fillna(""), frame["surname_skeleton"].fillna("")
-    share = _given_share(given, surname)
     two = (given != "") & (surname != "")
-    one = ~two
+    share = _given_share(given[two], surname[two])
     swapped = two & (_mean_share(given, share) < 0.35) & (_mean_share(surname, share) > 0.65)
     out = pd.DataFrame({"given": given.where(~swapped, surname), "surname": surname.where(~swapped, given)})
-    tokens = frame.loc[one, "name_tokens"].fillna("")
-    split = {text: _split_tokens(text, share) for text in tokens.unique()}
-    out.loc[one, "given"] = tokens.map(lambda text: split[text][0])
-    out.loc[one, "surname"] = tokens.map(lambda text: split[text][1])
+    code, texts = pd.factorize(frame.loc[~two, "name_tokens"].fillna(""))
+    split = pd.DataFrame([_split_tokens(text, share) for text in texts], columns=["given", "surname"], dtype="str")
+    for name in ("given", "surname"):
+        out.loc[~two, name] = split[name].array.take(code)
     return out.astype("str").replace("", pd.NA)
 
 
 def _given_share(given: pd.Series, surname: pd.Series) -> dict[str, float]:
-    """Share of a token's occurrences as given name, pulled to one half where it was seen seldom."""
-    both = (given != "") & (surname != "")
-    as_given = given[both].str.split().explode().value_counts()
-    as_surname = surname[both].str.split().explode().value_counts()
-    counts = pd.concat([as_given, as_surname], axis=1, keys=["given", "surname"]).fillna(0.0)
-    share = (counts["given"] + MIN_SEEN / 2) / (counts.sum(axis=1) + MIN_SEEN)
-    return dict(zip(share.index.astype(str), share.astype(float), strict=True))
+    """Share of a token's occurrences as given name, pulled to one half where it was seen seldom; of names with both."""
+    as_given, as_surname = _tokens(given), _tokens(surname)
+    return {token: (as_given[token] + MIN_SEEN / 2) / (as_given[token] + as_surname[token] + MIN_SEEN) for token in as_given | as_surname}
+
+
+def _tokens(names: pd.Series) -> Counter[str]:
+    """How often each token stands in `names`."""
+    found: Counter[str] = Counter()
+    for text, n in names.value_counts().items():
+        for token in str(text).split():
+            found[token] += n
+    return found
 
 
 def _mean_share(names: pd.Series, share: dict[str, float]) -> pd.Series:
-    table = {text: float(np.mean([share.get(t, 0.5) for t in text.split()])) if text else 0.5 for text in names.unique()}
-    return names.map(table).astype("float64")
+    code, texts = pd.factorize(names)
+    shares = [[share.get(token, 0.5) for token in text.split()] or [0.5] for text in texts]
+    return pd.Series(np.array([sum(found) / len(found) for found in shares], dtype="float64")[code], index=names.index)
 
 
 def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
@@ -226,15 +195,17 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
 def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
     """Earliest day per record and event among the states that speak first; a column per event, on the index of `rows`."""
     own = events[events["entity"].eq(entity) & events["event"].isin(names)]
-    own = own.assign(date=possible_days(own)).dropna(subset=["date", "record_key"])
-    best = own.groupby(["institution", "record_key", "event"])["rank"].transform("min")
-    days = own[own["rank"].eq(best)].groupby(["institution", "record_key", "event"])["date"].min()
-    keys = pd.MultiIndex.from_frame(rows[["institution", "record_key"]])
-    columns = {}
-    for name in names:
-        found = days[days.index.get_level_values("event") == name].droplevel("event")
-        columns[name] = pd.Series(found.reindex(keys).to_numpy(), index=rows.index, dtype="datetime64[s]")
-    return pd.DataFrame(columns)
+    day, row = possible_days(own), rows_of(rows, own)
+    there = day.notna().to_numpy() & (row >= 0)
+    cell = row[there] * len(names) + own["event"][there].map({name: n for n, name in enumerate(names)}).to_numpy("int64")
+    rank, day = own["rank"].to_numpy()[there], day.to_numpy("datetime64[s]").astype("int64")[there]
+    best, found = (np.full(len(rows) * len(names), np.iinfo("int64").max) for _ in range(2))
+    np.minimum.at(best, cell, rank)
+    speaks = rank == best[cell]
+    np.minimum.at(found, cell[speaks], day[speaks])
+    days = found.astype("datetime64[s]")
+    days[found == np.iinfo("int64").max] = np.datetime64("NaT")
+    return pd.DataFrame(dict(zip(names, days.reshape(len(rows), len(names)).T, strict=True)), index=rows.index)
 
 
 def possible_days(events: pd.DataFrame) -> pd.Series:
@@ -244,11 +215,13 @@ def possible_days(events: pd.DataFrame) -> pd.Series:
     (`2013-Q2`; anything else is not checked).
     """
     days = events["date"]
-    parts = events["quarter"].str.extract(r"^(?P<year>\d{4})-Q(?P<quarter>[1-4])$").astype("float64")
-    last = pd.to_datetime({"year": parts["year"], "month": parts["quarter"] * 3, "day": 1}) + pd.offsets.MonthEnd(0)
-    late = days > last
-    exchanged = pd.to_datetime({"year": days.dt.year, "month": days.dt.day, "day": days.dt.month}, errors="coerce")
-    return days.mask(late, exchanged.where(exchanged <= last).astype(days.dtype))
+    code, quarters = pd.factorize(events["quarter"])
+    parts = pd.Series(quarters, dtype="str").str.extract(r"^(?P<year>\d{4})-Q(?P<quarter>[1-4])$").astype("float64")
+    ends = pd.to_datetime({"year": parts["year"], "month": parts["quarter"] * 3, "day": 1}) + pd.offsets.MonthEnd(0)
+    last = take(ends, code).set_axis(days.index)
+    late = days[days > last]
+    exchanged = pd.to_datetime({"year": late.dt.year, "month": late.dt.day, "day": late.dt.month}, errors="coerce")
+    return days.mask(days > last, exchanged.where(exchanged <= last[late.index]).astype(days.dtype))
 
 
 def stays(persons: pd.DataFrame) -> pd.DataFrame:

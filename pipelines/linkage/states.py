@@ -1,0 +1,127 @@
+"""One row per record, out of every state that a delivery held.
+
+Belongs here: which state of a record speaks, numbers in place of keys, lookups by them. Does not belong here: what the columns mean
+(`standardise`). Everything works on whole columns: keys are turned into numbers once, and no group is looked at by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from schemas.canonical import INSTITUTIONS
+
+STATUS_RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2, "quarantined": 3}
+RECORD = ["institution", "record_key"]
+
+
+def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The deliveries that `frames` name: `quarter` and `arrival` (place by quarter and version), by name of the delivery."""
+    names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames]).drop_duplicates()
+    parts = names.str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$")
+    quarter, version = parts["quarter"].fillna("").astype("str"), parts["version"].fillna("1").astype("int64")
+    both = pd.MultiIndex.from_arrays([quarter, version])
+    return pd.DataFrame({"quarter": quarter.array, "arrival": both.unique().sort_values().get_indexer(both)}, index=names.array)
+
+
+def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
+    """Order states so that the first one of a record is the one that speaks: accepted, then the latest; add `quarter`, `arrival`, `rank`,
+    `standing`. known: see `deliveries`; apart: rows of one delivery that agree in these are put in the order of their content."""
+    code, named = pd.factorize(frame["delivery"], use_na_sentinel=False)
+    known = known.reindex(named)
+    frame = frame.assign(
+        quarter=take(known["quarter"], code),
+        arrival=known["arrival"].to_numpy("int64")[code],
+        rank=frame["status"].map(STATUS_RANK).fillna(len(STATUS_RANK)).astype("int64"),
+        standing=frame["status"].eq("accepted"),
+    )
+    alike = repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
+    if alike.any():  # the order of the input must not matter where one delivery names a record twice
+        payload = [c for c in frame.columns if c not in ("rank", "quarter", "arrival")]
+        frame = pd.concat([frame[~alike], frame[alike].sort_values(payload, kind="stable")])
+    order = np.lexsort((-frame["arrival"].to_numpy(), frame["rank"].to_numpy()))
+    return frame.iloc[order].reset_index(drop=True)
+
+
+def numbered(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
+    """Number per distinct row of `frame`, from 0 in order of appearance, and how many there are."""
+    code = np.zeros(len(frame), dtype="int64")
+    for name in frame.columns:
+        own, distinct = pd.factorize(frame[name])
+        code = code * (len(distinct) + 1) + own + 1
+    code, found = pd.factorize(code)
+    return code, len(found)
+
+
+def repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Rows that agree with another row in `columns`."""
+    number, size = numbered(frame[columns])
+    return np.asarray(np.bincount(number, minlength=size)[number] > 1)
+
+
+def firsts(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
+    """The first of `rows` (in their order) per number, -1 where a number has none."""
+    found = np.full(size, -1)
+    found[number[rows][::-1]] = rows[::-1]
+    return found
+
+
+def take(column: pd.Series, rows: np.ndarray) -> pd.Series:
+    """The values at `rows`, missing where a row is -1, on a RangeIndex."""
+    if (rows >= 0).all():
+        return pd.Series(column.array.take(rows), copy=False)
+    return pd.Series(column.array.take(rows, allow_fill=True), copy=False)
+
+
+def filled(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
+    """Per number the first value of `column` that is there."""
+    return take(column, firsts(number, size, np.flatnonzero(column.notna().to_numpy())))
+
+
+def first_states(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """One row per record of `frame` (states in the order in which they speak): its keys and `columns`, gaps filled from its other states;
+    ordered by earliest delivery, institution and key."""
+    number, size = numbered(frame[RECORD])
+    first = firsts(number, size, np.arange(len(frame)))
+    earliest = np.full(size, np.iinfo("int64").max)
+    np.minimum.at(earliest, number, frame["arrival"].to_numpy("int64"))
+    keys = frame[RECORD].iloc[first].reset_index(drop=True)
+    order = np.lexsort((places_in_order(keys["record_key"]), _place_of_institution(keys["institution"]), earliest))
+    found = {name: filled(frame[name], number, size) for name in columns}
+    return pd.DataFrame({**{name: keys[name] for name in RECORD}, **found}).iloc[order].reset_index(drop=True)
+
+
+def _place_of_institution(names: pd.Series) -> np.ndarray:
+    code, distinct = pd.factorize(names)
+    known = {name: n for n, name in enumerate(INSTITUTIONS)}
+    order = sorted(range(len(distinct)), key=lambda n: (known.get(distinct[n], len(known)), distinct[n]))
+    return np.argsort(order)[code] if len(order) else code
+
+
+def places_in_order(column: pd.Series) -> np.ndarray:
+    """Numbers that sort as the values of `column` do, missing ones last."""
+    code, distinct = pd.factorize(column, sort=True)
+    return np.where(code < 0, len(distinct), code)
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` sorted by all its columns, the first before the second."""
+    order = np.lexsort([places_in_order(frame[name]) for name in reversed(frame.columns)])
+    return frame.iloc[order].reset_index(drop=True)
+
+
+def rows_of(records: pd.DataFrame, frame: pd.DataFrame, key: str = "record_key") -> np.ndarray:
+    """Row of `records` (`institution, record_key`, distinct) that each row of `frame` names by institution and `key`; -1 where none."""
+    size = len(records)
+    codes = []
+    for own, other in (("institution", "institution"), ("record_key", key)):
+        code, distinct = pd.factorize(pd.concat([records[own], frame[other]], ignore_index=True))
+        codes.append((code, len(distinct)))
+    (institution, _), (record, many) = codes
+    both = np.where((institution < 0) | (record < 0), -1, institution * many + record)
+    row = np.full(int(both.max(initial=-1)) + 2, -1)
+    row[both[:size]] = np.arange(size)
+    row[-1] = -1  # what lacks a key
+    return np.asarray(row[both[size:]])

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+
+from schemas.declared import declared
 
 COLUMNS: tuple[str, ...] = (
     "institution",
@@ -78,7 +79,7 @@ def rules() -> dict[str, Rule]:
     """All rules of `schemas/rules/*.yaml` by code. Raises `ValueError` for a rule that is incomplete or defined twice."""
     found: dict[str, Rule] = {}
     for path in sorted((Path(__file__).parent / "rules").glob("*.yaml")):
-        for code, spec in (yaml.safe_load(path.read_text("utf-8")) or {}).items():
+        for code, spec in (declared(path) or {}).items():
             if code in found:
                 raise ValueError(f"{path.name}: rule {code} is defined twice")
             rule = Rule(code=code, **spec)

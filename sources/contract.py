@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from schemas.declared import declared
 
 _DELIVERY = re.compile(r"(?P<period>(?P<year>(?:19|20)[0-9]{2})-Q(?P<quarter>[1-4]))(?:_v(?P<version>[2-9]|[1-9][0-9]{1,2}))?")
 
@@ -168,7 +168,7 @@ def _units(spec: Mapping[str, Any]) -> Units:
 def load(institution: str) -> Contract:
     """The contract of an institution. Raises `FileNotFoundError` for an unknown one, `ValueError` for a broken contract."""
     path = Path(__file__).parent / institution / "contract.yaml"
-    raw = yaml.safe_load(path.read_text("utf-8"))
+    raw = declared(path)
     if raw.get("institution") != institution:
         raise ValueError(f"{path}: says institution {raw.get('institution')!r}")
     return Contract(
@@ -201,5 +201,5 @@ def load(institution: str) -> Contract:
 @cache
 def institutions() -> tuple[str, ...]:
     """Every institution that has a contract, in the order of a case's way (`order` of the contract)."""
-    found = [(yaml.safe_load(p.read_text("utf-8"))["order"], p.parent.name) for p in Path(__file__).parent.glob("*/contract.yaml")]
+    found = [(declared(p)["order"], p.parent.name) for p in Path(__file__).parent.glob("*/contract.yaml")]
     return tuple(name for _, name in sorted(found))

@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from schemas.declared import declared
 from schemas.findings import LANGUAGES
 
 LONGEST = 400  # characters of one delivered value that are shown; findings.json holds it whole
@@ -31,7 +30,7 @@ def texts(language: str) -> dict[str, Any]:
     """The words in `language`. Raises `ValueError` for a language that is not there, naming those that are."""
     if language not in LANGUAGES:
         raise ValueError(f"feedback in {language!r} is not possible; set `language` in the contract to one of {', '.join(LANGUAGES)}")
-    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "texts.yaml").read_text("utf-8"))[language]
+    found: dict[str, Any] = declared(Path(__file__).parent / "texts.yaml")[language]
     return found
 
 

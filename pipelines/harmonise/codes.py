@@ -76,8 +76,9 @@ def lookup(name: str, text: pd.Series) -> pd.DataFrame:
 def _index(name: str) -> Index:
     exact: dict[str, str] = {}
     alias: dict[str, str] = {}
+    labels_of = table(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
     for code, texts in names_of(name).items():
-        labels = set(table(name).set_index("code").loc[code, ["label_sq", "label_sr", "label_en"]])
+        labels = labels_of[code]
         exact.setdefault(_plain(code), code)
         for text in texts:
             if text in labels or not _key(text):

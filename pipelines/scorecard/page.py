@@ -12,10 +12,10 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-import yaml
 
 from pipelines.errors import storage
 from pipelines.feedback.texts import visible
+from schemas.declared import declared
 from schemas.findings import DIMENSIONS, LANGUAGES
 from sources import contract as contracts
 
@@ -26,7 +26,7 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 @cache
 def texts() -> dict[str, dict[str, Any]]:
     """Every word of the page by language."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load((_HERE / "texts.yaml").read_text("utf-8"))
+    found: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
     return found
 
 

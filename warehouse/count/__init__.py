@@ -7,13 +7,14 @@ Pure: the same inputs give the same tables.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
+from schemas.declared import declared
 from warehouse import tables
 from warehouse.count.bridge import bridge, bridge_records
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
@@ -35,7 +36,7 @@ __all__ = ["CountInputs", "Prepared", "count", "prepare"]
 @cache
 def causes() -> dict[str, dict[str, str]]:
     """What each cause of the bridge means, by language."""
-    found: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "causes.yaml").read_text("utf-8"))
+    found: dict[str, dict[str, str]] = declared(Path(__file__).parent / "causes.yaml")
     return found
 
 
@@ -67,17 +68,20 @@ def _counted(units: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What counting and the star both read: records that stand with plausible days, and what describes cases and persons."""
+    """What counting, star and scorecard read: records that stand with plausible days, what describes cases and persons, and the rows of
+    each indicator (`rows.indicator_rows`)."""
 
     stands: Standing
     known: Known
+    rows: Mapping[str, pd.DataFrame]
 
 
 def prepare(inputs: CountInputs) -> Prepared:
     """Records with ids, days and offences put right."""
     stands = standing(inputs)
     stands = replace(stands, events=plausible(stands.events))
-    return Prepared(stands, known(stands, put_right(charged(stands))))
+    rows = {code: indicator_rows(indicator, stands) for code, indicator in indicators().items()}
+    return Prepared(stands, known(stands, put_right(charged(stands))), rows)
 
 
 def count(inputs: CountInputs, prepared: Prepared | None = None) -> dict[str, pd.DataFrame]:
@@ -88,8 +92,7 @@ def count(inputs: CountInputs, prepared: Prepared | None = None) -> dict[str, pd
     """
     every, deliveries = dict(indicators()), inputs.deliveries
     ready = prepared or prepare(inputs)
-    stands, charges = ready.stands, ready.known.charges
-    rows = {code: indicator_rows(indicator, stands) for code, indicator in every.items()}
+    stands, charges, rows = ready.stands, ready.known.charges, ready.rows
     units = count_units(rows, every, stands, ready.known)
     reported = pd.concat([describe_reported(i, rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
     gap = gaps(every, deliveries)

@@ -76,21 +76,52 @@ def _steps(events: pd.DataFrame) -> pd.Series:
     return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
 
 
-def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
-    """Masks of the earlier and later events of `order`, and per group of its scope `low` (first earlier), `high` (first later), how many.
+def _working(events: pd.DataFrame) -> pd.DataFrame:
+    """What judging reads of the events, worked out once, on their index.
 
-    Columns of the groups, on the index of `work`: low, n (earlier events), high, m (later events).
+    Columns out: step, date, joined, numbered, begins; for every scope the number of the event's group (-1: none, a case's event is of no
+    person); told: the quarter that its first delivery tells; last: last day of the quarter in which the date was first seen; outside:
+    the date lies outside the quarter told, in another that was delivered whole; by_quarter: how the quarter of first appearance speaks
+    against the date (for it inside, a little against it outside).
     """
-    keys = SCOPES[order.scope]
-    good = ~work["wrong"] & work["date"].notna()
-    is_earlier, is_later = work["step"] == order.earlier, work["step"] == order.later
-    n, m = (work[good & side].groupby(keys).size() for side in (is_earlier, is_later))
+    groups = {name: events.groupby(keys, sort=False).ngroup().fillna(-1).astype("int64") for name, keys in SCOPES.items()}
+    as_they_are = {name: events[name] for name in ("date", "joined", "numbered", "begins")}
+    told, inside = _told(events), _inside(events)
+    outside = told.notna() & ~inside & events["covered"]
+    spoken = (AGAINST_ITS_QUARTER * outside - FOR_ITS_QUARTER * (told.notna() & inside)).astype("float64")
+    seen = {"told": told, "last": quarter_end(events["first_same"]), "outside": outside, "by_quarter": spoken}
+    return pd.DataFrame({"step": _steps(events), **as_they_are, **groups, **seen})
+
+
+def _told(events: pd.DataFrame) -> pd.Series:
+    """The quarter in which each event happened as its first delivery tells: null where that delivery does not tell.
+
+    Nor does it of the offence, which may be old when it is reported.
+    """
+    return events["first_same"].mask(events["blind"] | (events["event"] == "offence"))
+
+
+def _inside(events: pd.DataFrame) -> pd.Series:
+    """Whether the date lies in the quarter in whose delivery the event, or the event with this date, first appeared."""
+    days = events["date"]
+    quarter = [(days >= quarter_start(events[c])) & (days <= quarter_end(events[c])) for c in ("first_same", "first_period")]
+    return quarter[0] | quarter[1]
+
+
+def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    """The events that `order` speaks of, and masks of the earlier and the later ones among them.
+
+    Columns added, of the event's group in the scope: low (first earlier day), n (earlier events), high (first later), m (later events).
+    """
+    rows = work[work["step"].isin([order.earlier, order.later])]
+    is_earlier, is_later = rows["step"] == order.earlier, rows["step"] == order.later
+    good = ~rows["wrong"] & rows["date"].notna() & (rows[order.scope] >= 0)
+    n, m = (rows.loc[good & side].groupby(order.scope).size() for side in (is_earlier, is_later))
     if order.scope in ACROSS:
-        is_earlier, is_later = is_earlier & ~work["joined"], is_later & ~work["joined"]
-    low, high = (work[good & side].groupby(keys)["date"].min() for side in (is_earlier, is_later))
-    both = pd.concat({"low": low, "n": n, "high": high, "m": m}, axis=1)
-    index = pd.MultiIndex.from_frame(work[keys]) if len(keys) > 1 else pd.Index(work[keys[0]])
-    return is_earlier, is_later, both.reindex(index).set_index(work.index)
+        is_earlier, is_later = is_earlier & ~rows["joined"], is_later & ~rows["joined"]
+    low, high = (rows.loc[good & side].groupby(order.scope)["date"].min() for side in (is_earlier, is_later))
+    found = {name: of.reindex(rows[order.scope]).array for name, of in {"low": low, "n": n, "high": high, "m": m}.items()}
+    return rows.assign(**found), is_earlier, is_later
 
 
 def _conflicts(work: pd.DataFrame) -> pd.Series:
@@ -102,12 +133,12 @@ def _conflicts(work: pd.DataFrame) -> pd.Series:
     """
     score, loose = pd.Series(0.0, index=work.index), pd.Series(0.0, index=work.index)
     for order in ORDER:
-        is_earlier, is_later, group = _sides(work, order)
-        late = ((work["date"] < group["low"]) & is_later).astype(float)
-        early = ((group["high"] < group["low"]) & is_earlier) / group["n"].fillna(1.0).clip(lower=1.0)
-        binds = (group["n"] == 1) & (group["m"] == 1) & (order.scope != "person") | (order.scope not in ACROSS)
-        score = score.add((late + early).where(binds, 0.0))
-        loose = loose.clip(lower=(0.5 * (late + early)).where(~binds, 0.0))
+        rows, is_earlier, is_later = _sides(work, order)
+        late = ((rows["date"] < rows["low"]) & is_later).astype(float)
+        early = ((rows["high"] < rows["low"]) & is_earlier) / rows["n"].fillna(1.0).clip(lower=1.0)
+        binds = (rows["n"] == 1) & (rows["m"] == 1) & (order.scope != "person") | (order.scope not in ACROSS)
+        score.loc[rows.index] += (late + early).where(binds, 0.0)
+        loose.loc[rows.index] = loose.loc[rows.index].clip(lower=(0.5 * (late + early)).where(~binds, 0.0))
     score = score.add(loose)
     return score.add(_otherwise_numbered(work, score > 0)).where(~work["wrong"] & work["date"].notna(), 0.0)
 
@@ -122,12 +153,14 @@ def _otherwise_numbered(work: pd.DataFrame, contradicted: pd.Series) -> pd.Serie
 def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Between which days each event can lie, by the dates that are not wrong and the quarter in which it was first seen."""
     low = pd.Series(EARLIEST, index=work.index).astype("datetime64[s]")
-    high = quarter_end(work["first_same"])
+    high = work["last"].copy()
     for order in ORDER:
-        is_earlier, is_later, group = _sides(work, order)
-        low = low.mask(is_later & (group["low"] > low), group["low"])
-        alone = is_earlier & (group["n"].fillna(0.0) - (~work["wrong"] & work["date"].notna()).astype(float) <= 0)
-        high = high.mask(alone & (group["high"] < high), group["high"])
+        rows, is_earlier, is_later = _sides(work, order)
+        later = rows.loc[is_later & (rows["low"] > low[rows.index]), "low"]
+        low.loc[later.index] = later
+        alone = is_earlier & (rows["n"].fillna(0.0) - (~rows["wrong"] & rows["date"].notna()).astype(float) <= 0)
+        earlier = rows.loc[alone & (rows["high"] < high[rows.index]), "high"]
+        high.loc[earlier.index] = earlier
     return _within_numbered(work, low, high)
 
 
@@ -177,35 +210,15 @@ def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Seri
     return pd.DataFrame({"day": day, "method": method})
 
 
-def _told(work: pd.DataFrame) -> pd.Series:
-    """The quarter in which each event happened as its first delivery tells: null where that delivery does not tell.
-
-    Nor does it of the offence, which may be old when it is reported.
-    """
-    return work["first_same"].mask(work["blind"] | (work["step"] == "offence"))
-
-
-def _outside(work: pd.DataFrame) -> pd.Series:
-    """Whether the date lies outside the quarter that its first delivery tells of, in another that was delivered whole."""
-    return _told(work).notna() & ~_inside(work) & work["covered"]
-
-
 def _repair(flagged: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """`candidates` for flagged events, between the days that the other events of their cases (`rows`) leave."""
     low, high = _bounds(rows)
-    return candidates(flagged["date"], low[flagged.index], high[flagged.index], _told(flagged), flagged["begins"])
+    return candidates(flagged["date"], low[flagged.index], high[flagged.index], flagged["told"], flagged["begins"])
 
 
-def _inside(work: pd.DataFrame) -> pd.Series:
-    """Whether the date lies in the quarter in whose delivery the event, or the event with this date, first appeared."""
-    quarter = [(work["date"] >= quarter_start(work[c])) & (work["date"] <= quarter_end(work[c])) for c in ("first_same", "first_period")]
-    return quarter[0] | quarter[1]
-
-
-def _by_quarter(work: pd.DataFrame) -> pd.Series:
-    """How the quarter of first appearance speaks against a date: for it where the date lies inside, a little against it outside."""
-    inside = _told(work).notna() & _inside(work)
-    return (AGAINST_ITS_QUARTER * _outside(work) - FOR_ITS_QUARTER * inside).astype("float64")
+def _of_the_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
+    """The events of every case that has one of `some`."""
+    return work[work["case"].isin(some["case"])]
 
 
 def _misplaced(work: pd.DataFrame) -> pd.Series:
@@ -213,11 +226,11 @@ def _misplaced(work: pd.DataFrame) -> pd.Series:
 
     "A delivery holds every case that was opened or changed in the quarter" (SPEC.md): what happened earlier would have come earlier.
     """
-    outside = work[_outside(work) & ~work["wrong"]]
+    outside = work[work["outside"] & ~work["wrong"]]
     none = pd.Series(False, index=work.index)
     if outside.empty:
         return none
-    rows = work[work["case_id"].isin(outside["case_id"])]
+    rows = _of_the_same_cases(work, outside)
     rows = rows.assign(wrong=rows["wrong"] | rows.index.isin(outside.index))
     repair = _repair(outside.assign(begins=EARLIEST), rows)  # into that quarter, nowhere else
     return none.mask(none.index.isin(repair.index[repair["day"].notna()]), True)
@@ -230,20 +243,20 @@ def _accuse(work: pd.DataFrame) -> pd.Series:
     """
     conflicts = _conflicts(work)
     none = pd.Series(False, index=work.index)
-    suspicion = conflicts + _by_quarter(work)
+    suspicion = conflicts + work["by_quarter"]
     flagged = work[(conflicts > 0) & (suspicion >= ENOUGH - max(REPAIRABLE.values()))]
     if flagged.empty:
         return none
-    repair = _repair(flagged, work[work["case_id"].isin(flagged["case_id"])])
+    repair = _repair(flagged, _of_the_same_cases(work, flagged))
     score = suspicion[flagged.index] + repair["method"].map(REPAIRABLE).fillna(0.0).astype("float64")
     flagged, score = flagged[score >= ENOUGH], score[score >= ENOUGH]
     ranked = flagged.assign(score=score, place=range(len(flagged))).sort_values(["score", "place"], ascending=[False, False])
-    return none.mask(none.index.isin(ranked.drop_duplicates("case_id").index), True)
+    return none.mask(none.index.isin(ranked.drop_duplicates("case").index), True)
 
 
 def _doubt(work: pd.DataFrame) -> pd.Series:
     """Which dates cannot be right: after the end of the quarter in which they were seen, too old, misplaced, or out of order."""
-    after = work["date"] > quarter_end(work["first_same"])
+    after = work["date"] > work["last"]
     work = work.assign(wrong=(after | (work["date"] < EARLIEST)).fillna(False))
     wrong, contested = work["wrong"] | _misplaced(work), work
     for _ in range(ROUNDS):
@@ -251,7 +264,7 @@ def _doubt(work: pd.DataFrame) -> pd.Series:
         if not accused.any():
             break
         wrong = wrong | accused.reindex(wrong.index, fill_value=False)
-        contested = contested[contested["case_id"].isin(contested.loc[accused, "case_id"])]
+        contested = _of_the_same_cases(contested, contested[accused])
     return wrong
 
 
@@ -261,13 +274,14 @@ def plausible(events: pd.DataFrame) -> pd.DataFrame:
     In: events of `Standing.events`. Added: `day`, `method` (delivered; exchanged, year: put right; middle: of the quarter of first
     appearance, also where no date is known). An offence without a usable date stays without a day: nothing is counted by it.
     """
-    work = events.reset_index(drop=True).assign(step=_steps(events).to_numpy())
+    events = events.reset_index(drop=True)
+    work = _working(events)
     wrong = _doubt(work)
-    work = work.assign(wrong=wrong, day=work["date"].mask(wrong), method=pd.Series("delivered", index=work.index, dtype="str").mask(wrong))
+    day, method = work["date"].mask(wrong), pd.Series("delivered", index=work.index, dtype="str").mask(wrong)
     if wrong.any():
-        repaired = _repair(work[wrong], work[work["case_id"].isin(work.loc[wrong, "case_id"])])
-        work.loc[wrong, ["day", "method"]] = repaired[["day", "method"]]
-    lost = work["day"].isna() & (work["event"] != "offence")
-    work["day"] = work["day"].mask(lost, quarter_middle(work["first_period"])).astype("datetime64[s]")
-    work["method"] = work["method"].mask(lost, "middle")
-    return work.drop(columns=["wrong", "step"])
+        work = work.assign(wrong=wrong)
+        repaired = _repair(work[wrong], _of_the_same_cases(work, work[wrong]))
+        day.loc[wrong], method.loc[wrong] = repaired["day"], repaired["method"]
+    lost = day.isna() & (work["step"] != "offence")
+    day = day.mask(lost, quarter_middle(events["first_period"])).astype("datetime64[s]")
+    return events.assign(day=day, method=method.mask(lost, "middle"))

@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from schemas import canonical
+from schemas.declared import declared
 
 Day = Literal["earliest", "latest"]
 LANGUAGES = ("sq", "sr", "en")
@@ -94,7 +93,7 @@ def _known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, .
 
 
 def _load(path: Path) -> Indicator:
-    raw: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    raw: dict[str, Any] = declared(path)
     rows = {**raw["rows"], "roles": tuple(raw["rows"].get("roles", ())), "outcomes": tuple(raw["rows"].get("outcomes", ()))}
     found = Indicator(
         code=raw["indicator"],
@@ -128,6 +127,6 @@ def indicators() -> Mapping[str, Indicator]:
 
     Raises `ValueError` naming the file for a broken definition.
     """
-    paths = [path for path in Path(__file__).parent.glob("*.yaml") if "rows" in (yaml.safe_load(path.read_text("utf-8")) or {})]
+    paths = [path for path in Path(__file__).parent.glob("*.yaml") if "rows" in (declared(path) or {})]
     found = sorted(map(_load, paths), key=lambda i: i.order)
     return {i.code: i for i in found}

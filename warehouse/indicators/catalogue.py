@@ -23,6 +23,7 @@ import yaml
 
 from pipelines.errors import HarmoniaError
 from schemas.canonical import INSTITUTIONS
+from schemas.declared import declared
 from warehouse import tables
 from warehouse.indicators import DIMENSIONS, LANGUAGES
 
@@ -100,7 +101,7 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
 def load(path: Path) -> Definition:
     """The definition in a file. Raises `HarmoniaError` naming the file and the way out for what is no indicator."""
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = declared(path)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise _wrong(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
     if not isinstance(raw, dict):

@@ -35,7 +35,7 @@ def everything(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     """Every published table by its name: counted, the star, and the scorecard. Raises `HarmoniaError`."""
     ready = prepare(inputs)
     counts = count(inputs, ready)
-    scored = tables.conform(tables.QUALITY, quality(inputs, ready.stands))
+    scored = tables.conform(tables.QUALITY, quality(inputs, ready.rows))
     return counts | star(inputs, ready, counts) | {"quality": scored}
 
 

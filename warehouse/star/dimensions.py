@@ -12,10 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 import schemas
 from schemas.canonical import INSTITUTIONS, OFFENCE_GROUPS
+from schemas.declared import declared
 from warehouse.count.coverage import QUARTERS, published
 from warehouse.count.inputs import quarter_end, quarter_of, quarter_start, year_of
 from warehouse.count.offences import STAGE_OF
@@ -38,7 +38,7 @@ def _codes(name: str) -> pd.DataFrame:
 
 @cache
 def _labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    found: dict[str, dict[str, list[str]]] = yaml.safe_load((FOLDER / "labels.yaml").read_text("utf-8"))
+    found: dict[str, dict[str, list[str]]] = declared(FOLDER / "labels.yaml")
     return found
 
 

@@ -67,7 +67,7 @@ def fields(concept: str) -> dict[str, str]:
 
 
 def gather(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """All evidence (`EVIDENCE`) between institutions, whoever may know it.
+    """All evidence (`EVIDENCE`) between institutions on what differs, whoever may know it; with it goes who agrees.
 
     canonical: tables of `schemas.canonical`; cases, persons: record to `case_id`, `person_id`; deliveries: institution, period, state.
     """

@@ -20,12 +20,23 @@ from pipelines.harmonise.text import fold
 _LEAST = 4  # letters of a name in which one error is an error and not another name
 _ERRORS = 2  # letters that a typing error may change; beyond that it may be another name of the same person
 _SURE = 2  # names that agree
+_AT_A_TIME = 20_000  # persons
 _COPIED = ("full_name", "parent_name", "citizenship", "municipality", "personal_number", "birth_date")
 
 
 def evidence(known: Known) -> pd.DataFrame:
-    """Evidence (`EVIDENCE`) on people, a row for each record and each record of the same person at another institution."""
+    """Evidence (`EVIDENCE`) on people: records that differ from another institution's record of the same person, a row for each of those.
+
+    Some thousand persons at a time, so that memory does not grow with them.
+    """
     people = _people(known.persons)
+    portion = people["person_id"].factorize()[0] // _AT_A_TIME
+    parts = [_of_some(known, some) for _, some in people.groupby(portion)] or [_of_some(known, people)]
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def _of_some(known: Known, people: pd.DataFrame) -> pd.DataFrame:
     pairs = _pairs(people)
     if pairs.empty:
         return known.finished(pairs.assign(receiver=None, record_key=None, field=None, sender=None, case_id=None), "name")
@@ -79,13 +90,20 @@ def _pairs(people: pd.DataFrame) -> pd.DataFrame:
         same_number=(both["personal_number_l"] == both["personal_number_r"]).fillna(False).astype(bool),
         same_birth=(both["birth_day_l"] == both["birth_day_r"]).fillna(False).astype(bool),
         same_case=(both["case_id_l"] == both["case_id_r"]).fillna(False).astype(bool),
-        names=[len(set(a) & set(b)) for a, b in zip(both["tokens_l"], both["tokens_r"], strict=True)],
+        names=[len(set(a).intersection(b)) for a, b in zip(both["tokens_l"], both["tokens_r"], strict=True)],
     )
+
+
+def _in_question(pairs: pd.DataFrame, differ: pd.Series) -> pd.Series:
+    """Pairs that speak of a record of which some pair differs: of no other there is anything to tell."""
+    record = pairs.groupby(["institution_l", "record_key_l"], sort=False).ngroup()
+    return record.isin(record[differ])
 
 
 def _compared(pairs: pd.DataFrame, column: str, concept: str) -> pd.DataFrame:
     """Pairs that both have the field: who is spoken of, who speaks, whether they agree, which speakers agree with each other."""
     held = pairs[pairs[f"{column}_l"].notna() & pairs[f"{column}_r"].notna()]
+    held = held[_in_question(held, held[f"{column}_l"] != held[f"{column}_r"])]
     return _spoken(held, held[f"{column}_l"] == held[f"{column}_r"], held[f"{column}_r"], held["institution_l"].map(fields(concept)))
 
 
@@ -124,27 +142,30 @@ def _apart(rows: pd.DataFrame, held: pd.DataFrame) -> pd.Series:
         given = both[name].notna() & both[f"{name}_other"].notna()
         differs |= given & (both[name] != both[f"{name}_other"])
     own_name = pd.DataFrame({"index": rows.index[self_apart], "sender_other": rows.loc[self_apart, "receiver"]})
-    every = pd.concat([both.loc[differs, ["index", "sender_other"]], own_name], ignore_index=True)
-    named = every.groupby("index")["sender_other"].agg(lambda names: ",".join(sorted(set(names))))
-    return named.reindex(rows.index).astype("str")
+    every = pd.concat([both.loc[differs, ["index", "sender_other"]], own_name], ignore_index=True).drop_duplicates()
+    number, institutions = every["sender_other"].factorize(sort=True)
+    bits = pd.Series(1 << number, index=every["index"]).groupby(level=0).sum()  # a set of institutions as one number
+    named = {sum_: ",".join(name for n, name in enumerate(institutions) if sum_ >> n & 1) for sum_ in bits.unique()}
+    return bits.map(named).reindex(rows.index).astype("str")
 
 
 def _names(known: Known, pairs: pd.DataFrame) -> list[pd.DataFrame]:
     """Names with a letter wrong, and given name and surname exchanged: on pairs that number or birth date makes one person."""
     sure = pairs["same_number"] | pairs["same_birth"] | (pairs["same_case"] & (pairs["names"] >= 1))
     held = pairs[sure].reset_index(drop=True)
-    left, right = _left_over(held)
-    near = _near(left, right)
+    left, right = (pd.Series(names_, index=held.index, dtype="object") for names_ in _left_over(held))
+    doubled = _doubled(held)
+    near = _near(left.tolist(), right.tolist()) | doubled
+    can_swap = held["institution_l"].map(fields("given_name")).notna() & (held["first_l"] != held["last_l"])
+    swapped = can_swap & (held["first_l"] == held["last_r"]) & (held["last_l"] == held["first_r"])
+    asked = _in_question(held, near | swapped)
+    held, left, right, doubled, near, can_swap, swapped = (c[asked] for c in (held, left, right, doubled, near, can_swap, swapped))
     given, surname, full = (held["institution_l"].map(fields(name)) for name in ("given_name", "surname", "full_name"))
     in_given = [token in str(name).split() for token, name in zip(left, held["given_skeleton_l"], strict=True)]
-    where = full.where(full.notna(), given.where(pd.Series(in_given, index=held.index), surname))
-    here = given.notna() & (held["first_l"] != held["last_l"])
-    swapped = here & (held["first_l"] == held["last_r"]) & (held["last_l"] == held["first_r"])
-    agree = here & (held["first_l"] == held["first_r"]) & (held["last_l"] == held["last_r"])
-    doubled = _doubled(held)
-    near |= doubled
+    where = full.where(full.notna(), given.where(pd.Series(in_given, index=held.index, dtype=bool), surname))
     where = where.where(~doubled | full.notna(), given)
-    typed = _spoken(held, ~near, pd.Series(right), where)[(near | (held["names"] >= _SURE)) & ~swapped]
+    agree = can_swap & (held["first_l"] == held["first_r"]) & (held["last_l"] == held["last_r"])
+    typed = _spoken(held, ~near, right, where)[(near | (held["names"] >= _SURE)) & ~swapped]
     either = [_spoken(held, ~swapped, swapped, field)[swapped | agree] for field in (given, surname)]
     return [known.finished(part, "name") for part in (typed, *either)]
 
@@ -162,15 +183,11 @@ def _left_over(held: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 def _doubled(held: pd.DataFrame) -> pd.Series:
     """Names that differ in a letter written twice alone, where that is no spelling (Albanian writes ll and rr as it likes)."""
-    out = []
-    for a, b in zip(held["full_name_l"].map(_folded), held["full_name_r"].map(_folded), strict=True):
-        single = [re.sub(r"([^lr])\1", r"\1", token) for token in a + b]
-        out.append(a != b and sorted(single[: len(a)]) == sorted(single[len(a) :]) and sorted(a) != sorted(b))
-    return pd.Series(out, index=held.index, dtype=bool)
-
-
-def _folded(text: object) -> list[str]:
-    return fold(text).split() if isinstance(text, str) else []
+    folded = {name: sorted(fold(name).split()) for name in pd.concat([held["full_name_l"], held["full_name_r"]]).dropna().unique()}
+    single = {name: sorted(re.sub(r"([^lr])\1", r"\1", token) for token in tokens) for name, tokens in folded.items()}
+    names_ = zip(held["full_name_l"].fillna(""), held["full_name_r"].fillna(""), strict=True)
+    hit = [a != b and folded.get(a, []) != folded.get(b, []) and single.get(a, []) == single.get(b, []) for a, b in names_]
+    return pd.Series(hit, index=held.index, dtype=bool)
 
 
 def _near(left: list[str], right: list[str]) -> pd.Series:

@@ -135,7 +135,8 @@ def _name(title: str, taken: set[str]) -> str:
     plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_LONGEST_NAME].strip() or "?"
     name, n = plain, 2
     while name.casefold() in taken:
-        name, n = f"{plain[: _LONGEST_NAME - 4]} ({n})", n + 1
+        number = f" ({n})"
+        name, n = plain[: _LONGEST_NAME - len(number)] + number, n + 1
     taken.add(name.casefold())
     return name
 

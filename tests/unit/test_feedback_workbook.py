@@ -85,6 +85,14 @@ def test_what_the_form_permits_is_folded_and_units_have_sheets_in_their_language
     assert [row[2] for row in book["Informata"].iter_rows(values_only=True)][3] == "5"
 
 
+def test_many_units_whose_names_begin_alike_have_sheets_of_their_own() -> None:
+    units = [f"Njësia Rajonale kundër Trafikimit, {n}" for n in range(12)]
+    found = pd.concat([lived(1, unit=unit).assign(finding=f"{n:016}") for n, unit in enumerate(units)], ignore_index=True)
+    names = made(found).sheetnames
+    assert len(set(names)) == len(names) > len(units)
+    assert max(map(len, names)) <= 31
+
+
 @pytest.mark.parametrize("value", NASTY)
 def test_delivered_text_is_never_a_formula_or_a_link(value: str) -> None:
     found = lived(2, value=value, unit=value, number=value, detail=value, field=value, file=value, part=value)

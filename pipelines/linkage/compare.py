@@ -173,9 +173,12 @@ def stem(left: Values, right: Values, letters: float) -> Mask:
 def _short_form(a: str, b: str, letters: int) -> bool:
     if min(len(a), len(b)) < letters:
         return False
-    short, full = sorted((a, b), key=len)
+    return a[:letters] == b[:letters] or _stands_in(a, b, letters) or _stands_in(b, a, letters)
+
+
+def _stands_in(short: str, full: str, letters: int) -> bool:
     core = short.rstrip("aeiou")
-    return a[:letters] == b[:letters] or (len(core) >= letters and core in full)
+    return len(short) <= len(full) and len(core) >= letters and core in full
 
 
 def day_month_swapped(left: Values, right: Values) -> Mask:

@@ -116,6 +116,9 @@ class _Pairs:
     def at(self, rows: np.ndarray) -> _Pairs:
         return _Pairs(self.persons, self.left, self.right, rows)
 
+    def turned(self) -> _Pairs:
+        return _Pairs(self.persons, self.right, self.left)
+
     def scored(self, field: Field, other: tuple[str, ...], known: Frequencies) -> tuple[np.ndarray, np.ndarray]:
         """Level per pair, and log2 shares of shape (3, pairs); the right side's values come from the columns `other`."""
         a, first = _coded(self.persons, field.columns)
@@ -166,20 +169,29 @@ def _field_logs(field: Field, left: Values, right: Values, known: Frequencies, g
 
 
 def _exchange_names(pairs: _Pairs, model: Model, known: Frequencies, names: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Where given name and surname agree better with their places exchanged, put that in their stead (changes `names`)."""
+    """Where given name and surname agree better with the places of one side exchanged, put that in their stead (changes `names`).
+
+    Either side may be the one that has them exchanged, so that it does not matter which of the two comes first.
+    """
     fields = {field.name: field for field in model.fields if field.name in names}
     if len(fields) < len(EXCHANGED):
         return
-    straight = sum((logs[0] - logs[1] for _, logs in names.values()), np.zeros(len(pairs.left)))
-    rows = np.flatnonzero(straight < 0)
-    subset = pairs.at(rows)
-    crossed = {name: subset.scored(field, fields[EXCHANGED[name]].columns, known) for name, field in fields.items()}
-    weight = sum((logs[0] - logs[1] for _, logs in crossed.values()), np.zeros(len(rows)))
-    better = weight - EXCHANGE_COST > straight[rows]
-    for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
-        better &= (level != MISSING) & (level != len(fields[name].levels) - 1)
-    for n, name in enumerate(fields):
-        level, logs = crossed[name]
-        logs[0] -= EXCHANGE_COST * (n == 0)
-        names[name][0][rows[better]] = level[better]
-        names[name][1][:, rows[better]] = logs[:, better]
+    best = _sum_of_bits(names, len(pairs.left))
+    rows = np.flatnonzero(best < 0)
+    best, subset = best[rows], pairs.at(rows)
+    for sides in (subset, subset.turned()):
+        crossed = {name: sides.scored(field, fields[EXCHANGED[name]].columns, known) for name, field in fields.items()}
+        weight = _sum_of_bits(crossed, len(rows)) - EXCHANGE_COST
+        better = weight > best
+        for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
+            better &= (level != MISSING) & (level != len(fields[name].levels) - 1)
+        best = np.where(better, weight, best)
+        for n, name in enumerate(fields):
+            level, logs = crossed[name]
+            logs[0] -= EXCHANGE_COST * (n == 0)
+            names[name][0][rows[better]] = level[better]
+            names[name][1][:, rows[better]] = logs[:, better]
+
+
+def _sum_of_bits(names: dict[str, tuple[np.ndarray, np.ndarray]], size: int) -> np.ndarray:
+    return sum((logs[0] - logs[1] for _, logs in names.values()), np.zeros(size))

@@ -191,12 +191,12 @@ def _initial(columns: tuple[str, ...]) -> str:
 
 def _stem(columns: tuple[str, ...], letters: float) -> str:
     left, right = _sides(columns)
-    short, full = (f"CASE WHEN length({left}) {sign} length({right}) THEN {left} ELSE {right} END" for sign in ("<=", ">"))
-    core, n = f"rtrim({short}, 'aeiou')", f"{letters:g}"
-    return (
-        f"least(length({left}), length({right})) >= {n} AND "
-        f"(left({left}, {n}) = left({right}, {n}) OR (length({core}) >= {n} AND contains({full}, {core})))"
+    n = f"{letters:g}"
+    stands = (
+        f"(length({short}) <= length({full}) AND length(rtrim({short}, 'aeiou')) >= {n} AND contains({full}, rtrim({short}, 'aeiou')))"
+        for short, full in ((left, right), (right, left))
     )
+    return f"least(length({left}), length({right})) >= {n} AND (left({left}, {n}) = left({right}, {n}) OR {' OR '.join(stands)})"
 
 
 def _day_month_swapped(columns: tuple[str, ...]) -> str:

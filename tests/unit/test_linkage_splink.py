@@ -16,7 +16,7 @@ from pipelines.linkage.score import frequencies, likelihoods
 from pipelines.linkage.splink_export import SQL, UNIQUE_ID, splink_records, splink_settings, term_frequencies
 
 PERSONS = 150
-GIVEN = ["agim", "fatmir", "miri", "a", "besarta", "besart", "drita", "zorica", "aleksandra", "aleksander", "ilir"]
+GIVEN = ["agim", "fatmir", "miri", "a", "besarta", "besart", "drita", "zorica", "aleksandra", "aleksander", "ilir", "lira"]
 SURNAMES = ["krasnici", "krasnci", "berisa", "berisa hoti", "hoti gasi", "jovanovic", "jovanovski", "k", "gasi"]
 PARENTS = ["ramadan", "ramdan", "hisen", "aleksandra", "aleksander", "r"]
 DAYS = pd.to_datetime(["1975-03-04", "1975-04-03", "1875-03-04", "1975-03-14", "1976-03-04", "1977-11-21", "1960-01-01"]).as_unit("s")

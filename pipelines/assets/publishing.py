@@ -1,19 +1,16 @@
 """What leaves the pipeline: the warehouse, swapped in whole, and a report for every delivery."""
 
 from contextlib import nullcontext
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import careful, received_files, say, table
+from pipelines.assets.describing import careful, say, table
 from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
-from pipelines.feedback.figures import FIGURES, foremost, moved
-from pipelines.feedback.trend import trend, until
-from pipelines.feedback.write import NOT_TAKEN, discard, write_feedback
-from pipelines.landing import LandedDelivery, landed
+from pipelines.feedback.deliveries import write_reports
+from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
 from pipelines.resources.workplace import Workplace
@@ -69,64 +66,6 @@ def warehouse(
     return {"published": rows}
 
 
-def _files(one: LandedDelivery, standing: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The files of a delivery: file, state, physical rows by what became of them, size and hash as landed."""
-    states, rows = (
-        frame.loc[(frame["institution"] == one.institution) & (frame["delivery"] == str(one.name))].drop(columns=_DELIVERY)
-        for frame in (standing["files"], standing["accounting"])
-    )
-    return states.merge(rows, on="file", how="left").merge(received_files(one), on="file", how="left")
-
-
-def _reports(
-    home: Path,
-    there: list[LandedDelivery],
-    received: dict[tuple[str, str], date],
-    standing: dict[str, pd.DataFrame],
-    found: pd.DataFrame,
-    canonical: dict[str, pd.DataFrame],
-) -> pd.DataFrame:
-    """Write the report of every delivery. Returns institution, delivery, files, new, remaining and fixed findings."""
-    read = set(standing["deliveries"][_DELIVERY].itertuples(index=False, name=None))
-    by_delivery = dict(list(found.groupby(_DELIVERY)))
-    figures = dict(list(moved(found, canonical).groupby(_DELIVERY)))
-    history, today = trend(found, standing["accounting"]), datetime.now(UTC).date()
-    rows = []
-    for one in there:
-        place = (one.institution, str(one.name))
-        if place not in read:
-            continue  # received by another process since this run read: the next one reports on it
-        mine = by_delivery.get(place, found.iloc[:0])
-        language = contract.load(one.institution).language
-        own = figures.get(place, pd.DataFrame(columns=list(FIGURES), dtype="str"))
-        files = write_feedback(
-            home,
-            *place,
-            _files(one, standing),
-            mine,
-            language,
-            received.get(place),
-            today,
-            figures=own,
-            foremost=foremost(own),
-            trend=until(history, *place),
-        )
-        states = mine["state"].value_counts()
-        rows.append((*place, len(files), *(int(states.get(state, 0)) for state in ("new", "remains", "fixed"))))
-    _not_taken(home, found)
-    return pd.DataFrame(rows, columns=[*_DELIVERY, "files", "new", "remains", "fixed"])
-
-
-def _not_taken(home: Path, found: pd.DataFrame) -> None:
-    """What an institution put where no delivery is (a folder whose name is no quarter, a stray file) is told to it, too."""
-    for institution in contract.institutions():
-        mine = found[(found["institution"] == institution) & found["delivery"].isna()]
-        if len(mine):
-            write_feedback(home, institution, NOT_TAKEN, pd.DataFrame(columns=["file", "state"]), mine, contract.load(institution).language)
-        else:
-            discard(home, institution, NOT_TAKEN)
-
-
 @dg.asset(
     group_name="publishing",
     deps=["warehouse"],
@@ -149,8 +88,9 @@ def feedback(
                 received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
         finally:
             registry.close()
-        report(context, findings["findings"], standing["accounting"])
-        reports = _reports(workplace.home.root, there, received, standing, findings["findings"], canonical)
+        found, today = findings["findings"], datetime.now(UTC).date()
+        reports = write_reports(workplace.home.root, there, received, today, standing, found, canonical)
+        report(context, found, standing["accounting"], reports.loc[reports["written"], _DELIVERY])
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
 

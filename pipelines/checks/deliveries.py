@@ -59,13 +59,22 @@ def evaluation(institution: str, delivery: str, found: pd.DataFrame, rows: int) 
     )
 
 
-def report(context: dg.AssetExecutionContext, found: pd.DataFrame, accounting: pd.DataFrame) -> None:
-    """Tell Dagster's pages what the check says of every delivery. accounting: rows by file (`pipelines.current`)."""
+def report(context: dg.AssetExecutionContext, found: pd.DataFrame, accounting: pd.DataFrame, changed: pd.DataFrame) -> None:
+    """Tell Dagster's pages what the check says of every delivery of which something else is told than before, or that is new to them.
+
+    accounting: rows by file (`pipelines.current`). changed: institution, delivery.
+    """
     rows = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
-    by_delivery = dict(list(found.groupby(_BY)))
+    anew = set(changed[_BY].itertuples(index=False, name=None))
     for institution, own in rows.groupby("institution"):
-        context.instance.add_dynamic_partitions(str(partitions(str(institution)).name), own["delivery"].tolist())
+        name = str(partitions(str(institution)).name)
+        unknown = set(own["delivery"]).difference(context.instance.get_dynamic_partitions(name))
+        context.instance.add_dynamic_partitions(name, sorted(unknown))
+        anew |= {(institution, delivery) for delivery in unknown}
+    by_delivery = dict(list(found.groupby(_BY)))
     for institution, delivery, count in rows.itertuples(index=False, name=None):
+        if (institution, delivery) not in anew:
+            continue
         told = evaluation(institution, delivery, by_delivery.get((institution, delivery), found.iloc[:0]), int(count))
         kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
         context.instance.report_dagster_event(

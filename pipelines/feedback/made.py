@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -33,24 +34,42 @@ def key_of(*parts: object) -> str:
     """The key of what a report is made of: frames by their content, anything else by its text."""
     digest = hashlib.sha256(_words().encode())
     for part in parts:
-        if isinstance(part, pd.DataFrame):
-            for name in part.columns:
-                hashed = pd.util.hash_pandas_object(part[name].astype("str").fillna("\0"), index=False)
-                digest.update(str(name).encode() + hashed.to_numpy().tobytes())
-        else:
-            digest.update(repr(part).encode())
+        digest.update(_content(_hashed(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
         digest.update(b"\0")
     return digest.hexdigest()
+
+
+def contents(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """What `frames` (each with institution and delivery) hold of each delivery, as a hash: all deliveries in one go."""
+    digests: dict[tuple[str, str], hashlib._Hash] = {}
+    for n, frame in enumerate(frames):
+        hashed = _hashed(frame)
+        for place, rows in frame.groupby(["institution", "delivery"]).indices.items():
+            digests.setdefault(place, hashlib.sha256()).update(b"%d\0" % n + _content(hashed[rows]))
+    return {place: digest.hexdigest() for place, digest in digests.items()}
+
+
+def _content(hashed: np.ndarray) -> bytes:
+    """The rows in an order of their own: in which one a run found them does not matter."""
+    return hashed[np.lexsort(hashed.T)].tobytes() if hashed.size else b""
+
+
+def _hashed(frame: pd.DataFrame) -> np.ndarray:
+    """A row of numbers for each row, one a column."""
+    columns = [pd.util.hash_pandas_object(frame[name].astype("str").fillna("\0"), index=False) for name in frame]
+    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
 def stands(folder: Path, key: str) -> list[Path]:
     """The files of a report that is there as it was written under `key`; none where anything of it is not."""
     try:
         note = json.loads((folder / NOTE).read_text("utf-8"))
+        if note["key"] != key:
+            return []
         there = {folder / name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in note["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return list(there) if note["key"] == key and list(there.values()) == list(note["files"].values()) else []
+    return list(there) if list(there.values()) == list(note["files"].values()) else []
 
 
 def note(key: str, paths: Iterable[Path]) -> str:

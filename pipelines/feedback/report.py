@@ -65,17 +65,12 @@ class Report:
     @property
     def deadline(self) -> date | None:
         """The day by which the findings are to be answered; None where the day of receipt is unknown."""
-        return self._after("answer_days")
+        return _after(self.institution, self.received, "answer_days")
 
     @property
     def delete_on(self) -> date | None:
         """The day by which the report and every copy of it are to be deleted."""
-        return self._after("keep_days")
-
-    def _after(self, days: str) -> date | None:
-        if self.received is None or self.institution not in contracts.institutions():
-            return None
-        return self.received + timedelta(days=getattr(contracts.load(self.institution), days))
+        return delete_on(self.institution, self.received)
 
     @cached_property
     def open(self) -> pd.DataFrame:
@@ -142,6 +137,17 @@ def make(
     return Report(
         institution, delivery, language, received, publisher_of(institution), contact, _files(files), told, int(apart.sum()), **more
     )
+
+
+def delete_on(institution: str, received: date | None) -> date | None:
+    """The day by which a report and every copy of it are to be deleted; None where the day of receipt is unknown."""
+    return _after(institution, received, "keep_days")
+
+
+def _after(institution: str, received: date | None, days: str) -> date | None:
+    if received is None or institution not in contracts.institutions():
+        return None
+    return received + timedelta(days=getattr(contracts.load(institution), days))
 
 
 def publisher_of(institution: str) -> Mapping[str, str]:

@@ -10,11 +10,25 @@ import pandas as pd
 from sources.contract import DeliveryName
 
 _SHOWN = 8  # deliveries, the newest last
+SHOWN_AS = {"of": "delivery"}  # as a report names it
 
 
-def trend(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
-    """Per delivery, in the order of quarter and version: institution, delivery, records (rows of data), open (causes, a warning or worse),
-    fixed. found: `pipelines.feedback.life.LIVED`. accounting: rows by file (`pipelines.current`)."""
+def trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+    """For every delivery the last few until it, the oldest first: institution, delivery, of (the delivery that a row is about), records
+    (rows of data), open (causes, a warning or worse), fixed.
+
+    found: `pipelines.feedback.life.LIVED`. accounting: rows by file (`pipelines.current`).
+    """
+    history = _history(found, accounting)
+    history = history.assign(_turn=history.groupby("institution").cumcount())
+    back = pd.DataFrame({"_back": range(_SHOWN - 1, -1, -1)})
+    told = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
+    told = told.assign(_turn=told["_turn"] - told["_back"]).drop(columns="_back")
+    return told.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
+
+
+def _history(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+    """Per delivery, in the order of quarter and version: institution, delivery, records, open, fixed."""
     by = ["institution", "delivery"]
     rows = accounting.assign(records=accounting["read"] - accounting["structural"]).groupby(by)["records"].sum()
     asks = found[(found["severity"] != "info") & (found["origin"] == "cause")]
@@ -25,10 +39,3 @@ def trend(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     out = out[out["delivery"].map({name: one is not None for name, one in names.items()}).astype(bool)]
     order = {name: (one.period, one.version) for name, one in names.items() if one}
     return out.iloc[sorted(range(len(out)), key=lambda n: (out["institution"].iloc[n], *order[out["delivery"].iloc[n]]))]
-
-
-def until(history: pd.DataFrame, institution: str, delivery: str) -> pd.DataFrame:
-    """The deliveries of an institution up to `delivery`, the last few."""
-    own = history[history["institution"] == institution]
-    at = own.index[own["delivery"] == delivery]
-    return own.loc[: at[0]].tail(_SHOWN).drop(columns="institution") if len(at) else own.iloc[:0].drop(columns="institution")

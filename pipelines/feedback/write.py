@@ -22,6 +22,7 @@ from warehouse.stores import secret
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
 NOT_TAKEN = "not-taken"  # in place of a delivery, for what lies where none is
+_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 _ANSWERED = "findings.answered-"  # a workbook that was filled in where it lay
 
 
@@ -34,6 +35,7 @@ def write_feedback(
     language: str,
     received: date | None = None,
     today: date | None = None,
+    key: str | None = None,
     **more: pd.DataFrame,
 ) -> list[Path]:
     """Write the report of one delivery: receipt, findings (page, JSON, workbook) and the letter to the head, pages in every language.
@@ -43,20 +45,19 @@ def write_feedback(
     findings  `pipelines.feedback.life.LIVED` and `answer`, of this delivery only; `schemas.findings.COLUMNS` suffice
     received  the day of the receipt: deadlines follow from it, so that the same delivery gives the same bytes
     today     where it is past the day on which the report is to be deleted, only the receipt is left of it
+    key       `key_for` these, where the caller knows it
     more      `figures`, `foremost`, `trend` as in `report.Report`
 
     Returns the paths. A report that still is what these make it is left alone; a workbook that somebody filled in here is kept
     beside the new one. Raises `HarmoniaError` where the system refuses to write or a name is no folder name, `ValueError` for a language
     that is not there.
     """
-    said = report.make(institution, delivery, files, findings, language, received, **more)
     folder = _folder(home / "feedback", institution, delivery)
-    over = bool(today and said.delete_on and today > said.delete_on)
-    key = made.key_of(institution, delivery, language, received, over, secret(home).hex(), files, said.findings, *more.values())
-    if there := made.stands(folder, key):
-        for path in there:
-            path.chmod(_PRIVATE_FILE)
+    key = key or key_for(home, institution, delivery, language, received, today, made.key_of(files, findings, *more.values()))
+    if there := left_alone(home, institution, delivery, key):
         return there
+    said = report.make(institution, delivery, files, findings, language, received, **more)
+    over = _over(institution, received, today)
     content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, said.state, said.counts))
     if not over:
         content |= {"findings.json": report.to_json(said), **page.pages(said), page.WORKBOOK: workbook.write(said, secret(home))}
@@ -66,6 +67,26 @@ def write_feedback(
     written = [_write(folder / name, text) for name, text in content.items()]
     _write(folder / made.NOTE, made.note(key, written))
     return written
+
+
+def key_for(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
+    """The key of a report: it changes when anything would be said otherwise. content: hash of files, findings and what goes with them."""
+    over = _over(institution, received, today)
+    return made.key_of(institution, delivery, language, received, over, secret(home).hex(), content)
+
+
+def left_alone(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
+    """The files of a report that is there as it was written under `key`, closed to others; none where it is to be written."""
+    there = made.stands(home / "feedback" / institution / delivery, key)
+    for path in there:
+        path.chmod(_PRIVATE_FILE)
+    return there
+
+
+def _over(institution: str, received: date | None, today: date | None) -> bool:
+    """Whether the day is past on which a report is to be deleted."""
+    last = report.delete_on(institution, received)
+    return bool(today and last and today > last)
 
 
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
@@ -107,12 +128,12 @@ def _write(path: Path, text: str | bytes) -> Path:
             if path.name == page.WORKBOOK and not workbook.untouched(there):
                 path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(there).hexdigest()[:8]}{path.suffix}"))
         unfinished = path.with_name(f".{path.name}.tmp")
-        unfinished.unlink(missing_ok=True)
         try:
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE), "wb") as file:
+            with os.fdopen(os.open(unfinished, _ANEW, _PRIVATE_FILE), "wb") as file:
                 file.write(content)
             reached(Point.FEEDBACK_WRITTEN)
             unfinished.replace(path)
-        finally:
+        except BaseException:
             unfinished.unlink(missing_ok=True)
+            raise
     return path

@@ -10,7 +10,7 @@ import pandas as pd
 from pipelines.current import Current, resolve
 from pipelines.feedback.figures import foremost, moved
 from pipelines.feedback.life import life
-from pipelines.feedback.trend import trend, until
+from pipelines.feedback.trend import trends
 from pipelines.harmonise.stage import combine, harmonise
 from pipelines.validate import validate
 from sources.readers.result import SourceFile
@@ -78,8 +78,8 @@ def test_a_resubmission_with_60_of_100_corrected_and_5_new_tells_the_state_of_ea
         for rows, state in ((range(60), "fixed"), (range(60, 100), "remains"), (range(200, 205), "new"))
         for row in rows
     }
-    history = trend(found, current.accounting)
-    assert until(history, "police", "2013-Q1_v2")[["open", "fixed"]].to_numpy().tolist() == [[100, 0], [45, 60]]
+    shown = trends(found, current.accounting)
+    assert shown.loc[shown["delivery"] == "2013-Q1_v2", ["open", "fixed"]].to_numpy().tolist() == [[100, 0], [45, 60]]
 
 
 def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp_path: Path) -> None:

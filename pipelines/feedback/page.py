@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jinja2
 import pandas as pd
 
-from pipelines.feedback.report import COUNTS, Report, rows_of
+from pipelines.feedback.report import COUNTS, Report, plain, rows_of
 from pipelines.feedback.texts import texts, visible
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
 from warehouse.indicators import indicators
@@ -138,9 +138,9 @@ def _shown(findings: pd.DataFrame) -> list[Row]:
     """The findings, in their order, as text that can be shown."""
     columns = []
     for name in Row._fields:
-        cells = findings[_COLUMNS.get(name, name)]
-        known = cells.dropna().unique()
-        columns.append([None if pd.isna(cell) else cell for cell in cells.map({cell: visible(str(cell)) for cell in known}).tolist()])
+        cells = plain(findings[_COLUMNS.get(name, name)])
+        known = {cell: visible(str(cell)) for cell in set(cells) if cell is not None}
+        columns.append([known.get(cell) for cell in cells])
     return [Row(*cells) for cells in zip(*columns, strict=True)]
 
 

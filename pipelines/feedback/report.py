@@ -238,5 +238,10 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _each(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    columns = {c: frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns}
+    columns = {c: plain(frame[c]) for c in frame.columns}
     return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+
+def plain(cells: pd.Series) -> list[Any]:
+    """The cells as plain values, None for missing."""
+    return cells.to_numpy(dtype=object, na_value=None).tolist()

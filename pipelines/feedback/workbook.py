@@ -22,7 +22,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from pipelines.feedback.answers import VERDICTS
-from pipelines.feedback.report import COUNTS, Report
+from pipelines.feedback.report import COUNTS, Report, plain
 from pipelines.feedback.texts import texts, visible
 from pipelines.feedback.units import language_of
 from schemas.findings import rules
@@ -250,8 +250,9 @@ def _after(text: pd.Series) -> pd.Series:
 
 
 def _shown(cells: pd.Series, show: Callable[[str], str]) -> list[str]:
-    known = {text: show(str(text)) for text in cells.dropna().unique()}
-    return ["" if pd.isna(cell) else known[cell] for cell in cells.tolist()]
+    values = plain(cells)
+    known = {text: show(str(text)) for text in set(values) if text is not None}
+    return [known.get(value, "") for value in values]
 
 
 def _figures(pairs: list[tuple[str, str]], language: str) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from pipelines.reports.document import MARK, Cell, Table
 from pipelines.reports.words import Words
 from warehouse.indicators import indicators
-from warehouse.releases.reading import Release, label, status_text
+from warehouse.releases.reading import Release, category, label, status_text
 
 JOINED = "+"
 MOST_YEARS = 5
@@ -98,10 +98,4 @@ class Figures:
 
     def category(self, table: str, cell: str) -> str:
         """The words for a cell of a table."""
-        lang = self.words.lang
-        if table == "quarter":
-            return ", ".join(f"{part}" for part in cell.split(JOINED))
-        if table == "sex_age_group":
-            sex, age = cell.split("|")
-            return f"{label('sex', sex, lang)}, {label('age_group', age, lang).lower()}"
-        return label(table, cell, lang)
+        return category(table, cell, self.words.lang)

@@ -100,10 +100,14 @@ def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) ->
 
 def to_approve(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
     """What a full transmission is, for the coordinator to approve. Raises `HarmoniaError` where the export has no full form."""
+    return _asked(releases, name, day, recipient)[1]
+
+
+def _asked(releases: Path, name: str, day: str | None, recipient: str) -> tuple[Release, Transmission]:
     if _named(name).exact is None:
         raise HarmoniaError(f"{name} is public only: it has no full form")
     release = open_release(releases, day)
-    return Transmission(name, release.name, release_hash(release), recipient)
+    return release, Transmission(name, release.name, release_hash(release), recipient)
 
 
 def transmit(
@@ -116,11 +120,11 @@ def transmit(
     if not recipient:
         raise HarmoniaError(f"{name} in full goes to one recipient: name it with --recipient")
     releases = workplace.home.releases
-    sent = to_approve(releases, name, day, recipient)
+    release, sent = _asked(releases, name, day, recipient)
     by = approved(workplace.home.root, signed, sent)
     made = _named(name).exact
-    assert made is not None  # to_approve() has refused those without
-    files = made(releases, open_release(releases, sent.release), language(lang), f"{by.name}, {by.day}; {recipient}")
+    assert made is not None  # _asked() has refused those without
+    files = made(releases, release, language(lang), f"{by.name}, {by.day}; {recipient}")
     transmission.log(workplace, sent, by)
     return _write(out, files, private=True)
 

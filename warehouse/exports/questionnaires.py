@@ -17,7 +17,7 @@ import yaml
 
 from pipelines.errors import HarmoniaError
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import Release, label, status_text
+from warehouse.releases.reading import Release, category, label, status_text
 
 FOLDER = Path(__file__).with_name("questionnaires")
 TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
@@ -121,16 +121,6 @@ def protected(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]
         )
 
     return figures
-
-
-def category(table: str, cell: str, lang: str) -> str:
-    """The words for a cell of a table; empty where the table is not broken down."""
-    if not cell or table == "quarter":
-        return cell.replace("+", ", ")
-    if table == "sex_age_group":
-        sex, age = cell.split("|")
-        return f"{label('sex', sex, lang)}, {label('age_group', age, lang)}"
-    return label("offence_group" if table == "total" else table, cell, lang)
 
 
 def _note(status: str, limit: float | None, missing: str | None, lang: str) -> str:

@@ -19,12 +19,11 @@ from pysdmx.model import Organisation
 from sdmx.message import Header, StructureMessage
 from sdmx.model import v21 as m
 
+from warehouse.disclosure.programme import JOINED, QUARTERS
 from warehouse.exports import area
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import Release, label, status_text
 
-JOINED = "+"
-QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 _OR = "_OR_"
 
 

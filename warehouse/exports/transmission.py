@@ -16,10 +16,10 @@ import yaml
 from pipelines.audit import note
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
-from warehouse.exports.questionnaires import CONFIDENTIAL, FREE, category
+from warehouse.exports.questionnaires import CONFIDENTIAL, FREE
 from warehouse.exports.transmission_approval import Approval, Transmission
 from warehouse.releases.confidential import open_confidential
-from warehouse.releases.reading import Release, status_text
+from warehouse.releases.reading import Release, category, status_text
 
 _VICTIMS = "victims_identified"
 

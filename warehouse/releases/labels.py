@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from pipelines.errors import HarmoniaError
-from warehouse.disclosure.programme import JOINED
+from warehouse.disclosure.programme import CROSSED, JOINED, QUARTER, TOTAL
 from warehouse.indicators import LANGUAGES, indicators
 
 
@@ -38,6 +38,18 @@ def label(dimension: str, code: str, lang: str) -> str:
     language(lang)
     parts = [words()[dimension][part][lang] for part in code.split(JOINED)]
     return words()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+
+
+def category(table: str, cell: str, lang: str) -> str:
+    """The words for a cell of a table ("Male, 18 to 24"; joined quarters "Q1, Q2"); empty for the total, or where nothing is told apart."""
+    if table == QUARTER:
+        return cell.replace(JOINED, ", ")
+    if table == TOTAL or not cell:
+        return ""
+    if table == CROSSED:
+        sex, age = (label(dimension, code, lang) for dimension, code in zip(("sex", "age_group"), cell.split("|"), strict=True))
+        return f"{sex}, {age[:1].lower()}{age[1:]}"
+    return label(table, cell, lang)
 
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:

@@ -16,9 +16,9 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError
 from warehouse.releases import folder
-from warehouse.releases.labels import label, language, status_text
+from warehouse.releases.labels import category, label, language, status_text
 
-__all__ = ["Release", "label", "language", "latest", "open_release", "release_hash", "status_text"]
+__all__ = ["Release", "category", "label", "language", "latest", "open_release", "release_hash", "status_text"]
 
 
 @dataclass(frozen=True)

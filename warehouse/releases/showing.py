@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from warehouse.releases.labels import label, status_text, words
+from warehouse.releases.labels import category, label, status_text, words
 from warehouse.releases.labels import language as known
 from warehouse.releases.reading import Release
-
-_CROSS = "sex_age_group"
 
 
 def cell_label(row: pd.Series, language: str) -> str:
     """What a row of the cube speaks of: its category in words."""
     if row["table"] in ("total", "quarter"):
         return str(row["period"]) if row["table"] == "quarter" else label("offence_group", "total", language)
-    if not row["cell"]:
-        return ""
-    if row["table"] == _CROSS:
-        return f"{label('sex', row['sex'], language)}, {label('age_group', row['age_group'], language).lower()}"
-    return label(row["table"], row["cell"], language)
+    return category(row["table"], row["cell"], language)
 
 
 def figure(row: pd.Series, language: str) -> str:

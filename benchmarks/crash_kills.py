@@ -42,7 +42,8 @@ def main() -> int:
     with crash.server(root / "pg") if said.server else nullcontext(None) as url:
         delivered = simulate(root / "set", seed=7, start=2013, years=1, cases_per_year=6).inbox
         world = crash.prepare(root / "world", delivered, url, said.fresh)
-        print(f"a run: {world.operations} operations on files, {world.cpu:.1f} s CPU; its effects alone: {world.of_edges}", flush=True)
+        for whole, moments in world.moments.items():
+            print("a whole run:" if whole else "its effects:", f"{moments.operations} operations, {moments.cpu:.1f} s CPU", flush=True)
         counted, wrong = _campaign(world, said.kills, said.chain, draw, not said.edges)
     shutil.rmtree(root, ignore_errors=True)
     print(json.dumps({"seconds": round(time.monotonic() - begun), **counted, "wrong": len(wrong)}))
@@ -51,19 +52,25 @@ def main() -> int:
 
 
 def _campaign(world: crash.World, wanted: int, length: int, draw: Random, whole: bool) -> tuple[Counter[str], list[str]]:
+    """Chains until `wanted` runs were killed, and one at every named point that a run reaches."""
     counted: Counter[str] = Counter()
+    points: set[str] = set()
     wrong: list[str] = []
-    named = crash.at_points(world)
+    named, missed = crash.at_points(world, whole), list[crash.Kill]()
     draw.shuffle(named)
-    while counted["kills"] < wanted:
+    while counted["kills"] < wanted or named or missed:
         counted["chains"] += 1
-        kills = [named.pop() if named and n % 2 == 0 else crash.at_random(world, draw, whole) for n in range(length)]
+        kills = [missed.pop()] if missed else []  # a point of landing, say, that a run on the new state does not reach: now first
+        kills += [named.pop() if named and n % 2 == 0 else crash.at_random(world, draw, whole) for n in range(length - len(kills))]
         died, found = crash.chain(world, "trial", kills, whole)
         for kill, dead in died.items():
             counted["kills" if dead else "ended first"] += 1
             counted[f"at a {kill.kind}"] += dead
+            points |= {kill.at.partition(":")[0]} if dead and kill.kind == "point" else set()
+        missed += [kill for kill in kills[1:] if kill.kind == "point" and died.get(kill) is False]
         wrong += [f"chain {counted['chains']} {[k.at for k in kills]}: {line}" for line in found]
         print(counted["chains"], dict(counted), *found, sep=" | ", flush=True)
+    counted["points"] = len(points)
     return counted, wrong
 
 

@@ -12,7 +12,6 @@ from collections import Counter
 from enum import StrEnum
 
 VARIABLE = "HARMONIA_DIE_AT"
-_seen: Counter[str] = Counter()
 
 
 class Point(StrEnum):
@@ -34,17 +33,19 @@ class Point(StrEnum):
     SERVER_COMMITTED = "server-committed"
     STATES_ENTERED = "states-entered"  # in the transaction
     RUN_CLOSED = "run-closed"
-    FEEDBACK_WRITTEN = "feedback-written"  # beside the old page
+    PAGE_WRITTEN = "page-written"  # of feedback, scorecard, report, export: beside the old one
     JUDGEMENTS_ENTERED = "judgements-entered"  # review, in the transaction
     RELEASE_WRITTEN = "release-written"  # all of it, under its unfinished name
     BACKUP_COPIED = "backup-copied"  # all of it, under its unfinished name
     RESTORE_COPIED = "restore-copied"
 
 
+times: Counter[Point] = Counter()  # how often each was reached in this process
+
+
 def reached(point: Point) -> None:
     """Die by SIGKILL where `HARMONIA_DIE_AT` names this point (`name`, or `name:3` for the third time it is reached)."""
-    wanted = os.environ.get(VARIABLE)
-    if wanted and wanted.partition(":")[0] == point:
-        _seen[point] += 1
-        if _seen[point] == int(wanted.partition(":")[2] or 1):
-            os.kill(os.getpid(), signal.SIGKILL)
+    times[point] += 1
+    wanted, _, nth = os.environ.get(VARIABLE, "").partition(":")
+    if wanted == point and times[point] == int(nth or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,12 +1,13 @@
-"""Putting a new database file in the place of the old one, whole.
+"""Putting a new file in the place of the old one, whole.
 
-Belongs here: the swap of a single finished file. Does not belong here: what is in the file.
+Belongs here: the swap of a single finished file, writing a small one. Does not belong here: what is in the file.
 
 A process that still holds the old file open goes on seeing the old one, also through new connections: keep no connections.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def temporary(target: Path) -> Path:
 def clean(target: Path) -> None:
     """Remove the unfinished successors of `target` (and their write-ahead logs) that killed runs left beside it."""
     with storage(target):
-        for left in (*target.parent.glob(f".{target.name}.*{_SUFFIX}"), *target.parent.glob(f".{target.name}.*{_SUFFIX}.wal")):
+        name = glob.escape(target.name)
+        for left in (*target.parent.glob(f".{name}.*{_SUFFIX}"), *target.parent.glob(f".{name}.*{_SUFFIX}.wal")):
             left.unlink(missing_ok=True)
 
 
@@ -48,6 +50,24 @@ def swap_in(tmp: Path, target: Path) -> None:
         reached(Point.AFTER_SWAP)
         sync(target.parent)
     clean(target)
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a small file in one step, with `mode` from its first byte. Not forced to the disk: for what can be written again.
+
+    Raises `HarmoniaError` where the system refuses; `path` is then as before.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
+    with storage(path):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*{_SUFFIX}"):  # of a process that was killed
+            left.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(content)
+            reached(Point.PAGE_WRITTEN)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def _log(database: Path) -> Path:

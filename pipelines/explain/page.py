@@ -6,18 +6,16 @@ with a little of its own).
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from functools import cache
 from pathlib import Path
 
 import jinja2
 
-from pipelines.errors import HarmoniaError, storage
+from pipelines.errors import HarmoniaError
 from pipelines.explain.chart import draw
 from pipelines.explain.document import Bits, Document, Table, Text, Waterfall
 from pipelines.feedback.texts import visible
+from pipelines.swap import write_whole
 
 _PRIVATE = 0o600
 _FULL_TINT = 12.0  # bits at which a cell has its full colour
@@ -62,13 +60,4 @@ def save(document: Document, path: Path) -> None:
     """
     if path.is_dir():
         raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    with storage(path):
-        try:
-            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE if document.named else 0o644)
-            with os.fdopen(file, "w", encoding="utf-8") as out:
-                out.write(render(document))
-            fresh.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                fresh.unlink(missing_ok=True)
+    write_whole(path, render(document).encode(), _PRIVATE if document.named else 0o644)

@@ -14,6 +14,7 @@ import jinja2
 
 from pipelines.errors import storage
 from pipelines.explorer.data import data
+from pipelines.swap import write_whole
 from warehouse.releases.reading import Release
 
 _SITE = Path(__file__).with_name("site")
@@ -36,5 +37,5 @@ def build(release: Release, out: Path) -> Path:
     target = out / "index.html"
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
-        target.write_text(html(release), "utf-8")
+    write_whole(target, html(release).encode())
     return target

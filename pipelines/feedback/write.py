@@ -7,7 +7,6 @@ Does not belong here: their content.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -17,12 +16,11 @@ import pandas as pd
 from pipelines.errors import HarmoniaError, storage
 from pipelines.feedback import made, page, report, workbook
 from pipelines.feedback.receipt import receipt
-from pipelines.points import Point, reached
+from pipelines.swap import write_whole
 from warehouse.stores import secret
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
 NOT_TAKEN = "not-taken"  # in place of a delivery, for what lies where none is
-_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 _ANSWERED = "findings.answered-"  # a workbook that was filled in where it lay
 
 
@@ -114,6 +112,9 @@ def _folder(feedback: Path, institution: str, delivery: str) -> Path:
             folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
             if folder.stat().st_mode & 0o077:
                 folder.chmod(_PRIVATE_FOLDER)
+    with storage(folder):
+        for left in folder.glob(".*.tmp"):  # of a run that was killed
+            left.unlink()
     return folder
 
 
@@ -127,13 +128,5 @@ def _write(path: Path, text: str | bytes) -> Path:
                 return path
             if path.name == page.WORKBOOK and not workbook.untouched(there):
                 path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(there).hexdigest()[:8]}{path.suffix}"))
-        unfinished = path.with_name(f".{path.name}.tmp")
-        try:
-            with os.fdopen(os.open(unfinished, _ANEW, _PRIVATE_FILE), "wb") as file:
-                file.write(content)
-            reached(Point.FEEDBACK_WRITTEN)
-            unfinished.replace(path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+    write_whole(path, content, _PRIVATE_FILE)
     return path

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass, fields
 from functools import cache
@@ -77,9 +76,10 @@ def load(folder: Path, wanted: str) -> tuple[Common, Memory] | None:
 
 
 def save(folder: Path, wanted: str, common: Common, memory: Memory) -> None:
-    """Replace what is in `folder`, whole or not at all. Raises `OSError`."""
-    fresh, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old"))
-    shutil.rmtree(fresh, ignore_errors=True)
+    """Replace what is in `folder`, whole or not at all. Call it under the run lock. Raises `OSError`."""
+    fresh, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
+    for left in (fresh, old):  # of a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     frames = {field.name: getattr(memory, field.name) for field in fields(Memory)}
     for name, frame in {**frames, "frequencies": _listed(common.frequencies)}.items():

@@ -10,6 +10,7 @@ import typer
 
 from pipelines.errors import HarmoniaError, storage
 from pipelines.resources.workplace import Workplace
+from pipelines.swap import write_whole
 
 if TYPE_CHECKING:
     from pipelines.reports.document import Document
@@ -54,7 +55,7 @@ def make(
     page = folder / f"{'-'.join(filter(None, (audience, institution, period, lang)))}.html"
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        page.write_text(html(report), "utf-8")
+    write_whole(page, html(report).encode(), _PRIVATE if confidential else 0o644)
     written = [page]
     if pdf and printing.browser():
         printing.pdf(page, page.with_suffix(".pdf"))

@@ -5,7 +5,6 @@ Belongs here: what stands where on the page, names and permissions of its files.
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 
 from pipelines.errors import storage
 from pipelines.feedback.texts import visible
+from pipelines.swap import write_whole
 from schemas.declared import declared
 from schemas.findings import DIMENSIONS, LANGUAGES
 from sources import contract as contracts
@@ -53,12 +53,9 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str) -> list
         for made in (folder.parent, folder):
             made.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
             made.chmod(_PRIVATE_FOLDER)
-        for name, page in pages(quality, institution).items():
-            fresh = folder / f".{name}.{os.getpid()}"
-            fresh.touch(mode=_PRIVATE_FILE)
-            fresh.write_text(page, "utf-8")
-            fresh.replace(folder / name)
-            out.append(folder / name)
+    for name, page in pages(quality, institution).items():
+        write_whole(folder / name, page.encode(), _PRIVATE_FILE)
+        out.append(folder / name)
     return out
 
 

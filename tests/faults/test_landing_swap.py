@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import HarmoniaError
-from pipelines.swap import clean, swap_in, temporary
+from pipelines.swap import clean, swap_in, temporary, write_whole
 
 
 def test_the_new_file_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> None:
@@ -54,3 +54,15 @@ def test_what_the_system_refuses_is_one_clear_line_and_the_old_file_stays(tmp_pa
     with pytest.raises(HarmoniaError, match="the disk is full"):
         swap_in(new, target)
     assert target.read_text() == "old"
+
+
+def test_a_small_file_is_written_whole_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    target = tmp_path / "page [1].html"
+    target.write_text("old")
+    (tmp_path / ".page [1].html.77.tmp").write_text("left by a killed process")
+    (tmp_path / ".page 1.html.77.tmp").write_text("another's")
+    write_whole(target, b"new", 0o600)
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".page 1.html.77.tmp", "page [1].html"]
+    with pytest.raises(HarmoniaError, match="a folder stands where a file should be"):
+        write_whole(tmp_path, b"new")

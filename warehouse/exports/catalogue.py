@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
 from pipelines.resources.workplace import Workplace
+from pipelines.swap import write_whole
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Form
 from warehouse.exports.transmission_approval import Transmission, approved
@@ -134,9 +135,6 @@ def _write(out: Path, files: Files, private: bool = False) -> list[Path]:
         out.mkdir(parents=True, exist_ok=True)
         if private:
             out.chmod(_PRIVATE_FOLDER)
-        for name, content in files.items():
-            path = out / name
-            path.write_bytes(content)
-            if private:
-                path.chmod(_PRIVATE_FILE)
+    for name, content in files.items():
+        write_whole(out / name, content, _PRIVATE_FILE if private else 0o644)
     return [out / name for name in files]

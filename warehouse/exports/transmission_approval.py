@@ -10,7 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines.errors import HarmoniaError, storage
+from pipelines.errors import HarmoniaError
+from pipelines.swap import write_whole
 from warehouse.disclosure import signature
 
 _ABOUT = "harmonia transmission"
@@ -42,8 +43,7 @@ def _message(sent: Transmission, name: str, day: str) -> bytes:
 def approve(home: Path, key_file: Path, sent: Transmission, name: str, day: str, target: Path) -> None:
     """Write the approval of `sent` to `target`, signed. Raises `HarmoniaError` where the key is not the coordinator's of this home."""
     said = {**asdict(sent), "name": name, "day": day, "signature": signature.signed(home, key_file, _message(sent, name, day))}
-    with storage(target):
-        target.write_text(json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+    write_whole(target, (json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
 
 
 def approved(home: Path, approval: Path | None, sent: Transmission) -> Approval:

@@ -20,7 +20,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ import published_world as published
 from sqlalchemy import create_engine, text
 
 from pipelines import points
-from pipelines.assets import landing, linking, publishing
+from pipelines.assets import comparing, landing, linking, publishing
 from pipelines.checks.whole import damaged
 from pipelines.definitions import all_assets
 from pipelines.lock import run_lock
@@ -46,12 +46,8 @@ from pipelines.run import run_everything
 OLD = ("police/2013-Q1", "prosecution/2013-Q1")
 NEW = ("police/2013-Q2", "police/2013-Q2_v2", "prosecution/2013-Q2", "courts/2013-Q1", "corrections/2013-Q1", "inspectorate/2013-Q1")
 FILES = ("warehouse.duckdb", "analysts.duckdb", "identity.duckdb")
-OTHERS = (Point.JUDGEMENTS_ENTERED, Point.RELEASE_WRITTEN, Point.BACKUP_COPIED, Point.RESTORE_COPIED)  # of other commands than `run`
-OF_A_RUN = tuple(p for p in Point if p not in OTHERS)
-EFFECTS = (linking.identities, publishing.warehouse, publishing.feedback)  # assets that write elsewhere than to the lake
-OF_A_SERVER = (Point.SERVER_LOADED, Point.SERVER_RENAMED, Point.SERVER_COMMITTED)
-TIMES = {Point.BYTES_ASIDE: 6, Point.BYTES_IN_PLACE: 6, Point.IDENTITIES_ENTERED: 2, Point.FILE_BUILT: 3, Point.BEFORE_SWAP: 4}
-TIMES |= {Point.AFTER_SWAP: 4, Point.LAKE_WRITTEN: 28, Point.LAKE_ABSENT: 28, Point.FEEDBACK_WRITTEN: 8}
+EFFECTS = (linking.identities, comparing.comparison, publishing.warehouse, publishing.feedback, publishing.scorecard)
+"""Assets that write elsewhere than to the lake."""
 _WAIT = 600  # seconds after which a child counts as hanging
 
 
@@ -63,6 +59,15 @@ class Kill:
     at: str
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Of an undisturbed run, or of its effects alone: operations on files of the home, CPU seconds, how often each point is reached."""
+
+    operations: int
+    cpu: float
+    points: Mapping[Point, int]
+
+
 @dataclass
 class World:
     """A base home and the two inboxes. `states`: per published store its hash in the old and in the new state."""
@@ -72,9 +77,7 @@ class World:
     fresh: bool = False  # chains start in an empty home
     states: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)  # files of a home after an undisturbed run
-    operations: int = 0
-    cpu: float = 0.0
-    of_edges: tuple[int, float] = (0, 0.0)  # operations and CPU seconds of a run's effects alone
+    moments: dict[bool, Moments] = field(default_factory=dict)  # True: of a whole run; False: of its effects alone
     made: dict[str, Any] = field(default_factory=dict)  # what the assets of the undisturbed run made, by key
     known: dict[str, str] = field(default_factory=dict)  # content hash by the hash of a file's bytes
 
@@ -113,9 +116,9 @@ def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool 
     else:
         in_child(lambda: run_everything(world.place("base", before), Silence()) and None)
     copy(world, "undisturbed")
-    world.operations, world.cpu, world.made = in_child(lambda: _counted(world.place("undisturbed")))
+    world.moments[True], world.made = in_child(lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, Silence()).values))
     copy(world, "effects")
-    world.of_edges = in_child(lambda: _counted_edges(world.place("effects"), world.made))
+    world.moments[False], _ = in_child(lambda: _counted(world.place("effects"), lambda p: edges(p, world.made)))
     old, new = look(world, "base"), look(world, "undisturbed")
     world.states = {store: (old[store], new[store]) for store in new}
     world.left = set(_names(world.root / "undisturbed"))
@@ -136,36 +139,34 @@ def _sql(url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def _counted(place: Workplace) -> tuple[int, float, dict[str, Any]]:
-    """Let a run through; how many operations on files of the home it makes, its CPU seconds, and what its assets made."""
+def _counted(place: Workplace, run: Callable[[Workplace], Mapping[str, Any]]) -> tuple[Moments, dict[str, Any]]:
+    """Let a run through; its moments, and what its assets made."""
+    points.times.clear()
     seen, begun = _watch(place.home.root, lambda _: None), time.process_time()
-    made = dict(run_everything(place, Silence()).values)
-    return seen[0], time.process_time() - begun, made
+    made = dict(run(place))
+    return Moments(seen[0], time.process_time() - begun, dict(points.times)), made
 
 
-def _counted_edges(place: Workplace, made: dict[str, Any]) -> tuple[int, float]:
-    seen, begun = _watch(place.home.root, lambda _: None), time.process_time()
-    edges(place, made)
-    return seen[0], time.process_time() - begun
-
-
-def edges(place: Workplace, made: dict[str, Any]) -> None:
+def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     """A run's effects alone, in its order: everything between them is taken from an undisturbed run, since it touches nothing.
 
-    Some twenty times cheaper than a whole run, so that many more moments around a write can be tried.
+    Some twenty times cheaper than a whole run, so that many more moments around a write can be tried. There is no run of Dagster's here,
+    so what the pages are told of a delivery is left out.
     """
     place.ready()
+    publishing.report = lambda *_: None
     with run_lock(place.home), dg.build_asset_context() as context:
-        made = made | {"landing": landing.landing(context, place)}
+        made = {**made, "landing": landing.landing(context, place)}
         for asset in all_assets():
             key = "/".join(asset.key.path)
             if asset in EFFECTS:
-                made = made | {key: asset(context, **_inputs(asset, made, place))}
+                made = {**made, key: asset(context, **_inputs(asset, made, place))}
             if not isinstance(made[key], lake.Kept):  # those are written where they are made
                 lake.write(place.home.lake.joinpath(*asset.key.path), lake.pack(made[key]))
+    return made
 
 
-def _inputs(asset: dg.AssetsDefinition, made: dict[str, Any], place: Workplace) -> dict[str, Any]:
+def _inputs(asset: dg.AssetsDefinition, made: Mapping[str, Any], place: Workplace) -> dict[str, Any]:
     """What an asset's function takes, of what the others made."""
     wanted = inspect.signature(asset.op.compute_fn.decorated_fn).parameters
     given = {name: made["/".join(key.path)] for name, key in asset.keys_by_input_name.items() if name in wanted}
@@ -243,6 +244,7 @@ def _die_as_told(world: World, home: str, kill: Kill, whole: bool) -> None:
     place = world.place(home)
     try:
         if kill.kind == "point":
+            points.times.clear()
             os.environ[points.VARIABLE] = kill.at
         elif kill.kind == "file":
             wanted = int(kill.at)
@@ -374,17 +376,16 @@ def chain(world: World, home: str, kills: list[Kill], whole: bool = True) -> tup
 
 def at_random(world: World, draw: Random, whole: bool = True) -> Kill:
     """A kill at a random moment: half at an operation on a file, half after a share of the run's CPU time."""
-    operations, cpu = (world.operations, world.cpu) if whole else world.of_edges
+    moments = world.moments[whole]
     if draw.random() < 0.5:
-        return Kill("file", str(draw.randint(1, operations)))
-    return Kill("cpu", f"{draw.uniform(0.01, cpu):.3f}")
+        return Kill("file", str(draw.randint(1, moments.operations)))
+    return Kill("cpu", f"{draw.uniform(0.01, moments.cpu):.3f}")
 
 
-def at_points(world: World) -> list[Kill]:
-    """A kill at every named point of a run, the first, a middle and the last time that it is reached."""
-    usable = [p for p in OF_A_RUN if (world.server or p not in OF_A_SERVER) and (world.fresh or p != Point.REGISTRY_MIGRATED)]
-    times = {p: sorted({1, (TIMES.get(p, 1) + 1) // 2, TIMES.get(p, 1)}) for p in usable}
-    return [Kill("point", f"{p}:{n}") for p in usable for n in times[p]]
+def at_points(world: World, whole: bool = True) -> list[Kill]:
+    """A kill at every named point that a run reaches: the first, a middle and the last time."""
+    reached = world.moments[whole].points.items()
+    return [Kill("point", f"{point}:{nth}") for point, times in reached for nth in sorted({1, (times + 1) // 2, times})]
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""What linkage keeps from run to run is exchanged whole, and what killed runs left beside it goes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.linkage import memory
+from pipelines.linkage.common import Common
+from pipelines.linkage.memory import Memory
+from pipelines.linkage.score import Frequencies
+
+
+def some(number: int) -> Memory:
+    return Memory(**{field.name: pd.DataFrame({"n": [number]}) for field in fields(Memory)})
+
+
+def test_the_newer_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> None:
+    folder, common = tmp_path / "linkage_memory", Common(Frequencies({}, {}, {}), {}, (), ())
+    memory.save(folder, "first", common, some(1))
+    (tmp_path / ".linkage_memory.part").mkdir()
+    (tmp_path / ".linkage_memory.part/pairs.parquet").write_bytes(b"half")
+    (tmp_path / ".linkage_memory.old").mkdir()
+    assert memory.load(folder, "another") is None
+    memory.save(folder, "second", common, some(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["linkage_memory"]
+    found = memory.load(folder, "second")
+    assert found is not None
+    assert found[1].pairs["n"].tolist() == [2]
+
+
+def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path) -> None:
+    folder, common = tmp_path / "linkage_memory", Common(Frequencies({}, {}, {}), {}, (), ())
+    memory.save(folder, "first", common, some(1))
+    folder.rename(tmp_path / ".linkage_memory.old")
+    assert memory.load(folder, "first") is None
+    memory.save(folder, "first", common, some(1))
+    assert [path.name for path in tmp_path.iterdir()] == ["linkage_memory"]

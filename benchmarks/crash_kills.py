@@ -1,6 +1,6 @@
 """Kills a great many runs by SIGKILL, at named points and at random moments, and says what was wrong afterwards (goal: nothing).
 
-    .venv/bin/python benchmarks/crash_kills.py --kills 500 [--chain 5] [--server] [--fresh] [--edges] [--seed 1] [--root DIR]
+    .venv/bin/python benchmarks/crash_kills.py --kills 500 [--chain 5] [--server] [--fresh] [--edges] [--points N] [--seed 1] [--root DIR]
 
 DIR lies best in memory (/dev/shm): a SIGKILL leaves what the kernel holds, so no disk is needed to see what is left. The chains are those
 of tests/faults/crash/crash_world.py.
@@ -34,6 +34,7 @@ def main() -> int:
     ask.add_argument("--server", action="store_true")
     ask.add_argument("--fresh", action="store_true")
     ask.add_argument("--edges", action="store_true", help="kill a run's effects alone: many more moments around its writes")
+    ask.add_argument("--points", type=int, default=None, help="only so many of the kills at named points; else every one, thrice")
     ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--root", type=Path, default=None)
     said = ask.parse_args()
@@ -44,20 +45,23 @@ def main() -> int:
         world = crash.prepare(root / "world", delivered, url, said.fresh)
         for whole, moments in world.moments.items():
             print("a whole run:" if whole else "its effects:", f"{moments.operations} operations, {moments.cpu:.1f} s CPU", flush=True)
-        counted, wrong = _campaign(world, said.kills, said.chain, draw, not said.edges)
+        named = crash.at_points(world, not said.edges)
+        draw.shuffle(named)
+        counted, wrong = _campaign(world, named[: said.points], said.kills, said.chain, draw, not said.edges)
     shutil.rmtree(root, ignore_errors=True)
     print(json.dumps({"seconds": round(time.monotonic() - begun), **counted, "wrong": len(wrong)}))
     print("\n".join(wrong))
     return 1 if wrong else 0
 
 
-def _campaign(world: crash.World, wanted: int, length: int, draw: Random, whole: bool) -> tuple[Counter[str], list[str]]:
-    """Chains until `wanted` runs were killed, and one at every named point that a run reaches."""
+def _campaign(
+    world: crash.World, named: list[crash.Kill], wanted: int, length: int, draw: Random, whole: bool
+) -> tuple[Counter[str], list[str]]:
+    """Chains until `wanted` runs were killed, and one by each of the kills `named`."""
     counted: Counter[str] = Counter()
     points: set[str] = set()
     wrong: list[str] = []
-    named, missed = crash.at_points(world, whole), list[crash.Kill]()
-    draw.shuffle(named)
+    missed: list[crash.Kill] = []
     while counted["kills"] < wanted or named or missed:
         counted["chains"] += 1
         kills = [missed.pop()] if missed else []  # a point of landing, say, that a run on the new state does not reach: now first

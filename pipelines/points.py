@@ -44,8 +44,8 @@ times: Counter[Point] = Counter()  # how often each was reached in this process
 
 
 def reached(point: Point) -> None:
-    """Die by SIGKILL where `HARMONIA_DIE_AT` names this point (`name`, or `name:3` for the third time it is reached)."""
+    """Die by SIGKILL where `HARMONIA_DIE_AT` names this point (`name`: the next time it is reached; `name:3`: the third time)."""
     times[point] += 1
     wanted, _, nth = os.environ.get(VARIABLE, "").partition(":")
-    if wanted == point and times[point] == int(nth or 1):
+    if wanted == point and nth in ("", str(times[point])):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,75 @@
+"""Killed by SIGKILL: a run goes on from what was whole, a command leaves all or nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipelines import points
+from pipelines.home import Home
+from pipelines.points import Point
+from pipelines.registry import open_registry
+from pipelines.review.judgements import enter, read
+from warehouse.releases import folder
+
+KILLS = Path(__file__).parents[3] / "benchmarks/crash_kills.py"
+
+
+@pytest.mark.slow  # a dozen kills; benchmarks/crash_kills.py makes hundreds
+@pytest.mark.parametrize("store", [(), ("--server",)], ids=["files", "PostgreSQL"])
+def test_after_a_dozen_kills_nothing_is_torn_lost_or_left(store: tuple[str, ...], tmp_path: Path) -> None:
+    """In a process of its own, which forks: this one has threads."""
+    asked = ["--edges", "--kills", "12", "--chain", "16", "--points", "8", "--root", str(tmp_path), *store]
+    done = subprocess.run([sys.executable, KILLS, *asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"wrong": 0' in done.stdout
+
+
+def dies(point: Point, do: Callable[[], object]) -> None:
+    """`do` in a process that dies at `point`."""
+    child = os.fork()
+    if child == 0:
+        os.environ[points.VARIABLE] = point
+        do()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def test_judgements_of_a_killed_import_are_entered_all_or_none(tmp_path: Path) -> None:
+    url = Home(tmp_path / "home").create().registry_url
+    said = pd.DataFrame({"entity": "case", "institution_a": "police", "institution_b": "courts", "key_b": "x", "verdict": "same"}, range(3))
+    said = said.assign(key_a=["a", "b", "c"], steward="A Steward", why="one number", model="m", weight=1.0, blind=False, origin="file")
+
+    def enters() -> int:
+        registry = open_registry(url)
+        try:
+            enter(registry, said)
+            return len(read(registry))
+        finally:
+            registry.close()
+
+    open_registry(url).close()
+    dies(Point.JUDGEMENTS_ENTERED, enters)
+    registry = open_registry(url)
+    assert read(registry).empty
+    registry.close()
+    assert enters() == 3
+
+
+def test_a_release_that_was_killed_is_none_and_is_made_again(tmp_path: Path) -> None:
+    releases = tmp_path / "releases"
+    files = {f"{folder.PUBLIC}/figures.csv": b"1\n", f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
+    dies(Point.RELEASE_WRITTEN, lambda: folder.write(releases / "2014-06-30", files))
+    assert folder.names(releases) == []
+    folder.write(releases / "2014-06-30", files)
+    assert [path.name for path in releases.iterdir()] == ["2014-06-30"]
+    assert folder.stored(releases / "2014-06-30") == files

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster._core.execution.execute_in_process import core_execute_in_process
 from sqlalchemy import update
 
 from pipelines.assets.describing import ROWS
-from pipelines.definitions import all_assets, build_definitions
+from pipelines.definitions import SHAPES, all_assets, build_definitions
 from pipelines.errors import HarmoniaError
 from pipelines.failures import describe, keep
 from pipelines.home import Home
@@ -30,6 +32,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Run
 from pipelines.resources.instance import install_dagster, quick_sqlite
+from pipelines.resources.lake import Made
 from pipelines.resources.workplace import Workplace
 from warehouse import postgres
 
@@ -56,7 +59,7 @@ _OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRu
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that published. `values` holds what the assets made, by key joined with `/`."""
+    """A run that published. `values`: what the assets made (`pipelines.resources.lake.Made`)."""
 
     run_id: str
     seconds: float
@@ -132,7 +135,7 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
             with suppress(HarmoniaError):  # on a full disk, say: what failed first is said, and the next run closes this one
                 _close_as_failed(workplace)
             raise
-    values = {"/".join(asset.key.path): result.asset_value(asset.key) for asset in all_assets()}
+    values = Made(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
     return Outcome(result.run_id, time.monotonic() - begun, values)
 
 
@@ -142,7 +145,14 @@ def _execute(workplace: Workplace, listener: Listener) -> dg.ExecuteInProcessRes
     listener.planned({"__".join(asset.key.path): STAGES[asset.key.path[-1]] for asset in all_assets()})
     try:
         with _instance(workplace.home) as instance:
-            return job.execute_in_process(instance=instance, tags=_REPOSITORY, run_config={"loggers": {"console": {"config": {}}}})
+            return core_execute_in_process(
+                job=InMemoryJob(job),
+                run_config={"loggers": {"console": {"config": {}}}},
+                instance=instance,
+                output_capturing_enabled=False,  # `execute_in_process` would hold whatever any asset made to the end
+                raise_on_error=True,
+                run_tags=_REPOSITORY,
+            )
     except HarmoniaError:
         raise
     except dg.DagsterExecutionInterruptedError:

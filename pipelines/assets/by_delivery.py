@@ -6,7 +6,6 @@ here: where they are kept (`pipelines.resources.portions`), the stages (`institu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pandas as pd
 
 from pipelines.current import Current
 from pipelines.harmonise.stage import Canonical, conformed, harmonise
-from pipelines.landing import LandedDelivery
 from pipelines.resources import lake
 from pipelines.resources.lake import Frames
 from pipelines.resources.portions import WHOSE, Portions
@@ -23,10 +21,8 @@ from pipelines.validate import Validated, validate
 from schemas.canonical import TABLES
 from sources import contract
 from sources.readers.result import ReadResult
-from sources.reading import read_delivery
 
 ROW = "_row"  # of a canonical row: the delivered row that it was made of, whose status is its own
-_ENOUGH = 200_000  # rows of deliveries that are read, judged and kept at a time
 _TABLE = "tables."
 
 
@@ -41,20 +37,6 @@ class RawDelivery(ReadResult):
 def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:
     """Where a stage of an institution lies in the lake."""
     return workplace.home.lake / institution / stage
-
-
-def read(institution: str, deliveries: list[LandedDelivery]) -> Iterator[list[RawDelivery]]:
-    """The deliveries as read, some at a time."""
-    batch: list[RawDelivery] = []
-    rows = 0
-    for one in deliveries:
-        batch.append(RawDelivery(**vars(read_delivery(institution, one.files)), delivery=str(one.name), incomplete=one.incomplete))
-        rows += sum(map(len, batch[-1].tables.values()))
-        if rows >= _ENOUGH:
-            yield batch
-            batch, rows = [], 0
-    if batch:
-        yield batch
 
 
 def packed(read: list[RawDelivery]) -> Frames:

@@ -10,6 +10,7 @@ from pipelines.comparison.agreements import matrix
 from pipelines.comparison.evidence import gather
 from pipelines.comparison.telling import as_findings, told, withheld
 from pipelines.registry import open_registry
+from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 
 
@@ -20,9 +21,9 @@ from pipelines.resources.workplace import Workplace
 )
 def comparison(
     context: dg.AssetExecutionContext,
-    canonical: dict[str, pd.DataFrame],
-    identities: dict[str, pd.DataFrame],
-    standing: dict[str, pd.DataFrame],
+    canonical: Tables,
+    identities: Tables,
+    standing: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence of each institution that no agreement lets be told."""

@@ -8,6 +8,7 @@ from pipelines.feedback.answers import applied, read
 from pipelines.feedback.life import life
 from pipelines.feedback.units import placed_by_record
 from pipelines.registry import open_registry
+from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs
 from warehouse.star.build import everything
@@ -23,8 +24,8 @@ _DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
 )
 def findings(
     context: dg.AssetExecutionContext,
-    standing: dict[str, pd.DataFrame],
-    comparison: dict[str, pd.DataFrame],
+    standing: Tables,
+    comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
@@ -61,10 +62,10 @@ def totals(statistics: pd.DataFrame) -> pd.DataFrame:
 )
 def statistics(
     context: dg.AssetExecutionContext,
-    canonical: dict[str, pd.DataFrame],
-    identities: dict[str, pd.DataFrame],
-    standing: dict[str, pd.DataFrame],
-    findings: dict[str, pd.DataFrame],
+    canonical: Tables,
+    identities: Tables,
+    standing: Tables,
+    findings: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """Every table of the warehouse by its name."""

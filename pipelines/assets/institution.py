@@ -6,14 +6,14 @@ One factory makes them for every institution that has a contract: a new institut
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.by_delivery import ROW, by_delivery, canonical_rows, judged, packed, read, stage_folder, unpacked
+from pipelines.assets.by_delivery import ROW, judged, stage_folder
 from pipelines.assets.describing import careful, say, table
+from pipelines.assets.portioning import harmonise_all, read_all, validate_all
 from pipelines.current import ACCOUNTS, Current, resolve
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.resources.portions import Portions, key_of
 from pipelines.resources.workplace import Workplace
-from pipelines.validate import validate
 
 
 def _raw(institution: str) -> dg.AssetsDefinition:
@@ -34,8 +34,7 @@ def _raw(institution: str) -> dg.AssetsDefinition:
             wanted = {name: key_of(d.receipt, d.incomplete) for name, d in ours.items()}
             portions = Portions(stage_folder(workplace, institution, "raw"))
             new = portions.missing(wanted)
-            for batch in read(institution, [ours[name] for name in new]):
-                portions.add({one.delivery: wanted[one.delivery] for one in batch}, packed(batch))
+            read_all(workplace, institution, [ours[name] for name in new], wanted, portions)
             portions.settle(wanted)
             kept = portions.load({"told", "states"}.__contains__)
         counts = kept.get("told", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[["rows", "unreadable", "structural"]].sum()
@@ -68,10 +67,7 @@ def _validated(institution: str) -> dg.AssetsDefinition:
         with careful(workplace, f"{institution}: validating"):
             portions = Portions(stage_folder(workplace, institution, "validated"))
             new = portions.missing(raw.stands)
-            for keys, frames in raw.batches(new):
-                read = {one.delivery: one for one in unpacked(frames)}
-                partial = {name for name, one in read.items() if one.incomplete}
-                portions.add(keys, by_delivery(validate(institution, read, partial=partial)))
+            validate_all(workplace, institution, new, raw, portions)
             portions.settle(raw.stands)
             found = judged(institution, portions)
         say(
@@ -125,8 +121,7 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
         with careful(workplace, f"{institution}: harmonising"):
             portions = Portions(stage_folder(workplace, institution, "harmonised"))
             new = portions.missing(validated.stands)
-            for keys, frames in validated.batches(new):
-                portions.add(keys, canonical_rows(institution, frames))
+            harmonise_all(workplace, institution, new, validated, portions)
             portions.settle(validated.stands)
         say(context, None, {"harmonised in this run": len(new)})
         return portions

@@ -7,6 +7,7 @@ from pipelines.assets.describing import careful, say, table
 from pipelines.linkage import Linked, link
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
+from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from pipelines.review.judgements import effective, read
 from pipelines.review.pairs import pair_ids
@@ -30,7 +31,7 @@ def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
 @dg.asset(
     group_name="linking", kinds={"python", "parquet"}, description="Which records speak of the same person, and which of the same case."
 )
-def links(context: dg.AssetExecutionContext, canonical: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]) -> Linked:
+def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
     with careful(workplace, "linking"):
         linked = link(canonical, judgements=_stewards_said(workplace), memory=workplace.home.lake / "linkage_memory")

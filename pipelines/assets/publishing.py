@@ -13,6 +13,7 @@ from pipelines.feedback.deliveries import write_reports
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
+from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from pipelines.scorecard.page import write_scorecard
 from sources import contract
@@ -27,7 +28,7 @@ _COUNTS = ["read", *ACCOUNTS]
 _DELIVERY = ["institution", "delivery"]
 
 
-def _states(standing: dict[str, pd.DataFrame]) -> list[DeliveryState]:
+def _states(standing: Tables) -> list[DeliveryState]:
     """What the ledger keeps about each delivery: its state, and its rows by what became of them."""
     counted = standing["accounting"].groupby(_DELIVERY)[_COUNTS].sum().reset_index()
     rows = standing["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNTS, 0))
@@ -40,11 +41,11 @@ def _states(standing: dict[str, pd.DataFrame]) -> list[DeliveryState]:
 @dg.asset(group_name="publishing", kinds={"duckdb"}, description="The published warehouse: one file, swapped in whole, or not at all.")
 def warehouse(
     context: dg.AssetExecutionContext,
-    landing: dict[str, pd.DataFrame],
-    canonical: dict[str, pd.DataFrame],
-    identities: dict[str, pd.DataFrame],
-    standing: dict[str, pd.DataFrame],
-    statistics: dict[str, pd.DataFrame],
+    landing: Tables,
+    canonical: Tables,
+    identities: Tables,
+    standing: Tables,
+    statistics: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`published`: table, rows. The ledger learns what was found out about each delivery, and that the run published."""
@@ -74,9 +75,9 @@ def warehouse(
 )
 def feedback(
     context: dg.AssetExecutionContext,
-    standing: dict[str, pd.DataFrame],
-    findings: dict[str, pd.DataFrame],
-    canonical: dict[str, pd.DataFrame],
+    standing: Tables,
+    findings: Tables,
+    canonical: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`reports`: a row a delivery."""
@@ -101,9 +102,7 @@ def feedback(
     kinds={"html"},
     description="For every institution, twelve quarters of its quality against its own tolerance and its own past.",
 )
-def scorecard(
-    context: dg.AssetExecutionContext, statistics: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]
-) -> dict[str, pd.DataFrame]:
+def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`pages`: institution, pages."""
     with careful(workplace, "scorecards"):
         quality = statistics["quality"]

@@ -10,6 +10,7 @@ from pipelines.assets.by_delivery import files_of, with_status
 from pipelines.assets.describing import careful, say, table
 from pipelines.current import ACCOUNTS, Current
 from pipelines.harmonise.stage import combine
+from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from schemas.findings import COLUMNS
 
@@ -37,7 +38,7 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     return canonical
 
 
-def gathered(landing: dict[str, pd.DataFrame], files: Sequence[pd.DataFrame], current: Sequence[Current]) -> dict[str, pd.DataFrame]:
+def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Current]) -> dict[str, pd.DataFrame]:
     """What is known of all deliveries, but the records themselves.
 
     deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
@@ -65,7 +66,7 @@ def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
         description="What stands of all deliveries: where every record came from, what became of every row, everything found wrong.",
     )
     def standing(
-        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: dict[str, pd.DataFrame], **stages: Any
+        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any
     ) -> dict[str, pd.DataFrame]:
         with careful(workplace, "gathering what stands"):
             files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]

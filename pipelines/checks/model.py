@@ -6,11 +6,11 @@ Belongs here: the check over `links`. Does not belong here: how the distance is 
 from __future__ import annotations
 
 import dagster as dg
-import pandas as pd
 
 from pipelines.assets.describing import careful, table
 from pipelines.linkage import Linked, load_model
 from pipelines.linkage.drift import comparisons, drift
+from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 
 
@@ -19,7 +19,7 @@ from pipelines.resources.workplace import Workplace
     additional_ins={"canonical": dg.AssetIn("canonical")},
     description="Records compare with those of other institutions as they did when the linkage model was trained.",
 )
-def model_still_fits(links: Linked, canonical: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
+def model_still_fits(links: Linked, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Per institution, quarter and field. The delivery may be wrong (shifted dates, another script), or the world has changed: look, then
     retrain."""
     with careful(workplace, "comparing with the linkage model"):

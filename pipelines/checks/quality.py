@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import table
+from pipelines.resources.lake import Tables
 from schemas.findings import DIMENSIONS
 
 _SHOWN = ["period", "score", "tolerance", "state", "before", "trend", "records", "faulty", "whole"]
@@ -29,7 +30,7 @@ def _check(institution: str, dimension: str) -> dg.AssetChecksDefinition:
         name=f"{institution}_{dimension}",
         description=f"{dimension.capitalize()} of {institution}'s newest quarter is within its own tolerance.",
     )
-    def within_own_tolerance(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+    def within_own_tolerance(statistics: Tables) -> dg.AssetCheckResult:
         state, quarters = judged(statistics["quality"], institution, dimension)
         said = {"within": None, "beyond": "Beyond its own tolerance.", "not_applicable": "Not applicable: nothing to judge. Not passed."}
         return dg.AssetCheckResult(

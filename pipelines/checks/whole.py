@@ -14,6 +14,7 @@ from pipelines.home import Home
 from pipelines.landing.store import Store
 from pipelines.registry import open_registry, seal
 from pipelines.registry.tables import File
+from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from warehouse.indicators.catalogue import catalogue
 from warehouse.star.figures import differences, figures, over
@@ -64,7 +65,7 @@ def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChec
     return dg.AssetCheckResult(passed=not wrong, metadata={"seals": seals, "broken": len(wrong), "which": wrong[:20]})
 
 
-def lost_records(canonical: dict[str, pd.DataFrame], lineage: pd.DataFrame) -> pd.DataFrame:
+def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
     """Accepted records by institution and entity: institution, entity, accepted (of the lineage), harmonised; where the two differ."""
     accepted = lineage[lineage["status"] == "accepted"].groupby(["institution", "entity"]).size().rename("accepted")
     parts = []
@@ -99,7 +100,7 @@ def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
     additional_ins={"canonical": dg.AssetIn("canonical")},
     description="Every accepted record has its canonical record.",
 )
-def nothing_is_lost(statistics: dict[str, pd.DataFrame], canonical: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """Between what stands and what is counted, by institution and entity."""
     lineage = statistics["lineage"]
     lost = lost_records(canonical, lineage)
@@ -108,14 +109,14 @@ def nothing_is_lost(statistics: dict[str, pd.DataFrame], canonical: dict[str, pd
 
 
 @dg.asset_check(asset="statistics", blocking=True, description="Every record belongs to a case, every person record to a person.")
-def every_record_has_its_case(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+def every_record_has_its_case(statistics: Tables) -> dg.AssetCheckResult:
     """On the lineage as it will be published."""
     missing = without_identity(statistics["lineage"])
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(statistics["lineage"]), "without case or person": missing})
 
 
 @dg.asset_check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
-def bridge_adds_up(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
     """On all grand totals."""
     wrong = bridge_gaps(statistics["statistics"], statistics["bridge"])
     by_cause = statistics["bridge"].groupby("cause")["n"].agg(["count", "sum"]).reset_index()
@@ -125,7 +126,7 @@ def bridge_adds_up(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset="statistics", blocking=True, description="The SQL of every indicator gives its figures again from the facts.")
-def facts_give_the_figures(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+def facts_give_the_figures(statistics: Tables) -> dg.AssetCheckResult:
     """All periods and breakdowns of the indicators of `statistics`, as reported and harmonised."""
     with over(statistics) as connection:
         found = figures(connection, [one for one in catalogue().values() if one.counted])
@@ -135,7 +136,7 @@ def facts_give_the_figures(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheck
 
 
 @dg.asset_check(asset="statistics", description="Every institution delivered every published quarter, whole.")
-def deliveries_are_complete(statistics: dict[str, pd.DataFrame]) -> dg.AssetCheckResult:
+def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
     """A figure of a period with a missing delivery is flagged wherever it is shown; this says which those are."""
     coverage = statistics["coverage"]
     quarters = coverage[coverage["period"].str.contains("-Q")]
@@ -156,9 +157,7 @@ def rows_published(home: Home) -> dict[str, int]:
 @dg.asset_check(
     asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="What was published is what was counted."
 )
-def published_as_counted(
-    warehouse: dict[str, pd.DataFrame], statistics: dict[str, pd.DataFrame], workplace: dg.ResourceParam[Workplace]
-) -> dg.AssetCheckResult:
+def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Opens the published file as a reader does and counts its rows."""
     published = rows_published(workplace.home)
     differ = {name: n for name, n in published.items() if name in statistics and n != len(statistics[name])}

@@ -16,9 +16,11 @@ Register letters and spellings: domain/FACTS.md 4.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from pipelines.harmonise.text import map_values, tidy, to_latin
@@ -80,13 +82,22 @@ def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
     Out: `row` (index label of the text), `kind`, `number` (normal form), `register`, `serial` (Int64), `year` (Int64), `region`.
     A text without a number gives no row.
     """
-    found = text.astype("str").rename("text")
-    lists = {value: list(_numbers(value, bare)) for value in found.dropna().unique()}
-    rows = found.map(lists).explode().dropna()
-    columns = list(zip(*rows, strict=True)) if len(rows) else [()] * len(Number._fields)
-    out = pd.DataFrame(dict(zip(Number._fields, columns, strict=True)), columns=list(Number._fields))
-    out.insert(0, "row", rows.index)
+    which, values = pd.factorize(text.astype("str"))
+    found = [_numbers(value, bare) for value in values]
+    every = pd.DataFrame([number for numbers in found for number in numbers], columns=list(Number._fields))
+    count = np.array([len(numbers) for numbers in found], dtype="int64")
+    before = count.cumsum() - count  # where the numbers of a text begin in `every`
+    given = which >= 0
+    of_row = count[which[given]]
+    nth = np.arange(of_row.sum()) - np.repeat(of_row.cumsum() - of_row, of_row)
+    out = every.take(np.repeat(before[which[given]], of_row) + nth).reset_index(drop=True)
+    out.insert(0, "row", np.repeat(text.index[given], of_row))
     return out.astype({"kind": "str", "number": "str", "register": "str", "serial": "Int64", "year": "Int64", "region": "str"})
+
+
+def holds_number(text: pd.Series) -> pd.Series:
+    """Whether each text holds a case number of any kind."""
+    return map_values(text, lambda value: bool(_numbers(value, None)), "boolean").fillna(False).astype(bool)
 
 
 def normalise_own(text: pd.Series, kind: str) -> pd.Series:
@@ -94,7 +105,8 @@ def normalise_own(text: pd.Series, kind: str) -> pd.Series:
     return map_values(text, lambda value: next((n.number for n in _numbers(value, kind) if n.kind == kind), None))
 
 
-def _numbers(text: str, bare: str | None) -> Iterator[Number]:
+@lru_cache(maxsize=65536)
+def _numbers(text: str, bare: str | None) -> tuple[Number, ...]:
     """Numbers of one text in the order in which they stand."""
     rest = to_latin(tidy(text)).upper()
     rest = _DATE.sub(lambda m: " " * len(m[0]), rest)
@@ -108,8 +120,7 @@ def _numbers(text: str, bare: str | None) -> Iterator[Number]:
     for match in _LABELLED.finditer(rest):
         before = [pair for pair in found if pair[0] < match.start()]
         found.append((match.start(), _labelled(match, bare, max(before, key=_position)[1] if before else None)))
-    for _, number in sorted(found, key=_position):
-        yield number
+    return tuple(number for _, number in sorted(found, key=_position))
 
 
 def _position(pair: tuple[int, Number]) -> int:

@@ -4,7 +4,8 @@ Belongs here: how a stage's value is laid out in frames and back, writing them w
 Does not belong here: what the frames mean. The lake is derived: it may be deleted at any time and the next run writes it again.
 
 A value is a frame by name (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. No pickle:
-a lake can be read with any tool, and reading it runs nothing.
+a lake can be read with any tool, and reading it runs nothing. A heavy value is not held for the rest of the run: whoever needs it reads
+it, of frames by name those that it asks for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -31,6 +32,29 @@ Frames = dict[str, pd.DataFrame]
 ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
 ITEM = "_item"  # which row of `_items` a row of a frame belongs to
 _DTYPES = b"harmonia.dtypes"
+_LIGHT = 16_000_000  # bytes in the lake up to which a value is held for the rest of a run
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """Frames by name: held, or read from a stage's folder each time that one is asked for."""
+
+    def __init__(self, held: Frames | Path) -> None:
+        self._held = held
+        self._names = tuple(held) if isinstance(held, dict) else tuple(sorted(path.stem for path in held.glob("*.parquet")))
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """The frame. Raises `KeyError` for one that is not there."""
+        if isinstance(self._held, dict):
+            return self._held[name]
+        if name not in self._names:
+            raise KeyError(name)
+        return read_table(self._held / f"{name}.parquet")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Kept:
@@ -153,11 +177,26 @@ def write(folder: Path, frames: Frames) -> int:
     return size
 
 
-def read(folder: Path) -> Frames:
-    """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
+def size(folder: Path) -> int:
+    """Bytes of the tables in `folder`. Raises `FileNotFoundError` where there are none."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not in the lake: materialise the stage before it, or run everything")
+    return sum(path.stat().st_size for path in folder.glob("*.parquet"))
+
+
+def read(folder: Path) -> Frames:
+    """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
+    size(folder)
     return {path.stem: read_table(path) for path in sorted(folder.glob("*.parquet"))}
+
+
+def opened(shape: Any, folder: Path) -> Any:
+    """The value of shape `shape` that lies in `folder`; frames by name as `Tables`, read at once where they are light."""
+    if isinstance(shape, type) and issubclass(shape, Kept):
+        return shape(folder)
+    if shape is dict:
+        return Tables(read(folder) if size(folder) <= _LIGHT else folder)
+    return unpack(shape, read(folder))
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -168,7 +207,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 class LakeIOManager(dg.IOManager):
-    """Keeps what an asset made in memory for the rest of the run, and as Parquet for the next one.
+    """Keeps what an asset made as Parquet, and in memory for the rest of the run where it is light.
 
     `shapes` says by the last part of an asset's key what its value is, where that is not a frame by name.
     """
@@ -176,31 +215,51 @@ class LakeIOManager(dg.IOManager):
     def __init__(self, root: Path, shapes: Mapping[str, Any]):
         self._root, self._shapes, self._held = root, shapes, dict[tuple[str, ...], Any]()
 
-    def _folder(self, key: dg.AssetKey) -> Path:
-        return self._root.joinpath(*key.path)
-
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
+        key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         if isinstance(obj, Kept):
-            self._held[tuple(context.asset_key.path)] = obj
-            context.add_output_metadata({"lake": dg.MetadataValue.path(str(self._folder(context.asset_key)))})
+            self._held[key] = obj
+            context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
             return
         frames = pack(obj)
-        size = write(self._folder(context.asset_key), frames)
-        self._held[tuple(context.asset_key.path)] = obj
+        written = write(folder, frames)
+        if written <= _LIGHT:
+            self._held[key] = Tables(obj) if isinstance(obj, dict) else obj
         context.add_output_metadata(
             {
                 "tables": {name: len(frame) for name, frame in frames.items() if name != ITEMS},
-                "lake": dg.MetadataValue.path(str(self._folder(context.asset_key))),
-                "bytes": size,
+                "lake": dg.MetadataValue.path(str(folder)),
+                "bytes": written,
             }
         )
+        pa.default_memory_pool().release_unused()
 
     def load_input(self, context: dg.InputContext) -> Any:
         """What the upstream asset made: of this run, else of the last one that wrote it."""
-        key = context.asset_key
-        if tuple(key.path) not in self._held:
-            shape, folder = self._shapes.get(key.path[-1], dict), self._folder(key)
-            kept = isinstance(shape, type) and issubclass(shape, Kept)
-            self._held[tuple(key.path)] = shape(folder) if kept else unpack(shape, read(folder))
-        return self._held[tuple(key.path)]
+        key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
+        if key in self._held:
+            return self._held[key]
+        value = opened(self._shapes.get(key[-1], dict), folder)
+        if size(folder) <= _LIGHT:
+            self._held[key] = value
+        return value
+
+
+class Made(Mapping[str, Any]):
+    """What every asset of a run made, by key joined with `/`, each read from the lake when it is asked for."""
+
+    def __init__(self, root: Path, keys: Sequence[str], shapes: Mapping[str, Any]) -> None:
+        self._root, self._keys, self._shapes = root, tuple(keys), shapes
+
+    def __getitem__(self, key: str) -> Any:
+        """The value. Raises `KeyError` for an asset that is none of the run's."""
+        if key not in self._keys:
+            raise KeyError(key)
+        return opened(self._shapes.get(key.rpartition("/")[2], dict), self._root / key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)

@@ -26,7 +26,7 @@ from pipelines.resources.lake import Frames, Kept
 
 WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
 _INDEX, _STANDS = "_index", "stands.json"
-_MOST_ROWS = 1_000_000  # folders that would hold more together are left apart, so that memory does not grow with history
+_MOST_ROWS = 400_000  # folders that would hold more together are left apart, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,11 +73,18 @@ class Portions(Kept):
         there = {(d, k) for _, index in self._parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
         return [delivery for delivery, key in wanted.items() if (delivery, key) not in there]
 
-    def add(self, keys: Mapping[str, str], frames: Frames) -> None:
-        """Keep portions: every frame has its delivery in `WHOSE`; `keys`: delivery -> key, also of those without a row."""
+    def add(self, keys: Mapping[str, str], frames: Frames, number: int | None = None) -> None:
+        """Keep portions: every frame has its delivery in `WHOSE`; `keys`: delivery -> key, also of those without a row.
+
+        number: of their folder (`free` or above), where several processes add at a time.
+        """
         index = pd.DataFrame({"delivery": list(keys), "key": list(keys.values())}, dtype="str")
         rows = sum(map(len, frames.values()))
-        self._write({**frames, _INDEX: index.assign(rows=rows)})
+        self._write({**frames, _INDEX: index.assign(rows=rows)}, number)
+
+    def free(self) -> int:
+        """The number from which on no folder is there."""
+        return max((int(path.name) for path in self._folders()), default=0) + 1
 
     def settle(self, wanted: Mapping[str, str]) -> None:
         """Say that `wanted` stands, in this order; forget other portions where that is free, and put small folders together."""
@@ -101,7 +108,7 @@ class Portions(Kept):
         if self.missing(self.stands):
             raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
         order = {delivery: n for n, delivery in enumerate(self.stands)}
-        parts = [frames for _, frames in self._batches(None, names, columns)]
+        parts = [_read(path, index, mine, names, columns) for path, index, mine in self._held(None)]
         out: Frames = {}
         for name in dict.fromkeys(name for frames in parts for name in frames):
             frame = _below([frames.pop(name) for frames in parts if name in frames])
@@ -109,13 +116,16 @@ class Portions(Kept):
             out[name] = frame if turn.is_monotonic_increasing else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
         return out
 
+    def together(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
+        """Which of `deliveries` lie in one folder: their keys, and the rows of the folder."""
+        return [(_keys(mine), int(index["rows"].max())) for _, index, mine in self._held(set(deliveries))]
+
     def batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
         """What stands of `deliveries`, a folder at a time: their keys, and the frames with `WHOSE`."""
-        yield from self._batches(set(deliveries), _every, _every)
+        yield from ((_keys(mine), _read(path, index, mine)) for path, index, mine in self._held(set(deliveries)))
 
-    def _batches(
-        self, deliveries: set[str] | None, names: Callable[[str], bool], columns: Callable[[str, str], bool]
-    ) -> Iterator[tuple[dict[str, str], Frames]]:
+    def _held(self, deliveries: set[str] | None) -> Iterator[tuple[Path, pd.DataFrame, pd.DataFrame]]:
+        """Every folder that holds something that stands of `deliveries`, its index, and the part of the index that is asked for."""
         seen: set[str] = set()
         for path, index in self._parts():
             mine = index[self._standing(index) & ~index["delivery"].isin(seen)]
@@ -123,19 +133,20 @@ class Portions(Kept):
                 mine = mine[mine["delivery"].isin(deliveries)]
             seen |= set(mine["delivery"])
             if len(mine):
-                yield dict(zip(mine["delivery"], mine["key"], strict=True)), _read(path, index, mine, names, columns)
+                yield path, index, mine
 
     def _standing(self, index: pd.DataFrame) -> pd.Series:
         return index["delivery"].map(self.stands).eq(index["key"])
 
     def _parts(self) -> list[tuple[Path, pd.DataFrame]]:
-        paths = sorted((p for p in self.folder.glob("[0-9]*") if p.is_dir()), key=lambda p: int(p.name)) if self.folder.exists() else []
-        return [(path, lake.read_table(path / f"{_INDEX}.parquet")) for path in paths]
+        return [(path, lake.read_table(path / f"{_INDEX}.parquet")) for path in self._folders()]
 
-    def _write(self, frames: Frames) -> None:
-        numbers = [int(path.name) for path, _ in self._parts()]
+    def _folders(self) -> list[Path]:
+        return sorted((p for p in self.folder.glob("[0-9]*") if p.is_dir()), key=lambda p: int(p.name)) if self.folder.exists() else []
+
+    def _write(self, frames: Frames, number: int | None = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lake.write(self.folder / f"{max(numbers, default=0) + 1:06}", frames)
+        lake.write(self.folder / f"{number or self.free():06}", frames)
 
     def _tidy(self) -> None:
         """Put the youngest two folders together as long as the younger is at least half as large as the elder."""
@@ -152,6 +163,10 @@ class Portions(Kept):
             self._write({**frames, _INDEX: index.assign(rows=sum(map(len, frames.values())))})
             _drop(elder)
             _drop(younger)
+
+
+def _keys(index: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(index["delivery"], index["key"], strict=True))
 
 
 def _drop(path: Path) -> None:

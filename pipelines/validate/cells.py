@@ -7,9 +7,10 @@ Belongs here: parsing by declared type. One function per type; each returns the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from pipelines.harmonise import articles, codes, dates, numbers, offence_words, personal_numbers, sentences
@@ -17,6 +18,7 @@ from pipelines.harmonise.text import fold, map_values
 from sources.contract import ColumnSpec
 
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
+_MANY = 0.5  # share of different texts from which each row is parsed by itself
 _INITIAL = 2  # characters of a name that is a letter and a point
 _OLDEST_REFERENCE = 1999
 _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\x80-\xbf]"
@@ -37,12 +39,27 @@ def trimmed(text: pd.Series) -> pd.Series:
 
 
 def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
-    """Parse a delivered column as its contract declares (`spec.type`).
+    """Parse a delivered column as its contract declares (`spec.type`), each text of a quarter once.
 
     In: text as delivered; the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
     code -> canonical value, else trimmed text), `name:given` (bool, something was delivered), and for dates `name:year`,
     `name:precision`, `name:unreadable`; for codes `name:argument`.
     """
+    which, texts = pd.factorize(text, use_na_sentinel=False)
+    when, ends = pd.factorize(period_end)
+    once, place = np.unique(which * max(len(ends), 1) + when, return_inverse=True)
+    if len(once) > _MANY * len(text):
+        return _typed(spec, text, period_end)
+    of_text, of_end = np.divmod(once, len(ends))
+    parsed = _typed(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
+
+    def spread(found: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+        return {name: pd.Series(series.array.take(place), index=text.index) for name, series in found.items()}
+
+    return Typed(spread(parsed.columns), spread(parsed.found))
+
+
+def _typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     clean = trimmed(text)
     out = _BY_TYPE.get(spec.type, _text)(spec, clean, period_end)
     columns = {**out.columns, f"{spec.name}:given": clean.notna()}
@@ -141,8 +158,7 @@ def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
 
 
 def _own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
-    found = numbers.parse_numbers(text)
-    return Typed({spec.name: text}, {"cell-number-unreadable": text.notna() & ~text.index.isin(found["row"])})
+    return Typed({spec.name: text}, {"cell-number-unreadable": text.notna() & ~numbers.holds_number(text)})
 
 
 def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:

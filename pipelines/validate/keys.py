@@ -45,28 +45,32 @@ def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, p
     Keys are taken from the row itself, or else from its parent row (`_parent`) where the form nests; null where neither tells.
     """
     out: dict[str, pd.DataFrame] = {}
-    owner: dict[int, str] = {}
-    case: dict[int, str] = {}
     for name, spec in parents_first(contract):
         if name not in tables:
             continue
         frame = tables[name].copy()
         frame["_key"] = joined(key_parts(frame, spec, spec.key))
-        up = frame["_parent"].map(owner).astype("str") if spec.parent else _null(frame)
+        up = _of_parent(frame, spec, out, "_record")
         via = joined(key_parts(frame, spec, spec.via)) if spec.via else _null(frame)
         parent_record = via.where(via.notna(), up) if spec.parent else _null(frame)
         frame["_record"] = frame["_key"] if spec.entity else parent_record
-        frame["_case"] = _case_of(frame, spec, contract, parent_record, case)
-        owner |= dict(zip(frame["_row"], frame["_record"], strict=True))
-        case |= dict(zip(frame["_row"], frame["_case"], strict=True))
+        frame["_case"] = _case_of(frame, spec, contract, parent_record, _of_parent(frame, spec, out, "_case"))
         out[name] = frame
     return out
 
 
-def _case_of(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, case: dict[int, str]) -> pd.Series:
+def _of_parent(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame], column: str) -> pd.Series:
+    """`column` of the parent row of each row; null where there is none."""
+    parent = tables.get(spec.parent or "")
+    if parent is None:
+        return _null(frame)
+    rows = parent[["_row", column]].dropna(subset=["_row"]).drop_duplicates("_row", keep="last").set_index("_row")[column]
+    return frame["_parent"].map(rows).astype("str")
+
+
+def _case_of(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_record: pd.Series, up: pd.Series) -> pd.Series:
     if spec.entity in ("case", "both"):
         return frame["_key"]
-    up = frame["_parent"].map(case).astype("str")
     if spec.parent and contract.tables[spec.parent].entity == "case":
         return up.where(up.notna(), parent_record)
     prefix = spec.via[:-1]  # a nested person key starts with its case key

@@ -1,0 +1,44 @@
+"""Several processes for work that is done piece by piece, each piece by itself.
+
+Belongs here: whether it is worth it, starting and ending them. Does not belong here: the work; a piece reads and writes the lake itself,
+so that no frame is handed between processes and the order in which they end does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import connection, get_context, parent_process
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_WORTH = 60_000  # rows below which starting processes costs more than they save
+
+
+def each(work: Callable[[T], None], pieces: Sequence[T], rows: int) -> None:
+    """Do `work` on every piece; `rows`: about how many they hold together. Raises what the first piece that fails raises.
+
+    `work` is a function of a module, and a piece can be pickled.
+    """
+    processes = min(len(os.sched_getaffinity(0)), len(pieces))
+    if processes < 2 or rows < _WORTH:
+        for piece in pieces:
+            work(piece)
+        return
+    context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
+    context.set_forkserver_preload([work.__module__])
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_the_run) as pool:
+        for _ in pool.map(work, pieces):
+            pass
+
+
+def _end_with_the_run() -> None:
+    """An interrupt is the run's to answer; and whoever is left behind by a killed run ends at once, before the next one begins."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (connection.wait([parent.sentinel]), os._exit(1)), daemon=True).start()

@@ -1,17 +1,16 @@
 """What does a whole run cost as history grows, and what does one more quarter cost on top?
 
-    python benchmarks/run_growth.py --inbox DIR [--years 1 8] [--work DIR] [--stages]
+    python -m benchmarks.run_growth --inbox DIR [--years 1 8] [--work DIR] [--stages]
 
 `--inbox`: deliveries of at least the longest of `--years` and a quarter (`harmonia simulate`). For each length: `harmonia run` in a new
 home over so many years, then the next quarter is put into the inbox and it runs again. Says processor and wall seconds and the most
-memory of each run (a process of its own each), and the cost of the quarter against the one after the shortest history. `--stages` shows
+memory of each run with all its processes, and the cost of the quarter against the one after the shortest history. `--stages` shows
 each run's own lines. `--work`: where homes are kept, for looking at or going on from; else they are removed.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -20,13 +19,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import processor, resident
+
 GOAL = 1.5
 HARMONIA = Path(sys.executable).with_name("harmonia")
+_LOOK = 0.2  # seconds between two looks at what a run has cost
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run: processor seconds, wall seconds, most memory in MiB."""
+    """Of one run with all its processes: processor seconds, wall seconds, most memory in MiB."""
 
     cpu: float
     wall: float
@@ -48,17 +50,18 @@ def bring(inbox: Path, quarters: list[str], into: Path) -> int:
 
 def run(inbox: Path, home: Path, show: bool) -> Cost:
     """`harmonia run` in a process of its own. Exits with its output where it fails."""
-    begun = time.monotonic()
-    child = subprocess.Popen(
-        [HARMONIA, "run", "--inbox", inbox, "--home", home], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    said = child.stdout.read() if child.stdout else ""
-    _, status, usage = os.wait4(child.pid, 0)
-    if status:
-        sys.exit(said)
-    if show:
-        print(said)
-    return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - begun, usage.ru_maxrss // 1024)
+    begun, cpu, most = time.monotonic(), 0.0, 0
+    with tempfile.TemporaryFile("w+") as said:
+        child = subprocess.Popen([HARMONIA, "run", "--inbox", inbox, "--home", home], stdout=said, stderr=subprocess.STDOUT, text=True)
+        while child.poll() is None:
+            cpu, most = max(cpu, processor(child.pid)), max(most, resident(child.pid))
+            time.sleep(_LOOK)
+        said.seek(0)
+        if child.returncode:
+            sys.exit(said.read())
+        if show:
+            print(said.read())
+    return Cost(cpu, time.monotonic() - begun, most)
 
 
 def grow(inbox: Path, years: int, work: Path, show: bool) -> Cost:

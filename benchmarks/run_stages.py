@@ -1,19 +1,22 @@
 """What does every step of a whole run cost, and how much memory does it take?
 
-    python benchmarks/run_stages.py --inbox DIR --home DIR [--profile STEP FILE]
+    python -m benchmarks.run_stages --inbox DIR --home DIR [--profile STEP FILE]
 
-Runs as `harmonia run` does, in this process, and says of every step: processor and wall seconds, the most memory while it ran, and
-what was held at its end (MiB). `--profile`: what Python did in that step (`police__raw`), for `python -m pstats FILE`.
+Runs as `harmonia run` does, in this process, and says of every step: processor seconds of all processes and wall seconds, the most memory
+of this one while it ran, and what was held at its end (MiB). `--profile`: what Python did in that step (`police__raw`), for
+`python -m pstats FILE`.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.processes import processor
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -30,7 +33,7 @@ class Costs:
 
     def __init__(self, profiled: str, file: str) -> None:
         self._profiled, self._file, self._profile = profiled, file, cProfile.Profile()
-        self._begun = (time.process_time(), time.monotonic())
+        self._begun = (processor(os.getpid()), time.monotonic())
 
     def planned(self, steps: Mapping[str, str]) -> None:
         """The head of the table."""
@@ -39,7 +42,7 @@ class Costs:
     def started(self, step: str) -> None:
         """Start the clocks."""
         memory()
-        self._begun = (time.process_time(), time.monotonic())
+        self._begun = (processor(os.getpid()), time.monotonic())
         if step == self._profiled:
             self._profile.enable()
 
@@ -50,7 +53,7 @@ class Costs:
             self._profile.dump_stats(self._file)
         cpu, wall = self._begun
         most, held = memory()
-        print(f"{step:<32}{time.process_time() - cpu:>10.2f}{time.monotonic() - wall:>8.2f}{most:>8}{held:>8}", flush=True)
+        print(f"{step:<32}{processor(os.getpid()) - cpu:>10.2f}{time.monotonic() - wall:>8.2f}{most:>8}{held:>8}", flush=True)
 
 
 def main() -> None:
@@ -60,9 +63,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--profile", nargs=2, default=("", ""), metavar=("STEP", "FILE"))
     args = parser.parse_args()
-    begun = (time.process_time(), time.monotonic())
+    begun = (processor(os.getpid()), time.monotonic())
     run_everything(Workplace.of(args.inbox, args.home), Costs(*args.profile))
-    print(f"{'whole run':<32}{time.process_time() - begun[0]:>10.2f}{time.monotonic() - begun[1]:>8.2f}")
+    print(f"{'whole run':<32}{processor(os.getpid()) - begun[0]:>10.2f}{time.monotonic() - begun[1]:>8.2f}")
 
 
 if __name__ == "__main__":

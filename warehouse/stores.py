@@ -7,11 +7,10 @@ Belongs here: which tables a store holds, keyed pseudonyms, the crosswalk behind
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -61,30 +60,46 @@ def secret(home: Path) -> bytes:
 
 def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
     """A keyed pseudonym (HMAC-SHA256, 128 bits, hex) for each record key of an institution; null stays null."""
-    named = institutions.fillna("") + "\0" + keys
-    distinct = named.dropna().unique()
-    made = {text: hmac.new(key, text.encode("utf-8"), hashlib.sha256).hexdigest()[:PSEUDONYM_HEX] for text in distinct}
-    return named.map(made).astype("str")
+    which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
+    made = [hmac.digest(key, text.encode("utf-8"), "sha256").hex()[:PSEUDONYM_HEX] for text in texts]
+    return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, takes the last
 
 
-def for_analysts(published: Mapping[str, pd.DataFrame], key: bytes) -> dict[str, pd.DataFrame]:
-    """The published tables with pseudonyms in every column that `tables` marks as record key."""
-    out = {}
-    for name, frame in published.items():
+class ForAnalysts(Mapping[str, pd.DataFrame]):
+    """The published tables with pseudonyms in every column that `tables` marks as record key, each made when it is asked for."""
+
+    def __init__(self, published: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> None:
+        """pairs: of `crosswalk`."""
+        self._published = published
+        self._known = pairs.set_index(["institution", "record_key"])["pseudonym"]
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """The table of that name. Raises `KeyError`."""
+        frame = self._published[name]
         whose = tables.key_columns(tables.WAREHOUSE.tables[name])
-        out[name] = frame.assign(**{column: pseudonyms(frame[of], frame[column], key) for column, of in whose.items()})
-    return out
+        return frame.assign(**{column: self._hidden(frame[of], frame[column]) for column, of in whose.items()})
+
+    def _hidden(self, institutions: pd.Series, keys: pd.Series) -> pd.Series:
+        found = self._known.reindex(pd.MultiIndex.from_arrays([institutions, keys]))
+        return pd.Series(found.array, index=keys.index)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._published)
+
+    def __len__(self) -> int:
+        return len(self._published)
 
 
-def crosswalk(published: Mapping[str, pd.DataFrame], hidden: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def crosswalk(published: Mapping[str, pd.DataFrame], key: bytes) -> pd.DataFrame:
     """The rows of `identity.crosswalk`: institution, record_key, pseudonym, one for every pair in any published table."""
-    parts = [
-        pd.DataFrame({"institution": frame[of], "record_key": frame[column], "pseudonym": hidden[name][column]})
-        for name, frame in published.items()
-        for column, of in tables.key_columns(tables.WAREHOUSE.tables[name]).items()
-    ]
-    pairs = pd.concat(parts, ignore_index=True).dropna(subset="record_key").drop_duplicates()
-    return tables.conform(tables.CROSSWALK, pairs.sort_values(["institution", "record_key"], kind="stable"))
+    parts = []
+    for name, table in tables.WAREHOUSE.tables.items():
+        columns = tables.key_columns(table) if name in published else {}
+        frame = published[name] if columns else pd.DataFrame()
+        for column, of in columns.items():
+            parts.append(frame[[of, column]].set_axis(["institution", "record_key"], axis=1).dropna().drop_duplicates())
+    pairs = pd.concat(parts, ignore_index=True).drop_duplicates().sort_values(["institution", "record_key"], kind="stable")
+    return tables.conform(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms(pairs["institution"], pairs["record_key"], key)))
 
 
 def people(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
@@ -101,9 +116,9 @@ def people(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: 
 
 def arranged(published: Mapping[str, pd.DataFrame], named: pd.DataFrame, key: bytes) -> Stores:
     """Every store with its rows: `published` holds every table of `warehouse.count.count`, `named` is of `people`."""
-    hidden = for_analysts(published, key)
+    pairs = crosswalk(published, key)
     return {
         WAREHOUSE: published,
-        ANALYSTS: hidden,
-        IDENTITY: {"persons": named, "crosswalk": crosswalk(published, hidden)},
+        ANALYSTS: ForAnalysts(published, pairs),
+        IDENTITY: {"persons": named, "crosswalk": pairs},
     }

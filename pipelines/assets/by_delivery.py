@@ -70,6 +70,14 @@ def judged(institution: str, portions: Portions) -> Validated:
     return Validated(institution=institution, tables=tables, **frames)
 
 
+def counted(portions: Portions) -> tuple[int, int, pd.DataFrame]:
+    """Of what validation made of all deliveries: rows that can be read, rows set aside, and `severity` and `rule` of every finding."""
+    frames = portions.load(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
+    rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE))
+    nothing = pd.DataFrame(columns=["severity", "rule"], dtype="str")
+    return rows, len(frames.get("quarantined", nothing)), frames.get("findings", nothing)[["severity", "rule"]]
+
+
 def _places(column: str) -> bool:
     return column.startswith("_") or column.endswith((":given", ":argument"))
 

@@ -11,6 +11,7 @@ from pipelines.registry import open_registry
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs
+from warehouse.count.inputs import NAMES
 from warehouse.star.build import everything
 from warehouse.stores import secret
 
@@ -70,7 +71,7 @@ def statistics(
 ) -> dict[str, pd.DataFrame]:
     """Every table of the warehouse by its name."""
     inputs = CountInputs(
-        canonical=canonical,
+        canonical=canonical.without(NAMES),
         cases=identities["cases"],
         persons=identities["persons"],
         deliveries=standing["deliveries"],

@@ -6,7 +6,7 @@ One factory makes them for every institution that has a contract: a new institut
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.by_delivery import ROW, judged, stage_folder
+from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
 from pipelines.assets.describing import careful, say, table
 from pipelines.assets.portioning import harmonise_all, read_all, validate_all
 from pipelines.current import ACCOUNTS, Current, resolve
@@ -69,15 +69,15 @@ def _validated(institution: str) -> dg.AssetsDefinition:
             new = portions.missing(raw.stands)
             validate_all(workplace, institution, new, raw, portions)
             portions.settle(raw.stands)
-            found = judged(institution, portions)
+            rows, quarantined, findings = counted(portions)
         say(
             context,
-            sum(map(len, found.tables.values())),
+            rows,
             {
                 "judged in this run": len(new),
-                "quarantined rows": len(found.quarantined),
-                "findings": len(found.findings),
-                "findings by rule": table(found.findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
+                "quarantined rows": quarantined,
+                "findings": len(findings),
+                "findings by rule": table(findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
             },
         )
         return portions

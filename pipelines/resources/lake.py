@@ -14,7 +14,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -38,17 +38,23 @@ _LIGHT = 16_000_000  # bytes in the lake up to which a value is held for the res
 class Tables(Mapping[str, pd.DataFrame]):
     """Frames by name: held, or read from a stage's folder each time that one is asked for."""
 
-    def __init__(self, held: Frames | Path) -> None:
-        self._held = held
+    def __init__(self, held: Frames | Path, without: Collection[str] = ()) -> None:
+        self._held, self._without = held, without
         self._names = tuple(held) if isinstance(held, dict) else tuple(sorted(path.stem for path in held.glob("*.parquet")))
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """The frame. Raises `KeyError` for one that is not there."""
         if isinstance(self._held, dict):
-            return self._held[name]
+            frame = self._held[name]
+            return frame.drop(columns=[column for column in self._without if column in frame])
         if name not in self._names:
             raise KeyError(name)
-        return read_table(self._held / f"{name}.parquet")
+        path = self._held / f"{name}.parquet"
+        return read_table(path, [column for column in columns_of(path) if column not in self._without])
+
+    def without(self, columns: Collection[str]) -> Tables:
+        """The same frames without these columns."""
+        return Tables(self._held, columns)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -197,6 +203,11 @@ def opened(shape: Any, folder: Path) -> Any:
     if shape is dict:
         return Tables(read(folder) if size(folder) <= _LIGHT else folder)
     return unpack(shape, read(folder))
+
+
+def columns_of(path: Path) -> list[str]:
+    """The columns of a table."""
+    return list(json.loads(pq.read_schema(path).metadata[_DTYPES]))
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from pipelines.resources.lake import Frames, Kept
 
 WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
 _INDEX, _STANDS = "_index", "stands.json"
-_MOST_ROWS = 400_000  # folders that would hold more together are left apart, so that memory does not grow with history
+_MOST_ROWS = 200_000  # folders that would hold more together are left apart, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
 ROOT = Path(__file__).resolve().parents[2]

@@ -33,6 +33,10 @@ from warehouse.indicators.catalogue import MEASURES, catalogue
 __all__ = ["CountInputs", "Prepared", "count", "prepare"]
 
 
+_JUDGED_BY = ["delivery", "status", "unreadable", "present", "first_same", "blind", "covered", "begins", "joined", "numbered"]
+"""Columns of events that the days were judged by, and nothing after that."""
+
+
 @cache
 def causes() -> dict[str, dict[str, str]]:
     """What each cause of the bridge means, by language."""
@@ -79,7 +83,7 @@ class Prepared:
 def prepare(inputs: CountInputs) -> Prepared:
     """Records with ids, days and offences put right."""
     stands = standing(inputs)
-    stands = replace(stands, events=plausible(stands.events))
+    stands = replace(stands, events=plausible(stands.events).drop(columns=_JUDGED_BY))
     rows = {code: indicator_rows(indicator, stands) for code, indicator in indicators().items()}
     return Prepared(stands, known(stands, put_right(charged(stands))), rows)
 

@@ -9,6 +9,11 @@ import numpy as np
 import pandas as pd
 
 KEY = ["institution", "record_key"]
+NAMES = (
+    *("given_name", "surname", "full_name", "parent_name", "name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton"),
+    *("personal_number", "number_valid", "birthplace"),
+)
+"""Columns of person records that counting has no use for."""
 YEAR_IN_NUMBER = r"(?:^|/)((?:19|20)\d\d)(?:-|$)"
 
 
@@ -190,7 +195,9 @@ def _accepted(table: pd.DataFrame) -> pd.DataFrame:
 
 def standing(inputs: CountInputs) -> Standing:
     """Accepted records with case and person ids; a record that linkage does not name stands for itself."""
-    persons = _accepted(inputs.canonical["person_records"])
+    everything = inputs.canonical["person_records"]
+    everything = everything.drop(columns=[name for name in NAMES if name in everything])
+    persons = _accepted(everything)
     cases = _accepted(inputs.canonical["case_records"])
     charges, events = _accepted(inputs.canonical["charges"]), _events(inputs)
     known = pd.concat([f[["institution", "case_key", "record_key"]] for f in (cases, persons, charges, events)], ignore_index=True)
@@ -204,7 +211,6 @@ def standing(inputs: CountInputs) -> Standing:
         out = frame.assign(case_id=pd.Series(by_file.reindex(index).to_numpy(), index=frame.index, dtype="str"))
         return out.assign(person_id=_lookup(out, people, "record_key", "person_id")) if person else out
 
-    everything = inputs.canonical["person_records"]
     stood = everything[everything["status"].isin(["accepted", "superseded"])]
     events = identified(events, person=True)
     cited = inputs.canonical["references"]

@@ -29,14 +29,17 @@ from sources.reading import read_delivery
 FORMS = {"inspectorate": "raporti.xlsx", "corrections": "shkk.xlsx"}
 SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xls", ".xlsb", ".ods", ".bin", ".xml"}
 MEMORY, SECONDS = 2 << 30, 60
+MOST_CELLS = 50_000_000
 BAD = ("lost", "failed", "slow", "raised", "died", "silent")
 
 
 def filled(path: Path) -> int | None:
-    """Rows with a value, over all sheets, as openpyxl reads them; None where it cannot."""
+    """Rows with a value, over all sheets, as openpyxl reads them; None where it cannot, or not in a minute."""
     try:
         with warnings.catch_warnings(action="ignore"):
             book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            if any((sheet.max_row or 0) * (sheet.max_column or 0) > MOST_CELLS for sheet in book.worksheets):
+                return None  # openpyxl would walk through every one of them
             return sum(
                 any(v is not None and str(v).strip() for v in row) for sheet in book.worksheets for row in sheet.iter_rows(values_only=True)
             )

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 import openpyxl
 import pandas as pd
-import python_calamine
 from openpyxl.utils.cell import column_index_from_string
 
 from sources.contract import Contract, FileSpec, TableSpec
-from sources.readers import files, tabular, workbook_parts
+from sources.readers import files, tabular, workbook_apart, workbook_parts
 from sources.readers.piece import Piece
 from sources.readers.result import SourceFile
 from sources.readers.workbook_parts import Overlay
@@ -55,30 +54,20 @@ def cell_text(value: Any) -> str:
 
 def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
     """All sheets by calamine; None where it cannot read the file or a sheet reaches too far for it."""
-    try:
-        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-        out = []
-        for meta in book.sheets_metadata:
-            if meta.typ != python_calamine.SheetTypeEnum.WorkSheet:
-                continue
-            overlay = overlays.get(meta.name)
-            if overlay and overlay.area > _MOST_CELLS:
-                return None
-            sheet = book.get_sheet_by_name(meta.name)
-            visible = meta.visible == python_calamine.SheetVisibleEnum.Visible
-            if sheet.end and (sheet.end[0] + 1) * (sheet.end[1] + 1) > _MOST_CELLS:
-                left = [""] * (sheet.start or (0, 0))[1]  # columns before the first filled one, which are not streamed
-                out.append(_filled(meta.name, visible, enumerate(([*left, *row] for row in sheet.iter_rows()), 1)))
-                continue
-            told = [row for row, _ in (*overlay.errors, *overlay.formulas)] if overlay else []  # what calamine shows as empty
-            read = sheet.to_python(skip_empty_area=False)
-            rows = _trim([[cell_text(v) for v in row] for row in read], max(told, default=-1) + 1)
-            out.append(Sheet(meta.name, visible, rows, range(1, len(rows) + 1)))
-    except BaseException as error:
-        # a panic of the library's Rust code is a BaseException of a class of its own
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)):
-            raise
+    if any(overlay.area > _MOST_CELLS for overlay in overlays.values()):
         return None
+    read = workbook_apart.sheets(data, _MOST_CELLS)
+    if read is None:
+        return None
+    out = []
+    for raw in read:
+        if raw.lines is not None:
+            out.append(_filled(raw.name, raw.visible, zip(raw.lines, raw.rows, strict=True)))
+            continue
+        overlay = overlays.get(raw.name)
+        told = [row for row, _ in (*overlay.errors, *overlay.formulas)] if overlay else []  # what calamine shows as empty
+        rows = _trim([[cell_text(v) for v in row] for row in raw.rows], max(told, default=-1) + 1)
+        out.append(Sheet(raw.name, raw.visible, rows, range(1, len(rows) + 1)))
     return out
 
 

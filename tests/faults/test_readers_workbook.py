@@ -171,6 +171,19 @@ def test_a_stray_cell_far_out_neither_stalls_nor_hides_the_table(tmp_path: Path)
     assert len(result.tables["lendet"]) == 2
 
 
+def test_a_stray_cell_in_a_workbook_that_nobody_can_size_does_not_end_the_process(tmp_path: Path) -> None:
+    """Calamine reads such an index, wants half a terabyte for the sheet, and ends its process."""
+    book, saved = openpyxl.Workbook(), io.BytesIO()
+    book.active["A1"] = book.active["XFD1048576"] = "x"
+    book.save(saved)
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(tmp_path / "raporti.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name) + (b"<x" if name == "xl/workbook.xml" else b""))
+    result = read("inspectorate", tmp_path)
+    assert result.files["raporti.xlsx"] == "unreadable"
+    assert rules(result) == {"file-wrong-form"}
+
+
 def test_notes_beside_the_table_are_kept(tmp_path: Path) -> None:
     def note(book: Any) -> None:
         book["Lëndët"].cell(6, 13, "shih shkresën")
@@ -243,18 +256,10 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
     assert rules(read("corrections", tmp_path)) == {"file-wrong-form"}
 
 
-def test_a_panic_of_the_library_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class PanicException(BaseException):
-        pass
-
-    def panic(*_: object) -> None:
-        raise PanicException("index out of bounds")
-
-    monkeypatch.setattr("python_calamine.CalamineWorkbook.from_filelike", panic, raising=False)
-    monkeypatch.setattr(
-        "sources.readers.workbook.python_calamine", type("Stub", (), {"CalamineWorkbook": type("W", (), {"from_filelike": panic})})
-    )
-    assert len(_shkk(tmp_path).tables["te_burgosurit"]) == 3  # openpyxl reads it instead
+@pytest.mark.parametrize(("name", "value"), [("sys.executable", "/bin/false"), ("_SECONDS", 0)], ids=["dies", "stalls"])
+def test_where_the_other_process_fails_openpyxl_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: Any) -> None:
+    monkeypatch.setattr(f"sources.readers.workbook_apart.{name}", value)
+    assert len(_shkk(tmp_path).tables["te_burgosurit"]) == 3
 
 
 def test_openpyxl_gives_the_same_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

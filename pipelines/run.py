@@ -6,13 +6,15 @@ fails. Does not belong here: what the stages do, what the console shows.
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
@@ -89,6 +91,19 @@ class _Teller(logging.Handler):
             self._listener.ended(event.step_key, self._rows.get(event.step_key))
 
 
+class _Unquoted(io.TextIOBase):
+    """Standard error without what Dagster says of an event that it could not store: that quotes the event, and is no line of ours."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith("Exception while writing logger call to event log") else self._out.write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+
 def _logger(listener: Listener) -> dg.LoggerDefinition:
     @dg.logger({}, description="Tells how far the run is; keeps Dagster's own lines off the console")
     def teller(_: dg.InitLoggerContext) -> logging.Logger:
@@ -144,7 +159,7 @@ def _execute(workplace: Workplace, listener: Listener) -> dg.ExecuteInProcessRes
     job = definitions.resolve_job_def(HARMONISE_EVERYTHING)
     listener.planned({"__".join(asset.key.path): STAGES[asset.key.path[-1]] for asset in all_assets()})
     try:
-        with _instance(workplace.home) as instance:
+        with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
             return core_execute_in_process(
                 job=InMemoryJob(job),
                 run_config={"loggers": {"console": {"config": {}}}},

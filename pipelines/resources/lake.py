@@ -10,11 +10,13 @@ it, of frames by name those that it asks for.
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -217,6 +219,13 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     return table.to_pandas().astype({name: dtypes[name] for name in table.column_names})
 
 
+def _give_back() -> None:
+    """Have the system take back memory that is free: else what the heaviest step took stays with the process."""
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 class LakeIOManager(dg.IOManager):
     """Keeps what an asset made as Parquet, and in memory for the rest of the run where it is light.
 
@@ -229,6 +238,7 @@ class LakeIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
+        _give_back()
         if isinstance(obj, Kept):
             self._held[key] = obj
             context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
@@ -244,7 +254,6 @@ class LakeIOManager(dg.IOManager):
                 "bytes": written,
             }
         )
-        pa.default_memory_pool().release_unused()
 
     def load_input(self, context: dg.InputContext) -> Any:
         """What the upstream asset made: of this run, else of the last one that wrote it."""

@@ -120,10 +120,11 @@ def principal(charges: pd.DataFrame, units: pd.DataFrame, stage: str) -> pd.Seri
     stages = (stage, *NEIGHBOURS[stage])
     found = pd.Series(float("nan"), index=units.index)
     for keys in ([["case_id", "person_id"]] if "person_id" in units else []) + [["case_id"]]:
-        best = charges.dropna(subset=keys).groupby([*keys, "stage"])["place"].min()
+        best = charges.dropna(subset=keys).groupby([*keys, "stage"])["place"].min().unstack("stage")
+        asked = pd.MultiIndex.from_frame(units[keys]) if len(keys) > 1 else pd.Index(units[keys[0]])
+        own = best.reindex(asked).reindex(columns=list(stages)).set_axis(units.index)
         for at in stages if keys == ["case_id"] else (stage,):
-            wanted = pd.MultiIndex.from_frame(units[keys].assign(stage=at))
-            found = found.fillna(pd.Series(best.reindex(wanted).to_numpy(), index=units.index))
+            found = found.fillna(own[at])
     return found.fillna(OTHER)
 
 

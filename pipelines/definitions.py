@@ -16,7 +16,6 @@ import dagster as dg
 from pipelines import schedules, sensors
 from pipelines.assets import comparing, counting, institution, landing, linking, publishing, together
 from pipelines.checks import all_checks, deliveries
-from pipelines.current import Current
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
 from pipelines.lock import run_lock
@@ -29,7 +28,6 @@ SHAPES: Mapping[str, Any] = {
     "raw": Portions,
     "validated": Portions,
     "harmonised": Portions,
-    "current": Current,
     "links": Linked,
 }  # what an asset's value is, by the last part of its key; every other one is a frame by name
 

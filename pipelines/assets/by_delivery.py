@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.current import Current
-from pipelines.harmonise.stage import Canonical, conformed, harmonise
+from pipelines.harmonise.stage import harmonise
 from pipelines.resources import lake
 from pipelines.resources.lake import Frames
 from pipelines.resources.portions import WHOSE, Portions
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import Validated, validate
-from schemas.canonical import TABLES
 from sources import contract
 from sources.readers.result import ReadResult
 
@@ -104,9 +102,7 @@ def canonical_rows(institution: str, frames: Frames) -> Frames:
     return {name: frame.drop(columns="status").assign(**{ROW: rows[name], WHOSE: frame["delivery"]}) for name, frame in made.items()}
 
 
-def with_status(harmonised: Portions, current: Current) -> Canonical:
-    """The canonical tables of an institution, every state with what became of it."""
-    status = pd.concat([frame.set_index(ROW)["_status"] for frame in current.tables.values()])
-    status.index = status.index.astype("int64")
-    found = {name: [frame.assign(status=frame.pop(ROW).map(status).astype("str"))] for name, frame in harmonised.load().items()}
-    return {name: conformed(name, found.get(name, [])) for name in TABLES}
+def with_status(harmonised: Portions, status: pd.Series, name: str) -> pd.DataFrame:
+    """A canonical table of an institution, every state with what became of it. status: `_status` by `ROW`."""
+    frame = harmonised.load({name}.__contains__).get(name, pd.DataFrame({ROW: pd.Series(dtype="int64")}))
+    return frame.assign(status=frame.pop(ROW).map(status).astype("str"))

@@ -9,7 +9,7 @@ import pandas as pd
 from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
 from pipelines.assets.describing import careful, say, table
 from pipelines.assets.portioning import harmonise_all, read_all, validate_all
-from pipelines.current import ACCOUNTS, Current, resolve
+from pipelines.current import ACCOUNTS, resolve
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.resources.portions import Portions, key_of
@@ -93,10 +93,11 @@ def _current(institution: str) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description=f"What became of every row of {institution}: accepted, superseded, withdrawn, quarantined or structural.",
     )
-    def current(context: dg.AssetExecutionContext, validated: Portions, workplace: dg.ResourceParam[Workplace]) -> Current:
+    def current(context: dg.AssetExecutionContext, validated: Portions, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
+        """What `pipelines.current.Current` holds, but of the tables only `statuses`: `ROW`, `_status`."""
         with careful(workplace, f"{institution}: deciding what stands"):
             stands = resolve(judged(institution, validated))
-            stands.tables = {name: frame[["_delivery", ROW, "_status"]] for name, frame in stands.tables.items()}
+            statuses = pd.concat([frame[[ROW, "_status"]] for frame in stands.tables.values()], ignore_index=True).astype({ROW: "int64"})
         by_delivery = stands.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
         sums = by_delivery.sum()
         say(
@@ -104,7 +105,8 @@ def _current(institution: str) -> dg.AssetsDefinition:
             int(sums["accepted"]),
             {**{f"{name} rows": int(n) for name, n in sums.items()}, "rows by delivery": table(by_delivery.reset_index())},
         )
-        return stands
+        others = {name: getattr(stands, name) for name in ("lineage", "accounting", "quarantined", "findings", "deliveries")}
+        return {"statuses": statuses, **others}
 
     return current
 

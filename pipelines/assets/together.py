@@ -6,12 +6,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.by_delivery import files_of, with_status
+from pipelines.assets.by_delivery import ROW, files_of, with_status
 from pipelines.assets.describing import careful, say, table
-from pipelines.current import ACCOUNTS, Current
-from pipelines.harmonise.stage import combine
+from pipelines.current import ACCOUNTS
+from pipelines.harmonise.stage import conformed
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
+from schemas.canonical import TABLES
 from schemas.findings import COLUMNS
 
 
@@ -31,26 +32,30 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     )
     def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> dict[str, pd.DataFrame]:
         with careful(workplace, "putting the institutions together"):
-            tables = combine(with_status(stages[f"{name}_harmonised"], stages[f"{name}_current"]) for name in institutions)
+            status = {name: stages[f"{name}_current"]["statuses"].set_index(ROW)["_status"] for name in institutions}
+            tables = {
+                table_: conformed(table_, [with_status(stages[f"{name}_harmonised"], status[name], table_) for name in institutions])
+                for table_ in TABLES
+            }
         say(context, sum(map(len, tables.values())), {f"{name} rows": len(frame) for name, frame in tables.items()})
         return tables
 
     return canonical
 
 
-def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Current]) -> dict[str, pd.DataFrame]:
+def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]) -> dict[str, pd.DataFrame]:
     """What is known of all deliveries, but the records themselves.
 
     deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
     (institution, delivery, file, read and what became of the rows), lineage, quarantined, findings (those of the inbox too)
     """
     return {
-        "deliveries": _stacked(one.deliveries for one in current),
+        "deliveries": _stacked(one["deliveries"] for one in current),
         "files": _stacked(files),
-        "accounting": _stacked(one.accounting for one in current),
-        "lineage": _stacked(one.lineage for one in current),
-        "quarantined": _stacked(one.quarantined for one in current),
-        "findings": _stacked([landing["findings"][list(COLUMNS)], *(one.findings for one in current)]),
+        "accounting": _stacked(one["accounting"] for one in current),
+        "lineage": _stacked(one["lineage"] for one in current),
+        "quarantined": _stacked(one["quarantined"] for one in current),
+        "findings": _stacked([landing["findings"][list(COLUMNS)], *(one["findings"] for one in current)]),
     }
 
 

@@ -3,7 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from pipelines.current import ACCOUNTS, Current
+from pipelines.current import ACCOUNTS
+from pipelines.resources.lake import Tables
 from schemas.canonical import STATUSES
 
 
@@ -23,17 +24,17 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
     stage = dg.AssetKey([institution, "current"])
 
     @dg.asset_check(asset=stage, blocking=True, description="Every row read is accounted for.")
-    def rows_add_up(current: Current) -> dg.AssetCheckResult:
-        wrong = rows_that_do_not_add_up(current.accounting)
-        sums = {name: int(current.accounting[name].sum()) for name in ("read", *ACCOUNTS)}
-        return dg.AssetCheckResult(
-            passed=wrong.empty, metadata={"files": len(current.accounting), "files that do not add up": len(wrong), **sums}
-        )
+    def rows_add_up(current: Tables) -> dg.AssetCheckResult:
+        accounting = current["accounting"]
+        wrong = rows_that_do_not_add_up(accounting)
+        sums = {name: int(accounting[name].sum()) for name in ("read", *ACCOUNTS)}
+        return dg.AssetCheckResult(passed=wrong.empty, metadata={"files": len(accounting), "files that do not add up": len(wrong), **sums})
 
     @dg.asset_check(asset=stage, blocking=True, description="One state of a record stands.")
-    def one_state_stands(current: Current) -> dg.AssetCheckResult:
-        twice = keys_that_stand_twice(current.lineage)
-        statuses = {name: int((current.lineage["status"] == name).sum()) for name in STATUSES}
+    def one_state_stands(current: Tables) -> dg.AssetCheckResult:
+        lineage = current["lineage"]
+        twice = keys_that_stand_twice(lineage)
+        statuses = {name: int((lineage["status"] == name).sum()) for name in STATUSES}
         return dg.AssetCheckResult(passed=twice == 0, metadata={"records that stand twice": twice, **statuses})
 
     return [rows_add_up, one_state_stands]

@@ -5,7 +5,7 @@ Belongs here: dispatch to the institution's mapping, nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 
 import pandas as pd
@@ -19,12 +19,6 @@ def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical
     """Canonical tables of one institution from its judged tables (all states, with `_status`)."""
     made = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
     return {name: conformed(name, made.get(name, [])) for name in TABLES}
-
-
-def combine(parts: Iterable[Canonical]) -> Canonical:
-    """The canonical tables of all institutions, one below the other."""
-    parts = list(parts)
-    return {name: conformed(name, [part[name] for part in parts]) for name in TABLES}
 
 
 def conformed(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pipelines.current import Current, resolve
 from pipelines.feedback.figures import foremost, moved
 from pipelines.feedback.life import life
 from pipelines.feedback.trend import trends
-from pipelines.harmonise.stage import combine, harmonise
+from pipelines.harmonise.stage import harmonise
 from pipelines.validate import validate
 from sources.readers.result import SourceFile
 from sources.reading import read_delivery
@@ -85,7 +85,7 @@ def test_a_resubmission_with_60_of_100_corrected_and_5_new_tells_the_state_of_ea
 def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp_path: Path) -> None:
     current = taken(delivered(tmp_path, "2013-Q1", 20, [(3, 10, "X"), (4, 2, "Kalimtar")]))
     found = lived(current)
-    figures = moved(found, combine([harmonise("police", current.tables)]))
+    figures = moved(found, harmonise("police", current.tables))
     by_key = figures.merge(found[["finding", "record_key"]], on="finding").groupby("record_key")["indicator"].agg(set)
     assert by_key["2013-PR-00003/1"] == {"suspects_registered"}, "a suspect of a case that was reported in the quarter"
     assert "cases_registered" in by_key["2013-PR-00004/1"], "a person without a role counts nowhere: it may move any"

@@ -34,7 +34,7 @@ Frames = dict[str, pd.DataFrame]
 ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
 ITEM = "_item"  # which row of `_items` a row of a frame belongs to
 _DTYPES = b"harmonia.dtypes"
-_LIGHT = 16_000_000  # bytes in the lake up to which a value is held for the rest of a run
+_LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to which a value is held for the rest of a run
 
 
 class Tables(Mapping[str, pd.DataFrame]):

@@ -21,12 +21,11 @@ import pandas as pd
 
 from benchmarks.linkage_f1 import TABLES, score
 from pipelines import linkage
-from pipelines.linkage import cluster, model, persons
+from pipelines.linkage import cluster, model, persons, solving
 from pipelines.linkage import score as scoring
 from pipelines.linkage.model import Model
 
 Canonical = dict[str, pd.DataFrame]
-TINY = 1e-9
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def as_is(_: Canonical) -> Iterator[None]:
 @contextmanager
 def one_round(_: Canonical) -> Iterator[None]:
     """Cases are decided once, before any person is: what persons say then does not come back to them."""
-    with mock.patch.object(linkage, "ROUNDS", 1):
+    with mock.patch.object(solving, "ROUNDS", 1):
         yield
 
 
@@ -50,7 +49,7 @@ def persons_alone(_: Canonical) -> Iterator[None]:
     def alone(records: Any, people: Any, model_: Model, case_cluster: np.ndarray, *rest: Any) -> Any:
         return own(records, people, model_, np.arange(len(case_cluster)), *rest)
 
-    with mock.patch.object(linkage, "link_persons", alone):
+    with mock.patch.object(solving, "link_persons", alone):
         yield
 
 
@@ -111,10 +110,10 @@ def without_frequencies(_: Canonical) -> Any:
     return _with_model(replace(own, fields=fields))
 
 
-def without_relatives(_: Canonical) -> Any:
-    """Two different persons are always strangers."""
+def without_family(_: Canonical) -> Any:
+    """What families share counts in full though first names differ."""
     own = model.load_model()
-    return _with_model(replace(own, persons={**own.persons, "relatives_between": TINY, "relatives_within": TINY}))
+    return _with_model(replace(own, fields=tuple(replace(f, family=False) for f in own.fields)))
 
 
 def without_dates(_: Canonical) -> Any:
@@ -139,7 +138,7 @@ IDEAS: dict[str, Callable[[Canonical], Any]] = {
     "no hard rule: two of one file may be one person": no_hard_rule,
     "names as delivered instead of skeletons": no_skeleton,
     "no term frequencies": without_frequencies,
-    "no relatives": without_relatives,
+    "what families share counts though first names differ": without_family,
     "names never in exchanged places": no_exchange,
 }
 

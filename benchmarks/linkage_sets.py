@@ -55,9 +55,9 @@ def field(
     name: str, *levels: tuple[str, dict[str, float], float, float], columns: tuple[str, ...] | None = None, tf: bool = False
 ) -> Field:
     """A field with (test, arguments, starting m, starting u) per level, and what is left as the last level."""
-    specs = [Level(f"{test}{n}", test, m, u, u, args, float(tf and n == 0)) for n, (test, args, m, u) in enumerate(levels)]
+    specs = [Level(f"{test}{n}", test, m, u, args, float(tf and n == 0)) for n, (test, args, m, u) in enumerate(levels)]
     rest_m, rest_u = 1 - sum(s.m for s in specs), 1 - sum(s.u for s in specs)
-    return Field(name, columns or (name,), (*specs, Level("else", "else", rest_m, rest_u, rest_u)))
+    return Field(name, columns or (name,), (*specs, Level("else", "else", rest_m, rest_u)))
 
 
 def name(column: str) -> Field:

@@ -38,7 +38,7 @@ def perturbed(model: Model, seed: int, spread: float = 0.5) -> Model:
 
     fields = []
     for field in model.fields:
-        shares = {name: shaken(tuple(getattr(level, name) for level in field.levels)) for name in ("m", "u", "r")}
+        shares = {name: shaken(tuple(getattr(level, name) for level in field.levels)) for name in ("m", "u")}
         levels = tuple(replace(level, **{name: shares[name][n] for name in shares}) for n, level in enumerate(field.levels))
         fields.append(replace(field, levels=levels))
     evidence = tuple(replace(e, m=shaken(e.m), u=shaken(e.u), again=shaken(e.again)) for e in model.evidence)

@@ -42,7 +42,10 @@ _REASON = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class FieldWeight:
-    """What one field says of a pair: the level it reaches (None: missing on a side), bits, and the two compared values as text."""
+    """What one field says of a pair: the level it reaches (None: missing on a side), bits, and the two compared values as text.
+
+    `of_family`: it agrees, and says nothing, as families share it and first names differ.
+    """
 
     name: str
     level: str | None
@@ -50,18 +53,18 @@ class FieldWeight:
     values: tuple[str, str]
     personal: bool
     exchanged: bool = False
+    of_family: bool = False
 
 
 @dataclass(frozen=True)
 class Weighing:
-    """A pair of person records, weighed: odds before, evidence by field, what the possibility of relatives takes off."""
+    """A pair of person records, weighed: odds before, evidence by field."""
 
     a: Key
     b: Key
     prior: float
     within: bool
     fields: tuple[FieldWeight, ...]
-    relatives: float
     one_file: bool
 
     @property
@@ -73,7 +76,7 @@ class Weighing:
     @property
     def total(self) -> float:
         """Log2 of the odds that both records speak of one person, hard rules apart."""
-        return self.prior + sum(f.bits for f in self.fields) + self.relatives
+        return self.prior + sum(f.bits for f in self.fields)
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ class Linkage:
         if not len(usable):
             return between(self._records, self.model.persons, self.model.persons["again"]), True
         found = likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
-        beside = rows["weight"].to_numpy("float64")[usable] - found.weight(self.model.persons["relatives_between"])
+        beside = rows["weight"].to_numpy("float64")[usable] - found.weight
         middle = float(np.median(beside))
         return middle, bool(np.abs(beside - middle).max() < SAME)
 
@@ -199,16 +202,10 @@ class Linkage:
         right = np.array([self._rows[b] for _, b in known])
         found = likelihoods(self._persons, left, right, self.model, self._frequencies)
         within = self._case[left] == self._case[right]
-        setting = self.model.persons
-        weight = found.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
-        prior = np.where(within, within_case(self._persons, left, right, setting), self._odds_between[0])
+        prior = np.where(within, within_case(self._persons, left, right, self.model.persons), self._odds_between[0])
         forbidden = one_file(self._persons, left, right)
         fields = self._field_weights(found, left, right)
-        rest = weight - found.bits.sum(axis=1).to_numpy()
-        return [
-            Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], float(rest[n]), bool(forbidden[n]))
-            for n, (a, b) in enumerate(known)
-        ]
+        return [Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], bool(forbidden[n])) for n, (a, b) in enumerate(known)]
 
     def apart(self, one: Sequence[Key], other: Sequence[Key]) -> Apart:
         """How near two groups are as wholes: `best_share` of the best pair, the rest the average over the pairs that know a field."""
@@ -217,7 +214,7 @@ class Linkage:
         rule = next(((w.a, w.b) for w in weighed if w.one_file), None)
         if not weighed:
             return Apart(rule, 0.0, 0.0, 0.0, 0)
-        parts = np.array([[f.bits if f.level else np.nan for f in w.fields] + [w.relatives] for w in weighed])
+        parts = np.array([[f.bits if f.level else np.nan for f in w.fields] for w in weighed])
         known = ~np.isnan(parts)
         average = float((np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)).sum()) + max(w.prior for w in weighed)
         best = max(w.total for w in weighed)
@@ -242,6 +239,7 @@ class Linkage:
                 (_shown(field.columns, a, n), _shown(field.columns, b, n)),
                 personal,
                 bool(level[n] != straight[n]),
+                bool(field.family and level[n] != MISSING and bits[n] == 0),
             )
             for n in range(len(left))
         ]

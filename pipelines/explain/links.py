@@ -39,6 +39,8 @@ def step_detail(w: Weighing, *, names: bool) -> dict[str, str]:
         said = "missing on a side" if f.level is None else word("levels", f.level)
         if f.exchanged:
             said += ", names in exchanged places"
+        if f.of_family:
+            said += ", as families share it and first names differ"
         if (names or not f.personal) and f.level is not None and any(f.values):
             said += f": {f.values[0]} | {f.values[1]}" if f.values[0] != f.values[1] else f": {f.values[0]}"
         out[f.name] = said
@@ -46,10 +48,9 @@ def step_detail(w: Weighing, *, names: bool) -> dict[str, str]:
 
 
 def person_waterfall(w: Weighing, title: str, verdict: str, *, names: bool) -> Waterfall:
-    """Prior odds, each field, relatives, sum. Fields that were missing are left out."""
+    """Prior odds, each field, sum. Fields that were missing are left out."""
     said = step_detail(w, names=names)
     steps = [Step(word("fields", f.name), f.bits, said[f.name]) for f in w.fields if f.level is not None]
-    steps.append(Step("could be relatives", w.relatives, "relatives share surname, parent and home; so that much agreement proves less"))
     before = "files of one case" if w.within else "files of different cases"
     return Waterfall(
         title, Step("odds before", w.prior, before), steps, "one person?", threshold=THRESHOLD, verdict=verdict or odds(w.total)
@@ -63,13 +64,13 @@ def weight_table(
     every = [f.name for f in rows[0][1].fields]
     fields = [name for n, name in enumerate(every) if any(w.fields[n].level is not None for _, w, _ in rows)]
     columns = [Column("pair"), Column("odds before", number=True), *(Column(word("fields", f).split(" (")[0], number=True) for f in fields)]
-    columns += [Column("relatives", number=True), Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
+    columns += [Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
     cells: list[list[Cell]] = []
     for label, w, said in rows:
         by_name = {f.name: f for f in w.fields}
         line: list[Cell] = [label, Bits(w.prior)]
         line += [Bits(None if by_name[f].level is None else by_name[f].bits, word("levels", by_name[f].level or "missing")) for f in fields]
-        cells.append([*line, Bits(w.relatives), Bits(w.total), *([said] if last else [])])
+        cells.append([*line, Bits(w.total), *([said] if last else [])])
     return Table(caption, columns, cells, note, marked)
 
 

@@ -87,7 +87,7 @@ def _group(home: Published, kind: Kind, key: Key) -> list[Key]:
 
 
 def _fields(w: Weighing, *, names: bool) -> Table:
-    """Prior, each field, relatives, sum; values where they may be shown."""
+    """Prior, each field, sum; values where they may be shown."""
     running, rows = w.prior, list[list[Cell]]()
     before = "files of one case" if w.within else "files of different cases"
     rows.append(["odds before", "", "", before, Bits(w.prior), Bits(running)])
@@ -96,9 +96,8 @@ def _fields(w: Weighing, *, names: bool) -> Table:
         hidden = f.personal and not names
         values = ["hidden" if hidden and value else value for value in f.values]
         level = "missing on a side" if f.level is None else word("levels", f.level) + (", in exchanged places" if f.exchanged else "")
+        level += ", as families share it and first names differ" * f.of_family
         rows.append([word("fields", f.name), *values, level, Bits(f.bits if f.level is not None else None), Bits(running)])
-    running += w.relatives
-    rows.append(["could be relatives", "", "", "relatives share surname, parent and home", Bits(w.relatives), Bits(running)])
     columns = [
         Column("field"),
         Column("A", wrap=True),

@@ -163,8 +163,7 @@ def _ties(
     left = len(ordered) - len(shown)
     note = (
         "Bits: +1 doubles the odds that both are one person, −1 halves them; – means that a side says nothing. Zero is even odds. "
-        "Relatives share surname, parent and home: that two different persons could be relatives takes off what such agreement "
-        "does not prove."
+        "Where first names differ, what families share (surname, parent, home) says nothing: they could be brothers."
     )
     note += f" {count(left, 'weaker pair')} left out." if left else ""
     table = links.weight_table("Pairs of records", rows, note=note, marked=frozenset(range(len(tree))), last="")

@@ -160,8 +160,7 @@ def candidates(
     records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None, ties: Ties, extra: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Pairs of files (`a, b`) that share a person, or that references or `extra` name."""
-    weight = people.weight(model.persons["relatives_between"])
-    enough = weight >= model.cases["share_bits"]
+    enough = people.weight >= model.cases["share_bits"]
     left, right = people.left[enough], people.right[enough]
     if person_cluster is not None:
         mates = pd.DataFrame({"c": person_cluster, "p": np.arange(len(person_cluster))})
@@ -198,7 +197,7 @@ def _person_evidence(
     """Bits that the persons of both files give, and the best matching pair of persons (`left` of `a`, `right` of `b`, `best`)."""
     across = _persons_across(records, pairs)
     people.add(across["left"].to_numpy(), across["right"].to_numpy())
-    weight = people.weight(model.persons["relatives_within"])[people.at(across["left"].to_numpy(), across["right"].to_numpy())]
+    weight = people.weight[people.at(across["left"].to_numpy(), across["right"].to_numpy())]
     person_cluster = before.persons
     if person_cluster is not None:
         one = person_cluster[across["left"]] == person_cluster[across["right"]]

@@ -1,7 +1,7 @@
 """Shares of a model for any records, found without any truth.
 
 Belongs here: `u` from random pairs, `m` and the odds before by expectation maximisation over blocked pairs. Does not belong here: how the
-five institutions' model is trained (`training`, which knows files and relatives), the use of the shares (`pairwise`).
+five institutions' model is trained (`training`, which knows files), the use of the shares (`pairwise`).
 
 Each key is a session of its own, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
 tell matches from the rest. A field's `m` is the median over the sessions, so that one that went astray (households under an address)

@@ -5,7 +5,7 @@ numbers were found (`training`). `*-v0.json` are declared by hand and are where 
 
 A model is two files in `models/`, or one that holds both under `persons` and `cases` (as `harmonia link train` writes it); all carry
 a checksum (`modelfile`). `persons-*.json`: for each compared field its levels in the order in which they are tried,
-with `m` (share among pairs of one person), `u` (among strangers), `r` (among relatives, who share surname, parent and home).
+with `m` (share among pairs of one person) and `u` (among strangers), and whether it runs in families (`family`).
 `cases-*.json`: for each kind of evidence between two case files its levels with `m` and `u`, and settings in words.
 """
 
@@ -24,8 +24,6 @@ from pipelines.linkage import modelfile
 FOLDER = Path(__file__).parent / "models"
 PERSONS, CASES = "persons-v1.json", "cases-v2.json"
 PERSON_SETTINGS = {
-    "relatives_between": "share of relatives among two different persons of different cases",
-    "relatives_within": "the same within a case",
     "in_other_file": "share of a file's persons who stand in each other file of the case",
     "again": "share of persons who stand in several cases, before the data says so",
     "again_worth": "in persons, what that share is worth against the data",
@@ -58,24 +56,27 @@ FLOOR = 1e-5  # no level is impossible: a probability of zero would let one fiel
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a comparison: the test that reaches it, and how often it is reached by the same, by strangers, by relatives."""
+    """One level of a comparison: the test that reaches it, and how often it is reached by the same, by strangers."""
 
     name: str
     test: str
     m: float
     u: float
-    r: float
     args: dict[str, float] = field(default_factory=dict)
     frequency: float = 0.0  # share of the term-frequency adjustment that applies; 0: none
 
 
 @dataclass(frozen=True)
 class Field:
-    """One compared field: the columns of the persons frame that it reads, and its levels; missing on either side weighs nothing."""
+    """One compared field: the columns of the persons frame that it reads, and its levels; missing on either side weighs nothing.
+
+    `family`: whether two of one family agree in it, so that agreement says nothing of two who differ in their first names.
+    """
 
     name: str
     columns: tuple[str, ...]
     levels: tuple[Level, ...]
+    family: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,11 +169,11 @@ def _model(person_spec: dict[str, Any], case_spec: dict[str, Any], persons: Path
 
 def _field(spec: dict[str, Any], path: Path) -> Field:
     levels = tuple(Level(**level) for level in spec["levels"])
-    for share in ("m", "u", "r"):
+    for share in ("m", "u"):
         _check_sum([getattr(level, share) for level in levels], f"{path.name}: field {spec['name']!r}: {share}")
     if levels[-1].test != "else":
         raise ValueError(f"{path.name}: field {spec['name']!r}: the last level must have the test 'else'")
-    return Field(spec["name"], tuple(spec["columns"]), levels)
+    return Field(spec["name"], tuple(spec["columns"]), levels, spec.get("family", False))
 
 
 def _evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evidence:

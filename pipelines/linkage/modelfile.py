@@ -17,7 +17,7 @@ from typing import Any
 from pipelines.errors import HarmoniaError, storage
 
 # Raised by every change of layout that older programs would misread.
-FORMAT = 1
+FORMAT = 2
 _OWN = ("format", "checksum")
 _SHORT = 4  # a mapping of numbers within another stays on its line up to this length
 

@@ -48,11 +48,11 @@ class PersonPairs:
         """Bits per field of each pair kept."""
         return self._found.bits
 
-    def parts(self, rows: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-        """Evidence of the pairs at `rows`, part by part (bits, NaN where a field is missing); the last part is the rest of `evidence`."""
+    def parts(self, rows: np.ndarray) -> np.ndarray:
+        """Evidence of the pairs at `rows`, field by field: bits, NaN where a field is missing."""
         bits = self._found.bits.to_numpy()[rows].astype("float64")
         missing = self._found.levels.to_numpy()[rows] == MISSING
-        return np.column_stack([np.where(missing, np.nan, bits), evidence - bits.sum(axis=1)])
+        return np.where(missing, np.nan, bits)
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare the pairs that are not kept yet; the order of the two rows of a pair does not matter."""
@@ -72,9 +72,10 @@ class PersonPairs:
         """Positions of pairs that were added before."""
         return np.searchsorted(self._codes, self._code(left, right))
 
-    def weight(self, relatives_share: float | np.ndarray) -> np.ndarray:
-        """Match weight (bits) of each pair kept, see `Likelihoods.weight`."""
-        return self._found.weight(relatives_share)
+    @property
+    def weight(self) -> np.ndarray:
+        """Match weight (bits) of each pair kept."""
+        return self._found.weight
 
     def _code(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.minimum(left, right).astype("int64") * self._size + np.maximum(left, right)
@@ -85,5 +86,4 @@ def _joined(parts: Iterable[Likelihoods], order: np.ndarray) -> Likelihoods:
     levels, bits = (
         pd.concat([getattr(p, name) for p in parts], ignore_index=True).iloc[order].reset_index(drop=True) for name in ("levels", "bits")
     )
-    same, strangers, relatives = (np.concatenate([getattr(p, name) for p in parts])[order] for name in ("same", "strangers", "relatives"))
-    return Likelihoods(levels, bits, same, strangers, relatives)
+    return Likelihoods(levels, bits, np.concatenate([p.weight for p in parts])[order])

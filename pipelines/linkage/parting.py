@@ -105,7 +105,7 @@ def _close(
         weight = np.where(found, memory.pairs["weight"].to_numpy()[place] if len(memory.pairs) else -np.inf, -np.inf)
     rows = np.flatnonzero(new)
     fresh = likelihoods(records.persons, blocked.left[rows], blocked.right[rows], model, common.frequencies)
-    weight[rows] = fresh.weight(model.persons["relatives_between"])
+    weight[rows] = fresh.weight
     kept = np.flatnonzero(weight >= min(model.cases["share_bits"], parts.least_between(records, model, common)))
     return kept, weight[kept]
 

@@ -47,17 +47,15 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     left, right = people.left, people.right
     within = case[left] == case[right]
     setting = model.persons
-    weight = people.weight(np.where(within, setting["relatives_within"], setting["relatives_between"]))
     odds = np.where(within, within_case(persons, left, right, setting), between(records, setting, again))
-    weight = weight + odds
-    evidence = weight - odds
+    weight = people.weight + odds
     nameless = persons[list(IDENTITY)].isna().all(axis=1).to_numpy()
     never = one_file(persons, left, right) | nameless[left] | nameless[right]
     weight = np.where(never, NEVER, weight)
     # Only pairs inside what the positive ones connect can matter; the others are by far the most.
     reach = cluster.connected(len(persons), left, right, weight, held)
     rows = np.flatnonzero(reach[left] == reach[right])
-    parts, every = people.parts(rows, evidence[rows]), np.ones(len(rows), dtype=bool)
+    parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
     pairs = cluster.Pairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
     groups = cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"]), held=held)
     return Persons(groups, weight, within, never)

@@ -1,11 +1,10 @@
 """Fellegi–Sunter match weights of pairs of person records, in bits.
 
-Belongs here: from levels to weights, term frequencies, the third hypothesis "relatives". Does not belong here: thresholds and
-clusters (`persons`, `cluster`), the tests behind the levels (`compare`).
+Belongs here: from levels to weights, term frequencies, what families share. Does not belong here: thresholds and clusters (`persons`,
+`cluster`), the tests behind the levels (`compare`).
 
-The weight of a pair is log2 of how much likelier its levels are for one person than for two. Two persons are strangers, or,
-with a share that the caller gives, relatives: those share surname, parent, home and at times the birth day or a number, so
-that what they share does not speak for one person (twins, brothers in one case, a parent's number on a child).
+The weight of a pair is log2 of how much likelier its levels are for one person than for two strangers. Two of one family share surname,
+parent and home (and twins the birth date): where first names differ, agreement in a field that runs in families says nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ from pipelines.linkage.model import Field, Model
 # Given name and surname are tried in exchanged places too; that they stand there exchanged costs this much (bits).
 EXCHANGED = {"given": "surname", "surname": "given"}
 EXCHANGE_COST = 2.0
+# Who differ in this are taken for two of one family.
+FIRST_NAME = "given"
 # Worth, in records, of the model's own frequency of a value against the counts in the data, and of those of all against those
 # of one citizenship: names go with the country, so that two foreigners of one country share names far more easily.
 FREQUENCY_WORTH = 50.0
@@ -49,19 +50,11 @@ class Frequencies:
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """Per pair: `levels` (a column a field), `bits` (a column a field: log2 m/u), and log2 likelihoods of the three hypotheses."""
+    """Per pair: `levels` (a column a field), `bits` (a column a field: log2 m/u), and their sum `weight`, the match weight."""
 
     levels: pd.DataFrame
     bits: pd.DataFrame
-    same: np.ndarray
-    strangers: np.ndarray
-    relatives: np.ndarray
-
-    def weight(self, relatives_share: float | np.ndarray) -> np.ndarray:
-        """Match weight (bits) where two different persons are relatives with the share given (a number, or one per pair)."""
-        share = np.clip(np.asarray(relatives_share, dtype="float64"), 1e-9, 1 - 1e-9)
-        apart = np.logaddexp2(np.log2(1 - share) + self.strangers, np.log2(share) + self.relatives)
-        return np.asarray(self.same - apart, dtype="float64")
+    weight: np.ndarray
 
 
 def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
@@ -91,18 +84,27 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
 
 
 def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model, known: Frequencies) -> Likelihoods:
-    """Levels and log2 likelihoods of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
+    """Levels and bits of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
     pairs = _Pairs(persons, left, right)
-    total = np.zeros((3, len(left)))  # same, strangers, relatives
-    levels: dict[str, np.ndarray] = {}
-    bits: dict[str, np.ndarray] = {}
     names = {field.name: pairs.scored(field, field.columns, known) for field in model.fields if field.name in EXCHANGED}
     _exchange_names(pairs, model, known, names)
+    found = {field.name: names.get(field.name) or pairs.scored(field, field.columns, known) for field in model.fields}
+    _as_of_one_family(model, found)
+    levels = pd.DataFrame({name: level.astype("int8") for name, (level, _) in found.items()})
+    bits = pd.DataFrame({name: own.astype("float32") for name, (_, own) in found.items()})
+    return Likelihoods(levels, bits, sum((own for _, own in found.values()), np.zeros(len(left))))
+
+
+def _as_of_one_family(model: Model, found: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Where first names differ, that brothers or twins share what families share says nothing (changes `found`)."""
+    last = {field.name: len(field.levels) - 1 for field in model.fields}
+    if FIRST_NAME not in found:
+        return
+    differ = found[FIRST_NAME][0] == last[FIRST_NAME]
     for field in model.fields:
-        level, logs = names.get(field.name) or pairs.scored(field, field.columns, known)
-        levels[field.name], bits[field.name] = level.astype("int8"), (logs[0] - logs[1]).astype("float32")
-        total += logs
-    return Likelihoods(pd.DataFrame(levels), pd.DataFrame(bits), total[0], total[1], total[2])
+        if field.family:
+            level, bits = found[field.name]
+            bits[differ & (level != last[field.name])] = 0.0
 
 
 class _Pairs:
@@ -120,7 +122,7 @@ class _Pairs:
         return _Pairs(self.persons, self.right, self.left)
 
     def scored(self, field: Field, other: tuple[str, ...], known: Frequencies) -> tuple[np.ndarray, np.ndarray]:
-        """Level per pair, and log2 shares of shape (3, pairs); the right side's values come from the columns `other`."""
+        """Level and bits per pair; the right side's values come from the columns `other`."""
         a, first = _coded(self.persons, field.columns)
         b, second = _coded(self.persons, other)
         group, names = self._groups(field.name in known.usual)
@@ -128,8 +130,8 @@ class _Pairs:
         both, of_group = distinct // len(names), names[distinct % len(names)]
         left = column_values(self.persons, field.columns, first[both // max(len(second), 1)])
         right = column_values(self.persons, other, second[both % max(len(second), 1)])
-        level, logs = _field_logs(field, left, right, known, of_group)
-        return level[code], logs[:, code]
+        level, bits = _field_bits(field, left, right, known, of_group)
+        return level[code], bits[code]
 
     def _groups(self, used: bool) -> tuple[np.ndarray, np.ndarray]:
         """Number per pair of the citizenship that both sides share, and the names (empty: none shared, or not used)."""
@@ -152,20 +154,17 @@ def _coded(persons: pd.DataFrame, columns: tuple[str, ...]) -> tuple[np.ndarray,
     return code, first
 
 
-def _field_logs(field: Field, left: Values, right: Values, known: Frequencies, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _field_bits(field: Field, left: Values, right: Values, known: Frequencies, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     level = compare(field, left, right)
     # The level MISSING is -1, so that the appended zero is what it picks.
-    m, u, r = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0)[level] for share in ("m", "u", "r"))
+    m, u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0)[level] for share in ("m", "u"))
     share = np.append([spec.frequency for spec in field.levels], 0.0)[level]
     rows = np.flatnonzero(share)
     if len(rows):
         rarer = np.maximum(known.of(field.name, left[0][rows], group[rows]), known.of(field.name, right[0][rows], group[rows]))
         shift = share[rows] * (np.log2(rarer) - np.log2(known.usual[field.name]))
-        # Relatives agree by descent, not by chance, wherever the model says that they agree more often than strangers.
-        by_chance = np.append([spec.r < 3 * spec.u for spec in field.levels], False)[level[rows]]
         u[rows] = np.minimum(u[rows] + shift, 0.0)
-        r[rows] = np.where(by_chance, np.minimum(r[rows] + shift, 0.0), r[rows])
-    return level, np.vstack([m, u, r])
+    return level, m - u
 
 
 def _exchange_names(pairs: _Pairs, model: Model, known: Frequencies, names: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
@@ -176,22 +175,17 @@ def _exchange_names(pairs: _Pairs, model: Model, known: Frequencies, names: dict
     fields = {field.name: field for field in model.fields if field.name in names}
     if len(fields) < len(EXCHANGED):
         return
-    best = _sum_of_bits(names, len(pairs.left))
+    best = sum((bits for _, bits in names.values()), np.zeros(len(pairs.left)))
     rows = np.flatnonzero(best < 0)
     best, subset = best[rows], pairs.at(rows)
     for sides in (subset, subset.turned()):
         crossed = {name: sides.scored(field, fields[EXCHANGED[name]].columns, known) for name, field in fields.items()}
-        weight = _sum_of_bits(crossed, len(rows)) - EXCHANGE_COST
+        weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
         better = weight > best
         for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
             better &= (level != MISSING) & (level != len(fields[name].levels) - 1)
         best = np.where(better, weight, best)
         for n, name in enumerate(fields):
-            level, logs = crossed[name]
-            logs[0] -= EXCHANGE_COST * (n == 0)
+            level, bits = crossed[name]
             names[name][0][rows[better]] = level[better]
-            names[name][1][:, rows[better]] = logs[:, better]
-
-
-def _sum_of_bits(names: dict[str, tuple[np.ndarray, np.ndarray]], size: int) -> np.ndarray:
-    return sum((logs[0] - logs[1] for _, logs in names.values()), np.zeros(size))
+            names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)

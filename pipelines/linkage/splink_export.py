@@ -5,12 +5,12 @@ Does not belong here: any use of Splink (`tests`, `benchmarks`), cases, clusters
 
 What goes over: every level of every field, as SQL, with `m` and `u`, the share of the term-frequency adjustment, and the odds before
 of two records of different cases. Names are rarer in one citizenship than among all: pairs of one citizenship look their frequency up
-by citizenship and value, in a column of its own (`given_here`), which Splink takes as a level of its own with equal m and u.
+by citizenship and value, in a column of its own (`given_here`), which Splink takes as a level of its own with equal m and u. That what
+families share says nothing where first names differ: levels of their own with m equal to u.
 
-What does not, because Splink has no place for it: the third hypothesis (relatives), the odds within a case, given name and surname in
-exchanged places, the refusal of exploding values. On pairs whose names do not stand exchanged Splink's match weight less its prior is
-`same - strangers` of `score.Likelihoods`. DuckDB counts edits over bytes and lets a pair of exchanged letters be edited again; on
-skeletons (ASCII) and at one edit that is the same.
+What does not, because Splink has no place for it: the odds within a case, given name and surname in exchanged places, the refusal of
+exploding values. On pairs whose names do not stand exchanged Splink's match weight less its prior is that of `score`. DuckDB counts edits
+over bytes and lets a pair of exchanged letters be edited again; on skeletons (ASCII) and at one edit that is the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from pipelines.linkage.blocking import KEYS, Key
 from pipelines.linkage.model import Field, Level, Model
-from pipelines.linkage.score import GROUP, Frequencies
+from pipelines.linkage.score import FIRST_NAME, GROUP, Frequencies
 
 HERE = "_here"
 UNIQUE_ID = "unique_id"
@@ -39,7 +39,7 @@ def splink_settings(model: Model, records: int, keys: tuple[Key, ...] = KEYS) ->
         "link_type": "dedupe_only",
         "unique_id_column_name": UNIQUE_ID,
         "probability_two_random_records_match": odds / (1 + odds),
-        "comparisons": [comparison(field, GROUP) for field in model.fields],
+        "comparisons": [comparison(field, GROUP, first_names_differ(model)) for field in model.fields],
         "blocking_rules_to_generate_predictions": [_rule(key) for key in keys],
         "retain_intermediate_calculation_columns": True,
         "retain_matching_columns": True,
@@ -111,14 +111,29 @@ def _several(key: Key) -> bool:
     return "list_" in key.expression
 
 
-def comparison(field: Field, group: str | None = None) -> dict[str, Any]:
-    """`field` as a comparison of Splink; `group`: the column within which values have frequencies of their own, if any."""
+def first_names_differ(model: Model) -> str | None:
+    """The condition under which what families share says nothing: both first names are there, and reach no level but the last."""
+    field = next((field for field in model.fields if field.name == FIRST_NAME), None)
+    if field is None:
+        return None
+    known = " AND ".join(f'"{field.columns[0]}_{side}" IS NOT NULL' for side in ("l", "r"))
+    alike = " OR ".join(f"({SQL[level.test](field.columns, **level.args)})" for level in field.levels[:-1])
+    return f"{known} AND NOT ({alike})"
+
+
+def comparison(field: Field, group: str | None = None, differ: str | None = None) -> dict[str, Any]:
+    """`field` as a comparison of Splink; `group`: the column within which values have frequencies of their own, if any; `differ`:
+    condition under which agreement says nothing where the field runs in families."""
     kinds = [column for column in field.columns if column not in QUALIFIERS]
     absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
     levels: list[dict[str, Any]] = [
         {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
     ]
     for level in field.levels:
+        if field.family and differ and level.test != "else":
+            condition = f"({differ}) AND ({SQL[level.test](field.columns, **level.args)})"
+            shares = {"m_probability": level.u, "u_probability": level.u}
+            levels.append({"sql_condition": condition, "label_for_charts": f"{level.name}, as in a family", **shares})
         levels.extend(_levels(field, level, group))
     return {"output_column_name": field.name, "comparison_levels": levels}
 

@@ -5,7 +5,7 @@ Belongs here: estimation of the shares in the model files from canonical tables.
 Persons: `u` from pairs of records at random that are not evidently one person; `m` of a field from the pairs that all *other*
 fields together show to be one person (given the person, fields err apart from one another, so that this is not biased to
 agreement); no share below `LEAST_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of strangers agree on what
-they were blocked by. What data cannot say stays as declared (`FIXED`, and all of `r`, the relatives).
+they were blocked by. What data cannot say stays as declared (`FIXED`).
 
 Cases: levels counted among pairs surely of one case, surely of different cases of one person, and at random
 (`evidence.counts`); where too few were seen, the declared shares stay.
@@ -33,9 +33,8 @@ from pipelines.linkage.score import frequencies, likelihoods
 from pipelines.linkage.standardise import Records, standardise
 
 ROUNDS = 2
-# Bits that the other fields must give for a pair to count as one person, two persons being relatives with this share.
+# Bits that the other fields must give for a pair to count as one person.
 ANCHOR = 20.0
-ANCHOR_RELATIVES = 0.05
 RANDOM_PAIRS = 100_000
 LEAST_SHARE = 0.004
 FIXED = frozenset({("number", "u"), ("register", "u"), ("register", "m")})
@@ -59,7 +58,7 @@ class Labels:
 
 
 def train(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], Labels] | None = None) -> Model:
-    """`model` with shares estimated from several sets of canonical tables, taken together; settings and `r` stay.
+    """`model` with shares estimated from several sets of canonical tables, taken together; settings stay.
 
     labels: gives what is known of the persons of set number n, whose feature frames it is handed.
     """
@@ -72,7 +71,7 @@ def train(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[i
 
 def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The two model files' content, persons and cases."""
-    fields = [{"name": f.name, "columns": list(f.columns), "levels": [_plain(level) for level in f.levels]} for f in model.fields]
+    fields = [{**_plain(f), "columns": list(f.columns), "levels": [_plain(level) for level in f.levels]} for f in model.fields]
     evidence = [{k: list(v) if isinstance(v, tuple) else v for k, v in vars(e).items()} for e in model.evidence]
     between = {name: vars(b) for name, b in model.between.items()}
     persons = {"version": versions[0], "provenance": provenance, "settings": model.persons, "expected": model.expected, "fields": fields}
@@ -80,8 +79,8 @@ def as_files(model: Model, provenance: dict[str, Any], versions: tuple[str, str]
     return persons, {**cases, "edges": list(model.edges), "evidence": evidence}
 
 
-def _plain(level: Any) -> dict[str, Any]:
-    return {k: v for k, v in vars(level).items() if v not in ({}, 0.0)}
+def _plain(spec: Field | Level) -> dict[str, Any]:
+    return {k: v for k, v in vars(spec).items() if v not in ({}, 0.0, False)}
 
 
 def _train_fields(sets: list[Records], known: list[Labels | None], model: Model) -> tuple[Field, ...]:
@@ -111,7 +110,7 @@ def _anchored(
         if labels is not None and labels.complete:
             left, right = labels.same[:, 0], labels.same[:, 1]
         else:
-            weight = likelihoods(records.persons, left, right, others, frequencies(records.persons, others)).weight(ANCHOR_RELATIVES)
+            weight = likelihoods(records.persons, left, right, others, frequencies(records.persons, others)).weight
             left, right = _with_labels(left[weight >= ANCHOR], right[weight >= ANCHOR], labels, len(records.persons))
         alone = likelihoods(records.persons, left, right, model, frequencies(records.persons, model)).levels
         level = alone[field.name].to_numpy()
@@ -140,7 +139,7 @@ def _strangers(sets: list[Records], model: Model) -> tuple[Field, ...]:
         left, right = draw.integers(0, len(persons), (2, RANDOM_PAIRS))
         left, right = left[left != right], right[left != right]
         found = likelihoods(persons, left, right, model, frequencies(persons, model))
-        strangers = found.weight(model.persons["relatives_between"]) < 0
+        strangers = found.weight < 0
         for name, tally in tallies.items():
             level = found.levels[name].to_numpy()[strangers]
             tally += np.bincount(level[level != MISSING], minlength=len(tally))

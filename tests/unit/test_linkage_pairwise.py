@@ -19,12 +19,12 @@ NAME = Field(
     "name",
     ("name",),
     (
-        Level("equal", "equal", 0.9, 0.01, 0.01, {}, 1.0),
-        Level("near", "jaro_winkler", 0.08, 0.02, 0.02, {"least": 0.85}),
-        Level("else", "else", 0.02, 0.97, 0.97),
+        Level("equal", "equal", 0.9, 0.01, {}, 1.0),
+        Level("near", "jaro_winkler", 0.08, 0.02, {"least": 0.85}),
+        Level("else", "else", 0.02, 0.97),
     ),
 )
-TOWN = Field("town", ("town",), (Level("equal", "equal", 0.9, 0.3, 0.3), Level("else", "else", 0.1, 0.7, 0.7)))
+TOWN = Field("town", ("town",), (Level("equal", "equal", 0.9, 0.3), Level("else", "else", 0.1, 0.7)))
 KEYS = (Key("town", "town", ""), Key("names", "string_split(name, ' ')", ""))
 
 
@@ -115,7 +115,7 @@ def test_of_two_files_people_of_one_household_are_not_taken_for_one_person():
     people = pd.DataFrame({"given": draw.integers(0, 60, 900).astype(str), "surname": home.astype(str), "street": home.astype(str)})
     people = people.assign(born=draw.integers(0, 400, 900).astype(str))
     frame = pd.concat([people.assign(file=0), people.sample(frac=0.9, random_state=1).assign(file=1)], ignore_index=True)
-    fields = tuple(Field(c, (c,), (Level("equal", "equal", 0.9, 0.1, 0.1), Level("else", "else", 0.1, 0.9, 0.9))) for c in people.columns)
+    fields = tuple(Field(c, (c,), (Level("equal", "equal", 0.9, 0.1), Level("else", "else", 0.1, 0.9))) for c in people.columns)
     found = estimate(frame, (Key("home", "street", ""), Key("who", "given || '|' || born", "")), fields, source="file")
     shares = {field.name: field.levels[0].m for field in found.fields}
     assert min(shares.values()) > 0.95

@@ -165,7 +165,7 @@ def test_missing_weighs_nothing():
 def test_a_frequent_name_weighs_less_than_a_rare_one():
     world = background()
     for n, name in enumerate(["gashi"] * 60 + ["rrustemaj"] * 2):
-        world.file("police", f"2013-PR-{n:05d}", [person(600 + n, surname_skeleton=name)], own=f"2013-PR-{n:05d}")
+        world.file("police", f"2013-PR-{n:05d}", [person(600 + n, given_skeleton="agim", surname_skeleton=name)], own=f"2013-PR-{n:05d}")
     records = standardise(world.tables)
     rows = {key: n for n, key in enumerate(records.persons["record_key"])}
     left = np.array([rows["2013-PR-00000/1"], rows["2013-PR-00060/1"]])

@@ -78,7 +78,7 @@ def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataF
     theirs = splink["match_weight"].to_numpy() - np.log2(prior / (1 - prior))
     straight = not_exchanged(persons, left, right, model)
     assert straight.mean() > 0.8
-    np.testing.assert_allclose(theirs[straight], (ours.same - ours.strangers)[straight], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(theirs[straight], ours.weight[straight], atol=1e-6, rtol=0)
 
 
 def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:

@@ -1,18 +1,19 @@
 """Shares of a model for any records, found without any truth.
 
-Belongs here: `u` from random pairs, `m` and the odds before by expectation maximisation over blocked pairs. Does not belong here: how the
-five institutions' model is trained (`training`, which knows files), the use of the shares (`pairwise`).
+Belongs here: `u` from random pairs less the matches among them, `m` and the odds before by expectation maximisation over blocked pairs.
+Does not belong here: how the five institutions' model is trained (`training`, which knows files), the use of the shares (`pairwise`).
 
 Each key is a session of its own, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
 tell matches from the rest. A field's `m` is the median over the sessions, so that one that went astray (households under an address)
 does not carry the model with it. Of two files that hold a person once each, only pairs count at last that are each other's best: people
-of one household share so much that they pass for one person, until the person's own record is set against them. Without term
-frequencies; no share below a floor, so that a level that hardly happens does not decide alone.
+of one household share so much that they pass for one person, until the person's own record is set against them. Sessions know no term
+frequencies, the round after them does; no share is below a floor, so that a level that hardly happens does not decide alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ import pandas as pd
 from pipelines.linkage.blocks import Key, Limits, open_blocks
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.pairwise import Comparer, encode, score_pairs
+from pipelines.linkage.pairwise import Comparer, Weigher, encode, score_pairs
 
 RANDOM_PAIRS = 200_000
 # So many pairs of one key tell its shares well enough.
@@ -94,14 +95,21 @@ class _Pairs:
 
     def blocked(self, keys: tuple[Key, ...], most: int) -> _Patterns:
         """Pairs that `keys` find, up to about `most`."""
-        found, seen = [], 0
+        return self._count([self._patterns(left, right) for left, right in self.batches(keys, most)])
+
+    def batches(self, keys: tuple[Key, ...], most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pairs that `keys` find, up to about `most`, as rows left and right."""
+        seen = 0
         with open_blocks(self._records, keys, self._limits, self._source) as blocks:
             for left, right in blocks.batches():
-                found.append(self._patterns(left, right))
+                yield left, right
                 seen += len(left)
                 if seen >= most:
                     break
-        return self._count(found)
+
+    def weighers(self, fields: tuple[Field, ...]) -> list[Weigher]:
+        """What weighs pairs by `fields`, whose columns are those of the start."""
+        return [Weigher(field, codes) for field, codes in zip(fields, self._codes, strict=True)]
 
     def at(self, left: np.ndarray, right: np.ndarray) -> _Patterns:
         """Just these pairs."""
@@ -128,14 +136,17 @@ def estimate(
 ) -> Estimated:
     """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with. Arguments as `pairwise.score_pairs`."""
     pairs = _Pairs(records, fields, limits, source)
-    fields = _with_tallies(fields, "u", pairs.exactly(_tallies(fields, pairs.random(), None)), LEAST_U)
+    seen = pairs.exactly(_tallies(fields, pairs.random(), None))
+    fields = _with_tallies(fields, "u", seen, LEAST_U)
     by_key = [(pairs.blocked((key,), MOST_PAIRS), _named(key, fields)) for key in keys]
     every, total = pairs.blocked(keys, 4 * MOST_PAIRS), pairs.all()
     fields = _medians(fields, by_key)
     odds = _odds(fields, every, total, len(records))
     for _ in range(REFINED):
-        fields = _with_tallies(fields, "m", _matches(fields, by_key, odds), LEAST_M)
+        fields = _without_matches(fields, seen, odds)
+        fields = _with_tallies(fields, "m", _matches(pairs, keys, fields, odds), LEAST_M)
         odds = _odds(fields, every, total, len(records))
+    fields = _without_matches(fields, seen, odds)
     if source is not None:
         for _ in range(PAIRED):
             scored = score_pairs(records, keys, fields, odds, 0.0, limits, source)
@@ -157,6 +168,17 @@ def _each_others_best(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -
     return left[best.to_numpy()], right[best.to_numpy()]
 
 
+def _without_matches(fields: tuple[Field, ...], seen: list[np.ndarray], odds: float) -> tuple[Field, ...]:
+    """`fields` with `u` as `seen` among random pairs, less the matches that stand among these: where each person has many records, they
+    are most of what agrees on a birth date."""
+    share = 1 / (1 + 2.0**-odds)
+    strangers = [
+        np.maximum(tally / max(tally.sum(), 1.0) - share * np.array([level.m for level in field.levels]), 0.0) * (tally.sum() > 0)
+        for field, tally in zip(fields, seen, strict=True)
+    ]
+    return _with_tallies(fields, "u", strangers, LEAST_U)
+
+
 def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]]]) -> tuple[Field, ...]:
     found: list[list[np.ndarray]] = [[] for _ in fields]
     for patterns, named in by_key:
@@ -166,13 +188,22 @@ def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]
     return _with_tallies(fields, "m", medians, LEAST_M)
 
 
-def _matches(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]]], odds: float) -> list[np.ndarray]:
-    """Levels among one person's pairs as all fields together tell them, per field from the keys that do not name it, if any."""
+def _matches(pairs: _Pairs, keys: tuple[Key, ...], fields: tuple[Field, ...], odds: float) -> list[np.ndarray]:
+    """Levels among one person's pairs as all fields together tell them, per field from the keys that do not name it, if any.
+
+    By weight with term frequencies, as pairs are scored: else namesakes with frequent names pass for one person whose birth date is wrong.
+    """
     free = [np.zeros(len(field.levels)) for field in fields]
     bound = [np.zeros(len(field.levels)) for field in fields]
-    for patterns, named in by_key:
-        for n, tally in enumerate(_tallies(fields, patterns, _posterior(fields, patterns, odds))):
-            (bound if named[n] else free)[n] += tally
+    weighers = pairs.weighers(fields)
+    for key in keys:
+        named = _named(key, fields)
+        for left, right in pairs.batches((key,), MOST_PAIRS):
+            said = [weigher(left, right) for weigher in weighers]
+            share = 1 / (1 + np.exp2(-sum((bits for _, bits in said), np.full(len(left), odds))))
+            for n, (level, _) in enumerate(said):
+                known = level != MISSING
+                (bound if named[n] else free)[n] += np.bincount(level[known], weights=share[known], minlength=len(fields[n].levels))
     return [f if f.sum() >= 1 else b for f, b in zip(free, bound, strict=True)]
 
 

@@ -56,11 +56,7 @@ KEYS: tuple[Key, ...] = (
         "year(birth_date) || '-' || least(month(birth_date), day(birth_date)) || '-' || greatest(month(birth_date), day(birth_date))",
         "day and month exchanged",
     ),
-    Key(
-        "given_parent",
-        "list_transform(string_split(surname, ' '), lambda t: given || ' ' || parent || ' ' || left(t, 2))",
-        "a mistyped surname, no birth date",
-    ),
+    Key("given_parent", "given || ' ' || parent", "a mistyped or changed surname, no birth date"),
     Key(
         "surname_parent",
         "list_transform(string_split(surname, ' '), lambda t: t || ' ' || parent || ' ' || left(given, 1))",

@@ -95,10 +95,17 @@ def link_cases(
 def _with_detained(
     records: Records, model: Model, pairs: pd.DataFrame, bits: pd.DataFrame, detained: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`pairs` and their evidence `bits`, with stays that began together and that nothing else ties."""
+    """`pairs` and their evidence `bits`, with stays that began together and that nothing else ties.
+
+    A stay that is likelier than not of a police file's case is left out: that file says who was arrested in it, and where another's stay is
+    of that case, its person stands there too.
+    """
     found = orient(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
     known = pd.MultiIndex.from_frame(pairs[["a", "b"]])
     found = found[~pd.MultiIndex.from_frame(found).isin(known)]
+    police = records.files["institution"].eq("police").to_numpy()
+    arrested = pairs.loc[(pairs["weight"] > 0) & (police[pairs["a"]] | police[pairs["b"]]), ["a", "b"]].to_numpy()
+    found = found[~found[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
     if found.empty:
         return pairs, bits
     weight = model.cases["detained_together"]

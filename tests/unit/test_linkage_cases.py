@@ -198,3 +198,26 @@ def test_windows_are_read_off_the_data():
 def test_model_has_evidence_for_every_pair_of_neighbours():
     between = {e.between for e in load_model().evidence}
     assert {"police-prosecution", "prosecution-courts", "courts-corrections", "police-corrections", "inspectorate-prosecution"} <= between
+
+
+def stay(world: World, key: str, who: dict, day: str, seat: str = "peje") -> None:
+    world.file("corrections", key, [{**who, "register_id": key}], seat=seat, person_days={"detained": day})
+
+
+def test_stays_begun_together_are_one_case_where_nothing_else_is_known():
+    world = background(30)
+    for n, day in enumerate(["2013-03-02", "2013-03-03", "2013-03-20"]):
+        stay(world, f"P-{n}", person(WHO + n), day)
+    linked = link(world.tables)
+    assert together(linked, "P-0", "P-1", entity="case")
+    assert not together(linked, "P-0", "P-2", entity="case")
+
+
+def test_a_stay_begun_with_one_of_a_police_file_is_not_of_that_case_where_the_file_does_not_know_the_person():
+    world = background(30)
+    police(world, [person(WHO), person(WHO + 1)], seat="peje")
+    stay(world, "P-0", person(WHO), "2013-03-02")
+    stay(world, "P-9", person(WHO + 9), "2013-03-02")
+    linked = link(world.tables)
+    assert together(linked, POLICE, "P-0", entity="case")
+    assert not together(linked, POLICE, "P-9", entity="case")

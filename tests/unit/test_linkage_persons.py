@@ -153,6 +153,13 @@ def test_a_name_that_thousands_bear_is_refused_and_said():
     assert size > MOST_RECORDS
 
 
+@pytest.mark.parametrize("surname", ["ksrtati", "hoxha"])
+def test_a_mistyped_or_changed_surname_without_birth_date_is_still_compared(surname):
+    names = pd.DataFrame({"given": "skender", "surname": ["kastrati", surname], "parent": "bekim"})
+    blocked = block(names.assign(number=None, birth_date=pd.NaT, birth_year=np.nan, register_id=None))
+    assert list(zip(blocked.left, blocked.right, strict=True)) == [(0, 1)]
+
+
 def test_missing_weighs_nothing():
     world = background(5)
     records = standardise(world.tables)

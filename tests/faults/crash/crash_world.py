@@ -61,7 +61,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Moments:
-    """Of an undisturbed run, or of its effects alone: operations on files of the home, CPU seconds, how often each point is reached."""
+    """Of an undisturbed run, or of its effects: operations on files of the home, CPU seconds, how often each point is reached."""
 
     operations: int
     cpu: float
@@ -145,8 +145,8 @@ def _counted(place: Workplace, run: Callable[[Workplace], Mapping[str, Any]]) ->
     """Let a run through; its moments, and what its assets made."""
     points.times.clear()
     seen, begun = _watch(place.home.root, lambda _: None), time.process_time()
-    made = dict(run(place))
-    return Moments(seen[0], time.process_time() - begun, dict(points.times)), made
+    made = run(place)
+    return Moments(seen[0], time.process_time() - begun, dict(points.times)), dict(made)
 
 
 def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -171,7 +171,7 @@ def _inputs(asset: dg.AssetsDefinition, made: Mapping[str, Any], place: Workplac
     """What an asset's function takes, of what the others made."""
     wanted = inspect.signature(asset.op.compute_fn.decorated_fn).parameters
     given = {name: made["/".join(key.path)] for name, key in asset.keys_by_input_name.items() if name in wanted}
-    return given | {"workplace": place}
+    return {name: lake.Tables(value) if isinstance(value, dict) else value for name, value in given.items()} | {"workplace": place}
 
 
 def _watch(home: Path, each: Callable[[int], None]) -> list[int]:
@@ -378,9 +378,8 @@ def chain(world: World, home: str, kills: list[Kill], whole: bool = True) -> tup
 def at_random(world: World, draw: Random, whole: bool = True) -> Kill:
     """A kill at a random moment: half at an operation on a file, half after a share of the run's CPU time."""
     moments = world.moments[whole]
-    if draw.random() < 0.5:
-        return Kill("file", str(draw.randint(1, moments.operations)))
-    return Kill("cpu", f"{draw.uniform(0.01, moments.cpu):.3f}")
+    by_file = draw.random() < 0.5
+    return Kill("file", str(draw.randint(1, moments.operations))) if by_file else Kill("cpu", f"{draw.uniform(0.01, moments.cpu):.3f}")
 
 
 def at_points(world: World, whole: bool = True) -> list[Kill]:

@@ -1,0 +1,47 @@
+"""Deliveries that several processes read, judge and harmonise are kept as one process keeps them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pipeline_world import Ran
+
+from pipelines.assets import portioning
+from pipelines.assets.by_delivery import stage_folder
+from pipelines.landing import landed
+from pipelines.registry import open_registry
+from pipelines.resources import lake, processes
+from pipelines.resources.portions import Portions, key_of
+from pipelines.resources.workplace import Workplace
+
+
+def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_WORTH", 0)
+    monkeypatch.setattr(portioning, "_LEAST", 1)
+    for name in ("landing", "registry.sqlite"):
+        source = ran.place.home.root / name
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / name)
+    place = Workplace.of(ran.place.inbox, tmp_path)
+    registry = open_registry(place.registry)
+    try:
+        ours = {str(one.name): one for one in landed(registry, place.home) if one.institution == "police"}
+    finally:
+        registry.close()
+    wanted = {name: key_of(one.receipt, one.incomplete) for name, one in ours.items()}
+    raw, validated, harmonised = (Portions(stage_folder(place, "police", stage)) for stage in ("raw", "validated", "harmonised"))
+    portioning.read_all(place, "police", list(ours.values()), wanted, raw)
+    assert len(raw.together(wanted)) == 0, "nothing stands before it is settled"
+    raw.settle(wanted)
+    portioning.validate_all(place, "police", list(wanted), raw, validated)
+    validated.settle(wanted)
+    portioning.harmonise_all(place, "police", list(wanted), validated, harmonised)
+    harmonised.settle(wanted)
+    for made in (raw, validated, harmonised):
+        alone = Portions(stage_folder(ran.place, "police", made.folder.name)).load()
+        for name, frame in made.load().items():
+            if name != lake.ITEMS:
+                of_content = [column for column in alone[name].columns if column != lake.ITEM]  # a number within a folder
+                pd.testing.assert_frame_equal(frame[of_content], alone[name][of_content])

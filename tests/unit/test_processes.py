@@ -1,0 +1,18 @@
+"""Work that several processes share is done as one process does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.resources import processes
+
+
+@pytest.mark.parametrize("rows", [1, 10**9], ids=["in this process", "in several"])
+def test_every_piece_is_done_and_a_failure_is_raised(tmp_path: Path, rows: int) -> None:
+    pieces = [tmp_path / str(n) for n in range(5)]
+    processes.each(Path.mkdir, pieces, rows)
+    assert all(piece.is_dir() for piece in pieces)
+    with pytest.raises(FileNotFoundError):
+        processes.each(Path.rmdir, [*pieces, tmp_path / "none"], rows)

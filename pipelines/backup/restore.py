@@ -36,7 +36,8 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
     made = root.with_name(f".{root.name}.part")
     with storage(root):
         shutil.rmtree(made, ignore_errors=True)  # of a restore that was killed
-        shutil.copytree(backup, made, ignore=shutil.ignore_patterns(NAME), copy_function=shutil.copyfile)
+        shutil.copytree(backup, made, copy_function=shutil.copyfile)
+        (made / NAME).unlink()  # the backup's own; releases have one of that name each
     try:
         for path in made.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o400 if path.is_relative_to(made / "landing") else 0o600)

@@ -52,6 +52,17 @@ def test_a_restored_home_publishes_the_same_rows_with_the_same_ids(few: Ran, tmp
     assert list(verify_home(place, tmp_path / "kept")) == []
 
 
+def test_a_release_comes_back_with_its_own_manifest(few: Ran, tmp_path: Path) -> None:
+    kept = few.place.home.releases / "2013-03-31" / "manifest.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("of the release", "utf-8")
+    backup(few.place, tmp_path / "kept")
+    place = Workplace.of(few.place.inbox, tmp_path / "anew")
+    restore(tmp_path / "kept", place)
+    assert (place.home.releases / "2013-03-31" / "manifest.json").read_text("utf-8") == "of the release"
+    assert not (place.home.root / "manifest.json").exists()
+
+
 @pytest.mark.slow  # a whole run
 def test_without_its_inbox_a_restored_home_publishes_the_same_figures(few: Ran, tmp_path: Path) -> None:
     backup(few.place, tmp_path / "kept")

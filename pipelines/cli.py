@@ -22,6 +22,7 @@ from rich.console import Console
 from pipelines.access_commands import access, audit, warehouse
 from pipelines.backup.commands import app as backups
 from pipelines.comparison.commands import app as compare
+from pipelines.erasure.commands import app as erase
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.explorer.commands import app as explorer
@@ -32,6 +33,7 @@ from pipelines.link_commands import app as link
 from pipelines.release_commands import app as release
 from pipelines.reports.commands import app as report
 from pipelines.resources.workplace import Workplace
+from pipelines.retention.commands import app as retention
 from pipelines.review.commands import app as review
 
 app = typer.Typer(
@@ -48,6 +50,7 @@ app.add_typer(access)
 app.add_typer(audit)
 app.add_typer(warehouse)
 app.add_typer(backups)
+app.add_typer(retention)
 app.add_typer(explain)
 app.add_typer(review, name="review")
 app.add_typer(feedback, name="feedback")
@@ -55,6 +58,7 @@ app.add_typer(link, name="link")
 app.add_typer(indicator, name="indicator")
 app.add_typer(compare, name="compare")
 app.add_typer(release, name="release")
+app.add_typer(erase, name="erase")
 _INTERRUPTED = 130
 
 
@@ -218,6 +222,14 @@ def ui(
     from pipelines.ui import serve
 
     serve(_console(), workplace, port)
+
+
+@app.command()
+def prepare(home: HomeFolder = None) -> None:
+    """Make the home with Dagster's settings in it, for a daemon that starts before any run. Twice changes nothing."""
+    from pipelines.resources.instance import install_dagster
+
+    typer.echo(f"DAGSTER_HOME={install_dagster(Workplace.of(None, home).home)}")
 
 
 def _fail(line: str) -> int:

@@ -38,6 +38,7 @@ class Point(StrEnum):
     RELEASE_WRITTEN = "release-written"  # all of it, under its unfinished name
     BACKUP_COPIED = "backup-copied"  # all of it, under its unfinished name
     RESTORE_COPIED = "restore-copied"
+    ERASURE_ENTERED = "erasure-entered"  # the bytes still lie there
 
 
 times: Counter[Point] = Counter()  # how often each was reached in this process

@@ -12,11 +12,13 @@ from itertools import accumulate, groupby
 
 from pipelines.assets.by_delivery import RawDelivery, by_delivery, canonical_rows, packed, stage_folder, unpacked
 from pipelines.assets.describing import careful
+from pipelines.erasure import reading
 from pipelines.landing import LandedDelivery
 from pipelines.resources.portions import Portions
 from pipelines.resources.processes import each
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import validate
+from sources.readers.result import ReadResult
 from sources.reading import read_delivery
 
 _AT_A_TIME = 12_000_000  # bytes of files that are read, judged and kept at a time: some 150,000 rows
@@ -41,7 +43,7 @@ class Piece:
 
 def read_all(workplace: Workplace, institution: str, new: Sequence[LandedDelivery], wanted: Mapping[str, str], into: Portions) -> None:
     """Read the deliveries `new` and keep them; wanted: delivery -> key."""
-    sizes = [sum(file.path.stat().st_size for file in one.files) for one in new]
+    sizes = [sum(file.size or 0 for file in one.files) for one in new]
     most = max(_LEAST, min(_AT_A_TIME, sum(sizes) // 2))
     begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
     portions = [tuple(one for one, _ in some) for _, some in groupby(begins, key=lambda begun: begun[1] // most)]
@@ -72,10 +74,15 @@ def _pieces(workplace: Workplace, institution: str, new: Sequence[str], of: Port
 def _read(piece: Piece) -> None:
     with careful(piece.workplace, f"{piece.institution}: reading"):
         read = [
-            RawDelivery(**vars(read_delivery(piece.institution, one.files)), delivery=str(one.name), incomplete=one.incomplete)
+            RawDelivery(**vars(_as_read(piece.institution, one)), delivery=str(one.name), incomplete=one.incomplete)
             for one in piece.landed
         ]
         piece.stage("raw").add(piece.keys, packed(read), piece.number)
+
+
+def _as_read(institution: str, one: LandedDelivery) -> ReadResult:
+    """A delivery as its reader sees it, or as it was seen before a person in it was erased."""
+    return reading.load(one.reading) if one.reading else read_delivery(institution, one.files)
 
 
 def _validate(piece: Piece) -> None:

@@ -24,6 +24,7 @@ from pipelines.errors import HarmoniaError, storage
 from pipelines.landing.store import Store
 from pipelines.points import Point, reached
 from pipelines.registry import Registry, open_registry, seal
+from pipelines.registry.ledger import removed
 from pipelines.registry.tables import Base, File
 from pipelines.resources.workplace import Workplace
 from pipelines.swap import sync
@@ -64,13 +65,13 @@ def backup(workplace: Workplace, target: Path) -> Manifest:
 def _fill(workplace: Workplace, made: Path) -> Manifest:
     registry = open_registry(workplace.registry)
     try:
-        _registry(registry, made / REGISTRY)
+        copy_registry(registry, made / REGISTRY)
     finally:
         registry.close()
     copy = create_engine(f"sqlite:///{made / REGISTRY}")
     with Session(copy) as session:
         manifest = Manifest(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", version("harmonia"), seal.head(session))
-        hashes = list(session.scalars(select(File.sha256).order_by(File.sha256)))
+        hashes = sorted(set(session.scalars(select(File.sha256))) - removed(session))
     copy.dispose()
     manifest.files[REGISTRY] = _settled(made / REGISTRY)
     home, landing = workplace.home, Store(workplace.home.landing)
@@ -120,7 +121,7 @@ def _settled(path: Path) -> tuple[int, str]:
         return digest(path)
 
 
-def _registry(registry: Registry, target: Path) -> None:
+def copy_registry(registry: Registry, target: Path) -> None:
     """The registry as of one moment, as an SQLite file, whatever it is now."""
     if registry.engine.dialect.name == "sqlite":
         with storage(target), sqlite3.connect(str(registry.engine.url.database)) as source, sqlite3.connect(target) as copy:

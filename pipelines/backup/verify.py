@@ -17,7 +17,7 @@ from pipelines.backup.manifest import REGISTRY, Manifest, damaged, digest
 from pipelines.errors import HarmoniaError
 from pipelines.landing.store import Store
 from pipelines.registry import Registry, open_registry, seal
-from pipelines.registry.ledger import deliveries
+from pipelines.registry.ledger import deliveries, removed
 from pipelines.registry.tables import File
 from pipelines.resources.workplace import Workplace
 from warehouse import stores
@@ -86,8 +86,13 @@ def _landing(registry: Registry, store: Store) -> Iterator[str]:
         for delivery in deliveries(session):
             for file in (file for receipt in delivery.receipts for file in receipt.files):
                 owners.setdefault(file.sha256, []).append(f"{delivery.institution} {delivery.name} {file.name}")
+        gone = removed(session)
     for sha256, whose in sorted(owners.items()):
         told = f"{', '.join(sorted(set(whose))[:3]) or 'a file of no receipt'}: {store.path(sha256)}"
+        if sha256 in gone:
+            if store.path(sha256).exists():
+                yield f"{told} was removed by an erasure and is there again: `harmonia erase list` names it, carry it out once more"
+            continue
         try:
             size, found = digest(store.path(sha256))
         except OSError:

@@ -70,7 +70,7 @@ def write_reports(
 
 def _files(there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The files of all deliveries: institution, delivery, file, state, physical rows by what became of them, size and hash as landed."""
-    landed = [(one.institution, str(one.name), f.name, f.path.stat().st_size, f.path.name) for one in there for f in one.files]
+    landed = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in there for f in one.files]
     came = pd.DataFrame(landed, columns=[*_DELIVERY, "file", "size", "sha256"])
     by = [*_DELIVERY, "file"]
     came = came.astype({**dict.fromkeys(by, "str"), "sha256": "str"})

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,7 +24,7 @@ from pipelines.landing.store import Store
 from pipelines.landing.walk import Finding, Folder, Walk
 from pipelines.periods import last_day
 from pipelines.registry import Registry
-from pipelines.registry.ledger import deliveries, keep_problems
+from pipelines.registry.ledger import deliveries, keep_problems, redactions
 from pipelines.registry.tables import Delivery, DeliveryFile, File, Receipt
 from sources.contract import DeliveryName
 from sources.readers.result import SourceFile
@@ -55,13 +56,17 @@ class Taken:
 
 @dataclass(frozen=True)
 class LandedDelivery:
-    """A delivery that stands landed. `receipt` changes with its content and with nothing else: a key for caches."""
+    """A delivery that stands landed. `receipt` changes with its content and with nothing else: a key for caches.
+
+    `reading`: what is read in place of `files` where a person in them was erased (`pipelines.erasure.reading`).
+    """
 
     institution: str
     name: DeliveryName
     files: list[SourceFile]
     receipt: str
     incomplete: bool  # a file of it was left alone: absence of a record from it says nothing
+    reading: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -91,17 +96,20 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
     with registry.read() as session:
         found = deliveries(session)
         sizes = dict(session.execute(select(File.sha256, File.size)).all())
+        instead = redactions(session)
     out = []
     for delivery in found:
         read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ), key=lambda file: file.name)
-        for file in read:
-            if not store.has(file.sha256, sizes[file.sha256]):
+        reading = instead.get(delivery.receipts[-1].id)
+        for name, sha256 in [("its reading", reading)] if reading else [(file.name, file.sha256) for file in read]:
+            if not store.has(sha256, sizes[sha256]):
                 raise HarmoniaError(
-                    f"{delivery.institution} {delivery.name} {file.name}: its bytes are missing or damaged in {store.path(file.sha256)}: "
+                    f"{delivery.institution} {delivery.name} {name}: its bytes are missing or damaged in {store.path(sha256)}: "
                     "restore the landing folder from a backup, or put the file into the inbox again"
                 )
         if read:
-            out.append(_landed(delivery, [SourceFile(file.name, store.path(file.sha256)) for file in read], read))
+            files = [SourceFile(file.name, store.path(file.sha256), sizes[file.sha256]) for file in read]
+            out.append(_landed(delivery, files, read, store.path(reading) if reading else None))
     return out
 
 
@@ -220,11 +228,11 @@ def _difference(before: Receipt, after: Receipt) -> str:
     return "; ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
 
 
-def _landed(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile]) -> LandedDelivery:
-    content = _hash({file.name: Held(file.sha256, file.kind) for file in read})
+def _landed(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
+    content = reading.name if reading else _hash({file.name: Held(file.sha256, file.kind) for file in read})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
-    return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete)
+    return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
 
 
 def _held(receipt: Receipt) -> dict[str, Held]:

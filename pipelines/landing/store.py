@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,17 @@ class Store:
         except FileNotFoundError:
             return False
 
-    def stage(self, source: int) -> Staged:
-        """Read an open file twice and put its bytes aside. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (full disk)."""
+    def stage(self, source: int, known: Collection[str] = ()) -> Staged:
+        """Read an open file twice and put its bytes aside. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (full disk).
+
+        known: hashes of bytes that are not to be kept again, although they are not there: an erasure removed them.
+        """
         digest, size = hashlib.sha256(), 0
         for chunk in _chunks(source):
             digest.update(chunk)
             size += len(chunk)
         sha256 = digest.hexdigest()
-        if self.has(sha256, size):
+        if sha256 in known or self.has(sha256, size):
             return Staged(sha256, size, None)
         return self._put_aside(sha256, size, _chunks(source))
 

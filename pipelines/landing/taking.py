@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from pipelines.landing.walk import Finding, Folder, Still, Walk, opened, walk
 from pipelines.lock import landing_lock
 from pipelines.points import Point, reached
 from pipelines.registry import Registry
-from pipelines.registry.ledger import now
+from pipelines.registry.ledger import now, removed
 
 _FRESH = 2.0  # seconds: a file written to so lately may still be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -60,8 +60,8 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
         work.store.clean()
         try:
             with registry.read() as session:
-                before = standing(session)
-            taken = work.take(before)
+                before, gone = standing(session), removed(session)
+            taken = work.take(before, gone)
             work.watch(settle)
             for one in taken:
                 work.confirm(one)
@@ -93,15 +93,16 @@ class _Landing:
         self.found: Walk = walk(inbox)
         self.staged: dict[str, Staged] = {}
 
-    def take(self, before: Standing) -> list[Taken]:
-        """Put the files of all deliveries aside."""
+    def take(self, before: Standing, gone: Collection[str] = ()) -> list[Taken]:
+        """Put the files of all deliveries aside; not again what an erasure removed (`gone`) and still lies in the inbox as it was."""
         taken = []
         for folder in self.found.folders:
             one = Taken(folder, {}, set())
+            known = {file.sha256 for file in before.get(one.place, {}).values()}.intersection(gone)
             for name, still in folder.files.items():
                 kind = "nested" if "/" in name else kind_of(name)
                 try:
-                    self._add(one, shown(name), kind, self._read(folder, name, still))
+                    self._add(one, shown(name), kind, self._read(folder, name, still, known))
                 except ChangingError:
                     self._leave(one, shown(name), "delivery-file-changing")
                 except UnreadableError as error:
@@ -132,7 +133,7 @@ class _Landing:
         self.store.keep([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
-    def _read(self, folder: Folder, name: str, still: Still) -> Staged:
+    def _read(self, folder: Folder, name: str, still: Still, known: Collection[str]) -> Staged:
         *parts, base = name.split("/")
         try:
             with opened(self.inbox, folder.institution, str(folder.name), *parts) as place:
@@ -144,7 +145,7 @@ class _Landing:
         try:
             if Still.of(os.fstat(file)) != still:
                 raise ChangingError
-            staged = self.store.stage(file)
+            staged = self.store.stage(file, known)
             if Still.of(os.fstat(file)) != still:
                 raise ChangingError
             return staged
@@ -161,7 +162,8 @@ class _Landing:
 
     def _add(self, one: Taken, name: str, kind: str, staged: Staged) -> None:
         one.files[name] = Held(staged.sha256, kind)
-        self.staged.setdefault(staged.sha256, staged)  # the same bytes once more: either copy will do, the other is cleaned up
+        if staged.temporary is not None or staged.sha256 not in self.staged:
+            self.staged[staged.sha256] = staged  # the same bytes once more: either copy will do, the other is cleaned up
 
     def _leave(self, one: Taken, name: str, rule: str, detail: str = "") -> None:
         one.files.pop(name, None)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from pipelines.points import Point, reached
 from pipelines.registry.connection import Registry
-from pipelines.registry.tables import Delivery, Problem, Receipt, Run
+from pipelines.registry.tables import Delivery, Problem, Receipt, Redaction, RemovedFile, Run
 
 STATES = ("complete", "partial", "unreadable")
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
@@ -107,3 +107,13 @@ def keep_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: 
         if identity not in seen:
             problem.resolved = moment
     session.add_all(Problem(first_seen=moment, **dict(zip(_PROBLEM, identity, strict=True))) for identity in seen if identity not in there)
+
+
+def removed(session: Session) -> set[str]:
+    """Hashes of bytes that an erasure removed from the landing store."""
+    return set(session.scalars(select(RemovedFile.sha256)))
+
+
+def redactions(session: Session) -> dict[int, str]:
+    """Receipts whose files are no longer read, since a person in them was erased: receipt -> hash of the reading that stands."""
+    return dict(session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id)).tuples().all())

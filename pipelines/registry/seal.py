@@ -19,7 +19,22 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, func, insert, select, text
 from sqlalchemy.orm import Session, aliased
 
-from pipelines.registry.tables import Answer, Audit, Delivery, DeliveryFile, Entity, Judgement, Membership, Receipt, Run, Seal
+from pipelines.registry.tables import (
+    Answer,
+    Audit,
+    Delivery,
+    DeliveryFile,
+    Entity,
+    Erasure,
+    ErasureOrder,
+    Judgement,
+    Membership,
+    Receipt,
+    Redaction,
+    RemovedFile,
+    Run,
+    Seal,
+)
 
 Mark = tuple[int, int, str]  # highest place, rows, SHA-256 of a part that is sealed
 
@@ -61,6 +76,10 @@ STREAMS: tuple[Stream, ...] = (
     Stream("judgement", Judgement.id, _columns(Judgement, "id")),
     Stream("answer", Answer.id, _columns(Answer, "id", "decision", "decided_by", "decided_at", "until")),
     Stream("audit", Audit.id, _columns(Audit, "id")),
+    *(
+        Stream(str(table.__tablename__).replace("_", " "), table.id, _columns(table, "id"))
+        for table in (ErasureOrder, Erasure, Redaction, RemovedFile)
+    ),
 )
 
 

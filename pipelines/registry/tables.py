@@ -301,6 +301,50 @@ class Audit(Base):
     subject: Mapped[str]  # a pair, a file, a number of pairs: never a name
 
 
+class ErasureOrder(Base):
+    """An order to remove a person's data: who gave it, on what ground. Carried out by another (`Erasure`)."""
+
+    __tablename__ = "erasure_order"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    person_id: Mapped[str] = mapped_column(ForeignKey("entity_id.id"))
+    ordered_by: Mapped[str]
+    ground: Mapped[str]  # the law or decision, in words that name nobody
+
+
+class Erasure(Base):
+    """An order carried out; once more where the person was delivered again."""
+
+    __tablename__ = "erasure"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    order_id: Mapped[int] = mapped_column(ForeignKey("erasure_order.id"))
+    carried_out_by: Mapped[str]
+
+
+class Redaction(Base):
+    """What is read in place of a receipt's files since an erasure: the reading made of them, without the person. The newest counts."""
+
+    __tablename__ = "redaction"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    erasure_id: Mapped[int] = mapped_column(ForeignKey("erasure.id"))
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipt.id"), index=True)
+    reading: Mapped[str] = mapped_column(ForeignKey("file.sha256"))  # also in the landing store
+
+
+class RemovedFile(Base):
+    """Bytes that an erasure removed from the landing store: their hash stays as what was received."""
+
+    __tablename__ = "removed_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    erasure_id: Mapped[int] = mapped_column(ForeignKey("erasure.id"))
+    sha256: Mapped[str] = mapped_column(ForeignKey("file.sha256"), index=True)
+
+
 class Seal(Base):
     """A seal over the rows that a transaction entered (`pipelines.registry.seal`). None is ever changed or removed."""
 

@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, BinaryIO, get_args, get_origin, get_type_hints
 
 import dagster as dg
 import numpy as np
@@ -146,7 +146,7 @@ def unpack(shape: Any, frames: Frames) -> Any:
     return found if get_origin(shape) is list else found[0]
 
 
-def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
+def to_arrow(name: str, frame: pd.DataFrame) -> pa.Table:
     """As an Arrow table: the declared schema for a canonical table, else the frame's own types; a column of mixed objects as text."""
     if name in canonical.TABLES and list(frame.columns) == [c.name for c in canonical.TABLES[name]]:
         table = pa.Table.from_pandas(frame, schema=canonical.arrow_schema(name), preserve_index=False)
@@ -170,7 +170,7 @@ def write(folder: Path, frames: Frames) -> int:
     fresh.mkdir(parents=True, mode=0o700)
     try:
         for name, frame in frames.items():
-            pq.write_table(_arrow(name, frame), fresh / f"{name}.parquet", compression="zstd", compression_level=1)
+            pq.write_table(to_arrow(name, frame), fresh / f"{name}.parquet", compression="zstd", compression_level=1)
         size = sum(path.stat().st_size for path in fresh.iterdir())
         reached(Point.LAKE_WRITTEN)
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
@@ -212,7 +212,7 @@ def columns_of(path: Path) -> list[str]:
     return list(json.loads(pq.read_schema(path).metadata[_DTYPES]))
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.DataFrame:
     """One table, or some of its columns, with the types that it was written with."""
     table = pq.read_table(path, columns=columns)
     dtypes = json.loads((table.schema.metadata or {})[_DTYPES])

@@ -14,7 +14,7 @@ import pandas as pd
 import pandera.errors
 
 from pipelines.periods import last_day
-from pipelines.validate import cells, cross, keys, structure
+from pipelines.validate import blanked, cells, cross, keys, numbering, structure
 from pipelines.validate.cross import Hit
 from schemas import exports, findings
 from schemas.exports.build import PERIOD_END
@@ -56,20 +56,9 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
     `partial` names deliveries that were not received whole, whatever was read of them: absence from those withdraws nothing.
     Never raises for what a delivery holds; raises `ValueError` for a name that is no delivery.
     """
-    contract = contracts.load(institution)
     deliveries = _deliveries(institution, results, partial)
     results = {d: results[d] for d in deliveries["delivery"]}
-    tables: dict[str, pd.DataFrame] = {}
-    of_cells: dict[str, list[Hit]] = {}
-    for table, spec in contract.tables.items():
-        tables[table], of_cells[table] = _typed(spec, _stack(table, spec, results, deliveries))
-    tables = keys.add_keys(contract, tables)
-    found = [_locate(tables[table], *hit) for table, hits in of_cells.items() for hit in hits]
-    tables, set_aside = _split(contract, tables)
-    for table, frame in tables.items():
-        found += [_locate(frame, *hit) for hit in _model_findings(institution, table, frame)]
-        found += [_locate(frame, *hit) for hit in cross.of_table(contract.tables[table], frame)]
-    found += [_locate(tables[table], rule, column, at) for table, rule, column, at in cross.between(contract, tables)]
+    tables, set_aside, found = judge(institution, results, deliveries)
     quarantined = _quarantined(institution, results, set_aside)
     return Validated(
         institution=institution,
@@ -80,6 +69,29 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
         structure=_labelled({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
         findings=_findings(institution, results, found, quarantined, set_aside, tables),
     )
+
+
+def judge(
+    institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[pd.DataFrame]]:
+    """Tables of the rows that stand, of those set aside, and what was found, each with `table` and `_row`. deliveries: `DELIVERIES`."""
+    contract = contracts.load(institution)
+    emptied = blanked.cells(results, deliveries)
+    tables: dict[str, pd.DataFrame] = {}
+    of_cells: dict[str, list[Hit]] = {}
+    for table, spec in contract.tables.items():
+        frame, of_cells[table] = _typed(spec, _stack(table, spec, results, deliveries))
+        tables[table] = blanked.as_given(frame, emptied)
+    tables = keys.add_keys(contract, tables)
+    found = [_locate(table, tables[table], *hit) for table, hits in of_cells.items() for hit in hits]
+    tables, set_aside = _split(contract, tables)
+    for table, frame in tables.items():
+        found += [_locate(table, frame, *hit) for hit in _model_findings(institution, table, frame)]
+        found += [_locate(table, frame, *hit) for hit in cross.of_table(contract.tables[table], frame)]
+    found += [_locate(table, tables[table], rule, column, at) for table, rule, column, at in cross.between(contract, tables)]
+    found = blanked.without(found, emptied)
+    found += [_locate(table, tables[table], *hit) for table, *hit in blanked.judged(results, deliveries, tables)]
+    return tables, set_aside, found
 
 
 def _deliveries(institution: str, results: Mapping[str, ReadResult], partial: Collection[str]) -> pd.DataFrame:
@@ -113,18 +125,13 @@ def _stack(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliv
     for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
         frame = results[delivery].tables.get(table)
         if frame is not None and len(frame):
-            moved = {c: frame[c].astype("Int64") + first_row(period, version) for c in ("_row", "_parent")}
+            moved = {c: frame[c].astype("Int64") + numbering.first_row(period, version) for c in ("_row", "_parent")}
             frames.append(frame.assign(**moved, _delivery=delivery, _period=period, _version=version))
     labels = ("_delivery", "_period", "_version")
     columns = [*(c.name for c in spec.columns), *POSITION, *labels]
     out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({c: pd.Series(dtype="str") for c in columns})
     out["_version"] = out["_version"].astype("int64")
     return out.astype({"_delivery": "str", "_period": "str"})
-
-
-def first_row(period: str, version: int) -> int:
-    """Where the rows of a delivery are numbered from: the same whichever other deliveries are judged with it, and exact as a float."""
-    return ((int(period[:4]) - 1900) * 4 + int(period[6]) - 1) * 1024 + version << 32
 
 
 def _typed(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
@@ -161,8 +168,8 @@ def _split(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[st
     return good, bad
 
 
-def _locate(frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
-    """Findings of one rule: where the rows at `index` stand."""
+def _locate(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
+    """Findings of one rule: where the rows at `index` of `frame` stand."""
     rows = frame.loc[index]
     text = f"{column}:text"
     return pd.DataFrame(
@@ -172,6 +179,7 @@ def _locate(frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index)
             "part": rows["_part"],
             "line": rows["_line"],
             "record_key": rows["_record"],
+            "table": table,
             "_row": rows["_row"],
             "field": column,
             "rule": rule,
@@ -218,8 +226,8 @@ def _findings(
 ) -> pd.DataFrame:
     """Findings of reading, of cells and relations, and of rows set aside; a row set aside has no other finding than that."""
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
-    rows = pd.concat([f for f in found if len(f)] or [pd.DataFrame(columns=["_row"])], ignore_index=True)
-    rows = rows[~rows["_row"].isin(aside)].drop(columns="_row")
+    rows = pd.concat([f for f in found if len(f)] or [pd.DataFrame(columns=["_row", "table"])], ignore_index=True)
+    rows = rows[~rows["_row"].isin(aside)].drop(columns=["_row", "table"])
     place = list(_PLACE)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]

@@ -24,6 +24,7 @@ class SourceFile:
 
     name: str
     path: Path
+    size: int | None = None  # as received; the bytes themselves may have been removed by an erasure
 
 
 @dataclass
@@ -42,6 +43,8 @@ class ReadResult:
     rows        file -> physical rows counted as they were read, apart from what became of them
     declared    what a file says of itself: `periudha`, `krijuar`
     layout      file, part, field, column: at which place, from 1, a declared column was delivered; for forms with an order of columns
+    blanked     _row, field, content: cells that an erasure emptied (`pipelines.erasure`), and a number for what the row held before
+    judged      _row, table, field, rule: what was found in those rows before; it stands in place of what would be found now
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -54,6 +57,8 @@ class ReadResult:
     rows: dict[str, int] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
     layout: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["file", "part", "field", "column"]))
+    blanked: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["_row", "field", "content"]))
+    judged: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["_row", "table", "field", "rule"]))
 
     @property
     def state(self) -> str:

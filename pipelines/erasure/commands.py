@@ -1,0 +1,137 @@
+"""`harmonia erase …`: what a person types and reads.
+
+Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside. Persons are named by their
+id alone: what is printed may end in a log.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+if TYPE_CHECKING:
+    from pipelines.erasure.trial import Plan
+    from pipelines.registry import Registry
+
+app = typer.Typer(help="Remove a person's data from every store; figures stay. One orders, another carries out.", no_args_is_help=True)
+
+Inbox = Annotated[Path | None, typer.Option("--inbox", envvar="HARMONIA_INBOX", help="Folder of deliveries. Default: data/inbox")]
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+RegistryUrl = Annotated[
+    str | None,
+    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
+]
+WarehouseUrl = Annotated[
+    str | None,
+    typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="Also publish to PostgreSQL. Default: only DuckDB in the home"),
+]
+PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Id of the person, e.g. P0000012, from the identity store.")]
+Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
+
+
+@contextmanager
+def _opened(workplace: Workplace) -> Iterator[Registry]:
+    from pipelines.registry import open_registry
+
+    if not workplace.home.root.is_dir():
+        raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
+    registry = open_registry(workplace.registry)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+@app.command()
+def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+    """Say what would go, and whether a figure would move; tried on a copy, nothing is changed. Exit 1 where something would be left."""
+    workplace = Workplace.of(None, home, registry_url)
+    with _opened(workplace):  # a wrong home is said at once
+        from pipelines.erasure.trial import try_out
+
+        plan = try_out(workplace, person)
+    _told(plan)
+    raise typer.Exit(1 if plan.left or plan.moved else 0)
+
+
+def _told(plan: Plan) -> None:
+    for one in plan.emptied:
+        typer.echo(f"{one.institution} {one.delivery}: {one.rows} rows emptied, {len(one.gone)} files removed and read as they were read")
+    typer.echo(
+        f"{plan.person.id}: {len(plan.person.records)} records in {len(plan.emptied)} deliveries, {plan.files} files. "
+        f"{len(plan.ties)} pairs of records are held as they are. Figures that move: {', '.join(plan.moved) or 'none'}."
+    )
+    if plan.person.shared:
+        typer.echo(f"{plan.person.shared} spellings of the name are borne by others as well: files were not searched for those.")
+    for path in plan.left:
+        typer.echo(f"would be left in {path}")
+
+
+@app.command("order")
+def give(
+    person: PersonId,
+    ground: Annotated[str, typer.Option("--ground", help="Law, decision or request it rests on; name nobody.")],
+    by: Who = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Order the erasure of a person; somebody else carries it out."""
+    with _opened(Workplace.of(None, home, registry_url)) as registry:
+        from pipelines.erasure import orders
+
+        number = orders.give(registry, person, by or getpass.getuser(), ground)
+    typer.echo(f"Order {number} is entered. Somebody else carries it out: harmonia erase carry-out {number} --by NAME")
+
+
+@app.command("list")
+def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+    """All orders, with who gave and who carried out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    with _opened(Workplace.of(None, home, registry_url)) as registry:
+        from pipelines.erasure import orders
+
+        found = orders.listed(registry)
+    table = Table(*found.columns)
+    for row in found.itertuples(index=False, name=None):
+        table.add_row(*map(str, row))
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
+
+
+@app.command("carry-out")
+def carry_out(
+    number: Annotated[int, typer.Argument(metavar="ORDER", help="Number of the order.")],
+    by: Who = None,
+    moving: Annotated[bool, typer.Option("--moving", help="Also where figures move.")] = False,
+    inbox: Inbox = None,
+    home: HomeFolder = None,
+    warehouse_url: WarehouseUrl = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Carry out an order: tried on a copy first, then done, then a run. Exit 1 where the person is still found in a file of the home."""
+    workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
+    with _opened(workplace):
+        from pipelines.erasure.carry import carry_out as carry
+        from pipelines.progress import Silence
+
+    done = carry(workplace, number, by or getpass.getuser(), Silence(), moving=moving)
+    _told(done.plan)
+    for path in done.pages:
+        typer.echo(f"removed {path}")
+    for path in done.left:
+        typer.echo(f"still found in {path}")
+    typer.echo(
+        f"Erasure {done.number} of order {number} is done. Not reached from here: backups made before, workbooks and pages handed out "
+        "(`harmonia audit list`), the inbox. Make a new backup and let older ones go: docs/governance.md."
+    )
+    raise typer.Exit(1 if done.left else 0)

@@ -1,0 +1,120 @@
+"""Whose data is to go: record keys, the values to look for, the day that stands in place of the day of birth.
+
+Belongs here: gathering them from what the last run left. Does not belong here: removing anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+import duckdb
+import pandas as pd
+
+from pipelines.erasure.births import stand_in
+from pipelines.errors import HarmoniaError
+from pipelines.registry import open_registry
+from pipelines.registry.identity import resolve
+from pipelines.resources import lake
+from pipelines.resources.workplace import Workplace
+
+_SHORTEST, _DIGITS = 3, 8  # letters of a name, digits of a number, that are looked for
+_APART = 60  # characters between two names of one person in a text
+RECORD = ["institution", "record_key"]
+
+
+@dataclass
+class Person:
+    """records: (institution, record key). numbers: digits; names: all names of a row, folded, that nobody else bears together.
+
+    shared: how many such names others bear as well: they are no sign of this person. contents: number of each content of a row
+    """
+
+    id: str
+    records: frozenset[tuple[str, str]]
+    born: Callable[[date], date]
+    numbers: frozenset[str] = frozenset()
+    names: frozenset[tuple[str, ...]] = frozenset()
+    shared: int = 0
+    contents: dict[int, int] = field(default_factory=dict)
+
+    def keys(self, institution: str) -> set[str]:
+        """The person's record keys at one institution."""
+        return {key for name, key in self.records if name == institution}
+
+    def is_in(self, row: str) -> bool:
+        """Whether the text of one row holds a number of the person, or all names of one of the person's rows."""
+        folded = row.casefold()
+        return self.numbered(row) or any(all(re.search(_word(name), folded) for name in names) for names in self.names)
+
+    def numbered(self, text: str) -> bool:
+        """Whether a text holds a number of the person."""
+        return any(number in text for number in self.numbers)
+
+    def is_near(self, text: str) -> bool:
+        """Whether a long text holds a number of the person, or the person's names close to each other."""
+        folded = text.casefold()
+        if self.numbered(text):
+            return True
+        for names in self.names:
+            if not all(name in folded for name in names):
+                continue
+            first, *others = names
+            for hit in re.finditer(_word(first), folded):
+                around = folded[max(0, hit.start() - _APART) : hit.end() + _APART]
+                if all(re.search(_word(name), around) for name in others):
+                    return True
+        return False
+
+
+def _word(name: str) -> str:
+    return rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
+
+
+def find(workplace: Workplace, person_id: str) -> Person:
+    """The person of an id, by what the last run of `workplace` left. Raises `HarmoniaError` where there is none."""
+    registry = open_registry(workplace.registry)
+    try:
+        standing = resolve(registry, pd.Series([person_id])).iloc[0]
+    finally:
+        registry.close()
+    known = lake.read(workplace.home.lake / "identities")["persons"]
+    own = known.loc[known["person_id"] == standing, RECORD]
+    if own.empty:
+        raise HarmoniaError(f"no record belongs to person {person_id}: take the id from `harmonia explain` or the identity store")
+    everybody = lake.read(workplace.home.lake / "canonical")["person_records"]
+    mine = pd.MultiIndex.from_frame(everybody[RECORD]).isin(pd.MultiIndex.from_frame(own))
+    names, others = _names(everybody[mine]), _names(everybody[~mine])
+    counted = _days(workplace, str(standing))
+    return Person(
+        str(standing),
+        frozenset(own.astype("str").itertuples(index=False, name=None)),
+        lambda born: stand_in(born, counted),
+        frozenset(n for n in everybody.loc[mine, "personal_number"].dropna() if len(n) >= _DIGITS)
+        - frozenset(everybody.loc[~mine, "personal_number"].dropna()),
+        frozenset(names - others),
+        len(names & others),
+    )
+
+
+def _names(rows: pd.DataFrame) -> set[tuple[str, ...]]:
+    """All names of each row together, as delivered and as skeletons; those that are longer than initials."""
+    out = set()
+    for text in pd.concat([rows["full_name"], rows["name_tokens"]]).dropna().unique():
+        parts = tuple(sorted(part for part in re.findall(r"[^\W\d_]+", str(text).casefold()) if len(part) >= _SHORTEST))
+        if len(parts) > 1:
+            out.add(parts)
+    return out
+
+
+def _days(workplace: Workplace, person: str) -> set[date]:
+    """Days on which an age of the person is counted: of all events of the person's cases, harmonised and as reported."""
+    with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
+        rows = warehouse.execute(
+            "SELECT DISTINCT unnest([day, date_reported]) FROM fact_event "
+            "WHERE case_id IN (SELECT case_id FROM fact_event WHERE person_id = $1)",
+            [person],
+        ).fetchall()
+    return {day for (day,) in rows if day is not None}

@@ -1,0 +1,119 @@
+"""Which rows of a delivery are the person's, and the delivery without what they say of the person.
+
+Belongs here: finding the rows, emptying their cells, the values that went. Does not belong here: where a delivery comes from and goes to
+(`carry`), how emptied rows are judged (`pipelines.validate.blanked`).
+
+Names, numbers and places of birth go, a day of birth becomes another of its year (`births`). What is counted stays: role, sex, citizenship,
+municipality, offences, dates of the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from pipelines.erasure.person import Person
+from pipelines.validate import DELIVERIES, judge
+from pipelines.validate.numbering import first_row
+from sources import contract as contracts
+from sources.contract import ColumnSpec, DeliveryName
+from sources.readers.result import ReadResult
+
+_KEPT = ("municipality",)  # types of personal columns that are counted
+_FORMATS = {"dmy": "%d.%m.%Y", "iso": "%Y-%m-%d"}
+GONE = b"[erased]"
+_JUDGED = ["_row", "table", "field", "rule"]
+
+
+def emptied(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
+    """The delivery without the person, and the files that name the person; None where none does."""
+    name, contract = str(delivery), contracts.load(institution)
+    place = pd.DataFrame([(institution, name, delivery.period, delivery.version, result.state)], columns=list(DELIVERIES))
+    typed, aside, found = judge(institution, {name: result}, place)
+    offset, keys = first_row(delivery.period, delivery.version), person.keys(institution)
+    tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
+    rows, lines = set[int](), set[tuple[str, int]]()
+    for table, spec in contract.tables.items():
+        personal = [c for c in spec.columns if c.personal and c.type not in _KEPT]
+        if not personal or table not in tables:
+            continue
+        frame = pd.concat([typed[table], aside[table]])
+        frame = frame[~(frame["_row"] - offset).isin(result.blanked["_row"])]
+        mine = frame[frame["_record"].isin(keys) | _told(tables[table], frame["_row"] - offset, personal, person)]
+        if len(mine):
+            tables[table], gone = _without(tables[table], mine.assign(_row=mine["_row"] - offset), personal, spec.columns, person)
+            blanked.append(gone)
+            files |= set(mine["_file"])
+            lines |= set(mine[["_file", "_line"]].itertuples(index=False, name=None))
+            rows |= set(mine["_row"] - offset)
+    unreadable, more = _raw(result.unreadable, person)
+    if not rows and not more:
+        return None
+    judged = pd.concat([result.judged, _judged(found, rows, offset)], ignore_index=True)
+    findings = [_silent(finding, lines, person) for finding in result.findings]
+    made = replace(
+        result, tables=tables, unreadable=unreadable, findings=findings, blanked=pd.concat(blanked, ignore_index=True), judged=judged
+    )
+    return made, files | more
+
+
+def _told(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
+    """Rows that name the person although their key does not: those whose key cannot be read, or is another's."""
+    names = [c.name for c in personal if c.name in text]
+    held = text.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
+    return pd.Series([person.is_in(one) for one in held], index=rows.index, dtype="bool")
+
+
+def _without(
+    text: pd.DataFrame, typed: pd.DataFrame, personal: list[ColumnSpec], declared: tuple[ColumnSpec, ...], person: Person
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A table with the rows of `typed` emptied, and what was emptied (`ReadResult.blanked`)."""
+    out, by_row = text.copy(), typed.drop_duplicates("_row").set_index("_row")
+    hit = out["_row"].isin(by_row.index)
+    at = out.loc[hit, "_row"].to_numpy()
+    content = [person.contents.setdefault(int(one), len(person.contents) + 1) for one in by_row["_content"].reindex(at)]
+    gone = [pd.DataFrame({"_row": at, "field": None, "content": content})]
+    for column in personal:
+        given = by_row[f"{column.name}:given"].reindex(at).to_numpy(dtype=bool)
+        gone.append(pd.DataFrame({"_row": at, "field": column.name, "content": content})[given])
+        out.loc[hit, column.name] = _births(by_row.reindex(at), column, person) if column.type == "date" else None
+    extra = [c for c in out.columns if not c.startswith("_") and c not in {one.name for one in declared}]
+    out.loc[hit, extra] = None
+    return out, pd.concat(gone, ignore_index=True).astype({"_row": "int64", "content": "int64", "field": "str"})
+
+
+def _births(typed: pd.DataFrame, column: ColumnSpec, person: Person) -> list[str | None]:
+    """What stands in place of days of birth: another day of the year; the year where that is all that was known."""
+    out: list[str | None] = []
+    for day, year in zip(typed[column.name], typed[f"{column.name}:year"], strict=True):
+        if pd.notna(day) and (day.month, day.day) != (1, 1):
+            out.append(person.born(day.date()).strftime(_FORMATS[column.format]))
+        else:
+            out.append(None if pd.isna(year) else str(int(year)))
+    return out
+
+
+def _raw(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
+    """Rows that nobody could read, emptied where the person stands in them; the files of those."""
+    held = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
+    mine = pd.Series([any(person.is_in(raw.decode(code, "replace")) for code in ("utf-8", "cp1250")) for raw in held], dtype="bool")
+    mine.index = unreadable.index
+    files = set(unreadable.loc[mine, "file"].astype("str"))
+    return unreadable.assign(raw=unreadable["raw"].mask(mine, GONE)), files
+
+
+def _judged(found: list[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
+    """What was found in the rows, without a value."""
+    every = pd.concat([pd.DataFrame(columns=_JUDGED), *(frame[_JUDGED] for frame in found if len(frame))])
+    every = every.assign(_row=every["_row"].astype("int64") - offset)
+    return every[every["_row"].isin(set(rows))].astype({"table": "str", "field": "str", "rule": "str"})
+
+
+def _silent(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: Person) -> Mapping[str, Any]:
+    """A finding of the reader without what it quotes of the person."""
+    if (finding.get("file"), finding.get("line")) in lines:
+        return {**finding, "value": None}
+    return {key: None if isinstance(value, str) and person.is_in(value) else value for key, value in finding.items()}

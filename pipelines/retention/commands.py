@@ -1,0 +1,50 @@
+"""`harmonia retention`: what a person types and reads.
+
+Belongs here: options and output. Does not belong here: what is past its time; heavy modules are imported inside.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer()
+
+
+@app.command()
+def retention(
+    apply: Annotated[bool, typer.Option("--apply", help="Remove what is past its time, where a command may.")] = False,
+    today: Annotated[datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="Default: today.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept.")] = None,
+    registry_url: Annotated[str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry elsewhere.")] = None,
+) -> None:
+    """Say what is past its time by store, and with --apply remove it. How long: pipelines/retention/retention.yaml."""
+    workplace = Workplace.of(None, home, registry_url)
+    if not workplace.home.root.is_dir():
+        raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipelines.lock import run_lock
+    from pipelines.retention import past, remove, rules
+
+    with run_lock(workplace.home):
+        found = past(workplace, (today or datetime.now(UTC)).date())
+        if apply:
+            remove(workplace, found)
+    by_store = {one.rule.store: one for one in found}
+    table = Table("store", "kept (days)", "counted from", "past", "bytes", "removed by")
+    for name, rule in rules().items():
+        one = by_store.get(name)
+        told = (str(one.things), f"{one.size:,}") if one else ("–", "–")
+        table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *told, rule.removed_by)
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+    if apply:
+        typer.echo(f"{sum(one.things for one in found if one.rule.removed_by == 'command')} things were removed.")

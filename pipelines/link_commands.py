@@ -75,3 +75,26 @@ def verify(
         typer.echo(f"  {half}: " + "; ".join(f"{key} {value}" for key, value in provenance.items()))
     watched = ", ".join(found.expected) or "nothing: this model cannot say when it no longer fits; train one"
     typer.echo(f"  drift is watched for {watched}")
+
+
+@app.command()
+def spark(
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="New folder for the pairs, as Parquet.")],
+    master: Annotated[str, typer.Option("--master", envvar="HARMONIA_SPARK", help="Spark's master. Default: this machine.")] = "local[*]",
+    model: Annotated[Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Model file. Default: the one shipped.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to compare.")] = None,
+) -> None:
+    """Weigh pairs of person records by Splink on Spark, with the same model file. Keys and weights alone are written, no name."""
+    from pipelines.linkage import spark as engine
+    from pipelines.linkage.model import load_model
+    from pipelines.linkage.score import frequencies
+    from pipelines.linkage.standardise import standardise
+    from pipelines.resources import lake
+
+    folder = Workplace.of(None, home).home.lake / "canonical"
+    if not folder.is_dir():
+        raise HarmoniaError(f"{folder} is not there: run everything first (harmonia run)")
+    found, persons = load_model(model), standardise(lake.read(folder)).persons
+    with engine.session(master) as session:
+        pairs = engine.write(session, persons, found, frequencies(persons, found), out.expanduser().absolute())
+    typer.echo(f"{pairs} pairs of {len(persons)} person records are in {out}, weighed by {found.version}.")

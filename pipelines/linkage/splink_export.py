@@ -195,7 +195,7 @@ def _shared_token(columns: tuple[str, ...]) -> str:
 
 
 def _near_token(columns: tuple[str, ...], least: float) -> str:
-    left, right = ([f"string_split({side}, ' ')[{end}]" for end in (1, -1)] for side in _sides(columns))
+    left, right = ([f"split_part({side}, ' ', {end})" for end in (1, -1)] for side in _sides(columns))
     return " OR ".join(f"jaro_winkler_similarity({a}, {b}) >= {least!r}" for a in left for b in right)
 
 

@@ -17,6 +17,10 @@ class HarmoniaError(Exception):
     """One clear line that names the thing and the way out. Never holds a name, a personal number or a password."""
 
 
+class PassingError(HarmoniaError):
+    """What may go through by itself in a moment: a server that restarts, a database that another writes to. Input and output alone."""
+
+
 _WAY_OUT = {
     errno.ENOSPC: "the disk is full; make room, then run again",
     errno.EDQUOT: "the disk quota is used up; make room, then run again",

@@ -7,10 +7,9 @@ release is the coordinator's act.
 import dagster as dg
 
 from pipelines.alerts import alert
+from pipelines.checks.deliveries import ZONE
 from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
-
-ZONE = "Europe/Belgrade"  # the zone of Prishtina in the time-zone database
 
 
 @dg.op(description="What was edited or lost in landing, ledger, warehouse and releases; fails where anything was.")

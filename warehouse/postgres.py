@@ -26,7 +26,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from pipelines.errors import HarmoniaError
+from pipelines.errors import HarmoniaError, PassingError
 from pipelines.points import Point, reached
 from warehouse import tables
 from warehouse.access import grants
@@ -56,6 +56,7 @@ _WAY_OUT = {
     "42703": "its tables are of another version of Harmonia: `harmonia run --warehouse-url` publishes them anew",
 }
 """By SQLSTATE, or its class."""
+_PASSING = ("57P01", "57P02", "57P03", "55P03", "08000", "08003", "08006")
 
 
 def place(url: str) -> str:
@@ -79,7 +80,14 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
         with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
             yield connection
     except psycopg.Error as error:
-        raise HarmoniaError(f"warehouse {where}: {_way_out(error)}") from error
+        kind = PassingError if _passes(error) else HarmoniaError
+        raise kind(f"warehouse {where}: {_way_out(error)}") from error
+
+
+def _passes(error: psycopg.Error) -> bool:
+    """Whether waiting may be enough: the server restarts or cannot be reached, another publishes."""
+    state = error.sqlstate or ""
+    return state in _PASSING or (not state and isinstance(error, psycopg.OperationalError))
 
 
 def _way_out(error: psycopg.Error) -> str:

@@ -9,20 +9,29 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
+from pipelines.errors import HarmoniaError, PassingError
 from pipelines.failures import describe, keep
 from pipelines.landing import LandedDelivery
 from pipelines.resources.workplace import Workplace
 
 ROWS = "dagster/row_count"  # Dagster draws it as a line over the runs
+TRIES, PAUSE = 3, 2.0  # further tries of an input or output, seconds before the first of them; then twice as long, and again
+WRITER = "writer"  # pool of assets that write to landing or warehouse: one slot, whatever the instance allows otherwise
 _SHOWN = 60  # rows of a small table; the rest is in the lake or the warehouse
 
 
 @contextmanager
-def careful(workplace: Workplace, doing: str) -> Iterator[None]:
-    """Turn what nobody foresaw into one line without values, with the place of the log. `doing` reads "police: reading"."""
+def careful(workplace: Workplace, doing: str, context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
+    """Turn what nobody foresaw into one line without values, with the place of the log. `doing` reads "police: reading".
+
+    context: given by assets that do input or output, which are tried again where that may help (`PassingError`); never a computation.
+    """
     try:
         yield
+    except PassingError as error:
+        if context is None or context.retry_number >= TRIES:
+            raise
+        raise dg.RetryRequested(max_retries=TRIES, seconds_to_wait=PAUSE * 2**context.retry_number) from error
     except HarmoniaError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
@@ -33,7 +42,7 @@ def careful(workplace: Workplace, doing: str) -> Iterator[None]:
 
 def received_files(one: LandedDelivery) -> pd.DataFrame:
     """The files of a landed delivery: file, size, sha256."""
-    rows = [(f.name, f.path.stat().st_size, f.path.name) for f in one.files]
+    rows = [(f.name, f.size, f.path.name) for f in one.files]
     return pd.DataFrame(rows, columns=["file", "size", "sha256"]).astype({"file": "str", "sha256": "str"})
 
 

@@ -25,7 +25,7 @@ def _raw(institution: str) -> dg.AssetsDefinition:
         description=f"Every row that {institution} delivered, as text, with file and line.",
     )
     def raw(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> Portions:
-        with careful(workplace, f"{institution}: reading"):
+        with careful(workplace, f"{institution}: reading", context):
             registry = open_registry(workplace.registry)
             try:
                 ours = {str(d.name): d for d in landed(registry, workplace.home) if d.institution == institution}

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import careful, received_files, say, table
+from pipelines.assets.describing import WRITER, careful, received_files, say, table
+from pipelines.checks.deliveries import arrived
 from pipelines.feedback.write import write_receipt
 from pipelines.landing import LandedDelivery, land, landed
 from pipelines.registry import open_registry
@@ -36,11 +37,14 @@ def _receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
 
 
 @dg.asset(
-    group_name="landing", kinds={"file", "sqlite"}, description="Every file as received, by content hash; a receipt for every delivery."
+    group_name="landing",
+    kinds={"file", "sqlite"},
+    pool=WRITER,
+    description="Every file as received, by content hash; a receipt for every delivery.",
 )
 def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`deliveries`: those that stand landed. `findings`: what is wrong in the inbox itself. `run`: its number in the ledger."""
-    with careful(workplace, "landing"):
+    with careful(workplace, "landing", context):
         registry = open_registry(workplace.registry)
         try:
             run = begin_run(registry)
@@ -50,6 +54,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
         finally:
             registry.close()
         found = findings.frame(report.findings)
+        arrived(context, deliveries[deliveries["new"]])
     by_institution = deliveries.groupby("institution").agg(deliveries=("delivery", "size"), new=("new", "sum"), files=("files", "sum"))
     say(
         context,

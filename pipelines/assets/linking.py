@@ -47,7 +47,7 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
 @dg.asset(group_name="linking", kinds={"sqlite", "parquet"}, description="The ids of cases and persons, the same from run to run.")
 def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`."""
-    with careful(workplace, "giving ids"):
+    with careful(workplace, "giving ids", context):
         registry = open_registry(workplace.registry)
         try:
             cases = assign(registry, "case", links.cases).rename(columns={"entity_id": "case_id"})

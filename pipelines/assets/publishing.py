@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import careful, say, table
+from pipelines.assets.describing import WRITER, careful, say, table
 from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
 from pipelines.feedback.deliveries import write_reports
@@ -38,7 +38,12 @@ def _states(standing: Tables) -> list[DeliveryState]:
     ]
 
 
-@dg.asset(group_name="publishing", kinds={"duckdb"}, description="The published warehouse: one file, swapped in whole, or not at all.")
+@dg.asset(
+    group_name="publishing",
+    kinds={"duckdb"},
+    pool=WRITER,
+    description="The published warehouse: one file, swapped in whole, or not at all.",
+)
 def warehouse(
     context: dg.AssetExecutionContext,
     landing: Tables,
@@ -49,7 +54,7 @@ def warehouse(
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`published`: table, rows. The ledger learns what was found out about each delivery, and that the run published."""
-    with careful(workplace, "publishing"):
+    with careful(workplace, "publishing", context):
         home = workplace.home.root
         require_versions(rules_published(home), catalogue())
         stores = arranged(statistics, people(canonical, identities["cases"], identities["persons"]), secret(home))
@@ -81,7 +86,7 @@ def feedback(
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`reports`: a row a delivery."""
-    with careful(workplace, "feedback"):
+    with careful(workplace, "feedback", context):
         registry = open_registry(workplace.registry)
         try:
             there = landed(registry, workplace.home)
@@ -104,7 +109,7 @@ def feedback(
 )
 def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`pages`: institution, pages."""
-    with careful(workplace, "scorecards"):
+    with careful(workplace, "scorecards", context):
         quality = statistics["quality"]
         rows = [(name, len(write_scorecard(workplace.home.root, quality, name))) for name in contract.institutions()]
     newest = quality[quality["unit"].isna() & (quality["period"] == quality["period"].max())]

@@ -3,9 +3,14 @@
 Belongs here: which rules a delivery breaks more than they tolerate, and telling Dagster so. Does not belong here: rules, their severity
 and tolerance (`schemas/rules`), scores over quarters (`quality`).
 
-A delivery is a partition of the asset `<institution>/delivery`. The run that takes all deliveries through reports the check's result for
-each partition; nothing waits for it, so that one institution's bad delivery never holds up another's.
+A delivery is a partition of the asset `<institution>/delivery`, materialised when it is received, so that its freshness says whether the
+institution delivers when its contract says. The run that takes all deliveries through reports the check's result for each partition;
+nothing waits for it, so that one institution's bad delivery never holds up another's. Why quarters are no partitions of the stages:
+docs/decisions/0012-operation-in-dagster.md.
 """
+
+import warnings
+from datetime import timedelta
 
 import dagster as dg
 import pandas as pd
@@ -14,14 +19,30 @@ from pipelines.assets.describing import careful, table
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES, rules
+from sources import contract
 
 CHECK = "within_tolerance"
+ZONE = "Europe/Belgrade"  # the zone of Prishtina in the time-zone database
 _BY = ["institution", "delivery"]
 
 
 def partitions(institution: str) -> dg.DynamicPartitionsDefinition:
     """The deliveries of an institution, by their names."""
     return dg.DynamicPartitionsDefinition(name=f"{institution}_deliveries")
+
+
+def freshness(institution: str) -> dg.FreshnessPolicy:
+    """A delivery is due so many days after each quarter (`due_days` of the contract)."""
+    due = contract.load(institution).due_days
+    return dg.FreshnessPolicy.cron(deadline_cron=f"0 0 {due + 1} 1,4,7,10 *", lower_bound_delta=timedelta(days=due), timezone=ZONE)
+
+
+def arrived(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:
+    """Tell Dagster's pages of deliveries that are new, or hold other bytes: institution, delivery, files."""
+    for institution, rows in received.groupby("institution"):
+        context.instance.add_dynamic_partitions(str(partitions(str(institution)).name), rows["delivery"].tolist())
+    for institution, delivery, files in received[[*_BY, "files"]].itertuples(index=False, name=None):
+        context.log_event(dg.AssetMaterialization([institution, "delivery"], partition=delivery, metadata={"files": files}))
 
 
 def beyond_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -64,22 +85,27 @@ def report(context: dg.AssetExecutionContext, found: pd.DataFrame, accounting: p
 
     accounting: rows by file (`pipelines.current`). changed: institution, delivery.
     """
-    rows = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
     anew = set(changed[_BY].itertuples(index=False, name=None))
-    for institution, own in rows.groupby("institution"):
+    for institution, own in accounting.groupby("institution"):
         name = str(partitions(str(institution)).name)
         unknown = set(own["delivery"]).difference(context.instance.get_dynamic_partitions(name))
         context.instance.add_dynamic_partitions(name, sorted(unknown))
         anew |= {(institution, delivery) for delivery in unknown}
-    by_delivery = dict(list(found.groupby(_BY)))
-    for institution, delivery, count in rows.itertuples(index=False, name=None):
-        if (institution, delivery) not in anew:
-            continue
-        told = evaluation(institution, delivery, by_delivery.get((institution, delivery), found.iloc[:0]), int(count))
-        kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
-        context.instance.report_dagster_event(
-            dg.DagsterEvent(event_type_value=kind, event_specific_data=told, job_name=context.run.job_name), run_id=context.run.run_id
-        )
+    _tell(context, _evaluations(found, accounting[pd.MultiIndex.from_frame(accounting[_BY]).isin(anew)]))
+
+
+def _evaluations(found: pd.DataFrame, accounting: pd.DataFrame) -> list[dg.AssetCheckEvaluation]:
+    """The result for each delivery of `accounting`."""
+    rows = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
+    by_delivery, nothing = dict(list(found.groupby(_BY))), found.iloc[:0]
+    return [evaluation(i, d, by_delivery.get((i, d), nothing), int(n)) for i, d, n in rows.itertuples(index=False, name=None)]
+
+
+def _tell(context: dg.AssetExecutionContext, told: list[dg.AssetCheckEvaluation]) -> None:
+    kind, job, run = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value, context.run.job_name, context.run.run_id
+    for one in told:
+        event = dg.DagsterEvent(event_type_value=kind, event_specific_data=one, job_name=job)
+        context.instance.report_dagster_event(event, run_id=run)
 
 
 def asset(institution: str) -> dg.AssetsDefinition:
@@ -93,26 +119,38 @@ def asset(institution: str) -> dg.AssetsDefinition:
         description="No rule is broken by more of the delivery's records than it tolerates.",
     )
 
-    @dg.asset(
-        key=key,
-        deps=[[institution, "current"], "findings"],
-        group_name=institution,
-        partitions_def=partitions(institution),
-        check_specs=[spec],
-        description=f"Each delivery of {institution}, with what its findings say of it.",
-    )
     def delivery(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]):  # type: ignore[no-untyped-def]
         # a return annotation would be taken for the outputs: Dagster counts the check as one
-        name = context.partition_key
-        with careful(workplace, f"{institution} {name}: holding it against the rules"):
+        names = context.partition_keys
+        with careful(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
             frames = (
                 lake.read(workplace.home.lake / stage)[table] for stage, table in (("findings", "findings"), ("standing", "accounting"))
             )
-            found, files = (f[(f["institution"] == institution) & (f["delivery"] == name)] for f in frames)
-            told = evaluation(institution, name, found, int((files["read"] - files["structural"]).sum()))
-        result = dg.AssetCheckResult(
-            check_name=CHECK, passed=told.passed, severity=told.severity, description=told.description, metadata=told.metadata
-        )
-        return dg.MaterializeResult(check_results=[result])
+            found, files = (f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames)
+            told = _evaluations(found, files)
+        if len(names) > 1:
+            _tell(context, told)
+        return dg.MaterializeResult(check_results=[_together(told)])
 
-    return delivery
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # a backfill in one run
+        return dg.asset(
+            key=key,
+            deps=[[institution, "current"], "findings"],
+            group_name=institution,
+            partitions_def=partitions(institution),
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            freshness_policy=freshness(institution),
+            check_specs=[spec],
+            description=f"Each delivery of {institution}, with what its findings say of it.",
+        )(delivery)
+
+
+def _together(told: list[dg.AssetCheckEvaluation]) -> dg.AssetCheckResult:
+    """One result for all of them: that of the only one, or the gravest."""
+    worst = min(told, key=lambda one: (one.passed, one.severity != dg.AssetCheckSeverity.ERROR))
+    beyond = sum(not one.passed for one in told)
+    said = worst.description if len(told) == 1 else f"{beyond} of {len(told)} deliveries are beyond a tolerance."
+    return dg.AssetCheckResult(
+        check_name=CHECK, passed=worst.passed, severity=worst.severity, description=said, metadata=worst.metadata if len(told) == 1 else {}
+    )

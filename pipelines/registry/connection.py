@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
-from pipelines.errors import HarmoniaError
+from pipelines.errors import HarmoniaError, PassingError
 from pipelines.points import Point, reached
 from pipelines.registry import seal
 
@@ -134,10 +134,12 @@ def _told(place: str) -> Iterator[None]:
     except (IntegrityError, ProgrammingError, DataError):
         raise  # an error of this program
     except DBAPIError as error:
-        raise HarmoniaError(f"registry {place}: {_way_out(error)}") from error
+        way_out, passing = _way_out(error)
+        raise (PassingError if passing else HarmoniaError)(f"registry {place}: {way_out}") from error
 
 
-def _way_out(error: DBAPIError) -> str:
+def _way_out(error: DBAPIError) -> tuple[str, bool]:
+    """What to do, and whether waiting may be enough."""
     said = str(error.orig).lower()
     for words, way_out in (
         ("full", "the disk is full; make room, then run again"),
@@ -149,7 +151,7 @@ def _way_out(error: DBAPIError) -> str:
         ("malformed", "the file is damaged; restore it from a backup"),
     ):
         if isinstance(error.orig, sqlite3.Error) and words in said:
-            return way_out
+            return way_out, words == "locked"
     if error.connection_invalidated or "connect" in said:
-        return "the database server does not answer; check that it runs and that the URL is right, then run again"
-    return f"the database refuses ({type(error.orig).__name__}); check that it is sound and may be written, then run again"
+        return "the database server does not answer; check that it runs and that the URL is right, then run again", True
+    return f"the database refuses ({type(error.orig).__name__}); check that it is sound and may be written, then run again", False

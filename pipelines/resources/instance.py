@@ -5,24 +5,54 @@ Belongs here: putting the shipped `dagster.yaml` there, and keeping its SQLite f
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import storage
+from pipelines.errors import HarmoniaError, storage
 from pipelines.home import Home
+
+URL = "HARMONIA_DAGSTER_URL"
+_DRIVER = "postgresql+psycopg2://"
+_STORAGE = re.compile(r"^storage:", re.MULTILINE)
+_ON_A_SERVER = f"""
+# Dagster's history on PostgreSQL. The variable holds the URL, postgresql+psycopg2://user@host/database; a password belongs into ~/.pgpass.
+storage:
+  postgres:
+    postgres_url:
+      env: {URL}
+"""
 
 
 def install_dagster(home: Home) -> Path:
-    """Put the shipped `dagster.yaml` into the home where there is none yet; returns the folder (`DAGSTER_HOME`)."""
+    """Put the shipped `dagster.yaml` into the home where there is none yet; returns the folder (`DAGSTER_HOME`).
+
+    Where `HARMONIA_DAGSTER_URL` is set and no storage is named there, PostgreSQL is. Raises `HarmoniaError` where the settings name the
+    variable and it is not set, or what is needed for it is not installed.
+    """
     home.create()
     settings = home.dagster / "dagster.yaml"
-    if not settings.exists():
-        with storage(settings):
+    with storage(settings):
+        if not settings.exists():
             shutil.copyfile(Path(__file__).parent / "dagster.yaml", settings)
+        said = settings.read_text("utf-8")
+        if os.environ.get(URL) and not _STORAGE.search(said):
+            said += _ON_A_SERVER
+            settings.write_text(said, "utf-8")
+    if f"env: {URL}" in said:
+        url = os.environ.get(URL)
+        if not url:
+            raise HarmoniaError(f"{settings} keeps Dagster's history in the database that {URL} names: set it, or remove `storage` there")
+        if not url.startswith(_DRIVER):  # SQLAlchemy 2.1 takes psycopg 3 for postgresql://, dagster-postgres speaks to psycopg2
+            raise HarmoniaError(f"{URL} must begin with {_DRIVER}: that is the driver of dagster-postgres")
+        if find_spec("dagster_postgres") is None:
+            raise HarmoniaError(f"{URL} needs `.venv/bin/uv sync --inexact --extra server` (dagster-postgres)")
     return home.dagster
 
 

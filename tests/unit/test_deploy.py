@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.resources import lake
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+SHIPPED = Path(lake.__file__).with_name("dagster.yaml")
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 
 
@@ -50,3 +55,31 @@ def test_helm_values_turn_telemetry_and_ingress_off():
     values = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8"))
     assert not values["telemetry"]["enabled"]
     assert not values["ingress"]["enabled"]
+
+
+def test_the_home_is_prepared_before_daemon_and_pages_start():
+    for name in ("daemon", "pages"):
+        assert COMPOSE["services"][name]["depends_on"]["prepare"] == {"condition": "service_completed_successfully"}
+        unit = (DEPLOY / "systemd" / f"harmonia-{name}.service").read_text("utf-8")
+        assert "ExecStartPre=/opt/harmonia/.venv/bin/harmonia prepare" in unit
+
+
+def test_preparing_twice_changes_nothing(tmp_path):
+    for _ in range(2):
+        said = CliRunner().invoke(app, ["prepare", "--home", str(tmp_path / "home")])
+        assert (said.exit_code, said.output.strip()) == (0, f"DAGSTER_HOME={tmp_path / 'home' / 'dagster'}")
+    assert (tmp_path / "home" / "dagster" / "dagster.yaml").read_text("utf-8") == SHIPPED.read_text("utf-8")
+
+
+def test_the_image_holds_a_home_that_its_user_may_write_and_runs_as_nobody_else():
+    lines = (DEPLOY / "Containerfile").read_text("utf-8").splitlines()
+    assert any("install -d -o 10001 -g 10001 -m 0700 /home-of-harmonia" in line for line in lines)
+    assert "USER 10001" in lines
+    assert not any(line.startswith("ADD ") for line in lines)
+
+
+def test_dagsters_history_names_the_driver_that_dagster_speaks_to():
+    values = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8"))
+    driver = "postgresql+psycopg2"
+    assert values["postgresql"]["postgresqlScheme"] == driver
+    assert COMPOSE["services"]["daemon"]["environment"]["HARMONIA_DAGSTER_URL"].startswith(f"{driver}://")

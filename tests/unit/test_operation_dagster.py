@@ -1,0 +1,137 @@
+"""Dagster does what the contracts and the house ask: tries again what may pass, one writer, freshness, storage on a server."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import psycopg
+import pytest
+import yaml
+from postgres_world import running
+
+from pipelines.assets import describing
+from pipelines.assets.describing import WRITER, careful
+from pipelines.checks import deliveries
+from pipelines.definitions import all_assets
+from pipelines.errors import HarmoniaError, PassingError
+from pipelines.home import Home
+from pipelines.resources import lake
+from pipelines.resources.instance import URL, install_dagster
+from pipelines.resources.workplace import Workplace
+from pipelines.run import _instance
+from sources.contract import institutions
+
+
+def failing(times: int, error: type[HarmoniaError], tmp_path: Path, *, io: bool) -> tuple[bool, int]:
+    """Whether an asset that fails so often ends well, and how often it was tried."""
+    tried = []
+
+    @dg.asset
+    def reads(context: dg.AssetExecutionContext) -> None:
+        with careful(Workplace.of(tmp_path, tmp_path), "reading", context if io else None):
+            tried.append(1)
+            if len(tried) <= times:
+                raise error("the server does not answer")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize([reads], instance=instance, raise_on_error=False)
+    return done.success, len(tried)
+
+
+@pytest.mark.parametrize(
+    ("times", "error", "io", "ends"),
+    [
+        (2, PassingError, True, (True, 3)),
+        (9, PassingError, True, (False, 1 + describing.TRIES)),
+        (1, HarmoniaError, True, (False, 1)),  # a full disk is not mended by waiting
+        (1, PassingError, False, (False, 1)),  # a computation is never tried again
+    ],
+)
+def test_input_and_output_are_tried_again_where_that_may_help(times, error, io, ends, tmp_path, monkeypatch):
+    monkeypatch.setattr(describing, "PAUSE", 0.01)
+    assert failing(times, error, tmp_path, io=io) == ends
+
+
+def test_what_fails_for_good_is_said_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(describing, "PAUSE", 0.01)
+
+    @dg.asset
+    def writes(context: dg.AssetExecutionContext) -> None:
+        with careful(Workplace.of(tmp_path, tmp_path), "writing", context):
+            raise PassingError("the server does not answer")
+
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(PassingError, match="does not answer"):
+        dg.materialize([writes], instance=instance)
+
+
+def test_assets_that_write_share_one_slot(tmp_path):
+    pools = {key.to_user_string(): found.op.pool for found in all_assets() for key in found.keys if found.op.pool}
+    assert pools == {"landing": WRITER, "warehouse": WRITER}
+    with _instance(Home(tmp_path)) as instance:
+        settings = instance.get_concurrency_config()
+        assert (settings.pool_config.default_pool_limit, settings.pool_config.pool_granularity.value) == (1, "run")
+        assert not instance.telemetry_enabled
+
+
+@pytest.mark.parametrize("institution", institutions())
+def test_a_delivery_is_due_when_its_contract_says(institution):
+    policy = deliveries.freshness(institution)
+    assert policy.deadline_cron == "0 0 16 1,4,7,10 *"
+    assert policy.lower_bound_delta.days == 15
+
+
+def test_a_backfill_over_many_deliveries_is_one_run_and_tells_of_each(tmp_path):
+    asset = deliveries.asset("police")
+    place = Workplace.of(tmp_path, tmp_path)
+    found = pd.DataFrame(columns=["institution", "delivery", "rule", "origin", "severity", "state"], dtype="str")
+    rows = [("police", name, "rastet.csv", 5, 0) for name in ("2013-Q1", "2013-Q2", "2013-Q3")]
+    accounting = pd.DataFrame(rows, columns=["institution", "delivery", "file", "read", "structural"])
+    lake.write(place.home.lake / "findings", {"findings": found})
+    lake.write(place.home.lake / "standing", {"accounting": accounting})
+    tags = {"dagster/asset_partition_range_start": "2013-Q1", "dagster/asset_partition_range_end": "2013-Q3"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("police_deliveries", ["2013-Q1", "2013-Q2", "2013-Q3"])
+        assert dg.materialize([asset], instance=instance, tags=tags, resources={"workplace": place}).success
+        told = instance.get_event_records(dg.EventRecordsFilter(event_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION))
+        assert len(instance.get_runs()) == 1
+    partitions = {one.event_log_entry.dagster_event.event_specific_data.partition for one in told}
+    assert {"2013-Q1", "2013-Q2", "2013-Q3"} <= partitions
+
+
+@pytest.fixture
+def server():
+    with running(18) as one:
+        yield one
+
+
+def test_the_history_goes_to_postgresql_where_the_environment_says_so(tmp_path, server, monkeypatch):
+    url = server.new_database("dagster_history")
+    home = Home(tmp_path / "home")
+    monkeypatch.setenv(URL, url)
+    with pytest.raises(HarmoniaError, match=r"postgresql\+psycopg2://"):
+        install_dagster(home)
+    monkeypatch.setenv(URL, url.replace("postgresql:", "postgresql+psycopg2:"))
+    install_dagster(home)
+    install_dagster(home)  # twice adds nothing
+    settings = (home.dagster / "dagster.yaml").read_text("utf-8")
+    assert settings.count("storage:") == 1
+    assert url not in settings
+
+    @dg.asset
+    def something() -> None: ...
+
+    with _instance(home) as instance:
+        assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+        assert dg.materialize([something], instance=instance).success
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM runs WHERE status = 'SUCCESS'").fetchone() == (1,)
+    monkeypatch.delenv(URL)
+    with pytest.raises(HarmoniaError, match=f"{URL} names: set it"):
+        install_dagster(home)
+
+
+def test_the_shipped_settings_are_understood_and_say_nothing_to_anybody():
+    settings = yaml.safe_load((Path(lake.__file__).parent / "dagster.yaml").read_text("utf-8"))
+    assert settings["telemetry"] == {"enabled": False}
+    assert settings["run_monitoring"]["enabled"]
+    assert settings["freshness"] == {"enabled": True}

@@ -45,8 +45,8 @@ def carry_out(workplace: Workplace, number: int, by: str, listener: Listener, *,
             with registry.read() as session:
                 if seal.head(session) != plan.seal:
                     raise HarmoniaError("the ledger was written to while this was tried: nothing was removed; carry it out again")
-            done = entering.enter(registry, workplace.home, number, who, plan.emptied, plan.ties)
             pages = entering.clean(workplace.home, plan.person)
+            done = entering.enter(registry, workplace.home, number, who, plan.emptied, plan.ties)
     finally:
         registry.close()
     run_everything(workplace, listener)

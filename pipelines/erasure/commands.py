@@ -71,7 +71,7 @@ def _told(plan: Plan) -> None:
         f"{len(plan.ties)} pairs of records are held as they are. Figures that move: {', '.join(plan.moved) or 'none'}."
     )
     if plan.person.shared:
-        typer.echo(f"{plan.person.shared} spellings of the name are borne by others as well: files were not searched for those.")
+        typer.echo(f"{plan.person.shared} numbers or spellings of the name are borne by others as well: files were not searched for those.")
     for path in plan.left:
         typer.echo(f"would be left in {path}")
 

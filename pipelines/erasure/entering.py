@@ -5,6 +5,7 @@ Belongs here: making and entering that. Does not belong here: whether it may be 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,9 +69,11 @@ def _of_receipt(store: Store, delivery: Delivery, receipt: Receipt, instead: str
     names |= {name for name, file in files.items() if name not in names and search.holds(store.path(file.sha256), person)}
     if made is None and not names:
         return None
+    kept = reading.dump(made or result)
     gone = {files[name].sha256 for name in names if name in files} | ({instead} if instead else set())
+    gone.discard(hashlib.sha256(kept).hexdigest())  # a reading that stays as it is
     rows = 0 if made is None else made.blanked["_row"].nunique() - result.blanked["_row"].nunique()
-    return Emptied(delivery.institution, delivery.name, receipt.id, reading.dump(made or result), frozenset(gone), rows)
+    return Emptied(delivery.institution, delivery.name, receipt.id, kept, frozenset(gone), rows)
 
 
 def _read(store: Store, institution: str, receipt: Receipt) -> ReadResult:
@@ -81,7 +84,7 @@ def _read(store: Store, institution: str, receipt: Receipt) -> ReadResult:
 def enter(registry: Registry, home: Home, order: int, by: str, done: tuple[Emptied, ...], held: pd.DataFrame) -> int:
     """Keep the readings, then enter them, the hashes that go and the ties (`ties.COLUMNS`), all in one transaction; then the bytes go.
 
-    Returns the number of the erasure. Killed before the transaction, nothing was done; after it, carrying out once more ends it.
+    Returns the number of the erasure. Killed before the transaction, nothing was done; after it, the next landing lets the bytes go.
     """
     store = Store(home.landing)
     with landing_lock(home):
@@ -103,9 +106,7 @@ def enter(registry: Registry, home: Home, order: int, by: str, done: tuple[Empti
             session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(gone)} files"))
             number = erasure.id
         reached(Point.ERASURE_ENTERED)
-        with storage(home.landing):
-            for sha256 in gone:
-                store.path(sha256).unlink(missing_ok=True)
+        store.let_go(gone)
     return number
 
 
@@ -118,7 +119,10 @@ def _hold(session: Session, held: pd.DataFrame, erasure: Erasure) -> None:
 
 
 def clean(home: Home, person: Person) -> list[str]:
-    """Remove what the next run writes anew, and pages that name the person. Returns those pages."""
+    """Remove what the next run writes anew, and pages that name the person; before anything is entered, so that a kill leaves no copy.
+
+    Returns those pages.
+    """
     with storage(home.root):
         shutil.rmtree(home.lake, ignore_errors=True)
         home.create()

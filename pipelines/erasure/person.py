@@ -27,9 +27,9 @@ RECORD = ["institution", "record_key"]
 
 @dataclass
 class Person:
-    """records: (institution, record key). numbers: digits; names: all names of a row, folded, that nobody else bears together.
+    """records: (institution, record key). numbers: digits; names: all names of a row, folded; both without what others bear as well.
 
-    shared: how many such names others bear as well: they are no sign of this person. contents: number of each content of a row
+    shared: how many numbers and names those are: they are no sign of this person. contents: number of each content of a row
     """
 
     id: str
@@ -87,15 +87,16 @@ def find(workplace: Workplace, person_id: str) -> Person:
     everybody = lake.read(workplace.home.lake / "canonical")["person_records"]
     mine = pd.MultiIndex.from_frame(everybody[RECORD]).isin(pd.MultiIndex.from_frame(own))
     names, others = _names(everybody[mine]), _names(everybody[~mine])
+    numbers = {n for n in everybody.loc[mine, "personal_number"].dropna() if len(n) >= _DIGITS}
+    borne = set(everybody.loc[~mine, "personal_number"].dropna())
     counted = _days(workplace, str(standing))
     return Person(
         str(standing),
         frozenset(own.astype("str").itertuples(index=False, name=None)),
         lambda born: stand_in(born, counted),
-        frozenset(n for n in everybody.loc[mine, "personal_number"].dropna() if len(n) >= _DIGITS)
-        - frozenset(everybody.loc[~mine, "personal_number"].dropna()),
+        frozenset(numbers - borne),
         frozenset(names - others),
-        len(names & others),
+        len(names & others) + len(numbers & borne),
     )
 
 

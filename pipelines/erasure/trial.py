@@ -27,11 +27,13 @@ from pipelines.linkage import link
 from pipelines.progress import Silence
 from pipelines.registry import Registry, open_registry, seal
 from pipelines.resources import lake
+from pipelines.resources.instance import URL
 from pipelines.resources.workplace import Workplace
 from pipelines.review.judgements import effective, read
 from pipelines.run import run_everything
 
 _LINKED = ("landing", "lake", "releases")  # never written into in place: the copy shares their bytes
+_UNFINISHED = shutil.ignore_patterns(".*")  # and locks
 _COPIED = ("*.key", "*.yaml", "*.sig", "*.pub")
 
 
@@ -65,8 +67,8 @@ def try_out(workplace: Workplace, person_id: str) -> Plan:
             raise HarmoniaError(f"no landed file names person {person_id}: the person was erased already")
         order = give(registry, person.id, "trial", "trial")
         held = _needed(place, order, emptied, linked)
-        entering.enter(registry, place.home, order, "trial", emptied, held)
         entering.clean(place.home, person)
+        entering.enter(registry, place.home, order, "trial", emptied, held)
         run_everything(place, Silence())
         entering.let_go(place.home)
         after = _figures(place)
@@ -92,8 +94,12 @@ def _needed(workplace: Workplace, order: int, emptied: tuple[Emptied, ...], link
 
 @contextmanager
 def _copy(workplace: Workplace) -> Iterator[Workplace]:
-    """A home beside the home with the same landing, lake, registry and keys, over an empty inbox; gone at the end."""
+    """A home beside the home with the same landing, lake, registry and keys, over an empty inbox; gone at the end.
+
+    Its runs are in no history but its own: a server's would close the house's runs for dead.
+    """
     root = workplace.home.root
+    history = os.environ.pop(URL, None)
     with storage(root.parent):
         made = Path(tempfile.mkdtemp(prefix=f".{root.name}.trial.", dir=root.parent))
     try:
@@ -102,13 +108,15 @@ def _copy(workplace: Workplace) -> Iterator[Workplace]:
         place.home.create()
         with storage(made):
             for name in _LINKED:
-                shutil.copytree(root / name, place.home.root / name, copy_function=_linked, dirs_exist_ok=True)
+                shutil.copytree(root / name, place.home.root / name, copy_function=_linked, dirs_exist_ok=True, ignore=_UNFINISHED)
             for path in (path for pattern in _COPIED for path in root.glob(pattern)):
                 shutil.copy2(path, place.home.root)
         with _opened(workplace) as registry:
             copy_registry(registry, place.home.root / REGISTRY)
         yield place
     finally:
+        if history is not None:
+            os.environ[URL] = history
         shutil.rmtree(made, ignore_errors=True)
 
 

@@ -96,6 +96,12 @@ class Store:
             for left in (self.folder / _INCOMING).glob("*"):
                 left.unlink(missing_ok=True)
 
+    def let_go(self, hashes: Collection[str]) -> None:
+        """Remove bytes that an erasure took out of use."""
+        with storage(self.folder):
+            for sha256 in hashes:
+                self.path(sha256).unlink(missing_ok=True)
+
     def _put_aside(self, sha256: str, size: int, chunks: Iterator[bytes]) -> Staged:
         incoming = self.folder / _INCOMING
         with storage(self.folder):

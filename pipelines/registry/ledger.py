@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from pipelines.points import Point, reached
 from pipelines.registry.connection import Registry
-from pipelines.registry.tables import Delivery, Problem, Receipt, Redaction, RemovedFile, Run
+from pipelines.registry.tables import Delivery, DeliveryFile, Problem, Receipt, Redaction, RemovedFile, Run
 
 STATES = ("complete", "partial", "unreadable")
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
@@ -112,6 +112,14 @@ def keep_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: 
 def removed(session: Session) -> set[str]:
     """Hashes of bytes that an erasure removed from the landing store."""
     return set(session.scalars(select(RemovedFile.sha256)))
+
+
+def to_let_go(session: Session) -> set[str]:
+    """Of those, the bytes that nothing reads: an erasure that was killed may have left them. Bytes that came again since are read."""
+    read = set(session.scalars(select(Redaction.reading)))
+    unread = select(Redaction.receipt_id)
+    read |= set(session.scalars(select(DeliveryFile.sha256).where(DeliveryFile.receipt_id.not_in(unread))))
+    return removed(session) - read
 
 
 def redactions(session: Session) -> dict[int, str]:

@@ -57,6 +57,6 @@ def judged(
 ) -> Iterator[tuple[str, str, str | None, pd.Index]]:
     """(table, rule, field, index) of what was found in emptied rows before."""
     known = _of_all(results, deliveries, "judged", _JUDGED)
-    for (table, rule, field), rows in known.groupby(["table", "rule", "field"], dropna=False)["_row"]:
+    for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
         frame = tables[str(table)]
-        yield str(table), str(rule), None if pd.isna(field) else str(field), frame.index[frame["_row"].isin(rows)]
+        yield str(table), str(rule), str(field) or None, frame.index[frame["_row"].isin(rows)]

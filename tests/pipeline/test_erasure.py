@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +45,10 @@ class Erased:
     said: str
 
 
-def of_most_institutions(home: Path) -> str:
+def of_most_institutions(home: Path, but: str = "") -> str:
     """A person whom the most institutions know, prisons among them: a workbook keeps each text apart from its row."""
     known = lake.read(home / "lake" / "identities")["persons"]
+    known = known[known["person_id"] != but]
     spread = known.assign(prison=known["institution"] == "corrections").groupby("person_id")
     counted = spread.agg(prison=("prison", "any"), institutions=("institution", "nunique"))
     return str(counted.sort_values(["prison", "institutions"], ascending=False, kind="stable").index[0])
@@ -150,6 +155,25 @@ def test_ties_are_entered_in_the_name_of_the_erasure_alone(erased: Erased) -> No
     registry = open_registry(erased.place.registry)
     assert set(read(registry)["steward"]) <= {"erasure 1"}
     registry.close()
+
+
+def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(erased.place.home.root, home)
+    place = Workplace.of(erased.place.inbox, home)
+    chosen = of_most_institutions(home, but=erased.person.id)
+    person = find(place, chosen)
+    assert harmonia(place, "erase", "order", chosen, "--ground", "decision 13/2014", "--by", "A. Officer")[0] == 0
+    program = Path(sys.executable).with_name("harmonia")
+    words = [program, "erase", "carry-out", "2", "--by", "B", "--home", home, "--inbox", place.inbox]
+    killed = subprocess.run(words, env={**os.environ, "HARMONIA_DIE_AT": "erasure-entered:3"}, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert any(name.startswith("landing") for name in search.left(home, person))
+    for _ in range(2):  # the publishing before the one that stands is kept for readers until the next
+        run_everything(place, Silence())
+    assert search.left(home, person) == []
+    assert list(verify_home(place)) == []
+    assert hashes(place) == published.content_hash(erased.before, {})
 
 
 def test_a_person_delivered_again_is_told_by_the_nightly_check(erased: Erased, tmp_path: Path) -> None:

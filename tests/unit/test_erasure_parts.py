@@ -1,0 +1,154 @@
+"""The parts of an erasure: a day in place of the day of birth, rows emptied and judged as before, links held, the search."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.erasure import reading, search, ties
+from pipelines.erasure.births import stand_in
+from pipelines.erasure.orders import another
+from pipelines.erasure.person import Person
+from pipelines.erasure.rows import emptied
+from pipelines.errors import HarmoniaError
+from pipelines.registry.tables import ErasureOrder
+from pipelines.validate import validate
+from sources.contract import DeliveryName
+from sources.readers.result import SourceFile
+from sources.reading import read_delivery
+from warehouse.count.persons import full_years
+
+DAYS = st.dates(date(1990, 1, 1), date(2020, 12, 31))
+
+
+@given(born=st.dates(date(1930, 1, 1), date(1990, 12, 31)).filter(lambda day: (day.month, day.day) != (1, 1)), counted=st.lists(DAYS))
+def test_the_day_in_place_is_of_the_same_year_and_gives_every_counted_age(born: date, counted: list[date]) -> None:
+    other = stand_in(born, counted)
+    assert other.year == born.year
+    assert (other.month, other.day) != (1, 1)
+    days = pd.Series(pd.to_datetime(counted))
+    true, made = (full_years(days, pd.Series(pd.to_datetime([day] * len(days)))) for day in (born, other))
+    assert true.tolist() == made.tolist()
+
+
+def test_a_birthday_that_no_counted_day_tells_is_in_the_middle_of_the_year() -> None:
+    assert stand_in(date(1980, 3, 4), []) == date(1980, 7, 1)
+    assert stand_in(date(1980, 3, 4), [date(2013, 6, 1)]) == date(1980, 2, 1)
+
+
+def delivered(folder: Path) -> Path:
+    """A case with three persons: one twice under one key, differently spelled, with a wrong number; one whose row has a field too many."""
+    cases = "Nr_rastit;Data_raportimit;Data_e_vepres;Data_dergimit_PSH;Stacioni;Komuna;Vepra_penale;Neni;Forma_shfrytezimit;Statusi;Nr_PP"
+    names = "Roli;Mbiemri;Emri;Emri_prindit;Nr_personal"
+    persons = f"Nr_rastit;Nr_rendor;{names};Data_lindjes;Vendlindja;Komuna_banimit;Gjinia;Shtetesia;Data_arrestimit"
+    rows = [
+        persons,
+        "2013-PR-00001;1;I dyshuar;KRASNIQI;Agim;Hysen;1234567890;31.02.1975;Prizren;Prishtinë;M;Kosovë;",
+        "2013-PR-00001;1;I dyshuar;Krasnići;Agim;Hysen;1234567890;04.03.1975;Prizren;Prishtinë;M;Kosovë;",
+        "2013-PR-00001;2;Viktimë;Gashi;Drita;;;1999;;Prizren;F;Shqipëri;",
+        "2013-PR-00001;3;I dyshuar;Krasniqi;Agim;Hysen;1234567890;04.03.1975;Prizren;Prishtinë;M;Kosovë;;;;",
+    ]
+    folder.mkdir()
+    (folder / "rastet.csv").write_bytes(
+        "\r\n".join([cases, "2013-PR-00001;02.03.2013;;;Prizren;Prizren;;171/1 KPRK;;Nën hetim;", ""]).encode("cp1250")
+    )
+    (folder / "personat.csv").write_bytes("\r\n".join([*rows, ""]).encode("cp1250"))
+    return folder
+
+
+def person() -> Person:
+    return Person(
+        "P1",
+        frozenset({("police", "2013-PR-00001/1")}),
+        lambda born: stand_in(born, []),
+        frozenset({"1234567890"}),
+        frozenset({("agim", "krasniqi")}),
+    )
+
+
+def test_emptied_rows_are_found_wrong_in_what_they_were_and_name_nobody(tmp_path: Path) -> None:
+    folder = delivered(tmp_path / "delivery")
+    files = [SourceFile(path.name, path) for path in sorted(folder.iterdir())]
+    before = read_delivery("police", files)
+    done = emptied("police", DeliveryName("2013-Q1", 1), before, person())
+    assert done is not None
+    made, gone = done
+    assert gone == {"personat.csv"}
+    (tmp_path / "kept").write_bytes(reading.dump(made))
+    assert not search.holds(tmp_path / "kept", person())
+    after = reading.load(tmp_path / "kept")
+    judged = [validate("police", {"2013-Q1": one}) for one in (before, after)]
+    columns = ["delivery", "file", "line", "record_key", "field", "rule"]
+    was, now = (one.findings[columns].astype("str").sort_values(columns).values.tolist() for one in judged)
+    assert now == was
+    rows = judged[1].tables["personat"]
+    mine = rows[rows["_record"] == "2013-PR-00001/1"]
+    assert mine[["Emri", "Mbiemri", "Emri_prindit", "Nr_personal", "Vendlindja"]].isna().all(axis=None)
+    assert mine["Data_lindjes:year"].tolist() == [1975, 1975]
+    assert mine[["Gjinia", "Komuna_banimit"]].notna().all(axis=None)
+    assert (mine["_content"].nunique(), len(mine)) == (2, 2)
+    others = [
+        one.tables["personat"].loc[lambda f: f["_record"] == "2013-PR-00001/2", ["Emri", "Mbiemri"]].values.tolist() for one in judged
+    ]
+    assert others[0] == others[1] == [["Drita", "Gashi"]]
+
+
+def test_a_delivery_without_the_person_is_left_alone(tmp_path: Path) -> None:
+    folder = delivered(tmp_path / "delivery")
+    result = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
+    nobody = Person("P2", frozenset({("police", "2013-PR-00009/1")}), lambda born: born, frozenset({"9999999999"}))
+    assert emptied("police", DeliveryName("2013-Q1", 1), result, nobody) is None
+
+
+@pytest.mark.parametrize("code", ["utf-8", "cp1250", "utf-16-le"])
+def test_the_search_reads_text_of_any_encoding(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes("Krasniqi;Agim;Hysen".encode(code))
+    assert search.holds(path, person())
+    path.write_bytes(("Krasniqi;Besa" + " " * 200 + "Agim;Gashi").encode(code))
+    assert not search.holds(path, person())
+
+
+def test_the_search_opens_archives_in_archives(tmp_path: Path) -> None:
+    inner, outer = io.BytesIO(), tmp_path / "outer.zip"
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", "<t>Agim</t>" + "<t>x</t>" * 500 + "<t>Krasniqi</t>")
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inner.xlsx", inner.getvalue())
+    assert search.holds(outer, person())
+
+
+def partition(**clusters: int) -> pd.DataFrame:
+    rows = [("police", key, cluster) for key, cluster in clusters.items()]
+    return pd.DataFrame(rows, columns=["institution", "record_key", "cluster"])
+
+
+def test_ties_hold_what_was_together_and_keep_apart_what_was_apart() -> None:
+    before = {"person": partition(a=1, b=1, c=2, d=3)}
+
+    def link(judgements: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        """Alone it tears a from b and joins c with d; it obeys."""
+        said = {(row.key_a, row.key_b): row.verdict for row in judgements.itertuples()}
+        together = 1 if said.get(("a", "b")) == "same" else 4
+        apart = 3 if said.get(("c", "d")) == "different" else 2
+        return {"person": partition(a=1, b=together, c=2, d=apart)}
+
+    nothing = pd.DataFrame(columns=ties.COLUMNS, dtype="str")
+    held = ties.holding(before, link, nothing)
+    assert {(row.key_a, row.key_b, row.verdict) for row in held.itertuples()} == {("a", "b", "same"), ("c", "d", "different")}
+    with pytest.raises(HarmoniaError, match="nothing was removed"):
+        ties.holding(before, lambda _: {"person": partition(a=1, b=2, c=3, d=4)}, nothing)
+
+
+def test_who_gave_an_order_does_not_carry_it_out() -> None:
+    order = ErasureOrder(id=1, ordered_by="A. Officer")
+    assert another(order, "B. Engineer") == "B. Engineer"
+    with pytest.raises(HarmoniaError, match="somebody else"):
+        another(order, "a. officer")

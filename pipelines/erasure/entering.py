@@ -113,9 +113,10 @@ def enter(registry: Registry, home: Home, order: int, by: str, done: tuple[Empti
 def _hold(session: Session, held: pd.DataFrame, erasure: Erasure) -> None:
     """Enter ties as judgements in the name of the erasure."""
     if len(held):
-        said = {"steward": f"erasure {erasure.id}", "decided_at": erasure.at, "blind": False}
-        why = "records stay together, or apart, as they were before names were erased"
-        session.execute(insert(Judgement), records(held.rename(columns=_STORED).assign(why=why, **said)))
+        rows = held.rename(columns=_STORED).assign(
+            steward=f"erasure {erasure.id}", why="together, or apart, as before names were erased", decided_at=erasure.at, blind=False
+        )
+        session.execute(insert(Judgement), records(rows))
 
 
 def clean(home: Home, person: Person) -> list[str]:

@@ -90,7 +90,7 @@ def judge(
         found += [_locate(table, frame, *hit) for hit in cross.of_table(contract.tables[table], frame)]
     found += [_locate(table, tables[table], rule, column, at) for table, rule, column, at in cross.between(contract, tables)]
     found = blanked.without(found, emptied)
-    found += [_locate(table, tables[table], *hit) for table, *hit in blanked.judged(results, deliveries, tables)]
+    found += [_locate(table, tables[table], rule, column, at) for table, rule, column, at in blanked.judged(results, deliveries, tables)]
     return tables, set_aside, found
 
 

@@ -12,13 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.erasure import reading, search, ties
+from pipelines.erasure import entering, reading, search, ties
 from pipelines.erasure.births import stand_in
-from pipelines.erasure.orders import another
+from pipelines.erasure.orders import another, give, listed
 from pipelines.erasure.person import Person
 from pipelines.erasure.rows import emptied
 from pipelines.errors import HarmoniaError
+from pipelines.home import Home
+from pipelines.registry import open_registry, seal
+from pipelines.registry.identity import assign
 from pipelines.registry.tables import ErasureOrder
+from pipelines.review.judgements import effective, read
 from pipelines.validate import validate
 from sources.contract import DeliveryName
 from sources.readers.result import SourceFile
@@ -152,3 +156,32 @@ def test_who_gave_an_order_does_not_carry_it_out() -> None:
     assert another(order, "B. Engineer") == "B. Engineer"
     with pytest.raises(HarmoniaError, match="somebody else"):
         another(order, "a. officer")
+
+
+def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_it(tmp_path: Path) -> None:
+    home = Home(tmp_path).create()
+    registry = open_registry(home.registry_url)
+    assign(registry, "person", partition(a=1, b=1))
+    number = give(registry, "P0000001", "A. Officer", "decision 12/2014")
+    held = pd.DataFrame([("person", "police", "a", "police", "b", "same")], columns=ties.COLUMNS)
+    assert entering.enter(registry, home, number, "B. Engineer", (), held) == 1
+    said = effective(read(registry))
+    assert said.values.tolist() == [["person", "police", "a", "police", "b", "same"]]
+    assert set(read(registry)["steward"]) == {"erasure 1"}
+    assert listed(registry)[["person", "ordered by", "carried out", "last by"]].values.tolist() == [
+        ["P0000001", "A. Officer", 1, "B. Engineer"]
+    ]
+    with registry.read() as session:
+        assert seal.broken(session) == []
+    with registry.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE erasure_order SET ordered_by = 'B. Engineer'")
+    with registry.read() as session:
+        assert any("erasure order" in line for line in seal.broken(session))
+    registry.close()
+
+
+def test_an_order_names_a_person_there_is(tmp_path: Path) -> None:
+    registry = open_registry(Home(tmp_path).create().registry_url)
+    with pytest.raises(HarmoniaError, match="no person P0000099"):
+        give(registry, "P0000099", "A. Officer", "decision 12/2014")
+    registry.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 
-def _table(name: str, *columns: sa.Column[str] | sa.Column[int] | sa.Column[sa.DateTime], **refers: str) -> None:
+def _table(name: str, *columns: sa.Column[Any], **refers: str) -> None:
     """A table with a counter `id`, columns, and foreign keys (column -> table.column)."""
     keys = [
         sa.ForeignKeyConstraint([column], [target], name=op.f(f"{name}_{column}_of_{target.split('.')[0]}"))
@@ -25,13 +27,13 @@ def _table(name: str, *columns: sa.Column[str] | sa.Column[int] | sa.Column[sa.D
 def upgrade() -> None:
     """Orders, erasures, redactions, removed files."""
 
-    def text(column: str) -> sa.Column[str]:
+    def text(column: str) -> sa.Column[Any]:
         return sa.Column(column, sa.String(), nullable=False)
 
-    def number(column: str) -> sa.Column[int]:
+    def number(column: str) -> sa.Column[Any]:
         return sa.Column(column, sa.Integer(), nullable=False)
 
-    def moment() -> sa.Column[sa.DateTime]:
+    def moment() -> sa.Column[Any]:
         return sa.Column("at", sa.DateTime(timezone=True), nullable=False)
 
     _table("erasure_order", moment(), text("person_id"), text("ordered_by"), text("ground"), person_id="entity_id.id")

@@ -30,7 +30,7 @@ WEIGHT = "match_weight"
 def session(master: str = LOCAL) -> Iterator[SparkSession]:
     """A session of Spark with Splink's functions. Raises `HarmoniaError` where Spark is not installed or does not start."""
     if find_spec("pyspark") is None or find_spec("splink") is None:
-        raise HarmoniaError("linkage on Spark needs `.venv/bin/uv sync --inexact --extra spark` and Java 17")
+        raise HarmoniaError("linkage on Spark needs an environment with the extra `spark` and Java 17: docs/linkage.md says how")
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
     from splink.internals.spark.jar_location import similarity_jar_location

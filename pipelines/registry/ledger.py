@@ -116,7 +116,7 @@ def removed(session: Session) -> set[str]:
 
 def to_let_go(session: Session) -> set[str]:
     """Of those, the bytes that nothing reads: an erasure that was killed may have left them. Bytes that came again since are read."""
-    read = set(session.scalars(select(Redaction.reading)))
+    read = set(redactions(session).values())
     unread = select(Redaction.receipt_id)
     read |= set(session.scalars(select(DeliveryFile.sha256).where(DeliveryFile.receipt_id.not_in(unread))))
     return removed(session) - read
@@ -124,4 +124,5 @@ def to_let_go(session: Session) -> set[str]:
 
 def redactions(session: Session) -> dict[int, str]:
     """Receipts whose files are no longer read, since a person in them was erased: receipt -> hash of the reading that stands."""
-    return dict(session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id)).tuples().all())
+    rows = session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id))
+    return {row.receipt_id: row.reading for row in rows}

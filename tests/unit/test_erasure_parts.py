@@ -19,6 +19,8 @@ from pipelines.erasure.person import Person
 from pipelines.erasure.rows import emptied
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
+from pipelines.landing import land, landed
+from pipelines.landing.store import Store
 from pipelines.registry import open_registry, seal
 from pipelines.registry.identity import assign
 from pipelines.registry.tables import ErasureOrder
@@ -184,4 +186,28 @@ def test_an_order_names_a_person_there_is(tmp_path: Path) -> None:
     registry = open_registry(Home(tmp_path).create().registry_url)
     with pytest.raises(HarmoniaError, match="no person P0000099"):
         give(registry, "P0000099", "A. Officer", "decision 12/2014")
+    registry.close()
+
+
+def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "inbox" / "police").mkdir(parents=True)
+    delivered(tmp_path / "inbox" / "police" / "2013-Q1")
+    home = Home(tmp_path / "home").create()
+    registry = open_registry(home.registry_url)
+    land(tmp_path / "inbox", home, registry, settle=0)
+    assign(registry, "person", partition(a=1))
+    order = give(registry, "P0000001", "A. Officer", "decision 12/2014")
+    nothing = pd.DataFrame(columns=ties.COLUMNS, dtype="str")
+    entering.enter(registry, home, order, "B. Engineer", tuple(entering.found(registry, home, person())), nothing)
+    other = Person("P2", frozenset({("police", "2013-PR-00001/2")}), lambda born: born, names=frozenset({("drita", "gashi")}))
+    with monkeypatch.context() as killed:
+        killed.setattr(Store, "let_go", lambda *_: None)
+        entering.enter(registry, home, order, "B. Engineer", tuple(entering.found(registry, home, other)), nothing)
+    assert search.left(home.landing, other)
+    land(tmp_path / "inbox", home, registry, settle=0)
+    assert [search.left(home.landing, one) for one in (person(), other)] == [[], []]
+    (one,) = landed(registry, home)
+    assert one.reading is not None
+    assert reading.load(one.reading).tables["personat"]["Nr_rastit"].notna().all()
+    assert tuple(entering.found(registry, home, other)) == ()
     registry.close()

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def spark():
-    pytest.importorskip("pyspark", reason="PySpark is not installed: .venv/bin/uv sync --inexact --extra spark")
+    pytest.importorskip("pyspark", reason="PySpark is not installed: the extra `spark`")
     if shutil.which("java") is None:
         pytest.skip("no Java on this machine")
     with session("local[2]") as running:

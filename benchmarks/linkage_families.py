@@ -1,0 +1,69 @@
+"""A simulated set in which families abound, for what linkage makes of brothers and twins.
+
+    .venv/bin/python -m benchmarks.linkage_families --out DIR [--seed N] [--noise typical|hard] [--numberless SHARE]
+
+Of the suspects a third give way to a brother (one in three of these a twin) of somebody who stood in an earlier case; `--numberless` of all
+have no personal number. Then `harmonia run` on it and `benchmarks/linkage_ablations.py` ("what families share counts though first names
+differ"). The simulator itself puts brothers into one case only, and seldom.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from sources.simulator import simulate
+from sources.simulator.life import Life
+from sources.simulator.model import Case, Person
+from sources.simulator.people import People
+
+BROTHERS, TWINS = 0.35, 0.35
+# How many suspects back the other brother stands.
+SINCE, BEFORE = 20, 400
+
+
+def _with_brothers(own: Any) -> Any:
+    def suspects(life: Life, case: Case) -> list[Person]:
+        chosen: list[Person] = own(life, case)
+        known, first = life._known, len(life._known) - len(chosen)
+        for n in range(len(chosen)):
+            if life.rng.random() >= BROTHERS or first <= SINCE:
+                continue
+            of = known[-life.rng.randrange(SINCE, min(len(known), BEFORE))]
+            if of.sex == "M" and of.community != "foreign":
+                known[first + n] = chosen[n] = life.people.brother(of, twin=life.rng.random() < TWINS)
+        return chosen
+
+    return suspects
+
+
+def _numberless(own: Any, share: float) -> Any:
+    def made(people: People, *rest: Any, **named: Any) -> Person:
+        person: Person = own(people, *rest, **named)
+        if people.rng.random() < share:
+            person.number = ""
+        return person
+
+    return made
+
+
+def main() -> None:
+    """Write the set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--noise", choices=("typical", "hard"), default="hard")
+    parser.add_argument("--numberless", type=float, default=0.5)
+    args = parser.parse_args()
+    with (
+        mock.patch.object(Life, "_suspects", _with_brothers(Life._suspects)),
+        mock.patch.object(People, "local", _numberless(People.local, args.numberless)),
+        mock.patch.object(People, "brother", _numberless(People.brother, args.numberless)),
+    ):
+        print(simulate(args.out, seed=args.seed, start=2013, years=2, cases_per_year=100, noise=args.noise))
+
+
+if __name__ == "__main__":
+    main()

@@ -30,7 +30,7 @@ MOST_ACROSS = 22_500
 # Bits by which persons must agree for a pair of files to be surely one case, beside a citation with a single bearer.
 CERTAIN_PERSON = 10.0
 # Few files say that they were merged: to say it into this one is that much more telling than to cite it.
-MERGED_BITS = 4.0
+MERGED_BITS = 6.0
 # A party is separated on a day, and another file of the same institution with that party is received on it: no chance.
 SEPARATED_BITS = 5.0
 

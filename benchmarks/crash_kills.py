@@ -22,6 +22,7 @@ from random import Random
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests/faults/crash")]
 
 import crash_world as crash  # noqa: E402
+from postgres_world import running  # noqa: E402
 
 from sources.simulator import simulate  # noqa: E402
 
@@ -40,9 +41,9 @@ def main() -> int:
     said = ask.parse_args()
     root = Path(tempfile.mkdtemp(prefix="harmonia-crash-", dir=said.root))
     draw, begun = Random(said.seed), time.monotonic()
-    with crash.server(root / "pg") if said.server else nullcontext(None) as url:
+    with running(18) if said.server else nullcontext(None) as server:
         delivered = simulate(root / "set", seed=7, start=2013, years=1, cases_per_year=6).inbox
-        world = crash.prepare(root / "world", delivered, url, said.fresh)
+        world = crash.prepare(root / "world", delivered, server and server.url(), said.fresh)
         for whole, moments in world.moments.items():
             print("a whole run:" if whole else "its effects:", f"{moments.operations} operations, {moments.cpu:.1f} s CPU", flush=True)
         named = crash.at_points(world, not said.edges)

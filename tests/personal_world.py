@@ -126,7 +126,10 @@ def own_words() -> frozenset[str]:
     """Words that the program says by itself: a few are also names, as the Albanian for union and for stay. As part of a full name they
     are looked for all the same."""
     paths = [
-        p for folder in ("pipelines", "schemas", "warehouse") for kind in ("*.yaml", "*.j2", "*.csv") for p in (ROOT / folder).rglob(kind)
+        p
+        for folder in ("pipelines", "schemas", "warehouse")
+        for kind in ("*.yaml", "*.j2", "*.csv", "*.js")
+        for p in (ROOT / folder).rglob(kind)
     ]
     return frozenset(plain(word) for path in paths for word in WORD.findall(path.read_text("utf-8")))
 

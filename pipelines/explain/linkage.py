@@ -142,7 +142,9 @@ class Linkage:
         self._decisions = decisions
         self._records: Records = standardise(canonical)
         marked = landmark(canonical)
-        self._counted = standardise(marked[0]).persons if marked else self._records.persons  # what the run's frequencies were read off
+        self._counted = (
+            standardise(marked.tables()).persons if marked else self._records.persons
+        )  # what the run's frequencies were read off
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
         self._rows = {key: n for n, key in enumerate(index.to_flat_index())}

@@ -21,7 +21,7 @@ import pandas as pd
 from pipelines.linkage import memory as kept
 from pipelines.linkage.anew import decide
 from pipelines.linkage.blocking import block
-from pipelines.linkage.common import Tables, landmark, print_of
+from pipelines.linkage.common import Landmark, Tables, landmark
 from pipelines.linkage.decisions import against_rules, compared, decisions, statistics
 from pipelines.linkage.judged import outcomes, told
 from pipelines.linkage.model import Model, load_model
@@ -56,7 +56,7 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     marked = landmark(canonical)
     if marked is None:
         return rounds(records, block(records.persons), model, judgements)[0]
-    common = read_common(marked[0], model)
+    common = read_common(marked.tables(), model)
     parted = part(records, model, judgements, common, None)
     return rounds(parted.records, parted.blocked, model, judgements, common, parted.ties)[0]
 
@@ -71,38 +71,38 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
     """
     model = model or load_model()
     marked = landmark(canonical)
-    records = standardise(canonical)
     if marked is None:
+        records = standardise(canonical)
         solved = rounds(records, block(records.persons), model, judgements)[0]
         people, persons, cases = solved.people, solved.persons, solved.cases
         counted: Mapping[str, int | float | str] = {
             "model": model.version,
-            "person_pairs_blocked": len(solved.blocked.left),
+            "person_pairs_blocked": int(solved.blocked.report["pairs"].sum()),
             **compared(people, cases, persons),
             "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
         }
         told_pairs, against = decisions(records, people, cases, persons), against_rules(records, people, persons)
         told_counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counted)
         return _linked(records, cases.cluster, persons.cluster, told_pairs, against, judgements, told_counts)
-    return _in_parts(marked, records, model, judgements, memory)
+    return _in_parts(canonical, marked, model, judgements, memory)
 
 
-def _in_parts(marked: tuple[Tables, str], records: Records, model: Model, judgements: pd.DataFrame | None, memory: Path | None) -> Linked:
+def _in_parts(canonical: Tables, marked: Landmark, model: Model, judgements: pd.DataFrame | None, memory: Path | None) -> Linked:
     """A large history: by what is common to it, part by part."""
-    tables, until = marked
-    token = kept.token(model, print_of(tables))
+    token = kept.token(model, marked.print())
     remembered = kept.load(memory, token) if memory is not None else None
-    common, before = remembered or (read_common(tables, model), None)
+    common, before = remembered or (read_common(marked.tables(), model), None)
+    records = standardise(canonical)
     parted = part(records, model, judgements, common, before)
     found = decide(parted, model, judgements, common, before)
     if memory is not None:
         kept.save(memory, token, common, found.memory)
     counted: dict[str, int | float | str] = {
         "model": model.version,
-        "person_pairs_blocked": parted.pairs_blocked,
+        "person_pairs_blocked": int(parted.blocked.report["pairs"].sum()),
         **found.counts,
         "sure_case_pairs": int(max(common.shares[-1].observed.values(), default=0)),
-        "common_read_off_until": until,
+        "common_read_off_until": marked.until,
         "common_read_off_anew": int(remembered is None),
         "parts": len(parted.keys),
         "parts_decided_anew": found.solved,

@@ -5,6 +5,7 @@ Belongs here: what is remembered of a part, and how it comes back. Does not belo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,15 @@ from pipelines.linkage.blocking import Blocked
 from pipelines.linkage.cluster import numbered
 from pipelines.linkage.common import Common
 from pipelines.linkage.decisions import COLUMNS, IN_DOUBT, against_rules, decisions
+from pipelines.linkage.flat import looked_up
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.model import Model
-from pipelines.linkage.parting import Parted, looked_up
+from pipelines.linkage.parting import Parted
 from pipelines.linkage.solving import Solved, rounds
 
 TEXTS = tuple(name for name in COLUMNS if name != "weight")
+# So many records are decided on at once, so that memory does not grow with history.
+BATCH = 60_000
 COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
 
 
@@ -41,8 +45,11 @@ class Together:
 def decide(parted: Parted, model: Model, judgements: pd.DataFrame | None, common: Common, memory: Memory | None) -> Together:
     """Decide on the parts whose key `memory` does not hold; take the others from it."""
     known = looked_up(parted.keys, np.sort(memory.counts["part"].to_numpy()))[1] if memory is not None else np.zeros(len(parted.keys), bool)
-    files, persons = np.flatnonzero(~known[parted.of_files]), np.flatnonzero(~known[parted.of_persons])
-    new = _remember(parted, _solve(parted, files, persons, model, judgements, common), files, persons)
+    made = [
+        _remember(parted, _solve(parted, some, people, model, judgements, common), some, people)
+        for some, people in _batches(parted, np.flatnonzero(~known))
+    ]
+    new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}
     if memory is not None:
         kept = parted.keys[known]
         new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
@@ -60,6 +67,15 @@ def decide(parted: Parted, model: Model, judgements: pd.DataFrame | None, common
     )
 
 
+def _batches(parted: Parted, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The files and persons of the parts `chosen`, in batches of whole parts; at least one batch, if an empty one."""
+    sizes = np.bincount(parted.of_files, minlength=len(parted.keys)) + np.bincount(parted.of_persons, minlength=len(parted.keys))
+    batch = np.full(len(parted.keys), -1)
+    batch[chosen] = np.cumsum(sizes[chosen]) // BATCH
+    for number in np.unique(batch[chosen]) if len(chosen) else [0]:
+        yield np.flatnonzero(batch[parted.of_files] == number), np.flatnonzero(batch[parted.of_persons] == number)
+
+
 def _of(frame: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     return frame[looked_up(frame["part"].to_numpy(), np.sort(kept))[1]]
 
@@ -70,7 +86,7 @@ def _solve(parted: Parted, files: np.ndarray, persons: np.ndarray, model: Model,
     number[persons] = np.arange(len(persons))
     left, right = number[parted.blocked.left], number[parted.blocked.right]
     there = left >= 0
-    blocked = Blocked(left[there], right[there], parted.blocked.report, parted.blocked.refused)
+    blocked = Blocked(left[there], right[there], parted.blocked.report)
     ties = parts.cut_ties(parted.ties, len(parted.of_files), files, parted.of_files)
     return rounds(parts.cut(parted.records, files, persons), blocked, model, judgements, common, ties)[0]
 

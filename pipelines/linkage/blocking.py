@@ -1,33 +1,56 @@
 """Which pairs of person records are compared at all.
 
-Belongs here: the keys as data, the estimate of their pairs before the join, the refusal of values that explode.
+Belongs here: the keys as data, the count of their pairs before any is made, the narrowing and refusal of values that explode.
 Does not belong here: comparison and weights. No value of a key leaves this module: only names of keys and counts.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.linkage.flat import Rows
+from pipelines.linkage.hashing import cursor, mixed
+from pipelines.linkage.sharing import Groups, Pairs, grouped, joined
+from pipelines.linkage.states import firsts
+
 # A value of a key that more records share than this says nothing: 300 records are 44,850 pairs.
 MOST_RECORDS = 300
-# A key whose remaining values give more pairs than this per record is refused as a whole.
-MOST_PAIRS_PER_RECORD = 2_000
+# A value that more share than this, of a key that can be asked for more, only pairs those that agree in something further.
+FEW = 20
 
 
 @dataclass(frozen=True)
 class Key:
-    """One blocking key: an SQL expression over `records` (text, or a list of texts), null where the record takes no part."""
+    """One blocking key: an SQL expression over `records` (text, or a list of texts), null where the record takes no part; `further`: in
+    what pairs must agree (any of `FURTHER`) where more than `FEW` share a value."""
 
     name: str
     expression: str
     catches: str
+    further: tuple[str, ...] = ()
 
 
+COLUMNS = ("birth_date", "birth_year", "given", "surname", "parent", "number", "register_id", "municipality", "birthplace")
+# What records may agree in further, where a value alone has become too common to say much: each is as telling as a key's own parts.
+FURTHER = {
+    "home": "municipality",
+    "born": "birthplace",
+    "parent": "parent",
+    "year": "birth_year",
+    "day": "strftime(birth_date, '%m%d')",
+    "given": "left(given, 2)",
+    "surname": "left(surname, 2)",
+}
+PLACES = ("home", "born")
 TOKENS = "list_concat(string_split(given, ' '), string_split(surname, ' '))"
 KEYS: tuple[Key, ...] = (
     Key("number", "number", "everything but the number"),
@@ -42,99 +65,178 @@ KEYS: tuple[Key, ...] = (
         "CASE WHEN given IS NOT NULL AND surname IS NOT NULL THEN list_distinct(list_transform(string_split(surname, ' '), "
         "lambda t: array_to_string(list_sort(list_concat([given], [t])), ' '))) END",
         "number and birth date wrong or missing, names in exchanged places, double surnames",
+        (*PLACES, "parent", "year"),
     ),
-    Key("token_year", f"list_transform({TOKENS}, lambda t: t || birth_year)", "one name wrong or changed, the day of birth too"),
+    Key(
+        "token_year",
+        f"list_transform({TOKENS}, lambda t: t || birth_year)",
+        "one name wrong or changed, the day of birth too",
+        (*PLACES, "parent", "day"),
+    ),
     Key(
         "two_starts_year",
         "list_distinct(list_transform(string_split(surname, ' '), lambda t: array_to_string(list_sort(list_concat([left(given, 2)], "
         "[left(t, 2)])), ' ') || birth_year))",
         "typing errors in both names",
+        (*PLACES, "parent", "day"),
     ),
-    Key("birth_day", "strftime(birth_date, '%Y%m%d')", "both names wrong"),
+    Key("birth_day", "strftime(birth_date, '%Y%m%d')", "both names wrong", (*PLACES, "parent", "given", "surname")),
     Key(
         "birth_swapped",
         "year(birth_date) || '-' || least(month(birth_date), day(birth_date)) || '-' || greatest(month(birth_date), day(birth_date))",
         "day and month exchanged",
+        (*PLACES, "parent", "given", "surname"),
     ),
-    Key("given_parent", "given || ' ' || parent", "a mistyped or changed surname, no birth date"),
+    Key("given_parent", "given || ' ' || parent", "a mistyped or changed surname, no birth date", (*PLACES, "year", "surname")),
     Key(
         "surname_parent",
         "list_transform(string_split(surname, ' '), lambda t: t || ' ' || parent || ' ' || left(given, 1))",
         "a wrong given name, an initial",
+        (*PLACES, "year"),
     ),
-    Key("day_name", f"list_transform({TOKENS}, lambda t: left(t, 3) || strftime(birth_date, '%m%d'))", "a wrong year of birth"),
+    Key(
+        "day_name",
+        f"list_transform({TOKENS}, lambda t: left(t, 3) || strftime(birth_date, '%m%d'))",
+        "a wrong year of birth",
+        (*PLACES, "parent", "year"),
+    ),
     Key("register", "register_id", "everything, within the prisons' register"),
 )
 
 
 @dataclass(frozen=True)
+class Shared:
+    """Who shares a value of a key: `groups` of rows, `report` (see `share`), `refused` (hashes of values that were refused or narrowed),
+    and which rows `moved`: they bear a value that was not, and now is, or the other way round."""
+
+    groups: Groups
+    report: pd.DataFrame
+    refused: np.ndarray
+    moved: np.ndarray
+
+
+@dataclass(frozen=True)
 class Blocked:
-    """Pairs (`left` < `right`, rows of the frame given) in order, per key how many pairs it gave and how many values were refused, and
-    hashes of the values that were."""
+    """Pairs (`left` < `right`, rows of the frame given) in order, and `report` (see `share`)."""
 
     left: np.ndarray
     right: np.ndarray
     report: pd.DataFrame
-    refused: np.ndarray
 
 
 def block(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS) -> Blocked:
-    """Pairs of rows of `persons` that share a value of any key.
+    """Pairs of rows of `persons` that share a value of any key; parameters as for `share`."""
+    shared = share(persons, keys)
+    return Blocked(*every(shared.groups.pairs()), shared.report)
 
-    Needs `given, surname, parent, number, birth_date, birth_year, register_id`; missing parts make a key null. The report has a
-    row a key: `key, pairs, refused_values, refused_records, refused_pairs`.
+
+def every(pairs: Iterable[Pairs]) -> Pairs:
+    """All chunks of pairs together."""
+    none = np.empty(0, dtype="int64")
+    left, right = zip((none, none), *pairs, strict=True)
+    return np.concatenate(left), np.concatenate(right)
+
+
+def share(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS, refused: np.ndarray | None = None) -> Shared:
+    """Which rows of `persons` share a value of any key.
+
+    Needs the columns of `COLUMNS`; absent or missing ones make a key null. `refused`: what `Shared.refused` was before. The report has a
+    row a key: `key, pairs` (also those that another key gives), `refused_values, refused_records, refused_pairs` (values that more
+    than `MOST_RECORDS` share; what remains of them are pairs that agree further).
     """
-    columns = ["given", "surname", "parent", "number", "birth_date", "birth_year", "register_id"]
-    records = persons[columns].reset_index(drop=True)
+    before = np.sort(refused) if refused is not None else None
+    moved, size = np.zeros(len(persons), dtype=bool), len(persons)
+    found: list[Groups] = []
+    out: list[np.ndarray] = []
+    rows = []
+    with _asking(persons) as asked:
+        further = cache(lambda name: asked.hashes(FURTHER[name]))  # only asked for where a value is common
+        for number, key in enumerate(keys):
+            groups, value = grouped(*asked.values(number, key), size)
+            many = groups.sizes > (FEW if key.further else MOST_RECORDS)
+            narrower, narrow_value = grouped(
+                *_narrowed(groups.at(many), value[many], [further(name) for name in key.further] if many.any() else []), size
+            )
+            too_many = narrower.sizes > MOST_RECORDS
+            for one, hashed, no in ((groups, value, many), (narrower, narrow_value, too_many)):
+                found.append(one.at(~no))
+                out.append(hashed[no])
+                if before is not None:
+                    moved[one.row[np.repeat(no != np.isin(hashed, before), one.sizes)]] = True
+            rows.append((key.name, _pairs_of(found[-2]) + _pairs_of(found[-1]), *_refused(groups)))
+    report = pd.DataFrame(rows, columns=["key", "pairs", "refused_values", "refused_records", "refused_pairs"])
+    return Shared(joined(found, size).distinct(), report, np.unique(np.concatenate(out)), moved)
+
+
+def _pairs_of(groups: Groups) -> int:
+    return int((groups.sizes * (groups.sizes - 1) // 2).sum())
+
+
+def _refused(groups: Groups) -> tuple[int, int, int]:
+    refused = groups.at(groups.sizes > MOST_RECORDS)
+    return len(refused.sizes), len(refused.row), _pairs_of(refused)
+
+
+def _narrowed(groups: Groups, value: np.ndarray, asked: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Values of `groups` together with each of `asked` (a hash per row, 0 where there is nothing to agree in), and their rows."""
+    values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
+    for number, hashed in enumerate(asked):
+        told = hashed[groups.row]
+        values.append(mixed(value[groups.of_entries], told, np.full(len(told), number))[told != 0])
+        rows.append(groups.row[told != 0])
+    return np.concatenate(values), np.concatenate(rows)
+
+
+@contextmanager
+def _asking(persons: pd.DataFrame) -> Iterator[_Asked]:
+    records = persons.reindex(columns=list(COLUMNS)).reset_index(drop=True)
     records["birth_year"] = records["birth_year"].astype("Int64").astype("str")
-    for name in ("given", "surname", "parent", "number", "register_id"):
+    records["birth_date"] = pd.to_datetime(records["birth_date"])
+    for name in COLUMNS[2:]:
         records[name] = records[name].astype("str")
-    with duckdb.connect(":memory:") as database:
-        database.execute("SET threads = 2; SET preserve_insertion_order = false")
-        database.register("frame", pa.Table.from_pandas(records.reset_index(names="id"), preserve_index=False))
-        database.execute("CREATE TABLE records AS SELECT * FROM frame")
-        union = " UNION ALL ".join(f"SELECT {n} AS key, id, {_listed(k)} AS values FROM records" for n, k in enumerate(keys))
-        database.execute(
-            "CREATE TABLE blocks AS WITH listed AS ("
-            + union
-            + "), single AS (SELECT DISTINCT key, id, unnest(values) AS value FROM listed) "
-            "SELECT key, id, value, count(*) OVER (PARTITION BY key, value) AS n FROM single WHERE value IS NOT NULL AND value <> ''"
+    with cursor() as database:
+        yield _Asked(records, {name: pd.factorize(records[name]) for name in COLUMNS}, database)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Values of expressions over `records`; each is worked out once for all records that agree in what it reads (`known`: by column its
+    codes and distinct values)."""
+
+    records: pd.DataFrame
+    known: dict[str, tuple[np.ndarray, pd.Index]]
+    database: duckdb.DuckDBPyConnection
+
+    def values(self, number: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
+        """Hash of every value of `key`, and its row."""
+        value = f"list_distinct({key.expression})" if _several(key) else f"[{key.expression}]"
+        listed = f"SELECT id, unnest({value}) AS value FROM records"
+        place, found = self._ask(f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''", key.expression)
+        row, entry = Rows(found["id"], int(place.max(initial=-1)) + 1).of(place)
+        return np.asarray(found["h"], dtype="uint64")[entry], row
+
+    def hashes(self, expression: str) -> np.ndarray:
+        """A hash per record, 0 where `expression` is null or empty."""
+        place, found = self._ask(
+            f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''", expression
         )
-        report = _estimate(database, keys)
-        allowed = report.index[~report["refused"]].tolist()
-        pairs = _join(database, allowed)
-        whole = ", ".join(str(n) for n in report.index[report["refused"]]) or "NULL"
-        refused = database.execute(f"SELECT DISTINCT hash(key, value) AS h FROM blocks WHERE n > {MOST_RECORDS} OR key IN ({whole})")
-        hashed = np.asarray(refused.fetchnumpy()["h"], dtype="uint64")
-    return Blocked(pairs["l"].to_numpy("int64"), pairs["r"].to_numpy("int64"), report.drop(columns="refused"), hashed)
+        out = np.zeros(int(place.max(initial=-1)) + 1, dtype="uint64")
+        out[found["id"]] = found["h"]
+        return out[place]
+
+    def _ask(self, query: str, expression: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Number per record of the values that `expression` reads, and the answer for each such number (`id`)."""
+        columns = [name for name in COLUMNS if re.search(rf"\b{name}\b", expression)]
+        code = np.zeros(len(self.records), dtype="int64")
+        for name in columns:
+            own, distinct = self.known[name]
+            code = code * (len(distinct) + 1) + own + 1
+        place, found = pd.factorize(code)
+        first = firsts(place, len(found), np.arange(len(code)))
+        frame = self.records[columns].iloc[first].assign(id=np.arange(len(first)))
+        self.database.register("records", pa.Table.from_pandas(frame, preserve_index=False))
+        return place, self.database.execute(query).fetchnumpy()
 
 
-def _listed(key: Key) -> str:
-    expression = f"({key.expression})"
-    is_list = "list_" in key.expression[:40] or "THEN list_" in key.expression
-    return expression if is_list else f"[{expression}]"
-
-
-def _estimate(database: duckdb.DuckDBPyConnection, keys: tuple[Key, ...]) -> pd.DataFrame:
-    """Pairs per key before any join, and what is refused; indexed by number of the key."""
-    sums = database.execute(
-        "WITH sizes AS (SELECT DISTINCT key, value, n FROM blocks) SELECT key, "
-        f"sum(n * (n - 1) // 2) FILTER (n <= {MOST_RECORDS}) AS pairs, count(*) FILTER (n > {MOST_RECORDS}) AS refused_values, "
-        f"sum(n) FILTER (n > {MOST_RECORDS}) AS refused_records, sum(n * (n - 1) // 2) FILTER (n > {MOST_RECORDS}) AS refused_pairs "
-        "FROM sizes GROUP BY key"
-    ).df()
-    counts = ["pairs", "refused_values", "refused_records", "refused_pairs"]
-    report = sums.set_index("key").reindex(range(len(keys))).fillna(0).astype("int64")[counts]
-    records = database.execute("SELECT count(*) FROM records").fetchall()[0][0]
-    report["refused"] = report["pairs"] > MOST_PAIRS_PER_RECORD * max(records, 1)
-    report.insert(0, "key_name", [key.name for key in keys])
-    return report.rename(columns={"key_name": "key"})
-
-
-def _join(database: duckdb.DuckDBPyConnection, allowed: list[int]) -> pd.DataFrame:
-    if not allowed:
-        return pd.DataFrame({"l": [], "r": []}, dtype="int64")
-    return database.execute(
-        f"SELECT DISTINCT a.id AS l, b.id AS r FROM blocks a JOIN blocks b ON a.key = b.key AND a.value = b.value AND a.id < b.id "
-        f"WHERE a.n BETWEEN 2 AND {MOST_RECORDS} AND a.key IN ({', '.join(map(str, allowed))}) ORDER BY l, r"
-    ).df()
+def _several(key: Key) -> bool:
+    return "list_" in key.expression[:40] or "THEN list_" in key.expression

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
-from pipelines.linkage.evidence import Known, Shares, Weigher, pair_type, read_off
+from pipelines.linkage.evidence import Known, Shares, Weigher, institutions, pair_kinds, read_off
+from pipelines.linkage.flat import Rows, Table, distinct, each, first_of
 from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
@@ -25,10 +26,18 @@ PARTS = ("prior", "persons", "citation", "together", "apart", "another")
 # Fewer files of an institution than this do not make a citation less telling.
 LEAST_FILES = 50
 PERSON_BITS = 24.0
+KNOWN_TO = {"victim": ("police", "prosecution"), "witness": ("police",)}
+# Up to so many files of an institution two files are worth a look for a person who weighs `share_bits`; twice as many files ask one bit
+# more, as they do of a pair of files.
+FEW_FILES = 2_000
 # Files whose persons make more pairs than this are judged by references, dates and seats alone.
 MOST_ACROSS = 22_500
+# Persons of more records than this propose no pairs of files.
+MOST_MATES = 60
 # Bits by which persons must agree for a pair of files to be surely one case, beside a citation with a single bearer.
 CERTAIN_PERSON = 10.0
+# Bits of a pair of files that is none.
+UNTIED = -20.0
 # Few files say that they were merged: to say it into this one is that much more telling than to cite it.
 MERGED_BITS = 6.0
 # A party is separated on a day, and another file of the same institution with that party is received on it: no chance.
@@ -101,8 +110,8 @@ def _with_detained(
     of that case, its person stands there too.
     """
     found = orient(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
-    known = pd.MultiIndex.from_frame(pairs[["a", "b"]])
-    found = found[~pd.MultiIndex.from_frame(found).isin(known)]
+    known = _codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    found = found[~np.isin(_codes(records, found["a"].to_numpy(), found["b"].to_numpy()), known)]
     police = records.files["institution"].eq("police").to_numpy()
     arrested = pairs.loc[(pairs["weight"] > 0) & (police[pairs["a"]] | police[pairs["b"]]), ["a", "b"]].to_numpy()
     found = found[~found[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
@@ -140,41 +149,59 @@ def gather(
     ties = ties or ties_of(records)
     cites, joins, together = ties.cites, ties.joins, ties.together
     pairs = candidates(records, people, model, before.persons, ties, extra) if chosen is None else chosen
-    contained, best = _person_evidence(records, people, model, pairs, before)
-    pairs = pairs.join(best)
+    kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    expected = each(names, kinds, lambda kind: model.between[kind].expected if kind in model.between else 0.05)
+    coverage = each(names, kinds, lambda kind: model.between[kind].coverage if kind in model.between else 0.5)
+    pairs = _with_persons(records, people, model, pairs, coverage, before)
     alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
-    pairs["persons"] = contained
-    pairs["prior"] = _prior(records, model, pairs)
+    pairs["prior"] = np.log2(expected) - np.log2(_files_of(records, pairs))
     return pairs.join(_reference_bits(records, model, pairs, cites, joins, together)), cites
+
+
+def shared_bits(records: Records, model: Model) -> float:
+    """Match weight from which a pair of persons makes their files candidates."""
+    counts = records.files["institution"].value_counts() if records.counts is None else records.counts
+    most = max((n for name, n in counts.items() if name != "persons"), default=1)
+    return float(model.cases["share_bits"] + max(np.log2(most / FEW_FILES), 0.0))
 
 
 def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
     """Distinct pairs of different files, upstream institution first, within one institution the earlier file first: `a, b`, sorted."""
+    place: np.ndarray = records.once("upstream", lambda: _upstream(records))
+    turned = place[a] > place[b]
+    codes = _codes(records, np.where(turned, b, a), np.where(turned, a, b))
+    codes = distinct(codes[a != b])
+    return pd.DataFrame({"a": codes // max(len(place), 1), "b": codes % max(len(place), 1)})
+
+
+def _upstream(records: Records) -> np.ndarray:
+    """Place of each file in the order in which pairs stand."""
     files, persons = records.files, records.persons
     rank = files["institution"].map(RANK).fillna(len(RANK)).to_numpy()
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
     start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
     place = np.empty(len(files), dtype="int64")
     place[np.lexsort((np.arange(len(files)), start.to_numpy(), rank))] = np.arange(len(files))
-    turned = place[a] > place[b]
-    frame = pd.DataFrame({"a": np.where(turned, b, a), "b": np.where(turned, a, b)}).astype("int64")
-    frame = frame[frame["a"] != frame["b"]].drop_duplicates()
-    return frame.sort_values(["a", "b"], kind="stable").reset_index(drop=True)
+    return place
+
+
+def _codes(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A number per pair of files, as it stands."""
+    return np.asarray(a * max(len(records.files), 1) + b, dtype="int64")
 
 
 def candidates(
     records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None, ties: Ties, extra: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Pairs of files (`a, b`) that share a person, or that references or `extra` name."""
-    enough = people.weight >= model.cases["share_bits"]
+    enough = people.weight >= shared_bits(records, model)
     left, right = people.left[enough], people.right[enough]
     if person_cluster is not None:
-        mates = pd.DataFrame({"c": person_cluster, "p": np.arange(len(person_cluster))})
-        mates = mates[mates.groupby("c")["p"].transform("size") <= 60]
-        mates = mates.merge(mates, on="c")
-        mates = mates[mates["p_x"] < mates["p_y"]]
-        left, right = np.concatenate([left, mates["p_x"]]), np.concatenate([right, mates["p_y"]])
+        mates = Rows(person_cluster, int(person_cluster.max(initial=-1)) + 1)
+        clusters = np.flatnonzero((mates.sizes > 1) & (mates.sizes <= MOST_MATES))
+        _, one, other = mates.across(clusters, clusters)
+        left, right = np.concatenate([left, one[one < other]]), np.concatenate([right, other[one < other]])
     file = records.persons["file"].to_numpy()
     sources = [ties.cites, ties.joins, ties.together, *([] if extra is None else [extra])]
     a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
@@ -185,82 +212,71 @@ def candidates(
     return orient(records, a[placed], b[placed])
 
 
-def _prior(records: Records, model: Model, pairs: pd.DataFrame) -> np.ndarray:
-    kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
-    expected = np.array([model.between[k].expected if k in model.between else 0.05 for k in kinds])
-    return np.asarray(np.log2(expected) - np.log2(_files_of(records, pairs)))
-
-
 def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Files of the larger of the two institutions of each pair."""
+    code, names = institutions(records)
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
-    count = records.files["institution"].map(counts).to_numpy("float64")
+    count = each(names, code, lambda name: float(counts[name]))
     return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), LEAST_FILES)
 
 
-def _person_evidence(
-    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, before: Before
-) -> tuple[np.ndarray, pd.DataFrame]:
-    """Bits that the persons of both files give, and the best matching pair of persons (`left` of `a`, `right` of `b`, `best`)."""
-    across = _persons_across(records, pairs)
-    people.add(across["left"].to_numpy(), across["right"].to_numpy())
-    weight = people.weight[people.at(across["left"].to_numpy(), across["right"].to_numpy())]
-    person_cluster = before.persons
-    if person_cluster is not None:
-        one = person_cluster[across["left"]] == person_cluster[across["right"]]
+def _with_persons(
+    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: Before
+) -> pd.DataFrame:
+    """`pairs` with the bits that the persons of both files give (`persons`), and the best matching pair of persons (`left` of `a`, `right`
+    of `b`, `best`). `coverage`: share of the persons of one file that is found in the other."""
+    pair, left, right = _persons_across(records, pairs)
+    people.add(left, right)
+    weight = people.weight[people.at(left, right)]
+    if before.persons is not None:
+        one = before.persons[left] == before.persons[right]
         weight = np.where(one, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
-    across["weight"] = np.clip(weight, -PERSON_BITS, PERSON_BITS)
-    across["likelier"] = np.exp2(across["weight"])
-    kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
-    coverage = np.array([model.between[k].coverage if k in model.between else 0.5 for k in kinds])
+    weight = np.clip(weight, -PERSON_BITS, PERSON_BITS)
+    likelier, size = np.exp2(weight), max(len(records.persons), 1)
     wrong = np.clip(before.again / _files_of(records, pairs), 0.0, 0.5)
     found = np.full((2, len(pairs)), -np.inf)
-    for side, (own, others) in enumerate((("left", "right"), ("right", "left"))):
-        size = across.groupby("pair")[others].nunique()
-        mean = across.groupby(["pair", own])["likelier"].sum().reset_index()
-        mean["likelier"] /= size.reindex(mean["pair"]).to_numpy()
-        found[side] = _containment(mean, coverage, wrong, model)
+    for side, (own, others) in enumerate(((left, right), (right, left))):
+        many = np.bincount(distinct(pair * size + others) // size, minlength=len(pairs))
+        persons, place = np.unique(pair * size + own, return_inverse=True)
+        mean = np.bincount(place, weights=likelier) / many[persons // size]
+        found[side] = _containment(persons // size, mean, coverage, wrong, model)
     contained = found.max(axis=0)
-    best = across.sort_values(["pair", "weight", "left", "right"], ascending=[True, False, True, True]).drop_duplicates("pair")
-    best = best.set_index("pair")[["left", "right", "weight"]].rename(columns={"weight": "best"}).reindex(pairs.index)
-    best[["left", "right"]] = best[["left", "right"]].fillna(-1).astype("int64")
-    return np.where(np.isfinite(contained), contained, 0.0), best
+    first = first_of(pair, -weight, left, right)
+    best = np.full((2, len(pairs)), -1)
+    best[:, pair[first]] = left[first], right[first]
+    bits = np.full(len(pairs), np.nan)
+    bits[pair[first]] = weight[first]
+    return pairs.assign(left=best[0], right=best[1], best=bits, persons=np.where(np.isfinite(contained), contained, 0.0))
 
 
-def _persons_across(records: Records, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of persons of the two files of each pair who can be one: `pair, left, right`; none where both files hold a crowd."""
-    size = records.persons["file"].value_counts().reindex(range(len(records.files)), fill_value=0).to_numpy()
-    pairs = pairs[size[pairs["a"]] * size[pairs["b"]] <= MOST_ACROSS]
-    persons = records.persons[["file", "side"]].reset_index(names="row")
-    institution = records.files["institution"].to_numpy(dtype=object)
-    left = pairs[["a", "b"]].reset_index(names="pair").merge(persons, left_on="a", right_on="file")
-    both = left.merge(persons.rename(columns={"row": "right", "side": "other"}), left_on="b", right_on="file").rename(
-        columns={"row": "left"}
-    )
+def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`; none where both files
+    hold a crowd."""
+    of_file: Rows = records.once("of_file", lambda: Rows(records.persons["file"].to_numpy("int64"), len(records.files)))
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
+    pair, left, right = of_file.across(a[rows], b[rows])
+    pair = rows[pair]
     # Courts and prisons know offenders only; witnesses stand nowhere but in police files.
-    for own, file in (("side", "b"), ("other", "a")):
-        where = institution[both[file].to_numpy()]
-        knows = both[own].eq("offender") | both[own].isna()
-        knows |= both[own].eq("victim") & np.isin(where, ["police", "prosecution"])
-        knows |= both[own].eq("witness") & (where == "police")
-        both = both[knows.to_numpy()]
-    return both[["pair", "left", "right"]].reset_index(drop=True)
+    code, names = institutions(records)
+    side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
+    knows = np.array([[name in KNOWN_TO.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
+    knows = knows.reshape(len(sides) + 1, len(names))
+    known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
+    return pair[known], left[known], right[known]
 
 
-def _containment(mean: pd.DataFrame, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
+def _containment(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
     """Bits per pair that the persons of one file are found in the other: the clearest person counts in full, companions less."""
-    rows = mean["pair"].to_numpy()
-    share, chance, likelier = coverage[rows], wrong[rows], mean["likelier"].to_numpy()
+    share, chance = coverage[pair], wrong[pair]
     hit = np.log2(1 - share + share * likelier)
     alone = hit - np.log2(1 - chance + chance * likelier)
     beside = model.cases["companions"]
     companion = hit - np.log2(1 - beside + beside * likelier)
-    frame = pd.DataFrame({"pair": rows, "alone": alone, "companion": companion}).sort_values(["pair", "alone"], ascending=[True, False])
-    clearest = frame.drop_duplicates("pair").set_index("pair")
-    rest = frame.groupby("pair")["companion"].sum() - clearest["companion"]
-    total = clearest["alone"] + rest.clip(-model.cases["companion_bits"], model.cases["companion_bits"])
+    clearest, most = first_of(pair, -alone), model.cases["companion_bits"]
+    rest = np.bincount(pair, weights=companion, minlength=len(coverage))[pair[clearest]] - companion[clearest]
     out = np.full(len(coverage), -np.inf)
-    out[total.index.to_numpy()] = total.to_numpy()
+    out[pair[clearest]] = alone[clearest] + np.clip(rest, -most, most)
     return out
 
 
@@ -270,25 +286,25 @@ def _reference_bits(
     """`citation` (either file names the other, both add up), `together` (both name the same number), `apart` (both name numbers of
     one kind, but different ones), `single` (a sole bearer is named)."""
     setting, files = model.cases, np.log2(_files_of(records, pairs))
-    exact = cites[~cites["near"]]
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    directions = _codes(records, a, b), _codes(records, b, a)
     right, wrong = setting["reference_right"], setting["reference_wrong"]
     citation = np.zeros(len(pairs))
     single = np.zeros(len(pairs), dtype=bool)
-    for frame, surer in ((exact, 0.0), (joins, MERGED_BITS)):
-        for first, second in (("a", "b"), ("b", "a")):
-            bearers = _lookup(pairs, frame, first, second, "bearers", "min")
+    for frame, surer in ((cites[~cites["near"]], 0.0), (joins, MERGED_BITS)):
+        table = _table(records, frame, "bearers")
+        for direction in directions:
+            bearers = table.at(direction)
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
     citation += np.where(_separated(records, pairs), SEPARATED_BITS, 0.0)
-    near = np.isfinite(_lookup(pairs, cites[cites["near"]], "a", "b", "bearers", "min")) | np.isfinite(
-        _lookup(pairs, cites[cites["near"]], "b", "a", "bearers", "min")
-    )
-    use = near & (citation == 0)
+    table = _table(records, cites[cites["near"]], "bearers")
+    use = (np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
-    citing = _lookup(pairs, together, "a", "b", "citing", "min")
-    citing = np.where(np.isfinite(citing), citing, _lookup(pairs, together, "b", "a", "citing", "min"))
-    shared = np.where(np.isfinite(citing), files + setting["cited_together"], 0.0)
+    table = _table(records, together, "citing")
+    both = np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))
+    shared = np.where(both, files + setting["cited_together"], 0.0)
     # Two files that name each other, if only nearly, are not kept apart by what else they name.
     apart = np.where(references.cited_apart(records, pairs) & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
@@ -296,7 +312,7 @@ def _reference_bits(
 
 def _separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Pairs of one institution where the person of one file was separated on the day on which the other was received."""
-    institution = records.files["institution"].to_numpy(dtype=object)
+    institution, _ = institutions(records)
     received = records.files["received"].to_numpy()
     separated = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))
     a, b, left, right = (pairs[name].to_numpy() for name in ("a", "b", "left", "right"))
@@ -304,10 +320,9 @@ def _separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     return np.asarray(said & (institution[a] == institution[b]), dtype=bool)
 
 
-def _lookup(pairs: pd.DataFrame, frame: pd.DataFrame, first: str, second: str, column: str, how: str) -> np.ndarray:
-    """`column` of `frame` for the files of each pair (`first` of the pair is `a` of the frame), NaN where it has none."""
-    values = frame.groupby(["a", "b"])[column].agg(how)
-    return values.reindex(pd.MultiIndex.from_arrays([pairs[first], pairs[second]])).to_numpy("float64")
+def _table(records: Records, frame: pd.DataFrame, column: str) -> Table:
+    """The least `column` of `frame` by pair of files, as it stands there."""
+    return Table(_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame[column].to_numpy())
 
 
 def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
@@ -332,29 +347,33 @@ def _cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: p
 
     It weighs as much as it is likely that the third file belongs to the case; nothing where it and the pair's other are one case.
     """
-    exact = cites.loc[~cites["near"], ["a", "b"]]
-    both_ways = pd.concat([pairs[["a", "b", "weight"]], pairs.rename(columns={"a": "b", "b": "a"})[["a", "b", "weight"]]])
-    weight = both_ways.set_index(["a", "b"])["weight"]
+    exact, size = cites[~cites["near"]], len(records.files)
+    citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
+    a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
+    known = Table(np.concatenate([_codes(records, a, b), _codes(records, b, a)]), np.concatenate([weight, weight]))
     out = np.zeros(len(pairs))
-    directions = (("another_cited", exact), ("cited_by_another", exact[["b", "a"]].set_axis(["a", "b"], axis=1)))
-    for name, ties in directions:
-        for first, second in (("a", "b"), ("b", "a")):
-            third = _third_files(records, pairs, ties, first, second)
-            tied = weight.reindex(pd.MultiIndex.from_frame(third[[first, "third"]])).fillna(-20.0).to_numpy()
-            between = weight.reindex(pd.MultiIndex.from_frame(third[[second, "third"]])).fillna(-20.0).to_numpy()
-            bits = model.cases[name] * _probability(tied) * (1 - _probability(between))
-            worst = pd.Series(bits, index=third.index).groupby(third["pair"]).min()
-            out[worst.index.to_numpy()] = np.minimum(out[worst.index.to_numpy()], worst.to_numpy())
+    for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing)):
+        tied_to = Rows(one, size)
+        for first, second in ((a, b), (b, a)):
+            pair, third = _third_files(records, first, second, tied_to, other)
+            tied = known.at(_codes(records, first[pair], third), UNTIED)
+            between = known.at(_codes(records, second[pair], third), UNTIED)
+            np.minimum.at(out, pair, model.cases[name] * _probability(tied) * (1 - _probability(between)))
     return out
 
 
-def _third_files(records: Records, pairs: pd.DataFrame, ties: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """Files of the institution of `second` that the file `first` of a pair is tied to, where it is not tied to `second` itself."""
-    institution = records.files["institution"].to_numpy(dtype=object)
-    third = pairs[[first, second]].reset_index(names="pair").merge(ties.set_axis([first, "third"], axis=1), on=first)
-    third = third[institution[third["third"]] == institution[third[second]]]
-    own = third.loc[third["third"] == third[second], "pair"].unique()
-    return third[~third["pair"].isin(own)].reset_index(drop=True)
+def _third_files(
+    records: Records, first: np.ndarray, second: np.ndarray, tied_to: Rows, other: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Files of the institution of `second` that the file `first` of a pair is tied to, where it is not tied to `second` itself: row of the
+    pair, file."""
+    institution, _ = institutions(records)
+    pair, tie = tied_to.of(first)
+    third = other[tie]
+    own = np.zeros(len(first), dtype=bool)
+    own[pair[third == second[pair]]] = True
+    kept = (institution[third] == institution[second[pair]]) & ~own[pair]
+    return pair[kept], third[kept]
 
 
 def _probability(bits: np.ndarray) -> np.ndarray:

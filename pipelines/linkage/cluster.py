@@ -5,12 +5,13 @@ Belongs here: agglomeration with vetoes. Does not belong here: what a weight mea
 Two groups are as near as `best_share` times their best pair plus the rest times what their pairs say on average, part by part
 (a field, say) and only over the pairs that know that part: a record without a number must not bridge two that bear different
 ones, and a chain of lucky pairs must not join strangers. The nearest are joined first, until nothing is above zero.
+
+Members that no positive pairs connect can never meet, so that every connected component joins its nearest two at the same time.
 """
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,10 +31,6 @@ class Pairs:
     odds: np.ndarray
     strong: np.ndarray
     veto: np.ndarray
-
-    def at(self, rows: np.ndarray) -> Pairs:
-        """The pairs in `rows`."""
-        return Pairs(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 def plain(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> Pairs:
@@ -61,12 +58,23 @@ def agglomerate(size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None 
     weights and vetoes say, and what must not. The result does not depend on the order of the pairs.
     """
     held = held or Held()
-    roots = connected(size, pairs.left, pairs.right, pairs.weight, held)
-    reachable = np.flatnonzero(roots[pairs.left] == roots[pairs.right])
-    state = _Groups(size, pairs.at(reachable), rules, np.full(size, -1) if spine is None else spine)
-    state.hold(held)
-    state.run()
-    return numbered(np.array([state.root(n) for n in range(size)], dtype="int64"))
+    kind = np.full(size, -1) if spine is None else spine
+    component = connected(size, pairs.left, pairs.right, pairs.weight, held)
+    group = _first_member(components(size, held.same[:, 0], held.same[:, 1]))
+    bits = np.zeros(size, dtype="int64")  # the spine kinds that a group holds
+    np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
+    links = _links(pairs, kind, held).between(group)
+    links = links.at(component[links.a] == component[links.b])
+    while len(links.a):
+        a, b = links.nearest(component, rules, bits)
+        group[b] = a
+        bits[a] |= bits[b]
+        joined = np.zeros(size, dtype=bool)
+        joined[component[a]] = True
+        links = links.at(joined[component[links.a]]).between(group)
+    while (group != group[group]).any():
+        group = group[group]
+    return numbered(group)
 
 
 def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, held: Held) -> np.ndarray:
@@ -77,16 +85,15 @@ def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray
 
 def components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Number of the connected component per member, in the order of their first member."""
-    parent = list(range(size))
-    for a, b in zip(left.tolist(), right.tolist(), strict=True):
-        while parent[a] != a:
-            parent[a] = a = parent[parent[a]]
-        while parent[b] != b:
-            parent[b] = b = parent[parent[b]]
-        parent[max(a, b)] = min(a, b)
-    for n in range(size):  # a root is never greater than its members
-        parent[n] = parent[parent[n]]
-    return numbered(np.array(parent, dtype="int64"))
+    root = np.arange(size)
+    while len(left):
+        a, b = root[left], root[right]
+        apart = a != b
+        left, right, a, b = left[apart], right[apart], a[apart], b[apart]
+        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        while (root != root[root]).any():
+            root = root[root]
+    return numbered(root)
 
 
 def numbered(roots: np.ndarray) -> np.ndarray:
@@ -95,108 +102,72 @@ def numbered(roots: np.ndarray) -> np.ndarray:
     return np.asarray(np.argsort(np.argsort(first))[inverse], dtype="int64")
 
 
-class _Link:
-    """All pairs between two groups: the best weight and odds, the best strong pair, the best pair of one spine kind, sums by part."""
-
-    __slots__ = ("alike", "best", "counts", "odds", "strong", "sums")
-
-    def __init__(self, weight: float, odds: float, strong: float, alike: float, sums: np.ndarray, counts: np.ndarray) -> None:
-        self.best, self.odds, self.strong, self.alike = weight, odds, strong, alike
-        self.sums, self.counts = sums, counts
-
-    def add(self, other: _Link) -> None:
-        self.best, self.odds = max(self.best, other.best), max(self.odds, other.odds)
-        self.strong, self.alike = max(self.strong, other.strong), max(self.alike, other.alike)
-        self.sums, self.counts = self.sums + other.sums, self.counts + other.counts
-
-    def average(self) -> float:
-        return float((self.sums / np.maximum(self.counts, 1)).sum()) + self.odds
+def _first_member(number: np.ndarray) -> np.ndarray:
+    """The first member of the group of each member."""
+    return np.unique(number, return_index=True)[1][number]
 
 
-class _Groups:
-    def __init__(self, size: int, pairs: Pairs, rules: Rules, spine: np.ndarray) -> None:
-        self.rules = rules
-        self.parent = list(range(size))
-        self.spine = [0 if kind < 0 else 1 << int(kind) for kind in spine]  # the spine kinds that a group holds, as bits
-        self.links: list[dict[int, _Link]] = [{} for _ in range(size)]
-        self.vetoes: list[set[int]] = [set() for _ in range(size)]
-        self.heap: list[tuple[float, int, int]] = []
-        known = ~np.isnan(pairs.parts)
-        sums = np.where(known, pairs.parts, 0.0)
-        alike = (spine[pairs.left] == spine[pairs.right]) & (spine[pairs.left] >= 0)
-        strong = np.where(pairs.strong, pairs.weight, -np.inf)
-        same = np.where(alike, pairs.weight, -np.inf)
-        numbers = (pairs.left.tolist(), pairs.right.tolist(), pairs.weight.tolist(), pairs.odds.tolist(), strong.tolist(), same.tolist())
-        for n, (a, b, weight, odds, s, k) in enumerate(zip(*numbers, strict=True)):
-            self.links[a][b] = self.links[b][a] = _Link(weight, odds, s, k, sums[n], known[n].astype("int64"))
-        for a, b in zip(pairs.left[pairs.veto].tolist(), pairs.right[pairs.veto].tolist(), strict=True):
-            self.vetoes[a].add(b)
-            self.vetoes[b].add(a)
+@dataclass(frozen=True)
+class _Links:
+    """All pairs between two groups `a` < `b` (named by their first members): the best weight and odds, the best strong pair, the best pair
+    of one spine kind, sums and counts by part, and whether they must stay apart."""
 
-    def root(self, n: int) -> int:
-        while self.parent[n] != n:
-            self.parent[n] = self.parent[self.parent[n]]
-            n = self.parent[n]
-        return n
+    a: np.ndarray
+    b: np.ndarray
+    best: np.ndarray
+    odds: np.ndarray
+    strong: np.ndarray
+    alike: np.ndarray
+    sums: np.ndarray
+    counts: np.ndarray
+    veto: np.ndarray
 
-    def nearness(self, a: int, b: int) -> float:
-        link, share = self.links[a][b], self.rules.best_share
-        taken = (self.spine[a] & self.spine[b]).bit_count() if link.alike < self.rules.waived else 0
-        return share * link.best + (1 - share) * link.average() - self.rules.occupied * taken
+    def at(self, rows: np.ndarray) -> _Links:
+        return _Links(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def allowed(self, a: int, b: int) -> bool:
-        if b in self.vetoes[a]:
-            return False
-        link = self.links[a][b]
-        return not (self.spine[a] and self.spine[b]) or link.strong >= self.rules.spine or link.alike > 0
+    def between(self, group: np.ndarray) -> _Links:
+        """The same between groups that have grown: `group` names the group of each."""
+        a, b = group[self.a], group[self.b]
+        apart = a != b
+        a, b = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
+        codes, place = np.unique(a * len(group) + b, return_inverse=True)
+        order = np.argsort(place, kind="stable")
+        starts = np.searchsorted(place[order], np.arange(len(codes)))
+        rows = np.flatnonzero(apart)[order]
+        if len(codes) == len(rows):
+            return replace(self.at(rows), a=a[order], b=b[order])
+        maxima = {name: np.maximum.reduceat(getattr(self, name)[rows], starts) for name in ("best", "odds", "strong", "alike", "veto")}
+        sums, counts = (np.add.reduceat(getattr(self, name)[rows], starts, axis=0) for name in ("sums", "counts"))
+        return _Links(codes // len(group), codes % len(group), sums=sums, counts=counts, **maxima)
 
-    def offer(self, a: int, b: int) -> None:
-        near = self.nearness(a, b)
-        if near > 0 and self.allowed(a, b):
-            # The numbers of the groups settle ties, so that the order of input does not.
-            heapq.heappush(self.heap, (-near, min(a, b), max(a, b)))
+    def nearest(self, component: np.ndarray, rules: Rules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The two groups of each component that are to be joined next."""
+        average = (self.sums / np.maximum(self.counts, 1)).sum(axis=1) + self.odds
+        taken = np.where(self.alike < rules.waived, np.bitwise_count(spine[self.a] & spine[self.b]), 0)
+        near = rules.best_share * self.best + (1 - rules.best_share) * average - rules.occupied * taken
+        both = (spine[self.a] > 0) & (spine[self.b] > 0)
+        rows = np.flatnonzero((near > 0) & ~self.veto & (~both | (self.strong >= rules.spine) | (self.alike > 0)))
+        own = component[self.a[rows]]
+        # The numbers of the groups settle ties, so that the order of input does not.
+        order = np.lexsort((self.b[rows], self.a[rows], -near[rows], own))
+        first = rows[order[np.append(True, own[order][1:] != own[order][:-1])]] if len(rows) else rows
+        return self.a[first], self.b[first]
 
-    def hold(self, held: Held) -> None:
-        """Join what must be one group, and keep apart what must not be."""
-        for a, b in held.same.tolist():
-            one, other = sorted((self.root(a), self.root(b)))
-            if one != other:
-                self.join(one, other)
-        for a, b in held.apart.tolist():
-            one, other = self.root(a), self.root(b)
-            self.vetoes[one].add(other)
-            self.vetoes[other].add(one)
 
-    def run(self) -> None:
-        for a in range(len(self.links)):
-            for b in self.links[a]:
-                if a < b:
-                    self.offer(a, b)
-        while self.heap:
-            near, a, b = heapq.heappop(self.heap)
-            current = self.parent[a] == a and self.parent[b] == b and b in self.links[a]
-            if current and self.allowed(a, b) and self.nearness(a, b) == -near:
-                self.join(a, b)
-
-    def join(self, a: int, b: int) -> None:
-        """Put group `b` into `a` (`a` < `b`), with its links and vetoes."""
-        self.parent[b] = a
-        self.spine[a] |= self.spine[b]
-        self.links[a].pop(b, None)
-        self.links[b].pop(a, None)
-        self.vetoes[a].discard(b)
-        self.vetoes[b].discard(a)
-        for other, link in self.links[b].items():
-            known = self.links[a].get(other)
-            if known is None:
-                self.links[a][other] = self.links[other][a] = link
-            else:
-                known.add(link)
-            del self.links[other][b]
-        for other in self.vetoes[b]:
-            self.vetoes[a].add(other)
-            self.vetoes[other].discard(b)
-            self.vetoes[other].add(a)
-        self.links[b], self.vetoes[b] = {}, set()
-        for other in self.links[a]:
-            self.offer(a, other)
+def _links(pairs: Pairs, kind: np.ndarray, held: Held) -> _Links:
+    """Each pair as a link; what must stay apart as links that nothing speaks for."""
+    known = ~np.isnan(pairs.parts)
+    alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)
+    apart, width = len(held.apart), pairs.parts.shape[1]
+    nothing = np.full(apart, -np.inf)
+    return _Links(
+        a=np.concatenate([np.minimum(pairs.left, pairs.right), held.apart.min(axis=1, initial=len(kind))]).astype("int64"),
+        b=np.concatenate([np.maximum(pairs.left, pairs.right), held.apart.max(axis=1, initial=-1)]).astype("int64"),
+        best=np.concatenate([pairs.weight, nothing]),
+        odds=np.concatenate([pairs.odds, nothing]),
+        strong=np.concatenate([np.where(pairs.strong, pairs.weight, -np.inf), nothing]),
+        alike=np.concatenate([np.where(alike, pairs.weight, -np.inf), nothing]),
+        sums=np.vstack([np.where(known, pairs.parts, 0.0), np.zeros((apart, width))]),
+        counts=np.vstack([known, np.zeros((apart, width), dtype=bool)]).astype("int64"),
+        veto=np.concatenate([pairs.veto, np.ones(apart, dtype=bool)]),
+    )

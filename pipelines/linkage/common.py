@@ -14,12 +14,14 @@ import hashlib
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from pipelines.linkage.evidence import Shares
 from pipelines.linkage.hashing import hashes
 from pipelines.linkage.score import Frequencies
-from pipelines.linkage.standardise import Records
+from pipelines.linkage.standardise import READ, Records
+from pipelines.linkage.states import firsts, numbered
 
 FIRST = 5_000
 STEP = 1.5
@@ -43,38 +45,63 @@ def counts_of(records: Records) -> dict[str, int]:
     return {**files, "persons": len(records.persons)}
 
 
-def landmark(canonical: Tables) -> tuple[Tables, str] | None:
-    """The rows that a large history is read off, and the last quarter of them; None where the history is small.
+@dataclass(frozen=True)
+class Landmark:
+    """What a large history is read off: the rows of each table up to the quarter `until`.
 
     Of each institution's quarter the first version that came. What became of a row later is left out: all are as good as accepted, but
     those that were quarantined.
     """
-    persons = canonical.get("person_records", pd.DataFrame(columns=["institution", "delivery"]))
+
+    canonical: Tables
+    rows: dict[str, np.ndarray]
+    until: str
+
+    def tables(self) -> Tables:
+        """The rows, as they were first delivered."""
+        found = {
+            name: self.canonical[name][self.canonical[name].columns.intersection(READ[name])][rows] for name, rows in self.rows.items()
+        }
+        quarantined = {name: frame["status"].eq("quarantined") for name, frame in found.items()}
+        return {
+            name: frame.assign(status=frame["status"].where(quarantined[name], "accepted").astype("str")).reset_index(drop=True)
+            for name, frame in found.items()
+        }
+
+    def print(self) -> str:
+        """Hash of the rows, whatever their order."""
+        digest = hashlib.sha256()
+        for name, rows in sorted(self.rows.items()):
+            frame = self.canonical[name]
+            read = frame[frame.columns.intersection(READ[name])].drop(columns="status")
+            found = hashes(read.assign(quarantined=frame["status"].eq("quarantined")))[rows]
+            digest.update(f"{name} {len(found)} {list(read.columns)} {int(found.sum(dtype='uint64'))}\n".encode())
+        return digest.hexdigest()
+
+
+def landmark(canonical: Tables) -> Landmark | None:
+    """The landmark of a large history; None where it is small."""
+    persons = canonical.get("person_records", ())
     if len(persons) < FIRST:
         return None
-    named = pd.concat([frame[["institution", "delivery"]].drop_duplicates() for frame in canonical.values() if "delivery" in frame])
-    named = named.drop_duplicates()
+    tables = {name: canonical[name] for name in READ if "delivery" in canonical.get(name, ())}
+    delivered = {name: _deliveries(frame) for name, frame in tables.items()}
+    named = pd.concat([own for _, own in delivered.values()]).drop_duplicates()
     parts = named["delivery"].str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$")
     named = named.assign(quarter=parts["quarter"].fillna(""), version=parts["version"].fillna("1").astype("int64"))
     first = named.sort_values("version").drop_duplicates(["institution", "quarter"])
-    rows = persons.groupby(["institution", "delivery"]).size().rename("rows").reset_index()
+    number, own = delivered["person_records"]
+    rows = own.assign(rows=np.bincount(number, minlength=len(own)))
     grown = first.merge(rows, how="left").groupby("quarter")["rows"].sum().sort_index().cumsum()
     if grown.empty or grown.iloc[-1] < FIRST:
         return None
     step = FIRST * STEP ** math.floor(math.log(grown.iloc[-1] / FIRST, STEP) + 1e-9)
     until = str(grown.index[grown >= step][0])
     kept = pd.MultiIndex.from_frame(first.loc[first["quarter"] <= until, ["institution", "delivery"]])
-    return {name: _as_first(frame, kept) for name, frame in canonical.items() if "delivery" in frame}, until
+    return Landmark(canonical, {name: pd.MultiIndex.from_frame(own).isin(kept)[number] for name, (number, own) in delivered.items()}, until)
 
 
-def _as_first(frame: pd.DataFrame, kept: pd.MultiIndex) -> pd.DataFrame:
-    rows = frame[pd.MultiIndex.from_frame(frame[["institution", "delivery"]]).isin(kept)].reset_index(drop=True)
-    return rows.assign(status=rows["status"].where(rows["status"] == "quarantined", "accepted").astype("str"))
-
-
-def print_of(tables: Tables) -> str:
-    """Hash of all rows, whatever their order."""
-    digest = hashlib.sha256()
-    for name, frame in sorted(tables.items()):
-        digest.update(f"{name} {len(frame)} {list(frame.columns)} {int(hashes(frame).sum(dtype='uint64'))}\n".encode())
-    return digest.hexdigest()
+def _deliveries(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """Number of the delivery of each row, and the deliveries (`institution, delivery`)."""
+    number, size = numbered(frame[["institution", "delivery"]])
+    return number, frame[["institution", "delivery"]].iloc[firsts(number, size, np.arange(len(frame)))].reset_index(drop=True)

@@ -132,12 +132,15 @@ def jaro_winkler(left: Values, right: Values, least: float, scores: np.ndarray |
     return found & (left[0] != "") & (right[0] != "")
 
 
+def _several(texts: np.ndarray) -> Mask:
+    """Texts of several tokens."""
+    return np.asarray(pc.match_substring(pa.array(texts, type=pa.string()), " ").to_numpy(zero_copy_only=False), dtype=bool)
+
+
 def shared_token(left: Values, right: Values) -> Mask:
     """A whole token of more than one letter is common to both (double surnames)."""
-    pairs = zip(left[0], right[0], strict=True)
-    several = np.fromiter((" " in a or " " in b for a, b in pairs), dtype=bool, count=len(left[0]))
-    reached = np.zeros(len(several), dtype=bool)
-    rows = np.flatnonzero(several)
+    reached = np.zeros(len(left[0]), dtype=bool)
+    rows = np.flatnonzero(_several(left[0]) | _several(right[0]))
     tokens = {text: {t for t in text.split() if len(t) > 1} for text in {*left[0][rows], *right[0][rows]}}
     reached[rows] = [bool(tokens[a] & tokens[b]) for a, b in zip(left[0][rows], right[0][rows], strict=True)]
     return reached
@@ -145,10 +148,12 @@ def shared_token(left: Values, right: Values) -> Mask:
 
 def near_token(left: Values, right: Values, least: float) -> Mask:
     """Some token of one is similar to some token of the other (Jaro–Winkler of at least `least`), where either has several."""
-    reached = np.zeros(len(left[0]), dtype=bool)
-    ends = [(_end(left[0], i), _end(right[0], k)) for i in (0, -1) for k in (0, -1)]
-    for a, b in ends:
-        reached |= jaro_winkler([a], [b], least)
+    reached = jaro_winkler([left[0]], [right[0]], least)  # of two that have one token each, all there is to say
+    rows = np.flatnonzero(_several(left[0]) | _several(right[0]))
+    a, b = left[0][rows], right[0][rows]
+    reached[rows] = False
+    for i, k in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        reached[rows] |= jaro_winkler([_end(a, i)], [_end(b, k)], least)
     return reached
 
 
@@ -160,25 +165,36 @@ def _end(texts: np.ndarray, which: int) -> np.ndarray:
 def initial(left: Values, right: Values) -> Mask:
     """One side is a single letter, and the other begins with it."""
     a, b = left[0], right[0]
-    starts = np.fromiter((x[:1] == y[:1] for x, y in zip(a, b, strict=True)), dtype=bool, count=len(a))
-    return starts & ((_lengths(a) == 1) | (_lengths(b) == 1))
+    reached = np.zeros(len(a), dtype=bool)
+    rows = np.flatnonzero((_lengths(a) == 1) | (_lengths(b) == 1))
+    reached[rows] = [x[:1] == y[:1] for x, y in zip(a[rows], b[rows], strict=True)]
+    return reached
 
 
 def stem(left: Values, right: Values, letters: float) -> Mask:
     """The first `letters` letters are common, or one name without its last vowel stands in the other (short forms: `Miri`, `Fatmir`)."""
-    n = int(letters)
-    return np.fromiter((_short_form(a, b, n) for a, b in zip(left[0], right[0], strict=True)), dtype=bool, count=len(left[0]))
+    n, size = int(letters), len(left[0])
+    code, texts = pd.factorize(np.concatenate([left[0], right[0]]))
+    a, b = code[:size], code[size:]
+    cores = [text.rstrip("aeiou") for text in texts]
+    start = pd.factorize(np.array([text[:n] for text in texts], dtype=object))[0]
+    length, core = (np.array([len(text) for text in found], dtype="int64") for found in (texts, cores))
+    reached = (length[a] >= n) & (length[b] >= n) & (start[a] == start[b])
+    # A name whose letters are not all in the other does not stand in it: that leaves few to look at one by one.
+    inside, whole = (np.array([_letters(text) for text in found], dtype="int64") for found in (cores, texts))
+    for short, full in ((a, b), (b, a)):
+        likely = (core[short] >= n) & (length[short] <= length[full]) & (inside[short] & ~whole[full] == 0) & ~reached
+        rows = np.flatnonzero(likely)
+        reached[rows] = [cores[x] in texts[y] for x, y in zip(short[rows], full[rows], strict=True)]
+    return np.asarray(reached)
 
 
-def _short_form(a: str, b: str, letters: int) -> bool:
-    if min(len(a), len(b)) < letters:
-        return False
-    return a[:letters] == b[:letters] or _stands_in(a, b, letters) or _stands_in(b, a, letters)
-
-
-def _stands_in(short: str, full: str, letters: int) -> bool:
-    core = short.rstrip("aeiou")
-    return len(short) <= len(full) and len(core) >= letters and core in full
+def _letters(text: str) -> int:
+    """The letters of a text as bits; those beyond a to z share some."""
+    bits = 0
+    for letter in set(text):
+        bits |= 1 << (ord(letter) % 61)
+    return bits
 
 
 def day_month_swapped(left: Values, right: Values) -> Mask:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.linkage import references
 from pipelines.linkage.cases import PARTS, Cases
@@ -80,13 +82,21 @@ def _rows(
 
 
 def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> np.ndarray:
-    """Evidence of the pairs `kept` in words: `name +bits`, the weightiest first."""
-    found = bits[bits["pair"].isin(kept) & (bits["bits"].abs() >= LEAST_BITS)].copy()
-    found["name"] = found["name"].astype("str").str.split(":").str[0]
-    found["size"] = -found["bits"].abs()
-    found = found.sort_values(["pair", "size", "name"], kind="stable")
-    found["text"] = [f"{name} {value:+.1f}" for name, value in zip(found["name"], found["bits"], strict=True)]
-    return found.groupby("pair")["text"].agg(" ".join).reindex(kept).fillna("").to_numpy(dtype=object)
+    """Evidence of the pairs `kept` (ascending) in words: `name +bits`, the weightiest first."""
+    pair, value = bits["pair"].to_numpy("int64"), bits["bits"].to_numpy("float64")
+    place = np.minimum(np.searchsorted(kept, pair), max(len(kept) - 1, 0))
+    told = np.flatnonzero((np.abs(value) >= LEAST_BITS) & (kept[place] == pair)) if len(kept) else np.empty(0, dtype="int64")
+    code, names = pd.factorize(bits["name"])
+    short = np.array([str(name).split(":")[0] for name in names], dtype=object)
+    by_name = np.argsort(np.argsort(short, kind="stable"))
+    told = told[np.lexsort((by_name[code[told]], -np.abs(value[told]), place[told]))]
+    # A text per name and tenth of a bit: there are few, however many pairs there are.
+    tenths = np.round(value[told] * 10).astype("int64")
+    texts, which = np.unique(np.column_stack([code[told], tenths]), axis=0, return_inverse=True)
+    words = pa.array([f"{short[name]} {tenth / 10:+.1f}" for name, tenth in texts.tolist()], type=pa.string())
+    ends = np.concatenate([[0], np.cumsum(np.bincount(place[told], minlength=len(kept)))])
+    lists = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), words.take(pa.array(which.ravel())))
+    return np.asarray(pc.binary_join(lists, " ").to_numpy(zero_copy_only=False), dtype=object)
 
 
 def compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, int]:

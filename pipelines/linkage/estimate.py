@@ -21,8 +21,9 @@ import pandas as pd
 
 from pipelines.linkage.blocks import Key, Limits, open_blocks
 from pipelines.linkage.compare import MISSING
+from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.pairwise import Comparer, Weigher, encode, score_pairs
+from pipelines.linkage.pairwise import Weigher, score_pairs
 
 RANDOM_PAIRS = 200_000
 # So many pairs of one key tell its shares well enough.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipelines.linkage.flat import Rows
 from pipelines.linkage.model import Evidence, Model
 from pipelines.linkage.standardise import Records
 
@@ -19,42 +20,45 @@ MOST_BITS = 6.0
 Columns = pd.DataFrame | dict[str, np.ndarray]
 
 
-def pair_type(files: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """`institution-institution` per pair of files, as the pair stands."""
-    names = files["institution"].to_numpy(dtype=object)
-    return np.asarray(names[a] + "-" + names[b], dtype=object)
+def pair_kinds(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Number of the kind of each pair of files, and the kinds: `institution-institution`, as the pair stands."""
+    code, names = institutions(records)
+    return code[a] * len(names) + code[b], [f"{one}-{other}" for one in names for other in names]
+
+
+def institutions(records: Records) -> tuple[np.ndarray, list[str]]:
+    """Number of the institution per file, and the institutions."""
+    code, names = records.once("institutions", lambda: pd.factorize(records.files["institution"]))
+    return code, [str(name) for name in names]
 
 
 def levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
     """Level of `evidence` per row of `pairs` (`a, b` files, `left, right` their best matching persons or -1); -1 where it says nothing."""
     first, second = _values(records, pairs, evidence.first, "a", "left"), _values(records, pairs, evidence.second, "b", "right")
     if evidence.kind == "gap":
-        days = (second - first).astype("timedelta64[D]").astype("float64")
-        days[np.isnat(first) | np.isnat(second)] = np.nan
-        if evidence.either_way:
-            days = np.abs(days)
-        level = np.searchsorted(edges, days, side="right")
-        return np.where(np.isnan(days), -1, level)
-    known = (first != "") & (second != "")
-    return np.where(known, (first != second).astype("int64"), -1)
+        days = np.abs(second - first) if evidence.either_way else second - first
+        return np.where(np.isnan(days), -1, np.searchsorted(edges, days, side="right"))
+    return np.where((first >= 0) & (second >= 0), (first != second).astype("int64"), -1)
 
 
 def _values(records: Records, pairs: Columns, column: str, file: str, person: str) -> np.ndarray:
     rows = np.asarray(pairs[file if column.startswith("file.") else person])
-    return _column(records, column)[rows]  # row -1 is the missing value appended
+    values: np.ndarray = records.once(("column", column), lambda: _column(records, column))
+    return values[rows]  # row -1 is the missing value appended
 
 
 def _column(records: Records, column: str) -> np.ndarray:
-    """`file.<column>` or `person.<column>` as days or texts, with a missing value appended."""
-    if ("column", column) not in records.memo:
-        table, name = column.split(".")
-        values = (records.files if table == "file" else records.persons)[name]
-        if pd.api.types.is_datetime64_any_dtype(values):
-            array = np.append(values.to_numpy(dtype="datetime64[D]"), np.datetime64("NaT"))
-        else:
-            array = np.append(values.astype("str").fillna("").to_numpy(dtype=object), "")
-        records.memo["column", column] = array
-    return np.asarray(records.memo["column", column])
+    """`file.<column>` or `person.<column>` with a missing value appended: days as numbers (NaN), texts as numbers (-1), the same text in
+    every column the same."""
+    table, name = column.split(".")
+    values = (records.files if table == "file" else records.persons)[name]
+    if pd.api.types.is_datetime64_any_dtype(values):
+        days = values.to_numpy(dtype="datetime64[D]")
+        return np.append(np.where(np.isnat(days), np.nan, days.astype("int64").astype("float64")), np.nan)
+    words: dict[str, int] = records.once("words", dict)
+    code, texts = pd.factorize(values.astype("str"))
+    known = np.array([words.setdefault(text, len(words)) if text else -1 for text in texts] + [-1], dtype="int64")
+    return np.append(known[code], -1)
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,12 @@ def counts(records: Records, known: Known, evidence: Evidence, edges: np.ndarray
     """How often each level of `evidence` is reached among pairs `same`, `again` and at random: `m`, `again`, `u`."""
     out = {}
     for share, pairs in (("m", known.same), ("again", known.again)):
-        kinds = pair_type(records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
-        out[share] = _tally(records, pairs[kinds == evidence.between], evidence, edges)
-    chance = ("chance", evidence, edges.tobytes())
-    if chance not in records.memo:  # the same in every round
-        records.memo[chance] = _tally(records, _random(records, evidence.between), evidence, edges)
-    return {**out, "u": records.memo[chance]}
+        kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+        mine = kinds == names.index(evidence.between) if evidence.between in names else np.zeros(len(pairs), dtype=bool)
+        out[share] = _tally(records, pairs[mine], evidence, edges)
+    chance = ("chance", evidence, edges.tobytes())  # the same in every round
+    out["u"] = records.once(chance, lambda: _tally(records, _random(records, evidence.between), evidence, edges))
+    return out
 
 
 def _tally(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
@@ -98,10 +102,12 @@ def _random(records: Records, between: str) -> pd.DataFrame:
 
 def _some_person(records: Records) -> pd.Series:
     """A random person record of each file, by file."""
-    if "some_person" not in records.memo:
+
+    def drawn() -> pd.Series:
         shuffled = records.persons.sample(frac=1.0, random_state=0).reset_index(names="row")
-        records.memo["some_person"] = shuffled.drop_duplicates("file").set_index("file")["row"]
-    some: pd.Series = records.memo["some_person"]
+        return shuffled.drop_duplicates("file").set_index("file")["row"]
+
+    some: pd.Series = records.once("some_person", drawn)
     return some
 
 
@@ -141,13 +147,17 @@ class Weigher:
         `again`: pairs that share a person, so that the other possibility is another case of that person, not a case at random.
         """
         found = []
-        kinds = pair_type(self._records.files, pairs["a"].to_numpy(), pairs["b"].to_numpy())
         rest: dict[str, np.ndarray] = {}  # by family: how much likelier within a case what its later kinds say is
         named: dict[str, np.ndarray] = {}
         columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
+        kinds, kind_names = pair_kinds(self._records, columns["a"], columns["b"])
+        of_kind = Rows(kinds, len(kind_names))
+        number_of = {name: n for n, name in enumerate(kind_names)}
         slip = self._model.cases["slip"]
         for number, evidence in reversed(list(enumerate(self._model.evidence))):
-            rows = np.flatnonzero(kinds == evidence.between)
+            if evidence.between not in number_of:
+                continue
+            _, rows = of_kind.of(np.array([number_of[evidence.between]]))
             if not len(rows):
                 continue
             level = levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)

@@ -1,6 +1,8 @@
-"""64-bit hashes of rows and numbers, the same in every run. Belongs here: hashing. Does not belong here: what a hash is for."""
+"""64-bit hashes of rows and numbers, the same in every run; the connection that they are made with. Does not belong here: what for."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import duckdb
 import numpy as np
@@ -8,6 +10,18 @@ import pandas as pd
 import pyarrow as pa
 
 MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    database = duckdb.connect(":memory:")
+    database.execute("SET threads = 2; SET preserve_insertion_order = false")
+    return database
+
+
+def cursor() -> duckdb.DuckDBPyConnection:
+    """A connection to an empty database; to open one anew takes longer than most questions."""
+    return _database().cursor()
 
 
 def mixed(*parts: np.ndarray) -> np.ndarray:
@@ -25,10 +39,14 @@ def hashes(frame: pd.DataFrame) -> np.ndarray:
         return np.empty(0, dtype="uint64")
     columns = ", ".join(f"c{n}" for n in range(frame.shape[1]))
     table = pa.Table.from_pandas(frame.set_axis([f"c{n}" for n in range(frame.shape[1])], axis=1), preserve_index=False)
-    with duckdb.connect(":memory:") as database:
-        database.execute("SET threads = 2")
+    table = table.append_column("n", pa.array(np.arange(len(frame))))
+    with cursor() as database:
         database.register("rows", table)
-        return np.asarray(database.execute(f"SELECT hash({columns}) AS h FROM rows").fetchnumpy()["h"], dtype="uint64")
+        # Rows are numbered, since threads hand them back in no order.
+        found = database.execute(f"SELECT n, hash({columns}) AS h FROM rows").fetchnumpy()
+    out = np.empty(len(frame), dtype="uint64")
+    out[found["n"]] = found["h"]
+    return out
 
 
 def summed(size: int, at: np.ndarray, what: np.ndarray) -> np.ndarray:

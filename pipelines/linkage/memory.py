@@ -32,7 +32,7 @@ _SAYS = "says.json"
 
 @dataclass
 class Memory:
-    """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused then.
+    """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed then.
     pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), tied.
     records: part (key), person (whether of a person), rank (within the part), cluster (within the part).
     decisions, against: as `pipelines.linkage.decisions` has them, with part; counts: part and counts of a run by part.

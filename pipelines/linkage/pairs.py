@@ -11,24 +11,27 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING
+from pipelines.linkage.flat import distinct
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import Frequencies, Likelihoods, frequencies, likelihoods
+from pipelines.linkage.score import Frequencies, Likelihoods, Scorer, frequencies
+from pipelines.linkage.standardise import Records
 
 
 class PersonPairs:
     """Pairs of rows of `persons` with their likelihoods; a pair that is asked for and not there is compared and kept."""
 
-    def __init__(self, persons: pd.DataFrame, model: Model, known: Frequencies | None = None) -> None:
-        self._persons, self._model = persons, model
-        self._known = known or frequencies(persons, model)
+    def __init__(self, records: Records, model: Model) -> None:
+        """Weights go by the scorer that `records` remember, else by the frequencies of their own names."""
+        persons = records.persons
+        self._scorer: Scorer = records.memo.get("scorer") or Scorer(persons, model, frequencies(persons, model))
         self._size = max(len(persons), 1)
         self._codes = np.empty(0, dtype="int64")
-        self._found: Likelihoods = likelihoods(persons, self._codes, self._codes, model, self._known)
+        self._found: Likelihoods = self._scorer.likelihoods(self._codes, self._codes)
 
     @property
     def known(self) -> Frequencies:
         """The frequencies that weights go by."""
-        return self._known
+        return self._scorer.known
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -56,13 +59,13 @@ class PersonPairs:
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare the pairs that are not kept yet; the order of the two rows of a pair does not matter."""
-        codes = np.sort(pd.unique(self._code(left, right)))
+        codes = distinct(self._code(left, right))
         if len(self._codes):
             place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
             codes = codes[self._codes[place] != codes]
         if not len(codes):
             return
-        fresh = likelihoods(self._persons, codes // self._size, codes % self._size, self._model, self._known)
+        fresh = self._scorer.likelihoods(codes // self._size, codes % self._size)
         both = np.concatenate([self._codes, codes])
         order = np.argsort(both, kind="stable")
         self._codes = both[order]

@@ -12,26 +12,29 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import parts
-from pipelines.linkage.blocking import Blocked, block
-from pipelines.linkage.cases import Ties, orient, ties_of
+from pipelines.linkage.blocking import Blocked, Shared, every, share
+from pipelines.linkage.cases import Ties, orient, shared_bits, ties_of
 from pipelines.linkage.common import Common
+from pipelines.linkage.flat import looked_up
 from pipelines.linkage.hashing import mixed
 from pipelines.linkage.judged import Held, held
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.model import Model
 from pipelines.linkage.parts import Prints
-from pipelines.linkage.score import likelihoods
+from pipelines.linkage.score import Scorer
 from pipelines.linkage.standardise import Records
+
+# So many pairs of files are weighed at once, so that memory does not grow with history.
+AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
 class Parted:
-    """Number of the part per file and per person record, key per part; `blocked` and `ties` are those within parts, `pairs_blocked` counts
-    all. `persons`, `refused`, `pairs`, `files` of `Memory`: what is now known of pairs."""
+    """Number of the part per file and per person record, key per part; `blocked` and `ties` are those within parts. `known`: `persons`,
+    `refused`, `pairs`, `files` of `Memory`, what is now known of pairs."""
 
     records: Records
     blocked: Blocked
-    pairs_blocked: int
     ties: Ties
     of_files: np.ndarray
     of_persons: np.ndarray
@@ -41,24 +44,25 @@ class Parted:
 
 def part(records: Records, model: Model, judgements: pd.DataFrame | None, common: Common, memory: Memory | None) -> Parted:
     """Cut `records` into parts. What `memory` knows of pairs is not computed again; without it the result is the same."""
-    records = replace(records, counts=common.counts)
+    records = replace(records, counts=common.counts, memo={"scorer": Scorer(records.persons, model, common.frequencies)})
     prints = parts.prints(records)
-    blocked, ties = block(records.persons), ties_of(records)
+    shared, ties = share(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()), ties_of(records)
     said = parts.tie_prints(ties, prints)
     helds = [held(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
-    rows, weight = _close(records, blocked, model, common, prints, memory)
-    pairs = _candidates(records, blocked, rows[weight >= model.cases["share_bits"]], ties)
+    close = _close(records, shared, model, common, prints, memory)
+    left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
+    alike = weight >= shared_bits(records, model)
+    pairs = _candidates(records, left[alike], right[alike], ties)
     files = pd.DataFrame({"pair": _pair_prints(pairs, said, prints), "tied": False})
     files["tied"] = _tied(records, model, pairs, files["pair"].to_numpy(), ties, common, memory)
-    near = rows[weight >= parts.least_between(records, model, common)]
+    near = weight >= parts.least_between(records, model, common)
     named = (pairs[files["tied"].to_numpy()], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
     of_files, of_persons = parts.label(
         records,
         [*(f[["a", "b"]].to_numpy("int64") for f in named), parts.held_pairs(helds[0])],
-        [np.column_stack([blocked.left[near], blocked.right[near]]), parts.held_pairs(helds[1])],
+        [np.column_stack([left[near], right[near]]), parts.held_pairs(helds[1])],
     )
-    inside = of_persons[blocked.left] == of_persons[blocked.right]
-    within = replace(blocked, left=blocked.left[inside], right=blocked.right[inside])
+    within = Blocked(*every(shared.groups.within(of_persons).pairs()), shared.report)
     said = said[of_files[said["a"].to_numpy()] == of_files[said["b"].to_numpy()]]
     content = [
         (of_persons[within.left], mixed(prints.persons[within.left], prints.persons[within.right])),
@@ -67,55 +71,49 @@ def part(records: Records, model: Model, judgements: pd.DataFrame | None, common
     ]
     known = {
         "persons": pd.DataFrame({"print": np.sort(prints.persons)}),
-        "refused": pd.DataFrame({"value": blocked.refused}),
-        "pairs": _sorted(pd.DataFrame({"pair": _of_pairs(blocked, rows, prints), "weight": weight})),
-        "files": _sorted(files),
+        "refused": pd.DataFrame({"value": shared.refused}),
+        "pairs": pd.DataFrame({"left": prints.persons[left], "right": prints.persons[right], "weight": weight}),
+        "files": files.sort_values("pair", ignore_index=True),
     }
     keys = parts.keys((of_files, of_persons), prints, content)
-    return Parted(records, within, len(blocked.left), replace(ties, part=of_files), of_files, of_persons, keys, known)
+    return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, known)
 
 
-def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.sort_values("pair", ignore_index=True)
+def _close(records: Records, shared: Shared, model: Model, common: Common, prints: Prints, memory: Memory | None) -> pd.DataFrame:
+    """`left, right, weight` of the pairs of persons that can matter across cases, in order."""
+    least = min(shared_bits(records, model), parts.least_between(records, model, common))
+    fresh, found = None, []
+    if memory is not None:
+        fresh = ~looked_up(prints.persons, memory.persons["print"].to_numpy())[1] | shared.moved
+        found.append(_remembered(memory.pairs, prints, fresh))
+    for left, right in shared.groups.pairs(fresh):
+        weight = records.memo["scorer"].likelihoods(left, right).weight
+        kept = weight >= least
+        found.append(pd.DataFrame({"left": left[kept], "right": right[kept], "weight": weight[kept]}))
+    close = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"left": [], "right": [], "weight": []})
+    close = close.astype({"left": "int64", "right": "int64", "weight": "float64"})
+    return close if memory is None else close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
 
 
-def _of_pairs(blocked: Blocked, rows: np.ndarray, prints: Prints) -> np.ndarray:
-    return mixed(prints.persons[blocked.left[rows]], prints.persons[blocked.right[rows]])
+def _remembered(pairs: pd.DataFrame, prints: Prints, fresh: np.ndarray) -> pd.DataFrame:
+    """The pairs of a memory of which both rows are there, and neither is `fresh`."""
+    order = np.argsort(prints.persons)
+    sides, there = [], np.ones(len(pairs), dtype=bool)
+    for name in ("left", "right"):
+        place, found = looked_up(pairs[name].to_numpy(), prints.persons[order])
+        there &= found
+        sides.append(order[place])
+        there &= ~fresh[sides[-1]]
+    a, b = (side[there] for side in sides)
+    return pd.DataFrame({"left": np.minimum(a, b), "right": np.maximum(a, b), "weight": pairs["weight"].to_numpy()[there]})
 
 
-def looked_up(wanted: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each of `wanted` stands in the sorted `keys`, and whether it does."""
-    if not len(keys):
-        return np.zeros(len(wanted), dtype="int64"), np.zeros(len(wanted), dtype=bool)
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return place, keys[place] == wanted
-
-
-def _close(
-    records: Records, blocked: Blocked, model: Model, common: Common, prints: Prints, memory: Memory | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the blocked pairs that can matter across cases, and their match weights."""
-    every = np.arange(len(blocked.left))
-    weight = np.full(len(every), -np.inf)
-    new = np.ones(len(every), dtype=bool)
-    if memory is not None and np.isin(memory.refused["value"], blocked.refused).all():
-        compared = looked_up(prints.persons, memory.persons["print"].to_numpy())[1]
-        place, found = looked_up(_of_pairs(blocked, every, prints), memory.pairs["pair"].to_numpy())
-        new = ~(compared[blocked.left] & compared[blocked.right])
-        weight = np.where(found, memory.pairs["weight"].to_numpy()[place] if len(memory.pairs) else -np.inf, -np.inf)
-    rows = np.flatnonzero(new)
-    fresh = likelihoods(records.persons, blocked.left[rows], blocked.right[rows], model, common.frequencies)
-    weight[rows] = fresh.weight
-    kept = np.flatnonzero(weight >= min(model.cases["share_bits"], parts.least_between(records, model, common)))
-    return kept, weight[kept]
-
-
-def _candidates(records: Records, blocked: Blocked, rows: np.ndarray, ties: Ties) -> pd.DataFrame:
+def _candidates(records: Records, left: np.ndarray, right: np.ndarray, ties: Ties) -> pd.DataFrame:
     """Pairs of files that a pair of persons or a reference names."""
     file = records.persons["file"].to_numpy()
     named = (ties.cites, ties.joins, ties.together)
-    a = np.concatenate([file[blocked.left[rows]], *(frame["a"].to_numpy("int64") for frame in named)])
-    b = np.concatenate([file[blocked.right[rows]], *(frame["b"].to_numpy("int64") for frame in named)])
+    a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in named)])
+    b = np.concatenate([file[right], *(frame["b"].to_numpy("int64") for frame in named)])
     placed = (a >= 0) & (b >= 0)
     return orient(records, a[placed], b[placed])
 
@@ -139,15 +137,15 @@ def _tied(
     if memory is not None and len(memory.files):
         place, found = looked_up(codes, memory.files["pair"].to_numpy())
         tied[found], new = memory.files["tied"].to_numpy()[place[found]], ~found
-    if new.any():
-        fresh = pairs[new]
-        files = np.unique(fresh.to_numpy())
+    rows = np.flatnonzero(new)
+    for some in np.array_split(rows, max(len(rows) // AT_ONCE, 1)):
+        files = np.unique(pairs.iloc[some].to_numpy())
         people = np.flatnonzero(np.isin(records.persons["file"].to_numpy(), files))
         number = np.full(len(records.files), -1)
         number[files] = np.arange(len(files))
         of_them = parts.cut_ties(ties, len(records.files), files, number)
-        asked = pd.DataFrame({name: number[fresh[name].to_numpy()] for name in ("a", "b")})
-        tied[new] = parts.tied_pairs(parts.cut(records, files, people), model, asked, of_them, common)
+        asked = pd.DataFrame({name: number[pairs[name].to_numpy()[some]] for name in ("a", "b")})
+        tied[some] = parts.tied_pairs(parts.cut(records, files, people), model, asked, of_them, common)
     return tied
 
 

@@ -62,7 +62,7 @@ def tie_prints(ties: Ties, prints_: Prints) -> pd.DataFrame:
 
 def tied_pairs(records: Records, model: Model, pairs: pd.DataFrame, ties: Ties, common: Common) -> np.ndarray:
     """Which `pairs` of files (`a, b` oriented) tie their two files, see above."""
-    people = PersonPairs(records.persons, model, common.frequencies)
+    people = PersonPairs(records, model)
     strangers = np.arange(len(records.persons))
     most = np.full(len(pairs), -np.inf)
     for n, (again, cluster) in enumerate(((model.persons["again"], None), (common.again[0], strangers))):
@@ -110,15 +110,16 @@ def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
     kept = records.persons.iloc[persons].reset_index(drop=True)
     kept["file"] = number[kept["file"].to_numpy()]
     references, own, merges = (_renumbered(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
-    return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts)
+    memo = {"scorer": records.memo["scorer"].at(persons)} if "scorer" in records.memo else {}
+    return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts, memo)
 
 
-def cut_ties(ties: Ties, size: int, files: np.ndarray, part: np.ndarray) -> Ties:
-    """The ties among `files`, renumbered; `part` of all files."""
+def cut_ties(ties: Ties, size: int, files: np.ndarray, part: np.ndarray | None = None) -> Ties:
+    """The ties among `files`, renumbered; `part` of all files, if only pairs within one are to be looked at."""
     number = np.full(size + 1, -1)
     number[files] = np.arange(len(files))
     frames = {name: _renumbered(getattr(ties, name), number, ["a", "b"]) for name in ("cites", "joins", "together", "detained")}
-    return Ties(**frames, part=part[files])
+    return Ties(**frames, part=None if part is None else part[files])
 
 
 def _renumbered(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> pd.DataFrame:

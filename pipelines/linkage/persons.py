@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
+from pipelines.linkage.flat import Rows
 from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
+from pipelines.linkage.states import numbered
 
 # Persons of one case are all compared with each other up to this number; beyond, blocking must do.
 MOST_IN_CASE = 150
@@ -83,22 +85,21 @@ def between(records: Records, setting: dict[str, float], again: float) -> float:
 
 def within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
     """Log2 odds that two records of one case are one person: nearly all stand in the other file, one among so many of their side."""
-    side = persons["side"].fillna("")
-    count = persons.groupby(["file", side])["side"].transform("size").fillna(1).to_numpy("float64")
+    number, size = numbered(persons[["file", "side"]])
+    count = np.bincount(number, minlength=size)[number].astype("float64")
     share = setting["in_other_file"] / np.maximum(count[left], count[right])
     return np.asarray(np.log2(share) - np.log2(1 - share))
 
 
 def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All pairs of person records in one case, but for cases with too many."""
-    frame = pd.DataFrame({"case": case, "row": np.arange(len(case))})
-    frame = frame[frame.groupby("case")["row"].transform("size").between(2, MOST_IN_CASE)]
-    pairs = frame.merge(frame, on="case")
-    pairs = pairs[pairs["row_x"] < pairs["row_y"]]
-    return pairs["row_x"].to_numpy("int64"), pairs["row_y"].to_numpy("int64")
+    rows = Rows(case, int(case.max(initial=-1)) + 1)
+    cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MOST_IN_CASE))
+    _, left, right = rows.across(cases, cases)
+    return left[left < right], right[left < right]
 
 
 def one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Two records with one role in one file are two persons."""
-    file, role = persons["file"].to_numpy(), persons["role"].fillna("").to_numpy(dtype=object)
+    file, role = persons["file"].to_numpy(), pd.factorize(persons["role"])[0]
     return np.asarray((file[left] == file[right]) & (file[left] >= 0) & (role[left] == role[right]), dtype=bool)

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipelines.linkage.flat import Rows
+from pipelines.linkage.hashing import cursor
 from pipelines.linkage.standardise import Records
+from pipelines.linkage.states import numbered
 
 # A number that so many files cite says nothing about any two of them.
 MOST_CITING = 300
 # Stays that begin within so many days are taken to begin together; where more begin on one day, that says nothing.
 TOGETHER_DAYS, MOST_DETAINED = 2, 30
+# Nor where a court has so many for the offence that this many others are to be expected within those days.
+MOST_BY_CHANCE = 0.25
 # Nor does a number where citing files times bearers exceed this.
 MOST_TIES = 3_000
-UNKNOWN_REGISTER = r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$"
 
 
 def cited(records: Records) -> pd.DataFrame:
@@ -82,6 +88,10 @@ def detained_together(records: Records) -> pd.DataFrame:
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
     stays = stays.assign(day=stays["detained"].astype("datetime64[s]").astype("int64") // 86_400)
+    number, size = numbered(stays[["seat", "group"]])
+    span = stays["day"].max() - stays["day"].min() + 1 if len(stays) else 1
+    by_chance = np.bincount(number, minlength=size)[number] / span * (2 * TOGETHER_DAYS + 1)
+    stays = stays[by_chance <= MOST_BY_CHANCE]
     stays = stays[stays.groupby(["seat", "group", "day"])["file"].transform("size") <= MOST_DETAINED]
     days = range(-TOGETHER_DAYS, TOGETHER_DAYS + 1)
     near = pd.concat([stays.assign(day=stays["day"] + later, days=abs(later)) for later in days])
@@ -93,34 +103,54 @@ def detained_together(records: Records) -> pd.DataFrame:
 
 def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Which of `pairs` (`a, b`) both cite numbers of one kind, but not a single one of any kind in common."""
-    references = records.references[["file", "kind", "number"]].drop_duplicates()
-    both = pairs[["a", "b"]].reset_index(names="pair").merge(references.rename(columns={"file": "a"}), on="a")
-    both = both.merge(references.rename(columns={"file": "b", "number": "other"}), on=["b", "kind"])
-    common = both.loc[both["number"] == both["other"], "pair"].unique()
-    loose = both.loc[both["number"].str.contains("?", regex=False) | both["other"].str.contains("?", regex=False), "pair"].unique()
+    rows, kind, number, loose = records.once("cited_numbers", lambda: _cited_numbers(records))
+    pair, one, other = rows.across(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
+    alike = kind[one] == kind[other]
+    pair, one, other = pair[alike], one[alike], other[alike]
     found = np.zeros(len(pairs), dtype=bool)
-    found[both["pair"].unique()] = True
-    found[common] = found[loose] = False
+    found[pair] = True
+    found[pair[(number[one] == number[other]) | loose[one] | loose[other]]] = False
     return found
+
+
+def _cited_numbers(records: Records) -> tuple[Rows, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of what is cited by file; of each row numbers for its kind and its case number, and whether the latter lacks its register."""
+    cited_ = records.references[["file", "kind", "number"]].drop_duplicates()
+    loose = cited_["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
+    kind, number = (pd.factorize(cited_[name])[0] for name in ("kind", "number"))
+    return Rows(cited_["file"].to_numpy("int64"), len(records.files)), kind, number, loose
 
 
 def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Bearers of numbers whose register is unknown (`PP.?.nr.89/2011`): serial and year agree, within the same label."""
-    unknown = references.join(references["number"].str.extract(UNKNOWN_REGISTER)).dropna(subset=["rest"])
-    labelled = own.join(own["number"].str.extract(r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    unknown = references[references["number"].str.contains("?", regex=False)]
+    unknown = unknown.join(_extracted(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
+    if unknown.empty:
+        return unknown.assign(b=pd.Series(dtype="int64"))[["a", "number", "standing", "b"]]
+    labelled = own.join(_extracted(own["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
     return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "standing", "b"]]
 
 
+def _extracted(numbers: pd.Series, pattern: str) -> pd.DataFrame:
+    """The named groups of `pattern`, null where it does not fit."""
+    found = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
+    columns = {name: pc.struct_field(found, name).to_pandas().array for name in ("label", "rest")}
+    return pd.DataFrame(columns, index=numbers.index).astype("str")
+
+
 def _near(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Bearers of a number one character off, by comparing both numbers with each single character left out."""
-    left, right = _shortened(references), _shortened(own)
-    pairs = left.merge(right[["b", "short"]], on="short")
-    return pairs[["a", "number", "standing", "b"]].drop_duplicates()
-
-
-def _shortened(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each row with its number and with every number that one lost character makes of it, as `short`."""
-    # The century of a number is derived when a year is typed with two digits, so that it says nothing here.
-    plain = frame["number"].str.replace(r"/\d\d(\d\d)$", r"/\1", regex=True).str.replace("?", "", regex=False)
-    variants = {text: [text, *(text[:i] + text[i + 1 :] for i in range(len(text)) if text[i].isdigit())] for text in plain.unique()}
-    return frame.assign(short=plain.map(variants)).explode("short").drop_duplicates()
+    """Bearers of a number one character off, by comparing both numbers with each single digit left out."""
+    with cursor() as database:
+        for name, frame in (("cited", references), ("borne", own)):
+            database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
+        # The century of a number is derived when a year is typed with two digits, so that it says nothing here.
+        plain = r"replace(regexp_replace(number, '/\d\d(\d\d)$', '/\1'), '?', '')"
+        digits = "list_filter(range(1, length(plain) + 1), lambda i: substr(plain, i, 1) BETWEEN '0' AND '9')"
+        shorter = f"list_transform({digits}, lambda i: left(plain, i - 1) || substr(plain, i + 1))"
+        sides = [
+            f"SELECT number, unnest(list_concat([plain], {shorter})) AS short FROM (SELECT number, {plain} AS plain FROM {name})"
+            for name in ("(SELECT DISTINCT number FROM cited)", "(SELECT DISTINCT number FROM borne)")
+        ]
+        found = database.execute(f"SELECT DISTINCT a.number, b.number AS near FROM ({sides[0]}) a JOIN ({sides[1]}) b USING (short)").df()
+    pairs = references.merge(found.astype("str"), on="number").merge(own.rename(columns={"number": "near"}), on="near")
+    return pairs[["a", "number", "standing", "b"]]

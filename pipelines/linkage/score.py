@@ -9,12 +9,14 @@ parent and home (and twins the birth date): where first names differ, agreement 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING, Values, column_values, compare
+from pipelines.linkage.compare import MISSING
+from pipelines.linkage.encoded import Comparer, Encoded, encode
 from pipelines.linkage.model import Field, Model
 
 # Given name and surname are tried in exchanged places too; that they stand there exchanged costs this much (bits).
@@ -27,6 +29,8 @@ FIRST_NAME = "given"
 FREQUENCY_WORTH = 50.0
 GROUP_WORTH = 10.0
 GROUP = "citizenship"
+
+Scored = tuple[np.ndarray, np.ndarray]  # level and bits per pair
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,18 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
         if not any(level.frequency for level in field.levels):
             continue
         usual[field.name] = expected = field.levels[0].u
-        tokens = (
-            persons[field.columns[0]].dropna().str.split().explode().to_frame("token").join(persons[[GROUP]].rename(columns={GROUP: "g"}))
-        )
-        counts = tokens["token"].value_counts()
-        records = float(persons[field.columns[0]].notna().sum())
+        texts = persons[[field.columns[0], GROUP]].set_axis(["text", "g"], axis=1).dropna(subset=["text"])
+        # Each text is taken apart once, however many records have it.
+        counted = texts.groupby(["text", "g"], dropna=False, sort=False).size().reset_index(name="n")
+        tokens = counted.assign(token=counted["text"].str.split()).explode("token")
+        counts = tokens.groupby("token")["n"].sum().sort_values(ascending=False)
+        records = float(len(texts))
         rare[field.name] = (1 + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
         overall = (counts + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
         found = {(str(token), ""): float(share) for token, share in overall.items()}
         if field.name != GROUP:
-            size = persons.loc[persons[field.columns[0]].notna(), GROUP].value_counts().to_dict()
-            by_group = tokens.groupby(["g", "token"]).size().reset_index(name="n")
+            size = texts["g"].value_counts().to_dict()
+            by_group = tokens.dropna(subset=["g"]).groupby(["g", "token"])["n"].sum().reset_index()
             for group, token, n in by_group.itertuples(index=False, name=None):
                 found[token, group] = (n + GROUP_WORTH * found[token, ""]) / (size[group] + GROUP_WORTH)
         shares[field.name] = found
@@ -85,107 +90,111 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
 
 def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model, known: Frequencies) -> Likelihoods:
     """Levels and bits of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
-    pairs = _Pairs(persons, left, right)
-    names = {field.name: pairs.scored(field, field.columns, known) for field in model.fields if field.name in EXCHANGED}
-    _exchange_names(pairs, model, known, names)
-    found = {field.name: names.get(field.name) or pairs.scored(field, field.columns, known) for field in model.fields}
-    _as_of_one_family(model, found)
-    levels = pd.DataFrame({name: level.astype("int8") for name, (level, _) in found.items()})
-    bits = pd.DataFrame({name: own.astype("float32") for name, (_, own) in found.items()})
-    return Likelihoods(levels, bits, sum((own for _, own in found.values()), np.zeros(len(left))))
+    return Scorer(persons, model, known).likelihoods(left, right)
 
 
-def _as_of_one_family(model: Model, found: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Where first names differ, that brothers or twins share what families share says nothing (changes `found`)."""
-    last = {field.name: len(field.levels) - 1 for field in model.fields}
-    if FIRST_NAME not in found:
-        return
-    differ = found[FIRST_NAME][0] == last[FIRST_NAME]
-    for field in model.fields:
-        if field.family:
-            level, bits = found[field.name]
-            bits[differ & (level != last[field.name])] = 0.0
+class Scorer:
+    """Scores pairs of rows of `persons`, as often as it is asked to: values are encoded and compared once."""
+
+    def __init__(self, persons: pd.DataFrame, model: Model, known: Frequencies) -> None:
+        self.known = known
+        group, groups = pd.factorize(persons[GROUP])
+        self._group, texts = group, np.concatenate([np.array([""], dtype=object), np.asarray(groups, dtype=object)])
+        exchanged = [field for field in model.fields if field.name in EXCHANGED]
+        exchanged = exchanged if len(exchanged) == len(EXCHANGED) else []
+        # The two names share their codes, since either may stand in the other's place.
+        both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
+        shared = encode(both, ("name",)) if both is not None else None
+        self._codes: dict[str, np.ndarray] = {}
+        self._fields: dict[str, _FieldScorer] = {}
+        for field in model.fields:
+            encoded = shared if shared is not None and field in exchanged else encode(persons, field.columns)
+            place = exchanged.index(field) * len(persons) if shared is not None and field in exchanged else 0
+            self._codes[field.name] = encoded.codes[place : place + len(persons)]
+            self._fields[field.name] = _FieldScorer(field, encoded, known, texts)
+        self._exchanged = [field.name for field in exchanged]
+
+    def at(self, rows: np.ndarray) -> Scorer:
+        """The same for `persons` at `rows`, numbered from 0; what was compared stays common to both."""
+        out = copy(self)
+        out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
+        return out
+
+    def likelihoods(self, left: np.ndarray, right: np.ndarray) -> Likelihoods:
+        """See `likelihoods`."""
+        group = np.where(self._group[left] == self._group[right], self._group[left] + 1, 0)
+        names = {name: self._scored(name, name, left, right, group) for name in self._exchanged}
+        self._exchange_names(left, right, group, names)
+        found = {name: names.get(name) or self._scored(name, name, left, right, group) for name in self._fields}
+        self._as_of_one_family(found)
+        levels = np.vstack([level for level, _ in found.values()]).T
+        bits = np.vstack([own.astype("float32") for _, own in found.values()]).T
+        weight = sum((own for _, own in found.values()), np.zeros(len(left)))
+        return Likelihoods(pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), weight)
+
+    def _as_of_one_family(self, found: dict[str, Scored]) -> None:
+        """Where first names differ, that brothers or twins share what families share says nothing (changes `found`)."""
+        if FIRST_NAME not in found:
+            return
+        differ = found[FIRST_NAME][0] == self._fields[FIRST_NAME].last
+        for name, (level, bits) in found.items():
+            if self._fields[name].family:
+                bits[differ & (level != self._fields[name].last)] = 0.0
+
+    def _scored(self, name: str, other: str, left: np.ndarray, right: np.ndarray, group: np.ndarray) -> Scored:
+        """Level and bits per pair, of the field `name`; the right side's value is that of `other`."""
+        return self._fields[name](self._codes[name][left], self._codes[other][right], group)
+
+    def _exchange_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, Scored]) -> None:
+        """Where given name and surname agree better with the places of one side exchanged, put that in their stead (changes `names`).
+
+        Either side may be the one that has them exchanged, so that it does not matter which of the two comes first.
+        """
+        if not names:
+            return
+        best = sum((bits for _, bits in names.values()), np.zeros(len(left)))
+        rows = np.flatnonzero(best < 0)
+        best, left, right, group = best[rows], left[rows], right[rows], group[rows]
+        for one, other in ((left, right), (right, left)):
+            crossed = {name: self._scored(name, EXCHANGED[name], one, other, group) for name in names}
+            weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
+            better = weight > best
+            for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
+                better &= (level != MISSING) & (level != self._fields[name].last)
+            best = np.where(better, weight, best)
+            for n, name in enumerate(names):
+                level, bits = crossed[name]
+                names[name][0][rows[better]] = level[better]
+                names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)
 
 
-class _Pairs:
-    """Pairs of rows of `persons`; each distinct pair of values is compared once, however many pairs of rows have it."""
+class _FieldScorer:
+    """Level and bits of one field for pairs of codes; `last`: its level of difference, `family`: whether it runs in families."""
 
-    def __init__(self, persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, rows: np.ndarray | None = None) -> None:
-        self.persons = persons
-        self.left: np.ndarray = left if rows is None else left[rows]
-        self.right: np.ndarray = right if rows is None else right[rows]
+    def __init__(self, field: Field, encoded: Encoded, known: Frequencies, groups: np.ndarray) -> None:
+        self.last, self.family = len(field.levels) - 1, field.family
+        self._name, self._known, self._texts, self._groups = field.name, known, encoded.values[0], groups
+        self._comparer = Comparer(field, encoded)
+        # The level MISSING is -1, so that the appended zero is what it picks.
+        self._m, self._u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0) for share in ("m", "u"))
+        self._share = np.append([spec.frequency for spec in field.levels], 0.0)
+        self._rarity = np.empty((0, 0))
 
-    def at(self, rows: np.ndarray) -> _Pairs:
-        return _Pairs(self.persons, self.left, self.right, rows)
+    def __call__(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> Scored:
+        level = self._comparer.levels(a, b)
+        u = self._u[level]
+        rows = np.flatnonzero(self._share[level]) if self._share.any() else np.empty(0, dtype="int64")
+        if len(rows):
+            u[rows] = np.minimum(u[rows] + self._share[level[rows]] * self._shift(a[rows], b[rows], group[rows]), 0.0)
+        return level, self._m[level] - u
 
-    def turned(self) -> _Pairs:
-        return _Pairs(self.persons, self.right, self.left)
-
-    def scored(self, field: Field, other: tuple[str, ...], known: Frequencies) -> tuple[np.ndarray, np.ndarray]:
-        """Level and bits per pair; the right side's values come from the columns `other`."""
-        a, first = _coded(self.persons, field.columns)
-        b, second = _coded(self.persons, other)
-        group, names = self._groups(field.name in known.usual)
-        code, distinct = pd.factorize((a[self.left] * len(second) + b[self.right]) * len(names) + group)
-        both, of_group = distinct // len(names), names[distinct % len(names)]
-        left = column_values(self.persons, field.columns, first[both // max(len(second), 1)])
-        right = column_values(self.persons, other, second[both % max(len(second), 1)])
-        level, bits = _field_bits(field, left, right, known, of_group)
-        return level[code], bits[code]
-
-    def _groups(self, used: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Number per pair of the citizenship that both sides share, and the names (empty: none shared, or not used)."""
-        none = np.array([""], dtype=object)
-        if not used or not len(self.left):
-            return np.zeros(len(self.left), dtype="int64"), none
-        code, found = pd.factorize(self.persons[GROUP])
-        shared = np.where(code[self.left] == code[self.right], code[self.left] + 1, 0)
-        return shared, np.concatenate([none, found.astype(object)])
-
-
-def _coded(persons: pd.DataFrame, columns: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the values of `columns` per row, and a row for each number."""
-    code = np.zeros(len(persons), dtype="int64")
-    for name in columns:
-        own, distinct = pd.factorize(persons[name], use_na_sentinel=False)
-        code = pd.factorize(code * max(len(distinct), 1) + own)[0].astype("int64")
-    first = np.full(int(code.max()) + 1 if len(code) else 1, 0, dtype="int64")
-    first[code[::-1]] = np.arange(len(code))[::-1]
-    return code, first
-
-
-def _field_bits(field: Field, left: Values, right: Values, known: Frequencies, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    level = compare(field, left, right)
-    # The level MISSING is -1, so that the appended zero is what it picks.
-    m, u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0)[level] for share in ("m", "u"))
-    share = np.append([spec.frequency for spec in field.levels], 0.0)[level]
-    rows = np.flatnonzero(share)
-    if len(rows):
-        rarer = np.maximum(known.of(field.name, left[0][rows], group[rows]), known.of(field.name, right[0][rows], group[rows]))
-        shift = share[rows] * (np.log2(rarer) - np.log2(known.usual[field.name]))
-        u[rows] = np.minimum(u[rows] + shift, 0.0)
-    return level, m - u
-
-
-def _exchange_names(pairs: _Pairs, model: Model, known: Frequencies, names: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Where given name and surname agree better with the places of one side exchanged, put that in their stead (changes `names`).
-
-    Either side may be the one that has them exchanged, so that it does not matter which of the two comes first.
-    """
-    fields = {field.name: field for field in model.fields if field.name in names}
-    if len(fields) < len(EXCHANGED):
-        return
-    best = sum((bits for _, bits in names.values()), np.zeros(len(pairs.left)))
-    rows = np.flatnonzero(best < 0)
-    best, subset = best[rows], pairs.at(rows)
-    for sides in (subset, subset.turned()):
-        crossed = {name: sides.scored(field, fields[EXCHANGED[name]].columns, known) for name, field in fields.items()}
-        weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
-        better = weight > best
-        for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
-            better &= (level != MISSING) & (level != len(fields[name].levels) - 1)
-        best = np.where(better, weight, best)
-        for n, name in enumerate(fields):
-            level, bits = crossed[name]
-            names[name][0][rows[better]] = level[better]
-            names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)
+    def _shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """How much more frequent (bits) the more frequent of both values is than the model expects of an agreement."""
+        if not self._rarity.size:
+            self._rarity = np.full((len(self._texts), len(self._groups)), np.nan)
+        for code in (a, b):
+            cells = pd.unique(code.astype("int64") * len(self._groups) + group)
+            value, of_group = np.divmod(cells[np.isnan(self._rarity.ravel()[cells])], len(self._groups))
+            self._rarity[value, of_group] = self._known.of(self._name, self._texts[value], self._groups[of_group])
+        rarer = np.maximum(self._rarity[a, group], self._rarity[b, group])
+        return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))

@@ -5,21 +5,27 @@ Belongs here: the rounds, and reading off a history what is common to it. Does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
+from pipelines.linkage import parts
 from pipelines.linkage.blocking import Blocked, block
 from pipelines.linkage.cases import Before, Cases, Ties, link_cases, ties_of
 from pipelines.linkage.common import Common, Tables, counts_of
 from pipelines.linkage.evidence import Shares
+from pipelines.linkage.hashing import hashes
 from pipelines.linkage.judged import held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, link_persons, share_again
+from pipelines.linkage.score import Scorer, frequencies
 from pipelines.linkage.standardise import Records, standardise
 
 ROUNDS = 2
+# So many person records are enough to read shares off.
+ENOUGH = 20_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,9 @@ def rounds(
     ties: Ties | None = None,
 ) -> tuple[Solved, Common]:
     """Cases and persons in turns, by what is `common`, else by what these records say themselves; that is returned too."""
-    people = PersonPairs(records.persons, model, common.frequencies if common else None)
+    if common and "scorer" not in records.memo:
+        records.memo["scorer"] = Scorer(records.persons, model, common.frequencies)
+    people = PersonPairs(records, model)
     people.add(blocked.left, blocked.right)
     held_cases, held_persons = held(judgements, "case", records.files), held(judgements, "person", records.persons)
     expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
@@ -61,6 +69,28 @@ def rounds(
 
 
 def read_common(tables: Tables, model: Model) -> Common:
-    """What is common, read off a history of its own."""
+    """What is common, read off a history of its own; off a large one by a sample of its persons."""
     records = standardise(tables)
-    return rounds(records, block(records.persons), model, None)[1]
+    known = frequencies(records.persons, model)
+    records = replace(records, counts=counts_of(records), memo={"scorer": Scorer(records.persons, model, known)})
+    files, persons = sample(records)
+    some = parts.cut(records, files, persons)
+    ties = parts.cut_ties(ties_of(records), len(records.files), files)
+    found = rounds(some, block(some.persons), model, None, None, ties)[1]
+    return replace(found, counts=counts_of(records))
+
+
+def sample(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of files and persons that shares are read off: all of a small history, else of every so many persons all records.
+
+    A person's records mostly agree in the day of birth, so that it says who is in; those without go by their number, or their names.
+    """
+    persons = records.persons
+    every = max(len(persons) // ENOUGH, 1)
+    if every == 1:
+        return np.arange(len(records.files)), np.arange(len(persons))
+    named = persons["birth_date"].dt.strftime("%Y%m%d").fillna(persons["number"])
+    named = named.fillna(persons["given"].fillna("") + " " + persons["surname"].fillna(""))
+    rows = np.flatnonzero(hashes(named.to_frame()) % np.uint64(every) == 0)
+    files = np.unique(persons["file"].to_numpy()[rows])
+    return files[files >= 0], rows

@@ -8,9 +8,9 @@ of two records of different cases. Names are rarer in one citizenship than among
 by citizenship and value, in a column of its own (`given_here`), which Splink takes as a level of its own with equal m and u. That what
 families share says nothing where first names differ: levels of their own with m equal to u.
 
-What does not, because Splink has no place for it: the odds within a case, given name and surname in exchanged places, the refusal of
-exploding values. On pairs whose names do not stand exchanged Splink's match weight less its prior is that of `score`. DuckDB counts edits
-over bytes and lets a pair of exchanged letters be edited again; on skeletons (ASCII) and at one edit that is the same.
+What does not, because Splink has no place for it: the odds within a case, given name and surname in exchanged places, the narrowing and
+refusal of common values. On pairs whose names do not stand exchanged Splink's match weight less its prior is that of `score`. DuckDB
+counts edits over bytes and lets a pair of exchanged letters be edited again; on skeletons (ASCII) and at one edit that is the same.
 """
 
 from __future__ import annotations

@@ -7,15 +7,16 @@ Does not belong here: parsing of delivered text (`pipelines.harmonise`), compari
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.states import RECORD, deliveries, filled, first_states, firsts, in_order, numbered, ranked, rows_of, take
-from schemas.canonical import OFFENCE_GROUPS, TABLES, conform
+from pipelines.linkage.states import RECORD, deliveries, filled, firsts, in_order, numbered, of_delivery, ranked, rows_of, spoken, take
+from schemas.canonical import OFFENCE_GROUPS, conform
 
 SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender", "victim": "victim", "witness": "witness"}
 # A name must be seen so often in two-field sources before its usual place outvotes the field in which it stands.
@@ -28,6 +29,18 @@ TOLD_APART: dict[str, list[str]] = {
     "charges": ["institution", "delivery", "case_key"],
     "events": [],
     "references": [],
+}
+# The columns of each table that linkage reads.
+_STATE = ["institution", "delivery", "status"]
+_NAMES = ["name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton"]
+_PERSON = [*_NAMES, "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace"]
+_CASE = ["number", "seat", "municipality", "state", "source", "merged_into", "form", "law", "article", "offence_group"]
+READ: dict[str, list[str]] = {
+    "case_records": [*_STATE, "record_key", *_CASE],
+    "person_records": [*_STATE, "record_key", "case_key", "role", *_PERSON, "register_id", "sentence_months"],
+    "charges": [*_STATE, "case_key", "offence_group", "form"],
+    "events": [*_STATE, "record_key", "entity", "event", "date"],
+    "references": [*_STATE, "case_key", "kind", "number", "seat"],
 }
 PERSON_EVENTS = ("arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
 
@@ -54,6 +67,12 @@ class Records:
     counts: Mapping[str, int] | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` gives, worked out the first time."""
+        if key not in self.memo:
+            self.memo[key] = make()
+        return self.memo[key]
+
 
 def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
     """Feature frames from the canonical tables of `schemas.canonical`; absent tables and columns count as empty.
@@ -63,14 +82,16 @@ def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
     tables = {name: _table(canonical, name) for name in TOLD_APART}
     known = deliveries(tables.values())
     tables = {name: ranked(frame, known, TOLD_APART[name]) for name, frame in tables.items()}
+    events = tables["events"].assign(quarter=of_delivery(tables["events"], known, "quarter"))
     files = _files(tables)
     persons = _persons(tables["person_records"], files)
-    persons = persons.join(_dates(tables["events"], persons, PERSON_EVENTS, "person"))
+    persons = persons.join(_dates(events, persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))
-    files = files.join(_dates(tables["events"], files, FILE_EVENTS, "case"))
-    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "standing"]).dropna(subset=["number"])
-    references = references.iloc[np.argsort(~references["standing"].to_numpy(), kind="stable")]
+    files = files.join(_dates(events, files, FILE_EVENTS, "case"))
+    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "standing", "turn"])
+    references = references.dropna(subset=["number"])
+    references = references.iloc[np.lexsort((references["turn"], ~references["standing"]))].drop(columns="turn")
     references = _distinct(references, ["file", "kind", "number", "seat"])
     cases = _located(tables["case_records"], files, "record_key", ["number", "merged_into"])
     own = _distinct(cases[["file", "number"]].dropna(), ["file", "number"])
@@ -79,9 +100,13 @@ def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
 
 
 def _table(canonical: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
-    frame = canonical.get(name, pd.DataFrame())
-    known = [c.name for c in TABLES[name] if c.name in frame.columns]
-    return conform(name, frame[known])
+    """What linkage reads of a table, typed; no other column is touched, since tables are large."""
+    return canonical.get(name, pd.DataFrame()).reindex(columns=READ[name]).astype(_types(name)).reset_index(drop=True)
+
+
+@cache
+def _types(name: str) -> pd.Series:
+    return conform(name, pd.DataFrame()).dtypes[READ[name]]
 
 
 def _distinct(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -100,22 +125,26 @@ def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[s
 
 def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Case records, and the cases that only their persons or charges name (an unreadable case line leaves its persons behind)."""
-    kept = ["number", "seat", "municipality", "state", "source", "merged_into", "form", "law", "article", "standing", "offence_group"]
-    shared = ["institution", "record_key", "arrival", "standing"]
-    named = [tables[name][["institution", "case_key", "arrival", "standing"]] for name in ("person_records", "charges")]
+    kept = _CASE
+    shared = ["institution", "record_key", "arrival", "standing", "turn"]
+    cases = tables["case_records"]
+    named = [tables[name][["institution", "case_key", *shared[2:]]].set_axis(shared, axis=1) for name in ("person_records", "charges")]
     # A state of the case record itself speaks before whatever its persons say.
-    cases = tables["case_records"][[*shared[:3], *kept]]
-    every = pd.concat([cases, *(frame.set_axis(shared, axis=1) for frame in named)], ignore_index=True)
-    files = first_states(every.dropna(subset=RECORD), kept).rename(columns={"offence_group": "group"})
+    named = [frame.assign(turn=frame["turn"] + turns) for frame, turns in zip(named, (len(cases), len(cases) + len(named[0])), strict=True)]
+    every = pd.concat([cases[shared], *named], ignore_index=True)
+    told = spoken(every)
+    files = told.keys.assign(standing=told.first(every["standing"]), **{name: told.first(cases[name]) for name in kept})
+    files = files.rename(columns={"offence_group": "group"})
     group, form = _principal(tables["charges"], files)
-    return files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
+    files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
+    return files[[*RECORD, *kept[:-1], "standing", "group"]]
 
 
 def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Most serious offence group and its form per file, of its charges."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
     seriousness = charges["offence_group"].map(rank).fillna(len(rank)).to_numpy()
-    order = np.lexsort((seriousness, charges["rank"].to_numpy()))
+    order = np.lexsort((charges["turn"].to_numpy(), seriousness, charges["rank"].to_numpy()))
     file = rows_of(files, charges, "case_key")[order]
     own = charges[["offence_group", "form"]].iloc[order[file >= 0]]
     group, form = (filled(own[name], file[file >= 0], len(files)) for name in own.columns)
@@ -123,12 +152,12 @@ def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, p
 
 
 def _persons(states: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
-    states = states.dropna(subset=RECORD)
     states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()))
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
     kept = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
     kept += ["municipality", "birthplace", "register_id", "sentence_months"]
-    first = first_states(states, names + kept)
+    told = spoken(states)
+    first = told.keys.assign(**{name: told.first(states[name]) for name in names + kept})
     first["file"] = rows_of(files, first, "case_key")
     first["side"] = first["role"].map(SIDES)
     first = first.join(place_names(first))
@@ -194,7 +223,8 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
 
 def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
     """Earliest day per record and event among the states that speak first; a column per event, on the index of `rows`."""
-    own = events[events["entity"].eq(entity) & events["event"].isin(names)]
+    chosen = events["entity"].eq(entity) & events["event"].isin(names)
+    own = events.loc[chosen, ["institution", "record_key", "event", "date", "quarter", "rank"]]
     day, row = possible_days(own), rows_of(rows, own)
     there = day.notna().to_numpy() & (row >= 0)
     cell = row[there] * len(names) + own["event"][there].map({name: n for n, name in enumerate(names)}).to_numpy("int64")

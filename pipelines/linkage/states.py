@@ -7,6 +7,7 @@ Belongs here: which state of a record speaks, numbers in place of keys, lookups 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,22 +28,26 @@ def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
-    """Order states so that the first one of a record is the one that speaks: accepted, then the latest; add `quarter`, `arrival`, `rank`,
-    `standing`. known: see `deliveries`; apart: rows of one delivery that agree in these are put in the order of their content."""
-    code, named = pd.factorize(frame["delivery"], use_na_sentinel=False)
-    known = known.reindex(named)
-    frame = frame.assign(
-        quarter=take(known["quarter"], code),
-        arrival=known["arrival"].to_numpy("int64")[code],
-        rank=frame["status"].map(STATUS_RANK).fillna(len(STATUS_RANK)).astype("int64"),
-        standing=frame["status"].eq("accepted"),
-    )
+    """Add `arrival`, `rank`, `standing`, and `turn`: the order in which states speak, accepted ones first, then the latest.
+
+    known: see `deliveries`; apart: rows of one delivery that agree in these are put in the order of their content.
+    """
+    arrival = of_delivery(frame, known, "arrival").to_numpy("int64")
+    rank = frame["status"].map(STATUS_RANK).fillna(len(STATUS_RANK)).to_numpy("int64")
+    content = np.arange(len(frame))
     alike = repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
     if alike.any():  # the order of the input must not matter where one delivery names a record twice
-        payload = [c for c in frame.columns if c not in ("rank", "quarter", "arrival")]
-        frame = pd.concat([frame[~alike], frame[alike].sort_values(payload, kind="stable")])
-    order = np.lexsort((-frame["arrival"].to_numpy(), frame["rank"].to_numpy()))
-    return frame.iloc[order].reset_index(drop=True)
+        sequence = frame[alike].sort_values(list(frame.columns), kind="stable").index
+        content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
+    turn = np.empty(len(frame), dtype="int64")
+    turn[np.lexsort((content, -arrival, rank))] = np.arange(len(frame))
+    return frame.assign(arrival=arrival, rank=rank, standing=frame["status"].eq("accepted"), turn=turn)
+
+
+def of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
+    """What `known` (see `deliveries`) says in `column` of the delivery of each row."""
+    code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
+    return take(known[column].reindex(names), code).set_axis(frame.index)
 
 
 def numbered(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
@@ -80,17 +85,37 @@ def filled(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
     return take(column, firsts(number, size, np.flatnonzero(column.notna().to_numpy())))
 
 
-def first_states(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """One row per record of `frame` (states in the order in which they speak): its keys and `columns`, gaps filled from its other states;
-    ordered by earliest delivery, institution and key."""
-    number, size = numbered(frame[RECORD])
-    first = firsts(number, size, np.arange(len(frame)))
+@dataclass(frozen=True)
+class Spoken:
+    """Records out of states. `keys`: `institution, record_key`, a row a record, ordered by earliest delivery, institution and key;
+    `number`: the record of each state, -1 where it names none; `rows`: the states that name one, in the order in which they speak."""
+
+    keys: pd.DataFrame
+    number: np.ndarray
+    rows: np.ndarray
+
+    def first(self, column: pd.Series) -> pd.Series:
+        """Per record the first value of `column` (of the states, or of as many as come first) that is there."""
+        rows = self.rows[self.rows < len(column)]
+        rows = rows[column.notna().to_numpy()[rows]]
+        return take(column, firsts(self.number, len(self.keys), rows))
+
+
+def spoken(states: pd.DataFrame) -> Spoken:
+    """The records of `states`: `institution, record_key, arrival, turn`."""
+    number, size = numbered(states[RECORD])
+    named = states[RECORD].notna().all(axis=1).to_numpy()
+    rows = np.argsort(states["turn"].to_numpy())
+    rows = rows[named[rows]]
     earliest = np.full(size, np.iinfo("int64").max)
-    np.minimum.at(earliest, number, frame["arrival"].to_numpy("int64"))
-    keys = frame[RECORD].iloc[first].reset_index(drop=True)
-    order = np.lexsort((places_in_order(keys["record_key"]), _place_of_institution(keys["institution"]), earliest))
-    found = {name: filled(frame[name], number, size) for name in columns}
-    return pd.DataFrame({**{name: keys[name] for name in RECORD}, **found}).iloc[order].reset_index(drop=True)
+    np.minimum.at(earliest, number, states["arrival"].to_numpy("int64"))
+    first = firsts(number, size, rows)
+    there = np.flatnonzero(first >= 0)
+    keys = states[RECORD].iloc[first[there]].reset_index(drop=True)
+    order = np.lexsort((places_in_order(keys["record_key"]), _place_of_institution(keys["institution"]), earliest[there]))
+    place = np.full(size, -1)
+    place[there[order]] = np.arange(len(order))
+    return Spoken(keys.iloc[order].reset_index(drop=True), place[number], rows)
 
 
 def _place_of_institution(names: pd.Series) -> np.ndarray:

@@ -161,7 +161,7 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
     edges = np.array(model.edges, dtype="float64")
     seen: dict[str, dict[str, np.ndarray]] = {}
     for records in sets:
-        people = PersonPairs(records.persons, model)
+        people = PersonPairs(records, model)
         blocked = block(records.persons)
         people.add(blocked.left, blocked.right)
         pairs, _ = gather(records, people, model, Before(None, model.persons["again"]))

@@ -64,7 +64,7 @@ def test_parts_make_the_partition_of_the_undivided_records(tables: Tables) -> No
     marked = landmark(tables)
     assert marked is not None
     model = load_model()
-    shared = read_common(marked[0], model)
+    shared = read_common(marked.tables(), model)
     records = standardise(tables)
     records = type(records)(**{**vars(records), "counts": shared.counts, "memo": {}})
     solved, _ = rounds(records, block(records.persons), model, None, shared)

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage import pairwise
 from pipelines.linkage.blocks import Key, Limits, open_blocks
 from pipelines.linkage.compare import column_values, compare
+from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.estimate import estimate
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.pairwise import Comparer, encode, score_pairs
+from pipelines.linkage.pairwise import score_pairs
 
 NAME = Field(
     "name",
@@ -64,7 +64,7 @@ def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
 
 @pytest.mark.parametrize("table", [2, 4096])
 def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairwise, "TABLE", table)
+    monkeypatch.setattr("pipelines.linkage.encoded.TABLE", table)
     frame = records()
     left, right = (np.array(side) for side in zip(*itertools.product(range(len(frame)), repeat=2), strict=True))
     encoded = encode(frame, NAME.columns)

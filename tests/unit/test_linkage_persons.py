@@ -8,7 +8,7 @@ import pytest
 from linkage_world import background, number, person, together
 
 from pipelines.linkage import Linked, link, load_model
-from pipelines.linkage.blocking import MOST_RECORDS, block
+from pipelines.linkage.blocking import FEW, MOST_RECORDS, block, share
 from pipelines.linkage.compare import compare
 from pipelines.linkage.score import frequencies, likelihoods
 from pipelines.linkage.standardise import place_names, standardise
@@ -158,6 +158,26 @@ def test_a_mistyped_or_changed_surname_without_birth_date_is_still_compared(surn
     names = pd.DataFrame({"given": "skender", "surname": ["kastrati", surname], "parent": "bekim"})
     blocked = block(names.assign(number=None, birth_date=pd.NaT, birth_year=np.nan, register_id=None))
     assert list(zip(blocked.left, blocked.right, strict=True)) == [(0, 1)]
+
+
+def test_of_a_common_value_those_are_compared_that_agree_further():
+    size = FEW + 30
+    persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
+    persons = persons.assign(number=None, birth_date=pd.NaT, register_id=None, municipality=[f"town {n // 2}" for n in range(size)])
+    blocked = block(persons)
+    assert [(a, b) for a, b in zip(blocked.left, blocked.right, strict=True)] == [(n, n + 1) for n in range(0, size, 2)]
+    few = block(persons.head(FEW))
+    assert len(few.left) == FEW * (FEW - 1) // 2
+
+
+def test_what_was_refused_before_and_now_is_not_is_said():
+    size = FEW + 1
+    persons = pd.DataFrame({"given": "arben", "surname": "gashi", "parent": None, "birth_year": None}, index=range(size))
+    persons = persons.assign(number=[*["1"] * 3, *map(str, range(10, 7 + size))], birth_date=pd.NaT, register_id=None)
+    before = share(persons)
+    assert not share(persons, refused=before.refused).moved.any()
+    one_less = share(persons.iloc[1:].reset_index(drop=True), refused=before.refused)
+    assert one_less.moved.all()
 
 
 def test_missing_weighs_nothing():

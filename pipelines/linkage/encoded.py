@@ -1,0 +1,93 @@
+"""Values as codes, and the level that each pair of codes reaches.
+
+Belongs here: one code per distinct value of a field, each comparison done once. Does not belong here: the tests behind the levels
+(`compare`), what a level weighs (`score`, `pairwise`).
+
+A field's values are factorised once. Codes are numbered by frequency, so that pairs of the frequent values meet in a small table of
+levels that is filled as they come up; pairs of rare values are compared one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.compare import MISSING, Values, column_values, compare
+from pipelines.linkage.model import Field
+
+# So many of the most frequent values of a field have a table of levels: 4096² bytes are 16 MiB.
+TABLE = 4096
+UNKNOWN = -2
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Values of some columns of records: `codes` per record, `values` per code (an array a column, as `compare` takes them), `count` of
+    records per code. The most frequent value has code 0."""
+
+    codes: np.ndarray
+    values: Values
+    count: np.ndarray
+
+
+def encode(records: pd.DataFrame, columns: tuple[str, ...]) -> Encoded:
+    """Codes for the distinct combinations of `columns` in `records`."""
+    combined = np.zeros(len(records), dtype="int64")
+    for column in columns:
+        codes, distinct = pd.factorize(records[column])
+        combined = combined * (len(distinct) + 1) + codes + 1
+    codes = pd.factorize(combined)[0]
+    count = np.bincount(codes)
+    order = np.argsort(-count, kind="stable")
+    rank = np.empty(len(order), dtype="int32")
+    rank[order] = np.arange(len(order), dtype="int32")
+    codes = rank[codes]
+    first = np.empty(len(order), dtype="int64")
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    values = column_values(records[list(columns)].iloc[first], columns, np.arange(len(first)))
+    return Encoded(codes, values, count[order])
+
+
+class Comparer:
+    """Levels of one field for pairs of codes; `absent`: codes without any value."""
+
+    def __init__(self, field: Field, encoded: Encoded) -> None:
+        self.field, self._values, self._size = field, encoded.values, len(encoded.count)
+        every = np.arange(self._size)
+        # What a value reaches against itself is asked for far more often than anything else.
+        self._itself = self._compare(every, every)
+        self.absent = self._itself == MISSING
+        width = min(self._size, TABLE)
+        self._table, self._width = np.full(width * width, UNKNOWN, dtype="int8"), np.int32(width)
+
+    def levels(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Level (int8) per pair of codes, `MISSING` where either side is absent."""
+        found = self._itself[a]
+        rows = np.flatnonzero(a != b)
+        found[rows] = self._different(a[rows], b[rows])
+        return found
+
+    def _different(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if self._width == self._size:
+            return self._tabled(a, b)
+        found = np.full(len(a), MISSING, dtype="int8")
+        tabled = (a < self._width) & (b < self._width)
+        found[tabled] = self._tabled(a[tabled], b[tabled])
+        rare = np.flatnonzero(~tabled & ~self.absent[a] & ~self.absent[b])
+        found[rare] = self._compare(a[rare], b[rare])
+        return found
+
+    def _tabled(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        cells = a * self._width + b
+        found = self._table[cells]
+        open_rows = np.flatnonzero(found == UNKNOWN)
+        if len(open_rows):
+            new = pd.unique(cells[open_rows])
+            self._table[new] = self._compare(new // self._width, new % self._width)
+            found[open_rows] = self._table[cells[open_rows]]
+        return found
+
+    def _compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return compare(self.field, [v[a] for v in self._values], [v[b] for v in self._values]).astype("int8")

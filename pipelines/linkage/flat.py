@@ -1,0 +1,86 @@
+"""Flat arrays in place of merges and groups of frames: rows by number, lookups, firsts.
+
+Belongs here: what works on plain integers and does not know what they mean. Does not belong here: anything about persons or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def ranges(first: np.ndarray, many: np.ndarray) -> np.ndarray:
+    """The numbers `first`, `first` + 1, … , `many` of them, one range after the other."""
+    before = np.cumsum(many) - many
+    return np.arange(int(many.sum())) + np.repeat(first - before, many)
+
+
+def starts(sizes: np.ndarray) -> np.ndarray:
+    """Where each of so many runs of `sizes` begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
+
+
+def distinct(codes: np.ndarray) -> np.ndarray:
+    """Every code once, sorted (numpy's own way over a hash table is slower on many)."""
+    codes = np.sort(codes)
+    return codes[np.append(True, codes[1:] != codes[:-1])] if len(codes) else codes
+
+
+def looked_up(wanted: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each of `wanted` stands in the sorted `keys`, and whether it does."""
+    if not len(keys):
+        return np.zeros(len(wanted), dtype="int64"), np.zeros(len(wanted), dtype=bool)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return place, keys[place] == wanted
+
+
+class Table:
+    """The least of `values` per code, to look up."""
+
+    def __init__(self, codes: np.ndarray, values: np.ndarray, least: np.ufunc = np.minimum) -> None:
+        order = np.argsort(codes, kind="stable")
+        codes, values = codes[order], np.asarray(values, dtype="float64")[order]
+        begins = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else np.empty(0, dtype="int64")
+        self._codes = codes[begins]
+        self._values = least.reduceat(values, begins) if len(codes) else values
+
+    def at(self, codes: np.ndarray, missing: float = np.nan) -> np.ndarray:
+        """The value of each code, `missing` where there is none."""
+        place, there = looked_up(codes, self._codes)
+        out = np.full(len(codes), missing)
+        out[there] = self._values[place[there]]
+        return out
+
+
+class Rows:
+    """Rows by the number that each belongs to (`owner`; below zero: none), of `size` numbers."""
+
+    def __init__(self, owner: np.ndarray, size: int) -> None:
+        order = np.argsort(owner, kind="stable")
+        self._rows = order[np.searchsorted(owner[order], 0) :]
+        self.sizes = np.bincount(owner[self._rows], minlength=size)
+        self._start = starts(self.sizes)
+
+    def of(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of each of `numbers`: place in `numbers`, row."""
+        many = self.sizes[numbers]
+        return np.repeat(np.arange(len(numbers)), many), self._rows[ranges(self._start[numbers], many)]
+
+    def across(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Every row of `a[n]` with every row of `b[n]`: n, row of `a`, row of `b`, in this order."""
+        place, left = self.of(a)
+        many = self.sizes[b[place]]
+        return np.repeat(place, many), np.repeat(left, many), self._rows[ranges(self._start[b[place]], many)]
+
+
+def first_of(number: np.ndarray, *by: np.ndarray) -> np.ndarray:
+    """The row of each distinct `number` that comes first by `by` (the first before the second), in order of the numbers."""
+    order = np.lexsort((*reversed(by), number))
+    ordered = number[order]
+    return order[np.append(True, ordered[1:] != ordered[:-1])] if len(order) else order
+
+
+def each(names: list[str] | np.ndarray, codes: np.ndarray, value: Callable[[str], float]) -> np.ndarray:
+    """`value` of the name of each code."""
+    return np.array([value(str(name)) for name in names], dtype="float64")[codes] if len(codes) else np.empty(0)

@@ -21,7 +21,8 @@ MOST_CITING = 300
 # Stays that begin within so many days are taken to begin together; where more begin on one day, that says nothing.
 TOGETHER_DAYS, MOST_DETAINED = 2, 30
 # Nor where a court has so many for the offence that this many others are to be expected within those days.
-MOST_BY_CHANCE = 0.25
+# Fewer days than these do not tell how many a court has.
+MOST_BY_CHANCE, LEAST_SPAN = 0.25, 365
 # Nor does a number where citing files times bearers exceed this.
 MOST_TIES = 3_000
 
@@ -89,7 +90,7 @@ def detained_together(records: Records) -> pd.DataFrame:
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
     stays = stays.assign(day=stays["detained"].astype("datetime64[s]").astype("int64") // 86_400)
     number, size = numbered(stays[["seat", "group"]])
-    span = stays["day"].max() - stays["day"].min() + 1 if len(stays) else 1
+    span = max(stays["day"].max() - stays["day"].min() + 1 if len(stays) else 0, LEAST_SPAN)
     by_chance = np.bincount(number, minlength=size)[number] / span * (2 * TOGETHER_DAYS + 1)
     stays = stays[by_chance <= MOST_BY_CHANCE]
     stays = stays[stays.groupby(["seat", "group", "day"])["file"].transform("size") <= MOST_DETAINED]

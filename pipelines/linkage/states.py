@@ -120,8 +120,8 @@ def spoken(states: pd.DataFrame) -> Spoken:
 
 def _place_of_institution(names: pd.Series) -> np.ndarray:
     code, distinct = pd.factorize(names)
-    known = {name: n for n, name in enumerate(INSTITUTIONS)}
-    order = sorted(range(len(distinct)), key=lambda n: (known.get(distinct[n], len(known)), distinct[n]))
+    known, named = {name: n for n, name in enumerate(INSTITUTIONS)}, [str(name) for name in distinct]
+    order = sorted(range(len(named)), key=lambda n: (known.get(named[n], len(known)), named[n]))
     return np.argsort(order)[code] if len(order) else code
 
 

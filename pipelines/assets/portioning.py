@@ -74,8 +74,7 @@ def _pieces(workplace: Workplace, institution: str, new: Sequence[str], of: Port
 def _read(piece: Piece) -> None:
     with careful(piece.workplace, f"{piece.institution}: reading"):
         read = [
-            RawDelivery(**vars(_as_read(piece.institution, one)), delivery=str(one.name), incomplete=one.incomplete)
-            for one in piece.landed
+            RawDelivery(**vars(_as_read(piece.institution, one)), delivery=str(one.name), incomplete=one.incomplete) for one in piece.landed
         ]
         piece.stage("raw").add(piece.keys, packed(read), piece.number)
 

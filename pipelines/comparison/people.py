@@ -159,7 +159,8 @@ def _names(known: Known, pairs: pd.DataFrame) -> list[pd.DataFrame]:
     can_swap = held["institution_l"].map(fields("given_name")).notna() & (held["first_l"] != held["last_l"])
     swapped = can_swap & (held["first_l"] == held["last_r"]) & (held["last_l"] == held["first_r"])
     asked = _in_question(held, near | swapped)
-    held, left, right, doubled, near, can_swap, swapped = (c[asked] for c in (held, left, right, doubled, near, can_swap, swapped))
+    held, left, right = held[asked], left[asked], right[asked]
+    doubled, near, can_swap, swapped = (mask[asked] for mask in (doubled, near, can_swap, swapped))
     given, surname, full = (held["institution_l"].map(fields(name)) for name in ("given_name", "surname", "full_name"))
     in_given = [token in str(name).split() for token, name in zip(left, held["given_skeleton_l"], strict=True)]
     where = full.where(full.notna(), given.where(pd.Series(in_given, index=held.index, dtype=bool), surname))

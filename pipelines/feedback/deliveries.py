@@ -44,24 +44,31 @@ def write_reports(
     """
     read = set(standing["deliveries"][_DELIVERY].itertuples(index=False, name=None))
     places = [place for one in there if (place := (one.institution, str(one.name))) in read]  # others came since: the next run's
-    files = _files([one for one in there if (one.institution, str(one.name)) in read], standing)
-    parts = {"files": files, "findings": found, "figures": moved(found, canonical), "trend": trends(found, standing["accounting"])}
+    came = _files([one for one in there if (one.institution, str(one.name)) in read], standing)
+    parts = {"files": came, "findings": found, "figures": moved(found, canonical), "trend": trends(found, standing["accounting"])}
     contents, of = made.contents(*parts.values()), {name: dict(list(frame.groupby(_DELIVERY))) for name, frame in parts.items()}
     rows = []
     for place in places:
         language, day = contract.load(place[0]).language, received.get(place)
         key = key_for(home, *place, language, day, today, contents.get(place, ""))
-        paths = left_alone(home, *place, key)
-        if not paths:
-            mine = {name: of[name].get(place, frame.iloc[:0]) for name, frame in parts.items()}
-            own = mine["figures"][list(FIGURES)]
-            more = {"figures": own, "foremost": foremost(own), "trend": mine["trend"].drop(columns=_DELIVERY).rename(columns=SHOWN_AS)}
-            paths = write_feedback(
-                home, *place, mine["files"].drop(columns=_DELIVERY), mine["findings"], language, day, today, key=key, **more
-            )
-            rows.append((*place, len(paths), True))
-        else:
-            rows.append((*place, len(paths), False))
+        if there_already := left_alone(home, *place, key):
+            rows.append((*place, len(there_already), False))
+            continue
+        files, mine, own, last = (of[name].get(place, frame.iloc[:0]) for name, frame in parts.items())
+        written = write_feedback(
+            home,
+            *place,
+            files.drop(columns=_DELIVERY),
+            mine,
+            language,
+            day,
+            today,
+            key,
+            figures=own[list(FIGURES)],
+            foremost=foremost(own),
+            trend=last.drop(columns=_DELIVERY).rename(columns=SHOWN_AS),
+        )
+        rows.append((*place, len(written), True))
     _not_taken(home, found)
     states = found.groupby([*_DELIVERY, "state"]).size().unstack(fill_value=0).reindex(columns=_STATES, fill_value=0)
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "files", "written"]).merge(states.reset_index(), on=_DELIVERY, how="left")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,8 @@ def contents(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
     digests: dict[tuple[str, str], hashlib._Hash] = {}
     for n, frame in enumerate(frames):
         hashed = _hashed(frame)
-        for place, rows in frame.groupby(["institution", "delivery"]).indices.items():
+        places: Mapping[Any, np.ndarray] = frame.groupby(["institution", "delivery"]).indices
+        for place, rows in places.items():
             digests.setdefault(place, hashlib.sha256()).update(b"%d\0" % n + _content(hashed[rows]))
     return {place: digest.hexdigest() for place, digest in digests.items()}
 

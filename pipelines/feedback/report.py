@@ -244,4 +244,4 @@ def _each(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def plain(cells: pd.Series) -> list[Any]:
     """The cells as plain values, None for missing."""
-    return cells.to_numpy(dtype=object, na_value=None).tolist()
+    return cells.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[call-overload]

@@ -6,6 +6,7 @@ Does not belong here: which records are rows (`rows`), sums (`cube`), why the nu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -132,7 +133,7 @@ def known(standing: Standing, charges: pd.DataFrame) -> Known:
     return Known(charges, *forms, best_supported(standing.persons, appeared.dt.year))
 
 
-def count_units(rows: dict[str, pd.DataFrame], indicators: dict[str, Indicator], standing: Standing, described: Known) -> pd.DataFrame:
+def count_units(rows: Mapping[str, pd.DataFrame], indicators: dict[str, Indicator], standing: Standing, described: Known) -> pd.DataFrame:
     """All harmonised units of all indicators.
 
     rows  indicator → frame of `rows.indicator_rows`; described: of `known`

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def contents(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
     digests: dict[tuple[str, str], hashlib._Hash] = {}
     for n, frame in enumerate(frames):
         hashed = _hashed(frame)
-        places: Mapping[Any, np.ndarray] = frame.groupby(["institution", "delivery"]).indices
+        places = cast("dict[Any, np.ndarray]", frame.groupby(["institution", "delivery"]).indices)
         for place, rows in places.items():
             digests.setdefault(place, hashlib.sha256()).update(b"%d\0" % n + _content(hashed[rows]))
     return {place: digest.hexdigest() for place, digest in digests.items()}

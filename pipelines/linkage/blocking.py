@@ -235,7 +235,7 @@ class _Asked:
         first = firsts(place, len(found), np.arange(len(code)))
         frame = self.records[columns].iloc[first].assign(id=np.arange(len(first)))
         self.database.register("records", pa.Table.from_pandas(frame, preserve_index=False))
-        return place, self.database.execute(query).fetchnumpy()
+        return place, {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}
 
 
 def _several(key: Key) -> bool:

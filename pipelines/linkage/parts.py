@@ -12,7 +12,9 @@ holds both to it.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,7 +112,7 @@ def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
     kept = records.persons.iloc[persons].reset_index(drop=True)
     kept["file"] = number[kept["file"].to_numpy()]
     references, own, merges = (_renumbered(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
-    memo = {"scorer": records.memo["scorer"].at(persons)} if "scorer" in records.memo else {}
+    memo: dict[Hashable, Any] = {"scorer": records.memo["scorer"].at(persons)} if "scorer" in records.memo else {}
     return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts, memo)
 
 

@@ -228,11 +228,11 @@ def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], ent
     day, row = possible_days(own), rows_of(rows, own)
     there = day.notna().to_numpy() & (row >= 0)
     cell = row[there] * len(names) + own["event"][there].map({name: n for n, name in enumerate(names)}).to_numpy("int64")
-    rank, day = own["rank"].to_numpy()[there], day.to_numpy("datetime64[s]").astype("int64")[there]
+    rank, seconds = own["rank"].to_numpy()[there], day.to_numpy("datetime64[s]").astype("int64")[there]
     best, found = (np.full(len(rows) * len(names), np.iinfo("int64").max) for _ in range(2))
     np.minimum.at(best, cell, rank)
     speaks = rank == best[cell]
-    np.minimum.at(found, cell[speaks], day[speaks])
+    np.minimum.at(found, cell[speaks], seconds[speaks])
     days = found.astype("datetime64[s]")
     days[found == np.iinfo("int64").max] = np.datetime64("NaT")
     return pd.DataFrame(dict(zip(names, days.reshape(len(rows), len(names)).T, strict=True)), index=rows.index)

@@ -20,7 +20,8 @@ def _frame(deliveries: list[LandedDelivery], new: list[LandedDelivery]) -> pd.Da
     """institution, delivery, files, new: whether this run received it, or received other bytes for it."""
     fresh = {(one.institution, str(one.name)) for one in new}
     rows = [(one.institution, str(one.name), len(one.files), (one.institution, str(one.name)) in fresh) for one in deliveries]
-    return pd.DataFrame(rows, columns=["institution", "delivery", "files", "new"]).astype({"institution": "str", "delivery": "str"})
+    types = {"institution": "str", "delivery": "str", "files": "int64", "new": "bool"}
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
 def _receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:

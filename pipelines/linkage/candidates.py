@@ -5,6 +5,8 @@ Belongs here: the frame of candidate pairs. Does not belong here: sampling (`pip
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -15,7 +17,7 @@ from pipelines.linkage.model import Model
 LEAST_BITS = -20.0
 
 
-def candidates(canonical: dict[str, pd.DataFrame], model: Model | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
+def candidates(canonical: Mapping[str, pd.DataFrame], model: Model | None = None) -> tuple[pd.DataFrame, dict[str, int]]:
     """The candidate pairs of the canonical tables: `entity, institution_a, key_a, institution_b, key_b, weight` (bits), in a fixed order.
 
     A candidate is a pair that a blocking key proposed, or that was compared for the files' sake and weighs `LEAST_BITS` or more; not

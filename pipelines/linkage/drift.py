@@ -9,7 +9,7 @@ then agree with those of other institutions on other levels than they used to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ LEAST_SHIFT = 0.10
 WORTH = 0.5
 
 
-def comparisons(canonical: dict[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
+def comparisons(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
     """How many records reach which level: `institution, period, field, level, n`.
 
     canonical: the tables of `schemas.canonical`. persons: `institution, record_key, cluster` as linked. A record is compared with those of

@@ -74,7 +74,7 @@ class Records:
         return self.memo[key]
 
 
-def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
+def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     """Feature frames from the canonical tables of `schemas.canonical`; absent tables and columns count as empty.
 
     Rows are ordered by earliest delivery (quarter, then version), institution and key, whatever the order of the input.
@@ -99,7 +99,7 @@ def standardise(canonical: dict[str, pd.DataFrame]) -> Records:
     return Records(files, persons, in_order(references), in_order(own), in_order(merges))
 
 
-def _table(canonical: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
+def _table(canonical: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
     """What linkage reads of a table, typed; no other column is touched, since tables are large."""
     return canonical.get(name, pd.DataFrame()).reindex(columns=READ[name]).astype(_types(name)).reset_index(drop=True)
 

@@ -15,7 +15,6 @@ from pipelines.reports.words import Words
 from warehouse.indicators import indicators
 from warehouse.releases.reading import Release, category, label, status_text
 
-JOINED = "+"
 MOST_YEARS = 5
 
 

@@ -33,7 +33,7 @@ def retention(
     from rich.table import Table
 
     from pipelines.lock import run_lock
-    from pipelines.retention import past, remove, rules
+    from pipelines.retention.past import past, remove, rules
 
     with run_lock(workplace.home):
         found = past(workplace, (today or datetime.now(UTC)).date())

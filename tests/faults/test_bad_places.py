@@ -44,9 +44,9 @@ def test_an_inbox_that_vanishes_loses_nothing_and_comes_back(world: World) -> No
 def test_a_delivery_that_vanishes_while_it_is_landed_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     real = taking._Landing.take
 
-    def vanishes(self: Any, before: Any) -> Any:
+    def vanishes(self: Any, *known: Any) -> Any:
         shutil.rmtree(world.inbox / "police")
-        return real(self, before)
+        return real(self, *known)
 
     monkeypatch.setattr(taking._Landing, "take", vanishes)
     assert {(rule, institution) for rule, institution, *_ in world.told()} == {("delivery-file-changing", "police")}

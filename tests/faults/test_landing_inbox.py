@@ -147,8 +147,8 @@ def test_a_file_that_changes_while_it_is_read_is_left_alone(world: World, monkey
     world.put("police/2013-Q2/personat.csv", "whole")
     real = Store.stage
 
-    def growing(self: Store, source: int) -> Any:
-        staged = real(self, source)
+    def growing(self: Store, source: int, known: Any) -> Any:
+        staged = real(self, source, known)
         if os.fstat(source).st_ino == path.stat().st_ino:
             with path.open("a") as file:
                 file.write(", and on")

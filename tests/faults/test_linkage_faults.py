@@ -101,8 +101,8 @@ def test_a_tampered_model_is_refused(model_file: Path) -> None:
 
 
 def test_a_model_of_another_format_is_refused(model_file: Path) -> None:
-    with pytest.raises(HarmoniaError, match="format 2, this version of Harmonia reads format 1"):
-        load_model(_changed(model_file, format=2))
+    with pytest.raises(HarmoniaError, match="format 3, this version of Harmonia reads format 2"):
+        load_model(_changed(model_file, format=3))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": "x"}', "\x00"])
@@ -132,7 +132,7 @@ def test_verify_says_what_a_model_was_trained_on(model_file: Path) -> None:
     found = CliRunner().invoke(app, ["link", "verify", str(model_file)])
     assert found.exit_code == 0, found.output
     assert "whole" in found.output
-    assert "sample-2012" in found.output
+    assert "from simulated; sets ['train-t9301'" in found.output
     refused = CliRunner().invoke(app, ["link", "verify", str(_changed(model_file, version="other"))])
     assert isinstance(refused.exception, HarmoniaError)
 

@@ -13,7 +13,7 @@ from pipelines.home import Home
 from pipelines.landing import land
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
-from pipelines.retention import past, remove, rules
+from pipelines.retention.past import past, remove, rules
 from pipelines.run import _instance
 
 LATER = date.today() + timedelta(days=200)  # noqa: DTZ011 - past the 180 days of feedback, not past a year

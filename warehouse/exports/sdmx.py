@@ -19,10 +19,9 @@ from pysdmx.model import Organisation
 from sdmx.message import Header, StructureMessage
 from sdmx.model import v21 as m
 
-from warehouse.disclosure.programme import JOINED, QUARTERS
 from warehouse.exports import area
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import Release, label, status_text
+from warehouse.releases.reading import JOINED, QUARTERS, Release, label, status_text
 
 _OR = "_OR_"
 

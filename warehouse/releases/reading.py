@@ -15,10 +15,11 @@ from typing import Any
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
+from warehouse.disclosure.programme import JOINED, QUARTERS
 from warehouse.releases import folder
 from warehouse.releases.labels import category, label, language, status_text
 
-__all__ = ["Release", "category", "label", "language", "latest", "open_release", "release_hash", "status_text"]
+__all__ = ["JOINED", "QUARTERS", "Release", "category", "label", "language", "latest", "open_release", "release_hash", "status_text"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,151 @@
+"""What is past its time, store by store, and removing it.
+
+Belongs here: comparing what lies in a home with `retention.yaml`. Does not belong here: erasing a person (`pipelines.erasure`), what every
+run writes anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import yaml
+from sqlalchemy import select
+
+from pipelines.errors import storage
+from pipelines.registry import open_registry
+from pipelines.registry.ledger import deliveries, removed
+from pipelines.registry.tables import File
+from pipelines.resources.workplace import Workplace
+from sources import contract
+
+BY_CONTRACT = "contract"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How long a store is kept."""
+
+    store: str
+    days: int | str | None
+    counted_from: str
+    removed_by: str
+
+
+@dataclass(frozen=True)
+class Past:
+    """What of a store is past its time: things, bytes; paths to remove; the history of Dagster before a moment, by id of the run."""
+
+    rule: Rule
+    things: int = 0
+    size: int = 0
+    paths: tuple[Path, ...] = ()
+    runs: tuple[str, ...] = field(default=(), repr=False)
+
+
+@cache
+def rules() -> Mapping[str, Rule]:
+    """Every store with its time."""
+    raw = yaml.safe_load((Path(__file__).parent / "retention.yaml").read_text("utf-8"))
+    return {name: Rule(name, said["days"], said["from"], said["removed_by"]) for name, said in raw.items()}
+
+
+def past(workplace: Workplace, today: date) -> list[Past]:
+    """Every store in which a thing can be past its time, with what is on `today`."""
+    looks: dict[str, Callable[[Workplace, Rule, date], Past]] = {
+        "landing": _landing,
+        "feedback": _feedback,
+        "logs": _logs,
+        "dagster": _dagster,
+        "trials": _trials,
+    }
+    return [look(workplace, rules()[name], today) for name, look in looks.items()]
+
+
+def remove(workplace: Workplace, found: list[Past]) -> None:
+    """Remove what `past` found, of the stores that a command may. Raises `HarmoniaError` where the system refuses."""
+    for one in (one for one in found if one.rule.removed_by == "command"):
+        for path in one.paths:
+            with storage(path):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if one.runs:
+            _forget(workplace, one.runs)
+
+
+def _day(path: Path) -> date:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+
+
+def _of_paths(rule: Rule, paths: Iterator[Path] | list[Path]) -> Past:
+    every = tuple(sorted(paths))
+    files = [file for path in every for file in (path.rglob("*") if path.is_dir() else (path,)) if file.is_file()]
+    return Past(rule, len(every), sum(file.stat().st_size for file in files), every)
+
+
+def _older(rule: Rule, today: date) -> date:
+    return today - timedelta(days=int(rule.days or 0))
+
+
+def _landing(workplace: Workplace, rule: Rule, today: date) -> Past:
+    registry = open_registry(workplace.registry)
+    try:
+        with registry.read() as session:
+            gone = removed(session)
+            files = [one for one in session.scalars(select(File)) if one.sha256 not in gone and one.first_seen.date() < _older(rule, today)]
+    finally:
+        registry.close()
+    return Past(rule, len(files), sum(one.size for one in files))
+
+
+def _feedback(workplace: Workplace, rule: Rule, today: date) -> Past:
+    """Reports, and workbooks that were filled in where they lay, of deliveries received too long ago; their receipts stay."""
+    registry = open_registry(workplace.registry)
+    try:
+        with registry.read() as session:
+            received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
+    finally:
+        registry.close()
+    over = [
+        workplace.home.feedback / institution / delivery
+        for (institution, delivery), day in received.items()
+        if day + timedelta(days=contract.load(institution).keep_days) < today
+    ]
+    return _of_paths(rule, [path for folder in over for path in folder.rglob("*") if path.is_file() and not _stays(path)])
+
+
+def _stays(path: Path) -> bool:
+    return path.name.startswith(("receipt", "."))
+
+
+def _logs(workplace: Workplace, rule: Rule, today: date) -> Past:
+    return _of_paths(rule, [path for path in workplace.logs.glob("*") if path.is_file() and _day(path) < _older(rule, today)])
+
+
+def _trials(workplace: Workplace, rule: Rule, today: date) -> Past:
+    root = workplace.home.root
+    return _of_paths(rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _day(path) <= _older(rule, today)])
+
+
+def _dagster(workplace: Workplace, rule: Rule, today: date) -> Past:
+    import dagster as dg
+
+    from pipelines.resources.instance import install_dagster
+
+    before = datetime.combine(_older(rule, today), datetime.min.time(), UTC)
+    with dg.DagsterInstance.from_config(str(install_dagster(workplace.home))) as instance:
+        found = instance.get_run_records(dg.RunsFilter(created_before=before))
+    return Past(rule, len(found), runs=tuple(one.dagster_run.run_id for one in found))
+
+
+def _forget(workplace: Workplace, runs: tuple[str, ...]) -> None:
+    import dagster as dg
+
+    from pipelines.resources.instance import install_dagster
+
+    with dg.DagsterInstance.from_config(str(install_dagster(workplace.home))) as instance:
+        for run in runs:
+            instance.delete_run(run)

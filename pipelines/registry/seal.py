@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, insert, select, text
+from sqlalchemy import ColumnElement, Select, Table, func, insert, select, text
 from sqlalchemy.orm import Session, aliased
 
 from pipelines.registry.tables import (
@@ -182,11 +182,10 @@ def _receipts(session: Session) -> list[str]:
 
 def _closed(session: Session) -> list[str]:
     """Memberships that are not closed by the next one of the same record, and ids that lead to a younger or to no id."""
-    own, later, target = Membership, aliased(Membership), aliased(Entity)
-    same = and_(later.kind == own.kind, later.institution == own.institution, later.record_key == own.record_key)
-    follows = select(func.min(later.sequence)).where(same, later.sequence > own.sequence).correlate(own).scalar_subquery()
-    following = select(later.since).where(later.sequence == follows).correlate(own).scalar_subquery()
-    odd = session.scalar(select(func.count()).select_from(own).where(own.until.is_distinct_from(following)))
+    own, target = Membership, aliased(Entity)
+    following = func.lead(own.since).over(partition_by=(own.kind, own.institution, own.record_key), order_by=own.sequence)
+    pairs = select(own.until.label("closed"), following.label("followed")).subquery()
+    odd = session.scalar(select(func.count()).select_from(pairs).where(pairs.c.closed.is_distinct_from(pairs.c.followed)))
     query = select(func.count()).select_from(Entity).outerjoin(target, target.id == Entity.redirect_to)
     astray = session.scalar(query.where(Entity.redirect_to.is_not(None), target.number.is_(None) | (target.number >= Entity.number)))
     told = [f"membership: {odd} rows are closed at another moment than the next of the same record began"] if odd else []

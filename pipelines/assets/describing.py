@@ -11,7 +11,6 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError, PassingError
 from pipelines.failures import describe, keep
-from pipelines.landing import LandedDelivery
 from pipelines.resources.workplace import Workplace
 
 ROWS = "dagster/row_count"  # Dagster draws it as a line over the runs
@@ -38,12 +37,6 @@ def careful(workplace: Workplace, doing: str, context: dg.AssetExecutionContext 
         log = keep(error, workplace.logs, doing)
         where = f"; where and how is in {log}" if log else ""
         raise HarmoniaError(f"{doing} failed: {describe(error)}{where}") from None
-
-
-def received_files(one: LandedDelivery) -> pd.DataFrame:
-    """The files of a landed delivery: file, size, sha256."""
-    rows = [(f.name, f.size, f.path.name) for f in one.files]
-    return pd.DataFrame(rows, columns=["file", "size", "sha256"]).astype({"file": "str", "sha256": "str"})
 
 
 def table(frame: pd.DataFrame) -> dg.MetadataValue:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import WRITER, careful, received_files, say, table
+from pipelines.assets.describing import WRITER, careful, say, table
 from pipelines.checks.deliveries import arrived
+from pipelines.feedback.deliveries import received_files
 from pipelines.feedback.write import write_receipt
 from pipelines.landing import LandedDelivery, land, landed
 from pipelines.registry import open_registry
@@ -31,7 +32,7 @@ def _receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
             workplace.home.root,
             one.institution,
             str(one.name),
-            received_files(one),
+            received_files([one]),
             contract.load(one.institution).language,
             datetime.now(UTC).date(),
         )

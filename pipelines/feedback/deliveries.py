@@ -15,7 +15,7 @@ import pandas as pd
 from pipelines.feedback import made
 from pipelines.feedback.figures import FIGURES, foremost, moved
 from pipelines.feedback.trend import SHOWN_AS, trends
-from pipelines.feedback.write import NOT_TAKEN, discard, key_for, left_alone, write_feedback
+from pipelines.feedback.write import NOT_TAKEN, discard, key_for, left_alone, write_anew, write_feedback
 from pipelines.landing import LandedDelivery
 from sources import contract
 
@@ -55,7 +55,7 @@ def write_reports(
             rows.append((*place, len(there_already), False))
             continue
         files, mine, own, last = (of[name].get(place, frame.iloc[:0]) for name, frame in parts.items())
-        written = write_feedback(
+        written = write_anew(
             home,
             *place,
             files.drop(columns=_DELIVERY),
@@ -75,13 +75,17 @@ def write_reports(
     return out.fillna(dict.fromkeys(_STATES, 0)).astype(dict.fromkeys(_STATES, "int64"))
 
 
+def received_files(there: Sequence[LandedDelivery]) -> pd.DataFrame:
+    """The files of landed deliveries: institution, delivery, file, size, sha256."""
+    rows = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in there for f in one.files]
+    out = pd.DataFrame(rows, columns=[*_DELIVERY, "file", "size", "sha256"])
+    return out.astype(dict.fromkeys([*_DELIVERY, "file", "sha256"], "str"))
+
+
 def _files(there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The files of all deliveries: institution, delivery, file, state, physical rows by what became of them, size and hash as landed."""
-    landed = [(one.institution, str(one.name), f.name, f.size, f.path.name) for one in there for f in one.files]
-    came = pd.DataFrame(landed, columns=[*_DELIVERY, "file", "size", "sha256"])
     by = [*_DELIVERY, "file"]
-    came = came.astype({**dict.fromkeys(by, "str"), "sha256": "str"})
-    return standing["files"].merge(standing["accounting"], on=by, how="left").merge(came, on=by, how="left")
+    return standing["files"].merge(standing["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
 
 
 def _not_taken(home: Path, found: pd.DataFrame) -> None:

@@ -33,7 +33,6 @@ def write_feedback(
     language: str,
     received: date | None = None,
     today: date | None = None,
-    key: str | None = None,
     **more: pd.DataFrame,
 ) -> list[Path]:
     """Write the report of one delivery: receipt, findings (page, JSON, workbook) and the letter to the head, pages in every language.
@@ -43,17 +42,31 @@ def write_feedback(
     findings  `pipelines.feedback.life.LIVED` and `answer`, of this delivery only; `schemas.findings.COLUMNS` suffice
     received  the day of the receipt: deadlines follow from it, so that the same delivery gives the same bytes
     today     where it is past the day on which the report is to be deleted, only the receipt is left of it
-    key       `key_for` these, where the caller knows it
     more      `figures`, `foremost`, `trend` as in `report.Report`
 
     Returns the paths. A report that still is what these make it is left alone; a workbook that somebody filled in here is kept
     beside the new one. Raises `HarmoniaError` where the system refuses to write or a name is no folder name, `ValueError` for a language
     that is not there.
     """
+    key = key_for(home, institution, delivery, language, received, today, made.key_of(files, findings, *more.values()))
+    there = left_alone(home, institution, delivery, key)
+    return there or write_anew(home, institution, delivery, files, findings, language, received, today, key, **more)
+
+
+def write_anew(
+    home: Path,
+    institution: str,
+    delivery: str,
+    files: pd.DataFrame,
+    findings: pd.DataFrame,
+    language: str,
+    received: date | None,
+    today: date | None,
+    key: str,
+    **more: pd.DataFrame,
+) -> list[Path]:
+    """Write the report whatever is there, under `key` (`key_for`); the rest as in `write_feedback`."""
     folder = _folder(home / "feedback", institution, delivery)
-    key = key or key_for(home, institution, delivery, language, received, today, made.key_of(files, findings, *more.values()))
-    if there := left_alone(home, institution, delivery, key):
-        return there
     said = report.make(institution, delivery, files, findings, language, received, **more)
     over = _over(institution, received, today)
     content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, said.state, said.counts))
@@ -74,8 +87,9 @@ def key_for(home: Path, institution: str, delivery: str, language: str, received
 
 
 def left_alone(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
-    """The files of a report that is there as it was written under `key`, closed to others; none where it is to be written."""
-    there = made.stands(home / "feedback" / institution / delivery, key)
+    """The files of a report that is there as it was written under `key`, closed to others like their folder; none where it is to be
+    written."""
+    there = made.stands(_folder(home / "feedback", institution, delivery), key)
     for path in there:
         path.chmod(_PRIVATE_FILE)
     return there

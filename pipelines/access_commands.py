@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.errors import HarmoniaError
+from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -22,12 +23,7 @@ access = typer.Typer(name="access", help="Who may see what of the warehouse: rol
 audit = typer.Typer(name="audit", help="Who looked at names and numbers.", no_args_is_help=True)
 warehouse = typer.Typer(name="warehouse", help="The published warehouse and its copies.", no_args_is_help=True)
 
-Home = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
 Url = Annotated[str | None, typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="postgresql://user@host/database")]
-RegistryUrl = Annotated[
-    str | None,
-    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
-]
 
 
 def _needed(url: str | None) -> str:
@@ -96,7 +92,7 @@ def check(url: Url = None) -> None:
 def extract(
     role: Annotated[str, typer.Argument(metavar="ROLE", help="e.g. institution_police")],
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="DuckDB file to write.")],
-    home: Home = None,
+    home: HomeFolder = None,
 ) -> None:
     """Write what a role sees to a DuckDB file of its own, to hand over where there is no server."""
     from warehouse.access import extract as module
@@ -108,7 +104,7 @@ def extract(
 @access.command("resolve")
 def resolve(
     pseudonym: Annotated[str, typer.Argument(metavar="PSEUDONYM", help="As analysts see it in place of a record key.")],
-    home: Home = None,
+    home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
     """For stewards: the record behind a pseudonym. That you looked is written to the registry first."""
@@ -133,7 +129,7 @@ def resolve(
 
 @audit.command("list")
 def listing(
-    home: Home = None,
+    home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     url: Url = None,
     since: Annotated[datetime | None, typer.Option("--since", envvar="HARMONIA_SINCE", formats=["%Y-%m-%d"], help="First day.")] = None,
@@ -164,7 +160,7 @@ def listing(
 
 @warehouse.command("compare")
 def compare(
-    home: Home = None,
+    home: HomeFolder = None,
     url: Url = None,
     store: Annotated[
         list[str] | None, typer.Option("--store", envvar="HARMONIA_STORE", help="warehouse, analysts, identity. Default: all.")

@@ -30,6 +30,7 @@ from pipelines.export_commands import app as export
 from pipelines.feedback.commands import app as feedback
 from pipelines.indicator_commands import app as indicator
 from pipelines.link_commands import app as link
+from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.release_commands import app as release
 from pipelines.reports.commands import app as report
 from pipelines.resources.workplace import Workplace
@@ -70,16 +71,6 @@ class Noise(StrEnum):
     hard = "hard"
 
 
-Inbox = Annotated[Path | None, typer.Option("--inbox", envvar="HARMONIA_INBOX", help="Folder of deliveries. Default: data/inbox")]
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
-RegistryUrl = Annotated[
-    str | None,
-    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
-]
-WarehouseUrl = Annotated[
-    str | None,
-    typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="Also publish to PostgreSQL. Default: only DuckDB in the home"),
-]
 ModelFile = Annotated[
     Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Linkage model of `harmonia link train`. Default: the one shipped")
 ]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pipelines.options import HomeFolder
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer(help="Exports of a release: data package, SDMX, questionnaires.", no_args_is_help=True)
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
 RegistryUrl = Annotated[
     str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: in the home")
 ]

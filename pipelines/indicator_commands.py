@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import HarmoniaError
+from pipelines.options import HomeFolder
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer(help="Indicators: list, check a file, show the effect of a changed rule.", no_args_is_help=True)
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
 File = Annotated[
     Path | None, typer.Option("--file", exists=True, dir_okay=False, help="An indicator file. Default: the one that is shipped")
 ]

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from pipelines.errors import HarmoniaError
+from pipelines.options import HomeFolder
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer(help="Releases: protected figures as known on a day.", no_args_is_help=True)
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
 RegistryUrl = Annotated[
     str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: in the home")
 ]

@@ -10,14 +10,10 @@ from typing import Annotated
 
 import typer
 
+from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer()
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
-RegistryUrl = Annotated[
-    str | None,
-    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
-]
 
 
 @app.command()

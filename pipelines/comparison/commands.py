@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import HarmoniaError, storage
+from pipelines.options import HomeFolder
 
 app = typer.Typer(help="Comparison between institutions: what agreements allow, and what goes to stewards instead.", no_args_is_help=True)
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
 
 
 @app.command()

@@ -10,12 +10,12 @@ import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.errors import HarmoniaError
+from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Remove a person's data from every store; figures stay. One orders, another carries out.", no_args_is_help=True)
 
-Inbox = Annotated[Path | None, typer.Option("--inbox", envvar="HARMONIA_INBOX", help="Folder of deliveries. Default: data/inbox")]
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
-RegistryUrl = Annotated[
-    str | None,
-    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
-]
-WarehouseUrl = Annotated[
-    str | None,
-    typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="Also publish to PostgreSQL. Default: only DuckDB in the home"),
-]
 PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Id of the person, e.g. P0000012, from the identity store.")]
 Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
 

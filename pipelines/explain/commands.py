@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 
 explain = typer.Typer(name="explain", help="Say why: what ties a person or a case, weighs a pair, makes up a figure.", no_args_is_help=True)
 
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
-RegistryUrl = Annotated[
-    str | None,
-    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
-]
 Page = Annotated[Path | None, typer.Option("--html", envvar="HARMONIA_HTML", metavar="FILE", help="Write a page instead of text.")]
 Names = Annotated[
     bool,

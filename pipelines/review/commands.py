@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.errors import HarmoniaError
+from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -44,11 +45,6 @@ class Entity(StrEnum):
     person = "person"
 
 
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
-RegistryUrl = Annotated[
-    str | None,
-    typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),
-]
 Of = Annotated[Entity | None, typer.Option("--entity", envvar="HARMONIA_ENTITY", help="Only cases, or only persons.")]
 Names = Annotated[
     bool, typer.Option("--names", envvar="HARMONIA_NAMES", help="Show names and numbers, for stewards; noted in the audit log.")

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
+from schemas.declared import declared
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "rules.md"
@@ -37,7 +36,7 @@ marked *consequence* follows from another finding and goes when that is correcte
 def page() -> str:
     """The page as Markdown: a table of the rules of each file, then the words for the supplier in every language."""
     known = rules()
-    of_file = {path.stem: list(yaml.safe_load(path.read_text("utf-8")) or {}) for path in sorted(_RULES.glob("*.yaml"))}
+    of_file = {path.stem: list(declared(path) or {}) for path in sorted(_RULES.glob("*.yaml"))}
     stages = [*(stage for stage in _STAGES if stage in of_file), *(stage for stage in of_file if stage not in _STAGES)]
     parts = [_HEAD]
     for stage in stages:

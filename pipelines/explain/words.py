@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+
+from schemas.declared import declared
 
 _MANY = 1_000_000
 
 
 @cache
 def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text("utf-8"))
+    found: dict[str, dict[str, str]] = declared(Path(__file__).parent / "words.yaml")
     return found
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from pipelines.reports.figures import Figures
 from pipelines.reports.words import LANGUAGES, Words
+from schemas.declared import declared
 from warehouse.releases.reading import Release, label, status_text
 
 Triple = list[str]
@@ -30,7 +30,7 @@ def data(release: Release) -> dict[str, Any]:
     return {
         "release": release.name,
         "languages": list(LANGUAGES),
-        "words": yaml.safe_load(Path(__file__).with_name("words.yaml").read_text("utf-8")),
+        "words": declared(Path(__file__).with_name("words.yaml")),
         "indicators": {
             str(row["indicator"]): {"title": _each(row, "title"), "definition": _each(row, "definition")} for _, row in said.iterrows()
         },

@@ -12,14 +12,13 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from pipelines.audit import entries, note
 from pipelines.errors import HarmoniaError
 from pipelines.periods import last_day
 from pipelines.registry import open_registry
 from pipelines.reports.words import said
 from pipelines.resources.workplace import Workplace
+from schemas.declared import declared
 from warehouse.releases.reading import Release
 
 AUDIENCES = ("institution", "coordinator", "government", "public")
@@ -56,7 +55,7 @@ class Due:
 
 @cache
 def _rules() -> list[dict[str, str | int]]:
-    found: list[dict[str, str | int]] = yaml.safe_load(Path(__file__).with_name("register.yaml").read_text("utf-8"))
+    found: list[dict[str, str | int]] = declared(Path(__file__).with_name("register.yaml"))
     return found
 
 

@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import language
 
@@ -16,7 +15,7 @@ from warehouse.releases.reading import language
 @cache
 def said() -> dict[str, Any]:
     """All words as declared: three of each, in the order of `LANGUAGES`."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    found: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
     return found
 
 

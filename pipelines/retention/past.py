@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-import yaml
 from sqlalchemy import select
 
 from pipelines.errors import storage
@@ -21,6 +20,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.ledger import deliveries, removed
 from pipelines.registry.tables import File
 from pipelines.resources.workplace import Workplace
+from schemas.declared import declared
 from sources import contract
 
 BY_CONTRACT = "contract"
@@ -50,7 +50,7 @@ class Past:
 @cache
 def rules() -> Mapping[str, Rule]:
     """Every store with its time."""
-    raw = yaml.safe_load((Path(__file__).parent / "retention.yaml").read_text("utf-8"))
+    raw = declared(Path(__file__).parent / "retention.yaml")
     return {name: Rule(name, said["days"], said["from"], said["removed_by"]) for name, said in raw.items()}
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from openpyxl import Workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Font, PatternFill, Protection
@@ -29,6 +28,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from pipelines.errors import HarmoniaError, storage
 from pipelines.review.judgements import VERDICTS
 from pipelines.review.pairs import PAIR
+from schemas.declared import declared
 
 PAIRS, ABOUT = "Pairs", "About"
 FORMAT = "harmonia-review-1"
@@ -132,7 +132,7 @@ def _fill(sheet: Worksheet, frame: pd.DataFrame) -> None:
 
 
 def _instructions(book: Workbook) -> None:
-    texts: dict[str, list[str]] = yaml.safe_load(INSTRUCTIONS.read_text("utf-8"))
+    texts: dict[str, list[str]] = declared(INSTRUCTIONS)
     sheet = book.create_sheet("Udhëzime – Uputstvo – Help")
     sheet.column_dimensions["A"].width = 120
     row = 1

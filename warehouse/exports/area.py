@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipelines.errors import HarmoniaError
+from schemas.declared import declared
 
 CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
@@ -17,7 +16,7 @@ CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 @cache
 def said() -> dict[str, Any]:
     """`sdmx.yaml`: the names of dimensions, attributes and codes, territories and the footnote."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("sdmx.yaml").read_text("utf-8"))
+    found: dict[str, Any] = declared(Path(__file__).with_name("sdmx.yaml"))
     return found
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
+from schemas.declared import declared
 from warehouse.releases.reading import Release
 
 _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"), (pa.types.is_string, "string"), (pa.types.is_null, "string"))
@@ -23,7 +23,7 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"), (p
 @cache
 def _said() -> dict[str, Any]:
     """What the resources and their columns hold, in words."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    found: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
     return found
 
 

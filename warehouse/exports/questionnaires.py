@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from pipelines.errors import HarmoniaError
+from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import Release, category, label, status_text
 
@@ -57,7 +58,7 @@ def forms() -> dict[str, Form]:
 
 def _form(path: Path) -> Form:
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = declared(path)
         questions = tuple(_question(no, one) for no, one in enumerate(raw["questions"], 1))
         form = Form(path.stem, _words(raw["title"]), raw["recipient"], _words(raw["known"]), questions)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:

@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from pipelines.audit import note
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
+from schemas.declared import declared
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE
 from warehouse.exports.transmission_approval import Approval, Transmission
 from warehouse.releases.confidential import open_confidential
@@ -55,7 +55,7 @@ def figures(releases: Path, release: Release, lang: str) -> Callable[[str, str],
 
 @cache
 def _fields() -> dict[str, dict[str, dict[str, str] | str]]:
-    raw: dict[str, dict[str, dict[str, str] | str]] = yaml.safe_load(Path(__file__).with_name("htcds.yaml").read_text("utf-8"))
+    raw: dict[str, dict[str, dict[str, str] | str]] = declared(Path(__file__).with_name("htcds.yaml"))
     return raw
 
 

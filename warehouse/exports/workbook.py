@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 import xlsxwriter
-import yaml
 
+from schemas.declared import declared
 from warehouse.exports import area
 from warehouse.exports.questionnaires import Form
 from warehouse.releases.reading import Release
@@ -28,7 +28,7 @@ _WIDE = 60
 @cache
 def words() -> dict[str, Any]:
     """The words of the workbooks by language."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text("utf-8"))
+    found: dict[str, Any] = declared(Path(__file__).with_name("words.yaml"))
     return found
 
 

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from pipelines.errors import HarmoniaError
+from schemas.declared import declared
 from warehouse.disclosure.programme import CROSSED, JOINED, QUARTER, TOTAL
 from warehouse.indicators import LANGUAGES, indicators
 
@@ -20,7 +20,7 @@ from warehouse.indicators import LANGUAGES, indicators
 @cache
 def words() -> dict[str, dict[str, dict[str, str]]]:
     """dimension → code → language → words."""
-    raw = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    raw = declared(Path(__file__).with_suffix(".yaml"))
     return {d: {code: dict(zip(LANGUAGES, said, strict=True)) for code, said in codes.items()} for d, codes in raw.items()}
 
 

@@ -16,8 +16,8 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
-import pandas as pd
 import psycopg
 import pyarrow as pa
 from psycopg import errors, sql
@@ -32,6 +32,7 @@ from warehouse import tables
 from warehouse.access import grants
 from warehouse.access.log import AUDIT, REQUESTS
 from warehouse.access.matrix import roles
+from warehouse.loading import Rows, parts
 from warehouse.publish import ddl
 from warehouse.stores import STORES, WAREHOUSE, Stores
 
@@ -141,12 +142,11 @@ def standing(cursor: psycopg.Cursor) -> str | None:
     return found[0] if found and declared == set(listed) else None
 
 
-def _load(cursor: psycopg.Cursor, schema: str, table: Table, frame: pd.DataFrame) -> None:
-    rows = pa.Table.from_pandas(tables.conform(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
+def _load(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) -> None:
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
     copying = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(schema, table.name), columns)
     with cursor.copy(copying) as copy:
-        for part in rows.to_batches(_PART):
+        for part in chain.from_iterable(some.to_batches(_PART) for some in parts(table, rows)):
             sink = pa.BufferOutputStream()
             csv.write_csv(part, sink, _UNQUOTED_IS_NULL)
             copy.write(sink.getvalue().to_pybytes())

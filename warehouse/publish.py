@@ -22,8 +22,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
-import pandas as pd
-import pyarrow as pa
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
@@ -32,7 +30,8 @@ from pipelines.errors import HarmoniaError, storage
 from pipelines.points import Point, reached
 from pipelines.swap import swap_in, sync, temporary
 from warehouse import tables
-from warehouse.stores import ANALYSTS, STORES, Stores
+from warehouse.loading import Rows, parts
+from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
 SHARED = 0o640
@@ -66,16 +65,19 @@ def _for_this_user_alone() -> Iterator[None]:
         os.umask(before)
 
 
-def _load(connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame) -> None:
-    """Put `frame` into its table by Arrow, in the order of its columns."""
-    rows = pa.Table.from_pandas(tables.conform(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
-    connection.register("incoming", rows)
-    connection.execute(f'INSERT INTO "{table.name}" SELECT * FROM incoming')
-    connection.unregister("incoming")
+def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
+    """Put `rows` into their table by Arrow, in the order of its columns; returns how many."""
+    number = 0
+    for part in parts(table, rows):
+        connection.register("incoming", part)
+        connection.execute(f'INSERT INTO "{table.name}" SELECT * FROM incoming')
+        connection.unregister("incoming")
+        number += len(part)
+    return number
 
 
-def build(target: Path, declared: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> None:
-    """Write a new DuckDB file `target` with the tables and views `declared`, for its owner alone.
+def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
+    """Write a new DuckDB file `target` with the tables and views `declared`, for its owner alone; returns the rows by table.
 
     Raises `HarmoniaError` where it cannot be written (a full disk, no permission).
     """
@@ -84,10 +86,9 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, pd.DataF
             connection.begin()  # one transaction: hundreds of statements, each of which the disk would be waited for
             for statement in ddl(declared):
                 connection.execute(statement)
-            for table in declared:
-                if "view" not in table.info:
-                    _load(connection, table, frames[table.name])
+            rows = {table.name: _load(connection, table, frames[table.name]) for table in declared if "view" not in table.info}
             connection.commit()
+            return rows
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         raise HarmoniaError(
             f"{target}: could not be built ({type(error).__name__}): make room or give permission, then run again"
@@ -114,8 +115,9 @@ def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: 
         made = folder / f".{number}.tmp"
         made.mkdir()
     try:
+        rows = {}
         for name, metadata in STORES.items():
-            build(made / f"{name}.duckdb", metadata.sorted_tables, stores[name])
+            rows[name] = build(made / f"{name}.duckdb", metadata.sorted_tables, stores[name])
             reached(Point.FILE_BUILT)
         with storage(made):
             (made / f"{ANALYSTS}.duckdb").chmod(SHARED)
@@ -127,7 +129,7 @@ def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: 
     finally:
         shutil.rmtree(made, ignore_errors=True)
     _show(home, folder, number)
-    return {name: len(frame) for name, frame in stores["warehouse"].items()}
+    return rows[WAREHOUSE]
 
 
 def _show(home: Path, folder: Path, number: int) -> None:

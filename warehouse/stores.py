@@ -11,18 +11,21 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import MetaData
 
 from pipelines.errors import HarmoniaError, storage
 from warehouse import tables
+from warehouse.loading import BATCH, Batched, Rows
 
 WAREHOUSE, ANALYSTS, IDENTITY = "warehouse", "analysts", "identity"
 STORES: Mapping[str, MetaData] = {WAREHOUSE: tables.WAREHOUSE, ANALYSTS: tables.WAREHOUSE, IDENTITY: tables.IDENTITY}
 """Name of a store (a DuckDB file, a schema of PostgreSQL) and its tables."""
-Stores = Mapping[str, Mapping[str, pd.DataFrame]]
+Stores = Mapping[str, Mapping[str, Rows]]
 """Store -> table -> rows."""
 
 KEY_FILE = "pseudonym.key"
@@ -65,23 +68,50 @@ def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Serie
     return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, takes the last
 
 
-class ForAnalysts(Mapping[str, pd.DataFrame]):
+@dataclass(frozen=True)
+class Crosswalk:
+    """The pseudonym of every record key. known: by institution and record key."""
+
+    known: pd.Series
+
+    def hidden(self, institutions: pd.Series, keys: pd.Series) -> pd.Series:
+        """Pseudonyms in place of keys."""
+        return pd.Series(self.known.reindex(pd.MultiIndex.from_arrays([institutions, keys])).array, index=keys.index)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Rows that are not held, with pseudonyms in place of record keys. whose: column -> column that names the institution."""
+
+    rows: Batched
+    whose: Mapping[str, str]
+    crosswalk: Crosswalk
+
+    def to_batches(self, columns: list[str] | None = None, *, batch_size: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """The rows a batch at a time, in their order."""
+        for batch in self.rows.to_batches(columns, batch_size=batch_size):
+            out = batch
+            for column, of in self.whose.items():
+                seen = self.crosswalk.hidden(batch[of].to_pandas(), batch[column].to_pandas())
+                out = out.set_column(out.schema.get_field_index(column), column, pa.array(seen, type=pa.string()))
+            yield out
+
+
+class ForAnalysts(Mapping[str, Rows]):
     """The published tables with pseudonyms in every column that `tables` marks as record key, each made when it is asked for."""
 
-    def __init__(self, published: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> None:
+    def __init__(self, published: Mapping[str, Rows], pairs: pd.DataFrame) -> None:
         """pairs: of `crosswalk`."""
         self._published = published
-        self._known = pairs.set_index(["institution", "record_key"])["pseudonym"]
+        self._crosswalk = Crosswalk(pairs.set_index(["institution", "record_key"])["pseudonym"])
 
-    def __getitem__(self, name: str) -> pd.DataFrame:
+    def __getitem__(self, name: str) -> Rows:
         """The table of that name. Raises `KeyError`."""
-        frame = self._published[name]
+        rows = self._published[name]
         whose = tables.key_columns(tables.WAREHOUSE.tables[name])
-        return frame.assign(**{column: self._hidden(frame[of], frame[column]) for column, of in whose.items()})
-
-    def _hidden(self, institutions: pd.Series, keys: pd.Series) -> pd.Series:
-        found = self._known.reindex(pd.MultiIndex.from_arrays([institutions, keys]))
-        return pd.Series(found.array, index=keys.index)
+        if not isinstance(rows, pd.DataFrame):
+            return Hidden(rows, whose, self._crosswalk)
+        return rows.assign(**{column: self._crosswalk.hidden(rows[of], rows[column]) for column, of in whose.items()})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._published)
@@ -90,14 +120,24 @@ class ForAnalysts(Mapping[str, pd.DataFrame]):
         return len(self._published)
 
 
-def crosswalk(published: Mapping[str, pd.DataFrame], key: bytes) -> pd.DataFrame:
+def _pairs(rows: Rows, institution: str, key: str) -> pd.DataFrame:
+    """Every institution and record key in two columns of a table: institution, record_key."""
+    columns = [institution, key]
+    if isinstance(rows, pd.DataFrame):
+        found = rows[columns].dropna().drop_duplicates()
+    else:
+        held = pa.Table.from_batches(rows.to_batches(columns))
+        found = held.group_by(columns).aggregate([]).to_pandas().dropna().astype("str")
+    return found.set_axis(["institution", "record_key"], axis=1)
+
+
+def crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
     """The rows of `identity.crosswalk`: institution, record_key, pseudonym, one for every pair in any published table."""
     parts = []
     for name, table in tables.WAREHOUSE.tables.items():
         columns = tables.key_columns(table) if name in published else {}
-        frame = published[name] if columns else pd.DataFrame()
-        for column, of in columns.items():
-            parts.append(frame[[of, column]].set_axis(["institution", "record_key"], axis=1).dropna().drop_duplicates())
+        rows = published[name] if columns else pd.DataFrame()
+        parts += [_pairs(rows, of, column) for column, of in columns.items()]
     pairs = pd.concat(parts, ignore_index=True).drop_duplicates().sort_values(["institution", "record_key"], kind="stable")
     return tables.conform(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms(pairs["institution"], pairs["record_key"], key)))
 
@@ -114,7 +154,7 @@ def people(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: 
     return tables.conform(tables.PERSONS, out.merge(files, on=["institution", "case_key"], how="left"))
 
 
-def arranged(published: Mapping[str, pd.DataFrame], named: pd.DataFrame, key: bytes) -> Stores:
+def arranged(published: Mapping[str, Rows], named: pd.DataFrame, key: bytes) -> Stores:
     """Every store with its rows: `published` holds every table of `warehouse.count.count`, `named` is of `people`."""
     pairs = crosswalk(published, key)
     return {

@@ -268,3 +268,8 @@ def arrow_schema(table: Table) -> pa.Schema:
     """The explicit Arrow schema of `table`, for loading and for the lake."""
     kinds = {BigInteger: pa.int64(), Boolean: pa.bool_(), Date: pa.date32(), Text: pa.string(), Double: pa.float64()}
     return pa.schema([(c.name, kinds[type(c.type)]) for c in table.columns])
+
+
+def to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
+    """`frame`, which has the columns of `table` (`conform`), with the types of `arrow_schema`."""
+    return pa.Table.from_pandas(frame, schema=arrow_schema(table), preserve_index=False)

@@ -17,7 +17,7 @@ from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from pipelines.scorecard.page import write_scorecard
 from sources import contract
-from warehouse import postgres
+from warehouse import postgres, tables
 from warehouse.indicators.catalogue import catalogue
 from warehouse.indicators.effect import require_versions
 from warehouse.indicators.effect import standing as rules_published
@@ -26,6 +26,7 @@ from warehouse.stores import arranged, people, secret
 
 _COUNTS = ["read", *ACCOUNTS]
 _DELIVERY = ["institution", "delivery"]
+_NAMED = ["status", "case_key", *(c.name for c in tables.PERSONS.columns if c.name not in ("case_id", "person_id"))]
 
 
 def _states(standing: Tables) -> list[DeliveryState]:
@@ -57,17 +58,19 @@ def warehouse(
     with careful(workplace, "publishing", context):
         home = workplace.home.root
         require_versions(rules_published(home), catalogue())
-        stores = arranged(statistics, people(canonical, identities["cases"], identities["persons"]), secret(home))
+        records = {"person_records": canonical.some("person_records", _NAMED)}
+        published = {name: statistics.scan(name) for name in statistics}
+        stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
         also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
         with also as put_in_place:
-            publish(stores, home, put_in_place)
+            counts = publish(stores, home, put_in_place)
         registry = open_registry(workplace.registry)
         try:
             record_states(registry, _states(standing))
             end_run(registry, int(landing["run"]["run"].iloc[0]), "published")
         finally:
             registry.close()
-    rows = pd.DataFrame([(name, len(frame)) for name, frame in statistics.items()], columns=["table", "rows"])
+    rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
     say(context, int(rows["rows"].sum()), {"file": dg.MetadataValue.path(str(workplace.home.warehouse)), "rows by table": table(rows)})
     return {"published": rows}
 

@@ -129,7 +129,7 @@ def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
 @dg.asset_check(asset="statistics", blocking=True, description="The SQL of every indicator gives its figures again from the facts.")
 def facts_give_the_figures(statistics: Tables) -> dg.AssetCheckResult:
     """All periods and breakdowns of the indicators of `statistics`, as reported and harmonised."""
-    with over(statistics) as connection:
+    with over({name: statistics.scan(name) for name in statistics}) as connection:
         found = figures(connection, [one for one in catalogue().values() if one.counted])
     differ = differences(found, statistics["statistics"])
     by_indicator = differ.groupby("indicator").size().rename("figures").reset_index()

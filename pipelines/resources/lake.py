@@ -15,8 +15,11 @@ import dataclasses
 import json
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, get_args, get_origin, get_type_hints
 
@@ -24,6 +27,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipelines.points import Point, reached
@@ -54,6 +58,14 @@ class Tables(Mapping[str, pd.DataFrame]):
         path = self._held / f"{name}.parquet"
         return read_table(path, [column for column in columns_of(path) if column not in self._without])
 
+    def some(self, name: str, columns: list[str]) -> pd.DataFrame:
+        """Some columns of a frame."""
+        return self._held[name][columns] if isinstance(self._held, dict) else read_table(self._held / f"{name}.parquet", columns)
+
+    def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
+        """What DuckDB reads as the frame (all its columns), without its being read as a whole where it is not held."""
+        return self._held[name] if isinstance(self._held, dict) else scanned([self._held / f"{name}.parquet"])
+
     def without(self, columns: Collection[str]) -> Tables:
         """The same frames without these columns."""
         return Tables(self._held, columns)
@@ -63,6 +75,14 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class Stream(ABC):
+    """Rows of one table that are too many to be held: an Arrow table at a time, all with the types of the first."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[pa.Table]:
+        """The tables, one below the other."""
 
 
 class Kept:
@@ -146,8 +166,15 @@ def unpack(shape: Any, frames: Frames) -> Any:
     return found if get_origin(shape) is list else found[0]
 
 
-def to_arrow(name: str, frame: pd.DataFrame) -> pa.Table:
+_OF_ARROW = {"string": "str", "int64": "Int64", "bool": "boolean", "date32[day]": "datetime64[s]"}
+"""With which types a table that was never a frame is read: those of `warehouse.tables.conform`."""
+
+
+def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
     """As an Arrow table: the declared schema for a canonical table, else the frame's own types; a column of mixed objects as text."""
+    if isinstance(frame, pa.Table):
+        dtypes = {field.name: _OF_ARROW[str(field.type)] for field in frame.schema}
+        return frame.replace_schema_metadata({_DTYPES: json.dumps(dtypes).encode()})
     if name in canonical.TABLES and list(frame.columns) == [c.name for c in canonical.TABLES[name]]:
         table = pa.Table.from_pandas(frame, schema=canonical.arrow_schema(name), preserve_index=False)
     else:
@@ -159,7 +186,21 @@ def to_arrow(name: str, frame: pd.DataFrame) -> pa.Table:
     return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: json.dumps(_dtypes(frame)).encode()})
 
 
-def write(folder: Path, frames: Frames) -> int:
+def write_table(path: Path, rows: pd.DataFrame | pa.Table | Stream) -> None:
+    """Write one table."""
+    parts = map(partial(to_arrow, path.stem), rows if isinstance(rows, Stream) else [rows])
+    first = next(parts)
+    with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1) as writer:
+        for part in chain([first], parts):
+            writer.write_table(part.cast(first.schema))
+
+
+def scanned(paths: list[Path]) -> ds.Dataset:
+    """The rows of the tables at `paths`, one below the other, for DuckDB to read what it needs of them."""
+    return ds.dataset([str(path) for path in paths], format="parquet")
+
+
+def write(folder: Path, frames: Mapping[str, pd.DataFrame | Stream]) -> int:
     """Replace the tables in `folder` by `frames`, all or none. Returns the bytes written; raises `OSError`.
 
     Call it under the run lock: what killed runs left beside `folder` goes.
@@ -170,7 +211,7 @@ def write(folder: Path, frames: Frames) -> int:
     fresh.mkdir(parents=True, mode=0o700)
     try:
         for name, frame in frames.items():
-            pq.write_table(to_arrow(name, frame), fresh / f"{name}.parquet", compression="zstd", compression_level=1)
+            write_table(fresh / f"{name}.parquet", frame)
         size = sum(path.stat().st_size for path in fresh.iterdir())
         reached(Point.LAKE_WRITTEN)
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
@@ -216,7 +257,7 @@ def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.Da
     """One table, or some of its columns, with the types that it was written with."""
     table = pq.read_table(path, columns=columns)
     dtypes = json.loads((table.schema.metadata or {})[_DTYPES])
-    return table.to_pandas().astype({name: dtypes[name] for name in table.column_names})
+    return table.to_pandas(date_as_object=False).astype({name: dtypes[name] for name in table.column_names})
 
 
 def _give_back() -> None:
@@ -240,7 +281,8 @@ class LakeIOManager(dg.IOManager):
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         _give_back()
         if isinstance(obj, Kept):
-            self._held[key] = obj
+            if key[-1] in self._shapes:
+                self._held[key] = obj
             context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
             return
         frames = pack(obj)

@@ -16,6 +16,7 @@ from schemas.findings import complete as findings_of
 from sources.contract import institutions
 from warehouse.count import prepare
 from warehouse.count.quality import quality
+from warehouse.count.rows import moves
 
 PERIODS = ["2013-Q1", "2013-Q2", "2013-Q3"]
 
@@ -40,7 +41,7 @@ def findings(*rows: tuple[str, str | None, str, str]) -> pd.DataFrame:
 
 def scored(there: pd.DataFrame, held: pd.DataFrame, found: pd.DataFrame, units: pd.DataFrame | None = None) -> pd.DataFrame:
     inputs = replace(World().inputs(), deliveries=there, lineage=held, findings=found, units=units)
-    return quality(inputs, prepare(inputs).rows)
+    return quality(inputs, moves(prepare(inputs).rows))
 
 
 THERE = deliveries(*(("police", period, "complete") for period in PERIODS))
@@ -131,7 +132,7 @@ def test_a_record_in_more_figures_weighs_more() -> None:
     held = lineage(("police", "2013-Q1", "2013-PR-00001"), ("police", "2013-Q1", "2013-PR-00002"))
     found = findings(("2013-Q1", "2013-PR-00001", "cell-date-impossible", "new"))
     inputs = replace(inputs, deliveries=deliveries(("police", "2013-Q1", "complete")), lineage=held, findings=found)
-    row = cell(quality(inputs, prepare(inputs).rows), "2013-Q1", "validity")
+    row = cell(quality(inputs, moves(prepare(inputs).rows)), "2013-Q1", "validity")
     assert row["weight_faulty"] > row["weight"] / 2
     assert row["score"] < 5000
 

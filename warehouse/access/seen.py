@@ -9,6 +9,7 @@ import pandas as pd
 
 from warehouse import tables
 from warehouse.access.matrix import ALL, OWN, Role
+from warehouse.loading import held
 from warehouse.stores import STORES, Stores
 
 
@@ -16,9 +17,9 @@ def seen(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
     """Table -> rows that `role` reads without a request, whole columns; a table that it may not read is absent."""
     out: dict[str, pd.DataFrame] = {}
     for table in tables.stored(STORES[role.store]):
-        rows, frame = role.sees(role.store, table), stores[role.store][table.name]
-        if rows == ALL:
-            out[table.name] = frame
-        elif rows == OWN:
-            out[table.name] = frame[frame["institution"] == role.institution].reset_index(drop=True)
+        rows = role.sees(role.store, table)
+        if rows not in (ALL, OWN):
+            continue
+        frame = held(stores[role.store][table.name])
+        out[table.name] = frame if rows == ALL else frame[frame["institution"] == role.institution].reset_index(drop=True)
     return out

@@ -25,12 +25,17 @@ from warehouse.count.lineage import with_ids
 from warehouse.count.offences import charged, put_right
 from warehouse.count.reconcile import reconcile
 from warehouse.count.reported import describe_reported
-from warehouse.count.rows import indicator_rows
+from warehouse.count.rows import indicator_rows, moves
 from warehouse.count.units import Known, count_units, known
 from warehouse.indicators import LANGUAGES, indicators
 from warehouse.indicators.catalogue import MEASURES, catalogue
 
-__all__ = ["CountInputs", "Prepared", "count", "prepare"]
+__all__ = ["APART", "MOVES", "SUMS", "CountInputs", "Prepared", "count", "counted", "prepare", "summed"]
+
+APART = ("counted", "reconciliation", "bridge_records")
+"""Published tables whose rows speak of one case each."""
+SUMS, MOVES = "_sums", "_moves"
+"""What is kept beside them of some cases, to be put together with that of the others."""
 
 
 _JUDGED_BY = ["delivery", "status", "unreadable", "present", "first_same", "blind", "covered", "begins", "joined", "numbered"]
@@ -88,29 +93,46 @@ def prepare(inputs: CountInputs) -> Prepared:
     return Prepared(stands, known(stands, put_right(charged(stands))), rows)
 
 
-def count(inputs: CountInputs, prepared: Prepared | None = None) -> dict[str, pd.DataFrame]:
-    """Count all indicators. `prepared`: of `prepare(inputs)`, where it is there already.
+def counted(inputs: CountInputs, ready: Prepared) -> dict[str, pd.DataFrame]:
+    """What counting makes of every case by itself, so that it can be made of some cases at a time.
 
-    Out: the six contract tables and those that explain them, by name, with exactly the columns of `warehouse.tables`; keys and periods
-    are text. Raises `HarmoniaError` where a bridge does not add up (a mistake of this program).
+    ready  of `prepare(inputs)`
+    Out: `counted`, `reconciliation`, `bridge_records` with exactly the columns of `warehouse.tables`; `SUMS`, of `cube.by_period`;
+    `MOVES`: institution, record_key, figures (how many indicators a record counts in as reported).
+    """
+    every, stands, charges = dict(indicators()), ready.stands, ready.known.charges
+    units = count_units(ready.rows, every, stands, ready.known)
+    reported = pd.concat([describe_reported(i, ready.rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
+    records = bridge_records(ready.rows, units, stands)
+    out = {
+        "counted": _counted(units),
+        "reconciliation": reconcile(stands, charges, inputs.deliveries),
+        "bridge_records": records[records["period"].isin(published(inputs.deliveries))],
+    }
+    out = {name: tables.conform(tables.WAREHOUSE.tables[name], frame) for name, frame in out.items()}
+    return out | {SUMS: by_period(reported, units), MOVES: moves(ready.rows)}
+
+
+def summed(inputs: CountInputs, sums: pd.DataFrame, records: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What is counted over all cases. sums, records: `SUMS` and `bridge_records` of `counted`, of all cases.
+
+    Out: the other tables of `count`. Raises `HarmoniaError` where a bridge does not add up (a mistake of this program).
     """
     every, deliveries = dict(indicators()), inputs.deliveries
-    ready = prepared or prepare(inputs)
-    stands, charges, rows = ready.stands, ready.known.charges, ready.rows
-    units = count_units(rows, every, stands, ready.known)
-    reported = pd.concat([describe_reported(i, rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
     gap = gaps(every, deliveries)
-    figures = statistics(by_period(reported, units), every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
-    records = bridge_records(rows, units, stands)
+    figures = statistics(sums, every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
     out = {
         "statistics": figures,
         "bridge": bridge(records, figures),
-        "bridge_records": records[records["period"].isin(published(deliveries))],
         "coverage": coverage(deliveries),
         "lineage": with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons),
-        "reconciliation": reconcile(stands, charges, deliveries),
         "findings": inputs.findings,
-        "counted": _counted(units),
         **_described(),
     }
     return {name: tables.conform(tables.WAREHOUSE.tables[name], frame) for name, frame in out.items()}
+
+
+def count(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+    """Count all indicators: the six contract tables and those that explain them, by name. Raises `HarmoniaError` as `summed` does."""
+    found = counted(inputs, prepare(inputs))
+    return {name: found[name] for name in APART} | summed(inputs, found[SUMS], found["bridge_records"])

@@ -28,7 +28,8 @@ def by_period(rows: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
 
     rows   as reported, all indicators: indicator, own_date and dimensions
     units  harmonised: indicator, day, counts_in_quarter, counts_in_year and dimensions
-    Columns out: indicator, period, dimensions, as_reported, harmonised (1 or 0).
+    Columns out: indicator, period, dimensions (null where none applies), as_reported, harmonised: summed, so that the rows of some cases
+    can be put below those of others.
     """
     columns = ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"]
     reported = [rows.assign(period=period(rows["own_date"]), as_reported=1, harmonised=0) for period in (quarter_of, year_of)]
@@ -37,7 +38,8 @@ def by_period(rows: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
         quarter.assign(period=quarter_of(quarter["day"]), as_reported=0, harmonised=1),
         year.assign(period=year_of(year["day"]), as_reported=0, harmonised=1),
     ]
-    return pd.concat([frame[columns] for frame in [*reported, *counted]], ignore_index=True)
+    every = pd.concat([frame[columns] for frame in [*reported, *counted]], ignore_index=True)
+    return every.groupby(KEYS, sort=False, dropna=False)[["as_reported", "harmonised"]].sum().reset_index()
 
 
 def _summed(facts: pd.DataFrame, dimensions: tuple[str, ...]) -> pd.DataFrame:

@@ -29,6 +29,7 @@ class CountInputs:
     quarantined  institution, delivery, rows
     findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
     units        institution, record_key, unit (station, seat, facility) of records that have one; None: not known
+    numbers      institution, number of all files, where `canonical` holds some cases alone
     """
 
     canonical: Mapping[str, pd.DataFrame]
@@ -39,6 +40,7 @@ class CountInputs:
     quarantined: pd.DataFrame
     findings: pd.DataFrame
     units: pd.DataFrame | None = None
+    numbers: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

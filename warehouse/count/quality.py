@@ -11,8 +11,6 @@ the weight that is free of faults. What could not be judged is *not applicable*,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from schemas.findings import DIMENSIONS, rules
@@ -27,16 +25,16 @@ _SCORED = ("reject", "error", "warning")
 _BY = ["institution", "unit", "period", "dimension"]
 
 
-def quality(inputs: CountInputs, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def quality(inputs: CountInputs, moved: pd.DataFrame) -> pd.DataFrame:
     """The rows of `quality` for the last `QUARTERS` quarters that any institution delivered: columns of `warehouse.tables.QUALITY`.
 
-    rows: indicator -> frame of `rows.indicator_rows`.
+    moved: of `rows.moves`.
 
     `unit` is null for the institution as a whole; its other rows are of the units that delivered in the quarter.
     """
     periods = sorted(inputs.deliveries["period"].unique())[-QUARTERS:]
     standing = _standing(inputs.deliveries, periods)
-    records = _records(inputs, rows, standing)
+    records = _records(inputs, moved, standing)
     faults = _faults(inputs.findings, standing)
     both = [_scores(records.assign(unit=""), faults), _scores(records[records["unit"] != ""], faults)]
     scored = pd.concat(both, ignore_index=True)
@@ -56,12 +54,11 @@ def _standing(deliveries: pd.DataFrame, periods: list[str]) -> pd.DataFrame:
     return order.drop_duplicates(["institution", "period"], keep="last")[["institution", "period", "delivery", "state"]]
 
 
-def _records(inputs: CountInputs, rows: Mapping[str, pd.DataFrame], standing: pd.DataFrame) -> pd.DataFrame:
+def _records(inputs: CountInputs, moved: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
     """The records of the standing deliveries: institution, period, delivery, record_key, unit (empty: none), weight."""
     held = inputs.lineage[["institution", "delivery", "record_key"]].drop_duplicates()
     out = held.merge(standing, on=["institution", "delivery"])
-    counted = pd.concat([frame.loc[frame["own_date"].notna(), [*KEY, "indicator"]] for frame in rows.values()], ignore_index=True)
-    figures = counted.drop_duplicates().groupby(KEY).size()
+    figures = moved.set_index(KEY)["figures"]
     weight = 1 + figures.reindex(pd.MultiIndex.from_frame(out[KEY])).fillna(0).astype("int64").to_numpy()
     units = pd.DataFrame(columns=["institution", "record_key", "unit"], dtype="str") if inputs.units is None else inputs.units
     return out.assign(weight=weight).merge(units[[*KEY, "unit"]], on=KEY, how="left").fillna({"unit": ""})

@@ -9,6 +9,8 @@ Rule (STATISTICS.md): "`as_reported`: what the institution's own records say, pl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from warehouse.count.inputs import KEY, Standing, quarter_middle, quarter_of, reckoned
@@ -180,3 +182,12 @@ def indicator_rows(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     dates = dict.fromkeys(("own_date", "day", "own_day"), "datetime64[s]")
     text = dict.fromkeys([*ROW, "method", "own_method", "giver_institution", "giver_case_key"], "str")
     return out.reindex(columns=[*ROW, *DAYS]).astype({**dates, **text}).reset_index(drop=True)
+
+
+def moves(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """In how many indicators each record counts as reported. rows: indicator -> frame of `indicator_rows`.
+
+    Columns out: institution, record_key, figures.
+    """
+    counted = pd.concat([frame.loc[frame["own_date"].notna(), [*KEY, "indicator"]] for frame in rows.values()], ignore_index=True)
+    return counted.drop_duplicates().groupby(KEY).size().rename("figures").reset_index()

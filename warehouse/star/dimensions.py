@@ -6,7 +6,7 @@ Belongs here: the rows of every `dim_` table. Does not belong here: the code lis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -47,9 +47,9 @@ def _labelled(kind: str, column: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[column, *LABELS])
 
 
-def time(days: Iterable[pd.Series], deliveries: pd.DataFrame) -> pd.DataFrame:
+def time(days: pd.Series, deliveries: pd.DataFrame) -> pd.DataFrame:
     """`dim_time`: every day of the delivered years and of the facts between, and far days that were delivered all the same."""
-    held = pd.concat([one.dropna() for one in days], ignore_index=True).drop_duplicates()
+    held = days.drop_duplicates()
     periods = published(deliveries)
     quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
     first, last = quarter_start(quarters).min() - pd.DateOffset(years=12), quarter_end(quarters).max()
@@ -154,10 +154,10 @@ def _band(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
     return pd.cut(years, [*starts, OLDEST + 1], right=False, labels=names).astype("str")
 
 
-def dimensions(days: Iterable[pd.Series], charged: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def dimensions(days: pd.Series, charged: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Every `dim_` table by its name.
 
-    days  day columns of the facts; charged: offence, law, article of the facts; deliveries: as in `CountInputs`
+    days  that stand in the facts; charged: offence, law, article of the facts; deliveries: as in `CountInputs`
     """
     form = _codes("forms").rename(columns={"code": "form"})
     return {

@@ -13,13 +13,13 @@ from itertools import combinations
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
 from pipelines.errors import HarmoniaError
 from warehouse import tables
 from warehouse.count.cube import CROSSED, TOTAL
 from warehouse.indicators import DIMENSIONS
 from warehouse.indicators.catalogue import READABLE, Definition
+from warehouse.loading import Rows
 
 CELL = ["indicator", "period", *DIMENSIONS]
 VALUES = ["as_reported", "harmonised", "incomplete", "missing"]
@@ -121,13 +121,17 @@ FROM cells c LEFT JOIN gaps g ON g.period = c.period
 GROUP BY c.period, {cells}, g.missing, g.silent"""
 
 
-def over(frames: Mapping[str, pd.DataFrame]) -> duckdb.DuckDBPyConnection:
-    """A connection in which facts, dimensions and coverage can be read, and nothing can be written or reached."""
+def over(frames: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
+    """A connection in which facts, dimensions and coverage can be read, and nothing can be written or reached.
+
+    Rows that are not held are a dataset of pyarrow, with the types of `tables.arrow_schema`.
+    """
     connection = duckdb.connect()
-    for name, frame in frames.items():
+    for name in frames:
         if name.startswith(NEEDS):
-            schema = tables.arrow_schema(tables.WAREHOUSE.tables[name])
-            connection.register(name, pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            rows = frames[name]
+            held = tables.to_arrow(tables.WAREHOUSE.tables[name], rows) if isinstance(rows, pd.DataFrame) else rows
+            connection.register(name, held)
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 

@@ -123,8 +123,11 @@ def stays(ready: Prepared, events: pd.DataFrame) -> pd.DataFrame:
     return out.assign(first_of_chain=first, chain=first.cumsum())
 
 
-def references(ready: Prepared) -> pd.DataFrame:
-    """`fact_reference`: each number that a file cites, and whether a file of that institution bears it."""
+def references(ready: Prepared, numbers: pd.DataFrame | None) -> pd.DataFrame:
+    """`fact_reference`: each number that a file cites, and whether a file of that institution bears it.
+
+    numbers: institution and number of all files, where `ready` does not hold them all.
+    """
     cited = ready.stands.references
     cited = cited[cited["status"] == "accepted"].drop_duplicates(["institution", "record_key", "case_key", "kind", "number"])
     files = ready.stands.cases.drop_duplicates(FILE)
@@ -132,7 +135,7 @@ def references(ready: Prepared) -> pd.DataFrame:
     bearers = files.dropna(subset=["number"])[["institution", "number", "case_id"]].drop_duplicates()
     out = cited.assign(case_id=own.reindex(pd.MultiIndex.from_frame(cited[FILE])).to_numpy(), whose=cited["kind"].map(CITED))
     keyed = pd.MultiIndex.from_frame(out[["whose", "number"]])
-    found = keyed.isin(pd.MultiIndex.from_frame(bearers[["institution", "number"]]))
+    found = keyed.isin(pd.MultiIndex.from_frame(bearers[["institution", "number"]] if numbers is None else numbers))
     same = pd.MultiIndex.from_frame(out[["whose", "number", "case_id"]]).isin(pd.MultiIndex.from_frame(bearers))
     return out.assign(file_key=out["case_key"], cited=out["kind"], found=found, same_case=same)
 

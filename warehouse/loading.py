@@ -1,0 +1,46 @@
+"""Rows on their way into a store: held as a frame, or read some at a time from where they lie.
+
+Belongs here: what may be given for a table, and its rows as Arrow with the declared types. Does not belong here: a store's own way of
+taking them (`publish`, `postgres`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Table
+
+from warehouse import tables
+
+BATCH = 250_000
+"""Rows that are loaded at a time where they are not held."""
+
+
+class Batched(Protocol):
+    """Rows that are too many to be held: a dataset of pyarrow, or what gives them as one does."""
+
+    def to_batches(self, columns: list[str] | None = None, *, batch_size: int = BATCH) -> Iterable[pa.RecordBatch]:
+        """The rows some at a time, in their order."""
+        ...
+
+
+Rows: TypeAlias = pd.DataFrame | Batched
+"""Rows of a table with its columns."""
+
+
+def parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
+    """The rows of `table` with the types of `tables.arrow_schema`: a frame at once, others some at a time."""
+    if isinstance(rows, pd.DataFrame):
+        yield tables.to_arrow(table, tables.conform(table, rows))
+        return
+    schema = tables.arrow_schema(table)
+    for batch in rows.to_batches(schema.names, batch_size=BATCH):
+        yield pa.Table.from_batches([batch]).cast(schema)
+
+
+def held(rows: Rows) -> pd.DataFrame:
+    """The rows as a frame."""
+    return rows if isinstance(rows, pd.DataFrame) else pa.Table.from_batches(rows.to_batches()).to_pandas()

@@ -18,7 +18,7 @@ from pipelines.explain.naming import Figure
 from pipelines.explain.published import Published
 from warehouse.count.dates import plausible
 from warehouse.count.inputs import CountInputs, Standing, quarter_of, standing, year_of
-from warehouse.count.offences import charged, put_right
+from warehouse.count.offences import Charges, charged, put_right
 from warehouse.count.reported import describe_reported
 from warehouse.count.rows import indicator_rows
 
@@ -74,13 +74,13 @@ def _described(home: Published, figure: Figure) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=2)
-def _standing(home: Published, *, put_dates_right: bool) -> tuple[Standing, pd.DataFrame]:
+def _standing(home: Published, *, put_dates_right: bool) -> tuple[Standing, Charges]:
     """What stands in the lake, and its charges; kept for the figures that follow."""
     nothing = pd.DataFrame()
     inputs = CountInputs(home.canonical, home.identities["cases"], home.identities["persons"], home.deliveries, nothing, nothing, nothing)
     stands = standing(inputs)
     stands = replace(stands, events=plausible(stands.events) if put_dates_right else _as_delivered(stands))
-    return stands, put_right(charged(stands))
+    return stands, Charges(put_right(charged(stands)))
 
 
 def _as_delivered(stands: Standing) -> pd.DataFrame:

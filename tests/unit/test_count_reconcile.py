@@ -9,7 +9,7 @@ import pytest
 from count_world import World
 
 from warehouse.count.dates import plausible
-from warehouse.count.offences import charged, put_right
+from warehouse.count.offences import Charges, charged, put_right
 from warehouse.count.reconcile import reconcile
 
 
@@ -37,7 +37,7 @@ def found() -> pd.DataFrame:
     w.cases["corrections", "P-1/x"] = "convicted"
     standing = w.standing()
     standing = replace(standing, events=plausible(standing.events))
-    out = reconcile(standing, put_right(charged(standing)), w.inputs().deliveries)
+    out = reconcile(standing, Charges(put_right(charged(standing))), w.inputs().deliveries)
     return out.set_index(["step", "case_id", "person_id"]).sort_index()
 
 

@@ -12,7 +12,8 @@ stage (police: as registered; prosecution: charges; courts: charges of the judgm
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -111,7 +112,36 @@ def put_right(charges: pd.DataFrame) -> pd.DataFrame:
     return charges.assign(place=charges["place"].fillna(found))
 
 
-def principal(charges: pd.DataFrame, units: pd.DataFrame, stage: str) -> pd.Series:
+@dataclass(frozen=True)
+class Charges:
+    """Charges put right, and what is asked of them again and again. rows: of `put_right`."""
+
+    rows: pd.DataFrame
+
+    def where(self, hit: pd.Series) -> Charges:
+        """Some of them."""
+        return Charges(self.rows[hit])
+
+    @cached_property
+    def _asked(self) -> dict[tuple[str, ...], pd.DataFrame]:
+        return {}
+
+    def principal(self, *keys: str) -> pd.DataFrame:
+        """Rank of the most serious offence by `keys` (index) and stage (columns)."""
+        if keys not in self._asked:
+            told = self.rows.dropna(subset=list(keys))
+            self._asked[keys] = told.groupby([*keys, "stage"], sort=False)["place"].min().unstack("stage")
+        return self._asked[keys]
+
+    def own(self, *keys: str) -> pd.DataFrame:
+        """As the records themselves say: the most serious charge by `keys` (index), one that states a form before one that does not."""
+        if (*keys, "reported") not in self._asked:
+            said = self.rows.assign(silent=self.rows["form"].isna()).sort_values(["reported", "silent"], kind="stable")
+            self._asked[*keys, "reported"] = said.drop_duplicates(list(keys)).set_index(list(keys))[["reported", "form"]]
+        return self._asked[*keys, "reported"]
+
+
+def principal(charges: Charges, units: pd.DataFrame, stage: str) -> pd.Series:
     """Most serious offence (rank) of each unit at `stage`.
 
     units  case_id, and person_id for persons. A person without a charge of the person's own counts under the case's, a case without one at
@@ -119,11 +149,11 @@ def principal(charges: pd.DataFrame, units: pd.DataFrame, stage: str) -> pd.Seri
     """
     stages = (stage, *NEIGHBOURS[stage])
     found = pd.Series(float("nan"), index=units.index)
-    for keys in ([["case_id", "person_id"]] if "person_id" in units else []) + [["case_id"]]:
-        best = charges.dropna(subset=keys).groupby([*keys, "stage"])["place"].min().unstack("stage")
-        asked = pd.MultiIndex.from_frame(units[keys]) if len(keys) > 1 else pd.Index(units[keys[0]])
+    for keys in ([("case_id", "person_id")] if "person_id" in units else []) + [("case_id",)]:
+        best = charges.principal(*keys)
+        asked = pd.MultiIndex.from_frame(units[list(keys)]) if len(keys) > 1 else pd.Index(units[keys[0]])
         own = best.reindex(asked).reindex(columns=list(stages)).set_axis(units.index)
-        for at in stages if keys == ["case_id"] else (stage,):
+        for at in stages if keys == ("case_id",) else (stage,):
             found = found.fillna(own[at])
     return found.fillna(OTHER)
 

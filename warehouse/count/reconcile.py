@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from warehouse.count.inputs import Standing, find, quarter_end, quarter_of, quarter_start, reckoned
-from warehouse.count.offences import STAGE_OF, principal
+from warehouse.count.offences import STAGE_OF, Charges, principal
 
 NAMES = {
     "police": "police",
@@ -151,13 +151,13 @@ def _other_people(standing: Standing, step: Step) -> pd.Index:
     return pd.Index(both.loc[amiss, "case_id"].unique())
 
 
-def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: pd.DataFrame) -> pd.Series:
+def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: Charges) -> pd.Series:
     """What disagrees on matched pairs: date, offence, person, comma-separated; null where nothing does, or nothing is matched."""
     gap = (pairs["day_down"] - pairs["day_up"]).dt.days
     date = (gap < 0) | (gap > step.tolerance_days if step.tolerance_days else False)
     keys = ["case_id", "person_id"] if step.per_person else ["case_id"]
-    up = principal(charges[charges["institution"] == step.upstream], pairs[keys], STAGE_OF[step.upstream])
-    down = principal(charges[charges["institution"] == step.downstream], pairs[keys], STAGE_OF[step.downstream])
+    up = principal(charges.where(charges.rows["institution"] == step.upstream), pairs[keys], STAGE_OF[step.upstream])
+    down = principal(charges.where(charges.rows["institution"] == step.downstream), pairs[keys], STAGE_OF[step.downstream])
     person = pd.Series(False, index=pairs.index) if step.per_person else pairs["case_id"].isin(_other_people(standing, step))
     marks = {"date": date.fillna(False), "offence": up != down, "person": person}
     text = pd.Series("", index=pairs.index, dtype="str")
@@ -166,10 +166,10 @@ def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: pd.Da
     return text.str.removeprefix(",").where((pairs["outcome"] == "matched") & (text != ""))
 
 
-def reconcile(standing: Standing, charges: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+def reconcile(standing: Standing, charges: Charges, deliveries: pd.DataFrame) -> pd.DataFrame:
     """The `reconciliation` table: step, period, case_id, person_id, outcome, differs, detail.
 
-    standing  with plausible days on its events; charges of `offences.put_right`
+    standing  with plausible days on its events; charges: put right
     """
     spans, parts = _spans(deliveries), []
     for step in STEPS:

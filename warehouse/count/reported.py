@@ -12,21 +12,18 @@ import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count.inputs import KEY, Standing, unrank
-from warehouse.count.offences import OTHER, WITHOUT_FORM
+from warehouse.count.offences import OTHER, WITHOUT_FORM, Charges
 from warehouse.count.persons import age_group, citizenship_group
 from warehouse.indicators import Indicator
 
 
-def own_offence(rows: pd.DataFrame, charges: pd.DataFrame, keys: list[str]) -> tuple[pd.Series, pd.Series]:
+def own_offence(rows: pd.DataFrame, charges: Charges, keys: list[str]) -> tuple[pd.Series, pd.Series]:
     """Most serious own offence (rank) of each row among the charges found by `keys`, and the form that stands with it."""
-    own = charges.assign(silent=charges["form"].isna()).sort_values(["reported", "silent"], kind="stable").drop_duplicates(keys)
-    own = own.set_index(keys)
-    wanted = pd.MultiIndex.from_frame(rows[keys])
-    place = pd.Series(own["reported"].reindex(wanted).to_numpy(), index=rows.index)
-    return place, pd.Series(own["form"].reindex(wanted).to_numpy(), index=rows.index, dtype="str")
+    own = charges.own(*keys).reindex(pd.MultiIndex.from_frame(rows[keys])).set_axis(rows.index)
+    return own["reported"], own["form"].astype("str")
 
 
-def describe_reported(indicator: Indicator, rows: pd.DataFrame, standing: Standing, charges: pd.DataFrame) -> pd.DataFrame:
+def describe_reported(indicator: Indicator, rows: pd.DataFrame, standing: Standing, charges: Charges) -> pd.DataFrame:
     """Add offence_group, form, sex, age_group and citizenship_group to each row that counts as reported (with `own_date`).
 
     Offence: prosecution persons under the most serious of the party's charges, files and police or inspectorate records under the most

@@ -13,7 +13,7 @@ import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count.inputs import Standing, find, quarter_of, reckoned, unrank, year_of
-from warehouse.count.offences import STATES_FORM, form_of, principal, stated_forms
+from warehouse.count.offences import STATES_FORM, Charges, form_of, principal, stated_forms
 from warehouse.count.persons import age_group, best_supported
 from warehouse.indicators import Indicator
 
@@ -83,9 +83,9 @@ def _counts(indicator: Indicator, units: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Known:
-    """What describes a unit: charges (offences.put_right), form of the trafficking and of the case as a whole by case_id, persons."""
+    """What describes a unit: charges, form of the trafficking and of the case as a whole by case_id, persons."""
 
-    charges: pd.DataFrame
+    charges: Charges
     of_trafficking: pd.Series
     of_case: pd.Series
     people: pd.DataFrame
@@ -103,14 +103,14 @@ def _form(indicator: Indicator, units: pd.DataFrame, group: pd.Series, rows: pd.
     return find(units["case_id"], known.of_case).fillna("unknown").mask(own, by_offence)
 
 
-def _at_stage(indicator: Indicator, rows: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
+def _at_stage(indicator: Indicator, rows: pd.DataFrame, charges: Charges) -> Charges:
     """The charges that a unit is read from: of the register of prisoners only the rows that count.
 
     A stay as a detainee has an article of its own, and is no charge of the sentence.
     """
     if indicator.harmonised.stage != "corrections":
         return charges
-    return charges[(charges["stage"] != "corrections") | charges["record_key"].isin(rows["record_key"])]
+    return charges.where((charges.rows["stage"] != "corrections") | charges.rows["record_key"].isin(rows["record_key"]))
 
 
 def describe(indicator: Indicator, units: pd.DataFrame, rows: pd.DataFrame, known: Known) -> pd.DataFrame:
@@ -130,7 +130,7 @@ def known(standing: Standing, charges: pd.DataFrame) -> Known:
     happened = standing.events[standing.events["event"] != "offence"].groupby("case_id")["day"].min()
     appeared = find(standing.persons["case_id"], happened).groupby(standing.persons["person_id"]).min()
     forms = (stated_forms(charges, of_trafficking=True), stated_forms(charges, of_trafficking=False))
-    return Known(charges, *forms, best_supported(standing.persons, appeared.dt.year))
+    return Known(Charges(charges), *forms, best_supported(standing.persons, appeared.dt.year))
 
 
 def count_units(rows: Mapping[str, pd.DataFrame], indicators: dict[str, Indicator], standing: Standing, described: Known) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count import Prepared
 from warehouse.count.inputs import KEY, CountInputs, Standing, find, quarter_middle, reckoned, unrank
-from warehouse.count.offences import OTHER, STAGE_OF, STATES_FORM, WITHOUT_FORM, form_of, principal
+from warehouse.count.offences import OTHER, STAGE_OF, STATES_FORM, WITHOUT_FORM, Charges, form_of, principal
 from warehouse.count.persons import age_group, citizenship_group, full_years, majority
 from warehouse.count.reported import own_offence
 from warehouse.count.rows import in_file_then, orphans
@@ -110,12 +110,12 @@ def _as_reported(events: pd.DataFrame, ready: Prepared) -> pd.DataFrame:
     )
 
 
-def offences_at(units: pd.DataFrame, charges: pd.DataFrame, stage: str) -> pd.Series:
+def offences_at(units: pd.DataFrame, charges: Charges, stage: str) -> pd.Series:
     """Principal offence of each unit (case_id, or case_id and person_id) at a stage, as a group."""
     return unrank(principal(charges, units, stage), OFFENCE_GROUPS)
 
 
-def _harmonised_offence(events: pd.DataFrame, charges: pd.DataFrame) -> pd.Series:
+def _harmonised_offence(events: pd.DataFrame, charges: Charges) -> pd.Series:
     """Principal offence of the case, or of the person in it, at the stage of the event.
 
     Of the register of prisoners only the rows that hold the event: a stay as a detainee has an article of its own.
@@ -126,7 +126,7 @@ def _harmonised_offence(events: pd.DataFrame, charges: pd.DataFrame) -> pd.Serie
         keys = ["case_id"] if subject == "case" else ["case_id", "person_id"]
         there = charges
         if kind:
-            there = charges[(charges["stage"] != "corrections") | charges["record_key"].isin(rows["record_key"])]
+            there = charges.where((charges.rows["stage"] != "corrections") | charges.rows["record_key"].isin(rows["record_key"]))
         units = rows[keys].drop_duplicates()
         found = units.assign(group=offences_at(units, there, str(stage)))
         out.loc[rows.index] = rows[keys].merge(found, on=keys, how="left")["group"].to_numpy()

@@ -36,7 +36,8 @@ def persons(ready: Prepared, counted: pd.DataFrame) -> pd.DataFrame:
     """`fact_person`: one row per case and person."""
     keys = ["case_id", "person_id"]
     held = ready.stands.persons[[*keys, "role"]].drop_duplicates()
-    roles = pd.crosstab([held["case_id"], held["person_id"]], held["role"]).reindex(columns=list(ROLES), fill_value=0).astype(bool)
+    held = held.sort_values(keys, ignore_index=True).assign(**{role: held["role"] == role for role in ROLES})
+    roles = held.groupby(keys, sort=False)[list(ROLES)].any()
     out = roles.reset_index().merge(people(ready), on="person_id", how="left")
     at = pd.MultiIndex.from_frame(out[keys])
     born = out["birth_date"]

@@ -75,7 +75,7 @@ def charges(ready: Prepared) -> pd.DataFrame:
     stands = ready.stands
     registered = stands.cases[stands.cases["institution"].isin(["police", "inspectorate"])]
     both = pd.concat([registered, stands.charges], ignore_index=True)
-    placed = ready.known.charges.reset_index(drop=True)  # the same records in the same order (offences.charged)
+    placed = ready.known.charges.rows.reset_index(drop=True)  # the same records in the same order (offences.charged)
     return both.assign(
         file_key=both["case_key"],
         offence=offence_key(both["law"], both["article"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.checks import deliveries, institutions, whole
+from pipelines.resources.lake import Tables
 from schemas import findings
 
 ACCOUNT = {"accepted": 5, "superseded": 1, "withdrawn": 0, "quarantined": 1, "structural": 1}
@@ -75,7 +76,7 @@ def test_a_record_lost_between_the_stages_is_seen() -> None:
         }
     )
     records = pd.DataFrame({"institution": ["police"], "status": ["accepted"]})
-    lost = whole.lost_records({"case_records": records, "person_records": records.iloc[:0]}, lineage)
+    lost = whole.lost_records(Tables({"case_records": records, "person_records": records.iloc[:0]}), lineage)
     assert lost[["entity", "accepted", "harmonised"]].to_numpy().tolist() == [["case", 2, 1]]
 
 

@@ -3,7 +3,7 @@
 Belongs here: the one entry point. The parts, in the order of the way: `standardise` (feature frames), `blocking` (which pairs),
 `compare` and `score` (match weights after the frozen `model`), `cases` with `references` and `evidence`, `persons`, `cluster`,
 `decisions`, `judged`; `solving` takes them in turns. A large history goes by what is `common` to it, is cut into `parts` (`parting`), and
-only parts that the `memory` does not know are decided `anew`. Does not belong here: identifiers that last
+only parts that the `memory` does not know are decided `anew`; pairs `across` parts are told. Does not belong here: identifiers that last
 (`pipelines.registry.identity`), counting.
 
 Persons and cases are evidence for one another: persons found alike tie files, files of one case lower what their persons need.
@@ -11,7 +11,6 @@ Persons and cases are evidence for one another: persons found alike tie files, f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,8 @@ from pipelines.linkage import memory as kept
 from pipelines.linkage.anew import decide
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import Landmark, Tables, landmark
-from pipelines.linkage.decisions import against_rules, compared, decisions, statistics
-from pipelines.linkage.judged import outcomes, told
+from pipelines.linkage.decisions import against_rules, compared, keys_of, named, statistics, told
+from pipelines.linkage.judged import counted, outcomes
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.parting import part
 from pipelines.linkage.solving import Solved, read_common, rounds
@@ -75,15 +74,15 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
         records = standardise(canonical)
         solved = rounds(records, block(records.persons), model, judgements)[0]
         people, persons, cases = solved.people, solved.persons, solved.cases
-        counted: Mapping[str, int | float | str] = {
+        counts: dict[str, int | float | str] = {
             "model": model.version,
             "person_pairs_blocked": int(solved.blocked.report["pairs"].sum()),
             **compared(people, cases, persons),
             "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
         }
-        told_pairs, against = decisions(records, people, cases, persons), against_rules(records, people, persons)
-        told_counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counted)
-        return _linked(records, cases.cluster, persons.cluster, told_pairs, against, judgements, told_counts)
+        found, against = told(records, people, cases, persons), against_rules(people, persons)
+        counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
+        return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts)
     return _in_parts(canonical, marked, model, judgements, memory)
 
 
@@ -97,7 +96,7 @@ def _in_parts(canonical: Tables, marked: Landmark, model: Model, judgements: pd.
     found = decide(parted, model, judgements, common, before)
     if memory is not None:
         kept.save(memory, token, common, found.memory)
-    counted: dict[str, int | float | str] = {
+    counts: dict[str, int | float | str] = {
         "model": model.version,
         "person_pairs_blocked": int(parted.blocked.report["pairs"].sum()),
         **found.counts,
@@ -107,22 +106,22 @@ def _in_parts(canonical: Tables, marked: Landmark, model: Model, judgements: pd.
         "parts": len(parted.keys),
         "parts_decided_anew": found.solved,
     }
-    told_counts = statistics(records, parted.blocked.report, found.cases, found.persons, counted)
-    return _linked(records, found.cases, found.persons, found.decisions, found.against, judgements, told_counts)
+    counts = statistics(records, parted.blocked.report, found.cases, found.persons, counts)
+    return _linked(records, found.cases, found.persons, found.told, found.against, judgements, counts)
 
 
 def _linked(
     records: Records,
     cases: np.ndarray,
     persons: np.ndarray,
-    told_pairs: pd.DataFrame,
+    found: pd.DataFrame,
     against: pd.DataFrame,
     judgements: pd.DataFrame | None,
     counts: dict[str, int | float | str],
 ) -> Linked:
     clusters = {"person": _clusters(records.persons, persons), "case": _clusters(records.files, cases)}
-    judged = outcomes(judgements, clusters, against)
-    return Linked(clusters["person"], clusters["case"], told_pairs, counts | told(judged), judged)
+    judged = outcomes(judgements, clusters, keys_of(against, records.persons))
+    return Linked(clusters["person"], clusters["case"], named(found, records), counts | counted(judged), judged)
 
 
 def _clusters(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:

@@ -12,58 +12,100 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import parts
+from pipelines.linkage.across import across
 from pipelines.linkage.blocking import Blocked
+from pipelines.linkage.cases import Ties
 from pipelines.linkage.cluster import numbered
 from pipelines.linkage.common import Common
-from pipelines.linkage.decisions import COLUMNS, IN_DOUBT, against_rules, decisions
-from pipelines.linkage.flat import looked_up
+from pipelines.linkage.decisions import IN_DOUBT, against_rules, told
+from pipelines.linkage.flat import Rows, looked_up
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.model import Model
 from pipelines.linkage.parting import Parted
 from pipelines.linkage.solving import Solved, rounds
 
-TEXTS = tuple(name for name in COLUMNS if name != "weight")
 # So many records are decided on at once, so that memory does not grow with history.
 BATCH = 60_000
 COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
+Frames = dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Together:
-    """Cluster per file and per person record, decisions and pairs against a rule (as `decisions` has them, in order of their keys), counts
-    over all parts, and the memory for the next run. `solved`: parts decided in this one."""
+    """Cluster per file and per person record, what is told and pairs against a rule (see `decisions`), counts, and the memory for the next
+    run. `solved`: parts decided in this one."""
 
     cases: np.ndarray
     persons: np.ndarray
-    decisions: pd.DataFrame
+    told: pd.DataFrame
     against: pd.DataFrame
     counts: dict[str, int]
     memory: Memory
     solved: int
 
 
+class Places:
+    """From part and place within it to rows, and back: of files and, at `True`, of persons."""
+
+    def __init__(self, parted: Parted) -> None:
+        self.part = {False: parted.of_files, True: parted.of_persons}
+        self.rank = {person: parts.rank(part) for person, part in self.part.items()}
+        self._rows = {person: Rows(part, len(parted.keys)) for person, part in self.part.items()}
+
+    def rows(self, person: np.ndarray, part: np.ndarray, rank: np.ndarray) -> np.ndarray:
+        """The row of each record, of a person where `person` holds, else of a file."""
+        out = np.empty(len(part), dtype="int64")
+        for which, rows in self._rows.items():
+            mine = person == which
+            out[mine] = rows.at(part[mine], rank[mine])
+        return out
+
+
 def decide(parted: Parted, model: Model, judgements: pd.DataFrame | None, common: Common, memory: Memory | None) -> Together:
     """Decide on the parts whose key `memory` does not hold; take the others from it."""
     known = looked_up(parted.keys, np.sort(memory.counts["part"].to_numpy()))[1] if memory is not None else np.zeros(len(parted.keys), bool)
+    places = Places(parted)
     made = [
-        _remember(parted, _solve(parted, some, people, model, judgements, common), some, people)
+        _remember(parted, places, *_solve(parted, some, people, model, judgements, common), some, people)
         for some, people in _batches(parted, np.flatnonzero(~known))
     ]
     new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}
     if memory is not None:
-        kept = parted.keys[known]
+        kept = np.sort(parted.keys[known])
         new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
-    cases, people = _clusters(parted, new["records"])
-    new |= {name: new[name].astype({c: "str" for c in TEXTS if c in new[name]}) for name in ("decisions", "against")}
-    told = new["decisions"].sort_values(list(COLUMNS[:5]), kind="stable", ignore_index=True)
+    return _together(parted, places, new, model, common, int((~known).sum()))
+
+
+def _together(parted: Parted, places: Places, found: Frames, model: Model, common: Common, solved: int) -> Together:
+    """All parts, those of a memory too, and what is told across them."""
+    order = np.argsort(parted.keys)
+    part = {name: order[looked_up(frame["part"].to_numpy(), parted.keys[order])[0]] for name, frame in found.items()}
+
+    def at(name: str, column: str, person: np.ndarray) -> np.ndarray:
+        return places.rows(person, part[name], found[name][column].to_numpy())
+
+    case, people = _clusters(places, part["records"], found["records"])
+    neither = np.zeros(len(found["cited"]), dtype=bool)
+    cited = found["cited"][["weight"]].assign(**{side: at("cited", side, neither) for side in "ab"})
+    apart = across(parted, model, common, cited)
+    of_persons = found["decisions"]["person"].to_numpy()
+    within = found["decisions"].drop(columns="part").assign(**{side: at("decisions", side, of_persons) for side in "ab"})
+    every = pd.concat([within, apart.told], ignore_index=True)
+    everybody = np.ones(len(found["against"]), dtype=bool)
+    against = pd.DataFrame({side: at("against", side, everybody) for side in "ab"})
+    counts = {name: int(found["counts"][name].sum()) for name in COUNTS}
     return Together(
-        cases=cases,
+        cases=case,
         persons=people,
-        decisions=told.drop(columns="part"),
-        against=new["against"].drop(columns="part").sort_values(list(COLUMNS[1:5]), ignore_index=True),
-        counts={name: int(new["counts"][name].sum()) for name in COUNTS},
-        memory=Memory(**parted.known, **{**new, "decisions": told}),
-        solved=int((~known).sum()),
+        told=every.iloc[np.lexsort((every["b"], every["a"], every["person"]))].reset_index(drop=True),
+        against=against.sort_values(["a", "b"], ignore_index=True),
+        counts=counts
+        | {
+            "case_pairs_in_doubt": counts["case_pairs_in_doubt"] + apart.cases_in_doubt,
+            "person_pairs_in_doubt": counts["person_pairs_in_doubt"] + apart.persons_in_doubt,
+        },
+        memory=Memory(**parted.known, **found),
+        solved=solved,
     )
 
 
@@ -77,47 +119,62 @@ def _batches(parted: Parted, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, n
 
 
 def _of(frame: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
-    return frame[looked_up(frame["part"].to_numpy(), np.sort(kept))[1]]
+    return frame[looked_up(frame["part"].to_numpy(), kept)[1]]
 
 
-def _solve(parted: Parted, files: np.ndarray, persons: np.ndarray, model: Model, judgements: pd.DataFrame | None, common: Common) -> Solved:
-    """The records in `files` and `persons`, whole parts, decided."""
+def _solve(
+    parted: Parted, files: np.ndarray, persons: np.ndarray, model: Model, judgements: pd.DataFrame | None, common: Common
+) -> tuple[Solved, Ties]:
+    """The records in `files` and `persons`, whole parts, decided; their ties."""
     number = np.full(len(parted.of_persons), -1)
     number[persons] = np.arange(len(persons))
     left, right = number[parted.blocked.left], number[parted.blocked.right]
     there = left >= 0
     blocked = Blocked(left[there], right[there], parted.blocked.report)
     ties = parts.cut_ties(parted.ties, len(parted.of_files), files, parted.of_files)
-    return rounds(parts.cut(parted.records, files, persons), blocked, model, judgements, common, ties)[0]
+    return rounds(parts.cut(parted.records, files, persons), blocked, model, judgements, common, ties)[0], ties
 
 
-def _remember(parted: Parted, solved: Solved, files: np.ndarray, persons: np.ndarray) -> dict[str, pd.DataFrame]:
-    """`records`, `decisions`, `against` and `counts` of a memory, of what was solved."""
-    of_files, of_persons = parted.of_files[files], parted.of_persons[persons]
-    records, people, cases = solved.records, solved.people, solved.cases
-    told = decisions(records, people, cases, solved.persons)
-    against = against_rules(records, people, solved.persons)
-    rows = [
-        pd.DataFrame({"part": parted.keys[part], "person": n == 1, "rank": parts.rank(part), "cluster": cluster})
-        for n, (part, cluster) in enumerate(((of_files, cases.cluster), (of_persons, solved.persons.cluster)))
+def _remember(parted: Parted, places: Places, solved: Solved, ties: Ties, files: np.ndarray, persons: np.ndarray) -> Frames:
+    """`records`, `decisions`, `against`, `cited` and `counts` of a memory, of what was solved."""
+    rows = {False: files, True: persons}
+    part, rank = ({person: found[person][own] for person, own in rows.items()} for found in (places.part, places.rank))
+
+    def kept(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
+        """`pairs` with the key of their part, and ranks in place of rows."""
+        of_part = np.zeros(len(pairs), dtype="int64")
+        sides = {side: np.zeros(len(pairs), dtype="int64") for side in "ab"}
+        for which in rows:
+            mine = person == which
+            of_part[mine] = part[which][pairs["a"].to_numpy()[mine]]
+            for side in "ab":
+                sides[side][mine] = rank[which][pairs[side].to_numpy()[mine]]
+        return pairs.assign(part=parted.keys[of_part], **sides)
+
+    clusters = {False: solved.cases.cluster, True: solved.persons.cluster}
+    records = [
+        pd.DataFrame({"part": parted.keys[part[person]], "person": person, "rank": rank[person], "cluster": clusters[person]})
+        for person in rows
     ]
-    told = told.assign(part=_part_of(told, "case", records.files, of_files, _part_of(told, "person", records.persons, of_persons)))
-    against = against.assign(part=_part_of(against.assign(entity="person"), "person", records.persons, of_persons))
+    decided = told(solved.records, solved.people, solved.cases, solved.persons)
+    against, cited = against_rules(solved.people, solved.persons), _cited(solved, ties)
     return {
-        "records": pd.concat(rows, ignore_index=True),
-        "decisions": told.assign(part=parted.keys[told["part"]]),
-        "against": against.assign(part=parted.keys[against["part"]]),
-        "counts": _counted(parted, solved, of_files, of_persons),
+        "records": pd.concat(records, ignore_index=True),
+        "decisions": kept(decided, decided["person"].to_numpy()),
+        "against": kept(against, np.ones(len(against), dtype=bool)),
+        "cited": kept(cited, np.zeros(len(cited), dtype=bool)),
+        "counts": _counted(parted, solved, part[False], part[True]),
     }
 
 
-def _part_of(pairs: pd.DataFrame, entity: str, frame: pd.DataFrame, part: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-    """Number of the part of each pair of `entity`, by its first record; of other pairs what `others` says."""
-    out = np.zeros(len(pairs), dtype="int64") if others is None else others.copy()
-    mine = (pairs["entity"] == entity).to_numpy()
-    of_record = pd.Series(part, index=pd.MultiIndex.from_frame(frame[["institution", "record_key"]]))
-    out[mine] = of_record.reindex(pd.MultiIndex.from_frame(pairs.loc[mine, ["institution_a", "key_a"]])).to_numpy("int64")
-    return out
+def _cited(solved: Solved, ties: Ties) -> pd.DataFrame:
+    """`a, b, weight` of the pairs of files of which one cites the other, but for what third files say."""
+    pairs, exact = solved.cases.pairs, ties.cites[~ties.cites["near"]]
+    size = max(len(solved.records.files), 1)
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    named = (exact["a"] * size + exact["b"]).to_numpy()
+    found = pairs.loc[np.isin(a * size + b, named) | np.isin(b * size + a, named), ["a", "b", "weight", "another"]]
+    return found.assign(weight=found["weight"] - found["another"]).drop(columns="another")
 
 
 def _counted(parted: Parted, solved: Solved, of_files: np.ndarray, of_persons: np.ndarray) -> pd.DataFrame:
@@ -132,17 +189,17 @@ def _counted(parted: Parted, solved: Solved, of_files: np.ndarray, of_persons: n
     return pd.DataFrame({"part": parted.keys[numbers], **counts})
 
 
-def _clusters(parted: Parted, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Cluster per file and per person record, numbered in the order of their first record."""
+def _clusters(places: Places, part: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster per file and per person record, numbered in the order of their first record. part: of each row of `records`."""
     out = []
-    for person, part in ((False, parted.of_files), (True, parted.of_persons)):
-        mine = records[records["person"] == person].sort_values(["part", "rank"])
-        wanted = pd.DataFrame({"part": parted.keys[part], "rank": parts.rank(part)}).sort_values(["part", "rank"])
-        if not np.array_equal(mine[["part", "rank"]].to_numpy(), wanted.to_numpy()):
+    for person, of_records in places.part.items():
+        mine = (records["person"] == person).to_numpy()
+        local = np.full(len(of_records), -1)
+        rank = records["rank"].to_numpy()[mine]
+        local[places.rows(np.full(len(rank), person), part[mine], rank)] = records["cluster"].to_numpy()[mine]
+        if (local < 0).any() or mine.sum() != len(local):
             raise ValueError(
-                "the memory of linkage does not hold the records that it says it holds: remove lake/links.memory and run again"
+                "the memory of linkage does not hold the records that it says it holds: remove lake/linkage_memory and run again"
             )
-        local = np.empty(len(part), dtype="int64")
-        local[wanted.index.to_numpy()] = mine["cluster"].to_numpy()
-        out.append(numbered(part * (local.max(initial=0) + 1) + local))
+        out.append(numbered(of_records * (local.max(initial=0) + 1) + local))
     return out[0], out[1]

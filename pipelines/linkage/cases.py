@@ -95,7 +95,7 @@ def link_cases(
         pairs = pairs.assign(weight=0.0, another=0.0)
     else:
         pairs, bits, shares = weigh(records, model, pairs, shares)
-        pairs["another"] = _cites_another(records, model, pairs, ties.cites)
+        pairs["another"] = cites_another(records, model, pairs, ties.cites, pairs)
         pairs["weight"] += pairs["another"]
     pairs, bits = _with_detained(records, model, pairs, bits, ties.detained)
     return Cases(_group(records, model, pairs, held), pairs, bits, shares)
@@ -342,15 +342,17 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
     return Known(clear[one], clear[~one & ~twice & placed[clear["a"]] & placed[clear["b"]]])
 
 
-def _cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame) -> np.ndarray:
+def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame) -> np.ndarray:
     """Bits against a pair where one file names another file of the other's institution, or is named by one, and not by its pair.
 
     It weighs as much as it is likely that the third file belongs to the case; nothing where it and the pair's other are one case.
+    `weighed`: `a, b, weight`, what speaks for pairs of files otherwise.
     """
     exact, size = cites[~cites["near"]], len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
-    a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
-    known = Table(np.concatenate([_codes(records, a, b), _codes(records, b, a)]), np.concatenate([weight, weight]))
+    one, other, weight = weighed["a"].to_numpy("int64"), weighed["b"].to_numpy("int64"), weighed["weight"].to_numpy("float64")
+    known = Table(np.concatenate([_codes(records, one, other), _codes(records, other, one)]), np.concatenate([weight, weight]))
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     out = np.zeros(len(pairs))
     for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing)):
         tied_to = Rows(one, size)

@@ -14,10 +14,12 @@ import pyarrow.compute as pc
 
 from pipelines.linkage import references
 from pipelines.linkage.cases import PARTS, Cases
+from pipelines.linkage.flat import looked_up
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, share_again
 from pipelines.linkage.standardise import Records
 
+KEY = {"institution": "institution", "key": "record_key"}
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")
 # Refused pairs below this weight (bits) were never in doubt and are only counted.
 LEAST_WEIGHT = -8.0
@@ -30,26 +32,58 @@ LEAST_BITS = 0.3
 def decisions(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
     """A row per pair that was joined, or refused in some doubt, columns `COLUMNS`; `reasons`: `evidence +bits` by size, one space between.
 
-    `decision` is `joined` or `refused`; `weight` is log2 of the odds that the two records speak of one case, or one person.
+    `decision` is `joined` or `refused`; `weight` is log2 of the odds that the two records speak of one case, or one person. Cases stand
+    before persons, pairs in the order of their records.
     """
+    return named(told(records, people, cases, persons), records)
+
+
+def told(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
+    """The same by rows of the frames: `person` (whether of persons), `a, b`, `weight`, `joined`, `reasons`."""
+    case_rows = told_cases(cases)
+    left, right, weight = people.left, people.right, persons.weight
+    kept = _worth_telling(left, right, weight, persons.cluster)
+    bits = people.bits.iloc[kept].assign(same_case=persons.within[kept] * 1.0)
+    person_rows = told_persons(left[kept], right[kept], weight[kept], bits, persons.cluster)
+    return pd.concat([case_rows, person_rows], ignore_index=True)
+
+
+def told_cases(cases: Cases) -> pd.DataFrame:
+    """`told` of pairs of files."""
     pairs = cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
     kept = _worth_telling(a, b, weight, cases.cluster)
     bits = pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), cases.bits], ignore_index=True)
-    case_rows = _rows("case", records.files, a[kept], b[kept], weight[kept], cases.cluster, _reasons(bits, kept))
-    kept = _worth_telling(people.left, people.right, persons.weight, persons.cluster)
-    bits = _long(people.bits.iloc[kept].assign(same_case=persons.within[kept] * 1.0), kept)
-    left, right = people.left[kept], people.right[kept]
-    person_rows = _rows("person", records.persons, left, right, persons.weight[kept], persons.cluster, _reasons(bits, kept))
-    return pd.concat([case_rows, person_rows], ignore_index=True)
+    rows = _rows(False, a[kept], b[kept], weight[kept], cases.cluster, _reasons(bits, kept))
+    return rows.iloc[np.lexsort((rows["b"], rows["a"]))]
 
 
-def against_rules(records: Records, people: PersonPairs, persons: Persons) -> pd.DataFrame:
-    """Pairs of person records that are in one cluster although a hard rule forbids it: `institution_a, key_a, institution_b, key_b`."""
+def told_persons(left: np.ndarray, right: np.ndarray, weight: np.ndarray, bits: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
+    """`told` of pairs of persons; `bits`: a column per kind of evidence, a row a pair."""
+    every = np.arange(len(left))
+    return _rows(True, left, right, weight, cluster, _reasons(_long(bits, every), every))
+
+
+def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
+    """Pairs of person records that are in one cluster although a hard rule forbids it: rows `a, b`."""
     rows = np.flatnonzero(persons.never & (persons.cluster[people.left] == persons.cluster[people.right]))
-    names = records.persons[["institution", "record_key"]].astype("str")
-    sides = [names.iloc[side[rows]].reset_index(drop=True) for side in (people.left, people.right)]
-    return pd.concat(sides, axis=1).set_axis(list(COLUMNS[1:5]), axis=1)
+    return pd.DataFrame({"a": people.left[rows], "b": people.right[rows]})
+
+
+def named(told_: pd.DataFrame, records: Records) -> pd.DataFrame:
+    """`told` with the keys of the records in place of rows: columns `COLUMNS`."""
+    person = told_["person"].to_numpy(dtype=bool)
+    parts = []
+    for entity, frame, rows in (("case", records.files, told_[~person]), ("person", records.persons, told_[person])):
+        decision = np.where(rows["joined"], "joined", "refused")
+        parts.append(keys_of(rows, frame).assign(entity=entity, weight=rows["weight"], decision=decision, reasons=rows["reasons"]))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+
+
+def keys_of(pairs: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """`institution_a, key_a, institution_b, key_b` of pairs of rows `a, b` of `frame`, on the same index."""
+    sides = [(f"{name}_{side}", frame[column].array.take(pairs[side].to_numpy())) for side in "ab" for name, column in KEY.items()]
+    return pd.DataFrame(dict(sides), index=pairs.index).astype("str")
 
 
 def _worth_telling(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> np.ndarray:
@@ -64,39 +98,29 @@ def _long(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"pair": pairs[row], "name": bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
 
 
-def _rows(
-    entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: np.ndarray
-) -> pd.DataFrame:
-    institution, key = frame["institution"].to_numpy(dtype=object), frame["record_key"].to_numpy(dtype=object)
-    rows = {
-        "entity": entity,
-        "institution_a": institution[left],
-        "key_a": key[left],
-        "institution_b": institution[right],
-        "key_b": key[right],
-        "weight": weight.astype("float64").round(2),
-        "decision": np.where(cluster[left] == cluster[right], "joined", "refused"),
-        "reasons": reasons,
-    }
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+def _rows(person: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series) -> pd.DataFrame:
+    weight = weight.astype("float64").round(2)
+    return pd.DataFrame({"person": person, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
 
 
-def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> np.ndarray:
+def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
     """Evidence of the pairs `kept` (ascending) in words: `name +bits`, the weightiest first."""
     pair, value = bits["pair"].to_numpy("int64"), bits["bits"].to_numpy("float64")
-    place = np.minimum(np.searchsorted(kept, pair), max(len(kept) - 1, 0))
-    told = np.flatnonzero((np.abs(value) >= LEAST_BITS) & (kept[place] == pair)) if len(kept) else np.empty(0, dtype="int64")
+    place, there = looked_up(pair, kept)
+    told = np.flatnonzero((np.abs(value) >= LEAST_BITS) & there)
     code, names = pd.factorize(bits["name"])
     short = np.array([str(name).split(":")[0] for name in names], dtype=object)
     by_name = np.argsort(np.argsort(short, kind="stable"))
     told = told[np.lexsort((by_name[code[told]], -np.abs(value[told]), place[told]))]
     # A text per name and tenth of a bit: there are few, however many pairs there are.
     tenths = np.round(value[told] * 10).astype("int64")
-    texts, which = np.unique(np.column_stack([code[told], tenths]), axis=0, return_inverse=True)
-    words = pa.array([f"{short[name]} {tenth / 10:+.1f}" for name, tenth in texts.tolist()], type=pa.string())
+    least = int(tenths.min(initial=0))
+    span = int(tenths.max(initial=0)) - least + 1
+    which, texts = pd.factorize(code[told] * span + tenths - least)
+    words = pa.array([f"{short[text // span]} {(text % span + least) / 10:+.1f}" for text in texts.tolist()], type=pa.string())
     ends = np.concatenate([[0], np.cumsum(np.bincount(place[told], minlength=len(kept)))])
-    lists = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), words.take(pa.array(which.ravel())))
-    return np.asarray(pc.binary_join(lists, " ").to_numpy(zero_copy_only=False), dtype=object)
+    lists = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), words.take(pa.array(which)))
+    return pd.Series(pc.binary_join(lists, " "), dtype="str")
 
 
 def compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, int]:

@@ -67,6 +67,10 @@ class Rows:
         many = self.sizes[numbers]
         return np.repeat(np.arange(len(numbers)), many), self._rows[ranges(self._start[numbers], many)]
 
+    def at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The row in so manyeth place (from 0) of each of `numbers`."""
+        return np.asarray(self._rows[self._start[numbers] + places])
+
     def across(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Every row of `a[n]` with every row of `b[n]`: n, row of `a`, row of `b`, in this order."""
         place, left = self.of(a)

@@ -108,7 +108,7 @@ def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame],
     return own[list(COLUMNS)].assign(outcome=outcome.mask(ruled_out & (own["verdict"] == "same"), "against_rule"))
 
 
-def told(judged: pd.DataFrame) -> dict[str, int | float | str]:
+def counted(judged: pd.DataFrame) -> dict[str, int | float | str]:
     """Counts of judgements by how they came out (`outcomes`), for the statistics of a run."""
     found = judged["outcome"].value_counts()
     return {f"judgements_{name}": int(found.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

@@ -1,8 +1,8 @@
 """What linkage keeps from run to run, so that it decides anew only on what is touched.
 
 Belongs here: the layout of the memory and its file. Does not belong here: what is put in. The memory is a cache: a run without it, or with
-one of another model, code or landmark (`token`), comes to the same and takes longer. It holds keys of records, hashes, weights, and tokens
-of names with their frequency: it lies in the lake, readable by its owner only.
+one of another model, code or landmark (`token`), comes to the same and takes longer. It holds hashes, weights, and tokens of
+names with their frequency: it lies in the lake, readable by its owner only.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ _SAYS = "says.json"
 @dataclass
 class Memory:
     """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed then.
-    pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), tied.
-    records: part (key), person (whether of a person), rank (within the part), cluster (within the part).
-    decisions, against: as `pipelines.linkage.decisions` has them, with part; counts: part and counts of a run by part.
+    pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round.
+    All others by part (its key), with the place of records in it: records: part, person (whether of a person), rank, cluster (within the
+    part); decisions: `pipelines.linkage.decisions.told`; against: pairs of persons against a rule; cited: a, b, weight of files that
+    cite each other; counts of a run.
     """
 
     persons: pd.DataFrame
@@ -45,6 +46,7 @@ class Memory:
     records: pd.DataFrame
     decisions: pd.DataFrame
     against: pd.DataFrame
+    cited: pd.DataFrame
     counts: pd.DataFrame
 
 

@@ -15,6 +15,7 @@ from pipelines.linkage import parts
 from pipelines.linkage.blocking import Blocked, Shared, every, share
 from pipelines.linkage.cases import Ties, orient, shared_bits, ties_of
 from pipelines.linkage.common import Common
+from pipelines.linkage.decisions import LEAST_WEIGHT
 from pipelines.linkage.flat import looked_up
 from pipelines.linkage.hashing import mixed
 from pipelines.linkage.judged import Held, held
@@ -26,12 +27,14 @@ from pipelines.linkage.standardise import Records
 
 # So many pairs of files are weighed at once, so that memory does not grow with history.
 AT_ONCE = 50_000
+ROUNDS = ("first", "second")
 
 
 @dataclass(frozen=True)
 class Parted:
-    """Number of the part per file and per person record, key per part; `blocked` and `ties` are those within parts. `known`: `persons`,
-    `refused`, `pairs`, `files` of `Memory`, what is now known of pairs."""
+    """Number of the part per file and per person record, key per part; `blocked` and `ties` are those within parts. `files_apart`
+    (`a, b, weight`) and `persons_apart` (`left, right, weight`): pairs across parts that might be told. `known`: `persons`, `refused`,
+    `pairs`, `files` of `Memory`, what is now known of pairs."""
 
     records: Records
     blocked: Blocked
@@ -39,6 +42,8 @@ class Parted:
     of_files: np.ndarray
     of_persons: np.ndarray
     keys: np.ndarray
+    files_apart: pd.DataFrame
+    persons_apart: pd.DataFrame
     known: dict[str, pd.DataFrame]
 
 
@@ -53,10 +58,11 @@ def part(records: Records, model: Model, judgements: pd.DataFrame | None, common
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     alike = weight >= shared_bits(records, model)
     pairs = _candidates(records, left[alike], right[alike], ties)
-    files = pd.DataFrame({"pair": _pair_prints(pairs, said, prints), "tied": False})
-    files["tied"] = _tied(records, model, pairs, files["pair"].to_numpy(), ties, common, memory)
-    near = weight >= parts.least_between(records, model, common)
-    named = (pairs[files["tied"].to_numpy()], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
+    files = pd.DataFrame({"pair": _pair_prints(pairs, said, prints)})
+    files[list(ROUNDS)] = _weights(records, model, pairs, files["pair"].to_numpy(), ties, common, memory)
+    near = weight >= parts.least_between(records, model, common, parts.TIES)
+    tied = (files[list(ROUNDS)] >= parts.TIES).any(axis=1).to_numpy()
+    named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
     of_files, of_persons = parts.label(
         records,
         [*(f[["a", "b"]].to_numpy("int64") for f in named), parts.held_pairs(helds[0])],
@@ -75,13 +81,15 @@ def part(records: Records, model: Model, judgements: pd.DataFrame | None, common
         "pairs": pd.DataFrame({"left": prints.persons[left], "right": prints.persons[right], "weight": weight}),
         "files": files.sort_values("pair", ignore_index=True),
     }
+    pairs = pairs.assign(weight=files[ROUNDS[-1]])[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
+    close = close[of_persons[left] != of_persons[right]]
     keys = parts.keys((of_files, of_persons), prints, content)
-    return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, known)
+    return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, pairs, close, known)
 
 
 def _close(records: Records, shared: Shared, model: Model, common: Common, prints: Prints, memory: Memory | None) -> pd.DataFrame:
     """`left, right, weight` of the pairs of persons that can matter across cases, in order."""
-    least = min(shared_bits(records, model), parts.least_between(records, model, common))
+    least = min(shared_bits(records, model), parts.least_between(records, model, common, LEAST_WEIGHT))
     fresh, found = None, []
     if memory is not None:
         fresh = ~looked_up(prints.persons, memory.persons["print"].to_numpy())[1] | shared.moved
@@ -129,24 +137,19 @@ def _pair_prints(pairs: pd.DataFrame, said: pd.DataFrame, prints: Prints) -> np.
     return mixed(prints.files[a], prints.files[b], ties[place])
 
 
-def _tied(
+def _weights(
     records: Records, model: Model, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, common: Common, memory: Memory | None
 ) -> np.ndarray:
-    """Which pairs of files tie their two files."""
-    tied, new = np.zeros(len(pairs), dtype=bool), np.ones(len(pairs), dtype=bool)
+    """What speaks for pairs of files by what the two say themselves: a row a pair, a column a round."""
+    found, new = np.zeros((len(pairs), len(ROUNDS))), np.ones(len(pairs), dtype=bool)
     if memory is not None and len(memory.files):
-        place, found = looked_up(codes, memory.files["pair"].to_numpy())
-        tied[found], new = memory.files["tied"].to_numpy()[place[found]], ~found
+        place, there = looked_up(codes, memory.files["pair"].to_numpy())
+        found[there], new = memory.files[list(ROUNDS)].to_numpy()[place[there]], ~there
     rows = np.flatnonzero(new)
     for some in np.array_split(rows, max(len(rows) // AT_ONCE, 1)):
-        files = np.unique(pairs.iloc[some].to_numpy())
-        people = np.flatnonzero(np.isin(records.persons["file"].to_numpy(), files))
-        number = np.full(len(records.files), -1)
-        number[files] = np.arange(len(files))
-        of_them = parts.cut_ties(ties, len(records.files), files, number)
-        asked = pd.DataFrame({name: number[pairs[name].to_numpy()[some]] for name in ("a", "b")})
-        tied[some] = parts.tied_pairs(parts.cut(records, files, people), model, asked, of_them, common)
-    return tied
+        cut, of_them, asked = parts.cut_to(records, ties, pairs.iloc[some])
+        found[some] = parts.own_weights(cut, model, asked, of_them, common).T
+    return found
 
 
 def _said_by_stewards(helds: list[Held], labels: tuple[np.ndarray, np.ndarray], prints: Prints) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -2,17 +2,17 @@
 
 Belongs here: which pairs tie two parts, cutting records into parts, keys. Does not belong here: the decision, where it is kept (`memory`).
 
-Two files are tied where one names the other, where both begin together, where a steward spoke of them, or where their pair, by what the
-two say themselves in either round, weighs `LEAST_WEIGHT` or more; two persons where they stand in one file, a steward spoke of them, or
-their pair weighs as much between cases. A pair that weighs less is never joined and never told (`decisions`): with nobody of one file
-found in the other it stays below in the second round too, since there persons are taken for strangers who are not in one part; and what
-third files say only speaks against. So no pair across parts could change what is decided within one. `tests/unit/test_linkage_parts.py`
-holds both to it.
+Two files are tied where one names the other, where two stays begin together, where a steward spoke of them, or where their pair, by what
+the two say themselves in either round, may weigh more than nothing; two persons where they stand in one file, a steward spoke of them, or
+their pair may weigh so much between cases. No other pair could join anything: with nobody of one file found in the other a pair of files
+stays below zero in the second round too, since persons who are not in one part are strangers there; and what third files say only speaks
+against. Groups grow along pairs above zero alone. What is refused in some doubt across two parts is told apart from them (`across`).
+`tests/pipeline/test_linkage_memory.py` holds all that to the undivided engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +22,15 @@ import pandas as pd
 from pipelines.linkage.cases import Before, Ties, gather, weigh
 from pipelines.linkage.cluster import components
 from pipelines.linkage.common import Common
-from pipelines.linkage.decisions import LEAST_WEIGHT
 from pipelines.linkage.hashing import hashes, mixed, summed
 from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import between
 from pipelines.linkage.standardise import Records
+
+# A pair that may weigh so much (bits) ties; none below zero joins, and what is added up in another order stays on its side.
+TIES = -0.01
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,25 @@ def tie_prints(ties: Ties, prints_: Prints) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def tied_pairs(records: Records, model: Model, pairs: pd.DataFrame, ties: Ties, common: Common) -> np.ndarray:
-    """Which `pairs` of files (`a, b` oriented) tie their two files, see above."""
+def own_weights(records: Records, model: Model, pairs: pd.DataFrame, ties: Ties, common: Common) -> np.ndarray:
+    """What speaks for `pairs` of files (`a, b` oriented) by what the two say themselves: a row a round, a column a pair."""
     people = PersonPairs(records, model)
+    return np.vstack([weighed[0]["weight"] for weighed in by_themselves(records, people, model, pairs, ties, common)])
+
+
+def by_themselves(
+    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, ties: Ties, common: Common
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """By round `pairs` as `cases.weigh` gives them, and further evidence; nobody of one file is known to stand in the other."""
     strangers = np.arange(len(records.persons))
-    most = np.full(len(pairs), -np.inf)
     for n, (again, cluster) in enumerate(((model.persons["again"], None), (common.again[0], strangers))):
         given, _ = gather(records, people, model, Before(cluster, again), ties=ties, chosen=pairs)
-        most = np.maximum(most, weigh(records, model, given, common.shares[n])[0]["weight"].to_numpy("float64"))
-    return most >= LEAST_WEIGHT
+        yield weigh(records, model, given, common.shares[n])[:2]
 
 
-def least_between(records: Records, model: Model, common: Common) -> float:
-    """Match weight from which a pair of persons of different cases ties them."""
-    odds = max(between(records, model.persons, again) for again in (model.persons["again"], *common.again))
-    return LEAST_WEIGHT - odds
+def least_between(records: Records, model: Model, common: Common, bits: float) -> float:
+    """Match weight from which a pair of persons of different cases may weigh `bits` in either round."""
+    return bits - max(between(records, model.persons, again) for again in (model.persons["again"], *common.again))
 
 
 def label(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -114,6 +120,16 @@ def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
     references, own, merges = (_renumbered(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
     memo: dict[Hashable, Any] = {"scorer": records.memo["scorer"].at(persons)} if "scorer" in records.memo else {}
     return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts, memo)
+
+
+def cut_to(records: Records, ties: Ties, pairs: pd.DataFrame) -> tuple[Records, Ties, pd.DataFrame]:
+    """The records of the files of `pairs`, with their persons and ties, and the pairs, renumbered."""
+    files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
+    number = np.full(len(records.files) + 1, -1)
+    number[files] = np.arange(len(files))
+    people = np.flatnonzero(number[records.persons["file"].to_numpy()] >= 0)
+    local = pd.DataFrame({name: number[pairs[name].to_numpy("int64")] for name in ("a", "b")})
+    return cut(records, files, people), cut_ties(ties, len(records.files), files), local
 
 
 def cut_ties(ties: Ties, size: int, files: np.ndarray, part: np.ndarray | None = None) -> Ties:

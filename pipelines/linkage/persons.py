@@ -51,8 +51,8 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     setting = model.persons
     odds = np.where(within, within_case(persons, left, right, setting), between(records, setting, again))
     weight = people.weight + odds
-    nameless = persons[list(IDENTITY)].isna().all(axis=1).to_numpy()
-    never = one_file(persons, left, right) | nameless[left] | nameless[right]
+    nobody = nameless(persons)
+    never = one_file(persons, left, right) | nobody[left] | nobody[right]
     weight = np.where(never, NEVER, weight)
     # Only pairs inside what the positive ones connect can matter; the others are by far the most.
     reach = cluster.connected(len(persons), left, right, weight, held)
@@ -61,6 +61,11 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     pairs = cluster.Pairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
     groups = cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"]), held=held)
     return Persons(groups, weight, within, never)
+
+
+def nameless(persons: pd.DataFrame) -> np.ndarray:
+    """Records that name nobody."""
+    return np.asarray(persons[list(IDENTITY)].isna().all(axis=1))
 
 
 def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,8 @@ from pipeline_world import Ran
 from pipelines.linkage import Linked, common, link, load_model
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
-from pipelines.linkage.solving import read_common, rounds
+from pipelines.linkage.decisions import compared, decisions
+from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import standardise
 from pipelines.registry.stability import regrouped
 
@@ -60,21 +62,32 @@ def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path
     assert_same(again, link(tables))
 
 
-def test_parts_make_the_partition_of_the_undivided_records(tables: Tables) -> None:
+@pytest.fixture
+def undivided(tables: Tables) -> Solved:
+    """What the engine finds that looks at all records together, by what is common to the large history."""
     marked = landmark(tables)
     assert marked is not None
     model = load_model()
     shared = read_common(marked.tables(), model)
-    records = standardise(tables)
-    records = type(records)(**{**vars(records), "counts": shared.counts, "memo": {}})
-    solved, _ = rounds(records, block(records.persons), model, None, shared)
-    linked = link(tables)
+    records = replace(standardise(tables), counts=shared.counts)
+    return rounds(records, block(records.persons), model, None, shared)[0]
+
+
+def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
+    linked, records = link(tables), undivided.records
     for frame, cluster, other in (
-        (records.persons, solved.persons.cluster, linked.persons),
-        (records.files, solved.cases.cluster, linked.cases),
+        (records.persons, undivided.persons.cluster, linked.persons),
+        (records.files, undivided.cases.cluster, linked.cases),
     ):
         assert regrouped(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
     assert counts_of(records)["persons"] == len(records.persons)
+
+
+def test_what_is_told_within_and_across_parts_is_what_is_told_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
+    whole = decisions(undivided.records, undivided.people, undivided.cases, undivided.persons)
+    linked = link(tables)
+    pd.testing.assert_frame_equal(whole, linked.decisions)
+    assert compared(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"] == linked.statistics["case_pairs_in_doubt"]
 
 
 def test_a_judgement_is_decided_on_and_taken_back(tables: Tables, tmp_path: Path) -> None:

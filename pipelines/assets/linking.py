@@ -5,6 +5,7 @@ import pandas as pd
 
 from pipelines.assets.describing import careful, say, table
 from pipelines.linkage import Linked, link
+from pipelines.linkage.standardise import READ
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.resources.lake import Tables
@@ -34,7 +35,7 @@ def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
     with careful(workplace, "linking"):
-        linked = link(canonical, judgements=_stewards_said(workplace), memory=workplace.home.lake / "linkage_memory")
+        linked = link(canonical.only(READ), judgements=_stewards_said(workplace), memory=workplace.home.lake / "linkage_memory")
     say(
         context,
         len(linked.persons) + len(linked.cases),

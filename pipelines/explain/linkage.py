@@ -21,7 +21,7 @@ from pipelines.linkage.compare import MISSING, column_values, compare
 from pipelines.linkage.model import Field, Model, load_model
 from pipelines.linkage.persons import between, one_file, within_case
 from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, frequencies, likelihoods
-from pipelines.linkage.standardise import Records, standardise
+from pipelines.linkage.standardise import Records, read, standardise
 from schemas.canonical import TABLES
 
 Key = tuple[str, str]
@@ -140,8 +140,9 @@ class Linkage:
         """canonical: the canonical tables; cases: institution, record_key, cluster; decisions: all of the last run."""
         self.model = model or load_model()
         self._decisions = decisions
-        self._records: Records = standardise(canonical)
-        marked = landmark(canonical)
+        tables = read(canonical)
+        self._records: Records = standardise(tables)
+        marked = landmark(tables)
         self._counted = (
             standardise(marked.tables()).persons if marked else self._records.persons
         )  # what the run's frequencies were read off

@@ -26,7 +26,7 @@ from pipelines.linkage.judged import counted, outcomes
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.parting import part
 from pipelines.linkage.solving import Solved, read_common, rounds
-from pipelines.linkage.standardise import Records, standardise
+from pipelines.linkage.standardise import Records, read, standardise
 
 __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
 
@@ -51,8 +51,9 @@ class Linked:
 def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
     """Cases and persons in turns; parameters as for `link`."""
     model = model or load_model()
-    records = standardise(canonical)
-    marked = landmark(canonical)
+    tables = read(canonical)
+    marked = landmark(tables)
+    records = standardise(tables)
     if marked is None:
         return rounds(records, block(records.persons), model, judgements)[0]
     common = read_common(marked.tables(), model)
@@ -69,9 +70,10 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
     without.
     """
     model = model or load_model()
-    marked = landmark(canonical)
+    tables = read(canonical)
+    marked = landmark(tables)
     if marked is None:
-        records = standardise(canonical)
+        records = standardise(tables)
         solved = rounds(records, block(records.persons), model, judgements)[0]
         people, persons, cases = solved.people, solved.persons, solved.cases
         counts: dict[str, int | float | str] = {
@@ -83,15 +85,15 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
         found, against = told(records, people, cases, persons), against_rules(people, persons)
         counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
         return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts)
-    return _in_parts(canonical, marked, model, judgements, memory)
+    return _in_parts(tables, marked, model, judgements, memory)
 
 
-def _in_parts(canonical: Tables, marked: Landmark, model: Model, judgements: pd.DataFrame | None, memory: Path | None) -> Linked:
+def _in_parts(tables: Tables, marked: Landmark, model: Model, judgements: pd.DataFrame | None, memory: Path | None) -> Linked:
     """A large history: by what is common to it, part by part."""
     token = kept.token(model, marked.print())
     remembered = kept.load(memory, token) if memory is not None else None
     common, before = remembered or (read_common(marked.tables(), model), None)
-    records = standardise(canonical)
+    records = standardise(tables)
     parted = part(records, model, judgements, common, before)
     found = decide(parted, model, judgements, common, before)
     if memory is not None:

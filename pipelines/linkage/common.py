@@ -21,7 +21,7 @@ import pandas as pd
 from pipelines.linkage.evidence import Shares
 from pipelines.linkage.hashing import hashes
 from pipelines.linkage.score import Frequencies
-from pipelines.linkage.standardise import READ, Records
+from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import firsts, numbered
 
 FIRST = 5_000
@@ -60,12 +60,9 @@ class Landmark:
 
     def tables(self) -> Tables:
         """The rows, as they were first delivered."""
-        found = {
-            name: self.canonical[name][self.canonical[name].columns.intersection(READ[name])][rows] for name, rows in self.rows.items()
-        }
-        quarantined = {name: frame["status"].eq("quarantined") for name, frame in found.items()}
+        found = {name: self.canonical[name][rows] for name, rows in self.rows.items()}
         return {
-            name: frame.assign(status=frame["status"].where(quarantined[name], "accepted").astype("str")).reset_index(drop=True)
+            name: frame.assign(status=frame["status"].where(frame["status"].eq("quarantined"), "accepted").astype("str"))
             for name, frame in found.items()
         }
 
@@ -74,19 +71,16 @@ class Landmark:
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):
             frame = self.canonical[name]
-            read = frame[frame.columns.intersection(READ[name])].drop(columns="status")
-            found = hashes(read.assign(quarantined=frame["status"].eq("quarantined")))[rows]
-            digest.update(f"{name} {len(found)} {list(read.columns)} {int(found.sum(dtype='uint64'))}\n".encode())
+            found = hashes(frame.drop(columns="status").assign(quarantined=frame["status"].eq("quarantined")))[rows]
+            digest.update(f"{name} {len(found)} {list(frame.columns)} {int(found.sum(dtype='uint64'))}\n".encode())
         return digest.hexdigest()
 
 
 def landmark(canonical: Tables) -> Landmark | None:
-    """The landmark of a large history; None where it is small."""
-    persons = canonical.get("person_records", ())
-    if len(persons) < FIRST:
+    """The landmark of a large history, as `standardise.read` gives it; None where it is small."""
+    if len(canonical["person_records"]) < FIRST:
         return None
-    tables = {name: canonical[name] for name in READ if "delivery" in canonical.get(name, ())}
-    delivered = {name: _deliveries(frame) for name, frame in tables.items()}
+    delivered = {name: _deliveries(frame) for name, frame in canonical.items()}
     named = pd.concat([own for _, own in delivered.values()]).drop_duplicates()
     parts = named["delivery"].str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$")
     named = named.assign(quarter=parts["quarter"].fillna(""), version=parts["version"].fillna("1").astype("int64"))

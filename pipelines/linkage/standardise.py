@@ -79,7 +79,7 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
 
     Rows are ordered by earliest delivery (quarter, then version), institution and key, whatever the order of the input.
     """
-    tables = {name: _table(canonical, name) for name in TOLD_APART}
+    tables = read(canonical)
     known = deliveries(tables.values())
     tables = {name: ranked(frame, known, TOLD_APART[name]) for name, frame in tables.items()}
     events = tables["events"].assign(quarter=of_delivery(tables["events"], known, "quarter"))
@@ -99,9 +99,12 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     return Records(files, persons, in_order(references), in_order(own), in_order(merges))
 
 
-def _table(canonical: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
-    """What linkage reads of a table, typed; no other column is touched, since tables are large."""
-    return canonical.get(name, pd.DataFrame()).reindex(columns=READ[name]).astype(_types(name)).reset_index(drop=True)
+def read(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What linkage reads of the canonical tables, typed; no other column is touched, since tables are large. Twice is no more work."""
+    return {
+        name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_types(name)).reset_index(drop=True)
+        for name, columns in READ.items()
+    }
 
 
 @cache

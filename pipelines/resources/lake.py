@@ -44,19 +44,20 @@ _LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to
 class Tables(Mapping[str, pd.DataFrame]):
     """Frames by name: held, or read from a stage's folder each time that one is asked for."""
 
-    def __init__(self, held: Frames | Path, without: Collection[str] = ()) -> None:
-        self._held, self._without = held, without
-        self._names = tuple(held) if isinstance(held, dict) else tuple(sorted(path.stem for path in held.glob("*.parquet")))
+    def __init__(self, held: Frames | Path, without: Collection[str] = (), only: Mapping[str, Collection[str]] | None = None) -> None:
+        self._held, self._without, self._only = held, without, only
+        names = held if isinstance(held, dict) else sorted(path.stem for path in held.glob("*.parquet"))
+        self._names = tuple(name for name in names if only is None or name in only)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """The frame. Raises `KeyError` for one that is not there."""
-        if isinstance(self._held, dict):
-            frame = self._held[name]
-            return frame.drop(columns=[column for column in self._without if column in frame])
         if name not in self._names:
             raise KeyError(name)
-        path = self._held / f"{name}.parquet"
-        return read_table(path, [column for column in columns_of(path) if column not in self._without])
+        columns = (
+            [str(column) for column in self._held[name]] if isinstance(self._held, dict) else columns_of(self._held / f"{name}.parquet")
+        )
+        wanted = columns if self._only is None else self._only[name]
+        return self.some(name, [column for column in columns if column in wanted and column not in self._without])
 
     def some(self, name: str, columns: list[str]) -> pd.DataFrame:
         """Some columns of a frame."""
@@ -68,7 +69,11 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def without(self, columns: Collection[str]) -> Tables:
         """The same frames without these columns."""
-        return Tables(self._held, columns)
+        return Tables(self._held, columns, self._only)
+
+    def only(self, columns: Mapping[str, Collection[str]]) -> Tables:
+        """Some of the frames, with these columns and no others."""
+        return Tables(self._held, self._without, columns)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -15,7 +15,7 @@ from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
 from pipelines.linkage.decisions import compared, decisions
 from pipelines.linkage.solving import Solved, read_common, rounds
-from pipelines.linkage.standardise import standardise
+from pipelines.linkage.standardise import read, standardise
 from pipelines.registry.stability import regrouped
 
 Tables = dict[str, pd.DataFrame]
@@ -65,7 +65,7 @@ def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path
 @pytest.fixture
 def undivided(tables: Tables) -> Solved:
     """What the engine finds that looks at all records together, by what is common to the large history."""
-    marked = landmark(tables)
+    marked = landmark(read(tables))
     assert marked is not None
     model = load_model()
     shared = read_common(marked.tables(), model)

@@ -25,6 +25,7 @@ from pipelines.linkage.decisions import against_rules, compared, keys_of, named,
 from pipelines.linkage.judged import counted, outcomes
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.parting import part
+from pipelines.linkage.pieces import Setting
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import Records, read, standardise
 
@@ -57,7 +58,7 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     if marked is None:
         return rounds(records, block(records.persons), model, judgements)[0]
     common = read_common(marked.tables(), model)
-    parted = part(records, model, judgements, common, None)
+    parted = part(records, Setting(model, common), judgements, None)
     return rounds(parted.records, parted.blocked, model, judgements, common, parted.ties)[0]
 
 
@@ -94,8 +95,9 @@ def _in_parts(tables: Tables, marked: Landmark, model: Model, judgements: pd.Dat
     remembered = kept.load(memory, token) if memory is not None else None
     common, before = remembered or (read_common(marked.tables(), model), None)
     records = standardise(tables)
-    parted = part(records, model, judgements, common, before)
-    found = decide(parted, model, judgements, common, before)
+    setting = Setting(model, common, memory and memory.with_name(f".{memory.name}.pieces"))
+    parted = part(records, setting, judgements, before)
+    found = decide(parted, setting, judgements, before)
     if memory is not None:
         kept.save(memory, token, common, found.memory)
     counts: dict[str, int | float | str] = {

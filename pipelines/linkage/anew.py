@@ -16,18 +16,16 @@ from pipelines.linkage.across import across
 from pipelines.linkage.blocking import Blocked
 from pipelines.linkage.cases import Ties
 from pipelines.linkage.cluster import numbered
-from pipelines.linkage.common import Common
 from pipelines.linkage.decisions import IN_DOUBT, against_rules, told
 from pipelines.linkage.flat import Rows, looked_up
 from pipelines.linkage.memory import Memory
-from pipelines.linkage.model import Model
 from pipelines.linkage.parting import Parted
+from pipelines.linkage.pieces import Frames, Setting, packed, shared, unpacked
 from pipelines.linkage.solving import Solved, rounds
 
 # So many records are decided on at once, so that memory does not grow with history.
 BATCH = 60_000
 COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
-Frames = dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Together:
 
 
 class Places:
-    """From part and place within it to rows, and back: of files and, at `True`, of persons."""
+    """From part and place within it to rows: of files and, at `True`, of persons."""
 
     def __init__(self, parted: Parted) -> None:
         self.part = {False: parted.of_files, True: parted.of_persons}
@@ -61,22 +59,21 @@ class Places:
         return out
 
 
-def decide(parted: Parted, model: Model, judgements: pd.DataFrame | None, common: Common, memory: Memory | None) -> Together:
+def decide(parted: Parted, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Together:
     """Decide on the parts whose key `memory` does not hold; take the others from it."""
     known = looked_up(parted.keys, np.sort(memory.counts["part"].to_numpy()))[1] if memory is not None else np.zeros(len(parted.keys), bool)
     places = Places(parted)
-    made = [
-        _remember(parted, places, *_solve(parted, some, people, model, judgements, common), some, people)
-        for some, people in _batches(parted, np.flatnonzero(~known))
-    ]
+    batches = list(_batches(parted, np.flatnonzero(~known)))
+    pieces = (_piece(parted, places, files, persons, judgements) for files, persons in batches)
+    made = list(shared(decided, pieces, setting, sum(len(persons) for _, persons in batches)))
     new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}
     if memory is not None:
         kept = np.sort(parted.keys[known])
         new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
-    return _together(parted, places, new, model, common, int((~known).sum()))
+    return _together(parted, places, new, setting, int((~known).sum()))
 
 
-def _together(parted: Parted, places: Places, found: Frames, model: Model, common: Common, solved: int) -> Together:
+def _together(parted: Parted, places: Places, found: Frames, setting: Setting, solved: int) -> Together:
     """All parts, those of a memory too, and what is told across them."""
     order = np.argsort(parted.keys)
     part = {name: order[looked_up(frame["part"].to_numpy(), parted.keys[order])[0]] for name, frame in found.items()}
@@ -87,7 +84,7 @@ def _together(parted: Parted, places: Places, found: Frames, model: Model, commo
     case, people = _clusters(places, part["records"], found["records"])
     neither = np.zeros(len(found["cited"]), dtype=bool)
     cited = found["cited"][["weight"]].assign(**{side: at("cited", side, neither) for side in "ab"})
-    apart = across(parted, model, common, cited)
+    apart = across(parted, setting, cited)
     of_persons = found["decisions"]["person"].to_numpy()
     within = found["decisions"].drop(columns="part").assign(**{side: at("decisions", side, of_persons) for side in "ab"})
     every = pd.concat([within, apart.told], ignore_index=True)
@@ -122,48 +119,58 @@ def _of(frame: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     return frame[looked_up(frame["part"].to_numpy(), kept)[1]]
 
 
-def _solve(
-    parted: Parted, files: np.ndarray, persons: np.ndarray, model: Model, judgements: pd.DataFrame | None, common: Common
-) -> tuple[Solved, Ties]:
-    """The records in `files` and `persons`, whole parts, decided; their ties."""
+def _piece(parted: Parted, places: Places, files: np.ndarray, persons: np.ndarray, judgements: pd.DataFrame | None) -> Frames:
+    """The records in `files` and `persons`, whole parts, with all that deciding on them needs: `left, right` of the pairs blocked, and the
+    key of the part and the rank in it of files and persons."""
     number = np.full(len(parted.of_persons), -1)
     number[persons] = np.arange(len(persons))
     left, right = number[parted.blocked.left], number[parted.blocked.right]
     there = left >= 0
-    blocked = Blocked(left[there], right[there], parted.blocked.report)
-    ties = parts.cut_ties(parted.ties, len(parted.of_files), files, parted.of_files)
-    return rounds(parts.cut(parted.records, files, persons), blocked, model, judgements, common, ties)[0], ties
+    of_files, of_persons = (
+        pd.DataFrame({"part": parted.keys[places.part[person][rows]], "rank": places.rank[person][rows]})
+        for person, rows in ((False, files), (True, persons))
+    )
+    return {
+        **packed(parts.cut(parted.records, files, persons), parts.cut_ties(parted.ties, len(parted.of_files), files)),
+        "blocked": pd.DataFrame({"left": left[there], "right": right[there]}),
+        "of_files": of_files,
+        "of_persons": of_persons,
+        **({} if judgements is None else {"judgements": judgements}),
+    }
 
 
-def _remember(parted: Parted, places: Places, solved: Solved, ties: Ties, files: np.ndarray, persons: np.ndarray) -> Frames:
-    """`records`, `decisions`, `against`, `cited` and `counts` of a memory, of what was solved."""
-    rows = {False: files, True: persons}
-    part, rank = ({person: found[person][own] for person, own in rows.items()} for found in (places.part, places.rank))
+def decided(piece: Frames, setting: Setting) -> Frames:
+    """`records`, `decisions`, `against`, `cited` and `counts` of a memory, of a piece of whole parts."""
+    keys, number = np.unique(np.concatenate([piece[name]["part"].to_numpy() for name in ("of_files", "of_persons")]), return_inverse=True)
+    part = {False: number[: len(piece["of_files"])], True: number[len(piece["of_files"]) :]}
+    rank = {False: piece["of_files"]["rank"].to_numpy(), True: piece["of_persons"]["rank"].to_numpy()}
+    records, ties = unpacked(piece, setting, part[False])
+    blocked = Blocked(piece["blocked"]["left"].to_numpy(), piece["blocked"]["right"].to_numpy(), pd.DataFrame())
+    solved, _ = rounds(records, blocked, setting.model, piece.get("judgements"), setting.common, ties)
 
     def kept(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
         """`pairs` with the key of their part, and ranks in place of rows."""
         of_part = np.zeros(len(pairs), dtype="int64")
         sides = {side: np.zeros(len(pairs), dtype="int64") for side in "ab"}
-        for which in rows:
+        for which in part:
             mine = person == which
             of_part[mine] = part[which][pairs["a"].to_numpy()[mine]]
             for side in "ab":
                 sides[side][mine] = rank[which][pairs[side].to_numpy()[mine]]
-        return pairs.assign(part=parted.keys[of_part], **sides)
+        return pairs.assign(part=keys[of_part], **sides)
 
     clusters = {False: solved.cases.cluster, True: solved.persons.cluster}
-    records = [
-        pd.DataFrame({"part": parted.keys[part[person]], "person": person, "rank": rank[person], "cluster": clusters[person]})
-        for person in rows
+    placed = [
+        pd.DataFrame({"part": keys[part[person]], "person": person, "rank": rank[person], "cluster": clusters[person]}) for person in part
     ]
-    decided = told(solved.records, solved.people, solved.cases, solved.persons)
+    said = told(records, solved.people, solved.cases, solved.persons)
     against, cited = against_rules(solved.people, solved.persons), _cited(solved, ties)
     return {
-        "records": pd.concat(records, ignore_index=True),
-        "decisions": kept(decided, decided["person"].to_numpy()),
+        "records": pd.concat(placed, ignore_index=True),
+        "decisions": kept(said, said["person"].to_numpy(dtype=bool)),
         "against": kept(against, np.ones(len(against), dtype=bool)),
         "cited": kept(cited, np.zeros(len(cited), dtype=bool)),
-        "counts": _counted(parted, solved, part[False], part[True]),
+        "counts": _counted(keys, solved, part[False], part[True]),
     }
 
 
@@ -177,16 +184,14 @@ def _cited(solved: Solved, ties: Ties) -> pd.DataFrame:
     return found.assign(weight=found["weight"] - found["another"]).drop(columns="another")
 
 
-def _counted(parted: Parted, solved: Solved, of_files: np.ndarray, of_persons: np.ndarray) -> pd.DataFrame:
-    """Counts by part, a row for every part that was solved."""
-    size = len(parted.keys)
+def _counted(keys: np.ndarray, solved: Solved, of_files: np.ndarray, of_persons: np.ndarray) -> pd.DataFrame:
+    """Counts by part."""
     of_pairs, of_case_pairs = of_persons[solved.people.left], of_files[solved.cases.pairs["a"].to_numpy("int64")]
     doubt = np.abs(solved.cases.pairs["weight"].to_numpy("float64")) < IN_DOUBT
     unsure = np.abs(solved.persons.weight) < IN_DOUBT
     tallies = (of_pairs, of_case_pairs, of_case_pairs[doubt], of_pairs[unsure])
-    numbers = np.union1d(of_files, of_persons)
-    counts = {name: np.bincount(tally, minlength=size)[numbers] for name, tally in zip(COUNTS, tallies, strict=True)}
-    return pd.DataFrame({"part": parted.keys[numbers], **counts})
+    counts = {name: np.bincount(tally, minlength=len(keys)) for name, tally in zip(COUNTS, tallies, strict=True)}
+    return pd.DataFrame({"part": keys, **counts})
 
 
 def _clusters(places: Places, part: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

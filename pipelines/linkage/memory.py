@@ -27,7 +27,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
-_SAYS = "says.json"
+_SAYS, _COMMON = "says.json", "common.json"
 
 
 @dataclass
@@ -72,7 +72,7 @@ def load(folder: Path, wanted: str) -> tuple[Common, Memory] | None:
         if says["token"] != wanted:
             return None
         frames = {field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas() for field in fields(Memory)}
-        return _common(says["common"], pq.read_table(folder / "frequencies.parquet").to_pandas()), Memory(**frames)
+        return read_common(folder), Memory(**frames)
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None  # lost or damaged: everything is decided again
 
@@ -83,16 +83,29 @@ def save(folder: Path, wanted: str, common: Common, memory: Memory) -> None:
     for left in (fresh, old):  # of a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
-    frames = {field.name: getattr(memory, field.name) for field in fields(Memory)}
-    for name, frame in {**frames, "frequencies": _listed(common.frequencies)}.items():
-        pq.write_table(
-            pa.Table.from_pandas(frame, preserve_index=False), fresh / f"{name}.parquet", compression="zstd", compression_level=1
-        )
-    (fresh / _SAYS).write_text(json.dumps({"token": wanted, "common": _said(common)}))
+    for field in fields(Memory):
+        _write(fresh / f"{field.name}.parquet", getattr(memory, field.name))
+    write_common(fresh, common)
+    (fresh / _SAYS).write_text(json.dumps({"token": wanted}))
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def write_common(folder: Path, common: Common) -> None:
+    """Write what is common into `folder`."""
+    _write(folder / "frequencies.parquet", _listed(common.frequencies))
+    (folder / _COMMON).write_text(json.dumps(_said(common)))
+
+
+def read_common(folder: Path) -> Common:
+    """What `write_common` wrote."""
+    return _common(json.loads((folder / _COMMON).read_text()), pq.read_table(folder / "frequencies.parquet").to_pandas())
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd", compression_level=1)
 
 
 def _listed(known: Frequencies) -> pd.DataFrame:

@@ -14,20 +14,20 @@ import pandas as pd
 from pipelines.linkage import parts
 from pipelines.linkage.blocking import Blocked, Shared, every, share
 from pipelines.linkage.cases import Ties, orient, shared_bits, ties_of
-from pipelines.linkage.common import Common
 from pipelines.linkage.decisions import LEAST_WEIGHT
-from pipelines.linkage.flat import looked_up
+from pipelines.linkage.flat import looked_up, starts
 from pipelines.linkage.hashing import mixed
 from pipelines.linkage.judged import Held, held
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.model import Model
-from pipelines.linkage.parts import Prints
-from pipelines.linkage.score import Scorer
+from pipelines.linkage.parts import ROUNDS, Prints
+from pipelines.linkage.pieces import Frames, Setting, processes, shared
+from pipelines.linkage.score import GROUP, Scorer
+from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
 
 # So many pairs of files are weighed at once, so that memory does not grow with history.
 AT_ONCE = 50_000
-ROUNDS = ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,20 @@ class Parted:
     known: dict[str, pd.DataFrame]
 
 
-def part(records: Records, model: Model, judgements: pd.DataFrame | None, common: Common, memory: Memory | None) -> Parted:
+def part(records: Records, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Parted:
     """Cut `records` into parts. What `memory` knows of pairs is not computed again; without it the result is the same."""
-    records = replace(records, counts=common.counts, memo={"scorer": Scorer(records.persons, model, common.frequencies)})
+    model, common = setting.model, setting.common
+    records = replace(records, counts=common.counts, memo={})
     prints = parts.prints(records)
-    shared, ties = share(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()), ties_of(records)
+    blocks, ties = share(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()), ties_of(records)
     said = parts.tie_prints(ties, prints)
     helds = [held(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
-    close = _close(records, shared, model, common, prints, memory)
+    close = _close(records, blocks, setting, prints, memory)
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     alike = weight >= shared_bits(records, model)
     pairs = _candidates(records, left[alike], right[alike], ties)
     files = pd.DataFrame({"pair": _pair_prints(pairs, said, prints)})
-    files[list(ROUNDS)] = _weights(records, model, pairs, files["pair"].to_numpy(), ties, common, memory)
+    files[list(ROUNDS)] = _weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
     near = weight >= parts.least_between(records, model, common, parts.TIES)
     tied = (files[list(ROUNDS)] >= parts.TIES).any(axis=1).to_numpy()
     named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
@@ -68,7 +69,7 @@ def part(records: Records, model: Model, judgements: pd.DataFrame | None, common
         [*(f[["a", "b"]].to_numpy("int64") for f in named), parts.held_pairs(helds[0])],
         [np.column_stack([left[near], right[near]]), parts.held_pairs(helds[1])],
     )
-    within = Blocked(*every(shared.groups.within(of_persons).pairs()), shared.report)
+    within = Blocked(*every(blocks.groups.within(of_persons).pairs()), blocks.report)
     said = said[of_files[said["a"].to_numpy()] == of_files[said["b"].to_numpy()]]
     content = [
         (of_persons[within.left], mixed(prints.persons[within.left], prints.persons[within.right])),
@@ -77,7 +78,7 @@ def part(records: Records, model: Model, judgements: pd.DataFrame | None, common
     ]
     known = {
         "persons": pd.DataFrame({"print": np.sort(prints.persons)}),
-        "refused": pd.DataFrame({"value": shared.refused}),
+        "refused": pd.DataFrame({"value": blocks.refused}),
         "pairs": pd.DataFrame({"left": prints.persons[left], "right": prints.persons[right], "weight": weight}),
         "files": files.sort_values("pair", ignore_index=True),
     }
@@ -87,20 +88,49 @@ def part(records: Records, model: Model, judgements: pd.DataFrame | None, common
     return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, pairs, close, known)
 
 
-def _close(records: Records, shared: Shared, model: Model, common: Common, prints: Prints, memory: Memory | None) -> pd.DataFrame:
+def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, memory: Memory | None) -> pd.DataFrame:
     """`left, right, weight` of the pairs of persons that can matter across cases, in order."""
-    least = min(shared_bits(records, model), parts.least_between(records, model, common, LEAST_WEIGHT))
-    fresh, found = None, []
+    least = parts.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
+    least = min(shared_bits(records, setting.model), least)
+    fresh, found = np.ones(len(records.persons), dtype=bool), []
+    groups = shared_.groups
     if memory is not None:
-        fresh = ~looked_up(prints.persons, memory.persons["print"].to_numpy())[1] | shared.moved
+        fresh = ~looked_up(prints.persons, memory.persons["print"].to_numpy())[1] | shared_.moved
         found.append(_remembered(memory.pairs, prints, fresh))
-    for left, right in shared.groups.pairs(fresh):
-        weight = records.memo["scorer"].likelihoods(left, right).weight
+        groups = groups.of_rows(fresh)
+    rows, own = np.unique(groups.row, return_inverse=True)
+    held = {
+        "persons": records.persons.iloc[rows][_compared(setting.model)],
+        "fresh": pd.DataFrame({"fresh": fresh[rows]}),
+        "rows": pd.DataFrame({"row": own.astype("int32")}),
+        "sizes": pd.DataFrame({"size": groups.sizes}),
+    }
+    of = processes(setting, len(rows))
+    pieces = ({**held, "turn": pd.DataFrame({"turn": [n], "of": [of], "least": [least]})} for n in range(of))
+    for one in shared(_weighed, pieces, setting, len(rows)):
+        left, right = (rows[one["pairs"][side].to_numpy()] for side in ("left", "right"))
+        found.append(pd.DataFrame({"left": left, "right": right, "weight": one["pairs"]["weight"]}))
+    close = pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
+    return close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
+
+
+def _weighed(frames: Frames, setting: Setting) -> Frames:
+    """`pairs` (`left, right, weight`) of the persons of a piece that weigh enough, every so many chunks of them."""
+    persons, fresh = frames["persons"], frames["fresh"]["fresh"].to_numpy()
+    scorer = Scorer(persons, setting.model, setting.common.frequencies)
+    groups = Groups(frames["rows"]["row"].to_numpy(), starts(frames["sizes"]["size"].to_numpy()), len(persons))
+    number, of, least = frames["turn"].iloc[0]
+    found = [pd.DataFrame({"left": [], "right": [], "weight": []}, dtype="float64")]
+    for left, right in groups.pairs(None if fresh.all() else fresh, turn=(int(number), int(of))):
+        weight = scorer.likelihoods(left, right).weight
         kept = weight >= least
         found.append(pd.DataFrame({"left": left[kept], "right": right[kept], "weight": weight[kept]}))
-    close = pd.concat(found, ignore_index=True) if found else pd.DataFrame({"left": [], "right": [], "weight": []})
-    close = close.astype({"left": "int64", "right": "int64", "weight": "float64"})
-    return close if memory is None else close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
+    return {"pairs": pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64"})}
+
+
+def _compared(model: Model) -> list[str]:
+    """The columns of persons that weights read."""
+    return list(dict.fromkeys([column for field in model.fields for column in field.columns] + [GROUP]))
 
 
 def _remembered(pairs: pd.DataFrame, prints: Prints, fresh: np.ndarray) -> pd.DataFrame:
@@ -137,18 +167,17 @@ def _pair_prints(pairs: pd.DataFrame, said: pd.DataFrame, prints: Prints) -> np.
     return mixed(prints.files[a], prints.files[b], ties[place])
 
 
-def _weights(
-    records: Records, model: Model, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, common: Common, memory: Memory | None
-) -> np.ndarray:
+def _weights(records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, memory: Memory | None) -> np.ndarray:
     """What speaks for pairs of files by what the two say themselves: a row a pair, a column a round."""
     found, new = np.zeros((len(pairs), len(ROUNDS))), np.ones(len(pairs), dtype=bool)
     if memory is not None and len(memory.files):
         place, there = looked_up(codes, memory.files["pair"].to_numpy())
         found[there], new = memory.files[list(ROUNDS)].to_numpy()[place[there]], ~there
     rows = np.flatnonzero(new)
-    for some in np.array_split(rows, max(len(rows) // AT_ONCE, 1)):
-        cut, of_them, asked = parts.cut_to(records, ties, pairs.iloc[some])
-        found[some] = parts.own_weights(cut, model, asked, of_them, common).T
+    some = np.array_split(rows, max(len(rows) // AT_ONCE, 1))
+    pieces = (parts.cut_to(records, ties, pairs.iloc[chosen]) for chosen in some)
+    for chosen, weighed in zip(some, shared(parts.own_weights, pieces, setting, len(rows)), strict=True):
+        found[chosen] = weighed["weights"][list(ROUNDS)].to_numpy()
     return found
 
 

@@ -12,9 +12,8 @@ against. Groups grow along pairs above zero alone. What is refused in some doubt
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +26,12 @@ from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import between
+from pipelines.linkage.pieces import Frames, Setting, packed, unpacked
 from pipelines.linkage.standardise import Records
 
 # A pair that may weigh so much (bits) ties; none below zero joins, and what is added up in another order stays on its side.
 TIES = -0.01
+ROUNDS = ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,11 @@ def tie_prints(ties: Ties, prints_: Prints) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def own_weights(records: Records, model: Model, pairs: pd.DataFrame, ties: Ties, common: Common) -> np.ndarray:
-    """What speaks for `pairs` of files (`a, b` oriented) by what the two say themselves: a row a round, a column a pair."""
-    people = PersonPairs(records, model)
-    return np.vstack([weighed[0]["weight"] for weighed in by_themselves(records, people, model, pairs, ties, common)])
+def own_weights(frames: Frames, setting: Setting) -> Frames:
+    """What speaks for the `pairs` of files (`a, b` oriented) of a piece by what the two say themselves: `weights`, a column a round."""
+    records, ties = unpacked(frames, setting)
+    weighed = by_themselves(records, PersonPairs(records, setting.model), setting.model, frames["pairs"], ties, setting.common)
+    return {"weights": pd.DataFrame({name: own["weight"] for name, (own, _) in zip(ROUNDS, weighed, strict=True)})}
 
 
 def by_themselves(
@@ -118,26 +120,27 @@ def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
     kept = records.persons.iloc[persons].reset_index(drop=True)
     kept["file"] = number[kept["file"].to_numpy()]
     references, own, merges = (_renumbered(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
-    memo: dict[Hashable, Any] = {"scorer": records.memo["scorer"].at(persons)} if "scorer" in records.memo else {}
-    return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts, memo)
+    return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts)
 
 
-def cut_to(records: Records, ties: Ties, pairs: pd.DataFrame) -> tuple[Records, Ties, pd.DataFrame]:
-    """The records of the files of `pairs`, with their persons and ties, and the pairs, renumbered."""
+def cut_to(records: Records, ties: Ties, pairs: pd.DataFrame) -> Frames:
+    """The records of the files of `pairs`, with their persons and ties, and the `pairs`, renumbered."""
     files = np.unique(pairs[["a", "b"]].to_numpy("int64"))
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
     people = np.flatnonzero(number[records.persons["file"].to_numpy()] >= 0)
     local = pd.DataFrame({name: number[pairs[name].to_numpy("int64")] for name in ("a", "b")})
-    return cut(records, files, people), cut_ties(ties, len(records.files), files), local
+    return {**packed(cut(records, files, people), cut_ties(ties, len(records.files), files)), "pairs": local}
 
 
-def cut_ties(ties: Ties, size: int, files: np.ndarray, part: np.ndarray | None = None) -> Ties:
-    """The ties among `files`, renumbered; `part` of all files, if only pairs within one are to be looked at."""
+def cut_ties(ties: Ties, size: int, files: np.ndarray) -> Ties:
+    """The ties among `files`, renumbered."""
     number = np.full(size + 1, -1)
     number[files] = np.arange(len(files))
-    frames = {name: _renumbered(getattr(ties, name), number, ["a", "b"]) for name in ("cites", "joins", "together", "detained")}
-    return Ties(**frames, part=None if part is None else part[files])
+    cites, joins, together, detained = (
+        _renumbered(frame, number, ["a", "b"]) for frame in (ties.cites, ties.joins, ties.together, ties.detained)
+    )
+    return Ties(cites, joins, together, detained)
 
 
 def _renumbered(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> pd.DataFrame:

@@ -59,8 +59,15 @@ class Groups:
         number = self.of_entries[there] * (int(part.max(initial=0)) + 1) + own[there]
         return grouped(number, self.row[there], self.size)[0].distinct()
 
-    def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK) -> Iterator[Pairs]:
-        """The pairs (`left` < `right`), each once, about `chunk` at a time; only those with a row that is `fresh`, if that is given."""
+    def of_rows(self, rows: np.ndarray) -> Groups:
+        """The groups that hold any of `rows` (whether, per row)."""
+        return self.at(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
+
+    def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK, turn: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
+        """The pairs (`left` < `right`), each once, about `chunk` at a time; only those with a row that is `fresh`, if that is given.
+
+        `turn`: which chunk of how many to begin with, and how many to go on: others take the others.
+        """
         order = np.argsort(self.row, kind="stable")
         group = self.of_entries
         if fresh is None:
@@ -69,7 +76,7 @@ class Groups:
             order = order[fresh[self.row[order]]]
             first = self.start[group[order]]
         row, many = self.row[order].astype("int64"), self.start[group[order] + 1] - first
-        for begin, end in _cuts(row, many, chunk):
+        for begin, end in _cuts(row, many, chunk)[turn[0] :: turn[1]]:
             left = np.repeat(row[begin:end], many[begin:end])
             right = self.row[ranges(first[begin:end], many[begin:end])].astype("int64")
             if fresh is not None:  # a pair of two fresh rows comes with the smaller

@@ -72,9 +72,10 @@ def read_common(tables: Tables, model: Model) -> Common:
     """What is common, read off a history of its own; off a large one by a sample of its persons."""
     records = standardise(tables)
     known = frequencies(records.persons, model)
-    records = replace(records, counts=counts_of(records), memo={"scorer": Scorer(records.persons, model, known)})
+    records = replace(records, counts=counts_of(records))
     files, persons = sample(records)
     some = parts.cut(records, files, persons)
+    some.memo["scorer"] = Scorer(some.persons, model, known)
     ties = parts.cut_ties(ties_of(records), len(records.files), files)
     found = rounds(some, block(some.persons), model, None, None, ties)[1]
     return replace(found, counts=counts_of(records))

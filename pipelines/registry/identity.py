@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.orm import aliased
@@ -36,11 +37,13 @@ class Decision:
     records    institution, record_key, entity: number of the entity of each record, in the order of the partition
     minted     numbers that are new
     redirects  number, target: entities that were found to be one with an older one
+    held       row of the membership that each record has had so far, -1 where it has none
     """
 
     records: pd.DataFrame
     minted: range
     redirects: pd.DataFrame
+    held: np.ndarray
 
 
 def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +62,7 @@ def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.
         decision = decide(partition, known, last + 1)
         _mint(connection, kind, decision.minted, moment)
         _redirect(connection, kind, decision.redirects)
-        _move(connection, kind, decision.records, known, moment)
+        _move(connection, kind, decision, known, moment)
         reached(Point.IDENTITIES_ENTERED)
     out = decision.records[_RECORD].copy()
     out["entity_id"] = _ids(kind, decision.records["entity"])
@@ -81,8 +84,10 @@ def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Dec
     """
     clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
     records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
-    held = records.merge(known, on=_RECORD, how="inner")
-    parts = held.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
+    held = _held(records, known)
+    there = held >= 0
+    parts = known[["entity", "sequence"]].iloc[held[there]].assign(cluster=clusters[there])
+    parts = parts.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
     parts = parts.sort_values(["entity", "size", "earliest"], ascending=[True, False, True])
     owners = parts.drop_duplicates("entity")
     oldest = owners.groupby("cluster")["entity"].min()
@@ -94,7 +99,16 @@ def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Dec
     target = owners["cluster"].map(entity).astype("int64")
     moved = owners["entity"] != target
     redirects = pd.DataFrame({"number": owners.loc[moved, "entity"], "target": target[moved]}).reset_index(drop=True)
-    return Decision(records[[*_RECORD, "entity"]], minted, redirects)
+    return Decision(records[[*_RECORD, "entity"]], minted, redirects, held)
+
+
+def _held(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """Row of `known` that is of the same record, by row of `records`; -1 where none is."""
+    codes = [pd.factorize(pd.concat([known[name], records[name]], ignore_index=True)) for name in _RECORD]
+    code = codes[0][0] * len(codes[1][1]) + codes[1][0]
+    row = np.full(int(code.max(initial=-1)) + 1, -1)
+    row[code[: len(known)]] = np.arange(len(known))
+    return np.asarray(row[code[len(known) :]])
 
 
 def _check(partition: pd.DataFrame) -> None:
@@ -121,8 +135,10 @@ def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
     """Current memberships with the number of the entity that stands today: institution, record_key, entity, sequence."""
     query = select(Membership.institution, Membership.record_key, Entity.number, Membership.sequence)
     query = query.join(Entity, Entity.id == Membership.entity_id).where(Membership.kind == kind, Membership.until.is_(None))
-    out = pd.DataFrame(connection.execute(query).all(), columns=[*_RECORD, "entity", "sequence"])
-    out = out.astype({"institution": "str", "record_key": "str", "entity": "int64", "sequence": "int64"})
+    rows = connection.execute(query).all()
+    columns = zip(*rows, strict=True) if rows else ((), (), (), ())
+    types = {"institution": "str", "record_key": "str", "entity": "int64", "sequence": "int64"}
+    out = pd.DataFrame({name: pd.Series(values, dtype=kind_) for (name, kind_), values in zip(types.items(), columns, strict=True)})
     older = aliased(Entity)
     pairs = connection.execute(select(Entity.number, older.number).join(older, older.id == Entity.redirect_to).where(Entity.kind == kind))
     redirects = pd.DataFrame(pairs.all(), columns=["number", "target"], dtype="int64").set_index("number")["target"]
@@ -143,18 +159,20 @@ def _redirect(connection: Connection, kind: EntityKind, redirects: pd.DataFrame)
         connection.execute(statement, [{"old": old, "new": new} for old, new in pairs])
 
 
-def _move(connection: Connection, kind: EntityKind, records: pd.DataFrame, known: pd.DataFrame, moment: datetime) -> None:
-    """Close the memberships that changed, and enter the new ones in the order of `records`."""
-    both = records.merge(known.rename(columns={"entity": "before"}), on=_RECORD, how="left")
-    changed = both[both["before"].isna() | (both["before"] != both["entity"])]
-    if changed.empty:
+def _move(connection: Connection, kind: EntityKind, decision: Decision, known: pd.DataFrame, moment: datetime) -> None:
+    """Close the memberships that changed, and enter the new ones in the order of the records."""
+    held, entity = decision.held, decision.records["entity"].to_numpy()
+    changed = held < 0
+    changed[~changed] = known["entity"].to_numpy()[held[~changed]] != entity[~changed]
+    if not changed.any():
         return
-    closed = changed["sequence"].dropna().astype("int64").tolist()
+    closed = known["sequence"].to_numpy()[held[changed & (held >= 0)]].tolist()
     if closed:
         statement = update(Membership).where(Membership.sequence == bindparam("closed")).values(until=moment)
         connection.execute(statement, [{"closed": sequence} for sequence in closed])
     last = connection.scalar(select(func.max(Membership.sequence))) or 0
-    columns = (changed["institution"], changed["record_key"], _ids(kind, changed["entity"]))
+    new = decision.records[changed]
+    columns = (new["institution"].tolist(), new["record_key"].tolist(), _ids(kind, new["entity"]).tolist())
     rows = [
         {"sequence": n, "kind": kind, "institution": institution, "record_key": key, "entity_id": id_, "since": moment}
         for n, (institution, key, id_) in enumerate(zip(*columns, strict=True), start=last + 1)

@@ -14,6 +14,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, func, insert, select, text
@@ -150,17 +151,19 @@ def _chained(before: str, covers: str) -> str:
 def _digest(rows: Any) -> tuple[int, str]:
     """How many rows, and one hash over them."""
     digest, count = hashlib.sha256(), 0
+    line = json.JSONEncoder(ensure_ascii=False).encode
     for row in rows:
-        digest.update(json.dumps([_plain(value) for value in row], ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        digest.update(
+            line([_plain(value) if isinstance(value, datetime) else value for value in row]).encode("utf-8", "surrogatepass") + b"\n"
+        )
         count += 1
     return count, digest.hexdigest() if count else ""
 
 
-def _plain(value: Any) -> Any:
-    """A value as it comes back from every database: moments in UTC to the microsecond, numbers by their shortest form."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    return value
+@lru_cache(maxsize=1024)  # what one transaction entered bears one moment
+def _plain(moment: datetime) -> str:
+    """A moment as it comes back from every database: in UTC to the microsecond."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _more(session: Session, stream: Stream, place: int) -> bool:

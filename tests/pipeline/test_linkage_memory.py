@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.linkage import Linked, common, link, load_model
+from pipelines.linkage import Linked, anew, common, link, load_model, pieces
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
 from pipelines.linkage.decisions import compared, decisions
@@ -88,6 +88,17 @@ def test_what_is_told_within_and_across_parts_is_what_is_told_of_the_undivided_r
     linked = link(tables)
     pd.testing.assert_frame_equal(whole, linked.decisions)
     assert compared(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"] == linked.statistics["case_pairs_in_doubt"]
+
+
+def test_pieces_handed_over_in_a_folder_end_as_those_worked_on_here(
+    tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = link(tables)
+    monkeypatch.setattr(pieces, "WORTH", 0)
+    monkeypatch.setattr(anew, "BATCH", 100)
+    (tmp_path / ".memory.pieces" / "0").mkdir(parents=True)  # of a run that was killed
+    assert_same(link(tables, memory=tmp_path / "memory"), here)
+    assert [path.name for path in tmp_path.iterdir()] == ["memory"]
 
 
 def test_a_judgement_is_decided_on_and_taken_back(tables: Tables, tmp_path: Path) -> None:

@@ -1,15 +1,14 @@
 """What leaves the pipeline: the warehouse, swapped in whole, and a report for every delivery."""
 
 from contextlib import nullcontext
-from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import WRITER, careful, say, table
+from pipelines.assets.reporting import write_reports
 from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
-from pipelines.feedback.deliveries import write_reports
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
@@ -97,8 +96,8 @@ def feedback(
                 received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
         finally:
             registry.close()
-        found, today = findings["findings"], datetime.now(UTC).date()
-        reports = write_reports(workplace.home.root, there, received, today, standing, found, canonical)
+        found = findings["findings"]
+        reports = write_reports(workplace, there, received, standing, found, canonical)
         report(context, found, standing["accounting"], reports.loc[reports["written"], _DELIVERY])
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}

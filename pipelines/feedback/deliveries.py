@@ -1,15 +1,19 @@
 """The reports of all deliveries of a run: which of them changed, and what each is made of.
 
 Belongs here: putting together, for all deliveries in one go, what their reports are made of; leaving alone those that say it already.
-Does not belong here: what stands in a report (`report`), storing it (`write`).
+Does not belong here: what stands in a report (`report`), storing it (`write`), sharing them among processes
+(`pipelines.assets.reporting`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from pipelines.feedback import made
@@ -21,55 +25,93 @@ from sources import contract
 
 _DELIVERY = ["institution", "delivery"]
 _STATES = ["new", "remains", "fixed"]
+PARTS = ("files", "findings", "figures", "trend")
 Place = tuple[str, str]
+Parts = Mapping[str, pd.DataFrame]
 
 
-def write_reports(
-    home: Path,
-    there: Sequence[LandedDelivery],
-    received: Mapping[Place, date],
-    today: date,
-    standing: Mapping[str, pd.DataFrame],
-    found: pd.DataFrame,
-    canonical: Mapping[str, pd.DataFrame],
-) -> pd.DataFrame:
-    """Write the report of every delivery whose report would say something else than the one that is there.
+@dataclass(frozen=True)
+class Due:
+    """The report of a delivery under its key: it changes when anything would be said otherwise."""
 
-    there, received  the deliveries that lie in the landing store, and the day of each one's receipt
-    standing         `deliveries`, `files`, `accounting` of `pipelines.current`
-    found            `pipelines.feedback.life.LIVED` and `answer`
-    canonical        as in `pipelines.feedback.figures.moved`
+    institution: str
+    delivery: str
+    received: date | None
+    key: str
 
-    Returns institution, delivery, files (of the report), written (made anew), new, remains, fixed (findings).
+    @property
+    def language(self) -> str:
+        """The institution's own."""
+        return contract.load(self.institution).language
+
+
+def contents(
+    there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame], found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]
+) -> Parts:
+    """What the reports of all deliveries are made of, by name (`PARTS`), each with institution and delivery.
+
+    there      the deliveries that lie in the landing store
+    standing   `deliveries`, `files`, `accounting` of `pipelines.current`
+    found      `pipelines.feedback.life.LIVED` and `answer`
+    canonical  as in `pipelines.feedback.figures.moved`
     """
-    read = set(standing["deliveries"][_DELIVERY].itertuples(index=False, name=None))
-    places = [place for one in there if (place := (one.institution, str(one.name))) in read]  # others came since: the next run's
-    came = _files([one for one in there if (one.institution, str(one.name)) in read], standing)
-    parts = {"files": came, "findings": found, "figures": moved(found, canonical), "trend": trends(found, standing["accounting"])}
-    contents, of = made.contents(*parts.values()), {name: dict(list(frame.groupby(_DELIVERY))) for name, frame in parts.items()}
-    rows = []
+    came = _files(there, standing)
+    made_of = (came, found, moved(found, canonical), trends(found, standing["accounting"]))
+    return dict(zip(PARTS, made_of, strict=True))
+
+
+def reports_of(
+    home: Path, there: Sequence[LandedDelivery], received: Mapping[Place, date], today: date, deliveries: pd.DataFrame, parts: Parts
+) -> list[Due]:
+    """The report of every delivery in the landing store that this run has read (`deliveries`: institution, delivery); others came since.
+
+    received: the day of each one's receipt. parts: as `contents` gives them.
+    """
+    read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
+    places = [place for one in there if (place := (one.institution, str(one.name))) in read]
+    hashes = made.contents(*parts.values())
+    out = []
     for place in places:
         language, day = contract.load(place[0]).language, received.get(place)
-        key = key_for(home, *place, language, day, today, contents.get(place, ""))
-        if there_already := left_alone(home, *place, key):
-            rows.append((*place, len(there_already), False))
-            continue
-        files, mine, own, last = (of[name].get(place, frame.iloc[:0]) for name, frame in parts.items())
-        written = write_anew(
+        out.append(Due(*place, day, key_for(home, *place, language, day, today, hashes.get(place, ""))))
+    return out
+
+
+def write_some(home: Path, due: Sequence[Due], today: date, parts: Parts) -> None:
+    """Write the reports `due`, whatever is there. parts: as `contents` gives them, of these deliveries at least."""
+    rows = {name: rows_by_delivery(parts[name]) for name in PARTS}
+    for one in due:
+        place = (one.institution, one.delivery)
+        files, mine, own, last = (parts[name].iloc[rows[name].get(place, [])].reset_index(drop=True) for name in PARTS)
+        write_anew(
             home,
             *place,
             files.drop(columns=_DELIVERY),
             mine,
-            language,
-            day,
+            one.language,
+            one.received,
             today,
-            key,
+            one.key,
             figures=own[list(FIGURES)],
             foremost=foremost(own),
             trend=last.drop(columns=_DELIVERY).rename(columns=SHOWN_AS),
         )
-        rows.append((*place, len(written), True))
-    _not_taken(home, found)
+
+
+def rows_by_delivery(frame: pd.DataFrame) -> dict[Place, np.ndarray]:
+    """The numbers of the rows of each delivery."""
+    return cast("dict[Place, np.ndarray]", frame.groupby(_DELIVERY).indices)
+
+
+def standing_reports(home: Path, reports: Sequence[Due]) -> dict[Place, int]:
+    """Of the reports that are there as they were written under their key: how many files."""
+    there = {(one.institution, one.delivery): left_alone(home, one.institution, one.delivery, one.key) for one in reports}
+    return {place: len(files) for place, files in there.items() if files}
+
+
+def summary(reports: Sequence[Due], files: Mapping[Place, int], written: Collection[Place], found: pd.DataFrame) -> pd.DataFrame:
+    """institution, delivery, files (of the report), written (made anew), new, remains, fixed (findings)."""
+    rows = [(*place, files.get(place, 0), place in written) for one in reports if (place := (one.institution, one.delivery))]
     states = found.groupby([*_DELIVERY, "state"]).size().unstack(fill_value=0).reindex(columns=_STATES, fill_value=0)
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "files", "written"]).merge(states.reset_index(), on=_DELIVERY, how="left")
     return out.fillna(dict.fromkeys(_STATES, 0)).astype(dict.fromkeys(_STATES, "int64"))
@@ -88,7 +130,7 @@ def _files(there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame]
     return standing["files"].merge(standing["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
 
 
-def _not_taken(home: Path, found: pd.DataFrame) -> None:
+def write_not_taken(home: Path, found: pd.DataFrame) -> None:
     """What an institution put where no delivery is (a folder whose name is no quarter, a stray file) is told to it, too."""
     for institution in contract.institutions():
         mine = found[(found["institution"] == institution) & found["delivery"].isna()]

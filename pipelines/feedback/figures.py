@@ -11,10 +11,12 @@ institution in the quarter delivered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
+from pipelines.resources.lake import some
 from sources import contract as contracts
 from sources.contract import DeliveryName
 from warehouse.indicators import Indicator, indicators
@@ -31,7 +33,8 @@ def moved(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.Data
     """
     asks = found[(found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
     asks = asks.drop_duplicates(["institution", "delivery", "finding"])
-    rows = pd.concat([_rows(indicator, canonical) for indicator in indicators().values()], ignore_index=True)
+    own = _Own.of(asks, canonical)
+    rows = pd.concat([_rows(indicator, own) for indicator in indicators().values()], ignore_index=True)
     exact = _exact(asks, rows)
     rest = asks[~asks.index.isin(exact["at"])]
     names = {name: DeliveryName.parse(name) for name in rest["delivery"].dropna().unique()}
@@ -41,22 +44,55 @@ def moved(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.Data
     return every.dropna(subset=["period"]).drop_duplicates(ignore_index=True)
 
 
-def _rows(indicator: Indicator, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Own:
+    """What stands of the records that findings speak of, or of their cases: the others move no figure that anybody asks for.
+
+    records: by entity: institution, record_key, case_key (role). events: with their `period`.
+    """
+
+    records: Mapping[str, pd.DataFrame]
+    events: pd.DataFrame
+
+    @classmethod
+    def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _Own:
+        asked = _key(asks, "record_key").dropna().unique()
+        records = {}
+        for entity, more in (("case", ()), ("person", ("role",))):
+            every = _standing(canonical, f"{entity}_records", (*_RECORD, "case_key", *more))
+            records[entity] = every[_key(every, "record_key").isin(asked) | _key(every, "case_key").isin(asked)]
+        events = _standing(canonical, "events", (*_RECORD, "case_key", "entity", "event", "date"))
+        both = pd.concat(records.values())
+        of_them = _key(events, "case_key").isin(_key(both, "case_key").dropna().unique())
+        of_them |= _key(events, "record_key").isin(_key(both, "record_key").unique())
+        events = events[of_them & events["date"].notna()]
+        days = pd.to_datetime(events["date"])
+        return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))
+
+
+def _standing(canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
+    rows = some(canonical, name, (*columns, "status"))
+    return rows[rows["status"] == "accepted"]
+
+
+def _key(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Institution and key as one text."""
+    return rows["institution"] + "\0" + rows[column]
+
+
+def _rows(indicator: Indicator, own: _Own) -> pd.DataFrame:
     """The records that an institution itself would count: institution, entity, record_key, case_key, indicator, period."""
     rules = indicator.rows
-    records = canonical[f"{rules.record}_records"]
-    records = records[(records["status"] == "accepted") & records["institution"].isin(indicator.institutions)]
+    records = own.records[rules.record]
+    records = records[records["institution"].isin(indicator.institutions)]
     if rules.roles:
         records = records[records["role"].isin(rules.roles)]
-    events = canonical["events"]
-    events = events[(events["status"] == "accepted") & (events["event"] == rules.event) & events["date"].notna()]
-    days = pd.to_datetime(events["date"])
-    events = events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str"))
+    events = own.events[own.events["event"] == rules.event]
     of_file = events[events["entity"] == "case"] if rules.of == "case" or rules.record == "case" or rules.covers_file else events.iloc[:0]
     of_record = events[events["entity"] == rules.record]
     both = [
-        records[["institution", "record_key", "case_key"]].merge(own[[*key, "period"]].drop_duplicates(), on=key)
-        for own, key in ((of_file, _CASE), (of_record, _RECORD))
+        records[["institution", "record_key", "case_key"]].merge(dated[[*key, "period"]].drop_duplicates(), on=key)
+        for dated, key in ((of_file, _CASE), (of_record, _RECORD))
     ]
     return pd.concat(both, ignore_index=True).drop_duplicates().assign(entity=rules.record, indicator=indicator.code)
 

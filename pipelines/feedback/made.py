@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -53,28 +53,43 @@ def contents(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 def _content(hashed: np.ndarray) -> bytes:
     """The rows in an order of their own: in which one a run found them does not matter."""
-    return hashed[np.lexsort(hashed.T)].tobytes() if hashed.size else b""
+    return np.sort(hashed).tobytes()
 
 
 def _hashed(frame: pd.DataFrame) -> np.ndarray:
-    """A row of numbers for each row, one a column."""
-    columns = [pd.util.hash_pandas_object(frame[name].astype("str").fillna("\0"), index=False) for name in frame]
-    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+    """A number for each row (64 bits), of all that it holds. A whole number is the same where another row of the column has none."""
+    numbers = frame.select_dtypes("number").columns
+    mixed = [name for name, dtype in frame.dtypes.items() if str(dtype) == "object"]
+    plain = frame.astype({**dict.fromkeys(numbers, "float64"), **dict.fromkeys(mixed, "str")})
+    return pd.util.hash_pandas_object(plain, index=False).to_numpy() if len(plain.columns) else np.empty(len(frame), "uint64")
 
 
 def stands(folder: Path, key: str) -> list[Path]:
-    """The files of a report that is there as it was written under `key`; none where anything of it is not."""
+    """The files of a report that is there as it was written under `key`; none where anything of it is not.
+
+    A file with the size and the time that it was written with is as it was written; of any other the content is looked at.
+    """
     try:
         note = json.loads((folder / NOTE).read_text("utf-8"))
         if note["key"] != key:
             return []
-        there = {folder / name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in note["files"]}
+        as_written = [_as_written(folder / name, *said) for name, said in note["files"].items()]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return list(there) if list(there.values()) == list(note["files"].values()) else []
+    return [folder / name for name in note["files"]] if all(as_written) else []
 
 
-def note(key: str, paths: Iterable[Path]) -> str:
-    """What is to be kept beside a report, as `stands` reads it."""
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    return json.dumps({"key": key, "files": files}, indent=1) + "\n"
+def _as_written(path: Path, digest: str, size: int, written: int) -> bool:
+    now = path.stat()
+    if now.st_size != size:
+        return False
+    return now.st_mtime_ns == written or hashlib.sha256(path.read_bytes()).hexdigest() == digest
+
+
+def note(key: str, written: Mapping[Path, bytes]) -> str:
+    """What is to be kept beside a report (its files and what is in them), as `stands` reads it."""
+    files = {}
+    for path, content in written.items():
+        now = path.stat()
+        files[path.name] = (hashlib.sha256(content).hexdigest(), now.st_size, now.st_mtime_ns)
+    return json.dumps({"key": key, "files": files}) + "\n"

@@ -9,15 +9,15 @@ text is shown, never run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from operator import attrgetter
 from typing import NamedTuple
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from pipelines.feedback.report import COUNTS, Report, plain, rows_of
 from pipelines.feedback.texts import texts, visible
@@ -41,34 +41,26 @@ _EXAMPLES = 5
 WORKBOOK = "findings.xlsx"
 
 
-class Row(NamedTuple):
-    """One finding as shown; missing cells are None."""
+class Told(NamedTuple):
+    """Findings as shown, a list a column. cells: the cell of the table, for each column of `_COLUMNS`; None where it is missing."""
 
-    unit: str | None
-    record: str | None
-    own_number: str | None
-    field: str | None
-    value: str | None
-    detail: str | None
-    file: str | None
-    part: str | None
-    line: str | None
-    cell: str | None
-    rule: str
-    severity: str
-    origin: str
-    state: str
+    cells: Mapping[str, list[Markup | None]]
+    rule: list[str]
+    severity: list[str]
+    origin: list[str]
+    state: list[str]
 
 
 @dataclass(frozen=True)
 class Block:
-    """The findings of one rule: the columns that hold anything (keys of `texts.yaml`), and a row of shown text for each finding."""
+    """The findings of one rule: the columns that hold anything (keys of `texts.yaml`); for each finding the cells of its row, which are
+    the same in every language, and its state, which is said in words."""
 
     rule: Rule
     severity: str
     anchor: str
     columns: tuple[str, ...]
-    rows: list[tuple[str | None, ...]]
+    rows: list[tuple[Markup, str]]
     lives: Mapping[str, int]
 
 
@@ -85,11 +77,11 @@ class Folded:
 
 def pages(report: Report) -> dict[str, str]:
     """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others, and `letter` alike."""
-    shown = _shown(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
-    gone = [row for row in shown if row.state == "fixed"]
-    accepted = [row for row in shown if row.state == "accepted_as_is"]
-    open_ = [row for row in shown if row.state not in ("fixed", "accepted_as_is")]
-    causes = [row for row in open_ if row.origin == "cause"]
+    told = _told(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
+    gone = [n for n, state in enumerate(told.state) if state == "fixed"]
+    accepted = [n for n, state in enumerate(told.state) if state == "accepted_as_is"]
+    open_ = [n for n, state in enumerate(told.state) if state not in ("fixed", "accepted_as_is")]
+    causes = [n for n in open_ if told.origin[n] == "cause"]
     content = {
         "report": report,
         "counts": report.counts,
@@ -97,12 +89,12 @@ def pages(report: Report) -> dict[str, str]:
             {**row, "file": visible(str(row["file"])), "state": visible(str(row["state"]))} for row in report.files.to_dict("records")
         ],
         "totals": {name: int(report.files[name].sum()) for name in COUNTS},
-        "causes": {severity: _blocks([row for row in causes if row.severity == severity], "") for severity in _TO_CORRECT},
-        "consequences": _blocks([row for row in open_ if row.origin == "consequence"], "follows-"),
+        "causes": {severity: _blocks(told, [n for n in causes if told.severity[n] == severity], "") for severity in _TO_CORRECT},
+        "consequences": _blocks(told, [n for n in open_ if told.origin[n] == "consequence"], "follows-"),
         "info": _folded(report.open[~report.open["listed"]]),
-        "to_check": _blocks([row for row in causes if row.severity == "info"], ""),
-        "fixed": _blocks(gone, "fixed-"),
-        "accepted": _blocks(accepted, "accepted-"),
+        "to_check": _blocks(told, [n for n in causes if told.severity[n] == "info"], ""),
+        "fixed": _blocks(told, gone, "fixed-"),
+        "accepted": _blocks(told, accepted, "accepted-"),
         "foremost": rows_of(report.foremost),
         "trend": rows_of(report.trend),
         "indicators": indicators(),
@@ -134,30 +126,35 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def _shown(findings: pd.DataFrame) -> list[Row]:
-    """The findings, in their order, as text that can be shown."""
-    columns = []
-    for name in Row._fields:
-        cells = plain(findings[_COLUMNS.get(name, name)])
-        known = {cell: visible(str(cell)) for cell in set(cells) if cell is not None}
-        columns.append([known.get(cell) for cell in cells])
-    return [Row(*cells) for cells in zip(*columns, strict=True)]
+def _told(findings: pd.DataFrame) -> Told:
+    """The findings, in their order, as what is shown of them. A text that comes again is made ready once."""
+    cells = {}
+    for name, column in _COLUMNS.items():
+        delivered = plain(findings[column])
+        known = {cell: _cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
+        cells[name] = [known.get(cell) for cell in delivered]
+    return Told(cells, *(plain(findings[name]) for name in ("rule", "severity", "origin", "state")))
 
 
-def _blocks(rows: list[Row], prefix: str) -> list[Block]:
-    """A block for each rule; `rows` are sorted by rule."""
+def _cell(name: str, text: str) -> Markup:
+    return Markup('<td role="cell" class="{}"><bdi>{}</bdi></td>').format(name, text)
+
+
+def _blocks(told: Told, rows: Sequence[int], prefix: str) -> list[Block]:
+    """A block for each rule of `rows` (numbers), which are sorted by rule."""
     blocks = []
-    for code, group in groupby(rows, key=attrgetter("rule")):
-        columns = dict(zip(Row._fields, zip(*group, strict=True), strict=True))
-        used = [name for name in _COLUMNS if any(cell is not None for cell in columns[name])]
+    for code, group in groupby(rows, key=told.rule.__getitem__):
+        numbers = list(group)
+        used = [name for name, cells in told.cells.items() if any(cells[n] is not None for n in numbers)]
+        columns = [(told.cells[name], Markup('<td role="cell" class="{}">–</td>').format(name)) for name in used]
         blocks.append(
             Block(
                 rule=rules()[code],
-                severity=columns["severity"][0],
+                severity=told.severity[numbers[0]],
                 anchor=f"{prefix}{code}",
                 columns=(*used, "state"),
-                rows=list(zip(*(columns[name] for name in (*used, "state")), strict=True)),
-                lives=Counter(columns["state"]),
+                rows=[(Markup("").join([cells[n] or missing for cells, missing in columns]), told.state[n]) for n in numbers],
+                lives=Counter(told.state[n] for n in numbers),
             )
         )
     return blocks

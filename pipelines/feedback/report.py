@@ -19,6 +19,7 @@ from schemas.findings import LANGUAGES, SEVERITIES, rules
 from sources import contract as contracts
 from sources.contract import DeliveryName
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
 _PLACE = ("file", "part", "line", "cell", "record_key", "number", "unit", "field")
 _ROW = ("finding", *_PLACE, "rule", "severity", "origin", "follows", "state", "since", "answer", "value", "detail", "figures")
@@ -173,13 +174,25 @@ def to_json(report: Report) -> str:
         "summary": _summary(report.findings),
         "rules": {code: _rule(code) for code in sorted(report.findings["rule"].unique())},
     }
-    moved = {
-        finding: [{"indicator": indicator, "period": period} for indicator, period in pairs] for finding, pairs in report.moved.items()
-    }
-    rows = _each(report.findings[[name for name in _ROW if name != "figures"]])
-    lines = ",\n  ".join(json.dumps({**row, "figures": moved.get(row["finding"], [])}, ensure_ascii=False) for row in rows)
+    lines = ",\n  ".join(_lines(report.findings, report.moved))
     text = json.dumps(head, ensure_ascii=False, indent=1)
     return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
+
+
+def _lines(findings: pd.DataFrame, moved: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """Each finding as an object of JSON. A cell that comes again is written out once."""
+    columns = []
+    for name in _ROW:
+        if name == "figures":
+            continue
+        cells = plain(findings[name])
+        known = {cell: f'"{name}": {_json(cell)}' for cell in set(cells)}
+        columns.append([known[cell] for cell in cells])
+    figures = {
+        finding: _json([{"indicator": indicator, "period": period} for indicator, period in pairs]) for finding, pairs in moved.items()
+    }
+    columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in plain(findings["finding"])])
+    return (f"{{{', '.join(cells)}}}" for cells in zip(*columns, strict=True))
 
 
 def _files(files: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -92,7 +92,7 @@ def write(report: Report, key: bytes) -> bytes:
         told = {language: _told(asks, report, language) for language in {language for _, _, language, _ in sheets}}
         _cover(book.add_worksheet(_name(texts(report.language)["cover"], set())), report, sheets, looks)
         for name, unit, language, rows in sheets:
-            _findings(book.add_worksheet(name), unit, told[language].loc[rows.index], report, language, looks)
+            _findings(book.add_worksheet(name), unit, [told[language][row] for row in rows], report, language, looks)
         _information(book, report, looks)
         about = book.add_worksheet(ABOUT)
         about.hide()
@@ -128,15 +128,18 @@ def _asked(report: Report) -> pd.DataFrame:
     return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
 
 
-def _sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
-    """Name of the sheet, unit, language and open findings of each unit; first what concerns the whole institution."""
+def _sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
+    """Name of the sheet, unit, language and open findings (rows of `asks`) of each unit; first what concerns the whole institution."""
     taken: set[str] = {ABOUT.casefold(), *(_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information"))}
     contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
-    for unit, rows in asks.fillna({"unit": ""}).groupby("unit", sort=True):
-        language = language_of(str(unit), contract) if contract and unit else report.language
-        title = visible(str(unit)) or texts(report.language)["throughout"]
+    units: dict[str, list[int]] = {}
+    for row, unit in enumerate(plain(asks["unit"])):
+        units.setdefault(unit or "", []).append(row)
+    for unit, rows in sorted(units.items()):
+        language = language_of(unit, contract) if contract and unit else report.language
+        title = visible(unit) or texts(report.language)["throughout"]
         for start in range(0, len(rows), _MOST_ROWS):
-            yield _name(title, taken), title, language, rows.iloc[start : start + _MOST_ROWS]
+            yield _name(title, taken), title, language, rows[start : start + _MOST_ROWS]
 
 
 def _name(title: str, taken: set[str]) -> str:
@@ -149,7 +152,7 @@ def _name(title: str, taken: set[str]) -> str:
     return name
 
 
-def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, pd.DataFrame]], looks: dict[str, Format]) -> None:
+def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format]) -> None:
     words = texts(report.language)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 90)
@@ -180,7 +183,9 @@ def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, p
     sheet.fit_to_pages(1, 0)
 
 
-def _findings(sheet: Worksheet, unit: str, told: pd.DataFrame, report: Report, language: str, looks: dict[str, Format]) -> None:
+def _findings(
+    sheet: Worksheet, unit: str, told: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format]
+) -> None:
     """One unit's findings (of `_told`): a row each, the answer to be chosen from a list."""
     words = texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
@@ -193,10 +198,11 @@ def _findings(sheet: Worksheet, unit: str, told: pd.DataFrame, report: Report, l
     for n, name in enumerate(COLUMNS):
         sheet.write_string(HEADER, n, words[name], looks["head"])
     last = HEADER + len(told)
-    for row, cells in enumerate(told.itertuples(index=False, name=None), start=HEADER + 1):
-        *shown, severity = cells
-        for n, (name, value) in enumerate(zip(COLUMNS, shown, strict=True)):
-            look = looks[severity] if name == "severity" else looks["open"] if name in ANSWERS else looks["id" if name == "id" else "cell"]
+    own = [looks["open" if name in ANSWERS else "id" if name == "id" else "cell"] for name in COLUMNS]
+    coloured = list(COLUMNS).index("severity")
+    for row, (*shown, severity) in enumerate(told, start=HEADER + 1):
+        own[coloured] = looks[severity]
+        for n, (look, value) in enumerate(zip(own, shown, strict=True)):
             if value:
                 sheet.write_string(row, n, value, look)
             else:
@@ -218,8 +224,8 @@ def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
     sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
 
 
-def _told(rows: pd.DataFrame, report: Report, language: str) -> pd.DataFrame:
-    """The cells of `COLUMNS` as text, and last the severity that a row is coloured by, on the index of `rows`."""
+def _told(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
+    """The cells of `COLUMNS` of each row as text, and last the severity that it is coloured by."""
     words, known = texts(language), rules()
     codes = rows["rule"].unique()
     said = rows["rule"].map({code: known[code].text[language] for code in codes})
@@ -241,8 +247,8 @@ def _told(rows: pd.DataFrame, report: Report, language: str) -> pd.DataFrame:
     same = {"deadline": day, "contact": report.contact or "", **dict.fromkeys(ANSWERS, "")}
     free = ("value", "detail", "field", "own_number", "where")  # delivered text: whatever is in it is shown
     found = rows.assign(**made)
-    cells = {name: [same[name]] * len(rows) if name in same else _shown(found[name], visible if name in free else str) for name in COLUMNS}
-    return pd.DataFrame({**cells, "_severity": rows["severity"]}, index=rows.index)
+    cells = [[same[name]] * len(rows) if name in same else _shown(found[name], visible if name in free else str) for name in COLUMNS]
+    return list(zip(*cells, plain(rows["severity"]), strict=True))
 
 
 def _after(text: pd.Series) -> pd.Series:

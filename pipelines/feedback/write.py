@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import stat
 from datetime import date
 from pathlib import Path
 
@@ -75,9 +76,11 @@ def write_anew(
     for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
         if over or not old.name.startswith(_ANSWERED):
             old.unlink()
-    written = [_write(folder / name, text) for name, text in content.items()]
+    written = {folder / name: _encoded(text) for name, text in content.items()}
+    for path, its in written.items():
+        _write(path, its)
     _write(folder / made.NOTE, made.note(key, written))
-    return written
+    return list(written)
 
 
 def key_for(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
@@ -91,7 +94,7 @@ def left_alone(home: Path, institution: str, delivery: str, key: str) -> list[Pa
     written."""
     there = made.stands(_folder(home / "feedback", institution, delivery), key)
     for path in there:
-        path.chmod(_PRIVATE_FILE)
+        _close(path)
     return there
 
 
@@ -132,13 +135,22 @@ def _folder(feedback: Path, institution: str, delivery: str) -> Path:
     return folder
 
 
+def _encoded(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
+
+
+def _close(path: Path) -> None:
+    if stat.S_IMODE(path.stat().st_mode) != _PRIVATE_FILE:
+        path.chmod(_PRIVATE_FILE)
+
+
 def _write(path: Path, text: str | bytes) -> Path:
-    content = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
+    content = _encoded(text)
     with storage(path):
         if path.is_file():
             there = path.read_bytes()
             if there == content:
-                path.chmod(_PRIVATE_FILE)
+                _close(path)
                 return path
             if path.name == page.WORKBOOK and not workbook.untouched(there):
                 path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(there).hexdigest()[:8]}{path.suffix}"))

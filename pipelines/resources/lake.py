@@ -90,6 +90,11 @@ class Stream(ABC):
         """The tables, one below the other."""
 
 
+def some(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a frame of `tables`, whether these are in the lake or not."""
+    return tables.some(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
+
+
 class Kept:
     """A value that has written itself into its stage's folder and is opened from there."""
 

@@ -16,7 +16,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from pipelines.feedback import made
+from pipelines.feedback import made, report
 from pipelines.feedback.figures import FIGURES, foremost, moved
 from pipelines.feedback.trend import SHOWN_AS, trends
 from pipelines.feedback.write import NOT_TAKEN, discard, key_for, left_alone, write_anew, write_feedback
@@ -79,6 +79,7 @@ def reports_of(
 
 def write_some(home: Path, due: Sequence[Due], today: date, parts: Parts) -> None:
     """Write the reports `due`, whatever is there. parts: as `contents` gives them, of these deliveries at least."""
+    parts = {**parts, "findings": report.ordered(parts["findings"])}
     rows = {name: rows_by_delivery(parts[name]) for name in PARTS}
     for one in due:
         place = (one.institution, one.delivery)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 import jinja2
@@ -161,11 +161,14 @@ def _blocks(told: Told, rows: Sequence[int], prefix: str) -> list[Block]:
 
 
 def _folded(findings: pd.DataFrame) -> list[Folded]:
-    places = findings["line"].astype("str").fillna(findings["record_key"])
+    """What the form permits, by rule, file and field in the order of the findings."""
+    where: dict[tuple[str, str, str], list[str]] = {}
+    for code, file, name, line, key in zip(*(plain(findings[c]) for c in ("rule", "file", "field", "line", "record_key")), strict=True):
+        places = where.setdefault((code, file or "", name or ""), [])
+        places.append(key if line is None else str(line))
     out = []
-    by = [findings["rule"], findings["file"].fillna(""), findings["field"].fillna("")]
-    for (code, file, name), where in places.groupby(by, sort=False):
-        some = [visible(place) for place in where.dropna().head(_EXAMPLES)]
-        more = " …" if len(where) > _EXAMPLES else ""
-        out.append(Folded(rules()[str(code)], visible(str(file)) or None, visible(str(name)) or None, len(where), ", ".join(some) + more))
+    for (code, file, name), places in where.items():
+        some = [visible(place) for place in islice((place for place in places if place is not None), _EXAMPLES)]
+        more = " …" if len(places) > _EXAMPLES else ""
+        out.append(Folded(rules()[code], visible(file) or None, visible(name) or None, len(places), ", ".join(some) + more))
     return out

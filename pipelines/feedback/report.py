@@ -6,6 +6,7 @@ Belongs here: what the report says, in what order. Does not belong here: how it 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -24,6 +25,7 @@ COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structu
 _PLACE = ("file", "part", "line", "cell", "record_key", "number", "unit", "field")
 _ROW = ("finding", *_PLACE, "rule", "severity", "origin", "follows", "state", "since", "answer", "value", "detail", "figures")
 RECEIVED = ("size", "sha256")  # of a file, where the caller knows them
+_DELIVERY = ["institution", "delivery"]
 _OF_THE_DELIVERY = ("complete", "partial", "unreadable")
 
 
@@ -127,12 +129,12 @@ def make(
     received: date | None = None,
     **more: pd.DataFrame,
 ) -> Report:
-    """The report of one delivery from its files and its findings (columns as in `Report`; a missing `state` of findings is `new`).
+    """The report of one delivery from its files and its findings (columns as in `Report`, also as `ordered` gives them).
 
     more: `figures`, `foremost`, `trend` as in `Report`.
     """
     contact = contracts.load(institution).contact if institution in contracts.institutions() else None
-    told = _findings(findings, institution)
+    told = findings if "listed" in findings else ordered(findings)
     apart = (told["state"] == "accepted_as_is") & (told["answer"] == "no_error")
     told = told[~apart].reset_index(drop=True)
     return Report(
@@ -202,14 +204,15 @@ def _files(files: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _findings(findings: pd.DataFrame, institution: str) -> pd.DataFrame:
+def ordered(findings: pd.DataFrame) -> pd.DataFrame:
+    """Findings of any number of deliveries as `Report.findings` has them, delivery by delivery. A missing `state` is `new`."""
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
-    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out, institution), listed=_listed(out))
+    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out), listed=_listed(out))
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
-    number = out["rule"].map(out["rule"].value_counts()).astype("float64")
-    out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number)
-    order = ["_rank", "_fewer", "rule", "origin", "file", "part", "line", "record_key", "field", "value", "state"]
+    number = out.groupby([*_DELIVERY, "rule"], dropna=False)["rule"].transform("size")
+    out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number.astype("float64"))
+    order = [*_DELIVERY, "_rank", "_fewer", "rule", "origin", "file", "part", "line", "record_key", "field", "value", "state"]
     return out.sort_values(order, ignore_index=True, kind="stable", na_position="first").drop(columns=["_rank", "_fewer"])
 
 
@@ -218,10 +221,10 @@ def _listed(findings: pd.DataFrame) -> pd.Series:
     return (findings["severity"] != "info") | findings["rule"].isin(asked)
 
 
-def _cells(findings: pd.DataFrame, institution: str) -> pd.Series:
+def _cells(findings: pd.DataFrame) -> pd.Series:
     """The cell as a spreadsheet program names it (E17), where the file is a workbook."""
-    books = institution in contracts.institutions() and contracts.load(institution).files[0].reader == "workbook"
-    known = findings["line"].notna() & findings["column"].notna() & books
+    books = [name for name in contracts.institutions() if contracts.load(name).files[0].reader == "workbook"]
+    known = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
     letters = findings["column"].where(known).map(_letters, na_action="ignore").astype("str")
     return letters + findings["line"].astype("str").where(known)
 
@@ -235,9 +238,9 @@ def _letters(column: int) -> str:
 
 
 def _summary(findings: pd.DataFrame) -> list[dict[str, Any]]:
-    by = ["rule", "severity", "origin", "state"]
-    counted = findings.groupby(by, sort=False, as_index=False).size().rename(columns={"size": "count"})
-    return rows_of(counted)
+    by = ("rule", "severity", "origin", "state")
+    counted = Counter(zip(*(plain(findings[name]) for name in by), strict=True))
+    return [{**dict(zip(by, one, strict=True)), "count": count} for one, count in counted.items()]
 
 
 def _rule(code: str) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import hashlib
 import hmac
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -51,6 +53,8 @@ COLUMNS = {  # key of `texts.yaml` -> width
     "person": 14,
     "id": 18,
 }
+_TOLD = ("rule", "severity", "origin", "follows", "number", "record_key", "file", "part", "cell", "line", "field", "value", "detail")
+_TOLD += ("state", "since", "answer", "finding")
 _LONGEST_NAME = 31  # letters of the name of a sheet
 _MOST_ROWS = 1_000_000  # of a sheet; more go on to a further one
 _IN_MEMORY = 10_000  # findings up to which a workbook is made without files of its own: quicker, for more memory
@@ -227,38 +231,43 @@ def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
 def _told(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
     """The cells of `COLUMNS` of each row as text, and last the severity that it is coloured by."""
     words, known = texts(language), rules()
-    codes = rows["rule"].unique()
-    said = rows["rule"].map({code: known[code].text[language] for code in codes})
-    cause = rows["follows"].map({code: f"\n← {known[code].text[language]}" for code in rows["follows"].dropna().unique()})
-    aside = (rows["origin"] == "consequence").map({True: f" ({words['consequence_one']})", False: ""})
-    answered = rows["answer"].map({verdict: f"\n{text}" for verdict, text in words["answered"].items()})
-    at = rows["cell"].fillna(words["line"].lower() + " " + rows["line"].astype("str"))
-    made: dict[str, pd.Series] = {
-        "severity": rows["severity"].map(words["severity_one"]) + aside,
-        "finding": said + cause.astype("str").fillna(""),
-        "action": rows["rule"].map({code: known[code].action[language] for code in codes}),
-        "own_number": rows["number"].fillna(rows["record_key"]),
-        "where": rows["file"].fillna("") + _after(rows["part"]) + _after(at),
-        "state": rows["state"].map(words["life"]) + "\n" + rows["since"] + answered.astype("str").fillna(""),
-        "figures": rows["finding"].map({finding: _figures(pairs, language) for finding, pairs in report.moved.items()}),
-        "id": rows["finding"],
+    of = {name: plain(rows[name]) for name in _TOLD}
+    free = cache(lambda text: visible(str(text)))  # delivered text: whatever is in it is shown
+    said = {code: known[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
+    consequence, line = f" ({words['consequence_one']})", words["line"].lower()
+    figures = {finding: _figures(pairs, language) for finding, pairs in report.moved.items()}
+    cells = {name: [free(cell) if cell else "" for cell in of[name]] for name in ("value", "detail", "field")}
+    cells |= {
+        "severity": [
+            words["severity_one"][severity] + (consequence if origin == "consequence" else "")
+            for severity, origin in zip(of["severity"], of["origin"], strict=True)
+        ],
+        "finding": [
+            said[code] + (f"\n← {said[cause]}" if cause is not None else "") for code, cause in zip(of["rule"], of["follows"], strict=True)
+        ],
+        "action": [known[code].action[language] for code in of["rule"]],
+        "own_number": [
+            free(key if number is None else number) if key or number else ""
+            for number, key in zip(of["number"], of["record_key"], strict=True)
+        ],
+        "where": [
+            free(_where(file, part, cell or (f"{line} {n}" if n is not None else None)))
+            for file, part, cell, n in zip(of["file"], of["part"], of["cell"], of["line"], strict=True)
+        ],
+        "state": [
+            f"{words['life'][state]}\n{since}" + (f"\n{words['answered'][answer]}" if answer is not None else "")
+            for state, since, answer in zip(of["state"], of["since"], of["answer"], strict=True)
+        ],
+        "figures": [figures.get(finding, "") for finding in of["finding"]],
+        "id": of["finding"],
     }
     day = report.deadline.strftime(words["date_format"]) if report.deadline else ""
     same = {"deadline": day, "contact": report.contact or "", **dict.fromkeys(ANSWERS, "")}
-    free = ("value", "detail", "field", "own_number", "where")  # delivered text: whatever is in it is shown
-    found = rows.assign(**made)
-    cells = [[same[name]] * len(rows) if name in same else _shown(found[name], visible if name in free else str) for name in COLUMNS]
-    return list(zip(*cells, plain(rows["severity"]), strict=True))
+    return list(zip(*(cells.get(name) or [same[name]] * len(rows) for name in COLUMNS), of["severity"], strict=True))
 
 
-def _after(text: pd.Series) -> pd.Series:
-    return (" · " + text).fillna("")
-
-
-def _shown(cells: pd.Series, show: Callable[[str], str]) -> list[str]:
-    values = plain(cells)
-    known = {text: show(str(text)) for text in set(values) if text is not None}
-    return [known.get(value, "") for value in values]
+def _where(file: str | None, part: str | None, at: str | None) -> str:
+    return (file or "") + (f" · {part}" if part is not None else "") + (f" · {at}" if at is not None else "")
 
 
 def _figures(pairs: list[tuple[str, str]], language: str) -> str:
@@ -268,8 +277,11 @@ def _figures(pairs: list[tuple[str, str]], language: str) -> str:
     return "; ".join(f"{period}: {', '.join(names)}" for period, names in sorted(by_period.items()))
 
 
-def _folded(findings: pd.DataFrame) -> pd.DataFrame:
-    return findings.groupby(["file", "field", "rule"], dropna=False).size().reset_index(name="n")
+def _folded(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
+    """File, field, rule, and how many there are, in this order; those without a file or a field last."""
+    counted = Counter(zip(*(plain(findings[name]) for name in ("file", "field", "rule")), strict=True))
+    order = sorted(counted, key=lambda one: [(cell is None, cell or "") for cell in one])
+    return [(*one, counted[one]) for one in order]
 
 
 def _information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
@@ -286,13 +298,13 @@ def _information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, For
         (words["severities"]["info"], words["severity_note"]["info"], folded),
         (words["fixed"], words["fixed_note"], gone),
     ):
-        sheet.write_string(row, 0, f"{title} ({int(table['n'].sum())})", looks["title"])
+        sheet.write_string(row, 0, f"{title} ({sum(n for *_, n in table)})", looks["title"])
         sheet.write_string(row + 1, 0, note)
         for n, name in enumerate(("file", "field", "count", "finding")):
             sheet.write_string(row + 2, n, words[name], looks["head"])
         row += 3
-        for file, field, rule, count in table.itertuples(index=False, name=None):
-            place = ["" if pd.isna(text) else visible(text) for text in (file, field)]
+        for file, field, rule, count in table:
+            place = ["" if text is None else visible(text) for text in (file, field)]
             for n, value in enumerate([*place, str(count), rules()[rule].text[report.language]]):
                 sheet.write_string(row, n, value, looks["cell"])
             row += 1

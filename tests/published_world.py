@@ -18,6 +18,7 @@ from warehouse.tables import WAREHOUSE
 
 Tables = dict[str, pd.DataFrame]
 IDS = ("case_id", "person_id")
+_NONE = "\x00"  # a missing cell
 
 
 def of_file(path: Path) -> Tables:
@@ -48,8 +49,13 @@ def renamed(tables: Tables, lineage: str = "lineage") -> Tables:
     names: dict[str, str] = {}
     for kind in IDS:
         for id_ in known[kind].unique():
-            names.setdefault(id_, f"{kind} {len(names)}")
-    return {name: frame.assign(**{c: _text(frame)[c].replace(names) for c in IDS if c in frame}) for name, frame in tables.items()}
+            if id_ != _NONE:
+                names.setdefault(id_, f"{kind} {len(names)}")
+    out = {}
+    for name, frame in tables.items():
+        ids = _text(frame[[c for c in IDS if c in frame]])
+        out[name] = frame.assign(**{str(c): [names.get(v, v) for v in ids[c]] for c in ids})
+    return out
 
 
 def content_hash(tables: Mapping[str, pd.DataFrame], aside: Mapping[str, tuple[str, ...]] | None = None) -> str:
@@ -58,7 +64,7 @@ def content_hash(tables: Mapping[str, pd.DataFrame], aside: Mapping[str, tuple[s
     digest = hashlib.sha256()
     for name in sorted(tables):
         frame = _text(tables[name].drop(columns=[c for c in left.get(name, ()) if c in tables[name]]))
-        lines = sorted(frame.agg("\x1f".join, axis=1)) if len(frame) else []
+        lines = sorted(map("\x1f".join, zip(*(frame[c].tolist() for c in frame), strict=True)))
         digest.update("\x1e".join([name, *frame.columns, *lines]).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
@@ -73,7 +79,8 @@ def _text(frame: pd.DataFrame) -> pd.DataFrame:
             column = column.astype("object")
         elif pd.api.types.is_numeric_dtype(column):
             column = column.astype("float64")
-        return column.astype("object").map(lambda v: "\x00" if pd.isna(v) else str(float(v)) if _is_number(v) else str(v))
+        cells = [_NONE if pd.isna(v) else v if isinstance(v, str) else str(float(v)) if _is_number(v) else str(v) for v in column.tolist()]
+        return pd.Series(cells, column.index, dtype="object")
 
     return pd.DataFrame({str(name): text(frame[name]) for name in frame.columns})
 

@@ -21,6 +21,7 @@ from warehouse.indicators.catalogue import catalogue
 from warehouse.indicators.effect import require_versions
 from warehouse.indicators.effect import standing as rules_published
 from warehouse.publish import publish
+from warehouse.releases import folder as releases
 from warehouse.stores import arranged, people, secret
 
 _COUNTS = ["read", *ACCOUNTS]
@@ -63,6 +64,7 @@ def warehouse(
         also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
         with also as put_in_place:
             counts = publish(stores, home, put_in_place)
+        releases.clean(workplace.home.releases)
         registry = open_registry(workplace.registry)
         try:
             record_states(registry, _states(standing))

@@ -24,7 +24,7 @@ Language = Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="s
 ReleaseDay = Annotated[str | None, typer.Option("--release", help="From which release. Default: the latest.")]
 Institution = Annotated[str | None, typer.Option("--institution", help="Whose figures; for audience institution.")]
 _AUDIENCES = "institution, coordinator, government or public"
-_PRIVATE = 0o600
+_PRIVATE, _PUBLIC = 0o600, 0o644
 
 
 @app.callback()
@@ -55,14 +55,13 @@ def make(
     page = folder / f"{'-'.join(filter(None, (audience, institution, period, lang)))}.html"
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    write_whole(page, html(report).encode(), _PRIVATE if confidential else 0o644)
+    mode = _PRIVATE if confidential else _PUBLIC
+    write_whole(page, html(report).encode(), mode)
     written = [page]
     if pdf and printing.browser():
-        printing.pdf(page, page.with_suffix(".pdf"))
+        printing.pdf(page, page.with_suffix(".pdf"), mode)
         written.append(page.with_suffix(".pdf"))
     for path in written:
-        if confidential:
-            path.chmod(_PRIVATE)
         typer.echo(str(path))
     if pdf and len(written) == 1:
         typer.echo("not printed: no Chromium is on this machine (HARMONIA_BROWSER names one); print the page from any browser")

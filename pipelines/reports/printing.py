@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError
+from pipelines.swap import write_whole
 
 VARIABLE = "HARMONIA_BROWSER"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -20,14 +21,15 @@ def browser() -> str | None:
     return os.environ.get(VARIABLE) or next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
-def pdf(page: Path, target: Path) -> None:
-    """Print `page` to `target`. Raises `HarmoniaError` where no browser is there or it fails."""
+def pdf(page: Path, target: Path, mode: int = 0o644) -> None:
+    """Print `page` to `target`, whole or not at all, with `mode`. Raises `HarmoniaError` where no browser is there or it fails."""
     program = browser()
     if program is None:
         raise HarmoniaError(
             f"{target}: no Chromium is on this machine to print it; install one, or name it with {VARIABLE}; the page is {page}"
         )
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory() as profile:  # for this user alone, as what is printed may be
+        printed = Path(profile) / "printed.pdf"
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         quiet = [
             "--headless",
@@ -37,10 +39,11 @@ def pdf(page: Path, target: Path) -> None:
             "--disable-component-update",
             "--disable-sync",
         ]
-        told = [f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={target.absolute()}", page.absolute().as_uri()]
+        told = [f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={printed}", page.absolute().as_uri()]
         try:
             done = subprocess.run([program, *quiet, *sandbox, *told], capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 the operator's browser
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HarmoniaError(f"{target}: {program} could not print it ({type(error).__name__}); the page is {page}") from None
-    if done.returncode or not target.is_file():
-        raise HarmoniaError(f"{target}: {program} could not print it (exit {done.returncode}); the page is {page}")
+        if done.returncode or not printed.is_file():
+            raise HarmoniaError(f"{target}: {program} could not print it (exit {done.returncode}); the page is {page}")
+        write_whole(target, printed.read_bytes(), mode)

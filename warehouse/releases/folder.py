@@ -9,12 +9,14 @@ unnoticed.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from pipelines.swap import sync
 
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
 _PRIVATE = 0o700
+_UNFINISHED = ".tmp"
 
 
 def names(releases: Path) -> list[str]:
@@ -75,21 +78,43 @@ def listed(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 def write(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a whole release (path within it → bytes) in one step. Raises `HarmoniaError` where it is there already or cannot be written."""
-    if target.exists():
-        raise HarmoniaError(f"release {target.name} is there already, and a release is never overwritten: choose a later day")
-    made = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with storage(target):
-        for left in target.parent.glob(f".{target.name}.*.tmp"):  # of a process that was killed
-            shutil.rmtree(left)
+    made = target.with_name(f".{target.name}.{os.getpid()}{_UNFINISHED}")
+    with storage(target), _writing(target.parent, wait=True):
+        if target.exists():
+            raise HarmoniaError(f"release {target.name} is there already, and a release is never overwritten: choose a later day")
+        _clean(target.parent)
+        (made / CONFIDENTIAL).mkdir(parents=True, mode=_PRIVATE)
         for name, content in {**files, SUMS: sums(files)}.items():
             path = made / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             sync(path)
-        (made / CONFIDENTIAL).chmod(_PRIVATE)
         reached(Point.RELEASE_WRITTEN)
         made.rename(target)
         sync(target.parent)
+
+
+def clean(releases: Path) -> None:
+    """Remove what killed processes left of releases of any day; nothing while one is being written."""
+    with storage(releases), suppress(BlockingIOError), _writing(releases, wait=False):
+        _clean(releases)
+
+
+def _clean(releases: Path) -> None:
+    for left in releases.glob(f".*{_UNFINISHED}"):
+        shutil.rmtree(left)
+
+
+@contextmanager
+def _writing(releases: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the folder itself, so that no lock file lies among what is published. Raises `BlockingIOError` where another does."""
+    releases.mkdir(parents=True, exist_ok=True)
+    held = os.open(releases, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(held)
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:

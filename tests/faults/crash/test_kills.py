@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +15,11 @@ import pandas as pd
 import pytest
 
 from pipelines import points
+from pipelines.errors import HarmoniaError
 from pipelines.home import Home
 from pipelines.points import Point
 from pipelines.registry import open_registry
+from pipelines.reports import printing
 from pipelines.review.judgements import enter, read
 from warehouse.releases import folder
 
@@ -73,3 +77,59 @@ def test_a_release_that_was_killed_is_none_and_is_made_again(tmp_path: Path) -> 
     folder.write(releases / "2014-06-30", files)
     assert [path.name for path in releases.iterdir()] == ["2014-06-30"]
     assert folder.stored(releases / "2014-06-30") == files
+
+
+def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_release(tmp_path: Path) -> None:
+    releases = tmp_path / "releases"
+    files = {f"{folder.PUBLIC}/figures.csv": b"1\n", f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
+
+    def killed() -> Path:
+        dies(Point.RELEASE_WRITTEN, lambda: folder.write(releases / "2014-06-30", files))
+        (left,) = releases.iterdir()
+        return left
+
+    assert (killed() / folder.CONFIDENTIAL).stat().st_mode & 0o077 == 0
+    folder.clean(releases)  # as every run does
+    assert list(releases.iterdir()) == []
+    killed()
+    folder.write(releases / "2014-09-30", files)
+    assert [path.name for path in releases.iterdir()] == ["2014-09-30"]
+
+
+def test_a_run_leaves_a_release_alone_that_is_being_written(tmp_path: Path) -> None:
+    unfinished = tmp_path / ".2014-06-30.1.tmp"
+    unfinished.mkdir()
+    writing = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(writing, fcntl.LOCK_EX)
+    folder.clean(tmp_path)
+    assert unfinished.is_dir()
+    os.close(writing)
+    folder.clean(tmp_path)
+    assert not unfinished.exists()
+
+
+def browser(tmp_path: Path, then: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that prints something, and then does `then`."""
+    program = tmp_path / "browser"
+    program.write_text(f"""#!/bin/sh
+for word; do case "$word" in --print-to-pdf=*) printf fresh > "${{word#*=}}"; {then};; esac; done
+""")
+    program.chmod(0o700)
+    monkeypatch.setenv(printing.VARIABLE, str(program))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # a killed process leaves its own there
+
+
+def test_a_report_that_was_killed_or_not_printed_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "reports" / "report.pdf"
+    target.parent.mkdir()
+    target.write_bytes(b"before")
+    browser(tmp_path, "exit 3", monkeypatch)
+    with pytest.raises(HarmoniaError, match="exit 3"):
+        printing.pdf(tmp_path / "report.html", target)
+    browser(tmp_path, "true", monkeypatch)
+    dies(Point.PAGE_WRITTEN, lambda: printing.pdf(tmp_path / "report.html", target))
+    assert target.read_bytes() == b"before"
+    printing.pdf(tmp_path / "report.html", target, 0o600)
+    assert [(path.name, path.read_bytes(), path.stat().st_mode & 0o777) for path in target.parent.iterdir()] == [
+        ("report.pdf", b"fresh", 0o600)
+    ]

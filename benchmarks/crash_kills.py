@@ -44,7 +44,7 @@ def main() -> int:
     with running(18) if said.server else nullcontext(None) as server:
         delivered = simulate(root / "set", seed=7, start=2013, years=1, cases_per_year=6).inbox
         world = crash.prepare(root / "world", delivered, server and server.url(), said.fresh)
-        for whole, moments in world.moments.items():
+        for whole, moments in (*world.moments.items(), *world.again.items()):
             print("a whole run:" if whole else "its effects:", f"{moments.operations} operations, {moments.cpu:.1f} s CPU", flush=True)
         named = crash.at_points(world, not said.edges)
         draw.shuffle(named)
@@ -66,7 +66,7 @@ def _campaign(
     while counted["kills"] < wanted or named or missed:
         counted["chains"] += 1
         kills = [missed.pop()] if missed else []  # a point of landing, say, that a run on the new state does not reach: now first
-        kills += [named.pop() if named and n % 2 == 0 else crash.at_random(world, draw, whole) for n in range(length - len(kills))]
+        kills += [named.pop() if named and n % 2 == 0 else crash.at_random(draw) for n in range(length - len(kills))]
         died, found = crash.chain(world, "trial", kills, whole)
         for kill, dead in died.items():
             counted["kills" if dead else "ended first"] += 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.erasure import entering, search
+from pipelines.erasure import databases, entering, search
 from pipelines.erasure.orders import another, given
 from pipelines.erasure.trial import Plan, try_out
 from pipelines.errors import HarmoniaError
@@ -20,7 +20,7 @@ from pipelines.run import run_everything
 
 @dataclass(frozen=True)
 class Carried:
-    """An erasure: its number, what was planned, pages that went, files of the home in which the person is still found."""
+    """An erasure: its number, what was planned, pages that went, files of the home and tables in which the person is still found."""
 
     number: int
     plan: Plan
@@ -52,4 +52,5 @@ def carry_out(workplace: Workplace, number: int, by: str, listener: Listener, *,
     run_everything(workplace, listener)
     with run_lock(workplace.home):
         entering.let_go(workplace.home)
-    return Carried(done, plan, tuple(pages), tuple(search.left(workplace.home.root, plan.person)))
+    left = [*search.left(workplace.home.root, plan.person), *databases.left(workplace, plan.person)]
+    return Carried(done, plan, tuple(pages), tuple(left))

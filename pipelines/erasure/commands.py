@@ -10,6 +10,7 @@ import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,6 +99,26 @@ def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
 
 
+@app.command()
+def repeat(
+    backup: Annotated[Path, typer.Argument(help="A backup made after the erasures.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """After a restore: enter again the orders that a later backup knows as carried out. Exit 1 where records are not known here yet."""
+    with _opened(Workplace.of(None, home, registry_url)) as registry:
+        from pipelines.erasure.repeat import repeat as enter
+
+        found = enter(registry, backup)
+    for one in found:
+        orders = ", ".join(f"order {number} ({person})" for number, person in one.given.items())
+        typer.echo(f"order {one.number} there: {one.known} of {one.records} records are known here; {orders or 'nothing to enter'}")
+    if any(one.known < one.records for one in found):
+        typer.echo("Records that are not known here come with the inbox: harmonia run, then this once more.")
+        raise typer.Exit(1)
+    typer.echo("Somebody else carries them out: harmonia erase carry-out ORDER --by NAME" if found else f"{backup} knows no erasure.")
+
+
 @app.command("carry-out")
 def carry_out(
     number: Annotated[int, typer.Argument(metavar="ORDER", help="Number of the order.")],
@@ -108,7 +129,7 @@ def carry_out(
     warehouse_url: WarehouseUrl = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Carry out an order: tried on a copy first, then done, then a run. Exit 1 where the person is still found in a file of the home."""
+    """Carry out an order: tried on a copy first, then done, then a run. Exit 1 where the person is still found."""
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
     with _opened(workplace):
         from pipelines.erasure.carry import carry_out as carry

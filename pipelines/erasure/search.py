@@ -30,13 +30,13 @@ def left(home: Path, person: Person) -> list[str]:
 def holds(path: Path, person: Person) -> bool:
     """Whether a file holds a number or the names of the person."""
     if path.suffix == ".duckdb":
-        return any(_frame_holds(frame, person) for frame in _database(path))
+        return any(frame_holds(frame, person) for frame in _database(path))
     return _holds(path.read_bytes(), person)
 
 
 def _holds(content: bytes, person: Person) -> bool:
     if content.startswith(b"PAR1"):
-        return any(_frame_holds(batch.to_pandas(), person) for batch in _parquet(content))
+        return any(frame_holds(batch.to_pandas(), person) for batch in _parquet(content))
     if content.startswith(b"PK\x03\x04"):
         return _archive_holds(content, person)
     return any(person.is_near(content.decode(code, "replace")) for code in _CODES)
@@ -65,7 +65,7 @@ def _database(path: Path) -> Iterator[pd.DataFrame]:
                 yield batch.to_pandas()
 
 
-def _frame_holds(frame: pd.DataFrame, person: Person) -> bool:
+def frame_holds(frame: pd.DataFrame, person: Person) -> bool:
     """Whether one row of a table holds a number or the names of the person."""
     texts = frame.select_dtypes(include=["object", "str"])
     if texts.empty:

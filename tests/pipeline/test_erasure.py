@@ -13,13 +13,12 @@ from pathlib import Path
 import pandas as pd
 import published_world as published
 import pytest
+from erasure_world import harmonia, of_most_institutions
 from release_world import signed
-from typer.testing import CliRunner
 
 from pipelines.backup.keep import backup
 from pipelines.backup.restore import restore
 from pipelines.backup.verify import verify_home
-from pipelines.cli import app
 from pipelines.erasure import search
 from pipelines.erasure.person import Person, find
 from pipelines.progress import Silence
@@ -43,21 +42,6 @@ class Erased:
     named: list[str]  # files that named the person
     releases: dict[str, bytes]
     said: str
-
-
-def of_most_institutions(home: Path, but: str = "") -> str:
-    """A person whom the most institutions know, prisons among them: a workbook keeps each text apart from its row."""
-    known = lake.read(home / "lake" / "identities")["persons"]
-    known = known[known["person_id"] != but]
-    spread = known.assign(prison=known["institution"] == "corrections").groupby("person_id")
-    counted = spread.agg(prison=("prison", "any"), institutions=("institution", "nunique"))
-    return str(counted.sort_values(["prison", "institutions"], ascending=False, kind="stable").index[0])
-
-
-def harmonia(place: Workplace, *words: object) -> tuple[int, str]:
-    options = ["--home", str(place.home.root)]
-    said = CliRunner().invoke(app, [*map(str, words), *options], env={"HARMONIA_INBOX": str(place.inbox)})
-    return said.exit_code, f"{said.output}{said.exception if said.exit_code and not isinstance(said.exception, SystemExit) else ''}"
 
 
 def releases(home: Path) -> dict[str, bytes]:

@@ -51,6 +51,12 @@ def test_units_are_confined(unit):
     assert "-h 0.0.0.0" not in service["ExecStart"]
 
 
+def test_the_pages_to_look_at_change_nothing():
+    unit = (DEPLOY / "systemd" / "harmonia-view.service").read_text("utf-8")
+    assert "--read-only" in unit
+    assert "--path-prefix /view" in unit
+
+
 def test_helm_values_turn_telemetry_and_ingress_off():
     values = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8"))
     assert not values["telemetry"]["enabled"]

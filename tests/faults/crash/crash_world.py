@@ -52,7 +52,7 @@ _WAIT = 600  # seconds after which a child counts as hanging
 
 @dataclass(frozen=True)
 class Kill:
-    """How one run is to die: at a named point (`name:nth`), at the nth operation on a file of the home, or after CPU seconds."""
+    """How one run is to die: at a named point (`name:nth`), or after a share of its operations on files of the home, or of its CPU time."""
 
     kind: Literal["point", "file", "cpu"]
     at: str
@@ -77,6 +77,7 @@ class World:
     states: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)  # files of a home after an undisturbed run
     moments: dict[bool, Moments] = field(default_factory=dict)  # True: of a whole run; False: of its effects alone
+    again: dict[bool, Moments] = field(default_factory=dict)  # the same where the new state stands already: less is to be done
     made: dict[str, Any] = field(default_factory=dict)  # what the assets of the undisturbed run made, by key
     known: dict[str, str] = field(default_factory=dict)  # content hash by the hash of a file's bytes
 
@@ -119,7 +120,9 @@ def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool 
     copy(world, "effects")
     edges(world.place("effects"), world.made)  # in this process: what it imports and keeps, no child need do again
     copy(world, "effects")
-    world.moments[False], _ = in_child(lambda: _counted(world.place("effects"), lambda p: edges(p, world.made)))
+    for known in (world.moments, world.again):
+        known[False], _ = in_child(lambda: _counted(world.place("effects"), lambda p: edges(p, world.made)))
+    world.again[True], _ = in_child(lambda: _counted(world.place("undisturbed"), lambda p: run_everything(p, Silence()).values))
     old, new = look(world, "base"), look(world, "undisturbed")
     world.states = {store: (old[store], new[store]) for store in new}
     world.left = set(_names(world.root / "undisturbed"))
@@ -214,20 +217,21 @@ def in_child(function: Callable[[], Any]) -> Any:
     return value
 
 
-def killed(world: World, home: str, kill: Kill, whole: bool = True) -> bool:
+def killed(world: World, home: str, kill: Kill, whole: bool = True, again: bool = False) -> bool:
     """Start a run (or, not `whole`, its effects alone) in a forked process and let it die; whether it did (False: it ended first).
 
-    Raises `AssertionError` where it hangs or fails.
+    again: the new state stands already. Raises `AssertionError` where it hangs or fails.
     """
+    moments = (world.again if again else world.moments)[whole]
     child = os.fork()
     if child == 0:
-        _die_as_told(world, home, kill, whole)
+        _die_as_told(world, home, kill, whole, moments)
     until = time.monotonic() + _WAIT
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             break
-        if kill.kind == "cpu" and _cpu(child) >= float(kill.at):
+        if kill.kind == "cpu" and _cpu(child) >= float(kill.at) * moments.cpu:
             os.kill(child, signal.SIGKILL)
         if time.monotonic() > until:
             os.kill(child, signal.SIGKILL)
@@ -240,14 +244,14 @@ def killed(world: World, home: str, kill: Kill, whole: bool = True) -> bool:
     return False
 
 
-def _die_as_told(world: World, home: str, kill: Kill, whole: bool) -> None:
+def _die_as_told(world: World, home: str, kill: Kill, whole: bool, moments: Moments) -> None:
     place = world.place(home)
     try:
         if kill.kind == "point":
             points.times.clear()
             os.environ[points.VARIABLE] = kill.at
         elif kill.kind == "file":
-            wanted = int(kill.at)
+            wanted = 1 + int(float(kill.at) * moments.operations)
             _watch(place.home.root, lambda n: os.kill(os.getpid(), signal.SIGKILL) if n == wanted else None)
         if whole:
             run_everything(place, Silence())
@@ -367,18 +371,16 @@ def chain(world: World, home: str, kills: list[Kill], whole: bool = True) -> tup
     seen_new: set[str] = set()
     try:
         for kill in kills:
-            died[kill] = killed(world, home, kill, whole)
+            died[kill] = killed(world, home, kill, whole, again=bool(seen_new))
             check_readers(world, home, seen_new, kill)
     except AssertionError as error:
         return died, [str(error)]
     return died, recovered(world, home)
 
 
-def at_random(world: World, draw: Random, whole: bool = True) -> Kill:
+def at_random(draw: Random) -> Kill:
     """A kill at a random moment: half at an operation on a file, half after a share of the run's CPU time."""
-    moments = world.moments[whole]
-    by_file = draw.random() < 0.5
-    return Kill("file", str(draw.randint(1, moments.operations))) if by_file else Kill("cpu", f"{draw.uniform(0.01, moments.cpu):.3f}")
+    return Kill("file" if draw.random() < 0.5 else "cpu", f"{draw.uniform(0.0, 1.0):.4f}")
 
 
 def at_points(world: World, whole: bool = True) -> list[Kill]:

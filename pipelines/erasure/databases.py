@@ -1,0 +1,52 @@
+"""Looking for a person in databases outside the home: a registry and a warehouse on a server.
+
+Belongs here: which tables are looked through. Does not belong here: files of the home, what counts as found (`search`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from sqlalchemy import select
+
+from pipelines.erasure.person import Person
+from pipelines.erasure.search import frame_holds
+from pipelines.registry import open_registry
+from pipelines.registry.tables import Base
+from pipelines.resources.workplace import Workplace
+from warehouse import postgres
+from warehouse.stores import STORES
+
+_ROWS = 50_000
+
+
+def left(workplace: Workplace, person: Person) -> list[str]:
+    """Tables in which the person is found, by name; none where registry and warehouse are files of the home.
+
+    Only what a reader sees: row versions that are dead, and a server's log of writes, are the server's to clear (docs/governance.md).
+    """
+    found = [f"registry, table {name}" for name, frame in _registry(workplace.registry_url) if frame_holds(frame, person)]
+    found += [f"warehouse, table {name}" for name, frame in _warehouse(workplace.warehouse_url) if frame_holds(frame, person)]
+    return list(dict.fromkeys(found))
+
+
+def _registry(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    if url is None:
+        return
+    registry = open_registry(url)
+    try:
+        with registry.read() as session:
+            for table in Base.metadata.sorted_tables:
+                rows = session.execute(select(table)).mappings()
+                while part := rows.fetchmany(_ROWS):
+                    yield table.name, pd.DataFrame([dict(row) for row in part])
+    finally:
+        registry.close()
+
+
+def _warehouse(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    for schema in STORES if url else ():
+        for table, rows in postgres.frames(str(url), schema):
+            for part in rows.to_batches(_ROWS):
+                yield f"{schema}.{table.name}", part.to_pandas()

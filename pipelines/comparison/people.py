@@ -1,27 +1,71 @@
 """Where records of one person disagree between institutions: personal number, birth date, sex, name.
 
 Belongs here: which two records are surely one person, and on what they differ. Only such pairs speak, and never on the field that made
-them one. Does not belong here: linkage itself; whether a name's script or language differs (never a defect: skeletons are compared).
+them one. Does not belong here: linkage itself; whether a name's script or language differs (never a defect: skeletons are compared);
+how two names differ (`spelled`).
+
+A cell is compared as a number that stands for its text, and a record as its place: text is fetched only of what differs.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
+from pipelines.comparison import spelled
 from pipelines.comparison.evidence import Known, fields
 from pipelines.harmonise import names
-from pipelines.harmonise.text import fold
 
-_LEAST = 4  # letters of a name in which one error is an error and not another name
-_ERRORS = 2  # letters that a typing error may change; beyond that it may be another name of the same person
 _SURE = 2  # names that agree
 _AT_A_TIME = 20_000  # persons
 _COPIED = ("full_name", "parent_name", "citizenship", "municipality", "personal_number", "birth_date")
+_NAMED = ("name_tokens", "full_name")
+_KEY = ("institution", "record_key", "case_id")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Each two records of one person at different institutions, both ways: `mine` is spoken of, `theirs` speaks.
+
+    people        records
+    codes         of each cell a number, -1 where it is empty, in the order of the texts (`first` and `last` share theirs)
+    texts         what the numbers of `_NAMED` stand for
+    mine, theirs  places of the two records
+    """
+
+    people: pd.DataFrame
+    codes: Mapping[str, np.ndarray]
+    texts: Mapping[str, Sequence[str]]
+    mine: np.ndarray
+    theirs: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.mine)
+
+    def where(self, mask: np.ndarray) -> Pairs:
+        """Those of the pairs."""
+        return replace(self, mine=self.mine[mask], theirs=self.theirs[mask])
+
+    def both(self, name: str) -> np.ndarray:
+        """Whether both have the cell."""
+        code = self.codes[name]
+        return (code[self.mine] >= 0) & (code[self.theirs] >= 0)
+
+    def same(self, name: str, other: str = "") -> np.ndarray:
+        """Whether both have the cell, and the same one. other: the cell of the one who speaks, where it is another."""
+        mine, theirs = self.codes[name][self.mine], self.codes[other or name][self.theirs]
+        return (mine >= 0) & (mine == theirs)
+
+    def text(self, name: str, side: np.ndarray) -> pd.Series:
+        """The cells of one side (`mine`, `theirs`) as they are."""
+        return pd.Series(self.people[name].array.take(side))
+
+    def field(self, concept: str) -> pd.Series:
+        """The column of the one spoken of that holds a concept; none where it has none."""
+        return self.text("institution", self.mine).map(fields(concept))
 
 
 def evidence(known: Known) -> pd.DataFrame:
@@ -30,169 +74,148 @@ def evidence(known: Known) -> pd.DataFrame:
     Some thousand persons at a time, so that memory does not grow with them.
     """
     people = _people(known.persons)
-    portion = people["person_id"].factorize()[0] // _AT_A_TIME
-    parts = [_of_some(known, some) for _, some in people.groupby(portion)] or [_of_some(known, people)]
+    codes, texts = _codes(people)
+    portion = codes["person_id"] // _AT_A_TIME
+    parts = [_of_some(known, _pairs(people, codes, texts, np.flatnonzero(portion == n))) for n in range(portion.max(initial=0) + 1)]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
-def _of_some(known: Known, people: pd.DataFrame) -> pd.DataFrame:
-    pairs = _pairs(people)
-    if pairs.empty:
-        return known.finished(pairs.assign(receiver=None, record_key=None, field=None, sender=None, case_id=None), "name")
-    left, right = _left_over(pairs)
-    alike = (pairs["names"] >= _SURE) | ((pairs["names"] == _SURE - 1) & _near(left, right))
+def _of_some(known: Known, pairs: Pairs) -> pd.DataFrame:
+    alike, left, right = spelled.tokens(pairs.texts["name_tokens"], *_two(pairs, "name_tokens"))
+    sure = (alike >= _SURE) | ((alike == _SURE - 1) & spelled.near(left, right))
+    number, birth, case = (pairs.same(name) for name in ("personal_number", "birth_day", "case_id"))
     checks = (
-        ("personal_number", "personal_number", alike & (pairs["same_birth"] | pairs["same_case"])),
-        ("birth_date", "birth_day", pairs["same_number"] | (alike & pairs["same_case"])),
-        ("sex", "sex", alike & (pairs["same_number"] | pairs["same_birth"])),
+        ("personal_number", "personal_number", sure & (birth | case)),
+        ("birth_date", "birth_day", number | (sure & case)),
+        ("sex", "sex", sure & (number | birth)),
     )
-    parts = [known.finished(_compared(pairs[certain], column, what), what) for what, column, certain in checks]
-    return pd.concat([*parts, *_names(known, pairs)], ignore_index=True)
+    parts = [known.finished(_compared(pairs.where(certain), column, what), what) for what, column, certain in checks]
+    named = number | birth | (case & (alike >= 1))
+    return pd.concat([*parts, *_names(known, pairs.where(named), alike[named], left[named], right[named])], ignore_index=True)
+
+
+def _two(pairs: Pairs, name: str) -> tuple[np.ndarray, np.ndarray]:
+    return pairs.codes[name][pairs.mine], pairs.codes[name][pairs.theirs]
 
 
 def _people(persons: pd.DataFrame) -> pd.DataFrame:
-    """One row a record: what is compared, on an index of its own."""
+    """One row a record of a person that several institutions have: what is compared, on an index of its own."""
     out = persons.dropna(subset=["person_id"]).reset_index(drop=True)
     whole = out["birth_precision"] == "day"
     ten = out["personal_number"].str.fullmatch(r"\d{10}", na=False)
-    tokens = out["name_tokens"].fillna("").str.split()
     order = names.skeleton(out["full_name"]).str.extract(r"^(?P<first>\S+) (?:.* )?(?P<last>\S+)$")
     return out.assign(
         birth_day=out["birth_date"].where(whole).dt.strftime("%Y-%m-%d"),
         personal_number=out["personal_number"].where(ten),
-        tokens=tokens,
         sex=out["sex"].where(out["sex"].isin(["male", "female"])),
         first=order["first"],
         last=order["last"],
     )
 
 
-def _pairs(people: pd.DataFrame) -> pd.DataFrame:
-    """Each two records of one person at different institutions, both ways: columns of both (`_l` is spoken of, `_r` speaks)."""
-    columns = [
-        "institution",
-        "record_key",
-        "case_id",
-        "about",
-        "person_id",
-        "personal_number",
-        "birth_day",
-        "sex",
-        "tokens",
-        "first",
-        "last",
-    ]
-    columns += ["given_skeleton", "surname_skeleton", *(c for c in _COPIED if c not in columns)]
-    both = people[columns].merge(people[columns], on="person_id", suffixes=("_l", "_r"))
-    both = both[both["institution_l"] != both["institution_r"]].reset_index(drop=True)
-    return both.assign(
-        same_number=(both["personal_number_l"] == both["personal_number_r"]).fillna(False).astype(bool),
-        same_birth=(both["birth_day_l"] == both["birth_day_r"]).fillna(False).astype(bool),
-        same_case=(both["case_id_l"] == both["case_id_r"]).fillna(False).astype(bool),
-        names=[len(set(a).intersection(b)) for a, b in zip(both["tokens_l"], both["tokens_r"], strict=True)],
-    )
+def _codes(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, Sequence[str]]]:
+    """The cells as numbers, and texts, of `Pairs`; `person_id` in the order of the records; `record`: institution and key."""
+    columns = ("institution", "case_id", "birth_day", "sex", *_COPIED, "name_tokens")
+    numbered = {name: pd.factorize(people[name], sort=True) for name in columns}
+    out: dict[str, np.ndarray] = {name: codes for name, (codes, _) in numbered.items()}
+    both = pd.factorize(pd.concat([people["first"], people["last"]]), sort=True)[0]
+    out |= {"first": both[: len(people)], "last": both[len(people) :], "person_id": pd.factorize(people["person_id"])[0]}
+    out["record"] = people.groupby(["institution", "record_key"], sort=False).ngroup().to_numpy()
+    return out, {name: numbered[name][1].tolist() for name in _NAMED}
 
 
-def _in_question(pairs: pd.DataFrame, differ: pd.Series) -> pd.Series:
+def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], texts: Mapping[str, Sequence[str]], some: np.ndarray) -> Pairs:
+    """The pairs of the records `some` (places)."""
+    one = pd.DataFrame({"person": codes["person_id"][some], "institution": codes["institution"][some], "at": some})
+    one = one[one.groupby("person")["institution"].transform("nunique") > 1]
+    both = one.merge(one, on="person", suffixes=("_l", "_r"))
+    both = both[both["institution_l"] != both["institution_r"]]
+    return Pairs(people, codes, texts, both["at_l"].to_numpy(), both["at_r"].to_numpy())
+
+
+def _in_question(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
     """Pairs that speak of a record of which some pair differs: of no other there is anything to tell."""
-    record = pairs.groupby(["institution_l", "record_key_l"], sort=False).ngroup()
-    return record.isin(record[differ])
+    record = pairs.codes["record"]
+    asked = np.zeros(record.max(initial=0) + 1, dtype=bool)
+    asked[record[pairs.mine[differ]]] = True
+    return asked[record[pairs.mine]]
 
 
-def _compared(pairs: pd.DataFrame, column: str, concept: str) -> pd.DataFrame:
+def _compared(pairs: Pairs, column: str, concept: str) -> pd.DataFrame:
     """Pairs that both have the field: who is spoken of, who speaks, whether they agree, which speakers agree with each other."""
-    held = pairs[pairs[f"{column}_l"].notna() & pairs[f"{column}_r"].notna()]
-    held = held[_in_question(held, held[f"{column}_l"] != held[f"{column}_r"])]
-    return _spoken(held, held[f"{column}_l"] == held[f"{column}_r"], held[f"{column}_r"], held["institution_l"].map(fields(concept)))
+    held = pairs.where(pairs.both(column))
+    held = held.where(_in_question(held, ~held.same(column)))
+    return _spoken(held, held.same(column), held.codes[column][held.theirs], held.field(concept))
 
 
-def _spoken(held: pd.DataFrame, same: pd.Series, value: pd.Series, field: pd.Series) -> pd.DataFrame:
-    group = pd.Series(pd.factorize(value.astype("str"), sort=True)[0], index=held.index)
+def _spoken(held: Pairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
+    """value: what each speaker says, as something that can be put in order."""
+    about, theirs = held.text("about", held.mine), held.text("about", held.theirs)
     out = pd.DataFrame(
         {
-            "receiver": held["institution_l"],
-            "record_key": held["record_key_l"],
+            "receiver": held.text("institution", held.mine),
+            "record_key": held.text("record_key", held.mine),
             "field": field,
-            "sender": held["institution_r"],
-            "sender_key": held["record_key_r"],
-            "same": same.astype(bool),
-            "group": group,
-            "role": np.where((held["about_l"] == "victim") | (held["about_r"] == "victim"), "victim", held["about_l"]),
-            "case_id": held["case_id_l"],
+            "sender": held.text("institution", held.theirs),
+            "sender_key": held.text("record_key", held.theirs),
+            "same": same,
+            "group": pd.factorize(value, sort=True)[0],
+            "role": np.where((about == "victim") | (theirs == "victim"), "victim", about),
+            "case_id": held.text("case_id", held.mine),
         }
     )
     return out.assign(apart=_apart(out, held))
 
 
-def _apart(rows: pd.DataFrame, held: pd.DataFrame) -> pd.Series:
+def _apart(rows: pd.DataFrame, held: Pairs) -> pd.Series:
     """For each speaker the other institutions that say the same and did not copy from it: some other cell that both fill differs.
 
     Whoever copies a record copies it whole; two that were entered apart differ somewhere. Cells are compared as delivered. The one spoken
     of is among them where it agrees.
     """
-    marks, own = (pd.DataFrame({name: held[f"{name}_{side}"].astype("str") for name in _COPIED}, index=rows.index) for side in "rl")
-    self_apart = rows["same"] & (marks.notna() & own.notna() & (marks != own)).any(axis=1)
-    one = pd.concat([rows[["receiver", "record_key", "group", "sender"]], marks], axis=1).reset_index()
-    key = ["receiver", "record_key", "group"]
-    both = one.merge(one, on=key, suffixes=("", "_other"))
-    both = both[both["sender"] != both["sender_other"]]
-    differs = pd.Series(False, index=both.index)
+    self_apart = np.zeros(len(rows), dtype=bool)
     for name in _COPIED:
-        given = both[name].notna() & both[f"{name}_other"].notna()
-        differs |= given & (both[name] != both[f"{name}_other"])
-    own_name = pd.DataFrame({"index": rows.index[self_apart], "sender_other": rows.loc[self_apart, "receiver"]})
+        self_apart |= held.both(name) & ~held.same(name)
+    self_apart &= rows["same"].to_numpy()
+    institution = held.codes["institution"]
+    one = pd.DataFrame(
+        {"record": held.codes["record"][held.mine], "group": rows["group"], "sender": institution[held.theirs], "at": held.theirs}
+    )
+    one = one.reset_index()
+    both = one.merge(one, on=["record", "group"], suffixes=("", "_other"))
+    both = both[both["sender"] != both["sender_other"]]
+    said = replace(held, mine=both["at"].to_numpy(), theirs=both["at_other"].to_numpy())
+    differs = np.zeros(len(said), dtype=bool)
+    for name in _COPIED:
+        differs |= said.both(name) & ~said.same(name)
+    own_name = pd.DataFrame({"index": rows.index[self_apart], "sender_other": institution[held.mine[self_apart]]})
     every = pd.concat([both.loc[differs, ["index", "sender_other"]], own_name], ignore_index=True).drop_duplicates()
-    number, institutions = every["sender_other"].factorize(sort=True)
-    bits = pd.Series(1 << number, index=every["index"]).groupby(level=0).sum()  # a set of institutions as one number
+    bits = pd.Series(1 << every["sender_other"].to_numpy(), index=every["index"]).groupby(level=0).sum()  # a set of institutions
+    institutions = sorted(held.people["institution"].dropna().unique())
     named = {sum_: ",".join(name for n, name in enumerate(institutions) if sum_ >> n & 1) for sum_ in bits.unique()}
     return bits.map(named).reindex(rows.index).astype("str")
 
 
-def _names(known: Known, pairs: pd.DataFrame) -> list[pd.DataFrame]:
-    """Names with a letter wrong, and given name and surname exchanged: on pairs that number or birth date makes one person."""
-    sure = pairs["same_number"] | pairs["same_birth"] | (pairs["same_case"] & (pairs["names"] >= 1))
-    held = pairs[sure].reset_index(drop=True)
-    left, right = (pd.Series(names_, index=held.index, dtype="object") for names_ in _left_over(held))
-    doubled = _doubled(held)
-    near = _near(left.tolist(), right.tolist()) | doubled
-    can_swap = held["institution_l"].map(fields("given_name")).notna() & (held["first_l"] != held["last_l"])
-    swapped = can_swap & (held["first_l"] == held["last_r"]) & (held["last_l"] == held["first_r"])
+def _names(known: Known, held: Pairs, alike: np.ndarray, left: np.ndarray, right: np.ndarray) -> list[pd.DataFrame]:
+    """Names with a letter wrong, and given name and surname exchanged: on pairs that number or birth date makes one person.
+
+    alike: names that both have. left, right: the one name of each side that the other lacks (`spelled.tokens`).
+    """
+    doubled = spelled.doubled(held.texts["full_name"], *_two(held, "full_name"))
+    near = spelled.near(left, right) | doubled
+    first, last = held.codes["first"][held.mine], held.codes["last"][held.mine]
+    can_swap = held.field("given_name").notna().to_numpy() & ((first != last) | (first < 0))
+    swapped = can_swap & held.same("first", "last") & held.same("last", "first")
     asked = _in_question(held, near | swapped)
-    held, left, right = held[asked], left[asked], right[asked]
+    held, left, right, alike = held.where(asked), left[asked], right[asked], alike[asked]
     doubled, near, can_swap, swapped = (mask[asked] for mask in (doubled, near, can_swap, swapped))
-    given, surname, full = (held["institution_l"].map(fields(name)) for name in ("given_name", "surname", "full_name"))
-    in_given = [token in str(name).split() for token, name in zip(left, held["given_skeleton_l"], strict=True)]
-    where = full.where(full.notna(), given.where(pd.Series(in_given, index=held.index, dtype=bool), surname))
+    given, surname, full = (held.field(name) for name in ("given_name", "surname", "full_name"))
+    own = held.text("given_skeleton", held.mine)
+    in_given = [token in str(name).split() for token, name in zip(left, own, strict=True)]
+    where = full.where(full.notna(), given.where(pd.Series(in_given, dtype=bool), surname))
     where = where.where(~doubled | full.notna(), given)
-    agree = can_swap & (held["first_l"] == held["first_r"]) & (held["last_l"] == held["last_r"])
-    typed = _spoken(held, ~near, right, where)[(near | (held["names"] >= _SURE)) & ~swapped]
+    agree = can_swap & held.same("first") & held.same("last")
+    typed = _spoken(held, ~near, right.astype("str"), where)[(near | (alike >= _SURE)) & ~swapped]
     either = [_spoken(held, ~swapped, swapped, field)[swapped | agree] for field in (given, surname)]
     return [known.finished(part, "name") for part in (typed, *either)]
-
-
-def _left_over(held: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """The one name of each side that the other lacks; empty where it is not exactly one."""
-    left, right = [], []
-    for a, b in zip(held["tokens_l"], held["tokens_r"], strict=True):
-        mine, theirs = [t for t in a if t not in b], [t for t in b if t not in a]
-        one = len(mine) == len(theirs) == 1
-        left.append(mine[0] if one else "")
-        right.append(theirs[0] if one else "")
-    return left, right
-
-
-def _doubled(held: pd.DataFrame) -> pd.Series:
-    """Names that differ in a letter written twice alone, where that is no spelling (Albanian writes ll and rr as it likes)."""
-    folded = {name: sorted(fold(name).split()) for name in pd.concat([held["full_name_l"], held["full_name_r"]]).dropna().unique()}
-    single = {name: sorted(re.sub(r"([^lr])\1", r"\1", token) for token in tokens) for name, tokens in folded.items()}
-    names_ = zip(held["full_name_l"].fillna(""), held["full_name_r"].fillna(""), strict=True)
-    hit = [a != b and folded.get(a, []) != folded.get(b, []) and single.get(a, []) == single.get(b, []) for a, b in names_]
-    return pd.Series(hit, index=held.index, dtype=bool)
-
-
-def _near(left: list[str], right: list[str]) -> pd.Series:
-    """Whether two names are one with a typing error in it."""
-    errors = pd.Series(process.cpdist(left, right, scorer=OSA.distance), dtype="int64")
-    long = pd.Series([min(len(a), len(b)) >= _LEAST for a, b in zip(left, right, strict=True)], dtype=bool)
-    return long & (errors > 0) & (errors <= _ERRORS)

@@ -53,8 +53,10 @@ COLUMNS = {  # key of `texts.yaml` -> width
     "person": 14,
     "id": 18,
 }
-_TOLD = ("rule", "severity", "origin", "follows", "number", "record_key", "file", "part", "cell", "line", "field", "value", "detail")
-_TOLD += ("state", "since", "answer", "finding")
+_TOLD = (
+    *("rule", "severity", "origin", "follows", "number", "record_key", "file", "part", "cell", "line", "field", "value", "detail"),
+    *("state", "since", "answer", "finding"),
+)
 _LONGEST_NAME = 31  # letters of the name of a sheet
 _MOST_ROWS = 1_000_000  # of a sheet; more go on to a further one
 _IN_MEMORY = 10_000  # findings up to which a workbook is made without files of its own: quicker, for more memory

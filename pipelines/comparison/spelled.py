@@ -1,0 +1,76 @@
+"""How two names of one person differ: in which names, by a typing error, by a letter written twice.
+
+Belongs here: names against names. Does not belong here: which records are compared, and what a difference means (`people`).
+
+Names come as numbers that stand for them, two at a time: whatever is the same on both sides is not looked at, and no two are looked at
+twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from pipelines.harmonise.text import fold
+
+_LEAST = 4  # letters of a name in which one error is an error and not another name
+_ERRORS = 2  # letters that a typing error may change; beyond that it may be another name of the same person
+
+
+def tokens(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each two texts how many names both have; the one name of each side that the other lacks, empty where it is not exactly one.
+
+    left, right: numbers of texts, -1 for none.
+    """
+    split = {code: texts[code].split() if code >= 0 else [] for code in _present(left, right)}
+    sizes = pd.Series({code: len(set(one)) for code, one in split.items()}, dtype="int64")
+    alike, mine, theirs = sizes.reindex(left).to_numpy(copy=True), *(np.full(len(left), "", dtype=object) for _ in range(2))
+    for a, b, at in _different(left, right):
+        one, other = split[a], split[b]
+        alike[at] = len(set(one).intersection(other))
+        lacks, lacked = [t for t in one if t not in other], [t for t in other if t not in one]
+        if len(lacks) == len(lacked) == 1:
+            mine[at], theirs[at] = lacks[0], lacked[0]
+    return alike, mine, theirs
+
+
+def doubled(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Names that differ in a letter written twice alone, where that is no spelling (Albanian writes ll and rr as it likes)."""
+    unlike = left != right
+    folded = {code: sorted(fold(texts[code]).split()) if code >= 0 else [] for code in _present(left[unlike], right[unlike])}
+    single = {code: sorted(re.sub(r"([^lr])\1", r"\1", token) for token in one) for code, one in folded.items()}
+    hit = np.zeros(len(left), dtype=bool)
+    for a, b, at in _different(left, right):
+        hit[at] = folded[a] != folded[b] and single[a] == single[b]
+    return hit
+
+
+def near(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Whether two names are one with a typing error in it."""
+    asked = np.flatnonzero((left != "") & (right != ""))
+    mine, theirs = left[asked].tolist(), right[asked].tolist()
+    errors = np.asarray(process.cpdist(mine, theirs, scorer=OSA.distance), dtype="int64")
+    long = np.array([min(len(a), len(b)) >= _LEAST for a, b in zip(mine, theirs, strict=True)], dtype=bool)
+    out = np.zeros(len(left), dtype=bool)
+    out[asked] = long & (errors > 0) & (errors <= _ERRORS)
+    return out
+
+
+def _present(left: np.ndarray, right: np.ndarray) -> list[int]:
+    return [int(code) for code in np.unique(np.concatenate([left, right]))]
+
+
+def _different(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Each two numbers that differ, once, with the places where they stand."""
+    places = np.flatnonzero(left != right)
+    many = int(max(left.max(initial=0), right.max(initial=0))) + 2
+    both = (left[places].astype("int64") + 1) * many + right[places] + 1
+    once, which = np.unique(both, return_inverse=True)
+    ends = np.cumsum(np.bincount(which, minlength=len(once)))[:-1]
+    groups = np.split(places[np.argsort(which, kind="stable")], ends) if len(once) else []
+    return [(int(pair // many) - 1, int(pair % many) - 1, at) for pair, at in zip(once, groups, strict=True)]

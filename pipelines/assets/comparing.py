@@ -34,7 +34,7 @@ def comparison(
         registry = open_registry(workplace.registry)
         try:
             made = rounds.keep(registry, quarters, lambda: gather(canonical, identities["cases"], identities["persons"], deliveries))
-            evidence = rounds.held(registry)
+            evidence = rounds.held(registry, agreements.cells["receiver"].unique(), quarters)
         finally:
             registry.close()
         by_round = evidence.groupby("period")

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipelines.comparison.evidence import fields
+from pipelines.resources.lake import some
 from schemas import findings
 
+_KEYS = ("institution", "record_key", "status")
 _REGISTERS = ("police", "courts")  # prosecution files are separated and joined by decision, stays follow one another
 _NEAR = 200  # days between the openings of two files of one case
 _SEVERAL = 2
@@ -22,7 +24,7 @@ _SEVERAL = 2
 
 def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: every delivery that holds the later of the two, until one is merged."""
-    every = canonical["case_records"]
+    every = some(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
     own = every[every["institution"].isin(_REGISTERS) & (every["status"] != "quarantined")]
     held = own[["institution", "delivery", "record_key"]].drop_duplicates()
     told = _pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(held, on=["institution", "record_key"])
@@ -35,11 +37,12 @@ def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Files of one register that name the same person and event: institution, record_key (opened later), first."""
-    people = _signs(canonical["person_records"])
+    named = ("personal_number", "birth_date", "birth_precision", "name_tokens")
+    people = _signs(some(canonical, "person_records", (*_KEYS, "case_key", *named)))
     both = people.merge(people, on=["institution", "sign"], suffixes=("", "_first"))
     both = both[both["case_key"] != both["case_key_first"]]
     shared = both.groupby(["institution", "case_key", "case_key_first"])["who"].nunique().rename("persons").reset_index()
-    days = _days(canonical["events"])
+    days = _days(some(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
     shared = shared.merge(days, on=["institution", "case_key"]).merge(
         days.add_suffix("_first").rename(columns={"institution_first": "institution"}), on=["institution", "case_key_first"]
     )
@@ -73,7 +76,7 @@ def _days(events: pd.DataFrame) -> pd.DataFrame:
 
 def _cite_alike(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
     """Whether both files cite the same number of another institution."""
-    cited = canonical["references"]
+    cited = some(canonical, "references", (*_KEYS, "case_key", "number"))
     cited = cited.loc[cited["status"] != "quarantined", ["institution", "case_key", "number"]].dropna().drop_duplicates()
     both = cited.merge(cited, on=["institution", "number"], suffixes=("", "_first"))
     keys = ["institution", "case_key", "case_key_first"]

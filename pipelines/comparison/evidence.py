@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from pipelines.resources.lake import some
 from sources import contract as contracts
 
 EVIDENCE: tuple[str, ...] = (
@@ -25,6 +26,12 @@ EVIDENCE: tuple[str, ...] = (
     "status",  # of the case: investigation, indicted, judged, final
 )
 _ROLES = {"suspect": "accused", "defendant": "accused", "prisoner": "accused", "victim": "victim", "witness": "witness"}
+_KEYS = ("institution", "record_key", "case_key", "status")
+_OF_CASE = (*_KEYS, "number", "state", "merged_into", "source")
+_OF_PERSON: tuple[str, ...] = (*_KEYS, "role", "full_name", "name_tokens", "given_skeleton", "parent_name", "personal_number")
+_OF_PERSON += ("birth_date", "birth_precision", "sex", "citizenship", "municipality")
+_OF_REFERENCE = (*_KEYS, "kind", "number")
+_OF_EVENT = (*_KEYS, "event", "date", "present", "outcome")
 _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 
 
@@ -36,13 +43,13 @@ class Known:
     """
 
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
-        self.every_case = _with_case(canonical["case_records"], cases)
+        self.every_case = _with_case(some(canonical, "case_records", _OF_CASE), cases)
         self.cases = self.every_case[self.every_case["status"] == "accepted"]
-        people = _with_case(_accepted(canonical["person_records"]), cases)
+        people = _with_case(_accepted(some(canonical, "person_records", _OF_PERSON)), cases)
         self.persons = people.merge(persons[["institution", "record_key", "person_id"]], on=["institution", "record_key"], how="left")
         self.persons["about"] = self.persons["role"].map(_ROLES).fillna("witness")
-        self.references = _with_case(_accepted(canonical["references"]), cases)
-        events = _with_case(_accepted(canonical["events"]), cases)
+        self.references = _with_case(_accepted(some(canonical, "references", _OF_REFERENCE)), cases)
+        events = _with_case(_accepted(some(canonical, "events", _OF_EVENT)), cases)
         self.events = events[events["present"].fillna(False).astype(bool) | events["date"].notna()]
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:

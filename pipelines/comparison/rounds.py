@@ -9,11 +9,13 @@ one that ends takes effect at once.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+import base64
+import json
+import zlib
+from collections.abc import Callable, Collection
 
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from pipelines.comparison.evidence import EVIDENCE
 from pipelines.registry import Registry
@@ -31,11 +33,16 @@ def current(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
     return deliveries[in_time].groupby("institution")["period"].max().reset_index()
 
 
-def held(registry: Registry) -> pd.DataFrame:
-    """All evidence kept: `EVIDENCE` and the `period` of its round."""
+def held(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The evidence kept: `EVIDENCE` and the `period` of its round; all, or of all rounds of `receivers` and those of `quarters`
+    (institution, period)."""
+    asked = select(Compared.period, Compared.evidence).order_by(Compared.period)
+    if receivers is not None and quarters is not None:
+        newest = [(Compared.institution == one) & (Compared.period == period) for one, period in _pairs(quarters)]
+        asked = asked.where(or_(Compared.institution.in_(sorted(receivers)), *newest))
     with registry.read() as session:
-        rows = session.execute(select(Compared.institution, Compared.period, Compared.evidence).order_by(Compared.period)).all()
-    parts = [_typed(pd.read_json(io.StringIO(text), orient="split", dtype=False)).assign(period=period) for _, period, text in rows]
+        rows = session.execute(asked).all()
+    parts = [_typed(_unpacked(text)).assign(period=period) for period, text in rows]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else _typed(pd.DataFrame()).assign(period=pd.Series(dtype="str"))
 
@@ -44,15 +51,32 @@ def keep(registry: Registry, quarters: pd.DataFrame, gathered: Callable[[], pd.D
     """Keep a round for each of `quarters` (institution, period) without one, of the evidence `gathered`; returns how many were made."""
     with registry.read() as session:
         known = {(institution, period) for institution, period in session.execute(select(Compared.institution, Compared.period))}
-    fresh = [pair for pair in quarters[["institution", "period"]].itertuples(index=False, name=None) if pair not in known]
+    fresh = [pair for pair in _pairs(quarters) if pair not in known]
     if not fresh:
         return 0
     evidence, moment = gathered(), now()
     with registry.write() as session:
         for institution, period in fresh:
             mine = evidence[evidence["receiver"] == institution].reset_index(drop=True)
-            session.add(Compared(institution=institution, period=period, at=moment, evidence=mine.to_json(orient="split", index=False)))
+            session.add(Compared(institution=institution, period=period, at=moment, evidence=_packed(mine)))
     return len(fresh)
+
+
+def _pairs(quarters: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(quarters[["institution", "period"]].itertuples(index=False, name=None))
+
+
+def _packed(evidence: pd.DataFrame) -> str:
+    """As JSON, compressed to a tenth: a round speaks of the whole history, and all of them are kept."""
+    columns = [evidence[name].to_numpy(dtype=object, na_value=None).tolist() for name in evidence]  # type: ignore[call-overload]
+    text = json.dumps({"columns": list(evidence), "data": list(zip(*columns, strict=True))}, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode(), 1)).decode("ascii")
+
+
+def _unpacked(text: str) -> pd.DataFrame:
+    """What `_packed` made; earlier rounds are JSON as it is."""
+    said = json.loads(text if text.startswith("{") else zlib.decompress(base64.b64decode(text)))
+    return pd.DataFrame(said["data"], columns=said["columns"])
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

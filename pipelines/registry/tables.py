@@ -243,7 +243,7 @@ class Compared(Base):
     institution: Mapped[str] = mapped_column(primary_key=True)
     period: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    evidence: Mapped[str]  # JSON: a list a column of pipelines.comparison.EVIDENCE
+    evidence: Mapped[str]  # rows of pipelines.comparison.EVIDENCE as pipelines.comparison.rounds packs them
 
 
 class Sample(Base):

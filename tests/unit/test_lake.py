@@ -96,7 +96,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lake.pq, "write_table", full)
+    monkeypatch.setattr(lake.pq, "ParquetWriter", full)
     with pytest.raises(OSError, match="No space"):
         lake.write(tmp_path / "s", {"new": _frame()})
     monkeypatch.undo()

@@ -161,17 +161,28 @@ def _build(shape: Any, frames: Frames, plain: Mapping[str, Any]) -> Any:
     return shape(**values)
 
 
+def _by_item(frame: pd.DataFrame, items: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows item by item, and where those of each begin (and the last end)."""
+    whose = frame[ITEM].to_numpy()
+    if not frame[ITEM].is_monotonic_increasing:
+        order = np.argsort(whose, kind="stable")
+        frame, whose = frame.iloc[order], whose[order]
+    return frame, np.searchsorted(whose, np.arange(items + 1))
+
+
 def unpack(shape: Any, frames: Frames) -> Any:
     """The value that `pack` laid out. `shape` is `dict`, a dataclass, or `list[dataclass]`."""
     if shape is dict or get_origin(shape) is dict:
         return frames
     one = get_args(shape)[0] if get_origin(shape) is list else shape
+    of = {name: _by_item(frame, len(frames[ITEMS])) for name, frame in frames.items() if name != ITEMS}
     found = []
     for i, row in enumerate(frames[ITEMS].itertuples(index=False)):
         held = {}
         for name, dtypes in json.loads(str(row.dtypes)).items():
-            frame = frames[name]
-            held[name] = frame.loc[frame[ITEM] == i, list(dtypes)].reset_index(drop=True).astype(dtypes)
+            frame, begins = of[name]
+            own = frame.iloc[begins[i] : begins[i + 1]].reset_index(drop=True)
+            held[name] = own[list(dtypes)].astype({column: dtype for column, dtype in dtypes.items() if str(own.dtypes[column]) != dtype})
         found.append(_build(one, held, json.loads(str(row.plain))))
     return found if get_origin(shape) is list else found[0]
 

@@ -33,6 +33,15 @@ class Form:
     root: str
     declared: Sequence[str]
     known: dict[str, str | None] = field(default_factory=dict)
+    tags: dict[str | bytes, tuple[str, str | None]] = field(default_factory=dict)
+
+    def named(self, tag: str | bytes) -> tuple[str, str | None]:
+        """The local name of a tag, and its table: asked for every element, so that it is worked out once a tag."""
+        found = self.tags.get(tag)
+        if found is None:
+            local = _local(tag)
+            found = self.tags[tag] = local, self.table(local)
+        return found
 
     def table(self, local: str) -> str | None:
         """The declared table that an element of this local name holds a row of, up to spelling."""
@@ -63,7 +72,7 @@ class Rows:
         spec, line = self.form.elements[table], _line(element) + shift
         own = self.count
         self.count += 1
-        row = {_local(name): str(value) for name, value in element.attrib.items()}
+        row = {_local(name): str(value) for name, value in element.items()}
         self.rows.setdefault(table, []).append(row)
         self.lines.setdefault(table, []).append(line)
         self.ids.setdefault(table, []).append(own)
@@ -74,23 +83,22 @@ class Rows:
             self._child(child, table, row, own, shift, depth)
 
     def _child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
-        local, line = _local(child.tag), _line(child) + shift
-        nested = self.form.table(local)
+        local, nested = self.form.named(child.tag)
         if nested and depth < _DEEP:
             if nested != local:
-                self.note("xml-element-renamed", nested, local, line)
+                self.note("xml-element-renamed", nested, local, _line(child) + shift)
             self.take(child, nested, own, shift, depth + 1)
             return
-        for name, value in child.attrib.items():
+        for name, value in child.items():
             row.setdefault(f"{local}.{_local(name)}", str(value))
-        deeper = list(child.iterchildren(tag=etree.Element)) if depth < _DEEP else []
+        deeper = list(child.iterchildren(tag=etree.Element)) if depth < _DEEP and len(child) else []
         if deeper:
-            self.note("xml-element-extra", table, local, line)
+            self.note("xml-element-extra", table, local, _line(child) + shift)
             for further in deeper:
                 self._child(further, table, row, own, shift, depth + 1)
         elif local in row:
             if row[local] != _text(child):
-                self.note("xml-element-repeated", table, local, line)
+                self.note("xml-element-repeated", table, local, _line(child) + shift)
                 row[f"{local} (2)"] = _text(child)
         else:
             row[local] = _text(child)
@@ -151,12 +159,13 @@ def _stream(text: str, rows: Rows, piece: Piece) -> bool:
     """Take rows as far as the document is well-formed; whether that was to its end."""
     source = BytesIO(text.encode("utf-8", "replace").lstrip())
     shift = text[: len(text) - len(text.lstrip())].count("\n")
-    open_rows = 0
+    open_rows, begun, named = 0, False, rows.form.named
     try:
         for event, element in etree.iterparse(source, events=("start", "end"), **parser_options()):
-            if event == "start" and element.getparent() is None:
+            if not begun:
                 _root(element, rows.form, piece)
-            table = rows.form.table(_local(element.tag))
+                begun = True
+            table = named(element.tag)[1]
             if event == "start":
                 open_rows += table is not None
                 continue

@@ -1,6 +1,6 @@
 """Where the institutions come together: their records in one vocabulary, and what stands of all their deliveries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -9,10 +9,10 @@ import pandas as pd
 from pipelines.assets.by_delivery import ROW, files_of, with_status
 from pipelines.assets.describing import careful, say, table
 from pipelines.current import ACCOUNTS
-from pipelines.harmonise.stage import conformed
-from pipelines.resources.lake import Tables
+from pipelines.resources import lake
+from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
-from schemas.canonical import TABLES
+from schemas.canonical import TABLES, conform
 from schemas.findings import COLUMNS
 
 
@@ -23,6 +23,17 @@ def _stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else given[0]
 
 
+class Together(lake.Stream):
+    """A canonical table, an institution at a time. stages: `harmonised` of each; status: `_status` by `ROW` of each."""
+
+    def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
+        self._stages, self._status, self._name = stages, status, name
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        for institution, status in self._status.items():
+            yield conform(self._name, with_status(self._stages[f"{institution}_harmonised"], status, self._name))
+
+
 def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @dg.asset(
         group_name="together",
@@ -30,15 +41,15 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description="Records of all institutions in the one vocabulary.",
     )
-    def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> dict[str, pd.DataFrame]:
+    def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> Kept:
         with careful(workplace, "putting the institutions together"):
-            status = {name: stages[f"{name}_current"]["statuses"].set_index(ROW)["_status"] for name in institutions}
-            tables = {
-                table_: conformed(table_, [with_status(stages[f"{name}_harmonised"], status[name], table_) for name in institutions])
-                for table_ in TABLES
-            }
-        say(context, sum(map(len, tables.values())), {f"{name} rows": len(frame) for name, frame in tables.items()})
-        return tables
+            current = {name: stages[f"{name}_current"] for name in institutions}
+            status = {name: one["statuses"].set_index(ROW)["_status"].astype("category") for name, one in current.items()}
+            made = Kept(workplace.home.lake / "canonical")
+            lake.write(made.folder, {name: Together(stages, status, name) for name in TABLES})
+        rows = Tables(made.folder).rows()
+        say(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
+        return made
 
     return canonical
 

@@ -63,6 +63,12 @@ class Tables(Mapping[str, pd.DataFrame]):
         """Some columns of a frame."""
         return self._held[name][columns] if isinstance(self._held, dict) else read_table(self._held / f"{name}.parquet", columns)
 
+    def rows(self) -> dict[str, int]:
+        """How many rows every frame has."""
+        if isinstance(self._held, dict):
+            return {name: len(frame) for name, frame in self._held.items()}
+        return {name: pq.read_metadata(self._held / f"{name}.parquet").num_rows for name in self._names}
+
     def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
         """What DuckDB reads as the frame (all its columns), without its being read as a whole where it is not held."""
         return self._held[name] if isinstance(self._held, dict) else scanned([self._held / f"{name}.parquet"])
@@ -83,11 +89,11 @@ class Tables(Mapping[str, pd.DataFrame]):
 
 
 class Stream(ABC):
-    """Rows of one table that are too many to be held: an Arrow table at a time, all with the types of the first."""
+    """Rows of one table that are too many to be held: some at a time, all with the types of the first."""
 
     @abstractmethod
-    def __iter__(self) -> Iterator[pa.Table]:
-        """The tables, one below the other."""
+    def __iter__(self) -> Iterator[pd.DataFrame | pa.Table]:
+        """The rows, one part below the other."""
 
 
 def some(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:

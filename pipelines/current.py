@@ -14,7 +14,7 @@ import pandas as pd
 from pipelines import over_time
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.causes import told_apart
-from pipelines.feedback.units import placed
+from pipelines.feedback.units import Places
 from pipelines.validate import Validated
 from pipelines.validate.keys import parents_first
 from schemas import findings
@@ -62,8 +62,9 @@ def resolve(validated: Validated) -> Current:
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
     told = _without_blanks(validated.findings, later)
     found = pd.concat([f for f in (told, later) if len(f)] or [later], ignore_index=True)
-    found = told_apart(placed(found[list(findings.COLUMNS)], tables, contract), tables)
-    return Current(tables, quarantined, placed(lineage, tables, contract), accounting, found, deliveries)
+    places = Places(tables, contract)
+    found = told_apart(places.placed(found[list(findings.COLUMNS)]), tables)
+    return Current(tables, quarantined, places.placed(lineage), accounting, found, deliveries)
 
 
 def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:

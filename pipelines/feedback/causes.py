@@ -13,7 +13,7 @@ Three patterns, each within one delivery, file and part:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -57,7 +57,7 @@ def told_apart(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
     cells = every.loc[asks & level.isin(_WITHIN_ROW), [*_FAULT, "severity", "line", "column"]].fillna({"part": "", "field": ""})
     cells["follows"] = _blank(every, cells)
     rows = _rows(tables)
-    through = _throughout(cells[cells["follows"].isna()], rows)
+    through = _throughout(cells[cells["follows"].isna()], rows, tables)
     shifts = _shifts(cells[cells["follows"].isna()], through, rows)
     cells["follows"] = cells["follows"].fillna(_of_shift(cells, shifts))
     cells["follows"] = cells["follows"].mask(cells["follows"].isna() & _in(cells, through, _FAULT), _THROUGHOUT)
@@ -82,23 +82,34 @@ def _blank(every: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
 
 
 def _rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Per row delivered: `_PLACE`, line, and the columns that it fills as a boolean each."""
-    parts = []
-    for frame in tables.values():
-        given = {c.removesuffix(":given"): frame[c].astype(bool) for c in frame.columns if c.endswith(":given")}
-        place = {"delivery": frame["_delivery"], "file": frame["_file"], "part": frame["_part"].fillna(""), "line": frame["_line"]}
-        parts.append(pd.DataFrame({**place, **given}))
+    """Per row delivered: `_PLACE`, line."""
+    parts = [_places(frame).assign(line=frame["_line"]) for frame in tables.values()]
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(filled, ignore_index=True)
 
 
-def _throughout(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _places(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"delivery": frame["_delivery"], "file": frame["_file"], "part": frame["_part"].fillna("")})
+
+
+def _filled(tables: Mapping[str, pd.DataFrame], fields: Collection[str]) -> pd.DataFrame:
+    """How many cells of each of `fields` are filled in each place: `_PLACE`, field, filled. Tables in one place are added up."""
+    parts = []
+    for frame in tables.values():
+        given = {name: frame[f"{name}:given"].astype(bool) for name in fields if f"{name}:given" in frame}
+        if given:
+            summed = pd.concat([_places(frame), pd.DataFrame(given)], axis=1).groupby(_PLACE)[list(given)].sum().reset_index()
+            parts.append(summed.melt(_PLACE, var_name="field", value_name="filled"))
+    every = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_PLACE, "field", "filled"])
+    return every.groupby([*_PLACE, "field"])["filled"].sum().astype("float64").reset_index()
+
+
+def _throughout(cells: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Faults that run through a column, or through the rows of a file: `_FAULT`, n."""
     counted = cells.groupby(_FAULT).size().rename("n").reset_index()
     counted = counted[counted["n"] >= _FEWEST]
-    by_place = rows.drop(columns="line").groupby(_PLACE)
-    filled = by_place.sum().astype("float64").reset_index().melt(_PLACE, var_name="field", value_name="filled")
-    counted = counted.merge(by_place.size().rename("rows").reset_index(), on=_PLACE, how="left")
+    filled = _filled(tables, counted["field"].unique())
+    counted = counted.merge(rows.groupby(_PLACE).size().rename("rows").reset_index(), on=_PLACE, how="left")
     counted = counted.merge(filled, on=[*_PLACE, "field"], how="left")
     aside = cells[cells["severity"] == "reject"].groupby(_PLACE).size().rename("aside")
     counted = counted.merge(aside.reset_index(), on=_PLACE, how="left").fillna({"rows": 0, "aside": 0})

@@ -18,31 +18,44 @@ from sources.contract import Contract, Units
 _BETWEEN = " – "
 
 
-def placed(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame], contract: Contract) -> pd.DataFrame:
-    """`found` (delivery, part, record_key: findings, or records) with `unit` and `number` where the record says it: as delivered in the
-    same delivery, else as last delivered. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
-    units = contract.units
-    if units is None or found.empty:
-        return (
-            found if "unit" in found else found.assign(**dict.fromkeys(("unit", "number"), pd.Series(None, index=found.index, dtype="str")))
+class Places:
+    """Unit and number of every record of one institution. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame], contract: Contract) -> None:
+        self._contract = contract
+        if contract.units is None:
+            return
+        top = tables[contract.units.table]
+        number = top[f"{contract.units.number}:text"] if contract.units.number else None
+        known = {"delivery": top["_delivery"], "case": top["_case"], "unit": _named(top, contract.units, contract), "number": number}
+        self._known = pd.DataFrame(known).dropna(subset=["case"])
+        self._of_part = {name: frame[["_record", "_case"]].dropna().drop_duplicates("_record") for name, frame in tables.items()}
+        self._of_record = pd.concat(self._of_part.values()).drop_duplicates("_record").set_index("_record")["_case"]
+
+    def placed(self, found: pd.DataFrame) -> pd.DataFrame:
+        """`found` (delivery, part, record_key: findings, or records) with `unit` and `number` where the record says it: as delivered in
+        the same delivery, else as last delivered."""
+        units = self._contract.units
+        if units is None or found.empty:
+            nothing = pd.Series(None, index=found.index, dtype="str")
+            return found if "unit" in found else found.assign(**dict.fromkeys(("unit", "number"), nothing))
+        asked = pd.DataFrame({"delivery": found["delivery"].array, "case": self._cases(found).array})
+        same = asked.merge(self._known.drop_duplicates(["delivery", "case"], keep="last"), on=["delivery", "case"], how="left")
+        last = asked.merge(self._known.drop_duplicates("case", keep="last").drop(columns="delivery"), on="case", how="left")
+        elsewhere = found["part"].reset_index(drop=True) if units.columns == ("_part",) else last["unit"]
+        return found.assign(
+            unit=same["unit"].fillna(elsewhere).astype("str").array,
+            number=same["number"].fillna(last["number"]).astype("str").array,
         )
-    top = tables[units.table]
-    known = pd.DataFrame(
-        {
-            "delivery": top["_delivery"],
-            "case": top["_case"],
-            "unit": _named(top, units, contract),
-            "number": top[f"{units.number}:text"] if units.number else None,
-        }
-    ).dropna(subset=["case"])
-    asked = pd.DataFrame({"delivery": found["delivery"].array, "case": _cases(found, tables).array})
-    same = asked.merge(known.drop_duplicates(["delivery", "case"], keep="last"), on=["delivery", "case"], how="left")
-    last = asked.merge(known.drop_duplicates("case", keep="last").drop(columns="delivery"), on="case", how="left")
-    elsewhere = found["part"].reset_index(drop=True) if units.columns == ("_part",) else last["unit"]
-    return found.assign(
-        unit=same["unit"].fillna(elsewhere).astype("str").array,
-        number=same["number"].fillna(last["number"]).astype("str").array,
-    )
+
+    def _cases(self, found: pd.DataFrame) -> pd.Series:
+        """Key of the case of each finding's record. Where a part is a table, its own rows say it: tables may number their rows alike."""
+        out = found["record_key"].map(self._of_record).astype("str")
+        for part in found["part"].dropna().unique():
+            if part in self._of_part:
+                own = self._of_part[part].set_index("_record")["_case"]
+                out = out.where(found["part"] != part, found["record_key"].map(own))
+        return out.astype("str")
 
 
 def placed_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
@@ -58,17 +71,6 @@ def language_of(unit: str | None, contract: Contract) -> str:
     """The language in which a unit reads its feedback; the institution's own where no pattern fits."""
     patterns = contract.units.languages if contract.units else {}
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
-
-
-def _cases(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
-    """Key of the case of each finding's record. Where a part is a table, its own rows say it: tables may number their rows alike."""
-    pairs = {name: frame[["_record", "_case"]].dropna().drop_duplicates("_record") for name, frame in tables.items()}
-    every = pd.concat(pairs.values()).drop_duplicates("_record").set_index("_record")["_case"]
-    out = found["record_key"].map(every).astype("str")
-    for part in found["part"].dropna().unique():
-        if part in pairs:
-            out = out.where(found["part"] != part, found["record_key"].map(pairs[part].set_index("_record")["_case"]))
-    return out.astype("str")
 
 
 def _named(top: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:

@@ -45,7 +45,7 @@ def _cases(parted: Parted, setting: Setting, cited: pd.DataFrame) -> pd.DataFram
     records, ties = unpacked(frames, setting)
     *_, (own, bits) = parts.by_themselves(records, PersonPairs(records, model), model, frames["pairs"], ties, common)
     own = own.assign(a=pairs["a"], b=pairs["b"])
-    own["another"] = cites_another(parted.records, model, pairs, parted.ties.cites, weighed)
+    own["another"] = cites_another(parted.records, model, own, parted.ties.cites, weighed)
     own["weight"] += own["another"]
     return told_cases(Cases(parted.of_files, own, bits, common.shares[-1]))
 

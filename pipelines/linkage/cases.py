@@ -305,8 +305,9 @@ def _reference_bits(
     table = _table(records, together, "citing")
     both = np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))
     shared = np.where(both, files + setting["cited_together"], 0.0)
-    # Two files that name each other, if only nearly, are not kept apart by what else they name.
-    apart = np.where(references.cited_apart(records, pairs) & (citation == 0), setting["cited_apart"], 0.0)
+    # Two files that name each other, if only nearly, are not kept apart by what else they name, or leave out.
+    apart = references.cited_apart(records, pairs) | (_untold(records, pairs) & ~both)
+    apart = np.where(apart & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
 
@@ -318,6 +319,17 @@ def _separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     a, b, left, right = (pairs[name].to_numpy() for name in ("a", "b", "left", "right"))
     said = (separated[left] == received[b]) | (separated[right] == received[a])
     return np.asarray(said & (institution[a] == institution[b]), dtype=bool)
+
+
+def _untold(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Pairs of files of the prosecution that say nothing of a second one: it has two of one case where a party is separated or cases are
+    joined, and either stands in the files."""
+    code, names = institutions(records)
+    silent = np.asarray(code == (names.index("prosecution") if "prosecution" in names else -1))
+    silent[records.merges["file"].to_numpy("int64")] = False
+    separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
+    a, b, left, right = (pairs[name].to_numpy("int64") for name in ("a", "b", "left", "right"))
+    return silent[a] & silent[b] & ~separated_[left] & ~separated_[right]
 
 
 def _table(records: Records, frame: pd.DataFrame, column: str) -> Table:
@@ -345,37 +357,42 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
 def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame) -> np.ndarray:
     """Bits against a pair where one file names another file of the other's institution, or is named by one, and not by its pair.
 
-    It weighs as much as it is likely that the third file belongs to the case; nothing where it and the pair's other are one case.
-    `weighed`: `a, b, weight`, what speaks for pairs of files otherwise.
+    It weighs as much as it is likely that the third file belongs to the case; nothing where it and the pair's other are one case. Where
+    one file names both, the likelier is named rightly, and the other no longer counts as named.
+    `weighed`: `a, b, weight`, what speaks for pairs of files otherwise, `pairs` (with `citation`) among them.
     """
     exact, size = cites[~cites["near"]], len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
     one, other, weight = weighed["a"].to_numpy("int64"), weighed["b"].to_numpy("int64"), weighed["weight"].to_numpy("float64")
     known = Table(np.concatenate([_codes(records, one, other), _codes(records, other, one)]), np.concatenate([weight, weight]))
-    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    a, b, citation = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["citation"].to_numpy("float64")
+    own = np.maximum(known.at(_codes(records, a, b), UNTIED), 0.0)
     out = np.zeros(len(pairs))
     for name, one, other in (("another_cited", citing, cited), ("cited_by_another", cited, citing)):
         tied_to = Rows(one, size)
         for first, second in ((a, b), (b, a)):
-            pair, third = _third_files(records, first, second, tied_to, other)
-            tied = known.at(_codes(records, first[pair], third), UNTIED)
+            pair, third, both = _third_files(records, first, second, tied_to, other)
+            if name == "cited_by_another":  # many may cite one file
+                pair, third, both = pair[~both], third[~both], both[~both]
+            tied = known.at(_codes(records, first[pair], third), UNTIED) - np.where(both, own[pair], 0.0)
             between = known.at(_codes(records, second[pair], third), UNTIED)
-            np.minimum.at(out, pair, model.cases[name] * _probability(tied) * (1 - _probability(between)))
+            most = model.cases[name] - np.where(both, citation[pair], 0.0)
+            np.minimum.at(out, pair, most * _probability(tied) * (1 - _probability(between)))
     return out
 
 
 def _third_files(
     records: Records, first: np.ndarray, second: np.ndarray, tied_to: Rows, other: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Files of the institution of `second` that the file `first` of a pair is tied to, where it is not tied to `second` itself: row of the
-    pair, file."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Other files of the institution of `second` that the file `first` of a pair is tied to: row of the pair, file, whether `first` is
+    tied to `second` as well."""
     institution, _ = institutions(records)
     pair, tie = tied_to.of(first)
     third = other[tie]
     own = np.zeros(len(first), dtype=bool)
     own[pair[third == second[pair]]] = True
-    kept = (institution[third] == institution[second[pair]]) & ~own[pair]
-    return pair[kept], third[kept]
+    kept = (institution[third] == institution[second[pair]]) & (third != second[pair])
+    return pair[kept], third[kept], own[pair[kept]]
 
 
 def _probability(bits: np.ndarray) -> np.ndarray:

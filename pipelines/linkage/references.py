@@ -25,6 +25,8 @@ TOGETHER_DAYS, MOST_DETAINED = 2, 30
 MOST_BY_CHANCE, LEAST_SPAN = 0.25, 365
 # Nor does a number where citing files times bearers exceed this.
 MOST_TIES = 3_000
+# The register in a case number (`PP.II.nr.89/2011`), which not everybody writes.
+REGISTER = r"\.[A-Z]+\."
 
 
 def cited(records: Records) -> pd.DataFrame:
@@ -104,22 +106,24 @@ def detained_together(records: Records) -> pd.DataFrame:
 
 def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     """Which of `pairs` (`a, b`) both cite numbers of one kind, but not a single one of any kind in common."""
-    rows, kind, number, loose = records.once("cited_numbers", lambda: _cited_numbers(records))
+    rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _cited_numbers(records))
     pair, one, other = rows.across(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
     pair, one, other = pair[alike], one[alike], other[alike]
     found = np.zeros(len(pairs), dtype=bool)
     found[pair] = True
-    found[pair[(number[one] == number[other]) | loose[one] | loose[other]]] = False
+    found[pair[(number[one] == number[other]) | ((plain[one] == plain[other]) & (loose[one] | loose[other]))]] = False
     return found
 
 
-def _cited_numbers(records: Records) -> tuple[Rows, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of what is cited by file; of each row numbers for its kind and its case number, and whether the latter lacks its register."""
+def _cited_numbers(records: Records) -> tuple[Rows, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of what is cited by file; of each row numbers for its kind, its case number and this without its register, and whether it
+    lacks that."""
     cited_ = records.references[["file", "kind", "number"]].drop_duplicates()
     loose = cited_["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
-    kind, number = (pd.factorize(cited_[name])[0] for name in ("kind", "number"))
-    return Rows(cited_["file"].to_numpy("int64"), len(records.files)), kind, number, loose
+    plain = cited_["number"].str.replace(REGISTER, ".?.", n=1, regex=True)
+    kind, number, without = (pd.factorize(values)[0] for values in (cited_["kind"], cited_["number"], plain))
+    return Rows(cited_["file"].to_numpy("int64"), len(records.files)), kind, number, without, loose
 
 
 def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, person, together
 
-from pipelines.linkage import link, load_model
-from pipelines.linkage.references import cited, untelling
+from pipelines.linkage import link, load_model, solve
+from pipelines.linkage.references import cited, cited_apart, untelling
 from pipelines.linkage.standardise import possible_days, standardise, stays
 
 POLICE, PROSECUTION, COURT = "2013-PZ-00777", "1777", "PKR.nr.777/2013"
@@ -221,3 +221,41 @@ def test_a_stay_begun_with_one_of_a_police_file_is_not_of_that_case_where_the_fi
     linked = link(world.tables)
     assert together(linked, POLICE, "P-0", entity="case")
     assert not together(linked, POLICE, "P-9", entity="case")
+
+
+def bits(world: World, kind: str) -> dict[frozenset[str], float]:
+    """What pairs of files weigh by `kind` of evidence, by their keys."""
+    solved = solve(world.tables)
+    key, pairs = solved.records.files["record_key"], solved.cases.pairs
+    return {frozenset((key[a], key[b])): found for a, b, found in zip(pairs["a"], pairs["b"], pairs[kind], strict=True)}
+
+
+@pytest.mark.parametrize(("other", "apart"), [("PP.I.nr.1/2015", True), ("PP.II.nr.23/2014", False), ("PP.?.nr.23/2014", False)])
+def test_a_number_without_register_agrees_with_those_of_its_serial_and_year(other, apart):
+    world = World()
+    for key, number in (("PKR.nr.1/2015", "PP.?.nr.23/2014"), ("PKR.nr.2/2015", other)):
+        world.file("courts", key, [], own=key, cites=[("prosecution", number)])
+    assert cited_apart(standardise(world.tables), pd.DataFrame({"a": [0], "b": [1]})).tolist() == [apart]
+
+
+def test_of_two_numbers_that_a_stay_names_the_one_with_the_person_counts():
+    world = background(30)
+    world.matter(60, [person(WHO), person(WHO + 1)], seat="peje")
+    world.matter(67, [person(WHO + 2), person(WHO + 3)], seat="peje")
+    cites = [("court", "PKR.nr.60/2012"), ("court", "PKR.nr.67/2012")]
+    days = {"imprisoned": "2013-11-20"}
+    world.file("corrections", "P-7", [person(WHO, register_id="P-7")], seat="peje", cites=cites, person_days=days)
+    linked = link(world.tables)
+    assert together(linked, "P-7", "PKR.nr.60/2012", entity="case")
+    assert not together(linked, "PKR.nr.60/2012", "PKR.nr.67/2012", entity="case")
+    assert bits(world, "weight")[frozenset(("P-7", "PKR.nr.67/2012"))] < 0
+
+
+def test_files_of_the_prosecution_that_tell_of_no_separation_are_rather_two_cases():
+    world = background(30)
+    for key, day, told in (("1777", "2013-03-09", None), ("1778", "2013-04-20", None), ("1779", "2013-05-20", {"separated": "2013-05-21"})):
+        person_days = told or {}
+        world.file("prosecution", key, [person(WHO)], own=f"PP.I.nr.{key}/2013", days={"received": day}, person_days=person_days)
+    apart = bits(world, "apart")
+    assert apart[frozenset(("1777", "1778"))] < 0
+    assert apart[frozenset(("1777", "1779"))] == 0

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
-from pipelines.linkage.evidence import Known, Shares, Weigher, institutions, pair_kinds, read_off
+from pipelines.linkage.evidence import Shares, Weigher, institutions, pair_kinds, read_off
 from pipelines.linkage.flat import Rows, Table, distinct, each, first_of
 from pipelines.linkage.judged import Held
+from pipelines.linkage.known import known_pairs, separated
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
@@ -34,8 +35,6 @@ FEW_FILES = 2_000
 MOST_ACROSS = 22_500
 # Persons of more records than this propose no pairs of files.
 MOST_MATES = 60
-# Bits by which persons must agree for a pair of files to be surely one case, beside a citation with a single bearer.
-CERTAIN_PERSON = 10.0
 # Bits of a pair of files that is none.
 UNTIED = -20.0
 # Few files say that they were merged: to say it into this one is that much more telling than to cite it.
@@ -298,7 +297,7 @@ def _reference_bits(
             named = np.isfinite(bearers)
             citation[named] += files[named] + np.log2(right / (wrong + bearers[named] - 1)) + surer
             single |= bearers == 1
-    citation += np.where(_separated(records, pairs), SEPARATED_BITS, 0.0)
+    citation += np.where(separated(records, pairs), SEPARATED_BITS, 0.0)
     table = _table(records, cites[cites["near"]], "bearers")
     use = (np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))) & (citation == 0)
     citation[use] += files[use] + setting["near_reference"]
@@ -309,16 +308,6 @@ def _reference_bits(
     apart = references.cited_apart(records, pairs) | (_untold(records, pairs) & ~both)
     apart = np.where(apart & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
-
-
-def _separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Pairs of one institution where the person of one file was separated on the day on which the other was received."""
-    institution, _ = institutions(records)
-    received = records.files["received"].to_numpy()
-    separated = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))
-    a, b, left, right = (pairs[name].to_numpy() for name in ("a", "b", "left", "right"))
-    said = (separated[left] == received[b]) | (separated[right] == received[a])
-    return np.asarray(said & (institution[a] == institution[b]), dtype=bool)
 
 
 def _untold(records: Records, pairs: pd.DataFrame) -> np.ndarray:
@@ -335,23 +324,6 @@ def _untold(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 def _table(records: Records, frame: pd.DataFrame, column: str) -> Table:
     """The least `column` of `frame` by pair of files, as it stands there."""
     return Table(_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame[column].to_numpy())
-
-
-def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
-    """Pairs surely of one case: a sole bearer is named and a person agrees clearly, and all pairs of a group that these make.
-
-    Pairs surely of different cases: a person agrees clearly, and the two files stand in different groups of that kind.
-    """
-    sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
-    groups = cluster.components(len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy())
-    placed = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
-    clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
-    one = groups[clear["a"]] == groups[clear["b"]]
-    # One offence day in both groups, or a party separated: one case, perhaps, with a prosecution file each.
-    offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
-    twice = offence[groups[clear["a"]]] == offence[groups[clear["b"]]]
-    twice |= _separated(records, clear)
-    return Known(clear[one], clear[~one & ~twice & placed[clear["a"]] & placed[clear["b"]]])
 
 
 def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame) -> np.ndarray:

@@ -22,7 +22,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.linkage import modelfile
 
 FOLDER = Path(__file__).parent / "models"
-PERSONS, CASES = "persons-v3.json", "cases-v3.json"
+PERSONS, CASES = "persons-v3.json", "cases-v4.json"
 PERSON_SETTINGS = {
     "in_other_file": "share of a file's persons who stand in each other file of the case",
     "again": "share of persons who stand in several cases, before the data says so",

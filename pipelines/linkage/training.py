@@ -24,9 +24,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.blocking import block
-from pipelines.linkage.cases import Before, gather, known_pairs
+from pipelines.linkage.cases import Before, gather
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.evidence import counts
+from pipelines.linkage.known import known_pairs
 from pipelines.linkage.model import FLOOR, Evidence, Field, Level, Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.score import frequencies, likelihoods

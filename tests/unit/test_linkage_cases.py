@@ -7,6 +7,7 @@ import pytest
 from linkage_world import World, background, person, together
 
 from pipelines.linkage import link, load_model, solve
+from pipelines.linkage.known import known_pairs
 from pipelines.linkage.references import cited, cited_apart, untelling
 from pipelines.linkage.standardise import possible_days, standardise, stays
 
@@ -228,6 +229,33 @@ def bits(world: World, kind: str) -> dict[frozenset[str], float]:
     solved = solve(world.tables)
     key, pairs = solved.records.files["record_key"], solved.cases.pairs
     return {frozenset((key[a], key[b])): found for a, b, found in zip(pairs["a"], pairs["b"], pairs[kind], strict=True)}
+
+
+def surely_two(world: World) -> set[frozenset[str]]:
+    """Pairs of files that are taken for two cases of one person."""
+    solved = solve(world.tables)
+    key = solved.records.files["record_key"]
+    again = known_pairs(solved.records, solved.cases.pairs).again
+    return {frozenset((key[a], key[b])) for a, b in zip(again["a"], again["b"], strict=True)}
+
+
+def test_two_matters_of_one_person_are_surely_two():
+    world = background(30)
+    world.matter(60, [person(WHO), person(WHO + 1)])
+    world.matter(200, [person(WHO), person(WHO + 2)])
+    assert frozenset(("2012-PZ-00060", "2012-PZ-00200")) in surely_two(world)
+
+
+def test_files_that_complete_each_other_are_not_taken_for_two_cases():
+    """A police and a prosecution file, a court file and a stay: nothing says that they are one case, and nothing that they are two."""
+    world = background(30)
+    who = [person(WHO, register_id="P-7")]
+    police(world, who, cites=[("prosecution", "PP.I.nr.777/2013")])
+    world.file("prosecution", PROSECUTION, who, own="PP.I.nr.777/2013", cites=[("police", POLICE)], days={"received": "2013-03-09"})
+    world.file("courts", COURT, who, own=COURT, days={"received": "2013-06-09"})
+    world.file("corrections", "P-7/2013-03-02", who, cites=[("court", COURT)], person_days={"detained": "2013-03-02"})
+    mine = {POLICE, PROSECUTION, COURT, "P-7/2013-03-02"}
+    assert not [pair for pair in surely_two(world) if pair <= mine]
 
 
 @pytest.mark.parametrize(("other", "apart"), [("PP.I.nr.1/2015", True), ("PP.II.nr.23/2014", False), ("PP.?.nr.23/2014", False)])

@@ -69,7 +69,7 @@ def test_a_disk_that_is_full(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     before = fingerprint(few.place.home.warehouse)
-    monkeypatch.setattr(lake.pq, "write_table", full)
+    monkeypatch.setattr(lake.pq, "ParquetWriter", full)
     with pytest.raises(HarmoniaError, match="no space is left"):
         run_everything(few.place, Silence())
     assert fingerprint(few.place.home.warehouse) == before

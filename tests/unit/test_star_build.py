@@ -62,6 +62,15 @@ def test_a_person_has_the_age_of_the_day_and_of_the_offence_and_no_birth_date(bu
     assert not any("birth" in column.name for table in tables.WAREHOUSE.tables.values() for column in table.columns)
 
 
+def test_a_person_has_the_roles_of_the_person_own_records() -> None:
+    found = World().case("police", "N1", "c", reported="2013-01-05")
+    for key, person, role in (("N1/1", "z", "victim"), ("N1/2", "a", "suspect"), ("N1/3", "m", "witness"), ("N1/4", "a", "victim")):
+        found.person("police", key, person, file="N1", role=role)
+    persons = everything(found.inputs())["fact_person"].set_index("person_id")
+    roles = {person: {role for role in ("suspect", "victim", "witness") if persons.loc[person, role]} for person in ("a", "m", "z")}
+    assert roles == {"a": {"suspect", "victim"}, "m": {"witness"}, "z": {"victim"}}
+
+
 def test_citizenship_is_of_the_union_from_the_day_of_accession_on() -> None:
     found = World()
     for period, day in (("2013-Q2", "2013-06-30"), ("2013-Q3", "2013-07-01")):

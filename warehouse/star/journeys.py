@@ -36,8 +36,7 @@ def persons(ready: Prepared, counted: pd.DataFrame) -> pd.DataFrame:
     """`fact_person`: one row per case and person."""
     keys = ["case_id", "person_id"]
     held = ready.stands.persons[[*keys, "role"]].drop_duplicates()
-    held = held.sort_values(keys, ignore_index=True).assign(**{role: held["role"] == role for role in ROLES})
-    roles = held.groupby(keys, sort=False)[list(ROLES)].any()
+    roles = held.assign(**{role: held["role"] == role for role in ROLES}).groupby(keys)[list(ROLES)].any()
     out = roles.reset_index().merge(people(ready), on="person_id", how="left")
     at = pd.MultiIndex.from_frame(out[keys])
     born = out["birth_date"]

@@ -67,7 +67,7 @@ def _pairs(quarters: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _packed(evidence: pd.DataFrame) -> str:
-    """As JSON, compressed to a tenth: a round speaks of the whole history, and all of them are kept."""
+    """As JSON, compressed to a sixth: a round speaks of the whole history, and all of them are kept."""
     columns = [evidence[name].to_numpy(dtype=object, na_value=None).tolist() for name in evidence]  # type: ignore[call-overload]
     text = json.dumps({"columns": list(evidence), "data": list(zip(*columns, strict=True))}, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 1)).decode("ascii")

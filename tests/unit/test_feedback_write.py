@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -283,13 +282,3 @@ def test_the_words_are_there_in_every_language() -> None:
         return {f"{path}[{len(words)}]"} if isinstance(words, list) else {path}
 
     assert keys(texts.texts("sq")) == keys(texts.texts("sr")) == keys(texts.texts("en"))
-
-
-@pytest.mark.slow
-def test_a_large_inbox_is_written_in_seconds(tmp_path: Path) -> None:
-    codes = list(rules())[:40]
-    rows = findings.frame([row(n, codes[n % len(codes)], delivery=f"{2000 + n % 49}-Q1") for n in range(6000)]).assign(state="new")
-    start = time.process_time()
-    for delivery, of_it in rows.groupby("delivery"):
-        write_feedback(tmp_path, "police", str(delivery), files(), of_it, "sq")
-    assert time.process_time() - start < 6  # 3 s on a quiet machine; tests share theirs

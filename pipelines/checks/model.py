@@ -9,22 +9,20 @@ import dagster as dg
 
 from pipelines.assets.describing import careful, table
 from pipelines.linkage import Linked, load_model
-from pipelines.linkage.drift import comparisons, drift
-from pipelines.resources.lake import Tables
+from pipelines.linkage.drift import drift
 from pipelines.resources.workplace import Workplace
 
 
 @dg.asset_check(
     asset="links",
-    additional_ins={"canonical": dg.AssetIn("canonical")},
     description="Records compare with those of other institutions as they did when the linkage model was trained.",
 )
-def model_still_fits(links: Linked, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
+def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Per institution, quarter and field. The delivery may be wrong (shifted dates, another script), or the world has changed: look, then
     retrain."""
     with careful(workplace, "comparing with the linkage model"):
         model = load_model()
-        found = drift(comparisons(canonical, links.persons, model), model)
+        found = drift(links.reached, model)
     alarms = found[found["alarm"]].drop(columns="alarm").round({"share": 3, "expected": 3})
     cells = found[["institution", "period", "field"]].drop_duplicates()
     return dg.AssetCheckResult(

@@ -144,7 +144,7 @@ class Linkage:
         self._records: Records = standardise(tables)
         marked = landmark(tables)
         self._counted = (
-            standardise(marked.tables()).persons if marked else self._records.persons
+            standardise(marked.taken(tables)).persons if marked else self._records.persons
         )  # what the run's frequencies were read off
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])

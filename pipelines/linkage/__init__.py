@@ -20,8 +20,10 @@ import pandas as pd
 from pipelines.linkage import memory as kept
 from pipelines.linkage.anew import decide
 from pipelines.linkage.blocking import block
-from pipelines.linkage.common import Landmark, Tables, landmark
+from pipelines.linkage.common import Tables, landmark
 from pipelines.linkage.decisions import against_rules, compared, keys_of, named, statistics, told
+from pipelines.linkage.drift import alike
+from pipelines.linkage.drift import counted as levels_reached
 from pipelines.linkage.judged import counted, outcomes
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.parting import part
@@ -39,7 +41,8 @@ class Linked:
     `persons`, `cases`: `institution, record_key, cluster`, a row a record over all its states, ordered by earliest delivery,
     institution and key; a cluster is a number from 0 in that order. `cases` also holds cases that only their persons name.
     `decisions`: see `pipelines.linkage.decisions.decisions`. `statistics`: counts, no personal data. `judged`: how stewards'
-    judgements came out, see `pipelines.linkage.judged.outcomes`.
+    judgements came out, see `pipelines.linkage.judged.outcomes`. `reached`: which levels the records found to be one reach, see
+    `pipelines.linkage.drift.comparisons`.
     """
 
     persons: pd.DataFrame
@@ -47,6 +50,7 @@ class Linked:
     decisions: pd.DataFrame
     statistics: dict[str, int | float | str]
     judged: pd.DataFrame
+    reached: pd.DataFrame
 
 
 def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
@@ -57,7 +61,7 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     records = standardise(tables)
     if marked is None:
         return rounds(records, block(records.persons), model, judgements)[0]
-    common = read_common(marked.tables(), model)
+    common = read_common(marked.taken(tables), model)
     parted = part(records, Setting(model, common), judgements, None)
     return rounds(parted.records, parted.blocked, model, judgements, common, parted.ties)[0]
 
@@ -74,27 +78,16 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
     tables = read(canonical)
     marked = landmark(tables)
     if marked is None:
-        records = standardise(tables)
-        solved = rounds(records, block(records.persons), model, judgements)[0]
-        people, persons, cases = solved.people, solved.persons, solved.cases
-        counts: dict[str, int | float | str] = {
-            "model": model.version,
-            "person_pairs_blocked": int(solved.blocked.report["pairs"].sum()),
-            **compared(people, cases, persons),
-            "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
-        }
-        found, against = told(records, people, cases, persons), against_rules(people, persons)
-        counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
-        return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts)
-    return _in_parts(tables, marked, model, judgements, memory)
-
-
-def _in_parts(tables: Tables, marked: Landmark, model: Model, judgements: pd.DataFrame | None, memory: Path | None) -> Linked:
-    """A large history: by what is common to it, part by part."""
-    token = kept.token(model, marked.print())
+        return _as_a_whole(standardise(tables), model, judgements)
+    token = kept.token(model, marked.print(tables))
     remembered = kept.load(memory, token) if memory is not None else None
-    common, before = remembered or (read_common(marked.tables(), model), None)
+    if remembered is None:
+        common, before = read_common(marked.taken(tables), model), None
+        tables = read(canonical)
+    else:
+        common, before = remembered
     records = standardise(tables)
+    del tables, remembered
     setting = Setting(model, common, memory and memory.with_name(f".{memory.name}.pieces"))
     parted = part(records, setting, judgements, before)
     found = decide(parted, setting, judgements, before)
@@ -106,12 +99,29 @@ def _in_parts(tables: Tables, marked: Landmark, model: Model, judgements: pd.Dat
         **found.counts,
         "sure_case_pairs": int(max(common.shares[-1].observed.values(), default=0)),
         "common_read_off_until": marked.until,
-        "common_read_off_anew": int(remembered is None),
+        "common_read_off_anew": int(before is None),
         "parts": len(parted.keys),
         "parts_decided_anew": found.solved,
     }
     counts = statistics(records, parted.blocked.report, found.cases, found.persons, counts)
-    return _linked(records, found.cases, found.persons, found.told, found.against, judgements, counts)
+    reached = levels_reached(records.persons, found.alike, model)
+    return _linked(records, found.cases, found.persons, found.told, found.against, judgements, counts, reached)
+
+
+def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None) -> Linked:
+    """A small history: by what its records say themselves, all together."""
+    solved = rounds(records, block(records.persons), model, judgements)[0]
+    people, persons, cases = solved.people, solved.persons, solved.cases
+    counts: dict[str, int | float | str] = {
+        "model": model.version,
+        "person_pairs_blocked": int(solved.blocked.report["pairs"].sum()),
+        **compared(people, cases, persons),
+        "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
+    }
+    found, against = told(records, people, cases, persons), against_rules(people, persons)
+    counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
+    reached = levels_reached(records.persons, alike(records, people, persons.cluster), model)
+    return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached)
 
 
 def _linked(
@@ -122,10 +132,11 @@ def _linked(
     against: pd.DataFrame,
     judgements: pd.DataFrame | None,
     counts: dict[str, int | float | str],
+    reached: pd.DataFrame,
 ) -> Linked:
     clusters = {"person": _clusters(records.persons, persons), "case": _clusters(records.files, cases)}
     judged = outcomes(judgements, clusters, keys_of(against, records.persons))
-    return Linked(clusters["person"], clusters["case"], named(found, records), counts | counted(judged), judged)
+    return Linked(clusters["person"], clusters["case"], named(found, records), counts | counted(judged), judged, reached)
 
 
 def _clusters(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:

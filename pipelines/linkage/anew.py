@@ -17,6 +17,7 @@ from pipelines.linkage.blocking import Blocked
 from pipelines.linkage.cases import Ties
 from pipelines.linkage.cluster import numbered
 from pipelines.linkage.decisions import IN_DOUBT, against_rules, told
+from pipelines.linkage.drift import alike
 from pipelines.linkage.flat import Rows, looked_up
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.parting import Parted
@@ -30,13 +31,14 @@ COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt",
 
 @dataclass(frozen=True)
 class Together:
-    """Cluster per file and per person record, what is told and pairs against a rule (see `decisions`), counts, and the memory for the next
-    run. `solved`: parts decided in this one."""
+    """Cluster per file and per person record, what is told and pairs against a rule (see `decisions`), pairs found `alike` (see `drift`),
+    counts, and the memory for the next run. `solved`: parts decided in this one."""
 
     cases: np.ndarray
     persons: np.ndarray
     told: pd.DataFrame
     against: pd.DataFrame
+    alike: pd.DataFrame
     counts: dict[str, int]
     memory: Memory
     solved: int
@@ -88,14 +90,17 @@ def _together(parted: Parted, places: Places, found: Frames, setting: Setting, s
     of_persons = found["decisions"]["person"].to_numpy()
     within = found["decisions"].drop(columns="part").assign(**{side: at("decisions", side, of_persons) for side in "ab"})
     every = pd.concat([within, apart.told], ignore_index=True)
-    everybody = np.ones(len(found["against"]), dtype=bool)
-    against = pd.DataFrame({side: at("against", side, everybody) for side in "ab"})
+    against, alike_ = (
+        found[name].drop(columns="part").assign(**{side: at(name, side, np.ones(len(found[name]), dtype=bool)) for side in "ab"})
+        for name in ("against", "alike")
+    )
     counts = {name: int(found["counts"][name].sum()) for name in COUNTS}
     return Together(
         cases=case,
         persons=people,
         told=every.iloc[np.lexsort((every["b"], every["a"], every["person"]))].reset_index(drop=True),
         against=against.sort_values(["a", "b"], ignore_index=True),
+        alike=alike_,
         counts=counts
         | {
             "case_pairs_in_doubt": counts["case_pairs_in_doubt"] + apart.cases_in_doubt,
@@ -140,7 +145,7 @@ def _piece(parted: Parted, places: Places, files: np.ndarray, persons: np.ndarra
 
 
 def decided(piece: Frames, setting: Setting) -> Frames:
-    """`records`, `decisions`, `against`, `cited` and `counts` of a memory, of a piece of whole parts."""
+    """`records`, `decisions`, `against`, `alike`, `cited` and `counts` of a memory, of a piece of whole parts."""
     keys, number = np.unique(np.concatenate([piece[name]["part"].to_numpy() for name in ("of_files", "of_persons")]), return_inverse=True)
     part = {False: number[: len(piece["of_files"])], True: number[len(piece["of_files"]) :]}
     rank = {False: piece["of_files"]["rank"].to_numpy(), True: piece["of_persons"]["rank"].to_numpy()}
@@ -165,10 +170,12 @@ def decided(piece: Frames, setting: Setting) -> Frames:
     ]
     said = told(records, solved.people, solved.cases, solved.persons)
     against, cited = against_rules(solved.people, solved.persons), _cited(solved, ties)
+    found = alike(records, solved.people, solved.persons.cluster)
     return {
         "records": pd.concat(placed, ignore_index=True),
         "decisions": kept(said, said["person"].to_numpy(dtype=bool)),
         "against": kept(against, np.ones(len(against), dtype=bool)),
+        "alike": kept(found, np.ones(len(found), dtype=bool)),
         "cited": kept(cited, np.zeros(len(cited), dtype=bool)),
         "counts": _counted(keys, solved, part[False], part[True]),
     }

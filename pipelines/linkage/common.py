@@ -54,23 +54,22 @@ class Landmark:
     those that were quarantined.
     """
 
-    canonical: Tables
     rows: dict[str, np.ndarray]
     until: str
 
-    def tables(self) -> Tables:
-        """The rows, as they were first delivered."""
-        found = {name: self.canonical[name][rows] for name, rows in self.rows.items()}
+    def taken(self, tables: dict[str, pd.DataFrame]) -> Tables:
+        """The rows, as they were first delivered, out of `tables`, which are emptied: large ones are not held twice."""
+        found = {name: tables.pop(name)[rows] for name, rows in self.rows.items()}
         return {
             name: frame.assign(status=frame["status"].where(frame["status"].eq("quarantined"), "accepted").astype("str"))
             for name, frame in found.items()
         }
 
-    def print(self) -> str:
+    def print(self, tables: Tables) -> str:
         """Hash of the rows, whatever their order."""
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):
-            frame = self.canonical[name]
+            frame = tables[name]
             found = hashes(frame.drop(columns="status").assign(quarantined=frame["status"].eq("quarantined")))[rows]
             digest.update(f"{name} {len(found)} {list(frame.columns)} {int(found.sum(dtype='uint64'))}\n".encode())
         return digest.hexdigest()
@@ -93,7 +92,7 @@ def landmark(canonical: Tables) -> Landmark | None:
     step = FIRST * STEP ** math.floor(math.log(grown.iloc[-1] / FIRST, STEP) + 1e-9)
     until = str(grown.index[grown >= step][0])
     kept = pd.MultiIndex.from_frame(first.loc[first["quarter"] <= until, ["institution", "delivery"]])
-    return Landmark(canonical, {name: pd.MultiIndex.from_frame(own).isin(kept)[number] for name, (number, own) in delivered.items()}, until)
+    return Landmark({name: pd.MultiIndex.from_frame(own).isin(kept)[number] for name, (number, own) in delivered.items()}, until)
 
 
 def _deliveries(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING
+from pipelines.linkage.flat import Rows
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import frequencies, likelihoods
-from pipelines.linkage.standardise import standardise
-from schemas.canonical import conform
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.standardise import Records, standardise
+from pipelines.linkage.states import firsts, numbered
 
 COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
 _CELL = ["institution", "period", "field"]
@@ -39,35 +40,40 @@ def comparisons(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, mo
     other institutions in its cluster, and counts once for each field that it and one of them know, spread over what it reaches. The
     period is the quarter in which it first came.
     """
-    records = standardise(canonical).persons
-    keys = pd.MultiIndex.from_frame(records[["institution", "record_key"]].astype("str"))
-    cluster = pd.Series(persons["cluster"].to_numpy(), index=pd.MultiIndex.from_frame(persons[["institution", "record_key"]].astype("str")))
-    rows = pd.DataFrame({"row": np.arange(len(records)), "cluster": cluster.reindex(keys).to_numpy()}).dropna()
-    rows = rows[rows.groupby("cluster")["row"].transform("size").between(2, MOST_IN_CLUSTER)]
-    pairs = rows.merge(rows, on="cluster")
-    institution = records["institution"].to_numpy(dtype=object)
-    pairs = pairs[(pairs["row_x"] < pairs["row_y"]) & (institution[pairs["row_x"]] != institution[pairs["row_y"]])]
-    left, right = pairs["row_x"].to_numpy("int64"), pairs["row_y"].to_numpy("int64")
-    levels = likelihoods(records, left, right, model, frequencies(records, model)).levels
-    states = conform("person_records", canonical.get("person_records", pd.DataFrame()))
-    states = states.assign(period=states["delivery"].str.split("_").str[0].astype("str"))
-    first = states.astype({"institution": "str", "record_key": "str"}).groupby(["institution", "record_key"])["period"].min()
-    return _counted(levels, left, right, institution, first.reindex(keys).to_numpy(dtype=object), model)
+    records = standardise(canonical)
+    keys, linked = (pd.MultiIndex.from_frame(frame[["institution", "record_key"]].astype("str")) for frame in (records.persons, persons))
+    cluster = pd.Series(persons["cluster"].to_numpy(), index=linked).reindex(keys)
+    code = pd.factorize(cluster)[0]
+    return counted(records.persons, alike(records, PersonPairs(records, model), code), model)
 
 
-def _counted(
-    levels: pd.DataFrame, left: np.ndarray, right: np.ndarray, institution: np.ndarray, period: np.ndarray, model: Model
-) -> pd.DataFrame:
-    found: list[pd.DataFrame] = []
-    row = np.concatenate([left, right])
+def alike(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.DataFrame:
+    """Pairs of records of different institutions that are in one `cluster` (below zero: in none): rows `a, b`, and the level of each
+    field."""
+    own = Rows(cluster, int(cluster.max(initial=-1)) + 1)
+    institution = pd.factorize(records.persons["institution"])[0]
+    several = np.flatnonzero((own.sizes > 1) & (own.sizes <= MOST_IN_CLUSTER))
+    _, left, right = own.across(several, several)
+    kept = (left < right) & (institution[left] != institution[right])
+    left, right = left[kept], right[kept]
+    return pd.concat([pd.DataFrame({"a": left, "b": right}), people.levels(left, right)], axis=1)
+
+
+def counted(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
+    """See `comparisons`. persons: `institution, quarter`; pairs: see `alike`."""
+    cell, cells = numbered(persons[["institution", "quarter"]])
+    named = persons[["institution", "quarter"]].iloc[firsts(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
+    row = np.concatenate([pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")])
+    found = [pd.DataFrame({"institution": [], "period": [], "field": [], "level": []}, dtype="str").assign(n=0.0)]
     for field in model.fields:
-        level = np.tile(levels[field.name].to_numpy(), 2)
+        level, size = np.tile(pairs[field.name].to_numpy("int64"), 2), len(field.levels)
         known = level != MISSING
-        own = pd.DataFrame({"row": row[known], "level": level[known]})
-        own["n"] = 1.0 / own.groupby("row")["row"].transform("size")
-        own = own.assign(institution=institution[own["row"]], period=period[own["row"]], field=field.name)
-        own["level"] = np.array([spec.name for spec in field.levels], dtype=object)[own["level"].astype("int64")]
-        found.append(own.groupby([*_CELL, "level"])["n"].sum().reset_index())
+        share = 1.0 / np.maximum(np.bincount(row[known], minlength=len(persons)), 1)
+        n = np.bincount(cell[row[known]] * size + level[known], weights=share[row[known]], minlength=cells * size)
+        there = np.flatnonzero(n)
+        names = np.array([spec.name for spec in field.levels], dtype=object)
+        own = named.iloc[there // size].reset_index(drop=True).set_axis(["institution", "period"], axis=1)
+        found.append(own.assign(field=field.name, level=names[there % size], n=n[there]))
     return pd.concat(found, ignore_index=True)
 
 

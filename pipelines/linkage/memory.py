@@ -36,7 +36,7 @@ class Memory:
     pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round.
     All others by part (its key), with the place of records in it: records: part, person (whether of a person), rank, cluster (within the
     part); decisions: `pipelines.linkage.decisions.told`; against: pairs of persons against a rule; cited: a, b, weight of files that
-    cite each other; counts of a run.
+    cite each other; alike: pairs of persons found to be one and the levels that they reach; counts of a run.
     """
 
     persons: pd.DataFrame
@@ -47,6 +47,7 @@ class Memory:
     decisions: pd.DataFrame
     against: pd.DataFrame
     cited: pd.DataFrame
+    alike: pd.DataFrame
     counts: pd.DataFrame
 
 

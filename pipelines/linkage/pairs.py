@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING
-from pipelines.linkage.flat import distinct
+from pipelines.linkage.flat import distinct, looked_up
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies, Likelihoods, Scorer, frequencies
 from pipelines.linkage.standardise import Records
@@ -74,6 +74,16 @@ class PersonPairs:
     def at(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Positions of pairs that were added before."""
         return np.searchsorted(self._codes, self._code(left, right))
+
+    def levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
+        """Level per field of pairs, also of such as are not kept."""
+        place, there = looked_up(self._code(left, right), self._codes)
+        found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
+        fresh = self._scorer.likelihoods(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels
+        if len(fresh) == len(left):
+            return fresh
+        found[~there] = fresh.to_numpy()
+        return pd.DataFrame(found, columns=fresh.columns)
 
     @property
     def weight(self) -> np.ndarray:

@@ -52,7 +52,8 @@ class Records:
     `files`: a row a case record, also one that only its persons name: `institution, record_key, number, seat, municipality,
     source, merged_into, form, group, law, state, standing`, and a date column per `FILE_EVENTS`.
     `persons`: a row a person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
-    compared fields, `sentence_months`, a date column per `PERSON_EVENTS`, `admitted` (as detainee or convict), and `stays`.
+    compared fields, `sentence_months`, `quarter` (of its first delivery), a date column per `PERSON_EVENTS`, `admitted` (as detainee or
+    convict), and `stays`.
     `references`: `file, kind, number, seat, standing`, distinct. `own`: `file, number`, every number that a file ever had.
     `merges`: `file, number`: the case of the same institution that took this one. `counts`: files of each institution and `persons` that
     priors go by, where that is not what is here. `memo`: what was worked out of these frames and is
@@ -84,7 +85,8 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     tables = {name: ranked(frame, known, TOLD_APART[name]) for name, frame in tables.items()}
     events = tables["events"].assign(quarter=of_delivery(tables["events"], known, "quarter"))
     files = _files(tables)
-    persons = _persons(tables["person_records"], files)
+    quarters = known.drop_duplicates("arrival").set_index("arrival")["quarter"]
+    persons = _persons(tables["person_records"], files, quarters)
     persons = persons.join(_dates(events, persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))
@@ -154,7 +156,7 @@ def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, p
     return group, form
 
 
-def _persons(states: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
+def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> pd.DataFrame:
     states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()))
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
     kept = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
@@ -166,9 +168,10 @@ def _persons(states: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     first = first.join(place_names(first))
     first["valid"] = first["number_valid"].fillna(False).astype(bool)
     first["birth_year"] = first["birth_year"].astype("float64").fillna(first["birth_date"].dt.year.astype("float64"))
+    first["quarter"] = quarters.reindex(told.arrival).astype("str").array
     first = first.rename(columns={"parent_skeleton": "parent", "personal_number": "number"})
     ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
-    ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months"]
+    ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months", "quarter"]
     return first[ordered]
 
 

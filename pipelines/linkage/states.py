@@ -88,11 +88,13 @@ def filled(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
 @dataclass(frozen=True)
 class Spoken:
     """Records out of states. `keys`: `institution, record_key`, a row a record, ordered by earliest delivery, institution and key;
-    `number`: the record of each state, -1 where it names none; `rows`: the states that name one, in the order in which they speak."""
+    `number`: the record of each state, -1 where it names none; `rows`: the states that name one, in the order in which they speak;
+    `arrival`: earliest of each record."""
 
     keys: pd.DataFrame
     number: np.ndarray
     rows: np.ndarray
+    arrival: np.ndarray
 
     def first(self, column: pd.Series) -> pd.Series:
         """Per record the first value of `column` (of the states, or of as many as come first) that is there."""
@@ -115,7 +117,7 @@ def spoken(states: pd.DataFrame) -> Spoken:
     order = np.lexsort((places_in_order(keys["record_key"]), _place_of_institution(keys["institution"]), earliest[there]))
     place = np.full(size, -1)
     place[there[order]] = np.arange(len(order))
-    return Spoken(keys.iloc[order].reset_index(drop=True), place[number], rows)
+    return Spoken(keys.iloc[order].reset_index(drop=True), place[number], rows, earliest[there[order]])
 
 
 def _place_of_institution(names: pd.Series) -> np.ndarray:

@@ -14,6 +14,7 @@ from pipelines.linkage import Linked, anew, common, link, load_model, pieces
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
 from pipelines.linkage.decisions import compared, decisions
+from pipelines.linkage.drift import comparisons
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import read, standardise
 from pipelines.registry.stability import regrouped
@@ -39,7 +40,7 @@ def held_by(tables: Tables, deliveries: set[tuple[str, str]]) -> Tables:
 
 
 def assert_same(left: Linked, right: Linked) -> None:
-    for name in ("persons", "cases", "decisions"):
+    for name in ("persons", "cases", "decisions", "reached"):
         pd.testing.assert_frame_equal(getattr(left, name), getattr(right, name), obj=name)
     told = [{k: v for k, v in linked.statistics.items() if not k.endswith("_anew")} for linked in (left, right)]
     assert told[0] == told[1]
@@ -65,10 +66,11 @@ def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path
 @pytest.fixture
 def undivided(tables: Tables) -> Solved:
     """What the engine finds that looks at all records together, by what is common to the large history."""
-    marked = landmark(read(tables))
+    held = read(tables)
+    marked = landmark(held)
     assert marked is not None
     model = load_model()
-    shared = read_common(marked.tables(), model)
+    shared = read_common(marked.taken(held), model)
     records = replace(standardise(tables), counts=shared.counts)
     return rounds(records, block(records.persons), model, None, shared)[0]
 
@@ -99,6 +101,13 @@ def test_pieces_handed_over_in_a_folder_end_as_those_worked_on_here(
     (tmp_path / ".memory.pieces" / "0").mkdir(parents=True)  # of a run that was killed
     assert_same(link(tables, memory=tmp_path / "memory"), here)
     assert [path.name for path in tmp_path.iterdir()] == ["memory"]
+
+
+def test_the_levels_that_persons_reach_are_those_of_comparing_again(tables: Tables) -> None:
+    linked = link(tables)
+    again = comparisons(tables, linked.persons, load_model())
+    pd.testing.assert_frame_equal(linked.reached, again)
+    assert len(again)
 
 
 def test_a_judgement_is_decided_on_and_taken_back(tables: Tables, tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def test_training_on_judgements_needs_some(ran: Ran, tmp_path: Path) -> None:
     assert not (tmp_path / "own.json").exists()
 
 
+def test_a_run_tells_the_levels_that_its_persons_reach(ran: Ran) -> None:
+    links = ran.outcome.values["links"]
+    again = comparisons(ran.outcome.values["canonical"], links.persons, load_model())
+    pd.testing.assert_frame_equal(links.reached, again)
+
+
 @pytest.mark.slow  # whole runs over sets with enough records a quarter
 def test_the_shipped_model_fits_sets_it_has_not_seen_and_not_one_with_a_shifted_quarter(tmp_path: Path) -> None:
     model, told = load_model(), []

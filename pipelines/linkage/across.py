@@ -43,7 +43,8 @@ def _cases(parted: Parted, setting: Setting, cited: pd.DataFrame) -> pd.DataFram
     pairs = pairs.loc[pairs["weight"] >= LEAST_WEIGHT, ["a", "b"]].reset_index(drop=True)
     frames = parts.cut_to(parted.records, parted.ties, pairs)
     records, ties = unpacked(frames, setting)
-    *_, (own, bits) = parts.by_themselves(records, PersonPairs(records, model), model, frames["pairs"], ties, common)
+    people = PersonPairs(records, model)
+    own, bits = parts.by_themselves(records, people, frames["pairs"], ties, setting, len(parts.ROUNDS) - 1)
     own = own.assign(a=pairs["a"], b=pairs["b"])
     own["another"] = cites_another(parted.records, model, own, parted.ties.cites, weighed)
     own["weight"] += own["another"]

@@ -62,17 +62,16 @@ class Places:
 
 
 def decide(parted: Parted, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Together:
-    """Decide on the parts whose key `memory` does not hold; take the others from it."""
-    known = looked_up(parted.keys, np.sort(memory.counts["part"].to_numpy()))[1] if memory is not None else np.zeros(len(parted.keys), bool)
+    """Decide on the parts that are open; take the others from `memory`."""
     places = Places(parted)
-    batches = list(_batches(parted, np.flatnonzero(~known)))
+    batches = list(_batches(parted, np.flatnonzero(parted.open)))
     pieces = (_piece(parted, places, files, persons, judgements) for files, persons in batches)
     made = list(shared(decided, pieces, setting, sum(len(persons) for _, persons in batches)))
     new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}
     if memory is not None:
-        kept = np.sort(parted.keys[known])
+        kept = np.sort(parted.keys[~parted.open])
         new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
-    return _together(parted, places, new, setting, int((~known).sum()))
+    return _together(parted, places, new, setting, int(parted.open.sum()))
 
 
 def _together(parted: Parted, places: Places, found: Frames, setting: Setting, solved: int) -> Together:

@@ -32,9 +32,10 @@ AT_ONCE = 50_000
 
 @dataclass(frozen=True)
 class Parted:
-    """Number of the part per file and per person record, key per part; `blocked` and `ties` are those within parts. `files_apart`
-    (`a, b, weight`) and `persons_apart` (`left, right, weight`): pairs across parts that might be told. `known`: `persons`, `refused`,
-    `pairs`, `files` of `Memory`, what is now known of pairs."""
+    """Number of the part per file and per person record; per part its key, and whether it is `open`: not decided yet, as a memory knows.
+    `ties` are those within parts, `blocked` those within open ones. `files_apart` (`a, b, weight`) and `persons_apart` (`left, right,
+    weight`): pairs across parts that might be told. `known`: `persons`, `refused`, `pairs`, `files` of `Memory`, what is now known of
+    pairs."""
 
     records: Records
     blocked: Blocked
@@ -42,6 +43,7 @@ class Parted:
     of_files: np.ndarray
     of_persons: np.ndarray
     keys: np.ndarray
+    open: np.ndarray
     files_apart: pd.DataFrame
     persons_apart: pd.DataFrame
     known: dict[str, pd.DataFrame]
@@ -55,7 +57,10 @@ def part(records: Records, setting: Setting, judgements: pd.DataFrame | None, me
     blocks, ties = share(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()), ties_of(records)
     said = parts.tie_prints(ties, prints)
     helds = [held(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
-    close = _close(records, blocks, setting, prints, memory)
+    fresh = np.ones(len(records.persons), dtype=bool)
+    if memory is not None:
+        fresh = ~looked_up(prints.persons, memory.persons["print"].to_numpy())[1] | blocks.moved
+    close = _close(records, blocks, setting, prints, fresh, memory)
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     alike = weight >= shared_bits(records, model)
     pairs = _candidates(records, left[alike], right[alike], ties)
@@ -69,13 +74,15 @@ def part(records: Records, setting: Setting, judgements: pd.DataFrame | None, me
         [*(f[["a", "b"]].to_numpy("int64") for f in named), parts.held_pairs(helds[0])],
         [np.column_stack([left[near], right[near]]), parts.held_pairs(helds[1])],
     )
-    within = Blocked(*every(blocks.groups.within(of_persons).pairs()), blocks.report)
     said = said[of_files[said["a"].to_numpy()] == of_files[said["b"].to_numpy()]]
-    content = [
-        (of_persons[within.left], mixed(prints.persons[within.left], prints.persons[within.right])),
-        (of_files[said["a"].to_numpy()], said["print"].to_numpy()),
-        *_said_by_stewards(helds, (of_files, of_persons), prints),
-    ]
+    content = [(of_files[said["a"].to_numpy()], said["print"].to_numpy()), *_said_by_stewards(helds, (of_files, of_persons), prints)]
+    keys = parts.keys((of_files, of_persons), prints, content)
+    # Of rows that are not fresh a memory has seen the pairs: these need not be made to know that they are the same.
+    undecided = np.ones(len(keys), dtype=bool)
+    if memory is not None:
+        undecided = ~looked_up(keys, np.sort(memory.counts["part"].to_numpy()))[1]
+        undecided[of_persons[fresh]] = True
+    within = Blocked(*every(blocks.groups.within(np.where(undecided[of_persons], of_persons, -1)).pairs()), blocks.report)
     known = {
         "persons": pd.DataFrame({"print": np.sort(prints.persons)}),
         "refused": pd.DataFrame({"value": blocks.refused}),
@@ -84,18 +91,15 @@ def part(records: Records, setting: Setting, judgements: pd.DataFrame | None, me
     }
     pairs = pairs.assign(weight=files[ROUNDS[-1]])[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
     close = close[of_persons[left] != of_persons[right]]
-    keys = parts.keys((of_files, of_persons), prints, content)
-    return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, pairs, close, known)
+    return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
 
 
-def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, memory: Memory | None) -> pd.DataFrame:
-    """`left, right, weight` of the pairs of persons that can matter across cases, in order."""
+def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, fresh: np.ndarray, memory: Memory | None) -> pd.DataFrame:
+    """`left, right, weight` of the pairs of persons that can matter across cases, in order. fresh: rows whose pairs no memory knows."""
     least = parts.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
     least = min(shared_bits(records, setting.model), least)
-    fresh, found = np.ones(len(records.persons), dtype=bool), []
-    groups = shared_.groups
+    found, groups = [], shared_.groups
     if memory is not None:
-        fresh = ~looked_up(prints.persons, memory.persons["print"].to_numpy())[1] | shared_.moved
         found.append(_remembered(memory.pairs, prints, fresh))
         groups = groups.of_rows(fresh)
     rows, own = np.unique(groups.row, return_inverse=True)

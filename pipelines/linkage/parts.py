@@ -12,7 +12,6 @@ against. Groups grow along pairs above zero alone. What is refused in some doubt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,18 +67,19 @@ def tie_prints(ties: Ties, prints_: Prints) -> pd.DataFrame:
 def own_weights(frames: Frames, setting: Setting) -> Frames:
     """What speaks for the `pairs` of files (`a, b` oriented) of a piece by what the two say themselves: `weights`, a column a round."""
     records, ties = unpacked(frames, setting)
-    weighed = by_themselves(records, PersonPairs(records, setting.model), setting.model, frames["pairs"], ties, setting.common)
-    return {"weights": pd.DataFrame({name: own["weight"] for name, (own, _) in zip(ROUNDS, weighed, strict=True)})}
+    people = PersonPairs(records, setting.model)
+    weighed = {name: by_themselves(records, people, frames["pairs"], ties, setting, n)[0]["weight"] for n, name in enumerate(ROUNDS)}
+    return {"weights": pd.DataFrame(weighed)}
 
 
 def by_themselves(
-    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, ties: Ties, common: Common
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """By round `pairs` as `cases.weigh` gives them, and further evidence; nobody of one file is known to stand in the other."""
-    strangers = np.arange(len(records.persons))
-    for n, (again, cluster) in enumerate(((model.persons["again"], None), (common.again[0], strangers))):
-        given, _ = gather(records, people, model, Before(cluster, again), ties=ties, chosen=pairs)
-        yield weigh(records, model, given, common.shares[n])[:2]
+    records: Records, people: PersonPairs, pairs: pd.DataFrame, ties: Ties, setting: Setting, n: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`pairs` as `cases.weigh` gives them in round `n`, and further evidence; nobody of one file is known to stand in the other."""
+    model, common = setting.model, setting.common
+    before = Before(np.arange(len(records.persons)), common.again[n - 1]) if n else Before(None, model.persons["again"])
+    given, _ = gather(records, people, model, before, ties=ties, chosen=pairs)
+    return weigh(records, model, given, common.shares[n])[:2]
 
 
 def least_between(records: Records, model: Model, common: Common, bits: float) -> float:

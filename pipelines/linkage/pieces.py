@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,16 +58,24 @@ def shared(work: Work, pieces: Iterable[Frames], setting: Setting, rows: int) ->
     setting.folder.mkdir(parents=True, mode=0o700)
     try:
         kept.write_common(setting.folder, setting.common)
-        folders = [_write(setting.folder / str(n), piece) for n, piece in enumerate(pieces)]
-        each(partial(_work, work, setting.model), folders, rows)
-        for folder in folders:
-            yield _read(folder / "found")
+        handed = [_Piece(work, setting.model, _write(setting.folder / str(n), piece)) for n, piece in enumerate(pieces)]
+        each(_work, handed, rows)
+        for piece in handed:
+            yield _read(piece.folder / "found")
     finally:
         shutil.rmtree(setting.folder, ignore_errors=True)
 
 
-def _work(work: Work, model: Model, folder: Path) -> None:
-    _write(folder / "found", work(_read(folder), Setting(model, kept.read_common(folder.parent))))
+@dataclass(frozen=True)
+class _Piece:
+    work: Work
+    model: Model
+    folder: Path
+
+
+def _work(piece: _Piece) -> None:
+    setting = Setting(piece.model, kept.read_common(piece.folder.parent))
+    _write(piece.folder / "found", piece.work(_read(piece.folder), setting))
 
 
 def _write(folder: Path, frames: Frames) -> Path:

@@ -49,7 +49,7 @@ EVENTS = (
     "final",  # person: that judgment became final; same `outcome`
     "detained",  # person: admission of a register row as a detainee
     "imprisoned",  # person: admission of a register row as a convict
-    "released",  # person: end of a register row; `outcome` transfer, or the institution's words
+    "released",  # person: end of a register row; `outcome` its reason as the contract names it
 )
 REFERENCE_KINDS = ("police", "inspectorate", "prosecution", "court", "other")
 
@@ -139,7 +139,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("date", "date", "as delivered; null where unreadable or impossible"),
             Column("unreadable", "bool", "a date was delivered but is no date (31.02., text)"),
             Column("present", "bool", "the record says that the event took place, with or without a readable date"),
-            Column("outcome", "text", "convicted, acquitted, rejected; transfer; decision number of an indictment"),
+            Column("outcome", "text", "convicted, acquitted, rejected; reason of a release; decision number of an indictment"),
             Column("period", "text", "quarter of the delivery"),
         ]
     ),

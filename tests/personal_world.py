@@ -28,12 +28,13 @@ from warehouse.exports.catalogue import exports
 PERSONAL = ("lake", "landing", "feedback", "identity.duckdb", "published")  # may hold personal data, and are for their owner alone
 ROOT = Path(__file__).parents[1]
 OPEN = ("warehouse.duckdb", "analysts.duckdb")
+_BARRED = str.maketrans("Đđ", "Dd")
 WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
 def plain(text: str) -> str:
-    """Without case and marks on letters."""
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    """Without case and marks on letters. The bar of a đ is no mark: left to itself Đorđe were `ore`, which any bytes may spell."""
+    return unicodedata.normalize("NFKD", text.translate(_BARRED)).encode("ascii", "ignore").decode().lower()
 
 
 def persons(truth: Path) -> tuple[set[str], set[str]]:
@@ -123,14 +124,14 @@ def texts(home: Path) -> Iterator[tuple[str, str]]:
 
 @cache
 def own_words() -> frozenset[str]:
-    """Words that the program says by itself: a few are also names, as the Albanian for union and for stay. As part of a full name they
-    are looked for all the same."""
+    """Words that the program or a contract says by itself: a few are also names, as the Albanian for union. As part of a full name they are
+    looked for all the same."""
     paths = [
         p
         for folder in ("pipelines", "schemas", "warehouse")
         for kind in ("*.yaml", "*.j2", "*.csv", "*.js")
         for p in (ROOT / folder).rglob(kind)
-    ]
+    ] + sorted((ROOT / "sources").glob("*/contract.yaml"))
     return frozenset(plain(word) for path in paths for word in WORD.findall(path.read_text("utf-8")))
 
 

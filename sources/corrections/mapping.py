@@ -47,9 +47,10 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _reason(rows: pd.DataFrame) -> pd.Series:
-    """`transfer` where the row ends because the person was moved to another facility, else the words of the register."""
-    reason = rows["Arsyeja e lirimit"]
+    """Why the row ends, as the contract names it (`transfer`: moved to another facility); `other`: words that it does not know."""
+    said = rows["Arsyeja e lirimit"]
     prefixes = contract.load(INSTITUTION).tables["te_burgosurit"].column("Arsyeja e lirimit").prefixes
+    reason = said.mask(said.notna(), "other")
     for prefix, meaning in prefixes.items():
-        reason = reason.mask(reason.str.casefold().str.startswith(prefix.casefold(), na=False), meaning)
+        reason = reason.mask(said.str.casefold().str.startswith(prefix.casefold(), na=False), meaning)
     return reason

@@ -20,6 +20,7 @@ CANONICAL = {
     *canonical.REFERENCE_KINDS,
     *canonical.INSTITUTIONS,
     *("convicted", "acquitted", "rejected", "transfer", "true", "false", "sq", "sr"),
+    *("served", "conditional_release", "court_decision", "house_arrest", "sentence_begun", "detention_ended"),
     *("KPK2003", "KPRK2012", "KPRK2019", "LRQP2009"),
     *("imprisonment", "fine", "suspended", "measure"),
 }

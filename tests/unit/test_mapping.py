@@ -144,6 +144,17 @@ def test_a_register_row_is_a_stay_with_its_own_key():
     assert made["references"]["number"].tolist() == ["PKR.nr.45/2012"]
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [("Lirim me kusht", "conditional_release"), ("VUAJTJA E DËNIMIT", "served"), ("vdiq Agim Krasniqi", "other"), ("", None)],
+)
+def test_a_reason_that_no_contract_names_stays_in_the_lake(said, reason):
+    row = {"ID": "P-1", "Statusi": "I dënuar", "Data e pranimit": "2013-05-02", "Data e lirimit": "2013-06-01", "Arsyeja e lirimit": said}
+    made = canonical("corrections", {"2013-Q2": {"te_burgosurit": [row]}})
+    released = made["events"].set_index("event")["outcome"]["released"]
+    assert pd.isna(released) if reason is None else released == reason
+
+
 def test_the_inspectorate_s_row_is_a_case_and_its_suspect():
     row = {
         "Nr. i lëndës": "IPK-015/2011",

@@ -29,13 +29,13 @@ from warehouse.count import MOVES, SUMS, CountInputs
 from warehouse.count.inputs import KEY
 from warehouse.star.apart import pieces
 from warehouse.star.build import DAYS, OFFENCES, of_all, of_cases
+from warehouse.star.events import FILE
 
 WORTH = 200_000
 """Canonical rows from which on cases are counted in pieces; fewer are counted at once."""
 _MOST = 300_000  # rows of a piece: some 700 MiB while it is counted
 _SMALL = (SUMS, MOVES, DAYS, OFFENCES, "bridge_records")
 _NUMBERED = {"fact_event": "event_id", "fact_stay": "chain"}  # columns that number the rows of a piece from 1
-_FILE = ["institution", "case_key"]
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ def count_apart(workplace: Workplace, before: Before) -> Kept:
         facts = {path.stem: Below(parts, path.stem) for path in sorted(parts[0].glob("*.parquet")) if path.stem not in _SMALL}
         known = {"person_records": before.canonical.some("person_records", [*KEY, "case_key", "status"])}
         rest = of_all(replace(before.inputs(), canonical=known), made, {name: lake.scanned(below.paths) for name, below in facts.items()})
-        records = {"bridge_records": tables.conform(tables.BRIDGE_RECORDS, made["bridge_records"])}
-        lake.write(workplace.home.lake / "statistics", {**facts, **rest, **records})
+        lake.write(workplace.home.lake / "statistics", {**facts, **rest, "bridge_records": made["bridge_records"]})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Kept(workplace.home.lake / "statistics")
@@ -88,7 +87,7 @@ def _cut(before: Before, into: Path) -> int:
     canonical, deliveries = before.records, before.standing["deliveries"]
     ids = {name: before.identities[name] for name in ("cases", "persons")}
     found = pieces(_held(canonical), ids["cases"], ids["persons"], _MOST)
-    of_file, of_record = (found.drop_duplicates(keys).set_index(keys)["piece"] for keys in (_FILE, KEY))
+    of_file, of_record = (found.drop_duplicates(keys).set_index(keys)["piece"] for keys in (FILE, KEY))
     folders = [into / str(n) for n in range(int(found["piece"].max()) + 1)]
     files = canonical.some("case_records", ["institution", "number", "status"])
     numbers = files.loc[files["status"] == "accepted", ["institution", "number"]].dropna().drop_duplicates(ignore_index=True)

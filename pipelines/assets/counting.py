@@ -8,9 +8,8 @@ import pandas as pd
 from pipelines.assets.counting_apart import WORTH, count_apart
 from pipelines.assets.counting_inputs import Before
 from pipelines.assets.describing import careful, say, table
-from pipelines.feedback.answers import applied, read
-from pipelines.feedback.life import life
-from pipelines.feedback.units import placed_by_record
+from pipelines.assets.following import follow_all
+from pipelines.feedback.answers import read
 from pipelines.registry import open_registry
 from pipelines.resources import lake
 from pipelines.resources.lake import Kept, Tables
@@ -31,19 +30,17 @@ def findings(
     standing: Tables,
     comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
-) -> dict[str, pd.DataFrame]:
+) -> Kept:
     """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
     with careful(workplace, "following the findings"):
-        found = pd.concat([standing["findings"], comparison["findings"]], ignore_index=True)
-        lived = life(placed_by_record(found, standing["lineage"]), standing["deliveries"], standing["lineage"])
         registry = open_registry(workplace.registry)
         try:
-            lived = applied(lived, read(registry), secret(workplace.home.root))
+            answers = read(registry)
         finally:
             registry.close()
-    by = lived.groupby(["institution", "severity", "state"]).size().rename("findings").reset_index()
-    say(context, len(lived), {"by institution, severity and state": table(by)})
-    return {"findings": lived}
+        made, counts = follow_all(workplace, standing, comparison, answers, secret(workplace.home.root))
+    say(context, int(counts["findings"].sum()), {"by institution, severity and state": table(counts)})
+    return made
 
 
 def totals(statistics: pd.DataFrame) -> pd.DataFrame:

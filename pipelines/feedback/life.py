@@ -1,31 +1,69 @@
 """The life of a finding over an institution's deliveries: new, remains, reopened, fixed.
 
-Belongs here: which findings of two deliveries are the same, and what became of each.
-Does not belong here: what the institution answered (`answers`).
-
-A finding is the same in two deliveries when institution, record key, field and rule agree, and the table where a part is one (tables may
-number their rows alike). The line never counts: rows move. Where there is no record key, file and part count, and the delivered text
-(not for findings on a whole file or delivery, whose text may vary). Several of one identity in one delivery are told apart by their order.
+Belongs here: what became of each finding from one delivery to the next.
+Does not belong here: which findings of two deliveries are the same (`same`), what the institution answered (`answers`).
 
 A delivery *shows* a finding to be gone where it could have held it and does not: it replaced the version before and is complete, or holds
 the record again, or, for a whole file, is complete. So a record that does not come in a quarter says nothing, and its finding remains.
 Everything is worked out anew from all deliveries in the order of quarter and version: the order of arrival does not matter.
+
+A finding in a delivery, or its being shown to be gone, is a *moment*: one number for identity and delivery, so that moments in their order
+tell the life of one identity after the other.
 """
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from schemas.findings import COLUMNS, NUMBERS, rules
-from sources import contract as contracts
+from pipelines.feedback.same import Same, alike, names
+from pipelines.resources import coded
+from schemas.findings import COLUMNS, NUMBERS
 from sources.contract import DeliveryName
 
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
 LIVED = (*COLUMNS, "state", "finding", "since")
-_IDENTITY = ["institution", "_file", "_part", "record_key", "_text", "field", "rule"]
-_KEPT = 16  # hex digits of a finding's name
+KEYS = ("institution", "delivery", "file", "part", "line", "record_key", "field", "rule", "severity", "value")
+"""What of a finding its life hangs on."""
+HELD = ("institution", "delivery", "part", "record_key", "status")
+"""What of the lineage says which delivery holds a record."""
+_TYPES = {column: "Int64" if column in NUMBERS else "str" for column in LIVED}
+
+
+@dataclass(frozen=True)
+class Life:
+    """What became of each finding, by its row, and which are gone. Deliveries are places in `deliveries`.
+
+    state, since, name  of each finding: place in `STATES`; the delivery since which it is there, -1 where its own is unknown; place of
+                        its name in `named`
+    gone                rows of findings that are gone as they were told last; gone_by: the deliveries that show it; gone_since
+    """
+
+    state: np.ndarray
+    since: np.ndarray
+    name: np.ndarray
+    named: pd.Index
+    gone: np.ndarray
+    gone_by: np.ndarray
+    gone_since: np.ndarray
+    deliveries: pd.Index
+
+    def there(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
+        """Some of the findings with their state (`LIVED`). first: which row of all their first one is."""
+        rows = slice(first, first + len(findings))
+        since = pd.Series(self.deliveries.take(self.since[rows], fill_value=np.nan), index=findings.index)
+        state = pd.Index(STATES, dtype="str").take(self.state[rows])
+        told = findings.assign(state=state, finding=self.named.take(self.name[rows]), since=since.fillna(findings["delivery"]))
+        return told[list(LIVED)].astype(_TYPES)
+
+    def fixed(self, findings: pd.DataFrame) -> pd.DataFrame:
+        """The rows with state `fixed` (`LIVED`). findings: the rows `gone`."""
+        blank = pd.Series(pd.NA, index=findings.index, dtype="Int64")
+        by, since = self.deliveries.take(self.gone_by), self.deliveries.take(self.gone_since)
+        told = findings.assign(delivery=by, line=blank, column=blank, detail=None, state="fixed", since=since)
+        return told.assign(finding=self.named.take(self.name[self.gone]))[list(LIVED)].astype(_TYPES)
 
 
 def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -42,28 +80,64 @@ def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame
     with state `fixed`: a warning or worse that is gone, in the first delivery that shows it, without line.
     Source: STATISTICS.md, `findings`.
     """
-    order = _in_order(deliveries)
-    marked = _marked(findings.reset_index(drop=True), order)
-    events = _events(marked, order, records)
-    by = events.groupby("_same", sort=False)
-    was = by["_there"].shift()
-    events["state"] = "new"
-    events["state"] = events["state"].mask(was.eq(True), "remains").mask(was.eq(False), "reopened")
-    begins = events["_turn"].where(events["_there"] & ~was.eq(True))
-    events["_since"] = begins.groupby(events["_same"], sort=False).ffill()
-    there = events[events["_there"]].set_index(["_same", "_turn"])
-    at = pd.MultiIndex.from_frame(marked[["_same", "_turn"]])
-    told = there[["state", "_since"]].reindex(at)
-    marked = marked.assign(state=told["state"].fillna("new").array, _since=told["_since"].array)
-    gone = events[~events["_there"] & was.eq(True)].assign(_before=by["_turn"].shift())
-    columns = list(LIVED)
-    fixed = _fixed(marked, gone, order)
-    out = pd.concat([_named(marked, order)[columns], _named(fixed, order)[columns]], ignore_index=True)
-    return out.astype({column: "Int64" if column in NUMBERS else "str" for column in columns})
+    every = findings.reset_index(drop=True)
+    keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
+    held = None if records is None else coded.below([coded.of_frame(records[list(HELD)].astype("str"))])
+    lived = follow(coded.below([coded.of_frame(keys)]), deliveries, held)
+    return pd.concat([lived.there(every), lived.fixed(every.iloc[lived.gone])], ignore_index=True)
+
+
+def follow(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> Life:
+    """The life of findings of which `KEYS` are given, by records of which `HELD` are, their texts coded (`pipelines.resources.coded`)."""
+    order, same = _in_order(deliveries), alike(findings)
+    at, many = _places(findings, order), max(len(order), 1)
+    known = at >= 0
+    told = same.of[known] * many + at[known]
+    moments, there = _moments(coded.once(told), findings, same, order, records)
+    identity, delivery = np.divmod(moments, many)
+    new = coded.begins(identity)
+    was = np.append(False, there)[: len(there)] & ~new
+    since = delivery[np.maximum.accumulate(np.where(there & ~was, np.arange(len(moments)), 0))]
+    row = np.searchsorted(moments, told)
+    state = np.where(new, STATES.index("new"), np.where(was, STATES.index("remains"), STATES.index("reopened")))
+    gone, last = _gone(there, was, row, np.flatnonzero(known), findings)
+    turns = np.lexsort((identity[gone], order["_turn"].to_numpy()[delivery[gone]]))
+    gone, last = gone[turns], last[turns]
+    return Life(
+        state=_spread(state[row], known, STATES.index("new")),
+        since=_spread(since[row], known, -1),
+        name=same.of,
+        named=names(findings, same),
+        gone=last,
+        gone_by=delivery[gone],
+        gone_since=since[gone],
+        deliveries=pd.Index(order["delivery"]),
+    )
+
+
+def _spread(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
+    """The values of those that are `known`, and another for the rest."""
+    out = np.full(len(known), otherwise, dtype="int32")
+    out[known] = values
+    return out
+
+
+def _gone(there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray, findings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Moments that show something gone which was a warning or worse, and the finding (its row) as it was told last.
+
+    row: of each of the findings `rows` its moment.
+    """
+    asks = np.append(findings["severity"].cat.categories != "info", True)[coded.codes(findings["severity"])[rows]]
+    first = np.full(len(there), -1)
+    first[row[asks][::-1]] = rows[asks][::-1]  # of several the first
+    gone = np.flatnonzero(~there & was)
+    last = first[gone - 1]
+    return gone[last >= 0], last[last >= 0]
 
 
 def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Deliveries with a readable name: institution, delivery, state, `_turn` (0, 1, …), `_replaces` (quarter of the one before)."""
+    """Deliveries with a readable name, by institution and turn: institution, delivery, `_turn` (0, 1, …), `_complete`, `_replaces`
+    (complete, and a version of the quarter of the one before)."""
     frame = deliveries.drop_duplicates(["institution", "delivery"]).reset_index(drop=True)
     frame = frame.assign(state=frame.get("state", "complete")).astype({"institution": "str", "delivery": "str", "state": "str"})
     names = {text: name for text in frame["delivery"].unique() if (name := DeliveryName.parse(text))}
@@ -74,81 +148,79 @@ def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["institution", "_period", "_version"], ignore_index=True)
     by = frame.groupby("institution")
     frame["_turn"] = by.cumcount().astype("int64")
-    frame["_replaces"] = by["_period"].shift() == frame["_period"]
-    return frame[["institution", "delivery", "state", "_turn", "_replaces"]]
+    frame["_complete"] = frame["state"] == "complete"
+    frame["_replaces"] = frame["_complete"] & (by["_period"].shift() == frame["_period"])
+    return frame[["institution", "delivery", "_turn", "_complete", "_replaces"]]
 
 
-def _marked(findings: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
-    """The findings with `_turn` (-1 where the delivery is unknown), `_whole`, `_part`, `_same` (one number per identity) and `finding`."""
-    turn = findings[["institution", "delivery"]].merge(order, on=["institution", "delivery"], how="left")["_turn"]
-    whole = findings["rule"].map({code: rule.whole for code, rule in rules().items()}).astype(bool)
-    keyed = findings["record_key"].notna()
-    tables = {table for name in contracts.institutions() for table in contracts.load(name).tables}
-    marked = findings.assign(
-        _turn=turn.fillna(-1).astype("int64").to_numpy(),
-        _whole=whole & ~keyed,
-        _file=findings["file"].mask(keyed, None),
-        _part=findings["part"].where(findings["part"].isin(tables) | ~keyed, None),
-        _text=findings["value"].where(~keyed & ~whole, None),
-    )
-    in_place = marked.sort_values(["line", "value"], kind="stable")
-    nth = in_place.groupby(["delivery", *_IDENTITY], dropna=False, sort=False).cumcount()
-    marked["_nth"] = nth.reindex(marked.index).astype("str")
-    key = [*_IDENTITY, "_nth"]
-    marked["_same"] = marked.groupby(key, dropna=False, sort=False).ngroup().astype("int64")
-    one = marked.drop_duplicates("_same")
-    rows = zip(*(one[c].fillna("").tolist() for c in key), strict=True)
-    names = [hashlib.sha256("\0".join(row).encode("utf-8", "surrogatepass")).hexdigest()[:_KEPT] for row in rows]
-    marked["finding"] = marked["_same"].map(dict(zip(one["_same"], names, strict=True))).astype("str")
-    return marked
+def _places(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
+    """Of each row (institution, delivery, coded) the place of its delivery in `order`, -1 where it is unknown."""
+    institutions, deliveries = rows["institution"].cat.categories, rows["delivery"].cat.categories
+    place = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
+    here = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
+    place[here] = np.arange(len(order))
+    place[-1], place[:, -1] = -1, -1  # of rows without, and of deliveries that no row names
+    return place[coded.codes(rows["institution"]), coded.codes(rows["delivery"])]
 
 
-def _events(marked: pd.DataFrame, order: pd.DataFrame, records: pd.DataFrame | None) -> pd.DataFrame:
-    """In the order of turns per identity: `_same`, `_turn`, `_there` (found in that delivery, or shown to be gone by it)."""
-    there = marked.loc[marked["_turn"] >= 0, ["_same", "_turn"]].drop_duplicates().assign(_there=True)
-    one = marked[marked["_turn"] >= 0].sort_values("_turn").drop_duplicates("_same")
-    complete = order[order["state"] == "complete"]
-    parts = [there]
-    whole = one[one["_whole"]][["_same", "institution", "file"]]
-    parts.append(whole.merge(complete[["institution", "_turn"]], on="institution"))
-    parts.append(whole[whole["file"].isna()].merge(order[["institution", "_turn"]], on="institution"))
-    replaced = complete.loc[complete["_replaces"], ["institution", "_turn"]].assign(_next=lambda f: f["_turn"] - 1)
-    seen = marked.loc[marked["_turn"] >= 0, ["_same", "institution", "_turn"]].rename(columns={"_turn": "_next"})
-    parts.append(seen.merge(replaced, on=["institution", "_next"]))
-    parts.append(_held_again(one, order, records))
-    every = pd.concat([part[[c for c in ("_same", "_turn", "_there") if c in part]] for part in parts], ignore_index=True)
-    every = every[every["_turn"] >= every["_same"].map(one.set_index("_same")["_turn"])]
-    every["_there"] = every["_there"].eq(True)
-    every = every.sort_values(["_same", "_turn", "_there"], ascending=[True, True, False], kind="stable", ignore_index=True)
-    return every.drop_duplicates(["_same", "_turn"], ignore_index=True)
+def _moments(
+    told: np.ndarray, findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The moments of all identities in their order, and whether the finding was there.
+
+    told: moments at which it was, in order. Nothing shows a finding to be gone before it was there.
+    """
+    many = max(len(order), 1)
+    first = np.full(len(same), many)
+    identity, delivery = np.divmod(told, many)
+    begins = coded.begins(identity)
+    first[identity[begins]] = delivery[begins]
+    next_replaces = np.append(order["_replaces"].to_numpy(dtype=bool), False)[1:]
+    shown = [_of_whole(findings, same, order), told[next_replaces[delivery]] + 1, _held_again(findings, same, order, records)]
+    could = np.concatenate(shown)
+    could = could[could % many >= first[could // many]]
+    every = coded.once(np.concatenate([told * 2, could * 2 + 1]))
+    every = every[coded.begins(every // 2)]
+    return every // 2, every % 2 == 0
 
 
-def _held_again(one: pd.DataFrame, order: pd.DataFrame, records: pd.DataFrame | None) -> pd.DataFrame:
-    """Deliveries that hold the record of an identity and can read it. A part without records (charges) is looked up by key alone."""
-    if records is None or one.empty:
-        return pd.DataFrame({"_same": pd.Series(dtype="int64"), "_turn": pd.Series(dtype="int64")})
-    held = records.loc[records["status"] != "quarantined", ["institution", "delivery", "part", "record_key"]]
-    held = held.merge(order[["institution", "delivery", "_turn"]], on=["institution", "delivery"])
-    asked = one.loc[one["record_key"].notna(), ["_same", "institution", "_part", "record_key"]]
-    numbered = held[["institution", "part"]].drop_duplicates().rename(columns={"part": "_part"}).assign(_own=True)
-    asked = asked.merge(numbered, on=["institution", "_part"], how="left")
-    by_key = asked.merge(held.drop_duplicates(["institution", "record_key", "_turn", "part"]), on=["institution", "record_key"])
-    return by_key.loc[by_key["_own"].isna() | by_key["_part"].isna() | (by_key["part"] == by_key["_part"]), ["_same", "_turn"]]
+def _of_whole(findings: pd.DataFrame, same: Same, order: pd.DataFrame) -> np.ndarray:
+    """Moments of findings on whole files and deliveries: complete deliveries, of a whole delivery any."""
+    of_whole = np.flatnonzero(same.whole)
+    institution = findings["institution"].iloc[same.first[of_whole]].astype("str").array
+    asked = pd.DataFrame({"identity": of_whole, "institution": institution, "any": same.cells["file"][of_whole] < 0})
+    both = asked.merge(order.assign(place=range(len(order))), on="institution")
+    both = both[both["_complete"] | both["any"]]
+    return (both["identity"] * len(order) + both["place"]).to_numpy(dtype="int64")
 
 
-def _fixed(marked: pd.DataFrame, gone: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
-    """The findings that are gone, under the name of the first delivery that shows it."""
-    last = marked[marked["severity"] != "info"].drop_duplicates(["_same", "_turn"]).drop(columns=["delivery", "state", "_since"])
-    shown = gone[["_same", "_turn", "_before", "_since"]]
-    rows = shown.merge(last.rename(columns={"_turn": "_before"}), on=["_same", "_before"])
-    rows = rows.merge(order[["institution", "delivery", "_turn"]], on=["institution", "_turn"]).sort_values(["_turn", "_same"])
-    blank = pd.Series(pd.NA, index=rows.index, dtype="Int64")
-    return rows.assign(state="fixed", line=blank, column=blank, detail=None)
+def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
+    """Moments of deliveries that hold the record of an identity and can read it. A part without records (charges) is looked up by key
+    alone."""
+    if records is None or order.empty:
+        return np.empty(0, dtype="int64")
+    place = _places(records, order)
+    read = (place >= 0) & (records["status"] != "quarantined").to_numpy()
+    institution, key, part = (coded.as_in(records[name], findings[name])[read] for name in ("institution", "record_key", "part"))
+    parts, keys = len(findings["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
+    own = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
+    own[institution, part] = True
+
+    def number(institution: np.ndarray, key: np.ndarray, part: np.ndarray) -> np.ndarray:
+        return (institution.astype("int64") * keys + key) * parts + part + 1
+
+    spoken = (institution >= 0) & (key >= 0)
+    institution, key, part, place = institution[spoken], key[spoken], part[spoken], place[read][spoken]
+    held = np.concatenate([number(institution, key, np.full_like(part, -1)), number(institution, key, part)])
+    asked = np.flatnonzero(same.cells["record_key"] >= 0)
+    institution, key, part = (same.cells[name][asked] for name in ("institution", "record_key", "part"))
+    wanted = number(institution, key, np.where(own[institution, part], part, -1))
+    return _joined(asked, wanted, coded.once(held * len(order) + np.tile(place, 2)), len(order))
 
 
-def _named(rows: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
-    """With `since` as the name of a delivery; the finding's own where it is unknown."""
-    names = order.set_index(["institution", "_turn"])["delivery"]
-    asked = pd.MultiIndex.from_arrays([rows["institution"], rows["_since"].astype("float64").fillna(-1).astype("int64")])
-    since = pd.Series(names.reindex(asked).array, index=rows.index, dtype="str")
-    return rows.assign(since=since.fillna(rows["delivery"]))
+def _joined(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:
+    """Moments of the identities `asked` at the places that hold what is `wanted`. held: what, times `many`, and place; in order."""
+    begins, ends = np.searchsorted(held, wanted * many), np.searchsorted(held, (wanted + 1) * many)
+    counts = ends - begins
+    nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(asked * many, counts) + held[np.repeat(begins, counts) + nth] % many

@@ -61,10 +61,11 @@ class Places:
 def placed_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
     """Findings that came without unit and number, with those of their record. lineage: as `pipelines.current` gives it."""
     key = ["institution", "record_key"]
-    known = lineage.dropna(subset=["unit"]).drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]]
-    own = known.reindex(pd.MultiIndex.from_frame(found[key]))
     lost = found["unit"].isna() & found["record_key"].notna()
-    return found.assign(**{name: found[name].mask(lost, pd.Series(own[name].array, index=found.index)) for name in known.columns})
+    asked = found.loc[lost, key]
+    known = lineage[lineage["unit"].notna() & lineage["record_key"].isin(asked["record_key"])]
+    own = known.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(asked))
+    return found.assign(**{name: found[name].mask(lost, pd.Series(own[name].array, index=asked.index)) for name in own.columns})
 
 
 def language_of(unit: str | None, contract: Contract) -> str:

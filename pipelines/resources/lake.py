@@ -31,6 +31,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipelines.points import Point, reached
+from pipelines.resources import coded
 from schemas import canonical
 
 Frames = dict[str, pd.DataFrame]
@@ -63,6 +64,21 @@ class Tables(Mapping[str, pd.DataFrame]):
         """Some columns of a frame."""
         return self._held[name][columns] if isinstance(self._held, dict) else read_table(self._held / f"{name}.parquet", columns)
 
+    def coded(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a frame, their texts as numbers (`pipelines.resources.coded`)."""
+        return coded.of_frame(self._held[name][list(columns)]) if isinstance(self._held, dict) else coded.of_file(self._file(name), columns)
+
+    def parts(self, name: str, rows: int) -> Iterator[pd.DataFrame]:
+        """The rows of a frame in their order, so many at a time; once, where there are none."""
+        if isinstance(self._held, dict):
+            frame = self._held[name]
+            yield from (frame.iloc[first : first + rows].reset_index(drop=True) for first in range(0, max(len(frame), 1), rows))
+            return
+        with pq.ParquetFile(self._file(name)) as file:
+            batches = (pa.Table.from_batches([batch]) for batch in file.iter_batches(rows))
+            for table in chain([first] if (first := next(batches, None)) else [file.read()], batches):
+                yield _framed(table)
+
     def rows(self) -> dict[str, int]:
         """How many rows every frame has."""
         if isinstance(self._held, dict):
@@ -80,6 +96,10 @@ class Tables(Mapping[str, pd.DataFrame]):
     def only(self, columns: Mapping[str, Collection[str]]) -> Tables:
         """Some of the frames, with these columns and no others."""
         return Tables(self._held, self._without, columns)
+
+    def _file(self, name: str) -> Path:
+        assert isinstance(self._held, Path)
+        return self._held / f"{name}.parquet"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -282,7 +302,11 @@ def columns_of(path: Path) -> list[str]:
 
 def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.DataFrame:
     """One table, or some of its columns, with the types that it was written with."""
-    table = pq.read_table(path, columns=columns)
+    return _framed(pq.read_table(path, columns=columns))
+
+
+def _framed(table: pa.Table) -> pd.DataFrame:
+    """As a frame with the types that it was written with."""
     dtypes = json.loads((table.schema.metadata or {})[_DTYPES])
     return table.to_pandas(date_as_object=False).astype({name: dtypes[name] for name in table.column_names})
 

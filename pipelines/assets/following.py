@@ -1,0 +1,69 @@
+"""Every finding with its life and its answer, some at a time: there may be more of them than memory should hold.
+
+Belongs here: what is read of the lake for it, and writing it there. Does not belong here: what becomes of a finding
+(`pipelines.feedback.life`), what an answer makes of it (`pipelines.feedback.answers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipelines.feedback.answers import applied
+from pipelines.feedback.life import HELD, KEYS, Life, follow
+from pipelines.feedback.units import placed_by_record
+from pipelines.resources import coded, lake
+from pipelines.resources.lake import Kept, Tables
+from pipelines.resources.workplace import Workplace
+
+_AT_A_TIME = 250_000  # findings
+_PLACED = ("unit", "number")
+_BY = ["institution", "severity", "state"]
+
+
+class Lived(lake.Stream):
+    """The findings of `stages`, one below the other, then those that are gone. `counts`: how many of them by `_BY`, once all are given.
+
+    records: the lineage of records whose findings came without unit. answers, key: as `pipelines.feedback.answers.applied` takes them.
+    """
+
+    def __init__(self, stages: Sequence[Tables], life: Life, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
+        self._stages, self._life, self._records, self._answers, self._key = stages, life, records, answers, key
+        self._counts: list[pd.Series] = []
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        first, gone = 0, []
+        for found in (part for stage in self._stages for part in stage.parts("findings", _AT_A_TIME)):
+            placed = placed_by_record(found, self._records)
+            yield self._answered(self._life.there(placed, first))
+            turns = np.flatnonzero((self._life.gone >= first) & (self._life.gone < first + len(placed)))
+            gone.append(placed.iloc[self._life.gone[turns] - first].set_axis(turns))
+            first += len(placed)
+        yield self._answered(self._life.fixed(pd.concat(gone).sort_index()))
+
+    def _answered(self, lived: pd.DataFrame) -> pd.DataFrame:
+        out = applied(lived, self._answers, self._key)
+        self._counts.append(out.groupby(_BY).size())
+        return out
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """`_BY`, findings."""
+        return pd.concat(self._counts).groupby(level=_BY).sum().rename("findings").reset_index()
+
+
+def follow_all(workplace: Workplace, standing: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes) -> tuple[Kept, pd.DataFrame]:
+    """Write `findings` into the lake: `pipelines.feedback.life.LIVED`, `answer` and `answer_id`. Returns where, and how many of which
+    institution, severity and state."""
+    stages = (standing, comparison)
+    found = coded.below([stage.coded("findings", [*KEYS, _PLACED[0]]) for stage in stages])
+    records = coded.below([standing.coded("lineage", [*HELD, *_PLACED])])
+    lost = found.loc[found["unit"].isna() & found["record_key"].notna(), "record_key"].unique()
+    placed = records.loc[records["unit"].notna() & records["record_key"].isin(lost), ["institution", "record_key", *_PLACED]].astype("str")
+    lived = Lived(stages, follow(found, standing["deliveries"], records), placed, answers, key)
+    del found, records  # what is told of them is held by now
+    made = Kept(workplace.home.lake / "findings")
+    lake.write(made.folder, {"findings": lived})
+    return made, lived.counts

@@ -1,0 +1,74 @@
+"""Tables whose texts are numbers while they are worked on: each text is held once, and compared as a number.
+
+Belongs here: reading a table of the lake so, laying such tables one below the other, numbering rows that are alike. Does not belong here:
+what is compared (`pipelines.feedback.life`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_LARGEST = 2**62
+
+
+def of_frame(frame: pd.DataFrame) -> pa.Table:
+    """The frame with its texts coded."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    return table.cast(pa.schema([(field.name, _TEXT if _textual(field.type) else field.type) for field in table.schema]))
+
+
+def of_file(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a table of the lake with its texts coded; no text is read twice."""
+    texts = [field.name for field in pq.read_schema(path) if field.name in columns and _textual(field.type)]
+    table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
+    return table.cast(pa.schema([(field.name, _TEXT if field.name in texts else field.type) for field in table.schema]))
+
+
+def below(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """Coded tables one below the other: texts are categories, in no order; whole numbers with gaps are floats."""
+    return pa.concat_tables(tables).unify_dictionaries().to_pandas()
+
+
+def codes(column: pd.Series) -> np.ndarray:
+    """Of each cell of a coded text its number, -1 where it is empty."""
+    return column.cat.codes.to_numpy().astype("int32")
+
+
+def as_in(column: pd.Series, other: pd.Series) -> np.ndarray:
+    """Of each cell of a coded text the number that the text has in another column, -1 where that has none."""
+    numbers = other.cat.categories.get_indexer(column.cat.categories)
+    return np.append(numbers, -1)[codes(column)]
+
+
+def numbered(*parts: np.ndarray) -> np.ndarray:
+    """One number for the rows that are alike in all `parts` (numbers from -1), in the order in which rows appear."""
+    out, most = np.zeros(len(parts[0]), dtype="int64"), 1
+    for part in parts:
+        size = int(part.max(initial=-1)) + 2
+        if most * size > _LARGEST:
+            out = pd.factorize(out)[0]
+            most = int(out.max(initial=-1)) + 1
+        out, most = out * size + part + 1, most * size
+    return pd.factorize(out)[0]
+
+
+def once(numbers: np.ndarray) -> np.ndarray:
+    """Each of the numbers once, in order. `numpy.unique` hashes them, which takes several times as long where few are alike."""
+    ordered = np.sort(numbers)
+    return ordered[begins(ordered)]
+
+
+def begins(ordered: np.ndarray) -> np.ndarray:
+    """Of numbers in order, which are other than the one before."""
+    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+
+
+def _textual(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind) or pa.types.is_null(kind)

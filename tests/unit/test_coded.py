@@ -1,0 +1,54 @@
+"""Texts as numbers: read from the lake or from a frame, they are the same texts, and rows that are alike have one number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.resources import coded, lake
+from pipelines.resources.lake import Tables
+
+
+def _frame() -> pd.DataFrame:
+    return pd.DataFrame({"key": pd.Series(["b", None, "a", "b"], dtype="str"), "line": pd.Series([6, None, 7, 8], dtype="Int64"), "x": "x"})
+
+
+def test_a_table_is_coded_alike_whether_it_is_held_or_in_the_lake(tmp_path: Path) -> None:
+    lake.write(tmp_path / "stage", {"found": _frame(), "none": _frame().iloc[:0]})
+    for tables in (Tables(tmp_path / "stage"), Tables({"found": _frame(), "none": _frame().iloc[:0]})):
+        made = coded.below([tables.coded("found", ["key", "line"]), tables.coded("none", ["key", "line"])])
+        assert list(made) == ["key", "line"]
+        assert made["key"].astype("str").tolist() == _frame()["key"].tolist()
+        assert coded.codes(made["key"]).tolist() == [0, -1, 1, 0]
+        np.testing.assert_array_equal(made["line"], [6, np.nan, 7, 8])
+
+
+def test_a_text_has_the_number_that_it_has_in_another_column() -> None:
+    one, other = (pd.Series(texts, dtype="category") for texts in (["c", None, "a"], ["a", "b", "c"]))
+    assert coded.as_in(one, other).tolist() == [2, -1, 0]
+
+
+def test_rows_that_are_alike_have_one_number_in_the_order_of_appearance() -> None:
+    large = 2**40
+    first, second = np.array([large, 5, -1, large]), np.array([3, 3, large, 3])
+    assert coded.numbered(first, second).tolist() == [0, 1, 2, 0]
+    assert coded.numbered(np.empty(0, dtype="int64")).tolist() == []
+
+
+@pytest.mark.parametrize(("numbers", "once"), [([3, 1, 3, 2], [1, 2, 3]), ([], []), ([-1], [-1])])
+def test_each_number_once_in_order(numbers: list[int], once: list[int]) -> None:
+    assert coded.once(np.array(numbers, dtype="int64")).tolist() == once
+
+
+@pytest.mark.parametrize("rows", [1, 3, 9])
+def test_a_table_is_read_some_rows_at_a_time_in_order(tmp_path: Path, rows: int) -> None:
+    lake.write(tmp_path / "stage", {"found": _frame(), "none": _frame().iloc[:0]})
+    for tables in (Tables(tmp_path / "stage"), Tables({"found": _frame(), "none": _frame().iloc[:0]})):
+        parts = list(tables.parts("found", rows))
+        assert max(map(len, parts)) <= rows
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), _frame())
+        (nothing,) = tables.parts("none", rows)
+        pd.testing.assert_frame_equal(nothing, _frame().iloc[:0])

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset as ds
 from sqlalchemy import Table
 
 from warehouse import tables
@@ -22,7 +23,7 @@ BATCH = 250_000
 class Batched(Protocol):
     """Rows that are too many to be held: a dataset of pyarrow, or what gives them as one does."""
 
-    def to_batches(self, columns: list[str] | None = None, *, batch_size: int = BATCH) -> Iterable[pa.RecordBatch]:
+    def to_batches(self, columns: list[str] | None = None) -> Iterable[pa.RecordBatch]:
         """The rows some at a time, in their order."""
         ...
 
@@ -37,8 +38,16 @@ def parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
         yield tables.to_arrow(table, tables.conform(table, rows))
         return
     schema = tables.arrow_schema(table)
-    for batch in rows.to_batches(schema.names, batch_size=BATCH):
+    for batch in batches(rows, schema.names):
         yield pa.Table.from_batches([batch]).cast(schema)
+
+
+def batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows some at a time, in their order."""
+    if isinstance(rows, ds.Dataset):  # which else reads some twenty batches ahead of whoever takes them
+        yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
+    else:
+        yield from rows.to_batches(columns)
 
 
 def held(rows: Rows) -> pd.DataFrame:

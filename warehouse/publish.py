@@ -19,9 +19,11 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
@@ -66,14 +68,15 @@ def _for_this_user_alone() -> Iterator[None]:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
-    """Put `rows` into their table by Arrow, in the order of its columns; returns how many."""
-    number = 0
-    for part in parts(table, rows):
-        connection.register("incoming", part)
-        connection.execute(f'INSERT INTO "{table.name}" SELECT * FROM incoming')
-        connection.unregister("incoming")
-        number += len(part)
-    return number
+    """Put `rows` into their table by Arrow, in the order of its columns; returns how many.
+
+    In one statement: rows inserted by several lie in memory until all is committed.
+    """
+    batches = (batch for part in parts(table, rows) for batch in part.to_batches())
+    connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), batches))
+    (number,) = connection.execute(f'INSERT INTO "{table.name}" SELECT * FROM incoming').fetchall()[0]
+    connection.unregister("incoming")
+    return int(number)
 
 
 def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
@@ -83,6 +86,7 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -
     """
     try:
         with _for_this_user_alone(), duckdb.connect(str(target)) as connection:
+            connection.execute("SET threads = 1")  # rows stay in their order, in full groups; each store is built in a thread of its own
             connection.begin()  # one transaction: hundreds of statements, each of which the disk would be waited for
             for statement in ddl(declared):
                 connection.execute(statement)
@@ -93,6 +97,19 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -
         raise HarmoniaError(
             f"{target}: could not be built ({type(error).__name__}): make room or give permission, then run again"
         ) from error
+
+
+def _built(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
+    """Write the file of every store into `folder`, side by side: the rows by table of each."""
+    rows = {}
+    with _for_this_user_alone(), ThreadPoolExecutor() as pool:
+        waiting = {
+            name: pool.submit(build, folder / f"{name}.duckdb", metadata.sorted_tables, stores[name]) for name, metadata in STORES.items()
+        }
+        for name, made in waiting.items():
+            rows[name] = made.result()
+            reached(Point.FILE_BUILT)
+    return rows
 
 
 def numbers(folder: Path) -> list[int]:
@@ -115,10 +132,7 @@ def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: 
         made = folder / f".{number}.tmp"
         made.mkdir()
     try:
-        rows = {}
-        for name, metadata in STORES.items():
-            rows[name] = build(made / f"{name}.duckdb", metadata.sorted_tables, stores[name])
-            reached(Point.FILE_BUILT)
+        rows = _built(stores, made)
         with storage(made):
             (made / f"{ANALYSTS}.duckdb").chmod(SHARED)
             for file in (*made.iterdir(), made):

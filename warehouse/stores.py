@@ -14,13 +14,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import MetaData
 
 from pipelines.errors import HarmoniaError, storage
 from warehouse import tables
-from warehouse.loading import BATCH, Batched, Rows
+from warehouse.loading import Batched, Rows, batches
 
 WAREHOUSE, ANALYSTS, IDENTITY = "warehouse", "analysts", "identity"
 STORES: Mapping[str, MetaData] = {WAREHOUSE: tables.WAREHOUSE, ANALYSTS: tables.WAREHOUSE, IDENTITY: tables.IDENTITY}
@@ -68,15 +70,23 @@ def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Serie
     return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, takes the last
 
 
-@dataclass(frozen=True)
 class Crosswalk:
-    """The pseudonym of every record key. known: by institution and record key."""
+    """The pseudonym of every record key."""
 
-    known: pd.Series
+    def __init__(self, pairs: pd.DataFrame) -> None:
+        """pairs: of `crosswalk`."""
+        self._keys = pd.Index(_whose(pa.array(pairs["institution"]), pa.array(pairs["record_key"])).to_pandas())
+        self._pseudonyms = pa.array(pairs["pseudonym"], type=pa.string())
 
-    def hidden(self, institutions: pd.Series, keys: pd.Series) -> pd.Series:
-        """Pseudonyms in place of keys."""
-        return pd.Series(self.known.reindex(pd.MultiIndex.from_arrays([institutions, keys])).array, index=keys.index)
+    def hidden(self, institutions: pa.Array, keys: pa.Array) -> pa.Array:
+        """Pseudonyms in place of keys; null where no record is named."""
+        place = self._keys.get_indexer(pd.Index(_whose(institutions, keys).to_pandas()))
+        return self._pseudonyms.take(pa.array(place, mask=place < 0))
+
+
+def _whose(institutions: pa.Array, keys: pa.Array) -> pa.Array:
+    """Institution and key as one text, null where either is."""
+    return pc.binary_join_element_wise(institutions.cast(pa.string()), keys.cast(pa.string()), "\0")
 
 
 @dataclass(frozen=True)
@@ -87,13 +97,12 @@ class Hidden:
     whose: Mapping[str, str]
     crosswalk: Crosswalk
 
-    def to_batches(self, columns: list[str] | None = None, *, batch_size: int = BATCH) -> Iterator[pa.RecordBatch]:
+    def to_batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows a batch at a time, in their order."""
-        for batch in self.rows.to_batches(columns, batch_size=batch_size):
+        for batch in batches(self.rows, columns):
             out = batch
             for column, of in self.whose.items():
-                seen = self.crosswalk.hidden(batch[of].to_pandas(), batch[column].to_pandas())
-                out = out.set_column(out.schema.get_field_index(column), column, pa.array(seen, type=pa.string()))
+                out = out.set_column(out.schema.get_field_index(column), column, self.crosswalk.hidden(batch[of], batch[column]))
             yield out
 
 
@@ -103,7 +112,7 @@ class ForAnalysts(Mapping[str, Rows]):
     def __init__(self, published: Mapping[str, Rows], pairs: pd.DataFrame) -> None:
         """pairs: of `crosswalk`."""
         self._published = published
-        self._crosswalk = Crosswalk(pairs.set_index(["institution", "record_key"])["pseudonym"])
+        self._crosswalk = Crosswalk(pairs)
 
     def __getitem__(self, name: str) -> Rows:
         """The table of that name. Raises `KeyError`."""
@@ -111,7 +120,8 @@ class ForAnalysts(Mapping[str, Rows]):
         whose = tables.key_columns(tables.WAREHOUSE.tables[name])
         if not isinstance(rows, pd.DataFrame):
             return Hidden(rows, whose, self._crosswalk)
-        return rows.assign(**{column: self._crosswalk.hidden(rows[of], rows[column]) for column, of in whose.items()})
+        seen = {column: self._crosswalk.hidden(pa.array(rows[of]), pa.array(rows[column])) for column, of in whose.items()}
+        return rows.assign(**{column: pd.Series(hidden, index=rows.index, dtype="str") for column, hidden in seen.items()})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._published)
@@ -120,25 +130,15 @@ class ForAnalysts(Mapping[str, Rows]):
         return len(self._published)
 
 
-def _pairs(rows: Rows, institution: str, key: str) -> pd.DataFrame:
-    """Every institution and record key in two columns of a table: institution, record_key."""
-    columns = [institution, key]
-    if isinstance(rows, pd.DataFrame):
-        found = rows[columns].dropna().drop_duplicates()
-    else:
-        held = pa.Table.from_batches(rows.to_batches(columns))
-        found = held.group_by(columns).aggregate([]).to_pandas().dropna().astype("str")
-    return found.set_axis(["institution", "record_key"], axis=1)
-
-
 def crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
     """The rows of `identity.crosswalk`: institution, record_key, pseudonym, one for every pair in any published table."""
-    parts = []
-    for name, table in tables.WAREHOUSE.tables.items():
-        columns = tables.key_columns(table) if name in published else {}
-        rows = published[name] if columns else pd.DataFrame()
-        parts += [_pairs(rows, of, column) for column, of in columns.items()]
-    pairs = pd.concat(parts, ignore_index=True).drop_duplicates().sort_values(["institution", "record_key"], kind="stable")
+    named = []
+    with duckdb.connect() as connection:
+        for name, table in tables.WAREHOUSE.tables.items():
+            for column, of in (tables.key_columns(table) if name in published else {}).items():
+                connection.register(name, published[name])
+                named.append(f'SELECT "{of}" AS institution, "{column}" AS record_key FROM "{name}" WHERE "{of}" || "{column}" IS NOT NULL')
+        pairs = connection.execute(f"{' UNION '.join(named)} ORDER BY 1, 2").df().astype("str")
     return tables.conform(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms(pairs["institution"], pairs["record_key"], key)))
 
 

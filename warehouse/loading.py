@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeAlias
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -48,6 +49,17 @@ def batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.Reco
         yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
     else:
         yield from rows.to_batches(columns)
+
+
+def show(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[str]:
+    """Let `connection` read `rows` as the table `name`; returns the files that it needs access to for that."""
+    files = list(rows.files) if isinstance(rows, ds.FileSystemDataset) else []
+    if not files or any(sign in file for file in files for sign in "*?["):  # which DuckDB would take for a pattern
+        connection.register(name, rows)
+        return []
+    # Its own reader works in several threads, and reads once what several parts of a statement ask for.
+    connection.read_parquet(files).create_view(name)
+    return files
 
 
 def held(rows: Rows) -> pd.DataFrame:

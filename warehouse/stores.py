@@ -22,7 +22,7 @@ from sqlalchemy import MetaData
 
 from pipelines.errors import HarmoniaError, storage
 from warehouse import tables
-from warehouse.loading import Batched, Rows, batches
+from warehouse.loading import Batched, Rows, batches, show
 
 WAREHOUSE, ANALYSTS, IDENTITY = "warehouse", "analysts", "identity"
 STORES: Mapping[str, MetaData] = {WAREHOUSE: tables.WAREHOUSE, ANALYSTS: tables.WAREHOUSE, IDENTITY: tables.IDENTITY}
@@ -135,8 +135,10 @@ def crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
     named = []
     with duckdb.connect() as connection:
         for name, table in tables.WAREHOUSE.tables.items():
-            for column, of in (tables.key_columns(table) if name in published else {}).items():
-                connection.register(name, published[name])
+            columns = tables.key_columns(table) if name in published else {}
+            if columns:
+                show(connection, name, published[name])
+            for column, of in columns.items():
                 named.append(f'SELECT "{of}" AS institution, "{column}" AS record_key FROM "{name}" WHERE "{of}" || "{column}" IS NOT NULL')
         pairs = connection.execute(f"{' UNION '.join(named)} ORDER BY 1, 2").df().astype("str")
     return tables.conform(tables.CROSSWALK, pairs.assign(pseudonym=pseudonyms(pairs["institution"], pairs["record_key"], key)))

@@ -12,12 +12,15 @@ import yaml
 from test_star_build import world
 
 from pipelines.errors import HarmoniaError
+from pipelines.resources.lake import scanned, write_table
+from warehouse import tables
 from warehouse.indicators import catalogue as module
 from warehouse.indicators import indicators
 from warehouse.indicators.catalogue import catalogue, check, load
 from warehouse.indicators.effect import effect, require_versions, unversioned
 from warehouse.star.build import everything
 from warehouse.star.figures import CELL, differences, figures, over
+from warehouse.tables import to_arrow
 
 NEWCOMER = """
 indicator: victims_of_the_union
@@ -57,6 +60,22 @@ def test_the_sql_of_every_counted_indicator_gives_its_figures_from_facts(built: 
     assert differences(found, built["statistics"]).empty
     assert len(found) == len(built["statistics"])
     assert found["harmonised"].sum() > 50
+
+
+@pytest.mark.parametrize("folder", ["lake", "of [many] names"])  # the second would be a pattern
+def test_facts_that_lie_in_files_give_the_same_and_nothing_else_can_be_read(
+    built: dict[str, pd.DataFrame], tmp_path: Path, folder: str
+) -> None:
+    home, other = tmp_path / folder, tmp_path / "other"
+    home.mkdir(), other.mkdir()
+    for name, frame in built.items():
+        write_table(home / f"{name}.parquet", to_arrow(tables.WAREHOUSE.tables[name], frame))
+    write_table(other / "secret.parquet", built["coverage"])
+    with over({name: scanned([home / f"{name}.parquet"]) for name in built}) as connection:
+        found = figures(connection, [one for one in catalogue().values() if one.counted])
+        with pytest.raises(duckdb.PermissionException):
+            connection.execute(f"SELECT * FROM '{other / 'secret.parquet'}'")
+    assert differences(found, built["statistics"]).empty
 
 
 def test_a_period_without_a_delivery_is_null_and_flagged_not_zero(built: dict[str, pd.DataFrame]) -> None:

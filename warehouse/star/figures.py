@@ -19,7 +19,7 @@ from warehouse import tables
 from warehouse.count.cube import CROSSED, TOTAL
 from warehouse.indicators import DIMENSIONS
 from warehouse.indicators.catalogue import READABLE, Definition
-from warehouse.loading import Rows
+from warehouse.loading import Rows, show
 
 CELL = ["indicator", "period", *DIMENSIONS]
 VALUES = ["as_reported", "harmonised", "incomplete", "missing"]
@@ -127,11 +127,13 @@ def over(frames: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     Rows that are not held are a dataset of pyarrow, with the types of `tables.arrow_schema`.
     """
     connection = duckdb.connect()
+    files = []
     for name in frames:
         if name.startswith(NEEDS):
             rows = frames[name]
             held = tables.to_arrow(tables.WAREHOUSE.tables[name], rows) if isinstance(rows, pd.DataFrame) else rows
-            connection.register(name, held)
+            files += show(connection, name, held)
+    connection.execute("SET allowed_paths = ?", [files])
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 

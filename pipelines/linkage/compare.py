@@ -2,11 +2,15 @@
 
 Belongs here: the tests that model files may name, vectorised over pairs. Does not belong here: weights (`score`), which pairs
 are compared (`blocking`).
+
+What a test asks of a single value (its letters, its tokens) is worked out once for each value, however many pairs it is in; texts whose
+letters differ too much are never held side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +23,12 @@ from pipelines.linkage.model import Field
 
 MISSING = -1
 WORKERS = 2  # threads of a scoring; the result does not depend on them
+# What Jaro–Winkler adds to Jaro at most, as a share of what is missing to 1: a tenth for each of four letters at the start.
+PREFIX = 0.4
+# So many texts are taken apart into letters at once.
+AT_ONCE = 1 << 16
+# Fewer pairs of texts than this are not worth the start of threads.
+THREADS = 20_000
 Values = list[np.ndarray]
 Mask = np.ndarray
 
@@ -40,29 +50,84 @@ def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndar
     return found
 
 
+class Known:
+    """Values of a field (an array a column), and what tests ask of single ones, worked out once."""
+
+    def __init__(self, columns: Values) -> None:
+        self.columns = columns
+        self._told: dict[Hashable, np.ndarray] = {}
+
+    def told(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
+        """What `make` says of each value of the first column."""
+        if (make, args) not in self._told:
+            self._told[make, args] = make(self.columns[0], *args)
+        return self._told[make, args]
+
+
+class Sides:
+    """Pairs of values of a field: `a`, `b` are their rows in `known`."""
+
+    def __init__(self, known: Known, a: np.ndarray, b: np.ndarray) -> None:
+        self.known, self.a, self.b = known, a, b
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def at(self, rows: np.ndarray) -> Sides:
+        """Some of the pairs."""
+        return Sides(self.known, self.a[rows], self.b[rows])
+
+    def column(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """A column of both sides."""
+        values = self.known.columns[n]
+        return values[self.a], values[self.b]
+
+    def told(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
+        """What `make` says of the text of both sides."""
+        told = self.known.told(make, *args)
+        return told[self.a], told[self.b]
+
+    def apart(self) -> np.ndarray:
+        """At least so many letters stand in one text of a pair and not in the other."""
+        one, other = self.told(_letters)
+        return np.bitwise_count(one ^ other)
+
+    def both(self) -> Mask:
+        """Both sides have a text."""
+        one, other = self.told(_lengths)
+        return np.asarray((one > 0) & (other > 0), dtype=bool)
+
+
 def compare(field: Field, left: Values, right: Values) -> np.ndarray:
     """Number of the level of `field` that each pair reaches, `MISSING` where either side has nothing; first test that holds wins."""
-    level = np.full(len(left[0]), len(field.levels) - 1, dtype="int16")
-    open_pairs = np.ones(len(level), dtype=bool)
-    known: dict[str, np.ndarray] = {}
-    for number, spec in enumerate(field.levels[:-1]):
-        rows = np.flatnonzero(open_pairs)
-        a, b = [v[rows] for v in left], [v[rows] for v in right]
-        if spec.test in SCORED:  # levels that differ in their bound alone share one scoring
-            if spec.test not in known:
-                known[spec.test] = np.empty(len(level))
-                known[spec.test][rows] = SCORED[spec.test](a[0], b[0], [s.args for s in field.levels if s.test == spec.test])
-            mask = TESTS[spec.test](a, b, **spec.args, scores=known[spec.test][rows])
-        else:
-            mask = TESTS[spec.test](a, b, **spec.args)
-        reached = rows[mask]
-        level[reached] = number
-        open_pairs[reached] = False
-    level[_absent(left) | _absent(right)] = MISSING
+    size = len(left[0])
+    known = Known([np.concatenate(both) for both in zip(left, right, strict=True)])
+    absent = absences(known.columns)
+    level = reached(field, Sides(known, np.arange(size), np.arange(size, 2 * size)))
+    level[absent[:size] | absent[size:]] = MISSING
     return level
 
 
-def _absent(values: Values) -> Mask:
+def reached(field: Field, sides: Sides) -> np.ndarray:
+    """The same for values of which both are there."""
+    level = np.full(len(sides), len(field.levels) - 1, dtype="int8")
+    rows = np.arange(len(sides))
+    scores: dict[str, np.ndarray] = {}
+    for number, spec in enumerate(field.levels[:-1]):
+        args: dict[str, Any] = dict(spec.args)
+        if spec.test in SCORED:  # levels that differ in their bound alone share one scoring
+            if spec.test not in scores:
+                scores[spec.test] = SCORED[spec.test](sides, [s.args for s in field.levels if s.test == spec.test])
+            args["scores"] = scores[spec.test]
+        mask = TESTS[spec.test](sides, **args)
+        if mask.any():
+            level[rows[mask]] = number
+            rows, sides = rows[~mask], sides.at(~mask)
+            scores = {name: found[~mask] for name, found in scores.items()}
+    return level
+
+
+def absences(values: Values) -> Mask:
     """Where no column of a field has a value; a true-or-false column only qualifies another."""
     empty = np.ones(len(values[0]), dtype=bool)
     for column in values:
@@ -72,64 +137,104 @@ def _absent(values: Values) -> Mask:
     return empty
 
 
-def _similar(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
-    """Jaro–Winkler similarity of pairs of texts, 0 where it is well below `least`."""
-    # At its cutoff itself rapidfuzz rounds to either side.
-    cutoff = max(least - 1e-6, 0.0)
-    return np.asarray(cpdist(left, right, scorer=JaroWinkler.similarity, score_cutoff=cutoff, dtype=np.float64, workers=WORKERS))
+def _lengths(texts: np.ndarray) -> np.ndarray:
+    return pc.utf8_length(pa.array(texts, type=pa.string())).to_numpy(zero_copy_only=False).astype("int64")
 
 
-def _distances(left: np.ndarray, right: np.ndarray, most: float) -> np.ndarray:
-    """Edits between pairs of texts (a swap of neighbours is one), more than `most` where there are more than `most`."""
-    return np.asarray(cpdist(left, right, scorer=OSA.distance, score_cutoff=int(most), dtype=np.float64, workers=WORKERS))
+def _letters(texts: np.ndarray) -> np.ndarray:
+    """The letters of each text as bits, the second of a kind another bit than the first; some letters share one."""
+    return np.concatenate([_bits(texts[begin : begin + AT_ONCE]) for begin in range(0, max(len(texts), 1), AT_ONCE)])
 
 
-def _lengths(values: np.ndarray) -> np.ndarray:
-    return pc.utf8_length(pa.array(values, type=pa.string())).to_numpy(zero_copy_only=False).astype("int64")
+def _bits(texts: np.ndarray) -> np.ndarray:
+    letters = np.sort(texts.astype("U").view("uint32").reshape(len(texts), -1 if len(texts) else 1), axis=1)
+    place = np.arange(letters.shape[1], dtype="uint32")
+    begins = np.ones(letters.shape, dtype=bool)
+    begins[:, 1:] = letters[:, 1:] != letters[:, :-1]
+    turn = place - np.maximum.accumulate(np.where(begins, place, np.uint32(0)), axis=1)
+    bits = np.uint64(1) << ((letters + np.uint32(10) * turn) % np.uint32(64)).astype("uint64")
+    return np.asarray(np.bitwise_or.reduce(np.where(letters > 0, bits, np.uint64(0)), axis=1))
 
 
-def _digits(days: np.ndarray) -> np.ndarray:
-    """Days `yyyymmdd` as rows of eight characters; a missing day as eight empty ones."""
-    return days.astype("U8").view("U1").reshape(len(days), 8)
+def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
+    """The digits of days `yyyymmdd` at `places` as one number; a missing day has none that is told apart."""
+    digits = days.astype("U8").view("uint32").reshape(len(days), 8)
+    out = np.zeros(len(days), dtype="int64")
+    for place in places:
+        out = out * 256 + digits[:, place] % 256
+    return out
 
 
-def _days_agree(left: np.ndarray, right: np.ndarray, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
+def _days_agree(sides: Sides, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
     """Both days are known, and the digits at `places` of one equal those at `against` of the other."""
-    known = (left != "") & (right != "")
-    a, b = _digits(left), _digits(right)
-    return np.asarray(known & (a[:, places] == b[:, against]).all(axis=1), dtype=bool)
+    one, other = sides.known.told(_day_digits, places)[sides.a], sides.known.told(_day_digits, against)[sides.b]
+    return np.asarray((one == other) & sides.both(), dtype=bool)
 
 
-def equal(left: Values, right: Values) -> Mask:
+def _similar(sides: Sides, least: float) -> np.ndarray:
+    """Jaro–Winkler similarity of pairs of texts, 0 where it is well below `least`."""
+    one, other = (length.astype("float64") for length in sides.told(_lengths))
+    # Jaro is a third of: the share of letters in common of either, and the share of these that stand in order, at most 1.
+    common = (one + other - sides.apart()) / 2
+    enough = common * (one + other) >= (3 * (least - PREFIX) / (1 - PREFIX) - 1 - 1e-4) * one * other
+    rows = np.flatnonzero(enough & (common > 0))
+    out = np.zeros(len(sides))
+    out[rows] = _likeness(*sides.at(rows).column(), least)
+    return out
+
+
+def _likeness(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
+    # At its cutoff itself rapidfuzz rounds to either side.
+    return _held_together(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
+
+
+def _held_together(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
+    workers = WORKERS if len(left) >= THREADS else 1
+    return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
+
+
+def _distances(sides: Sides, most: float) -> np.ndarray:
+    """Edits between pairs of texts (a swap of neighbours is one), more than `most` where there are more than `most`."""
+    out = np.full(len(sides), most + 1, dtype="float64")
+    rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit puts one letter in the place of another at most
+    out[rows] = _held_together(OSA.distance, *sides.at(rows).column(), int(most))
+    return out
+
+
+def equal(sides: Sides) -> Mask:
     """The first column is equal and not empty."""
-    same = left[0] == right[0]
-    return np.asarray(same & (left[0] != ""), dtype=bool)
+    out = np.zeros(len(sides), dtype=bool)
+    if sides.known.columns[0].dtype.kind != "O":
+        left, right = sides.column()
+        return np.asarray(left == right, dtype=bool)
+    rows = np.flatnonzero(sides.apart() == 0)
+    left, right = sides.at(rows).column()
+    out[rows] = (left == right) & (left != "")
+    return out
 
 
-def equal_and(left: Values, right: Values) -> Mask:
+def equal_and(sides: Sides) -> Mask:
     """The first column is equal, and the second is true on both sides."""
-    return equal(left, right) & left[1] & right[1]
+    left, right = sides.column(1)
+    return np.asarray(equal(sides) & left & right, dtype=bool)
 
 
-def different_and(left: Values, right: Values) -> Mask:
+def different_and(sides: Sides) -> Mask:
     """The first column differs, and the second is true on both sides."""
-    return ~equal(left, right) & left[1] & right[1]
+    left, right = sides.column(1)
+    return np.asarray(~equal(sides) & left & right, dtype=bool)
 
 
-def edits(left: Values, right: Values, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
+def edits(sides: Sides, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
     """At most `most` edits (a swap of neighbours is one) between texts of which the longer has at least `length` letters."""
-    found = (_distances(left[0], right[0], most) if scores is None else scores) <= most
-    found &= (left[0] != "") & (right[0] != "")
-    if length > 1:
-        rows = np.flatnonzero(found)
-        found[rows] = np.maximum(_lengths(left[0][rows]), _lengths(right[0][rows])) >= length
-    return found
+    found = (_distances(sides, most) if scores is None else scores) <= most
+    one, other = sides.told(_lengths)
+    return np.asarray(found & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
-def jaro_winkler(left: Values, right: Values, least: float, scores: np.ndarray | None = None) -> Mask:
+def jaro_winkler(sides: Sides, least: float, scores: np.ndarray | None = None) -> Mask:
     """Jaro–Winkler similarity of at least `least`."""
-    found = (_similar(left[0], right[0], least) if scores is None else scores) >= least
-    return found & (left[0] != "") & (right[0] != "")
+    return np.asarray(((_similar(sides, least) if scores is None else scores) >= least) & sides.both(), dtype=bool)
 
 
 def _several(texts: np.ndarray) -> Mask:
@@ -137,97 +242,134 @@ def _several(texts: np.ndarray) -> Mask:
     return np.asarray(pc.match_substring(pa.array(texts, type=pa.string()), " ").to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def shared_token(left: Values, right: Values) -> Mask:
+def _of_several(sides: Sides) -> np.ndarray:
+    """The pairs of which either text has several tokens."""
+    one, other = sides.told(_several)
+    return np.flatnonzero(one | other)
+
+
+def _tokens(texts: np.ndarray) -> np.ndarray:
+    """The tokens of more than one letter of each text, as sets."""
+    return np.array([{token for token in text.split() if len(token) > 1} for text in texts] + [None], dtype=object)[:-1]
+
+
+def shared_token(sides: Sides) -> Mask:
     """A whole token of more than one letter is common to both (double surnames)."""
-    reached = np.zeros(len(left[0]), dtype=bool)
-    rows = np.flatnonzero(_several(left[0]) | _several(right[0]))
-    tokens = {text: {t for t in text.split() if len(t) > 1} for text in {*left[0][rows], *right[0][rows]}}
-    reached[rows] = [bool(tokens[a] & tokens[b]) for a, b in zip(left[0][rows], right[0][rows], strict=True)]
-    return reached
+    out = np.zeros(len(sides), dtype=bool)
+    rows = _of_several(sides)
+    one, other = sides.at(rows).told(_tokens)
+    out[rows] = [not a.isdisjoint(b) for a, b in zip(one, other, strict=True)]
+    return out
 
 
-def near_token(left: Values, right: Values, least: float) -> Mask:
+def _first_token(texts: np.ndarray) -> np.ndarray:
+    return np.array([(text.split() or [""])[0] for text in texts], dtype=object)
+
+
+def _last_token(texts: np.ndarray) -> np.ndarray:
+    return np.array([(text.split() or [""])[-1] for text in texts], dtype=object)
+
+
+def near_token(sides: Sides, least: float) -> Mask:
     """Some token of one is similar to some token of the other (Jaro–Winkler of at least `least`), where either has several."""
-    reached = jaro_winkler([left[0]], [right[0]], least)  # of two that have one token each, all there is to say
-    rows = np.flatnonzero(_several(left[0]) | _several(right[0]))
-    a, b = left[0][rows], right[0][rows]
-    reached[rows] = False
-    for i, k in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
-        reached[rows] |= jaro_winkler([_end(a, i)], [_end(b, k)], least)
-    return reached
+    out = jaro_winkler(sides, least)  # of two that have one token each, all there is to say
+    rows = _of_several(sides)
+    found = np.zeros(len(rows), dtype=bool)
+    some = sides.at(rows)
+    ends = [some.told(end) for end in (_first_token, _last_token)]
+    for left, _ in ends:
+        for _, right in ends:
+            found |= (_likeness(left, right, least) >= least) & (left != "") & (right != "")
+    out[rows] = found
+    return out
 
 
-def _end(texts: np.ndarray, which: int) -> np.ndarray:
-    ends = {text: (text.split() or [""])[which] for text in set(texts)}
-    return np.array([ends[text] for text in texts], dtype=object)
+def _initials(texts: np.ndarray) -> np.ndarray:
+    """A number for the first letter of each text."""
+    return np.asarray(pd.factorize(np.array([text[:1] for text in texts], dtype=object))[0])
 
 
-def initial(left: Values, right: Values) -> Mask:
+def initial(sides: Sides) -> Mask:
     """One side is a single letter, and the other begins with it."""
-    a, b = left[0], right[0]
-    reached = np.zeros(len(a), dtype=bool)
-    rows = np.flatnonzero((_lengths(a) == 1) | (_lengths(b) == 1))
-    reached[rows] = [x[:1] == y[:1] for x, y in zip(a[rows], b[rows], strict=True)]
-    return reached
+    (one, other), (first, second) = sides.told(_lengths), sides.told(_initials)
+    return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
 
 
-def stem(left: Values, right: Values, letters: float) -> Mask:
+def _starts(texts: np.ndarray, letters: int) -> np.ndarray:
+    """A number for the first `letters` letters of each text."""
+    return np.asarray(pd.factorize(np.array([text[:letters] for text in texts], dtype=object))[0])
+
+
+def _cores(texts: np.ndarray) -> np.ndarray:
+    """Texts without their last vowels."""
+    return np.array([text.rstrip("aeiou") for text in texts], dtype=object)
+
+
+def _core_lengths(texts: np.ndarray) -> np.ndarray:
+    return _lengths(_cores(texts))
+
+
+def _kinds(texts: np.ndarray) -> np.ndarray:
+    """The letters of each text as bits; those beyond a to z share some."""
+    out = np.zeros(len(texts), dtype="int64")
+    for n, text in enumerate(texts):
+        bits = 0
+        for letter in set(text):
+            bits |= 1 << (ord(letter) % 61)
+        out[n] = bits
+    return out
+
+
+def _core_kinds(texts: np.ndarray) -> np.ndarray:
+    return _kinds(_cores(texts))
+
+
+def stem(sides: Sides, letters: float) -> Mask:
     """The first `letters` letters are common, or one name without its last vowel stands in the other (short forms: `Miri`, `Fatmir`)."""
-    n, size = int(letters), len(left[0])
-    code, texts = pd.factorize(np.concatenate([left[0], right[0]]))
-    a, b = code[:size], code[size:]
-    cores = [text.rstrip("aeiou") for text in texts]
-    start = pd.factorize(np.array([text[:n] for text in texts], dtype=object))[0]
-    length, core = (np.array([len(text) for text in found], dtype="int64") for found in (texts, cores))
-    reached = (length[a] >= n) & (length[b] >= n) & (start[a] == start[b])
+    n, known, (one, other), (begin, start) = int(letters), sides.known, sides.told(_lengths), sides.told(_starts, int(letters))
+    out = (one >= n) & (other >= n) & (begin == start)
+    cores, texts = known.told(_cores), known.columns[0]
+    size, inside, whole = known.told(_core_lengths), known.told(_core_kinds), known.told(_kinds)
     # A name whose letters are not all in the other does not stand in it: that leaves few to look at one by one.
-    inside, whole = (np.array([_letters(text) for text in found], dtype="int64") for found in (cores, texts))
-    for short, full in ((a, b), (b, a)):
-        likely = (core[short] >= n) & (length[short] <= length[full]) & (inside[short] & ~whole[full] == 0) & ~reached
+    for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
+        likely = (size[short] >= n) & (shorter <= longer) & (inside[short] & ~whole[full] == 0) & ~out
         rows = np.flatnonzero(likely)
-        reached[rows] = [cores[x] in texts[y] for x, y in zip(short[rows], full[rows], strict=True)]
-    return np.asarray(reached)
+        out[rows] = [core in text for core, text in zip(cores[short[rows]], texts[full[rows]], strict=True)]
+    return np.asarray(out, dtype=bool)
 
 
-def _letters(text: str) -> int:
-    """The letters of a text as bits; those beyond a to z share some."""
-    bits = 0
-    for letter in set(text):
-        bits |= 1 << (ord(letter) % 61)
-    return bits
-
-
-def day_month_swapped(left: Values, right: Values) -> Mask:
+def day_month_swapped(sides: Sides) -> Mask:
     """Days `yyyymmdd` of one year with day and month exchanged."""
-    return _days_agree(left[0], right[0], (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
+    return _days_agree(sides, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
 
 
-def other_century(left: Values, right: Values) -> Mask:
+def other_century(sides: Sides) -> Mask:
     """Days `yyyymmdd` that differ in the century alone."""
-    return _days_agree(left[0], right[0], (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
+    return _days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
-def other_year(left: Values, right: Values) -> Mask:
+def other_year(sides: Sides) -> Mask:
     """Days `yyyymmdd` that differ in the year alone."""
-    return _days_agree(left[0], right[0], (4, 5, 6, 7), (4, 5, 6, 7))
+    return _days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
 
 
-def same_number(left: Values, right: Values, column: float) -> Mask:
+def same_number(sides: Sides, column: float) -> Mask:
     """The numbers in `column` are equal and the text before it is missing on at least one side (only the year is known)."""
-    n = int(column)
-    return (left[n] == right[n]) & ((left[0] == "") | (right[0] == ""))
+    left, right = sides.column(int(column))
+    return np.asarray((left == right) & ~sides.both(), dtype=bool)
 
 
-def numbers_within(left: Values, right: Values, column: float, most: float) -> Mask:
+def numbers_within(sides: Sides, column: float, most: float) -> Mask:
     """The numbers in `column` lie at most `most` apart."""
+    left, right = sides.column(int(column))
     with np.errstate(invalid="ignore"):
-        return np.abs(left[int(column)] - right[int(column)]) <= most
+        return np.asarray(np.abs(left - right) <= most, dtype=bool)
 
 
 # Tests that compare a score with a bound, so that levels of one field can share the scoring.
-SCORED: dict[str, Callable[[np.ndarray, np.ndarray, list[dict[str, float]]], np.ndarray]] = {
-    "edits": lambda a, b, bounds: _distances(a, b, max(bound["most"] for bound in bounds)),
-    "jaro_winkler": lambda a, b, bounds: _similar(a, b, min(bound["least"] for bound in bounds)),
+SCORED: dict[str, Callable[[Sides, list[dict[str, float]]], np.ndarray]] = {
+    "edits": lambda sides, bounds: _distances(sides, max(bound["most"] for bound in bounds)),
+    "jaro_winkler": lambda sides, bounds: _similar(sides, min(bound["least"] for bound in bounds)),
 }
 TESTS: dict[str, Callable[..., Mask]] = {
     "equal": equal,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING, Values, column_values, compare
+from pipelines.linkage.compare import MISSING, Known, Sides, Values, absences, column_values, reached
 from pipelines.linkage.model import Field
 
 # So many of the most frequent values of a field have a table of levels: 4096² bytes are 16 MiB.
@@ -54,11 +54,11 @@ class Comparer:
     """Levels of one field for pairs of codes; `absent`: codes without any value."""
 
     def __init__(self, field: Field, encoded: Encoded) -> None:
-        self.field, self._values, self._size = field, encoded.values, len(encoded.count)
-        every = np.arange(self._size)
+        self.field, self._known, self._size = field, Known(encoded.values), len(encoded.count)
+        self.absent = absences(encoded.values)
         # What a value reaches against itself is asked for far more often than anything else.
+        every = np.arange(self._size)
         self._itself = self._compare(every, every)
-        self.absent = self._itself == MISSING
         width = min(self._size, TABLE)
         self._table, self._width = np.full(width * width, UNKNOWN, dtype="int8"), np.int32(width)
 
@@ -90,4 +90,6 @@ class Comparer:
         return found
 
     def _compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return compare(self.field, [v[a] for v in self._values], [v[b] for v in self._values]).astype("int8")
+        level = reached(self.field, Sides(self._known, a, b))
+        level[self.absent[a] | self.absent[b]] = MISSING
+        return level

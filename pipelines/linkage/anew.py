@@ -71,10 +71,10 @@ def decide(parted: Parted, setting: Setting, judgements: pd.DataFrame | None, me
     if memory is not None:
         kept = np.sort(parted.keys[~parted.open])
         new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
-    return _together(parted, places, new, setting, int(parted.open.sum()))
+    return _together(parted, places, new, setting, memory)
 
 
-def _together(parted: Parted, places: Places, found: Frames, setting: Setting, solved: int) -> Together:
+def _together(parted: Parted, places: Places, found: Frames, setting: Setting, memory: Memory | None) -> Together:
     """All parts, those of a memory too, and what is told across them."""
     order = np.argsort(parted.keys)
     part = {name: order[looked_up(frame["part"].to_numpy(), parted.keys[order])[0]] for name, frame in found.items()}
@@ -85,7 +85,7 @@ def _together(parted: Parted, places: Places, found: Frames, setting: Setting, s
     case, people = _clusters(places, part["records"], found["records"])
     neither = np.zeros(len(found["cited"]), dtype=bool)
     cited = found["cited"][["weight"]].assign(**{side: at("cited", side, neither) for side in "ab"})
-    apart = across(parted, setting, cited)
+    apart = across(parted, setting, cited, memory)
     of_persons = found["decisions"]["person"].to_numpy()
     within = found["decisions"].drop(columns="part").assign(**{side: at("decisions", side, of_persons) for side in "ab"})
     every = pd.concat([within, apart.told], ignore_index=True)
@@ -105,8 +105,8 @@ def _together(parted: Parted, places: Places, found: Frames, setting: Setting, s
             "case_pairs_in_doubt": counts["case_pairs_in_doubt"] + apart.cases_in_doubt,
             "person_pairs_in_doubt": counts["person_pairs_in_doubt"] + apart.persons_in_doubt,
         },
-        memory=Memory(**parted.known, **found),
-        solved=solved,
+        memory=Memory(**parted.known, apart=apart.apart, **found),
+        solved=int(parted.open.sum()),
     )
 
 

@@ -44,7 +44,7 @@ def told(records: Records, people: PersonPairs, cases: Cases, persons: Persons) 
     left, right, weight = people.left, people.right, persons.weight
     kept = _worth_telling(left, right, weight, persons.cluster)
     bits = people.bits.iloc[kept].assign(same_case=persons.within[kept] * 1.0)
-    person_rows = told_persons(left[kept], right[kept], weight[kept], bits, persons.cluster)
+    person_rows = told_rows(True, left[kept], right[kept], weight[kept], persons.cluster, person_reasons(bits))
     return pd.concat([case_rows, person_rows], ignore_index=True)
 
 
@@ -53,15 +53,19 @@ def told_cases(cases: Cases) -> pd.DataFrame:
     pairs = cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
     kept = _worth_telling(a, b, weight, cases.cluster)
-    bits = pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), cases.bits], ignore_index=True)
-    rows = _rows(False, a[kept], b[kept], weight[kept], cases.cluster, _reasons(bits, kept))
+    rows = told_rows(False, a[kept], b[kept], weight[kept], cases.cluster, case_reasons(pairs, cases.bits, kept))
     return rows.iloc[np.lexsort((rows["b"], rows["a"]))]
 
 
-def told_persons(left: np.ndarray, right: np.ndarray, weight: np.ndarray, bits: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
-    """`told` of pairs of persons; `bits`: a column per kind of evidence, a row a pair."""
-    every = np.arange(len(left))
-    return _rows(True, left, right, weight, cluster, _reasons(_long(bits, every), every))
+def case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
+    """`reasons` of the pairs of files `kept` (rows, ascending); `pairs` and further evidence `bits` as `cases.Cases` has them."""
+    return _reasons(pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), kept)
+
+
+def person_reasons(bits: pd.DataFrame) -> pd.Series:
+    """`reasons` of pairs of persons; `bits`: a column per kind of evidence, a row a pair."""
+    every = np.arange(len(bits))
+    return _reasons(_long(bits, every), every)
 
 
 def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
@@ -98,7 +102,8 @@ def _long(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"pair": pairs[row], "name": bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
 
 
-def _rows(person: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series) -> pd.DataFrame:
+def told_rows(person: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series) -> pd.DataFrame:
+    """`told` of pairs of files, or of persons, with their `reasons`."""
     weight = weight.astype("float64").round(2)
     return pd.DataFrame({"person": person, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
 

@@ -33,7 +33,8 @@ _SAYS, _COMMON = "says.json", "common.json"
 @dataclass
 class Memory:
     """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed then.
-    pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round.
+    pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round,
+    bits of `citation`. apart: pair (hash of two records of different parts), reasons, as `pipelines.linkage.across` tells them.
     All others by part (its key), with the place of records in it: records: part, person (whether of a person), rank, cluster (within the
     part); decisions: `pipelines.linkage.decisions.told`; against: pairs of persons against a rule; cited: a, b, weight of files that
     cite each other; alike: pairs of persons found to be one and the levels that they reach; counts of a run.
@@ -43,6 +44,7 @@ class Memory:
     refused: pd.DataFrame
     pairs: pd.DataFrame
     files: pd.DataFrame
+    apart: pd.DataFrame
     records: pd.DataFrame
     decisions: pd.DataFrame
     against: pd.DataFrame

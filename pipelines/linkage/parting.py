@@ -20,7 +20,7 @@ from pipelines.linkage.hashing import mixed
 from pipelines.linkage.judged import Held, held
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.model import Model
-from pipelines.linkage.parts import ROUNDS, Prints
+from pipelines.linkage.parts import ROUNDS, THEMSELVES, Prints
 from pipelines.linkage.pieces import Frames, Setting, processes, shared
 from pipelines.linkage.score import GROUP, Scorer
 from pipelines.linkage.sharing import Groups
@@ -33,9 +33,9 @@ AT_ONCE = 50_000
 @dataclass(frozen=True)
 class Parted:
     """Number of the part per file and per person record; per part its key, and whether it is `open`: not decided yet, as a memory knows.
-    `ties` are those within parts, `blocked` those within open ones. `files_apart` (`a, b, weight`) and `persons_apart` (`left, right,
-    weight`): pairs across parts that might be told. `known`: `persons`, `refused`, `pairs`, `files` of `Memory`, what is now known of
-    pairs."""
+    `ties` are those within parts, `blocked` those within open ones. `files_apart` (`a, b, weight, citation`) and `persons_apart` (`left,
+    right, weight`), both with the hash of the `pair`: pairs across parts that might be told. `known`: `persons`, `refused`, `pairs`,
+    `files` of `Memory`, what is now known of pairs."""
 
     records: Records
     blocked: Blocked
@@ -65,7 +65,7 @@ def part(records: Records, setting: Setting, judgements: pd.DataFrame | None, me
     alike = weight >= shared_bits(records, model)
     pairs = _candidates(records, left[alike], right[alike], ties)
     files = pd.DataFrame({"pair": _pair_prints(pairs, said, prints)})
-    files[list(ROUNDS)] = _weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
+    files[list(THEMSELVES)] = _weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
     near = weight >= parts.least_between(records, model, common, parts.TIES)
     tied = (files[list(ROUNDS)] >= parts.TIES).any(axis=1).to_numpy()
     named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
@@ -89,8 +89,10 @@ def part(records: Records, setting: Setting, judgements: pd.DataFrame | None, me
         "pairs": pd.DataFrame({"left": prints.persons[left], "right": prints.persons[right], "weight": weight}),
         "files": files.sort_values("pair", ignore_index=True),
     }
-    pairs = pairs.assign(weight=files[ROUNDS[-1]])[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
+    pairs = pairs.assign(pair=files["pair"], weight=files[ROUNDS[-1]], citation=files["citation"])
+    pairs = pairs[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
     close = close[of_persons[left] != of_persons[right]]
+    close = close.assign(pair=mixed(prints.persons[close["left"].to_numpy()], prints.persons[close["right"].to_numpy()]))
     return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
 
 
@@ -172,16 +174,16 @@ def _pair_prints(pairs: pd.DataFrame, said: pd.DataFrame, prints: Prints) -> np.
 
 
 def _weights(records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, memory: Memory | None) -> np.ndarray:
-    """What speaks for pairs of files by what the two say themselves: a row a pair, a column a round."""
-    found, new = np.zeros((len(pairs), len(ROUNDS))), np.ones(len(pairs), dtype=bool)
+    """What the two files of each pair say themselves: a row a pair, the columns of `THEMSELVES`."""
+    found, new = np.zeros((len(pairs), len(THEMSELVES))), np.ones(len(pairs), dtype=bool)
     if memory is not None and len(memory.files):
         place, there = looked_up(codes, memory.files["pair"].to_numpy())
-        found[there], new = memory.files[list(ROUNDS)].to_numpy()[place[there]], ~there
+        found[there], new = memory.files[list(THEMSELVES)].to_numpy()[place[there]], ~there
     rows = np.flatnonzero(new)
     some = np.array_split(rows, max(len(rows) // AT_ONCE, 1))
     pieces = (parts.cut_to(records, ties, pairs.iloc[chosen]) for chosen in some)
     for chosen, weighed in zip(some, shared(parts.own_weights, pieces, setting, len(rows)), strict=True):
-        found[chosen] = weighed["weights"][list(ROUNDS)].to_numpy()
+        found[chosen] = weighed["weights"][list(THEMSELVES)].to_numpy()
     return found
 
 

@@ -31,6 +31,8 @@ from pipelines.linkage.standardise import Records
 # A pair that may weigh so much (bits) ties; none below zero joins, and what is added up in another order stays on its side.
 TIES = -0.01
 ROUNDS = ("first", "second")
+# What two files say themselves: the weight of their pair by round, and the bits of a citation.
+THEMSELVES = (*ROUNDS, "citation")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,12 @@ def tie_prints(ties: Ties, prints_: Prints) -> pd.DataFrame:
 
 
 def own_weights(frames: Frames, setting: Setting) -> Frames:
-    """What speaks for the `pairs` of files (`a, b` oriented) of a piece by what the two say themselves: `weights`, a column a round."""
+    """What the two files of each of the `pairs` (`a, b` oriented) of a piece say themselves: `weights`, the columns of `THEMSELVES`."""
     records, ties = unpacked(frames, setting)
     people = PersonPairs(records, setting.model)
-    weighed = {name: by_themselves(records, people, frames["pairs"], ties, setting, n)[0]["weight"] for n, name in enumerate(ROUNDS)}
-    return {"weights": pd.DataFrame(weighed)}
+    own = [by_themselves(records, people, frames["pairs"], ties, setting, n)[0] for n in range(len(ROUNDS))]
+    weighed = {name: one["weight"] for name, one in zip(ROUNDS, own, strict=True)}
+    return {"weights": pd.DataFrame({**weighed, "citation": own[-1]["citation"]})}
 
 
 def by_themselves(

@@ -10,16 +10,18 @@ gets a new one. Source: STATISTICS.md, last paragraph; ARCHITECTURE.md, "Identif
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
 from pipelines.points import Point, reached
+from pipelines.registry.bulk import enter
 from pipelines.registry.connection import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Entity, Membership
@@ -28,6 +30,7 @@ EntityKind = Literal["case", "person"]
 
 _PREFIX: dict[EntityKind, str] = {"case": "C", "person": "P"}
 _RECORD = ["institution", "record_key"]
+_AT_A_TIME = 500  # memberships: as few rows live too briefly for Python's collector to look through them again and again
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.
         _move(connection, kind, decision, known, moment)
         reached(Point.IDENTITIES_ENTERED)
     out = decision.records[_RECORD].copy()
-    out["entity_id"] = _ids(kind, decision.records["entity"])
+    out["entity_id"] = pd.array(_ids(kind, decision.records["entity"].tolist()), dtype="str")
     return out
 
 
@@ -120,8 +123,8 @@ def _check(partition: pd.DataFrame) -> None:
         raise ValueError(f"partition: {int(twice.sum())} records stand in it more than once; a record belongs to one cluster")
 
 
-def _ids(kind: EntityKind, numbers: pd.Series) -> pd.Series:
-    return _PREFIX[kind] + numbers.astype("str").str.zfill(7)
+def _ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
+    return [f"{_PREFIX[kind]}{number:07}" for number in numbers]
 
 
 def _follow(values: pd.Series, redirects: pd.Series) -> pd.Series:
@@ -133,28 +136,28 @@ def _follow(values: pd.Series, redirects: pd.Series) -> pd.Series:
 
 def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
     """Current memberships with the number of the entity that stands today: institution, record_key, entity, sequence."""
-    query = select(Membership.institution, Membership.record_key, Entity.number, Membership.sequence)
-    query = query.join(Entity, Entity.id == Membership.entity_id).where(Membership.kind == kind, Membership.until.is_(None))
-    rows = connection.execute(query).all()
-    columns = zip(*rows, strict=True) if rows else ((), (), (), ())
-    types = {"institution": "str", "record_key": "str", "entity": "int64", "sequence": "int64"}
-    out = pd.DataFrame({name: pd.Series(values, dtype=kind_) for (name, kind_), values in zip(types.items(), columns, strict=True)})
+    query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
+    query = query.where(Membership.kind == kind, Membership.until.is_(None))
+    columns: dict[str, list[Any]] = {"institution": [], "record_key": [], "entity": [], "sequence": []}
+    for rows in connection.execute(query).partitions(_AT_A_TIME):
+        for column, values in zip(columns.values(), zip(*rows, strict=True), strict=True):
+            column.extend(values)
+    out = pd.DataFrame(columns).astype({"institution": "str", "record_key": "str", "entity": "str", "sequence": "int64"})
+    numbers = out["entity"].str[len(_PREFIX[kind]) :].astype("int64")
     older = aliased(Entity)
     pairs = connection.execute(select(Entity.number, older.number).join(older, older.id == Entity.redirect_to).where(Entity.kind == kind))
     redirects = pd.DataFrame(pairs.all(), columns=["number", "target"], dtype="int64").set_index("number")["target"]
-    return out.assign(entity=_follow(out["entity"], redirects))
+    return out.assign(entity=_follow(numbers, redirects))
 
 
 def _mint(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
     if minted:
-        ids = _ids(kind, pd.Series(minted))
-        rows = [{"id": id_, "number": n, "kind": kind, "minted_at": moment} for id_, n in zip(ids, minted, strict=True)]
-        connection.execute(insert(Entity), rows)
+        enter(connection, Entity, {"id": _ids(kind, minted), "number": minted}, kind=kind, minted_at=moment)
 
 
 def _redirect(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
     if len(redirects):
-        pairs = zip(_ids(kind, redirects["number"]), _ids(kind, redirects["target"]), strict=True)
+        pairs = zip(_ids(kind, redirects["number"].tolist()), _ids(kind, redirects["target"].tolist()), strict=True)
         statement = update(Entity).where(Entity.id == bindparam("old")).values(redirect_to=bindparam("new"))
         connection.execute(statement, [{"old": old, "new": new} for old, new in pairs])
 
@@ -172,9 +175,6 @@ def _move(connection: Connection, kind: EntityKind, decision: Decision, known: p
         connection.execute(statement, [{"closed": sequence} for sequence in closed])
     last = connection.scalar(select(func.max(Membership.sequence))) or 0
     new = decision.records[changed]
-    columns = (new["institution"].tolist(), new["record_key"].tolist(), _ids(kind, new["entity"]).tolist())
-    rows = [
-        {"sequence": n, "kind": kind, "institution": institution, "record_key": key, "entity_id": id_, "since": moment}
-        for n, (institution, key, id_) in enumerate(zip(*columns, strict=True), start=last + 1)
-    ]
-    connection.execute(insert(Membership), rows)
+    columns: dict[str, Iterable[object]] = {name: new[name].tolist() for name in _RECORD}
+    columns |= {"entity_id": _ids(kind, new["entity"].tolist()), "sequence": range(last + 1, last + 1 + len(new))}
+    enter(connection, Membership, columns, kind=kind, since=moment)

@@ -15,6 +15,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, func, insert, select, text
@@ -38,6 +39,8 @@ from pipelines.registry.tables import (
 )
 
 Mark = tuple[int, int, str]  # highest place, rows, SHA-256 of a part that is sealed
+_AT_A_TIME = 500  # rows: as few live too briefly for Python's collector to look through them again and again
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def add(session: Session) -> None:
         start = before[stream.name][0] if stream.name in before else 0
         highest = session.scalar(select(func.max(stream.place)).where(*([] if stream.where is None else [stream.where])))
         if highest is not None and highest > start:
-            count, digest = _digest(session.execute(stream.rows(start)))
+            count, digest = _digest(session, stream.rows(start))
             covers[stream.name] = (highest, count, digest)
         elif stream.name in before:
             covers[stream.name] = (start, 0, "")
@@ -122,7 +125,7 @@ def broken(session: Session) -> list[str]:
             ]
         before = seal.digest
         for name, (highest, count, digest) in _covers(seal.covers).items():
-            if count and (count, digest) != _digest(session.execute(by_name[name].rows(reached[name], highest))):
+            if count and (count, digest) != _digest(session, by_name[name].rows(reached[name], highest)):
                 wrong.append(f"{name} {reached[name] + 1} to {highest}, entered {seal.at:%Y-%m-%d %H:%M} UTC, are not as they were entered")
             reached[name] = highest
     wrong += [f"{name}: rows after {place} bear no seal" for name, place in reached.items() if _more(session, by_name[name], place)]
@@ -148,16 +151,25 @@ def _chained(before: str, covers: str) -> str:
     return hashlib.sha256(f"{before}\n{covers}".encode()).hexdigest()
 
 
-def _digest(rows: Any) -> tuple[int, str]:
-    """How many rows, and one hash over them."""
+def _digest(session: Session, asked: Select[Any]) -> tuple[int, str]:
+    """How many rows, and one hash over them: a line of JSON a row."""
     digest, count = hashlib.sha256(), 0
-    line = json.JSONEncoder(ensure_ascii=False).encode
-    for row in rows:
-        digest.update(
-            line([_plain(value) if isinstance(value, datetime) else value for value in row]).encode("utf-8", "surrogatepass") + b"\n"
-        )
-        count += 1
+    for rows in session.connection().execute(asked).partitions(_AT_A_TIME):
+        cells = map(_cells, zip(*rows, strict=True))
+        lines = [f"[{', '.join(row)}]\n" for row in zip(*cells, strict=True)]
+        digest.update("".join(lines).encode("utf-8", "surrogatepass"))
+        count += len(lines)
     return count, digest.hexdigest() if count else ""
+
+
+def _cells(column: tuple[Any, ...]) -> list[str]:
+    """The values of a column as JSON; a moment that many rows bear is written once."""
+    kinds = set(map(type, column))
+    if kinds == {str}:
+        return list(map(encode_basestring, column))
+    if kinds == {int}:
+        return list(map(str, column))
+    return [f'"{_plain(value)}"' if isinstance(value, datetime) else _JSON(value) for value in column]
 
 
 @lru_cache(maxsize=1024)  # what one transaction entered bears one moment

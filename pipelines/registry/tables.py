@@ -7,7 +7,9 @@ A change of a table needs a migration in `migrations/versions/`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -41,6 +43,11 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Each moment once: many rows bear the same."""
+        made = super().result_processor(dialect, coltype)
+        return None if made is None else lru_cache(maxsize=1024)(made)
 
 
 class Base(DeclarativeBase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from sqlalchemy import create_engine, select, text
 from pipelines.registry import Registry, open_registry, seal
 from pipelines.registry.identity import assign
 from pipelines.registry.ledger import begin_run, end_run, now
-from pipelines.registry.tables import Audit, Delivery, DeliveryFile, File, Receipt, Seal
+from pipelines.registry.tables import Audit, Delivery, DeliveryFile, File, Judgement, Receipt, Seal
 
 
 def partition(*clusters: int) -> pd.DataFrame:
@@ -125,3 +126,20 @@ def test_a_server_seals_the_same(tmp_path: Path) -> None:
         registry.close()
     finally:
         server.cleanup()
+
+
+def test_a_seal_is_over_the_rows_as_lines_of_json(registry: Registry) -> None:
+    """Seals that earlier versions made hold for ever, whatever is in a row."""
+    moment, why = datetime(2026, 3, 1, 8, 30, tzinfo=UTC), 'a "b"\n\x01 ë Ђ \U0001f600'
+    pairs = {"kind": "case", "institution_a": "police", "record_key_a": "a", "institution_b": "courts", "record_key_b": "b"}
+    with registry.write() as session:
+        session.add_all(
+            Judgement(**pairs, verdict="same", steward="s", decided_at=moment, why=why, weight=weight, blind=weight is None)
+            for weight in (None, 1.5, -3.0)
+        )
+    with registry.read() as session:
+        covers = json.loads(session.scalars(select(Seal.covers).order_by(Seal.id.desc())).first() or "")
+    row = ["case", "police", "a", "courts", "b", "same", "s", "2026-03-01T08:30:00.000000+00:00", why, None]
+    rows = [[1, *row, None, True, None], [2, *row, 1.5, False, None], [3, *row, -3.0, False, None]]
+    lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows)
+    assert covers["judgement"] == [3, 3, hashlib.sha256(lines.encode()).hexdigest()]

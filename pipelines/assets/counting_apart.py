@@ -33,7 +33,7 @@ from warehouse.star.events import FILE
 
 WORTH = 200_000
 """Canonical rows from which on cases are counted in pieces; fewer are counted at once."""
-_MOST = 300_000  # rows of a piece: some 700 MiB while it is counted
+_MOST = 600_000  # rows of a piece: some 900 MiB while it is counted
 _SMALL = (SUMS, MOVES, DAYS, OFFENCES, "bridge_records")
 _NUMBERED = {"fact_event": "event_id", "fact_stay": "chain"}  # columns that number the rows of a piece from 1
 

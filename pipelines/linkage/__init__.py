@@ -28,6 +28,7 @@ from pipelines.linkage.judged import counted, outcomes
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.parting import part
 from pipelines.linkage.pieces import Setting
+from pipelines.linkage.score import coded
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import Records, read, standardise
 
@@ -62,7 +63,7 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     if marked is None:
         return rounds(records, block(records.persons), model, judgements)[0]
     common = read_common(marked.taken(tables), model)
-    parted = part(records, Setting(model, common), judgements, None)
+    parted = part(records, Setting(model, common, coded(records.persons, model)), judgements, None)
     return rounds(parted.records, parted.blocked, model, judgements, common, parted.ties)[0]
 
 
@@ -88,7 +89,7 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
         common, before = remembered
     records = standardise(tables)
     del tables, remembered
-    setting = Setting(model, common, memory and memory.with_name(f".{memory.name}.pieces"))
+    setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.pieces"))
     parted = part(records, setting, judgements, before)
     found = decide(parted, setting, judgements, before)
     if memory is not None:

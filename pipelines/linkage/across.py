@@ -22,7 +22,6 @@ from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.parting import Parted
 from pipelines.linkage.persons import between, nameless
 from pipelines.linkage.pieces import Setting, unpacked
-from pipelines.linkage.score import Scorer
 
 
 @dataclass(frozen=True)
@@ -73,17 +72,15 @@ def _cases(parted: Parted, setting: Setting, cited: pd.DataFrame, known: pd.Data
 
 def _persons(parted: Parted, setting: Setting, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
     """`told` of pairs of persons, and the hash of each."""
-    pairs, persons = parted.persons_apart, parted.records.persons
+    pairs = parted.persons_apart
     weight = pairs["weight"].to_numpy() + between(parted.records, setting.model.persons, setting.common.again[0])
-    nobody = nameless(persons)
+    nobody = nameless(parted.records.persons)
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     kept = np.flatnonzero((weight >= LEAST_WEIGHT) & ~nobody[left] & ~nobody[right])
     left, right = left[kept], right[kept]
 
     def reasons(chosen: np.ndarray) -> pd.Series:
-        rows, own = np.unique(np.concatenate([left[chosen], right[chosen]]), return_inverse=True)
-        scorer = Scorer(persons.iloc[rows], setting.model, setting.common.frequencies)
-        return person_reasons(scorer.likelihoods(own[: len(chosen)], own[len(chosen) :]).bits.assign(same_case=0.0))
+        return person_reasons(setting.scorer.likelihoods(left[chosen], right[chosen]).bits.assign(same_case=0.0))
 
     hashed = mixed(pairs["pair"].to_numpy()[kept], np.ones(len(kept)))
     return told_rows(True, left, right, weight[kept], parted.of_persons, _remembered(hashed, known, reasons)), hashed

@@ -135,7 +135,7 @@ def _piece(parted: Parted, places: Places, files: np.ndarray, persons: np.ndarra
         for person, rows in ((False, files), (True, persons))
     )
     return {
-        **packed(parts.cut(parted.records, files, persons), parts.cut_ties(parted.ties, len(parted.of_files), files)),
+        **packed(parts.cut(parted.records, files, persons), parts.cut_ties(parted.ties, len(parted.of_files), files), persons),
         "blocked": pd.DataFrame({"left": left[there], "right": right[there]}),
         "of_files": of_files,
         "of_persons": of_persons,

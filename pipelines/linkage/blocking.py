@@ -189,22 +189,28 @@ def _narrowed(groups: Groups, value: np.ndarray, asked: list[np.ndarray]) -> tup
 
 @contextmanager
 def _asking(persons: pd.DataFrame) -> Iterator[_Asked]:
-    records = persons.reindex(columns=list(COLUMNS)).reset_index(drop=True)
-    records["birth_year"] = records["birth_year"].astype("Int64").astype("str")
-    records["birth_date"] = pd.to_datetime(records["birth_date"])
-    for name in COLUMNS[2:]:
-        records[name] = records[name].astype("str")
+    known = {}
+    for name in COLUMNS:
+        code, distinct = pd.factorize(persons[name]) if name in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
+        known[name] = code, _told(name, distinct)
     with cursor() as database:
-        yield _Asked(records, {name: pd.factorize(records[name]) for name in COLUMNS}, database)
+        yield _Asked(len(persons), known, database)
+
+
+def _told(name: str, values: pd.Index) -> pa.Array:
+    """Values of a column as expressions read them: text, but for a day of birth."""
+    if name == "birth_date":
+        return pa.array(pd.to_datetime(values))
+    return pa.array(values.astype("int64").astype("str") if name == "birth_year" else values.astype("str"), type=pa.string())
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """Values of expressions over `records`; each is worked out once for all records that agree in what it reads (`known`: by column its
+    """Values of expressions over so many records; each is worked out once for all that agree in what it reads (`known`: by column its
     codes and distinct values)."""
 
-    records: pd.DataFrame
-    known: dict[str, tuple[np.ndarray, pd.Index]]
+    size: int
+    known: dict[str, tuple[np.ndarray, pa.Array]]
     database: duckdb.DuckDBPyConnection
 
     def values(self, number: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
@@ -226,15 +232,14 @@ class _Asked:
 
     def _ask(self, query: str, expression: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Number per record of the values that `expression` reads, and the answer for each such number (`id`)."""
-        columns = [name for name in COLUMNS if re.search(rf"\b{name}\b", expression)]
-        code = np.zeros(len(self.records), dtype="int64")
-        for name in columns:
-            own, distinct = self.known[name]
+        read = {name: self.known[name] for name in COLUMNS if re.search(rf"\b{name}\b", expression)}
+        code = np.zeros(self.size, dtype="int64")
+        for own, distinct in read.values():
             code = code * (len(distinct) + 1) + own + 1
         place, found = pd.factorize(code)
         first = firsts(place, len(found), np.arange(len(code)))
-        frame = self.records[columns].iloc[first].assign(id=np.arange(len(first)))
-        self.database.register("records", pa.Table.from_pandas(frame, preserve_index=False))
+        columns = {name: distinct.take(pa.array(own[first], mask=own[first] < 0)) for name, (own, distinct) in read.items()}
+        self.database.register("records", pa.table({**columns, "id": np.arange(len(first))}))
         return place, {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}
 
 

@@ -114,6 +114,8 @@ def reached(field: Field, sides: Sides) -> np.ndarray:
     rows = np.arange(len(sides))
     scores: dict[str, np.ndarray] = {}
     for number, spec in enumerate(field.levels[:-1]):
+        if not len(rows):
+            break
         args: dict[str, Any] = dict(spec.args)
         if spec.test in SCORED:  # levels that differ in their bound alone share one scoring
             if spec.test not in scores:
@@ -143,16 +145,26 @@ def _lengths(texts: np.ndarray) -> np.ndarray:
 
 def _letters(texts: np.ndarray) -> np.ndarray:
     """The letters of each text as bits, the second of a kind another bit than the first; some letters share one."""
-    return np.concatenate([_bits(texts[begin : begin + AT_ONCE]) for begin in range(0, max(len(texts), 1), AT_ONCE)])
+    return _in_turn(_letter_bits, texts)
 
 
-def _bits(texts: np.ndarray) -> np.ndarray:
-    letters = np.sort(texts.astype("U").view("uint32").reshape(len(texts), -1 if len(texts) else 1), axis=1)
+def _in_turn(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
+    """What `make` says of the letters of texts (a row a text, 0 behind its end), of some texts at a time."""
+    some = [texts[begin : begin + AT_ONCE].astype("U") for begin in range(0, len(texts), AT_ONCE)]
+    return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in some)])
+
+
+def _letter_bits(letters: np.ndarray) -> np.ndarray:
+    letters = np.sort(letters, axis=1)
     place = np.arange(letters.shape[1], dtype="uint32")
     begins = np.ones(letters.shape, dtype=bool)
     begins[:, 1:] = letters[:, 1:] != letters[:, :-1]
     turn = place - np.maximum.accumulate(np.where(begins, place, np.uint32(0)), axis=1)
-    bits = np.uint64(1) << ((letters + np.uint32(10) * turn) % np.uint32(64)).astype("uint64")
+    return _as_bits(letters, (letters + np.uint32(10) * turn) % np.uint32(64))
+
+
+def _as_bits(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
+    bits = np.uint64(1) << bit.astype("uint64")
     return np.asarray(np.bitwise_or.reduce(np.where(letters > 0, bits, np.uint64(0)), axis=1))
 
 
@@ -310,14 +322,8 @@ def _core_lengths(texts: np.ndarray) -> np.ndarray:
 
 
 def _kinds(texts: np.ndarray) -> np.ndarray:
-    """The letters of each text as bits; those beyond a to z share some."""
-    out = np.zeros(len(texts), dtype="int64")
-    for n, text in enumerate(texts):
-        bits = 0
-        for letter in set(text):
-            bits |= 1 << (ord(letter) % 61)
-        out[n] = bits
-    return out
+    """The letters that each text has as bits; those beyond a to z share some."""
+    return _in_turn(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
 
 
 def _core_kinds(texts: np.ndarray) -> np.ndarray:

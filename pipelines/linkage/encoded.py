@@ -19,7 +19,8 @@ from pipelines.linkage.model import Field
 
 # So many of the most frequent values of a field have a table of levels: 4096² bytes are 16 MiB.
 TABLE = 4096
-UNKNOWN = -2
+# Levels stand there with this much added; 0 is one that is not known yet.
+TABLED = 2
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ def encode(records: pd.DataFrame, columns: tuple[str, ...]) -> Encoded:
 class Comparer:
     """Levels of one field for pairs of codes; `absent`: codes without any value."""
 
-    def __init__(self, field: Field, encoded: Encoded) -> None:
-        self.field, self._known, self._size = field, Known(encoded.values), len(encoded.count)
-        self.absent = absences(encoded.values)
+    def __init__(self, field: Field, values: Values) -> None:
+        self.field, self._known, self._size = field, Known(values), len(values[0])
+        self.absent = absences(values)
         # What a value reaches against itself is asked for far more often than anything else.
         every = np.arange(self._size)
         self._itself = self._compare(every, every)
         width = min(self._size, TABLE)
-        self._table, self._width = np.full(width * width, UNKNOWN, dtype="int8"), np.int32(width)
+        self._table, self._width = np.zeros(width * width, dtype="int8"), np.int32(width)
 
     def levels(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Level (int8) per pair of codes, `MISSING` where either side is absent."""
@@ -72,24 +73,24 @@ class Comparer:
     def _different(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self._width == self._size:
             return self._tabled(a, b)
-        found = np.full(len(a), MISSING, dtype="int8")
+        found = np.empty(len(a), dtype="int8")
         tabled = (a < self._width) & (b < self._width)
         found[tabled] = self._tabled(a[tabled], b[tabled])
-        rare = np.flatnonzero(~tabled & ~self.absent[a] & ~self.absent[b])
-        found[rare] = self._compare(a[rare], b[rare])
+        found[~tabled] = self._compare(a[~tabled], b[~tabled])
         return found
 
     def _tabled(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         cells = a * self._width + b
         found = self._table[cells]
-        open_rows = np.flatnonzero(found == UNKNOWN)
+        open_rows = np.flatnonzero(found == 0)
         if len(open_rows):
             new = pd.unique(cells[open_rows])
-            self._table[new] = self._compare(new // self._width, new % self._width)
+            self._table[new] = self._compare(new // self._width, new % self._width) + TABLED
             found[open_rows] = self._table[cells[open_rows]]
-        return found
+        return found - TABLED
 
     def _compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        level = reached(self.field, Sides(self._known, a, b))
-        level[self.absent[a] | self.absent[b]] = MISSING
+        level = np.full(len(a), MISSING, dtype="int8")
+        there = np.flatnonzero(~self.absent[a] & ~self.absent[b])
+        level[there] = reached(self.field, Sides(self._known, a[there], b[there]))
         return level

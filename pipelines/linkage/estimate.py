@@ -61,7 +61,7 @@ class _Pairs:
     def __init__(self, records: pd.DataFrame, fields: tuple[Field, ...], limits: Limits | None, source: str | None) -> None:
         self._records, self._limits, self._source = records, limits, source
         self._codes = [encode(records, field.columns) for field in fields]
-        self._comparers = [Comparer(field, codes) for field, codes in zip(fields, self._codes, strict=True)]
+        self._comparers = [Comparer(field, codes.values) for field, codes in zip(fields, self._codes, strict=True)]
         self._sizes = np.array([len(field.levels) + 1 for field in fields])
 
     def all(self) -> float:

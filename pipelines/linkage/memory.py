@@ -74,7 +74,7 @@ def load(folder: Path, wanted: str) -> tuple[Common, Memory] | None:
         says = json.loads((folder / _SAYS).read_text())
         if says["token"] != wanted:
             return None
-        frames = {field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas() for field in fields(Memory)}
+        frames = {field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas(use_threads=False) for field in fields(Memory)}
         return read_common(folder), Memory(**frames)
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None  # lost or damaged: everything is decided again
@@ -108,12 +108,19 @@ def read_common(folder: Path) -> Common:
 
 
 def _write(path: Path, frame: pd.DataFrame) -> None:
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd", compression_level=1)
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False, nthreads=1), path, compression="zstd", compression_level=1)
 
 
 def _listed(known: Frequencies) -> pd.DataFrame:
-    rows = [(field, token, group, share) for field, table in known.shares.items() for (token, group), share in table.items()]
-    return pd.DataFrame(rows, columns=["field", "token", "group", "share"])
+    words = [word for table in known.shares.values() for word in table]
+    return pd.DataFrame(
+        {
+            "field": np.repeat(np.array(list(known.shares), dtype=object), [len(table) for table in known.shares.values()]),
+            "token": [token for token, _ in words],
+            "group": [group for _, group in words],
+            "share": np.fromiter((share for table in known.shares.values() for share in table.values()), dtype="float64"),
+        }
+    )
 
 
 def _said(common: Common) -> dict[str, Any]:
@@ -127,7 +134,7 @@ def _said(common: Common) -> dict[str, Any]:
 
 def _common(said: dict[str, Any], listed: pd.DataFrame) -> Common:
     shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in said["usual"]}
-    for field, word, group, share in listed.itertuples(index=False, name=None):
+    for field, word, group, share in zip(*(listed[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
         shares[field][word, group] = share
     rounds = tuple(
         Shares({e: {s: np.array(v) for s, v in found.items()} for e, found in one["levels"].items()}, one["observed"])

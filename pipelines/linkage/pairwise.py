@@ -25,7 +25,7 @@ class Weigher:
     """Match weight (bits, float32) of one field per pair: log2 m/u of its level, and the term frequency of the commoner value."""
 
     def __init__(self, field: Field, encoded: Encoded) -> None:
-        self.comparer = Comparer(field, encoded)
+        self.comparer = Comparer(field, encoded.values)
         self._codes = encoded.codes
         m, u = (np.array([getattr(level, share) for level in field.levels]) for share in ("m", "u"))
         self._bits = np.append(np.log2(m / u), 0.0).astype("float32")

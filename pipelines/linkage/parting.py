@@ -19,10 +19,8 @@ from pipelines.linkage.flat import looked_up, starts
 from pipelines.linkage.hashing import mixed
 from pipelines.linkage.judged import Held, held
 from pipelines.linkage.memory import Memory
-from pipelines.linkage.model import Model
 from pipelines.linkage.parts import ROUNDS, THEMSELVES, Prints
 from pipelines.linkage.pieces import Frames, Setting, processes, shared
-from pipelines.linkage.score import GROUP, Scorer
 from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
 
@@ -104,39 +102,30 @@ def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, 
     if memory is not None:
         found.append(_remembered(memory.pairs, prints, fresh))
         groups = groups.of_rows(fresh)
-    rows, own = np.unique(groups.row, return_inverse=True)
     held = {
-        "persons": records.persons.iloc[rows][_compared(setting.model)],
-        "fresh": pd.DataFrame({"fresh": fresh[rows]}),
-        "rows": pd.DataFrame({"row": own.astype("int32")}),
+        "fresh": pd.DataFrame({"fresh": fresh}),
+        "rows": pd.DataFrame({"row": groups.row}),
         "sizes": pd.DataFrame({"size": groups.sizes}),
     }
-    of = processes(setting, len(rows))
+    many = int(np.count_nonzero(np.bincount(groups.row)))
+    of = processes(setting, many)
     pieces = ({**held, "turn": pd.DataFrame({"turn": [n], "of": [of], "least": [least]})} for n in range(of))
-    for one in shared(_weighed, pieces, setting, len(rows)):
-        left, right = (rows[one["pairs"][side].to_numpy()] for side in ("left", "right"))
-        found.append(pd.DataFrame({"left": left, "right": right, "weight": one["pairs"]["weight"]}))
+    found.extend(one["pairs"] for one in shared(_weighed, pieces, setting, many))
     close = pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
     return close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
 
 
 def _weighed(frames: Frames, setting: Setting) -> Frames:
     """`pairs` (`left, right, weight`) of the persons of a piece that weigh enough, every so many chunks of them."""
-    persons, fresh = frames["persons"], frames["fresh"]["fresh"].to_numpy()
-    scorer = Scorer(persons, setting.model, setting.common.frequencies)
-    groups = Groups(frames["rows"]["row"].to_numpy(), starts(frames["sizes"]["size"].to_numpy()), len(persons))
+    fresh = frames["fresh"]["fresh"].to_numpy()
+    groups = Groups(frames["rows"]["row"].to_numpy(), starts(frames["sizes"]["size"].to_numpy()), len(fresh))
     number, of, least = frames["turn"].iloc[0]
     found = [pd.DataFrame({"left": [], "right": [], "weight": []}, dtype="float64")]
     for left, right in groups.pairs(None if fresh.all() else fresh, turn=(int(number), int(of))):
-        weight = scorer.likelihoods(left, right).weight
+        weight = setting.scorer.likelihoods(left, right).weight
         kept = weight >= least
         found.append(pd.DataFrame({"left": left[kept], "right": right[kept], "weight": weight[kept]}))
     return {"pairs": pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64"})}
-
-
-def _compared(model: Model) -> list[str]:
-    """The columns of persons that weights read."""
-    return list(dict.fromkeys([column for field in model.fields for column in field.columns] + [GROUP]))
 
 
 def _remembered(pairs: pd.DataFrame, prints: Prints, fresh: np.ndarray) -> pd.DataFrame:

@@ -133,7 +133,7 @@ def cut_to(records: Records, ties: Ties, pairs: pd.DataFrame) -> Frames:
     number[files] = np.arange(len(files))
     people = np.flatnonzero(number[records.persons["file"].to_numpy()] >= 0)
     local = pd.DataFrame({name: number[pairs[name].to_numpy("int64")] for name in ("a", "b")})
-    return {**packed(cut(records, files, people), cut_ties(ties, len(records.files), files)), "pairs": local}
+    return {**packed(cut(records, files, people), cut_ties(ties, len(records.files), files), people), "pairs": local}
 
 
 def cut_ties(ties: Ties, size: int, files: np.ndarray) -> Ties:

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +22,33 @@ from pipelines.linkage import memory as kept
 from pipelines.linkage.cases import Ties
 from pipelines.linkage.common import Common
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import Scorer
+from pipelines.linkage.score import Coded, Scorer
 from pipelines.linkage.standardise import Records
+from pipelines.resources.given_back import give_back
 from pipelines.resources.processes import each
 
 Frames = dict[str, pd.DataFrame]
 _RECORDS = ("files", "persons", "references", "own", "merges")
 _TIES = ("cites", "joins", "together", "detained")
+_CODED, _GROUP = "coded", "its group"
 # Fewer person records than this are not worth the start of processes.
 WORTH = 60_000
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every piece goes by; `folder`: through which pieces are shared among processes, None where they are worked on here."""
+    """What every piece goes by; `coded`: all person records, of which a piece names rows; `folder`: through which pieces are shared among
+    processes, None where they are worked on here."""
 
     model: Model
     common: Common
+    coded: Coded
     folder: Path | None = None
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """Scores pairs of all person records; pieces that are worked on by one process compare the same two values once."""
+        return Scorer(self.coded, self.model, self.common.frequencies)
 
 
 Work = Callable[[Frames, Setting], Frames]
@@ -58,7 +68,9 @@ def shared(work: Work, pieces: Iterable[Frames], setting: Setting, rows: int) ->
     setting.folder.mkdir(parents=True, mode=0o700)
     try:
         kept.write_common(setting.folder, setting.common)
+        _write(setting.folder / _CODED, _laid_out(setting.coded))
         handed = [_Piece(work, setting.model, _write(setting.folder / str(n), piece)) for n, piece in enumerate(pieces)]
+        give_back()
         each(_work, handed, rows)
         for piece in handed:
             yield _read(piece.folder / "found")
@@ -73,9 +85,30 @@ class _Piece:
     folder: Path
 
 
+_settings: dict[Path, Setting] = {}  # of this process
+
+
 def _work(piece: _Piece) -> None:
-    setting = Setting(piece.model, kept.read_common(piece.folder.parent))
-    _write(piece.folder / "found", piece.work(_read(piece.folder), setting))
+    folder = piece.folder.parent
+    if folder not in _settings:
+        _settings[folder] = Setting(piece.model, kept.read_common(folder), _coded(_read(folder / _CODED)))
+    _write(piece.folder / "found", piece.work(_read(piece.folder), _settings[folder]))
+
+
+def _laid_out(coded: Coded) -> Frames:
+    values = {f"values.{name}": pd.DataFrame(dict(enumerate(columns))).rename(columns=str) for name, columns in coded.values.items()}
+    return {"codes": pd.DataFrame(coded.codes).assign(**{_GROUP: coded.group}), "groups": pd.DataFrame({"name": coded.groups}), **values}
+
+
+def _coded(frames: Frames) -> Coded:
+    codes = {str(name): column.to_numpy() for name, column in frames["codes"].items()}
+    group, groups = codes.pop(_GROUP), frames["groups"]["name"].to_numpy(dtype=object)
+    return Coded(codes, {name: [_plain(column) for _, column in frames[f"values.{name}"].items()] for name in codes}, group, groups)
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """As `compare.column_values` gives it."""
+    return column.to_numpy() if column.dtype.kind in "bf" else column.to_numpy(dtype=object)
 
 
 def _write(folder: Path, frames: Frames) -> Path:
@@ -89,13 +122,14 @@ def _read(folder: Path) -> Frames:
     return {path.stem: feather.read_feather(path) for path in sorted(folder.glob("*.feather"))}
 
 
-def packed(records: Records, ties: Ties) -> Frames:
-    """Records and ties as frames."""
-    return {name: getattr(source, name) for source, names in ((records, _RECORDS), (ties, _TIES)) for name in names}
+def packed(records: Records, ties: Ties, rows: np.ndarray) -> Frames:
+    """Records and ties as frames; `rows`: which of all person records these are."""
+    found = {name: getattr(source, name) for source, names in ((records, _RECORDS), (ties, _TIES)) for name in names}
+    return {**found, "rows": pd.DataFrame({"row": rows})}
 
 
 def unpacked(frames: Frames, setting: Setting, part: np.ndarray | None = None) -> tuple[Records, Ties]:
     """Records, scored by what is common, and ties that `packed` laid out; `part`: of the files, as `Ties` has it."""
-    scorer = Scorer(frames["persons"], setting.model, setting.common.frequencies)
+    scorer = setting.scorer.at(frames["rows"]["row"].to_numpy())
     records = Records(**{name: frames[name] for name in _RECORDS}, counts=setting.common.counts, memo={"scorer": scorer})
     return records, Ties(**{name: frames[name] for name in _TIES}, part=part)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING
-from pipelines.linkage.encoded import Comparer, Encoded, encode
+from pipelines.linkage.compare import MISSING, Values
+from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.model import Field, Model
 
 # Given name and surname are tried in exchanged places too; that they stand there exchanged costs this much (bits).
@@ -90,32 +90,52 @@ def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
 
 def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model, known: Frequencies) -> Likelihoods:
     """Levels and bits of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
-    return Scorer(persons, model, known).likelihoods(left, right)
+    return Scorer(coded(persons, model), model, known).likelihoods(left, right)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Person records as numbers: `codes`, a column a field; `values` of each field by code, as `encoded.Encoded` has them; number of the
+    `group` of each (below zero: none) and the `groups`."""
+
+    codes: dict[str, np.ndarray]
+    values: dict[str, Values]
+    group: np.ndarray
+    groups: np.ndarray
+
+
+def coded(persons: pd.DataFrame, model: Model) -> Coded:
+    """The records of `persons` (columns as `standardise.Records`)."""
+    group, groups = pd.factorize(persons[GROUP])
+    exchanged = _exchanged(model)
+    # The two names share their codes, since either may stand in the other's place.
+    both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
+    shared = encode(both, ("name",)) if both is not None else None
+    codes, values = {}, {}
+    for field in model.fields:
+        encoded = shared if shared is not None and field in exchanged else encode(persons, field.columns)
+        place = exchanged.index(field) * len(persons) if shared is not None and field in exchanged else 0
+        codes[field.name], values[field.name] = encoded.codes[place : place + len(persons)], encoded.values
+    return Coded(codes, values, group, np.asarray(groups, dtype=object))
+
+
+def _exchanged(model: Model) -> list[Field]:
+    fields = [field for field in model.fields if field.name in EXCHANGED]
+    return fields if len(fields) == len(EXCHANGED) else []
 
 
 class Scorer:
-    """Scores pairs of rows of `persons`, as often as it is asked to: values are encoded and compared once."""
+    """Scores pairs of records, as often as it is asked to: values are compared once."""
 
-    def __init__(self, persons: pd.DataFrame, model: Model, known: Frequencies) -> None:
+    def __init__(self, records: Coded, model: Model, known: Frequencies) -> None:
         self.known = known
-        group, groups = pd.factorize(persons[GROUP])
-        self._group, texts = group, np.concatenate([np.array([""], dtype=object), np.asarray(groups, dtype=object)])
-        exchanged = [field for field in model.fields if field.name in EXCHANGED]
-        exchanged = exchanged if len(exchanged) == len(EXCHANGED) else []
-        # The two names share their codes, since either may stand in the other's place.
-        both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
-        shared = encode(both, ("name",)) if both is not None else None
-        self._codes: dict[str, np.ndarray] = {}
-        self._fields: dict[str, _FieldScorer] = {}
-        for field in model.fields:
-            encoded = shared if shared is not None and field in exchanged else encode(persons, field.columns)
-            place = exchanged.index(field) * len(persons) if shared is not None and field in exchanged else 0
-            self._codes[field.name] = encoded.codes[place : place + len(persons)]
-            self._fields[field.name] = _FieldScorer(field, encoded, known, texts)
-        self._exchanged = [field.name for field in exchanged]
+        self._group, self._codes = records.group, records.codes
+        texts = np.concatenate([np.array([""], dtype=object), records.groups])
+        self._fields = {field.name: _FieldScorer(field, records.values[field.name], known, texts) for field in model.fields}
+        self._exchanged = [field.name for field in _exchanged(model)]
 
     def at(self, rows: np.ndarray) -> Scorer:
-        """The same for `persons` at `rows`, numbered from 0; what was compared stays common to both."""
+        """The same for the records at `rows`, numbered from 0; what was compared stays common to both."""
         out = copy(self)
         out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
         return out
@@ -171,10 +191,10 @@ class Scorer:
 class _FieldScorer:
     """Level and bits of one field for pairs of codes; `last`: its level of difference, `family`: whether it runs in families."""
 
-    def __init__(self, field: Field, encoded: Encoded, known: Frequencies, groups: np.ndarray) -> None:
+    def __init__(self, field: Field, values: Values, known: Frequencies, groups: np.ndarray) -> None:
         self.last, self.family = len(field.levels) - 1, field.family
-        self._name, self._known, self._texts, self._groups = field.name, known, encoded.values[0], groups
-        self._comparer = Comparer(field, encoded)
+        self._name, self._known, self._texts, self._groups = field.name, known, values[0], groups
+        self._comparer = Comparer(field, values)
         # The level MISSING is -1, so that the appended zero is what it picks.
         self._m, self._u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0) for share in ("m", "u"))
         self._share = np.append([spec.frequency for spec in field.levels], 0.0)

@@ -17,6 +17,8 @@ from pipelines.linkage.flat import distinct, ranges, starts
 from pipelines.linkage.hashing import mixed
 
 CHUNK = 1 << 19
+# Rows are taken up by stretches that make so many chunks of pairs.
+STRETCH = 4
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -66,17 +68,28 @@ class Groups:
     def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK, turn: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
         """The pairs (`left` < `right`), each once, about `chunk` at a time; only those with a row that is `fresh`, if that is given.
 
-        `turn`: which chunk of how many to begin with, and how many to go on: others take the others.
+        `turn`: which stretch of rows to begin with, of a few chunks each, and how many to go on: others take the others.
         """
-        order = np.argsort(self.row, kind="stable")
-        group = self.of_entries
-        if fresh is None:
-            first = order + 1
-        else:
-            order = order[fresh[self.row[order]]]
-            first = self.start[group[order]]
-        row, many = self.row[order].astype("int64"), self.start[group[order] + 1] - first
-        for begin, end in _cuts(row, many, chunk)[turn[0] :: turn[1]]:
+        for low, high in self._stretches(fresh, STRETCH * chunk)[turn[0] :: turn[1]]:
+            yield from self._of_stretch(low, high, fresh, chunk)
+
+    def _stretches(self, fresh: np.ndarray | None, pairs: int) -> list[tuple[int, int]]:
+        """Ends of stretches of rows that make about so many `pairs`."""
+        sizes = self.sizes
+        many = np.repeat(sizes if fresh is not None else self.start[1:] - 1, sizes).astype("float64")
+        many = np.where(fresh[self.row], many, 0.0) if fresh is not None else many - np.arange(len(many))
+        before = np.append(0.0, np.cumsum(np.bincount(self.row, weights=many, minlength=self.size)))
+        ends = np.unique(np.concatenate([[0], np.searchsorted(before, np.arange(pairs, before[-1], pairs)), [self.size]]))
+        return list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
+
+    def _of_stretch(self, low: int, high: int, fresh: np.ndarray | None, chunk: int) -> Iterator[Pairs]:
+        there = (self.row >= low) & (self.row < high)
+        order = np.flatnonzero(there if fresh is None else there & fresh[self.row])
+        order = order[np.argsort(self.row[order], kind="stable")]
+        group = np.searchsorted(self.start, order, side="right") - 1
+        first = order + 1 if fresh is None else self.start[group]
+        row, many = self.row[order].astype("int64"), self.start[group + 1] - first
+        for begin, end in _cuts(row, many, chunk):
             left = np.repeat(row[begin:end], many[begin:end])
             right = self.row[ranges(first[begin:end], many[begin:end])].astype("int64")
             if fresh is not None:  # a pair of two fresh rows comes with the smaller

@@ -20,7 +20,7 @@ from pipelines.linkage.judged import held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, link_persons, share_again
-from pipelines.linkage.score import Scorer, frequencies
+from pipelines.linkage.score import Scorer, coded, frequencies
 from pipelines.linkage.standardise import Records, standardise
 
 ROUNDS = 2
@@ -49,7 +49,7 @@ def rounds(
 ) -> tuple[Solved, Common]:
     """Cases and persons in turns, by what is `common`, else by what these records say themselves; that is returned too."""
     if common and "scorer" not in records.memo:
-        records.memo["scorer"] = Scorer(records.persons, model, common.frequencies)
+        records.memo["scorer"] = Scorer(coded(records.persons, model), model, common.frequencies)
     people = PersonPairs(records, model)
     people.add(blocked.left, blocked.right)
     held_cases, held_persons = held(judgements, "case", records.files), held(judgements, "person", records.persons)
@@ -75,7 +75,7 @@ def read_common(tables: Tables, model: Model) -> Common:
     records = replace(records, counts=counts_of(records))
     files, persons = sample(records)
     some = parts.cut(records, files, persons)
-    some.memo["scorer"] = Scorer(some.persons, model, known)
+    some.memo["scorer"] = Scorer(coded(some.persons, model), model, known)
     ties = parts.cut_ties(ties_of(records), len(records.files), files)
     found = rounds(some, block(some.persons), model, None, None, ties)[1]
     return replace(found, counts=counts_of(records))

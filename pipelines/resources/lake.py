@@ -10,14 +10,12 @@ it, of frames by name those that it asks for.
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import json
 import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -32,6 +30,7 @@ import pyarrow.parquet as pq
 
 from pipelines.points import Point, reached
 from pipelines.resources import coded
+from pipelines.resources.given_back import give_back
 from schemas import canonical
 
 Frames = dict[str, pd.DataFrame]
@@ -314,13 +313,6 @@ def _framed(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(date_as_object=False).astype({name: dtypes[name] for name in table.column_names})
 
 
-def _give_back() -> None:
-    """Have the system take back memory that is free: else what the heaviest step took stays with the process."""
-    pa.default_memory_pool().release_unused()
-    with suppress(OSError, AttributeError):  # not glibc
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
 class LakeIOManager(dg.IOManager):
     """Keeps what an asset made as Parquet, and in memory for the rest of the run where it is light.
 
@@ -333,7 +325,7 @@ class LakeIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
-        _give_back()
+        give_back()
         if isinstance(obj, Kept):
             if key[-1] in self._shapes:
                 self._held[key] = obj

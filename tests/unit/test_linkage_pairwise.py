@@ -68,7 +68,7 @@ def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytes
     frame = records()
     left, right = (np.array(side) for side in zip(*itertools.product(range(len(frame)), repeat=2), strict=True))
     encoded = encode(frame, NAME.columns)
-    got = Comparer(NAME, encoded).levels(encoded.codes[left], encoded.codes[right])
+    got = Comparer(NAME, encoded.values).levels(encoded.codes[left], encoded.codes[right])
     expected = compare(NAME, column_values(frame, NAME.columns, left), column_values(frame, NAME.columns, right))
     np.testing.assert_array_equal(got, expected)
 

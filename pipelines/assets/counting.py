@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.counting_apart import WORTH, count_apart
+from pipelines.assets.counting_apart import MOST, count_apart
 from pipelines.assets.counting_inputs import Before
 from pipelines.assets.describing import careful, say, table
 from pipelines.assets.following import follow_all
@@ -65,7 +65,7 @@ def statistics(
     """Every table of the warehouse by its name."""
     before = Before(canonical, identities, standing, findings)
     with careful(workplace, "counting"):
-        made = count_apart(workplace, before) if before.rows() >= WORTH else everything(before.inputs())
+        made = count_apart(workplace, before) if before.rows() > MOST else everything(before.inputs())
     figures = lake.read_table(made.folder / "statistics.parquet") if isinstance(made, Kept) else made["statistics"]
     say(context, len(figures), {"yearly totals (trafficking and related offences)": table(totals(figures))})
     return made

@@ -31,9 +31,8 @@ from warehouse.star.apart import pieces
 from warehouse.star.build import DAYS, OFFENCES, of_all, of_cases
 from warehouse.star.events import FILE
 
-WORTH = 200_000
-"""Canonical rows from which on cases are counted in pieces; fewer are counted at once."""
-_MOST = 600_000  # rows of a piece: some 900 MiB while it is counted
+MOST = 600_000
+"""Canonical rows of a piece: some 900 MiB while it is counted. No more than these are counted at once."""
 _SMALL = (SUMS, MOVES, DAYS, OFFENCES, "bridge_records")
 _NUMBERED = {"fact_event": "event_id", "fact_stay": "chain"}  # columns that number the rows of a piece from 1
 
@@ -70,7 +69,7 @@ def count_apart(workplace: Workplace, before: Before) -> Kept:
     shutil.rmtree(folder, ignore_errors=True)  # of a killed run
     try:
         parts = [folder / "made" / str(n) for n in range(_cut(before, folder / "records"))]
-        each(_count, [Piece(workplace, folder / "records" / part.name, part) for part in parts], len(parts) * _MOST)
+        each(_count, [Piece(workplace, folder / "records" / part.name, part) for part in parts], len(parts) * MOST)
         made = {name: pd.concat([lake.read_table(part / f"{name}.parquet") for part in parts], ignore_index=True) for name in _SMALL}
         facts = {path.stem: Below(parts, path.stem) for path in sorted(parts[0].glob("*.parquet")) if path.stem not in _SMALL}
         known = {"person_records": before.canonical.some("person_records", [*KEY, "case_key", "status"])}
@@ -86,7 +85,7 @@ def _cut(before: Before, into: Path) -> int:
     `deliveries` and the `numbers` of all files."""
     canonical, deliveries = before.records, before.standing["deliveries"]
     ids = {name: before.identities[name] for name in ("cases", "persons")}
-    found = pieces(_held(canonical), ids["cases"], ids["persons"], _MOST)
+    found = pieces(_held(canonical), ids["cases"], ids["persons"], MOST)
     of_file, of_record = (found.drop_duplicates(keys).set_index(keys)["piece"] for keys in (FILE, KEY))
     folders = [into / str(n) for n in range(int(found["piece"].max()) + 1)]
     files = canonical.some("case_records", ["institution", "number", "status"])

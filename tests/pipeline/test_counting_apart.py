@@ -30,7 +30,7 @@ def apart(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplac
     place = Workplace.of(ran.place.inbox, tmp_path / "home")
     for stage in ("canonical", "identities", "standing", "findings"):
         shutil.copytree(ran.place.home.lake / stage, place.home.lake / stage)
-    monkeypatch.setattr(counting_apart, "_MOST", 150)
+    monkeypatch.setattr(counting_apart, "MOST", 150)
     counting_apart.count_apart(place, before(place.home.lake))
     return place
 

@@ -90,7 +90,7 @@ def _working(events: pd.DataFrame) -> pd.DataFrame:
     outside = told.notna() & ~inside & events["covered"]
     spoken = (AGAINST_ITS_QUARTER * outside - FOR_ITS_QUARTER * (told.notna() & inside)).astype("float64")
     seen = {"told": told, "last": quarter_end(events["first_same"]), "outside": outside, "by_quarter": spoken}
-    return pd.DataFrame({"step": _steps(events), **as_they_are, **groups, **seen})
+    return pd.DataFrame({"step": _steps(events).astype("category"), **as_they_are, **groups, **seen})
 
 
 def _told(events: pd.DataFrame) -> pd.Series:
@@ -115,13 +115,22 @@ def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.DataFrame, pd.Series, p
     """
     rows = work[work["step"].isin([order.earlier, order.later])]
     is_earlier, is_later = rows["step"] == order.earlier, rows["step"] == order.later
-    good = ~rows["wrong"] & rows["date"].notna() & (rows[order.scope] >= 0)
-    n, m = (rows.loc[good & side].groupby(order.scope).size() for side in (is_earlier, is_later))
+    group, good = rows[order.scope].to_numpy(), ~rows["wrong"] & rows["date"].notna() & (rows[order.scope] >= 0)
+    many = int(group.max(initial=-1)) + 2  # the last, of those that are in none, stays empty
+    n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (is_earlier, is_later))
     if order.scope in ACROSS:
         is_earlier, is_later = is_earlier & ~rows["joined"], is_later & ~rows["joined"]
-    low, high = (rows.loc[good & side].groupby(order.scope)["date"].min() for side in (is_earlier, is_later))
-    found = {name: of.reindex(rows[order.scope]).array for name, of in {"low": low, "n": n, "high": high, "m": m}.items()}
-    return rows.assign(**found), is_earlier, is_later
+    low, high = (_first(rows["date"], group, good & side, many) for side in (is_earlier, is_later))
+    return rows.assign(low=low, n=n, high=high, m=m), is_earlier, is_later
+
+
+def _first(days: pd.Series, group: np.ndarray, chosen: pd.Series, many: int) -> np.ndarray:
+    """The first of the `chosen` days of each row's group, of so `many`; none where it has none."""
+    first = np.full(many, np.iinfo("int64").max)
+    np.minimum.at(first, group[chosen], days.to_numpy("datetime64[s]")[chosen].astype("int64"))
+    found = first.astype("datetime64[s]")
+    found[first == np.iinfo("int64").max] = np.datetime64("NaT")
+    return found[group]
 
 
 def _conflicts(work: pd.DataFrame) -> pd.Series:
@@ -135,7 +144,7 @@ def _conflicts(work: pd.DataFrame) -> pd.Series:
     for order in ORDER:
         rows, is_earlier, is_later = _sides(work, order)
         late = ((rows["date"] < rows["low"]) & is_later).astype(float)
-        early = ((rows["high"] < rows["low"]) & is_earlier) / rows["n"].fillna(1.0).clip(lower=1.0)
+        early = ((rows["high"] < rows["low"]) & is_earlier) / rows["n"].clip(lower=1)
         binds = (rows["n"] == 1) & (rows["m"] == 1) & (order.scope != "person") | (order.scope not in ACROSS)
         score.loc[rows.index] += (late + early).where(binds, 0.0)
         loose.loc[rows.index] = loose.loc[rows.index].clip(lower=(0.5 * (late + early)).where(~binds, 0.0))
@@ -158,7 +167,7 @@ def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         rows, is_earlier, is_later = _sides(work, order)
         later = rows.loc[is_later & (rows["low"] > low[rows.index]), "low"]
         low.loc[later.index] = later
-        alone = is_earlier & (rows["n"].fillna(0.0) - (~rows["wrong"] & rows["date"].notna()).astype(float) <= 0)
+        alone = is_earlier & (rows["n"] - (~rows["wrong"] & rows["date"].notna()).astype(float) <= 0)
         earlier = rows.loc[alone & (rows["high"] < high[rows.index]), "high"]
         high.loc[earlier.index] = earlier
     return _within_numbered(work, low, high)

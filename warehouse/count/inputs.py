@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,15 +63,21 @@ class Standing:
     references: pd.DataFrame
 
 
+def _named(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
+    """The `name` of each number as text; null where there is none. There are few numbers, however many the rows."""
+    code, found = pd.factorize(numbers)
+    names = pd.array([name(int(number)) for number in found], dtype="str")
+    return pd.Series(names.take(code, allow_fill=True), index=numbers.index)
+
+
 def quarter_of(days: pd.Series) -> pd.Series:
     """Quarter of each day as text, `2013-Q2`; null where the day is."""
-    text = days.dt.year.astype("Int64").astype("str") + "-Q" + days.dt.quarter.astype("Int64").astype("str")
-    return text.where(days.notna()).astype("str")
+    return _named(days.dt.year * 4 + days.dt.quarter - 1, lambda n: f"{n // 4}-Q{n % 4 + 1}")
 
 
 def year_of(days: pd.Series) -> pd.Series:
     """Year of each day as text; null where the day is."""
-    return days.dt.year.astype("Int64").astype("str").where(days.notna()).astype("str")
+    return _named(days.dt.year, str)
 
 
 def quarter_index(periods: pd.Series) -> pd.Series:
@@ -82,16 +88,21 @@ def quarter_index(periods: pd.Series) -> pd.Series:
 
 def quarter_start(periods: pd.Series) -> pd.Series:
     """First day of each quarter."""
-    code, names = pd.factorize(periods.astype("str"))  # few names, however many the rows
-    parts = pd.Series(names, dtype="str").str.extract(r"^(\d{4})-Q([1-4])$")
-    month = (parts[1].astype("Float64") * 3 - 2).astype("Int64").astype("str").str.zfill(2)
-    days = pd.to_datetime(parts[0] + "-" + month + "-01", format="%Y-%m-%d").astype("datetime64[s]")
-    return days.reindex(code).set_axis(periods.index)
+    return _each_quarter(periods, lambda starts: starts)
 
 
 def quarter_end(periods: pd.Series) -> pd.Series:
     """Last day of each quarter."""
-    return (quarter_start(periods) + pd.offsets.QuarterEnd(0)).astype("datetime64[s]")
+    return _each_quarter(periods, lambda starts: starts + pd.offsets.QuarterEnd(0))
+
+
+def _each_quarter(periods: pd.Series, day: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """A day of each quarter, out of their first days."""
+    code, names = pd.factorize(periods.astype("str"))  # few names, however many the rows
+    parts = pd.Series(names, dtype="str").str.extract(r"^(\d{4})-Q([1-4])$")
+    month = (parts[1].astype("Float64") * 3 - 2).astype("Int64").astype("str").str.zfill(2)
+    starts = pd.to_datetime(parts[0] + "-" + month + "-01", format="%Y-%m-%d").astype("datetime64[s]")
+    return day(starts).astype("datetime64[s]").reindex(code).set_axis(periods.index)
 
 
 def quarter_middle(periods: pd.Series) -> pd.Series:

@@ -8,8 +8,9 @@ from pipelines.comparison import rounds
 from pipelines.comparison.again import registered_twice
 from pipelines.comparison.agreements import matrix
 from pipelines.comparison.evidence import gather
-from pipelines.comparison.telling import as_findings, told, withheld
+from pipelines.comparison.telling import PLACE, as_findings, told, withheld
 from pipelines.registry import open_registry
+from pipelines.resources import coded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 
@@ -29,22 +30,22 @@ def comparison(
     """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence of each institution that no agreement lets be told."""
     with careful(workplace, "comparing between institutions"):
         agreements, deliveries = matrix(), standing["deliveries"]
-        early = standing["findings"].loc[standing["findings"]["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]]
-        quarters = rounds.current(deliveries, early)
+        quarters, again = rounds.current(deliveries, _early(standing)), registered_twice(canonical)
         registry = open_registry(workplace.registry)
         try:
             made = rounds.keep(registry, quarters, lambda: gather(canonical, identities["cases"], identities["persons"], deliveries))
             evidence = rounds.held(registry, agreements.cells["receiver"].unique(), quarters)
         finally:
             registry.close()
-        by_round = evidence.groupby("period")
+        by_round = evidence[agreements.allows(evidence)].groupby("period")
         parts = [told(found.drop(columns="period"), agreements).assign(period=period) for period, found in by_round]
         rows = (
             pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
-        found = pd.concat([registered_twice(canonical), as_findings(rows, deliveries, standing["lineage"])], ignore_index=True)
-        newest = evidence.merge(quarters.rename(columns={"institution": "receiver"}), on=["receiver", "period"])
-        apart = withheld(newest, agreements)
+        lineage = standing.some("lineage", [*PLACE, "status"])
+        found = pd.concat([again, as_findings(rows, deliveries, lineage)], ignore_index=True)
+        newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
+        apart = withheld(evidence[newest], agreements)
     counts = found.groupby(["institution", "rule"]).size().rename("findings").reset_index()
     say(
         context,
@@ -52,3 +53,9 @@ def comparison(
         {"rounds made": made, "cells that agreements allow": len(agreements.cells), "withheld": len(apart), "by rule": table(counts)},
     )
     return {"findings": found, "withheld": apart}
+
+
+def _early(standing: Tables) -> pd.DataFrame:
+    """Deliveries that came before their quarter's end: institution, delivery."""
+    found = coded.below([standing.coded("findings", ["institution", "delivery", "rule"])])
+    return found.loc[found["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

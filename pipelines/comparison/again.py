@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipelines.comparison.evidence import fields
+from pipelines.resources.coded import numbered
 from pipelines.resources.lake import some
 from schemas import findings
 
@@ -38,10 +39,7 @@ def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Files of one register that name the same person and event: institution, record_key (opened later), first."""
     named = ("personal_number", "birth_date", "birth_precision", "name_tokens")
-    people = _signs(some(canonical, "person_records", (*_KEYS, "case_key", *named)))
-    both = people.merge(people, on=["institution", "sign"], suffixes=("", "_first"))
-    both = both[both["case_key"] != both["case_key_first"]]
-    shared = both.groupby(["institution", "case_key", "case_key_first"])["who"].nunique().rename("persons").reset_index()
+    shared = _shared(_signs(some(canonical, "person_records", (*_KEYS, "case_key", *named))))
     days = _days(some(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
     shared = shared.merge(days, on=["institution", "case_key"]).merge(
         days.add_suffix("_first").rename(columns={"institution_first": "institution"}), on=["institution", "case_key_first"]
@@ -55,11 +53,32 @@ def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return out.rename(columns={"case_key": "record_key", "case_key_first": "first"})[["institution", "record_key", "first"]]
 
 
+def _shared(people: pd.DataFrame) -> pd.DataFrame:
+    """Each two files of a register in which the same person is named, both ways: institution, case_key, case_key_first, persons (how many
+    names these bear). people: as `_signs` gives them."""
+    people = people.dropna(subset=["case_key"]).reset_index(drop=True)
+    codes = {name: pd.factorize(people[name])[0] for name in people}
+    rows = {"file": numbered(codes["institution"], codes["case_key"]), "sign": numbered(codes["institution"], codes["sign"])}
+    one = pd.DataFrame({**rows, "who": codes["who"]})
+    both = one.merge(one[["file", "sign"]], on="sign", suffixes=("", "_first"))
+    both = both.loc[both["file"] != both["file_first"], ["file", "file_first", "who"]].drop_duplicates()
+    shared = (both["who"] >= 0).groupby([both["file"], both["file_first"]]).sum().rename("persons").reset_index()
+    files = people.loc[~one["file"].duplicated(), ["institution", "case_key"]].reset_index(drop=True)  # in the order of their numbers
+    first = files["case_key"].array.take(shared["file_first"].to_numpy())
+    return (
+        files.iloc[shared["file"]]
+        .assign(case_key_first=first, persons=shared["persons"].array)
+        .sort_values(["institution", "case_key", "case_key_first"], ignore_index=True)
+    )
+
+
 def _signs(records: pd.DataFrame) -> pd.DataFrame:
     """By what a person in a file is known: institution, case_key, sign (number, or name and birth date), who (name in the file)."""
     own = records[records["institution"].isin(_REGISTERS) & (records["status"] != "quarantined")]
     number = own["personal_number"].where(own["personal_number"].str.fullmatch(r"\d{10}", na=False))
-    born = own["birth_date"].dt.strftime("%Y-%m-%d").where(own["birth_precision"] == "day")
+    day, days = pd.factorize(own["birth_date"])
+    written = pd.array([*pd.DatetimeIndex(days).strftime("%Y-%m-%d"), None], dtype="str")
+    born = pd.Series(written.take(day), index=own.index).where(own["birth_precision"] == "day")
     base = own[["institution", "case_key"]].assign(who=own["name_tokens"])
     signs = [base.assign(sign=number), base.assign(sign=own["name_tokens"] + " " + born)]
     return pd.concat(signs, ignore_index=True).dropna(subset=["sign"]).drop_duplicates(["institution", "case_key", "sign"])
@@ -77,7 +96,8 @@ def _days(events: pd.DataFrame) -> pd.DataFrame:
 def _cite_alike(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
     """Whether both files cite the same number of another institution."""
     cited = some(canonical, "references", (*_KEYS, "case_key", "number"))
-    cited = cited.loc[cited["status"] != "quarantined", ["institution", "case_key", "number"]].dropna().drop_duplicates()
+    asked = cited["case_key"].isin(pd.concat([pairs["case_key"], pairs["case_key_first"]]).unique()) & (cited["status"] != "quarantined")
+    cited = cited.loc[asked, ["institution", "case_key", "number"]].dropna().drop_duplicates()
     both = cited.merge(cited, on=["institution", "number"], suffixes=("", "_first"))
     keys = ["institution", "case_key", "case_key_first"]
     alike = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(both[keys]))

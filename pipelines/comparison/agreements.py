@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -31,13 +32,21 @@ class Matrix:
 
     def allows(self, asked: pd.DataFrame) -> pd.Series:
         """Whether each row (`COLUMNS`) is a cell that some agreement allows."""
-        known = pd.MultiIndex.from_frame(self.cells[list(COLUMNS)])
-        return pd.Series(pd.MultiIndex.from_frame(asked[list(COLUMNS)]).isin(known), index=asked.index)
+        named = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
+        allowed = np.zeros([len(known) + 1 for known in named.values()], dtype=bool)  # the last of each is for what is not named
+        allowed[tuple(known.get_indexer(pd.Index(self.cells[name])) for name, known in named.items())] = True
+        return pd.Series(allowed[tuple(_places(asked[name], known) for name, known in named.items())], index=asked.index)
 
     @classmethod
     def of(cls, rows: list[tuple[str, str, str, str, str]]) -> Matrix:
         """From rows of sender, receiver, role, status, agreement."""
         return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
+
+
+def _places(column: pd.Series, known: pd.Index) -> np.ndarray:
+    """Where each cell stands among the `known` texts; -1 where it does not."""
+    codes, texts = pd.factorize(column)
+    return np.append(known.get_indexer(pd.Index(texts)), -1)[codes]
 
 
 def matrix(folder: Path = SOURCES) -> Matrix:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipelines.resources.lake import some
+from pipelines.resources.lake import matching, some
 from sources import contract as contracts
 
 EVIDENCE: tuple[str, ...] = (
@@ -45,15 +45,15 @@ class Known:
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
         self.every_case = _with_case(some(canonical, "case_records", _OF_CASE), cases)
         self.cases = self.every_case[self.every_case["status"] == "accepted"]
-        people = _with_case(_accepted(some(canonical, "person_records", _OF_PERSON)), cases)
+        people = _with_case(matching(canonical, "person_records", _OF_PERSON, status="accepted"), cases)
         self.persons = people.merge(persons[["institution", "record_key", "person_id"]], on=["institution", "record_key"], how="left")
         self.persons["about"] = self.persons["role"].map(_ROLES).fillna("witness")
-        self.references = _with_case(_accepted(some(canonical, "references", _OF_REFERENCE)), cases)
-        events = _with_case(_accepted(some(canonical, "events", _OF_EVENT)), cases)
+        self.references = _with_case(matching(canonical, "references", _OF_REFERENCE, status="accepted"), cases)
+        events = _with_case(matching(canonical, "events", _OF_EVENT, status="accepted"), cases)
         self.events = events[events["present"].fillna(False).astype(bool) | events["date"].notna()]
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:
-            status[status.index.isin(self.events.loc[self.events["event"] == event, "case_id"])] = stage
+            status[status.index.isin(self.events.loc[self.events["event"] == event, "case_id"].unique())] = stage
         self.status = status
         read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
         first = pd.PeriodIndex(read["min"].str.replace("-", ""), freq="Q").start_time
@@ -85,10 +85,6 @@ def gather(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: 
     out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     text = [column for column in EVIDENCE if column not in ("same", "group")]
     return out.astype({**dict.fromkeys(text, "str"), "group": "Int64"})
-
-
-def _accepted(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["status"] == "accepted"]
 
 
 def _with_case(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def _no_indictment(known: Known) -> pd.DataFrame:
     judged = known.events[(known.events["event"] == "judged") & (known.events["institution"] == "courts")]
     indicted = known.events.loc[known.events["event"] == "indicted", "case_id"]
     files = known.cases[known.cases["institution"] == "prosecution"]
-    indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]])
+    indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]]).unique()
     came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "courts")]
     days = came.drop_duplicates("record_key").set_index("record_key")["date"]
     opened = pd.Series(days.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` over nothing loses the type
@@ -83,7 +83,7 @@ def _no_judgment(known: Known) -> pd.DataFrame:
     ids = known.persons[["institution", "record_key", "person_id"]]
     admitted = admitted.merge(ids, on=["institution", "record_key"], how="left")
     convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
-    lost = admitted[~admitted["person_id"].isin(convicted["person_id"].dropna()) & _within(known, admitted["date"], "courts")]
+    lost = admitted[~admitted["person_id"].isin(convicted["person_id"].dropna().unique()) & _within(known, admitted["date"], "courts")]
     rows = lost.rename(columns={"institution": "receiver"}).assign(sender="courts", role="accused")
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_judgment")
 

@@ -17,12 +17,11 @@ import pandas as pd
 
 from pipelines.comparison import spelled
 from pipelines.comparison.evidence import Known, fields
-from pipelines.harmonise import names
+from pipelines.harmonise.text import map_frame, phrase_skeleton
 
 _SURE = 2  # names that agree
 _AT_A_TIME = 20_000  # persons
 _COPIED = ("full_name", "parent_name", "citizenship", "municipality", "personal_number", "birth_date")
-_NAMED = ("name_tokens", "full_name")
 _KEY = ("institution", "record_key", "case_id")
 
 
@@ -32,13 +31,13 @@ class Pairs:
 
     people        records
     codes         of each cell a number, -1 where it is empty, in the order of the texts (`first` and `last` share theirs)
-    texts         what the numbers of `_NAMED` stand for
+    tokens        what the numbers of `name_tokens` stand for
     mine, theirs  places of the two records
     """
 
     people: pd.DataFrame
     codes: Mapping[str, np.ndarray]
-    texts: Mapping[str, Sequence[str]]
+    tokens: Sequence[str]
     mine: np.ndarray
     theirs: np.ndarray
 
@@ -74,15 +73,15 @@ def evidence(known: Known) -> pd.DataFrame:
     Some thousand persons at a time, so that memory does not grow with them.
     """
     people = _people(known.persons)
-    codes, texts = _codes(people)
+    codes, tokens = _codes(people)
     portion = codes["person_id"] // _AT_A_TIME
-    parts = [_of_some(known, _pairs(people, codes, texts, np.flatnonzero(portion == n))) for n in range(portion.max(initial=0) + 1)]
+    parts = [_of_some(known, _pairs(people, codes, tokens, np.flatnonzero(portion == n))) for n in range(portion.max(initial=0) + 1)]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
 def _of_some(known: Known, pairs: Pairs) -> pd.DataFrame:
-    alike, left, right = spelled.tokens(pairs.texts["name_tokens"], *_two(pairs, "name_tokens"))
+    alike, left, right = spelled.tokens(pairs.tokens, *_two(pairs, "name_tokens"))
     sure = (alike >= _SURE) | ((alike == _SURE - 1) & spelled.near(left, right))
     number, birth, case = (pairs.same(name) for name in ("personal_number", "birth_day", "case_id"))
     checks = (
@@ -104,34 +103,40 @@ def _people(persons: pd.DataFrame) -> pd.DataFrame:
     out = persons.dropna(subset=["person_id"]).reset_index(drop=True)
     whole = out["birth_precision"] == "day"
     ten = out["personal_number"].str.fullmatch(r"\d{10}", na=False)
-    order = names.skeleton(out["full_name"]).str.extract(r"^(?P<first>\S+) (?:.* )?(?P<last>\S+)$")
+    read = map_frame(out["full_name"].fillna(""), _read, dict.fromkeys(("first", "last", "folded", "single"), "str"))
     return out.assign(
-        birth_day=out["birth_date"].where(whole).dt.strftime("%Y-%m-%d"),
+        birth_day=out["birth_date"].where(whole),
         personal_number=out["personal_number"].where(ten),
         sex=out["sex"].where(out["sex"].isin(["male", "female"])),
-        first=order["first"],
-        last=order["last"],
+        **read,
     )
 
 
-def _codes(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, Sequence[str]]]:
-    """The cells as numbers, and texts, of `Pairs`; `person_id` in the order of the records; `record`: institution and key."""
-    columns = ("institution", "case_id", "birth_day", "sex", *_COPIED, "name_tokens")
+def _read(name: str) -> tuple[str | None, str | None, str, str]:
+    """The first and the last of several names in a full name, and `spelled.once`."""
+    tokens = phrase_skeleton(name).split()
+    first, last = (tokens[0], tokens[-1]) if len(tokens) > 1 else (None, None)
+    return first, last, *spelled.once(name)
+
+
+def _codes(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
+    """The cells as numbers, and tokens, of `Pairs`; `person_id` in the order of the records; `record`: institution and key."""
+    columns = ("institution", "case_id", "birth_day", "sex", *_COPIED, "name_tokens", "folded", "single")
     numbered = {name: pd.factorize(people[name], sort=True) for name in columns}
     out: dict[str, np.ndarray] = {name: codes for name, (codes, _) in numbered.items()}
     both = pd.factorize(pd.concat([people["first"], people["last"]]), sort=True)[0]
     out |= {"first": both[: len(people)], "last": both[len(people) :], "person_id": pd.factorize(people["person_id"])[0]}
     out["record"] = people.groupby(["institution", "record_key"], sort=False).ngroup().to_numpy()
-    return out, {name: numbered[name][1].tolist() for name in _NAMED}
+    return out, numbered["name_tokens"][1].tolist()
 
 
-def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], texts: Mapping[str, Sequence[str]], some: np.ndarray) -> Pairs:
+def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], some: np.ndarray) -> Pairs:
     """The pairs of the records `some` (places)."""
     one = pd.DataFrame({"person": codes["person_id"][some], "institution": codes["institution"][some], "at": some})
     one = one[one.groupby("person")["institution"].transform("nunique") > 1]
     both = one.merge(one, on="person", suffixes=("_l", "_r"))
     both = both[both["institution_l"] != both["institution_r"]]
-    return Pairs(people, codes, texts, both["at_l"].to_numpy(), both["at_r"].to_numpy())
+    return Pairs(people, codes, tokens, both["at_l"].to_numpy(), both["at_r"].to_numpy())
 
 
 def _in_question(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
@@ -202,7 +207,7 @@ def _names(known: Known, held: Pairs, alike: np.ndarray, left: np.ndarray, right
 
     alike: names that both have. left, right: the one name of each side that the other lacks (`spelled.tokens`).
     """
-    doubled = spelled.doubled(held.texts["full_name"], *_two(held, "full_name"))
+    doubled = ~held.same("folded") & held.same("single")
     near = spelled.near(left, right) | doubled
     first, last = held.codes["first"][held.mine], held.codes["last"][held.mine]
     can_swap = held.field("given_name").notna().to_numpy() & ((first != last) | (first < 0))

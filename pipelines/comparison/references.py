@@ -29,14 +29,14 @@ def evidence(known: Known) -> pd.DataFrame:
     cited = cited[cited["sender"] != cited["institution"]]
     numbers = known.every_case[["institution", "number", "case_id"]].dropna().drop_duplicates()
     right = _borne(cited["number"], cited, numbers["number"], numbers)
-    open_ = cited["number"].str.contains("?", regex=False)  # the register is not said: the rest of the number counts
-    right |= open_ & _borne(
-        cited["number"].str.extract(_REST, expand=False), cited, numbers["number"].str.extract(_REST, expand=False), numbers
-    )
-    begins = pd.to_numeric(cited["sender"].map(known.spans["first"].dt.year), errors="coerce")
-    somewhere = pd.MultiIndex.from_frame(cited[["sender", "number"]]).isin(pd.MultiIndex.from_frame(numbers[["institution", "number"]]))
-    old = pd.to_numeric(cited["number"].str.extract(_YEAR, expand=False), errors="coerce") < begins
-    right |= old & ~somewhere  # a file from before the first delivery, which may never have been delivered
+    open_ = cited[~right & cited["number"].str.contains("?", regex=False)]  # the register is not said: the rest of the number counts
+    by = numbers[numbers["case_id"].isin(open_["case_id"])]
+    right[open_.index] = _borne(open_["number"].str.extract(_REST, expand=False), open_, by["number"].str.extract(_REST, expand=False), by)
+    other = cited[~right]
+    begins = pd.to_numeric(other["sender"].map(known.spans["first"].dt.year), errors="coerce")
+    somewhere = pd.MultiIndex.from_frame(other[["sender", "number"]]).isin(pd.MultiIndex.from_frame(numbers[["institution", "number"]]))
+    old = pd.to_numeric(other["number"].str.extract(_YEAR, expand=False), errors="coerce") < begins
+    right[other.index] = old & ~somewhere  # a file from before the first delivery, which may never have been delivered
     own = known.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
     out = cited.assign(right=right.groupby([cited["institution"], cited["record_key"]]).transform("any"))
     out = out[~out["right"]].merge(

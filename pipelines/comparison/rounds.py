@@ -10,17 +10,22 @@ one that ends takes effect at once.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import zlib
 from collections.abc import Callable, Collection
 
 import pandas as pd
+import pyarrow.parquet as pq
 from sqlalchemy import or_, select
 
 from pipelines.comparison.evidence import EVIDENCE
 from pipelines.registry import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Compared
+from pipelines.resources import lake
+
+_PARQUET = b"PAR1"
 
 
 def current(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
@@ -67,15 +72,18 @@ def _pairs(quarters: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _packed(evidence: pd.DataFrame) -> str:
-    """As JSON, compressed to a sixth: a round speaks of the whole history, and all of them are kept."""
-    columns = [evidence[name].to_numpy(dtype=object, na_value=None).tolist() for name in evidence]  # type: ignore[call-overload]
-    text = json.dumps({"columns": list(evidence), "data": list(zip(*columns, strict=True))}, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode(), 1)).decode("ascii")
+    """As Parquet: a round speaks of the whole history, and all of them are kept."""
+    table = io.BytesIO()
+    pq.write_table(lake.to_arrow("evidence", evidence), table, compression="zstd")
+    return base64.b64encode(table.getvalue()).decode("ascii")
 
 
 def _unpacked(text: str) -> pd.DataFrame:
-    """What `_packed` made; earlier rounds are JSON as it is."""
-    said = json.loads(text if text.startswith("{") else zlib.decompress(base64.b64decode(text)))
+    """What `_packed` made; earlier rounds are JSON, the first of them not compressed."""
+    kept = b"" if text.startswith("{") else base64.b64decode(text)
+    if kept.startswith(_PARQUET):
+        return lake.read_table(io.BytesIO(kept))
+    said = json.loads(zlib.decompress(kept) if kept else text)
     return pd.DataFrame(said["data"], columns=said["columns"])
 
 

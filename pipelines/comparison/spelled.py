@@ -18,6 +18,7 @@ from rapidfuzz.distance import OSA
 
 from pipelines.harmonise.text import fold
 
+_TWICE = re.compile(r"([^lr])\1")
 _LEAST = 4  # letters of a name in which one error is an error and not another name
 _ERRORS = 2  # letters that a typing error may change; beyond that it may be another name of the same person
 
@@ -39,15 +40,12 @@ def tokens(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[n
     return alike, mine, theirs
 
 
-def doubled(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Names that differ in a letter written twice alone, where that is no spelling (Albanian writes ll and rr as it likes)."""
-    unlike = left != right
-    folded = {code: sorted(fold(texts[code]).split()) if code >= 0 else [] for code in _present(left[unlike], right[unlike])}
-    single = {code: sorted(re.sub(r"([^lr])\1", r"\1", token) for token in one) for code, one in folded.items()}
-    hit = np.zeros(len(left), dtype=bool)
-    for a, b, at in _different(left, right):
-        hit[at] = folded[a] != folded[b] and single[a] == single[b]
-    return hit
+def once(text: str) -> tuple[str, str]:
+    """The names of a text, folded and in order; and with no letter written twice, where that is no spelling (Albanian writes ll and rr as
+    it likes)."""
+    tokens = sorted(fold(text).split())
+    folded = " ".join(tokens)
+    return folded, " ".join(sorted(_TWICE.sub(r"\1", token) for token in tokens)) if _TWICE.search(folded) else folded
 
 
 def near(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ RULES = {
     "no_judgment": ("", "check-no-judgment"),
 }
 """What is compared -> the rule where a record is called wrong (none where nobody ever is), the rule where it should be checked."""
+PLACE = ("institution", "delivery", "record_key", "file", "part", "line")
 _RECORD = ["receiver", "record_key", "what", "field"]
 
 
@@ -75,9 +76,9 @@ def as_findings(rows: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFr
     """What is told, as findings (`schemas.findings.COLUMNS`) of each of the deliveries named.
 
     rows: institution, period, record_key, field, rule. deliveries: institution, delivery, period: all versions of a quarter get the same,
-    so that a correction tells nothing. lineage gives file, part and line where the delivery holds the record.
+    so that a correction tells nothing. lineage (`PLACE` and status) gives file, part and line where the delivery holds the record.
     """
     placed = rows.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
-    where = lineage[lineage["status"] != "quarantined"].drop_duplicates(["institution", "delivery", "record_key"], keep="last")
-    columns = ["institution", "delivery", "record_key", "file", "part", "line"]
-    return findings.complete(placed.merge(where[columns], on=columns[:3], how="left"))
+    asked = (lineage["status"] != "quarantined") & lineage["record_key"].isin(placed["record_key"].unique())
+    where = lineage.loc[asked, list(PLACE)].drop_duplicates(["institution", "delivery", "record_key"], keep="last")
+    return findings.complete(placed.merge(where, on=["institution", "delivery", "record_key"], how="left"))

@@ -41,6 +41,7 @@ pa.set_memory_pool(pa.system_memory_pool())
 ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
 ITEM = "_item"  # which row of `_items` a row of a frame belongs to
 _DTYPES = b"harmonia.dtypes"
+_AT_A_TIME = 250_000  # rows
 _LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to which a value is held for the rest of a run
 
 
@@ -70,15 +71,15 @@ class Tables(Mapping[str, pd.DataFrame]):
         """Some columns of a frame, their texts as numbers (`pipelines.resources.coded`)."""
         return coded.of_frame(self._held[name][list(columns)]) if isinstance(self._held, dict) else coded.of_file(self._file(name), columns)
 
-    def parts(self, name: str, rows: int) -> Iterator[pd.DataFrame]:
-        """The rows of a frame in their order, so many at a time; once, where there are none."""
+    def parts(self, name: str, rows: int, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+        """The rows of a frame, or some of its columns, in their order, so many at a time; once, where there are none."""
         if isinstance(self._held, dict):
-            frame = self._held[name]
+            frame = self._held[name] if columns is None else self._held[name][columns]
             yield from (frame.iloc[first : first + rows].reset_index(drop=True) for first in range(0, max(len(frame), 1), rows))
             return
         with pq.ParquetFile(self._file(name)) as file:
-            batches = (pa.Table.from_batches([batch]) for batch in file.iter_batches(rows))
-            for table in chain([first] if (first := next(batches, None)) else [file.read()], batches):
+            batches = (pa.Table.from_batches([batch]) for batch in file.iter_batches(rows, columns=columns))
+            for table in chain([first] if (first := next(batches, None)) else [file.read(columns)], batches):
                 yield _framed(table)
 
     def rows(self) -> dict[str, int]:
@@ -121,6 +122,13 @@ class Stream(ABC):
 def some(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
     """Some columns of a frame of `tables`, whether these are in the lake or not."""
     return tables.some(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
+
+
+def matching(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:
+    """The rows of a frame of `tables` that have these `values`, with some of their columns."""
+    parts = tables.parts(name, _AT_A_TIME, list(columns)) if isinstance(tables, Tables) else iter([tables[name][list(columns)]])
+    held = [part[(part[list(values)] == pd.Series(values)).all(axis=1)] for part in parts]
+    return pd.concat(held, ignore_index=True)
 
 
 class Kept:

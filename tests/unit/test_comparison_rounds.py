@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from pipelines.comparison.evidence import EVIDENCE
 from pipelines.comparison.telling import as_findings, told
 from pipelines.feedback.life import life
 from pipelines.registry import Registry, open_registry
+from pipelines.registry.ledger import now
+from pipelines.registry.tables import Compared
 
 LINEAGE = pd.DataFrame(columns=["institution", "delivery", "record_key", "file", "part", "line", "status"], dtype="str")
 
@@ -87,3 +92,14 @@ def test_the_next_run_does_not_gather_again(registry: Registry) -> None:
         raise AssertionError("gathered twice")
 
     assert rounds.keep(registry, there, never) == 0
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_round_that_an_earlier_version_kept_is_read(registry: Registry, packed: bool) -> None:
+    found = differs("a", "0012").assign(apart=["courts,prosecution", None])
+    said = json.dumps({"columns": list(found), "data": found.astype(object).where(found.notna(), None).to_numpy().tolist()})
+    text = base64.b64encode(zlib.compress(said.encode(), 1)).decode() if packed else said
+    with registry.write() as session:
+        session.add(Compared(institution="police", period="2013-Q2", at=now(), evidence=text))
+    kept = rounds.held(registry).drop(columns="period")
+    pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))

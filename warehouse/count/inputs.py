@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -88,21 +90,25 @@ def quarter_index(periods: pd.Series) -> pd.Series:
 
 def quarter_start(periods: pd.Series) -> pd.Series:
     """First day of each quarter."""
-    return _each_quarter(periods, lambda starts: starts)
+    return _each_quarter(periods, lambda months: months)
 
 
 def quarter_end(periods: pd.Series) -> pd.Series:
     """Last day of each quarter."""
-    return _each_quarter(periods, lambda starts: starts + pd.offsets.QuarterEnd(0))
+    return _each_quarter(periods, lambda months: (months + 3).astype("datetime64[D]") - 1)
 
 
-def _each_quarter(periods: pd.Series, day: Callable[[pd.Series], pd.Series]) -> pd.Series:
-    """A day of each quarter, out of their first days."""
-    code, names = pd.factorize(periods.astype("str"))  # few names, however many the rows
-    parts = pd.Series(names, dtype="str").str.extract(r"^(\d{4})-Q([1-4])$")
-    month = (parts[1].astype("Float64") * 3 - 2).astype("Int64").astype("str").str.zfill(2)
-    starts = pd.to_datetime(parts[0] + "-" + month + "-01", format="%Y-%m-%d").astype("datetime64[s]")
-    return day(starts).astype("datetime64[s]").reindex(code).set_axis(periods.index)
+def _each_quarter(periods: pd.Series, day: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
+    """A day of each quarter, out of their first months; null where the period is no quarter."""
+    code, names = pd.factorize(periods.astype("str"))
+    months = np.array([_first_month(str(name)) for name in [*names, ""]])  # -1, the code of a null, takes the last
+    return pd.Series(day(months).astype("datetime64[s]")[code], index=periods.index)
+
+
+@cache
+def _first_month(quarter: str) -> np.datetime64:
+    found = re.fullmatch(r"(\d{4})-Q([1-4])", quarter)
+    return np.datetime64(f"{found[1]}-{3 * int(found[2]) - 2:02}" if found else "NaT", "M")
 
 
 def quarter_middle(periods: pd.Series) -> pd.Series:

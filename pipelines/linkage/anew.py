@@ -25,7 +25,7 @@ from pipelines.linkage.pieces import Frames, Setting, packed, shared, unpacked
 from pipelines.linkage.solving import Solved, rounds
 
 # So many records are decided on at once, so that memory does not grow with history.
-BATCH = 60_000
+BATCH = 30_000
 COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
 
 

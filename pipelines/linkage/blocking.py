@@ -218,8 +218,11 @@ class _Asked:
         value = f"list_distinct({key.expression})" if _several(key) else f"[{key.expression}]"
         listed = f"SELECT id, unnest({value}) AS value FROM records"
         place, found = self._ask(f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''", key.expression)
-        row, entry = Rows(found["id"], int(place.max(initial=-1)) + 1).of(place)
-        return np.asarray(found["h"], dtype="uint64")[entry], row
+        # Sorted while there are few: an entry for each record that has the value comes after.
+        hashed = np.asarray(found["h"], dtype="uint64")
+        order = np.argsort(hashed)
+        entry, row = Rows(place, int(place.max(initial=-1)) + 1).of(found["id"][order])
+        return hashed[order][entry], row
 
     def hashes(self, expression: str) -> np.ndarray:
         """A hash per record, 0 where `expression` is null or empty."""

@@ -19,6 +19,7 @@ from pipelines.linkage.known import known_pairs, separated
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
+from pipelines.linkage.states import mapped
 from schemas.canonical import INSTITUTIONS
 
 RANK = {name: n for n, name in enumerate(INSTITUTIONS)}
@@ -177,7 +178,7 @@ def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
 def _upstream(records: Records) -> np.ndarray:
     """Place of each file in the order in which pairs stand."""
     files, persons = records.files, records.persons
-    rank = files["institution"].map(RANK).fillna(len(RANK)).to_numpy()
+    rank = mapped(files["institution"], RANK, len(RANK))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
     start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
     place = np.empty(len(files), dtype="int64")
@@ -372,11 +373,10 @@ def _probability(bits: np.ndarray) -> np.ndarray:
 
 
 def _group(records: Records, model: Model, pairs: pd.DataFrame, held: Held) -> np.ndarray:
-    institution = records.files["institution"].to_numpy(dtype=object)
     setting = model.cases
     rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    kind = pd.Series(institution).map({name: n for n, name in enumerate(SPINE)}).fillna(-1).to_numpy("int64")
+    kind = mapped(records.files["institution"], {name: n for n, name in enumerate(SPINE)}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     found = replace(cluster.plain(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
     return cluster.agglomerate(len(records.files), found, rules, kind, held)

@@ -61,21 +61,28 @@ def processes(setting: Setting, rows: int) -> int:
 
 def shared(work: Work, pieces: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
     """What `work` (a function of a module) makes of each piece, in their order. rows: about how many person records they hold together."""
-    if setting.folder is None or processes(setting, rows) < 2:
+    folder = setting.folder
+    if folder is None or processes(setting, rows) < 2:
         yield from (work(piece, setting) for piece in pieces)
         return
-    shutil.rmtree(setting.folder, ignore_errors=True)
-    setting.folder.mkdir(parents=True, mode=0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
     try:
-        kept.write_common(setting.folder, setting.common)
-        _write(setting.folder / _CODED, _laid_out(setting.coded))
-        handed = [_Piece(work, setting.model, _write(setting.folder / str(n), piece)) for n, piece in enumerate(pieces)]
+        kept.write_common(folder, setting.common)
+        _write(folder / _CODED, _laid_out(setting.coded))
+        handed: list[_Piece] = []
+
+        def written() -> Iterator[_Piece]:
+            for n, piece in enumerate(pieces):
+                handed.append(_Piece(work, setting.model, _write(folder / str(n), piece)))
+                yield handed[-1]
+
         give_back()
-        each(_work, handed, rows)
-        for piece in handed:
-            yield _read(piece.folder / "found")
+        each(_work, written(), rows)
+        for one in handed:
+            yield _read(one.folder / "found")
     finally:
-        shutil.rmtree(setting.folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ def _work(piece: _Piece) -> None:
     if folder not in _settings:
         _settings[folder] = Setting(piece.model, kept.read_common(folder), _coded(_read(folder / _CODED)))
     _write(piece.folder / "found", piece.work(_read(piece.folder), _settings[folder]))
+    give_back()
 
 
 def _laid_out(coded: Coded) -> Frames:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipelines.linkage.flat import Rows
 from pipelines.linkage.hashing import cursor
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import numbered
+from pipelines.linkage.states import among, numbered
 
 # A number that so many files cite says nothing about any two of them.
 MOST_CITING = 300
@@ -37,12 +37,12 @@ def cited(records: Records) -> pd.DataFrame:
     """
     own = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "standing"]]
-    references = references[~references["number"].isin(untelling(records))]
+    references = references[~among(references["number"], untelling(records))]
     references = references.sort_values("standing", ascending=False, kind="stable").drop_duplicates(["a", "number"])
     exact = references.merge(own, on="number")
     loose = _without_register(references, own)
     found = pd.concat([exact, loose], ignore_index=True)
-    open_references = references[~references["number"].isin(found["number"])]
+    open_references = references[~among(references["number"], found["number"])]
     near = _near(open_references, own)
     found = pd.concat([found.assign(near=False), near.assign(near=True)], ignore_index=True)
     found = found[found["a"] != found["b"]].drop_duplicates(["a", "b", "number"])
@@ -75,7 +75,7 @@ def cited_together(records: Records) -> pd.DataFrame:
     Where somebody bears the number, the bearer ties the two: to count that between them as well would be to count it twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
-    references = references[~references["number"].str.contains("?", regex=False) & ~references["number"].isin(records.own["number"])]
+    references = references[~references["number"].str.contains("?", regex=False) & ~among(references["number"], records.own["number"])]
     references = references.assign(citing=references.groupby("number")["a"].transform("size"))
     several = references[references["citing"].between(2, MOST_CITING)]
     pairs = several.merge(several[["a", "number"]].rename(columns={"a": "b"}), on="number")

@@ -101,12 +101,13 @@ class Groups:
 
 def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
     """Groups of two rows or more with one `value`, and the value of each. Rows stand at most once with one value."""
-    order = np.argsort(value)
-    value = value[order]
+    if (value[1:] < value[:-1]).any():
+        order = np.argsort(value)
+        value, row = value[order], row[order]
     begins = np.flatnonzero(np.append(True, value[1:] != value[:-1])) if len(value) else np.empty(0, dtype="int64")
     sizes = np.diff(np.append(begins, len(value)))
     several = sizes > 1
-    rows = row[order[np.repeat(several, sizes)]].astype("int64")
+    rows = row[np.repeat(several, sizes)].astype("int64")
     sizes = sizes[several]
     rows = np.sort(np.repeat(np.arange(len(sizes)), sizes) * size + rows) % max(size, 1)
     return Groups(rows.astype("int32"), starts(sizes), size), value[begins[several]]

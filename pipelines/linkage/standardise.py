@@ -15,7 +15,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.states import RECORD, deliveries, filled, firsts, in_order, numbered, of_delivery, ranked, rows_of, spoken, take
+from pipelines.linkage.states import (
+    RECORD,
+    deliveries,
+    filled,
+    firsts,
+    in_order,
+    mapped,
+    numbered,
+    of_delivery,
+    ranked,
+    rows_of,
+    spoken,
+    take,
+)
 from schemas.canonical import OFFENCE_GROUPS, conform
 
 SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender", "victim": "victim", "witness": "witness"}
@@ -148,7 +161,7 @@ def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Most serious offence group and its form per file, of its charges."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
-    seriousness = charges["offence_group"].map(rank).fillna(len(rank)).to_numpy()
+    seriousness = mapped(charges["offence_group"], rank, len(rank))
     order = np.lexsort((charges["turn"].to_numpy(), seriousness, charges["rank"].to_numpy()))
     file = rows_of(files, charges, "case_key")[order]
     own = charges[["offence_group", "form"]].iloc[order[file >= 0]]
@@ -164,7 +177,8 @@ def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> 
     told = spoken(states)
     first = told.keys.assign(**{name: told.first(states[name]) for name in names + kept})
     first["file"] = rows_of(files, first, "case_key")
-    first["side"] = first["role"].map(SIDES)
+    role, roles = pd.factorize(first["role"])
+    first["side"] = take(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role)
     first = first.join(place_names(first))
     first["valid"] = first["number_valid"].fillna(False).astype(bool)
     first["birth_year"] = first["birth_year"].astype("float64").fillna(first["birth_date"].dt.year.astype("float64"))
@@ -229,11 +243,12 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
 
 def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
     """Earliest day per record and event among the states that speak first; a column per event, on the index of `rows`."""
-    chosen = events["entity"].eq(entity) & events["event"].isin(names)
-    own = events.loc[chosen, ["institution", "record_key", "event", "date", "quarter", "rank"]]
+    number = mapped(events["event"], {name: n for n, name in enumerate(names)}, -1)
+    chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
+    own = events.loc[chosen, ["institution", "record_key", "date", "quarter", "rank"]]
     day, row = possible_days(own), rows_of(rows, own)
     there = day.notna().to_numpy() & (row >= 0)
-    cell = row[there] * len(names) + own["event"][there].map({name: n for n, name in enumerate(names)}).to_numpy("int64")
+    cell = row[there] * len(names) + number[chosen][there]
     rank, seconds = own["rank"].to_numpy()[there], day.to_numpy("datetime64[s]").astype("int64")[there]
     best, found = (np.full(len(rows) * len(names), np.iinfo("int64").max) for _ in range(2))
     np.minimum.at(best, cell, rank)

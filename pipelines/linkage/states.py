@@ -6,11 +6,13 @@ Belongs here: which state of a record speaks, numbers in place of keys, lookups 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.canonical import INSTITUTIONS
 
@@ -33,7 +35,7 @@ def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.Dat
     known: see `deliveries`; apart: rows of one delivery that agree in these are put in the order of their content.
     """
     arrival = of_delivery(frame, known, "arrival").to_numpy("int64")
-    rank = frame["status"].map(STATUS_RANK).fillna(len(STATUS_RANK)).to_numpy("int64")
+    rank = mapped(frame["status"], STATUS_RANK, len(STATUS_RANK))
     content = np.arange(len(frame))
     alike = repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
     if alike.any():  # the order of the input must not matter where one delivery names a record twice
@@ -41,13 +43,25 @@ def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.Dat
         content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
     turn = np.empty(len(frame), dtype="int64")
     turn[np.lexsort((content, -arrival, rank))] = np.arange(len(frame))
-    return frame.assign(arrival=arrival, rank=rank, standing=frame["status"].eq("accepted"), turn=turn)
+    return frame.assign(arrival=arrival, rank=rank, standing=rank == STATUS_RANK["accepted"], turn=turn)
 
 
 def of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
     """What `known` (see `deliveries`) says in `column` of the delivery of each row."""
     code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
     return take(known[column].reindex(names), code).set_axis(frame.index)
+
+
+def mapped(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
+    """The number of each value of `column`, `otherwise` where it has none: each distinct value is looked up once."""
+    code, distinct = pd.factorize(column)
+    return np.array([*(numbers.get(str(value), otherwise) for value in distinct), otherwise], dtype="int64")[code]
+
+
+def among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
+    """Which texts of `column` stand in `values`."""
+    told, known = (pa.array(texts, type=pa.large_string(), from_pandas=True) for texts in (column, values))
+    return np.asarray(pc.is_in(told, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def numbered(frame: pd.DataFrame) -> tuple[np.ndarray, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sized
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
@@ -19,12 +19,14 @@ T = TypeVar("T")
 _WORTH = 60_000  # rows below which starting processes costs more than they save
 
 
-def each(work: Callable[[T], None], pieces: Sequence[T], rows: int) -> None:
+def each(work: Callable[[T], None], pieces: Iterable[T], rows: int) -> None:
     """Do `work` on every piece; `rows`: about how many they hold together. Raises what the first piece that fails raises.
 
-    `work` is a function of a module, and a piece can be pickled.
+    `work` is a function of a module, and a piece can be pickled. Pieces may still be made while the first are worked on.
     """
-    processes = min(len(os.sched_getaffinity(0)), len(pieces))
+    processes = len(os.sched_getaffinity(0))
+    if isinstance(pieces, Sized):
+        processes = min(processes, len(pieces))
     if processes < 2 or rows < _WORTH:
         for piece in pieces:
             work(piece)

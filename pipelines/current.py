@@ -15,6 +15,7 @@ from pipelines import over_time
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.causes import told_apart
 from pipelines.feedback.units import Places
+from pipelines.resources.coded import numbered
 from pipelines.validate import Validated
 from pipelines.validate.keys import parents_first
 from schemas import findings
@@ -90,7 +91,9 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, held_back: pd.
         return status
     survivor = _survivor_in_delivery(frame)
     states = frame.loc[survivor, ["_key", "_period", "_version"]]
-    last = states[states["_version"] == states.groupby(["_period", "_key"])["_version"].transform("max")]
+    key, period = pd.factorize(states["_key"])[0], pd.factorize(states["_period"], sort=True)[0]
+    corrected = states["_version"].groupby(numbered(period, key)).transform("max")
+    last = states[(states["_version"] == corrected) & (key >= 0)]
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     replaced = last["_period"].map(complete).fillna(0) > last["_version"]
     if len(held_back):
@@ -98,19 +101,18 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, held_back: pd.
         spared = pd.MultiIndex.from_frame(last[["_period", "_key"]]).isin(pd.MultiIndex.from_frame(newest[["period", "record_key"]]))
         replaced &= ~spared
     status.loc[last.index[replaced]] = "withdrawn"
-    standing = last[~replaced]
-    newest_period = standing.groupby("_key")["_period"].transform("max")
-    status.loc[standing.index[standing["_period"] == newest_period]] = "accepted"
+    standing = pd.DataFrame({"key": key, "period": period}, index=states.index).loc[last.index[~replaced]]
+    newest_period = standing.groupby("key")["period"].transform("max")
+    status.loc[standing.index[standing["period"] == newest_period]] = "accepted"
     return status
 
 
 def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
     """The row that speaks for a key in its delivery: the first of identical rows, the last of different ones."""
-    group = ["_delivery", "_key"]
-    first = frame.drop_duplicates(group, keep="first").index
-    last = frame.drop_duplicates(group, keep="last").index
-    if len(first) == len(frame):
-        return first
+    group = pd.Series(numbered(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
+    if group.is_unique:
+        return frame.index
+    first, last = (group.drop_duplicates(keep=which).index for which in ("first", "last"))
     different = frame.groupby(group)["_content"].transform("nunique") > 1
     return first.difference(frame.index[different]).union(last.intersection(frame.index[different]))
 

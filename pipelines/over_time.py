@@ -55,9 +55,9 @@ def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) ->
         for column in spec.columns:
             if not column.prefixes or column.type != "code" or frame.empty:
                 continue
-            target = frame[f"{column.name}:argument"]
-            lost = target.notna() & ~target.isin(frame["_key"])
-            rows = frame[lost]
+            target = frame[f"{column.name}:argument"].dropna()
+            held = frame.loc[frame["_key"].isin(target.unique()), "_key"].unique()
+            rows = frame.loc[target.index[~target.isin(held)]]
             out += [
                 {"delivery": d, "file": f, "part": p, "line": n, "record_key": k, "field": column.name, "rule": "cross-merged-into-nothing"}
                 for d, f, p, n, k in zip(rows["_delivery"], rows["_file"], rows["_part"], rows["_line"], rows["_key"], strict=True)

@@ -18,6 +18,7 @@ from pipelines.resources.portions import WHOSE, Portions
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import Validated, validate
 from sources import contract
+from sources.contract import TableSpec
 from sources.readers.result import ReadResult
 
 ROW = "_row"  # of a canonical row: the delivered row that it was made of, whose status is its own
@@ -61,9 +62,11 @@ def judged(institution: str, portions: Portions) -> Validated:
     """What validation made of all deliveries; of the tables only what says which row stands, and whose it is."""
     if not portions.stands:
         return validate(institution, {})
-    units = contract.load(institution).units
-    named = {f"{_TABLE}{units.table}": {*units.columns, f"{units.number}:text"}} if units else {}
-    frames = portions.load(columns=lambda name, c: not name.startswith(_TABLE) or _places(c) or c in named.get(name, ()))
+    declared = contract.load(institution)
+    asked = {f"{_TABLE}{name}": _asked(spec) for name, spec in declared.tables.items()}
+    if units := declared.units:
+        asked[f"{_TABLE}{units.table}"] |= {*units.columns, f"{units.number}:text"}
+    frames = portions.load(columns=lambda name, c: name not in asked or c in asked[name])
     tables = {name.removeprefix(_TABLE): frames.pop(name) for name in list(frames) if name.startswith(_TABLE)}
     return Validated(institution=institution, tables=tables, **frames)
 
@@ -76,8 +79,12 @@ def counted(portions: Portions) -> tuple[int, int, pd.DataFrame]:
     return rows, len(frames.get("quarantined", nothing)), frames.get("findings", nothing)[["severity", "rule"]]
 
 
-def _places(column: str) -> bool:
-    return column.startswith("_") or column.endswith((":given", ":argument"))
+def _asked(spec: TableSpec) -> set[str]:
+    """The columns of a judged table that say which of its rows stands, whose it is, and what shows between deliveries."""
+    places = {"_row", "_delivery", "_file", "_part", "_line", "_key", "_parent", "_record", "_case", "_period", "_version"}
+    told = {f"{column.name}:given" for column in spec.columns}
+    led = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
+    return places | told | led | ({"_content"} if spec.entity else set())
 
 
 def files_of(institution: str, portions: Portions) -> pd.DataFrame:

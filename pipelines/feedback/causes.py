@@ -127,7 +127,7 @@ def _shifts(cells: pd.DataFrame, through: pd.DataFrame, rows: pd.DataFrame) -> p
     odd = fields[fields >= 2].reset_index()
     runs = odd.groupby(_PLACE)["line"].agg(["size", "min", "max"]).reset_index()
     runs = runs[runs["size"] >= _FEWEST].set_axis([*_PLACE, "n", "first", "last"], axis=1)
-    between = rows[[*_PLACE, "line"]].merge(runs, on=_PLACE)
+    between = rows.loc[rows["delivery"].isin(runs["delivery"].unique()), [*_PLACE, "line"]].merge(runs, on=_PLACE)
     between = between[between["line"].between(between["first"], between["last"])].groupby(_PLACE).size().rename("rows").reset_index()
     runs = runs.merge(between, on=_PLACE)
     runs = runs[(runs["n"] >= _MOST * runs["rows"])]

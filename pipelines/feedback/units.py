@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from pipelines.harmonise import codes
@@ -27,10 +28,19 @@ class Places:
             return
         top = tables[contract.units.table]
         number = top[f"{contract.units.number}:text"] if contract.units.number else None
-        known = {"delivery": top["_delivery"], "case": top["_case"], "unit": _named(top, contract.units, contract), "number": number}
-        self._known = pd.DataFrame(known).dropna(subset=["case"])
-        self._of_part = {name: frame[["_record", "_case"]].dropna().drop_duplicates("_record") for name, frame in tables.items()}
-        self._of_record = pd.concat(self._of_part.values()).drop_duplicates("_record").set_index("_record")["_case"]
+        frame = {"delivery": top["_delivery"], "case": top["_case"], "unit": _named(top, contract.units, contract), "number": number}
+        known = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
+        self._told = known[["unit", "number"]].astype("str")
+        self._cases, self._deliveries = pd.Index(known["case"].unique()), pd.Index(known["delivery"].unique())
+        case = self._cases.get_indexer(pd.Index(known["case"]))
+        last = known.drop_duplicates("case", keep="last").index.to_numpy()
+        self._last = np.full(len(self._cases) + 1, -1)
+        self._last[case[last]] = last
+        place = pd.Series(self._places(known["delivery"], case)).drop_duplicates(keep="last")
+        self._same, self._row = pd.Index(place), np.append(place.index.to_numpy(), -1)
+        parts = {name: table[["_record", "_case"]].dropna().drop_duplicates("_record") for name, table in tables.items()}
+        self._of_part = {name: self._of(part) for name, part in parts.items()}
+        self._of_record = self._of(pd.concat(parts.values()).drop_duplicates("_record"))
 
     def placed(self, found: pd.DataFrame) -> pd.DataFrame:
         """`found` (delivery, part, record_key: findings, or records) with `unit` and `number` where the record says it: as delivered in
@@ -39,23 +49,38 @@ class Places:
         if units is None or found.empty:
             nothing = pd.Series(None, index=found.index, dtype="str")
             return found if "unit" in found else found.assign(**dict.fromkeys(("unit", "number"), nothing))
-        asked = pd.DataFrame({"delivery": found["delivery"].array, "case": self._cases(found).array})
-        same = asked.merge(self._known.drop_duplicates(["delivery", "case"], keep="last"), on=["delivery", "case"], how="left")
-        last = asked.merge(self._known.drop_duplicates("case", keep="last").drop(columns="delivery"), on="case", how="left")
+        case = self._cases_of(found)
+        same = self._rows(self._row[self._same.get_indexer(pd.Index(self._places(found["delivery"], case)))])
+        last = self._rows(self._last[case])
         elsewhere = found["part"].reset_index(drop=True) if units.columns == ("_part",) else last["unit"]
         return found.assign(
             unit=same["unit"].fillna(elsewhere).astype("str").array,
             number=same["number"].fillna(last["number"]).astype("str").array,
         )
 
-    def _cases(self, found: pd.DataFrame) -> pd.Series:
-        """Key of the case of each finding's record. Where a part is a table, its own rows say it: tables may number their rows alike."""
-        out = found["record_key"].map(self._of_record).astype("str")
-        for part in found["part"].dropna().unique():
-            if part in self._of_part:
-                own = self._of_part[part].set_index("_record")["_case"]
-                out = out.where(found["part"] != part, found["record_key"].map(own))
-        return out.astype("str")
+    def _of(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
+        """Records, and of each the place of its case; the last for one that is unknown."""
+        return pd.Index(part["_record"]), np.append(self._cases.get_indexer(pd.Index(part["_case"])), -1)
+
+    def _places(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
+        """One number for delivery and case, -1 where either is unknown."""
+        at = self._deliveries.get_indexer(pd.Index(delivery))
+        return np.where((at >= 0) & (case >= 0), at * len(self._cases) + case, -1)
+
+    def _rows(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is told at these places, nothing at -1."""
+        return pd.DataFrame({name: self._told[name].array.take(rows, allow_fill=True) for name in self._told})
+
+    def _cases_of(self, found: pd.DataFrame) -> np.ndarray:
+        """The place of the case of each finding's record. Where a part is a table, its own rows say it: tables may number their rows
+        alike."""
+        records, cases = self._of_record
+        out = cases[records.get_indexer(pd.Index(found["record_key"]))]
+        for part in set(found["part"].dropna().unique()) & set(self._of_part):
+            own = (found["part"] == part).to_numpy()
+            records, cases = self._of_part[part]
+            out[own] = cases[records.get_indexer(pd.Index(found["record_key"][own]))]
+        return out
 
 
 def placed_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:

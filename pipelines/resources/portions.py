@@ -107,13 +107,15 @@ class Portions(Kept):
         """
         if self.missing(self.stands):
             raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
-        order = {delivery: n for n, delivery in enumerate(self.stands)}
+        order = pd.Index(list(self.stands))
         parts = [_read(path, index, mine, names, columns) for path, index, mine in self._held(None)]
         out: Frames = {}
         for name in dict.fromkeys(name for frames in parts for name in frames):
             frame = _below([frames.pop(name) for frames in parts if name in frames])
-            turn = frame.pop(WHOSE).map(order).astype("int64")
-            out[name] = frame if turn.is_monotonic_increasing else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
+            whose, deliveries = pd.factorize(frame.pop(WHOSE))
+            turn = order.get_indexer(pd.Index(deliveries))[whose]
+            ordered = bool((turn[1:] >= turn[:-1]).all())
+            out[name] = frame if ordered else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
         return out
 
     def together(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pyarrow as pa
 import pytest
 from postgres_world import Server, running
-from store_world import made
+from store_world import KEY, made
 
 from pipelines.errors import HarmoniaError
-from warehouse import postgres, tables
-from warehouse.stores import STORES, Stores
+from pipelines.resources.lake import scanned, write_table
+from warehouse import loading, postgres, tables
+from warehouse.stores import STORES, Stores, arranged
 
 URL_WITH_PASSWORD = "postgresql://u:secret@127.0.0.1:1/x"
 NUMBER = count()
@@ -50,6 +52,16 @@ def holds(url: str, stores: Stores) -> bool:
         for table, rows in postgres.frames(url, schema)
         if "view" not in table.info
     )
+
+
+def test_rows_that_are_not_held_are_copied_some_at_a_time(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "BATCH", 4)  # of fifteen rows a table
+    held = made("one")
+    for name, frame in held["warehouse"].items():
+        write_table(tmp_path / f"{name}.parquet", tables.to_arrow(tables.WAREHOUSE.tables[name], frame))
+    lying = {name: scanned([tmp_path / f"{name}.parquet"]) for name in held["warehouse"]}
+    publish(url, arranged(lying, held["identity"]["persons"], KEY))
+    assert holds(url, held)
 
 
 def test_stores_are_put_in_place_whole_or_not_at_all(url: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.linkage import Linked, anew, common, link, load_model, pieces
+from pipelines.linkage import Linked, across, anew, common, link, load_model, pieces
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
 from pipelines.linkage.decisions import compared, decisions
@@ -56,10 +56,13 @@ def test_portions_in_any_order_end_as_without_memory(tables: Tables, tmp_path: P
     assert_same(link(tables, memory=tmp_path / "memory"), link(tables))
 
 
-def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path) -> None:
-    link(tables, memory=tmp_path / "memory")
-    again = link(tables, memory=tmp_path / "memory")
+def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = link(tables, memory=tmp_path / "memory")
+    with monkeypatch.context() as patched:
+        patched.setattr(across, "PersonPairs", None)  # nor weighed again what is told across parts
+        again = link(tables, memory=tmp_path / "memory")
     assert again.statistics["parts_decided_anew"] == 0
+    assert_same(again, first)
     assert_same(again, link(tables))
 
 

@@ -215,7 +215,8 @@ class _Asked:
 
     def values(self, number: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
         """Hash of every value of `key`, and its row."""
-        value = f"list_distinct({key.expression})" if _several(key) else f"[{key.expression}]"
+        value = key.expression if _several(key) else f"[{key.expression}]"
+        value = value if "list_distinct" in value or not _several(key) else f"list_distinct({value})"
         listed = f"SELECT id, unnest({value}) AS value FROM records"
         place, found = self._ask(f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''", key.expression)
         # Sorted while there are few: an entry for each record that has the value comes after.

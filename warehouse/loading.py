@@ -17,7 +17,7 @@ from sqlalchemy import Table
 
 from warehouse import tables
 
-BATCH = 250_000
+BATCH = 60_000
 """Rows that are loaded at a time where they are not held."""
 
 

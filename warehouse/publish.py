@@ -36,6 +36,8 @@ from warehouse.loading import Rows, parts
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
+HELD = "500MB"
+"""Of a file that is being built; what is more lies beside it until all is committed."""
 SHARED = 0o640
 """Of the analysts' file: the group of the home may read it."""
 
@@ -86,7 +88,8 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -
     """
     try:
         with _for_this_user_alone(), duckdb.connect(str(target)) as connection:
-            connection.execute("SET threads = 1")  # rows stay in their order, in full groups; each store is built in a thread of its own
+            # One thread keeps rows in their order, in full groups; each store is built in a thread of its own.
+            connection.execute(f"SET threads = 1; SET memory_limit = '{HELD}'")
             connection.begin()  # one transaction: hundreds of statements, each of which the disk would be waited for
             for statement in ddl(declared):
                 connection.execute(statement)

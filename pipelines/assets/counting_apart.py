@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pipelines.assets.counting_inputs import Before
 from pipelines.assets.describing import careful
 from pipelines.resources import lake
+from pipelines.resources.given_back import give_back
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.processes import each
 from pipelines.resources.workplace import Workplace
@@ -69,6 +70,7 @@ def count_apart(workplace: Workplace, before: Before) -> Kept:
     shutil.rmtree(folder, ignore_errors=True)  # of a killed run
     try:
         parts = [folder / "made" / str(n) for n in range(_cut(before, folder / "records"))]
+        give_back()
         each(_count, [Piece(workplace, folder / "records" / part.name, part) for part in parts], len(parts) * MOST)
         made = {name: pd.concat([lake.read_table(part / f"{name}.parquet") for part in parts], ignore_index=True) for name in _SMALL}
         facts = {path.stem: Below(parts, path.stem) for path in sorted(parts[0].glob("*.parquet")) if path.stem not in _SMALL}
@@ -134,3 +136,4 @@ def _count(piece: Piece) -> None:
         for name, frame in of_cases(inputs).items():
             rows = tables.to_arrow(tables.WAREHOUSE.tables[name], frame) if name in tables.WAREHOUSE.tables else frame
             lake.write_table(piece.made / f"{name}.parquet", rows)
+    give_back()

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.linkage.hashing import cursor
+
 BATCH = 1 << 20
 COUNTS = ["pairs", "refused_values", "refused_records", "refused_pairs"]
 
@@ -84,8 +86,7 @@ def open_blocks(
     table = table.append_column("_row", pa.array(np.arange(len(records), dtype="int32")))
     if source is not None:
         table = table.append_column("_source", pa.array(pd.factorize(records[source])[0].astype("int32")))
-    with duckdb.connect(":memory:") as database:
-        database.execute(f"SET threads = {threads}; SET preserve_insertion_order = false")
+    with cursor(threads) as database:
         database.register("records", table)
         yield Blocks(database, keys, limits or Limits(), len(records), source is not None)
 
@@ -106,7 +107,7 @@ def _hash_values(database: duckdb.DuckDBPyConnection, keys: tuple[Key, ...], lin
     ]
     source = ", _source AS source" * linking
     values = f"SELECT _row AS id{source}, {chosen} FROM records"
-    database.execute(f"CREATE TABLE blocks AS SELECT id{', source' * linking}, {', '.join(hashes)} FROM ({values})")
+    database.execute(f"CREATE TEMP TABLE blocks AS SELECT id{', source' * linking}, {', '.join(hashes)} FROM ({values})")
     return lists
 
 

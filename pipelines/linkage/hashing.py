@@ -13,16 +13,18 @@ MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @cache
-def _database() -> duckdb.DuckDBPyConnection:
+def _database(threads: int) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(":memory:")
-    # Most questions are short, and of long ones a second thread hardly makes any shorter.
-    database.execute("SET threads = 1; SET preserve_insertion_order = false")
+    database.execute(f"SET threads = {threads}; SET preserve_insertion_order = false")
     return database
 
 
-def cursor() -> duckdb.DuckDBPyConnection:
-    """A connection to an empty database; to open one anew takes longer than most questions."""
-    return _database().cursor()
+def cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
+    """A connection to an empty database that others use too (tables must be temporary): to open one takes longer than most questions.
+
+    Most are short, and of long ones a second thread of `threads` hardly makes any shorter.
+    """
+    return _database(threads).cursor()
 
 
 def mixed(*parts: np.ndarray) -> np.ndarray:

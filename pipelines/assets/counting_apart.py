@@ -70,7 +70,6 @@ def count_apart(workplace: Workplace, before: Before) -> Kept:
     shutil.rmtree(folder, ignore_errors=True)  # of a killed run
     try:
         parts = [folder / "made" / str(n) for n in range(_cut(before, folder / "records"))]
-        give_back()
         each(_count, [Piece(workplace, folder / "records" / part.name, part) for part in parts], len(parts) * MOST)
         made = {name: pd.concat([lake.read_table(part / f"{name}.parquet") for part in parts], ignore_index=True) for name in _SMALL}
         facts = {path.stem: Below(parts, path.stem) for path in sorted(parts[0].glob("*.parquet")) if path.stem not in _SMALL}

@@ -77,7 +77,6 @@ def shared(work: Work, pieces: Iterable[Frames], setting: Setting, rows: int) ->
                 handed.append(_Piece(work, setting.model, _write(folder / str(n), piece)))
                 yield handed[-1]
 
-        give_back()
         each(_work, written(), rows)
         for one in handed:
             yield _read(one.folder / "found")

@@ -14,6 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
 
+from pipelines.resources.given_back import give_back
+
 T = TypeVar("T")
 
 _WORTH = 60_000  # rows below which starting processes costs more than they save
@@ -31,6 +33,7 @@ def each(work: Callable[[T], None], pieces: Iterable[T], rows: int) -> None:
         for piece in pieces:
             work(piece)
         return
+    give_back()  # what is free here is theirs to use
     context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
     context.set_forkserver_preload([work.__module__])
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_the_run) as pool:

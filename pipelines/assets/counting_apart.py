@@ -28,6 +28,7 @@ from schemas.canonical import TABLES
 from warehouse import tables
 from warehouse.count import MOVES, SUMS, CountInputs
 from warehouse.count.inputs import KEY
+from warehouse.loading import show
 from warehouse.star.apart import pieces
 from warehouse.star.build import DAYS, OFFENCES, of_all, of_cases
 from warehouse.star.events import FILE
@@ -108,7 +109,7 @@ def _held(canonical: Tables) -> pd.DataFrame:
     keys = "institution, record_key, coalesce(case_key, record_key) AS case_key"
     with duckdb.connect() as connection:
         for name in TABLES:
-            connection.register(name, canonical.scan(name))
+            show(connection, name, canonical.scan(name))
         every = " UNION ALL ".join(f'SELECT {keys} FROM "{name}"' for name in TABLES)
         found = connection.execute(f"SELECT *, count(*) AS rows FROM ({every}) GROUP BY ALL").df()
     return found.astype(dict.fromkeys([*KEY, "case_key"], "str"))

@@ -20,6 +20,7 @@ import pandas as pd
 
 from pipelines.feedback.same import Same, alike, names
 from pipelines.resources import coded
+from pipelines.resources.flat import begins, distinct, ranges
 from schemas.findings import COLUMNS, NUMBERS
 from sources.contract import DeliveryName
 
@@ -93,9 +94,9 @@ def follow(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFra
     at, many = _places(findings, order), max(len(order), 1)
     known = at >= 0
     told = same.of[known] * many + at[known]
-    moments, there = _moments(coded.once(told), findings, same, order, records)
+    moments, there = _moments(distinct(told), findings, same, order, records)
     identity, delivery = np.divmod(moments, many)
-    new = coded.begins(identity)
+    new = begins(identity)
     was = np.append(False, there)[: len(there)] & ~new
     since = delivery[np.maximum.accumulate(np.where(there & ~was, np.arange(len(moments)), 0))]
     row = np.searchsorted(moments, told)
@@ -173,14 +174,14 @@ def _moments(
     many = max(len(order), 1)
     first = np.full(len(same), many)
     identity, delivery = np.divmod(told, many)
-    begins = coded.begins(identity)
-    first[identity[begins]] = delivery[begins]
+    new = begins(identity)
+    first[identity[new]] = delivery[new]
     next_replaces = np.append(order["_replaces"].to_numpy(dtype=bool), False)[1:]
     shown = [_of_whole(findings, same, order), told[next_replaces[delivery]] + 1, _held_again(findings, same, order, records)]
     could = np.concatenate(shown)
     could = could[could % many >= first[could // many]]
-    every = coded.once(np.concatenate([told * 2, could * 2 + 1]))
-    every = every[coded.begins(every // 2)]
+    every = distinct(np.concatenate([told * 2, could * 2 + 1]))
+    every = every[begins(every // 2)]
     return every // 2, every % 2 == 0
 
 
@@ -215,12 +216,10 @@ def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records
     asked = np.flatnonzero(same.cells["record_key"] >= 0)
     institution, key, part = (same.cells[name][asked] for name in ("institution", "record_key", "part"))
     wanted = number(institution, key, np.where(own[institution, part], part, -1))
-    return _joined(asked, wanted, coded.once(held * len(order) + np.tile(place, 2)), len(order))
+    return _joined(asked, wanted, distinct(held * len(order) + np.tile(place, 2)), len(order))
 
 
 def _joined(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:
     """Moments of the identities `asked` at the places that hold what is `wanted`. held: what, times `many`, and place; in order."""
-    begins, ends = np.searchsorted(held, wanted * many), np.searchsorted(held, (wanted + 1) * many)
-    counts = ends - begins
-    nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(asked * many, counts) + held[np.repeat(begins, counts) + nth] % many
+    first, end = np.searchsorted(held, wanted * many), np.searchsorted(held, (wanted + 1) * many)
+    return np.repeat(asked * many, end - first) + held[ranges(first, end - first)] % many

@@ -27,11 +27,10 @@ from pipelines.linkage.drift import counted as levels_reached
 from pipelines.linkage.judged import counted, outcomes
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.parting import part
-from pipelines.linkage.pieces import Setting, processes
+from pipelines.linkage.pieces import Setting
 from pipelines.linkage.score import coded
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import Records, read, standardise
-from pipelines.resources.given_back import give_back
 
 __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
 
@@ -91,8 +90,6 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
     records = standardise(tables)
     del tables, remembered
     setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.pieces"))
-    if processes(setting, len(records.persons)) > 1:
-        give_back()
     parted = part(records, setting, judgements, before)
     found = decide(parted, setting, judgements, before)
     if memory is not None:

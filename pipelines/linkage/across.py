@@ -15,13 +15,13 @@ import pandas as pd
 from pipelines.linkage import parts
 from pipelines.linkage.cases import cites_another
 from pipelines.linkage.decisions import IN_DOUBT, LEAST_WEIGHT, case_reasons, person_reasons, told_rows
-from pipelines.linkage.flat import looked_up
 from pipelines.linkage.hashing import mixed
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.parting import Parted
 from pipelines.linkage.persons import between, nameless
 from pipelines.linkage.pieces import Setting, unpacked
+from pipelines.resources.flat import looked_up
 
 
 @dataclass(frozen=True)

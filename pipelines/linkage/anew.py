@@ -18,11 +18,11 @@ from pipelines.linkage.cases import Ties
 from pipelines.linkage.cluster import numbered
 from pipelines.linkage.decisions import IN_DOUBT, against_rules, told
 from pipelines.linkage.drift import alike
-from pipelines.linkage.flat import Rows, looked_up
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.parting import Parted
 from pipelines.linkage.pieces import Frames, Setting, packed, shared, unpacked
 from pipelines.linkage.solving import Solved, rounds
+from pipelines.resources.flat import Rows, looked_up
 
 # So many records are decided on at once, so that memory does not grow with history.
 BATCH = 30_000

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.linkage.flat import Rows
 from pipelines.linkage.hashing import cursor, mixed
 from pipelines.linkage.sharing import Groups, Pairs, grouped, joined
 from pipelines.linkage.states import firsts
+from pipelines.resources.flat import Rows
 
 # A value of a key that more records share than this says nothing: 300 records are 44,850 pairs.
 MOST_RECORDS = 300
@@ -30,13 +30,19 @@ FEW = 20
 
 @dataclass(frozen=True)
 class Key:
-    """One blocking key: an SQL expression over `records` (text, or a list of texts), null where the record takes no part; `further`: in
-    what pairs must agree (any of `FURTHER`) where more than `FEW` share a value."""
+    """One blocking key: an SQL expression over `records` (text; `several`: a list of texts), null where the record takes no part;
+    `further`: in what pairs must agree (any of `FURTHER`) where more than `FEW` share a value."""
 
     name: str
     expression: str
     catches: str
     further: tuple[str, ...] = ()
+    several: bool = False
+
+    @property
+    def values(self) -> str:
+        """The values of a record as an SQL list, each once."""
+        return f"list_distinct({self.expression})" if self.several else f"[{self.expression}]"
 
 
 COLUMNS = ("birth_date", "birth_year", "given", "surname", "parent", "number", "register_id", "municipality", "birthplace")
@@ -56,29 +62,33 @@ KEYS: tuple[Key, ...] = (
     Key("number", "number", "everything but the number"),
     Key(
         "number_less_one",
-        "CASE WHEN length(number) BETWEEN 9 AND 10 THEN list_distinct(list_concat([number], list_transform("
-        "range(1, length(number) + 1), lambda i: left(number, i - 1) || substr(number, i + 1)))) END",
+        "CASE WHEN length(number) BETWEEN 9 AND 10 THEN list_concat([number], list_transform("
+        "range(1, length(number) + 1), lambda i: left(number, i - 1) || substr(number, i + 1))) END",
         "one digit of the number wrong, lost, or two exchanged",
+        several=True,
     ),
     Key(
         "two_names",
-        "CASE WHEN given IS NOT NULL AND surname IS NOT NULL THEN list_distinct(list_transform(string_split(surname, ' '), "
-        "lambda t: array_to_string(list_sort(list_concat([given], [t])), ' '))) END",
+        "CASE WHEN given IS NOT NULL AND surname IS NOT NULL THEN list_transform(string_split(surname, ' '), "
+        "lambda t: array_to_string(list_sort(list_concat([given], [t])), ' ')) END",
         "number and birth date wrong or missing, names in exchanged places, double surnames",
         (*PLACES, "parent", "year"),
+        several=True,
     ),
     Key(
         "token_year",
         f"list_transform({TOKENS}, lambda t: t || birth_year)",
         "one name wrong or changed, the day of birth too",
         (*PLACES, "parent", "day"),
+        several=True,
     ),
     Key(
         "two_starts_year",
-        "list_distinct(list_transform(string_split(surname, ' '), lambda t: array_to_string(list_sort(list_concat([left(given, 2)], "
-        "[left(t, 2)])), ' ') || birth_year))",
+        "list_transform(string_split(surname, ' '), lambda t: array_to_string(list_sort(list_concat([left(given, 2)], "
+        "[left(t, 2)])), ' ') || birth_year)",
         "typing errors in both names",
         (*PLACES, "parent", "day"),
+        several=True,
     ),
     Key("birth_day", "strftime(birth_date, '%Y%m%d')", "both names wrong", (*PLACES, "parent", "given", "surname")),
     Key(
@@ -93,12 +103,14 @@ KEYS: tuple[Key, ...] = (
         "list_transform(string_split(surname, ' '), lambda t: t || ' ' || parent || ' ' || left(given, 1))",
         "a wrong given name, an initial",
         (*PLACES, "year"),
+        several=True,
     ),
     Key(
         "day_name",
         f"list_transform({TOKENS}, lambda t: left(t, 3) || strftime(birth_date, '%m%d'))",
         "a wrong year of birth",
         (*PLACES, "parent", "year"),
+        several=True,
     ),
     Key("register", "register_id", "everything, within the prisons' register"),
 )
@@ -215,9 +227,7 @@ class _Asked:
 
     def values(self, number: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
         """Hash of every value of `key`, and its row."""
-        value = key.expression if _several(key) else f"[{key.expression}]"
-        value = value if "list_distinct" in value or not _several(key) else f"list_distinct({value})"
-        listed = f"SELECT id, unnest({value}) AS value FROM records"
+        listed = f"SELECT id, unnest({key.values}) AS value FROM records"
         place, found = self._ask(f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''", key.expression)
         # Sorted while there are few: an entry for each record that has the value comes after.
         hashed = np.asarray(found["h"], dtype="uint64")
@@ -245,7 +255,3 @@ class _Asked:
         columns = {name: distinct.take(pa.array(own[first], mask=own[first] < 0)) for name, (own, distinct) in read.items()}
         self.database.register("records", pa.table({**columns, "id": np.arange(len(first))}))
         return place, {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}
-
-
-def _several(key: Key) -> bool:
-    return "list_" in key.expression[:40] or "THEN list_" in key.expression

@@ -13,13 +13,13 @@ import pandas as pd
 
 from pipelines.linkage import cluster, references
 from pipelines.linkage.evidence import Shares, Weigher, institutions, pair_kinds, read_off
-from pipelines.linkage.flat import Rows, Table, distinct, each, first_of
 from pipelines.linkage.judged import Held
 from pipelines.linkage.known import known_pairs, separated
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import mapped
+from pipelines.resources.flat import Rows, Table, distinct, each, first_of
 from schemas.canonical import INSTITUTIONS
 
 RANK = {name: n for n, name in enumerate(INSTITUTIONS)}

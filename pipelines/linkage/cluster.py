@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.linkage.judged import Held
+from pipelines.resources.flat import begins
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class _Links:
         own = component[self.a[rows]]
         # The numbers of the groups settle ties, so that the order of input does not.
         order = np.lexsort((self.b[rows], self.a[rows], -near[rows], own))
-        first = rows[order[np.append(True, own[order][1:] != own[order][:-1])]] if len(rows) else rows
+        first = rows[order[begins(own[order])]]
         return self.a[first], self.b[first]
 
 

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from pipelines.linkage import references
 from pipelines.linkage.cases import PARTS, Cases
-from pipelines.linkage.flat import looked_up
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, share_again
 from pipelines.linkage.standardise import Records
+from pipelines.resources.flat import looked_up
 
 KEY = {"institution": "institution", "key": "record_key"}
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")

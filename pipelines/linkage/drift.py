@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING
-from pipelines.linkage.flat import Rows
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records, standardise
 from pipelines.linkage.states import firsts, numbered
+from pipelines.resources.flat import Rows
 
 COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
 _CELL = ["institution", "period", "field"]

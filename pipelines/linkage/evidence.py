@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.flat import Rows
 from pipelines.linkage.model import Evidence, Model
 from pipelines.linkage.standardise import Records
+from pipelines.resources.flat import Rows
 
 RANDOM_PAIRS = 4000
 MOST_BITS = 6.0

@@ -25,6 +25,7 @@ from pipelines.linkage.common import Common
 from pipelines.linkage.evidence import Shares
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies
+from pipelines.resources import flat
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
 _SAYS, _COMMON = "says.json", "common.json"
@@ -55,9 +56,9 @@ class Memory:
 
 @cache
 def code() -> str:
-    """Hash of this package's code and of the libraries that its results hang on."""
+    """Hash of this package's code, of what it computes with outside of it, and of the libraries that its results hang on."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(flat.__file__)):
         digest.update(path.read_bytes())
     digest.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
     return digest.hexdigest()

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING
-from pipelines.linkage.flat import distinct, looked_up
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies, Likelihoods, Scorer, coded, frequencies
 from pipelines.linkage.standardise import Records
+from pipelines.resources.flat import distinct, looked_up
 
 
 class PersonPairs:

@@ -15,7 +15,6 @@ from pipelines.linkage import parts
 from pipelines.linkage.blocking import Blocked, Shared, every, share
 from pipelines.linkage.cases import Ties, orient, shared_bits, ties_of
 from pipelines.linkage.decisions import LEAST_WEIGHT
-from pipelines.linkage.flat import looked_up, starts
 from pipelines.linkage.hashing import mixed
 from pipelines.linkage.judged import Held, held
 from pipelines.linkage.memory import Memory
@@ -23,6 +22,7 @@ from pipelines.linkage.parts import ROUNDS, THEMSELVES, Prints
 from pipelines.linkage.pieces import Frames, Setting, processes, shared
 from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
+from pipelines.resources.flat import looked_up, starts
 
 # So many pairs of files are weighed at once, so that memory does not grow with history.
 AT_ONCE = 50_000

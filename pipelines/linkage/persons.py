@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
-from pipelines.linkage.flat import Rows
 from pipelines.linkage.judged import Held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import numbered
+from pipelines.resources.flat import Rows
 
 # Persons of one case are all compared with each other up to this number; beyond, blocking must do.
 MOST_IN_CASE = 150

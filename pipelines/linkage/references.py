@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.linkage.flat import Rows
 from pipelines.linkage.hashing import cursor
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import among, numbered
+from pipelines.resources.flat import Rows
 
 # A number that so many files cite says nothing about any two of them.
 MOST_CITING = 300

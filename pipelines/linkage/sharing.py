@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.linkage.flat import distinct, ranges, starts
 from pipelines.linkage.hashing import mixed
+from pipelines.resources.flat import begins, distinct, ranges, starts
 
 CHUNK = 1 << 19
 # Rows are taken up by stretches that make so many chunks of pairs.
@@ -104,13 +104,13 @@ def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.n
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]
-    begins = np.flatnonzero(np.append(True, value[1:] != value[:-1])) if len(value) else np.empty(0, dtype="int64")
-    sizes = np.diff(np.append(begins, len(value)))
+    first = np.flatnonzero(begins(value))
+    sizes = np.diff(np.append(first, len(value)))
     several = sizes > 1
     rows = row[np.repeat(several, sizes)].astype("int64")
     sizes = sizes[several]
     rows = np.sort(np.repeat(np.arange(len(sizes)), sizes) * size + rows) % max(size, 1)
-    return Groups(rows.astype("int32"), starts(sizes), size), value[begins[several]]
+    return Groups(rows.astype("int32"), starts(sizes), size), value[first[several]]
 
 
 def joined(every: Iterable[Groups], size: int) -> Groups:
@@ -124,8 +124,8 @@ def _cuts(row: np.ndarray, many: np.ndarray, chunk: int) -> list[tuple[int, int]
     """Ends of stretches of about `chunk` pairs that part no row."""
     if not len(row):
         return []
-    begins = np.append(np.flatnonzero(np.append(True, row[1:] != row[:-1])), len(row))
-    before = np.append(0, np.cumsum(many))[begins]
+    first = np.append(np.flatnonzero(begins(row)), len(row))
+    before = np.append(0, np.cumsum(many))[first]
     wanted = np.arange(chunk, int(before[-1]), chunk)
-    cuts = np.unique(np.concatenate([[0], begins[np.searchsorted(before, wanted)], [len(row)]]))
+    cuts = np.unique(np.concatenate([[0], first[np.searchsorted(before, wanted)], [len(row)]]))
     return list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))

@@ -96,19 +96,14 @@ def _keys(persons: pd.DataFrame, keys: tuple[Key, ...]) -> pd.DataFrame:
     frame["birth_year"] = frame["birth_year"].astype("Int64").astype("str")
     with duckdb.connect(":memory:") as database:
         database.register("records", pa.Table.from_pandas(frame, preserve_index=False))
-        chosen = ", ".join(f"{key.expression} AS key_{key.name}" for key in keys)
+        chosen = ", ".join(f"{key.values if key.several else key.expression} AS key_{key.name}" for key in keys)
         return database.execute(f"SELECT {chosen} FROM records ORDER BY row").df()
 
 
 def _rule(key: Key) -> dict[str, Any]:
     column = f"key_{key.name}"
     rule: dict[str, Any] = {"blocking_rule": f"l.{column} = r.{column}", "sql_dialect": "duckdb"}
-    return {**rule, "arrays_to_explode": [column]} if _several(key) else rule
-
-
-def _several(key: Key) -> bool:
-    """Whether a record has a list of values under this key."""
-    return "list_" in key.expression
+    return {**rule, "arrays_to_explode": [column]} if key.several else rule
 
 
 def first_names_differ(model: Model) -> str | None:

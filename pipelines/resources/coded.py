@@ -59,16 +59,5 @@ def numbered(*parts: np.ndarray) -> np.ndarray:
     return pd.factorize(out)[0]
 
 
-def once(numbers: np.ndarray) -> np.ndarray:
-    """Each of the numbers once, in order. `numpy.unique` hashes them, which takes several times as long where few are alike."""
-    ordered = np.sort(numbers)
-    return ordered[begins(ordered)]
-
-
-def begins(ordered: np.ndarray) -> np.ndarray:
-    """Of numbers in order, which are other than the one before."""
-    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
-
-
 def _textual(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind) or pa.types.is_null(kind)

@@ -38,11 +38,6 @@ def test_rows_that_are_alike_have_one_number_in_the_order_of_appearance() -> Non
     assert coded.numbered(np.empty(0, dtype="int64")).tolist() == []
 
 
-@pytest.mark.parametrize(("numbers", "once"), [([3, 1, 3, 2], [1, 2, 3]), ([], []), ([-1], [-1])])
-def test_each_number_once_in_order(numbers: list[int], once: list[int]) -> None:
-    assert coded.once(np.array(numbers, dtype="int64")).tolist() == once
-
-
 @pytest.mark.parametrize("rows", [1, 3, 9])
 def test_a_table_is_read_some_rows_at_a_time_in_order(tmp_path: Path, rows: int) -> None:
     lake.write(tmp_path / "stage", {"found": _frame(), "none": _frame().iloc[:0]})

@@ -6,11 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from pipelines.linkage import memory
 from pipelines.linkage.common import Common
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.score import Frequencies
+from pipelines.resources import flat
 
 
 def some(number: int) -> Memory:
@@ -38,3 +40,13 @@ def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path)
     assert memory.load(folder, "first") is None
     memory.save(folder, "first", common, some(1))
     assert [path.name for path in tmp_path.iterdir()] == ["linkage_memory"]
+
+
+def test_a_memory_of_other_code_is_not_taken_also_where_that_lies_outside_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = memory.code.__wrapped__()
+    other = tmp_path / "flat.py"
+    other.write_text(Path(flat.__file__).read_text() + "# changed\n")
+    monkeypatch.setattr(flat, "__file__", str(other))
+    assert memory.code.__wrapped__() != before

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.linkage.flat import Rows, Table, first_of, looked_up
 from pipelines.linkage.sharing import Groups, grouped
 
 ROWS = 12
@@ -50,15 +48,3 @@ def test_pairs_of_fresh_rows_and_no_others(values: list[tuple[int, int]], fresh:
 def test_pairs_within_parts(values: list[tuple[int, int]], part: list[int]) -> None:
     found = made(groups_of(values).within(np.array(part)))
     assert found == sorted((a, b) for a, b in pairs_of(values) if part[a] == part[b] >= 0)
-
-
-def test_rows_by_number_and_all_of_one_with_all_of_another() -> None:
-    rows = Rows(np.array([1, 0, 1, -1, 2]), 4)
-    assert rows.sizes.tolist() == [1, 2, 1, 0]
-    assert [part.tolist() for part in rows.across(np.array([1, 3, 2]), np.array([0, 1, 1]))] == [[0, 0, 2, 2], [0, 2, 4, 4], [1, 1, 0, 2]]
-
-
-def test_lookups_and_firsts() -> None:
-    assert Table(np.array([7, 3, 7]), np.array([5, 2, 4])).at(np.array([3, 7, 8])).tolist() == pytest.approx([2, 4, np.nan], nan_ok=True)
-    assert [part.tolist() for part in looked_up(np.array([4, 9]), np.array([1, 4]))] == [[1, 1], [True, False]]
-    assert first_of(np.array([1, 0, 1]), np.array([2.0, 9.0, 1.0])).tolist() == [1, 2]

@@ -1,6 +1,7 @@
 """Flat arrays in place of merges and groups of frames: rows by number, lookups, firsts.
 
-Belongs here: what works on plain integers and does not know what they mean. Does not belong here: anything about persons or files.
+Belongs here: what works on plain integers and does not know what they mean. Does not belong here: anything about persons or files; texts as
+numbers (`coded`). What linkage found is only remembered under the same content of this file (`pipelines.linkage.memory`).
 """
 
 from __future__ import annotations
@@ -21,10 +22,17 @@ def starts(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(sizes)]).astype("int64")
 
 
-def distinct(codes: np.ndarray) -> np.ndarray:
-    """Every code once, sorted (numpy's own way over a hash table is slower on many)."""
-    codes = np.sort(codes)
-    return codes[np.append(True, codes[1:] != codes[:-1])] if len(codes) else codes
+def begins(ordered: np.ndarray) -> np.ndarray:
+    """Of numbers in order, whether each is another than the one before."""
+    out = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=out[1:])
+    return out
+
+
+def distinct(numbers: np.ndarray) -> np.ndarray:
+    """Every number once, in order. `numpy.unique` hashes them, which takes several times as long where few are alike."""
+    ordered = np.sort(numbers)
+    return ordered[begins(ordered)]
 
 
 def looked_up(wanted: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,9 +49,9 @@ class Table:
     def __init__(self, codes: np.ndarray, values: np.ndarray, least: np.ufunc = np.minimum) -> None:
         order = np.argsort(codes, kind="stable")
         codes, values = codes[order], np.asarray(values, dtype="float64")[order]
-        begins = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else np.empty(0, dtype="int64")
-        self._codes = codes[begins]
-        self._values = least.reduceat(values, begins) if len(codes) else values
+        first = np.flatnonzero(begins(codes))
+        self._codes = codes[first]
+        self._values = least.reduceat(values, first) if len(codes) else values
 
     def at(self, codes: np.ndarray, missing: float = np.nan) -> np.ndarray:
         """The value of each code, `missing` where there is none."""
@@ -81,8 +89,7 @@ class Rows:
 def first_of(number: np.ndarray, *by: np.ndarray) -> np.ndarray:
     """The row of each distinct `number` that comes first by `by` (the first before the second), in order of the numbers."""
     order = np.lexsort((*reversed(by), number))
-    ordered = number[order]
-    return order[np.append(True, ordered[1:] != ordered[:-1])] if len(order) else order
+    return order[begins(number[order])]
 
 
 def each(names: list[str] | np.ndarray, codes: np.ndarray, value: Callable[[str], float]) -> np.ndarray:

@@ -12,8 +12,11 @@ number typed without its code (`139` in 2014) that another code has in a group o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipelines.harmonise import codes
@@ -80,13 +83,12 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
 
     unknown_code = named.notna() & ~named.isin(laws.index)
     no_article = article.isna()
-    first = pd.to_numeric(applied.map(laws["first_article"]), errors="coerce")
-    last = pd.to_numeric(applied.map(laws["last_article"]), errors="coerce")
+    first, last = (applied.map(pd.to_numeric(laws[name], errors="coerce")).astype("float64") for name in ("first_article", "last_article"))
     unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
     # Without date and law an article outside all lists is some other offence, of whichever code.
     undecided = applied.isna() & date.isna() & ~unknown_code & _possible(law_family, number)
     unlisted &= ~undecided
-    listed = pd.Series(list(zip(applied, article, strict=True)), index=law.index, dtype="object").map(_groups())
+    listed = _of_pairs(applied, article, _groups())
     meant = _by_article(law_family, article)
     of_another = ~unknown_code & named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
     out_of_force = ~unknown_code & (of_another | ~_in_force(applied, date))
@@ -129,17 +131,28 @@ def _by_date(family: pd.Series, date: pd.Series) -> pd.Series:
 
 def _by_article(family: pd.Series, article: pd.Series) -> pd.Series:
     """The one code, of the named family or any, that has the article in a group of its own."""
+    return _of_pairs(family, article, _only_laws())
+
+
+def _of_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> pd.Series:
+    """What is known of the two texts of each row, looked up once a pair of texts; null where nothing is."""
+    (a, firsts), (b, seconds) = pd.factorize(first), pd.factorize(second)
+    left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
+    once, place = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
+    found = pd.array([known.get((left[pair // len(right)], right[pair % len(right)])) for pair in once], dtype="str")
+    return pd.Series(found.take(place), index=first.index)
+
+
+@cache
+def _only_laws() -> dict[tuple[str | None, str], str]:
+    """The one code that has an article in a group of its own, by family (null: of any) and article; none where there are several."""
     families = codes.table("laws").set_index("code")["family"]
     found: dict[tuple[str | None, str], set[str]] = {}
     for (code, number), group in _groups().items():
         if group != "other":
             for key in (families[code], None):
                 found.setdefault((key, number), set()).add(code)
-    single = {key: next(iter(laws)) for key, laws in found.items() if len(laws) == 1}
-    keys = pd.Series(
-        list(zip(family.where(family.notna(), None).astype("object"), article, strict=True)), index=article.index, dtype="object"
-    )
-    return keys.map(lambda key: single.get((None if pd.isna(key[0]) else key[0], key[1]))).astype("str")
+    return {key: next(iter(laws)) for key, laws in found.items() if len(laws) == 1}
 
 
 def _possible(family: pd.Series, number: pd.Series) -> pd.Series:

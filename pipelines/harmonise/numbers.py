@@ -16,7 +16,7 @@ Register letters and spellings: domain/FACTS.md 4.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -67,6 +67,16 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 _DIGIT = re.compile("[0-9]")
+_BEHIND = r"\.nr\.(?P<serial>[1-9][0-9]{0,5})/(?P<year>[1-9][0-9]{3})"
+_NORMAL: dict[str, str] = {
+    "police": f"(?P<year>[0-9]{{4}})-{_REGION}-(?P<serial>[0-9]{{5}}|[1-9][0-9]{{5}})",
+    "inspectorate": "IPK-(?P<serial>[0-9]{3}|[1-9][0-9]{3,5})/(?P<year>[1-9][0-9]{3})",
+    "prosecution": rf"PP(?:\.(?P<roman>I{{1,3}}|\?)|(?P<letter>[SMNP])){_BEHIND}",
+    "court": f"(?P<register>PAKR|PKR|PK|PML|PN1|PN|P){_BEHIND}",
+    "smil": "(?P<year>20[0-9]{2}):(?P<serial>[1-9][0-9]{0,6})",
+}  # a text that is nothing but a number in its normal form, as most of what is delivered: read at once
+_AS_NORMAL = {name: re.compile(pattern) for name, pattern in _NORMAL.items()}
+_OF_KIND = {"police": ("police",), "inspectorate": ("inspectorate",), "prosecution": ("prosecution",), "court": ("court", "smil")}
 _DATE = re.compile(r"(?<!\d)(?:[012]?\d|3[01])([./])(?:0?\d|1[012])\1(?:19|20)\d{2}(?!\d)(?![/.\-]\d)")
 _LABELLED = re.compile(
     rf"(?P<label>[A-Z](?:[A-Z.]*?[A-Z])?)?{_NR}[\s.\-_:]*(?<!\d)(?P<serial>\d{{1,6}})\s*[/\-]\s*(?P<year>\d{{1,4}})(?!\d)"
@@ -97,17 +107,29 @@ def parse_numbers(text: pd.Series, *, bare: str | None = None) -> pd.DataFrame:
 
 def holds_number(text: pd.Series) -> pd.Series:
     """Whether each text holds a case number of any kind."""
-    return map_values(text, lambda value: bool(_numbers(value, None)), "boolean").fillna(False).astype(bool)
+    normal = _normal(text, _NORMAL)
+    return normal | map_values(text.mask(normal), lambda value: bool(_numbers(value, None)), "boolean").fillna(False).astype(bool)
 
 
 def normalise_own(text: pd.Series, kind: str) -> pd.Series:
     """Normal form of the first number of `kind` in each text, on the same index; null where there is none."""
-    return map_values(text, lambda value: next((n.number for n in _numbers(value, kind) if n.kind == kind), None))
+    normal = _normal(text, _OF_KIND[kind])
+    other = map_values(text.mask(normal), lambda value: next((n.number for n in _numbers(value, kind) if n.kind == kind), None))
+    return other.where(~normal, text)
+
+
+def _normal(text: pd.Series, names: Iterable[str]) -> pd.Series:
+    """Whether each text is a number of these in its normal form and nothing else."""
+    every = "|".join(re.sub(r"\?P<\w+>", "?:", _NORMAL[name]) for name in names)
+    return text.astype("str").str.fullmatch(every, na=False)
 
 
 @lru_cache(maxsize=65536)
 def _numbers(text: str, bare: str | None) -> tuple[Number, ...]:
     """Numbers of one text in the order in which they stand."""
+    for name, normal in _AS_NORMAL.items():
+        if whole := normal.fullmatch(text):
+            return (_BUILD[name](whole),)
     rest = to_latin(tidy(text)).upper()
     rest = _DATE.sub(lambda m: " " * len(m[0]), rest)
     found: list[tuple[int, Number]] = []

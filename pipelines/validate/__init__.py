@@ -163,15 +163,16 @@ def _split(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[st
         can_read = pd.Series(True, index=frame.index)
         if spec.key:
             can_read = keys.readable(keys.key_parts(frame, spec, spec.key), spec)
-        good[table] = frame[can_read].reset_index(drop=True)
+        good[table] = frame if can_read.all() else frame[can_read].reset_index(drop=True)
         bad[table] = frame[~can_read]
     return good, bad
 
 
 def _locate(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
     """Findings of one rule: where the rows at `index` of `frame` stand."""
-    rows = frame.loc[index]
     text = f"{column}:text"
+    places = ("_delivery", "_file", "_part", "_line", "_record", "_row", text)
+    rows = frame[[name for name in places if name in frame]].loc[index]
     return pd.DataFrame(
         {
             "delivery": rows["_delivery"],

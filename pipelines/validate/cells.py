@@ -21,6 +21,7 @@ CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
 _MANY = 0.5  # share of different texts from which each row is parsed by itself
 _INITIAL = 2  # characters of a name that is a letter and a point
 _OLDEST_REFERENCE = 1999
+_ODD_SPACE = r"^ | $|  |[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\x80-\xbf]"
 
 
@@ -34,8 +35,11 @@ class Typed:
 
 def trimmed(text: pd.Series) -> pd.Series:
     """Text without surrounding or repeated white space, empty as null. Line breaks inside a cell count as white space."""
-    out = text.astype("str").str.replace(r"\s+", " ", regex=True).str.strip()
-    return out.where(out != "", None)
+    text = text.astype("str")
+    odd = text.str.contains(_ODD_SPACE, regex=True, na=False)
+    if odd.any():
+        text = text.where(~odd, text[odd].map(lambda value: " ".join(value.split())))
+    return text.where(text != "", None)
 
 
 def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:

@@ -5,7 +5,7 @@ Every check carries the rule code as its name; `title` of a frame-wide check nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,11 @@ _DTYPES: Mapping[str, Any] = {"date": "datetime64[s]", "integer": "Int64"}
 _OLDEST_YEARS = 110
 
 
+def _check(check: Callable[[pd.DataFrame], pd.Series], rule: str, field: str) -> pa.Check:
+    """A rule over the cells of a row; which rows break it is read off what `check` gives, so that none but one is told in words."""
+    return pa.Check(check, name=rule, title=field, ignore_na=False, n_failure_cases=1)
+
+
 def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
     """Days that follow one another: each pair of neighbours, and where one is missing the next that is there."""
     checks = []
@@ -30,7 +35,7 @@ def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
             floor = frame[list(earlier)].max(axis=1)
             return ~(floor.notna() & frame[later].notna() & (frame[later] < floor))
 
-        checks.append(pa.Check(ordered, name=rule, title=later))
+        checks.append(_check(ordered, rule, later))
     return checks
 
 
@@ -40,7 +45,7 @@ def requires(when: str, value: str, column: str, rule: str = "cross-status-witho
     def stated(frame: pd.DataFrame) -> pd.Series:
         return (frame[when] != value) | frame[column].notna() | frame[f"{column}:unreadable"]
 
-    return pa.Check(stated, name=rule, title=column)
+    return _check(stated, rule, column)
 
 
 def names(when: str, values: Sequence[str], column: str, rule: str = "cell-empty") -> pa.Check:
@@ -49,7 +54,7 @@ def names(when: str, values: Sequence[str], column: str, rule: str = "cell-empty
     def given(frame: pd.DataFrame) -> pd.Series:
         return ~frame[when].isin(values) | frame[f"{column}:given"]
 
-    return pa.Check(given, name=rule, title=column)
+    return _check(given, rule, column)
 
 
 def agrees(column: str, reference: str, values: Mapping[str, str], rule: str = "cross-source-disagrees") -> pa.Check:
@@ -59,7 +64,7 @@ def agrees(column: str, reference: str, values: Mapping[str, str], rule: str = "
         told = frame[f"{reference}:kind"].map(values)
         return told.isna() | frame[column].isna() | (told == frame[column])
 
-    return pa.Check(same, name=rule, title=column)
+    return _check(same, rule, column)
 
 
 def _column(spec: ColumnSpec) -> pa.Column:
@@ -73,14 +78,14 @@ def _filled(spec: ColumnSpec) -> pa.Check:
     def filled(frame: pd.DataFrame) -> pd.Series:
         return frame[f"{spec.name}:given"]
 
-    return pa.Check(filled, name="cell-missing", title=spec.name)
+    return _check(filled, "cell-missing", spec.name)
 
 
 def _not_future(spec: ColumnSpec) -> pa.Check:
     def not_future(frame: pd.DataFrame) -> pd.Series:
         return ~(frame[spec.name] > frame[PERIOD_END])
 
-    return pa.Check(not_future, name="cell-date-future", title=spec.name)
+    return _check(not_future, "cell-date-future", spec.name)
 
 
 def _born(spec: ColumnSpec) -> pa.Check:
@@ -88,7 +93,7 @@ def _born(spec: ColumnSpec) -> pa.Check:
         year, end = frame[f"{spec.name}:year"], frame[PERIOD_END].dt.year
         return ~((year > end) | (frame[spec.name] > frame[PERIOD_END]) | (year < end - _OLDEST_YEARS)).fillna(False).astype(bool)
 
-    return pa.Check(plausible, name="cell-birth-date-implausible", title=spec.name)
+    return _check(plausible, "cell-birth-date-implausible", spec.name)
 
 
 def build(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | None = None) -> dict[str, pa.DataFrameSchema]:

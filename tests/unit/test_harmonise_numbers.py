@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.harmonise.numbers import COLUMNS, REGIONS, normalise_own, parse_numbers
+from pipelines.harmonise.numbers import _NORMAL, COLUMNS, REGIONS, holds_number, normalise_own, parse_numbers
 
 
 def found(text: str, **options: object) -> list[tuple[str, str]]:
@@ -101,6 +101,18 @@ def test_own_number_is_null_where_it_is_not_of_the_kind() -> None:
 def test_normal_forms_are_their_own(serial: int, year: int, region: str, register: str) -> None:
     forms = [f"{year}-{region}-{serial:05d}", f"IPK-{serial:03d}/{year}", f"{register}.nr.{serial}/{year}", f"QPS {serial}/{year}"]
     assert [number for _, number in chain.from_iterable(map(found, forms))] == forms
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(*(st.from_regex(pattern, fullmatch=True) for pattern in _NORMAL.values())))
+def test_a_normal_form_is_read_as_any_other_spelling(text: str) -> None:
+    told = [parse_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
+    pd.testing.assert_frame_equal(*told)
+    assert told[0]["number"].tolist() == [text]
+    assert holds_number(pd.Series([text])).tolist() == [True]
+    for kind in ("police", "inspectorate", "prosecution", "court"):
+        own = normalise_own(pd.Series([text, f" {text} "]), kind)
+        assert own.isna().tolist() == [told[0]["kind"][0] != kind] * 2
 
 
 @settings(max_examples=40, deadline=None)

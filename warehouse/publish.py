@@ -24,6 +24,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
@@ -32,7 +33,7 @@ from pipelines.errors import HarmoniaError, storage
 from pipelines.points import Point, reached
 from pipelines.swap import swap_in, sync, temporary
 from warehouse import tables
-from warehouse.loading import Rows, parts
+from warehouse.loading import Rows, parts, show
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
@@ -70,14 +71,18 @@ def _for_this_user_alone() -> Iterator[None]:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
-    """Put `rows` into their table by Arrow, in the order of its columns; returns how many.
+    """Put `rows` into their table, in the order of its columns; returns how many.
 
     In one statement: rows inserted by several lie in memory until all is committed.
     """
-    batches = (batch for part in parts(table, rows) for batch in part.to_batches())
-    connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), batches))
-    (number,) = connection.execute(f'INSERT INTO "{table.name}" SELECT * FROM incoming').fetchall()[0]
-    connection.unregister("incoming")
+    if isinstance(rows, ds.FileSystemDataset):
+        show(connection, "incoming", rows)
+    else:
+        batches = (batch for part in parts(table, rows) for batch in part.to_batches())
+        connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), batches))
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    (number,) = connection.execute(f'INSERT INTO "{table.name}" SELECT {columns} FROM incoming').fetchall()[0]
+    connection.execute("DROP VIEW incoming")
     return int(number)
 
 

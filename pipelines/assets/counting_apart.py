@@ -27,11 +27,10 @@ from pipelines.resources.workplace import Workplace
 from schemas.canonical import TABLES
 from warehouse import tables
 from warehouse.count import MOVES, SUMS, CountInputs
-from warehouse.count.inputs import KEY
+from warehouse.count.inputs import FILE, KEY
 from warehouse.loading import show
 from warehouse.star.apart import pieces
 from warehouse.star.build import DAYS, OFFENCES, of_all, of_cases
-from warehouse.star.events import FILE
 
 MOST = 600_000
 """Canonical rows of a piece: some 900 MiB while it is counted. No more than these are counted at once."""

@@ -1,4 +1,4 @@
-"""Entering many rows at once: the driver takes them as they are.
+"""Many rows at once: how many are read or entered at a time, and entering them as the driver takes them.
 
 Belongs here: what SQLite and PostgreSQL need for it. Does not belong here: what is entered. For a few rows SQLAlchemy's own `insert` does.
 """
@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
 
-_AT_A_TIME = 500  # rows: as few live too briefly for Python's collector to look through them again and again
+AT_A_TIME = 500
+"""Rows: as few live too briefly for Python's collector to look through them again and again."""
 _MARKS = {"sqlite": "?", "postgresql": "%s"}
 
 
@@ -24,7 +25,7 @@ def enter(connection: Connection, entity: type[DeclarativeBase], columns: Mappin
     marks = ", ".join([_MARKS[dialect.name]] * (len(columns) + len(alike)))
     values = [_kept(table.c[name].type, value, dialect) for name, value in alike.items()]
     rows = zip(*columns.values(), *map(repeat, values), strict=False)  # what all have has no end
-    while some := list(islice(rows, _AT_A_TIME)):
+    while some := list(islice(rows, AT_A_TIME)):
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", some)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
 from pipelines.points import Point, reached
-from pipelines.registry.bulk import enter
+from pipelines.registry.bulk import AT_A_TIME, enter
 from pipelines.registry.connection import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Entity, Membership
@@ -30,7 +30,6 @@ EntityKind = Literal["case", "person"]
 
 _PREFIX: dict[EntityKind, str] = {"case": "C", "person": "P"}
 _RECORD = ["institution", "record_key"]
-_AT_A_TIME = 500  # memberships: as few rows live too briefly for Python's collector to look through them again and again
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
     query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
     query = query.where(Membership.kind == kind, Membership.until.is_(None))
     columns: dict[str, list[Any]] = {"institution": [], "record_key": [], "entity": [], "sequence": []}
-    for rows in connection.execute(query).partitions(_AT_A_TIME):
+    for rows in connection.execute(query).partitions(AT_A_TIME):
         for column, values in zip(columns.values(), zip(*rows, strict=True), strict=True):
             column.extend(values)
     out = pd.DataFrame(columns).astype({"institution": "str", "record_key": "str", "entity": "str", "sequence": "int64"})

@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, func, insert, select, text
 from sqlalchemy.orm import Session, aliased
 
+from pipelines.registry.bulk import AT_A_TIME
 from pipelines.registry.tables import (
     Answer,
     Audit,
@@ -39,7 +40,6 @@ from pipelines.registry.tables import (
 )
 
 Mark = tuple[int, int, str]  # highest place, rows, SHA-256 of a part that is sealed
-_AT_A_TIME = 500  # rows: as few live too briefly for Python's collector to look through them again and again
 _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -154,7 +154,7 @@ def _chained(before: str, covers: str) -> str:
 def _digest(session: Session, asked: Select[Any]) -> tuple[int, str]:
     """How many rows, and one hash over them: a line of JSON a row."""
     digest, count = hashlib.sha256(), 0
-    for rows in session.connection().execute(asked).partitions(_AT_A_TIME):
+    for rows in session.connection().execute(asked).partitions(AT_A_TIME):
         cells = map(_cells, zip(*rows, strict=True))
         lines = [f"[{', '.join(row)}]\n" for row in zip(*cells, strict=True)]
         digest.update("".join(lines).encode("utf-8", "surrogatepass"))

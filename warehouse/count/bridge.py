@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
-from warehouse.count.inputs import Standing, quarter_of, year_of
+from warehouse.count.inputs import FILE, Standing, quarter_of, year_of
 from warehouse.indicators import DIMENSIONS
 
-FILE = ["institution", "case_key"]
 RECORDS = ["indicator", "period", "institution", "cause", "record_key", "sign"]
 PUT_RIGHT = ("exchanged", "year", "middle")
 

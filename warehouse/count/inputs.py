@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 KEY = ["institution", "record_key"]
+FILE = ["institution", "case_key"]
 NAMES = (
     *("given_name", "surname", "full_name", "parent_name", "name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton"),
     *("personal_number", "number_valid", "birthplace"),
@@ -190,7 +191,7 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
     begins = quarter_start(read.groupby("institution")["period"].min())
     files = _accepted(inputs.canonical["case_records"])
     files = files[(files["state"] == "merged") | files["merged_into"].notna()]
-    joined = pd.MultiIndex.from_frame(out[["institution", "case_key"]]).isin(pd.MultiIndex.from_frame(files[["institution", "case_key"]]))
+    joined = pd.MultiIndex.from_frame(out[FILE]).isin(pd.MultiIndex.from_frame(files[FILE]))
     return out.assign(
         blind=out["blind"].astype("boolean").fillna(False).astype(bool),
         covered=_covered(out, inputs.deliveries),

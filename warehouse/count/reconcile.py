@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from warehouse.count.inputs import Standing, find, quarter_end, quarter_of, quarter_start, reckoned
+from warehouse.count.inputs import FILE, Standing, find, quarter_end, quarter_of, quarter_start, reckoned
 from warehouse.count.offences import STAGE_OF, Charges, principal
 
 NAMES = {
@@ -75,8 +75,7 @@ def _received_from(standing: Standing, institution: str) -> pd.DataFrame:
     files = _sources(standing)
     files = files[files["sender"] == institution]
     received = standing.events[(standing.events["institution"] == "prosecution") & (standing.events["event"] == "received")]
-    keys = ["institution", "case_key"]
-    return _first(received[pd.MultiIndex.from_frame(received[keys]).isin(pd.MultiIndex.from_frame(files[keys]))], ["case_id"])
+    return _first(received[pd.MultiIndex.from_frame(received[FILE]).isin(pd.MultiIndex.from_frame(files[FILE]))], ["case_id"])
 
 
 def _case_sides(standing: Standing, step: Step) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
-from warehouse.count.inputs import KEY, Standing, unrank
+from warehouse.count.inputs import FILE, KEY, Standing, unrank
 from warehouse.count.offences import OTHER, WITHOUT_FORM, Charges
 from warehouse.count.persons import age_group, citizenship_group
 from warehouse.indicators import Indicator
@@ -32,7 +32,7 @@ def describe_reported(indicator: Indicator, rows: pd.DataFrame, standing: Standi
     """
     rows = rows[rows["own_date"].notna()]
     by_party = indicator.unit == "person" and indicator.harmonised.stage != "registration"
-    keys = KEY if by_party else ["institution", "case_key"]
+    keys = KEY if by_party else FILE
     place, form = own_offence(rows, charges, keys)
     group = unrank(place.fillna(OTHER), OFFENCE_GROUPS)
     out = rows.assign(offence_group=group, form=form.fillna("unknown").mask(group.isin(WITHOUT_FORM), "unknown"))

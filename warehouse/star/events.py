@@ -10,7 +10,7 @@ import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count import Prepared
-from warehouse.count.inputs import KEY, CountInputs, Standing, find, quarter_middle, reckoned, unrank
+from warehouse.count.inputs import FILE, KEY, CountInputs, Standing, find, quarter_middle, reckoned, unrank
 from warehouse.count.offences import OTHER, STAGE_OF, STATES_FORM, WITHOUT_FORM, Charges, form_of, principal
 from warehouse.count.persons import age_group, citizenship_group, full_years, majority
 from warehouse.count.reported import own_offence
@@ -18,7 +18,6 @@ from warehouse.count.rows import in_file_then, orphans
 from warehouse.indicators import indicators
 from warehouse.star.dimensions import region_on
 
-FILE = ["institution", "case_key"]
 DECISIONS = ("investigation_opened", "dismissed", "indicted", "terminated")
 """Decisions of the prosecution that, naming no party, cover every person then in the file."""
 OF_THE_CASE = {"reported": ("registration",), "sent": ("registration",), "received": ("prosecution", "courts")}

@@ -10,11 +10,11 @@ import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count import Prepared
-from warehouse.count.inputs import KEY, CountInputs, Standing, find, unrank
+from warehouse.count.inputs import FILE, KEY, CountInputs, Standing, find, unrank
 from warehouse.count.offences import OTHER, STAGE_OF, WITHOUT_FORM
 from warehouse.count.reported import own_offence
 from warehouse.star.dimensions import offence_key
-from warehouse.star.events import FILE, offences_at
+from warehouse.star.events import offences_at
 
 OPENS = {"registration": "reported", "prosecution": "received", "courts": "received"}
 ENDS = {"registration": ("sent",), "prosecution": ("dismissed", "indicted", "terminated"), "courts": ("judged", "judged_before")}

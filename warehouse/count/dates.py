@@ -10,6 +10,7 @@ gives a possible day; else the middle of the quarter in whose delivery the event
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,7 @@ REPAIRABLE = {"exchanged": 0.25, "year": 0.125}
 """How much more a date is suspected that exchanging or a digit puts right."""
 ENOUGH = 0.75
 """The least suspicion on which a date is held to be wrong."""
+NEVER, NOWHERE, MONTHS = np.iinfo("int64").max, -2, 12
 
 
 @dataclass(frozen=True)
@@ -108,29 +110,55 @@ def _inside(events: pd.DataFrame) -> pd.Series:
     return quarter[0] | quarter[1]
 
 
-def _sides(work: pd.DataFrame, order: Order) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
-    """The events that `order` speaks of, and masks of the earlier and the later ones among them.
+@dataclass(frozen=True)
+class Sides:
+    """The events that an order speaks of, by their places among all: a row each.
 
-    Columns added, of the event's group in the scope: low (first earlier day), n (earlier events), high (first later), m (later events).
+    at: the place; earlier, later: which side it is of (neither, across files, where its file was merged); day, low, high: its day, the
+    first earlier day and the first later one of its group, in seconds, `NEVER` where there is none; n, m: the earlier and later events of
+    its group; told: its own date is known and not wrong.
     """
-    rows = work[work["step"].isin([order.earlier, order.later])]
-    is_earlier, is_later = rows["step"] == order.earlier, rows["step"] == order.later
-    group, good = rows[order.scope].to_numpy(), ~rows["wrong"] & rows["date"].notna() & (rows[order.scope] >= 0)
-    many = int(group.max(initial=-1)) + 2  # the last, of those that are in none, stays empty
-    n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (is_earlier, is_later))
-    if order.scope in ACROSS:
-        is_earlier, is_later = is_earlier & ~rows["joined"], is_later & ~rows["joined"]
-    low, high = (_first(rows["date"], group, good & side, many) for side in (is_earlier, is_later))
-    return rows.assign(low=low, n=n, high=high, m=m), is_earlier, is_later
+
+    at: np.ndarray
+    earlier: np.ndarray
+    later: np.ndarray
+    day: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n: np.ndarray
+    m: np.ndarray
+    told: np.ndarray
 
 
-def _first(days: pd.Series, group: np.ndarray, chosen: pd.Series, many: int) -> np.ndarray:
-    """The first of the `chosen` days of each row's group, of so `many`; none where it has none."""
-    first = np.full(many, np.iinfo("int64").max)
-    np.minimum.at(first, group[chosen], days.to_numpy("datetime64[s]")[chosen].astype("int64"))
-    found = first.astype("datetime64[s]")
-    found[first == np.iinfo("int64").max] = np.datetime64("NaT")
-    return found[group]
+def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
+    """Every order with the events that it speaks of."""
+    step, joined = work["step"].cat.codes.to_numpy(), work["joined"].to_numpy()
+    code_of = {name: code for code, name in enumerate(work["step"].cat.categories)}
+    day = _seconds(work["date"])
+    told = ~work["wrong"].to_numpy() & (day != NEVER)
+    for order in ORDER:
+        is_earlier = step == code_of.get(order.earlier, NOWHERE)
+        at = np.flatnonzero(is_earlier | (step == code_of.get(order.later, NOWHERE)))
+        earlier, group = is_earlier[at], work[order.scope].to_numpy()[at]
+        later, good = ~earlier, told[at] & (group >= 0)
+        many = int(group.max(initial=-1)) + 2  # the last, of those that are in none, stays empty
+        n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (earlier, later))
+        if order.scope in ACROSS:
+            earlier, later = earlier & ~joined[at], later & ~joined[at]
+        low, high = (_first(day[at], group, good & side, many) for side in (earlier, later))
+        yield order, Sides(at, earlier, later, day[at], low, high, n, m, told[at])
+
+
+def _seconds(days: pd.Series) -> np.ndarray:
+    """Days in seconds, `NEVER` where there is none."""
+    return np.where(days.isna(), NEVER, days.to_numpy("datetime64[s]").astype("int64"))
+
+
+def _first(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, many: int) -> np.ndarray:
+    """The first of the `chosen` days of each row's group, of so `many`."""
+    first = np.full(many, NEVER)
+    np.minimum.at(first, group[chosen], day[chosen])
+    return np.asarray(first[group])
 
 
 def _conflicts(work: pd.DataFrame) -> pd.Series:
@@ -140,16 +168,17 @@ def _conflicts(work: pd.DataFrame) -> pd.Series:
     every earlier one: files of one case may follow each other. Over several files a rule binds where one event stands against one;
     else it counts half, and such rules count once: they have one reason.
     """
-    score, loose = pd.Series(0.0, index=work.index), pd.Series(0.0, index=work.index)
-    for order in ORDER:
-        rows, is_earlier, is_later = _sides(work, order)
-        late = ((rows["date"] < rows["low"]) & is_later).astype(float)
-        early = ((rows["high"] < rows["low"]) & is_earlier) / rows["n"].clip(lower=1)
-        binds = (rows["n"] == 1) & (rows["m"] == 1) & (order.scope != "person") | (order.scope not in ACROSS)
-        score.loc[rows.index] += (late + early).where(binds, 0.0)
-        loose.loc[rows.index] = loose.loc[rows.index].clip(lower=(0.5 * (late + early)).where(~binds, 0.0))
-    score = score.add(loose)
-    return score.add(_otherwise_numbered(work, score > 0)).where(~work["wrong"] & work["date"].notna(), 0.0)
+    score, loose = np.zeros(len(work)), np.zeros(len(work))
+    for order, of in _sides(work):
+        ordered = of.low != NEVER
+        late = of.later & ordered & (of.day < of.low)
+        early = (of.earlier & ordered & (of.high < of.low)) / np.maximum(of.n, 1)
+        binds = order.scope not in ACROSS or (of.n == 1) & (of.m == 1) & (order.scope != "person")
+        score[of.at] += np.where(binds, late + early, 0.0)
+        loose[of.at] = np.maximum(loose[of.at], np.where(binds, 0.0, 0.5 * (late + early)))
+    found = pd.Series(score + loose, index=work.index)
+    numbered = _otherwise_numbered(work, pd.Series(score + loose > 0, index=work.index))
+    return found.add(numbered).where(~work["wrong"] & work["date"].notna(), 0.0)
 
 
 def _otherwise_numbered(work: pd.DataFrame, contradicted: pd.Series) -> pd.Series:
@@ -161,16 +190,20 @@ def _otherwise_numbered(work: pd.DataFrame, contradicted: pd.Series) -> pd.Serie
 
 def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Between which days each event can lie, by the dates that are not wrong and the quarter in which it was first seen."""
-    low = pd.Series(EARLIEST, index=work.index).astype("datetime64[s]")
-    high = work["last"].copy()
-    for order in ORDER:
-        rows, is_earlier, is_later = _sides(work, order)
-        later = rows.loc[is_later & (rows["low"] > low[rows.index]), "low"]
-        low.loc[later.index] = later
-        alone = is_earlier & (rows["n"] - (~rows["wrong"] & rows["date"].notna()).astype(float) <= 0)
-        earlier = rows.loc[alone & (rows["high"] < high[rows.index]), "high"]
-        high.loc[earlier.index] = earlier
-    return _within_numbered(work, low, high)
+    low, high = np.full(len(work), EARLIEST.value // 10**9), _seconds(work["last"])
+    for _, of in _sides(work):
+        later = of.later & (of.low != NEVER)
+        low[of.at[later]] = np.maximum(low[of.at[later]], of.low[later])
+        alone = of.earlier & (of.n <= of.told) & (high[of.at] != NEVER)
+        high[of.at[alone]] = np.minimum(high[of.at[alone]], of.high[alone])
+    return _within_numbered(work, _days(low, work.index), _days(high, work.index))
+
+
+def _days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
+    """The days of `_seconds`."""
+    found = seconds.astype("datetime64[s]")
+    found[seconds == NEVER] = np.datetime64("NaT")
+    return pd.Series(found, index=index)
 
 
 def _within_numbered(work: pd.DataFrame, low: pd.Series, high: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -181,10 +214,14 @@ def _within_numbered(work: pd.DataFrame, low: pd.Series, high: pd.Series) -> tup
     return low.mask(opens & (begins > low), begins), high.mask(opens & (ends < high), ends)
 
 
-def _with_year(days: pd.Series, years: pd.Series) -> pd.Series:
-    """The same day in another year; null for 29 February of a common year."""
-    text = years.astype("Int64").astype("str") + days.dt.strftime("-%m-%d")
-    return pd.to_datetime(text, format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
+def _day(year: pd.Series, month: pd.Series, day: pd.Series) -> pd.Series:
+    """The day of a year, a month and a day; null where there is no such day: 29 February of a common year, a thirteenth month."""
+    years, months, days = (numbers.to_numpy("float64", na_value=np.nan) for numbers in (year, month, day))
+    known = ~np.isnan(years + months + days) & (months <= MONTHS)
+    of_month = np.where(known, (years - 1970) * MONTHS + months - 1, 0).astype("int64").astype("datetime64[M]")
+    found = of_month.astype("datetime64[D]") + np.where(known, days - 1, 0).astype("int64")
+    found[~known | (found.astype("datetime64[M]") != of_month)] = np.datetime64("NaT")
+    return pd.Series(found.astype("datetime64[s]"), index=year.index)
 
 
 def _one_digit_off(a: pd.Series, b: pd.Series) -> pd.Series:
@@ -203,11 +240,12 @@ def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Seri
     possible day lies in it, else before the first delivery. Exchanging day and month goes before changing the year, a near year
     before a far one.
     """
-    swapped = pd.to_datetime(dates.dt.strftime("%Y-%d-%m"), format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
+    given = dates.dt
+    swapped = _day(given.year, given.day, given.month)
     tries = [("exchanged", swapped.mask(swapped == dates))]
     for back in range(YEARS_BACK + 1):
         year = high.dt.year - back
-        tries.append(("year", _with_year(dates, year).where(_one_digit_off(year, dates.dt.year))))
+        tries.append(("year", _day(year, given.month, given.day).where(_one_digit_off(year, given.year))))
     start, end = quarter_start(first), quarter_end(first)
     day = pd.Series(pd.NaT, index=dates.index).astype("datetime64[s]")
     method = pd.Series(None, index=dates.index, dtype="str")

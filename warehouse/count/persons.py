@@ -9,6 +9,7 @@ records, not those of the record at hand. Where only the year of birth is known:
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from schemas.canonical import INSTITUTIONS
@@ -98,20 +99,22 @@ def citizenship_group(codes: pd.Series) -> pd.Series:
     return pd.Series("foreign", index=codes.index, dtype="str").mask(codes == DOMESTIC, "domestic").mask(codes.isna(), "unknown")
 
 
+def _full_years(day: pd.Series, birth_date: pd.Series) -> pd.Series:
+    """Full years from the one to the other, below zero where that is the later; NaN where either is not known."""
+    numbers = [(d.dt.year * 10_000 + d.dt.month * 100 + d.dt.day).astype("float64") for d in (day, birth_date)]
+    return (numbers[0] - numbers[1]) // 10_000
+
+
 def full_years(day: pd.Series, birth_date: pd.Series) -> pd.Series:
     """Full years of age on `day`; null where the day of birth is not known or later."""
-    had_birthday = (day.dt.month * 100 + day.dt.day) >= (birth_date.dt.month * 100 + birth_date.dt.day)
-    age = (day.dt.year - birth_date.dt.year).astype("Float64") - (~had_birthday).astype("Float64")
-    return age.where(age.between(0, OLDEST).fillna(False)).astype("Int64")
+    age = _full_years(day, birth_date)
+    return age.where(age.between(0, OLDEST)).astype("Int64")
 
 
 def age_group(day: pd.Series, birth_date: pd.Series, birth_year: pd.Series) -> pd.Series:
     """Age group on `day`: `child` under 18, `adult`, `unknown`; by years alone where only the year of birth is known."""
-    years = (day.dt.year - birth_year.astype("Float64")).astype("Float64")
-    had_birthday = (day.dt.month * 100 + day.dt.day) >= (birth_date.dt.month * 100 + birth_date.dt.day)
-    age = (day.dt.year - birth_date.dt.year).astype("Float64") - (~had_birthday).astype("Float64")
+    age, years = _full_years(day, birth_date), day.dt.year - birth_year.astype("Float64").to_numpy("float64", na_value=np.nan)
     exact = birth_date.notna()
     child = (exact & (age < ADULT)) | (~exact & (years < ADULT))
     adult = (exact & (age >= ADULT)) | (~exact & (years > ADULT))
-    out = pd.Series("unknown", index=day.index, dtype="str")
-    return out.mask(adult.fillna(False).astype(bool), "adult").mask(child.fillna(False).astype(bool), "child").mask(day.isna(), "unknown")
+    return pd.Series(np.select([child, adult], ["child", "adult"], "unknown"), index=day.index, dtype="str")

@@ -42,6 +42,7 @@ ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and
 ITEM = "_item"  # which row of `_items` a row of a frame belongs to
 _DTYPES = b"harmonia.dtypes"
 _AT_A_TIME = 250_000  # rows
+_IN_PIECES = 131_072  # rows from which on pyarrow reads a column in several pieces
 _LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to which a value is held for the rest of a run
 
 
@@ -312,7 +313,17 @@ def columns_of(path: Path) -> list[str]:
 
 def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.DataFrame:
     """One table, or some of its columns, with the types that it was written with."""
+    if isinstance(path, Path) and (said := pq.read_metadata(path)).num_rows > _IN_PIECES:
+        return _framed(_in_one_piece(path, said.schema.to_arrow_schema(), columns))
     return _framed(pq.read_table(path, columns=columns))
+
+
+def _in_one_piece(path: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
+    """A long table with each column in one piece: of a column in many, taking a few rows costs as much as copying it. A column at a time,
+    so that none but one is held twice."""
+    fields = [schema.field(name) for name in (schema.names if columns is None else columns)]
+    whole = [pq.read_table(path, columns=[field.name]).column(0).combine_chunks() for field in fields]
+    return pa.table(whole, schema=pa.schema(fields, metadata=schema.metadata))
 
 
 def _framed(table: pa.Table) -> pd.DataFrame:

@@ -107,3 +107,14 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
 def test_a_stage_that_never_ran_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run everything"):
         lake.read(tmp_path / "nothing")
+
+
+def test_of_a_long_table_every_column_is_in_one_piece(tmp_path: Path) -> None:
+    """Otherwise every time that a few rows are taken the whole column is copied."""
+    text = pd.Series(np.arange(300_000), dtype="str").mask(lambda s: s == "7")
+    frame = pd.DataFrame({"text": text, "line": pd.Series(np.arange(300_000), dtype="Int64").mask(lambda s: s == 9)})
+    lake.write(tmp_path / "x", {"long": frame})
+    path = tmp_path / "x" / "long.parquet"
+    pd.testing.assert_frame_equal(lake.read_table(path), frame)
+    pd.testing.assert_frame_equal(lake.read_table(path, ["line", "text"]), frame[["line", "text"]])
+    assert lake.read_table(path)["text"].array._pa_array.num_chunks == 1

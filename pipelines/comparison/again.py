@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipelines.comparison.evidence import fields
-from pipelines.resources.coded import numbered
+from pipelines.resources.coded import among, numbered
 from pipelines.resources.lake import some
 from schemas import findings
 
@@ -96,8 +96,8 @@ def _days(events: pd.DataFrame) -> pd.DataFrame:
 def _cite_alike(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
     """Whether both files cite the same number of another institution."""
     cited = some(canonical, "references", (*_KEYS, "case_key", "number"))
-    asked = cited["case_key"].isin(pd.concat([pairs["case_key"], pairs["case_key_first"]]).unique()) & (cited["status"] != "quarantined")
-    cited = cited.loc[asked, ["institution", "case_key", "number"]].dropna().drop_duplicates()
+    asked = among(cited["case_key"], pd.concat([pairs["case_key"], pairs["case_key_first"]]).drop_duplicates())
+    cited = cited.loc[asked & (cited["status"] != "quarantined"), ["institution", "case_key", "number"]].dropna().drop_duplicates()
     both = cited.merge(cited, on=["institution", "number"], suffixes=("", "_first"))
     keys = ["institution", "case_key", "case_key_first"]
     alike = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(both[keys]))

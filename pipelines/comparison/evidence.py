@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from pipelines.resources.coded import among
 from pipelines.resources.lake import matching, some
 from sources import contract as contracts
 
@@ -53,7 +54,8 @@ class Known:
         self.events = events[events["present"].fillna(False).astype(bool) | events["date"].notna()]
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:
-            status[status.index.isin(self.events.loc[self.events["event"] == event, "case_id"].unique())] = stage
+            reached = self.events.loc[self.events["event"] == event, "case_id"].drop_duplicates()
+            status[among(status.index.to_series(), reached)] = stage
         self.status = status
         read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
         first = pd.PeriodIndex(read["min"].str.replace("-", ""), freq="Q").start_time

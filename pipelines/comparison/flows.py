@@ -11,6 +11,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.comparison.evidence import Known, fields
+from pipelines.resources.coded import among
 
 _ON_THE_WAY = pd.Timedelta(days=92)
 _BEFORE = pd.Timedelta(days=92)
@@ -41,7 +42,7 @@ def _not_received(known: Known) -> list[pd.DataFrame]:
     """Sent by the day that the sender's record says, and no file of it at the prosecution."""
     sent = known.events[(known.events["event"] == "sent") & known.events["institution"].isin(_SENDERS)]
     joined = known.cases.loc[known.cases["state"] == "merged", ["institution", "record_key"]]
-    lost = ~sent["case_id"].isin(_held(known, "prosecution")) & _within(known, sent["date"], "prosecution")
+    lost = ~among(sent["case_id"], _held(known, "prosecution")) & _within(known, sent["date"], "prosecution")
     lost &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(joined))
     out = sent[lost].rename(columns={"institution": "receiver"}).assign(sender="prosecution", role="case")
     return [known.finished(out.assign(field=out["receiver"].map(fields("sent"))), "not_received")]
@@ -56,7 +57,7 @@ def _not_sent(known: Known) -> list[pd.DataFrame]:
     out = []
     for sender in _SENDERS:
         mine = files[files["source"] == sender]
-        lost = mine[~mine["case_id"].isin(_held(known, sender)) & _within(known, mine["date"], sender)]
+        lost = mine[~among(mine["case_id"], _held(known, sender)) & _within(known, mine["date"], sender)]
         rows = lost.rename(columns={"institution": "receiver"}).assign(sender=sender, role="case")
         out.append(known.finished(rows.assign(field=rows["receiver"].map(fields("source"))), "not_sent"))
     return out
@@ -67,11 +68,11 @@ def _no_indictment(known: Known) -> pd.DataFrame:
     judged = known.events[(known.events["event"] == "judged") & (known.events["institution"] == "courts")]
     indicted = known.events.loc[known.events["event"] == "indicted", "case_id"]
     files = known.cases[known.cases["institution"] == "prosecution"]
-    indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]]).unique()
+    indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]]).drop_duplicates()
     came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "courts")]
     days = came.drop_duplicates("record_key").set_index("record_key")["date"]
     opened = pd.Series(days.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` over nothing loses the type
-    lost = judged[~judged["case_id"].isin(indicted) & _within(known, opened, "prosecution")].drop_duplicates("case_key")
+    lost = judged[~among(judged["case_id"], indicted) & _within(known, opened, "prosecution")].drop_duplicates("case_key")
     rows = lost.rename(columns={"institution": "receiver"}).assign(record_key=lost["case_key"], sender="prosecution", role="case")
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_indictment")
 
@@ -83,7 +84,8 @@ def _no_judgment(known: Known) -> pd.DataFrame:
     ids = known.persons[["institution", "record_key", "person_id"]]
     admitted = admitted.merge(ids, on=["institution", "record_key"], how="left")
     convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
-    lost = admitted[~admitted["person_id"].isin(convicted["person_id"].dropna().unique()) & _within(known, admitted["date"], "courts")]
+    with_judgment = among(admitted["person_id"], convicted["person_id"].dropna().drop_duplicates())
+    lost = admitted[~with_judgment & _within(known, admitted["date"], "courts")]
     rows = lost.rename(columns={"institution": "receiver"}).assign(sender="courts", role="accused")
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_judgment")
 

@@ -16,7 +16,7 @@ import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipelines.harmonise.text import fold
+from pipelines.harmonise.text import folded_words
 
 _TWICE = re.compile(r"([^lr])\1")
 _LEAST = 4  # letters of a name in which one error is an error and not another name
@@ -43,7 +43,7 @@ def tokens(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[n
 def once(text: str) -> tuple[str, str]:
     """The names of a text, folded and in order; and with no letter written twice, where that is no spelling (Albanian writes ll and rr as
     it likes)."""
-    tokens = sorted(fold(text).split())
+    tokens = sorted(folded_words(text))
     folded = " ".join(tokens)
     return folded, " ".join(sorted(_TWICE.sub(r"\1", token) for token in tokens)) if _TWICE.search(folded) else folded
 

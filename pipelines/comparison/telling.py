@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipelines.comparison.agreements import Matrix
 from pipelines.comparison.evidence import EVIDENCE
+from pipelines.resources.coded import among
 from schemas import findings
 
 RULES = {
@@ -79,6 +80,6 @@ def as_findings(rows: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFr
     so that a correction tells nothing. lineage (`PLACE` and status) gives file, part and line where the delivery holds the record.
     """
     placed = rows.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
-    asked = (lineage["status"] != "quarantined") & lineage["record_key"].isin(placed["record_key"].unique())
+    asked = (lineage["status"] != "quarantined") & among(lineage["record_key"], placed["record_key"].drop_duplicates())
     where = lineage.loc[asked, list(PLACE)].drop_duplicates(["institution", "delivery", "record_key"], keep="last")
     return findings.complete(placed.merge(where, on=["institution", "delivery", "record_key"], how="left"))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipelines.resources.coded import among
 from pipelines.resources.lake import some
 from sources import contract as contracts
 from sources.contract import DeliveryName
@@ -56,15 +57,15 @@ class _Own:
 
     @classmethod
     def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _Own:
-        asked = _key(asks, "record_key").dropna().unique()
+        asked = _key(asks, "record_key").dropna().drop_duplicates()
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
             every = _standing(canonical, f"{entity}_records", (*_RECORD, "case_key", *more))
-            records[entity] = every[_key(every, "record_key").isin(asked) | _key(every, "case_key").isin(asked)]
+            records[entity] = every[among(_key(every, "record_key"), asked) | among(_key(every, "case_key"), asked)]
         events = _standing(canonical, "events", (*_RECORD, "case_key", "entity", "event", "date"))
         both = pd.concat(records.values())
-        of_them = _key(events, "case_key").isin(_key(both, "case_key").dropna().unique())
-        of_them |= _key(events, "record_key").isin(_key(both, "record_key").unique())
+        of_them = among(_key(events, "case_key"), _key(both, "case_key").dropna().drop_duplicates())
+        of_them |= among(_key(events, "record_key"), _key(both, "record_key").drop_duplicates())
         events = events[of_them & events["date"].notna()]
         days = pd.to_datetime(events["date"])
         return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))

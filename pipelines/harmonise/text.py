@@ -113,5 +113,20 @@ def token_skeleton(token: str) -> str:
 
 def phrase_skeleton(text: str) -> str:
     """Skeletons of the words of a text in their order, one space between."""
+    return " ".join(skeleton for part in _parts(text) for skeleton in _skeletons(part))
+
+
+def folded_words(text: str) -> list[str]:
+    """The words of a text as `fold` gives them, in their order."""
+    return [word for part in _parts(text) for word in fold(part).split()]
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a text that are read by themselves, so that a word that comes again is read once; what was misread may hold a space."""
+    return [text] if _MOJIBAKE.search(text) else text.split()
+
+
+@lru_cache(maxsize=65536)
+def _skeletons(text: str) -> tuple[str, ...]:
     words = re.split(r"[^\w]+", to_latin(tidy(text)))
-    return " ".join(s for s in (token_skeleton(w) for w in words) if s)
+    return tuple(s for s in (token_skeleton(w) for w in words) if s)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -45,6 +46,12 @@ def as_in(column: pd.Series, other: pd.Series) -> np.ndarray:
     """Of each cell of a coded text the number that the text has in another column, -1 where that has none."""
     numbers = other.cat.categories.get_indexer(column.cat.categories)
     return np.append(numbers, -1)[codes(column)]
+
+
+def among(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
+    """Whether each text is one of the `others`, where there are many: as `isin` says, which makes a text of Python of each of those."""
+    found = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
+    return pd.Series(found.to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def numbered(*parts: np.ndarray) -> np.ndarray:

@@ -47,3 +47,10 @@ def test_a_table_is_read_some_rows_at_a_time_in_order(tmp_path: Path, rows: int)
         pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), _frame())
         (nothing,) = tables.parts("none", rows)
         pd.testing.assert_frame_equal(nothing, _frame().iloc[:0])
+
+
+def test_a_text_is_among_others_as_isin_says() -> None:
+    texts = pd.Series(["a", None, "b", "c"], index=[3, 1, 4, 5], dtype="str")
+    for others in (pd.Series(["b", "a", "x"], dtype="str"), pd.Series([None, "c"], dtype="str"), pd.Series([], dtype="str"), pd.Index([])):
+        pd.testing.assert_series_equal(coded.among(texts, others), texts.isin(others))
+        pd.testing.assert_series_equal(coded.among(texts.iloc[:0], others), texts.iloc[:0].isin(others))

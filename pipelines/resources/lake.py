@@ -318,6 +318,20 @@ def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.Da
     return _framed(pq.read_table(path, columns=columns))
 
 
+def below(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """Tables as they were read from the lake, with the same columns, one below the other as a frame; of empty ones the first."""
+    filled = [table for table in tables if len(table)] or list(tables[:1])
+    dtypes = [json.loads(table.schema.metadata[_DTYPES]) for table in filled]
+    if any(t.schema != filled[0].schema or any(d[c] != dtypes[0][c] for c in t.column_names) for t, d in zip(filled, dtypes, strict=True)):
+        frames = [_framed(table) for table in filled]
+        return pd.concat(frames, ignore_index=True)
+    table = pa.concat_tables(filled)
+    del filled, tables
+    for n in range(table.num_columns):
+        table = table.set_column(n, table.field(n), table.column(n).combine_chunks())
+    return _framed(table)
+
+
 def _in_one_piece(path: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
     """A long table with each column in one piece: of a column in many, taking a few rows costs as much as copying it. A column at a time,
     so that none but one is held twice."""

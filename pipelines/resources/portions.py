@@ -18,7 +18,10 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.resources import lake
@@ -107,13 +110,11 @@ class Portions(Kept):
         """
         if self.missing(self.stands):
             raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
-        order = pd.Index(list(self.stands))
-        parts = [_read(path, index, mine, names, columns) for path, index, mine in self._held(None)]
+        order, held = pd.Index(list(self.stands)), list(self._held(None))
         out: Frames = {}
-        for name in dict.fromkeys(name for frames in parts for name in frames):
-            frame = _below([frames.pop(name) for frames in parts if name in frames])
-            whose, deliveries = pd.factorize(frame.pop(WHOSE))
-            turn = order.get_indexer(pd.Index(deliveries))[whose]
+        for name in dict.fromkeys(file.stem for path, _, _ in held for file in _files(path, names)):
+            frame, whose, deliveries = _stacked(name, held, columns)
+            turn = order.get_indexer(deliveries)[whose]
             ordered = bool((turn[1:] >= turn[:-1]).all())
             out[name] = frame if ordered else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
         return out
@@ -183,6 +184,27 @@ def _below(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
 
 
+def _files(path: Path, names: Callable[[str], bool]) -> list[Path]:
+    """The frames of a folder that are wanted."""
+    return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem))
+
+
+def _stacked(
+    name: str, held: list[tuple[Path, pd.DataFrame, pd.DataFrame]], columns: Callable[[str, str], bool]
+) -> tuple[pd.DataFrame, np.ndarray, pd.Index]:
+    """The portions of one frame in all folders, one below the other; of each row the number of its delivery, and the deliveries."""
+    tables = []
+    for path, index, mine in held:
+        if (file := path / f"{name}.parquet").exists():
+            table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == WHOSE or columns(name, c)])
+            tables.append(table if len(mine) == len(index) else table.filter(pc.is_in(table[WHOSE], value_set=pa.array(mine["delivery"]))))
+    whose = pa.chunked_array([chunk for table in tables for chunk in table[WHOSE].chunks], tables[0][WHOSE].type)
+    coded = whose.combine_chunks().dictionary_encode()
+    plain = [table.drop_columns([WHOSE]) for table in tables]
+    del table, tables
+    return lake.below(plain), coded.indices.to_numpy(), pd.Index(coded.dictionary.to_pylist())
+
+
 def _read(
     path: Path,
     index: pd.DataFrame,
@@ -192,7 +214,7 @@ def _read(
 ) -> Frames:
     """Frames of one folder: the portions `mine` of all that it holds (`index`)."""
     out: Frames = {}
-    for file in sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem)):
+    for file in _files(path, names):
         frame = lake.read_table(file, [c for c in pq.read_schema(file).names if c == WHOSE or columns(file.stem, c)])
         out[file.stem] = frame if len(mine) == len(index) else frame[frame[WHOSE].isin(set(mine["delivery"]))].reset_index(drop=True)
     return out

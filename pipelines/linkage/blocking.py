@@ -175,18 +175,14 @@ def share(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS, refused: np.ndarr
                 out.append(hashed[no])
                 if before is not None:
                     moved[one.row[np.repeat(no != np.isin(hashed, before), one.sizes)]] = True
-            rows.append((key.name, _pairs_of(found[-2]) + _pairs_of(found[-1]), *_refused(groups)))
+            rows.append((key.name, found[-2].many_pairs + found[-1].many_pairs, *_refused(groups)))
     report = pd.DataFrame(rows, columns=["key", "pairs", "refused_values", "refused_records", "refused_pairs"])
     return Shared(joined(found, size).distinct(), report, np.unique(np.concatenate(out)), moved)
 
 
-def _pairs_of(groups: Groups) -> int:
-    return int((groups.sizes * (groups.sizes - 1) // 2).sum())
-
-
 def _refused(groups: Groups) -> tuple[int, int, int]:
     refused = groups.at(groups.sizes > MOST_RECORDS)
-    return len(refused.sizes), len(refused.row), _pairs_of(refused)
+    return len(refused.sizes), len(refused.row), refused.many_pairs
 
 
 def _narrowed(groups: Groups, value: np.ndarray, asked: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

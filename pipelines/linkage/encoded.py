@@ -39,15 +39,17 @@ def encode(records: pd.DataFrame, columns: tuple[str, ...]) -> Encoded:
     for column in columns:
         codes, distinct = pd.factorize(records[column])
         combined = combined * (len(distinct) + 1) + codes + 1
-    codes = pd.factorize(combined)[0]
-    count = np.bincount(codes)
-    order = np.argsort(-count, kind="stable")
-    rank = np.empty(len(order), dtype="int32")
+    if len(columns) > 1:
+        combined = pd.factorize(combined)[0]
+    count = np.bincount(combined)
+    order = np.flatnonzero(count)
+    order = order[np.argsort(-count[order], kind="stable")]
+    rank = np.empty(len(count), dtype="int32")
     rank[order] = np.arange(len(order), dtype="int32")
-    codes = rank[codes]
-    first = np.empty(len(order), dtype="int64")
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-    values = column_values(records[list(columns)].iloc[first], columns, np.arange(len(first)))
+    codes = rank[combined]
+    some = np.empty(len(order), dtype="int64")  # a record of each
+    some[codes] = np.arange(len(codes))
+    values = column_values(records[list(columns)].iloc[some], columns, np.arange(len(some)))
     return Encoded(codes, values, count[order])
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocks import Key, Limits, open_blocks
+from pipelines.linkage.blocks import Key, Limits, find_blocks
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.model import Field, Level
@@ -101,12 +101,11 @@ class _Pairs:
     def batches(self, keys: tuple[Key, ...], most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs that `keys` find, up to about `most`, as rows left and right."""
         seen = 0
-        with open_blocks(self._records, keys, self._limits, self._source) as blocks:
-            for left, right in blocks.batches():
-                yield left, right
-                seen += len(left)
-                if seen >= most:
-                    break
+        for left, right in find_blocks(self._records, keys, self._limits, self._source).batches():
+            yield left, right
+            seen += len(left)
+            if seen >= most:
+                break
 
     def weighers(self, fields: tuple[Field, ...]) -> list[Weigher]:
         """What weighs pairs by `fields`, whose columns are those of the start."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocks import Key, Limits, open_blocks
+from pipelines.linkage.blocks import Key, Limits, find_blocks
 from pipelines.linkage.encoded import Comparer, Encoded, encode
 from pipelines.linkage.model import Field
 
@@ -48,7 +48,7 @@ class Weigher:
 @dataclass(frozen=True)
 class Scored:
     """Pairs of rows with `weight` (bits, the odds before included) and, if asked for, `levels` (a column a field); `compared` counts
-    all candidates, also those below the weight asked for. `report`: see `blocks.open_blocks`."""
+    all candidates, also those below the weight asked for. `report`: see `blocks.find_blocks`."""
 
     left: np.ndarray
     right: np.ndarray
@@ -70,20 +70,20 @@ def score_pairs(
 ) -> Scored:
     """Score every candidate pair of `records`; keep those that weigh at least `least` bits.
 
-    `odds`: log2 odds before the comparison. `limits`, `source`: see `blocks.open_blocks`.
+    `odds`: log2 odds before the comparison. `limits`, `source`: see `blocks.find_blocks`.
     """
     kept: list[tuple[np.ndarray, ...]] = []
     compared = 0
-    # Values are encoded while DuckDB hashes and counts those of the keys.
+    # Values are encoded while those of the keys are hashed and sorted.
     with ThreadPoolExecutor(1) as pool:
         encoding = pool.submit(_weighers, records, fields)
-        with open_blocks(records, keys, limits, source) as blocks:
-            weighers = encoding.result()
-            for left, right in blocks.batches():
-                compared += len(left)
-                kept.append(_score(weighers, left, right, odds, least, with_levels))
-            left, right, weight, levels = _joined(kept, len(fields))
-            return Scored(left, right, weight, levels if with_levels else None, compared, blocks.report)
+        blocks = find_blocks(records, keys, limits, source)
+        weighers = encoding.result()
+    for left, right in blocks.batches():
+        compared += len(left)
+        kept.append(_score(weighers, left, right, odds, least, with_levels))
+    left, right, weight, levels = _joined(kept, len(fields))
+    return Scored(left, right, weight, levels if with_levels else None, compared, blocks.report)
 
 
 def _weighers(records: pd.DataFrame, fields: tuple[Field, ...]) -> list[Weigher]:
@@ -101,7 +101,7 @@ def _score(
         levels.append(level)
     rows = np.flatnonzero(weight >= least)
     table = np.column_stack(levels)[rows] if with_levels else np.empty((0, len(levels)), dtype="int8")
-    return left[rows], right[rows], weight[rows], table
+    return left[rows].astype("int32"), right[rows].astype("int32"), weight[rows], table
 
 
 def _joined(parts: list[tuple[np.ndarray, ...]], fields: int) -> tuple[np.ndarray, ...]:

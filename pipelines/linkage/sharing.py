@@ -17,8 +17,7 @@ from pipelines.linkage.hashing import mixed
 from pipelines.resources.flat import begins, distinct, ranges, starts
 
 CHUNK = 1 << 19
-# Rows are taken up by stretches that make so many chunks of pairs.
-STRETCH = 4
+_ROW_BITS = 32
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -65,43 +64,55 @@ class Groups:
         """The groups that hold any of `rows` (whether, per row)."""
         return self.at(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
 
+    @property
+    def many_pairs(self) -> int:
+        """How many pairs the groups make; one that two of them make counts twice."""
+        return int((self.sizes * (self.sizes - 1) // 2).sum())
+
     def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK, turn: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
         """The pairs (`left` < `right`), each once, about `chunk` at a time; only those with a row that is `fresh`, if that is given.
 
-        `turn`: which stretch of rows to begin with, of a few chunks each, and how many to go on: others take the others.
+        `turn`: which stretch of rows, of a chunk each, to begin with, and how many to go on: others take the others.
         """
-        for low, high in self._stretches(fresh, STRETCH * chunk)[turn[0] :: turn[1]]:
-            yield from self._of_stretch(low, high, fresh, chunk)
+        entries, bounds = self._stretches(fresh, chunk)
+        of_entries = self.of_entries
+        for n in range(turn[0], len(bounds) - 1, turn[1]):
+            chosen = entries[bounds[n] : bounds[n + 1]]
+            if len(chosen):
+                yield self._made(chosen, of_entries[chosen], fresh)
 
-    def _stretches(self, fresh: np.ndarray | None, pairs: int) -> list[tuple[int, int]]:
-        """Ends of stretches of rows that make about so many `pairs`."""
-        sizes = self.sizes
-        many = np.repeat(sizes if fresh is not None else self.start[1:] - 1, sizes).astype("float64")
-        many = np.where(fresh[self.row], many, 0.0) if fresh is not None else many - np.arange(len(many))
-        before = np.append(0.0, np.cumsum(np.bincount(self.row, weights=many, minlength=self.size)))
-        ends = np.unique(np.concatenate([[0], np.searchsorted(before, np.arange(pairs, before[-1], pairs)), [self.size]]))
-        return list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
+    def _stretches(self, fresh: np.ndarray | None, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+        """Entries (those of rows that are `fresh`) by stretches of rows that make about `chunk` pairs, and where each stretch begins and
+        the last ends."""
+        sizes, row = self.sizes, self.row
+        entries = np.arange(len(row)) if fresh is None else np.flatnonzero(fresh[row])
+        if not len(entries):
+            return entries, np.zeros(1, dtype="int64")
+        if fresh is None and self.many_pairs <= chunk:
+            return entries, np.array([0, len(entries)])
+        many = np.repeat(self.start[1:] - 1, sizes) - entries if fresh is None else np.repeat(sizes, sizes)[entries]
+        before = np.cumsum(np.bincount(row[entries], weights=many, minlength=self.size))
+        stretch = np.maximum((before - 1) // chunk, 0)  # of each row
+        stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # numbers so small are sorted in one pass
+        return entries[np.argsort(stretch, kind="stable")], starts(np.bincount(stretch))
 
-    def _of_stretch(self, low: int, high: int, fresh: np.ndarray | None, chunk: int) -> Iterator[Pairs]:
-        there = (self.row >= low) & (self.row < high)
-        order = np.flatnonzero(there if fresh is None else there & fresh[self.row])
-        order = order[np.argsort(self.row[order], kind="stable")]
-        group = np.searchsorted(self.start, order, side="right") - 1
-        first = order + 1 if fresh is None else self.start[group]
-        row, many = self.row[order].astype("int64"), self.start[group + 1] - first
-        for begin, end in _cuts(row, many, chunk):
-            left = np.repeat(row[begin:end], many[begin:end])
-            right = self.row[ranges(first[begin:end], many[begin:end])].astype("int64")
-            if fresh is not None:  # a pair of two fresh rows comes with the smaller
-                kept = (right != left) & ~(fresh[right] & (right < left))
-                left, right = left[kept], right[kept]
-            codes = distinct(np.minimum(left, right) * self.size + np.maximum(left, right))
-            yield codes // self.size, codes % self.size
+    def _made(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
+        """The pairs of these entries' rows, with the rows after them in their group; where some are `fresh`, with all others."""
+        first = entries + 1 if fresh is None else self.start[group]
+        many = self.start[group + 1] - first
+        left, right = np.repeat(self.row[entries].astype("int64"), many), self.row[ranges(first, many)].astype("int64")
+        if fresh is not None:  # a pair of two fresh rows comes with the smaller
+            kept = (right != left) & ~(fresh[right] & (right < left))
+            left, right = left[kept], right[kept]
+            left, right = np.minimum(left, right), np.maximum(left, right)
+        codes = distinct(left << _ROW_BITS | right)
+        return codes >> _ROW_BITS, codes & ((1 << _ROW_BITS) - 1)
 
 
 def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
     """Groups of two rows or more with one `value`, and the value of each. Rows stand at most once with one value."""
     if (value[1:] < value[:-1]).any():
+        value, row = _likely(value, row)
         order = np.argsort(value)
         value, row = value[order], row[order]
     first = np.flatnonzero(begins(value))
@@ -113,19 +124,15 @@ def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.n
     return Groups(rows.astype("int32"), starts(sizes), size), value[first[several]]
 
 
+def _likely(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values and rows without most of the values that come once: to sort what is left is the more part of the work."""
+    place = (value & value.dtype.type((1 << len(value).bit_length() + 1) - 1)).astype("int64")
+    several = np.flatnonzero(np.bincount(place)[place] > 1)
+    return value[several], row[several]
+
+
 def joined(every: Iterable[Groups], size: int) -> Groups:
     """The groups of several, one after the other."""
     every = list(every)
     rows = np.concatenate([groups.row for groups in every] or [np.empty(0, dtype="int32")])
     return Groups(rows, starts(np.concatenate([groups.sizes for groups in every] or [np.empty(0, dtype="int64")])), size)
-
-
-def _cuts(row: np.ndarray, many: np.ndarray, chunk: int) -> list[tuple[int, int]]:
-    """Ends of stretches of about `chunk` pairs that part no row."""
-    if not len(row):
-        return []
-    first = np.append(np.flatnonzero(begins(row)), len(row))
-    before = np.append(0, np.cumsum(many))[first]
-    wanted = np.arange(chunk, int(before[-1]), chunk)
-    cuts = np.unique(np.concatenate([[0], first[np.searchsorted(before, wanted)], [len(row)]]))
-    return list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage.blocks import Key, Limits, open_blocks
+from pipelines.linkage.blocks import Key, Limits, find_blocks
 from pipelines.linkage.compare import column_values, compare
 from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.estimate import estimate
@@ -35,8 +35,7 @@ def records() -> pd.DataFrame:
 
 
 def found(frame: pd.DataFrame, **options: object) -> set[tuple[int, int]]:
-    with open_blocks(frame, KEYS, **options) as blocks:  # type: ignore[arg-type]
-        batches = list(blocks.batches())
+    batches = list(find_blocks(frame, KEYS, **options).batches())  # type: ignore[arg-type]
     pairs = [pair for left, right in batches for pair in zip(left.tolist(), right.tolist(), strict=True)]
     assert len(pairs) == len(set(pairs)), "a pair came twice"
     return set(pairs)
@@ -53,9 +52,9 @@ def test_of_two_files_only_pairs_across_are_candidates() -> None:
 
 
 def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
-    with open_blocks(records(), KEYS, Limits(records=2)) as blocks:
-        pairs = {pair for left, right in blocks.batches() for pair in zip(left.tolist(), right.tolist(), strict=True)}
-        report = blocks.report.set_index("key")
+    blocks = find_blocks(records(), KEYS, Limits(records=2))
+    pairs = {pair for left, right in blocks.batches() for pair in zip(left.tolist(), right.tolist(), strict=True)}
+    report = blocks.report.set_index("key")
     assert report.loc["town", "refused_values"] == 1
     assert report.loc["names", "refused_records"] == 3
     assert (2, 4) not in pairs

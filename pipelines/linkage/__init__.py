@@ -31,6 +31,7 @@ from pipelines.linkage.pieces import Setting
 from pipelines.linkage.score import coded
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import Records, read, standardise
+from pipelines.resources.given_back import give_back
 
 __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
 
@@ -90,6 +91,7 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
     records = standardise(tables)
     del tables, remembered
     setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.pieces"))
+    give_back()  # what reading and standardising took: this process holds most while it blocks
     parted = part(records, setting, judgements, before)
     found = decide(parted, setting, judgements, before)
     if memory is not None:

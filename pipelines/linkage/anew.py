@@ -6,7 +6,7 @@ Belongs here: what is remembered of a part, and how it comes back. Does not belo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,8 @@ def decide(parted: Parted, setting: Setting, judgements: pd.DataFrame | None, me
     """Decide on the parts that are open; take the others from `memory`."""
     places = Places(parted)
     batches = list(_batches(parted, np.flatnonzero(parted.open)))
-    pieces = (_piece(parted, places, files, persons, judgements) for files, persons in batches)
+    lean = replace(parted, records=parts.lean(parted.records))
+    pieces = (_piece(lean, places, files, persons, judgements) for files, persons in batches)
     made = list(shared(decided, pieces, setting, sum(len(persons) for _, persons in batches)))
     new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}
     if memory is not None:

@@ -15,11 +15,12 @@ from pipelines.linkage import cluster, references
 from pipelines.linkage.evidence import Shares, Weigher, institutions, pair_kinds, read_off
 from pipelines.linkage.judged import Held
 from pipelines.linkage.known import known_pairs, separated
+from pipelines.linkage.meeting import Met, meet
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import mapped
-from pipelines.resources.flat import Rows, Table, distinct, each, first_of
+from pipelines.resources.flat import Rows, Table, distinct, each, most_of
 from schemas.canonical import INSTITUTIONS
 
 RANK = {name: n for n, name in enumerate(INSTITUTIONS)}
@@ -28,12 +29,9 @@ PARTS = ("prior", "persons", "citation", "together", "apart", "another")
 # Fewer files of an institution than this do not make a citation less telling.
 LEAST_FILES = 50
 PERSON_BITS = 24.0
-KNOWN_TO = {"victim": ("police", "prosecution"), "witness": ("police",)}
 # Up to so many files of an institution two files are worth a look for a person who weighs `share_bits`; twice as many files ask one bit
 # more, as they do of a pair of files.
 FEW_FILES = 2_000
-# Files whose persons make more pairs than this are judged by references, dates and seats alone.
-MOST_ACROSS = 22_500
 # Persons of more records than this propose no pairs of files.
 MOST_MATES = 60
 # Bits of a pair of files that is none.
@@ -140,11 +138,13 @@ def gather(
     extra: pd.DataFrame | None = None,
     ties: Ties | None = None,
     chosen: pd.DataFrame | None = None,
+    met: Met | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Candidate pairs of files, and those of `extra` (`a, b`), with what persons and references say; who cites whom (`cited`).
 
     Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 where none is alike), `best` (bits of that match),
-    `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`. `chosen`: these pairs and no others.
+    `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`. `chosen`: these pairs and no others;
+    `met`: their persons, where these were compared before.
     """
     ties = ties or ties_of(records)
     cites, joins, together = ties.cites, ties.joins, ties.together
@@ -152,7 +152,7 @@ def gather(
     kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     expected = each(names, kinds, lambda kind: model.between[kind].expected if kind in model.between else 0.05)
     coverage = each(names, kinds, lambda kind: model.between[kind].coverage if kind in model.between else 0.5)
-    pairs = _with_persons(records, people, model, pairs, coverage, before)
+    pairs = _with_persons(records, met or meet(records, people, pairs), model, pairs, coverage, before)
     alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
     pairs["prior"] = np.log2(expected) - np.log2(_files_of(records, pairs))
@@ -220,50 +220,28 @@ def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), LEAST_FILES)
 
 
-def _with_persons(
-    records: Records, people: PersonPairs, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: Before
-) -> pd.DataFrame:
+def _with_persons(records: Records, met: Met, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: Before) -> pd.DataFrame:
     """`pairs` with the bits that the persons of both files give (`persons`), and the best matching pair of persons (`left` of `a`, `right`
     of `b`, `best`). `coverage`: share of the persons of one file that is found in the other."""
-    pair, left, right = _persons_across(records, pairs)
-    people.add(left, right)
-    weight = people.weight[people.at(left, right)]
+    pair, left, right, weight = met.pair, met.left, met.right, met.weight
     if before.persons is not None:
         one = before.persons[left] == before.persons[right]
         weight = np.where(one, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
     weight = np.clip(weight, -PERSON_BITS, PERSON_BITS)
-    likelier, size = np.exp2(weight), max(len(records.persons), 1)
+    likelier = np.exp2(weight)
     wrong = np.clip(before.again / _files_of(records, pairs), 0.0, 0.5)
     found = np.full((2, len(pairs)), -np.inf)
-    for side, (own, others) in enumerate(((left, right), (right, left))):
-        many = np.bincount(distinct(pair * size + others) // size, minlength=len(pairs))
-        persons, place = np.unique(pair * size + own, return_inverse=True)
-        mean = np.bincount(place, weights=likelier) / many[persons // size]
-        found[side] = _containment(persons // size, mean, coverage, wrong, model)
+    for side, (of_pair, place) in enumerate(met.sides):
+        many = np.bincount(met.sides[1 - side][0], minlength=len(pairs))
+        mean = np.bincount(place, weights=likelier) / many[of_pair]
+        found[side] = _containment(of_pair, mean, coverage, wrong, model)
     contained = found.max(axis=0)
-    first = first_of(pair, -weight, left, right)
+    first = most_of(pair, weight)
     best = np.full((2, len(pairs)), -1)
     best[:, pair[first]] = left[first], right[first]
     bits = np.full(len(pairs), np.nan)
     bits[pair[first]] = weight[first]
     return pairs.assign(left=best[0], right=best[1], best=bits, persons=np.where(np.isfinite(contained), contained, 0.0))
-
-
-def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`; none where both files
-    hold a crowd."""
-    of_file: Rows = records.once("of_file", lambda: Rows(records.persons["file"].to_numpy("int64"), len(records.files)))
-    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
-    rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
-    pair, left, right = of_file.across(a[rows], b[rows])
-    pair = rows[pair]
-    # Courts and prisons know offenders only; witnesses stand nowhere but in police files.
-    code, names = institutions(records)
-    side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
-    knows = np.array([[name in KNOWN_TO.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
-    knows = knows.reshape(len(sides) + 1, len(names))
-    known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
-    return pair[known], left[known], right[known]
 
 
 def _containment(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
@@ -273,7 +251,7 @@ def _containment(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, w
     alone = hit - np.log2(1 - chance + chance * likelier)
     beside = model.cases["companions"]
     companion = hit - np.log2(1 - beside + beside * likelier)
-    clearest, most = first_of(pair, -alone), model.cases["companion_bits"]
+    clearest, most = most_of(pair, alone), model.cases["companion_bits"]
     rest = np.bincount(pair, weights=companion, minlength=len(coverage))[pair[clearest]] - companion[clearest]
     out = np.full(len(coverage), -np.inf)
     out[pair[clearest]] = alone[clearest] + np.clip(rest, -most, most)

@@ -12,7 +12,7 @@ against. Groups grow along pairs above zero alone. What is refused in some doubt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from pipelines.linkage.cluster import components
 from pipelines.linkage.common import Common
 from pipelines.linkage.hashing import hashes, mixed, summed
 from pipelines.linkage.judged import Held
+from pipelines.linkage.meeting import Met, meet
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import between
@@ -33,6 +34,11 @@ TIES = -0.01
 ROUNDS = ("first", "second")
 # What two files say themselves: the weight of their pair by round, and the bits of a citation.
 THEMSELVES = (*ROUNDS, "citation")
+# Texts that nobody reads in a piece: persons are compared by `Setting.coded`, references stand in frames of their own.
+_READ_BEFORE = {
+    "files": ("number", "state", "merged_into", "law"),
+    "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "quarter"),
+}
 
 
 @dataclass(frozen=True)
@@ -70,18 +76,19 @@ def own_weights(frames: Frames, setting: Setting) -> Frames:
     """What the two files of each of the `pairs` (`a, b` oriented) of a piece say themselves: `weights`, the columns of `THEMSELVES`."""
     records, ties = unpacked(frames, setting)
     people = PersonPairs(records, setting.model)
-    own = [by_themselves(records, people, frames["pairs"], ties, setting, n)[0] for n in range(len(ROUNDS))]
+    met = meet(records, people, frames["pairs"])
+    own = [by_themselves(records, people, frames["pairs"], ties, setting, n, met)[0] for n in range(len(ROUNDS))]
     weighed = {name: one["weight"] for name, one in zip(ROUNDS, own, strict=True)}
     return {"weights": pd.DataFrame({**weighed, "citation": own[-1]["citation"]})}
 
 
 def by_themselves(
-    records: Records, people: PersonPairs, pairs: pd.DataFrame, ties: Ties, setting: Setting, n: int
+    records: Records, people: PersonPairs, pairs: pd.DataFrame, ties: Ties, setting: Setting, n: int, met: Met | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pairs` as `cases.weigh` gives them in round `n`, and further evidence; nobody of one file is known to stand in the other."""
     model, common = setting.model, setting.common
     before = Before(np.arange(len(records.persons)), common.again[n - 1]) if n else Before(None, model.persons["again"])
-    given, _ = gather(records, people, model, before, ties=ties, chosen=pairs)
+    given, _ = gather(records, people, model, before, ties=ties, chosen=pairs, met=met)
     return weigh(records, model, given, common.shares[n])[:2]
 
 
@@ -114,6 +121,12 @@ def keys(parts: tuple[np.ndarray, np.ndarray], prints_: Prints, within: list[tup
 def rank(part: np.ndarray) -> np.ndarray:
     """Place of every record within its part."""
     return pd.Series(part).groupby(part).cumcount().to_numpy("int64")
+
+
+def lean(records: Records) -> Records:
+    """`records` without texts that are read before they are cut and not after: to cut and hand over texts is most of what pieces cost."""
+    read = {name: getattr(records, name).drop(columns=list(texts)) for name, texts in _READ_BEFORE.items()}
+    return replace(records, **read)
 
 
 def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:

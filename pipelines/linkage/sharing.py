@@ -48,7 +48,7 @@ class Groups:
         """Groups of the same rows once."""
         if not len(self.row):
             return self
-        content = np.add.reduceat(mixed(self.row + 1), self.start[:-1])  # the hash of 0 is 0
+        content = np.add.reduceat(mixed(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
         first = np.zeros(len(self.start) - 1, dtype=bool)
         first[np.unique(content, return_index=True)[1]] = True
         return self.at(first)

@@ -86,10 +86,14 @@ class Rows:
         return np.repeat(place, many), np.repeat(left, many), self._rows[ranges(self._start[b[place]], many)]
 
 
-def first_of(number: np.ndarray, *by: np.ndarray) -> np.ndarray:
-    """The row of each distinct `number` that comes first by `by` (the first before the second), in order of the numbers."""
-    order = np.lexsort((*reversed(by), number))
-    return order[begins(number[order])]
+def most_of(number: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Of each run of an equal `number` (in order) the first row whose `value` is the largest."""
+    if not len(number):
+        return np.empty(0, dtype="int64")
+    new = begins(number)
+    largest = np.maximum.reduceat(value, np.flatnonzero(new))
+    rows = np.flatnonzero(value == largest[np.cumsum(new) - 1])
+    return rows[begins(number[rows])]
 
 
 def each(names: list[str] | np.ndarray, codes: np.ndarray, value: Callable[[str], float]) -> np.ndarray:

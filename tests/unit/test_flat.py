@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.resources.flat import Rows, Table, begins, distinct, first_of, looked_up, ranges
+from pipelines.resources.flat import Rows, Table, begins, distinct, looked_up, most_of, ranges
 
 
 @pytest.mark.parametrize(("numbers", "once"), [([3, 1, 3, 2], [1, 2, 3]), ([], []), ([-1], [-1])])
@@ -28,7 +28,13 @@ def test_rows_by_number_and_all_of_one_with_all_of_another() -> None:
     assert [part.tolist() for part in rows.across(np.array([1, 3, 2]), np.array([0, 1, 1]))] == [[0, 0, 2, 2], [0, 2, 4, 4], [1, 1, 0, 2]]
 
 
-def test_lookups_and_firsts() -> None:
+def test_lookups() -> None:
     assert Table(np.array([7, 3, 7]), np.array([5, 2, 4])).at(np.array([3, 7, 8])).tolist() == pytest.approx([2, 4, np.nan], nan_ok=True)
     assert [part.tolist() for part in looked_up(np.array([4, 9]), np.array([1, 4]))] == [[1, 1], [True, False]]
-    assert first_of(np.array([1, 0, 1]), np.array([2.0, 9.0, 1.0])).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "rows"), [([0, 0, 4, 4, 4], [1.0, 2.0, 3.0, 5.0, 5.0], [1, 3]), ([7], [-np.inf], [0]), ([], [], [])]
+)
+def test_of_each_number_the_first_row_with_the_largest_value(number: list[int], value: list[float], rows: list[int]) -> None:
+    assert most_of(np.array(number, dtype="int64"), np.array(value, dtype="float64")).tolist() == rows

@@ -1,0 +1,60 @@
+"""Persons of two files who can be one and the same.
+
+Belongs here: which persons of pairs of files are compared. Does not belong here: what they say of the files (`cases`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage.evidence import institutions
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.standardise import Records
+from pipelines.resources.flat import Rows, begins
+
+KNOWN_TO = {"victim": ("police", "prosecution"), "witness": ("police",)}
+# Files whose persons make more pairs than this are judged by references, dates and seats alone.
+MOST_ACROSS = 22_500
+
+
+@dataclass(frozen=True)
+class Met:
+    """Persons of the two files of pairs who can be one, by row of the pair, then `left` (of `a`), then `right` (of `b`), and the match
+    `weight`. `sides`: of either file the row of the pair of each person who is in it, and the number of that person per row here."""
+
+    pair: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    weight: np.ndarray
+    sides: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def meet(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> Met:
+    """The persons of the two files of each of `pairs`, compared."""
+    pair, left, right = _persons_across(records, pairs)
+    people.add(left, right)
+    size = max(len(records.persons), 1)
+    new = begins(pair * size + left)  # in order already
+    persons, place = np.unique(pair * size + right, return_inverse=True)
+    sides = (pair[new], np.cumsum(new) - 1), (persons // size, place)
+    return Met(pair, left, right, people.weight[people.at(left, right)], sides)
+
+
+def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`; none where both files
+    hold a crowd."""
+    of_file: Rows = records.once("of_file", lambda: Rows(records.persons["file"].to_numpy("int64"), len(records.files)))
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
+    pair, left, right = of_file.across(a[rows], b[rows])
+    pair = rows[pair]
+    # Courts and prisons know offenders only; witnesses stand nowhere but in police files.
+    code, names = institutions(records)
+    side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
+    knows = np.array([[name in KNOWN_TO.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
+    knows = knows.reshape(len(sides) + 1, len(names))
+    known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
+    return pair[known], left[known], right[known]

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.linkage.hashing import cursor
-from pipelines.linkage.sharing import Groups, Pairs, grouped, joined
+from pipelines.linkage.sharing import Groups, Pairs, grouped, joined, perhaps_shared
 
 COUNTS = ["pairs", "refused_values", "refused_records", "refused_pairs"]
 
@@ -68,7 +68,7 @@ def find_blocks(
     limits = limits or Limits()
     found, counts = [], []
     for value, row in _values(records, keys, threads):
-        groups = grouped(value, row, len(records))[0]
+        groups = grouped(*perhaps_shared(value, row), len(records))[0]
         refused, kept = groups.at(groups.sizes > limits.records), groups.at(groups.sizes <= limits.records)
         counts.append((kept.many_pairs, len(refused.sizes), len(refused.row), refused.many_pairs))
         if kept.many_pairs <= limits.pairs_per_record * max(len(records), 1):

@@ -112,7 +112,6 @@ class Groups:
 def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
     """Groups of two rows or more with one `value`, and the value of each. Rows stand at most once with one value."""
     if (value[1:] < value[:-1]).any():
-        value, row = _likely(value, row)
         order = np.argsort(value)
         value, row = value[order], row[order]
     first = np.flatnonzero(begins(value))
@@ -124,9 +123,9 @@ def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.n
     return Groups(rows.astype("int32"), starts(sizes), size), value[first[several]]
 
 
-def _likely(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values and rows without most of the values that come once: to sort what is left is the more part of the work."""
-    place = (value & value.dtype.type((1 << len(value).bit_length() + 1) - 1)).astype("int64")
+def perhaps_shared(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes and their rows without most of those that come once: where few are shared, sorting the others is most of the work."""
+    place = (value & np.uint64((1 << len(value).bit_length() + 1) - 1)).view("int64")
     several = np.flatnonzero(np.bincount(place)[place] > 1)
     return value[several], row[several]
 

@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,10 @@ def _table(spec: TableSpec, name: str, table: Table, piece: Piece) -> None:
 
 def _texts(values: Sequence[Any], column: str, part: str, piece: Piece) -> list[str | None]:
     """Values as text: whole numbers as digits, other numbers as they print, bytes as UTF-8 or windows-1250 with a finding."""
-    if not any(isinstance(v, bytes) for v in values):
+    kinds = set(map(type, values))
+    if kinds <= {str, type(None)}:
+        return list(values)
+    if bytes not in kinds:
         return [None if v is None else v if isinstance(v, str) else str(v) for v in values]
     out: list[str | None] = []
     odd = set()
@@ -181,19 +185,28 @@ def _query(path: Path, piece: Piece) -> dict[str, Table]:
             if kind == b"view":
                 piece.find("db-view", part=name)
             quoted = '"' + name.replace('"', '""') + '"'
-            rows = db.execute(f"SELECT * FROM {quoted}")
-            columns = [str(d[0]) for d in rows.description]
-            tables[name] = (columns, [tuple(_text(v) for v in row) for row in rows])
+            tables[name] = _rows(db, f"SELECT * FROM {quoted}")
         return tables
     finally:
         db.close()
 
 
-def _text(value: Any) -> Any:
-    """SQLite hands text over as bytes here: most of it is UTF-8, the rest is looked at later."""
-    if isinstance(value, bytes):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return value
-    return value
+def _rows(db: sqlite3.Connection, query: str) -> Table:
+    """Columns and rows. Text is UTF-8, as nearly always; where some is not, that is handed over as its bytes and looked at later."""
+    db.text_factory = str
+    with suppress(sqlite3.OperationalError):
+        return _fetched(db, query)
+    db.text_factory = _text
+    return _fetched(db, query)
+
+
+def _fetched(db: sqlite3.Connection, query: str) -> Table:
+    rows = db.execute(query)
+    return [str(d[0]) for d in rows.description], rows.fetchall()
+
+
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw

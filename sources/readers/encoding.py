@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -174,12 +175,18 @@ def once(text: str) -> str:
     return text
 
 
+def _foreign(cells: pd.Series) -> Iterable[str]:
+    """The different texts with a letter that is not of ASCII."""
+    unique: Iterable[str] = cells[cells.str.contains(r"[^\x00-\x7f]", regex=True, na=False)].unique()
+    return unique
+
+
 def repair(frame: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Put twice-encoded cells of `columns` right; findings name part, line, field and the delivered value.
 
     Where at least half of all cells with a non-ASCII letter are affected the whole file was encoded twice: one finding.
     """
-    hits = {c: u for c in columns if (u := [v for v in frame[c].dropna().unique() if not v.isascii() and _TWICE_RE.search(v)])}
+    hits = {c: u for c in columns if (u := [v for v in _foreign(frame[c]) if _TWICE_RE.search(v)])}
     if not hits:
         return frame, []
     wide = sum(not v.isascii() for c in columns for v in frame[c].dropna())

@@ -83,7 +83,8 @@ class Rows:
             self._child(child, table, row, own, shift, depth)
 
     def _child(self, child: etree._Element, table: str, row: dict[str, str], own: int, shift: int, depth: int) -> None:
-        local, nested = self.form.named(child.tag)
+        tag = child.tag
+        local, nested = self.form.tags.get(tag) or self.form.named(tag)
         if nested and depth < _DEEP:
             if nested != local:
                 self.note("xml-element-renamed", nested, local, _line(child) + shift)
@@ -159,13 +160,14 @@ def _stream(text: str, rows: Rows, piece: Piece) -> bool:
     """Take rows as far as the document is well-formed; whether that was to its end."""
     source = BytesIO(text.encode("utf-8", "replace").lstrip())
     shift = text[: len(text) - len(text.lstrip())].count("\n")
-    open_rows, begun, named = 0, False, rows.form.named
+    open_rows, begun, named, known = 0, False, rows.form.named, rows.form.tags
     try:
         for event, element in etree.iterparse(source, events=("start", "end"), **parser_options()):
             if not begun:
                 _root(element, rows.form, piece)
                 begun = True
-            table = named(element.tag)[1]
+            tag = element.tag
+            table = (known.get(tag) or named(tag))[1]
             if event == "start":
                 open_rows += table is not None
                 continue

@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.processes import processor
-from pipelines.resources.workplace import Workplace
-from pipelines.run import run_everything
 
 
 def memory() -> tuple[int, int]:
@@ -57,7 +55,10 @@ class Costs:
 
 
 def main() -> None:
-    """One run."""
+    """One run. What it needs is imported here: processes of a run import the main module again, and that of `harmonia` is light."""
+    from pipelines.resources.workplace import Workplace
+    from pipelines.run import run_everything
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inbox", type=Path, required=True)
     parser.add_argument("--home", type=Path, required=True)

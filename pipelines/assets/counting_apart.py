@@ -36,6 +36,9 @@ MOST = 600_000
 """Canonical rows of a piece: some 900 MiB while it is counted. No more than these are counted at once."""
 _SMALL = (SUMS, MOVES, DAYS, OFFENCES, "bridge_records")
 _NUMBERED = {"fact_event": "event_id", "fact_stay": "chain"}  # columns that number the rows of a piece from 1
+# What a record key names: a case and a person of one institution may have the same number.
+_ENTITY = {"case_records": "'case'", "person_records": "'person'", "events": "entity"}
+_OTHERWISE = "CASE WHEN record_key = coalesce(case_key, record_key) THEN 'case' ELSE 'person' END"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def _cut(before: Before, into: Path) -> int:
     canonical, deliveries = before.records, before.standing["deliveries"]
     ids = {name: before.identities[name] for name in ("cases", "persons")}
     found = pieces(_held(canonical), ids["cases"], ids["persons"], MOST)
-    of_file, of_record = (found.drop_duplicates(keys).set_index(keys)["piece"] for keys in (FILE, KEY))
+    of_file = found.drop_duplicates(FILE).set_index(FILE)["piece"]
     folders = [into / str(n) for n in range(int(found["piece"].max()) + 1)]
     files = canonical.some("case_records", ["institution", "number", "status"])
     numbers = files.loc[files["status"] == "accepted", ["institution", "number"]].dropna().drop_duplicates(ignore_index=True)
@@ -98,20 +101,24 @@ def _cut(before: Before, into: Path) -> int:
     for name in TABLES:
         rows = canonical[name]
         _put(name, rows, [rows["institution"], rows["case_key"].fillna(rows["record_key"])], of_file, folders)
-    for name, rows in ids.items():
-        _put(name, rows, [rows["institution"], rows["record_key"]], of_record, folders)
+    for name, entity in (("cases", "case"), ("persons", "person")):
+        of_record = found[found["entity"] == entity].drop_duplicates(KEY).set_index(KEY)["piece"]
+        _put(name, ids[name], [ids[name]["institution"], ids[name]["record_key"]], of_record, folders)
     return len(folders)
 
 
 def _held(canonical: Tables) -> pd.DataFrame:
-    """institution, record_key, case_key, rows: how many rows of the canonical tables have these keys."""
-    keys = "institution, record_key, coalesce(case_key, record_key) AS case_key"
+    """institution, entity, record_key, case_key, rows: how many rows of the canonical tables have these keys."""
     with duckdb.connect() as connection:
         for name in TABLES:
             show(connection, name, canonical.scan(name))
-        every = " UNION ALL ".join(f'SELECT {keys} FROM "{name}"' for name in TABLES)
+        every = " UNION ALL ".join(
+            f"SELECT institution, {_ENTITY.get(name, _OTHERWISE)} AS entity, record_key, coalesce(case_key, record_key) AS case_key "
+            f'FROM "{name}"'
+            for name in TABLES
+        )
         found = connection.execute(f"SELECT *, count(*) AS rows FROM ({every}) GROUP BY ALL").df()
-    return found.astype(dict.fromkeys([*KEY, "case_key"], "str"))
+    return found.astype(dict.fromkeys([*KEY, "entity", "case_key"], "str"))
 
 
 def _put(name: str, rows: pd.DataFrame, keys: list[pd.Series], piece_of: pd.Series, folders: list[Path]) -> None:

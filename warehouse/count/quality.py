@@ -58,7 +58,7 @@ def _records(inputs: CountInputs, moved: pd.DataFrame, standing: pd.DataFrame) -
     """The records of the standing deliveries: institution, period, delivery, record_key, unit (empty: none), weight."""
     held = inputs.lineage[["institution", "delivery", "record_key"]].drop_duplicates()
     out = held.merge(standing, on=["institution", "delivery"])
-    figures = moved.set_index(KEY)["figures"]
+    figures = moved.groupby(KEY)["figures"].sum()  # a case and a person may have one number
     weight = 1 + figures.reindex(pd.MultiIndex.from_frame(out[KEY])).fillna(0).astype("int64").to_numpy()
     units = pd.DataFrame(columns=["institution", "record_key", "unit"], dtype="str") if inputs.units is None else inputs.units
     return out.assign(weight=weight).merge(units[[*KEY, "unit"]], on=KEY, how="left").fillna({"unit": ""})

@@ -13,24 +13,26 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.cluster import components
-from warehouse.count.inputs import KEY
+from warehouse.count.inputs import FILE, KEY
 
 
 def pieces(held: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame, most: int) -> pd.DataFrame:
     """`held` in the order of its keys with `piece`, numbered from 0: the same for all rows of a record, a file, a case, a person.
 
-    held   institution, record_key, case_key, rows (how many rows of all tables have these keys), of every state of every record
+    held   institution, entity (case or person: what record_key names; a number may name both), record_key, case_key, rows (how many rows of
+           all tables have these keys), of every state of every record
     cases, persons  ids of records as in `CountInputs`; a record without one is tied by its keys alone (no run publishes such)
     most   about how many rows a piece holds; a group that is larger is a piece by itself
     The same records give the same pieces, whatever their ids and their order.
     """
-    held = held.sort_values([*KEY, "case_key"], ignore_index=True)
+    held = held.sort_values([*KEY, "entity", "case_key"], ignore_index=True)
     case = _id(held, "case_key", cases, "case_id").fillna(_id(held, "record_key", cases, "case_id"))
+    person = _id(held, "record_key", persons, "person_id").where(held["entity"] == "person")
     files, *ties = (
-        held.groupby(["institution", "case_key"], sort=False).ngroup().to_numpy(),
-        held.groupby(KEY, sort=False).ngroup().to_numpy(),
+        held.groupby(FILE, sort=False).ngroup().to_numpy(),
+        held.groupby([*KEY, "entity"], sort=False).ngroup().to_numpy(),
         pd.factorize(case)[0],
-        pd.factorize(_id(held, "record_key", persons, "person_id"))[0],
+        pd.factorize(person)[0],
     )
     nodes, ends = int(files.max(initial=-1)) + 1, []
     for tie in ties:

@@ -1,7 +1,7 @@
 """Linkage: which records speak of the same person, and which of the same case.
 
-Belongs here: the one entry point. The parts, in the order of the way: `standardise` (feature frames), `blocking` (which pairs),
-`compare` and `score` (match weights after the frozen `model`), `cases` with `references`, `evidence` and `known`, `persons`, `cluster`,
+Belongs here: the one entry point. The parts, in the order of the way: `standardise` (feature frames), `blocking` (which pairs), `compare`
+and `score` (match weights after the frozen `model`), `cases` with `references`, `evidence`, `known` and `meeting`, `persons`, `cluster`,
 `decisions`, `judged`; `solving` takes them in turns. A large history goes by what is `common` to it, is cut into `parts` (`parting`), and
 only parts that the `memory` does not know are decided `anew`; pairs `across` parts are told. Does not belong here: identifiers that last
 (`pipelines.registry.identity`), counting.

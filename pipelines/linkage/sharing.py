@@ -37,7 +37,7 @@ class Groups:
     @property
     def of_entries(self) -> np.ndarray:
         """Number of the group of every entry of `row`."""
-        return np.repeat(np.arange(len(self.start) - 1), self.sizes)
+        return np.repeat(np.arange(len(self.start) - 1, dtype="int32"), self.sizes)
 
     def at(self, chosen: np.ndarray) -> Groups:
         """The groups where `chosen` holds."""
@@ -57,7 +57,7 @@ class Groups:
         """Groups of the rows that share a value and a number of `part` (per row; below zero: none)."""
         own = part[self.row]
         there = own >= 0
-        number = self.of_entries[there] * (int(part.max(initial=0)) + 1) + own[there]
+        number = self.of_entries[there].astype("int64") * (int(part.max(initial=0)) + 1) + own[there]
         return grouped(number, self.row[there], self.size)[0].distinct()
 
     def of_rows(self, rows: np.ndarray) -> Groups:
@@ -94,7 +94,7 @@ class Groups:
         before = np.cumsum(np.bincount(row[entries], weights=many, minlength=self.size))
         stretch = np.maximum((before - 1) // chunk, 0)  # of each row
         stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # numbers so small are sorted in one pass
-        return entries[np.argsort(stretch, kind="stable")], starts(np.bincount(stretch))
+        return entries[np.argsort(stretch, kind="stable")].astype("int32"), starts(np.bincount(stretch))
 
     def _made(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
         """The pairs of these entries' rows, with the rows after them in their group; where some are `fresh`, with all others."""

@@ -8,6 +8,7 @@ weights. No value of a key leaves this module: only names of keys and counts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow as pa
 from pipelines.linkage.hashing import cursor
 from pipelines.linkage.sharing import Groups, Pairs, grouped, joined, perhaps_shared
 
+Hashed = tuple[np.ndarray, np.ndarray]
 COUNTS = ["pairs", "refused_values", "refused_records", "refused_pairs"]
 
 
@@ -67,7 +69,7 @@ def find_blocks(
     """
     limits = limits or Limits()
     found, counts = [], []
-    for value, row in _values(records, keys, threads):
+    for value, row in _ahead(_values(records, keys, threads)):
         groups = grouped(*perhaps_shared(value, row), len(records))[0]
         refused, kept = groups.at(groups.sizes > limits.records), groups.at(groups.sizes <= limits.records)
         counts.append((kept.many_pairs, len(refused.sizes), len(refused.row), refused.many_pairs))
@@ -78,7 +80,16 @@ def find_blocks(
     return Blocks(joined(found, len(records)), report, None if source is None else pd.factorize(records[source])[0])
 
 
-def _values(records: pd.DataFrame, keys: tuple[Key, ...], threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _ahead(values: Iterator[Hashed]) -> Iterator[Hashed]:
+    """Each of the values, those of the next key being hashed in the meantime."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, values, None)
+        while (here := waiting.result()) is not None:
+            waiting = pool.submit(next, values, None)
+            yield here
+
+
+def _values(records: pd.DataFrame, keys: tuple[Key, ...], threads: int) -> Iterator[Hashed]:
     """Hashes of the values of each key, and their rows.
 
     Two values with one hash only mean a pair that is compared for nothing.

@@ -199,6 +199,17 @@ def load(institution: str) -> Contract:
 
 
 @cache
+def record_tables() -> Mapping[tuple[str, str], str]:
+    """(institution, table) -> the table of the records that its rows are, or hang on."""
+    return {(name, table): _of_records(load(name).tables, table) for name in institutions() for table in load(name).tables}
+
+
+def _of_records(tables: Mapping[str, TableSpec], table: str) -> str:
+    parent = tables[table].parent
+    return table if tables[table].entity or parent is None else _of_records(tables, parent)
+
+
+@cache
 def institutions() -> tuple[str, ...]:
     """Every institution that has a contract, in the order of a case's way (`order` of the contract)."""
     found = [(declared(p)["order"], p.parent.name) for p in Path(__file__).parent.glob("*/contract.yaml")]

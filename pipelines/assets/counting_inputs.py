@@ -43,9 +43,9 @@ class Before:
             lineage=lineage,
             quarantined=_quarantined(self.standing["quarantined"]),
             findings=self.findings.some("findings", _FOUND),
-            units=lineage[["institution", "record_key", "unit"]]
+            units=lineage[["institution", "part", "record_key", "unit"]]
             .dropna(subset=["unit"])
-            .drop_duplicates(["institution", "record_key"], keep="last"),
+            .drop_duplicates(["institution", "part", "record_key"], keep="last"),
         )
 
 

@@ -22,7 +22,7 @@ from pipelines.feedback.same import Same, alike, names
 from pipelines.resources import coded
 from pipelines.resources.flat import begins, distinct, ranges
 from schemas.findings import COLUMNS, NUMBERS
-from sources.contract import DeliveryName
+from sources.contract import DeliveryName, record_tables
 
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
 LIVED = (*COLUMNS, "state", "finding", "since")
@@ -196,14 +196,14 @@ def _of_whole(findings: pd.DataFrame, same: Same, order: pd.DataFrame) -> np.nda
 
 
 def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
-    """Moments of deliveries that hold the record of an identity and can read it. A part without records (charges) is looked up by key
-    alone."""
+    """Moments of deliveries that hold the record of an identity and can read it: of a charge, the party."""
     if records is None or order.empty:
         return np.empty(0, dtype="int64")
     place = _places(records, order)
     read = (place >= 0) & (records["status"] != "quarantined").to_numpy()
-    institution, key, part = (coded.as_in(records[name], findings[name])[read] for name in ("institution", "record_key", "part"))
-    parts, keys = len(findings["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
+    institution, key = (coded.as_in(records[name], findings[name])[read] for name in ("institution", "record_key"))
+    part = coded.codes(records["part"])[read]
+    parts, keys = len(records["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
     own = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)
     own[institution, part] = True
 
@@ -215,8 +215,19 @@ def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records
     held = np.concatenate([number(institution, key, np.full_like(part, -1)), number(institution, key, part)])
     asked = np.flatnonzero(same.cells["record_key"] >= 0)
     institution, key, part = (same.cells[name][asked] for name in ("institution", "record_key", "part"))
+    part = _parts_of_records(findings, records)[institution, part]
     wanted = number(institution, key, np.where(own[institution, part], part, -1))
     return _joined(asked, wanted, distinct(held * len(order) + np.tile(place, 2)), len(order))
+
+
+def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
+    """By institution and part of findings (coded) the part of `records` in which their records stand, -1 where parts are no tables."""
+    names, tables, held = (frame.cat.categories for frame in (findings["institution"], findings["part"], records["part"]))
+    found = np.full((len(names) + 1, len(tables) + 1), -1)
+    for (name, table), of_records in record_tables().items():
+        if name in names and table in tables and of_records in held:
+            found[names.get_loc(name), tables.get_loc(table)] = held.get_loc(of_records)
+    return found
 
 
 def _joined(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:

@@ -113,10 +113,15 @@ def test_a_record_that_came_again_but_was_set_aside_is_not_fixed() -> None:
 
 def test_a_charge_is_looked_up_by_its_party() -> None:
     rows = [finding("2012-Q1", "12", part="akuza", rule="cell-article-unknown"), finding("2012-Q1", "7", part="lenda")]
-    held = records(**{"2012_Q2": ["12", "7"]}).assign(part="pala")
-    held.loc[len(held)] = ["police", "2012-Q2", "lenda", "8", "accepted"]
-    found = life(findings.frame(rows), deliveries("2012-Q1", "2012-Q2"), held)
+    rows = [{**row, "institution": "prosecution"} for row in rows]
+    came = deliveries("2012-Q1", "2012-Q2").assign(institution="prosecution")
+    held = records(**{"2012_Q2": ["12", "7", "8"]}).assign(institution="prosecution", part=["pala", "pala", "lenda"])
+    found = life(findings.frame(rows), came, held)
     assert states(found, "2012-Q2") == [("12", "fixed")], "case 7 did not come again; party 7 did"
+    held.loc[held["part"] == "pala", "record_key"] = "11"
+    held.loc[held["part"] == "lenda", "record_key"] = "12"
+    found = life(findings.frame(rows), came, held)
+    assert states(found, "2012-Q2") == [], "party 12 did not come again; case 12 did"
 
 
 def test_a_correction_that_cannot_be_read_fixes_nothing() -> None:

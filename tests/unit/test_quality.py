@@ -48,6 +48,9 @@ THERE = deliveries(*(("police", period, "complete") for period in PERIODS))
 HELD = lineage(*(("police", period, f"2013-PR-0000{n}") for period in PERIODS for n in range(1, 5)))
 
 
+PARTLESS = pd.Series(None, index=range(4), dtype="str")
+
+
 def cell(table: pd.DataFrame, period: str, dimension: str, unit: str | None = None) -> pd.Series:
     own = table[(table["period"] == period) & (table["dimension"] == dimension) & (table["institution"] == "police")]
     own = own[own["unit"].isna()] if unit is None else own[own["unit"] == unit]
@@ -118,10 +121,21 @@ def test_no_row_hangs_on_another_institution() -> None:
 def test_units_stand_beside_the_whole() -> None:
     units = pd.DataFrame(
         [("police", f"2013-PR-0000{n}", "A" if n < 3 else "B") for n in range(1, 5)], columns=["institution", "record_key", "unit"]
-    )
+    ).assign(part=PARTLESS)
     table = scored(THERE, HELD, findings((PERIODS[0], "2013-PR-00001", "cell-date-impossible", "new")), units)
     assert cell(table, PERIODS[0], "validity", "A")["score"] == 5000
     assert cell(table, PERIODS[0], "validity", "B")["score"] == 10000
+
+
+def test_a_case_and_a_party_of_one_number_are_two_records() -> None:
+    there = deliveries(("prosecution", "2013-Q1", "complete"))
+    held = lineage(*(("prosecution", "2013-Q1", key) for key in ("7", "7", "8"))).assign(entity=["case", "person", "person"])
+    held = held.assign(part=["lenda", "pala", "pala"]).astype({"part": "str"})
+    found = findings(("2013-Q1", "7", "cell-date-impossible", "new")).assign(institution="prosecution")
+    for part, faulty in {"akuza": 1, "pala": 1, "lenda": 1}.items():
+        table = scored(there, held, found.assign(part=pd.Series([part], dtype="str")))
+        row = table[(table["institution"] == "prosecution") & (table["dimension"] == "validity") & table["unit"].isna()].iloc[0]
+        assert (row["records"], row["faulty"]) == (3, faulty)
 
 
 def test_a_record_in_more_figures_weighs_more() -> None:
@@ -146,6 +160,7 @@ def test_the_check_says_not_applicable_and_does_not_call_it_passed() -> None:
 @pytest.mark.parametrize("institution", institutions())
 def test_the_page_names_one_institution_and_runs_nothing(institution: str) -> None:
     units = pd.DataFrame([("police", "2013-PR-00001", "<script>alert(1)</script>")], columns=["institution", "record_key", "unit"])
+    units = units.assign(part=PARTLESS)
     made = pages(scored(THERE, HELD, findings(), units), institution)
     assert len(made) == 3
     for page in made.values():

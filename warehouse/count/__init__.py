@@ -98,7 +98,7 @@ def counted(inputs: CountInputs, ready: Prepared) -> dict[str, pd.DataFrame]:
 
     ready  of `prepare(inputs)`
     Out: `counted`, `reconciliation`, `bridge_records` with exactly the columns of `warehouse.tables`; `SUMS`, of `cube.by_period`;
-    `MOVES`: institution, record_key, figures (how many indicators a record counts in as reported).
+    `MOVES`: institution, record_key, entity, figures (how many indicators a record counts in as reported).
     """
     every, stands, charges = dict(indicators()), ready.stands, ready.known.charges
     units = count_units(ready.rows, every, stands, ready.known)

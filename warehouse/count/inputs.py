@@ -31,7 +31,7 @@ class CountInputs:
     lineage      institution, entity, record_key, delivery, file, part, line, status
     quarantined  institution, delivery, rows
     findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
-    units        institution, record_key, unit (station, seat, facility) of records that have one; None: not known
+    units        institution, part, record_key, unit (station, seat, facility) of records that have one; None: not known
     numbers      institution, number of all files, where `canonical` holds some cases alone
     """
 

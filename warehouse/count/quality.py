@@ -15,7 +15,7 @@ import pandas as pd
 
 from schemas.findings import DIMENSIONS, rules
 from sources import contract as contracts
-from warehouse.count.inputs import KEY, CountInputs
+from warehouse.count.inputs import CountInputs
 
 QUARTERS = 12
 WHOLE_SCORE = 10_000  # hundredths of a percent
@@ -23,6 +23,7 @@ _NOTICEABLE = 100  # of them: less than one percent up or down is the same
 _COSTS = ("reject", "error")
 _SCORED = ("reject", "error", "warning")
 _BY = ["institution", "unit", "period", "dimension"]
+_RECORD = ["institution", "record"]
 
 
 def quality(inputs: CountInputs, moved: pd.DataFrame) -> pd.DataFrame:
@@ -55,13 +56,29 @@ def _standing(deliveries: pd.DataFrame, periods: list[str]) -> pd.DataFrame:
 
 
 def _records(inputs: CountInputs, moved: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
-    """The records of the standing deliveries: institution, period, delivery, record_key, unit (empty: none), weight."""
-    held = inputs.lineage[["institution", "delivery", "record_key"]].drop_duplicates()
-    out = held.merge(standing, on=["institution", "delivery"])
-    figures = moved.groupby(KEY)["figures"].sum()  # a case and a person may have one number
-    weight = 1 + figures.reindex(pd.MultiIndex.from_frame(out[KEY])).fillna(0).astype("int64").to_numpy()
-    units = pd.DataFrame(columns=["institution", "record_key", "unit"], dtype="str") if inputs.units is None else inputs.units
-    return out.assign(weight=weight).merge(units[[*KEY, "unit"]], on=KEY, how="left").fillna({"unit": ""})
+    """The records of the standing deliveries: institution, period, delivery, record, unit (empty: none), weight."""
+    held = inputs.lineage[["institution", "delivery", "entity", "part", "record_key"]].merge(standing, on=["institution", "delivery"])
+    held = _named(held.assign(table=_tables(held)))
+    of_entity = held[["institution", "entity", "table"]].drop_duplicates()
+    figures = _named(moved.merge(of_entity, on=["institution", "entity"])).groupby(_RECORD)["figures"].sum()
+    out = held.drop_duplicates([*_RECORD, "delivery"])
+    weight = 1 + figures.reindex(pd.MultiIndex.from_frame(out[_RECORD])).fillna(0).astype("int64").to_numpy()
+    out = out[[*_RECORD, "period", "delivery"]].assign(weight=weight)
+    if inputs.units is None:
+        return out.assign(unit="")
+    units = _named(inputs.units.assign(table=_tables(inputs.units))).drop_duplicates(_RECORD, keep="last")
+    return out.merge(units[[*_RECORD, "unit"]], on=_RECORD, how="left").fillna({"unit": ""})
+
+
+def _tables(rows: pd.DataFrame) -> pd.Series:
+    """Where the part of each row (institution, part) is a table, that of its record: tables may number their rows alike. Null elsewhere."""
+    of_part = {"\0".join(part): table for part, table in contracts.record_tables().items()}
+    return (rows["institution"] + "\0" + rows["part"]).map(of_part).astype("str")
+
+
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` (table, record_key) with `record`, which names a record among all of its institution."""
+    return rows.assign(record=(rows["table"] + "\0" + rows["record_key"]).fillna(rows["record_key"]))
 
 
 def _open(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
@@ -76,9 +93,9 @@ def _open(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
 
 
 def _faults(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
-    """Which record is at fault in which dimension: institution, delivery, record_key, dimension."""
+    """Which record is at fault in which dimension: institution, delivery, record, dimension."""
     own = _open(findings, standing).dropna(subset=["record_key"])
-    return own[["institution", "delivery", "record_key", "dimension"]].drop_duplicates()
+    return _named(own.assign(table=_tables(own)))[[*_RECORD, "delivery", "dimension"]].drop_duplicates()
 
 
 def _whole(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
@@ -91,9 +108,9 @@ def _whole(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
 def _scores(records: pd.DataFrame, faults: pd.DataFrame) -> pd.DataFrame:
     """Records and their weight, all and at fault, by `_BY`."""
     by = ["institution", "unit", "period"]
-    every = records.groupby(by).agg(records=("record_key", "size"), weight=("weight", "sum")).reset_index()
-    wrong = records.merge(faults, on=["institution", "delivery", "record_key"])
-    counted = wrong.groupby(_BY).agg(faulty=("record_key", "size"), weight_faulty=("weight", "sum")).reset_index()
+    every = records.groupby(by).agg(records=("record", "size"), weight=("weight", "sum")).reset_index()
+    wrong = records.merge(faults, on=[*_RECORD, "delivery"])
+    counted = wrong.groupby(_BY).agg(faulty=("record", "size"), weight_faulty=("weight", "sum")).reset_index()
     return every.merge(pd.DataFrame({"dimension": list(DIMENSIONS)}), how="cross").merge(counted, on=_BY, how="left")
 
 

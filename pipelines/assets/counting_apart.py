@@ -101,8 +101,8 @@ def _cut(before: Before, into: Path) -> int:
     for name in TABLES:
         rows = canonical[name]
         _put(name, rows, [rows["institution"], rows["case_key"].fillna(rows["record_key"])], of_file, folders)
-    for name, entity in (("cases", "case"), ("persons", "person")):
-        of_record = found[found["entity"] == entity].drop_duplicates(KEY).set_index(KEY)["piece"]
+    of_person = found[found["entity"] == "person"].drop_duplicates(KEY).set_index(KEY)["piece"]
+    for name, of_record in (("cases", of_file), ("persons", of_person)):  # a file may be known by its persons alone
         _put(name, ids[name], [ids[name]["institution"], ids[name]["record_key"]], of_record, folders)
     return len(folders)
 
@@ -122,8 +122,10 @@ def _held(canonical: Tables) -> pd.DataFrame:
 
 
 def _put(name: str, rows: pd.DataFrame, keys: list[pd.Series], piece_of: pd.Series, folders: list[Path]) -> None:
-    """Write rows to the piece of their keys, in their order; one that no table knows goes to the first."""
-    piece = pd.Series(piece_of.reindex(pd.MultiIndex.from_arrays(keys)).fillna(0).to_numpy())
+    """Write rows to the piece of their keys, in their order. Raises `KeyError` for rows of a record that no table knows."""
+    piece = pd.Series(piece_of.reindex(pd.MultiIndex.from_arrays(keys)).to_numpy())
+    if piece.isna().any():
+        raise KeyError(f"{name}: {int(piece.isna().sum())} rows are of no record that the canonical tables hold")
     for n, mine in rows.groupby(piece.set_axis(rows.index)):
         lake.write_table(folders[int(n)] / f"{name}.parquet", mine.reset_index(drop=True))
     for folder in folders:

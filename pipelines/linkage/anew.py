@@ -65,7 +65,7 @@ def decide(parted: Parted, setting: Setting, judgements: pd.DataFrame | None, me
     """Decide on the parts that are open; take the others from `memory`."""
     places = Places(parted)
     batches = list(_batches(parted, np.flatnonzero(parted.open)))
-    lean = replace(parted, records=parts.lean(parted.records))
+    lean = replace(parted, records=parts.lean(parted.records, setting.model))
     pieces = (_piece(lean, places, files, persons, judgements) for files, persons in batches)
     made = list(shared(decided, pieces, setting, sum(len(persons) for _, persons in batches)))
     new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}

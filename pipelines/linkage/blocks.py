@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.linkage.hashing import cursor
-from pipelines.linkage.sharing import Groups, Pairs, grouped, joined, perhaps_shared
+from pipelines.linkage.sharing import CHUNK, Groups, Pairs, grouped, joined, perhaps_shared
 
 Hashed = tuple[np.ndarray, np.ndarray]
 COUNTS = ["pairs", "refused_values", "refused_records", "refused_pairs"]
@@ -49,9 +49,15 @@ class Blocks:
     report: pd.DataFrame
     file: np.ndarray | None
 
-    def batches(self) -> Iterator[Pairs]:
-        """The pairs as arrays `left` < `right`, some at a time, each pair once."""
-        for left, right in self.groups.pairs():
+    def sample(self, most: int) -> tuple[Iterator[Pairs], float]:
+        """About `most` of the pairs at most, from stretches of rows all over the records; and for how many pairs each of them stands."""
+        many = self.groups.many_pairs
+        stretches, every = max(-(-many // CHUNK), 1), max(-(-many // most), 1)
+        return self.batches(every), stretches / -(-stretches // every)
+
+    def batches(self, every: int = 1) -> Iterator[Pairs]:
+        """The pairs as arrays `left` < `right`, some at a time, each pair once; of every so manyeth stretch of rows alone."""
+        for left, right in self.groups.pairs(chunk=CHUNK, turn=(0, every)):
             if self.file is None:
                 yield left, right
             else:

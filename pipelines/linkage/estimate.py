@@ -95,17 +95,14 @@ class _Pairs:
         return out
 
     def blocked(self, keys: tuple[Key, ...], most: int) -> _Patterns:
-        """Pairs that `keys` find, up to about `most`."""
-        return self._count([self._patterns(left, right) for left, right in self.batches(keys, most)])
+        """Pairs that `keys` find; where these are many, each of about `most` counts for several."""
+        pairs, each = self.sample(keys, most)
+        found = self._count([self._patterns(left, right) for left, right in pairs])
+        return _Patterns(found.levels, found.count * each)
 
-    def batches(self, keys: tuple[Key, ...], most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs that `keys` find, up to about `most`, as rows left and right."""
-        seen = 0
-        for left, right in find_blocks(self._records, keys, self._limits, self._source).batches():
-            yield left, right
-            seen += len(left)
-            if seen >= most:
-                break
+    def sample(self, keys: tuple[Key, ...], most: int) -> tuple[Iterator[tuple[np.ndarray, np.ndarray]], float]:
+        """`blocks.Blocks.sample` of what `keys` find."""
+        return find_blocks(self._records, keys, self._limits, self._source).sample(most)
 
     def weighers(self, fields: tuple[Field, ...]) -> list[Weigher]:
         """What weighs pairs by `fields`, whose columns are those of the start."""
@@ -198,7 +195,7 @@ def _matches(pairs: _Pairs, keys: tuple[Key, ...], fields: tuple[Field, ...], od
     weighers = pairs.weighers(fields)
     for key in keys:
         named = _named(key, fields)
-        for left, right in pairs.batches((key,), MOST_PAIRS):
+        for left, right in pairs.sample((key,), MOST_PAIRS)[0]:
             said = [weigher(left, right) for weigher in weighers]
             share = 1 / (1 + np.exp2(-sum((bits for _, bits in said), np.full(len(left), odds))))
             for n, (level, _) in enumerate(said):

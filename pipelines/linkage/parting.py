@@ -170,7 +170,7 @@ def _weights(records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.
         found[there], new = memory.files[list(THEMSELVES)].to_numpy()[place[there]], ~there
     rows = np.flatnonzero(new)
     some = np.array_split(rows, max(len(rows) // AT_ONCE, 1))
-    lean = parts.lean(records)
+    lean = parts.lean(records, setting.model)
     pieces = (parts.cut_to(lean, ties, pairs.iloc[chosen]) for chosen in some)
     for chosen, weighed in zip(some, shared(parts.own_weights, pieces, setting, len(rows)), strict=True):
         found[chosen] = weighed["weights"][list(THEMSELVES)].to_numpy()

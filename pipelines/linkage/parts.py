@@ -34,7 +34,7 @@ TIES = -0.01
 ROUNDS = ("first", "second")
 # What two files say themselves: the weight of their pair by round, and the bits of a citation.
 THEMSELVES = (*ROUNDS, "citation")
-# Texts that nobody reads in a piece: persons are compared by `Setting.coded`, references stand in frames of their own.
+# Texts that evidence alone may read in a piece: persons are compared by `Setting.coded`, references stand in frames of their own.
 _READ_BEFORE = {
     "files": ("number", "state", "merged_into", "law"),
     "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "quarter"),
@@ -123,10 +123,12 @@ def rank(part: np.ndarray) -> np.ndarray:
     return pd.Series(part).groupby(part).cumcount().to_numpy("int64")
 
 
-def lean(records: Records) -> Records:
-    """`records` without texts that are read before they are cut and not after: to cut and hand over texts is most of what pieces cost."""
-    read = {name: getattr(records, name).drop(columns=list(texts)) for name, texts in _READ_BEFORE.items()}
-    return replace(records, **read)
+def lean(records: Records, model: Model) -> Records:
+    """`records` without texts that are read before they are cut and not after: to cut and hand over texts is most of what pieces cost.
+    What the evidence of `model` goes by stays."""
+    read = {column for evidence in model.evidence for column in (evidence.first, evidence.second)}
+    gone = {name: [text for text in texts if f"{name[:-1]}.{text}" not in read] for name, texts in _READ_BEFORE.items()}
+    return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in gone.items()})
 
 
 def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:

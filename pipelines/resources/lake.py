@@ -313,7 +313,7 @@ def columns_of(path: Path) -> list[str]:
 
 def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.DataFrame:
     """One table, or some of its columns, with the types that it was written with."""
-    if isinstance(path, Path) and (said := pq.read_metadata(path)).num_rows > _IN_PIECES:
+    if columns != [] and isinstance(path, Path) and (said := pq.read_metadata(path)).num_rows > _IN_PIECES:
         return _framed(_in_one_piece(path, said.schema.to_arrow_schema(), columns))
     return _framed(pq.read_table(path, columns=columns))
 

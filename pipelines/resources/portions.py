@@ -198,7 +198,7 @@ def _stacked(
         if (file := path / f"{name}.parquet").exists():
             table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == WHOSE or columns(name, c)])
             tables.append(table if len(mine) == len(index) else table.filter(pc.is_in(table[WHOSE], value_set=pa.array(mine["delivery"]))))
-    whose = pa.chunked_array([chunk for table in tables for chunk in table[WHOSE].chunks], tables[0][WHOSE].type)
+    whose = pa.chunked_array([chunk for table in tables for chunk in table[WHOSE].cast(pa.string()).chunks], pa.string())
     coded = whose.combine_chunks().dictionary_encode()
     plain = [table.drop_columns([WHOSE]) for table in tables]
     del table, tables

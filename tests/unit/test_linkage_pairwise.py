@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.linkage import blocks
 from pipelines.linkage.blocks import Key, Limits, find_blocks
 from pipelines.linkage.compare import column_values, compare
 from pipelines.linkage.encoded import Comparer, encode
@@ -52,9 +53,9 @@ def test_of_two_files_only_pairs_across_are_candidates() -> None:
 
 
 def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
-    blocks = find_blocks(records(), KEYS, Limits(records=2))
-    pairs = {pair for left, right in blocks.batches() for pair in zip(left.tolist(), right.tolist(), strict=True)}
-    report = blocks.report.set_index("key")
+    limited = find_blocks(records(), KEYS, Limits(records=2))
+    pairs = {pair for left, right in limited.batches() for pair in zip(left.tolist(), right.tolist(), strict=True)}
+    report = limited.report.set_index("key")
     assert report.loc["town", "refused_values"] == 1
     assert report.loc["names", "refused_records"] == 3
     assert (2, 4) not in pairs
@@ -106,6 +107,19 @@ def test_shares_are_found_without_truth() -> None:
         assert field.levels[0].m == pytest.approx(0.9, abs=0.05), field.name
         assert field.levels[0].u == pytest.approx(1 / people[field.name].nunique(), rel=0.3)
     assert found_.odds == pytest.approx(np.log2(1500 / (3000 * 2999 / 2)), abs=0.7)
+
+
+def test_where_pairs_are_many_some_from_all_over_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "CHUNK", 64)
+    frame = pd.DataFrame({"town": np.repeat(np.arange(100), 8).astype(str), "name": ""})
+    found_ = find_blocks(frame, KEYS)
+    pairs, each = found_.sample(500)
+    rows = np.concatenate([left for left, _ in pairs])
+    assert len(rows) <= 600
+    assert len(rows) * each == pytest.approx(100 * 28, rel=0.1)
+    assert np.histogram(rows, bins=4, range=(0, 800))[0].min() > 50
+    pairs, each = found_.sample(100 * 28)
+    assert (sum(len(left) for left, _ in pairs), each) == (100 * 28, 1)
 
 
 def test_of_two_files_people_of_one_household_are_not_taken_for_one_person():

@@ -124,8 +124,8 @@ def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.n
 
 
 def perhaps_shared(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hashes and their rows without most of those that come once: where few are shared, sorting the others is most of the work. They are
-    sifted by either half of the hash."""
+    """Hashes and their rows without most of those that come once: where few are shared, sorting the others is most of the work (of
+    persons' keys most are shared). They are sifted by either half of the hash."""
     for half in (0, 32):
         place = (value >> np.uint64(half) & np.uint64((1 << len(value).bit_length() + 1) - 1)).view("int64")
         several = np.flatnonzero(np.bincount(place)[place] > 1)

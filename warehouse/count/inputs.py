@@ -203,9 +203,8 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
 
 def _numbered(events: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
     """The year in the own number of each event's file (`2013-PR-00034`, `PP.I.nr.34/2013`), null where it has none."""
-    keys = ["institution", "case_key"]
-    years = files.assign(year=files["number"].str.extract(YEAR_IN_NUMBER)[0].astype("Float64")).drop_duplicates(keys, keep="last")
-    found = years.set_index(keys)["year"].reindex(pd.MultiIndex.from_frame(events[keys]))
+    years = files.assign(year=files["number"].str.extract(YEAR_IN_NUMBER)[0].astype("Float64")).drop_duplicates(FILE, keep="last")
+    found = years.set_index(FILE)["year"].reindex(pd.MultiIndex.from_frame(events[FILE]))
     return pd.Series(found.array, index=events.index)
 
 
@@ -222,12 +221,12 @@ def standing(inputs: CountInputs) -> Standing:
     charges, events = _accepted(inputs.canonical["charges"]), _events(inputs)
     known = pd.concat([f[["institution", "case_key", "record_key"]] for f in (cases, persons, charges, events)], ignore_index=True)
     known["case_id"] = _own_id(known, case_ids(known, inputs.cases), "case_key")
-    by_file = known.drop_duplicates(["institution", "case_key"]).set_index(["institution", "case_key"])["case_id"]
+    by_file = known.drop_duplicates(FILE).set_index(FILE)["case_id"]
     people = persons[KEY].drop_duplicates().reset_index(drop=True)
     people["person_id"] = _own_id(people, _lookup(people, inputs.persons, "record_key", "person_id"), "record_key")
 
     def identified(frame: pd.DataFrame, *, person: bool) -> pd.DataFrame:
-        index = pd.MultiIndex.from_frame(frame[["institution", "case_key"]])
+        index = pd.MultiIndex.from_frame(frame[FILE])
         out = frame.assign(case_id=pd.Series(by_file.reindex(index).to_numpy(), index=frame.index, dtype="str"))
         return out.assign(person_id=_lookup(out, people, "record_key", "person_id")) if person else out
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from warehouse.count.inputs import KEY, Standing, quarter_middle, quarter_of, reckoned
+from warehouse.count.inputs import FILE, KEY, Standing, quarter_middle, quarter_of, reckoned
 from warehouse.count.offences import STAGE_OF
 from warehouse.indicators import Indicator
 
@@ -47,7 +47,7 @@ def in_file_then(standing: Standing, decisions: pd.DataFrame) -> pd.DataFrame:
     asked = asked.drop(columns=["person_id", "record_key"])
     states = standing.states.rename(columns={"period": "seen"})
     files = states[["institution", "record_key", "case_key"]].drop_duplicates()
-    pairs = asked.merge(files, on=["institution", "case_key"])
+    pairs = asked.merge(files, on=FILE)
     held = pairs[["decision", "institution", "record_key", "until"]].merge(
         states.rename(columns={"case_key": "then_in"}), on=["institution", "record_key"]
     )
@@ -93,7 +93,7 @@ def _own(indicator: Indicator, standing: Standing, base: pd.DataFrame) -> pd.Dat
     rules = indicator.rows
     events = _events_of(indicator, standing)
     on_file = rules.of == "case" or rules.record == "case"
-    keys = ["institution", "case_key"] if on_file else KEY
+    keys = FILE if on_file else KEY
     if rules.of == "case":
         events = events[events["entity"] == "case"]
     if rules.unless:
@@ -148,14 +148,13 @@ def orphans(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     if indicator.rows.record != "case" or indicator.rows.event not in ("reported", "received"):
         return pd.DataFrame()
     people = standing.persons[standing.persons["institution"].isin(indicator.institutions)]
-    keys = ["institution", "case_key"]
-    lost = people.merge(standing.cases[keys].assign(known=True).drop_duplicates(), on=keys, how="left")
+    lost = people.merge(standing.cases[FILE].assign(known=True).drop_duplicates(), on=FILE, how="left")
     lost = lost[lost["known"].isna()]
     dated = standing.events[
         (standing.events["event"] == indicator.rows.event) & standing.events["institution"].isin(indicator.institutions)
     ]
     lost = lost[~lost["case_id"].isin(dated["case_id"])]
-    first = lost.groupby([*keys, "case_id"], as_index=False)["period"].min()
+    first = lost.groupby([*FILE, "case_id"], as_index=False)["period"].min()
     return first.assign(
         record_key=first["case_key"],
         entity="case",

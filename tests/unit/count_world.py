@@ -99,7 +99,7 @@ class World:
         key = ["institution", "record_key"]
         tables = {name: canonical.conform(name, pd.DataFrame(rows)) for name, rows in self.rows.items()}
         lineage = pd.concat([tables["case_records"].assign(entity="case"), tables["person_records"].assign(entity="person")])
-        text = {c: pd.Series(dtype="str") for c in ("institution", "delivery", "rule", "severity", "origin", "state", "record_key")}
+        text = {c: pd.Series(dtype="str") for c in ("institution", "delivery", "part", "rule", "severity", "origin", "state", "record_key")}
         return CountInputs(
             canonical=tables,
             cases=pd.DataFrame([(*k, v) for k, v in self.cases.items()], columns=[*key, "case_id"], dtype="str"),

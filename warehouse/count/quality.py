@@ -73,7 +73,7 @@ def _records(inputs: CountInputs, moved: pd.DataFrame, standing: pd.DataFrame) -
 def _tables(rows: pd.DataFrame) -> pd.Series:
     """Where the part of each row (institution, part) is a table, that of its record: tables may number their rows alike. Null elsewhere."""
     of_part = {"\0".join(part): table for part, table in contracts.record_tables().items()}
-    return (rows["institution"] + "\0" + rows["part"]).map(of_part).astype("str")
+    return (rows["institution"] + "\0" + rows["part"].astype("str")).map(of_part).astype("str")
 
 
 def _named(rows: pd.DataFrame) -> pd.DataFrame:

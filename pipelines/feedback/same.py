@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipelines.resources import coded
 from schemas.findings import rules
-from sources import contract as contracts
+from sources.contract import record_tables
 
 IDENTITY = ("institution", "file", "part", "record_key", "value", "field", "rule")
 _KEPT = 16  # hex digits of a finding's name
@@ -51,7 +51,7 @@ def alike(findings: pd.DataFrame) -> Same:
     cells = {name: coded.codes(findings[name]) for name in IDENTITY}
     keyed = cells["record_key"] >= 0
     whole = _those(findings["rule"], [code for code, rule in rules().items() if not rule.whole], unlike=True) & ~keyed
-    tables = {table for name in contracts.institutions() for table in contracts.load(name).tables}
+    tables = {table for _, table in record_tables()}
     cells["file"] = np.where(keyed, -1, cells["file"])
     cells["part"] = np.where(keyed & ~_those(findings["part"], tables), -1, cells["part"])
     cells["value"] = np.where(keyed | whole, -1, cells["value"])

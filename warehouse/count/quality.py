@@ -58,7 +58,7 @@ def _standing(deliveries: pd.DataFrame, periods: list[str]) -> pd.DataFrame:
 def _records(inputs: CountInputs, moved: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
     """The records of the standing deliveries: institution, period, delivery, record, unit (empty: none), weight."""
     held = inputs.lineage[["institution", "delivery", "entity", "part", "record_key"]].merge(standing, on=["institution", "delivery"])
-    held = _named(held.assign(table=_tables(held)))
+    held = _told_apart(held)
     of_entity = held[["institution", "entity", "table"]].drop_duplicates()
     figures = _named(moved.merge(of_entity, on=["institution", "entity"])).groupby(_RECORD)["figures"].sum()
     out = held.drop_duplicates([*_RECORD, "delivery"])
@@ -66,14 +66,15 @@ def _records(inputs: CountInputs, moved: pd.DataFrame, standing: pd.DataFrame) -
     out = out[[*_RECORD, "period", "delivery"]].assign(weight=weight)
     if inputs.units is None:
         return out.assign(unit="")
-    units = _named(inputs.units.assign(table=_tables(inputs.units))).drop_duplicates(_RECORD, keep="last")
+    units = _told_apart(inputs.units).drop_duplicates(_RECORD, keep="last")
     return out.merge(units[[*_RECORD, "unit"]], on=_RECORD, how="left").fillna({"unit": ""})
 
 
-def _tables(rows: pd.DataFrame) -> pd.Series:
-    """Where the part of each row (institution, part) is a table, that of its record: tables may number their rows alike. Null elsewhere."""
+def _told_apart(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` (institution, part, record_key) with `record`, and with `table`: where the part is a table, that of the record, else null;
+    tables may number their rows alike."""
     of_part = {"\0".join(part): table for part, table in contracts.record_tables().items()}
-    return (rows["institution"] + "\0" + rows["part"].astype("str")).map(of_part).astype("str")
+    return _named(rows.assign(table=(rows["institution"] + "\0" + rows["part"].astype("str")).map(of_part).astype("str")))
 
 
 def _named(rows: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +96,7 @@ def _open(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
 def _faults(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
     """Which record is at fault in which dimension: institution, delivery, record, dimension."""
     own = _open(findings, standing).dropna(subset=["record_key"])
-    return _named(own.assign(table=_tables(own)))[[*_RECORD, "delivery", "dimension"]].drop_duplicates()
+    return _told_apart(own)[[*_RECORD, "delivery", "dimension"]].drop_duplicates()
 
 
 def _whole(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:

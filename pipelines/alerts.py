@@ -5,6 +5,7 @@ Belongs here: the ways of telling. Does not belong here: when to tell. A text na
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -29,7 +30,7 @@ def alert(text: str) -> list[str]:
         try:
             way(to, text)
             told.append(name)
-        except (OSError, ValueError, smtplib.SMTPException) as error:
+        except (OSError, ValueError, smtplib.SMTPException, http.client.HTTPException) as error:
             _LOG.error("%s could not be used (%s)", variable, type(error).__name__)
     return told
 

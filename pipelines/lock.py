@@ -17,13 +17,33 @@ from pipelines.errors import HarmoniaError, storage
 from pipelines.home import Home
 
 _PAUSE = 0.05  # seconds between two tries while waiting
+_LOOK = 0.2  # seconds: longer than `run_is_held` looks
+_RUN = ".run.lock"
 
 
 @contextmanager
 def run_lock(home: Home) -> Iterator[None]:
     """Hold the home for one run. Raises `HarmoniaError` at once where another run holds it. Not re-entrant."""
-    with _held(home.root / ".run.lock", f"home {home.root}", wait=0):
+    with _held(home.root / _RUN, f"home {home.root}", wait=_LOOK):
         yield
+
+
+def run_is_held(home: Home) -> bool:
+    """Whether a run, or a command that changes the home, holds it at this moment. Raises `HarmoniaError` where that cannot be seen."""
+    path = home.root / _RUN
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise HarmoniaError(f"{path}: cannot be opened ({error.strerror}): give it to the user that runs Harmonia") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from pipelines.registry.tables import Run
 from pipelines.resources.instance import install_dagster, quick_sqlite
 from pipelines.resources.lake import Made
 from pipelines.resources.workplace import Workplace
+from pipelines.sensors import DIED
 from warehouse import postgres
 
 STAGES: Mapping[str, str] = {
@@ -122,7 +123,7 @@ def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
         made = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
         never = [run for run in made if run.remote_job_origin is None]  # made by a process such as this one, not waiting for another
         for run in [*instance.get_runs(dg.RunsFilter(statuses=_OPEN)), *never]:
-            instance.report_run_failed(run, "The process of this run ended without a word (killed, or the machine went down).")
+            instance.report_run_failed(run, DIED)
         yield instance
 
 

@@ -44,13 +44,20 @@ def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workpla
         alert(f"Harmonia: {late} reports are late. `harmonia report due` lists them.")
 
 
-@dg.job(description="Every night: are landing, ledger, warehouse and releases as they were written?", executor_def=dg.in_process_executor)
+_NO_LONGER = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds; then a run whose process was killed is closed, and others can start
+
+
+@dg.job(
+    description="Every night: are landing, ledger, warehouse and releases as they were written?",
+    executor_def=dg.in_process_executor,
+    tags=_NO_LONGER,
+)
 def nightly_checks() -> None:
     """One op; reads, writes nothing."""
     verify_stores()
 
 
-@dg.job(description="Every Monday: which reports are due, which are late?", executor_def=dg.in_process_executor)
+@dg.job(description="Every Monday: which reports are due, which are late?", executor_def=dg.in_process_executor, tags=_NO_LONGER)
 def register_of_reports() -> None:
     """One op; reads, writes nothing."""
     reports_due()

@@ -90,7 +90,7 @@ class _Landing:
 
     def __init__(self, inbox: Path, store: Store) -> None:
         self.inbox, self.store = inbox, store
-        self.started = time.time()
+        self.started, self._begun = time.time(), time.monotonic()
         self.found: Walk = walk(inbox)
         self.staged: dict[str, Staged] = {}
 
@@ -116,7 +116,7 @@ class _Landing:
         """Let time pass where something new is so young that it may still be written to."""
         youngest = max((still.changed[0] for folder in self.found.folders for still in folder.files.values()), default=0)
         if any(one.temporary is not None for one in self.staged.values()) and youngest > (self.started - _FRESH) * 1e9:
-            time.sleep(max(0.0, self.started + settle - time.time()))
+            time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # a clock set back would let it wait for ever
 
     def confirm(self, one: Taken) -> None:
         """Look at the files of a delivery once more, and leave alone those that are not as they were."""

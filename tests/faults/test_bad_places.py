@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,15 @@ def test_a_clock_that_jumps_changes_no_content_and_breaks_no_seal(world: World, 
     assert ("police", "2013-Q2") in world.stands()
     with world.registry.read() as session:
         assert seal.broken(session) == []
+
+
+def test_a_clock_that_is_set_back_while_files_are_watched_holds_up_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, moments = time.time, itertools.count()
+    monkeypatch.setattr(taking.time, "time", lambda: real() - 86_400 * next(moments))  # a day back, each time somebody asks
+    slept: list[float] = []
+    monkeypatch.setattr(taking.time, "sleep", slept.append)
+    world.land(settle=0.2)
+    assert sum(slept) < 1
 
 
 def test_ten_thousand_deliveries_waiting(world: World) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.server
 import json
 import shutil
+import socket
 import threading
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -13,9 +15,10 @@ import pytest
 from pipelines import alerts, schedules
 from pipelines.definitions import build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
+from pipelines.lock import run_lock
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
-from pipelines.sensors import inbox_sensor, still
+from pipelines.sensors import failed_run, inbox_sensor, still
 
 
 @pytest.fixture
@@ -106,6 +109,77 @@ def test_while_a_run_goes_nothing_is_asked_and_nothing_forgotten(workplace, look
     assert len(looks()[0]) == 1
 
 
+def test_a_run_whose_process_is_gone_is_closed_and_others_do_not_wait_for_ever(workplace, looks):
+    """A machine that went down leaves a run that Dagster holds for going on, and one run at a time may go on."""
+    deliver(workplace, "police/2013-Q1")
+    job = build_definitions(workplace).resolve_job_def(HARMONISE_EVERYTHING)
+    dead = looks.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    looks()
+    with run_lock(workplace.home):  # as a run that does go on
+        assert "wait for the run" in looks()[1]
+        assert looks.instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.STARTED
+    assert "wait for the run" in looks()[1]  # free for a moment may be a run that begins or ends
+    looks()
+    assert looks.instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert len(looks()[0]) == 1
+
+
+def test_what_is_asked_for_is_tried_once_more_where_its_process_dies(workplace, looks):
+    deliver(workplace, "police/2013-Q1")
+    looks()
+    (asked,), _ = looks()
+    assert (asked.tags["dagster/max_retries"], asked.tags["dagster/retry_strategy"]) == ("1", "ALL_STEPS")
+
+
+def test_a_command_that_holds_the_home_is_waited_for(workplace, looks):
+    """A run that met it would fail, and would not be asked for again."""
+    deliver(workplace, "police/2013-Q1")
+    looks()
+    with run_lock(workplace.home):
+        requests, why = looks()
+    assert requests == []
+    assert "wait for the command that holds the home" in why
+    assert len(looks()[0]) == 1
+
+
+def test_an_inbox_that_stays_away_is_told_once(workplace, looks, caplog):
+    workplace.inbox.rmdir()
+    told = []
+    for _ in range(4):
+        looks()
+        told.append(len(caplog.records))
+    assert told == [0, 1, 1, 1]
+    workplace.inbox.mkdir()
+    looks()
+    workplace.inbox.rmdir()
+    looks()
+    looks()
+    assert len(caplog.records) == 2
+
+
+@dg.op
+def fails():
+    raise ValueError
+
+
+@dg.job
+def by_hand():
+    fails()
+
+
+def test_a_run_by_hand_that_failed_is_told_too_and_the_alert_is_on_from_the_start(caplog, monkeypatch):
+    """As `harmonia run` beside the daemon: in the home's instance, and of no code location."""
+    daemons = property(lambda _: SimpleNamespace(location_name="pipelines.definitions"))
+    monkeypatch.setattr(dg.SensorEvaluationContext, "code_location_origin", daemons)
+    repository = dg.Definitions(jobs=[by_hand]).get_repository_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        begun = failed_run.evaluate_tick(dg.build_sensor_context(instance=instance, repository_def=repository))
+        done = by_hand.execute_in_process(instance=instance, raise_on_error=False)
+        failed_run.evaluate_tick(dg.build_sensor_context(instance=instance, repository_def=repository, cursor=begun.cursor))
+    assert [record.message for record in caplog.records if done.run_id in record.message and record.name == "harmonia.alerts"]
+    assert failed_run.default_status is dg.DefaultSensorStatus.RUNNING
+
+
 def test_only_what_is_as_before_and_was_not_asked_for_is_still():
     now = {"a": "1", "b": "2", "c": "3", "d": "4"}
     assert still(now, {"a": "1", "b": "other", "c": "3"}, {"c": "3"}) == {"a": "1"}
@@ -146,6 +220,20 @@ def test_an_alert_goes_to_the_webhook_that_is_set(monkeypatch):
         monkeypatch.setenv(alerts.WEBHOOK, f"http://127.0.0.1:{server.server_port}/")
         assert alerts.alert("a run failed") == ["log", "webhook"]
     assert handler.received == [{"text": "a run failed"}]
+
+
+def test_a_webhook_that_answers_nonsense_breaks_nothing(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            connection.recv(4096)
+            connection.sendall(b"nonsense\r\n\r\n")
+            connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        monkeypatch.setenv(alerts.WEBHOOK, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        assert alerts.alert("a run failed") == ["log"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd"])

@@ -25,9 +25,19 @@ class Home:
         return self.root / "landing"
 
     @property
+    def registry_file(self) -> Path:
+        """The embedded registry, where none is named elsewhere. Never lost."""
+        return self.root / "registry.sqlite"
+
+    @property
     def registry_url(self) -> str:
         """SQLAlchemy URL of the embedded registry."""
-        return f"sqlite:///{(self.root / 'registry.sqlite').absolute()}"
+        return f"sqlite:///{self.registry_file.absolute()}"
+
+    @property
+    def published(self) -> bool:
+        """Whether a run ever published here."""
+        return (self.root / "published" / "current").exists()
 
     @property
     def lake(self) -> Path:

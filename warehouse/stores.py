@@ -46,7 +46,10 @@ def secret(home: Path) -> bytes:
     named = os.environ.get(KEY_VARIABLE)
     path = Path(named).expanduser() if named else home / KEY_FILE
     if named and not path.is_file():
-        raise HarmoniaError(f"{path}: no key of the pseudonyms is there; {KEY_VARIABLE} names it: put {KEY_BYTES} random bytes there")
+        raise HarmoniaError(
+            f"{path}: no key of the pseudonyms is there; {KEY_VARIABLE} names it: copy {KEY_FILE} of a backup there, or, where nothing was "
+            f"published yet, {KEY_BYTES} random bytes"
+        )
     with storage(path):
         with contextlib.suppress(FileExistsError):
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)

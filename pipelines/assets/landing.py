@@ -4,14 +4,17 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
+from sqlalchemy import select
 
 from pipelines.assets.describing import WRITER, careful, say, table
 from pipelines.checks.deliveries import arrived
+from pipelines.errors import HarmoniaError
 from pipelines.feedback.deliveries import received_files
 from pipelines.feedback.write import write_receipt
 from pipelines.landing import LandedDelivery, land, landed
-from pipelines.registry import open_registry
+from pipelines.registry import Registry, open_registry
 from pipelines.registry.ledger import begin_run
+from pipelines.registry.tables import File, Run
 from pipelines.resources.workplace import Workplace
 from schemas import findings
 from sources import contract
@@ -38,6 +41,17 @@ def _receipts(workplace: Workplace, new: list[LandedDelivery]) -> None:
         )
 
 
+def _is_of(workplace: Workplace, registry: Registry) -> None:
+    """Whether this is the registry that the home was published with: another would begin with new ids. Raises `HarmoniaError`."""
+    with registry.read() as session:
+        known = session.scalar(select(File.sha256).limit(1)) or session.scalar(select(Run.id).where(Run.outcome == "published").limit(1))
+    if workplace.home.published and known is None:
+        raise HarmoniaError(
+            f"registry {registry.place} knows none of the files landed in {workplace.home.root}, which was published with another: name "
+            "that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
+        )
+
+
 @dg.asset(
     group_name="landing",
     kinds={"file", "sqlite"},
@@ -49,6 +63,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
     with careful(workplace, "landing", context):
         registry = open_registry(workplace.registry)
         try:
+            _is_of(workplace, registry)
             run = begin_run(registry)
             report = land(workplace.inbox, workplace.home, registry)
             deliveries = _frame(landed(registry, workplace.home), report.new)

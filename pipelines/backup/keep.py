@@ -82,8 +82,13 @@ def _fill(workplace: Workplace, made: Path) -> Manifest:
     for path in _others(home.root):
         _copy(path, made, str(path.relative_to(home.root)), manifest)
     outside = os.environ.get(stores.KEY_VARIABLE)
-    if outside and Path(outside).is_file():
-        _copy(Path(outside), made, stores.KEY_FILE, manifest)
+    if outside:
+        key = Path(outside).expanduser()
+        if not key.is_file():
+            raise HarmoniaError(
+                f"{key}: no key of the pseudonyms is there; {stores.KEY_VARIABLE} names it, and a backup without it gives others"
+            )
+        _copy(key, made, stores.KEY_FILE, manifest)
     for folder in (path for path in made.rglob("*") if path.is_dir()):
         folder.chmod(_PRIVATE_FOLDER)
     manifest.write(made)
@@ -96,7 +101,13 @@ def _others(root: Path) -> Iterator[Path]:
         name = path.relative_to(root)
         rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
         unfinished = any(part.startswith(".") for part in name.parts) or name.name.startswith(REGISTRY)
-        if path.is_file() and not path.is_symlink() and not rebuilt and not unfinished:
+        if rebuilt or unfinished:
+            continue
+        if path.is_symlink() and not path.is_file():
+            raise HarmoniaError(
+                f"{path}: leads to a folder or nowhere, which a backup does not follow: put (or mount) the folder itself there"
+            )
+        if path.is_file():
             yield path
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from pipelines.backup.keep import transfer
-from pipelines.backup.manifest import NAME, REGISTRY, Manifest, damaged
+from pipelines.backup.manifest import REGISTRY, Manifest, damaged
 from pipelines.errors import HarmoniaError, storage
 from pipelines.points import Point, reached
 from pipelines.registry import open_registry
@@ -36,11 +36,10 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
     made = root.with_name(f".{root.name}.part")
     with storage(root):
         shutil.rmtree(made, ignore_errors=True)  # of a restore that was killed
-        shutil.copytree(backup, made, copy_function=shutil.copyfile)
-        (made / NAME).unlink()  # the backup's own; releases have one of that name each
+        made.mkdir(parents=True, mode=0o700)  # closed to others before anything lies in it
     try:
-        for path in made.rglob("*"):
-            path.chmod(0o700 if path.is_dir() else 0o400 if path.is_relative_to(made / "landing") else 0o600)
+        for name in manifest.files:
+            _put(backup / name, made / name, 0o400 if name.startswith("landing/") else 0o600)
         wrong = list(damaged(made, manifest))
         if wrong:
             raise HarmoniaError(f"{root}: the disk gives back other bytes than were written ({wrong[0]}): check it, then restore again")
@@ -56,6 +55,14 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
         shutil.rmtree(made, ignore_errors=True)
     workplace.home.create()
     return manifest
+
+
+def _put(source: Path, target: Path, mode: int) -> None:
+    with storage(target):
+        for folder in [f for f in reversed(target.parents) if not f.exists()]:
+            folder.mkdir(mode=0o700)
+        shutil.copyfile(source, target)
+        target.chmod(mode)
 
 
 def _to_server(file: Path, url: str) -> None:

@@ -23,6 +23,8 @@ from pipelines.resources.workplace import Workplace
 from warehouse import stores
 from warehouse.releases import folder
 
+_ANEW = "copy it from a backup, or run while the file as it was received lies in the inbox"
+
 
 def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[str]:
     """What is wrong with a home, a line each; with a backup of it, also whether the ledger still holds what was kept then.
@@ -80,6 +82,7 @@ def _ledger(registry: Registry, known: tuple[int, str] | None) -> Iterator[str]:
 
 def _landing(registry: Registry, store: Store) -> Iterator[str]:
     """Landed bytes that are missing, changed, or in no ledger, each with the deliveries that they belong to."""
+    there = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # first: what a run lands meanwhile is in no older ledger
     with registry.read() as session:
         sizes = {row.sha256: row.size for row in session.execute(select(File.sha256, File.size))}
         owners: dict[str, list[str]] = {sha256: [] for sha256 in sizes}
@@ -96,14 +99,14 @@ def _landing(registry: Registry, store: Store) -> Iterator[str]:
         try:
             size, found = digest(store.path(sha256))
         except OSError:
-            yield f"{told} is missing or cannot be read: restore it from a backup, or put the file into the inbox again"
+            yield f"{told} is missing or cannot be read: {_ANEW}"
             continue
         if found != sha256:
-            yield f"{told} holds other bytes than were received: restore it from a backup, or put the file into the inbox again"
+            yield f"{told} holds other bytes than were received: move it away, then {_ANEW}"
         elif sha256 not in sizes or sizes[sha256] != size:
             yield f"{told} is not in the ledger as it is on the disk"
-    there = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}
-    yield from (f"landing: {name} is in no ledger" for name in sorted(there - owners.keys()))
+    for name in sorted(there - owners.keys()):
+        yield f"{store.path(name)} is in no ledger: run again, which enters what a killed run left; else it was slipped in, move it away"
 
 
 def _published(workplace: Workplace) -> Iterator[str]:

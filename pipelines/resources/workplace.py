@@ -57,7 +57,13 @@ class Workplace:
 
     @property
     def registry(self) -> str:
-        """URL of the registry in use."""
+        """URL of the registry in use. Raises `HarmoniaError` where the home was published with one that is not named here: another would
+        begin with new ids."""
+        if self.registry_url is None and self.home.published and not self.home.registry_file.exists():
+            raise HarmoniaError(
+                f"home {self.home.root} was published with a registry that is not in it: name it with --registry-url (or "
+                "HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
+            )
         return self.registry_url or self.home.registry_url
 
     @property

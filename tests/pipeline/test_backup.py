@@ -106,6 +106,66 @@ def test_what_nobody_foresaw_is_kept_and_what_can_be_rebuilt_is_not(few: Ran, tm
     assert not any(name.startswith(("lake", "feedback", "published", "releases/.")) or name.endswith(".duckdb") for name in files)
 
 
+def test_what_a_backup_cannot_keep_is_said_and_not_left_out(few: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = few.place.home.root
+    (tmp_path / "policy.yaml").write_text("a: 1\n")
+    (root / "disclosure_policy.yaml").symlink_to(tmp_path / "policy.yaml")
+    assert "disclosure_policy.yaml" in backup(few.place, tmp_path / "kept").files
+    (tmp_path / "elsewhere").mkdir()
+    (root / "notes").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(HarmoniaError, match="notes: leads to a folder"):
+        backup(few.place, tmp_path / "other")
+    (root / "notes").unlink()
+    monkeypatch.setenv("HARMONIA_PSEUDONYM_KEY", str(tmp_path / "no.key"))
+    with pytest.raises(HarmoniaError, match="no key of the pseudonyms is there"):
+        backup(few.place, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_restore_is_closed_to_others_from_its_first_byte(few: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup(few.place, tmp_path / "kept")
+    real, seen = shutil.copyfile, set()
+
+    def copied(source: Path, target: Path) -> None:
+        real(source, target)
+        seen.update(path.stat().st_mode & 0o077 for path in target.parents if path.name == ".anew.part")
+
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    restore(tmp_path / "kept", Workplace.of(None, tmp_path / "anew"))
+    assert seen == {0}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "anew").rglob("*") if path.name != "releases")
+
+
+def test_a_restore_onto_a_full_disk_says_so_and_takes_no_room(few: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup(few.place, tmp_path / "kept")
+    real, copies = shutil.copyfile, []
+
+    def full(source: Path, target: Path) -> None:
+        copies.append(real(source, target))
+        if len(copies) > 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(HarmoniaError, match="the disk is full; make room"):
+        restore(tmp_path / "kept", Workplace.of(None, tmp_path / "anew"))
+    assert not [path.name for path in tmp_path.iterdir() if "anew" in path.name]
+
+
+def test_a_home_is_not_run_with_another_registry_than_it_was_published_with(few: Ran, tmp_path: Path) -> None:
+    """Forgetting --registry-url by hand would begin with new ids, and publish them."""
+    (few.place.home.root / "registry.sqlite").rename(tmp_path / "elsewhere.sqlite")
+    with pytest.raises(HarmoniaError, match="published with a registry that is not in it: name it with --registry-url"):
+        run_everything(few.place, Silence())
+    assert not (few.place.home.root / "registry.sqlite").exists()
+    empty = Workplace.of(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    before = few.place.home.warehouse.read_bytes()
+    with pytest.raises(HarmoniaError, match="knows none of the files landed in"):
+        run_everything(empty, Silence())
+    assert few.place.home.warehouse.read_bytes() == before
+    right = Workplace.of(few.place.inbox, few.place.home.root, f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
+    assert list(verify_home(right)) == []
+
+
 def test_a_backup_that_was_damaged_restores_nothing(few: Ran, tmp_path: Path) -> None:
     backup(few.place, tmp_path / "kept")
     victim = landed(tmp_path / "kept")
@@ -167,7 +227,18 @@ def test_a_landed_file_that_was_changed_lost_or_slipped_in_is_named(few: Ran) ->
     assert len(told) == 3
     assert any(str(first) in line and "other bytes" in line and "2013-Q1" in line for line in told)
     assert any(str(second) in line and "missing" in line for line in told)
-    assert any("f" * 64 in line for line in told)
+    assert any("f" * 64 in line and "in no ledger: run again" in line for line in told)
+
+
+@pytest.mark.slow  # a run
+def test_a_landed_file_of_other_bytes_is_put_right_as_verify_says(few: Ran, tmp_path: Path) -> None:
+    victim = landed(few.place.home.root)
+    overwrite(victim, victim.read_bytes()[:-1] + b"\x00")
+    (said,) = verify_home(few.place)
+    assert "move it away, then copy it from a backup, or run while the file as it was received lies in the inbox" in said
+    victim.rename(tmp_path / "evidence")
+    run_everything(few.place, Silence())
+    assert list(verify_home(few.place)) == []
 
 
 @pytest.mark.slow  # runs

@@ -7,6 +7,7 @@ taking them (`publish`, `postgres`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeAlias
 
 import duckdb
@@ -49,6 +50,15 @@ def batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.Reco
         yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
     else:
         yield from rows.to_batches(columns)
+
+
+def ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same, each made while whoever takes them is still at work on the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, made, None)
+        while (batch := waiting.result()) is not None:
+            waiting = pool.submit(next, made, None)
+            yield batch
 
 
 def show(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[str]:

@@ -33,7 +33,7 @@ from pipelines.errors import HarmoniaError, storage
 from pipelines.points import Point, reached
 from pipelines.swap import swap_in, sync, temporary
 from warehouse import tables
-from warehouse.loading import Rows, parts, show
+from warehouse.loading import Rows, ahead, parts, show
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
@@ -79,7 +79,7 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> in
         show(connection, "incoming", rows)
     else:
         batches = (batch for part in parts(table, rows) for batch in part.to_batches())
-        connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), batches))
+        connection.register("incoming", pa.RecordBatchReader.from_batches(tables.arrow_schema(table), ahead(batches)))
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     (number,) = connection.execute(f'INSERT INTO "{table.name}" SELECT {columns} FROM incoming').fetchall()[0]
     connection.execute("DROP VIEW incoming")

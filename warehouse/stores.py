@@ -69,7 +69,8 @@ def secret(home: Path) -> bytes:
 def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Series:
     """A keyed pseudonym (HMAC-SHA256, 128 bits, hex) for each record key of an institution; null stays null."""
     which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
-    made = [hmac.digest(key, text.encode("utf-8"), "sha256").hex()[:PSEUDONYM_HEX] for text in texts]
+    coded = pa.array(texts, type=pa.string()).cast(pa.binary()).to_pylist()
+    made = [hmac.digest(key, text, "sha256").hex()[:PSEUDONYM_HEX] for text in coded]
     return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, takes the last
 
 
@@ -78,16 +79,24 @@ class Crosswalk:
 
     def __init__(self, pairs: pd.DataFrame) -> None:
         """pairs: of `crosswalk`."""
-        self._keys = pd.Index(_whose(pa.array(pairs["institution"]), pa.array(pairs["record_key"])).to_pandas())
+        self._keys = _whose(pa.array(pairs["institution"]), pa.array(pairs["record_key"]))
         self._pseudonyms = pa.array(pairs["pseudonym"], type=pa.string())
 
-    def hidden(self, institutions: pa.Array, keys: pa.Array) -> pa.Array:
-        """Pseudonyms in place of keys; null where no record is named."""
-        place = self._keys.get_indexer(pd.Index(_whose(institutions, keys).to_pandas()))
-        return self._pseudonyms.take(pa.array(place, mask=place < 0))
+    def places(self, rows: pa.Table, whose: Mapping[str, str]) -> dict[str, pa.Array]:
+        """For each key column (`whose`: with the column that names the institution) the places of its cells; null where no record is named.
+
+        All columns at once: a search looks through all keys that there are before the first cell.
+        """
+        cells = [chunk for column, of in whose.items() for chunk in _whose(rows[of], rows[column]).chunks]
+        found = pc.index_in(pa.chunked_array(cells, pa.string()), value_set=self._keys)
+        return {column: found.slice(n * len(rows), len(rows)).combine_chunks() for n, column in enumerate(whose)}
+
+    def hidden(self, places: pa.Array) -> pa.Array:
+        """The pseudonyms at `places`."""
+        return self._pseudonyms.take(places)
 
 
-def _whose(institutions: pa.Array, keys: pa.Array) -> pa.Array:
+def _whose(institutions: pa.Array | pa.ChunkedArray, keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Institution and key as one text, null where either is."""
     return pc.binary_join_element_wise(institutions.cast(pa.string()), keys.cast(pa.string()), "\0")
 
@@ -102,10 +111,16 @@ class Hidden:
 
     def to_batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows a batch at a time, in their order."""
+        keys = list(batches(self.rows, [*dict.fromkeys(self.whose.values()), *self.whose]))
+        places = self.crosswalk.places(pa.Table.from_batches(keys), self.whose) if keys else {}
+        del keys
+        first = 0
         for batch in batches(self.rows, columns):
             out = batch
-            for column, of in self.whose.items():
-                out = out.set_column(out.schema.get_field_index(column), column, self.crosswalk.hidden(batch[of], batch[column]))
+            for column, place in places.items():
+                hidden = self.crosswalk.hidden(place.slice(first, len(batch)))
+                out = out.set_column(out.schema.get_field_index(column), column, hidden)
+            first += len(batch)
             yield out
 
 
@@ -121,9 +136,12 @@ class ForAnalysts(Mapping[str, Rows]):
         """The table of that name. Raises `KeyError`."""
         rows = self._published[name]
         whose = tables.key_columns(tables.WAREHOUSE.tables[name])
+        if not whose:
+            return rows
         if not isinstance(rows, pd.DataFrame):
             return Hidden(rows, whose, self._crosswalk)
-        seen = {column: self._crosswalk.hidden(pa.array(rows[of]), pa.array(rows[column])) for column, of in whose.items()}
+        keys = pa.Table.from_pandas(rows[[*dict.fromkeys(whose.values()), *whose]], preserve_index=False)
+        seen = {column: self._crosswalk.hidden(places) for column, places in self._crosswalk.places(keys, whose).items()}
         return rows.assign(**{column: pd.Series(hidden, index=rows.index, dtype="str") for column, hidden in seen.items()})
 
     def __iter__(self) -> Iterator[str]:

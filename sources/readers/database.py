@@ -25,7 +25,10 @@ from sources.readers.result import SourceFile
 
 __all__ = ["dump_postgres", "read"]
 
-_PATIENCE = 60.0  # seconds for one query: a view could run for ever
+_PATIENCE = 60.0  # seconds for all queries: a view could run for ever
+_LARGEST_CELL = 1 << 16  # bytes that a view may make of nothing, where the file is smaller
+_ROOM = 16 << 20  # bytes of a view, beside four times the file's
+_AT_ONCE = 10_000  # rows
 _MAGIC = b"SQLite format 3\x00"
 
 Table = tuple[list[str], list[Sequence[Any]]]
@@ -155,7 +158,7 @@ def _sqlite(data: bytes, piece: Piece) -> dict[str, Table] | None:
         copy = Path(folder) / "copy.sqlite"
         copy.write_bytes(data)
         try:
-            tables = _query(copy, piece)
+            tables = _query(copy, len(data), piece)
             if database_salvage.is_whole(data):
                 return tables
         except (sqlite3.Error, UnicodeError, OverflowError):
@@ -170,9 +173,11 @@ def _sqlite(data: bytes, piece: Piece) -> dict[str, Table] | None:
     return tables if piece.state == "partial" else None
 
 
-def _query(path: Path, piece: Piece) -> dict[str, Table]:
+def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
+    """All tables and views. Raises `sqlite3.Error` where they hold more than a file of `size` bytes can, or a sensible view of it."""
     db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
     try:
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(size, _LARGEST_CELL))
         db.execute("PRAGMA trusted_schema=OFF")
         db.execute("PRAGMA cell_size_check=ON")
         db.text_factory = lambda raw: raw
@@ -185,24 +190,40 @@ def _query(path: Path, piece: Piece) -> dict[str, Table]:
             if kind == b"view":
                 piece.find("db-view", part=name)
             quoted = '"' + name.replace('"', '""') + '"'
-            tables[name] = _rows(db, f"SELECT * FROM {quoted}")
+            tables[name] = _rows(db, f"SELECT * FROM {quoted}", size, kind == b"view")
         return tables
     finally:
         db.close()
 
 
-def _rows(db: sqlite3.Connection, query: str) -> Table:
+def _rows(db: sqlite3.Connection, query: str, size: int, view: bool) -> Table:
     """Columns and rows. Text is UTF-8, as nearly always; where some is not, that is handed over as its bytes and looked at later."""
     db.text_factory = str
+    fetched = _viewed if view else _fetched
     with suppress(sqlite3.OperationalError):
-        return _fetched(db, query)
+        return fetched(db, query, size)
     db.text_factory = _text
-    return _fetched(db, query)
+    return fetched(db, query, size)
 
 
-def _fetched(db: sqlite3.Connection, query: str) -> Table:
-    rows = db.execute(query)
-    return [str(d[0]) for d in rows.description], rows.fetchall()
+def _fetched(db: sqlite3.Connection, query: str, size: int) -> Table:
+    found, rows = db.execute(query), list[Sequence[Any]]()
+    while part := found.fetchmany(_AT_ONCE):
+        rows += part
+        if len(rows) * 2 > size:  # each takes a pointer of two bytes at least: pages that lead to each other in a ring never end
+            raise sqlite3.DataError("more rows than the file can hold")
+    return [str(d[0]) for d in found.description], rows
+
+
+def _viewed(db: sqlite3.Connection, query: str, size: int) -> Table:
+    """As `_fetched`, held against its text: a view makes any number of rows of any size out of nothing."""
+    found, rows, room = db.execute(query), list[Sequence[Any]](), _ROOM + 4 * size
+    for row in found:
+        rows.append(row)
+        room -= sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
+        if room < 0:
+            raise sqlite3.DataError("more in a view than can be of the file")
+    return [str(d[0]) for d in found.description], rows
 
 
 def _text(raw: bytes) -> str | bytes:

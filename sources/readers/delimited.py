@@ -213,6 +213,10 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if files.kind(data) != "text":
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", files.kind(data))
+    beyond = files.too_many(data)
+    if beyond:
+        files.quarantine_lines(piece, data, "file-unsafe")
+        return piece.fail("file-unsafe", beyond)
     text, found = encoding.decode(data, spec.options.get("encoding", "windows-1250"))
     for finding in found:
         piece.find(**finding)

@@ -10,7 +10,9 @@ from sources.readers import headers
 from sources.readers.piece import Piece
 from sources.readers.result import SourceFile
 
-LIMIT = 1 << 30  # bytes; the forms of one institution and quarter are a thousand times smaller
+LIMIT = 1 << 28  # bytes; the forms of one institution and quarter are a hundred times smaller
+MOST = {"lines": 2_000_000, "cells": 40_000_000}
+"""What a delimited text may fall into: while it is read a line takes some 700 bytes of memory and a cell some 50, be they ever so short."""
 _MAGIC = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -49,6 +51,12 @@ def load(file: SourceFile, piece: Piece) -> bytes | None:
     return data
 
 
+def too_many(data: bytes) -> str | None:
+    """What a text falls into more of than can be looked at one by one, in words; None where it does not."""
+    found = {"lines": max(map(data.count, (b"\n", b"\r"))), "cells": max(map(data.count, (b";", b",", b"\t", b"|")))}
+    return next((f"> {MOST[what]:,} {what}" for what, n in found.items() if n > MOST[what]), None)
+
+
 def owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
     """The institution whose table has a header among the rows `names`, or None."""
     for contract in contracts:
@@ -59,8 +67,8 @@ def owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
 
 
 def quarantine_lines(piece: Piece, data: bytes, rule: str) -> None:
-    """Set every physical line of a file aside, with its bytes; a file that is no text is one row."""
-    if kind(data) != "text" or b"\x00" in data[:4096]:
+    """Set every physical line of a file aside, with its bytes; a file that is no text, or falls into too much, is one row."""
+    if kind(data) != "text" or b"\x00" in data[:4096] or too_many(data):
         lines = [data[: 1 << 20]]
     else:
         lines = data.split(b"\n")

@@ -22,6 +22,7 @@ from sources.readers.result import SourceFile
 from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
 
 _DEEP = 100
+_MOST_TAGS = 10_000_000  # each may be a row, which takes some 300 bytes of memory while it is read
 
 
 @dataclass
@@ -127,6 +128,9 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if files.kind(data) != "text":
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", files.kind(data))
+    if data.count(b"<") > _MOST_TAGS:
+        files.quarantine_lines(piece, data[: 1 << 20], "file-unsafe")
+        return piece.fail("file-unsafe", f"> {_MOST_TAGS:,} tags")
     options = spec.options
     stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
     text, found = encoding.decode(data, options.get("encoding", "utf-8"), hint=stated[1].decode() if stated else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,29 @@ def test_a_view_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.M
         db.execute("CREATE VIEW vendimi AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS i FROM n")
 
     result = _with(tmp_path, change)
+    assert len(result.tables["lenda"]) == 2
+    assert result.state == "partial"
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "WITH RECURSIVE n(t) AS (SELECT hex(zeroblob(1000)) UNION ALL SELECT t FROM n) SELECT t FROM n",  # rows without end
+        "SELECT zeroblob(900000000) FROM (SELECT 1 UNION ALL SELECT 2)",  # a cell of a gigabyte
+        "SELECT a.*, b.*, c.* FROM sqlite_master a, sqlite_master b, sqlite_master c, big d, big e, big f, big g, big h",
+    ],
+)
+def test_a_view_that_makes_more_than_the_file_can_hold_takes_no_memory(tmp_path: Path, view: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sources.readers.database._PATIENCE", 1e9)  # not time ends it
+
+    def change(db: sqlite3.Connection) -> None:
+        db.execute("DROP TABLE vendimi")
+        db.execute("CREATE TABLE big AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) SELECT i FROM n")
+        db.execute(f"CREATE VIEW vendimi AS {view}")
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = _with(tmp_path, change)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 << 10  # KiB
     assert len(result.tables["lenda"]) == 2
     assert result.state == "partial"
 

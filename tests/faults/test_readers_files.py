@@ -131,3 +131,26 @@ def test_findings_of_a_failure_hold_nothing_of_the_content(tmp_path: Path, monke
     result = police(tmp_path, text(RASTET).encode("windows-1250"))
     assert rules(result) == {"file-failed"}
     assert "Krasniqi" not in json.dumps(result.findings)
+
+
+@pytest.mark.parametrize(("name", "content"), [("lines", b"a\n" * 101), ("lines", b"a\r" * 101), ("cells", b";" * 1001)])
+def test_a_text_of_more_lines_or_cells_than_can_be_looked_at_is_not_opened(
+    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few megabytes of line ends would take more memory than there is."""
+    monkeypatch.setattr("sources.readers.files.MOST", {"lines": 100, "cells": 1000})
+    result = police(tmp_path, rastet=content)
+    assert result.files["rastet.csv"] == "unreadable"
+    assert [(f["rule"], f["detail"]) for f in result.findings if f["file"] == "rastet.csv"] == [
+        ("file-unsafe", f"> {'100' if name == 'lines' else '1,000'} {name}")
+    ]
+    assert len(result.unreadable) == 1
+    assert len(result.tables["personat"]) > 0
+
+
+def test_xml_of_more_tags_than_can_be_looked_at_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sources.readers.xml._MOST_TAGS", 10)
+    deliver("courts", tmp_path)
+    result = read("courts", tmp_path)
+    assert result.files["smil.xml"] == "unreadable"
+    assert rules(result) == {"file-unsafe"}

@@ -1,6 +1,6 @@
 """Putting a new file in the place of the old one, whole.
 
-Belongs here: the swap of a single finished file, writing a small one. Does not belong here: what is in the file.
+Belongs here: the swap of a single finished file, writing a small one, sharing one. Does not belong here: what is in the file.
 
 A process that still holds the old file open goes on seeing the old one, also through new connections: keep no connections.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
@@ -50,6 +51,14 @@ def swap_in(tmp: Path, target: Path) -> None:
         reached(Point.AFTER_SWAP)
         sync(target.parent)
     clean(target)
+
+
+def share(source: Path | str, target: Path | str) -> None:
+    """Have a file that nobody writes into stand at `target` too: the same bytes, or a copy where there are no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -74,4 +74,4 @@ def show(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[s
 
 def held(rows: Rows) -> pd.DataFrame:
     """The rows as a frame."""
-    return rows if isinstance(rows, pd.DataFrame) else pa.Table.from_batches(rows.to_batches()).to_pandas()
+    return rows if isinstance(rows, pd.DataFrame) else pa.Table.from_batches(rows.to_batches()).to_pandas(date_as_object=False)

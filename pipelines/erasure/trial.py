@@ -31,6 +31,7 @@ from pipelines.resources.instance import URL
 from pipelines.resources.workplace import Workplace
 from pipelines.review.judgements import effective, read
 from pipelines.run import run_everything
+from pipelines.swap import share
 
 _LINKED = ("landing", "lake", "releases")  # never written into in place: the copy shares their bytes
 _UNFINISHED = shutil.ignore_patterns(".*")  # and locks
@@ -108,7 +109,7 @@ def _copy(workplace: Workplace) -> Iterator[Workplace]:
         place.home.create()
         with storage(made):
             for name in _LINKED:
-                shutil.copytree(root / name, place.home.root / name, copy_function=_linked, dirs_exist_ok=True, ignore=_UNFINISHED)
+                shutil.copytree(root / name, place.home.root / name, copy_function=share, dirs_exist_ok=True, ignore=_UNFINISHED)
             for path in (path for pattern in _COPIED for path in root.glob(pattern)):
                 shutil.copy2(path, place.home.root)
         with _opened(workplace) as registry:
@@ -118,13 +119,6 @@ def _copy(workplace: Workplace) -> Iterator[Workplace]:
         if history is not None:
             os.environ[URL] = history
         shutil.rmtree(made, ignore_errors=True)
-
-
-def _linked(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copy2(source, target)
 
 
 @contextmanager

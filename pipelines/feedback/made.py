@@ -8,32 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-_ROOT = Path(__file__).resolve().parents[2]
-_WORDS = ("pipelines/feedback", "schemas/rules", "warehouse/indicators", "sources")
+from pipelines.resources import code
+
+_WORDS = ("pipelines/feedback", "schemas/rules", "warehouse/indicators", "sources/*/contract.yaml")
+"""Everything that is said: code, templates and texts of the feedback, rules, indicators, contracts."""
 NOTE = ".made"
-
-
-@cache
-def _words() -> str:
-    """Hash of everything that is said: code, templates and texts of the feedback, rules, indicators, contracts."""
-    digest = hashlib.sha256()
-    for folder in _WORDS:
-        kinds = ("*.py", "*.yaml", "*.j2", "*.css") if folder != "sources" else ("contract.yaml",)
-        for path in sorted(path for kind in kinds for path in (_ROOT / folder).rglob(kind)):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def key_of(*parts: object) -> str:
     """The key of what a report is made of: frames by their content, anything else by its text."""
-    digest = hashlib.sha256(_words().encode())
+    digest = hashlib.sha256(code.digest(_WORDS).encode())
     for part in parts:
         digest.update(_content(_hashed(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
         digest.update(b"\0")

@@ -11,8 +11,6 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass, fields
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +23,9 @@ from pipelines.linkage.common import Common
 from pipelines.linkage.evidence import Shares
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies
-from pipelines.resources import flat
+from pipelines.resources.code import digest
 
+_CODE = ("pipelines/linkage/*.py", "pipelines/resources/flat.py")
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
 _SAYS, _COMMON = "says.json", "common.json"
 
@@ -54,19 +53,9 @@ class Memory:
     counts: pd.DataFrame
 
 
-@cache
-def code() -> str:
-    """Hash of this package's code, of what it computes with outside of it, and of the libraries that its results hang on."""
-    digest = hashlib.sha256()
-    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(flat.__file__)):
-        digest.update(path.read_bytes())
-    digest.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
-    return digest.hexdigest()
-
-
 def token(model: Model, landmark: str) -> str:
     """What a memory must have been made with. landmark: hash of the records that what is common was read off."""
-    return hashlib.sha256(f"{code()} {model!r} {landmark}".encode()).hexdigest()
+    return hashlib.sha256(f"{digest(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
 
 
 def load(folder: Path, wanted: str) -> tuple[Common, Memory] | None:

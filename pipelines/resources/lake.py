@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from pipelines.points import Point, reached
 from pipelines.resources import coded
 from pipelines.resources.given_back import give_back
+from pipelines.swap import share
 from schemas import canonical
 
 Frames = dict[str, pd.DataFrame]
@@ -224,8 +225,15 @@ def unpack(shape: Any, frames: Frames) -> Any:
     return found if get_origin(shape) is list else found[0]
 
 
-_OF_ARROW = {"string": "str", "int64": "Int64", "bool": "boolean", "date32[day]": "datetime64[s]"}
-"""With which types a table that was never a frame is read: those of `warehouse.tables.conform`."""
+_OF_ARROW = {
+    "string": "str",
+    "int64": "Int64",
+    "bool": "boolean",
+    "double": "float64",
+    "date32[day]": "datetime64[s]",
+    "timestamp[s]": "datetime64[s]",
+}
+"""With which types a table that was never a frame is read: those of `schemas.canonical.conform` and `warehouse.tables.conform`."""
 
 
 def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
@@ -258,8 +266,9 @@ def scanned(paths: list[Path]) -> ds.Dataset:
     return ds.dataset([str(path) for path in paths], format="parquet")
 
 
-def write(folder: Path, frames: Mapping[str, pd.DataFrame | Stream]) -> int:
-    """Replace the tables in `folder` by `frames`, all or none. Returns the bytes written; raises `OSError`.
+def write(folder: Path, frames: Mapping[str, pd.DataFrame | Stream | Path]) -> int:
+    """Replace the tables in `folder` by `frames`, all or none; a `Path` is one that lies ready as Parquet, never to be written into, and is
+    shared, not copied, where the file system can. Returns the bytes written; raises `OSError`.
 
     Call it under the run lock: what killed runs left beside `folder` goes.
     """
@@ -269,7 +278,10 @@ def write(folder: Path, frames: Mapping[str, pd.DataFrame | Stream]) -> int:
     fresh.mkdir(parents=True, mode=0o700)
     try:
         for name, frame in frames.items():
-            write_table(fresh / f"{name}.parquet", frame)
+            if isinstance(frame, Path):
+                share(frame, fresh / f"{name}.parquet")
+            else:
+                write_table(fresh / f"{name}.parquet", frame)
         size = sum(path.stat().st_size for path in fresh.iterdir())
         reached(Point.LAKE_WRITTEN)
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")

@@ -14,8 +14,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.resources import lake
+from pipelines.resources import code, lake
 from pipelines.resources.lake import Frames, Kept
 
 WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
@@ -32,30 +30,15 @@ _INDEX, _STANDS = "_index", "stands.json"
 _MOST_ROWS = 200_000  # folders that would hold more together are left apart, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def _every(*_: str) -> bool:
     return True
 
 
-@cache
 def code_version() -> str:
-    """Hash of what turns bytes into judged rows: readers, contracts, rules, code lists, validation, harmonising, and their libraries."""
-    digest = hashlib.sha256()
-    for folder in _CODE:
-        for path in sorted(p for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc" and "simulator" not in p.parts):
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    for library in _LIBRARIES:
-        digest.update(f"{library} {_version(library)}\n".encode())
-    return digest.hexdigest()
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except ModuleNotFoundError:
-        return "none"
+    """Of what turns bytes into judged rows: readers, contracts, rules, code lists, validation, harmonising, and their libraries."""
+    return code.digest(_CODE, _LIBRARIES)
 
 
 def key_of(receipt: str, incomplete: bool) -> str:

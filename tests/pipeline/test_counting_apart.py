@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.assets import counting_apart
+from pipelines.assets import counting_apart, counting_memory
 from pipelines.assets.counting_inputs import Before
 from pipelines.resources import lake
 from pipelines.resources.lake import Tables
@@ -26,14 +26,20 @@ def before(stages: Path) -> Before:
 
 
 @pytest.fixture
-def apart(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    """A home whose lake holds what counting reads, some files by their persons alone, and what counting in pieces of a few cases made."""
+def place(ran: Ran, tmp_path: Path) -> Workplace:
+    """A home whose lake holds what counting reads, some files by their persons alone."""
     place = Workplace.of(ran.place.inbox, tmp_path / "home")
     for stage in ("canonical", "identities", "standing", "findings"):
         shutil.copytree(ran.place.home.lake / stage, place.home.lake / stage)
     files = place.home.lake / "canonical" / "case_records.parquet"
     records = lake.read_table(files)
     lake.write_table(files, records[(records["institution"] != "police") | (records.index % 3 > 0)].reset_index(drop=True))
+    return place
+
+
+@pytest.fixture
+def apart(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    """The same home with what counting in pieces of a few cases made."""
     monkeypatch.setattr(counting_apart, "MOST", 150)
     counting_apart.count_apart(place, before(place.home.lake))
     return place
@@ -49,6 +55,66 @@ def test_every_table_holds_the_same_rows(apart: Workplace) -> None:
     assert set(made) == set(at_once)
     assert {name for name, frame in at_once.items() if alike(frame) != alike(made[name])} == set()
     assert [p.name for p in apart.home.lake.iterdir() if p.name.startswith(".")] == []
+
+
+def _earlier(stages: Path, quarter: int) -> None:
+    """Make of the stages in a lake what an earlier run may have left: a quarter not delivered yet, files not known yet, others dated and
+    linked otherwise."""
+    held = {stage: lake.read(stages / stage) for stage in ("canonical", "identities", "standing")}
+    deliveries = held["standing"]["deliveries"]
+    held["standing"]["deliveries"] = deliveries[deliveries["period"] != sorted(deliveries["period"].unique())[quarter]]
+    file_of = {name: frame["case_key"].fillna(frame["record_key"]) for name, frame in held["canonical"].items()}
+    files = sorted(set(file_of["case_records"]))
+    absent, otherwise = files[quarter::9], files[quarter + 1 :: 9]
+    for name, frame in held["canonical"].items():
+        dates = (
+            {"date": frame["date"].mask(file_of[name].isin(otherwise), frame["date"] - pd.Timedelta(days=40))} if name == "events" else {}
+        )
+        held["canonical"][name] = frame.assign(**dates)[~file_of[name].isin(absent)]
+    cases = held["identities"]["cases"]
+    held["identities"]["cases"] = cases.assign(
+        case_id=cases["case_id"].mask(cases["record_key"].isin(otherwise[::2]), cases["case_id"] + "x")
+    )
+    for stage, frames in held.items():
+        lake.write(stages / stage, {name: frame.reset_index(drop=True) for name, frame in frames.items()})
+
+
+def _counted(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many rows are counted now."""
+    rows: list[int] = []
+    touched = counting_apart._touched
+    with monkeypatch.context() as patch:
+        patch.setattr(counting_apart, "_touched", lambda *args: rows.append((found := touched(*args))[2]) or found)
+        counting_apart.count_apart(place, before(place.home.lake))
+    return rows[0]
+
+
+@pytest.mark.parametrize("quarter", [0, 1, 3])
+def test_what_stays_as_it_is_is_not_counted_again(place: Workplace, quarter: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = place.home.lake
+    at_once = {name: alike(frame) for name, frame in everything(before(stages).inputs()).items()}
+    shutil.copytree(stages, place.home.root / "later")
+    _earlier(stages, quarter)
+    counting_apart.count_apart(place, before(stages))
+    for stage in ("canonical", "identities", "standing"):
+        shutil.rmtree(stages / stage)
+        shutil.copytree(place.home.root / "later" / stage, stages / stage)
+    touched, untouched = _counted(place, monkeypatch), _counted(place, monkeypatch)
+    made = Tables(stages / "statistics")
+    assert {name for name, rows in at_once.items() if rows != alike(made[name])} == set()
+    assert untouched == 0 < touched
+    assert touched < before(stages).rows() or quarter == 0  # by the first quarter all days are judged
+
+
+def test_a_memory_of_other_code_or_that_is_damaged_is_not_used(place: Workplace) -> None:
+    counting_apart.count_apart(place, before(place.home.lake))
+    folder, deliveries = place.home.lake / "counting_memory", before(place.home.lake).standing["deliveries"]
+    wanted = counting_memory.token(deliveries)
+    assert len(counting_memory.opened(folder, wanted).cases) > 10
+    assert counting_memory.opened(folder, wanted + "other").cases.empty
+    assert counting_memory.token(deliveries[deliveries["period"] > deliveries["period"].min()]) != wanted
+    (folder / "fact_event.parquet").write_bytes((folder / "fact_event.parquet").read_bytes()[:1000])
+    assert counting_memory.opened(folder, wanted).cases.empty
 
 
 def test_rows_are_numbered_through(apart: Workplace) -> None:

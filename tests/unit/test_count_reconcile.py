@@ -10,7 +10,7 @@ from count_world import World
 
 from warehouse.count.dates import plausible
 from warehouse.count.offences import Charges, charged, put_right
-from warehouse.count.reconcile import reconcile
+from warehouse.count.reconcile import detailed, reconcile
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def found() -> pd.DataFrame:
     w.cases["corrections", "P-1/x"] = "convicted"
     standing = w.standing()
     standing = replace(standing, events=plausible(standing.events))
-    out = reconcile(standing, Charges(put_right(charged(standing))), w.inputs().deliveries)
+    out = detailed(reconcile(standing, Charges(put_right(charged(standing)))), w.inputs().deliveries)
     return out.set_index(["step", "case_id", "person_id"]).sort_index()
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from schemas.declared import declared
 from warehouse import tables
+from warehouse.count import made
 from warehouse.count.bridge import bridge, bridge_records
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
 from warehouse.count.cube import by_period, statistics
@@ -23,20 +24,14 @@ from warehouse.count.dates import plausible
 from warehouse.count.inputs import CountInputs, Standing, standing
 from warehouse.count.lineage import with_ids
 from warehouse.count.offences import charged, put_right
-from warehouse.count.reconcile import reconcile
+from warehouse.count.reconcile import detailed, reconcile
 from warehouse.count.reported import describe_reported
 from warehouse.count.rows import indicator_rows, moves
 from warehouse.count.units import Known, count_units, known
 from warehouse.indicators import LANGUAGES, indicators
 from warehouse.indicators.catalogue import MEASURES, catalogue
 
-__all__ = ["APART", "MOVES", "SUMS", "CountInputs", "Prepared", "count", "counted", "prepare", "summed"]
-
-APART = ("counted", "reconciliation", "bridge_records")
-"""Published tables whose rows speak of one case each."""
-SUMS, MOVES = "_sums", "_moves"
-"""What is kept beside them of some cases, to be put together with that of the others."""
-
+__all__ = ["CountInputs", "Prepared", "count", "counted", "prepare", "summed"]
 
 _JUDGED_BY = ["delivery", "status", "unreadable", "present", "first_same", "blind", "covered", "begins", "joined", "numbered"]
 """Columns of events that the days were judged by, and nothing after that."""
@@ -97,32 +92,35 @@ def counted(inputs: CountInputs, ready: Prepared) -> dict[str, pd.DataFrame]:
     """What counting makes of every case by itself, so that it can be made of some cases at a time.
 
     ready  of `prepare(inputs)`
-    Out: `counted`, `reconciliation`, `bridge_records` with exactly the columns of `warehouse.tables`; `SUMS`, of `cube.by_period`;
-    `MOVES`: institution, record_key, entity, figures (how many indicators a record counts in as reported).
+    Out: `counted`, and the tables of `made` but for `CHARGED`, with exactly the columns declared.
     """
     every, stands, charges = dict(indicators()), ready.stands, ready.known.charges
     units = count_units(ready.rows, every, stands, ready.known)
     reported = pd.concat([describe_reported(i, ready.rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
-    records = bridge_records(ready.rows, units, stands)
     out = {
-        "counted": _counted(units),
-        "reconciliation": reconcile(stands, charges, inputs.deliveries),
-        "bridge_records": records[records["period"].isin(published(inputs.deliveries))],
+        tables.COUNTED: _counted(units),
+        made.SUMS: by_period(reported, units),
+        made.MOVES: moves(ready.rows),
+        made.RECONCILED: reconcile(stands, charges),
+        made.BRIDGED: bridge_records(ready.rows, units, stands),
     }
-    out = {name: tables.conform(tables.WAREHOUSE.tables[name], frame) for name, frame in out.items()}
-    return out | {SUMS: by_period(reported, units), MOVES: moves(ready.rows)}
+    return {table.name: tables.conform(table, frame) for table, frame in out.items()}
 
 
-def summed(inputs: CountInputs, sums: pd.DataFrame, records: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What is counted over all cases. sums, records: `SUMS` and `bridge_records` of `counted`, of all cases.
+def summed(inputs: CountInputs, of_cases: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What is counted over all cases. of_cases: `SUMS` (also added up over cases), `RECONCILED` and `BRIDGED` of `counted`, of all cases.
 
     Out: the other tables of `count`. Raises `HarmoniaError` where a bridge does not add up (a mistake of this program).
     """
     every, deliveries = dict(indicators()), inputs.deliveries
     gap = gaps(every, deliveries)
-    figures = statistics(sums, every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
+    figures = statistics(of_cases[made.SUMS.name], every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
+    records = of_cases[made.BRIDGED.name]
+    records = records[records["period"].isin(published(deliveries))]
     out = {
         "statistics": figures,
+        "reconciliation": detailed(of_cases[made.RECONCILED.name], deliveries),
+        "bridge_records": records,
         "bridge": bridge(records, figures),
         "coverage": coverage(deliveries),
         "lineage": with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons),
@@ -135,4 +133,4 @@ def summed(inputs: CountInputs, sums: pd.DataFrame, records: pd.DataFrame) -> di
 def count(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     """Count all indicators: the six contract tables and those that explain them, by name. Raises `HarmoniaError` as `summed` does."""
     found = counted(inputs, prepare(inputs))
-    return {name: found[name] for name in APART} | summed(inputs, found[SUMS], found["bridge_records"])
+    return {"counted": found["counted"]} | summed(inputs, found)

@@ -19,7 +19,7 @@ from pipelines.errors import HarmoniaError
 from warehouse.count.inputs import FILE, Standing, quarter_of, year_of
 from warehouse.indicators import DIMENSIONS
 
-RECORDS = ["indicator", "period", "institution", "cause", "record_key", "sign"]
+RECORDS = ["indicator", "period", "institution", "cause", "record_key", "sign", "case_id"]
 PUT_RIGHT = ("exchanged", "year", "middle")
 
 
@@ -128,7 +128,7 @@ def bridge_records(rows: Mapping[str, pd.DataFrame], units: pd.DataFrame, standi
     """The record behind every step of every bridge, for quarters and years.
 
     rows   indicator → frame of `rows.indicator_rows`; units: of `units.count_units`
-    Columns out: indicator, period, institution, cause, record_key, sign.
+    Columns out: `RECORDS`.
     """
     together = pd.concat(rows.values(), ignore_index=True)
     sizes = pd.Series({code: len(frame) for code, frame in rows.items()})

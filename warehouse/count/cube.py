@@ -28,10 +28,10 @@ def by_period(rows: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
 
     rows   as reported, all indicators: indicator, own_date and dimensions
     units  harmonised: indicator, day, counts_in_quarter, counts_in_year and dimensions
-    Columns out: indicator, period, dimensions (null where none applies), as_reported, harmonised: summed, so that the rows of some cases
-    can be put below those of others.
+    Both with case_id. Columns out: case_id, indicator, period, dimensions (null where none applies), as_reported, harmonised.
     """
-    columns = ["indicator", "period", *DIMENSIONS, "as_reported", "harmonised"]
+    by = ["case_id", *KEYS]
+    columns = [*by, "as_reported", "harmonised"]
     reported = [rows.assign(period=period(rows["own_date"]), as_reported=1, harmonised=0) for period in (quarter_of, year_of)]
     quarter, year = units[units["counts_in_quarter"]], units[units["counts_in_year"]]
     counted = [
@@ -39,7 +39,7 @@ def by_period(rows: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
         year.assign(period=year_of(year["day"]), as_reported=0, harmonised=1),
     ]
     every = pd.concat([frame[columns] for frame in [*reported, *counted]], ignore_index=True)
-    return every.groupby(KEYS, sort=False, dropna=False)[["as_reported", "harmonised"]].sum().reset_index()
+    return every.groupby(by, sort=False, dropna=False)[["as_reported", "harmonised"]].sum().reset_index()
 
 
 def _summed(facts: pd.DataFrame, dimensions: tuple[str, ...]) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def statistics(
 ) -> pd.DataFrame:
     """The `statistics` table (columns of `warehouse.tables.STATISTICS`).
 
-    facts  of `by_period`; gaps of `coverage.gaps`; quarantined of `coverage.quarantined_rows`
+    facts  of `by_period`, also added up over cases; gaps of `coverage.gaps`; quarantined of `coverage.quarantined_rows`
     """
     periods = published(deliveries)
     facts = facts[facts["period"].isin(periods)]

@@ -165,23 +165,31 @@ def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: Charg
     return text.str.removeprefix(",").where((pairs["outcome"] == "matched") & (text != ""))
 
 
-def reconcile(standing: Standing, charges: Charges, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """The `reconciliation` table: step, period, case_id, person_id, outcome, differs, detail.
+def reconcile(standing: Standing, charges: Charges) -> pd.DataFrame:
+    """What both sides of every step know: step, case_id, person_id, outcome, differs, day (of the upstream event, else the downstream one).
 
     standing  with plausible days on its events; charges: put right
     """
-    spans, parts = _spans(deliveries), []
+    parts = []
     for step in STEPS:
         up, down, known = _person_sides(standing) if step.per_person else _case_sides(standing, step)
         pairs = _paired(step, up, down, known)
         parts.append(
             pairs.assign(
                 step=step.name,
-                period=quarter_of(pairs["day"]),
                 person_id=pairs["person_id"] if step.per_person else None,
                 differs=_differs(step, pairs, standing, charges),
-                detail=_detail(step, pairs, spans),
             )
         )
-    columns = ["step", "period", "case_id", "person_id", "outcome", "differs", "detail"]
-    return pd.concat(parts, ignore_index=True)[columns].sort_values(["step", "period", "case_id", "person_id"], ignore_index=True)
+    columns = ["step", "case_id", "person_id", "outcome", "differs", "day"]
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def detailed(reconciled: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """The `reconciliation` table: step, period, case_id, person_id, outcome, differs, detail. reconciled: of `reconcile`, of all cases."""
+    spans, detail = _spans(deliveries), pd.Series(None, index=reconciled.index, dtype="str")
+    for step in STEPS:
+        own = reconciled[reconciled["step"] == step.name]
+        detail.loc[own.index] = _detail(step, own, spans)
+    out = reconciled.assign(period=quarter_of(reconciled["day"]), detail=detail).drop(columns="day")
+    return out.sort_values(["step", "period", "case_id", "person_id"], ignore_index=True)

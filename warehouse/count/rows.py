@@ -186,8 +186,8 @@ def indicator_rows(indicator: Indicator, standing: Standing) -> pd.DataFrame:
 def moves(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """In how many indicators each record counts as reported. rows: indicator -> frame of `indicator_rows`.
 
-    Columns out: institution, record_key, entity, figures.
+    Columns out: institution, record_key, entity, case_id, figures.
     """
-    by = [*KEY, "entity"]
+    by = [*KEY, "entity", "case_id"]
     counted = pd.concat([frame.loc[frame["own_date"].notna(), [*by, "indicator"]] for frame in rows.values()], ignore_index=True)
     return counted.drop_duplicates().groupby(by).size().rename("figures").reset_index()

@@ -131,7 +131,8 @@ def references(ready: Prepared, numbers: pd.DataFrame | None) -> pd.DataFrame:
     cited = ready.stands.references
     cited = cited[cited["status"] == "accepted"].drop_duplicates(["institution", "record_key", "case_key", "kind", "number"])
     files = ready.stands.cases.drop_duplicates(FILE)
-    own = pd.Series(files["case_id"].to_numpy(), index=pd.MultiIndex.from_frame(files[FILE]))
+    known = pd.concat([files, ready.stands.persons])[[*FILE, "case_id"]].drop_duplicates(FILE)  # a file may be known by its persons alone
+    own = known.set_index(FILE)["case_id"]
     bearers = files.dropna(subset=["number"])[["institution", "number", "case_id"]].drop_duplicates()
     out = cited.assign(case_id=own.reindex(pd.MultiIndex.from_frame(cited[FILE])).to_numpy(), whose=cited["kind"].map(CITED))
     keyed = pd.MultiIndex.from_frame(out[["whose", "number"]])

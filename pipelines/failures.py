@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import sqlite3
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,6 +60,21 @@ def describe(error: BaseException) -> str:
         return " ".join(str(error).split()) or type(error).__name__
     ours = [place for place in _where(error) if not place.startswith(("/", ".venv"))]
     return f"{type(error).__name__} at {ours[-1] if ours else 'an unknown place'}"
+
+
+@contextmanager
+def wordless(doing: str, logs: Path | None) -> Iterator[None]:
+    """Let an exception of the block out as one line without values: what it said, or one behind it, may quote a cell, and Dagster keeps it.
+
+    `doing` reads "police: reading". Raises `HarmoniaError`, with the place of the log where `logs` is given.
+    """
+    try:
+        yield
+    except HarmoniaError as error:
+        raise error from None
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        log = keep(error, logs, doing) if logs else None
+        raise HarmoniaError(f"{doing} failed: {describe(error)}{f'; where and how is in {log}' if log else ''}") from None
 
 
 def keep(error: BaseException, logs: Path, doing: str) -> Path | None:

@@ -9,6 +9,7 @@ import dagster as dg
 from pipelines.alerts import alert
 from pipelines.checks.deliveries import ZONE
 from pipelines.errors import HarmoniaError
+from pipelines.failures import wordless
 from pipelines.resources.workplace import Workplace
 
 
@@ -17,7 +18,8 @@ def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workp
     """Check every store that may not be lost; the places are named, never their contents."""
     from pipelines.backup.verify import verify_home
 
-    found = list(verify_home(places))
+    with wordless("verifying the stores", places.logs):
+        found = list(verify_home(places))
     for line in found:
         context.log.error(line)
     if found:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from pipelines.errors import HarmoniaError, PassingError
-from pipelines.failures import describe, keep
+from pipelines.errors import PassingError
+from pipelines.failures import wordless
 from pipelines.resources.workplace import Workplace
 
 ROWS = "dagster/row_count"  # Dagster draws it as a line over the runs
@@ -26,17 +27,26 @@ def careful(workplace: Workplace, doing: str, context: dg.AssetExecutionContext 
     context: given by assets that do input or output, which are tried again where that may help (`PassingError`); never a computation.
     """
     try:
-        yield
-    except PassingError as error:
+        with wordless(doing, workplace.logs):
+            yield
+    except PassingError:
         if context is None or context.retry_number >= TRIES:
             raise
-        raise dg.RetryRequested(max_retries=TRIES, seconds_to_wait=PAUSE * 2**context.retry_number) from error
-    except HarmoniaError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
-        log = keep(error, workplace.logs, doing)
-        where = f"; where and how is in {log}" if log else ""
-        raise HarmoniaError(f"{doing} failed: {describe(error)}{where}") from None
+        raise dg.RetryRequested(max_retries=TRIES, seconds_to_wait=PAUSE * 2**context.retry_number) from None
+
+
+def check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
+    """`dg.asset_check(**declared)` over a function that fails in one line, as assets do."""
+
+    def decorate(function: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
+        @wraps(function)
+        def checked(*given: Any, **named: Any) -> dg.AssetCheckResult:
+            with wordless(f"check {declared.get('name', function.__name__)}", getattr(named.get("workplace"), "logs", None)):
+                return function(*given, **named)
+
+        return dg.asset_check(**declared)(checked)
+
+    return decorate
 
 
 def table(frame: pd.DataFrame) -> dg.MetadataValue:

@@ -3,6 +3,7 @@
 import dagster as dg
 import pandas as pd
 
+from pipelines.assets.describing import check
 from pipelines.current import ACCOUNTS
 from pipelines.resources.lake import Tables
 from schemas.canonical import STATUSES
@@ -23,14 +24,14 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
     """The checks on `<institution>/current`."""
     stage = dg.AssetKey([institution, "current"])
 
-    @dg.asset_check(asset=stage, blocking=True, description="Every row read is accounted for.")
+    @check(asset=stage, blocking=True, description="Every row read is accounted for.")
     def rows_add_up(current: Tables) -> dg.AssetCheckResult:
         accounting = current["accounting"]
         wrong = rows_that_do_not_add_up(accounting)
         sums = {name: int(accounting[name].sum()) for name in ("read", *ACCOUNTS)}
         return dg.AssetCheckResult(passed=wrong.empty, metadata={"files": len(accounting), "files that do not add up": len(wrong), **sums})
 
-    @dg.asset_check(asset=stage, blocking=True, description="One state of a record stands.")
+    @check(asset=stage, blocking=True, description="One state of a record stands.")
     def one_state_stands(current: Tables) -> dg.AssetCheckResult:
         lineage = current["lineage"]
         twice = keys_that_stand_twice(lineage)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.assets.describing import careful, table
+from pipelines.assets.describing import careful, check, table
 from pipelines.linkage import Linked, load_model
 from pipelines.linkage.drift import drift
 from pipelines.resources.workplace import Workplace
 
 
-@dg.asset_check(
+@check(
     asset="links",
     description="Records compare with those of other institutions as they did when the linkage model was trained.",
 )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import table
+from pipelines.assets.describing import check, table
 from pipelines.resources.lake import Tables
 from schemas.findings import DIMENSIONS
 
@@ -25,7 +25,7 @@ def judged(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str
 
 
 def _check(institution: str, dimension: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
+    @check(
         asset="statistics",
         name=f"{institution}_{dimension}",
         description=f"{dimension.capitalize()} of {institution}'s newest quarter is within its own tolerance.",

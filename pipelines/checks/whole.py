@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 from sqlalchemy import select
 
-from pipelines.assets.describing import table
+from pipelines.assets.describing import check, table
 from pipelines.home import Home
 from pipelines.landing.store import Store
 from pipelines.registry import open_registry, seal
@@ -41,7 +41,7 @@ def damaged(hashes: Iterable[str], landing: Path) -> list[str]:
     return out
 
 
-@dg.asset_check(asset="landing", blocking=True, description="Every landed file still has the bytes that its hash names.")
+@check(asset="landing", blocking=True, description="Every landed file still has the bytes that its hash names.")
 def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Reads the landing store whole."""
     registry = open_registry(workplace.registry)
@@ -54,7 +54,7 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
     return dg.AssetCheckResult(passed=not wrong, metadata={"files": len(hashes), "damaged or absent": len(wrong), "which": wrong[:20]})
 
 
-@dg.asset_check(asset="landing", blocking=True, description="The ledger still holds what was entered.")
+@check(asset="landing", blocking=True, description="The ledger still holds what was entered.")
 def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Recomputes every seal (`pipelines.registry.seal`)."""
     registry = open_registry(workplace.registry)
@@ -95,7 +95,7 @@ def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
     return both[both["as_reported"] + both["steps"] != both["harmonised"]]
 
 
-@dg.asset_check(
+@check(
     asset="statistics",
     blocking=True,
     additional_ins={"canonical": dg.AssetIn("canonical")},
@@ -109,7 +109,7 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
     return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": table(lost)})
 
 
-@dg.asset_check(asset="statistics", blocking=True, description="Every record belongs to a case, every person record to a person.")
+@check(asset="statistics", blocking=True, description="Every record belongs to a case, every person record to a person.")
 def every_record_has_its_case(statistics: Tables) -> dg.AssetCheckResult:
     """On the lineage as it will be published."""
     lineage = statistics.some("lineage", ["entity", "status", "case_id", "person_id"])
@@ -117,7 +117,7 @@ def every_record_has_its_case(statistics: Tables) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
 
 
-@dg.asset_check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
+@check(asset="statistics", blocking=True, description="As reported + bridge = harmonised, for every indicator and period.")
 def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
     """On all grand totals."""
     wrong = bridge_gaps(statistics["statistics"], statistics["bridge"])
@@ -127,7 +127,7 @@ def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="statistics", blocking=True, description="The SQL of every indicator gives its figures again from the facts.")
+@check(asset="statistics", blocking=True, description="The SQL of every indicator gives its figures again from the facts.")
 def facts_give_the_figures(statistics: Tables) -> dg.AssetCheckResult:
     """All periods and breakdowns of the indicators of `statistics`, as reported and harmonised."""
     with over({name: statistics.scan(name) for name in statistics}) as connection:
@@ -137,7 +137,7 @@ def facts_give_the_figures(statistics: Tables) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=differ.empty, metadata={"figures": len(found), "differ": len(differ), "which": table(by_indicator)})
 
 
-@dg.asset_check(asset="statistics", description="Every institution delivered every published quarter, whole.")
+@check(asset="statistics", description="Every institution delivered every published quarter, whole.")
 def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
     """A figure of a period with a missing delivery is flagged wherever it is shown; this says which those are."""
     coverage = statistics["coverage"]
@@ -156,9 +156,7 @@ def rows_published(home: Home) -> dict[str, int]:
         return {name: connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in CONTRACT}
 
 
-@dg.asset_check(
-    asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="What was published is what was counted."
-)
+@check(asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="What was published is what was counted.")
 def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Opens the published file as a reader does and counts its rows."""
     published = rows_published(workplace.home)

@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from pipelines.failures import wordless
 from pipelines.points import Point, reached
 from pipelines.resources import coded
 from pipelines.resources.given_back import give_back
@@ -366,9 +367,14 @@ class LakeIOManager(dg.IOManager):
 
     def __init__(self, root: Path, shapes: Mapping[str, Any]):
         self._root, self._shapes, self._held = root, shapes, dict[tuple[str, ...], Any]()
+        self._logs = root.parent / "logs"
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
+        with wordless(f"{'/'.join(context.asset_key.path)}: writing to the lake", self._logs):
+            self._write(context, obj)
+
+    def _write(self, context: dg.OutputContext, obj: Any) -> None:
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         give_back()
         if isinstance(obj, Kept):
@@ -393,7 +399,8 @@ class LakeIOManager(dg.IOManager):
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         if key in self._held:
             return self._held[key]
-        value = opened(self._shapes.get(key[-1], dict), folder)
+        with wordless(f"{'/'.join(key)}: reading from the lake", self._logs):
+            value = opened(self._shapes.get(key[-1], dict), folder)
         if size(folder) <= _LIGHT:
             self._held[key] = value
         return value

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +17,7 @@ from sqlalchemy import select
 
 from pipelines import cli
 from pipelines.assets import counting, publishing
+from pipelines.checks import whole
 from pipelines.definitions import build_definitions
 from pipelines.errors import HarmoniaError
 from pipelines.jobs import HARMONISE_EVERYTHING
@@ -62,6 +64,43 @@ def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcomes(few) == ["published", "failed"]
     for path in (*few.place.home.dagster.rglob("*"), *few.place.logs.rglob("*")):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
+
+
+def quotes(*_: object, **__: object) -> None:
+    raise ValueError(f"cannot read {SECRET}")
+
+
+def quotes_behind(*_: object, **__: object) -> None:
+    try:
+        quotes()
+    except ValueError as error:
+        raise HarmoniaError("the server refuses") from error
+
+
+@pytest.mark.parametrize(
+    ("place", "breaks", "said"),
+    [
+        ((whole, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
+        ((lake, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
+        ((publishing, "publish"), quotes_behind, "the server refuses"),
+    ],
+    ids=["check", "lake", "behind"],
+)
+def test_what_breaks_beside_the_stages_quotes_nobody(
+    few: Ran, monkeypatch: pytest.MonkeyPatch, place: tuple[object, str], breaks: Callable[..., None], said: str
+) -> None:
+    """Dagster keeps what an exception says, and what those behind it say."""
+    monkeypatch.setattr(*place, breaks)
+    with pytest.raises(HarmoniaError, match=said):
+        run_everything(few.place, Silence())
+    assert latest(few).status == dg.DagsterRunStatus.FAILURE
+    for path in (*few.place.home.dagster.rglob("*"), *few.place.logs.rglob("*")):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes()
+
+
+def test_no_check_is_made_but_by_the_one_that_quotes_nobody() -> None:
+    made = [path for path in Path(whole.__file__).parent.glob("*.py") if "dg.asset_check(" in path.read_text("utf-8")]
+    assert made == []
 
 
 def test_a_disk_that_is_full(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:

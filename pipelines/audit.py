@@ -6,7 +6,6 @@ Belongs here: writing a line in the registry, reading both. Does not belong here
 
 from __future__ import annotations
 
-import getpass
 from datetime import date
 
 import pandas as pd
@@ -15,6 +14,7 @@ from sqlalchemy import select
 from pipelines.registry.connection import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Audit
+from pipelines.user import this_user
 
 COLUMNS = ["at", "where", "who", "what", "subject", "reason"]
 
@@ -24,10 +24,7 @@ def note(registry: Registry, action: str, subject: str) -> str:
 
     Returns the user. Raises `HarmoniaError` where the registry cannot be written: then nothing must be shown or sent.
     """
-    try:
-        who = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in a container
-        who = "unknown user"
+    who = this_user()
     line(registry, who, action, subject)
     return who
 

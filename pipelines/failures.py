@@ -78,7 +78,7 @@ def wordless(doing: str, logs: Path | None) -> Iterator[None]:
 
 
 def keep(error: BaseException, logs: Path, doing: str) -> Path | None:
-    """Write what happened, where, and while doing what, to a file in `logs`. None where even that is not possible."""
+    """Write what happened, where, and while doing what, to a file in `logs`, for this user alone. None where even that is not possible."""
     now = datetime.now(UTC)
     lines = [f"{now:%Y-%m-%dT%H:%M:%SZ} {doing}"]
     for one in _chain(error):
@@ -86,7 +86,8 @@ def keep(error: BaseException, logs: Path, doing: str) -> Path | None:
         lines += [f"{type(one).__module__}.{type(one).__name__}{said}", *(f"  {place}" for place in _where(one))]
     path = logs / f"failure-{now:%Y%m%dT%H%M%S%f}.log"
     try:
-        logs.mkdir(parents=True, exist_ok=True)
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(0o600)
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError:
         return None

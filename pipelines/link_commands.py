@@ -6,7 +6,6 @@ Belongs here: options and output. Does not belong here: what the commands do; he
 
 from __future__ import annotations
 
-import getpass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ import typer
 
 from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
+from pipelines.user import this_user
 
 app = typer.Typer(help="The linkage model: train a new one, verify one.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def train(
         if simulated:
             raise HarmoniaError(f"--simulated goes with --from simulated, not with --from {source.value}")
         material = trainer.of_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
-    version = trainer.write(material, out, by or getpass.getuser())
+    version = trainer.write(material, out, by or this_user())
     typer.echo(f"{version} is in {out}. Next: harmonia run --model {out}")
 
 

@@ -6,7 +6,6 @@ id alone: what is printed may end in a log.
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import typer
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.resources.workplace import Workplace
+from pipelines.user import this_user
 
 if TYPE_CHECKING:
     from pipelines.erasure.trial import Plan
@@ -79,7 +79,7 @@ def give(
     with _opened(Workplace.of(None, home, registry_url)) as registry:
         from pipelines.erasure import orders
 
-        number = orders.give(registry, person, by or getpass.getuser(), ground)
+        number = orders.give(registry, person, by or this_user(), ground)
     typer.echo(f"Order {number} is entered. Somebody else carries it out: harmonia erase carry-out {number} --by NAME")
 
 
@@ -135,7 +135,7 @@ def carry_out(
         from pipelines.erasure.carry import carry_out as carry
         from pipelines.progress import Silence
 
-    done = carry(workplace, number, by or getpass.getuser(), Silence(), moving=moving)
+    done = carry(workplace, number, by or this_user(), Silence(), moving=moving)
     _told(done.plan)
     for path in done.pages:
         typer.echo(f"removed {path}")

@@ -6,7 +6,6 @@ No value of a finding is printed: what is printed may end in a log.
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import typer
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
+from pipelines.user import this_user
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,5 +120,5 @@ def _decide(numbers: list[int], decision: str, by: str | None, until: date | Non
     with _opened(home, registry_url) as (_, registry):
         from pipelines.feedback.answers import decide
 
-        done = decide(registry, numbers, decision, by or getpass.getuser(), until)
+        done = decide(registry, numbers, decision, by or this_user(), until)
     typer.echo(f"{done} answers {decision}. It shows in the next `harmonia run`.")

@@ -5,7 +5,6 @@ Belongs here: options and output of the review commands. Does not belong here: w
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import typer
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
+from pipelines.user import this_user
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def _who(by: str | None) -> str:
     from pipelines.review.judgements import cleaned
 
     try:
-        return cleaned("steward", by or getpass.getuser())
+        return cleaned("steward", by or this_user())
     except (KeyError, OSError):
         raise HarmoniaError("the system does not say who you are: name yourself with --by") from None
 

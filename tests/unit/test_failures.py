@@ -28,6 +28,7 @@ def test_the_log_holds_the_stack_and_not_the_value(tmp_path: Path) -> None:
     text = log.read_text("utf-8")
     assert "police: reading" in text
     assert "_fails_over" in text
+    assert (log.stat().st_mode & 0o777, log.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert "Arben" not in text
 
 

@@ -32,6 +32,13 @@ def test_only_the_proxy_is_reached_from_outside_and_only_from_this_machine():
     assert COMPOSE["networks"]["inside"]["internal"]
 
 
+def test_the_daemon_reaches_whom_it_tells_and_nothing_else_but_the_proxy_does():
+    """`inside` and `front` have no way out: an alert would never arrive."""
+    networks = {name: set(service["networks"]) for name, service in COMPOSE["services"].items()}
+    assert {name for name, reached in networks.items() if "outside" in reached} == {"daemon", "proxy"}
+    assert "HARMONIA_ALERT_WEBHOOK" in COMPOSE["services"]["daemon"]["environment"]
+
+
 def test_no_secret_stands_in_an_environment():
     for name, service in COMPOSE["services"].items():
         for variable, value in service.get("environment", {}).items():
@@ -48,6 +55,7 @@ def test_units_are_confined(unit):
     service = parsed["Service"]
     assert service["User"] == "harmonia"
     assert (service["NoNewPrivileges"], service["ProtectSystem"], service["UMask"]) == ("yes", "strict", "0077")
+    assert service["LimitCORE"] == "0"  # what a process held is written nowhere
     assert "-h 0.0.0.0" not in service["ExecStart"]
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pipelines.harmonise.stage import harmonise
 from pipelines.resources import lake
@@ -17,6 +19,7 @@ from pipelines.resources.lake import Frames
 from pipelines.resources.portions import WHOSE, Portions
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import Validated, validate
+from schemas.canonical import arrow_schema
 from sources import contract
 from sources.contract import TableSpec
 from sources.readers.result import ReadResult
@@ -109,7 +112,12 @@ def canonical_rows(institution: str, frames: Frames) -> Frames:
     return {name: frame.drop(columns="status").assign(**{ROW: rows[name], WHOSE: frame["delivery"]}) for name, frame in made.items()}
 
 
-def with_status(harmonised: Portions, status: pd.Series, name: str) -> pd.DataFrame:
-    """A canonical table of an institution, every state with what became of it. status: `_status` by `ROW`."""
-    frame = harmonised.load({name}.__contains__).get(name, pd.DataFrame({ROW: pd.Series(dtype="int64")}))
-    return frame.assign(status=frame.pop(ROW).map(status).astype("str"))
+def with_status(harmonised: Portions, status: pd.Series, name: str) -> pa.Table:
+    """A canonical table of an institution, every state with what became of it. status: `_status` (a category) by `ROW`."""
+    rows, schema = harmonised.table(name), arrow_schema(name)
+    if rows is None:
+        return schema.empty_table()
+    codes = np.append(status.cat.codes, -1)[status.index.get_indexer(rows[ROW].to_numpy())]
+    known = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(status.cat.categories, pa.string()))
+    columns = {**dict(zip(rows.column_names, rows.columns, strict=True)), "status": known}
+    return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)

@@ -5,15 +5,16 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
 from pipelines.assets.by_delivery import ROW, files_of, with_status
 from pipelines.assets.describing import careful, say, table
-from pipelines.current import ACCOUNTS
+from pipelines.current import ACCOUNTS, LINEAGE
 from pipelines.resources import lake
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
-from schemas.canonical import TABLES, conform
-from schemas.findings import COLUMNS
+from schemas.canonical import TABLES
+from schemas.findings import COLUMNS, NUMBERS
 
 
 def _stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -29,9 +30,9 @@ class Together(lake.Stream):
     def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
         self._stages, self._status, self._name = stages, status, name
 
-    def __iter__(self) -> Iterator[pd.DataFrame]:
+    def __iter__(self) -> Iterator[pa.Table]:
         for institution, status in self._status.items():
-            yield conform(self._name, with_status(self._stages[f"{institution}_harmonised"], status, self._name))
+            yield with_status(self._stages[f"{institution}_harmonised"], status, self._name)
 
 
 def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
@@ -54,7 +55,19 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     return canonical
 
 
-def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]) -> dict[str, pd.DataFrame]:
+class Below(lake.Stream):
+    """A table of several stages, one below the other. columns: texts, or numbers (`schemas.findings.NUMBERS`)."""
+
+    def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
+        self._stages, self._name = stages, name
+        self._schema = pa.schema([(column, pa.int64() if column in NUMBERS else pa.large_string()) for column in columns])
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for stage in self._stages:
+            yield stage.as_arrow(self._name, self._schema.names).cast(self._schema)
+
+
+def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]) -> dict[str, pd.DataFrame | lake.Stream]:
     """What is known of all deliveries, but the records themselves.
 
     deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting
@@ -64,9 +77,9 @@ def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[T
         "deliveries": _stacked(one["deliveries"] for one in current),
         "files": _stacked(files),
         "accounting": _stacked(one["accounting"] for one in current),
-        "lineage": _stacked(one["lineage"] for one in current),
+        "lineage": Below(current, "lineage", (*LINEAGE, "unit", "number")),
         "quarantined": _stacked(one["quarantined"] for one in current),
-        "findings": _stacked([landing["findings"][list(COLUMNS)], *(one["findings"] for one in current)]),
+        "findings": Below([landing, *current], "findings", COLUMNS),
     }
 
 
@@ -81,15 +94,15 @@ def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description="What stands of all deliveries: where every record came from, what became of every row, everything found wrong.",
     )
-    def standing(
-        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any
-    ) -> dict[str, pd.DataFrame]:
+    def standing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any) -> Kept:
         with careful(workplace, "gathering what stands"):
             files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]
-            stand = gathered(landing, files, [stages[f"{name}_current"] for name in institutions])
+            made = Kept(workplace.home.lake / "standing")
+            lake.write(made.folder, gathered(landing, files, [stages[f"{name}_current"] for name in institutions]))
+            stand = Tables(made.folder)
         counts = stand["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
         say(context, None, {"deliveries": len(stand["deliveries"]), "rows by institution": table(counts)})
-        return stand
+        return made
 
     return standing
 

@@ -70,6 +70,11 @@ class Tables(Mapping[str, pd.DataFrame]):
         """Some columns of a frame."""
         return self._held[name][columns] if isinstance(self._held, dict) else read_table(self._held / f"{name}.parquet", columns)
 
+    def as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a frame, as they lie there."""
+        held = to_arrow(name, self._held[name]) if isinstance(self._held, dict) else pq.read_table(self._file(name), columns=list(columns))
+        return held.select(list(columns))
+
     def coded(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Some columns of a frame, their texts as numbers (`pipelines.resources.coded`)."""
         return coded.of_frame(self._held[name][list(columns)]) if isinstance(self._held, dict) else coded.of_file(self._file(name), columns)
@@ -240,7 +245,7 @@ _OF_ARROW = {
 def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
     """As an Arrow table: the declared schema for a canonical table, else the frame's own types; a column of mixed objects as text."""
     if isinstance(frame, pa.Table):
-        dtypes = {field.name: _OF_ARROW[str(field.type)] for field in frame.schema}
+        dtypes = {field.name: _OF_ARROW[str(field.type).removeprefix("large_")] for field in frame.schema}
         return frame.replace_schema_metadata({_DTYPES: json.dumps(dtypes).encode()})
     if name in canonical.TABLES and list(frame.columns) == [c.name for c in canonical.TABLES[name]]:
         table = pa.Table.from_pandas(frame, schema=canonical.arrow_schema(name), preserve_index=False)

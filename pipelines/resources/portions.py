@@ -30,6 +30,7 @@ _INDEX, _STANDS = "_index", "stands.json"
 _MOST_ROWS = 200_000  # folders that would hold more together are left apart, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
+_Held = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the part of the index that is asked for
 
 
 def _every(*_: str) -> bool:
@@ -91,16 +92,40 @@ class Portions(Kept):
 
         names: which frames are wanted; columns: which of their columns (frame, column). Raises `FileNotFoundError` where some are gone.
         """
-        if self.missing(self.stands):
-            raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
-        order, held = pd.Index(list(self.stands)), list(self._held(None))
+        held = self._all_held()
         out: Frames = {}
         for name in dict.fromkeys(file.stem for path, _, _ in held for file in _files(path, names)):
-            frame, whose, deliveries = _stacked(name, held, columns)
-            turn = order.get_indexer(deliveries)[whose]
-            ordered = bool((turn[1:] >= turn[:-1]).all())
-            out[name] = frame if ordered else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
+            parts, turn = self._parts_of(name, held, columns)
+            frame = lake.below(parts)
+            out[name] = frame if _ascending(turn) else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
         return out
+
+    def table(self, name: str) -> pa.Table | None:
+        """One frame as `load` gives it, as it lies there; None where nothing stands. Raises `FileNotFoundError` where some is gone."""
+        parts, turn = self._parts_of(name, self._all_held(), _every)
+        if not parts:
+            return None
+        whole = pa.concat_tables(parts, promote_options="permissive")
+        return whole if _ascending(turn) else whole.take(turn.argsort(kind="stable"))
+
+    def _all_held(self) -> list[_Held]:
+        held = list(self._held(None))
+        if sum(len(mine) for _, _, mine in held) < len(self.stands):
+            raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
+        return held
+
+    def _parts_of(self, name: str, held: list[_Held], columns: Callable[[str, str], bool]) -> tuple[list[pa.Table], np.ndarray]:
+        """The portions of a frame, a folder at a time, without `WHOSE`; of each row the place of its delivery among those that stand."""
+        tables = []
+        for path, index, mine in held:
+            if (file := path / f"{name}.parquet").exists():
+                table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == WHOSE or columns(name, c)])
+                all_of_it = len(mine) == len(index)
+                tables.append(table if all_of_it else table.filter(pc.is_in(table[WHOSE], value_set=pa.array(mine["delivery"]))))
+        whose = pa.chunked_array([chunk for table in tables for chunk in table[WHOSE].cast(pa.string()).chunks], pa.string())
+        coded = whose.combine_chunks().dictionary_encode()
+        turn = pd.Index(list(self.stands)).get_indexer(pd.Index(coded.dictionary.to_pylist()))[coded.indices.to_numpy()]
+        return [table.drop_columns([WHOSE]) for table in tables], turn
 
     def together(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
         """Which of `deliveries` lie in one folder: their keys, and the rows of the folder."""
@@ -110,8 +135,8 @@ class Portions(Kept):
         """What stands of `deliveries`, a folder at a time: their keys, and the frames with `WHOSE`."""
         yield from ((_keys(mine), _read(path, index, mine)) for path, index, mine in self._held(set(deliveries)))
 
-    def _held(self, deliveries: set[str] | None) -> Iterator[tuple[Path, pd.DataFrame, pd.DataFrame]]:
-        """Every folder that holds something that stands of `deliveries`, its index, and the part of the index that is asked for."""
+    def _held(self, deliveries: set[str] | None) -> Iterator[_Held]:
+        """Every folder that holds something that stands of `deliveries`."""
         seen: set[str] = set()
         for path, index in self._parts():
             mine = index[self._standing(index) & ~index["delivery"].isin(seen)]
@@ -125,7 +150,7 @@ class Portions(Kept):
         return index["delivery"].map(self.stands).eq(index["key"])
 
     def _parts(self) -> list[tuple[Path, pd.DataFrame]]:
-        return [(path, lake.read_table(path / f"{_INDEX}.parquet")) for path in self._folders()]
+        return [(path, pq.ParquetFile(path / f"{_INDEX}.parquet").read().to_pandas()) for path in self._folders()]
 
     def _folders(self) -> list[Path]:
         return sorted((p for p in self.folder.glob("[0-9]*") if p.is_dir()), key=lambda p: int(p.name)) if self.folder.exists() else []
@@ -172,20 +197,8 @@ def _files(path: Path, names: Callable[[str], bool]) -> list[Path]:
     return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem))
 
 
-def _stacked(
-    name: str, held: list[tuple[Path, pd.DataFrame, pd.DataFrame]], columns: Callable[[str, str], bool]
-) -> tuple[pd.DataFrame, np.ndarray, pd.Index]:
-    """The portions of one frame in all folders, one below the other; of each row the number of its delivery, and the deliveries."""
-    tables = []
-    for path, index, mine in held:
-        if (file := path / f"{name}.parquet").exists():
-            table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == WHOSE or columns(name, c)])
-            tables.append(table if len(mine) == len(index) else table.filter(pc.is_in(table[WHOSE], value_set=pa.array(mine["delivery"]))))
-    whose = pa.chunked_array([chunk for table in tables for chunk in table[WHOSE].cast(pa.string()).chunks], pa.string())
-    coded = whose.combine_chunks().dictionary_encode()
-    plain = [table.drop_columns([WHOSE]) for table in tables]
-    del table, tables
-    return lake.below(plain), coded.indices.to_numpy(), pd.Index(coded.dictionary.to_pylist())
+def _ascending(turn: np.ndarray) -> bool:
+    return bool((turn[1:] >= turn[:-1]).all())
 
 
 def _read(

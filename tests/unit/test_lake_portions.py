@@ -62,6 +62,17 @@ def test_columns_that_one_delivery_alone_has_are_null_elsewhere(tmp_path: Path) 
     assert portions.load(columns=lambda _, c: c == "value")["cases"].columns.tolist() == ["value"]
 
 
+def test_a_frame_comes_back_as_it_lies_in_the_same_order(tmp_path: Path) -> None:
+    portions = Portions(tmp_path / "s")
+    portions.add({"2012-Q2": "k"}, {"cases": _rows("2012-Q2", "b", "c")["cases"].assign(more="m")})
+    portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
+    portions.settle({"2012-Q1": "k", "2012-Q2": "k"})
+    found = Portions(tmp_path / "s").table("cases")
+    assert found is not None
+    assert found.to_pydict() == {"value": ["a", "b", "c"], "more": [None, "m", "m"]}
+    assert Portions(tmp_path / "nothing").table("cases") is None
+
+
 def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:
     portions = Portions(tmp_path / "s")
     portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))

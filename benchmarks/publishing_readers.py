@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -119,7 +119,8 @@ def crowd_of_none(_: int) -> None:
 def measured(read: Read, where: str, publishing: Callable[[int], None], processes: int, seconds: float) -> dict[str, object]:
     """Publish while the readers read. Out: counts."""
     publishing(1)
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    pool = multiprocessing.get_context("spawn").Pool(processes)
+    with closing(pool):  # not terminated: in the background of a shell that is waited for in vain
         pool.map(time.sleep, [0.5] * processes, chunksize=1)  # each has started
         pool.map(crowd_of_none, range(processes), chunksize=1)  # and imported
         until = time.time() + seconds
@@ -129,6 +130,7 @@ def measured(read: Read, where: str, publishing: Callable[[int], None], processe
             number += 1
             publishing(number)
         parts = [one.get() for one in waiting]
+    pool.join()
     found = sum((counted for counted, _ in parts), Counter[str]())
     failed = {name: n for name, n in found.items() if name.startswith("failed")}
     seen = len(set().union(*(numbers for _, numbers in parts)))

@@ -61,7 +61,9 @@ def follow_all(workplace: Workplace, standing: Tables, comparison: Tables, answe
     found = coded.below([stage.coded("findings", [*KEYS, _PLACED[0]]) for stage in stages])
     records = coded.below([standing.coded("lineage", [*HELD, *_PLACED])])
     lost = found.loc[found["unit"].isna() & found["record_key"].notna(), "record_key"].unique()
-    placed = records.loc[records["unit"].notna() & records["record_key"].isin(lost), ["institution", "record_key", *_PLACED]].astype("str")
+    placed = records.loc[
+        records["unit"].notna() & records["record_key"].isin(lost), ["institution", "record_key", "part", *_PLACED]
+    ].astype("str")
     lived = Lived(stages, follow(found, standing["deliveries"], records), placed, answers, key)
     del found, records  # what is told of them is held by now
     made = Kept(workplace.home.lake / "findings")

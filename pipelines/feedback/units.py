@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.harmonise import codes
 from pipelines.harmonise.text import fold, map_values, tidy
-from sources.contract import Contract, Units
+from sources.contract import Contract, Units, record_tables
 
 _BETWEEN = " – "
 
@@ -84,13 +84,24 @@ class Places:
 
 
 def placed_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Findings that came without unit and number, with those of their record. lineage: as `pipelines.current` gives it."""
-    key = ["institution", "record_key"]
+    """Findings that came without unit and number, with those of their record. lineage: as `pipelines.current` gives it.
+
+    Where a part is a table, a record is one of its table: a file and a party of one number are two.
+    """
+    key = ["institution", "record_key", "table"]
     lost = found["unit"].isna() & found["record_key"].notna()
-    asked = found.loc[lost, key]
-    known = lineage[lineage["unit"].notna() & lineage["record_key"].isin(asked["record_key"])]
-    own = known.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(asked))
+    asked = _of_tables(found.loc[lost, ["institution", "record_key", "part"]])
+    known = _of_tables(lineage[lineage["unit"].notna() & lineage["record_key"].isin(asked["record_key"])])
+    own = known.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(asked[key]))
     return found.assign(**{name: found[name].mask(lost, pd.Series(own[name].array, index=asked.index)) for name in own.columns})
+
+
+def _of_tables(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with the `table` of the records that they are of, or hang on; empty where the part says none."""
+    parts = rows[["institution", "part"]].astype("str").drop_duplicates()
+    tables = [record_tables().get(pair, "") for pair in parts.itertuples(index=False, name=None)]
+    named = parts.assign(table=pd.Series(tables, index=parts.index, dtype="str"))
+    return rows.assign(table=rows[["institution", "part"]].astype("str").merge(named, how="left")["table"].array)
 
 
 def language_of(unit: str | None, contract: Contract) -> str:

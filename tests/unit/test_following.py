@@ -55,3 +55,21 @@ def test_some_at_a_time_is_all_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert counts.set_index(["institution", "severity", "state"])["findings"].to_dict() == (
         expected.groupby(["institution", "severity", "state"]).size().to_dict()
     )
+
+
+def test_a_finding_of_a_party_is_not_placed_where_the_file_of_its_number_is() -> None:
+    columns = ["institution", "record_key", "part", "unit", "number"]
+    held = [
+        ("prosecution", "11", "pala", "Pejë", "2/13"),
+        ("prosecution", "11", "lenda", "Prizren", "1/13"),
+        ("police", "11", None, "N", "3/13"),
+    ]
+    lineage = pd.DataFrame(held, columns=columns).astype("str")
+    found = pd.concat(
+        [
+            *(_found(("2013-Q1", "11", None), institution="prosecution", part=part) for part in ("lenda", "pala", "akuza", "vendimi")),
+            _found(("2013-Q1", "11", 4)),
+        ],
+        ignore_index=True,
+    )
+    assert placed_by_record(found, lineage)["unit"].tolist() == ["Prizren", "Pejë", "Pejë", "Prizren", "N"]

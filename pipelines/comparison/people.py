@@ -100,7 +100,7 @@ def _two(pairs: Pairs, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _people(persons: pd.DataFrame) -> pd.DataFrame:
     """One row a record of a person that several institutions have: what is compared, on an index of its own."""
-    out = persons.dropna(subset=["person_id"]).reset_index(drop=True)
+    out = _of_several(persons.dropna(subset=["person_id"])).reset_index(drop=True)
     whole = out["birth_precision"] == "day"
     ten = out["personal_number"].str.fullmatch(r"\d{10}", na=False)
     read = map_frame(out["full_name"].fillna(""), _read, dict.fromkeys(("first", "last", "folded", "single"), "str"))
@@ -110,6 +110,13 @@ def _people(persons: pd.DataFrame) -> pd.DataFrame:
         sex=out["sex"].where(out["sex"].isin(["male", "female"])),
         **read,
     )
+
+
+def _of_several(persons: pd.DataFrame) -> pd.DataFrame:
+    """The records of persons that several institutions have: of the others nobody else speaks."""
+    (person, people), (institution, institutions) = (pd.factorize(persons[name]) for name in ("person_id", "institution"))
+    at = np.unique(person * len(institutions) + institution) // max(len(institutions), 1)  # each person once for every institution
+    return persons[np.bincount(at, minlength=len(people))[person] > 1]
 
 
 def _read(name: str) -> tuple[str | None, str | None, str, str]:
@@ -133,7 +140,6 @@ def _codes(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
 def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], some: np.ndarray) -> Pairs:
     """The pairs of the records `some` (places)."""
     one = pd.DataFrame({"person": codes["person_id"][some], "institution": codes["institution"][some], "at": some})
-    one = one[one.groupby("person")["institution"].transform("nunique") > 1]
     both = one.merge(one, on="person", suffixes=("_l", "_r"))
     both = both[both["institution_l"] != both["institution_r"]]
     return Pairs(people, codes, tokens, both["at_l"].to_numpy(), both["at_r"].to_numpy())

@@ -51,7 +51,7 @@ class Memory:
     cases: pd.DataFrame
 
 
-class Standing(lake.Stream):
+class KeptAndCounted(lake.Stream):
     """The rows of one table: what was kept of cases that stay as they are, below it what was counted now; numbered through.
 
     caseless: how many of them name no case.
@@ -115,7 +115,7 @@ def renewed(memory: Memory, cases: pd.DataFrame, counted: list[Path], into: Path
     into.mkdir(parents=True, mode=0o700)
     stay = pa.array(memory.cases.merge(cases, on=["case_id", "print"])["case_id"], pa.string())
     files = {table.name: into / f"{table.name}.parquet" for table in OF_CASES}
-    standing = [Standing(table, memory, stay, counted) for table in OF_CASES]
+    standing = [KeptAndCounted(table, memory, stay, counted) for table in OF_CASES]
     for rows in standing:
         lake.write_table(files[rows.table.name], rows)
     caseless = sum(rows.caseless for rows in standing)  # would not be found again: then nothing is remembered

@@ -64,7 +64,7 @@ def write_reports(
     kept = standing_reports(home, reports)
     due = [one for one in reports if (one.institution, one.delivery) not in kept]
     write_all(workplace, due, today, parts)
-    write_not_taken(home, found)
+    write_not_taken(home, found, {(one.institution, str(one.name)) for one in there})
     return summary(reports, standing_reports(home, reports), {(one.institution, one.delivery) for one in due}, found)
 
 

@@ -21,6 +21,7 @@ from pipelines.feedback.figures import FIGURES, foremost, moved
 from pipelines.feedback.trend import SHOWN_AS, trends
 from pipelines.feedback.write import NOT_TAKEN, discard, key_for, left_alone, write_anew, write_feedback
 from pipelines.landing import LandedDelivery
+from schemas.findings import rules
 from sources import contract
 
 _DELIVERY = ["institution", "delivery"]
@@ -131,10 +132,15 @@ def _files(there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame]
     return standing["files"].merge(standing["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
 
 
-def write_not_taken(home: Path, found: pd.DataFrame) -> None:
-    """What an institution put where no delivery is (a folder whose name is no quarter, a stray file) is told to it, too."""
+def write_not_taken(home: Path, found: pd.DataFrame, landed: Collection[Place]) -> None:
+    """What an institution put where no delivery is (a folder whose name is no quarter, a stray file), or as a delivery of which nothing
+    could be landed (an empty folder, links), is told to it, too."""
+    told = found[found["rule"].isin([code for code in rules() if code.startswith(("delivery-", "inbox-"))]) & found["institution"].notna()]
+    nowhere = told[[place not in landed for place in told[_DELIVERY].itertuples(index=False, name=None)]]
+    within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # its page names no delivery
+    nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))
     for institution in contract.institutions():
-        mine = found[(found["institution"] == institution) & found["delivery"].isna()]
+        mine = nowhere[nowhere["institution"] == institution]
         if len(mine):
             write_feedback(home, institution, NOT_TAKEN, pd.DataFrame(columns=["file", "state"]), mine, contract.load(institution).language)
         else:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 import pandas as pd
 
 from pipelines.current import Current, resolve
+from pipelines.feedback.deliveries import write_not_taken
 from pipelines.feedback.figures import foremost, moved
 from pipelines.feedback.life import life
 from pipelines.feedback.trend import trends
 from pipelines.harmonise.stage import harmonise
 from pipelines.validate import validate
+from schemas import findings
 from sources.readers.result import SourceFile
 from sources.reading import read_delivery
 
@@ -91,3 +94,26 @@ def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp
     assert "cases_registered" in by_key["2013-PR-00004/1"], "a person without a role counts nowhere: it may move any"
     assert set(figures["period"]) == {"2013-Q1"}
     assert foremost(figures)["findings"].tolist()[0] == 2
+
+
+def test_what_was_landed_nowhere_is_told_all_the_same(tmp_path: Path) -> None:
+    """An upload that failed leaves an empty folder: without a page nobody would learn of it."""
+    told = [
+        {"institution": "police", "delivery": None, "file": "2013Q2", "rule": "delivery-name-no-period"},
+        {"institution": "police", "delivery": "2013-Q3", "file": None, "rule": "delivery-empty"},
+        {"institution": "police", "delivery": "2013-Q4", "file": "rastet.csv", "rule": "delivery-special-file"},
+        {"institution": "police", "delivery": "2013-Q1", "file": "x.csv", "rule": "delivery-special-file"},  # of a page of its own
+        {"institution": None, "delivery": None, "file": "x", "rule": "inbox-stray-file"},
+    ]
+    found = findings.frame(told)
+    write_not_taken(tmp_path, found, {("police", "2013-Q1")})
+    (said,) = (tmp_path / "feedback").glob("*/not-taken/findings.json")
+    rows = json.loads(said.read_text("utf-8"))
+    assert {(row["rule"], row["file"]) for row in rows["findings"]} == {
+        ("delivery-name-no-period", "2013Q2"),
+        ("delivery-empty", "2013-Q3"),
+        ("delivery-special-file", "2013-Q4/rastet.csv"),
+    }
+    assert "2013-Q4/rastet.csv" in (said.parent / "findings.html").read_text("utf-8")
+    write_not_taken(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
+    assert not said.parent.exists()

@@ -136,7 +136,7 @@ def write_not_taken(home: Path, found: pd.DataFrame, landed: Collection[Place]) 
     """What an institution put where no delivery is (a folder whose name is no quarter, a stray file), or as a delivery of which nothing
     could be landed (an empty folder, links), is told to it, too."""
     told = found[found["rule"].isin([code for code in rules() if code.startswith(("delivery-", "inbox-"))]) & found["institution"].notna()]
-    nowhere = told[[place not in landed for place in told[_DELIVERY].itertuples(index=False, name=None)]]
+    nowhere = told[np.array([place not in landed for place in told[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]
     within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # its page names no delivery
     nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))
     for institution in contract.institutions():

@@ -117,3 +117,5 @@ def test_what_was_landed_nowhere_is_told_all_the_same(tmp_path: Path) -> None:
     assert "2013-Q4/rastet.csv" in (said.parent / "findings.html").read_text("utf-8")
     write_not_taken(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
     assert not said.parent.exists()
+    write_not_taken(tmp_path, found.iloc[:0], set())  # an inbox in order
+    assert not said.parent.exists()

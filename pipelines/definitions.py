@@ -70,7 +70,7 @@ def build_definitions(
         assets=[*all_assets(), *(deliveries.asset(name) for name in institutions())],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
-        schedules=schedules.SCHEDULES,
+        schedules=schedules.schedules(),
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run],
         resources={
             "workplace": dg.ResourceDefinition(

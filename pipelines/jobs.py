@@ -5,10 +5,13 @@ A process per step would cost ten seconds a step on a small machine; a whole run
 
 from __future__ import annotations
 
+import os
+
 import dagster as dg
 
 from sources.contract import institutions
 
+BY_ITSELF = "HARMONIA_BY_ITSELF"
 HARMONISE_EVERYTHING = "harmonise_everything"
 _BY_DELIVERY = [dg.AssetKey([name, "delivery"]) for name in institutions()]  # partitioned by delivery: the run reports their checks
 
@@ -18,3 +21,11 @@ harmonise_everything = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Lands what is new in the inbox, takes every delivery through all stages, publishes the warehouse and writes the feedback.",
 )
+
+
+def by_itself() -> bool:
+    """Whether sensor and schedules are on from the start (`HARMONIA_BY_ITSELF=1`).
+
+    That somebody switched them on is in Dagster's history, which is in no backup.
+    """
+    return os.environ.get(BY_ITSELF, "") not in ("", "0")

@@ -10,6 +10,7 @@ from pipelines.alerts import alert
 from pipelines.checks.deliveries import ZONE
 from pipelines.errors import HarmoniaError
 from pipelines.failures import wordless
+from pipelines.jobs import by_itself
 from pipelines.resources.workplace import Workplace
 
 
@@ -69,7 +70,10 @@ def register_of_reports() -> None:
 
 
 JOBS = (nightly_checks, register_of_reports)
-SCHEDULES = (
-    dg.ScheduleDefinition(job=nightly_checks, cron_schedule="15 3 * * *", execution_timezone=ZONE),
-    dg.ScheduleDefinition(job=register_of_reports, cron_schedule="0 7 * * 1", execution_timezone=ZONE),
-)
+
+
+def schedules() -> list[dg.ScheduleDefinition]:
+    """Both, on from the start where the environment says so (`pipelines.jobs.by_itself`)."""
+    status = dg.DefaultScheduleStatus.RUNNING if by_itself() else dg.DefaultScheduleStatus.STOPPED
+    times = ((nightly_checks, "15 3 * * *"), (register_of_reports, "0 7 * * 1"))
+    return [dg.ScheduleDefinition(job=job, cron_schedule=at, execution_timezone=ZONE, default_status=status) for job, at in times]

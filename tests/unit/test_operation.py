@@ -14,7 +14,7 @@ import pytest
 
 from pipelines import alerts, schedules
 from pipelines.definitions import build_definitions
-from pipelines.jobs import HARMONISE_EVERYTHING
+from pipelines.jobs import BY_ITSELF, HARMONISE_EVERYTHING
 from pipelines.lock import run_lock
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
@@ -190,6 +190,15 @@ def test_definitions_load_with_sensor_and_schedules(workplace):
     dg.Definitions.validate_loadable(found)
     assert {one.name for one in found.sensors} == {"inbox", "failed_run"}
     assert {one.job_name for one in found.schedules} == {job.name for job in schedules.JOBS}
+
+
+@pytest.mark.parametrize(("said", "status"), [(None, "STOPPED"), ("0", "STOPPED"), ("1", "RUNNING")])
+def test_sensor_and_schedules_are_on_from_the_start_where_the_house_says_so(workplace, monkeypatch, said, status):
+    """After a restore nobody need remember to switch them on: what Dagster knew of it is in no backup."""
+    monkeypatch.setenv(BY_ITSELF, said) if said else monkeypatch.delenv(BY_ITSELF, raising=False)
+    found = build_definitions(workplace)
+    (inbox,) = [one for one in found.sensors if one.name == "inbox"]
+    assert {one.default_status.value for one in (inbox, *found.schedules)} == {status}
 
 
 def test_the_nightly_check_fails_where_a_store_was_edited_and_names_no_value(workplace):

@@ -11,9 +11,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Sized
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
 
+from pipelines.errors import HarmoniaError
 from pipelines.resources.given_back import give_back
 
 T = TypeVar("T")
@@ -22,7 +24,8 @@ _WORTH = 60_000  # rows below which starting processes costs more than they save
 
 
 def each(work: Callable[[T], None], pieces: Iterable[T], rows: int) -> None:
-    """Do `work` on every piece; `rows`: about how many they hold together. Raises what the first piece that fails raises.
+    """Do `work` on every piece; `rows`: about how many they hold together. Raises what the first piece that fails raises, and
+    `HarmoniaError` where a process is killed.
 
     `work` is a function of a module, and a piece can be pickled. Pieces may still be made while the first are worked on.
     """
@@ -36,9 +39,15 @@ def each(work: Callable[[T], None], pieces: Iterable[T], rows: int) -> None:
     give_back()  # what is free here is theirs to use
     context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
     context.set_forkserver_preload([work.__module__])
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_the_run) as pool:
-        for _ in pool.map(work, pieces):
-            pass
+    try:
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_the_run) as pool:
+            for _ in pool.map(work, pieces):
+                pass
+    except BrokenProcessPool:
+        raise HarmoniaError(
+            "a process that shared the work was killed from outside, most often for want of memory (`journalctl -k` names it): give the "
+            "machine more memory or swap, then run again"
+        ) from None
 
 
 def _end_with_the_run() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from pipelines.errors import HarmoniaError
 from pipelines.resources import processes
 
 
@@ -16,3 +18,9 @@ def test_every_piece_is_done_and_a_failure_is_raised(tmp_path: Path, rows: int) 
     assert all(piece.is_dir() for piece in pieces)
     with pytest.raises(FileNotFoundError):
         processes.each(Path.rmdir, [*pieces, tmp_path / "none"], rows)
+
+
+def test_a_process_that_is_killed_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})  # never in this process
+    with pytest.raises(HarmoniaError, match="killed from outside, most often for want of memory"):
+        processes.each(os._exit, [9, 9], 10**9)

@@ -22,10 +22,10 @@ def _known_parents(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _case_keys(lineage: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.Series:
     """The file of each record: a case's own key, a person's by its record, else ("a quarantined row whose key can be read") by its key."""
     found = lineage.merge(_known_parents(canonical), on=KEY, how="left").set_axis(lineage.index)["case_key"]
-    by_key = (
-        lineage["record_key"].str.replace(r"/[^/]*$", "", regex=True).where(lineage["institution"].isin(PREFIXED), lineage["record_key"])
-    )
-    return lineage["record_key"].where(lineage["entity"] == "case", found.fillna(by_key))
+    file = found.mask(lineage["entity"] == "case", lineage["record_key"])
+    lost = lineage[file.isna()]
+    by_key = lost["record_key"].str.replace(r"/[^/]*$", "", regex=True).where(lost["institution"].isin(PREFIXED), lost["record_key"])
+    return file.fillna(by_key)
 
 
 def with_ids(lineage: pd.DataFrame, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:

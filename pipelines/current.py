@@ -72,7 +72,9 @@ def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     """A column that went blank is one finding: its empty cells are not told one by one."""
     columns = ["delivery", "file", "field"]
     blank = later.loc[later["rule"] == "cross-column-blank", columns]
-    hit = (found["rule"] == "cell-empty") & pd.MultiIndex.from_frame(found[columns]).isin(pd.MultiIndex.from_frame(blank))
+    there = (found["rule"] == "cell-empty") & found["delivery"].isin(blank["delivery"])
+    hit = there.to_numpy(dtype=bool, copy=True)
+    hit[hit] = pd.MultiIndex.from_frame(found.loc[there, columns]).isin(pd.MultiIndex.from_frame(blank))
     return found[~hit]
 
 

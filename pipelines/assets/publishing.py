@@ -9,9 +9,12 @@ from pipelines.assets.describing import WRITER, careful, say, table
 from pipelines.assets.reporting import write_reports
 from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
+from pipelines.feedback.deliveries import asking
+from pipelines.feedback.life import LIVED
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
+from pipelines.resources import coded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from pipelines.scorecard.page import write_scorecard
@@ -98,9 +101,9 @@ def feedback(
                 received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
         finally:
             registry.close()
-        found = findings["findings"]
+        found = coded.below([findings.coded("findings", [*LIVED, "answer", "answer_id"])])
         reports = write_reports(workplace, there, received, standing, found, canonical)
-        report(context, found, standing["accounting"], reports.loc[reports["written"], _DELIVERY])
+        report(context, asking(found), standing["accounting"], reports.loc[reports["written"], _DELIVERY])
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
 

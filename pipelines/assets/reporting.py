@@ -28,7 +28,7 @@ from pipelines.feedback.deliveries import (
     write_some,
 )
 from pipelines.landing import LandedDelivery
-from pipelines.resources import lake
+from pipelines.resources import coded, lake
 from pipelines.resources.processes import each
 from pipelines.resources.workplace import Workplace
 
@@ -75,8 +75,8 @@ def write_all(workplace: Workplace, due: Sequence[Due], today: date, parts: Part
     pieces = []
     for number, some in enumerate(_divided(due, sizes)):
         piece = Piece(workplace, some, today, workplace.home.lake / "feedback" / "pieces" / f"{number:04}")
-        own = {name: _rows_of(some, rows[name]) for name in parts}
-        lake.write(piece.folder, {name: frame.iloc[own[name]].reset_index(drop=True) for name, frame in parts.items()})
+        own = {name: frame.iloc[_rows_of(some, rows[name])].reset_index(drop=True) for name, frame in parts.items()}
+        lake.write(piece.folder, {**own, "findings": coded.plain(own["findings"])})
         pieces.append(piece)
     each(_write, pieces, sum(sizes.values()))
 

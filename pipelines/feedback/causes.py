@@ -52,9 +52,9 @@ def told_apart(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Da
     if found.empty:
         return found
     every = found.reset_index(drop=True)
-    level = every["rule"].map({code: rule.level for code, rule in rules().items()})
+    within = every["rule"].isin([code for code, rule in rules().items() if rule.level in _WITHIN_ROW])
     asks = (every["severity"] != "info") & every["file"].notna() & every["follows"].isna()
-    cells = every.loc[asks & level.isin(_WITHIN_ROW), [*_FAULT, "severity", "line", "column"]].fillna({"part": "", "field": ""})
+    cells = every.loc[asks & within, [*_FAULT, "severity", "line", "column"]].fillna({"part": "", "field": ""})
     cells["follows"] = _blank(every, cells)
     rows = _rows(tables)
     through = _throughout(cells[cells["follows"].isna()], rows, tables)
@@ -166,4 +166,5 @@ def _parents(told: pd.DataFrame) -> pd.DataFrame:
     aside = grave[(grave["severity"] == "reject") | grave["rule"].map({c: r.whole for c, r in rules().items()}).astype(bool)]
     first = aside.sort_values(["severity", "rule"], ascending=[False, True]).drop_duplicates("delivery").set_index("delivery")["rule"]
     alone = (told["origin"] == "consequence") & told["follows"].isna()
-    return told.assign(follows=told["follows"].mask(alone, told["delivery"].map(first).astype("str")))
+    told.loc[alone, "follows"] = told.loc[alone, "delivery"].map(first).astype("str")
+    return told

@@ -21,6 +21,7 @@ from pipelines.feedback.figures import FIGURES, foremost, moved
 from pipelines.feedback.trend import SHOWN_AS, trends
 from pipelines.feedback.write import NOT_TAKEN, discard, key_for, left_alone, write_anew, write_feedback
 from pipelines.landing import LandedDelivery
+from pipelines.resources import coded
 from schemas.findings import rules
 from sources import contract
 
@@ -53,12 +54,17 @@ def contents(
 
     there      the deliveries that lie in the landing store
     standing   `deliveries`, `files`, `accounting` of `pipelines.current`
-    found      `pipelines.feedback.life.LIVED` and `answer`
+    found      `pipelines.feedback.life.LIVED` and `answer`, texts coded (`pipelines.resources.coded`)
     canonical  as in `pipelines.feedback.figures.moved`
     """
-    came = _files(there, standing)
-    made_of = (came, found, moved(found, canonical), trends(found, standing["accounting"]))
+    came, asks = _files(there, standing), asking(found)
+    made_of = (came, found, moved(asks, canonical), trends(asks, standing["accounting"]))
     return dict(zip(PARTS, made_of, strict=True))
+
+
+def asking(found: pd.DataFrame) -> pd.DataFrame:
+    """Of findings with coded texts those that are no information, and those that are gone, as plain ones: a tenth of all."""
+    return coded.plain(found[(found["severity"] != "info") | (found["state"] == "fixed")])
 
 
 def reports_of(
@@ -114,7 +120,9 @@ def standing_reports(home: Path, reports: Sequence[Due]) -> dict[Place, int]:
 def summary(reports: Sequence[Due], files: Mapping[Place, int], written: Collection[Place], found: pd.DataFrame) -> pd.DataFrame:
     """institution, delivery, files (of the report), written (made anew), new, remains, fixed (findings)."""
     rows = [(*place, files.get(place, 0), place in written) for one in reports if (place := (one.institution, one.delivery))]
-    states = found.groupby([*_DELIVERY, "state"]).size().unstack(fill_value=0).reindex(columns=_STATES, fill_value=0)
+    by = [*_DELIVERY, "state"]
+    counted = found.groupby(by, observed=True).size().rename("findings").reset_index().astype(dict.fromkeys(by, "str"))
+    states = counted.set_index(by)["findings"].unstack(fill_value=0).reindex(columns=_STATES, fill_value=0)
     out = pd.DataFrame(rows, columns=[*_DELIVERY, "files", "written"]).merge(states.reset_index(), on=_DELIVERY, how="left")
     return out.fillna(dict.fromkeys(_STATES, 0)).astype(dict.fromkeys(_STATES, "int64"))
 
@@ -135,7 +143,8 @@ def _files(there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame]
 def write_not_taken(home: Path, found: pd.DataFrame, landed: Collection[Place]) -> None:
     """What an institution put where no delivery is (a folder whose name is no quarter, a stray file), or as a delivery of which nothing
     could be landed (an empty folder, links), is told to it, too."""
-    told = found[found["rule"].isin([code for code in rules() if code.startswith(("delivery-", "inbox-"))]) & found["institution"].notna()]
+    whole = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
+    told = coded.plain(found[found["rule"].isin(whole) & found["institution"].notna()])
     nowhere = told[np.array([place not in landed for place in told[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]
     within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # its page names no delivery
     nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))

@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.resources.coded import among
-from pipelines.resources.lake import some
+from pipelines.resources.lake import as_arrow
 from sources import contract as contracts
 from sources.contract import DeliveryName
 from warehouse.indicators import Indicator, indicators
@@ -58,12 +60,14 @@ class _Own:
     @classmethod
     def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _Own:
         asked = _key(asks, "record_key").dropna().drop_duplicates()
+        keys = asks["record_key"].dropna().drop_duplicates()
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
-            every = _standing(canonical, f"{entity}_records", (*_RECORD, "case_key", *more))
+            every = _standing(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
             records[entity] = every[among(_key(every, "record_key"), asked) | among(_key(every, "case_key"), asked)]
-        events = _standing(canonical, "events", (*_RECORD, "case_key", "entity", "event", "date"))
         both = pd.concat(records.values())
+        columns = (*_RECORD, "case_key", "entity", "event", "date")
+        events = _standing(canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates())
         of_them = among(_key(events, "case_key"), _key(both, "case_key").dropna().drop_duplicates())
         of_them |= among(_key(events, "record_key"), _key(both, "record_key").drop_duplicates())
         events = events[of_them & events["date"].notna()]
@@ -71,9 +75,17 @@ class _Own:
         return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))
 
 
-def _standing(canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
-    rows = some(canonical, name, (*columns, "status"))
-    return rows[rows["status"] == "accepted"]
+def _standing(
+    canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], records: pd.Series, cases: pd.Series
+) -> pd.DataFrame:
+    """What stands of a table with one of these record keys or case keys, of whichever institution."""
+    rows = as_arrow(canonical, name, (*columns, "status"))
+    alike = [
+        pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
+        for column, keys in (("record_key", records), ("case_key", cases))
+    ]
+    here = rows.filter(pc.and_(pc.equal(rows["status"], "accepted"), pc.or_(*alike)))
+    return here.select(list(columns)).to_pandas(date_as_object=False)
 
 
 def _key(rows: pd.DataFrame, column: str) -> pd.Series:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipelines.harmonise import codes
 from pipelines.harmonise.text import fold, map_values, tidy
+from pipelines.resources.coded import places
 from sources.contract import Contract, Units, record_tables
 
 _BETWEEN = " – "
@@ -32,7 +33,7 @@ class Places:
         known = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
         self._told = known[["unit", "number"]].astype("str")
         self._cases, self._deliveries = pd.Index(known["case"].unique()), pd.Index(known["delivery"].unique())
-        case = self._cases.get_indexer(pd.Index(known["case"]))
+        case = places(known["case"], self._cases)
         last = known.drop_duplicates("case", keep="last").index.to_numpy()
         self._last = np.full(len(self._cases) + 1, -1)
         self._last[case[last]] = last
@@ -60,11 +61,11 @@ class Places:
 
     def _of(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
         """Records, and of each the place of its case; the last for one that is unknown."""
-        return pd.Index(part["_record"]), np.append(self._cases.get_indexer(pd.Index(part["_case"])), -1)
+        return pd.Index(part["_record"]), np.append(places(part["_case"], self._cases), -1)
 
     def _places(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
         """One number for delivery and case, -1 where either is unknown."""
-        at = self._deliveries.get_indexer(pd.Index(delivery))
+        at = places(delivery, self._deliveries)
         return np.where((at >= 0) & (case >= 0), at * len(self._cases) + case, -1)
 
     def _rows(self, rows: np.ndarray) -> pd.DataFrame:
@@ -75,11 +76,11 @@ class Places:
         """The place of the case of each finding's record. Where a part is a table, its own rows say it: tables may number their rows
         alike."""
         records, cases = self._of_record
-        out = cases[records.get_indexer(pd.Index(found["record_key"]))]
+        out = cases[places(found["record_key"], records)]
         for part in set(found["part"].dropna().unique()) & set(self._of_part):
             own = (found["part"] == part).to_numpy()
             records, cases = self._of_part[part]
-            out[own] = cases[records.get_indexer(pd.Index(found["record_key"][own]))]
+            out[own] = cases[places(found["record_key"][own], records)]
         return out
 
 

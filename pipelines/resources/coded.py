@@ -37,6 +37,18 @@ def below(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
+def plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """Coded rows with their texts as texts, their whole numbers as such."""
+    return pd.DataFrame({name: _plain(column) for name, column in rows.items()}, index=rows.index)
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column.astype("Int64")
+    known = pa.array(column.cat.categories, pa.large_string())
+    return pd.Series(known.take(pa.array(codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
+
+
 def codes(column: pd.Series) -> np.ndarray:
     """Of each cell of a coded text its number, -1 where it is empty."""
     return column.cat.codes.to_numpy().astype("int32")
@@ -46,6 +58,12 @@ def as_in(column: pd.Series, other: pd.Series) -> np.ndarray:
     """Of each cell of a coded text the number that the text has in another column, -1 where that has none."""
     numbers = other.cat.categories.get_indexer(column.cat.categories)
     return np.append(numbers, -1)[codes(column)]
+
+
+def places(texts: pd.Series, known: pd.Index) -> np.ndarray:
+    """Of each text its place among those `known`, -1 where it is none: as `get_indexer` says, which makes a text of Python of each."""
+    found = pc.index_in(pa.array(texts.astype("str")), value_set=pa.array(known.astype("str").array))
+    return found.fill_null(-1).to_numpy()
 
 
 def among(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:

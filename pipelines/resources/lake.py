@@ -72,8 +72,9 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Some columns of a frame, as they lie there."""
-        held = to_arrow(name, self._held[name]) if isinstance(self._held, dict) else pq.read_table(self._file(name), columns=list(columns))
-        return held.select(list(columns))
+        return (
+            as_arrow(self._held, name, columns) if isinstance(self._held, dict) else pq.read_table(self._file(name), columns=list(columns))
+        )
 
     def coded(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Some columns of a frame, their texts as numbers (`pipelines.resources.coded`)."""
@@ -130,6 +131,11 @@ class Stream(ABC):
 def some(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
     """Some columns of a frame of `tables`, whether these are in the lake or not."""
     return tables.some(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
+
+
+def as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a frame of `tables` in Arrow, whether these are in the lake or not."""
+    return tables.as_arrow(name, columns) if isinstance(tables, Tables) else to_arrow(name, tables[name][list(columns)])
 
 
 def matching(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:

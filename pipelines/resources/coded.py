@@ -38,13 +38,13 @@ def below(tables: Sequence[pa.Table]) -> pd.DataFrame:
 
 
 def plain(rows: pd.DataFrame) -> pd.DataFrame:
-    """Coded rows with their texts as texts, their whole numbers as such."""
+    """Coded rows with their texts as texts, their whole numbers as such; what is plain stays so."""
     return pd.DataFrame({name: _plain(column) for name, column in rows.items()}, index=rows.index)
 
 
 def _plain(column: pd.Series) -> pd.Series:
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        return column.astype("Int64")
+        return column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
     known = pa.array(column.cat.categories, pa.large_string())
     return pd.Series(known.take(pa.array(codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
 

@@ -54,3 +54,17 @@ def test_a_text_is_among_others_as_isin_says() -> None:
     for others in (pd.Series(["b", "a", "x"], dtype="str"), pd.Series([None, "c"], dtype="str"), pd.Series([], dtype="str"), pd.Index([])):
         pd.testing.assert_series_equal(coded.among(texts, others), texts.isin(others))
         pd.testing.assert_series_equal(coded.among(texts.iloc[:0], others), texts.iloc[:0].isin(others))
+
+
+def test_coded_rows_become_plain_again() -> None:
+    texts, numbers = pd.Series(["a", None, "b"], dtype="str"), pd.Series([1, None, 3], dtype="Int64")
+    frame = pd.DataFrame({"text": texts, "nothing": pd.Series([None] * 3, dtype="str"), "line": numbers})
+    back = coded.plain(coded.below([coded.of_frame(frame)]))
+    pd.testing.assert_frame_equal(back, frame)
+    pd.testing.assert_frame_equal(coded.plain(frame), frame)
+
+
+def test_places_are_those_of_an_index() -> None:
+    known = pd.Index(["x", "y"])
+    assert coded.places(pd.Series(["y", None, "z", "x"], dtype="str"), known).tolist() == [1, -1, -1, 0]
+    assert coded.places(pd.Series([], dtype="str"), pd.Index([], dtype="str")).tolist() == []

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.counting_apart import MOST, count_apart
+from pipelines.assets.counting_apart import MOST, count_apart, forget
 from pipelines.assets.counting_inputs import Before
 from pipelines.assets.describing import careful, say, table
 from pipelines.assets.following import follow_all
@@ -49,6 +49,14 @@ def totals(statistics: pd.DataFrame) -> pd.DataFrame:
     return statistics.loc[grand, ["indicator", "period", "as_reported", "harmonised"]]
 
 
+def made(workplace: Workplace, before: Before) -> Kept | dict[str, pd.DataFrame]:
+    """Every table of the warehouse by its name: of a long history counted in pieces, else at once."""
+    if before.rows() > MOST:
+        return count_apart(workplace, before)
+    forget(workplace)
+    return everything(before.inputs())
+
+
 @dg.asset(
     group_name="counting",
     kinds={"pandas", "parquet"},
@@ -65,7 +73,7 @@ def statistics(
     """Every table of the warehouse by its name."""
     before = Before(canonical, identities, standing, findings)
     with careful(workplace, "counting"):
-        made = count_apart(workplace, before) if before.rows() > MOST else everything(before.inputs())
-    figures = lake.read_table(made.folder / "statistics.parquet") if isinstance(made, Kept) else made["statistics"]
+        tables = made(workplace, before)
+    figures = lake.read_table(tables.folder / "statistics.parquet") if isinstance(tables, Kept) else tables["statistics"]
     say(context, len(figures), {"yearly totals (trafficking and related offences)": table(totals(figures))})
-    return made
+    return tables

@@ -46,11 +46,17 @@ class Piece:
 
 def count_apart(workplace: Workplace, before: Before) -> Kept:
     """Write the published tables into the lake, as `warehouse.star.build.everything` makes them."""
-    home = workplace.home.lake
-    folder = home / ".statistics.pieces"
-    shutil.rmtree(folder, ignore_errors=True)  # of a killed run
     wanted = counting_memory.token(before.standing["deliveries"])
-    memory = counting_memory.opened(home / "counting_memory", wanted)
+    memory = counting_memory.opened(_memory(workplace), wanted)
+    try:
+        return _count_all(workplace, before, memory, wanted)
+    except counting_memory.DamagedError:
+        return _count_all(workplace, before, counting_memory.none(memory.folder), wanted)
+
+
+def _count_all(workplace: Workplace, before: Before, memory: Memory, wanted: str) -> Kept:
+    home, folder = workplace.home.lake, _pieces(workplace)
+    shutil.rmtree(folder, ignore_errors=True)  # of a killed run
     try:
         cases, records, rows = _touched(before, memory, folder / "records")
         parts = [folder / "made" / one.name for one in records]
@@ -64,6 +70,20 @@ def count_apart(workplace: Workplace, before: Before) -> Kept:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Kept(home / "statistics")
+
+
+def forget(workplace: Workplace) -> None:
+    """Remove what counting in pieces left: a history that is counted at once would neither renew it nor see whose it was."""
+    shutil.rmtree(_pieces(workplace), ignore_errors=True)
+    counting_memory.forget(_memory(workplace))
+
+
+def _pieces(workplace: Workplace) -> Path:
+    return workplace.home.lake / ".statistics.pieces"
+
+
+def _memory(workplace: Workplace) -> Path:
+    return workplace.home.lake / "counting_memory"
 
 
 def _touched(before: Before, memory: Memory, folder: Path) -> tuple[pd.DataFrame, list[Path], int]:

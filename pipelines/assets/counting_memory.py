@@ -43,6 +43,14 @@ _AT_A_TIME = 250_000  # rows
 _NUMBERED = {"fact_event": ("event_id", None), "fact_stay": ("chain", "first_of_chain")}
 
 
+# Read when this code is: where another takes its place while a run goes on, what the run makes must not pass for that one's.
+_MADE_BY = digest(_CODE, _LIBRARIES)
+
+
+class DamagedError(Exception):
+    """Kept rows cannot be read, which shows where they are read and no sooner."""
+
+
 @dataclass(frozen=True)
 class Memory:
     """folder: where it lies; cases: case_id, print (`warehouse.star.apart.groups`), none where there is nothing that can be used."""
@@ -76,17 +84,23 @@ class KeptAndCounted(lake.Stream):
             yield rows
 
     def _rows(self) -> Iterator[pa.Table]:
-        for path in self._kept:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(_AT_A_TIME):
-                    yield pa.Table.from_batches([batch]).filter(pc.is_in(batch["case_id"], self._stay))
+        yield from self._staying()
         yield from map(pq.read_table, self._counted)
+
+    def _staying(self) -> Iterator[pa.Table]:
+        try:
+            for path in self._kept:
+                with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                    for batch in file.iter_batches(_AT_A_TIME):
+                        yield pa.Table.from_batches([batch]).filter(pc.is_in(batch["case_id"], self._stay))
+        except (OSError, pa.ArrowException) as error:
+            raise DamagedError from error
 
 
 def token(deliveries: pd.DataFrame) -> str:
     """What a memory must have been made with: this code, and the same first quarter of each institution (days are judged by it)."""
     begins = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].min()
-    return f"{digest(_CODE, _LIBRARIES)} {begins.to_dict()}"
+    return f"{_MADE_BY} {begins.to_dict()}"
 
 
 def opened(folder: Path, wanted: str) -> Memory:
@@ -95,9 +109,14 @@ def opened(folder: Path, wanted: str) -> Memory:
         if json.loads((folder / _SAYS).read_text()) == wanted:
             for table in OF_CASES:
                 pq.read_metadata(folder / f"{table.name}.parquet")
-            return Memory(folder, lake.read_table(folder / f"{CASES}.parquet"))
-    except (OSError, ValueError, pa.ArrowException):
+            return Memory(folder, lake.below([pq.read_table(folder / f"{CASES}.parquet", page_checksum_verification=True)]))
+    except (OSError, ValueError, KeyError, pa.ArrowException):
         pass  # everything is counted again
+    return none(folder)
+
+
+def none(folder: Path) -> Memory:
+    """An empty one, whatever lies in `folder`."""
     return Memory(folder, pd.DataFrame({"case_id": pd.Series(dtype="str"), "print": pd.Series(dtype="uint64")}))
 
 
@@ -110,7 +129,7 @@ def told(found: pd.DataFrame) -> pd.DataFrame:
 def renewed(memory: Memory, cases: pd.DataFrame, counted: list[Path], into: Path) -> dict[str, Path]:
     """Write what stands now into the folder `into`; returns the file of each table of `OF_CASES`.
 
-    cases: of `told`, of all cases; counted: a folder for every piece that was counted now
+    cases: of `told`, of all cases; counted: a folder for every piece that was counted now. Raises `DamagedError`.
     """
     into.mkdir(parents=True, mode=0o700)
     stay = pa.array(memory.cases.merge(cases, on=["case_id", "print"])["case_id"], pa.string())
@@ -125,6 +144,11 @@ def renewed(memory: Memory, cases: pd.DataFrame, counted: list[Path], into: Path
 
 def keep(memory: Memory, made: Path, wanted: str) -> None:
     """Put what `renewed` wrote in the place of the memory. A run that is killed in between leaves none: the next one counts everything."""
-    shutil.rmtree(memory.folder, ignore_errors=True)
+    forget(memory.folder)
     (made / _SAYS).write_text(json.dumps(wanted))
     made.rename(memory.folder)
+
+
+def forget(folder: Path) -> None:
+    """Remove the memory in `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)

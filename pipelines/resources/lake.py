@@ -265,10 +265,10 @@ def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
 
 
 def write_table(path: Path, rows: pd.DataFrame | pa.Table | Stream) -> None:
-    """Write one table."""
+    """Write one table. Its pages bear checksums, for whoever takes up again what another run wrote."""
     parts = map(partial(to_arrow, path.stem), rows if isinstance(rows, Stream) else [rows])
     first = next(parts)
-    with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1) as writer:
+    with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
         for part in chain([first], parts):
             writer.write_table(part.cast(first.schema))
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.assets import counting_apart, counting_memory
+from pipelines.assets import counting, counting_apart, counting_memory
 from pipelines.assets.counting_inputs import Before
 from pipelines.resources import lake
 from pipelines.resources.lake import Tables
@@ -115,6 +115,25 @@ def test_a_memory_of_other_code_or_that_is_damaged_is_not_used(place: Workplace)
     assert counting_memory.token(deliveries[deliveries["period"] > deliveries["period"].min()]) != wanted
     (folder / "fact_event.parquet").write_bytes((folder / "fact_event.parquet").read_bytes()[:1000])
     assert counting_memory.opened(folder, wanted).cases.empty
+
+
+def test_where_kept_rows_cannot_be_read_everything_is_counted(place: Workplace) -> None:
+    counting_apart.count_apart(place, before(place.home.lake))
+    kept = place.home.lake / "counting_memory" / "fact_event.parquet"
+    content = kept.read_bytes()
+    kept.unlink()  # it is the published one, too
+    kept.write_bytes(content[:200] + bytes(len(content) // 2) + content[len(content) // 2 + 200 :])
+    counting_apart.count_apart(place, before(place.home.lake))
+    made = Tables(place.home.lake / "statistics")
+    assert {name for name, frame in everything(before(place.home.lake).inputs()).items() if alike(frame) != alike(made[name])} == set()
+    counting_apart.count_apart(place, before(place.home.lake))  # what was damaged is gone
+
+
+def test_what_was_kept_goes_where_a_history_is_counted_at_once(place: Workplace) -> None:
+    counting_apart.count_apart(place, before(place.home.lake))
+    (place.home.lake / ".statistics.pieces" / "records").mkdir(parents=True)  # of a killed run
+    counting.made(place, before(place.home.lake))
+    assert [name for name in ("counting_memory", ".statistics.pieces") if (place.home.lake / name).exists()] == []
 
 
 def test_rows_are_numbered_through(apart: Workplace) -> None:

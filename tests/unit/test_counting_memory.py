@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
+import pytest
 
 from pipelines.assets import counting_memory
 from pipelines.resources import lake
@@ -56,3 +58,30 @@ def test_a_group_with_a_record_of_no_case_or_person_is_not_remembered() -> None:
     ]
     found = pd.DataFrame(rows, columns=["group", "case_id", "entity", "person_id", "print"])
     assert counting_memory.told(found)["case_id"].to_list() == ["A"]
+
+
+def _flipped(path: Path, at: int) -> None:
+    """Turn one bit of a file round."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_bit_that_has_turned_round_shows_where_the_rows_are_read(tmp_path: Path) -> None:
+    _renewed(tmp_path, CASES, _counted(tmp_path / "first", "A", "B"))
+    memory, kept = counting_memory.opened(tmp_path / "memory", "this code"), tmp_path / "memory" / "fact_event.parquet"
+    place = pq.read_metadata(kept)
+    column = place.row_group(place.num_row_groups - 1).column(place.schema.names.index("case_id"))
+    _flipped(kept, column.data_page_offset + column.total_compressed_size - 1)
+    assert len(counting_memory.opened(tmp_path / "memory", "this code").cases) == 2
+    with pytest.raises(counting_memory.DamagedError):
+        counting_memory.renewed(memory, CASES, [_counted(tmp_path / "then")], tmp_path / "made")
+    _flipped(tmp_path / "memory" / "_cases.parquet", 30)
+    assert counting_memory.opened(tmp_path / "memory", "this code").cases.empty
+
+
+def test_what_a_run_made_bears_the_name_of_the_code_that_it_was_loaded_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    deliveries = pd.DataFrame({"institution": ["police"], "period": ["2013-Q1"], "state": ["complete"]})
+    before = counting_memory.token(deliveries)
+    monkeypatch.setattr(counting_memory, "digest", lambda *_: "the code that took its place")
+    assert counting_memory.token(deliveries) == before

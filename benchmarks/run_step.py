@@ -2,9 +2,9 @@
 
     python -m benchmarks.run_step STEP --home HOME [--new-registry] [--profile FILE]
 
-STEP is `findings`, `comparison`, `identities`, or `<institution>/current`. The registry is copied, or begun anew with `--new-registry`
-(then `identities` gives every id, `comparison` makes every round). Says processor and wall seconds and the most memory of this process
-(MiB), the modules loaded before; `--profile`: what Python did, for `python -m pstats FILE`.
+STEP is `canonical`, `standing`, `findings`, `comparison`, `identities`, `warehouse`, or `<institution>/current`. The registry is copied, or
+begun anew with `--new-registry` (then `identities` gives every id, `comparison` makes every round). Says processor and wall seconds and the
+most memory of this process (MiB), the modules loaded before; `--profile`: what Python did, for `python -m pstats FILE`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipelines.home import Home
 from pipelines.resources.lake import Made
 from pipelines.resources.workplace import Workplace
 
-_STEPS = ("findings", "comparison", "identities")  # what writes beside itself is not tried here
+_STEPS = ("canonical", "standing", "findings", "comparison", "identities", "warehouse")  # into a folder that is gone afterwards
 
 
 def place_of(home: Home, folder: Path, *, new: bool) -> Workplace:
@@ -55,9 +55,11 @@ def main() -> None:
     asset, home = assets[args.step], Home(args.home.absolute())
     made = Made(home.lake, list(assets), SHAPES)
     wanted = inspect.signature(asset.op.compute_fn.decorated_fn).parameters  # type: ignore[union-attr]
+    any_name = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in wanted.values())
+    names = {name: key for name, key in asset.keys_by_input_name.items() if any_name or name in wanted}
     with tempfile.TemporaryDirectory() as folder, dg.build_asset_context() as context:
         place = place_of(home, Path(folder), new=args.new_registry)
-        given: dict[str, Any] = {name: made["/".join(key.path)] for name, key in asset.keys_by_input_name.items() if name in wanted}
+        given: dict[str, Any] = {name: made["/".join(key.path)] for name, key in names.items()}
         profile, begun = cProfile.Profile(), (processor(os.getpid()), time.monotonic())
         if args.profile:
             profile.enable()

@@ -29,6 +29,7 @@ PERSONAL = ("lake", "landing", "feedback", "identity.duckdb", "published")  # ma
 ROOT = Path(__file__).parents[1]
 OPEN = ("warehouse.duckdb", "analysts.duckdb")
 _BARRED = str.maketrans("Đđ", "Dd")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")  # how JSON, and so Dagster's history, spells a letter with a mark
 WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
@@ -102,7 +103,7 @@ def _inside(path: Path) -> str:
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             content = b"\n".join(archive.read(name) for name in archive.namelist())
-    return content.decode("utf-8", "replace")
+    return _ESCAPED.sub(lambda letter: chr(int(letter[1], 16)), content.decode("utf-8", "replace"))
 
 
 def texts(home: Path) -> Iterator[tuple[str, str]]:

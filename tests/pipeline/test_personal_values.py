@@ -6,6 +6,8 @@ fails.
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -52,3 +54,8 @@ def test_nobody_is_found_outside_the_personal_stores(
     planted.parent.mkdir(exist_ok=True)
     planted.write_text(f"of {max(persons(made.truth)[1])}", "utf-8")
     assert found(place.home.root, made.truth, {}) == ["logs/planted.log"]  # the search does find
+    with (made.truth / "persons.csv").open(encoding="utf-8", newline="") as file:
+        spelt = next(f"{p['given_name']} {p['surname']}" for p in csv.DictReader(file) if not p["surname"].isascii())
+    planted.write_text(json.dumps({"message": spelt}), "utf-8")  # as Dagster's history would hold it: ASCII alone
+    assert planted.read_text("ascii")
+    assert found(place.home.root, made.truth, {}) == ["logs/planted.log"]

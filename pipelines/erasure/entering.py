@@ -106,6 +106,7 @@ def enter(registry: Registry, home: Home, order: int, by: str, done: tuple[Empti
             session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(gone)} files"))
             number = erasure.id
         reached(Point.ERASURE_ENTERED)
+        store.entered()
         store.let_go(gone)
     return number
 

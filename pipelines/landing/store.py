@@ -17,7 +17,7 @@ from pipelines.points import Point, reached
 from pipelines.swap import sync
 
 _CHUNK = 1 << 20
-_INCOMING = ".incoming"
+_INCOMING, _KEEPING = ".incoming", ".keeping"
 
 
 class ChangingError(Exception):
@@ -76,7 +76,8 @@ class Store:
         return self._put_aside(sha256, len(content), iter((content,)))
 
     def keep(self, staged: list[Staged]) -> None:
-        """Move what was put aside to its place, durably. Raises `HarmoniaError`."""
+        """Move what was put aside to its place, durably; call `entered` when the ledger names it. Raises `HarmoniaError`."""
+        self._note({one.sha256 for one in staged if one.temporary is not None})
         folders = set()
         for one in staged:
             if one.temporary is not None:
@@ -90,6 +91,16 @@ class Store:
             with storage(folder):
                 sync(folder)
 
+    def unentered(self) -> set[str]:
+        """Hashes of bytes that a run moved to their place and may not have entered into the ledger before it was killed."""
+        return {path.name for path in (self.folder / _KEEPING).glob("*")}
+
+    def entered(self) -> None:
+        """Of all bytes that were moved to their place the ledger knows, or they were let go."""
+        with storage(self.folder):
+            for note in (self.folder / _KEEPING).glob("*"):
+                note.unlink(missing_ok=True)
+
     def clean(self) -> None:
         """Remove what was put aside and not kept, also by a run that was killed."""
         with storage(self.folder):
@@ -101,6 +112,17 @@ class Store:
         with storage(self.folder):
             for sha256 in hashes:
                 self.path(sha256).unlink(missing_ok=True)
+
+    def _note(self, hashes: Collection[str]) -> None:
+        """Before bytes are moved: who is killed then leaves their names, and none stay that no ledger knows and no erasure would see."""
+        if not hashes:
+            return
+        notes = self.folder / _KEEPING
+        with storage(self.folder):
+            notes.mkdir(mode=0o700, exist_ok=True)
+            for sha256 in hashes:
+                (notes / sha256).touch(mode=0o600)
+            sync(notes)
 
     def _put_aside(self, sha256: str, size: int, chunks: Iterator[bytes]) -> Staged:
         incoming = self.folder / _INCOMING

@@ -24,7 +24,7 @@ from pipelines.landing.walk import Finding, Folder, Still, Walk, opened, walk
 from pipelines.lock import landing_lock
 from pipelines.points import Point, reached
 from pipelines.registry import Registry
-from pipelines.registry.ledger import now, removed, to_let_go
+from pipelines.registry.ledger import now, removed, to_let_go, unknown
 
 _FRESH = 2.0  # seconds: a file written to so lately may still be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -61,7 +61,8 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
         try:
             with registry.read() as session:
                 before, gone = standing(session), removed(session)
-                work.store.let_go(to_let_go(session))
+                work.store.let_go(to_let_go(session) | unknown(session, work.store.unentered()))
+            work.store.entered()
             taken = work.take(before, gone)
             work.watch(settle)
             for one in taken:
@@ -73,6 +74,7 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
             entered = enter(session, work.found, taken, sizes, moment)
             reached(Point.RECEIPTS_ENTERED)
         reached(Point.RECEIPTS_KEPT)
+        work.store.entered()
     every = landed(registry, home)
     return LandingReport(
         new=[one for one in every if (one.institution, str(one.name)) in entered.new],

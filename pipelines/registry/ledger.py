@@ -5,7 +5,7 @@ Belongs here: the questions and entries of landing, status and the run. Does not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from pipelines.points import Point, reached
 from pipelines.registry.connection import Registry
-from pipelines.registry.tables import Delivery, DeliveryFile, Problem, Receipt, Redaction, RemovedFile, Run
+from pipelines.registry.tables import Delivery, DeliveryFile, File, Problem, Receipt, Redaction, RemovedFile, Run
 
 STATES = ("complete", "partial", "unreadable")
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
@@ -112,6 +112,11 @@ def keep_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: 
 def removed(session: Session) -> set[str]:
     """Hashes of bytes that an erasure removed from the landing store."""
     return set(session.scalars(select(RemovedFile.sha256)))
+
+
+def unknown(session: Session, hashes: Collection[str]) -> set[str]:
+    """Of these hashes those that no ledger knows."""
+    return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()
 
 
 def to_let_go(session: Session) -> set[str]:

@@ -13,7 +13,7 @@ from landing_world import World
 
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
-from pipelines.landing import land, landed
+from pipelines.landing import land, landed, taking
 
 
 @pytest.fixture
@@ -181,6 +181,25 @@ def test_missing_or_cut_bytes_in_the_store_stop_with_the_way_out_and_heal_from_t
     path.unlink()
     world.land()
     assert world.stands() == {("courts", "2013-Q2"): {"smil.xml": b"abcdef"}}
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_bytes_that_a_killed_run_moved_but_did_not_enter_stay_only_where_they_come_again(
+    world: World, withdrawn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("police/2013-Q1/rastet.csv", "entered")
+    world.land()
+    world.put("police/2013-Q2/rastet.csv", "moved, not entered")
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(taking, "enter", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        world.land()
+    assert b"moved, not entered" in world.stored().values()
+    if withdrawn:
+        shutil.rmtree(world.inbox / "police/2013-Q2")
+    world.land()
+    there = [b"entered"] if withdrawn else [b"entered", b"moved, not entered"]
+    assert sorted(world.stored().values()) == there
+    assert sorted(content for files in world.stands().values() for content in files.values()) == there
 
 
 def test_an_inbox_that_is_none_is_one_clear_line(world: World, tmp_path: Path) -> None:

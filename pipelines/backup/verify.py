@@ -106,7 +106,8 @@ def _landing(registry: Registry, store: Store) -> Iterator[str]:
         elif sha256 not in sizes or sizes[sha256] != size:
             yield f"{told} is not in the ledger as it is on the disk"
     for name in sorted(there - owners.keys()):
-        yield f"{store.path(name)} is in no ledger: run again, which enters or removes what a killed run left; else it was slipped in, move it away"
+        way = "run again, which enters or removes what a killed run left; else it was slipped in, move it away"
+        yield f"{store.path(name)} is in no ledger: {way}"
 
 
 def _published(workplace: Workplace) -> Iterator[str]:

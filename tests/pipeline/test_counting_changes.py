@@ -155,7 +155,12 @@ def _split(entity: str) -> Callable[[Lake], None]:
 
 def _exchanged(entity: str) -> Callable[[Lake], None]:
     """Each has the id of the other."""
-    return lambda held: _ids(held, entity, lambda ids: ids.replace({ids.iloc[0]: ids.iloc[-1], ids.iloc[-1]: ids.iloc[0]}))
+
+    def change(ids: pd.Series) -> pd.Series:  # of others than the change before touched: what that one's way back counts proves nothing
+        one, other = ids.iloc[len(ids) // 3], ids.iloc[2 * len(ids) // 3]
+        return ids.replace({one: other, other: one})
+
+    return lambda held: _ids(held, entity, change)
 
 
 def _delivery(state: str) -> Callable[[Lake], None]:

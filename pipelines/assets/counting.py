@@ -11,7 +11,7 @@ from pipelines.assets.describing import careful, say, table
 from pipelines.assets.following import follow_all
 from pipelines.feedback.answers import read
 from pipelines.registry import open_registry
-from pipelines.resources import lake
+from pipelines.resources import parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
 from warehouse.star.build import everything
@@ -74,6 +74,6 @@ def statistics(
     before = Before(canonical, identities, standing, findings)
     with careful(workplace, "counting"):
         tables = made(workplace, before)
-    figures = lake.read_table(tables.folder / "statistics.parquet") if isinstance(tables, Kept) else tables["statistics"]
+    figures = parquet.read_table(tables.folder / "statistics.parquet") if isinstance(tables, Kept) else tables["statistics"]
     say(context, len(figures), {"yearly totals (trafficking and related offences)": table(totals(figures))})
     return tables

@@ -19,7 +19,7 @@ from pipelines.assets import counting_cut, counting_memory
 from pipelines.assets.counting_inputs import Before
 from pipelines.assets.counting_memory import Memory
 from pipelines.assets.describing import careful
-from pipelines.resources import lake
+from pipelines.resources import lake, parquet
 from pipelines.resources.given_back import give_back
 from pipelines.resources.lake import Kept
 from pipelines.resources.processes import each
@@ -63,7 +63,7 @@ def _count_all(workplace: Workplace, before: Before, memory: Memory, wanted: str
         each(_count, [Piece(workplace, one, part) for one, part in zip(records, parts, strict=True)], rows)
         made = counting_memory.renewed(memory, cases, parts, folder / "all")
         known = {"person_records": before.canonical.some("person_records", [*KEY, "case_key", "status"])}
-        rest = of_all(replace(before.inputs(), canonical=known), {name: lake.scanned([path]) for name, path in made.items()})
+        rest = of_all(replace(before.inputs(), canonical=known), {name: parquet.scanned([path]) for name, path in made.items()})
         published = {name: path for name, path in made.items() if name in tables.WAREHOUSE.tables}
         lake.write(home / "statistics", {**published, **rest})
         counting_memory.keep(memory, folder / "all", wanted)
@@ -106,5 +106,5 @@ def _count(piece: Piece) -> None:
         made = of_cases(counting_cut.inputs(piece.records))
         piece.made.mkdir(parents=True)
         for table in OF_CASES:
-            lake.write_table(piece.made / f"{table.name}.parquet", tables.to_arrow(table, made[table.name]))
+            parquet.write_table(piece.made / f"{table.name}.parquet", tables.to_arrow(table, made[table.name]))
     give_back()

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.assets.counting_inputs import Before
-from pipelines.resources import lake
+from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Tables
 from schemas.canonical import TABLES, arrow_schema
 from warehouse.count import CountInputs
@@ -36,8 +36,8 @@ def cut(before: Before, found: pd.DataFrame, folder: Path) -> list[Path]:
         one.mkdir(parents=True)
     if not folders:
         return []
-    lake.write_table(folder / "deliveries.parquet", before.standing["deliveries"])
-    lake.write_table(folder / "numbers.parquet", _numbers(before.canonical))
+    parquet.write_table(folder / "deliveries.parquet", before.standing["deliveries"])
+    parquet.write_table(folder / "numbers.parquet", _numbers(before.canonical))
     with duckdb.connect() as connection:
         _place(connection, "file", found[["institution", "case_key", "piece"]])
         _place(connection, "person", found.loc[found["entity"] == "person", ["institution", "record_key", "piece"]])
@@ -84,4 +84,4 @@ def _put(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, fo
     begins = np.searchsorted(found["piece"].to_numpy(), np.arange(len(folders) + 1))
     rows = found.drop_columns("piece").cast(schema)
     for n, folder in enumerate(folders):
-        lake.write_table(folder / f"{name}.parquet", rows.slice(begins[n], begins[n + 1] - begins[n]))
+        parquet.write_table(folder / f"{name}.parquet", rows.slice(begins[n], begins[n + 1] - begins[n]))

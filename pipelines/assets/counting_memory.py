@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Table
 
-from pipelines.resources import lake
+from pipelines.resources import parquet
 from pipelines.resources.code import digest
 from warehouse.star.build import OF_CASES
 from warehouse.tables import arrow_schema
@@ -59,7 +59,7 @@ class Memory:
     cases: pd.DataFrame
 
 
-class KeptAndCounted(lake.Stream):
+class KeptAndCounted(parquet.Stream):
     """The rows of one table: what was kept of cases that stay as they are, below it what was counted now; numbered through.
 
     caseless: how many of them name no case.
@@ -109,7 +109,7 @@ def opened(folder: Path, wanted: str) -> Memory:
         if json.loads((folder / _SAYS).read_text()) == wanted:
             for table in OF_CASES:
                 pq.read_metadata(folder / f"{table.name}.parquet")
-            return Memory(folder, lake.below([pq.read_table(folder / f"{CASES}.parquet", page_checksum_verification=True)]))
+            return Memory(folder, parquet.below([pq.read_table(folder / f"{CASES}.parquet", page_checksum_verification=True)]))
     except (OSError, ValueError, KeyError, pa.ArrowException):
         pass  # everything is counted again
     return none(folder)
@@ -136,9 +136,9 @@ def renewed(memory: Memory, cases: pd.DataFrame, counted: list[Path], into: Path
     files = {table.name: into / f"{table.name}.parquet" for table in OF_CASES}
     standing = [KeptAndCounted(table, memory, stay, counted) for table in OF_CASES]
     for rows in standing:
-        lake.write_table(files[rows.table.name], rows)
+        parquet.write_table(files[rows.table.name], rows)
     caseless = sum(rows.caseless for rows in standing)  # would not be found again: then nothing is remembered
-    lake.write_table(into / f"{CASES}.parquet", cases.iloc[:0] if caseless else cases)
+    parquet.write_table(into / f"{CASES}.parquet", cases.iloc[:0] if caseless else cases)
     return files
 
 

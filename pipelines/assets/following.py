@@ -14,7 +14,7 @@ import pandas as pd
 from pipelines.feedback.answers import applied
 from pipelines.feedback.life import HELD, KEYS, Life, follow
 from pipelines.feedback.units import placed_by_record
-from pipelines.resources import coded, lake
+from pipelines.resources import coded, lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
 
@@ -23,7 +23,7 @@ _PLACED = ("unit", "number")
 _BY = ["institution", "severity", "state"]
 
 
-class Lived(lake.Stream):
+class Lived(parquet.Stream):
     """The findings of `stages`, one below the other, then those that are gone. `counts`: how many of them by `_BY`, once all are given.
 
     records: the lineage of records whose findings came without unit. answers, key: as `pipelines.feedback.answers.applied` takes them.

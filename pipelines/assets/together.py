@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipelines.assets.by_delivery import ROW, files_of, with_status
 from pipelines.assets.describing import careful, say, table
 from pipelines.current import ACCOUNTS, LINEAGE
-from pipelines.resources import lake
+from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
 from schemas.canonical import TABLES
@@ -24,7 +24,7 @@ def _stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else given[0]
 
 
-class Together(lake.Stream):
+class Together(parquet.Stream):
     """A canonical table, an institution at a time. stages: `harmonised` of each; status: `_status` by `ROW` of each."""
 
     def __init__(self, stages: Mapping[str, Any], status: Mapping[str, pd.Series], name: str) -> None:
@@ -55,7 +55,7 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     return canonical
 
 
-class Below(lake.Stream):
+class Below(parquet.Stream):
     """A table of several stages, one below the other. columns: texts, or numbers (`schemas.findings.NUMBERS`)."""
 
     def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
@@ -67,7 +67,7 @@ class Below(lake.Stream):
             yield stage.as_arrow(self._name, self._schema.names).cast(self._schema)
 
 
-def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]) -> dict[str, pd.DataFrame | lake.Stream]:
+def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]) -> dict[str, pd.DataFrame | parquet.Stream]:
     """What is known of all deliveries, but the records themselves.
 
     deliveries (institution, delivery, period, version, state), files (institution, delivery, file, state), accounting

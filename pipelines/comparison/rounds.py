@@ -23,7 +23,7 @@ from pipelines.comparison.evidence import EVIDENCE
 from pipelines.registry import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Compared
-from pipelines.resources import lake
+from pipelines.resources import parquet
 
 _PARQUET = b"PAR1"
 
@@ -74,7 +74,7 @@ def _pairs(quarters: pd.DataFrame) -> list[tuple[str, str]]:
 def _packed(evidence: pd.DataFrame) -> str:
     """As Parquet: a round speaks of the whole history, and all of them are kept."""
     table = io.BytesIO()
-    pq.write_table(lake.to_arrow("evidence", evidence), table, compression="zstd")
+    pq.write_table(parquet.to_arrow("evidence", evidence), table, compression="zstd")
     return base64.b64encode(table.getvalue()).decode("ascii")
 
 
@@ -82,7 +82,7 @@ def _unpacked(text: str) -> pd.DataFrame:
     """What `_packed` made; earlier rounds are JSON, the first of them not compressed."""
     kept = b"" if text.startswith("{") else base64.b64decode(text)
     if kept.startswith(_PARQUET):
-        return lake.read_table(io.BytesIO(kept))
+        return parquet.read_table(io.BytesIO(kept))
     said = json.loads(zlib.decompress(kept) if kept else text)
     return pd.DataFrame(said["data"], columns=said["columns"])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipelines.resources import lake
+from pipelines.resources import lake, parquet
 from sources.readers.result import ReadResult
 
 _MADE = (1980, 1, 1, 0, 0, 0)  # the same reading gives the same bytes
@@ -26,7 +26,7 @@ def dump(result: ReadResult) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, frame in sorted(lake.pack(result).items()):
             table = io.BytesIO()
-            pq.write_table(lake.to_arrow(name, frame), table, compression="zstd")
+            pq.write_table(parquet.to_arrow(name, frame), table, compression="zstd")
             archive.writestr(zipfile.ZipInfo(f"{name}.parquet", _MADE), table.getvalue())
     return out.getvalue()
 
@@ -34,6 +34,6 @@ def dump(result: ReadResult) -> bytes:
 def load(path: Path) -> ReadResult:
     """The reading in a landed file."""
     with zipfile.ZipFile(path) as archive:
-        frames = {name.removesuffix(".parquet"): lake.read_table(io.BytesIO(archive.read(name))) for name in archive.namelist()}
+        frames = {name.removesuffix(".parquet"): parquet.read_table(io.BytesIO(archive.read(name))) for name in archive.namelist()}
     found: ReadResult = lake.unpack(ReadResult, frames)
     return found

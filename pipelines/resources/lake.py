@@ -14,12 +14,10 @@ import dataclasses
 import json
 import os
 import shutil
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import dagster as dg
 import numpy as np
@@ -30,10 +28,9 @@ import pyarrow.parquet as pq
 
 from pipelines.failures import wordless
 from pipelines.points import Point, reached
-from pipelines.resources import coded
+from pipelines.resources import coded, parquet
 from pipelines.resources.given_back import give_back
 from pipelines.swap import share
-from schemas import canonical
 
 Frames = dict[str, pd.DataFrame]
 
@@ -42,9 +39,7 @@ pa.set_memory_pool(pa.system_memory_pool())
 
 ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
 ITEM = "_item"  # which row of `_items` a row of a frame belongs to
-_DTYPES = b"harmonia.dtypes"
 _AT_A_TIME = 250_000  # rows
-_IN_PIECES = 131_072  # rows from which on pyarrow reads a column in several pieces
 _LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to which a value is held for the rest of a run
 
 
@@ -60,15 +55,14 @@ class Tables(Mapping[str, pd.DataFrame]):
         """The frame. Raises `KeyError` for one that is not there."""
         if name not in self._names:
             raise KeyError(name)
-        columns = (
-            [str(column) for column in self._held[name]] if isinstance(self._held, dict) else columns_of(self._held / f"{name}.parquet")
-        )
+        held = self._held
+        columns = [str(column) for column in held[name]] if isinstance(held, dict) else parquet.columns_of(self._file(name))
         wanted = columns if self._only is None else self._only[name]
         return self.some(name, [column for column in columns if column in wanted and column not in self._without])
 
     def some(self, name: str, columns: list[str]) -> pd.DataFrame:
         """Some columns of a frame."""
-        return self._held[name][columns] if isinstance(self._held, dict) else read_table(self._held / f"{name}.parquet", columns)
+        return self._held[name][columns] if isinstance(self._held, dict) else parquet.read_table(self._file(name), columns)
 
     def as_arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Some columns of a frame, as they lie there."""
@@ -89,7 +83,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         with pq.ParquetFile(self._file(name)) as file:
             batches = (pa.Table.from_batches([batch]) for batch in file.iter_batches(rows, columns=columns))
             for table in chain([first] if (first := next(batches, None)) else [file.read(columns)], batches):
-                yield _framed(table)
+                yield parquet.framed(table)
 
     def rows(self) -> dict[str, int]:
         """How many rows every frame has."""
@@ -99,7 +93,7 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
         """What DuckDB reads as the frame (all its columns), without its being read as a whole where it is not held."""
-        return self._held[name] if isinstance(self._held, dict) else scanned([self._held / f"{name}.parquet"])
+        return self._held[name] if isinstance(self._held, dict) else parquet.scanned([self._file(name)])
 
     def without(self, columns: Collection[str]) -> Tables:
         """The same frames without these columns."""
@@ -120,14 +114,6 @@ class Tables(Mapping[str, pd.DataFrame]):
         return len(self._names)
 
 
-class Stream(ABC):
-    """Rows of one table that are too many to be held: some at a time, all with the types of the first."""
-
-    @abstractmethod
-    def __iter__(self) -> Iterator[pd.DataFrame | pa.Table]:
-        """The rows, one part below the other."""
-
-
 def some(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pd.DataFrame:
     """Some columns of a frame of `tables`, whether these are in the lake or not."""
     return tables.some(name, list(columns)) if isinstance(tables, Tables) else tables[name][list(columns)]
@@ -135,7 +121,7 @@ def some(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) 
 
 def as_arrow(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str]) -> pa.Table:
     """Some columns of a frame of `tables` in Arrow, whether these are in the lake or not."""
-    return tables.as_arrow(name, columns) if isinstance(tables, Tables) else to_arrow(name, tables[name][list(columns)])
+    return tables.as_arrow(name, columns) if isinstance(tables, Tables) else parquet.to_arrow(name, tables[name][list(columns)])
 
 
 def matching(tables: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], **values: str) -> pd.DataFrame:
@@ -167,10 +153,6 @@ def _parts(value: Any) -> tuple[Frames, dict[str, Any]]:
     return frames, plain
 
 
-def _dtypes(frame: pd.DataFrame) -> dict[str, str]:
-    return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
-
-
 def _plain(value: Any) -> Any:
     """A value that JSON does not know: numbers of numpy stay numbers, nothing stays nothing, everything else is text."""
     if isinstance(value, np.number):
@@ -185,7 +167,7 @@ def pack(value: Any) -> Frames:
     items = value if isinstance(value, Sequence) else [value]
     parts = [_parts(item) for item in items]
     rows = [
-        {"plain": json.dumps(plain, default=_plain), "dtypes": json.dumps({name: _dtypes(frame) for name, frame in frames.items()})}
+        {"plain": json.dumps(plain, default=_plain), "dtypes": json.dumps({name: parquet.dtypes(frame) for name, frame in frames.items()})}
         for frames, plain in parts
     ]
     out: Frames = {ITEMS: pd.DataFrame(rows, columns=["plain", "dtypes"], dtype="str")}
@@ -237,48 +219,7 @@ def unpack(shape: Any, frames: Frames) -> Any:
     return found if get_origin(shape) is list else found[0]
 
 
-_OF_ARROW = {
-    "string": "str",
-    "int64": "Int64",
-    "bool": "boolean",
-    "double": "float64",
-    "date32[day]": "datetime64[s]",
-    "timestamp[s]": "datetime64[s]",
-}
-"""With which types a table that was never a frame is read: those of `schemas.canonical.conform` and `warehouse.tables.conform`."""
-
-
-def to_arrow(name: str, frame: pd.DataFrame | pa.Table) -> pa.Table:
-    """As an Arrow table: the declared schema for a canonical table, else the frame's own types; a column of mixed objects as text."""
-    if isinstance(frame, pa.Table):
-        dtypes = {field.name: _OF_ARROW[str(field.type).removeprefix("large_")] for field in frame.schema}
-        return frame.replace_schema_metadata({_DTYPES: json.dumps(dtypes).encode()})
-    if name in canonical.TABLES and list(frame.columns) == [c.name for c in canonical.TABLES[name]]:
-        table = pa.Table.from_pandas(frame, schema=canonical.arrow_schema(name), preserve_index=False)
-    else:
-        try:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            mixed = list(frame.select_dtypes("object").columns)
-            table = pa.Table.from_pandas(frame.astype(dict.fromkeys(mixed, "str")), preserve_index=False)
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), _DTYPES: json.dumps(_dtypes(frame)).encode()})
-
-
-def write_table(path: Path, rows: pd.DataFrame | pa.Table | Stream) -> None:
-    """Write one table. Its pages bear checksums, for whoever takes up again what another run wrote."""
-    parts = map(partial(to_arrow, path.stem), rows if isinstance(rows, Stream) else [rows])
-    first = next(parts)
-    with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1, write_page_checksum=True) as writer:
-        for part in chain([first], parts):
-            writer.write_table(part.cast(first.schema))
-
-
-def scanned(paths: list[Path]) -> ds.Dataset:
-    """The rows of the tables at `paths`, one below the other, for DuckDB to read what it needs of them."""
-    return ds.dataset([str(path) for path in paths], format="parquet")
-
-
-def write(folder: Path, frames: Mapping[str, pd.DataFrame | Stream | Path]) -> int:
+def write(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Stream | Path]) -> int:
     """Replace the tables in `folder` by `frames`, all or none; a `Path` is one that lies ready as Parquet, never to be written into, and is
     shared, not copied, where the file system can. Returns the bytes written; raises `OSError`.
 
@@ -293,7 +234,7 @@ def write(folder: Path, frames: Mapping[str, pd.DataFrame | Stream | Path]) -> i
             if isinstance(frame, Path):
                 share(frame, fresh / f"{name}.parquet")
             else:
-                write_table(fresh / f"{name}.parquet", frame)
+                parquet.write_table(fresh / f"{name}.parquet", frame)
         size = sum(path.stat().st_size for path in fresh.iterdir())
         reached(Point.LAKE_WRITTEN)
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
@@ -318,7 +259,7 @@ def size(folder: Path) -> int:
 def read(folder: Path) -> Frames:
     """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
     size(folder)
-    return {path.stem: read_table(path) for path in sorted(folder.glob("*.parquet"))}
+    return {path.stem: parquet.read_table(path) for path in sorted(folder.glob("*.parquet"))}
 
 
 def opened(shape: Any, folder: Path) -> Any:
@@ -328,46 +269,6 @@ def opened(shape: Any, folder: Path) -> Any:
     if shape is dict:
         return Tables(read(folder) if size(folder) <= _LIGHT else folder)
     return unpack(shape, read(folder))
-
-
-def columns_of(path: Path) -> list[str]:
-    """The columns of a table."""
-    return list(json.loads(pq.read_schema(path).metadata[_DTYPES]))
-
-
-def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.DataFrame:
-    """One table, or some of its columns, with the types that it was written with."""
-    if columns != [] and isinstance(path, Path) and (said := pq.read_metadata(path)).num_rows > _IN_PIECES:
-        return _framed(_in_one_piece(path, said.schema.to_arrow_schema(), columns))
-    return _framed(pq.read_table(path, columns=columns))
-
-
-def below(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Tables as they were read from the lake, with the same columns, one below the other as a frame; of empty ones the first."""
-    filled = [table for table in tables if len(table)] or list(tables[:1])
-    dtypes = [json.loads(table.schema.metadata[_DTYPES]) for table in filled]
-    if any(t.schema != filled[0].schema or any(d[c] != dtypes[0][c] for c in t.column_names) for t, d in zip(filled, dtypes, strict=True)):
-        frames = [_framed(table) for table in filled]
-        return pd.concat(frames, ignore_index=True)
-    table = pa.concat_tables(filled)
-    del filled, tables
-    for n in range(table.num_columns):
-        table = table.set_column(n, table.field(n), table.column(n).combine_chunks())
-    return _framed(table)
-
-
-def _in_one_piece(path: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
-    """A long table with each column in one piece: of a column in many, taking a few rows costs as much as copying it. A column at a time,
-    so that none but one is held twice."""
-    fields = [schema.field(name) for name in (schema.names if columns is None else columns)]
-    whole = [pq.read_table(path, columns=[field.name]).column(0).combine_chunks() for field in fields]
-    return pa.table(whole, schema=pa.schema(fields, metadata=schema.metadata))
-
-
-def _framed(table: pa.Table) -> pd.DataFrame:
-    """As a frame with the types that it was written with."""
-    dtypes = json.loads((table.schema.metadata or {})[_DTYPES])
-    return table.to_pandas(date_as_object=False).astype({name: dtypes[name] for name in table.column_names})
 
 
 class LakeIOManager(dg.IOManager):

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.resources import code, lake
+from pipelines.resources import code, lake, parquet
 from pipelines.resources.lake import Frames, Kept
 
 WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
@@ -96,7 +96,7 @@ class Portions(Kept):
         out: Frames = {}
         for name in dict.fromkeys(file.stem for path, _, _ in held for file in _files(path, names)):
             parts, turn = self._parts_of(name, held, columns)
-            frame = lake.below(parts)
+            frame = parquet.below(parts)
             out[name] = frame if _ascending(turn) else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
         return out
 
@@ -211,6 +211,6 @@ def _read(
     """Frames of one folder: the portions `mine` of all that it holds (`index`)."""
     out: Frames = {}
     for file in _files(path, names):
-        frame = lake.read_table(file, [c for c in pq.read_schema(file).names if c == WHOSE or columns(file.stem, c)])
+        frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == WHOSE or columns(file.stem, c)])
         out[file.stem] = frame if len(mine) == len(index) else frame[frame[WHOSE].isin(set(mine["delivery"]))].reset_index(drop=True)
     return out

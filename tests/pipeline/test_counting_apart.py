@@ -10,7 +10,7 @@ from pipeline_world import Ran
 
 from pipelines.assets import counting, counting_apart, counting_memory
 from pipelines.assets.counting_inputs import Before
-from pipelines.resources import lake
+from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from warehouse import tables
@@ -32,8 +32,8 @@ def place(ran: Ran, tmp_path: Path) -> Workplace:
     for stage in ("canonical", "identities", "standing", "findings"):
         shutil.copytree(ran.place.home.lake / stage, place.home.lake / stage)
     files = place.home.lake / "canonical" / "case_records.parquet"
-    records = lake.read_table(files)
-    lake.write_table(files, records[(records["institution"] != "police") | (records.index % 3 > 0)].reset_index(drop=True))
+    records = parquet.read_table(files)
+    parquet.write_table(files, records[(records["institution"] != "police") | (records.index % 3 > 0)].reset_index(drop=True))
     return place
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.assets import counting_memory
-from pipelines.resources import lake
+from pipelines.resources import parquet
 from warehouse import tables
 from warehouse.star.build import OF_CASES
 
@@ -23,14 +23,14 @@ def _counted(folder: Path, *case_ids: str | None) -> Path:
     }
     for table in OF_CASES:
         frame = tables.conform(table, rows.get(table.name, pd.DataFrame()))
-        lake.write_table(folder / f"{table.name}.parquet", tables.to_arrow(table, frame))
+        parquet.write_table(folder / f"{table.name}.parquet", tables.to_arrow(table, frame))
     return folder
 
 
 def _renewed(home: Path, cases: pd.DataFrame, counted: Path) -> dict[str, pd.DataFrame]:
     memory = counting_memory.opened(home / "memory", "this code")
     files = counting_memory.renewed(memory, cases, [counted], home / "made")
-    found = {name: lake.read_table(files[name]) for name in ("fact_event", "fact_stay")}
+    found = {name: parquet.read_table(files[name]) for name in ("fact_event", "fact_stay")}
     counting_memory.keep(memory, home / "made", "this code")
     return found
 

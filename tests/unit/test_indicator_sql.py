@@ -12,7 +12,7 @@ import yaml
 from test_star_build import world
 
 from pipelines.errors import HarmoniaError
-from pipelines.resources.lake import scanned, write_table
+from pipelines.resources.parquet import scanned, write_table
 from warehouse import tables
 from warehouse.indicators import catalogue as module
 from warehouse.indicators import indicators

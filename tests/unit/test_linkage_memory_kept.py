@@ -11,8 +11,9 @@ import pytest
 from pipelines.linkage import memory
 from pipelines.linkage.common import Common
 from pipelines.linkage.memory import Memory
+from pipelines.linkage.model import load_model
 from pipelines.linkage.score import Frequencies
-from pipelines.resources import flat
+from pipelines.resources import code, flat
 
 
 def some(number: int) -> Memory:
@@ -42,11 +43,9 @@ def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["linkage_memory"]
 
 
-def test_a_memory_of_other_code_is_not_taken_also_where_that_lies_outside_the_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = memory.code.__wrapped__()
-    other = tmp_path / "flat.py"
-    other.write_text(Path(flat.__file__).read_text() + "# changed\n")
-    monkeypatch.setattr(flat, "__file__", str(other))
-    assert memory.code.__wrapped__() != before
+def test_a_memory_of_other_code_is_not_taken_also_where_that_lies_outside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = {file for pattern in memory._CODE for file in code._files(pattern)}
+    assert {Path(memory.__file__), Path(flat.__file__)} <= hashed
+    before = memory.token(load_model(), "landmark")
+    monkeypatch.setattr(memory, "digest", lambda *_: "other code")
+    assert memory.token(load_model(), "landmark") != before

@@ -114,7 +114,9 @@ def test_what_was_landed_nowhere_is_told_all_the_same(tmp_path: Path) -> None:
         ("delivery-empty", "2013-Q3"),
         ("delivery-special-file", "2013-Q4/rastet.csv"),
     }
-    assert "2013-Q4/rastet.csv" in (said.parent / "findings.html").read_text("utf-8")
+    page = (said.parent / "findings.en.html").read_text("utf-8")
+    assert "2013-Q4/rastet.csv" in page and "<h1>What could not be taken</h1>" in page
+    assert "folder that bears the name of the quarter" in page and "as a new version" not in page
     write_not_taken(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
     assert not said.parent.exists()
     write_not_taken(tmp_path, found.iloc[:0], set())  # an inbox in order

@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnCommen
 
 from pipelines.errors import HarmoniaError, storage
 from pipelines.points import Point, reached
-from pipelines.swap import swap_in, sync, temporary
+from pipelines.swap import share, swap_in, sync, temporary
 from warehouse import tables
 from warehouse.loading import Rows, ahead, parts, show
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
@@ -164,10 +164,7 @@ def _show(home: Path, folder: Path, number: int) -> None:
         target = home / f"{name}.duckdb"
         linked = temporary(target)
         with storage(target):
-            try:
-                os.link(folder / str(number) / target.name, linked)
-            except OSError:  # a file system without hard links
-                shutil.copy2(folder / str(number) / target.name, linked)
+            share(folder / str(number) / target.name, linked)
         swap_in(linked, target)
     with storage(folder):
         for old in numbers(folder)[:-2]:

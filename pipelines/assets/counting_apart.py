@@ -28,7 +28,7 @@ from schemas.canonical import TABLES
 from warehouse import tables
 from warehouse.count.inputs import KEY
 from warehouse.star.apart import groups, pieces
-from warehouse.star.build import OF_CASES, of_all, of_cases
+from warehouse.star.build import OF_CASES, PUBLISHED, of_all, of_cases
 from warehouse.star.prints import printed
 
 MOST = 600_000
@@ -64,8 +64,7 @@ def _count_all(workplace: Workplace, before: Before, memory: Memory, wanted: str
         made = counting_memory.renewed(memory, cases, parts, folder / "all")
         known = {"person_records": before.canonical.some("person_records", [*KEY, "case_key", "status"])}
         rest = of_all(replace(before.inputs(), canonical=known), {name: parquet.scanned([path]) for name, path in made.items()})
-        published = {name: path for name, path in made.items() if name in tables.WAREHOUSE.tables}
-        lake.write(home / "statistics", {**published, **rest})
+        lake.write(home / "statistics", {**{name: made[name] for name in PUBLISHED}, **rest})
         counting_memory.keep(memory, folder / "all", wanted)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -31,6 +31,8 @@ OF_CASES = (
     *(star.FACT_REFERENCE, star.FACT_CASE, star.FACT_PERSON),
 )
 """What is made of every case by itself; all else that is published is made of these, over all cases."""
+PUBLISHED = [table.name for table in OF_CASES if table.name in tables.WAREHOUSE.tables]
+"""Those of them that are published as they are."""
 
 
 def of_cases(inputs: CountInputs) -> dict[str, pd.DataFrame]:
@@ -65,8 +67,7 @@ def of_all(inputs: CountInputs, made: Mapping[str, Rows]) -> dict[str, pd.DataFr
 def everything(inputs: CountInputs) -> dict[str, pd.DataFrame]:
     """Every published table by its name: counted, the star, and the scorecard. Raises `HarmoniaError`."""
     made = of_cases(inputs)
-    published = {name: frame for name, frame in made.items() if not name.startswith("_")}
-    return published | of_all(inputs, made)
+    return {name: made[name] for name in PUBLISHED} | of_all(inputs, made)
 
 
 def _held(made: Mapping[str, Rows], table: Table) -> pd.DataFrame:

@@ -120,9 +120,19 @@ def sign(
 
 @app.command()
 def verify(home: HomeFolder = None) -> None:
-    """Check every release: all files as written, each release after the one it names."""
-    from warehouse.releases.folder import chain
+    """Check every release: all files as written, each release after the one it names, every printed figure as its warehouse says."""
+    from warehouse.releases import folder, recount
 
     where = Workplace.of(None, home).home.releases
-    found = chain(where)
-    typer.echo(f"{len(found)} releases in {where} are as they were written" if found else f"{where} holds no release yet")
+    found = folder.chain(where)
+    files = {name: folder.stored(where / name) for name in found}
+    wrong = [f"{name}: {one}" for name in found for one in recount.wrong(name, files)]
+    if wrong:
+        raise HarmoniaError(
+            f"{len(wrong)} printed figures are not the warehouse's: {'; '.join(wrong[:5])}. Withdraw these releases (docs/releases.md)"
+        )
+    typer.echo(
+        f"{len(found)} releases in {where} are as they were written, and print what the warehouse of their day says"
+        if found
+        else f"{where} holds no release yet"
+    )

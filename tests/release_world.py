@@ -55,25 +55,7 @@ def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dic
     missing: (indicator, year) → what was not delivered; `all` where nothing was.
     """
     frame = tables.conform(tables.COUNTED, pd.DataFrame(counted).assign(counts_in_year=True, counts_in_quarter=True))
-    rows = []
-    for code in indicators():
-        for year in years:
-            mine = frame[(frame["indicator"] == code) & (pd.to_datetime(frame["day"]).dt.year == year)]
-            gap = (missing or {}).get((code, year))
-            for group in ("total", *sorted(set(mine["offence_group"]) | {"trafficking"})):
-                n = None if gap == "all" else int(len(mine) if group == "total" else (mine["offence_group"] == group).sum())
-                dims = dict.fromkeys(("form", "sex", "age_group", "citizenship_group"), "total")
-                rows.append(
-                    {
-                        "indicator": code,
-                        "period": str(year),
-                        "offence_group": group,
-                        **dims,
-                        "as_reported": n,
-                        "harmonised": n,
-                        "missing": gap,
-                    }
-                )
+    rows = [row for code in indicators() for year in years for row in _figures(frame, code, year, (missing or {}).get((code, year)))]
     made = {
         "statistics": tables.conform(tables.STATISTICS, pd.DataFrame(rows)),
         "counted": frame,
@@ -86,6 +68,35 @@ def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dic
     }
     judged = pd.DataFrame(columns=["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]).astype("str")
     return Source(made, pd.DataFrame(columns=["institution", "delivery", "period"]).astype("str"), judged, LINKAGE, VERSIONS)
+
+
+_DIMENSIONS = ("form", "sex", "age_group", "citizenship_group")
+_TABLES = ((), *((d,) for d in _DIMENSIONS), ("sex", "age_group"))
+
+
+def _figures(counted: pd.DataFrame, code: str, year: int, gap: str | None) -> list[dict[str, Any]]:
+    """The rows of `statistics` of one indicator and year: by offence group, each dimension by itself and sex by age."""
+    mine = counted[(counted["indicator"] == code) & (pd.to_datetime(counted["day"]).dt.year == year)]
+    rows = []
+    for group in ("total", *sorted(set(mine["offence_group"]) | {"trafficking"})):
+        units = mine if group == "total" else mine[mine["offence_group"] == group]
+        for table in _TABLES:
+            cells = units.groupby(list(table)).size().items() if table else [((), len(units))]
+            for values, n in cells:
+                named = dict(zip(table, values if isinstance(values, tuple) else (values,), strict=True))
+                count = None if gap == "all" else int(n)
+                figure = {"as_reported": count, "harmonised": count, "missing": gap}
+                rows.append(
+                    {
+                        "indicator": code,
+                        "period": str(year),
+                        "offence_group": group,
+                        **dict.fromkeys(_DIMENSIONS, "total"),
+                        **named,
+                        **figure,
+                    }
+                )
+    return rows
 
 
 def release(home: Path, day: str, of: Source) -> Made:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import pandas as pd
 import pytest
 import yaml
 
@@ -9,7 +12,7 @@ from pipelines.errors import HarmoniaError
 from tests.release_world import release, signed, source, units
 from warehouse.attackers.known import Learnt, Table
 from warehouse.disclosure import policy
-from warehouse.releases import folder
+from warehouse.releases import folder, recount
 from warehouse.releases.reading import label, open_release, status_text
 from warehouse.releases.showing import text
 
@@ -98,6 +101,45 @@ def test_a_changed_older_release_is_found_even_with_its_sums_put_right(home):
     )
     with pytest.raises(HarmoniaError, match="2014-09-30 was made after 2014-03-31"):
         folder.chain(home / "releases")
+
+
+def test_a_release_that_counts_earlier_records_prints_each_form_by_its_name(home):
+    """The breakdowns of the second release count the first one's records; no two forms have the same figure."""
+    forms = {"sexual": 16, "forced_begging": 12, "slavery_servitude": 9, "unknown": 7}
+    first = units(VICTIMS, 2013, *((n, {"form": form}) for form, n in forms.items()), (7, OTHER))
+    release(home, "2014-03-31", source(first, [2013]))
+    release(home, "2014-09-30", source(first + units(VICTIMS, 2013, (2, {}), start=100), [2013]))
+    printed = open_release(home / "releases").figures(VICTIMS, "form", "2013")
+    assert set(printed["known"]) == {"2014-03-31"}
+    assert dict(zip(printed["cell"], printed["value"], strict=True)) == {"sexual": 16, "labour_begging": 12, "other": 9, "unknown": 7}
+
+
+def test_the_recount_finds_exchanged_categories(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    made = release(home, "2014-09-30", source(world(), [2013]))
+    files = {day: folder.stored(home / "releases" / day) for day in folder.names(home / "releases")}
+    assert recount.wrong(made.name, files) == []
+    cube = pd.read_parquet(io.BytesIO(files[made.name]["public/cube.parquet"]))
+    cube["cell"] = cube["cell"].replace({"female": "male", "male": "female"})
+    files[made.name] = {**files[made.name], "public/cube.parquet": folder.as_parquet(cube)}
+    assert sorted(recount.wrong(made.name, files)) == [
+        "victims_identified harmonised sex 2013 female: 9, counted 20",
+        "victims_identified harmonised sex 2013 male: 20, counted 9",
+    ]
+
+
+def test_a_release_of_the_first_format_is_refused_with_the_way_out(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    where = home / "releases" / "2014-03-31"
+    manifest = where / "public" / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"format": 2', b'"format": 1'))
+    (where / "SHA256SUMS").write_bytes(
+        folder.sums({p.relative_to(where).as_posix(): p.read_bytes() for p in where.rglob("*") if p.is_file() and p.name != "SHA256SUMS"})
+    )
+    with pytest.raises(HarmoniaError, match=r"2014-03-31 is of format 1, not 2: it can print other categories' figures.*Withdrawn formats"):
+        open_release(home / "releases")
+    with pytest.raises(HarmoniaError, match="format 1"):
+        release(home, "2014-09-30", source(world(), [2013]))
 
 
 def test_a_release_is_never_overwritten(home):

@@ -27,9 +27,10 @@ POLICY, SIGNATURE = "disclosure_policy.yaml", "disclosure_policy.sig.json"
 
 @dataclass(frozen=True)
 class Policy:
-    """A signed policy: its programme, and what a manifest says of it."""
+    """A signed policy: its programme, its bytes, and what a manifest says of it."""
 
     programme: Programme
+    content: bytes
     sha256: str
     signed_by: str
     signed_on: str
@@ -69,7 +70,7 @@ def load(home: Path) -> Policy:
         held = False
     if not held:
         raise HarmoniaError(f"{home / POLICY} is not what was signed, or not signed by the key of {signature.PUBLIC_KEY}: {way_out}")
-    return Policy(programme(_parsed(content, home / POLICY)), hashlib.sha256(content).hexdigest(), said["name"], said["day"])
+    return Policy(programme(_parsed(content, home / POLICY)), content, hashlib.sha256(content).hexdigest(), said["name"], said["day"])
 
 
 def _read(path: Path) -> bytes:

@@ -21,18 +21,16 @@ from pipelines.resources.workplace import Workplace
 from warehouse.count import causes
 from warehouse.disclosure import policy
 from warehouse.disclosure.prints import Print
-from warehouse.disclosure.programme import Key
+from warehouse.disclosure.programme import Key, Programme
 from warehouse.disclosure.protect import Inputs, Prints
-from warehouse.releases import cube, folder
+from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.diff import revisions, snapshot
-from warehouse.releases.exact import Counts, exact, of_frame, to_frame
+from warehouse.releases.exact import Counts, exact, from_frame, to_frame
 from warehouse.releases.gate import guarded
 from warehouse.releases.labels import definition_table, label_table
 from warehouse.releases.reasons import Snapshot
 from warehouse.releases.source import Source, read
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     """The files of a release. Reads earlier releases, writes nothing."""
     name = as_of.isoformat()
     _check_day(name, source, folder.chain(releases))
-    earlier = _earlier(releases, name)
+    earlier = _earlier(signed.programme, releases, name)
     counts = exact(signed.programme, source.tables)
     gaps = _gaps(name, source.tables["statistics"])
     given = Inputs(
@@ -101,7 +99,11 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     public = _public(signed, source, earlier, tables, withheld, name)
     confidential = _confidential(signed, source, counts)
     files = {f"{folder.PUBLIC}/{n}": content for n, content in public.items()}
-    return Made(name, {**files, **{f"{folder.CONFIDENTIAL}/{n}": content for n, content in confidential.items()}}, withheld)
+    files |= {f"{folder.CONFIDENTIAL}/{n}": content for n, content in confidential.items()}
+    wrong = recount.wrong(name, {**earlier.files, name: files})
+    if wrong:
+        raise HarmoniaError(f"release {name} is refused, since it would print what the warehouse does not say: {'; '.join(wrong[:5])}")
+    return Made(name, files, withheld)
 
 
 def _check_day(name: str, source: Source, before: list[str]) -> None:
@@ -114,7 +116,7 @@ def _check_day(name: str, source: Source, before: list[str]) -> None:
         raise HarmoniaError(f"{name} lies before the end of {last}, of which a delivery counts in the warehouse: choose a later day")
 
 
-def _earlier(releases: Path, name: str) -> Earlier:
+def _earlier(programme: Programme, releases: Path, name: str) -> Earlier:
     names = [n for n in folder.names(releases) if n < name]
     found = {n: folder.stored(releases / n) for n in names}
 
@@ -128,7 +130,7 @@ def _earlier(releases: Path, name: str) -> Earlier:
     return Earlier(
         names=names,
         prints=[cube.prints_of(table(n, folder.PUBLIC, "cube")) for n in names],
-        exact={n: of_frame(table(n, folder.CONFIDENTIAL, "exact")) for n in names},
+        exact={n: from_frame(programme, table(n, folder.CONFIDENTIAL, "exact")) for n in names},
         gaps=gaps,
         bridge=table(last, folder.PUBLIC, "bridge") if last else pd.DataFrame(columns=cube.BRIDGE.names),
         files=found,
@@ -180,8 +182,9 @@ def _public(
     for what, (frame, schema) in tables.items():
         files[f"{what}.parquet"] = folder.as_parquet(frame.reset_index(drop=True), schema)
         files[f"{what}.csv"] = folder.as_csv(frame)
+    files["policy.yaml"] = signed.content
     manifest: dict[str, Any] = {
-        "format": FORMAT,
+        "format": folder.FORMAT,
         "release": name,
         "previous": earlier.previous,
         "policy": {"sha256": signed.sha256, "signed_by": signed.signed_by, "signed_on": signed.signed_on},

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from pipelines.errors import HarmoniaError
 from warehouse.count import causes
 from warehouse.disclosure.programme import (
     ACROSS,
@@ -98,9 +99,23 @@ def to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["indicator", "measure", "table", "of", "cell", "value"]).astype({"value": "Int64"})
 
 
-def of_frame(frame: pd.DataFrame) -> Counts:
-    """The reverse of `to_frame`."""
+def from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
+    """The reverse of `to_frame`, in whatever order the rows are. A cause that the frame does not know yet has no records.
+
+    Raises `HarmoniaError` where a table lacks a category of the programme or has another one.
+    """
     out: Counts = {}
     for names, part in frame.groupby(["indicator", "measure", "table", "of"], sort=False):
-        out[Key(*map(str, names))] = None if part["value"].isna().any() else tuple(int(v) for v in part["value"])
+        key = Key(*map(str, names))
+        if key.indicator not in programme.indicators:
+            continue
+        counts = part.set_index("cell")["value"]
+        cells = tuple(causes()) if key.table == BRIDGE else programme.cells(key)
+        unknown = sorted(set(counts.index) - set(cells))
+        if unknown or not counts.index.is_unique or (key.table != BRIDGE and len(counts) != len(cells)):
+            raise HarmoniaError(
+                f"exact figures of {' '.join(key)} are in other categories than the policy in force has ({', '.join(counts.index)}): "
+                "sign a policy with the categories of the earlier releases"
+            )
+        out[key] = None if counts.isna().any() else tuple(int(counts.get(cell, 0)) for cell in cells)
     return out

@@ -30,6 +30,8 @@ from pipelines.points import Point, reached
 from pipelines.swap import sync
 
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
+FORMAT = 2
+"""Version of a folder. Releases of format 1 could print figures of other categories, where they counted an earlier one's records."""
 _PRIVATE = 0o700
 _UNFINISHED = ".tmp"
 
@@ -137,6 +139,7 @@ def stored(folder: Path) -> dict[str, bytes]:
     )
     if wrong:
         raise HarmoniaError(f"release {folder.name} was touched: {'; '.join(wrong)}. It is not used: restore it from a backup")
+    _check_format(folder, found.get(f"{PUBLIC}/{MANIFEST}", b"{}"))
     return found
 
 
@@ -149,11 +152,25 @@ def public(folder: Path) -> dict[str, bytes]:
         raise HarmoniaError(
             f"release {folder}: has no readable public manifest ({type(error).__name__}): restore it from a backup"
         ) from None
+    _check_format(folder, found[MANIFEST])
     wrong = sorted(name for name in said if sha256(found.get(name, b"")) != said[name]["sha256"])
     wrong += sorted(found.keys() - {MANIFEST} - said.keys())
     if wrong:
         raise HarmoniaError(f"release {folder.name} was touched: {', '.join(wrong)} is not as in its manifest: restore it from a backup")
     return found
+
+
+def _check_format(folder: Path, manifest: bytes) -> None:
+    """Raise `HarmoniaError` where a release was made by a program whose releases cannot be relied on, or by a newer one."""
+    made = json.loads(manifest).get("format")
+    if made == FORMAT:
+        return
+    reason = "it can print other categories' figures" if made == 1 else "this program does not know that format"
+    raise HarmoniaError(
+        f"release {folder.name} is of format {made}, not {FORMAT}: {reason}, and it is not used. Move {folder.parent} to another place, "
+        "tell those who received its releases that they are withdrawn, and make new ones with `harmonia release create --as-of DAY` "
+        "(docs/releases.md, Withdrawn formats)"
+    )
 
 
 def chain(releases: Path) -> list[str]:

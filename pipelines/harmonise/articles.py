@@ -7,6 +7,10 @@ What `STATISTICS.md` calls an unknown article is taken to be: no article; a code
 does not have among its offences (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article
 of a code in force is known; where it is in no group of `offences.csv` its group is `other`, whatever the words say. One exception: a
 number typed without its code (`139` in 2014) that another code has in a group of its own speaks of that code, which was not in force.
+
+A law applies to an article that does not name it only where `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the
+day of the offence (`date`), its other laws where they alone list the article (`article`). A law added to the list (another country's
+code, a special law) with `unnamed_by` empty is found where it is named, and changes the reading of nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.errors import HarmoniaError
 from pipelines.harmonise import codes
 from pipelines.harmonise.text import fold, map_frame, map_values, tidy, to_latin
 
@@ -76,14 +81,14 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     """
     named = map_values(law, _spelled_law)
     number = pd.to_numeric(article, errors="coerce")
-    laws = codes.table("laws").set_index("code")
+    laws = _laws().set_index("code")
     applied = named.where(named.isin(laws.index))
     derived = _by_date(law_family, date).fillna(_by_article(law_family, article).where(date.isna()))
     applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
 
     unknown_code = named.notna() & ~named.isin(laws.index)
     no_article = article.isna()
-    first, last = (applied.map(pd.to_numeric(laws[name], errors="coerce")).astype("float64") for name in ("first_article", "last_article"))
+    first, last = (applied.map(laws[name]).astype("float64") for name in ("first_article", "last_article"))
     unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
     # Without date and law an article outside all lists is some other offence, of whichever code.
     undecided = applied.isna() & date.isna() & ~unknown_code & _possible(law_family, number)
@@ -118,19 +123,42 @@ def _spelled_law(law: str) -> str:
     return plain if plain in _families() else law
 
 
+@cache
+def _laws() -> pd.DataFrame:
+    """The laws, oldest first. Raises `HarmoniaError` where two of them would apply by the day to one article."""
+    rows = codes.table("laws").sort_values("valid_from", kind="stable")
+    by_date = rows[rows["unnamed_by"] == "date"]
+    overlap = (by_date["valid_to"].shift() >= by_date["valid_from"]) | by_date["valid_to"].shift().eq("")
+    if overlap.any():
+        code = by_date.loc[overlap, "code"].iloc[0]
+        raise HarmoniaError(
+            f"schemas/codes/laws.csv: {code} applies to articles without a code on days on which another code does; end the other by "
+            "valid_to, or empty unnamed_by where articles of the law always name it"
+        )
+    first, last = (pd.to_numeric(rows[name], errors="coerce") for name in ("first_article", "last_article"))
+    return rows.assign(first_article=first.fillna(0), last_article=last.fillna(np.inf))  # a law without them: any article may be of it
+
+
+@cache
+def _unnamed() -> pd.DataFrame:
+    """The laws that an article can be of without naming one: only its family, or nothing."""
+    return _laws().query("unnamed_by != ''")
+
+
 def _by_date(family: pd.Series, date: pd.Series) -> pd.Series:
-    """The code in force on each date, of the named family or else of the criminal codes; before a named family was in force, its first."""
+    """The code in force on each date, of the named family or else of those that apply by date; before a named family was in force, its
+    first."""
     out = pd.Series(None, index=date.index, dtype="str")
-    for row in codes.table("laws").to_dict("records"):
+    for row in _unnamed().to_dict("records"):
         inside = _within(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
-        mine = family.eq(row["family"]) if row["family"] == "LRQP" else family.isna() | family.eq(row["family"])
-        out = out.mask(inside & mine.fillna(False), str(row["code"]))
-    first = codes.table("laws").drop_duplicates("family").set_index("family")["code"]
+        mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
+        out = out.mask(inside & mine, str(row["code"]))
+    first = _unnamed().drop_duplicates("family").set_index("family")["code"]
     return out.fillna(family.map(first).where(date.notna()))
 
 
 def _by_article(family: pd.Series, article: pd.Series) -> pd.Series:
-    """The one code, of the named family or any, that has the article in a group of its own."""
+    """The one code, of the named family or of any, that applies without being named and has the article in a group of its own."""
     return _of_pairs(family, article, _only_laws())
 
 
@@ -145,32 +173,29 @@ def _of_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> 
 
 @cache
 def _only_laws() -> dict[tuple[str | None, str], str]:
-    """The one code that has an article in a group of its own, by family (null: of any) and article; none where there are several."""
-    families = codes.table("laws").set_index("code")["family"]
+    """The one code that has an article in a group of its own, by family (null: none is named) and article; none where there are several."""
+    families = _unnamed().set_index("code")["family"]
     found: dict[tuple[str | None, str], set[str]] = {}
     for (code, number), group in _groups().items():
-        if group != "other":
+        if group != "other" and code in families.index:
             for key in (families[code], None):
                 found.setdefault((key, number), set()).add(code)
     return {key: next(iter(laws)) for key, laws in found.items() if len(laws) == 1}
 
 
 def _possible(family: pd.Series, number: pd.Series) -> pd.Series:
-    """Whether some criminal code of the family, or any where none is named, has an offence of that number."""
+    """Whether some code of the family, or of those that apply by date where none is named, has an offence of that number."""
     out = pd.Series(False, index=number.index)
-    for row in codes.table("laws").query("family != 'LRQP'").to_dict("records"):
-        out |= (
-            (number >= int(row["first_article"]))
-            & (number <= int(row["last_article"]))
-            & (family.isna() | family.eq(row["family"])).fillna(False)
-        )
+    for row in _unnamed().to_dict("records"):
+        mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
+        out |= (number >= row["first_article"]) & (number <= row["last_article"]) & mine
     return out
 
 
 def _in_force(law: pd.Series, date: pd.Series) -> pd.Series:
     """Whether the law was in force on the date; true where either is unknown."""
     out = law.isna() | date.isna()
-    for row in codes.table("laws").to_dict("records"):
+    for row in _laws().to_dict("records"):
         out |= law.eq(row["code"]).fillna(False) & _within(date, str(row["valid_from"]), str(row["valid_to"]))
     return out
 
@@ -194,13 +219,35 @@ def _groups() -> dict[tuple[str, str], str]:
 
 
 @cache
+def _single_laws() -> dict[str, str]:
+    """The law of each family that has one alone."""
+    return {str(family): rows["code"].iloc[0] for family, rows in _unnamed().groupby("family") if len(rows) == 1}
+
+
+@cache
 def _law_names() -> dict[str, str]:
-    return {re.sub(r"[\s-]", "", fold(name)): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
+    """The law of each name, in letters and digits; a name that two laws have is the older one's."""
+    names = codes.names_of("laws")
+    out: dict[str, str] = {}
+    for code in _laws()["code"]:
+        for name in (code, *names[code]):
+            out.setdefault(re.sub(r"[\s-]", "", fold(name)), code)
+    return out
+
+
+@cache
+def _listed_names() -> re.Pattern[str]:
+    """Names, as they stand in a folded text, of laws that apply only where they are named."""
+    named = _laws().query("unnamed_by == ''")["code"]
+    every = {fold(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
+    own = [name for name, code in every.items() if code in set(named) and _law_names()[re.sub(r"[\s-]", "", name)] == code]
+    spelled = [r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(own, key=len, reverse=True)]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(spelled)})(?!\w)" if spelled else r"(?!)")
 
 
 @cache
 def _families() -> dict[str, str]:
-    return dict(codes.table("laws")[["code", "family"]].itertuples(index=False, name=None))
+    return dict(_laws()[["code", "family"]].itertuples(index=False, name=None))
 
 
 def _parse(text: str) -> tuple[str | None, str | None, str | None, str | None, str | None, str | None]:
@@ -218,15 +265,16 @@ def _parse(text: str) -> tuple[str | None, str | None, str | None, str | None, s
 def _law(value: str) -> tuple[str | None, str | None, str]:
     """Law and family that a folded text names, and the text without their names."""
     law, family = _named_law(value)
-    for pattern in (_LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
+    for pattern in (_listed_names(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
         value = pattern.sub(" ; ", value)
-    if family in ("KPK", "LRQP"):  # these have one law
-        law = law or next(code for code, of in _families().items() if of == family)
+    law = law or _single_laws().get(str(family))
     return law, _families().get(law, None) if law else family, value
 
 
 def _named_law(value: str) -> tuple[str | None, str | None]:
     """(law, null) or (null, family) as the text names it; an unknown law by the name that stands there."""
+    if listed := _listed_names().search(value):
+        return _law_names()[re.sub(r"[\s-]", "", listed[0])], None
     if number := _LAW_NUMBER.search(value):
         plain = f"{number[1]}/l{number[2]}"
         return _law_names().get(plain, f"{number[1]}/L-{number[2]}"), None

@@ -49,7 +49,8 @@ def table(name: str) -> pd.DataFrame:
     path = FOLDER / f"{name}.csv"
     if not path.is_file():
         raise KeyError(f"there is no code list {name!r} in schemas/codes; lists are {', '.join(LISTS)}")
-    return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+    rows = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+    return rows.fillna("")  # a line may lack the last columns
 
 
 def names_of(name: str) -> dict[str, list[str]]:

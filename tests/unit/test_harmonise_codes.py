@@ -42,7 +42,7 @@ def test_lists_agree_with_one_another_and_with_the_vocabulary() -> None:
     assert set(table("offence_words")["group"]) <= set(OFFENCE_GROUPS)
     laws = set(table("laws")["code"])
     listed = [entry for cell in table("offences")["articles"] for entry in cell.split("|") if entry]
-    assert {entry.split(":")[0] for entry in listed} == laws
+    assert {entry.split(":")[0] for entry in listed} <= laws
     assert len(listed) == len(set(listed))
 
 

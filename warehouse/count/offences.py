@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 
 import pandas as pd
 
-import schemas
+from pipelines.harmonise import codes
 from schemas.canonical import FORMS, OFFENCE_GROUPS
 from warehouse.count.inputs import Standing, rank, unrank
 
@@ -53,10 +52,15 @@ def form_of(group: pd.Series, case_form: pd.Series) -> pd.Series:
 
 @cache
 def _by_number() -> dict[str, str]:
-    """The offence group of each article number that only one group has, whatever the code: 171 is trafficking, 4 prostitution."""
-    rows = pd.read_csv(Path(schemas.__file__).parent / "codes" / "offences.csv", dtype="str").dropna(subset=["articles"])
-    listed = rows.loc[rows["group"] != "other", ["group", "articles"]].assign(entry=lambda f: f["articles"].str.split("|")).explode("entry")
-    listed["number"] = listed["entry"].str.partition(":")[2]
+    """The offence group of each article number that only one group has, whatever the code: 171 is trafficking, 4 prostitution.
+
+    Codes that apply only where they are named (`laws.csv`) do not count.
+    """
+    rows = codes.table("offences").query("articles != '' and group != 'other'")
+    listed = rows[["group", "articles"]].assign(entry=lambda f: f["articles"].str.split("|")).explode("entry")
+    laws = codes.table("laws").query("unnamed_by != ''")["code"]
+    listed[["law", "number"]] = listed["entry"].str.split(":", n=1, expand=True)
+    listed = listed[listed["law"].isin(laws)]
     single = listed.groupby("number")["group"].agg(["nunique", "first"])
     return {str(number): str(group) for number, group in single.loc[single["nunique"] == 1, "first"].items()}
 

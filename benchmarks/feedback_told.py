@@ -1,9 +1,10 @@
 """How much of what is wrong is told: `python -m benchmarks.feedback_told TRUTH HOME [TRUTH HOME …]`, by kind of defect.
 
 A defect of `truth/defects.csv` counts as told where a finding on the same delivery, record and field has one of the rules that
-`defect_classes.yaml` names for its kind. Which defects a delivery shows by itself is data with reasons (the same file); where that hangs
-on the value, a condition below decides it from what was delivered, never from findings. What cannot be read at all (cut files) is told as
-such and has no cells: it stands in column `unread`. Sound records: those without any defect in this or an earlier delivery.
+`defect_classes.yaml` names for its kind; of a rule told once a column, on the same delivery and field. Which defects a delivery shows by
+itself is data with reasons (the same file); where that hangs on the value, a condition below decides it from what was delivered, never
+from findings. What cannot be read at all (cut files) is told as such and has no cells: it stands in column `unread`. Sound records: those
+without any defect in this or an earlier delivery.
 """
 
 from __future__ import annotations
@@ -246,7 +247,9 @@ def _told(one: Set, row: pd.Series, spec: dict[str, object]) -> bool:
         if found is None:
             continue
         hit = found["delivery"] > row["delivery"] if spec.get("delivery") == "later" else found["delivery"] == row["delivery"]
-        if row["record_key"]:
+        if form.rules()[str(rule)].by_column:
+            hit &= found["field"].isin(fields)
+        elif row["record_key"]:
             hit &= found["record_key"] == row["record_key"]
             if spec.get("field") != "any" and form.rules()[str(rule)].level not in ("file", "delivery"):
                 hit &= found["field"].isin(fields)

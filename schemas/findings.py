@@ -41,6 +41,7 @@ LANGUAGES = ("sq", "sr", "en")
 DIMENSIONS = ("completeness", "validity", "consistency", "uniqueness", "timeliness", "accuracy")
 TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity, where the rule says nothing else
 NUMBERS = ("line", "column")
+_FIRST = 5  # rows that a finding on a column names
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Rule:
     """One quality rule: what is checked, how grave it is, and what the supplier is told (`text`, `action` by language).
 
     `share`: the share of a delivery's records that may break it before a check warns, where the rule does not leave it to `TOLERANCES`
-    (rules on whole files and deliveries tolerate nothing).
+    (rules on whole files and deliveries tolerate nothing). `by_column`: one finding for each file, part and column, not for each cell;
+    its `detail` says in how many cells, and in which rows the first of them stand (`by_column`).
     """
 
     code: str
@@ -60,6 +62,7 @@ class Rule:
     source: str
     origin: str = "cause"
     share: float | None = None
+    by_column: bool = False
 
     @property
     def whole(self) -> bool:
@@ -92,6 +95,28 @@ def rules() -> dict[str, Rule]:
                     raise ValueError(f"{path.name}: rule {code} lacks its text or action in {language}")
             found[code] = rule
     return found
+
+
+def by_column(found: pd.DataFrame) -> pd.DataFrame:
+    """Findings of one rule in single cells (delivery, file, part, line, record_key, field) as one for each file, part and column."""
+    key = ["delivery", "file", "part", "field", "rule"]
+    rows = found[key].assign(line=found["line"], row=found["line"].astype("str").fillna(found["record_key"]))
+    groups = rows.sort_values("line", kind="stable").groupby(key, dropna=False)["row"]
+    told = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_first)}).reset_index()
+    more = (told["cells"] > _FIRST).map({True: " …", False: ""})
+    return told[key].assign(detail=told["cells"].astype("str") + ": " + told["rows"] + more)
+
+
+def _first(rows: pd.Series) -> str:
+    return ", ".join(rows.dropna().iloc[:_FIRST])
+
+
+def cells_told(found: pd.DataFrame) -> list[tuple[int, str | None]]:
+    """Of each finding in how many cells it was found, and the rows that it names of several (None: its own)."""
+    columns = {code for code, rule in rules().items() if rule.by_column}
+    said = zip(found["rule"], found["detail"], strict=True)
+    split = (str(detail).partition(": ") if code in columns and pd.notna(detail) else None for code, detail in said)
+    return [(1, None) if one is None else (int(one[0]), one[2]) for one in split]
 
 
 def frame(items: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:

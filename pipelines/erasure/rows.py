@@ -9,7 +9,7 @@ municipality, offences, dates of the case.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -105,7 +105,7 @@ def _raw(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[st
     return unreadable.assign(raw=unreadable["raw"].mask(mine, GONE)), files
 
 
-def _judged(found: list[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
+def _judged(found: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
     """What was found in the rows, without a value."""
     every = pd.concat([pd.DataFrame(columns=_JUDGED), *(frame[_JUDGED] for frame in found if len(frame))])
     every = every.assign(_row=every["_row"].astype("int64") - offset)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from pipelines.feedback.report import COUNTS
 from pipelines.feedback.texts import texts, visible
-from schemas.findings import SEVERITIES, rules
+from schemas.findings import SEVERITIES, cells_told, rules
 
 _PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
 _WHOLE = ("file", "delivery")  # levels whose detail is an encoding, a column name: nothing of a person
@@ -71,8 +71,9 @@ def _listed(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Ite
 
 def _folded(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
     table = _table(words["file"], words["field"], words["count"], words["finding"])
-    counted = findings.groupby(["file", "field", "rule"], dropna=False, sort=True).size()
-    for row in counted.reset_index(name="count").itertuples(index=False):
+    cells = findings.assign(count=[cells for cells, _ in cells_told(findings)])
+    counted = cells.groupby(["file", "field", "rule"], dropna=False, sort=True)["count"].sum()
+    for row in counted.reset_index().itertuples(index=False):
         table.add_row(_text(row.file), _text(row.field), str(row[3]), Text(rules()[str(row.rule)].text[language]))
     yield table
 

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from pipelines.feedback.report import COUNTS, Report, plain, rows_of
 from pipelines.feedback.texts import texts, visible
-from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
+from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_told, rules
 from warehouse.indicators import indicators
 
 _TO_CORRECT = tuple(severity for severity in SEVERITIES if severity != "info")
@@ -162,13 +162,18 @@ def _blocks(told: Told, rows: Sequence[int], prefix: str) -> list[Block]:
 
 def _folded(findings: pd.DataFrame) -> list[Folded]:
     """What the form permits, by rule, file and field in the order of the findings."""
+    counted: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], list[str]] = {}
-    for code, file, name, line, key in zip(*(plain(findings[c]) for c in ("rule", "file", "field", "line", "record_key")), strict=True):
-        places = where.setdefault((code, file or "", name or ""), [])
-        places.append(key if line is None else str(line))
+    columns = (plain(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
+    for code, file, name, line, key, (cells, rows) in zip(*columns, cells_told(findings), strict=True):
+        column = (code, file or "", name or "")
+        counted[column] += cells
+        places = where.setdefault(column, [])
+        places += [key if line is None else str(line)] if rows is None else rows.removesuffix(" …").split(", ")
     out = []
     for (code, file, name), places in where.items():
+        count = counted[(code, file, name)]
         some = [visible(place) for place in islice((place for place in places if place is not None), _EXAMPLES)]
-        more = " …" if len(places) > _EXAMPLES else ""
-        out.append(Folded(rules()[code], visible(file) or None, visible(name) or None, len(places), ", ".join(some) + more))
+        more = " …" if count > _EXAMPLES else ""
+        out.append(Folded(rules()[code], visible(file) or None, visible(name) or None, count, ", ".join(some) + more))
     return out

@@ -27,7 +27,7 @@ from pipelines.feedback.answers import VERDICTS
 from pipelines.feedback.report import COUNTS, Report, plain
 from pipelines.feedback.texts import texts, visible
 from pipelines.feedback.units import language_of
-from schemas.findings import rules
+from schemas.findings import cells_told, rules
 from sources import contract as contracts
 from warehouse.indicators import indicators
 
@@ -281,7 +281,9 @@ def _figures(pairs: list[tuple[str, str]], language: str) -> str:
 
 def _folded(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
     """File, field, rule, and how many there are, in this order; those without a file or a field last."""
-    counted = Counter(zip(*(plain(findings[name]) for name in ("file", "field", "rule")), strict=True))
+    counted: Counter[tuple[str | None, str | None, str]] = Counter()
+    for *column, (cells, _) in zip(*(plain(findings[name]) for name in ("file", "field", "rule")), cells_told(findings), strict=True):
+        counted[tuple(column)] += cells
     order = sorted(counted, key=lambda one: [(cell is None, cell or "") for cell in one])
     return [(*one, counted[one]) for one in order]
 

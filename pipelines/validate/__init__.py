@@ -7,7 +7,7 @@ cross-field rules are pandera models in `schemas/exports`. A row is quarantined 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -73,8 +73,11 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
 
 def judge(
     institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], list[pd.DataFrame]]:
-    """Tables of the rows that stand, of those set aside, and what was found, each with `table` and `_row`. deliveries: `DELIVERIES`."""
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], Iterator[pd.DataFrame]]:
+    """Tables of the rows that stand, of those set aside, and what was found, each with `table` and `_row`. deliveries: `DELIVERIES`.
+
+    What was found comes a rule and column at a time: where every cell is padded, all at once would not fit into memory.
+    """
     contract = contracts.load(institution)
     emptied = blanked.cells(results, deliveries)
     tables: dict[str, pd.DataFrame] = {}
@@ -82,16 +85,25 @@ def judge(
     for table, spec in contract.tables.items():
         frame, of_cells[table] = _typed(spec, _stack(table, spec, results, deliveries))
         tables[table] = blanked.as_given(frame, emptied)
-    tables = keys.add_keys(contract, tables)
-    found = [_locate(table, tables[table], *hit) for table, hits in of_cells.items() for hit in hits]
-    tables, set_aside = _split(contract, tables)
-    for table, frame in tables.items():
-        found += [_locate(table, frame, *hit) for hit in _model_findings(institution, table, frame)]
-        found += [_locate(table, frame, *hit) for hit in cross.of_table(contract.tables[table], frame)]
-    found += [_locate(table, tables[table], rule, column, at) for table, rule, column, at in cross.between(contract, tables)]
-    found = blanked.without(found, emptied)
-    found += [_locate(table, tables[table], rule, column, at) for table, rule, column, at in blanked.judged(results, deliveries, tables)]
-    return tables, set_aside, found
+    every = keys.add_keys(contract, tables)
+    tables, set_aside = _split(contract, every)
+    judged = {(table, rule, column): at for table, rule, column, at in blanked.judged(results, deliveries, tables)}
+
+    def found() -> Iterator[pd.DataFrame]:
+        for table, hits in of_cells.items():
+            for rule, column, at in hits:
+                now = blanked.without(_locate(table, every[table], rule, column, at), emptied)
+                before = judged.pop((table, rule, column), None)
+                yield now if before is None else pd.concat([now, _locate(table, tables[table], rule, column, before)])
+        for table, frame in tables.items():
+            for hit in (*_model_findings(institution, table, frame), *cross.of_table(contract.tables[table], frame)):
+                yield blanked.without(_locate(table, frame, *hit), emptied)
+        for table, rule, column, at in cross.between(contract, tables):
+            yield blanked.without(_locate(table, tables[table], rule, column, at), emptied)
+        for (table, rule, column), at in judged.items():
+            yield _locate(table, tables[table], rule, column, at)
+
+    return tables, set_aside, found()
 
 
 def _deliveries(institution: str, results: Mapping[str, ReadResult], partial: Collection[str]) -> pd.DataFrame:
@@ -220,15 +232,20 @@ def _quarantined(institution: str, results: Mapping[str, ReadResult], set_aside:
 def _findings(
     institution: str,
     results: Mapping[str, ReadResult],
-    found: list[pd.DataFrame],
+    found: Iterable[pd.DataFrame],
     quarantined: pd.DataFrame,
     set_aside: dict[str, pd.DataFrame],
     tables: dict[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Findings of reading, of cells and relations, and of rows set aside; a row set aside has no other finding than that."""
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
-    rows = pd.concat([f for f in found if len(f)] or [pd.DataFrame(columns=["_row", "table"])], ignore_index=True)
-    rows = rows[~rows["_row"].isin(aside)].drop(columns=["_row", "table"])
+    of_columns = {code for code, rule in findings.rules().items() if rule.by_column}
+    told = [pd.DataFrame(columns=["rule"])]
+    for frame in found:
+        here = frame[~frame["_row"].isin(aside)].drop(columns=["_row", "table"])
+        if len(here):
+            told.append(findings.by_column(here) if here["rule"].iloc[0] in of_columns else here)
+    rows = pd.concat(told[1:] or told, ignore_index=True)
     place = list(_PLACE)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]

@@ -46,10 +46,9 @@ def as_given(frame: pd.DataFrame, emptied: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def without(found: list[pd.DataFrame], emptied: pd.DataFrame) -> list[pd.DataFrame]:
+def without(found: pd.DataFrame, emptied: pd.DataFrame) -> pd.DataFrame:
     """What was found, but for emptied rows."""
-    rows = set(emptied["_row"])
-    return [frame[~frame["_row"].isin(rows)] for frame in found] if rows else found
+    return found[~found["_row"].isin(emptied["_row"])] if len(emptied) else found
 
 
 def judged(

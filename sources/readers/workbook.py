@@ -136,6 +136,8 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         return piece.fail("file-wrong-form", kind)
     if kind != "xlsx":
         piece.find("file-form-assumed", detail=kind)
+    if workbook_parts.counts_from_1904(data):
+        piece.find("workbook-dates-1904")
     tables = [contract.tables[t] for t in spec.tables]
     sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows stand against those of a copy
     took = sum([_sheet(sheet, overlays.get(sheet.name), tables, spec, piece) for sheet in sheets])

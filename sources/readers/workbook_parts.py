@@ -21,6 +21,8 @@ _MOST_RATIO = 300  # unpacked to packed, for parts of more than 8 MiB
 _MOST_PARTS = 10_000
 _ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, KeyError)
 _LOCAL = b"PK\x03\x04"
+_GLOBALS = b"\x09\x08\x10\x00\x00\x06\x05\x00"  # beginning of the records on the whole workbook, BIFF8
+_DATEMODE, _END = 0x0022, 0x000A
 _REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _NEEDED = re.compile(rb"<(?:\w+:)?f[ >/]|t=\"e\"|hidden=\"(?:1|true)\"|<(?:\w+:)?mergeCell ")
@@ -123,6 +125,29 @@ def overlays(data: bytes) -> dict[str, Overlay]:
     except (*_ERRORS, etree.XMLSyntaxError):
         return out
     return out
+
+
+def counts_from_1904(data: bytes) -> bool:
+    """Whether a workbook (xlsx or xls) says of itself that it counts days from 1904. The libraries read its dates so; nobody tells it."""
+    if files.kind(data) == "ole2":
+        return _datemode(data) == 1
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            book = _parse(archive.read("xl/workbook.xml"))
+    except (*_ERRORS, etree.XMLSyntaxError):
+        return False
+    return any(e.get("date1904") in ("1", "true") for e in book.iter("{*}workbookPr"))
+
+
+def _datemode(data: bytes) -> int | None:
+    """The record of an old workbook's date system, looked for from the first record of its globals on."""
+    at = data.find(_GLOBALS)
+    while 0 <= at < len(data) - 4:
+        record, length = (int.from_bytes(data[k : k + 2], "little") for k in (at, at + 2))
+        if record in (_DATEMODE, _END):
+            return int.from_bytes(data[at + 4 : at + 6], "little") if record == _DATEMODE else None
+        at += 4 + length
+    return None
 
 
 def _parse(xml: bytes) -> etree._Element:

@@ -11,11 +11,12 @@ from typing import Any
 import openpyxl
 import pytest
 from openpyxl.comments import Comment
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from reader_world import LENDET, SHKK, cells, deliver, lendet, read, rules, shkk
 
 from sources.readers import workbook
 from sources.readers.workbook import cell_text
-from sources.readers.workbook_parts import literal
+from sources.readers.workbook_parts import counts_from_1904, literal
 
 Change = Callable[[Any], None]
 
@@ -39,6 +40,25 @@ def test_cells_are_text_as_delivered(tmp_path: Path) -> None:
     assert frame["Nr."].tolist() == ["1", "2"]
     assert frame["_line"].tolist() == [6, 7]
     assert frame["_part"].tolist() == ["Lëndët", "Lëndët"]
+
+
+@pytest.mark.parametrize("by_openpyxl", [False, True])
+def test_days_counted_from_1904_are_the_days_that_were_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_openpyxl: bool) -> None:
+    if by_openpyxl:
+        monkeypatch.setattr(workbook, "_calamine", lambda *_: None)
+    result = _lendet(tmp_path, lambda book: setattr(book, "epoch", CALENDAR_MAC_1904))
+    with zipfile.ZipFile(tmp_path / "raporti.xlsx") as archive:
+        assert b'date1904="1"' in archive.read("xl/workbook.xml")
+    assert result.tables["lendet"]["Data e pranimit"].tolist() == ["2013-04-01", "02.05.2013"]
+    assert [f["rule"] for f in result.findings] == ["workbook-dates-1904"]
+
+
+@pytest.mark.parametrize(("mode", "so"), [(1, True), (0, False), (None, False)])
+def test_an_old_workbook_says_its_date_system_in_a_record(mode: int | None, so: bool) -> None:
+    record = lambda kind, *words: b"".join(n.to_bytes(2, "little") for n in (kind, 2 * len(words), *words))  # noqa: E731
+    records = [record(0x0809, 0x0600, 0x0005, 0, 0, 0, 0, 0, 0), record(0x0042, 0x04B0)]
+    records += [] if mode is None else [record(0x0022, mode)]
+    assert counts_from_1904(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + b"".join([*records, record(0x000A)])) is so
 
 
 def test_each_facility_is_a_part_and_lines_are_rows_of_the_sheet(tmp_path: Path) -> None:

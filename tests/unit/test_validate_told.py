@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.over_time import findings_of
 from pipelines.validate.cells import typed
+from schemas import findings
 from sources import contract as contracts
 from sources.contract import ColumnSpec
 
@@ -43,6 +44,25 @@ def test_a_cell_that_is_not_as_agreed_is_told(kind: str, value: str, rule: str) 
 @pytest.mark.parametrize("value", ["PP.I.nr.34/2013", "PP I 4/13", "2013-PR-00012", "PKR.nr.4/2013", "PP 4/13"])
 def test_a_reference_that_can_be_is_not_called_implausible(value: str) -> None:
     assert "cell-reference-implausible" not in told(ColumnSpec("c", type="reference"), value)
+
+
+def test_white_space_is_told_once_a_column_with_its_number_and_first_rows() -> None:
+    cells = pd.DataFrame(
+        {
+            "delivery": "2013-Q2",
+            "file": ["a.csv"] * 7 + ["b.csv"],
+            "part": None,
+            "line": [9, 2, 3, 4, 5, 6, 7, None],
+            "record_key": [f"k{n}" for n in range(8)],
+            "field": "Emri",
+            "rule": "cell-white-space",
+        }
+    ).astype({"line": "Int64"})
+    told = findings.complete(findings.by_column(cells))
+    assert told[["file", "field", "detail"]].to_numpy().tolist() == [["a.csv", "Emri", "7: 2, 3, 4, 5, 6 …"], ["b.csv", "Emri", "1: k7"]]
+    assert told[["line", "record_key", "value"]].isna().all(axis=None)
+    assert set(told["severity"]) == {"info"}
+    assert findings.cells_told(told) == [(7, "2, 3, 4, 5, 6 …"), (1, "k7")]
 
 
 def test_an_empty_cell_is_told_where_the_value_is_usually_known() -> None:

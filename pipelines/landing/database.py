@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 
-import psycopg
-
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError
 from sources import contract
-from sources.readers.dump import DumpError, dump_postgres
+from sources.readers.dump import SECONDS, DumpError, dump_postgres
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump gives up before, unless the server holds it
 _SCHEMES = ("postgresql://", "postgres://")
 
 
@@ -47,8 +48,21 @@ def dump(pointer: bytes) -> bytes:
     if not url.startswith(_SCHEMES):
         raise UnreachableError(f"the environment variable {lines[0]} does not hold a postgresql:// URL")
     try:
+        found = ask(url)
+    except ExceededError as ended:
+        raise UnreachableError(f"the database that {lines[0]} leads to could not be read ({ended.detail or ended.reason})") from None
+    if isinstance(found, str):
+        raise UnreachableError(found)
+    return found
+
+
+def ask(url: str) -> bytes | str:
+    """The dump, or why there is none, by a process that is ended where the server holds it. Raises `ExceededError`."""
+    return bounded.alone(_dumped, url, _BOUNDS)
+
+
+def _dumped(url: str) -> bytes | str:
+    try:
         return dump_postgres(url)
     except DumpError as error:  # its text holds no URL
-        raise UnreachableError(str(error)) from None
-    except (psycopg.Error, OSError, ValueError) as error:
-        raise UnreachableError(f"the database that {lines[0]} leads to could not be read ({type(error).__name__})") from None
+        return str(error)

@@ -95,6 +95,7 @@ class _Landing:
         self.started, self._begun = time.time(), time.monotonic()
         self.found: Walk = walk(inbox)
         self.staged: dict[str, Staged] = {}
+        self._away: dict[bytes, UnreachableError] = {}  # pointers whose database did not answer: asked once a run
 
     def take(self, before: Standing, gone: Collection[str] = ()) -> list[Taken]:
         """Put the files of all deliveries aside; not again what an erasure removed (`gone`) and still lies in the inbox as it was."""
@@ -185,13 +186,22 @@ class _Landing:
             one.files[name] = before[name]
         else:
             try:
-                self._add(one, name, "dump", self.store.stage_bytes(dump(self._content(one.files[pointer].sha256))))
+                self._add(one, name, "dump", self.store.stage_bytes(self._dump(self._content(one.files[pointer].sha256))))
             except UnreachableError as error:
                 self.found.note("delivery-database-unreachable", *one.place, pointer, str(error))
                 one.left.add(name)
                 if name in before:  # pointer and dump go together: both stay as they were
                     one.left.add(pointer)
                     del one.files[pointer]
+
+    def _dump(self, pointer: bytes) -> bytes:
+        if pointer in self._away:
+            raise self._away[pointer]
+        try:
+            return dump(pointer)
+        except UnreachableError as error:
+            self._away[pointer] = error
+            raise
 
     def _content(self, sha256: str) -> bytes:
         staged = self.staged[sha256]

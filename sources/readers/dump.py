@@ -8,7 +8,8 @@ Does not belong here: what the tables mean, and the connection URL (never in a m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,9 +20,23 @@ from psycopg import sql
 TABLES = ("lenda", "pala", "akuza", "vendimi")
 SCHEMA = "psh"
 VERSION = 1
-_TIMEOUT = 10  # seconds to connect
+SECONDS = 60  # for a whole dump
+_CONNECTING = 10  # seconds, for each address of the server
+_SILENT = 20  # seconds after which a server that sends no sign of life is given up
+_MOST_BYTES = 1 << 28  # of text: a larger dump would not be read
+_AT_ONCE = 5_000  # rows
 
 Rows = list[Sequence[Any]]
+
+_CONNECTION: Mapping[str, Any] = {
+    "connect_timeout": _CONNECTING,
+    "tcp_user_timeout": _SILENT * 1000,
+    "keepalives": 1,
+    "keepalives_idle": _SILENT // 2,
+    "keepalives_interval": _SILENT // 4,
+    "keepalives_count": 2,
+    "options": f"-c default_transaction_read_only=on -c statement_timeout={SECONDS}s",
+}
 
 
 class DumpError(ValueError):
@@ -31,16 +46,21 @@ class DumpError(ValueError):
 def dump_postgres(url: str) -> bytes:
     """The four tables of schema `psh` as a dump (`psh.dump`), read in one read-only snapshot.
 
-    Raises `DumpError` where the server cannot be reached or holds none of the tables.
+    Raises `DumpError` where the server cannot be reached, holds none of the tables, or far more than a quarter. A server that falls silent
+    in the middle of a row is not noticed here: whoever calls ends the process (`pipelines.landing.database`).
     """
     try:
-        with psycopg.connect(
-            url, connect_timeout=_TIMEOUT, options="-c default_transaction_read_only=on -c statement_timeout=120000"
-        ) as db:
+        with psycopg.connect(url, **_CONNECTION) as db:
             db.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             with db.transaction():
                 present = _columns(db)
-                rows = {name: _rows(db, name, present[name]) for name in TABLES if name in present}
+                room, until = _MOST_BYTES, time.monotonic() + SECONDS
+                rows: dict[str, Rows] = {}
+                for name in TABLES:
+                    if name in present:
+                        rows[name], room = _rows(db, name, present[name], room, until)
+    except DumpError:
+        raise
     except (psycopg.Error, UnicodeError, ValueError) as error:
         kind = type(error).__name__
         message = (
@@ -85,9 +105,21 @@ def _columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
     return out
 
 
-def _rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str]) -> Rows:
+def _rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], room: int, until: float) -> tuple[Rows, int]:
+    """The rows of a table, some at a time, and how many bytes of text are left of `room`. Raises `DumpError` where they or the time run
+    out: a view makes any number of rows out of nothing."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return db.execute(sql.SQL("select {} from {}").format(names, sql.Identifier(SCHEMA, table))).fetchall()
+    found: Rows = []
+    with db.cursor(name="dump") as cursor:
+        cursor.itersize = _AT_ONCE
+        for row in cursor.execute(sql.SQL("select {} from {}").format(names, sql.Identifier(SCHEMA, table))):
+            found.append(row)
+            room -= 8 + sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
+            if room < 0:
+                raise DumpError(f"{SCHEMA}.{table} gives more than {_MOST_BYTES >> 20} MiB: see that the view gives the quarter alone")
+            if time.monotonic() > until:
+                raise DumpError(f"{SCHEMA}.{table} takes longer than {SECONDS} s: see that the view ends, or deliver its dump as a file")
+    return found, room
 
 
 def _plain(value: Any) -> str | int | float | None:

@@ -19,9 +19,10 @@ from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
 from sources.readers.piece import Piece, nulls, text_frame
 from sources.readers.result import SourceFile
+from sources.readers.xml_salvage import UnsafeError
 from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
 
-_DEEP = 100
+_DEEP = 64  # levels; an agreed export has five
 _MOST_TAGS = 10_000_000  # each may be a row, which takes some 300 bytes of memory while it is read
 
 
@@ -129,8 +130,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", files.kind(data))
     if data.count(b"<") > _MOST_TAGS:
-        files.quarantine_lines(piece, data[: 1 << 20], "file-unsafe")
-        return piece.fail("file-unsafe", f"> {_MOST_TAGS:,} tags")
+        return files.refuse(piece, data, f"> {_MOST_TAGS:,} tags")
     options = spec.options
     stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
     text, found = encoding.decode(data, options.get("encoding", "utf-8"), hint=stated[1].decode() if stated else None)
@@ -143,9 +143,11 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     form = Form(options["elements"], options["namespace"], options["root"], options.get("declared", ()))
     rows = Rows(form)
     safe = make_safe(text, piece)
-    done = _stream(safe, rows, piece)
-    if not done:
-        xml_salvage.salvage(safe, rows, contract, piece)
+    try:
+        if not _stream(safe, rows, piece):
+            xml_salvage.salvage(safe, rows, contract, piece)
+    except UnsafeError as error:
+        return files.refuse(piece, data, str(error))
     if not rows.count and not piece.unreadable and not _is_ours(safe, form):
         piece.findings.clear()
         files.quarantine_lines(piece, data, "file-header-not-found")
@@ -161,10 +163,10 @@ def _is_ours(text: str, form: Form) -> bool:
 
 
 def _stream(text: str, rows: Rows, piece: Piece) -> bool:
-    """Take rows as far as the document is well-formed; whether that was to its end."""
+    """Take rows as far as the document is well-formed and no deeper than any export; whether that was to its end."""
     source = BytesIO(text.encode("utf-8", "replace").lstrip())
     shift = text[: len(text) - len(text.lstrip())].count("\n")
-    open_rows, begun, named, known = 0, False, rows.form.named, rows.form.tags
+    open_rows, deep, begun, named, known = 0, 0, False, rows.form.named, rows.form.tags
     try:
         for event, element in etree.iterparse(source, events=("start", "end"), **parser_options()):
             if not begun:
@@ -174,7 +176,12 @@ def _stream(text: str, rows: Rows, piece: Piece) -> bool:
             table = (known.get(tag) or named(tag))[1]
             if event == "start":
                 open_rows += table is not None
+                deep += 1
+                if deep > _DEEP:
+                    piece.find("xml-broken", line=_line(element) + shift, detail=f"> {_DEEP} levels")
+                    return False
                 continue
+            deep -= 1
             open_rows -= table is not None
             if not open_rows:
                 _outermost(element, table, rows, shift)

@@ -17,12 +17,17 @@ from sources.readers.xml_text import Places, blank_comments, parser_options
 if TYPE_CHECKING:
     from sources.readers.xml import Rows
 
+_MOST_BROKEN = 10_000  # records; each is set aside by itself
 _NAME = r"(?:[\w.-]+:)?"
 _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
 
 
+class UnsafeError(Exception):
+    """The file is no honest export; the text says of what it holds too much."""
+
+
 def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
-    """Go on after the rows that were streamed: read each whole record, set the others aside."""
+    """Go on after the rows that were streamed: read each whole record, set the others aside. Raises `UnsafeError`."""
     piece.state = "partial"
     top = next(iter(rows.form.elements))
     text = blank_comments(text)
@@ -40,6 +45,8 @@ def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
             rows.take(element, top, None, line - 1)
         else:
             _broken(fragment, line, rows, contract, piece, top)
+            if len(piece.unreadable) > _MOST_BROKEN:
+                raise UnsafeError(f"> {_MOST_BROKEN:,} broken records")
     _between(text, before, len(text), place, rows, piece)
 
 

@@ -161,6 +161,13 @@ def test_deep_nesting_ends_in_a_finding(tmp_path: Path) -> None:
     assert result.state == "partial"
 
 
+def test_cases_opened_inside_one_another_without_end_are_refused_as_a_file(tmp_path: Path) -> None:
+    result = courts(tmp_path, SMIL.replace("<lenda ", "<lenda nr='x'>" * 20_000 + "<lenda ", 1))
+    assert (result.state, rules(result)) == ("unreadable", {"file-unsafe"})
+    assert [f["detail"] for f in result.findings] == ["> 10,000 broken records"]
+    assert len(result.unreadable) == 1, "the file is one row that was set aside, not twenty thousand"
+
+
 def test_control_characters_are_replaced_and_said(tmp_path: Path) -> None:
     result = courts(tmp_path, SMIL.replace("Gashi", "Ga\x01shi"))
     assert result.tables["i_pandehur"]["mbiemri"].tolist()[1] == "Ga\ufffdshi"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from landing_world import World
 
 import pipelines.landing.database as database
-from sources.readers.dump import DumpError
+from pipelines.resources.bounded import Bounds
 
 SECRET = "postgresql://psh:topsecret@db.example.org/psh"
 POINTER = "prosecution/2013-Q2/psh.url"
@@ -22,17 +26,15 @@ class Server:
         self.asked: list[str] = []
         self.away = False
 
-    def __call__(self, url: str) -> bytes:
+    def __call__(self, url: str) -> bytes | str:
         self.asked.append(url)
-        if self.away:
-            raise DumpError("the prosecution's database could not be read (OperationalError)")
-        return self.content
+        return "the prosecution's database could not be read (OperationalError)" if self.away else self.content
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
-    monkeypatch.setattr(database, "dump_postgres", server)
+    monkeypatch.setattr(database, "ask", server)
     monkeypatch.setenv("PSH_URL", SECRET)
     return server
 
@@ -107,14 +109,59 @@ def test_a_pointer_that_leads_nowhere(
     assert "topsecret" not in repr(world.ledger())
 
 
-def test_an_unexpected_failure_of_the_driver_shows_no_url(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(url: str) -> bytes:
-        raise OSError(f"cannot connect to {url}")
+def test_one_database_away_is_asked_once_a_run(world: World, server: Server) -> None:
+    server.away = True
+    for name in ("2013-Q1", "2013-Q2", "2013-Q2_v2"):
+        world.put(f"prosecution/{name}/psh.url", "PSH_URL")
+    assert [rule for rule, *_ in world.told()].count("delivery-database-unreachable") == 3
+    assert server.asked == [SECRET]
 
-    monkeypatch.setattr(database, "dump_postgres", fail)
-    monkeypatch.setenv("PSH_URL", SECRET)
+
+class Silent:
+    """A server on this machine that takes connections; `says`: what it answers."""
+
+    def __init__(self, says: Callable[[socket.socket], None]) -> None:
+        self._says, self._open = says, list[socket.socket]()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"postgresql://psh:topsecret@127.0.0.1:{self._server.getsockname()[1]}/psh"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                one, _ = self._server.accept()
+            except OSError:
+                return
+            self._open.append(one)  # kept open
+            threading.Thread(target=self._says, args=(one,), daemon=True).start()
+
+
+def _nothing(_: socket.socket) -> None:
+    pass
+
+
+def _welcome_and_nothing(one: socket.socket) -> None:
+    """Let anybody in, as PostgreSQL says it; then never answer."""
+    while b"user" not in (asked := one.recv(4096)):
+        one.sendall(b"N" if asked else b"")  # no encryption
+    one.sendall(b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I")
+
+
+def _rubbish(one: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            one.sendall(b"R" + bytes(range(256)) * 40)
+
+
+@pytest.mark.parametrize("says", [_nothing, _welcome_and_nothing, _rubbish])
+def test_a_server_that_holds_the_run_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch, says: Callable[..., None]) -> None:
+    monkeypatch.setattr(database, "_BOUNDS", Bounds(seconds=2, patience=1))
+    monkeypatch.setenv("PSH_URL", Silent(says).url)
     world.put(POINTER, "PSH_URL")
-    assert "example.org" not in repr(world.land().findings)
+    findings = world.land().findings
+    assert [f["rule"] for f in findings] == ["delivery-database-unreachable"]
+    assert "topsecret" not in repr(findings)
+    assert "127.0.0.1" not in repr(findings)
 
 
 def test_only_the_institution_that_declares_a_database_is_asked_for_one(world: World, server: Server) -> None:

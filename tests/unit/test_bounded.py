@@ -1,0 +1,71 @@
+"""Work within bounds: what takes too long or too much is ended, and the next piece is worked on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError
+
+FEW = Bounds(seconds=1, memory=64, patience=1.2)
+
+
+def work(piece: str) -> str:
+    if piece == "runs":
+        while True:
+            pass
+    if piece == "sleeps":
+        time.sleep(1000)
+    if piece == "grows":
+        grown = [bytes(1 << 20) for _ in range(1000)]
+        return str(len(grown))
+    if piece == "dies":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if piece == "breaks":
+        raise ValueError("Arben Krasniqi")
+    if piece == "says":
+        raise HarmoniaError("the disk is full")
+    return piece.upper()
+
+
+@pytest.mark.parametrize(
+    ("piece", "reason", "detail"),
+    [
+        ("runs", "seconds", "> 1 s"),
+        ("sleeps", "seconds", "> 1 s"),
+        ("grows", "memory", "> 64 MiB"),
+        ("dies", "ended", ""),
+        ("breaks", "failed", "ValueError"),
+    ],
+)
+def test_what_does_not_end_well_is_ended_and_the_others_are_done(piece: str, reason: str, detail: str) -> None:
+    done = {one.piece: one for one in bounded.each(work, ["a", piece, "b", "c"], FEW)}
+    assert {name: one.result for name, one in done.items()} == {"a": "A", piece: None, "b": "B", "c": "C"}
+    ended = done[piece].ended
+    assert ended is not None
+    assert (ended.reason, ended.detail) == (reason, detail)
+    with pytest.raises(ExceededError):
+        bounded.alone(work, piece, FEW)
+
+
+def test_two_at_a_time() -> None:
+    done = list(bounded.each(work, ["sleeps", "b", "a"], FEW, processes=2))
+    assert [one.piece for one in done] == ["b", "a", "sleeps"]
+
+
+def test_an_error_for_people_is_raised_as_it_is() -> None:
+    with pytest.raises(HarmoniaError, match="the disk is full"):
+        list(bounded.each(work, ["a", "says", "b"], FEW))
+    assert bounded.alone(work, "a", FEW) == "A"
+
+
+def test_bounds_are_numbers() -> None:
+    assert Bounds.of({}) == Bounds()
+    assert Bounds.of({"HARMONIA_DELIVERY_SECONDS": "5", "HARMONIA_DELIVERY_MEMORY": "700"}) == Bounds(5, 700)
+    with pytest.raises(HarmoniaError, match="HARMONIA_DELIVERY_MEMORY is '2G': give a whole number of MiB"):
+        Bounds.of({"HARMONIA_DELIVERY_MEMORY": "2G"})

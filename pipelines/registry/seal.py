@@ -3,8 +3,9 @@
 Belongs here: what is sealed, adding a seal, finding what was changed since. Does not belong here: who is told (`pipelines.checks.whole`,
 `pipelines.backup.verify`).
 
-A changed, removed or slipped-in row breaks its seal, a changed seal breaks all that follow. Sealed are the columns that are never
-written again; what is closed later (`membership.until`) follows from them and is compared. Whoever can write to the registry, knows this
+A changed, removed or slipped-in row breaks its seal, a changed seal breaks all that follow. Every column of every table is covered, in one
+of three ways: by a `Stream` where rows are entered in order and never written again; by a `State` where they are, as the last transaction
+left them; by `DERIVED`, where the value follows from sealed ones and is compared with them. Whoever can write to the registry, knows this
 module and seals everything anew is found by comparing with the seals in a backup (`harmonia verify BACKUP`).
 """
 
@@ -13,29 +14,36 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, func, insert, select, text
+from sqlalchemy import ColumnElement, Select, Table, func, insert, inspect, select, text
 from sqlalchemy.orm import Session, aliased
 
 from pipelines.registry.bulk import AT_A_TIME
 from pipelines.registry.tables import (
     Answer,
     Audit,
+    Base,
+    Compared,
     Delivery,
     DeliveryFile,
     Entity,
     Erasure,
     ErasureOrder,
+    File,
     Judgement,
     Membership,
+    Problem,
     Receipt,
     Redaction,
     RemovedFile,
     Run,
+    Sample,
+    SampledPair,
+    SampleStratum,
     Seal,
 )
 
@@ -61,8 +69,23 @@ class Stream:
         return query if until is None else query.where(self.place <= until)
 
 
+@dataclass(frozen=True)
+class State:
+    """Rows that are written again: all `columns` as they stand, in the order of `by`."""
+
+    name: str
+    by: tuple[Any, ...]
+    columns: tuple[Any, ...]
+    where: ColumnElement[bool] | None = None
+
+    def rows(self) -> Select[Any]:
+        """All rows, in order."""
+        query = select(*self.by, *self.columns).order_by(*self.by)
+        return query if self.where is None else query.where(self.where)
+
+
 def _columns(table: Any, *left: str) -> tuple[Any, ...]:
-    """The columns of a table but its own place and those that are closed later."""
+    """The columns of a table but those in `left`."""
     names: Table = table.__table__
     return tuple(getattr(table, c.name) for c in names.columns if c.name not in left)
 
@@ -86,6 +109,33 @@ STREAMS: tuple[Stream, ...] = (
     ),
 )
 
+STATES: tuple[State, ...] = (
+    State("runs as closed", (Run.id,), (Run.finished, Run.outcome)),
+    State("files", (File.sha256,), _columns(File, "sha256")),
+    State("deliveries as they stand", (Delivery.id,), _columns(Delivery, "id")),
+    State("receipts as they stand", (Receipt.id,), (Receipt.incomplete,)),
+    State("problems of the inbox", (Problem.id,), _columns(Problem, "id")),
+    State("decisions on answers", (Answer.id,), (Answer.decision, Answer.decided_by, Answer.decided_at, Answer.until)),
+    State("ids that lead to others", (Entity.kind, Entity.number), (Entity.redirect_to,), Entity.redirect_to.is_not(None)),
+    State("rounds of comparison", (Compared.institution, Compared.period), (Compared.at, Compared.hash)),
+    State("samples", (Sample.id,), _columns(Sample, "id")),
+    State("strata", (SampleStratum.sample_id, SampleStratum.name), _columns(SampleStratum, "sample_id", "name")),
+    State("sampled pairs", (SampledPair.sample_id, SampledPair.position), _columns(SampledPair, "sample_id", "position")),
+)
+DERIVED: dict[str, str] = {
+    "delivery_file.receipt_id": "receipt.hash is over the files of a receipt",
+    "delivery_file.name": "receipt.hash is over it",
+    "delivery_file.sha256": "receipt.hash is over it",
+    "delivery_file.kind": "receipt.hash is over it",
+    "membership.until": "equals `since` of the next membership of the same record",
+    "compared.evidence": "compared.hash is over it",
+    "seal.id": "the chain of digests is in its order",
+    "seal.at": "seal.digest is over it",
+    "seal.covers": "seal.digest is over it",
+    "seal.digest": "the next seal's digest is over it; the newest is known to backups",
+}
+"""Column that is in no stream and no state -> the sealed value with which `broken` compares it."""
+
 
 def begin(session: Session) -> None:
     """One writer at a time, as SQLite has it by itself: places are then given in the order in which transactions end."""
@@ -94,7 +144,8 @@ def begin(session: Session) -> None:
 
 
 def add(session: Session) -> None:
-    """Seal the rows that have come since the last seal; none where there are none."""
+    """Seal the rows that have come since the last seal and what was written again; no seal where there is neither."""
+    session.flush()
     last = session.scalars(select(Seal).order_by(Seal.id.desc()).limit(1)).first()
     before = _covers(last.covers) if last else {}
     covers: dict[str, Mark] = {}
@@ -106,30 +157,51 @@ def add(session: Session) -> None:
             covers[stream.name] = (highest, count, digest)
         elif stream.name in before:
             covers[stream.name] = (start, 0, "")
-    if any(count for _, count, _ in covers.values()):
-        said = json.dumps(covers, sort_keys=True)
-        chained = _chained(last.digest if last else "", said)
-        session.execute(insert(Seal), [{"at": datetime.now(UTC), "covers": said, "digest": chained}])
+    entered = any(count for _, count, _ in covers.values())
+    states = {state.name: (0, *_digest(session, state.rows())) for state in STATES}
+    if entered or any(before.get(name, (0, 0, "")) != mark for name, mark in states.items()):
+        said, moment = json.dumps(covers | states, sort_keys=True), datetime.now(UTC)
+        chained = _chained(last.digest if last else "", said, moment)
+        session.execute(insert(Seal), [{"at": moment, "covers": said, "digest": chained}])
 
 
 def broken(session: Session) -> list[str]:
     """What of the ledger is no longer as it was entered, a line each; empty where all is."""
+    if undeclared := _undeclared(session):
+        return undeclared  # the questions below name columns that may be gone
+    try:
+        return _broken(session)
+    except (ValueError, TypeError) as error:  # a date or number that cannot be read as one; its text may say anything
+        return [f"a value is none of its column's type ({type(error).__name__}): restore the registry from a backup"]
+
+
+def _broken(session: Session) -> list[str]:
     wrong: list[str] = []
     before, reached = "", dict.fromkeys((stream.name for stream in STREAMS), 0)
     by_name = {stream.name: stream for stream in STREAMS}
+    standing: dict[str, Mark] = {}
     for seal in session.scalars(select(Seal).order_by(Seal.id)):
-        if _chained(before, seal.covers) != seal.digest:
+        if _chained(before, seal.covers, seal.at) != seal.digest:
             return [
                 *wrong,
                 f"seal {seal.id} of {seal.at:%Y-%m-%d %H:%M} does not follow from the one before: seals were changed or removed",
             ]
         before = seal.digest
-        for name, (highest, count, digest) in _covers(seal.covers).items():
+        covers = _covers(seal.covers)
+        standing = {name: mark for name, mark in covers.items() if name not in by_name}
+        for name, (highest, count, digest) in covers.items():
+            if name not in by_name:
+                continue
             if count and (count, digest) != _digest(session, by_name[name].rows(reached[name], highest)):
                 wrong.append(f"{name} {reached[name] + 1} to {highest}, entered {seal.at:%Y-%m-%d %H:%M} UTC, are not as they were entered")
             reached[name] = highest
     wrong += [f"{name}: rows after {place} bear no seal" for name, place in reached.items() if _more(session, by_name[name], place)]
-    return wrong + _receipts(session) + _closed(session)
+    wrong += [
+        f"{state.name}: not as the last transaction left them"
+        for state in STATES
+        if state.name in standing and (0, *_digest(session, state.rows())) != standing[state.name]
+    ]
+    return wrong + _receipts(session) + _rounds(session) + _closed(session)
 
 
 def head(session: Session) -> tuple[int, str]:
@@ -147,8 +219,10 @@ def _covers(said: str) -> dict[str, Mark]:
     return {name: (int(mark[0]), int(mark[1]), str(mark[2])) for name, mark in json.loads(said).items()}
 
 
-def _chained(before: str, covers: str) -> str:
-    return hashlib.sha256(f"{before}\n{covers}".encode()).hexdigest()
+def _chained(before: str, covers: str, at: datetime) -> str:
+    """The digest of a seal. Those of earlier versions cover no states, and their digest is not over the moment."""
+    moment = f"\n{_plain(at)}" if STATES[0].name in covers else ""
+    return hashlib.sha256(f"{before}\n{covers}{moment}".encode()).hexdigest()
 
 
 def _digest(session: Session, asked: Select[Any]) -> tuple[int, str]:
@@ -169,7 +243,8 @@ def _cells(column: tuple[Any, ...]) -> list[str]:
         return list(map(encode_basestring, column))
     if kinds == {int}:
         return list(map(str, column))
-    return [f'"{_plain(value)}"' if isinstance(value, datetime) else _JSON(value) for value in column]
+    plain = [str(value) if type(value) is date else value for value in column] if date in kinds else column
+    return [f'"{_plain(value)}"' if isinstance(value, datetime) else _JSON(value) for value in plain]
 
 
 @lru_cache(maxsize=1024)  # what one transaction entered bears one moment
@@ -192,6 +267,41 @@ def _receipts(session: Session) -> list[str]:
         f"{one.institution} {one.name}: the files of its receipt {one.id} are not those that were received"
         for one in session.execute(query)
         if hashlib.sha256(json.dumps(sorted(files.get(one.id, []))).encode()).hexdigest() != one.hash
+    ]
+
+
+def _rounds(session: Session) -> list[str]:
+    """Rounds of comparison whose evidence is not what their hash was made of."""
+    query = select(Compared.institution, Compared.period, Compared.hash, Compared.evidence).order_by(Compared.institution, Compared.period)
+    return [
+        f"{one.institution} {one.period}: the evidence of its round of comparison is not what was entered"
+        for one in session.execute(query.execution_options(yield_per=1))
+        if hashlib.sha256(one.evidence.encode()).hexdigest() != one.hash
+    ]
+
+
+_ACTING = {
+    "sqlite": "SELECT type, name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN (SELECT value FROM json_each(:names))",
+    "postgresql": """
+SELECT 'trigger', tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT to_regclass(value)
+  FROM json_array_elements_text(CAST(:names AS json)))
+UNION ALL SELECT 'rule', rulename::text FROM pg_rewrite WHERE ev_class IN (SELECT to_regclass(value)
+  FROM json_array_elements_text(CAST(:names AS json)))
+UNION ALL SELECT 'policy', polname::text FROM pg_policy WHERE polrelid IN (SELECT to_regclass(value)
+  FROM json_array_elements_text(CAST(:names AS json)))""",
+}
+"""What changes or hides rows by itself: kind and name, of the tables in `names`, a JSON array."""
+
+
+def _undeclared(session: Session) -> list[str]:
+    """Triggers, rules and policies on the registry's tables, columns that it does not declare, and declared ones that are gone."""
+    names = json.dumps(list(Base.metadata.tables))
+    acting = session.execute(text(_ACTING[session.get_bind().dialect.name]), {"names": names}).all()
+    looked = inspect(session.connection())
+    there = {name: {column["name"] for column in looked.get_columns(name)} for name in Base.metadata.tables}
+    odd = [f"{name}.{column}" for name, table in Base.metadata.tables.items() for column in sorted(there[name] ^ set(table.columns.keys()))]
+    return [f"{kind} {name}: no version of Harmonia makes it" for kind, name in acting] + [
+        f"{column}: this version declares no such column, or it is gone" for column in odd
     ]
 
 

@@ -7,6 +7,7 @@ A change of a table needs a migration in `migrations/versions/`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -238,6 +239,10 @@ class Judgement(Base):
     origin: Mapped[str | None]  # SHA-256 of the workbook that it came in; null where typed
 
 
+def _of_evidence(context: Any) -> str:
+    return hashlib.sha256(context.get_current_parameters()["evidence"].encode()).hexdigest()
+
+
 class Compared(Base):
     """What comparison between institutions found about one institution's records when a quarter of its deliveries was first run.
 
@@ -251,6 +256,7 @@ class Compared(Base):
     period: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     evidence: Mapped[str]  # rows of pipelines.comparison.EVIDENCE as pipelines.comparison.rounds packs them
+    hash: Mapped[str] = mapped_column(default=_of_evidence, server_default="")  # SHA-256 of `evidence`
 
 
 class Sample(Base):

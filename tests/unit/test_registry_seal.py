@@ -120,9 +120,19 @@ def test_a_server_seals_the_same(tmp_path: Path) -> None:
     try:
         registry = lived(open_registry(server.get_uri().replace("postgresql://", "postgresql+psycopg://")))
         assert broken(registry) == []
-        with registry.engine.begin() as connection:
-            connection.execute(text("UPDATE audit SET who = 'b'"))
-        assert broken(registry) != []
+        for edit in (
+            "UPDATE audit SET who = 'b'",
+            "UPDATE run SET outcome = 'failed' WHERE id = 1",
+            "CREATE RULE no_more AS ON INSERT TO judgement DO INSTEAD NOTHING",
+            "CREATE POLICY hidden ON membership USING (false)",
+            "ALTER TABLE audit ADD COLUMN note text",
+        ):
+            with registry.engine.connect() as connection:
+                connection.execute(text(edit))
+                with registry.sessions(bind=connection) as session:
+                    assert seal.broken(session) != [], edit
+                connection.rollback()
+        assert broken(registry) == []
         registry.close()
     finally:
         server.cleanup()

@@ -67,7 +67,7 @@ def components_only(_: Canonical) -> Iterator[None]:
 
 @contextmanager
 def no_hard_rule(_: Canonical) -> Iterator[None]:
-    """Two records of one file with one role may be one person."""
+    """Two records of one file may be one person."""
     with mock.patch.object(persons, "one_file", lambda frame, left, right: np.zeros(len(left), dtype=bool)):
         yield
 

@@ -33,6 +33,7 @@ SEXES = ("male", "female", "unknown")
 AGE_GROUPS = ("child", "adult", "unknown")
 CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
 ROLES = ("suspect", "victim", "witness", "defendant", "prisoner")
+PERSON_KINDS = ("natural", "legal", "unknown")  # unknown: the row names nobody; only natural persons are linked and have an id
 CASE_STATES = ("investigating", "sent", "closed", "merged", "suspended", "dismissed", "indicted", "terminated")
 EVENTS = (
     "reported",  # case: report date (police, inspectorate)
@@ -97,6 +98,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "person_records": _state(
         [
             Column("role", "text", f"one of {', '.join(ROLES)}"),
+            Column("kind", "text", f"one of {', '.join(PERSON_KINDS)}"),
             Column("given_name", "text", "as delivered; null where the source has one field", personal=True),
             Column("surname", "text", "as delivered; null where the source has one field", personal=True),
             Column("full_name", "text", "given name and surname, or the one field, as delivered", personal=True),

@@ -72,7 +72,7 @@ LINEAGE = Table(
     _text("entity", "case or person"),
     _text("record_key", "the institution's own key of the record", key=True),
     _text("case_id", "case that the record belongs to"),
-    _text("person_id", "person that the record speaks of; null for cases"),
+    _text("person_id", "person that the record speaks of; null for cases, and for unknown and legal persons"),
     _text("delivery", "folder name of the delivery, with _v2"),
     _text("file", "file of the delivery"),
     _text("part", "sheet or table; null where the file has none"),

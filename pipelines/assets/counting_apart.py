@@ -62,7 +62,7 @@ def _count_all(workplace: Workplace, before: Before, memory: Memory, wanted: str
         parts = [folder / "made" / one.name for one in records]
         each(_count, [Piece(workplace, one, part) for one, part in zip(records, parts, strict=True)], rows)
         made = counting_memory.renewed(memory, cases, parts, folder / "all")
-        known = {"person_records": before.canonical.some("person_records", [*KEY, "case_key", "status"])}
+        known = {"person_records": before.canonical.some("person_records", [*KEY, "delivery", "case_key", "status", "kind"])}
         rest = of_all(replace(before.inputs(), canonical=known), {name: parquet.scanned([path]) for name, path in made.items()})
         lake.write(home / "statistics", {**{name: made[name] for name in PUBLISHED}, **rest})
         counting_memory.keep(memory, folder / "all", wanted)

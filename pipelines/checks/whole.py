@@ -17,6 +17,8 @@ from pipelines.registry.ledger import removed
 from pipelines.registry.tables import File
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
+from warehouse.count.inputs import natural
+from warehouse.count.lineage import STATE
 from warehouse.indicators.catalogue import catalogue
 from warehouse.star.figures import differences, figures, over
 from warehouse.tables import CONTRACT
@@ -78,10 +80,14 @@ def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
     return both[both["accepted"] != both["harmonised"]]
 
 
-def without_identity(lineage: pd.DataFrame) -> int:
-    """Records of the published lineage that stand (or stood) and have no case, or are persons without a person."""
+def without_identity(lineage: pd.DataFrame, people: pd.DataFrame) -> int:
+    """Records of the published lineage that stand (or stood) and have no case, or are of a natural person and have no person.
+
+    people: institution, delivery, record_key, kind of every state.
+    """
     known = lineage[lineage["status"] != "quarantined"]
-    no_person = (known["entity"] == "person") & known["person_id"].isna()
+    nobody = pd.MultiIndex.from_frame(people.loc[~natural(people), STATE])
+    no_person = (known["entity"] == "person") & known["person_id"].isna() & ~pd.MultiIndex.from_frame(known[STATE]).isin(nobody)
     return int((known["case_id"].isna() | no_person).sum())
 
 
@@ -109,11 +115,16 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
     return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": table(lost)})
 
 
-@check(asset="statistics", blocking=True, description="Every record belongs to a case, every person record to a person.")
-def every_record_has_its_case(statistics: Tables) -> dg.AssetCheckResult:
+@check(
+    asset="statistics",
+    blocking=True,
+    additional_ins={"canonical": dg.AssetIn("canonical")},
+    description="Every record belongs to a case, every record of a natural person to a person.",
+)
+def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """On the lineage as it will be published."""
-    lineage = statistics.some("lineage", ["entity", "status", "case_id", "person_id"])
-    missing = without_identity(lineage)
+    lineage = statistics.some("lineage", [*STATE, "entity", "status", "case_id", "person_id"])
+    missing = without_identity(lineage, canonical.some("person_records", [*STATE, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from pipelines.linkage.common import landmark
 from pipelines.linkage.compare import MISSING, column_values, compare
 from pipelines.linkage.model import Field, Model, load_model
-from pipelines.linkage.persons import between, one_file, within_case
+from pipelines.linkage.persons import between, nameless, one_file, within_case
 from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, frequencies, likelihoods
 from pipelines.linkage.standardise import Records, read, standardise
 from schemas.canonical import TABLES
@@ -36,7 +36,6 @@ CALIBRATING = 40
 SAME = 0.05
 """Bits: written weights are rounded to hundredths."""
 _PERSONAL = {c.name for c in TABLES["person_records"] if c.personal} | {"given", "surname", "parent", "number"}
-IDENTIFYING = ("given", "surname", "number", "birth", "register")
 _REASON = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
 
 
@@ -66,12 +65,7 @@ class Weighing:
     within: bool
     fields: tuple[FieldWeight, ...]
     one_file: bool
-
-    @property
-    def nameless(self) -> bool:
-        """Whether one side says nothing of who it is: such a record is a person of its own."""
-        said = [f.values for f in self.fields if f.name in IDENTIFYING]
-        return not all(any(values[side] for values in said) for side in (0, 1))
+    nameless: bool  # one side says nothing of who it is: such a record is a person of its own
 
     @property
     def total(self) -> float:
@@ -208,7 +202,12 @@ class Linkage:
         prior = np.where(within, within_case(self._persons, left, right, self.model.persons), self._odds_between[0])
         forbidden = one_file(self._persons, left, right)
         fields = self._field_weights(found, left, right)
-        return [Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], bool(forbidden[n])) for n, (a, b) in enumerate(known)]
+        nobody = nameless(self._persons)
+        nobody = nobody[left] | nobody[right]
+        return [
+            Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], bool(forbidden[n]), bool(nobody[n]))
+            for n, (a, b) in enumerate(known)
+        ]
 
     def apart(self, one: Sequence[Key], other: Sequence[Key]) -> Apart:
         """How near two groups are as wholes: `best_share` of the best pair, the rest the average over the pairs that know a field."""

@@ -172,7 +172,7 @@ def _ties(
 
 
 def _beside(w: Weighing) -> str:
-    return "one file, one role" if w.one_file else ""
+    return "one file" if w.one_file else ""
 
 
 def _near(home: Published, labels: Mapping[Key, str], *, names: bool) -> Section:

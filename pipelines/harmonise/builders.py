@@ -10,6 +10,9 @@ import pandas as pd
 
 from pipelines.harmonise import codes, names, numbers, personal_numbers
 
+IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
+"""What makes a row without a name that of a person (SPEC-LIFE.md, "Unknown persons")."""
+
 
 def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
     """The columns that every canonical row starts with, on the index of `frame`."""
@@ -42,6 +45,9 @@ def persons(
     born: str | None = None,
     sex: str | None = None,
     citizenship: str | None = None,
+    residence: str | None = None,
+    birthplace: str | None = None,
+    register: str | None = None,
 ) -> pd.DataFrame:
     """Rows of `person_records`: the names of the delivered columns tell where each part stands."""
     nothing = pd.Series(None, index=frame.index, dtype="str")
@@ -68,8 +74,22 @@ def persons(
         out["sex"] = frame[sex].where(frame[sex].isin(["male", "female"]), None)
     if citizenship:
         out["citizenship"] = code_of("countries", frame[citizenship])
+    if residence:
+        out["municipality"] = code_of("municipalities", frame[residence])
+    if birthplace:
+        out["birthplace"] = names.skeleton(frame[birthplace])
+    if register:
+        out["register_id"] = frame[register]
+    known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
+    out["kind"] = names.kinds(out, known | _erased(frame, [given, surname, full, parent, number, birthplace]))
     out["period"] = frame["_period"]
     return out
+
+
+def _erased(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
+    """Rows of a person whose data was erased: a cell was given and holds nothing."""
+    gone = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
+    return pd.concat(gone, axis=1).any(axis=1)
 
 
 def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:

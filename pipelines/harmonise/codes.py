@@ -22,7 +22,7 @@ from pipelines.harmonise.text import fold, map_frame, phrase_skeleton, tidy
 
 How = Literal["exact", "alias", "fuzzy"]
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "codes"
-LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "offences", "laws")
+LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "person_kinds", "offences", "laws")
 
 _SHORT = 3  # texts of up to so many letters are codes: matched as they stand, never by sound or likeness
 _ONE_ERROR, _TWO_ERRORS = 5, 9  # letters from which a text with one, two typing errors still counts

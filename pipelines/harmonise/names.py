@@ -6,9 +6,11 @@ Belongs here: splitting and folding of names. Does not belong here: comparison o
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pandas as pd
 
+from pipelines.harmonise import codes
 from pipelines.harmonise.text import fold, map_frame, map_values, phrase_skeleton, tidy, to_latin, token_skeleton
 
 COLUMNS = ("name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton")
@@ -22,10 +24,8 @@ _TITLES = frozenset(
     )
 )
 _AMBIGUOUS_TITLES = frozenset({"z", "g"})
-# Words around a name that are no part of it: alias, born, unknown.
-_NO_NAME = frozenset(
-    {"alias", "zvani", "lindur", "lindura", "rodj", "rodjen", "rodjena", "nn", "panjohur", "nepoznat", "nepoznata", "unknown"}
-)
+# Words around a name that are no part of it: alias, born. So are the single words for an unknown person.
+_AROUND = frozenset({"alias", "zvani", "lindur", "lindura", "rodj", "rodjen", "rodjena"})
 _PARENT_BRACKET = re.compile(r"[(\[{]\s*(?P<parent>[^)\]}]*)[)\]}]?")
 _PARENT_WORDS = re.compile(
     r"[,\s]+"
@@ -48,9 +48,11 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     where neither given name nor surname is there. Out: `name_tokens` (sorted distinct skeletons of given name and surname,
     space-separated), `given_skeleton`, `surname_skeleton` (null where the source has one field), `parent_skeleton` (the parent's
     column, else what stands in brackets, after "i biri i", or as an initial between two tokens). An initial elsewhere is a token
-    of one letter. Null where nothing is left.
+    of one letter. Null where nothing is left, and where the words are those for an unknown person (`schemas/codes/person_kinds.csv`).
     """
     column = {name: _column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
+    unknown = _names_nobody(column["given_name"], column["surname"])
+    column |= {name: column[name].mask(unknown) for name in ("given_name", "surname")}
     given = map_frame(column["given_name"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
     surname = map_frame(column["surname"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
     full = map_frame(column["full_name"], lambda text: _parse(text, one_field=True), {"own": "str", "parent": "str"})
@@ -66,23 +68,66 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
+def kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
+    """`natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
+
+    identified: rows with an identifying value beside the name. A row with neither is an unknown person.
+    """
+    words = codes.names_of("person_kinds")
+    listed = codes.table("person_kinds")
+    forms = frozenset("|".join(listed.loc[listed["code"] == "legal", "parts"]).split("|"))
+    called = frozenset(map(_letters, words["legal"]))
+    company = map_values(
+        frame["full_name"], lambda text: _letters(text) in called or not forms.isdisjoint(map(_letters, text.split())), "boolean"
+    )
+    out = pd.Series("natural", index=frame.index, dtype="str").mask(company.fillna(False).astype(bool), "legal")
+    return out.mask(frame["name_tokens"].isna() & ~identified, "unknown")
+
+
+def _names_nobody(given: pd.Series, surname: pd.Series) -> pd.Series:
+    """Whether two fields together are words for an unknown person, in either order."""
+    first, last = given.fillna(""), surname.fillna("")
+    both = pd.DataFrame({"straight": first + " " + last, "turned": last + " " + first})
+    return both.apply(lambda text: map_values(text, _is_unknown, "bool")).any(axis=1)
+
+
+def _is_unknown(text: str) -> bool:
+    return _letters(text) in _unknown_persons()
+
+
+@cache
+def _unknown_persons() -> frozenset[str]:
+    return frozenset(map(_letters, codes.names_of("person_kinds")["unknown"]))
+
+
+@cache
+def _no_name() -> frozenset[str]:
+    return _AROUND | {fold(text) for text in codes.names_of("person_kinds")["unknown"] if " " not in text}
+
+
+def _letters(text: str) -> str:
+    """Folded letters of a text, without what stands between them."""
+    return re.sub(r"[\W\d_]", "", fold(text))
+
+
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name].astype("str") if name in frame else pd.Series(None, index=frame.index, dtype="str")
 
 
 def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
     """Skeletons of the name's own tokens in their order, and of a parent's name found inside."""
+    if _is_unknown(text):
+        return None, None
     text = to_latin(tidy(text))
     parents: list[str] = []
     for pattern in (_PARENT_BRACKET, _PARENT_WORDS):
         found = pattern.search(text)
         if found:
             text = f"{text[: found.start()]} {text[found.end() :]}"
-            parents.append(found["parent"])
+            if not _is_unknown(found["parent"]):
+                parents.append(found["parent"])
     words = _drop_titles([word for word in _SPLIT.split(text) if word])
     tokens = [s for s in (token_skeleton(word) for word in words) if s]
-    if tokens == ["n", "n"]:  # nomen nescio
-        tokens = []
     if not tokens and parents:  # only brackets: that is the name itself
         tokens, parents = phrase_skeleton(parents[0]).split(), []
     inner = [i for i in range(1, len(tokens) - 1 if one_field else len(tokens)) if len(tokens[i]) == 1]
@@ -93,7 +138,7 @@ def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
 
 
 def _drop_titles(words: list[str]) -> list[str]:
-    keep = [word for word in words if _plain(word) not in _NO_NAME]
+    keep = [word for word in words if _plain(word) not in _no_name()]
     if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the article goes with its word
         keep = [word for word in keep if word.lower() not in ("i", "e")]
     while len(keep) > 1 and _plain(keep[0]) in _TITLES:

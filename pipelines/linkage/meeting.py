@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipelines.linkage.evidence import institutions
 from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.persons import nameless
 from pipelines.linkage.standardise import Records
 from pipelines.resources.flat import Rows, begins
 
@@ -45,7 +46,7 @@ def meet(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> Met:
 
 def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of persons of the two files of each pair who can be one: row of the pair, person of `a`, person of `b`; none where both files
-    hold a crowd."""
+    hold a crowd, nor of records that name nobody: nobody can be found again by these."""
     of_file: Rows = records.once("of_file", lambda: Rows(records.persons["file"].to_numpy("int64"), len(records.files)))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
@@ -57,4 +58,6 @@ def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, 
     knows = np.array([[name in KNOWN_TO.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     knows = knows.reshape(len(sides) + 1, len(names))
     known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
+    named: np.ndarray = records.once("named", lambda: ~nameless(records.persons))
+    known &= named[left] & named[right]
     return pair[known], left[known], right[known]

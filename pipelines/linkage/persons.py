@@ -22,8 +22,8 @@ from pipelines.resources.flat import Rows
 # Persons of one case are all compared with each other up to this number; beyond, blocking must do.
 MOST_IN_CASE = 150
 NEVER = -1000.0
-# A record with none of these names nobody, and is a person of its own.
-IDENTITY = ("given", "surname", "number", "birth_date", "birth_year", "register_id")
+# A record with none of these is a person of its own: sex, citizenship and year of birth are those of thousands.
+IDENTITY = ("given", "surname", "number", "birth_date", "register_id")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,6 @@ def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Two records with one role in one file are two persons."""
-    file, role = persons["file"].to_numpy(), pd.factorize(persons["role"])[0]
-    return np.asarray((file[left] == file[right]) & (file[left] >= 0) & (role[left] == role[right]), dtype=bool)
+    """Two records in one file are two persons, whatever their roles: a file lists a person once."""
+    file = persons["file"].to_numpy()
+    return np.asarray((file[left] == file[right]) & (file[left] >= 0), dtype=bool)

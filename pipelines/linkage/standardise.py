@@ -50,7 +50,7 @@ _PERSON = [*_NAMES, "personal_number", "number_valid", "birth_date", "birth_year
 _CASE = ["number", "seat", "municipality", "state", "source", "merged_into", "form", "law", "article", "offence_group"]
 READ: dict[str, list[str]] = {
     "case_records": [*_STATE, "record_key", *_CASE],
-    "person_records": [*_STATE, "record_key", "case_key", "role", *_PERSON, "register_id", "sentence_months"],
+    "person_records": [*_STATE, "record_key", "case_key", "role", "kind", *_PERSON, "register_id", "sentence_months"],
     "charges": [*_STATE, "case_key", "offence_group", "form"],
     "events": [*_STATE, "record_key", "entity", "event", "date"],
     "references": [*_STATE, "case_key", "kind", "number", "seat"],
@@ -99,7 +99,8 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     events = tables["events"].assign(quarter=of_delivery(tables["events"], known, "quarter"))
     files = _files(tables)
     quarters = known.drop_duplicates("arrival").set_index("arrival")["quarter"]
-    persons = _persons(tables["person_records"], files, quarters)
+    people = tables["person_records"]
+    persons = _persons(people[~people["kind"].isin(["legal", "unknown"])], files, quarters)
     persons = persons.join(_dates(events, persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))

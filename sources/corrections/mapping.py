@@ -31,7 +31,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         born="Data e lindjes",
         sex="Gjinia",
         citizenship="Shtetësia",
-    ).assign(register_id=rows["ID"], sentence_months=sentences.sentence_months(rows["Dënimi"]).round().astype("Int64"))
+        register="ID",
+    ).assign(sentence_months=sentences.sentence_months(rows["Dënimi"]).round().astype("Int64"))
     charges = builders.state(INSTITUTION, rows).assign(**offences(rows, OFFENCES[0]).drop(columns="problem"))
     known = rows[rows["Statusi"].notna()]
     return {

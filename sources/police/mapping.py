@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonise import builders, names, numbers, offence_words
+from pipelines.harmonise import builders, numbers, offence_words
 from pipelines.harmonise.offences import OffenceColumns, offences
 
 INSTITUTION = "police"
@@ -39,9 +39,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         born="Data_lindjes",
         sex="Gjinia",
         citizenship="Shtetesia",
-    ).assign(
-        municipality=builders.code_of("municipalities", persons["Komuna_banimit"]),
-        birthplace=names.skeleton(persons["Vendlindja"]),
+        residence="Komuna_banimit",
+        birthplace="Vendlindja",
     )
     events = [
         builders.events(INSTITUTION, cases, "reported", "Data_raportimit", entity="case", present=cases["_key"].notna()),

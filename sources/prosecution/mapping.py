@@ -33,7 +33,8 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         born="datelindja",
         sex="gjinia",
         citizenship="shtetesia",
-    ).assign(municipality=builders.code_of("municipalities", parties["komuna"]))
+        residence="komuna",
+    )
     of_parties = builders.state(INSTITUTION, charges).assign(
         form=charges["forma"],
         principal=(charges["kryesore"] == "true").where(charges["kryesore"].notna()),

@@ -80,16 +80,22 @@ def test_a_record_lost_between_the_stages_is_seen() -> None:
     assert lost[["entity", "accepted", "harmonised"]].to_numpy().tolist() == [["case", 2, 1]]
 
 
-def test_a_record_without_case_or_person_is_counted() -> None:
+def test_a_record_without_case_or_person_is_counted_but_for_unknown_persons() -> None:
     lineage = pd.DataFrame(
         {
-            "entity": ["case", "person", "person", "case"],
-            "status": ["accepted", "superseded", "accepted", "quarantined"],
-            "case_id": ["C1", "C1", None, None],
-            "person_id": [None, None, "P1", None],
+            "institution": "police",
+            "delivery": "2013-Q1",
+            "record_key": list("abcde"),
+            "entity": ["case", "person", "person", "case", "person"],
+            "status": ["accepted", "superseded", "accepted", "quarantined", "accepted"],
+            "case_id": ["C1", "C1", None, None, "C1"],
+            "person_id": [None, None, "P1", None, None],
         }
     )
-    assert whole.without_identity(lineage) == 2
+    people = pd.DataFrame(
+        {"institution": "police", "delivery": "2013-Q1", "record_key": list("bce"), "kind": ["natural", "natural", "unknown"]}
+    )
+    assert whole.without_identity(lineage, people) == 2
 
 
 def test_a_bridge_that_does_not_reach_is_seen() -> None:

@@ -116,10 +116,33 @@ def test_a_record_without_number_bridges_no_two_numbers():
     assert not together(link(world.tables), "2013-PR-00000/1", "2013-PR-00002/1")
 
 
-def test_two_records_of_one_role_in_one_file_are_two_persons():
+@pytest.mark.parametrize("role", ["suspect", "victim"])
+def test_two_records_in_one_file_are_two_persons_whatever_their_roles(role: str):
     world = background(20)
-    world.file("police", "2013-PR-00001", [person(WHO), person(WHO)], own="2013-PR-00001")
+    world.file("police", "2013-PR-00001", [person(WHO), person(WHO, role=role)], own="2013-PR-00001")
     assert not together(link(world.tables), "2013-PR-00001/1", "2013-PR-00001/2")
+
+
+def test_nameless_persons_of_one_sex_citizenship_and_year_are_not_joined_within_a_case_either():
+    world = background(20)
+    nameless = {**dict.fromkeys(person(1)), "sex": "male", "citizenship": "XKX", "birth_year": 1980, "birth_precision": "year"}
+    suspect, victim = nameless | {"role": "suspect"}, nameless | {"role": "victim"}
+    world.file("police", "2013-PR-00001", [suspect, victim], own="2013-PR-00001", cites=[("prosecution", "PP.I.nr.900/2013")])
+    world.file("prosecution", "1900", [nameless | {"role": "defendant"}], own="PP.I.nr.900/2013", cites=[("police", "2013-PR-00001")])
+    linked = link(world.tables)
+    assert together(linked, "2013-PR-00001", "1900", entity="case")
+    clusters = linked.persons.set_index("record_key")["cluster"]
+    assert clusters[["2013-PR-00001/1", "2013-PR-00001/2", "1900/1"]].is_unique
+
+
+def test_unknown_and_legal_persons_are_linked_to_nobody_and_leave_their_file():
+    world = background(20)
+    same = person(WHO, kind="legal")  # even where everything agrees
+    world.file("police", "2013-PR-00001", [dict.fromkeys(person(1)) | {"role": "suspect", "kind": "unknown"}, same], own="2013-PR-00001")
+    world.rows["case_records"].pop()
+    linked = link(world.tables)
+    assert not linked.persons["record_key"].str.startswith("2013-PR-00001").any()
+    assert "2013-PR-00001" in set(linked.cases["record_key"])
 
 
 def test_foreigners_of_one_country_with_usual_names_are_not_one():

@@ -170,3 +170,27 @@ def test_the_inspectorate_s_row_is_a_case_and_its_suspect():
     assert made["person_records"]["role"].tolist() == ["suspect"]
     assert made["events"]["event"].tolist() == ["reported", "sent"]
     assert made["references"]["number"].tolist() == ["PP.?.nr.89/2011"]
+
+
+@pytest.mark.parametrize(
+    ("given", "surname", "more", "kind"),
+    [
+        ("", "N.N.", {}, "unknown"),
+        ("N. N.", "N. N.", {"Gjinia": "F"}, "unknown"),
+        ("i panjohur", "Person", {}, "unknown"),
+        ("", "", {}, "unknown"),
+        ("", "NEPOZNATO LICE", {"Data_arrestimit": "03.05.2013"}, "unknown"),
+        ("Arben", "N.N.", {}, "natural"),
+        ("", "N.N.", {"Emri_prindit": "Hasan"}, "natural"),
+        ("", "N.N.", {"Nr_personal": "1012345678"}, "natural"),
+        ("", "", {"Data_lindjes": "1980"}, "natural"),
+        ("", "", {"Vendlindja": "Pejë"}, "natural"),
+        ("", "", {"Komuna_banimit": "Pejë"}, "natural"),
+        ("", "", {"Shtetesia": "MDA"}, "natural"),
+        ("", "Alba Trans Sh.p.k.", {}, "legal"),
+    ],
+)
+def test_a_row_that_names_nobody_is_of_an_unknown_person(given: str, surname: str, more: dict[str, str], kind: str) -> None:
+    row = {"Nr_rastit": "2013-PR-00001", "Nr_rendor": "1", "Roli": "I dyshuar", "Emri": given, "Mbiemri": surname, **more}
+    people = canonical("police", {"2013-Q2": {"personat": [row]}})["person_records"]
+    assert people["kind"].tolist() == [kind]

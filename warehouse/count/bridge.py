@@ -111,7 +111,8 @@ def _taken_away(files: Marked, paired: pd.DataFrame, stands: pd.Series) -> pd.Da
         rows["unit_period"] != rows["row_period"],
         ~rows["counts"].fillna(False).astype(bool),
     ]
-    nowhere = np.where(corrected, "date_corrected", "later_judgment")
+    unknown = (rows["entity"] == "person") & rows["person_id"].isna()
+    nowhere = np.select([unknown, corrected], ["unknown_person", "date_corrected"], "later_judgment")
     same_person = np.full(len(rows), "same_person")
     choices = [nowhere, rows["excluded"].fillna("").to_numpy(dtype=str), elsewhere.to_numpy(dtype=str), same_person]
     cause = pd.Series(np.select(conditions, choices, default=again.to_numpy(dtype=str)), index=rows.index, dtype="str")

@@ -208,12 +208,18 @@ def _numbered(events: pd.DataFrame, files: pd.DataFrame) -> pd.Series:
     return pd.Series(found.array, index=events.index)
 
 
+def natural(persons: pd.DataFrame) -> pd.Series:
+    """Which person records are of natural persons: neither legal nor unknown ones."""
+    return ~persons["kind"].isin(["legal", "unknown"])
+
+
 def _accepted(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["status"] == "accepted"].reset_index(drop=True)
 
 
 def standing(inputs: CountInputs) -> Standing:
-    """Accepted records with case and person ids; a record that linkage does not name stands for itself."""
+    """Accepted records with case and person ids; a record that linkage does not name stands for itself, but for one that is no natural
+    person: it has no person id."""
     everything = inputs.canonical["person_records"]
     everything = everything.drop(columns=[name for name in NAMES if name in everything])
     persons = _accepted(everything)
@@ -222,7 +228,7 @@ def standing(inputs: CountInputs) -> Standing:
     known = pd.concat([f[["institution", "case_key", "record_key"]] for f in (cases, persons, charges, events)], ignore_index=True)
     known["case_id"] = _own_id(known, case_ids(known, inputs.cases), "case_key")
     by_file = known.drop_duplicates(FILE).set_index(FILE)["case_id"]
-    people = persons[KEY].drop_duplicates().reset_index(drop=True)
+    people = persons[natural(persons)][KEY].drop_duplicates().reset_index(drop=True)
     people["person_id"] = _own_id(people, _lookup(people, inputs.persons, "record_key", "person_id"), "record_key")
 
     def identified(frame: pd.DataFrame, *, person: bool) -> pd.DataFrame:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from warehouse.count.inputs import KEY
+from warehouse.count.inputs import KEY, natural
+
+STATE = ["institution", "delivery", "record_key"]
 
 PREFIXED = ("police", "courts")
 """Institutions whose person key is the case key, a slash and a running number (STATISTICS.md, `lineage`)."""
@@ -29,10 +31,13 @@ def _case_keys(lineage: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> 
 
 
 def with_ids(lineage: pd.DataFrame, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """Add `case_id` and `person_id` (null for cases, and where linkage does not know the record) to `lineage`."""
+    """Add `case_id` and `person_id` (null for cases, and for a state of a record that is of no natural person) to `lineage`."""
     case_of = cases.drop_duplicates(KEY, keep="last").set_index(KEY)["case_id"]
     person_of = persons.drop_duplicates(KEY, keep="last").set_index(KEY)["person_id"]
     files = pd.DataFrame({"institution": lineage["institution"], "record_key": _case_keys(lineage, canonical)})
     case_id = case_of.reindex(pd.MultiIndex.from_frame(files)).to_numpy()
     person_id = pd.Series(person_of.reindex(pd.MultiIndex.from_frame(lineage[KEY])).to_numpy(), index=lineage.index)
-    return lineage.assign(case_id=case_id, person_id=person_id.where(lineage["entity"] == "person"))
+    people = canonical["person_records"]
+    nobody = pd.MultiIndex.from_frame(people.loc[~natural(people), STATE])
+    a_person = (lineage["entity"] == "person") & ~pd.MultiIndex.from_frame(lineage[STATE]).isin(nobody)
+    return lineage.assign(case_id=case_id, person_id=person_id.where(a_person))

@@ -97,7 +97,7 @@ def _person_sides(standing: Standing) -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
     final = events[(events["event"] == "final") & (events["outcome"] == "convicted") & events["record_key"].isin(jailed["record_key"])]
     admitted = events[events["event"] == "imprisoned"]
     judged = events[(events["event"] == "final") & (events["outcome"] == "convicted")][keys]
-    return _first(final, keys), _first(admitted, keys), judged.drop_duplicates()
+    return _first(final.dropna(subset=keys), keys), _first(admitted.dropna(subset=keys), keys), judged.drop_duplicates()
 
 
 def _detail(step: Step, out: pd.DataFrame, spans: pd.DataFrame) -> pd.Series:
@@ -135,8 +135,8 @@ def _paired(step: Step, up: pd.DataFrame, down: pd.DataFrame, known: pd.DataFram
 
 
 def _people(standing: Standing, institution: str, roles: tuple[str, ...]) -> pd.DataFrame:
-    """The persons of each case at an institution: case_id, person_id."""
-    persons = standing.persons
+    """The persons of each case at an institution: case_id, person_id. Unknown persons may be anybody."""
+    persons = standing.persons.dropna(subset=["person_id"])
     hit = (persons["institution"] == institution) & persons["role"].isin(roles)
     return persons.loc[hit, ["case_id", "person_id"]].drop_duplicates()
 

@@ -25,7 +25,7 @@ DAYS = ["own_date", "day", "method", "own_day", "own_method", "giver_institution
 
 def _base(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     """The records of the indicator's entity, institutions and roles: institution, record_key, case_key, case_id, person_id, period."""
-    table = standing.cases if indicator.rows.record == "case" else standing.persons
+    table = standing.cases if indicator.rows.record == "case" else standing.persons[standing.persons["kind"] != "legal"]
     out = table[table["institution"].isin(indicator.institutions)]
     if indicator.rows.roles:
         out = out[out["role"].isin(indicator.rows.roles)]
@@ -170,13 +170,15 @@ def indicator_rows(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     """One row per record with the event.
 
     Columns out: `ROW`, `DAYS`. `standing.events` must hold `day` and `method` (dates.plausible). `day` is null where the record
-    counts as reported only, `own_date` where it counts harmonised only.
+    counts as reported only (that of an unknown person always), `own_date` where it counts harmonised only.
     """
     base = _base(indicator, standing)
     out = _own(indicator, standing, base)
     if indicator.rows.of == "case":
         out = _by_case(indicator, standing, out)
     out = pd.concat([out, orphans(indicator, standing)], ignore_index=True).assign(indicator=indicator.code)
+    if indicator.unit == "person":
+        out["day"] = out["day"].where(out["person_id"].notna())
     out = out[out["own_date"].notna() | out["day"].notna()]
     dates = dict.fromkeys(("own_date", "day", "own_day"), "datetime64[s]")
     text = dict.fromkeys([*ROW, "method", "own_method", "giver_institution", "giver_case_key"], "str")

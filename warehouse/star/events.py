@@ -80,7 +80,7 @@ def _estimated(stands: Standing, own: pd.DataFrame, events: pd.DataFrame, event:
 def _of_persons(inputs: CountInputs, stands: Standing) -> pd.DataFrame:
     """Every event of a person: the record's own, of its file where it covers the person, of its case."""
     who = [*KEY, "case_key", "case_id", "person_id", "role", "period"]
-    people = stands.persons.drop_duplicates(KEY)[who]
+    people = stands.persons[stands.persons["kind"] != "legal"].drop_duplicates(KEY)[who]
     own = stands.events[stands.events["entity"] == "person"].assign(scope="own")
     own = pd.concat([own, _covered(stands), _earlier_judgments(inputs, stands).assign(scope="own")], ignore_index=True)
     what = ["event", "date", "day", "method", "outcome", "scope", "event_order"]
@@ -175,6 +175,8 @@ def events(inputs: CountInputs, ready: Prepared) -> pd.DataFrame:
         dict.fromkeys([*UNIT[:2], "institution", "record_key", "case_key", "case_id", "person_id", "role", "method"], "str")
     )
     every["stage"] = every["institution"].map(STAGE_OF)
+    counts = (every["subject"] == "case") | every["person_id"].notna()
+    every["day"] = every["day"].where(counts)  # an unknown person counts as reported only
     out = _harmonised(_as_reported(every, ready), ready)
     indictment = out["event"] == "indicted"
     return out.assign(

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 _APACHE, _MODULES = Path("/usr/sbin/apache2"), Path("/usr/lib/apache2/modules")
-_LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "socache_shmcb", "ssl", "headers")
+_LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "socache_shmcb", "ssl", "headers", "reqtimeout")
 _PASSING = ("proxy", "proxy_http", "proxy_wstunnel", "auth_openidc")
 _CLIENT, _SECRET = "harmonia", "a-secret-of-the-tests"
 _WAIT = 240  # seconds until a server answers
@@ -235,7 +235,13 @@ def _certified(folder: Path) -> Path:
 
 def _configured(folder: Path, sign_on: SignOn, pages: int, view: int, port: int) -> str:
     """The shipped site with its settings, in the least of an Apache around it."""
-    own = {"HARMONIA_NAME": "localhost", "HARMONIA_PORT": port, "HARMONIA_SECRETS": folder, "HARMONIA_PAGES": pages, "HARMONIA_VIEW": view}
+    own = {
+        "HARMONIA_NAME": "localhost",
+        "HARMONIA_PORT": port,
+        "HARMONIA_SECRETS": folder,
+        "HARMONIA_PAGES": f"127.0.0.1:{pages}",
+        "HARMONIA_VIEW": f"127.0.0.1:{view}",
+    }
     own["OIDC_ISSUER"] = sign_on.issuer
     shipped = [
         line.split(maxsplit=2) for line in (DEPLOY / "proxy/settings.example").read_text().splitlines() if line.startswith("Define ")

@@ -153,6 +153,53 @@ def test_a_page_of_another_house_makes_no_browser_change_anything(place: Proxied
     assert cookie.get_nonstandard_attr("SameSite") in ("Lax", "Strict")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/graphql?query=mutation%7BsetNuxSeen%7D",
+        "/graphql?%71uery=mutation%7BsetNuxSeen%7D",
+        "/graphql/?query=%7Bversion%7D",
+        "//graphql?query=%7Bversion%7D",
+        "/%67raphql?query=%7Bversion%7D",
+        "/view/graphql?query=%7Bversion%7D",
+        "/GraphQL?query=%7Bversion%7D",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_nothing_is_executed_by_a_link(place: Proxied, path: str, method: str) -> None:
+    """Dagster itself executes mutations by GET; a link in a mail would do."""
+    engineer = place.member(ENGINEERS)
+    for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}):
+        answer = engineer.request(method, f"{place.url}{path}", headers=headers, timeout=60, allow_redirects=False)
+        assert answer.status_code in (403, 404)
+        assert "setNuxSeen" not in answer.text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_may_link_to_a_page_and_nothing_more(place: Proxied, site: str) -> None:
+    engineer = place.member(ENGINEERS)
+    link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert engineer.get(f"{place.url}/runs", headers=link, timeout=60).status_code == 200
+    for mode, dest in (("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe"), ("websocket", "websocket")):
+        other = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+        assert engineer.get(f"{place.url}/server_info", headers=other, timeout=60).status_code == 403
+    form = {**link, "Content-Type": "application/x-www-form-urlencoded"}
+    posted = engineer.post(f"{place.url}/graphql", data={"query": "{ version }"}, headers=form, timeout=60, allow_redirects=False)
+    assert posted.status_code == 403
+
+
+def test_a_request_too_large_is_refused(place: Proxied) -> None:
+    engineer = place.member(ENGINEERS)
+    long = {"query": "{ version } #" + "x" * 2_000_000}
+    answer = engineer.post(f"{place.url}/graphql", json=long, timeout=60)
+    assert (answer.status_code, "version" in answer.text) == (403, False)
+    chunks = engineer.post(
+        f"{place.url}/graphql", data=iter([b'{"query": "{ version }"}']), headers={"Content-Type": "application/json"}, timeout=60
+    )
+    assert chunks.status_code == 403
+    assert engineer.get(f"{place.url}/", headers={"X-Much": "x" * 20_000}, timeout=60).status_code == 400
+
+
 def test_dagsters_pages_answer_on_this_machine_alone(place: Proxied) -> None:
     outer = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} - {"127.0.0.1"}
     for address in outer:

@@ -23,6 +23,16 @@ def test_every_service_runs_with_least_privilege(name):
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert service["pids_limit"]
+
+
+def test_images_are_named_by_whoever_checked_them():
+    """A tag can mean another image tomorrow: what comes from elsewhere is asked for by digest, and none has a default."""
+    images = [s["image"] for s in COMPOSE["services"].values() if "build" not in s]
+    bases = [base for s in COMPOSE["services"].values() if "build" in s for base in s["build"]["args"].values()]
+    assert len(images) == 1
+    assert all(name.startswith("${HARMONIA_") and ":?" in name and "digest" in name for name in [*images, *bases])
 
 
 def test_only_the_proxy_is_reached_from_outside_and_only_from_this_machine():
@@ -56,6 +66,11 @@ def test_units_are_confined(unit):
     assert service["User"] == "harmonia"
     assert (service["NoNewPrivileges"], service["ProtectSystem"], service["UMask"]) == ("yes", "strict", "0077")
     assert service["LimitCORE"] == "0"  # what a process held is written nowhere
+    assert service["MemoryMax"]
+    assert service["TasksMax"]
+    assert service["RestrictNamespaces"] == "yes"
+    text = (DEPLOY / "systemd" / unit).read_text("utf-8")
+    assert "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged\n" in text
     assert "-h 0.0.0.0" not in service["ExecStart"]
 
 

@@ -32,6 +32,10 @@ def _needed(url: str | None) -> str:
     return url
 
 
+def _registry_is_there(workplace: Workplace) -> bool:
+    return workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+
+
 def _print(rows: pd.DataFrame, title: str) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -77,14 +81,39 @@ def apply(url: Url = None) -> None:
 
 
 @access.command("check")
-def check(url: Url = None) -> None:
-    """Compare what the server grants with the matrix. Exit 0 when they agree, 1 when they do not."""
+def check(
+    url: Url = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    administrator: Annotated[
+        list[str] | None,
+        typer.Option("--administrator", envvar="HARMONIA_ADMINISTRATOR", help="Login that may have powers over the server; repeat it."),
+    ] = None,
+) -> None:
+    """Compare the server with what is declared: grants, what the tables are made of, whatever else stands there. Exit 1 where it differs.
+
+    The registry remembers up to where it saw the log of requests, so that lines taken off its end are missed the next time.
+    """
+    from pipelines.audit import head_seen, note_head
+    from pipelines.registry import open_registry
     from warehouse.access import server
 
-    found = server.differences(_needed(url))
+    workplace = Workplace.of(None, home, registry_url)
+    registry = open_registry(workplace.registry) if _registry_is_there(workplace) else None
+    try:
+        found = server.differences(_needed(url), administrator or (), head_seen(registry) if registry else None)
+        if registry and not found:
+            note_head(registry, server.head(_needed(url)))
+    finally:
+        if registry is not None:
+            registry.close()
     for line in found:
         typer.echo(line)
-    typer.echo(f"{len(found)} differences from the matrix" if found else "the server grants what the matrix says, and nothing else")
+    if registry is None:
+        typer.echo(
+            f"no registry in {workplace.home.root}: lines taken off the end of the log of requests are not seen; name it with --home"
+        )
+    typer.echo(f"{len(found)} differences from what is declared" if found else "the server is as declared, and holds nothing else")
     raise typer.Exit(1 if found else 0)
 
 
@@ -145,7 +174,7 @@ def listing(
 
         requests = read(url)
     workplace = Workplace.of(None, home, registry_url)
-    there = registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+    there = _registry_is_there(workplace)
     if not there and requests is None:
         raise HarmoniaError(f"there is no registry in {workplace.home.root}, and no --warehouse-url was given: name one of them")
     registry = open_registry(workplace.registry) if there else None

@@ -35,6 +35,25 @@ def line(registry: Registry, who: str, action: str, subject: str) -> None:
         session.add(Audit(at=now(), who=who, action=action, subject=subject))
 
 
+SAW = "saw the log of requests"
+
+
+def head_seen(registry: Registry) -> tuple[int, str] | None:
+    """Number and chain of the newest request of the server's log when it was last looked at; None where it never was."""
+    with registry.read() as session:
+        said = session.scalar(select(Audit.subject).where(Audit.action == SAW).order_by(Audit.id.desc()).limit(1))
+    if said is None:
+        return None
+    number, chain = said.split()
+    return int(number), chain
+
+
+def note_head(registry: Registry, head: tuple[int, str] | None) -> None:
+    """Keep the head of the server's log, where it is another than the one last seen."""
+    if head is not None and head != head_seen(registry):
+        note(registry, SAW, f"{head[0]} {head[1]}")
+
+
 def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:
     """`COLUMNS`, oldest first, times in UTC.
 

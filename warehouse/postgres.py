@@ -30,7 +30,7 @@ from pipelines.errors import HarmoniaError, PassingError
 from pipelines.points import Point, reached
 from warehouse import tables
 from warehouse.access import grants
-from warehouse.access.log import AUDIT, REQUESTS
+from warehouse.access.log import AUDIT, REQUESTS, UPGRADE
 from warehouse.access.matrix import roles
 from warehouse.loading import Rows, parts
 from warehouse.publish import ddl
@@ -134,12 +134,17 @@ def mark(existing: set[str]) -> str:
 
 def standing(cursor: psycopg.Cursor) -> str | None:
     """The mark of the tables that stand; None where there are none, or someone changed their columns by hand."""
-    found = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
     listed = cursor.execute(_COLUMNS.encode(), (list(STORES),)).fetchall()
     declared = {
         (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
     }
-    return found[0] if found and declared == set(listed) else None
+    return said(cursor) if declared == set(listed) else None
+
+
+def said(cursor: psycopg.Cursor) -> str | None:
+    """The mark that the schema bears; None where there is none."""
+    found = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
+    return found[0] if found else None
 
 
 def _load(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) -> None:
@@ -161,6 +166,18 @@ def _replace(cursor: psycopg.Cursor, stores: Stores) -> None:
             _load(cursor, schema, table, stores[schema][table.name])
 
 
+def make_empty(cursor: psycopg.Cursor, existing: set[str]) -> None:
+    """All schemas as this version makes them, without rows and with access for the roles that exist; none of them may be there."""
+    for schema in STORES:
+        run(cursor, [f"CREATE SCHEMA {schema}", f"SET LOCAL search_path TO {schema}", *ddl(grants.physical(schema))])
+    _make_log(cursor)
+    run(cursor, ["RESET search_path", *grants.structure(), *grants.statements(existing)])
+
+
+def _make_log(cursor: psycopg.Cursor) -> None:
+    run(cursor, [f"CREATE SCHEMA {AUDIT}", f"SET LOCAL search_path TO {AUDIT}", *ddl([REQUESTS])])
+
+
 def _build(cursor: psycopg.Cursor, stores: Stores) -> None:
     """New tables beside those that stand, if any."""
     for schema in STORES:
@@ -171,7 +188,9 @@ def _build(cursor: psycopg.Cursor, stores: Stores) -> None:
         for table in grants.physical(schema):
             _load(cursor, f"{schema}_new", table, stores[schema][table.name])
     if cursor.execute("SELECT to_regnamespace(%s)", (AUDIT,)).fetchone() == (None,):
-        run(cursor, [f"CREATE SCHEMA {AUDIT}", f"SET LOCAL search_path TO {AUDIT}", *ddl([REQUESTS])])
+        _make_log(cursor)
+    else:
+        run(cursor, list(UPGRADE))
 
 
 def _swap(cursor: psycopg.Cursor) -> None:

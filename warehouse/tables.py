@@ -7,7 +7,7 @@ belong here: which role sees what of it (`warehouse/access`), how a figure is co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 import pyarrow as pa
@@ -21,8 +21,8 @@ WAREHOUSE = MetaData()
 IDENTITY = MetaData()
 
 # Whose rows a table holds, `info` of every table: from it follow grants, row policies and files. A table without is a failing test.
-OWN = {"rows": "own"}  # each row is of the one institution that its column `institution` names
-SHARED = {"rows": "shared"}  # cases, persons, figures of several institutions: for none of them alone
+OWN = {"rows": "own"}  # each row is of the one institution that its column `institution` names, and follows from its deliveries alone
+SHARED = {"rows": "shared"}  # cases, persons, figures, whatever follows from several institutions' records: for none of them alone
 REFERENCE = {"rows": "reference"}  # code lists, definitions: speaks of no case and no person
 PERSONAL = {"rows": "personal"}  # names, numbers, the crosswalk: for stewards alone
 
@@ -54,7 +54,7 @@ BRIDGE = Table(
     _text("cause", "why the record counts differently; see bridge_causes"),
     _count("n", "added to as_reported; as_reported + sum of n = harmonised"),
     comment="How each total as reported becomes the harmonised one, by cause",
-    info=OWN,
+    info=SHARED,
 )
 COVERAGE = Table(
     "coverage",
@@ -71,8 +71,8 @@ LINEAGE = Table(
     _text("institution", "institution that delivered the record"),
     _text("entity", "case or person"),
     _text("record_key", "the institution's own key of the record", key=True),
-    _text("case_id", "case that the record belongs to"),
-    _text("person_id", "person that the record speaks of; null for cases, and for unknown and legal persons"),
+    _text("case_id", "case that the record belongs to", linked=True),
+    _text("person_id", "person that the record speaks of; null for cases, and for unknown and legal persons", linked=True),
     _text("delivery", "folder name of the delivery, with _v2"),
     _text("file", "file of the delivery"),
     _text("part", "sheet or table; null where the file has none"),
@@ -160,7 +160,7 @@ BRIDGE_RECORDS = Table(
     _text("record_key", "record behind the step", key=True),
     _count("sign", "+1 added, -1 taken away"),
     comment="The records behind each step of the bridge",
-    info=OWN,
+    info=SHARED,
 )
 BRIDGE_CAUSES = Table(
     "bridge_causes",
@@ -232,6 +232,16 @@ CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "fi
 def key_columns(table: Table) -> dict[str, str]:
     """Columns of `table` that hold record keys, each with the column that names whose: analysts see keyed pseudonyms in their place."""
     return {c.name: str(c.info["record_key"]) for c in table.columns if c.info.get("record_key")}
+
+
+def linked_columns(table: Table) -> set[str]:
+    """Columns of `table` whose values depend on other institutions' records: not for the one whose row it is."""
+    return {c.name for c in table.columns if c.info.get("linked")}
+
+
+def narrowed(table: Table, columns: Collection[str]) -> Table:
+    """`table` as declared, with these of its columns alone."""
+    return Table(table.name, MetaData(), *(c._copy() for c in table.columns if c.name in columns), comment=table.comment, info=table.info)
 
 
 def stored(metadata: MetaData) -> list[Table]:

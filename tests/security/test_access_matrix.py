@@ -110,6 +110,9 @@ def test_read_as_words_what_the_matrix_says(justice: Published) -> None:
         ("analyst", f"{IDENTITY}.crosswalk"),
         ("institution_police", f"{ANALYSTS}.lineage"),
         ("institution_police", "warehouse.statistics"),
+        ("institution_police", "warehouse.fact_event"),
+        ("institution_police", "warehouse.bridge_records"),
+        ("institution_police", "(SELECT person_id FROM warehouse.lineage) own"),
         ("institution_police", "warehouse.reconciliation"),
     ):
         with justice.connect(role) as connection, pytest.raises(errors.InsufficientPrivilege):

@@ -1,4 +1,4 @@
-"""Without agreements an institution's feedback holds nothing of another's: it is the same whether the others delivered or not.
+"""Without agreements an institution's feedback and what its role reads are the same whether the others delivered or not.
 
 Sameness of every word and every state is more than a search for values: whatever could be inferred from texts, counts or states would
 have to differ somewhere.
@@ -10,6 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipelines.progress import Silence
@@ -17,6 +18,10 @@ from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from sources.contract import institutions
 from sources.simulator import simulate
+from warehouse import tables
+from warehouse.access.matrix import OWN, role
+from warehouse.reading import reading
+from warehouse.stores import WAREHOUSE
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +35,26 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def told(inbox: Path, home: Path) -> dict[str, dict[str, list[dict[str, object]]]]:
+Told = dict[str, dict[str, list[dict[str, object]]]]
+PERIODS = "period"
+"""Which quarters are shown at all follows from what anybody delivered: rows of the institution's own quarters are compared."""
+
+
+def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
+    """Table -> what the institution's role reads of its own rows, in the order of its values."""
+    reader = role(f"institution_{institution}")
+    assert reader is not None
+    own = [table for table in tables.stored(tables.WAREHOUSE) if reader.sees(WAREHOUSE, table) == OWN]
+    out = {}
+    with reading(home) as connection:
+        for table in own:
+            columns = ", ".join(f'"{name}"' for name in reader.columns(WAREHOUSE, table))
+            asked = f"SELECT {columns} FROM {table.name} WHERE institution = ? ORDER BY ALL"
+            out[table.name] = connection.execute(asked, [institution]).df()
+    return out
+
+
+def told(inbox: Path, home: Path) -> Told:
     """Institution -> delivery -> its findings as handed over, all but what the clock says."""
     place = Workplace.of(inbox, home)
     run_everything(place, Silence())
@@ -41,18 +65,25 @@ def told(inbox: Path, home: Path) -> dict[str, dict[str, list[dict[str, object]]
 
 
 @pytest.fixture(scope="module")
-def together(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[dict[str, object]]]]:
-    return told(inbox, tmp_path_factory.mktemp("together") / "home")
+def together(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Told, Path]:
+    home = tmp_path_factory.mktemp("together") / "home"
+    return told(inbox, home), home
 
 
 @pytest.mark.parametrize("institution", institutions())
-def test_feedback_is_the_same_when_nobody_else_delivers(
-    institution: str, inbox: Path, together: dict[str, dict[str, list[dict[str, object]]]], tmp_path: Path
+def test_feedback_and_access_are_the_same_when_nobody_else_delivers(
+    institution: str, inbox: Path, together: tuple[Told, Path], tmp_path: Path
 ) -> None:
+    every, home = together
     for name in institutions():  # the others' folders stay, empty: an inbox without them is another thing
         (tmp_path / "inbox" / name).mkdir(parents=True)
     shutil.copytree(inbox / institution, tmp_path / "inbox" / institution, dirs_exist_ok=True)
     alone = told(tmp_path / "inbox", tmp_path / "home")
     assert set(alone) == {institution}
-    assert alone[institution] == together[institution]
+    assert alone[institution] == every[institution]
     assert any(alone[institution].values())
+    for name, mine in read(institution, tmp_path / "home").items():
+        rows = read(institution, home)[name]
+        if PERIODS in rows:
+            rows = rows[rows[PERIODS].isin(mine[PERIODS])].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows, mine, check_dtype=False)

@@ -81,6 +81,22 @@ def test_apply_and_check(url: str, capsys: pytest.CaptureFixture[str], monkeypat
     assert "name the PostgreSQL warehouse" in harmonia(capsys, monkeypatch, "access", "check")[1]
 
 
+def test_check_remembers_where_the_log_of_requests_ended(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_registry(f"sqlite:///{tmp_path / 'registry.sqlite'}").close()
+    check = ("access", "check", "--warehouse-url", url, "--home", str(tmp_path))
+    harmonia(capsys, monkeypatch, "access", "apply", "--warehouse-url", url)
+    with psycopg.connect(url) as owner:
+        owner.execute("SELECT identity.request('all', NULL, 'a complaint')")
+    assert harmonia(capsys, monkeypatch, *check)[0] == 0
+    with psycopg.connect(url) as owner:
+        owner.execute("DELETE FROM audit.identity_requests")
+    code, said = harmonia(capsys, monkeypatch, *check)
+    assert code == 1
+    assert "the log of requests has lost" in said
+
+
 @pytest.mark.slow
 def test_apply_to_tables_of_another_version_is_told(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

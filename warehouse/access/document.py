@@ -21,8 +21,9 @@ _HEAD = """# Who may see what
 Made from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m warehouse.access.document`; change those, not this page.
 What each word means, and how it is enforced: [access.md](access.md).
 
-`institution` stands for one role for each institution. A role that may read a table reads all its columns. **Bold**: a record key, which in
-the schema `analysts` is a keyed pseudonym. Nobody but the owner writes; there is no role for the public.
+`institution` stands for one role for each institution. A role that may read a table reads all its columns, but an institution not those in
+*italics*: they depend on others' records. **Bold**: a record key, which in the schema `analysts` is a keyed pseudonym.
+Nobody but the owner writes; there is no role for the public.
 """
 
 
@@ -48,7 +49,9 @@ def page() -> str:
             secured = schema == WAREHOUSE and table.name in row_secured
             how = ", row security" if secured else ", secure view" if is_view(schema, table) else ""
             keys = tables.key_columns(table)
-            columns = ", ".join(f"**{column.name}**" if column.name in keys else column.name for column in table.columns)
+            linked = tables.linked_columns(table) if OWN in rows else set()
+            marks = {**dict.fromkeys(linked, "*"), **dict.fromkeys(keys, "**")}
+            columns = ", ".join(f"{marks.get(c.name, '')}{c.name}{marks.get(c.name, '')}" for c in table.columns)
             cells = [
                 f"{table.name}{how if schema in (WAREHOUSE, ANALYSTS) else ''}",
                 table.info["rows"],

@@ -40,7 +40,9 @@ def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
     made = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         views = [view for view in tables.views(STORES[reader.store]) if reader.sees(reader.store, view) == ALL]
-        build(made, [*(STORES[reader.store].tables[name] for name in frames), *views], frames)
+        build(
+            made, [*(tables.narrowed(STORES[reader.store].tables[name], frame.columns) for name, frame in frames.items()), *views], frames
+        )
         with storage(target):
             made.replace(target)
     finally:

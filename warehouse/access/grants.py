@@ -22,7 +22,7 @@ ROLE_OPTIONS = "NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPA
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """`privilege` on `object` (kind SCHEMA, TABLE or FUNCTION) for `role`."""
+    """`privilege` on `object` (kind SCHEMA, TABLE, COLUMN or FUNCTION) for `role`."""
 
     kind: str
     object: str
@@ -67,8 +67,10 @@ def grants(existing: Collection[str]) -> list[Grant]:
             out.add(Grant("SCHEMA", schema, "USAGE", role.name))
             if rows == ON_REQUEST:
                 out |= {Grant("FUNCTION", function, "EXECUTE", role.name) for function in FUNCTIONS}
-            else:
+            elif len(read := role.columns(schema, table)) == len(table.columns):
                 out.add(Grant("TABLE", f"{schema}.{table.name}", "SELECT", role.name))
+            else:
+                out |= {Grant("COLUMN", f"{schema}.{table.name}.{column}", "SELECT", role.name) for column in read}
     return sorted(out)
 
 
@@ -120,11 +122,18 @@ def statements(existing: Collection[str]) -> list[str]:
     for schema in SCHEMAS if known else ():
         for kind in (f"ALL TABLES IN SCHEMA {schema}", f"ALL FUNCTIONS IN SCHEMA {schema}", f"SCHEMA {schema}"):
             out.append(f"REVOKE ALL ON {kind} FROM {', '.join(known)}")
-    out += [f"GRANT {one.privilege} ON {one.kind} {one.object} TO {one.role}" for one in grants(existing)]
+    out += [_granting(one) for one in grants(existing)]
     named = {role.name for role in roles()}
     out += [f"DROP POLICY IF EXISTS {name} ON {WAREHOUSE}.{table.name}" for table in protected() for name in sorted(named)]
     out += [f"CREATE POLICY {one.role} ON {one.table} FOR SELECT TO {one.role} USING ({one.using})" for one in policies(existing)]
     return out
+
+
+def _granting(one: Grant) -> str:
+    if one.kind != "COLUMN":
+        return f"GRANT {one.privilege} ON {one.kind} {one.object} TO {one.role}"
+    table, column = one.object.rsplit(".", 1)
+    return f'GRANT {one.privilege} ("{column}") ON {table} TO {one.role}'
 
 
 def create_roles(missing: Collection[str]) -> list[str]:

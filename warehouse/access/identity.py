@@ -14,7 +14,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from warehouse import tables
-from warehouse.access.log import AUDIT, REQUESTS
+from warehouse.access.log import AUDIT, REQUESTS, chained
 from warehouse.stores import IDENTITY
 
 MINUTES = 15
@@ -22,8 +22,8 @@ _LOG = f"{AUDIT}.{REQUESTS.name}"
 _DEFINER = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 
 _REQUEST = f"""
-CREATE FUNCTION {IDENTITY}.request(kind text, subject text, reason text) RETURNS bigint {_DEFINER} AS $$
-DECLARE made bigint;
+CREATE FUNCTION {IDENTITY}.request(kind text, subject text, reason text) RETURNS bigint {_DEFINER} SET lock_timeout = '10s' AS $$
+DECLARE asked {_LOG}; before text;
 BEGIN
   IF kind IS NULL OR kind NOT IN ('person', 'case', 'record', 'pseudonym', 'all') THEN
     RAISE EXCEPTION 'ask for a person, case, record, pseudonym or all' USING ERRCODE = 'invalid_parameter_value';
@@ -32,11 +32,13 @@ BEGIN
   ELSIF btrim(coalesce(reason, '')) = '' THEN
     RAISE EXCEPTION 'say why: the reason is written to the log' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  INSERT INTO {_LOG} (at, login, address, kind, subject, reason, transaction)
-  VALUES (clock_timestamp(), session_user, inet_client_addr()::text, kind, CASE WHEN kind <> 'all' THEN btrim(subject) END, btrim(reason),
-          pg_current_xact_id()::text)
-  RETURNING ticket INTO made;
-  RETURN made;
+  LOCK TABLE {_LOG} IN SHARE ROW EXCLUSIVE MODE; -- one after another, as each row's chain is over the one before
+  before := coalesce((SELECT chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1), '');
+  asked := (nextval(pg_get_serial_sequence('{_LOG}', 'ticket')), clock_timestamp(), session_user, inet_client_addr()::text, kind,
+            CASE WHEN kind <> 'all' THEN btrim(subject) END, btrim(reason), pg_current_xact_id()::text, NULL);
+  asked.chain := {chained("before", "asked.")};
+  INSERT INTO {_LOG} OVERRIDING SYSTEM VALUE SELECT asked.*;
+  RETURN asked.ticket;
 END $$"""
 _HONOURED = f"""
 CREATE FUNCTION {IDENTITY}.honoured(number bigint) RETURNS {_LOG} {_DEFINER} AS $$

@@ -1,7 +1,10 @@
 """The log of requests for the identity store on PostgreSQL: who asked for whom, when, why. Append-only, outlives every publishing.
 
-Belongs here: the log's table. Does not belong here: how a request is made and honoured (`warehouse/access/identity`), the registry's log of
-what stewards looked at with Harmonia's own commands (`pipelines/registry`).
+Each row holds a hash over itself and the hash of the row before: one that is changed or taken out breaks the chain, the last ones are
+missed where an earlier head of it is known (`pipelines/audit.py` keeps one in the registry).
+
+Belongs here: the log's table, its chain. Does not belong here: how a request is made and honoured (`warehouse/access/identity`), the
+registry's log of what stewards looked at with Harmonia's own commands (`pipelines/registry`).
 """
 
 from __future__ import annotations
@@ -20,6 +23,35 @@ REQUESTS = Table(
     Column("subject", Text, comment="id, institution:record key, pseudonym; null for all; never a name"),
     Column("reason", Text, nullable=False, comment="why, in the words of who asked"),
     Column("transaction", Text, nullable=False, comment="that wrote it: only a committed request is honoured"),
+    Column("chain", Text, comment="SHA-256 over this row and the chain of the row before"),
     comment="Requests to read names and numbers; a request is committed before anything is shown",
     info={"rows": "audit"},
 )
+_LOG = f"{AUDIT}.{REQUESTS.name}"
+
+
+def chained(before: str, row: str) -> str:
+    """SQL of the chain of `row` (a prefix of its columns, "r.", or none) after one with the chain `before`, an expression."""
+    parts = ", ".join(f"{row}{name}" for name in ("ticket", "login", "address", "kind", "subject", "reason", "transaction"))
+    said = f"jsonb_build_array({before}, extract(epoch FROM {row}at), {parts})"
+    return f"encode(sha256(convert_to({said}::text, 'UTF8')), 'hex')"
+
+
+UPGRADE = (
+    f"ALTER TABLE {_LOG} ADD COLUMN IF NOT EXISTS chain text",
+    f"COMMENT ON COLUMN {_LOG}.chain IS '{REQUESTS.columns['chain'].comment}'",
+    f"""DO $$
+DECLARE one record; before text := '';
+BEGIN
+  FOR one IN SELECT * FROM {_LOG} WHERE NOT EXISTS (SELECT FROM {_LOG} WHERE chain IS NOT NULL) ORDER BY ticket LOOP
+    before := {chained("before", "one.")};
+    UPDATE {_LOG} SET chain = before WHERE ticket = one.ticket;
+  END LOOP;
+END $$""",
+)
+"""Brings the log of an earlier version, without a chain, to this form; changes nothing else."""
+BROKEN = f"""
+SELECT ticket FROM (SELECT *, lag(chain, 1, '') OVER (ORDER BY ticket) AS before FROM {_LOG}) r
+WHERE chain IS DISTINCT FROM {chained("before", "r.")} ORDER BY ticket"""
+HEAD = f"SELECT ticket, chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1"
+HOLDS = f"SELECT EXISTS (SELECT FROM {_LOG} WHERE ticket = %s AND chain = %s)"

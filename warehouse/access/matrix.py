@@ -42,6 +42,12 @@ class Role:
             return self.audit
         return self.rows.get(str(table.info.get("rows")), NONE) if schema == self.store else NONE
 
+    def columns(self, schema: str, table: Table) -> list[str]:
+        """Columns of `table` in `schema` that the role may read: of its own rows none that depend on others' records."""
+        rows = self.sees(schema, table)
+        hidden = tables.linked_columns(table) if rows == OWN else set()
+        return [] if rows == NONE else [column.name for column in table.columns if column.name not in hidden]
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -93,7 +99,7 @@ def cells() -> Iterator[Cell]:
     for one in roles():
         for schema, metadata in SCHEMAS.items():
             for table in metadata.sorted_tables:
-                keys = tables.key_columns(table)
+                keys, read = tables.key_columns(table), one.columns(schema, table)
                 for column in table.columns:
                     form = "pseudonym" if schema == ANALYSTS and column.name in keys else "value"
-                    yield Cell(one, schema, table, column.name, one.sees(schema, table), form)
+                    yield Cell(one, schema, table, column.name, one.sees(schema, table) if column.name in read else NONE, form)

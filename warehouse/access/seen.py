@@ -14,12 +14,12 @@ from warehouse.stores import STORES, Stores
 
 
 def seen(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
-    """Table -> rows that `role` reads without a request, whole columns; a table that it may not read is absent."""
+    """Table -> rows and columns that `role` reads without a request; a table that it may not read is absent."""
     out: dict[str, pd.DataFrame] = {}
     for table in tables.stored(STORES[role.store]):
         rows = role.sees(role.store, table)
         if rows not in (ALL, OWN):
             continue
-        frame = held(stores[role.store][table.name])
+        frame = held(stores[role.store][table.name])[role.columns(role.store, table)]
         out[table.name] = frame if rows == ALL else frame[frame["institution"] == role.institution].reset_index(drop=True)
     return out

@@ -1,30 +1,36 @@
 """A PostgreSQL server and the matrix: making it so, and comparing.
 
 Belongs here: creating roles, granting on what is published, finding every difference, reading the log. Does not belong here: the statements
-(`warehouse/access/grants`), publishing (`warehouse/postgres`).
+(`warehouse/access/grants`), what follows from them on a server (`declared`), publishing (`warehouse/postgres`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import pandas as pd
 import psycopg
+from psycopg import errors
 
 from pipelines.errors import HarmoniaError
-from warehouse import postgres
-from warehouse.access import grants
-from warehouse.access.grants import Grant, Policy
+from warehouse import postgres, tables
+from warehouse.access import catalogue, declared, grants, log
+from warehouse.access.grants import Grant
 from warehouse.access.log import AUDIT, REQUESTS
 from warehouse.access.matrix import SCHEMAS, roles
 from warehouse.stores import WAREHOUSE
 
+Head: TypeAlias = tuple[int, str]
+"""Number and chain of a request of the log."""
 _ACL = """
-SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE grantee::regrole::text END FROM (
+SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE grantee::regrole::text END, is_grantable FROM (
   SELECT 'SCHEMA' AS kind, nspname::text AS object, (aclexplode(coalesce(nspacl, acldefault('n', nspowner)))).*, nspowner AS owner
   FROM pg_namespace WHERE nspname = ANY(%(schemas)s)
   UNION ALL
   SELECT 'TABLE', format('%%I.%%I', n.nspname, c.relname), (aclexplode(coalesce(c.relacl, acldefault('r', c.relowner)))).*, c.relowner
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = ANY(%(schemas)s) AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
+  WHERE n.nspname = ANY(%(schemas)s) AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')
   UNION ALL
   SELECT 'COLUMN', format('%%I.%%I.%%I', n.nspname, c.relname, a.attname), (aclexplode(a.attacl)).*, c.relowner
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY(%(schemas)s)
@@ -33,18 +39,6 @@ SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE gran
          (aclexplode(coalesce(p.proacl, acldefault('f', p.proowner)))).*, p.proowner
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = ANY(%(schemas)s)
 ) acl WHERE grantee <> owner"""
-_POLICIES = (
-    "SELECT format('%%I.%%I', schemaname, tablename), unnest(roles)::text, qual FROM pg_policies WHERE schemaname = ANY(%(schemas)s)"
-)
-_UNPROTECTED = """
-SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = ANY(%s) AND NOT c.relrowsecurity"""
-_POWERS = """
-SELECT rolname FROM pg_roles
-WHERE rolname = ANY(%s) AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolcanlogin OR rolreplication OR rolbypassrls)"""
-_MEMBERSHIPS = """
-SELECT m.member::regrole::text, m.roleid::regrole::text FROM pg_auth_members m
-WHERE m.member::regrole::text = ANY(%(names)s)"""
 
 
 def apply(url: str) -> tuple[list[str], int]:
@@ -73,41 +67,62 @@ def apply(url: str) -> tuple[list[str], int]:
         return missing, len(grants.grants(there))
 
 
-def differences(url: str) -> list[str]:
-    """What the server grants and the matrix does not, or the other way round; one line each, nothing where they agree."""
+def differences(url: str, administrators: Sequence[str] = (), known: Head | None = None) -> list[str]:
+    """How the server at `url` differs from what is declared (`differing`)."""
     with postgres.connected(url) as connection:
-        cursor = connection.cursor()
-        names = {role.name for role in roles()}
-        there = postgres.existing_roles(cursor)
-        out = [f"role {name} is not there: `harmonia access apply`" for name in sorted(names - there)]
-        if postgres.standing(cursor) is None:
-            return [*out, "no tables of this version are published: `harmonia run --warehouse-url`"]
-        return [*out, *_grants(cursor, there), *_policies(cursor, there), *_powers(cursor, names)]
+        found = differing(connection.cursor(), administrators, known)
+        connection.rollback()
+        return found
+
+
+def differing(cursor: psycopg.Cursor, administrators: Sequence[str] = (), known: Head | None = None) -> list[str]:
+    """How the server differs from what is declared, one line each, nothing where it does not: what it grants, what its schemas are made
+    of, what else the database and the server have that gives a way to the rows, the log of requests.
+
+    administrators: logins that may have powers over the server. known: a head of the log that was seen earlier.
+    """
+    names = [role.name for role in roles()]
+    there = postgres.existing_roles(cursor)
+    out = [f"role {name} is not there: `harmonia access apply`" for name in sorted(set(names) - there)]
+    keys = [f"{WAREHOUSE}.{table.name}.{key}" for table in grants.protected() for key in tables.key_columns(table)]
+    out += catalogue.beside(cursor, list(SCHEMAS), names, administrators, keys)
+    if not (postgres.said(cursor) or "").startswith(f"form {postgres.form()},"):
+        return [*out, "no tables of this version are published: `harmonia run --warehouse-url`"]
+    out += _grants(cursor, there)
+    if any(line.startswith("event trigger") for line in out):
+        out.append("what the tables are made of is not compared while an event trigger would act on the comparison: remove it, check again")
+    else:
+        out += declared.differing(cursor, there)
+    return [*out, *_log(cursor, known)]
 
 
 def _grants(cursor: psycopg.Cursor, there: set[str]) -> list[str]:
-    granted = {Grant(*row) for row in cursor.execute(_ACL.encode(), {"schemas": list(SCHEMAS)}).fetchall()}
-    wanted = set(grants.grants(there))
-    more = [f"{one.role} has {one.privilege} on {one.kind.lower()} {one.object}, and should not" for one in sorted(granted - wanted)]
-    return more + [f"{one.role} lacks {one.privilege} on {one.kind.lower()} {one.object}" for one in sorted(wanted - granted)]
-
-
-def _policies(cursor: psycopg.Cursor, there: set[str]) -> list[str]:
-    standing = {Policy(*row) for row in cursor.execute(_POLICIES.encode(), {"schemas": list(SCHEMAS)}).fetchall()}
-    wanted = set(grants.policies(there))
-    out = [f"row policy for {one.role} on {one.table} is unknown: {one.using}" for one in sorted(standing - wanted)]
-    out += [f"row policy for {one.role} on {one.table} is missing: {one.using}" for one in sorted(wanted - standing)]
-    names = [table.name for table in grants.protected()]
-    off = cursor.execute(_UNPROTECTED.encode(), (WAREHOUSE, names)).fetchall()
-    return out + [f"row security is off on {WAREHOUSE}.{name}" for (name,) in off]
-
-
-def _powers(cursor: psycopg.Cursor, names: set[str]) -> list[str]:
-    strong = cursor.execute(_POWERS.encode(), (sorted(names),)).fetchall()
-    inherits = cursor.execute(_MEMBERSHIPS.encode(), {"names": sorted(names)}).fetchall()
-    return [f"role {name} may log in or has powers over the server" for (name,) in strong] + [
-        f"role {member} is a member of {role}, and should be of none" for member, role in inherits
+    granted = {(Grant(*row), often) for *row, often in cursor.execute(_ACL.encode(), {"schemas": list(SCHEMAS)}).fetchall()}
+    wanted = {(one, False) for one in grants.grants(there)}
+    more = [
+        f"{one.role} has {one.privilege} on {one.kind.lower()} {one.object}{', and may grant it,' if often else ','} and should not"
+        for one, often in sorted(granted - wanted)
     ]
+    return more + [f"{one.role} lacks {one.privilege} on {one.kind.lower()} {one.object}" for one, _ in sorted(wanted - granted)]
+
+
+def _log(cursor: psycopg.Cursor, known: Head | None) -> list[str]:
+    """What was changed in the log of requests, or taken out of it."""
+    try:
+        with cursor.connection.transaction():
+            broken = [ticket for (ticket,) in cursor.execute(log.BROKEN.encode()).fetchall()]
+            lost = known is not None and cursor.execute(log.HOLDS.encode(), known).fetchone() == (False,)
+    except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName):
+        return ["the log of requests is gone, or has another form"]
+    out = [f"request {ticket} of the log, or the one before it, was changed or taken out" for ticket in broken[:1]]
+    return out + (["the log of requests has lost what it held when it was last looked at"] if lost else [])
+
+
+def head(url: str) -> Head | None:
+    """Number and chain of the newest request of the log, to be held against it later; None where there is none."""
+    with postgres.connected(url) as connection:
+        found = connection.execute(log.HEAD.encode()).fetchone()
+    return None if found is None else (int(found[0]), str(found[1]))
 
 
 def requests(url: str) -> pd.DataFrame:

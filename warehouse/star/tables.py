@@ -35,7 +35,7 @@ def _record() -> list[SchemaItem]:
         text("institution", "institution that delivered the record", of="dim_institution.institution"),
         text("record_key", "the institution's own key of the record", key=True),
         text("file_key", "key of the file that the record stands in", key=True),
-        text("case_id", "case", of="fact_case.case_id"),
+        text("case_id", "case", of="fact_case.case_id", linked=True),
     ]
 
 
@@ -144,16 +144,16 @@ FACT_CASE_RECORD = _fact(
     text("offence_group_reported", "most serious offence of the file, as reported", of="dim_offence_group.offence_group"),
     text("form_reported", "form of exploitation that stands with it; unknown where none", of="dim_form.form"),
     day("opened_reported", "first day reported or received, as delivered", of="dim_time.day"),
-    day("opened", "the same, put right", of="dim_time.day"),
+    day("opened", "the same, put right", of="dim_time.day", linked=True),
     day("resolved_reported", "day of the last decision that ends the file, as delivered; null while it is open", of="dim_time.day"),
-    day("resolved", "the same, put right", of="dim_time.day"),
+    day("resolved", "the same, put right", of="dim_time.day", linked=True),
     own=True,
 )
 FACT_PERSON_RECORD = _fact(
     "fact_person_record",
     "A person in a file of an institution, as it stands; several such records can be one person",
     *_record(),
-    text("person_id", "person; null for a legal or unknown one"),
+    text("person_id", "person; null for a legal or unknown one", linked=True),
     text("role", "suspect, victim, witness, defendant, prisoner"),
     text("kind", "natural, legal, unknown (N.N.: the record names nobody)"),
     text("sex_reported", "as the record says", of="dim_sex.sex"),
@@ -165,13 +165,13 @@ FACT_CHARGE = _fact(
     "fact_charge",
     "An offence of which a file or a person in it is accused",
     *_record(),
-    text("person_id", "person; null where the whole file is meant"),
+    text("person_id", "person; null where the whole file is meant", linked=True),
     text("offence", "article charged; null where none is named", of="dim_offence.offence"),
     text("paragraph", "paragraph of the article"),
     flag("principal", "marked as the principal charge"),
     text("form_reported", "form that the charge states; null where it states none", of="dim_form.form"),
     text("offence_group_reported", "group as the institution's own record says", of="dim_offence_group.offence_group"),
-    text("offence_group", "group harmonised", of="dim_offence_group.offence_group"),
+    text("offence_group", "group harmonised", of="dim_offence_group.offence_group", linked=True),
     own=True,
 )
 FACT_EVENT = _fact(
@@ -208,35 +208,35 @@ FACT_EVENT = _fact(
     text("age_group", "child, adult, unknown on that day"),
     count("age", "full years on that day; null where the day of birth is not known", of="dim_age.age"),
     count("age_at_offence", "full years on the day of the offence", of="dim_age.age"),
-    own=True,
+    own=False,
 )
 FACT_SENTENCE = _fact(
     "fact_sentence",
     "A sentence of a judgment that stands; one judgment can pass several",
     *_record(),
-    text("person_id", "person; null for an unknown one"),
+    text("person_id", "person; null for an unknown one", linked=True),
     text("kind", "imprisonment, fine, suspended, measure"),
     count("months", "imprisonment in months; null for others"),
     count("euros", "fine in euros; null for others"),
-    day("judged", "day of the judgment, put right", of="dim_time.day"),
-    day("final", "day on which it became final; null while an appeal is open", of="dim_time.day"),
-    text("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group"),
+    day("judged", "day of the judgment, put right", of="dim_time.day", linked=True),
+    day("final", "day on which it became final; null while an appeal is open", of="dim_time.day", linked=True),
+    text("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group", linked=True),
     own=True,
 )
 FACT_STAY = _fact(
     "fact_stay",
     "A row of the register of prisoners: a stay in one facility; moves between facilities make a chain",
     *_record(),
-    text("person_id", "person; null for an unknown one"),
+    text("person_id", "person; null for an unknown one", linked=True),
     text("kind", "detained or imprisoned"),
-    day("admitted", "first day", of="dim_time.day"),
-    day("released", "last day; null while it lasts", of="dim_time.day"),
+    day("admitted", "first day", of="dim_time.day", linked=True),
+    day("released", "last day; null while it lasts", of="dim_time.day", linked=True),
     text(
         "ended_by",
         "transfer, served, conditional_release, court_decision, house_arrest, sentence_begun, detention_ended, other",
     ),
-    count("chain", "running number of the stay that the row is part of; rows joined by transfers share it"),
-    flag("first_of_chain", "the row that begins the stay"),
+    count("chain", "running number of the stay that the row is part of; rows joined by transfers share it", linked=True),
+    flag("first_of_chain", "the row that begins the stay", linked=True),
     count("months", "sentence to be served in months, as the register says"),
     own=True,
 )
@@ -247,7 +247,7 @@ FACT_REFERENCE = _fact(
     text("cited", "whose number: police, inspectorate, prosecution, court, other"),
     flag("found", "a file of that institution with that number was delivered"),
     flag("same_case", "and it is the same case"),
-    own=True,
+    own=False,
 )
 MILESTONES = {
     "registered": "first report at police or inspectorate",

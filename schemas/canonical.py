@@ -31,6 +31,7 @@ OFFENCE_GROUPS = (
 FORMS = ("sexual", "forced_labour", "forced_begging", "slavery_servitude", "organ_removal", "other", "unknown")
 SEXES = ("male", "female", "unknown")
 AGE_GROUPS = ("child", "adult", "unknown")
+FOREIGN = "XXF"  # a citizenship that is foreign, of which country is not known
 CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
 ROLES = ("suspect", "victim", "witness", "defendant", "prisoner")
 PERSON_KINDS = ("natural", "legal", "unknown")  # unknown: the row names nobody; only natural persons are linked and have an id
@@ -113,7 +114,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("birth_year", "int", "year of birth", personal=True),
             Column("birth_precision", "text", "day, year (also 1 January), or null"),
             Column("sex", "text", "male, female, or null"),
-            Column("citizenship", "text", "ISO 3166-1 alpha-3 with XKX, or null"),
+            Column("citizenship", "text", "ISO 3166-1 alpha-3 with XKX; XXF: foreign, country unknown; or null"),
             Column("municipality", "text", "of residence, code"),
             Column("birthplace", "text", "skeleton of the birth place", personal=True),
             Column("register_id", "text", "corrections: number of the person in the register (`ID`)"),

@@ -26,21 +26,34 @@ LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "person_kinds
 
 _SHORT = 3  # texts of up to so many letters are codes: matched as they stand, never by sound or likeness
 _ONE_ERROR, _TWO_ERRORS = 5, 9  # letters from which a text with one, two typing errors still counts
+_APART = 1  # a misspelt text is refused where a name of another code is as near, or only so many errors further
 
 # Words around the name of a place or a country that say nothing about which.
-_AROUND = re.compile(
+_JOINING = "ne|u|of|te|se|e|i"
+_AROUND_PLACES = re.compile(
     r"\b(?:gjykata|gjykates|themelore|themelor|qarkut|komunale|prokuroria|prokurorise|dega|osnovni|osnovno|sud|tuzilastvo|ogranak|odeljenje|basic|court|prosecution|office|branch"
     r"|komuna|komunes|opstina|opstine|municipality|qyteti|grad|city|stacioni|policor|policijska|stanica|drejtoria|rajonale|policise"
-    r"|shtetas|shtetase|drzavljanin|drzavljanka|citizen|republika|republikes|republike|republic|ne|u|of|te|se|e|i)\b"
+    rf"|{_JOINING})\b"
+)
+_AROUND_COUNTRIES = re.compile(
+    rf"\b(?:shtetas|shtetase|drzavljanin|drzavljanka|citizen|republika|republikes|republike|republic|{_JOINING})\b"
 )
 
 
 @dataclass(frozen=True)
 class Index:
-    """How the texts of one list find their codes: `exact` by folded label or code, `alias` by skeleton of label or alias."""
+    """How the texts of one list find their codes: `exact` by folded label or code, `alias` by skeleton of label or alias.
+
+    around  words around a name that say nothing
+    """
 
     exact: dict[str, str]
     alias: dict[str, str]
+    around: re.Pattern[str]
+
+    def bare(self, text: str) -> str:
+        """A folded text without the words around the name."""
+        return self.around.sub(" ", fold(text))
 
 
 @cache
@@ -77,6 +90,7 @@ def lookup(name: str, text: pd.Series) -> pd.DataFrame:
 def _index(name: str) -> Index:
     exact: dict[str, str] = {}
     alias: dict[str, str] = {}
+    index = Index(exact, alias, _AROUND_COUNTRIES if name == "countries" else _AROUND_PLACES)
     labels_of = table(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
     for code, texts in names_of(name).items():
         labels = labels_of[code]
@@ -85,14 +99,14 @@ def _index(name: str) -> Index:
             if text in labels or not _key(text):
                 exact.setdefault(_plain(text), code)
             alias.setdefault(_key(text), code)
-            alias.setdefault(_key(_bare(text)), code)
+            alias.setdefault(_key(index.bare(text)), code)
     if name == "seats":  # a seat is also named by any municipality of its district
         towns = table("municipalities").set_index("code")["seat"]
         for code, texts in names_of("municipalities").items():
             for text in texts:
                 alias.setdefault(_key(text), towns[code])
     alias.pop("", None)
-    return Index(exact, alias)
+    return index
 
 
 def _find(text: str, index: Index) -> tuple[str | None, How | None]:
@@ -101,31 +115,27 @@ def _find(text: str, index: Index) -> tuple[str | None, How | None]:
         return code, "exact"
     if _is_short(value):
         return (code, "alias") if (code := index.exact.get(_plain(value.strip(" .,;")))) else (None, None)
-    for key in _keys(value):
+    for key in _keys(value, index):
         if code := index.alias.get(key):
             return code, "alias"
     return _nearest(value, index)
 
 
-def _keys(value: str) -> list[str]:
+def _keys(value: str, index: Index) -> list[str]:
     """Skeletons under which a text may stand in the list: as it is, without the words around it, its parts."""
     parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
-    keys = [_key(value), _key(_bare(value)), *(_key(_bare(part)) for part in parts)]
+    keys = [_key(value), _key(index.bare(value)), *(_key(index.bare(part)) for part in parts)]
     return [key for key in dict.fromkeys(keys) if key]
 
 
-def _bare(text: str) -> str:
-    return _AROUND.sub(" ", fold(text))
-
-
 def _nearest(value: str, index: Index) -> tuple[str | None, How | None]:
-    """The one code with a name within one typing error (two in a long name) of the text without the words around it."""
-    key = _key(_bare(value))
+    """The one code with a name within one typing error (two in a long name) of the text without the words around it, and no other near."""
+    key = _key(index.bare(value))
     errors = (len(key) >= _ONE_ERROR) + (len(key) >= _TWO_ERRORS)
-    found = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors, limit=None) if errors else []
-    least = min((distance for _, distance, _ in found), default=0)
-    codes = {index.alias[name] for name, distance, _ in found if distance == least}
-    return (codes.pop(), "fuzzy") if len(codes) == 1 else (None, None)
+    near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _APART, limit=None) if errors else []
+    least = min((distance for _, distance, _ in near), default=0)
+    codes = {index.alias[name] for name, distance, _ in near if distance <= least + _APART}
+    return (codes.pop(), "fuzzy") if len(codes) == 1 and least <= errors else (None, None)
 
 
 def _plain(text: str) -> str:

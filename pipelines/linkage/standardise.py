@@ -29,7 +29,7 @@ from pipelines.linkage.states import (
     spoken,
     take,
 )
-from schemas.canonical import OFFENCE_GROUPS, conform
+from schemas.canonical import FOREIGN, OFFENCE_GROUPS, conform
 
 SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender", "victim": "victim", "witness": "witness"}
 # A name must be seen so often in two-field sources before its usual place outvotes the field in which it stands.
@@ -171,7 +171,8 @@ def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, p
 
 
 def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> pd.DataFrame:
-    states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()))
+    named = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
+    states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=named)
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
     kept = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
     kept += ["municipality", "birthplace", "register_id", "sentence_months"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 
 from pipelines.harmonise import codes
 from pipelines.harmonise.codes import LISTS, lookup, names_of, table
-from schemas.canonical import FORMS, OFFENCE_GROUPS, SEXES
+from schemas.canonical import FOREIGN, FORMS, OFFENCE_GROUPS, SEXES
+from warehouse.count.persons import citizenship_group
+from warehouse.star.dimensions import region_on
 
 COMMON = ["code", "valid_from", "valid_to", "label_sq", "label_sr", "label_en", "aliases"]
 
@@ -101,3 +105,35 @@ def test_any_text_is_looked_up(texts: list[str | None], name: str) -> None:
     out = codes.lookup(name, pd.Series(texts, dtype="str"))
     assert out["code"].dropna().isin(table(name)["code"]).all()
     assert (out["code"].isna() == out["how"].isna()).all()
+
+
+PARTS_OF_STATES = {"HKG": "CHN", "MAC": "CHN", "SXM": "MAF"}
+"""Territories whose name names their state, or whose island has one name, in brackets."""
+
+
+def test_no_name_of_a_country_is_taken_for_another() -> None:
+    """Names in Albanian, Serbian, English, the country's own languages and nine more (`data/country_names.csv`, of Unicode CLDR)."""
+    names = pd.read_csv(Path(__file__).parent / "data" / "country_names.csv", keep_default_na=False)
+    names["found"] = lookup("countries", names["name"])["code"].to_numpy()
+    wrong = names[names["found"].notna() & (names["found"] != names["code"])]
+    assert wrong[wrong["found"] != wrong["code"].map(PARTS_OF_STATES)].to_dict("records") == []
+    agreed = names[names["language"].isin(["sq", "sr", "sr_Latn"])]
+    assert agreed[agreed["found"].isna()].to_dict("records") == []
+
+
+def test_a_misspelt_name_near_two_codes_is_refused() -> None:
+    assert [found("countries", text)[0] for text in ("Slovenko", "Irland", "Gvinea")] == [None, None, "GIN"]
+
+
+def test_foreign_without_a_country_is_said() -> None:
+    texts = (
+        "TUJE|i huaj|I HUAJ|e huaj|shtetas i huaj|Shtetase e huaj|strani državljanin|Strana državljanka|страни држављанин|stranac|foreign"
+    )
+    assert {text: found("countries", text)[0] for text in texts.split("|")} == dict.fromkeys(texts.split("|"), FOREIGN)
+    assert citizenship_group(pd.Series([FOREIGN, "XKX", "ALB", None], dtype="str")).tolist() == [
+        "foreign",
+        "domestic",
+        "foreign",
+        "unknown",
+    ]
+    assert region_on(pd.Series([FOREIGN], dtype="str"), pd.Series([pd.Timestamp("2013-01-01")])).tolist() == ["unknown"]

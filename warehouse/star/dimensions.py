@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 import schemas
-from schemas.canonical import INSTITUTIONS, OFFENCE_GROUPS
+from schemas.canonical import FOREIGN, INSTITUTIONS, OFFENCE_GROUPS
 from schemas.declared import declared
 from warehouse.count.coverage import QUARTERS, published
 from warehouse.count.inputs import quarter_end, quarter_of, quarter_start, year_of
@@ -133,12 +133,12 @@ def country() -> pd.DataFrame:
 
 
 def region_on(codes: pd.Series, days: pd.Series) -> pd.Series:
-    """`domestic`, `eu`, `other` on each day by country of citizenship; `unknown` where there is no code. Without a day: not `eu`."""
+    """`domestic`, `eu`, `other` on each day by country of citizenship; `unknown` where no country is named. Without a day: not `eu`."""
     known = country().set_index("country").reindex(codes)
     since, until = (pd.Series(known[c].to_numpy(), index=codes.index) for c in ("eu_from", "eu_to"))
     member = (since <= days) & ~(until < days)
     out = pd.Series("other", index=codes.index, dtype="str").mask(member.fillna(False), "eu")
-    return out.mask(codes == DOMESTIC, "domestic").mask(codes.isna(), "unknown")
+    return out.mask(codes == DOMESTIC, "domestic").mask(codes.isna() | (codes == FOREIGN), "unknown")
 
 
 def age() -> pd.DataFrame:

@@ -61,9 +61,17 @@ def test_a_date_before_the_offence_is_exchanged_into_its_quarter() -> None:
     assert day_of(world, "offence") == ("2013-12-02", "delivered")
 
 
-def test_a_date_that_another_quarter_should_have_delivered_is_moved_into_the_one_that_did() -> None:
-    world = World().case("prosecution", "7", "c", received="2013-06-10", period="2013-Q4")
-    assert day_of(world, "received", "7") == ("2013-10-06", "exchanged")
+@pytest.mark.parametrize("late", ["2013-06-10", "2012-11-12", "2012-02-17", "2010-03-03"])
+def test_a_date_that_contradicts_only_the_quarter_of_its_delivery_or_the_number_stays(late: str) -> None:
+    world = World().case("police", "A", "c", number="2013-PR-00007", reported=late, period="2013-Q4")
+    world.case("police", "B", "d", reported="2013-11-05", period="2013-Q4").case("prosecution", "7", "e", received=late, period="2013-Q4")
+    assert day_of(world, "reported") == (late, "delivered")
+    assert day_of(world, "received", "7") == (late, "delivered")
+
+
+def test_a_number_of_an_earlier_year_alone_moves_no_date() -> None:
+    world = World().case("courts", "F", "c", number="P.nr.12/2012", received="2013-02-04", period="2013-Q1")
+    assert day_of(world, "received", "F") == ("2013-02-04", "delivered")
 
 
 def test_a_case_from_before_the_first_delivery_keeps_its_date_when_it_is_first_seen_later() -> None:

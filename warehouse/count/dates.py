@@ -3,9 +3,11 @@
 Belongs here: the order of events, finding dates that contradict it, candidates for the day that was meant. Does not belong here:
 reading a date (`pipelines/harmonise`), which of several days counts (`warehouse/count/units`).
 
-Rule (STATISTICS.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
+Rules (STATISTICS.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
-gives a possible day; else the middle of the quarter in whose delivery the event first appears."
+gives a possible day; else the middle of the quarter in whose delivery the event first appears." "A date that contradicts only the
+year in its file's number, or only the quarter in which it was first delivered, stays as delivered: registers enter cases months
+and years late."
 """
 
 from __future__ import annotations
@@ -162,7 +164,7 @@ def _first(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, many: int) ->
 
 
 def _conflicts(work: pd.DataFrame) -> pd.Series:
-    """How many order rules each date breaks, that of the year in its file's number being one.
+    """How many order rules each date breaks; of such a date, that of the year in its file's number as well.
 
     Where several earlier events stand against one later, each carries its share. A later event is out of order when it lies before
     every earlier one: files of one case may follow each other. Over several files a rule binds where one event stands against one;
@@ -182,10 +184,10 @@ def _conflicts(work: pd.DataFrame) -> pd.Series:
 
 
 def _otherwise_numbered(work: pd.DataFrame, contradicted: pd.Series) -> pd.Series:
-    """How the year in its file's number speaks against a date that opens the file: against a later one, and an earlier one that is
-    `contradicted` already; a file may get a new number after a transfer, but not one of an earlier year."""
+    """How the year in its file's number speaks against a date that opens the file and is `contradicted` by other dates: more against a
+    later one than an earlier one, as a file may get a new number after a transfer, but not one of an earlier year."""
     off = (work["date"].dt.year - work["numbered"]).where(work["step"].isin(OPENING)).fillna(0.0)
-    return ((off > 0) + RENUMBERED * ((off < 0) & contradicted)).astype("float64")
+    return (((off > 0) + RENUMBERED * (off < 0)) * contradicted).astype("float64")
 
 
 def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -268,21 +270,6 @@ def _of_the_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
     return work[work["case"].isin(some["case"])]
 
 
-def _misplaced(work: pd.DataFrame) -> pd.Series:
-    """Dates outside the quarter in which the event was delivered that exchanging or a digit of the year moves into it.
-
-    "A delivery holds every case that was opened or changed in the quarter" (SPEC.md): what happened earlier would have come earlier.
-    """
-    outside = work[work["outside"] & ~work["wrong"]]
-    none = pd.Series(False, index=work.index)
-    if outside.empty:
-        return none
-    rows = _of_the_same_cases(work, outside)
-    rows = rows.assign(wrong=rows["wrong"] | rows.index.isin(outside.index))
-    repair = _repair(outside.assign(begins=EARLIEST), rows)  # into that quarter, nowhere else
-    return none.mask(none.index.isin(repair.index[repair["day"].notna()]), True)
-
-
 def _accuse(work: pd.DataFrame) -> pd.Series:
     """Of the dates that contradict each other in a case, the one most likely wrong (boolean, at most one a case).
 
@@ -302,10 +289,10 @@ def _accuse(work: pd.DataFrame) -> pd.Series:
 
 
 def _doubt(work: pd.DataFrame) -> pd.Series:
-    """Which dates cannot be right: after the end of the quarter in which they were seen, too old, misplaced, or out of order."""
+    """Which dates cannot be right: after the end of the quarter in which they were seen, too old, or out of order."""
     after = work["date"] > work["last"]
     work = work.assign(wrong=(after | (work["date"] < EARLIEST)).fillna(False))
-    wrong, contested = work["wrong"] | _misplaced(work), work
+    wrong, contested = work["wrong"], work
     for _ in range(ROUNDS):
         accused = _accuse(contested.assign(wrong=wrong[contested.index]))
         if not accused.any():

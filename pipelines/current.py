@@ -51,10 +51,16 @@ def resolve(validated: Validated) -> Current:
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
     tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
-    held_back = _held_back(quarantined, deliveries)
+    held_back, left_out = _held_back(quarantined, deliveries), list[pd.DataFrame]()
     for name, spec in contract.tables.items():
         if spec.entity:
             tables[name]["_status"] = _record_status(tables[name], deliveries, held_back.get(name, pd.DataFrame()))
+        if spec.place:
+            left = _left_out(tables[name], validated.files, held_back.get(name, pd.DataFrame()))
+            tables[name].loc[left.index, "_status"] = "superseded"
+            left_out.append(
+                findings.complete(left.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
+            )
     for name, spec in parents_first(contract):
         if not spec.entity:
             tables[name]["_status"] = _child_status(tables[name], spec, tables)
@@ -62,7 +68,7 @@ def resolve(validated: Validated) -> Current:
     accounting = _accounting(validated, tables)
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
     told = _without_blanks(validated.findings, later)
-    found = pd.concat([f for f in (told, later) if len(f)] or [later], ignore_index=True)
+    found = pd.concat([f for f in (told, later, *left_out) if len(f)] or [later], ignore_index=True)
     places = Places(tables, contract)
     found = told_apart(places.placed(found[list(findings.COLUMNS)]), tables)
     return Current(tables, quarantined, places.placed(lineage), accounting, found, deliveries)
@@ -107,6 +113,34 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, held_back: pd.
     newest_period = standing.groupby("key")["period"].transform("max")
     status.loc[standing.index[standing["period"] == newest_period]] = "accepted"
     return status
+
+
+def _left_out(frame: pd.DataFrame, files: pd.DataFrame, held_back: pd.DataFrame) -> pd.DataFrame:
+    """Accepted rows at a place that a later list of their case lacks: "the latest list is the case's list" (SPEC-LIFE.md, "Places").
+
+    Columns out: record_key, delivery (that of the list), on the index of `frame`.
+
+    A list is that of the last version of a quarter whose file was read whole, with what later versions add; a row that was quarantined
+    holds its place. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.
+    """
+    whole = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
+    rows = frame[frame["_case"].notna() & frame["_key"].notna()]
+    complete = pd.MultiIndex.from_frame(rows[["_delivery", "_file"]]).isin(whole)
+    if not complete.any():
+        return pd.DataFrame({"record_key": [], "delivery": []}, index=frame.index[:0], dtype="str")
+    least = rows[complete].groupby("_period")["_version"].max()
+    lists = rows[rows["_version"] >= rows["_period"].map(least)]
+    latest = lists.groupby("_case")["_period"].max()
+    last = lists[lists["_period"] == lists["_case"].map(latest)]
+    by = last.groupby("_case")["_delivery"].last()
+    there = [last[["_period", "_key"]].set_axis(["period", "key"], axis=1)]
+    if len(held_back):
+        there.append(held_back[["period", "record_key"]].set_axis(["period", "key"], axis=1))
+    held = rows[rows["_status"] == "accepted"].assign(latest=lambda f: f["_case"].map(latest))
+    held = held[held["_period"] < held["latest"]]
+    on_it = pd.MultiIndex.from_frame(held[["latest", "_key"]]).isin(pd.MultiIndex.from_frame(pd.concat(there)))
+    gone = held[~on_it]
+    return pd.DataFrame({"record_key": gone["_key"], "delivery": gone["_case"].map(by)}, index=gone.index)
 
 
 def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:

@@ -98,6 +98,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "person_records": _state(
         [
+            Column("place", "text", "place in the list of the case, where the key is made of it; null where a key stays with its person"),
             Column("role", "text", f"one of {', '.join(ROLES)}"),
             Column("kind", "text", f"one of {', '.join(PERSON_KINDS)}"),
             Column("given_name", "text", "as delivered; null where the source has one field", personal=True),

@@ -89,6 +89,7 @@ class TableSpec:
     parent: str | None = None
     via: tuple[str, ...] = ()
     expected: bool = False  # each parent usually has such a row: where it has none, that is told as information
+    place: str | None = None  # column of the key that is a place in the parent's list: the latest list of a parent is its list
 
     def column(self, name: str) -> ColumnSpec:
         """The declaration of a column; raises `KeyError` naming the table."""
@@ -157,6 +158,7 @@ def _table(name: str, spec: Mapping[str, Any]) -> TableSpec:
         parent=spec.get("parent"),
         via=tuple(spec.get("via", ())),
         expected=bool(spec.get("expected", False)),
+        place=spec.get("place"),
     )
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pipelines.assets.describing import careful, say, table
 from pipelines.comparison import rounds
-from pipelines.comparison.again import registered_twice
+from pipelines.comparison.again import other_persons, registered_twice
 from pipelines.comparison.agreements import matrix
 from pipelines.comparison.evidence import gather
 from pipelines.comparison.telling import PLACE, as_findings, told, withheld
@@ -43,7 +43,8 @@ def comparison(
             pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
         lineage = standing.some("lineage", [*PLACE, "status"])
-        found = pd.concat([again, as_findings(rows, deliveries, lineage)], ignore_index=True)
+        replaced = other_persons(identities["listed"], deliveries)
+        found = pd.concat([again, replaced, as_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
         apart = withheld(evidence[newest], agreements)
     counts = found.groupby(["institution", "rule"]).size().rename("findings").reset_index()

@@ -46,6 +46,7 @@ class Before:
             units=lineage[["institution", "part", "record_key", "unit"]]
             .dropna(subset=["unit"])
             .drop_duplicates(["institution", "part", "record_key"], keep="last"),
+            listed=self.identities["listed"],
         )
 
 

@@ -1,24 +1,28 @@
 """From records to cases and persons: who is who, and the ids that stay."""
 
+from collections.abc import Callable
+
 import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import careful, say, table
-from pipelines.linkage import Linked, link
+from pipelines.linkage import Linked, link, load_model
+from pipelines.linkage.places import listed
 from pipelines.linkage.standardise import READ
+from pipelines.linkage.standardise import read as states
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
-from pipelines.review.judgements import effective, read
+from pipelines.review.following import standing
 from pipelines.review.pairs import pair_ids
 
 
-def _stewards_said(workplace: Workplace) -> pd.DataFrame:
-    """The judgements that stand."""
+def _stewards_said(workplace: Workplace, places: pd.DataFrame) -> pd.DataFrame:
+    """The judgements that stand. places: of `pipelines.linkage.places.listed`."""
     registry = open_registry(workplace.registry)
     try:
-        return effective(read(registry))
+        return standing(registry, places)
     finally:
         registry.close()
 
@@ -35,7 +39,10 @@ def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
     with careful(workplace, "linking"):
-        linked = link(canonical.only(READ), judgements=_stewards_said(workplace), memory=workplace.home.lake / "linkage_memory")
+        model, tables = load_model(), canonical.only(READ)
+        places = listed(states({"person_records": tables["person_records"]})["person_records"], model)
+        said = _stewards_said(workplace, places)
+        linked = link(tables, model, said, workplace.home.lake / "linkage_memory", places)
     say(
         context,
         len(linked.persons) + len(linked.cases),
@@ -47,12 +54,13 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
 
 @dg.asset(group_name="linking", kinds={"sqlite", "parquet"}, description="The ids of cases and persons, the same from run to run.")
 def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
-    """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`."""
+    """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`. `listed`: of `pipelines.linkage.places`, with
+    `person_id`."""
     with careful(workplace, "giving ids", context):
         registry = open_registry(workplace.registry)
         try:
             cases = assign(registry, "case", links.cases).rename(columns={"entity_id": "case_id"})
-            persons = assign(registry, "person", links.persons).rename(columns={"entity_id": "person_id"})
+            persons = _by_first_key(links, lambda partition: assign(registry, "person", partition))
         finally:
             registry.close()
     sizes = persons.groupby("person_id").size().value_counts().sort_index().rename_axis("records").rename("persons").reset_index()
@@ -61,4 +69,14 @@ def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.R
         len(cases) + len(persons),
         {"cases": cases["case_id"].nunique(), "persons": persons["person_id"].nunique(), "persons by number of records": table(sizes)},
     )
-    return {"cases": cases, "persons": persons}
+    listed = links.listed.merge(persons.rename(columns={"record_key": "person_key"}), on=["institution", "person_key"], how="left")
+    return {"cases": cases, "persons": persons, "listed": listed}
+
+
+def _by_first_key(links: Linked, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """`links.persons` with `person_id`; the register knows a listed person by the key that stays."""
+    names = links.listed.drop_duplicates(["institution", "person_key"]).set_index(["institution", "person_key"])["first_key"]
+    known = links.persons["record_key"]
+    stays = names.reindex(pd.MultiIndex.from_frame(links.persons[["institution", "record_key"]])).set_axis(known.index).fillna(known)
+    ids = assign_(links.persons.assign(record_key=stays.astype(known.dtype)))
+    return ids.assign(record_key=known.array).rename(columns={"entity_id": "person_id"})

@@ -16,6 +16,7 @@ from pipelines.comparison.evidence import fields
 from pipelines.resources.coded import among, numbered
 from pipelines.resources.lake import some
 from schemas import findings
+from sources import contract as contracts
 
 _KEYS = ("institution", "record_key", "status")
 _REGISTERS = ("police", "courts")  # prosecution files are separated and joined by decision, stays follow one another
@@ -34,6 +35,24 @@ def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         since = merged.reindex(pd.MultiIndex.from_frame(told[["institution", key]])).set_axis(told.index)
         told = told[since.isna() | (told["delivery"] < since.fillna(""))]
     return findings.complete(told.assign(rule="cross-case-again", field=told["institution"].map(fields("number")), detail=told["first"]))
+
+
+def other_persons(listed: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Findings of `cross-place-other-person`: every delivery that has another person at a place than the one before that held the place.
+
+    listed: of `pipelines.linkage.places`; deliveries: institution, delivery, period, version.
+    """
+    own = listed[listed["status"].isin(["accepted", "superseded"])].merge(deliveries, on=["institution", "delivery"])
+    own = own.sort_values(["period", "version"], kind="stable")
+    before = own.groupby(["institution", "record_key"])[["person_key", "delivery"]].shift()
+    told = own[before["person_key"].notna() & (before["person_key"] != own["person_key"])]
+    place = {name: next((t.place for t in contracts.load(name).tables.values() if t.place), None) for name in own["institution"].unique()}
+    detail = before["delivery"].reindex(told.index)
+    return findings.complete(
+        told[["institution", "delivery", "record_key"]].assign(
+            rule="cross-place-other-person", field=told["institution"].map(place), detail=detail
+        )
+    )
 
 
 def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

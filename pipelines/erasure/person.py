@@ -23,11 +23,14 @@ from pipelines.resources.workplace import Workplace
 _SHORTEST, _DIGITS = 3, 8  # letters of a name, digits of a number, that are looked for
 _APART = 60  # characters between two names of one person in a text
 RECORD = ["institution", "record_key"]
+STATE = ["institution", "delivery", "record_key"]
 
 
 @dataclass
 class Person:
-    """records: (institution, record key). numbers: digits; names: all names of a row, folded; both without what others bear as well.
+    """records: (institution, record key). elsewhere: (institution, delivery, key) of places of a list at which the person stood in that
+    delivery; others: of places at which somebody else did.
+    numbers: digits; names: all names of a row, folded; both without what others bear as well.
 
     shared: how many numbers and names those are: they are no sign of this person. contents: number of each content of a row
     """
@@ -38,11 +41,19 @@ class Person:
     numbers: frozenset[str] = frozenset()
     names: frozenset[tuple[str, ...]] = frozenset()
     shared: int = 0
+    elsewhere: frozenset[tuple[str, str, str]] = frozenset()
+    others: frozenset[tuple[str, str, str]] = frozenset()
     contents: dict[int, int] = field(default_factory=dict)
 
-    def keys(self, institution: str) -> set[str]:
-        """The person's record keys at one institution."""
-        return {key for name, key in self.records if name == institution}
+    def keys(self, institution: str, delivery: str | None = None) -> set[str]:
+        """The person's record keys at one institution; those of a `delivery`, where a place in a list can be another person's in each."""
+        own = {key for name, key in self.records if name == institution}
+        if delivery is None:
+            return own
+        there, not_there = (
+            {key for name, one, key in states if (name, one) == (institution, delivery)} for states in (self.elsewhere, self.others)
+        )
+        return (own | there) - not_there
 
     def is_in(self, row: str) -> bool:
         """Whether the text of one row holds a number of the person, or all names of one of the person's rows."""
@@ -80,12 +91,16 @@ def find(workplace: Workplace, person_id: str) -> Person:
         standing = resolve(registry, pd.Series([person_id])).iloc[0]
     finally:
         registry.close()
-    known = lake.read(workplace.home.lake / "identities")["persons"]
+    ids = lake.read(workplace.home.lake / "identities")
+    known, listed = ids["persons"], ids["listed"]
     own = known.loc[known["person_id"] == standing, RECORD]
     if own.empty:
         raise HarmoniaError(f"no record belongs to person {person_id}: take the id from `harmonia explain` or the identity store")
     everybody = lake.read(workplace.home.lake / "canonical")["person_records"]
+    in_lists, theirs = pd.MultiIndex.from_frame(listed[STATE]), (listed["person_id"] == standing).to_numpy(dtype=bool)
+    state = pd.MultiIndex.from_frame(everybody[STATE])
     mine = pd.MultiIndex.from_frame(everybody[RECORD]).isin(pd.MultiIndex.from_frame(own))
+    mine = (mine & ~state.isin(in_lists[~theirs])) | state.isin(in_lists[theirs])
     names, others = _names(everybody[mine]), _names(everybody[~mine])
     numbers = {n for n in everybody.loc[mine, "personal_number"].dropna() if len(n) >= _DIGITS}
     borne = set(everybody.loc[~mine, "personal_number"].dropna())
@@ -97,6 +112,8 @@ def find(workplace: Workplace, person_id: str) -> Person:
         frozenset(numbers - borne),
         frozenset(names - others),
         len(names & others) + len(numbers & borne),
+        frozenset(in_lists[theirs]),
+        frozenset(in_lists[~theirs]),
     )
 
 

@@ -33,7 +33,7 @@ def emptied(institution: str, delivery: DeliveryName, result: ReadResult, person
     name, contract = str(delivery), contracts.load(institution)
     place = pd.DataFrame([(institution, name, delivery.period, delivery.version, result.state)], columns=list(DELIVERIES))
     typed, aside, found = judge(institution, {name: result}, place)
-    offset, keys = first_row(delivery.period, delivery.version), person.keys(institution)
+    offset, keys = first_row(delivery.period, delivery.version), person.keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
     rows, lines = set[int](), set[tuple[str, int]]()
     for table, spec in contract.tables.items():

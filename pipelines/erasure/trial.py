@@ -29,7 +29,7 @@ from pipelines.registry import Registry, open_registry, seal
 from pipelines.resources import lake
 from pipelines.resources.instance import URL
 from pipelines.resources.workplace import Workplace
-from pipelines.review.judgements import effective, read
+from pipelines.review.following import standing
 from pipelines.run import run_everything
 from pipelines.swap import share
 
@@ -82,9 +82,9 @@ def _needed(workplace: Workplace, order: int, emptied: tuple[Emptied, ...], link
     with _copy(workplace) as place, _opened(place) as registry:
         nothing = pd.DataFrame(columns=ties.COLUMNS, dtype="str")
         entering.enter(registry, place.home, order, "trial", emptied, nothing)
-        judged = effective(read(registry))
         run_everything(place, Silence())
         canonical = lake.read(place.home.lake / "canonical")
+        judged = standing(registry, lake.read(place.home.lake / "identities")["listed"])
 
         def again(judgements: pd.DataFrame) -> ties.Partition:
             found = link(canonical, judgements=judgements)

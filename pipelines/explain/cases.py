@@ -150,7 +150,7 @@ def _people(home: Published, people: pd.DataFrame, *, names: bool) -> Table:
         Column("records", wrap=True),
     ]
     rows: list[list[Cell]] = []
-    for person, own in people.groupby("person_id", sort=True):
+    for person, own in people.groupby(people["person_id"].fillna("unknown persons"), sort=True):
         held = [described[key] for key in zip(own["institution"], own["record_key"], strict=True) if key in described]
         shown = [", ".join(dict.fromkeys(r.value("full_name") for r in held))] if names else []
         role, sex = (", ".join(dict.fromkeys(filter(None, (r.value(c) for r in held)))) for c in ("role", "sex"))

@@ -82,7 +82,7 @@ def _reason(home: Published, w: Weighing, keys: tuple[Key, Key], one: bool) -> l
 def _group(home: Published, kind: Kind, key: Key) -> list[Key]:
     """The records that share the id of a record now."""
     found = home.entity_of(kind, key)
-    members = [(m.institution, m.record_key) for m in home.memberships([found]) if m.until is None] if found else []
+    members = home.members([found]) if found else []
     return members or [key]
 
 

@@ -63,7 +63,7 @@ def sources(home: Published, *, names: bool) -> str:
 def member_keys(home: Published, named: Named) -> list[Key]:
     """The records that belong to an id now, in the order of joining."""
     ids = [named.entity.id, *(e.id for e in home.redirected_to(named.entity.id))]
-    return [(m.institution, m.record_key) for m in home.memberships(ids) if m.until is None]
+    return home.members(ids)
 
 
 def redirect_notice(named: Named) -> list[Text]:

@@ -23,7 +23,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.connection import Registry
 from pipelines.registry.tables import Entity, Judgement, Membership
 from pipelines.resources.workplace import Workplace
-from pipelines.review.judgements import effective, read
+from pipelines.review.following import standing
 from schemas import canonical
 
 Key = tuple[str, str]
@@ -100,14 +100,29 @@ class Published:
         return more
 
     def memberships(self, ids: Sequence[str]) -> list[Membership]:
-        """Which records belong, or belonged, to `ids`, in the order of joining."""
+        """Which records belong, or belonged, to `ids`, in the order of joining; a person in a list by the key that stays (`first_key`)."""
         with self.registry.read() as session:
             return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
 
+    def members(self, ids: Sequence[str]) -> list[Key]:
+        """The records that belong to `ids` now, by the keys that they bear now."""
+        now = {(i, first): key for i, key, first in self._listed.itertuples(index=False, name=None)}
+        known = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
+        return [(i, now.get((i, key), key)) for i, key in known]
+
+    @cached_property
+    def _listed(self) -> pd.DataFrame:
+        """institution, person_key, first_key of persons in lists whose places changed hands (`pipelines.linkage.places`)."""
+        return self._lake("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
+
     def entity_of(self, kind: str, key: Key) -> str | None:
         """The id that a record has now."""
+        stays = {(i, now): first for i, now, first in self._listed.itertuples(index=False, name=None)} if kind == "person" else {}
         query = select(Membership.entity_id).where(
-            Membership.kind == kind, Membership.institution == key[0], Membership.record_key == key[1], Membership.until.is_(None)
+            Membership.kind == kind,
+            Membership.institution == key[0],
+            Membership.record_key == stays.get(key, key[1]),
+            Membership.until.is_(None),
         )
         with self.registry.read() as session:
             found = session.scalar(query)
@@ -128,7 +143,7 @@ class Published:
     def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
         """What stands of the stewards' judgements on each pair: same, different, unsure or disputed (`pipelines.review`)."""
         out = {}
-        for row in effective(read(self.registry)).to_dict("records"):
+        for row in standing(self.registry, self._lake("identities", "listed")).to_dict("records"):
             sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
             out[str(row["entity"]), sides] = str(row["verdict"])
         return out

@@ -48,6 +48,7 @@ def persons(
     residence: str | None = None,
     birthplace: str | None = None,
     register: str | None = None,
+    place: str | None = None,
 ) -> pd.DataFrame:
     """Rows of `person_records`: the names of the delivered columns tell where each part stands."""
     nothing = pd.Series(None, index=frame.index, dtype="str")
@@ -78,6 +79,8 @@ def persons(
         out["municipality"] = code_of("municipalities", frame[residence])
     if birthplace:
         out["birthplace"] = names.skeleton(frame[birthplace])
+    if place:
+        out["place"] = frame[place].astype("str")
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)

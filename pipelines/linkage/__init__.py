@@ -28,6 +28,7 @@ from pipelines.linkage.judged import counted, outcomes
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.parting import part
 from pipelines.linkage.pieces import Setting
+from pipelines.linkage.places import listed, rekeyed
 from pipelines.linkage.score import coded
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import Records, read, standardise
@@ -44,7 +45,8 @@ class Linked:
     institution and key; a cluster is a number from 0 in that order. `cases` also holds cases that only their persons name.
     `decisions`: see `pipelines.linkage.decisions.decisions`. `statistics`: counts, no personal data. `judged`: how stewards'
     judgements came out, see `pipelines.linkage.judged.outcomes`. `reached`: which levels the records found to be one reach, see
-    `pipelines.linkage.drift.comparisons`.
+    `pipelines.linkage.drift.comparisons`. `listed`: key of the person of each state of lists in which a place changed hands
+    (`pipelines.linkage.places`); wherever persons are named here, it is by these keys.
     """
 
     persons: pd.DataFrame
@@ -53,12 +55,14 @@ class Linked:
     statistics: dict[str, int | float | str]
     judged: pd.DataFrame
     reached: pd.DataFrame
+    listed: pd.DataFrame
 
 
 def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None) -> Solved:
     """Cases and persons in turns; parameters as for `link`."""
     model = model or load_model()
     tables = read(canonical)
+    tables = rekeyed(tables, listed(tables["person_records"], model))
     marked = landmark(tables)
     records = standardise(tables)
     if marked is None:
@@ -68,24 +72,32 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     return rounds(parted.records, parted.blocked, model, judgements, common, parted.ties)[0]
 
 
-def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame | None = None, memory: Path | None = None) -> Linked:
+def link(
+    canonical: Tables,
+    model: Model | None = None,
+    judgements: pd.DataFrame | None = None,
+    memory: Path | None = None,
+    places: pd.DataFrame | None = None,
+) -> Linked:
     """Link the records of the canonical tables `case_records, person_records, charges, events, references`.
 
     Absent or empty tables are fine. The result depends on the rows alone, not on their order, on `model` (the one shipped) and on
     `judgements` of stewards (`pipelines.linkage.judged.COLUMNS`, those that stand), which hold whatever the weights say. `memory`: a
     folder where a large history keeps what it found, so that the next call decides only on what is touched; the result is the same
-    without.
+    without. `places`: what `places.listed` gives of these tables, where it is known.
     """
     model = model or load_model()
     tables = read(canonical)
+    places = listed(tables["person_records"], model) if places is None else places
+    tables = rekeyed(tables, places)
     marked = landmark(tables)
     if marked is None:
-        return _as_a_whole(standardise(tables), model, judgements)
+        return _as_a_whole(standardise(tables), model, judgements, places)
     token = kept.token(model, marked.print(tables))
     remembered = kept.load(memory, token) if memory is not None else None
     if remembered is None:
         common, before = read_common(marked.taken(tables), model), None
-        tables = read(canonical)
+        tables = rekeyed(read(canonical), places)
     else:
         common, before = remembered
     records = standardise(tables)
@@ -108,10 +120,10 @@ def link(canonical: Tables, model: Model | None = None, judgements: pd.DataFrame
     }
     counts = statistics(records, parted.blocked.report, found.cases, found.persons, counts)
     reached = levels_reached(records.persons, found.alike, model)
-    return _linked(records, found.cases, found.persons, found.told, found.against, judgements, counts, reached)
+    return _linked(records, found.cases, found.persons, found.told, found.against, judgements, counts, reached, places)
 
 
-def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None) -> Linked:
+def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame) -> Linked:
     """A small history: by what its records say themselves, all together."""
     solved = rounds(records, block(records.persons), model, judgements)[0]
     people, persons, cases = solved.people, solved.persons, solved.cases
@@ -124,7 +136,7 @@ def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None)
     found, against = told(records, people, cases, persons), against_rules(people, persons)
     counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
     reached = levels_reached(records.persons, alike(records, people, persons.cluster), model)
-    return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached)
+    return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached, places)
 
 
 def _linked(
@@ -136,10 +148,11 @@ def _linked(
     judgements: pd.DataFrame | None,
     counts: dict[str, int | float | str],
     reached: pd.DataFrame,
+    places: pd.DataFrame,
 ) -> Linked:
     clusters = {"person": _clusters(records.persons, persons), "case": _clusters(records.files, cases)}
     judged = outcomes(judgements, clusters, keys_of(against, records.persons))
-    return Linked(clusters["person"], clusters["case"], named(found, records), counts | counted(judged), judged, reached)
+    return Linked(clusters["person"], clusters["case"], named(found, records), counts | counted(judged), judged, reached, places)
 
 
 def _clusters(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:

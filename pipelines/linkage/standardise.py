@@ -50,11 +50,12 @@ _PERSON = [*_NAMES, "personal_number", "number_valid", "birth_date", "birth_year
 _CASE = ["number", "seat", "municipality", "state", "source", "merged_into", "form", "law", "article", "offence_group"]
 READ: dict[str, list[str]] = {
     "case_records": [*_STATE, "record_key", *_CASE],
-    "person_records": [*_STATE, "record_key", "case_key", "role", "kind", *_PERSON, "register_id", "sentence_months"],
+    "person_records": [*_STATE, "record_key", "case_key", "place", "role", "kind", *_PERSON, "register_id", "sentence_months"],
     "charges": [*_STATE, "case_key", "offence_group", "form"],
     "events": [*_STATE, "record_key", "entity", "event", "date"],
     "references": [*_STATE, "case_key", "kind", "number", "seat"],
 }
+STATE = ["institution", "delivery", "record_key"]
 PERSON_EVENTS = ("arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
 
 
@@ -99,9 +100,12 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     events = tables["events"].assign(quarter=of_delivery(tables["events"], known, "quarter"))
     files = _files(tables)
     quarters = known.drop_duplicates("arrival").set_index("arrival")["quarter"]
-    people = tables["person_records"]
-    persons = _persons(people[~people["kind"].isin(["legal", "unknown"])], files, quarters)
-    persons = persons.join(_dates(events, persons, PERSON_EVENTS, "person"))
+    states = tables["person_records"]
+    nobody = states["kind"].isin(["legal", "unknown"])
+    persons = _persons(states[~nobody], files, quarters)
+    of_nobody = pd.MultiIndex.from_frame(events[STATE]).isin(pd.MultiIndex.from_frame(states.loc[nobody, STATE]))
+    of_persons = events[~of_nobody] if nobody.any() else events
+    persons = persons.join(_dates(of_persons, persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))
     files = files.join(_dates(events, files, FILE_EVENTS, "case"))
@@ -179,16 +183,21 @@ def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> 
     told = spoken(states)
     first = told.keys.assign(**{name: told.first(states[name]) for name in names + kept})
     first["file"] = rows_of(files, first, "case_key")
-    role, roles = pd.factorize(first["role"])
-    first["side"] = take(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role)
-    first = first.join(place_names(first))
-    first["valid"] = first["number_valid"].fillna(False).astype(bool)
-    first["birth_year"] = first["birth_year"].astype("float64").fillna(first["birth_date"].dt.year.astype("float64"))
     first["quarter"] = quarters.reindex(told.arrival).astype("str").array
-    first = first.rename(columns={"parent_skeleton": "parent", "personal_number": "number"})
+    first = features(first)
     ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
     ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months", "quarter"]
     return first[ordered]
+
+
+def features(persons: pd.DataFrame) -> pd.DataFrame:
+    """Rows of person records with the fields that are compared: `side`, `given`, `surname`, `parent`, `number`, `valid`, `birth_year`."""
+    role, roles = pd.factorize(persons["role"])
+    out = persons.assign(side=take(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role).array)
+    out = out.join(place_names(out))
+    out["valid"] = (out["number_valid"].fillna(False) & out["personal_number"].notna()).astype(bool)
+    out["birth_year"] = out["birth_year"].astype("float64").fillna(out["birth_date"].dt.year.astype("float64"))
+    return out.rename(columns={"parent_skeleton": "parent", "personal_number": "number"})
 
 
 def place_names(frame: pd.DataFrame) -> pd.DataFrame:

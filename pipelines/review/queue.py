@@ -9,8 +9,8 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.registry import Registry
+from pipelines.review.following import standing
 from pipelines.review.influence import counted_rows, influence
-from pipelines.review.judgements import effective, read
 from pipelines.review.pairs import PAIR
 from pipelines.review.published import RECORD, Published
 
@@ -30,7 +30,7 @@ def queue(found: Published, registry: Registry, everything: bool = False) -> pd.
     with a verdict that stands are left out unless `everything`.
     """
     decisions = found.decisions()
-    states = effective(read(registry)).rename(columns={"verdict": "state"})
+    states = standing(registry, found.table("identities", "listed")).rename(columns={"verdict": "state"})
     pairs = decisions.merge(states, on=PAIR, how="left").fillna({"state": "open"})
     pairs["contradiction"] = contradictions(found, pairs)
     doubtful = pairs["weight"].abs().le(DOUBT_BITS) | pairs["contradiction"].ne("") | pairs["state"].ne("open")

@@ -137,3 +137,68 @@ def test_every_row_has_one_fate_and_a_record_stands_at_most_once(made):
     assert stands.accounting["read"].sum() == sum(len(k) + len(b) for k, _, b in made.values())
     accepted = stands.lineage[stands.lineage["status"] == "accepted"]
     assert not accepted["record_key"].duplicated().any()
+
+
+PERSON = [
+    "Nr_rastit",
+    "Nr_rendor",
+    "Roli",
+    "Mbiemri",
+    "Emri",
+    "Emri_prindit",
+    "Nr_personal",
+    "Data_lindjes",
+    "Vendlindja",
+    "Komuna_banimit",
+]
+PERSON += ["Gjinia", "Shtetesia", "Data_arrestimit"]
+
+
+def listing(name: str, places: dict[int, list[int]], state: str = "complete", broken: list[str] | None = None):
+    """A police delivery with these places in the lists of these cases, and quarantined rows with these keys."""
+    rows = [{"Nr_rastit": key(n), "Nr_rendor": str(place), "Roli": "I dyshuar"} for n, held in places.items() for place in held]
+    frame = pd.DataFrame(rows, columns=PERSON, dtype="str")
+    frame = frame.assign(_file="personat.csv", _part=None, _line=range(2, len(rows) + 2), _row=range(len(rows)), _parent=None)
+    aside = pd.DataFrame(
+        [
+            {"file": "personat.csv", "line": 90, "table": "personat", "record_key": one, "rule": "row-cut", "raw": b"x"}
+            for one in broken or []
+        ],
+        columns=["file", "part", "line", "table", "record_key", "rule", "raw"],
+    )
+    counted = {"personat.csv": len(rows) + len(aside)}
+    return name, ReadResult(tables={"personat": frame}, unreadable=aside, files={"personat.csv": state}, rows=counted)
+
+
+def places_of(*deliveries) -> dict[tuple[str, str], str]:
+    lineage = resolve(*deliveries).lineage
+    return {(r.delivery, r.record_key.removeprefix("2013-PR-")): r.status for r in lineage.itertuples()}
+
+
+@pytest.mark.parametrize(
+    ("later", "third"),
+    [
+        (listing("2013-Q2", {1: [1, 2]}), "superseded"),  # the latest list is the case's list
+        (listing("2013-Q2", {2: [1]}), "accepted"),  # the case did not come again
+        (listing("2013-Q2", {1: [1, 2]}, state="partial"), "accepted"),  # a file read in part supersedes nothing by absence
+        (listing("2013-Q2", {1: [1, 2]}, broken=["2013-PR-00001/3"]), "accepted"),  # the place is there
+    ],
+)
+def test_a_place_that_a_later_list_lacks_is_superseded(later, third: str) -> None:
+    found = places_of(listing("2013-Q1", {1: [1, 2, 3]}), later)
+    assert found["2013-Q1", "00001/3"] == third
+    if ("2013-Q2", "00001/2") in found:
+        assert (found["2013-Q1", "00001/2"], found["2013-Q2", "00001/2"]) == ("superseded", "accepted")
+
+
+def test_the_list_of_a_correction_counts_and_not_the_one_that_it_replaces() -> None:
+    first, wrong = listing("2013-Q1", {1: [1, 2, 3]}), listing("2013-Q2", {1: [1]})
+    found = places_of(first, wrong, listing("2013-Q2_v2", {1: [1, 2]}))
+    assert (found["2013-Q1", "00001/2"], found["2013-Q1", "00001/3"]) == ("superseded", "superseded")
+    assert places_of(first, wrong, listing("2013-Q2_v2", {2: [1]}))["2013-Q1", "00001/3"] == "accepted"
+
+
+def test_a_place_left_out_is_a_finding_of_the_delivery_with_the_list() -> None:
+    found = resolve(listing("2013-Q1", {1: [1, 2, 3]}), listing("2013-Q3", {1: [1, 2]})).findings
+    gone = found[found["rule"] == "cross-place-left-out"]
+    assert gone[["delivery", "record_key", "field"]].to_numpy().tolist() == [["2013-Q3", "2013-PR-00001/3", "Nr_rendor"]]

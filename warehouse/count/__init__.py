@@ -123,7 +123,7 @@ def summed(inputs: CountInputs, of_cases: Mapping[str, pd.DataFrame]) -> dict[st
         "bridge_records": records,
         "bridge": bridge(records, figures),
         "coverage": coverage(deliveries),
-        "lineage": with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons),
+        "lineage": with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons, inputs.listed),
         "findings": inputs.findings,
         **_described(),
     }

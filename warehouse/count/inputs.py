@@ -33,6 +33,7 @@ class CountInputs:
     findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
     units        institution, part, record_key, unit (station, seat, facility) of records that have one; None: not known
     numbers      institution, number of all files, where `canonical` holds some cases alone
+    listed       institution, delivery, record_key, person_id: states of records at whose place another person stands, or stood; None: none
     """
 
     canonical: Mapping[str, pd.DataFrame]
@@ -44,6 +45,7 @@ class CountInputs:
     findings: pd.DataFrame
     units: pd.DataFrame | None = None
     numbers: pd.DataFrame | None = None
+    listed: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

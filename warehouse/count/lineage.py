@@ -30,13 +30,26 @@ def _case_keys(lineage: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> 
     return file.fillna(by_key)
 
 
-def with_ids(lineage: pd.DataFrame, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """Add `case_id` and `person_id` (null for cases, and for a state of a record that is of no natural person) to `lineage`."""
+def with_ids(
+    lineage: pd.DataFrame,
+    canonical: Mapping[str, pd.DataFrame],
+    cases: pd.DataFrame,
+    persons: pd.DataFrame,
+    listed: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Add `case_id` and `person_id` (null for cases, and for a state of a record that is of no natural person) to `lineage`.
+
+    listed: `STATE`, person_id of states whose key names another person in another delivery.
+    """
     case_of = cases.drop_duplicates(KEY, keep="last").set_index(KEY)["case_id"]
     person_of = persons.drop_duplicates(KEY, keep="last").set_index(KEY)["person_id"]
     files = pd.DataFrame({"institution": lineage["institution"], "record_key": _case_keys(lineage, canonical)})
     case_id = case_of.reindex(pd.MultiIndex.from_frame(files)).to_numpy()
     person_id = pd.Series(person_of.reindex(pd.MultiIndex.from_frame(lineage[KEY])).to_numpy(), index=lineage.index)
+    if listed is not None and len(listed):
+        stood = listed.set_index(STATE)["person_id"].reindex(pd.MultiIndex.from_frame(lineage[STATE]))
+        in_list = pd.MultiIndex.from_frame(lineage[KEY]).isin(pd.MultiIndex.from_frame(listed[KEY]))
+        person_id = person_id.mask(in_list, pd.Series(stood.to_numpy(), index=lineage.index))  # who stood in a row that nobody can read?
     people = canonical["person_records"]
     nobody = pd.MultiIndex.from_frame(people.loc[~natural(people), STATE])
     a_person = (lineage["entity"] == "person") & ~pd.MultiIndex.from_frame(lineage[STATE]).isin(nobody)

@@ -1,0 +1,143 @@
+"""Records whose key is a place in the list of a case: which states of a list are of one person.
+
+Belongs here: keys of listed persons, and canonical tables with these in place of record keys. Does not belong here: which state counts
+(`pipelines.current`), linkage of persons between files (`persons`).
+
+A person who is added to a list or taken out of it moves the others, so that a place can be another person's in a later delivery. All states
+of a list are compared with each other: nobody stands in one list twice, and a place that comes again is mostly the same person's.
+
+A listed person has two keys. `person_key` is the key of the accepted state (else of the latest), which everybody reads; where somebody
+else stands there, with the delivery behind it (`2014-PR-00412/2@2014-Q4`). It moves with the list. `first_key` is that of the first state,
+with the delivery behind it where another person stood there before: it stays, and the identity register goes by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage import cluster
+from pipelines.linkage.compare import MISSING
+from pipelines.linkage.hashing import hashes
+from pipelines.linkage.model import Model
+from pipelines.linkage.persons import nameless, within_case
+from pipelines.linkage.score import Frequencies, frequencies, likelihoods
+from pipelines.linkage.standardise import STATE, features
+from pipelines.linkage.states import deliveries, numbered, of_delivery
+from pipelines.resources.flat import Rows, distinct
+
+COLUMNS = [*STATE, "status", "person_key", "first_key"]
+# Log2 odds that a place which comes again is the same person's: 92 of 100 in the register of a real police.
+KEPT = 3.5
+# In longer lists than this only states of one place are compared.
+LONGEST = 150
+_SAYS = [
+    *("role", "name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton", "personal_number", "birth_date", "birth_year"),
+    *("sex", "citizenship", "municipality", "birthplace"),
+]
+
+
+def listed(people: pd.DataFrame, model: Model) -> pd.DataFrame:
+    """`COLUMNS`: the keys of the person of every state of the lists in which some place changed hands.
+
+    people: person states as `standardise.read` gives them; only those of natural persons with a `place` are looked at.
+    """
+    own = people[people["place"].notna() & people["case_key"].notna() & ~people["kind"].isin(["legal", "unknown"])]
+    own = own.assign(stands=own["status"] == "accepted").sort_values("stands", kind="stable").drop_duplicates(STATE, keep="last")
+    own = own.assign(file=numbered(own[["institution", "case_key"]])[0], content=hashes(own[_SAYS]))
+    own = own[_changed(own)].reset_index(drop=True)
+    if own.empty:
+        return pd.DataFrame(columns=COLUMNS, dtype="str")
+    # Members: what a place holds, in one delivery or in several.
+    member, _ = numbered(own[["file", "record_key", "content"]])
+    members = own.iloc[np.unique(member, return_index=True)[1]].reset_index(drop=True)
+    person = _persons(members, member, own, model)[member]
+    return _named(own, person)
+
+
+def rekeyed(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Canonical tables in which each state of a person, and each of its events, bears the key of the person (`found`: of `listed`)."""
+    out = dict(tables)
+    if found.empty:
+        return out
+    keys = found[found["person_key"] != found["record_key"]].set_index(STATE)["person_key"]
+    for name, frame in tables.items():
+        if name not in ("person_records", "events"):
+            continue
+        new = keys.reindex(pd.MultiIndex.from_frame(frame[STATE])).set_axis(frame.index)
+        of_person = frame["entity"] == "person" if name == "events" else True
+        out[name] = frame.assign(record_key=frame["record_key"].mask(new.notna() & of_person, new).astype(frame["record_key"].dtype))
+    return out
+
+
+def _changed(states: pd.DataFrame) -> np.ndarray:
+    """States of lists of which a place does not hold the same in all deliveries, or of which two places hold the same."""
+    held = states[["file", "record_key", "content"]].drop_duplicates()
+    whole = states.groupby("file")["delivery"].nunique() > 1
+    counts = held.groupby("file").agg(held=("content", "size"), places=("record_key", "nunique"), contents=("content", "nunique"))
+    odd = whole & ((counts["held"] > counts["places"]) | (counts["held"] > counts["contents"]))
+    return states["file"].map(odd).to_numpy(dtype=bool)
+
+
+def _persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, model: Model) -> np.ndarray:
+    """Number of the person of each of `members`; `member`: of each of `states`."""
+    frame = features(members.reset_index(drop=True)).assign(file=members["file"].to_numpy())
+    size = len(members)
+    left, right = _pairs(members)
+    together = _in_one_list(states, member, size)
+    same_place = members["record_key"].to_numpy()[left] == members["record_key"].to_numpy()[right]
+    nobody = nameless(frame)
+    veto = np.isin(left * size + right, together) | (~same_place & (nobody[left] | nobody[right]))
+    found = likelihoods(frame, left, right, model, _alike(frame, model))
+    odds = np.where(same_place, KEPT, within_case(frame, left, right, model.persons))
+    parts = np.where(found.levels.to_numpy() == MISSING, np.nan, found.bits.to_numpy("float64"))
+    pairs = cluster.Pairs(left, right, found.weight + odds, parts, odds, np.ones(len(left), dtype=bool), veto)
+    return cluster.agglomerate(size, pairs, cluster.Rules(model.persons["best_share"]))
+
+
+def _pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of members of one list; of a long one those of one place."""
+    file = members["file"].to_numpy()
+    rows = Rows(file, int(file.max()) + 1)
+    long = rows.sizes[file] > LONGEST
+    group = np.where(long, file.max() + 1 + numbered(members[["record_key"]])[0], file)
+    rows = Rows(group, int(group.max()) + 1)
+    several = np.flatnonzero(rows.sizes > 1)
+    _, left, right = rows.across(several, several)
+    return left[left < right], right[left < right]
+
+
+def _in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndarray:
+    """Codes of the pairs of members that one delivery lists beside each other."""
+    lists, many = numbered(states[["file", "delivery"]])
+    rows = Rows(lists, many)
+    several = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= LONGEST))
+    _, a, b = rows.across(several, several)
+    a, b = member[a], member[b]
+    return distinct((a * size + b)[a < b])
+
+
+def _alike(frame: pd.DataFrame, model: Model) -> Frequencies:
+    """All names as usual as the model expects: a list is too short to tell, and its own states must decide."""
+    usual = frequencies(frame.iloc[:0], model).usual
+    return Frequencies({field: {} for field in usual}, usual, usual)
+
+
+def _named(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
+    """`COLUMNS` of the lists in which a person bears another key than some place; person: number of each of `states`."""
+    arrival = of_delivery(states, deliveries([states]), "arrival").to_numpy()
+    ordered = states.assign(person=person, arrival=arrival).sort_values(["arrival", "record_key"], kind="stable")
+    first = _own(ordered)
+    speaking = ordered.assign(stands=ordered["status"] == "accepted").sort_values(["stands", "arrival"], ascending=False, kind="stable")
+    keys = states[[*STATE, "status"]].assign(person_key=_own(speaking).reindex(person).array, first_key=first.reindex(person).array)
+    moved = (keys["person_key"] != keys["record_key"]) | (keys["first_key"] != keys["record_key"])
+    return keys[moved.groupby(states["file"]).transform("any")].astype("str").reset_index(drop=True)
+
+
+def _own(ordered: pd.DataFrame) -> pd.Series:
+    """A key for each person, by number: that of the person's first row of `ordered`, bare where that row is also the first of its place."""
+    mine = ordered.drop_duplicates("person")
+    bare = mine.index.isin(ordered.drop_duplicates(["institution", "record_key"]).index)
+    return mine["record_key"].where(bare, mine["record_key"] + "@" + mine["delivery"]).set_axis(mine["person"])

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from io import StringIO
@@ -38,7 +38,7 @@ def _flag(value: Any) -> bool:
     return value is True or str(value).lower() == "true"
 
 
-def _tables(reading: Reading, form: str, place: str, tables: dict[str, Iterable[dict[str, Any]]]) -> None:
+def _tables(reading: Reading, form: str, place: str, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
     for row in tables["cube"]:
         reading.figures.append(
             Figure(
@@ -139,7 +139,8 @@ def read_sdmx(reading: Reading, folder: Path, words: Words) -> None:
             cell = ""
         notes = {name: str(attribute.value) for name, attribute in observation.attached_attribute.items()}
         key = (indicator, measure, table, _sdmx_period(codes["TIME_PERIOD"]), cell)
-        reading.figures.append(Figure("sdmx", place, key, value, missing=None, status=notes.get("OBS_STATUS")))
+        flagged = _says_incomplete(words, notes.get("COMMENT_OBS", ""))
+        reading.figures.append(Figure("sdmx", place, key, value, status=notes.get("OBS_STATUS"), incomplete=flagged))
 
 
 def _sdmx_part(words: Words, dimension: str, codes: dict[str, str], said: dict[str, str]) -> str | None:

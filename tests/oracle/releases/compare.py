@@ -59,6 +59,7 @@ class Comparison:
             self._line(line)
         for trend in self.reading.trends:
             self._trend(trend)
+        self._full()
         self._whole_cube()
         self._all_causes()
         self._coverage()
@@ -145,6 +146,20 @@ class Comparison:
             self.result.wrong_figures.append((trend.form, f"{trend.place}: chart of {trend.indicator}: {trend.digits}, warehouse {digits}"))
         if flagged and "*" not in trend.digits:
             self.result.not_flagged.append((trend.form, f"{trend.place}: chart of {trend.indicator}: {trend.digits} without a sign"))
+
+    def _full(self) -> None:
+        """A transmission in full holds the exact figures of the release's own day; F marks those that are published so."""
+        form = "questionnaire in full"
+        for place, key, value, mark in self.reading.full:
+            self.result.figures[form] += 1
+            indicator, measure, table, of, cell = key
+            expected = self.warehouses[self.name].figure(indicator, measure, table, of, cell)
+            if expected != value:
+                self.result.wrong_figures.append((form, f"{form}: {place}: {' '.join(key)}: {value}, warehouse {expected}"))
+            printed = self.cube.get(key)
+            if mark == "F" and (printed is None or printed.value != value):
+                published = printed.value if printed else None
+                self.result.other.append((form, f"{form}: {place}: {' '.join(key)}: {value} is marked F, published {published}"))
 
     # ---- the bridge ----
 

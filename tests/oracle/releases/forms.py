@@ -159,14 +159,14 @@ def _sdmx_period(text: str) -> str:
 # ---- questionnaires ----
 
 
-def read_questionnaire(reading: Reading, path: Path, words: Words) -> None:
+def read_questionnaire(reading: Reading, path: Path, words: Words, *, full: bool = False) -> None:
     place = f"{path.parent.parent.name}/{path.name}"
     book = openpyxl.load_workbook(path, data_only=True)
     answers, crosswalk = book.worksheets[1], book.worksheets[2]
     indicators = {
         row[0]: words.titles[plain(str(row[2]))] for row in crosswalk.iter_rows(min_row=2, values_only=True) if row[0] is not None
     }
-    for number, _question, period, breakdown, category, value, note, _mark in answers.iter_rows(min_row=2, values_only=True):
+    for number, _question, period, breakdown, category, value, note, mark in answers.iter_rows(min_row=2, values_only=True):
         if number is None:
             continue
         table = words.tables.get(plain(str(breakdown)))
@@ -177,6 +177,9 @@ def read_questionnaire(reading: Reading, path: Path, words: Words) -> None:
         if table == "total":
             cell = "total" if value is not None else ""
         key = (indicators[number], "harmonised", table, _window(str(period)), cell)
+        if full:
+            reading.full.append((place, key, _number(value), str(mark)))
+            continue
         flagged = _says_incomplete(words, str(note or ""))
         reading.figures.append(Figure("questionnaire", place, key, value if value is None else _number(value), incomplete=flagged))
 
@@ -470,6 +473,8 @@ def read_release(release: Path, forms: Path, explorer: Path) -> Reading:
         read_sdmx(reading, forms / "sdmx", words["en"])
     for path in sorted((forms / "questionnaires").glob("*.xlsx")):
         read_questionnaire(reading, path, words[path.stem.rpartition("-")[2]])
+    for path in sorted((forms / "full").glob("*.xlsx")):
+        read_questionnaire(reading, path, words["en"], full=True)
     for path in _reports(forms):
         read_report(reading, path, words[path.stem.rpartition("-")[2]], cube)
     return reading

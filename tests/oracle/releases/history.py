@@ -84,6 +84,7 @@ def build(history: Path, plan: Plan, command: Path, *, forms: bool = True) -> No
             shutil.copy(home / "warehouse.duckdb", copy)
         if forms and not (history / "forms" / day).exists():
             write_forms(harmonia, history / "forms" / day, day, plan.start)
+            transmit(harmonia, history / "forms" / day, day, history / "coordinator.key")
 
 
 def write_forms(harmonia: Harmonia, out: Path, day: str, start: int) -> None:
@@ -99,3 +100,16 @@ def write_forms(harmonia: Harmonia, out: Path, day: str, start: int) -> None:
         audience = ("public", "government")[n % 2]
         for language in languages if period == str(years[-1]) else (languages[n % 3],):
             harmonia("report", "--period", period, "--audience", audience, "--lang", language, "--release", day, "--out", out / "reports")
+
+
+def transmit(harmonia: Harmonia, out: Path, day: str, key: Path) -> None:
+    """One questionnaire in full, as the coordinator approves it for a recipient."""
+    approval = out / "approval.json"
+    harmonia(
+        *("export", "approve", "eurostat", "--release", day, "--recipient", "Eurostat"),
+        *("--key", key, "--name", "Coordinator", "--day", day, "--out", approval),
+    )
+    harmonia(
+        *("export", "create", "eurostat", "--release", day, "--full", "--recipient", "Eurostat"),
+        *("--approval", approval, "--out", out / "full"),
+    )

@@ -62,4 +62,5 @@ class Reading:
     trends: list[Trend] = field(default_factory=list)
     coverage: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # form, place, institution, period, state
     revisions: list[tuple[str, str, Key, int | None, int | None]] = field(default_factory=list)  # form, place, key, before, after
+    full: list[tuple[str, Key, int | None, str]] = field(default_factory=list)  # place, key, exact figure, F or C
     unread: list[str] = field(default_factory=list)

@@ -125,7 +125,7 @@ def build(root: Path) -> Home:
     published = everything(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings))
     write(home.lake / "canonical", tables)
     write(home.lake / "links", pack(linked))
-    write(home.lake / "identities", {"cases": cases, "persons": persons})
+    write(home.lake / "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")})
     write(home.lake / "standing", {"deliveries": deliveries})
     publish(arranged(published, people(tables, cases, persons), b"k" * 32), home.root)
     return home

@@ -111,7 +111,7 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
     items = pd.DataFrame({"plain": ['{"statistics": {"blocking_values_refused": 0}}'], "dtypes": ["{}"]})
     _write(home, "canonical", tables)
     _write(home, "links", {"persons": linked.persons, "cases": linked.cases, "decisions": linked.decisions, "_items": items})
-    _write(home, "identities", {"cases": cases, "persons": persons})
+    _write(home, "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")})
     home.identity.unlink(missing_ok=True)
     with duckdb.connect(str(home.identity)) as connection:
         connection.register("incoming", tables["person_records"].merge(persons, on=["institution", "record_key"]))

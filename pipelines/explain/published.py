@@ -19,6 +19,7 @@ from sqlalchemy import or_, select
 
 from pipelines.errors import HarmoniaError
 from pipelines.explain.linkage import Linkage
+from pipelines.linkage.places import rekeyed
 from pipelines.registry import open_registry
 from pipelines.registry.connection import Registry
 from pipelines.registry.tables import Entity, Judgement, Membership
@@ -46,8 +47,9 @@ class Published:
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of the last run, every state."""
-        return {name: canonical.conform(name, self._lake("canonical", name)) for name in canonical.TABLES}
+        """The canonical tables of the last run, every state; persons in lists by the keys that they bear now."""
+        tables = {name: canonical.conform(name, self._lake("canonical", name)) for name in canonical.TABLES}
+        return rekeyed(tables, self._lake("identities", "listed"))
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
@@ -114,6 +116,11 @@ class Published:
     def _listed(self) -> pd.DataFrame:
         """institution, person_key, first_key of persons in lists whose places changed hands (`pipelines.linkage.places`)."""
         return self._lake("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
+
+    def delivered(self, key: Key) -> Key:
+        """The key that deliveries hold: that of a person whose place is somebody else's now has the delivery behind it."""
+        place = key[1].partition("@")[0]
+        return (key[0], place) if ((self._listed["institution"] == key[0]) & (self._listed["person_key"] == key[1])).any() else key
 
     def entity_of(self, kind: str, key: Key) -> str | None:
         """The id that a record has now."""

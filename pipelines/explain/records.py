@@ -59,7 +59,8 @@ def describe(home: Published, entity: str, keys: Sequence[Key]) -> list[Record]:
             continue
         first = own.iloc[0]
         case_key, delivery = text(first["case_key"]), text(first["delivery"])
-        place = places.get((*key, delivery), ("", "", ""))
+        held = home.delivered(key)
+        place = places.get((*held, delivery), ("", "", ""))
         out.append(
             Record(
                 key=key,
@@ -70,7 +71,7 @@ def describe(home: Published, entity: str, keys: Sequence[Key]) -> list[Record]:
                 line=place[1],
                 status=text(first["status"]),
                 states=len(own),
-                case_id=place[2] or next((p[2] for k, p in places.items() if k[:2] == key), ""),
+                case_id=place[2] or next((p[2] for k, p in places.items() if k[:2] == held), ""),
                 offence=_offence(key, case_key, files, charges, entity),
                 dates=_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
                 references=_references(references[(references["institution"] == key[0]) & (references["case_key"] == case_key)]),
@@ -94,7 +95,7 @@ def _ranked(states: pd.DataFrame) -> pd.DataFrame:
 
 def _places(home: Published, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
     """(institution, key, delivery) → file with part, line, case_id of the accepted state, else of the last."""
-    names = [key for _, key in keys]
+    names = [home.delivered(key)[1] for key in keys]
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line, case_id, status FROM lineage "
         "WHERE entity = ? AND record_key IN (SELECT unnest(?::VARCHAR[])) ORDER BY status = 'accepted', delivery",

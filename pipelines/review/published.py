@@ -45,8 +45,10 @@ class Published:
         return frame.drop(columns="_item", errors="ignore")
 
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables (schemas.canonical) of all states."""
-        return {name: self.table("canonical", name) for name in CANONICAL}
+        """The canonical tables (schemas.canonical) of all states; persons in lists by the keys that they bear now."""
+        from pipelines.linkage.places import rekeyed
+
+        return rekeyed({name: self.table("canonical", name) for name in CANONICAL}, self.table("identities", "listed"))
 
     def decisions(self) -> pd.DataFrame:
         """The pairs that were joined or refused in some doubt: `pair` (id), `PAIR` in order, weight, decision, reasons."""

@@ -167,7 +167,7 @@ def check(
 
 @app.command()
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
-    """Say which deliveries are here, late, missing or withdrawn, and what stands."""
+    """Show how complete each institution's quarters are: complete, partial, unreadable or missing; and what came late."""
     workplace = Workplace.of(inbox, home, registry_url)
     from pipelines.registry import open_registry
     from pipelines.status import status as look

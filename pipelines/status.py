@@ -1,4 +1,4 @@
-"""Which deliveries are here, late, missing or withdrawn, and what stands.
+"""Which deliveries came, how completely they could be read, and which are late or missing.
 
 Belongs here: the calendar of institutions and quarters, from the ledger and the inbox. Does not belong here: what a delivery
 holds, and findings: lateness hangs on the day of arrival, which no figure may hang on.
@@ -21,15 +21,16 @@ from pipelines.periods import last_day, quarters
 from pipelines.registry import Registry
 from pipelines.registry.ledger import deliveries, first_run
 from pipelines.registry.tables import Delivery
-from sources import contract
+from sources import contract, states
 from sources.contract import DeliveryName
 
-COLUMNS = ("institution", "period", "delivery", "state", "detail")
-STATES = ("here", "late", "missing", "expected", "withdrawn", "unreadable")
-_COLOURS = {"here": "green", "late": "yellow", "missing": "red", "expected": "dim", "withdrawn": "dim", "unreadable": "red"}
+RECEIVED, EXPECTED = "received", "expected"
+COLUMNS = ("institution", "period", "delivery", "state", "quarter", "detail")
+STATES = (*states.STATES, RECEIVED, EXPECTED)
+_COLOURS = dict(zip(STATES, ("green", "yellow", "red", "red", "dim", "dim"), strict=True))
+_LATE, _REPLACED = "came on", "replaced by"
 
-
-Row = tuple[str, str, str | None, str, str]
+Row = tuple[str, str, str | None, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,16 @@ class _Version:
 
     @property
     def reading(self) -> str | None:
-        """What reading found: complete, partial, unreadable; null where it was not read yet."""
-        if self.row is not None and not any(file.kind in ("file", "dump") for file in self.row.receipts[-1].files):
-            return "unreadable"
+        """What reading found (`sources.states`); null where it was not read yet."""
         return self.row.state if self.row is not None else None
 
 
 def status(registry: Registry | None, inbox: Path | None, today: date | None = None) -> pd.DataFrame:
     """Every institution × quarter between the first and the last that any institution delivered, a row per version or gap.
 
-    Returns institution, period, delivery (null where none came), state, detail (text). States: `here` (stands), `late` (stands, came
-    after its day or after a later quarter), `missing`, `expected` (missing, but not due yet), `withdrawn` (replaced by a later version),
-    `unreadable`. Lateness is told only where the ledger can know it: a home that was first run years later knows no arrivals.
+    Returns institution, period, delivery (null where none came), state of that version, state of the quarter, detail (text). States are
+    those of `sources.states`, beside them `received` (not read by a run yet) and `expected` (missing, but not due yet). Lateness is said
+    only where the ledger can know it: a home that was first run years later knows no arrivals.
     Works without a registry (nothing was run yet) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
     """
     today = today or datetime.now(UTC).date()
@@ -74,30 +73,31 @@ def status(registry: Registry | None, inbox: Path | None, today: date | None = N
             if versions:
                 rows += _quarter(institution, versions, _lateness(versions, due, since, ours))
             else:
-                state, verb = ("missing", "was due") if due < today else ("expected", "is due")
-                rows.append((institution, period, None, state, f"{verb} on {due}"))
+                state, verb = (states.MISSING, "was due") if due < today else (EXPECTED, "is due")
+                rows.append((institution, period, None, state, state, f"{verb} on {due}"))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype("str")
 
 
 def table(frame: pd.DataFrame) -> RenderableType:
-    """The frame of `status` as a grid of quarters and institutions with what stands, and below it whatever is worth a look."""
+    """The frame of `status` as a grid of quarters and institutions with their states, and below it whatever needs attention."""
     if frame.empty:
         return Text("No delivery yet: neither in the inbox nor landed.")
-    grid = Table(title="What stands, by quarter and institution")
+    grid = Table(title="State of the deliveries, by quarter and institution")
     grid.add_column("quarter")
     institutions = list(frame["institution"].unique())
     for institution in institutions:
         grid.add_column(institution)
-    standing = frame["state"].isin(["here", "late"])
-    first = pd.concat([frame[standing], frame[~standing]]).drop_duplicates(["period", "institution"])
-    cells = {(p, i): _cell(d, s) for i, p, d, s in zip(*(first[c] for c in COLUMNS[:4]), strict=True)}
+    first = frame.sort_values("detail", key=lambda d: ~d.str.contains(_LATE), kind="stable").drop_duplicates(["period", "institution"])
+    cells = {(p, i): _cell(q, d) for i, p, q, d in zip(*(first[c] for c in ("institution", "period", "quarter", "detail")), strict=True)}
     for period in sorted(frame["period"].unique()):
         grid.add_row(period, *(cells.get((period, institution), Text()) for institution in institutions))
-    notes = Table(title="Worth a look")
-    for column in COLUMNS:
+    notes = Table(title="To look at")
+    shown = [column for column in COLUMNS if column != "quarter"]
+    for column in shown:
         notes.add_column(column, overflow="fold")
-    notable = frame[(frame["state"] != "here") | frame["detail"].str.contains("in part")].fillna("")
-    for institution, period, delivery, state, detail in zip(*(notable[c] for c in COLUMNS), strict=True):
+    counts = ~frame["detail"].str.startswith(_REPLACED)
+    notable = frame[counts & ((frame["state"] != states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
+    for institution, period, delivery, state, detail in zip(*(notable[c] for c in shown), strict=True):
         notes.add_row(institution, period, delivery, Text(state, _COLOURS[state]), detail)
     return Group(grid, notes) if notes.row_count else grid
 
@@ -115,34 +115,34 @@ def _seen(ledger: list[Delivery], inbox: Path | None) -> dict[tuple[str, str], l
 
 
 def _quarter(institution: str, versions: list[_Version], lateness: str | None) -> list[Row]:
-    """The rows of a quarter's versions: the newest that was read whole stands, and what was read in part stands above it."""
+    """The rows of a quarter's versions, the newest first: the last complete one counts, and what came after it."""
+    read = [one.reading for one in reversed(versions) if one.reading is not None]
+    quarter = states.of_quarter(read) if read else RECEIVED
     rows: list[Row] = []
     whole: DeliveryName | None = None
     part: DeliveryName | None = None
     for one in versions:
         notes = []
         if whole is not None:
-            state = "withdrawn"
-            notes.append(f"replaced by {whole}")
-        elif one.reading == "unreadable":
-            state = "unreadable"
-            notes.append("cannot be read, replaces nothing")
+            notes.append(f"{_REPLACED} {whole}")
+        elif one.reading == states.UNREADABLE:
+            notes.append("cannot be read, replaces nothing" if len(versions) > 1 else "cannot be read")
         else:
-            state = "late" if lateness else "here"
             notes += [lateness] if lateness else []
-            notes += [f"stands where {part} holds nothing"] if part else []
-            notes += ["read in part: what it lacks is not withdrawn"] if one.reading == "partial" else []
-            whole, part = (whole, one.name) if one.reading == "partial" else (one.name, part)
-        rows.append((institution, one.name.period, str(one.name), state, "; ".join([*notes, *_ledger_notes(one.row)])))
+            notes += [f"counts where {part} holds nothing"] if part else []
+            notes += ["read in part: what it lacks is not withdrawn"] if one.reading == states.PARTIAL else []
+            whole, part = (whole, one.name) if one.reading == states.PARTIAL else (one.name, part)
+        detail = "; ".join([*notes, *_ledger_notes(one.row)])
+        rows.append((institution, one.name.period, str(one.name), one.reading or RECEIVED, quarter, detail))
     return rows
 
 
 def _ledger_notes(row: Delivery | None) -> list[str]:
     if row is None:
-        return ["not run yet"]
+        return ["not landed yet"]
     notes = ["no longer in the inbox"] if row.gone_since is not None else []
     if row.read is not None:
-        notes.append(f"{row.read} rows read, {row.accepted or 0} stand, {row.quarantined or 0} quarantined")
+        notes.append(f"{row.read} rows read, {row.accepted or 0} accepted, {row.quarantined or 0} quarantined")
     return notes
 
 
@@ -155,12 +155,11 @@ def _lateness(versions: list[_Version], due: date, since: datetime | None, ours:
     period = versions[0].name.period
     overtakers = [one.period for one in ours if one.period > period and one.first_seen < came]
     if overtakers:
-        return f"came on {came.date()}, after {min(overtakers)}"
+        return f"{_LATE} {came.date()}, after {min(overtakers)}"
     if since is not None and since.date() <= due < came.date():
-        return f"came on {came.date()}, was due on {due}"
+        return f"{_LATE} {came.date()}, was due on {due}"
     return None
 
 
-def _cell(delivery: str | float, state: str) -> Text:
-    version = str(delivery).partition("_")[2] if isinstance(delivery, str) else ""
-    return Text(f"{state} {version}".strip(), _COLOURS[state])
+def _cell(quarter: str, detail: str) -> Text:
+    return Text(f"{quarter}, late" if _LATE in detail else quarter, _COLOURS[quarter])

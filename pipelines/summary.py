@@ -19,6 +19,7 @@ from rich.table import Table
 from pipelines.current import ACCOUNTS
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES, rules
+from sources.states import COMPLETE, MISSING, PARTIAL, UNREADABLE
 from warehouse.indicators import DIMENSIONS, indicators
 
 RELATED = "trafficking and related offences"
@@ -80,7 +81,7 @@ def rows_table(counts: pd.DataFrame) -> Table:
 
 
 def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
-    """The year's figures, reported beside harmonised, and which deliveries are missing behind those marked with a star."""
+    """The year's figures, reported beside harmonised, and which deliveries are not complete behind those marked with a star."""
     table = _grid(f"{year}: as reported → harmonised")
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", max_width=20)
@@ -100,14 +101,21 @@ def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
 
 
 def deliveries_line(deliveries: pd.DataFrame, coverage: pd.DataFrame) -> str:
-    """How many deliveries stand landed, how many are new, and which quarters are missing or partial."""
+    """How many deliveries stand landed, how many are new, and which quarters are not complete."""
     parts = [f"{len(deliveries)} landed, {int(deliveries['new'].sum())} of them new"]
     quarters = coverage[coverage["period"].str.contains("-Q")]
-    for state in ("missing", "partial"):
+    for state in (MISSING, UNREADABLE, PARTIAL):
         gaps = (quarters["institution"] + " " + quarters["period"])[quarters["state"] == state].tolist()
         if gaps:
             parts.append(f"{state}: {_shortened(gaps)}")
     return "; ".join(parts)
+
+
+def not_complete(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
+    """New deliveries that could not be read whole, by name and state; empty where all could. In: `new` of landing; their `state`."""
+    new = deliveries[deliveries["new"]].merge(states[["institution", "delivery", "state"]], on=["institution", "delivery"])
+    new = new[new["state"] != COMPLETE]
+    return ", ".join(new["institution"] + " " + new["delivery"] + " " + new["state"])
 
 
 def inbox_lines(found: pd.DataFrame) -> list[str]:
@@ -130,6 +138,8 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
     tables = values["statistics"]
     console.print()
     console.print(f"[bold]Deliveries[/]  {deliveries_line(values['landing']['deliveries'], tables['coverage'])}", highlight=False)
+    if partly := not_complete(values["landing"]["deliveries"], values["standing"]["deliveries"]):
+        console.print(f"  New and not complete: {partly}", highlight=False, markup=False, style="yellow")
     for line in inbox_lines(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
     console.print()
@@ -144,7 +154,7 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
         table, absent = figures_table(year, figures(tables["statistics"], year))
         console.print(table)
         if absent:
-            console.print(f"* incomplete, a delivery is missing: {_shortened(absent)}", highlight=False)
+            console.print(f"* incomplete, a delivery is missing, unreadable or partial: {_shortened(absent)}", highlight=False)
     _next(console, workplace, year, seconds)
 
 

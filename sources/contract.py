@@ -90,6 +90,7 @@ class TableSpec:
     via: tuple[str, ...] = ()
     expected: bool = False  # each parent usually has such a row: where it has none, that is told as information
     place: str | None = None  # column of the key that is a place in the parent's list: the latest list of a parent is its list
+    required: bool = False  # no delivery is complete without a row of it; by default so for tables of records
 
     def column(self, name: str) -> ColumnSpec:
         """The declaration of a column; raises `KeyError` naming the table."""
@@ -159,6 +160,7 @@ def _table(name: str, spec: Mapping[str, Any]) -> TableSpec:
         via=tuple(spec.get("via", ())),
         expected=bool(spec.get("expected", False)),
         place=spec.get("place"),
+        required=bool(spec.get("required", spec.get("entity") is not None)),
     )
 
 

@@ -49,10 +49,15 @@ def units(indicator: str, year: int, *groups: tuple[int, dict[str, str]], start:
     return out
 
 
+def _all_of(code: str, year: int) -> str:
+    """What a figure of which nothing was delivered names."""
+    return ", ".join(f"{name} {year}-Q{n} missing" for name in indicators()[code].institutions for n in range(1, 5))
+
+
 def source(counted: Sequence[dict[str, Any]], years: Sequence[int], missing: dict[tuple[str, int], str] | None = None) -> Source:
     """A warehouse in memory that holds these units; as reported equals harmonised.
 
-    missing: (indicator, year) → what was not delivered; `all` where nothing was.
+    missing: (indicator, year) → what is not complete, as `statistics.missing` says it; `all` where nothing was delivered.
     """
     frame = tables.conform(tables.COUNTED, pd.DataFrame(counted).assign(counts_in_year=True, counts_in_quarter=True))
     rows = [row for code in indicators() for year in years for row in _figures(frame, code, year, (missing or {}).get((code, year)))]
@@ -85,7 +90,7 @@ def _figures(counted: pd.DataFrame, code: str, year: int, gap: str | None) -> li
             for values, n in cells:
                 named = dict(zip(table, values if isinstance(values, tuple) else (values,), strict=True))
                 count = None if gap == "all" else int(n)
-                figure = {"as_reported": count, "harmonised": count, "missing": gap}
+                figure = {"as_reported": count, "harmonised": count, "missing": _all_of(code, year) if gap == "all" else gap}
                 rows.append(
                     {
                         "indicator": code,

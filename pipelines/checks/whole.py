@@ -17,13 +17,13 @@ from pipelines.registry.ledger import removed
 from pipelines.registry.tables import File
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
+from sources.states import COMPLETE, STATES
 from warehouse.count.inputs import natural
 from warehouse.count.lineage import STATE
 from warehouse.indicators.catalogue import catalogue
 from warehouse.star.figures import differences, figures, over
 from warehouse.tables import CONTRACT
 
-_COVERED = ("complete", "partial", "missing")
 _ENTITIES = {"case": "case_records", "person": "person_records"}
 
 
@@ -150,14 +150,14 @@ def facts_give_the_figures(statistics: Tables) -> dg.AssetCheckResult:
 
 @check(asset="statistics", description="Every institution delivered every published quarter, whole.")
 def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
-    """A figure of a period with a missing delivery is flagged wherever it is shown; this says which those are."""
+    """A figure of a period with a delivery that is not complete is flagged wherever it is shown; this says which those are."""
     coverage = statistics["coverage"]
     quarters = coverage[coverage["period"].str.contains("-Q")]
-    gaps = quarters[quarters["state"] != "complete"]
+    gaps = quarters[quarters["state"] != COMPLETE]
     return dg.AssetCheckResult(
         passed=gaps.empty,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={**{state: int((quarters["state"] == state).sum()) for state in _COVERED}, "not complete": table(gaps)},
+        metadata={**{state: int((quarters["state"] == state).sum()) for state in STATES}, "not complete": table(gaps)},
     )
 
 

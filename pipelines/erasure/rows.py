@@ -31,7 +31,7 @@ _JUDGED = ["_row", "table", "field", "rule"]
 def emptied(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
     """The delivery without the person, and the files that name the person; None where none does."""
     name, contract = str(delivery), contracts.load(institution)
-    place = pd.DataFrame([(institution, name, delivery.period, delivery.version, result.state)], columns=list(DELIVERIES))
+    place = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
     typed, aside, found = judge(institution, {name: result}, place)
     offset, keys = first_row(delivery.period, delivery.version), person.keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()

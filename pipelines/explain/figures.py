@@ -67,9 +67,9 @@ def explain_figure(home: Published, figure: Figure, *, names: bool) -> Document:
     ]
     lead, sections = [Text(figure.indicator.definition["en"])], list[Section]()
     if figure.missing:
-        lead.append(Text(f"Incomplete: no delivery of {figure.missing}. The figure is what the others hold.", "notice"))
+        lead.append(Text(f"Incomplete: {figure.missing}.", "notice"))
     if figure.as_reported is None or figure.harmonised is None:
-        lead.append(Text("All institutions of this indicator are missing in this period: the figure is not known, and is not 0.", "bad"))
+        lead.append(Text("Nothing of any institution of this indicator could be read: the figure is not known, and is not 0.", "bad"))
     else:
         behind = _behind(home, figure, names=names)
         lead.append(Text(_sum(figure, behind.made), "good"))

@@ -22,7 +22,7 @@ _PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
 
 @dataclass(frozen=True)
 class Figure:
-    """A published figure. `breakdown`: dimension → value, only where it is broken down; null where all institutions are missing."""
+    """A published figure. `breakdown`: dimension → value, only where it is broken down; null where nothing could be read."""
 
     indicator: Indicator
     period: str

@@ -135,9 +135,12 @@ def received_files(there: Sequence[LandedDelivery]) -> pd.DataFrame:
 
 
 def _files(there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The files of all deliveries: institution, delivery, file, state, physical rows by what became of them, size and hash as landed."""
+    """The files of all deliveries: institution, delivery, file, state, physical rows by what became of them, size and hash as landed, and
+    the state of the delivery."""
     by = [*_DELIVERY, "file"]
-    return standing["files"].merge(standing["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
+    states = standing["deliveries"][[*_DELIVERY, "state"]].rename(columns={"state": "delivery_state"})
+    files = standing["files"].merge(standing["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
+    return files.merge(states, on=_DELIVERY, how="left")
 
 
 def write_not_taken(home: Path, found: pd.DataFrame, landed: Collection[Place]) -> None:

@@ -19,6 +19,7 @@ from pipelines.feedback.life import LIVED
 from schemas.findings import LANGUAGES, SEVERITIES, rules
 from sources import contract as contracts
 from sources.contract import DeliveryName
+from sources.states import of_delivery
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
@@ -26,14 +27,13 @@ _PLACE = ("file", "part", "line", "cell", "record_key", "number", "unit", "field
 _ROW = ("finding", *_PLACE, "rule", "severity", "origin", "follows", "state", "since", "answer", "value", "detail", "figures")
 RECEIVED = ("size", "sha256")  # of a file, where the caller knows them
 _DELIVERY = ["institution", "delivery"]
-_OF_THE_DELIVERY = ("complete", "partial", "unreadable")
 
 
 @dataclass(frozen=True)
 class Report:
     """What one institution is told about one delivery.
 
-    files     file, state, `COUNTS`, and size and sha256 where known; sorted by file
+    files     file, state, `COUNTS`, size and sha256 where known, and `delivery_state` where it is; sorted by file
     findings  `pipelines.feedback.life.LIVED`, answer; `cell` (E17; null where the form has none); `listed` (told one by one: a warning
               or worse, and what only the institution can check; the rest is folded). Most serious first, then by rule and place. What
               the institution said is no error stands apart: `no_error`
@@ -97,11 +97,9 @@ class Report:
 
     @cached_property
     def state(self) -> str:
-        """complete, partial or unreadable, from the files that the institution was to deliver."""
-        ours = self.files.loc[self.files["state"].isin(_OF_THE_DELIVERY), "state"]
-        if not ours.isin(("complete", "partial")).any():
-            return "unreadable"
-        return "complete" if (ours == "complete").all() else "partial"
+        """Of the delivery, as every other output has it; from its files alone where nobody said more (`sources.states`)."""
+        said = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
+        return str(said[0]) if said else of_delivery(self.files["state"])
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -172,7 +170,7 @@ def to_json(report: Report) -> str:
         "deadline": report.deadline.isoformat() if report.deadline else None,
         "delete_on": report.delete_on.isoformat() if report.delete_on else None,
         "counts": report.counts,
-        "files": rows_of(report.files),
+        "files": rows_of(report.files.drop(columns="delivery_state", errors="ignore")),
         "summary": _summary(report.findings),
         "rules": {code: _rule(code) for code in sorted(report.findings["rule"].unique())},
     }
@@ -198,7 +196,7 @@ def _lines(findings: pd.DataFrame, moved: Mapping[str, list[tuple[str, str]]]) -
 
 
 def _files(files: pd.DataFrame) -> pd.DataFrame:
-    known = [c for c in RECEIVED if c in files]
+    known = [c for c in (*RECEIVED, "delivery_state") if c in files]
     out = files.reindex(columns=["file", "state", *known, *COUNTS]).sort_values("file", ignore_index=True)
     out[list(COUNTS)] = out[list(COUNTS)].astype("Float64").fillna(0).astype("int64")
     return out

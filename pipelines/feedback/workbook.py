@@ -167,7 +167,7 @@ def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, S
         "institution": report.publisher[report.language],
         "delivery": report.delivery,
         "received": report.received.strftime(day) if report.received else "–",
-        "delivery_state": words["states"][report.state],
+        "delivery_state": ". ".join(filter(None, (words["states"][report.state], words["state_note"].get(report.state)))),
         "deadline": report.deadline.strftime(day) if report.deadline else "–",
         "delete_on": report.delete_on.strftime(day) if report.delete_on else "–",
         "contact": report.contact or "–",

@@ -88,7 +88,7 @@ def standing(session: Session) -> Standing:
 
 
 def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
-    """All deliveries that stand landed, by institution, period and version, with where their bytes are.
+    """All deliveries that were landed, by institution, period and version, with where their bytes are; also those without a file to read.
 
     Raises `HarmoniaError` where bytes are missing in the landing store, or were cut.
     """
@@ -107,7 +107,7 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
                     f"{delivery.institution} {delivery.name} {name}: its bytes are missing or damaged in {store.path(sha256)}: "
                     "restore the landing folder from a backup, or put the file into the inbox again"
                 )
-        if read:
+        if any(file.kind != "system" for file in delivery.receipts[-1].files):
             files = [SourceFile(file.name, store.path(file.sha256), sizes[file.sha256]) for file in read]
             out.append(_landed(delivery, files, read, store.path(reading) if reading else None))
     return out
@@ -177,7 +177,10 @@ def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, Hel
             files=[DeliveryFile(name=name, sha256=file.sha256, kind=file.kind) for name, file in sorted(holds.items())],
         )
     )
-    return before is None or before.content != content
+    new = before is None or before.content != content
+    if new:
+        delivery.state = None  # until it is read
+    return new
 
 
 def _presence(found: Walk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:

@@ -12,6 +12,7 @@ from pipelines.reports import charts
 from pipelines.reports.document import MARK, Cell, Chart, Document, Section, Table
 from pipelines.reports.figures import Figures
 from pipelines.reports.words import Words
+from sources.states import COMPLETE, MISSING, PARTIAL
 from warehouse.indicators import indicators
 from warehouse.releases.reading import Release, status_text
 
@@ -60,7 +61,10 @@ def document(words: Words, release: Release, period: str, audience: str, section
 
 
 def known_period(release: Release, period: str) -> bool:
-    """Whether anything was delivered for a period. Raises `HarmoniaError` where the period is none, or not one of the release's."""
+    """Whether anything that could be read was delivered for a period.
+
+    Raises `HarmoniaError` where the period is none, or not one of the release's.
+    """
     coverage = release.table("coverage")
     there = sorted(coverage["period"].unique())
     if period not in there:
@@ -68,7 +72,7 @@ def known_period(release: Release, period: str) -> bool:
         raise HarmoniaError(
             f"release {release.name} knows nothing of {period!r}: its years are {years or 'none'}, a quarter is written 2013-Q2"
         )
-    return bool(coverage.loc[coverage["period"] == period, "state"].ne("missing").any())
+    return bool(coverage.loc[coverage["period"] == period, "state"].isin([COMPLETE, PARTIAL]).any())
 
 
 def _key(told: Figures, year: str) -> Section:
@@ -174,7 +178,7 @@ def _coverage(told: Figures, period: str) -> Section:
     state = coverage.set_index(["institution", "period"])["state"]
     rows = []
     for institution in coverage["institution"].drop_duplicates():
-        told_states = [words("states", str(state.get((institution, q), "missing"))) for q in quarters]
+        told_states = [words.state(str(state.get((institution, q), MISSING))) for q in quarters]
         rows.append([Cell(words("institutions", institution), number=False), *(Cell(s, number=False) for s in told_states)])
     table = Table(words("sections", "coverage"), [words("columns", "institution"), *quarters], rows)
     return Section("coverage", words("sections", "coverage"), [words("intro", "coverage")], [table])

@@ -80,7 +80,7 @@ def _own(told: Figures, hidden: Confidential, period: str, name: str) -> Section
         others = ", ".join(words("institutions", i) for i in sources if i != name)
         shared = f"{words('columns', 'shared')} {others}" if others else ""
         row = grand.loc[code]
-        gaps.add(words.gap(row["missing"] if isinstance(row["missing"], str) else None))
+        gaps.add(words.gap(None if pd.isna(row["missing"]) else str(row["missing"])))
         rows.append([Cell(title, number=False), _number(row["as_reported"]), _number(row["harmonised"]), Cell(shared, number=False)])
     head = [words("columns", "indicator"), words("columns", "reported"), words("columns", "harmonised"), ""]
     table = Table(words.period(period), head, rows, sorted(filter(None, gaps)))
@@ -106,7 +106,7 @@ def _delivered(told: Figures, period: str, name: str) -> Section:
     words, coverage = told.words, told.release.table("coverage")
     mine = coverage[(coverage["institution"] == name) & coverage["period"].str.startswith(period[:4])].sort_values("period")
     rows = [
-        [Cell(words.period(p), number=False), Cell(words("states", s), number=False)]
+        [Cell(words.period(p), number=False), Cell(words.state(s), number=False)]
         for p, s in zip(mine["period"], mine["state"], strict=True)
     ]
     table = Table(words("sections", "coverage"), [words("facts", "period"), words("sections", "coverage")], rows)
@@ -124,4 +124,5 @@ def _exact(told: Figures, hidden: Confidential, period: str) -> Section:
             parts = [by["harmonised"].get((code, group)) for group in ("total", "trafficking", "prostitution")]
             rows.append([Cell(title, number=False), _number(by["as_reported"].get((code, "total"))), *(_number(n) for n in parts)])
     head = [words("columns", column) for column in ("indicator", "reported", "total", "trafficking", "minor")]
-    return Section("exact", words("sections", "exact"), [words("intro", "exact")], [Table(words.period(period), head, rows)])
+    gaps = [words.gap(missing) for missing in counts["missing"].dropna().unique()]
+    return Section("exact", words("sections", "exact"), [words("intro", "exact")], [Table(words.period(period), head, rows, gaps)])

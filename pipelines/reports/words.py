@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import language
+from warehouse.releases.reading import gap_text, label, language
 
 
 @cache
@@ -44,8 +44,9 @@ class Words:
         return self("quarter", year=period[:4], n=period[6:]) if "-Q" in period else period
 
     def gap(self, missing: str | None) -> str:
-        """Deliveries that are missing (`police 2013-Q2,courts 2013-Q3`) in words; empty where none is."""
-        if not missing:
-            return ""
-        told = [one.strip().split(" ", 1) for one in missing.split(",")]
-        return self("gaps", missing=", ".join(f"{self('institutions', i)}, {self.period(p)}" for i, p in told))
+        """Deliveries that are not complete (`warehouse.releases.labels.gap_text`) in words; empty where all are."""
+        return gap_text(missing, self.lang)
+
+    def state(self, state: str) -> str:
+        """The state of a delivery in words."""
+        return label("delivery_state", state, self.lang)

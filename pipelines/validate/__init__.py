@@ -14,13 +14,14 @@ import pandas as pd
 import pandera.errors
 
 from pipelines.periods import last_day
-from pipelines.validate import blanked, cells, cross, keys, numbering, structure
+from pipelines.validate import blanked, cells, completeness, cross, keys, numbering, structure
 from pipelines.validate.cross import Hit
 from schemas import exports, findings
 from schemas.exports.build import PERIOD_END
 from sources import contract as contracts
 from sources.contract import Contract, DeliveryName, TableSpec
 from sources.readers.result import POSITION, ReadResult
+from sources.states import of_delivery
 
 QUARANTINED: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "rule", "raw")
 _PLACE = ("delivery", "file", "part", "line")
@@ -32,7 +33,7 @@ class Validated:
     """All deliveries of one institution, judged; every frame names the delivery, in the order of quarter and version.
 
     deliveries   `DELIVERIES`
-    files        delivery, file, state (see ReadResult), read (physical rows that the reader counted)
+    files        delivery, file, state (see ReadResult, and `completeness`), read (physical rows that the reader counted)
     tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
                  `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
                  `_delivery`, `_period`, `_version`
@@ -56,18 +57,20 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
     `partial` names deliveries that were not received whole, whatever was read of them: absence from those withdraws nothing.
     Never raises for what a delivery holds; raises `ValueError` for a name that is no delivery.
     """
-    deliveries = _deliveries(institution, results, partial)
+    deliveries = _deliveries(institution, results)
     results = {d: results[d] for d in deliveries["delivery"]}
     tables, set_aside, found = judge(institution, results, deliveries)
     quarantined = _quarantined(institution, results, set_aside)
+    files, incomplete = completeness.file_states(contracts.load(institution), results, tables, quarantined)
+    states = [of_delivery(files[d].values(), received_whole=d not in partial) for d in deliveries["delivery"]]
     return Validated(
         institution=institution,
-        deliveries=deliveries,
-        files=_files(results),
+        deliveries=deliveries.assign(state=pd.Series(states, index=deliveries.index, dtype="str")),
+        files=_files(results, files),
         tables=tables,
         quarantined=quarantined,
         structure=_labelled({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
-        findings=_findings(institution, results, found, quarantined, set_aside, tables),
+        findings=_findings(institution, results, found, quarantined, set_aside, tables, incomplete),
     )
 
 
@@ -106,21 +109,22 @@ def judge(
     return tables, set_aside, found()
 
 
-def _deliveries(institution: str, results: Mapping[str, ReadResult], partial: Collection[str]) -> pd.DataFrame:
+def _deliveries(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+    """`DELIVERIES` without the state."""
     rows = []
-    for delivery, result in results.items():
+    for delivery in results:
         name = DeliveryName.parse(delivery)
         if name is None:
             raise ValueError(f"{institution} {delivery!r} is no delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
-        state = "partial" if delivery in partial and result.state == "complete" else result.state
-        rows.append((institution, delivery, name.period, name.version, state))
-    frame = pd.DataFrame(rows, columns=list(DELIVERIES)).astype({c: "str" for c in DELIVERIES if c != "version"})
+        rows.append((institution, delivery, name.period, name.version))
+    known = [c for c in DELIVERIES if c != "state"]
+    frame = pd.DataFrame(rows, columns=known).astype({c: "str" for c in known if c != "version"})
     return frame.astype({"version": "int64"}).sort_values(["period", "version"], ignore_index=True)
 
 
-def _files(results: Mapping[str, ReadResult]) -> pd.DataFrame:
+def _files(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """Rows as the reader counted them while reading: what became of them is added up elsewhere and must come to the same."""
-    rows = [(delivery, file, state, one.rows.get(file, 0)) for delivery, one in results.items() for file, state in one.files.items()]
+    rows = [(delivery, file, state, results[delivery].rows.get(file, 0)) for delivery, own in states.items() for file, state in own.items()]
     frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
     return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
 
@@ -236,8 +240,9 @@ def _findings(
     quarantined: pd.DataFrame,
     set_aside: dict[str, pd.DataFrame],
     tables: dict[str, pd.DataFrame],
+    incomplete: list[completeness.Finding],
 ) -> pd.DataFrame:
-    """Findings of reading, of cells and relations, and of rows set aside; a row set aside has no other finding than that."""
+    """Findings of reading, of files that lack records, of cells and relations, and of rows set aside; a row set aside has no other."""
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
     of_columns = {code for code, rule in findings.rules().items() if rule.by_column}
     told = [pd.DataFrame(columns=["rule"])]
@@ -250,7 +255,7 @@ def _findings(
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
     of_files = structure.of_structure(contracts.load(institution), results)
-    parts = [findings.frame(of_reading), findings.frame(of_files), findings.complete(rows), findings.complete(rejected)]
+    parts = [findings.frame([*of_reading, *incomplete]), findings.frame(of_files), findings.complete(rows), findings.complete(rejected)]
     out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
     out = _with_keys(out, tables)
     out = _with_raw(out, quarantined, place).assign(institution=institution)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from sources.states import of_delivery
+
 POSITION: tuple[str, ...] = ("_file", "_part", "_line", "_row", "_parent")
 """Positional columns of every table read.
 
@@ -62,11 +64,8 @@ class ReadResult:
 
     @property
     def state(self) -> str:
-        """Of the delivery: complete, partial, or unreadable (nothing of it could be read)."""
-        ours = [s for s in self.files.values() if s in ("complete", "partial", "unreadable", "missing")]
-        if not any(s in ("complete", "partial") for s in ours):
-            return "unreadable"
-        return "complete" if all(s == "complete" for s in ours) else "partial"
+        """Of the delivery, as far as reading sees; validation looks at its records too (`pipelines.validate.completeness`)."""
+        return of_delivery(self.files.values())
 
 
 def accounting(result: ReadResult) -> pd.DataFrame:

@@ -296,4 +296,6 @@ def _totals(grid: Grid, blocks: list[Block], piece: Piece) -> None:
             if not stated:
                 piece.find("file-total-unreadable", part=grid.part, line=grid.lines[i])
             elif right.isdisjoint(stated):
+                if stated[-1] > max(right):
+                    piece.state = "partial"
                 piece.find("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {data + broken}")

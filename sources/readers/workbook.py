@@ -177,6 +177,7 @@ def _sheet(sheet: Sheet, overlay: Overlay | None, tables: Sequence[TableSpec], s
     if declared and declared != name:
         piece.find("sheet-name", part=name, detail=declared)
     if spec.options.get("total") and not any(s["kind"] == "total" and s["part"] == name for s in piece.structure):
+        piece.state = "partial"
         piece.find("file-total-missing", part=name)
     return True
 

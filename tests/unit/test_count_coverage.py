@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from count_world import World
 
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
@@ -28,26 +29,64 @@ def test_published_are_the_years_and_quarters_for_which_a_delivery_came() -> Non
     ]
 
 
-def test_the_last_version_that_could_be_read_decides_the_state() -> None:
-    frame = deliveries(
-        ("police", "2013-Q1", 1, "complete"),
-        ("police", "2013-Q1", 2, "unreadable"),
-        ("courts", "2013-Q1", 1, "partial"),
-        ("courts", "2013-Q1", 2, "complete"),
-        ("corrections", "2013-Q1", 1, "unreadable"),
-    )
-    assert state(frame, "police", "2013-Q1") == "complete"
-    assert state(frame, "courts", "2013-Q1") == "complete"
-    assert state(frame, "corrections", "2013-Q1") == "missing"
-    assert state(frame, "police", "2013") == "partial"
-    assert state(frame, "inspectorate", "2013") == "missing"
+@pytest.mark.parametrize(
+    ("versions", "quarter"),
+    [
+        (["complete"], "complete"),
+        (["partial"], "partial"),
+        (["unreadable"], "unreadable"),
+        (["complete", "unreadable"], "complete"),  # replaces nothing
+        (["complete", "partial"], "partial"),
+        (["complete", "partial", "unreadable"], "partial"),
+        (["partial", "complete"], "complete"),  # healed
+        (["unreadable", "complete"], "complete"),
+        (["unreadable", "partial", "unreadable"], "partial"),
+        (["unreadable", "unreadable"], "unreadable"),
+    ],
+)
+def test_the_state_of_a_quarter_is_that_of_what_counts(versions: list[str], quarter: str) -> None:
+    frame = deliveries(*(("police", "2013-Q1", n, one) for n, one in enumerate(versions, 1)))
+    shuffled = frame.sort_values("version", ascending=False, ignore_index=True)
+    assert state(frame, "police", "2013-Q1") == state(shuffled, "police", "2013-Q1") == quarter
+
+
+@pytest.mark.parametrize(
+    ("quarters", "year"),
+    [
+        (["complete"] * 4, "complete"),
+        (["complete"] * 3 + ["partial"], "partial"),
+        (["complete"] * 3, "partial"),
+        (["unreadable"] * 2, "unreadable"),
+        (["unreadable", "partial"], "partial"),
+        ([], "missing"),
+    ],
+)
+def test_the_state_of_a_year_follows_from_its_quarters(quarters: list[str], year: str) -> None:
+    other = [("courts", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)]
+    frame = deliveries(*other, *(("police", f"2013-Q{q}", 1, one) for q, one in enumerate(quarters, 1)))
+    assert state(frame, "police", "2013") == year
+
+
+def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_and_null_where_nothing_was_read() -> None:
+    quarters = [(name, f"2013-Q{q}", 1, "complete") for name in ("police", "courts") for q in (1, 2, 3)]
+    frame = deliveries(*quarters, ("police", "2013-Q4", 1, "partial"), ("courts", "2013-Q4", 1, "unreadable"))
+    found = gaps(dict(indicators()), frame).set_index(["indicator", "period"])
+    for period in ("2013", "2013-Q4"):
+        assert found.loc[("persons_arrested", period), "missing"] == "police 2013-Q4 partial"
+        assert found.loc[("persons_convicted", period), "missing"] == "courts 2013-Q4 unreadable"
+    assert pd.isna(found.loc[("persons_arrested", "2013-Q3"), "missing"])
+    silent = found["silent"]
+    assert silent["persons_convicted", "2013-Q4"]
+    assert not silent["persons_convicted", "2013"]
+    assert not silent["persons_arrested", "2013-Q4"]
 
 
 def test_a_figure_names_what_is_missing_behind_it() -> None:
     frame = deliveries(*(("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)), ("inspectorate", "2013-Q1", 1, "complete"))
     found = gaps(dict(indicators()), frame).set_index(["indicator", "period"])
     assert pd.isna(found.loc[("cases_registered", "2013-Q1"), "missing"])
-    assert found.loc[("cases_registered", "2013"), "missing"] == "inspectorate 2013-Q2, inspectorate 2013-Q3, inspectorate 2013-Q4"
+    absent = ", ".join(f"inspectorate 2013-Q{q} missing" for q in (2, 3, 4))
+    assert found.loc[("cases_registered", "2013"), "missing"] == absent
     assert found.loc[("persons_convicted", "2013"), "silent"]
     assert not found.loc[("cases_registered", "2013-Q2"), "silent"]
 

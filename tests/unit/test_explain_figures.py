@@ -111,7 +111,7 @@ def test_a_figure_may_be_typed_in_several_ways(typed, words: tuple[str, ...]) ->
 
 def test_missing_deliveries_are_flagged(typed) -> None:
     _, out, _ = typed("cases_registered", "2013-Q2")
-    assert "Incomplete: no delivery of inspectorate 2013-Q2" in out
+    assert "Incomplete: inspectorate 2013-Q2 missing." in out
 
 
 def test_names_are_shown_to_stewards_alone(typed) -> None:

@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> World:
 def told(world: World, institution: str, inbox: Path | None = None, today: date = date(2020, 1, 1)) -> list[tuple[str, ...]]:
     frame = status(world.registry, inbox, today)
     assert tuple(frame.columns) == COLUMNS
-    rows = frame[frame["institution"] == institution].drop(columns="institution").fillna("-")
+    rows = frame[frame["institution"] == institution].drop(columns=["institution", "quarter"]).fillna("-")
     return [tuple(row) for row in rows.itertuples(index=False)]
 
 
@@ -47,7 +47,7 @@ def test_every_institution_and_quarter_between_the_first_and_the_last(world: Wor
     assert sorted(frame["institution"].unique()) == sorted(institutions())
     assert len(frame) == 3 * len(institutions())
     assert told(world, "courts", today=date(2013, 7, 1)) == [
-        ("2012-Q4", "2012-Q4", "here", ""),
+        ("2012-Q4", "2012-Q4", "received", ""),
         ("2013-Q1", "-", "missing", "was due on 2013-04-15"),
         ("2013-Q2", "-", "expected", "is due on 2013-07-15"),
     ]
@@ -58,16 +58,16 @@ def test_an_inbox_not_yet_run_and_no_inbox_at_all(world: World) -> None:
     world.put("courts/2013-Q2_v2/smil.xml", "b")
     world.put("courts/2013-Q3/.DS_Store")
     assert told(world, "courts", world.inbox) == [
-        ("2013-Q2", "2013-Q2_v2", "here", "not run yet"),
-        ("2013-Q2", "2013-Q2", "withdrawn", "replaced by 2013-Q2_v2; not run yet"),
+        ("2013-Q2", "2013-Q2_v2", "received", "not landed yet"),
+        ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2; not landed yet"),
     ]
     frame = status(None, world.inbox)
-    assert frame.loc[frame["institution"] == "courts", "state"].tolist() == ["here", "withdrawn"]
+    assert frame.loc[frame["institution"] == "courts", "quarter"].tolist() == ["received", "received"]
     assert status(world.registry, None).empty
     assert status(None, None).empty
 
 
-def test_what_stands_among_versions(world: World) -> None:
+def test_states_of_versions_and_of_their_quarter(world: World) -> None:
     for version in ("2013-Q2", "2013-Q2_v2", "2013-Q2_v3", "2013-Q2_v4"):
         world.put(f"courts/{version}/smil.xml", version)
     world.land()
@@ -76,48 +76,63 @@ def test_what_stands_among_versions(world: World) -> None:
     record_state(world.registry, "courts", "2013-Q2_v4", "unreadable")
     assert told(world, "courts") == [
         ("2013-Q2", "2013-Q2_v4", "unreadable", "cannot be read, replaces nothing"),
-        ("2013-Q2", "2013-Q2_v3", "here", "read in part: what it lacks is not withdrawn"),
-        ("2013-Q2", "2013-Q2_v2", "here", "stands where 2013-Q2_v3 holds nothing; 9 rows read, 7 stand, 1 quarantined"),
-        ("2013-Q2", "2013-Q2", "withdrawn", "replaced by 2013-Q2_v2"),
+        ("2013-Q2", "2013-Q2_v3", "partial", "read in part: what it lacks is not withdrawn"),
+        ("2013-Q2", "2013-Q2_v2", "complete", "counts where 2013-Q2_v3 holds nothing; 9 rows read, 7 accepted, 1 quarantined"),
+        ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2"),
     ]
-
-
-def test_a_delivery_without_a_file_to_read_is_unreadable(world: World) -> None:
-    world.put("courts/2013-Q2/sub/smil.xml", "a")
+    frame = status(world.registry, None)
+    assert set(frame.loc[frame["institution"] == "courts", "quarter"]) == {"partial"}
+    world.put("courts/2013-Q2_v5/smil.xml", "healed")
     world.land()
-    assert [row[2] for row in told(world, "courts")] == ["unreadable"]
+    record_state(world.registry, "courts", "2013-Q2_v5", "complete")
+    frame = status(world.registry, None)
+    assert set(frame.loc[frame["institution"] == "courts", "quarter"]) == {"complete"}
+    shown = io.StringIO()
+    Console(width=160, file=shown).print(table(frame))
+    assert "2013-Q2_v3" not in shown.getvalue()
 
 
-def test_a_delivery_gone_from_the_inbox_is_here(world: World) -> None:
+def test_a_delivery_whose_content_was_exchanged_is_received_until_it_is_read_again(world: World) -> None:
+    world.put("courts/2013-Q2/smil.xml", "a")
+    world.land()
+    record_state(world.registry, "courts", "2013-Q2", "partial")
+    assert [row[2] for row in told(world, "courts")] == ["partial"]
+    world.put("courts/2013-Q2/smil.xml", "b")
+    world.land()
+    assert [row[2] for row in told(world, "courts")] == ["received"]
+
+
+def test_a_delivery_gone_from_the_inbox_is_still_received(world: World) -> None:
     path = world.put("courts/2013-Q2/smil.xml", "a")
     world.land()
     path.unlink()
     path.parent.rmdir()
     world.land()
-    assert told(world, "courts", world.inbox) == [("2013-Q2", "2013-Q2", "here", "no longer in the inbox")]
+    assert told(world, "courts", world.inbox) == [("2013-Q2", "2013-Q2", "received", "no longer in the inbox")]
 
 
 def test_late_is_what_came_after_its_day_in_a_home_already_in_use(world: World) -> None:
     begin_run(world.registry)
     arrived(world, "2013-07-20", "courts/2013-Q2")
-    assert told(world, "courts")[0][2] == "here"  # the home was first run years later: arrival means nothing
+    assert told(world, "courts")[0][3] == ""  # the home was first run years later: arrival means nothing
     with world.registry.write() as session:
         session.execute(update(Run).values(started=datetime(2013, 1, 1, tzinfo=UTC)))
-    assert told(world, "courts") == [("2013-Q2", "2013-Q2", "late", "came on 2013-07-20, was due on 2013-07-15")]
+    assert told(world, "courts") == [("2013-Q2", "2013-Q2", "received", "came on 2013-07-20, was due on 2013-07-15")]
     arrived(world, "2013-09-01", "courts/2013-Q2_v2")
-    assert [row[2] for row in told(world, "courts")] == ["late", "withdrawn"]  # a correction is no excuse, nor late by itself
+    late = ["came on 2013-07-20, was due on 2013-07-15", "replaced by 2013-Q2_v2"]
+    assert [row[3] for row in told(world, "courts")] == late  # a correction is no excuse, nor late by itself
 
 
 def test_late_is_what_came_after_a_later_quarter(world: World) -> None:
     arrived(world, "2013-10-05", "courts/2013-Q3")
     arrived(world, "2013-11-01", "courts/2013-Q2")
     assert told(world, "courts") == [
-        ("2013-Q2", "2013-Q2", "late", "came on 2013-11-01, after 2013-Q3"),
-        ("2013-Q3", "2013-Q3", "here", ""),
+        ("2013-Q2", "2013-Q2", "received", "came on 2013-11-01, after 2013-Q3"),
+        ("2013-Q3", "2013-Q3", "received", ""),
     ]
 
 
-def test_the_table_shows_what_stands_and_what_is_worth_a_look(world: World) -> None:
+def test_the_table_shows_states_and_what_needs_attention(world: World) -> None:
     world.put("courts/2013-Q2/smil.xml", "a")
     world.put("courts/2013-Q2_v2/smil.xml", "b")
     world.put("police/2013-Q3/rastet.csv", "c")
@@ -126,7 +141,7 @@ def test_the_table_shows_what_stands_and_what_is_worth_a_look(world: World) -> N
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(table(status(world.registry, world.inbox, date(2020, 1, 1))))
     shown = console.export_text()
-    assert "What stands" in shown
+    assert "State of the deliveries" in shown
     assert "replaces nothing" in shown
     assert "was due on 2013-10-15" in shown
     console.print(table(status(None, None)))

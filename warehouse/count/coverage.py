@@ -1,11 +1,18 @@
-"""Which periods were delivered. Belongs here: published periods, coverage per institution and period, gaps of an indicator."""
+"""Which periods were delivered, and how completely.
+
+Belongs here: published periods, coverage per institution and period, gaps of an indicator. Does not belong here: the states themselves
+(`sources/states`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from schemas.canonical import INSTITUTIONS
+from sources.states import COMPLETE, MISSING, UNREADABLE, of_quarter, of_year
 from warehouse.indicators import Indicator
 
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")
@@ -17,61 +24,49 @@ def published(deliveries: pd.DataFrame) -> list[str]:
     return sorted({quarter[:4] for quarter in quarters}) + quarters
 
 
-def _standing_state(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """One state per institution and quarter: the last version that could be read decides; a partial correction leaves the quarter partial.
-
-    "A correction that cannot be read at all replaces nothing." Nothing readable at all: missing.
-    """
-    read = deliveries[deliveries["state"] != "unreadable"].sort_values("version")
-    return read.drop_duplicates(["institution", "period"], keep="last")[["institution", "period", "state"]]
+def quarter_states(deliveries: pd.DataFrame) -> pd.Series:
+    """State of every quarter that an institution delivered, by institution and period (with `version`)."""
+    return deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_quarter).astype("str")
 
 
 def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Columns out: institution, period (every published year and quarter), state (complete, partial, missing).
+    """Columns out: institution, period (every published year and quarter), state (`sources.states`).
 
-    A year is complete where its four quarters are, missing where none was delivered, else partial. A quarter for which no institution
-    delivered is not published, but is missing in its year.
+    A quarter for which no institution delivered is not published, but is missing in its year.
     """
     periods = published(deliveries)
     years = [p for p in periods if len(p) == 4]
     grid = pd.MultiIndex.from_product([INSTITUTIONS, years, QUARTERS], names=["institution", "year", "quarter"]).to_frame(index=False)
     grid["period"] = grid["year"] + "-" + grid["quarter"]
-    quarters = grid.merge(_standing_state(deliveries), on=["institution", "period"], how="left")
-    quarters["state"] = quarters["state"].fillna("missing")
-    tally = quarters.groupby(["institution", "year"], sort=False)["state"].agg(
-        lambda s: "complete" if (s == "complete").all() else "missing" if (s == "missing").all() else "partial"
-    )
-    yearly = tally.rename_axis(["institution", "period"]).rename("state").reset_index()
+    states = quarter_states(deliveries).rename("state").reset_index()
+    quarters = grid.merge(states, on=["institution", "period"], how="left").fillna({"state": MISSING})
+    of_years = quarters.groupby(["institution", "year"], sort=False)["state"].agg(of_year).astype("str")
+    yearly = of_years.rename_axis(["institution", "period"]).reset_index()
     out = pd.concat([yearly, quarters[quarters["period"].isin(periods)]], ignore_index=True)
     return out[["institution", "period", "state"]].sort_values(["institution", "period"], ignore_index=True)
 
 
-def gaps(indicators: dict[str, Indicator], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """What is missing behind each figure.
+def gaps(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """What is not complete behind each figure.
 
-    Columns out: indicator, period, missing (institution and quarter, comma-separated; null where nothing is), silent (all of the
-    indicator's institutions are missing in the whole period: its figures are null).
+    Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null where all is complete), silent
+    (nothing of any of the indicator's institutions could be read in the whole period: its figures are null).
     """
     covered = coverage(deliveries)
     state = covered.set_index(["institution", "period"])["state"]
-    quarters = {p for p in covered["period"] if len(p) > 4}
     rows = []
     for period in published(deliveries):
         parts = [f"{period}-{q}" for q in QUARTERS] if len(period) == 4 else [period]
         for code, indicator in indicators.items():
-            absent = [
-                f"{name} {part}"
-                for name in indicator.institutions
-                for part in parts
-                if part not in quarters or state[name, part] == "missing"
-            ]
-            silent = all(state[name, period] == "missing" for name in indicator.institutions)
+            of_part = [(name, part, state.get((name, part), MISSING)) for name in indicator.institutions for part in parts]
+            absent = [" ".join(one) for one in of_part if one[2] != COMPLETE]
+            silent = all(one[2] in (MISSING, UNREADABLE) for one in of_part)
             rows.append((code, period, ", ".join(absent) or None, silent))
     out = pd.DataFrame(rows, columns=["indicator", "period", "missing", "silent"])
     return out.assign(missing=out["missing"].astype("str"), silent=out["silent"].astype(bool))
 
 
-def quarantined_rows(indicators: dict[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
+def quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
     """Quarantined rows in the indicator's institutions' deliveries of each period. Columns out: indicator, period, quarantined."""
     dated = quarantined.merge(deliveries[["institution", "delivery", "period"]].drop_duplicates(), on=["institution", "delivery"])
     both = pd.concat([dated, dated.assign(period=dated["period"].str[:4])], ignore_index=True)

@@ -18,7 +18,7 @@ import yaml
 from pipelines.errors import HarmoniaError
 from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import Release, category, label, status_text
+from warehouse.releases.reading import Release, category, gap_text, label, status_text
 
 FOLDER = Path(__file__).with_name("questionnaires")
 TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
@@ -126,5 +126,5 @@ def protected(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]
 
 def _note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
     told = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
-    told += [label("note", "incomplete", lang).format(missing=missing)] if isinstance(missing, str) else []
+    told += [gap_text(missing, lang)] if isinstance(missing, str) else []
     return " ".join(filter(None, told))

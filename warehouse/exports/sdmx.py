@@ -21,7 +21,7 @@ from sdmx.model import v21 as m
 
 from warehouse.exports import area
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import JOINED, QUARTERS, Release, label, status_text
+from warehouse.releases.reading import JOINED, QUARTERS, Release, gap_text, label, status_text
 
 _OR = "_OR_"
 
@@ -72,7 +72,7 @@ def _time(of: str) -> str:
 
 def _comment(status: str, limit: float | None, missing: str | None) -> str | None:
     told = [status_text(status, "en", None if pd.isna(limit) else int(limit or 0))]
-    told += [f"Incomplete: {missing} not delivered."] if isinstance(missing, str) else []
+    told += [gap_text(missing, "en")] if isinstance(missing, str) else []
     return " ".join(filter(None, told)) or None
 
 

@@ -19,7 +19,7 @@ from schemas.declared import declared
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE
 from warehouse.exports.transmission_approval import Approval, Transmission
 from warehouse.releases.confidential import open_confidential
-from warehouse.releases.reading import Release, category, status_text
+from warehouse.releases.reading import Release, category, gap_text, status_text
 
 _VICTIMS = "victims_identified"
 
@@ -30,6 +30,7 @@ def figures(releases: Path, release: Release, lang: str) -> Callable[[str, str],
     Marked confidential where the release does not show the figure. Raises `HarmoniaError` where the release was touched.
     """
     exact = _table(releases, release, "exact")
+    grand = _table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
     exact = exact[(exact["measure"] == "harmonised") & exact["of"].isin(release.years())]
     shown = release.cube[release.cube["status"] == "shown"]
     public = set(
@@ -39,13 +40,17 @@ def figures(releases: Path, release: Release, lang: str) -> Callable[[str, str],
     def found(indicator: str, table: str) -> pd.DataFrame:
         rows = exact[(exact["indicator"] == indicator) & (exact["table"] == table)]
         free = [(indicator, table, of, cell) in public for of, cell in zip(rows["of"], rows["cell"], strict=True)]
-        unknown = rows["value"].isna()
+        periods = rows["of"] + ("-" + rows["cell"] if table == "quarter" else "")
+        missing = grand["missing"].reindex(pd.MultiIndex.from_arrays([rows["indicator"], periods]))
+        unknown = rows["value"].isna().map({True: status_text("no_delivery", lang), False: ""})
+        gaps = ("" if pd.isna(gap) else gap_text(gap, lang) for gap in missing)
+        notes = [" ".join(filter(None, both)) for both in zip(unknown, gaps, strict=True)]
         return pd.DataFrame(
             {
-                "period": rows["of"] + ("-" + rows["cell"] if table == "quarter" else ""),
+                "period": periods,
                 "category": [category(table, cell, lang) for cell in rows["cell"]],
                 "figure": rows["value"].astype("Int64"),
-                "note": unknown.map({True: status_text("no_delivery", lang), False: ""}),
+                "note": notes,
                 "confidentiality": [FREE if yes else CONFIDENTIAL for yes in free],
             }
         )

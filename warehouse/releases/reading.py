@@ -17,9 +17,21 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from warehouse.disclosure.programme import JOINED, QUARTERS
 from warehouse.releases import folder
-from warehouse.releases.labels import category, label, language, status_text
+from warehouse.releases.labels import category, gap_text, label, language, status_text
 
-__all__ = ["JOINED", "QUARTERS", "Release", "category", "label", "language", "latest", "open_release", "release_hash", "status_text"]
+__all__ = [
+    "JOINED",
+    "QUARTERS",
+    "Release",
+    "category",
+    "gap_text",
+    "label",
+    "language",
+    "latest",
+    "open_release",
+    "release_hash",
+    "status_text",
+]
 
 
 @dataclass(frozen=True)

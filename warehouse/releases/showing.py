@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from warehouse.releases.labels import category, label, status_text, words
+from warehouse.releases.labels import category, gap_text, label, status_text, words
 from warehouse.releases.labels import language as known
 from warehouse.releases.reading import Release
 
@@ -37,7 +37,7 @@ def text(release: Release, language: str) -> str:
         indicator, measure, table, of = map(str, names)
         head = f"{titles[indicator]} | {of} | {label('table', table, language)} | {label('measure', measure, language)}"
         cells = [f"{cell_label(row, language)}: {figure(row, language)}".lstrip(": ") for _, row in part.iterrows()]
-        notes = [words()["note"]["incomplete"][language].format(missing=m) for m in part["missing"].dropna().unique()]
+        notes = [gap_text(m, language) for m in part["missing"].dropna().unique()]
         notes += [words()["note"]["revised"][language]] if part["revised"].any() else []
         lines.append(f"{head}: {'; '.join(cells)}{' (' + '; '.join(notes) + ')' if notes else ''}")
     return "\n".join(lines)

@@ -100,7 +100,7 @@ definition: {{sq: …, sr: …, en: …}}      # one sentence each
 unit: person                           # case, person or indictment; a person counts once a quarter and once a year
 kind: flow                             # or stock: the SQL gives a row per quarter, `day` its last day
 reference: day of the arrest           # whose date counts
-institutions: [police]                 # a missing delivery of theirs makes a figure incomplete; of all of them, null
+institutions: [police]                 # a delivery of theirs that is not complete makes a figure incomplete; nothing of any, null
 dimensions: [offence_group, sex]       # any of offence_group, form, sex, age_group, citizenship_group
 source: where the rule stands
 standards: [items of other statistics it is nearest to]

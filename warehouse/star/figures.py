@@ -79,15 +79,18 @@ def _zeros(one: Definition) -> str:
 
 
 def _gaps(one: Definition) -> str:
-    """What is missing behind each period: `missing` in words, `silent` where all of the indicator's institutions delivered nothing."""
+    """What is not complete behind each period: `missing` in words, `silent` where nothing of any of the indicator's institutions could
+    be read."""
     named = ", ".join(f"('{name}', {place})" for place, name in enumerate(one.institutions))
-    return f"""SELECT p.period, string_agg(i.institution || ' ' || q.period, ', ' ORDER BY i.place, q.period) AS missing,
-    count(*) = {len(one.institutions)} * CASE WHEN p.kind = 'year' THEN 4 ELSE 1 END AS silent
+    return f"""SELECT p.period,
+    string_agg(i.institution || ' ' || q.period || ' ' || coalesce(c.state, 'missing'), ', ' ORDER BY i.place, q.period) AS missing,
+    count(CASE WHEN coalesce(c.state, 'missing') IN ('missing', 'unreadable') THEN 1 END)
+      = {len(one.institutions)} * CASE WHEN p.kind = 'year' THEN 4 ELSE 1 END AS silent
   FROM dim_period p
   JOIN dim_period q ON q.kind = 'quarter' AND q.year = p.year AND (p.kind = 'year' OR q.period = p.period)
   CROSS JOIN (VALUES {named}) AS i(institution, place)
   LEFT JOIN coverage c ON c.institution = i.institution AND c.period = q.period
-  WHERE p.published AND coalesce(c.state, 'missing') = 'missing'
+  WHERE p.published AND coalesce(c.state, 'missing') <> 'complete'
   GROUP BY p.period, p.kind"""
 
 

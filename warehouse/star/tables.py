@@ -328,10 +328,10 @@ FURTHER_STATISTICS = Table(
         text(name, "as in statistics; total: not broken down")
         for name in ("offence_group", "form", "sex", "age_group", "citizenship_group")
     ),
-    count("as_reported", "by the institutions' own records; null where all institutions of the indicator are missing"),
-    count("harmonised", "after linkage; null where all institutions are missing"),
-    flag("incomplete", "a delivery of one of the indicator's institutions is missing in the period"),
-    text("missing", "which: institution and quarter, comma-separated; null where none"),
+    count("as_reported", "by the institutions' own records; null where nothing of any of its institutions could be read"),
+    count("harmonised", "after linkage; null where nothing of any of its institutions could be read"),
+    flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
+    text("missing", "which: institution, quarter and state, comma-separated; null where none"),
     comment="Figures of the indicators that are defined by their SQL alone; no bridge leads from reported to harmonised",
     info=SHARED,
 )

@@ -2,7 +2,8 @@
 
 Belongs here: the SQL of the views, for DuckDB and PostgreSQL, and a comment on every column. Does not belong here: facts (`tables`).
 
-A quarter in which the institutions of a stage delivered nothing has null, not 0, and one in which some did not is `incomplete`.
+A quarter of which nothing could be read from any institution of a stage has null, not 0, and one that is not complete from all of them is
+`incomplete`.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ def _view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
 
 
 def _gaps(stage: str) -> str:
-    """Which quarters the institutions of a stage delivered: silent (none of them), gap (not all)."""
+    """Which quarters of the institutions of a stage are complete: gap (not all), silent (nothing of any could be read)."""
     return f"""(
-  SELECT period, bool_and(state = 'missing') AS silent, bool_or(state = 'missing') AS gap
+  SELECT period, bool_and(state IN ('missing', 'unreadable')) AS silent, bool_or(state <> 'complete') AS gap
   FROM period_coverage WHERE stage = '{stage}' GROUP BY period
 )"""
 
@@ -100,7 +101,7 @@ WHERE p.kind = 'quarter'""",
     text("period", "quarter"),
     text("institution", "institution"),
     text("stage", "its stage"),
-    text("state", "complete, partial, missing"),
+    text("state", "complete, partial, unreadable, missing"),
 )
 EVERY_STATISTIC = _view(
     "every_statistic",
@@ -119,8 +120,8 @@ FROM further_statistics""",
     ),
     count("as_reported", "as in statistics"),
     count("harmonised", "as in statistics"),
-    flag("incomplete", "a delivery of one of the indicator's institutions is missing in the period"),
-    text("missing", "which: institution and quarter, comma-separated; null where none"),
+    flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
+    text("missing", "which: institution, quarter and state, comma-separated; null where none"),
 )
 FLOW_CASES = _view(
     "flow_cases",
@@ -128,10 +129,10 @@ FLOW_CASES = _view(
     _cohort("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
     text("cohort", "quarter of the first report"),
     text("offence_group", "principal offence as registered"),
-    count("registered", "cases registered in that quarter; null where neither police nor inspectorate delivered"),
+    count("registered", "cases registered in that quarter; null where nothing of police or inspectorate could be read"),
     *_steps(CASE_STEPS, star.MILESTONES),
     count("open", "of them: something is left to be done at the stage that they reached"),
-    flag("incomplete", "police or inspectorate did not deliver the quarter"),
+    flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_PERSONS = _view(
     "flow_persons",
@@ -139,9 +140,9 @@ FLOW_PERSONS = _view(
     _cohort("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
     text("cohort", "quarter of the report"),
     text("offence_group", "principal offence as registered"),
-    count("registered", "suspects registered in that quarter, once a case; null where neither police nor inspectorate delivered"),
+    count("registered", "suspects registered in that quarter, once a case; null where nothing of police or inspectorate could be read"),
     *_steps(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
-    flag("incomplete", "police or inspectorate did not deliver the quarter"),
+    flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_DURATIONS = _view(
     "flow_durations",
@@ -161,10 +162,10 @@ WHERE p.kind = 'quarter' AND p.published
 ORDER BY p.period, s.place""",
     text("cohort", "quarter of the first report"),
     text("step", "from which day to which"),
-    count("cases", "cases that took the step; null where neither police nor inspectorate delivered the quarter"),
+    count("cases", "cases that took the step; null where nothing of police or inspectorate could be read"),
     _double("median_days", "half of them took at most so many days"),
     _double("ninth_decile_days", "nine of ten took at most so many days"),
-    flag("incomplete", "police or inspectorate did not deliver the quarter"),
+    flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_OPEN = _view(
     "flow_open",
@@ -178,7 +179,7 @@ LEFT JOIN (
   FROM fact_case_snapshot WHERE open GROUP BY quarter, stage
 ) f ON f.quarter = p.period AND f.stage = s.stage
 LEFT JOIN (
-  SELECT period, stage, bool_and(state = 'missing') AS silent, bool_or(state = 'missing') AS gap
+  SELECT period, stage, bool_and(state IN ('missing', 'unreadable')) AS silent, bool_or(state <> 'complete') AS gap
   FROM period_coverage GROUP BY period, stage
 ) d ON d.period = p.period AND d.stage = s.stage
 WHERE p.kind = 'quarter' AND p.published
@@ -187,5 +188,5 @@ ORDER BY p.period, s.place""",
     text("stage", "how far the cases had come"),
     count("open", "cases; null where no institution of the stage delivered the quarter"),
     _double("median_days_open", "half of them had been open for at most so many days"),
-    flag("incomplete", "an institution of the stage did not deliver the quarter"),
+    flag("incomplete", "the quarter of an institution of the stage is partial, unreadable or missing"),
 )

@@ -1,4 +1,5 @@
-"""Findings that show only between deliveries of one institution: columns that went blank, corrections that replace nothing or lose records.
+"""Findings that show only between deliveries of one institution: columns that went blank, an unusual number of records, corrections that
+replace nothing or lose records.
 
 Belongs here: what an institution can be told about its deliveries as a series. The states themselves are decided in `current`.
 """
@@ -12,9 +13,12 @@ import pandas as pd
 
 from schemas import findings
 from sources.contract import Contract
+from sources.states import COMPLETE
 
 _ENOUGH_ROWS = 5
 _USUALLY_FILLED = 0.5
+_FEWEST, _MOST = 0.1, 10.0  # times the usual number of records
+_ENOUGH_QUARTERS = 3
 
 
 def findings_of(
@@ -29,6 +33,9 @@ def findings_of(
     for name, spec in contract.tables.items():
         if len(tables[name]):
             found += _blank_columns(tables[name], [c.name for c in spec.columns])
+    for name, spec in contract.tables.items():
+        if spec.entity and len(tables[name]):
+            found += _unusual_volume(name, tables[name], deliveries)
     found += _merged_into_nothing(tables, contract)
     found += _corrections(deliveries)
     found += _never_delivered(deliveries)
@@ -46,6 +53,22 @@ def _blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, An
     blank = share.eq(0) & (usual >= _USUALLY_FILLED)
     hits = blank[rows >= _ENOUGH_ROWS].stack()
     return [{"delivery": d, "file": f, "field": c, "rule": "cross-column-blank"} for d, f, c in hits.index[hits.to_numpy(bool)]]
+
+
+def _unusual_volume(name: str, frame: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
+    """Complete deliveries with a tenth or ten times the records of the institution's earlier complete quarters (their median)."""
+    whole = deliveries[deliveries["state"] == COMPLETE].sort_values(["period", "version"])
+    rows = whole["delivery"].map(frame["_delivery"].value_counts()).fillna(0).astype("int64")
+    counted = whole.assign(rows=rows)
+    quarters = counted.drop_duplicates("period", keep="last").set_index("period")["rows"]
+    usual = quarters.expanding(_ENOUGH_QUARTERS).median().shift().reindex(counted["period"]).to_numpy()
+    counted = counted.assign(usual=usual)
+    odd = counted[(usual > 0) & ~counted["rows"].between(usual * _FEWEST, usual * _MOST, inclusive="neither")]
+    file = frame.drop_duplicates("_delivery").set_index("_delivery")["_file"]
+    return [
+        {"delivery": d, "file": file.get(d), "rule": "cross-volume-unusual", "detail": f"{name}: {n} ≠ {u:g}"}
+        for d, n, u in zip(odd["delivery"], odd["rows"], odd["usual"], strict=True)
+    ]
 
 
 def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) -> list[dict[str, Any]]:

@@ -118,6 +118,13 @@ def not_complete(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
     return ", ".join(new["institution"] + " " + new["delivery"] + " " + new["state"])
 
 
+def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
+    """New deliveries with far fewer or more records than usual, with both numbers by table; empty where there is none."""
+    odd = found.loc[found["rule"] == "cross-volume-unusual", ["institution", "delivery", "detail"]].astype("str")
+    odd = odd.merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
+    return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["detail"].str.replace("≠", "records, usually") + ")")
+
+
 def inbox_lines(found: pd.DataFrame) -> list[str]:
     """What lies in the inbox and is no delivery: a line per rule with the places. In: findings of landing."""
     outside = found[found["delivery"].isna()]
@@ -140,6 +147,8 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
     console.print(f"[bold]Deliveries[/]  {deliveries_line(values['landing']['deliveries'], tables['coverage'])}", highlight=False)
     if partly := not_complete(values["landing"]["deliveries"], values["standing"]["deliveries"]):
         console.print(f"  New and not complete: {partly}", highlight=False, markup=False, style="yellow")
+    if odd := unusual(values["landing"]["deliveries"], values["findings"]["findings"]):
+        console.print(f"  New and of unusual volume: {odd}", highlight=False, markup=False, style="yellow")
     for line in inbox_lines(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
     console.print()

@@ -1,0 +1,188 @@
+"""The state of a delivery: a part never passes for the whole, whatever the damage; what is whole stays complete."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from reader_world import PERSONAT, RASTET, deliver, lendet, read, shkk, text
+
+from pipelines.over_time import findings_of
+from pipelines.validate import validate
+from sources import contract
+from sources.states import of_delivery, of_quarter, of_year
+
+MAIN = {
+    "police": "rastet.csv",
+    "inspectorate": "raporti.xlsx",
+    "prosecution": "psh.sqlite",
+    "courts": "smil.xml",
+    "corrections": "shkk.xlsx",
+}
+
+
+def judged(institution: str, folder: Path) -> tuple[str, dict[str, str], set[str]]:
+    """State of the delivery in a folder, states of its files, rules of the findings."""
+    found = validate(institution, {"2013-Q2": read(institution, folder)})
+    return found.deliveries["state"][0], dict(zip(found.files["file"], found.files["state"], strict=True)), set(found.findings["rule"])
+
+
+@pytest.mark.parametrize("institution", contract.institutions())
+@pytest.mark.parametrize("damage", ["third", "noise", "empty", "forgotten"])
+def test_a_damaged_file_is_never_complete(institution: str, damage: str, tmp_path: Path) -> None:
+    deliver(institution, tmp_path)
+    path = tmp_path / MAIN[institution]
+    held = path.read_bytes()
+    if damage == "forgotten":
+        path.unlink()
+    else:
+        path.write_bytes({"third": held[: len(held) // 3], "noise": bytes(range(1, 256)) * 80, "empty": b""}[damage])
+    state, files, _ = judged(institution, tmp_path)
+    assert state == ("partial" if institution == "police" else state)  # its other file was read
+    assert state in ("partial", "unreadable")
+    assert files.get(path.name) in ("partial", "unreadable", "missing")
+
+
+@pytest.mark.parametrize("institution", contract.institutions())
+def test_a_good_delivery_is_complete_also_with_its_file_twice(institution: str, tmp_path: Path) -> None:
+    deliver(institution, tmp_path)
+    assert judged(institution, tmp_path)[0] == "complete"
+    path = tmp_path / MAIN[institution]
+    path.with_name(f"kopje e {path.name}").write_bytes(path.read_bytes())
+    assert judged(institution, tmp_path)[0] == "complete"
+
+
+def _only_header(institution: str, folder: Path) -> None:
+    path = folder / MAIN[institution]
+    if institution == "police":
+        path.write_text(text(RASTET[:1]), "windows-1250")
+        (folder / "personat.csv").write_text(text(PERSONAT[:1]), "windows-1250")
+    elif institution == "courts":
+        path.write_text(re.sub(r"<lenda.*</lenda>", "", path.read_text("utf-8"), flags=re.DOTALL), "utf-8")
+    elif institution == "prosecution":
+        with sqlite3.connect(path) as db:
+            db.executescript("DELETE FROM lenda; DELETE FROM pala; DELETE FROM akuza; DELETE FROM vendimi")
+    else:
+        (lendet if institution == "inspectorate" else shkk)(path, lambda book: [s.delete_rows(6 if "L" in s.title else 2, 9) for s in book])
+
+
+@pytest.mark.parametrize("institution", contract.institutions())
+def test_a_delivery_without_any_record_is_unreadable(institution: str, tmp_path: Path) -> None:
+    deliver(institution, tmp_path)
+    _only_header(institution, tmp_path)
+    state, _, rules = judged(institution, tmp_path)
+    assert (state, "file-no-records" in rules) == ("unreadable", True)
+
+
+def _sheet(change: Callable[[openpyxl.worksheet.worksheet.Worksheet], None]) -> Callable[[Path], None]:
+    return lambda folder: lendet(folder / "raporti.xlsx", lambda book: change(book["Lëndët"]))
+
+
+def _sql(statement: str) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        with sqlite3.connect(folder / "psh.sqlite") as db:
+            db.execute(statement)
+
+    return run
+
+
+def _police(cases: tuple[str, ...], persons: tuple[str, ...]) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        (folder / "rastet.csv").write_text(text(cases), "windows-1250")
+        (folder / "personat.csv").write_text(text(persons), "windows-1250")
+
+    return run
+
+
+WITHOUT_DATE = tuple(";".join(line.split(";")[:1] + line.split(";")[2:]) for line in RASTET)
+SPOILED = tuple("x" + line if n else line for n, line in enumerate(RASTET))
+MANY = tuple(f"2013-PR-{n:05};04.01.2013;;;;;;;;Nën hetim;" for n in range(100, 130))
+CUT = tuple(line[:20] for line in MANY[26:])
+OF_MANY = tuple(f"2013-PR-{n:05};1;I dyshuar;A;B;;;;;;M;;" for n in range(100, 130))
+
+
+@pytest.mark.parametrize(
+    ("institution", "damage", "state", "rule"),
+    [
+        ("police", _police(WITHOUT_DATE, PERSONAT), "partial", "file-column-missing"),
+        ("police", _police(SPOILED, PERSONAT), "partial", "file-no-records"),
+        ("police", _police(RASTET[:1], PERSONAT), "partial", "file-no-records"),
+        ("police", _police(RASTET, PERSONAT[:1]), "partial", "file-no-records"),
+        ("police", _police((*RASTET[:1], *MANY[:10]), (*PERSONAT[:1], *OF_MANY)), "partial", "file-records-missing"),
+        ("police", _police((*RASTET[:1], *MANY), (*PERSONAT[:1], *OF_MANY[:10])), "partial", "file-persons-missing"),
+        (
+            "police",
+            _police((*RASTET[:1], *MANY[:26], *(line[:20] for line in MANY[26:])), PERSONAT[:1] + OF_MANY),
+            "partial",
+            "file-rows-lost",
+        ),
+        ("police", _police((*RASTET[:1], *MANY[:28]), (*PERSONAT[:1], *OF_MANY)), "complete", "cross-parent-missing"),
+        ("police", _police((*RASTET, *RASTET[1:]), PERSONAT), "complete", "cross-duplicate-identical"),
+        ("prosecution", _sql("DROP TABLE vendimi"), "partial", "db-table-missing"),
+        ("prosecution", _sql("DELETE FROM lenda"), "partial", "file-no-records"),
+        ("prosecution", _sql("DELETE FROM pala"), "partial", "file-no-records"),
+        ("prosecution", _sql("DELETE FROM akuza"), "partial", "file-no-records"),
+        ("prosecution", _sql("DELETE FROM vendimi"), "complete", None),  # a quarter can have no decision
+        ("inspectorate", _sheet(lambda s: s.cell(8, 1, "Gjithsej: 3")), "partial", "file-total-wrong"),
+        ("inspectorate", _sheet(lambda s: s.cell(8, 1, "Gjithsej: 1")), "complete", "file-total-wrong"),
+        ("inspectorate", _sheet(lambda s: s.delete_rows(8)), "partial", "file-total-missing"),
+        ("inspectorate", _sheet(lambda s: (s.delete_rows(6, 2), s.cell(6, 1, "Gjithsej: 0"))), "complete", None),  # none, and it says so
+    ],
+)
+def test_what_makes_a_delivery_partial_and_what_does_not(
+    institution: str, damage: Callable[[Path], None], state: str, rule: str | None, tmp_path: Path
+) -> None:
+    deliver(institution, tmp_path)
+    damage(tmp_path)
+    found, _, rules = judged(institution, tmp_path)
+    assert found == state
+    assert rule is None or rule in rules
+
+
+def test_a_delivery_that_was_not_received_whole_is_partial(tmp_path: Path) -> None:
+    deliver("courts", tmp_path)
+    found = validate("courts", {"2013-Q2": read("courts", tmp_path)}, partial=["2013-Q2"])
+    assert found.deliveries["state"][0] == "partial"
+
+
+def test_states_follow_from_those_below() -> None:
+    assert of_delivery([]) == "unreadable"
+    assert of_delivery(["missing", "undeclared"]) == "unreadable"
+    assert of_delivery(["complete", "missing"]) == of_delivery(["complete", "unreadable"]) == "partial"
+    assert of_delivery(["complete", "foreign", "leftover"]) == "complete"
+    assert of_quarter([]) == "missing"
+    assert of_quarter(["complete", "partial", "unreadable"]) == "partial"
+    assert of_quarter(["partial", "unreadable", "complete", "unreadable"]) == "complete"
+    assert of_year(["complete", "complete", "complete", "missing"]) == "partial"
+    assert of_year(["unreadable", "missing", "missing", "missing"]) == "unreadable"
+
+
+def _volume(rows: dict[str, int], **states: str) -> dict[str, str]:
+    """Delivery -> detail of the finding on its volume, for deliveries with so many cases each."""
+    deliveries = pd.DataFrame(
+        [("police", name, name[:7], int(name[9:] or 1), states.get(name.replace("-", "_"), "complete")) for name in rows],
+        columns=["institution", "delivery", "period", "version", "state"],
+    )
+    declared = contract.load("police")
+    empty = {name: [f"{c.name}:{of}" for c in spec.columns for of in ("argument", "given")] for name, spec in declared.tables.items()}
+    tables = {name: pd.DataFrame(columns=columns) for name, columns in empty.items()}
+    of = [name for name, n in rows.items() for _ in range(n)]
+    tables["rastet"] = tables["rastet"].reindex(range(len(of))).assign(_delivery=of, _file="rastet.csv", _key="k", _part=None, _line=1)
+    found = findings_of("police", declared, tables, deliveries, pd.DataFrame(columns=["record_key", "delivery", "status"], dtype="str"))
+    found = found[found["rule"] == "cross-volume-unusual"]
+    return dict(zip(found["delivery"], found["detail"], strict=True))
+
+
+def test_a_tenth_and_ten_times_the_usual_number_of_records_is_a_finding() -> None:
+    usual = {"2013-Q1": 40, "2013-Q2": 50, "2013-Q3": 60}
+    assert _volume({**usual, "2013-Q4": 5}) == {"2013-Q4": "rastet: 5 ≠ 50"}
+    assert _volume({**usual, "2013-Q4": 500}) == {"2013-Q4": "rastet: 500 ≠ 50"}
+    assert _volume({**usual, "2013-Q4": 6}) == _volume({**usual, "2013-Q4": 499}) == {}
+    assert _volume({"2013-Q1": 40, "2013-Q2": 50, "2013-Q3": 4}) == {}  # too short a past
+    assert _volume({**usual, "2013-Q4": 5}, **{"2013_Q4": "partial"}) == {}  # that is said already
+    assert _volume({**usual, "2013-Q4": 5, "2013-Q4_v2": 45}) == {"2013-Q4": "rastet: 5 ≠ 50"}

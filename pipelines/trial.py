@@ -18,6 +18,7 @@ from rich.console import Console
 from pipelines.current import resolve
 from pipelines.errors import HarmoniaError, storage
 from pipelines.feedback.console import render_check
+from pipelines.feedback.texts import texts
 from pipelines.home import Home
 from pipelines.landing import land, landed
 from pipelines.registry import open_registry
@@ -26,14 +27,16 @@ from schemas import findings as found
 from sources import contract
 from sources.contract import DeliveryName
 from sources.reading import read_delivery
+from sources.states import MISSING
 
 _COSTLY = ("reject", "error")  # a row or a value is not taken as it stands
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What would become of a delivery: findings (`schemas.findings.COLUMNS`), and per file state and physical rows."""
+    """What would become of a delivery: its state, findings (`schemas.findings.COLUMNS`), and per file state and physical rows."""
 
+    state: str
     findings: pd.DataFrame
     files: pd.DataFrame
 
@@ -76,6 +79,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
     states = validated.files[["file", "state"]]
     every = [frame for frame in (found.frame(report.findings), current.findings) if len(frame)]
     return Trial(
+        state=str(validated.deliveries["state"].iloc[0]) if len(validated.deliveries) else MISSING,
         findings=pd.concat(every, ignore_index=True) if every else found.frame(),
         files=states.merge(current.accounting.drop(columns=["institution", "delivery"]), on="file", how="left"),
     )
@@ -89,6 +93,9 @@ def try_delivery(console: Console, folder: Path, institution: str | None, delive
         raise HarmoniaError(f"language {spoken!r} is unknown: say one of {', '.join(found.LANGUAGES)}")
     console.print(f"[bold]{whose} {which}[/] ({folder}), tried only: nothing is landed", soft_wrap=True)
     trial = attempt(folder, whose, which)
+    words = texts(spoken)
+    state = ". ".join(filter(None, (words["states"][trial.state], words["state_note"].get(trial.state))))
+    console.print(f"{words['delivery_state']}: {state}", soft_wrap=True, markup=False)
     console.print(render_check(trial.findings, trial.files, spoken))
     costly = int(trial.findings["severity"].isin(_COSTLY).sum())
     said = (

@@ -49,8 +49,7 @@ def packed(read: list[RawDelivery]) -> Frames:
     out = {name: frame.assign(**{WHOSE: names.to_numpy()[frame[lake.ITEM].to_numpy()]}) for name, frame in frames.items()}
     told = [(one.delivery, sum(map(len, one.tables.values())), len(one.unreadable), len(one.structure)) for one in read]
     counts = pd.DataFrame(told, columns=[WHOSE, "rows", "unreadable", "structural"])
-    states = pd.DataFrame([(one.delivery, state) for one in read for state in one.files.values()], columns=[WHOSE, "state"], dtype="str")
-    return {**out, lake.ITEMS: items, "told": counts.astype({WHOSE: "str"}), "states": states}
+    return {**out, lake.ITEMS: items, "told": counts.astype({WHOSE: "str"})}
 
 
 def unpacked(frames: Frames) -> list[RawDelivery]:

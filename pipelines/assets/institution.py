@@ -36,7 +36,7 @@ def _raw(institution: str) -> dg.AssetsDefinition:
             new = portions.missing(wanted)
             read_all(workplace, institution, [ours[name] for name in new], wanted, portions)
             portions.settle(wanted)
-            kept = portions.load({"told", "states"}.__contains__)
+            kept = portions.load({"told"}.__contains__)
         counts = kept.get("told", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[["rows", "unreadable", "structural"]].sum()
         say(
             context,
@@ -46,8 +46,6 @@ def _raw(institution: str) -> dg.AssetsDefinition:
                 "read in this run": len(new),
                 "unreadable rows": int(counts["unreadable"]),
                 "structural rows": int(counts["structural"]),
-                # Names of files stay out: an undeclared file may be called after a person.
-                "files": table(kept["states"].value_counts().rename("files").reset_index() if kept else pd.DataFrame()),
             },
         )
         return portions
@@ -100,10 +98,14 @@ def _current(institution: str) -> dg.AssetsDefinition:
             statuses = pd.concat([frame[[ROW, "_status"]] for frame in stands.tables.values()], ignore_index=True).astype({ROW: "int64"})
         by_delivery = stands.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
         sums = by_delivery.sum()
+        by_delivery = by_delivery.join(stands.deliveries.set_index("delivery")["state"], how="right").reset_index()
         say(
             context,
             int(sums["accepted"]),
-            {**{f"{name} rows": int(n) for name, n in sums.items()}, "rows by delivery": table(by_delivery.reset_index())},
+            {
+                **{f"{name} rows": int(n) for name, n in sums.items()},
+                "rows by delivery": table(by_delivery),
+            },
         )
         others = {name: getattr(stands, name) for name in ("lineage", "accounting", "quarantined", "findings", "deliveries")}
         return {"statuses": statuses, **others}

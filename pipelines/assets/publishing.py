@@ -103,7 +103,7 @@ def feedback(
             registry.close()
         found = coded.below([findings.coded("findings", [*LIVED, "answer", "answer_id"])])
         reports = write_reports(workplace, there, received, standing, found, canonical)
-        report(context, asking(found), standing["accounting"], reports.loc[reports["written"], _DELIVERY])
+        report(context, asking(found), standing["deliveries"], standing["accounting"], reports.loc[reports["written"], _DELIVERY])
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
 

@@ -61,8 +61,8 @@ def beyond_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
     return out.sort_values(["_rank", "findings"], ascending=[True, False], ignore_index=True).drop(columns="_rank")
 
 
-def evaluation(institution: str, delivery: str, found: pd.DataFrame, rows: int) -> dg.AssetCheckEvaluation:
-    """The result for one delivery; its severity is that of the gravest rule that is broken."""
+def evaluation(institution: str, delivery: str, state: str, found: pd.DataFrame, rows: int) -> dg.AssetCheckEvaluation:
+    """The result for one delivery, with its state (`sources.states`); its severity is that of the gravest rule that is broken."""
     told = beyond_tolerance(found, rows)
     broken = told[told["broken"]]
     grave = broken["severity"].isin(["reject", "error"]).any()
@@ -75,31 +75,34 @@ def evaluation(institution: str, delivery: str, found: pd.DataFrame, rows: int) 
         passed=broken.empty,
         severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,
         description=said,
-        metadata={"rows": rows, "rules": table(told)},
+        metadata={"state": state, "rows": rows, "rules": table(told)},
         partition=delivery,
     )
 
 
-def report(context: dg.AssetExecutionContext, found: pd.DataFrame, accounting: pd.DataFrame, changed: pd.DataFrame) -> None:
+def report(
+    context: dg.AssetExecutionContext, found: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame, changed: pd.DataFrame
+) -> None:
     """Tell Dagster's pages what the check says of every delivery of which something else is told than before, or that is new to them.
 
-    accounting: rows by file (`pipelines.current`). changed: institution, delivery.
+    deliveries: with their state; accounting: rows by file (`pipelines.current`). changed: institution, delivery.
     """
     anew = set(changed[_BY].itertuples(index=False, name=None))
-    for institution, own in accounting.groupby("institution"):
+    for institution, own in deliveries.groupby("institution"):
         name = str(partitions(str(institution)).name)
         unknown = set(own["delivery"]).difference(context.instance.get_dynamic_partitions(name))
         context.instance.add_dynamic_partitions(name, sorted(unknown))
         anew |= {(institution, delivery) for delivery in unknown}
-    _tell(context, _evaluations(found, accounting[pd.MultiIndex.from_frame(accounting[_BY]).isin(anew)]))
+    _tell(context, _evaluations(found, deliveries[pd.MultiIndex.from_frame(deliveries[_BY]).isin(anew)], accounting))
 
 
-def _evaluations(found: pd.DataFrame, accounting: pd.DataFrame) -> list[dg.AssetCheckEvaluation]:
-    """The result for each delivery of `accounting`."""
-    rows = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
+def _evaluations(found: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.DataFrame) -> list[dg.AssetCheckEvaluation]:
+    """The result for each of `deliveries`."""
+    counts = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
+    rows = deliveries[[*_BY, "state"]].merge(counts, on=_BY, how="left").fillna({"rows": 0})
     asks = found.loc[found["severity"] != "info", [*_BY, "rule", "severity", "origin", "state"]]  # a tenth of them; no other counts
     by_delivery, nothing = dict(list(asks.groupby(_BY))), asks.iloc[:0]
-    return [evaluation(i, d, by_delivery.get((i, d), nothing), int(n)) for i, d, n in rows.itertuples(index=False, name=None)]
+    return [evaluation(i, d, state, by_delivery.get((i, d), nothing), int(n)) for i, d, state, n in rows.itertuples(index=False, name=None)]
 
 
 def _tell(context: dg.AssetExecutionContext, told: list[dg.AssetCheckEvaluation]) -> None:
@@ -124,11 +127,9 @@ def asset(institution: str) -> dg.AssetsDefinition:
         # a return annotation would be taken for the outputs: Dagster counts the check as one
         names = context.partition_keys
         with careful(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
-            frames = (
-                lake.read(workplace.home.lake / stage)[table] for stage, table in (("findings", "findings"), ("standing", "accounting"))
-            )
-            found, files = (f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames)
-            told = _evaluations(found, files)
+            wanted = (("findings", "findings"), ("standing", "deliveries"), ("standing", "accounting"))
+            frames = (lake.read(workplace.home.lake / stage)[table] for stage, table in wanted)
+            told = _evaluations(*(f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames))
         if len(names) > 1:
             _tell(context, told)
         return dg.MaterializeResult(check_results=[_together(told)])

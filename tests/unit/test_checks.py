@@ -42,20 +42,20 @@ def _found(rule: str, count: int, **more: str) -> pd.DataFrame:
 
 
 def test_a_rule_is_broken_beyond_its_tolerance_with_its_own_severity() -> None:
-    few = deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 5), 100)
+    few = deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 5), 100)
     assert (few.passed, few.partition) == (True, "2013-Q1")
-    many = deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 6), 100)
+    many = deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 6), 100)
     assert (many.passed, many.severity.value) == (False, "WARN")
-    grave = deliveries.evaluation("police", "2013-Q1", _found("row-cut", 3), 100)
+    grave = deliveries.evaluation("police", "2013-Q1", "complete", _found("row-cut", 3), 100)
     assert (grave.passed, grave.severity.value) == (False, "ERROR")
 
 
 def test_one_fault_of_a_whole_file_is_too_many_and_consequences_and_what_is_permitted_count_for_nothing() -> None:
-    assert not deliveries.evaluation("police", "2013-Q1", _found("file-truncated", 1), 100).passed
-    assert deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 50, origin="consequence"), 100).passed
-    assert deliveries.evaluation("police", "2013-Q1", _found("cell-code-spelling", 100), 100).passed
-    assert deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 50).assign(state="accepted_as_is"), 100).passed
-    assert "Not applicable" in str(deliveries.evaluation("police", "2013-Q1", _found("cell-missing", 0), 0).description)
+    assert not deliveries.evaluation("police", "2013-Q1", "complete", _found("file-truncated", 1), 100).passed
+    assert deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 50, origin="consequence"), 100).passed
+    assert deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-code-spelling", 100), 100).passed
+    assert deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 50).assign(state="accepted_as_is"), 100).passed
+    assert "Not applicable" in str(deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 0), 0).description)
 
 
 def test_bytes_that_changed_or_went_are_seen(tmp_path: Path) -> None:

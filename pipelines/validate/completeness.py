@@ -59,7 +59,8 @@ def _signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataF
         absent = [name for name in spec.tables if tables[name].empty and _required(contract.tables[name], tables)]
         if absent and not (len(rows) == 0 and _says_none(result, file)):
             nothing = all(tables[name].empty for name in spec.tables)
-            yield file, UNREADABLE if nothing else PARTIAL, {"rule": "file-no-records", "detail": ", ".join(absent)}
+            finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
+            yield file, UNREADABLE if nothing else PARTIAL, finding
         elif _many(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
         if _lacks_required_column(contract, spec, result, file):

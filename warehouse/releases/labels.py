@@ -14,7 +14,6 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from schemas.declared import declared
 from sources import contract
-from sources.states import MISSING
 from warehouse.disclosure.programme import CROSSED, JOINED, QUARTER, TOTAL
 from warehouse.indicators import LANGUAGES, indicators
 
@@ -60,16 +59,13 @@ def status_text(status: str, lang: str, limit: int | None = None) -> str:
 
 
 def gap_text(missing: str | None, lang: str) -> str:
-    """What a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`) says, in words; empty where nothing is.
-
-    Releases made before states were named hold the institution and the quarter of what was missing, and no more.
-    """
+    """What a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`) says, in words; empty where nothing is."""
     if not missing:
         return ""
     note, known = words()["note"], contract.institutions()
     told = []
     for one in missing.split(","):
-        institution, period, state = (*one.split(), MISSING)[:3]
+        institution, period, state = one.split()
         named = contract.load(institution).publisher[language(lang)] if institution in known else institution
         quarter = note["quarter"][lang].format(n=period[-1], year=period[:4])
         told.append(note["delivery"][lang].format(institution=named, period=quarter, state=label("delivery_state", state, lang)))

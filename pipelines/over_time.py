@@ -63,7 +63,8 @@ def _unusual_volume(name: str, frame: pd.DataFrame, deliveries: pd.DataFrame) ->
     quarters = counted.drop_duplicates("period", keep="last").set_index("period")["rows"]
     usual = quarters.expanding(_ENOUGH_QUARTERS).median().shift().reindex(counted["period"]).to_numpy()
     counted = counted.assign(usual=usual)
-    odd = counted[(usual > 0) & ~counted["rows"].between(usual * _FEWEST, usual * _MOST, inclusive="neither")]
+    few = (counted["usual"] >= 1 / _FEWEST) & (counted["rows"] <= counted["usual"] * _FEWEST)  # of less, a tenth is no record
+    odd = counted[few | (counted["rows"] >= counted["usual"].clip(lower=1) * _MOST)]
     file = frame.drop_duplicates("_delivery").set_index("_delivery")["_file"]
     return [
         {"delivery": d, "file": file.get(d), "rule": "cross-volume-unusual", "detail": f"{name}: {n} ≠ {u:g}"}

@@ -120,7 +120,8 @@ def not_complete(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
 
 def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
     """New deliveries with far fewer or more records than usual, with both numbers by table; empty where there is none."""
-    odd = found.loc[found["rule"] == "cross-volume-unusual", ["institution", "delivery", "detail"]].astype("str")
+    there = (found["rule"] == "cross-volume-unusual") & (found["state"] != "fixed")
+    odd = found.loc[there, ["institution", "delivery", "detail"]].astype("str")
     odd = odd.merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
     return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["detail"].str.replace("≠", "records, usually") + ")")
 

@@ -183,6 +183,9 @@ def test_a_tenth_and_ten_times_the_usual_number_of_records_is_a_finding() -> Non
     assert _volume({**usual, "2013-Q4": 5}) == {"2013-Q4": "rastet: 5 ≠ 50"}
     assert _volume({**usual, "2013-Q4": 500}) == {"2013-Q4": "rastet: 500 ≠ 50"}
     assert _volume({**usual, "2013-Q4": 6}) == _volume({**usual, "2013-Q4": 499}) == {}
+    small = {"2013-Q1": 1, "2013-Q2": 0, "2013-Q3": 3}
+    assert _volume({**small, "2013-Q4": 0}) == _volume({**small, "2013-Q4": 9}) == {}
+    assert _volume({**small, "2013-Q4": 10}) == {"2013-Q4": "rastet: 10 ≠ 1"}
     assert _volume({"2013-Q1": 40, "2013-Q2": 50, "2013-Q3": 4}) == {}  # too short a past
     assert _volume({**usual, "2013-Q4": 5}, **{"2013_Q4": "partial"}) == {}  # that is said already
     assert _volume({**usual, "2013-Q4": 5, "2013-Q4_v2": 45}) == {"2013-Q4": "rastet: 5 ≠ 50"}

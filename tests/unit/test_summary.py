@@ -71,3 +71,21 @@ def test_what_is_no_delivery_is_named() -> None:
 def test_fixed_findings_are_no_findings_any_more() -> None:
     found = pd.DataFrame({"severity": ["error", "error", "info"], "state": ["new", "fixed", "remains"]})
     assert summary.severities(found) == {"reject": 0, "error": 1, "warning": 0, "info": 1}
+
+
+def test_new_deliveries_that_are_not_complete_or_of_unusual_volume_are_named() -> None:
+    landed = pd.DataFrame({"institution": "police", "delivery": ["2013-Q1", "2013-Q2", "2013-Q3"], "new": [False, True, True]})
+    states = pd.DataFrame({"institution": "police", "delivery": landed["delivery"], "state": ["partial", "unreadable", "complete"]})
+    assert summary.not_complete(landed, states) == "police 2013-Q2 unreadable"
+    assert summary.not_complete(landed, states.assign(state="complete")) == ""
+    found = pd.DataFrame(
+        {
+            "institution": "police",
+            "delivery": ["2013-Q1", "2013-Q3", "2013-Q3"],
+            "rule": ["cross-volume-unusual", "cross-volume-unusual", "file-missing"],
+            "detail": ["rastet: 4 ≠ 40", "rastet: 3 ≠ 40", None],
+            "state": "new",
+        }
+    )
+    assert summary.unusual(landed, found) == "police 2013-Q3 (rastet: 3 records, usually 40)"
+    assert summary.unusual(landed, found.assign(state="fixed", detail=None)) == ""

@@ -48,9 +48,6 @@ THERE = deliveries(*(("police", period, "complete") for period in PERIODS))
 HELD = lineage(*(("police", period, f"2013-PR-0000{n}") for period in PERIODS for n in range(1, 5)))
 
 
-PARTLESS = pd.Series(None, index=range(4), dtype="str")
-
-
 def cell(table: pd.DataFrame, period: str, dimension: str, unit: str | None = None) -> pd.Series:
     own = table[(table["period"] == period) & (table["dimension"] == dimension) & (table["institution"] == "police")]
     own = own[own["unit"].isna()] if unit is None else own[own["unit"] == unit]
@@ -119,12 +116,14 @@ def test_no_row_hangs_on_another_institution() -> None:
 
 
 def test_units_stand_beside_the_whole() -> None:
-    units = pd.DataFrame(
-        [("police", f"2013-PR-0000{n}", "A" if n < 3 else "B") for n in range(1, 5)], columns=["institution", "record_key", "unit"]
-    ).assign(part=PARTLESS)
-    table = scored(THERE, HELD, findings((PERIODS[0], "2013-PR-00001", "cell-date-impossible", "new")), units)
-    assert cell(table, PERIODS[0], "validity", "A")["score"] == 5000
+    keys = [f"2013-PR-{n:05}" for n in range(1, 12)]
+    names = ["A"] * 5 + ["B"] * 5 + ["a name that one record bears"]
+    units = pd.DataFrame({"institution": "police", "record_key": keys, "unit": names, "part": pd.Series(None, index=range(11), dtype="str")})
+    held = lineage(*(("police", period, key) for period in PERIODS for key in keys))
+    table = scored(THERE, held, findings((PERIODS[0], keys[0], "cell-date-impossible", "new")), units)
+    assert cell(table, PERIODS[0], "validity", "A")["score"] == 8000
     assert cell(table, PERIODS[0], "validity", "B")["score"] == 10000
+    assert set(table["unit"].dropna()) == {"A", "B", "other"}
 
 
 def test_a_case_and_a_party_of_one_number_are_two_records() -> None:
@@ -159,12 +158,15 @@ def test_the_check_says_not_applicable_and_does_not_call_it_passed() -> None:
 
 @pytest.mark.parametrize("institution", institutions())
 def test_the_page_names_one_institution_and_runs_nothing(institution: str) -> None:
-    units = pd.DataFrame([("police", "2013-PR-00001", "<script>alert(1)</script>")], columns=["institution", "record_key", "unit"])
-    units = units.assign(part=PARTLESS)
-    made = pages(scored(THERE, HELD, findings(), units), institution)
+    keys = [f"2013-PR-{n:05}" for n in range(1, 6)]  # so many that the name is taken for a unit's
+    units = pd.DataFrame({"institution": "police", "record_key": keys, "unit": "<script>alert(1)</script>"})
+    units = units.assign(part=pd.Series(None, index=units.index, dtype="str"))
+    held = lineage(*(("police", period, key) for period in PERIODS for key in keys))
+    made = pages(scored(THERE, held, findings(), units), institution)
     assert len(made) == 3
     for page in made.values():
         assert "<script" not in page
+        assert ("&lt;script" in page) == (institution == "police")
         assert "default-src 'none'" in page
     if institution != "police":
         assert not any("2013-Q3" in page for page in made.values()), "another's quarters"

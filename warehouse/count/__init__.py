@@ -21,6 +21,7 @@ from warehouse.count.bridge import bridge, bridge_records
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
 from warehouse.count.cube import by_period, statistics
 from warehouse.count.dates import plausible
+from warehouse.count.declared import neutral
 from warehouse.count.inputs import CountInputs, Standing, standing
 from warehouse.count.lineage import with_ids
 from warehouse.count.offences import charged, put_right
@@ -117,14 +118,15 @@ def summed(inputs: CountInputs, of_cases: Mapping[str, pd.DataFrame]) -> dict[st
     figures = statistics(of_cases[made.SUMS.name], every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
     records = of_cases[made.BRIDGED.name]
     records = records[records["period"].isin(published(deliveries))]
+    lineage = with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons, inputs.listed)
+    named = neutral({"lineage": lineage, "findings": inputs.findings})
     out = {
         "statistics": figures,
         "reconciliation": detailed(of_cases[made.RECONCILED.name], deliveries),
         "bridge_records": records,
         "bridge": bridge(records, figures),
         "coverage": coverage(deliveries),
-        "lineage": with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons, inputs.listed),
-        "findings": inputs.findings,
+        **named,
         **_described(),
     }
     return {name: tables.conform(tables.WAREHOUSE.tables[name], frame) for name, frame in out.items()}

@@ -15,6 +15,7 @@ import pandas as pd
 
 from schemas.findings import DIMENSIONS, rules
 from sources import contract as contracts
+from warehouse.count.declared import neutral_units
 from warehouse.count.inputs import CountInputs
 
 QUARTERS = 12
@@ -67,7 +68,8 @@ def _records(inputs: CountInputs, moved: pd.DataFrame, standing: pd.DataFrame) -
     if inputs.units is None:
         return out.assign(unit="")
     units = _told_apart(inputs.units).drop_duplicates(_RECORD, keep="last")
-    return out.merge(units[[*_RECORD, "unit"]], on=_RECORD, how="left").fillna({"unit": ""})
+    out = out.merge(units[[*_RECORD, "unit"]], on=_RECORD, how="left").fillna({"unit": ""})
+    return out.assign(unit=neutral_units(out))
 
 
 def _told_apart(rows: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
@@ -16,6 +17,11 @@ from sources.readers.dump import SECONDS, DumpError, dump_postgres
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump gives up before, unless the server holds it
+_OWN = ("HARMONIA_", "DAGSTER_", "PG")
+_NO_DATABASE = (
+    "the file does not lead to a database: it must hold one line with the name of an environment variable, agreed with Harmonia's "
+    "operators, that holds a postgresql:// URL (or the same name with _FILE, a file that holds it)"
+)
 _SCHEMES = ("postgresql://", "postgres://")
 
 
@@ -39,21 +45,31 @@ def dump_name(pointer: str) -> str:
 
 def dump(pointer: bytes) -> bytes:
     """The dump of the database that the content of a `.url` file leads to. Raises `UnreachableError`."""
-    lines = pointer.decode("utf-8-sig", "replace").split()
-    if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]):
-        raise UnreachableError("the file does not hold one line with the name of an environment variable")
-    url = os.environ.get(lines[0])
-    if not url:
-        raise UnreachableError(f"the environment variable {lines[0]} is not set")
-    if not url.startswith(_SCHEMES):
-        raise UnreachableError(f"the environment variable {lines[0]} does not hold a postgresql:// URL")
+    url = _url(pointer)
+    if url is None:
+        raise UnreachableError(_NO_DATABASE)
     try:
         found = ask(url)
     except ExceededError as ended:
-        raise UnreachableError(f"the database that {lines[0]} leads to could not be read ({ended.detail or ended.reason})") from None
+        raise UnreachableError(f"the database could not be read ({ended.detail or ended.reason})") from None
     if isinstance(found, str):
         raise UnreachableError(found)
     return found
+
+
+def _url(pointer: bytes) -> str | None:
+    """The URL that the named variable holds, or the file that `<variable>_FILE` names; None, whatever is wrong, so that the answer to a
+    delivery does not tell which variables there are. Harmonia's own settings are no deliveries' databases."""
+    lines = pointer.decode("utf-8-sig", "replace").split()
+    if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]) or lines[0].startswith(_OWN):
+        return None
+    url, file = os.environ.get(lines[0]), os.environ.get(f"{lines[0]}_FILE")
+    if url is None and file:
+        try:
+            url = Path(file).read_text("utf-8").strip()
+        except (OSError, UnicodeError):
+            return None
+    return url if url and url.startswith(_SCHEMES) else None
 
 
 def ask(url: str) -> bytes | str:

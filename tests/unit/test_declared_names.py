@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from warehouse.count.declared import OTHER_UNITS, neutral, neutral_units
+from warehouse.count.neutral_names import OTHER_UNITS, neutral, neutral_units
 
 LINEAGE = pd.DataFrame(
     [

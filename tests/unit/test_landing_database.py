@@ -85,28 +85,30 @@ def test_a_changed_pointer_asks_again_and_stands_as_it_was_while_the_server_is_a
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("PSH_NOT_SET", "PSH_NOT_SET is not set"),
-        ("PSH_OTHER", "does not hold a postgresql:// URL"),
-        ("", "one line"),
-        ("A\nB", "one line"),
-        (SECRET, "one line"),
-        (b"\xff\xfe\x00", "one line"),
-        ("X" * 10_000, "one line"),
-    ],
+    "content",
+    ["PSH_NOT_SET", "PSH_OTHER", "PSH_IN_NO_FILE", "HARMONIA_REGISTRY_URL", "PGSERVICE", "", "A\nB", SECRET, b"\xff\xfe\x00", "X" * 10_000],
 )
-def test_a_pointer_that_leads_nowhere(
-    world: World, server: Server, monkeypatch: pytest.MonkeyPatch, content: str | bytes, says: str
+def test_a_pointer_that_leads_nowhere_is_answered_alike(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch, content: str | bytes
 ) -> None:
+    """The answer does not tell which variables there are, and Harmonia's own databases are no deliveries."""
     monkeypatch.setenv("PSH_OTHER", "file:///etc/passwd")
+    monkeypatch.setenv("PSH_IN_NO_FILE_FILE", "/etc/no-such-file")
+    monkeypatch.setenv("HARMONIA_REGISTRY_URL", "postgresql://localhost/registry")
     world.put(POINTER, content)
     findings = world.land().findings
-    assert [f["rule"] for f in findings] == ["delivery-database-unreachable"]
-    assert says in findings[0]["detail"]
+    assert [(f["rule"], f["detail"]) for f in findings] == [("delivery-database-unreachable", database._NO_DATABASE)]
     assert server.asked == []
     assert "topsecret" not in repr(findings)
     assert "topsecret" not in repr(world.ledger())
+
+
+def test_the_url_can_lie_in_a_file(world: World, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://localhost/psh\n")
+    monkeypatch.setenv("PSH_IN_FILE_FILE", str(tmp_path / "url"))
+    world.put(POINTER, "PSH_IN_FILE")
+    assert world.told() == []
+    assert server.asked == ["postgresql://localhost/psh"]
 
 
 def test_one_database_away_is_asked_once_a_run(world: World, server: Server) -> None:

@@ -118,7 +118,9 @@ def test_no_row_hangs_on_another_institution() -> None:
 def test_units_stand_beside_the_whole() -> None:
     keys = [f"2013-PR-{n:05}" for n in range(1, 12)]
     names = ["A"] * 5 + ["B"] * 5 + ["a name that one record bears"]
-    units = pd.DataFrame({"institution": "police", "record_key": keys, "unit": names, "part": pd.Series(None, index=range(11), dtype="str")})
+    units = pd.DataFrame(
+        {"institution": "police", "record_key": keys, "unit": names, "part": pd.Series(None, index=range(11), dtype="str")}
+    )
     held = lineage(*(("police", period, key) for period in PERIODS for key in keys))
     table = scored(THERE, held, findings((PERIODS[0], keys[0], "cell-date-impossible", "new")), units)
     assert cell(table, PERIODS[0], "validity", "A")["score"] == 8000

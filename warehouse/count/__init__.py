@@ -21,9 +21,9 @@ from warehouse.count.bridge import bridge, bridge_records
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
 from warehouse.count.cube import by_period, statistics
 from warehouse.count.dates import plausible
-from warehouse.count.declared import neutral
 from warehouse.count.inputs import CountInputs, Standing, standing
 from warehouse.count.lineage import with_ids
+from warehouse.count.neutral_names import neutral
 from warehouse.count.offences import charged, put_right
 from warehouse.count.reconcile import detailed, reconcile
 from warehouse.count.reported import describe_reported

@@ -15,8 +15,8 @@ import pandas as pd
 
 from schemas.findings import DIMENSIONS, rules
 from sources import contract as contracts
-from warehouse.count.declared import neutral_units
 from warehouse.count.inputs import CountInputs
+from warehouse.count.neutral_names import neutral_units
 
 QUARTERS = 12
 WHOLE_SCORE = 10_000  # hundredths of a percent

@@ -46,12 +46,13 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where histories are, a folder each")
     parser.add_argument("--harmonia", type=Path, default=Path(sys.executable).with_name("harmonia"))
     parser.add_argument("--seed", type=int, action="append", help="only these of the histories")
+    parser.add_argument("--no-forms", action="store_true", help="the releases alone, without exports and reports")
     parser.add_argument("--names", type=int, default=5, help="how many faults of a form are named")
     chosen = parser.parse_args()
     plans = [plan for plan in PLANS if not chosen.seed or plan.seed in chosen.seed]
     if chosen.action == "build":
         for plan in plans:
-            build(chosen.folder / str(plan.seed), plan, chosen.harmonia)
+            build(chosen.folder / str(plan.seed), plan, chosen.harmonia, forms=not chosen.no_forms)
         return 0
     histories = {str(plan.seed): list(compare_history(chosen.folder / str(plan.seed))) for plan in plans}
     sys.stdout.write(table(histories, names=chosen.names) + "\n")

@@ -41,7 +41,7 @@ def check(folder: Path) -> dict[str, Faults]:
         texts = [(place / name).read_text(encoding="utf-8") for name in ("run.txt", "status.txt")]
         coverage = check_run(home, *texts, damages or [], faults)
         if step == "damaged":
-            check_doubled(base, home, plan(), faults)
+            check_doubled(home, plan(), faults)
             check_volume(base, home, plan(), faults)
             for path in sorted((place / "explain").glob("*.txt")):
                 institution, _, quarter = path.stem.partition(" ")

@@ -10,7 +10,7 @@ import duckdb
 
 from tests.oracle.states import outputs
 from tests.oracle.states.damages import COMPLETE, INSTITUTIONS, MISSING, QUARTERS, UNREADABLE, Damage
-from tests.oracle.states.outputs import TOTAL, States
+from tests.oracle.states.outputs import States
 
 NOTHING = (UNREADABLE, MISSING)
 
@@ -119,7 +119,7 @@ def _flows(warehouse: duckdb.DuckDBPyConnection, coverage: States, faults: Fault
                 faults.other.append(f"{table}: {cohort}: incomplete, its deliveries are complete")
 
 
-def check_doubled(base: Path, home: Path, damages: Iterable[Damage], faults: Faults) -> None:
+def check_doubled(home: Path, damages: Iterable[Damage], faults: Faults) -> None:
     """A file delivered twice over counts once."""
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
         for damage in damages:
@@ -132,21 +132,6 @@ def check_doubled(base: Path, home: Path, damages: Iterable[Damage], faults: Fau
             ).fetchall()
             if keys:
                 faults.other.append(f"lineage: {damage}: {len(keys)} records accepted twice")
-            reported = _as_reported(home, damage)
-            whole = _as_reported(base, damage)
-            for indicator, n in reported.items():
-                if (n or 0) > (whole.get(indicator) or 0):
-                    faults.other.append(f"statistics: {damage}: {indicator} {n}, whole {whole.get(indicator)}")
-
-
-def _as_reported(home: Path, damage: Damage) -> dict[str, int | None]:
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
-        rows = warehouse.execute(
-            "SELECT indicator, as_reported FROM statistics JOIN indicators USING (indicator)"
-            f" WHERE {TOTAL} AND period = ? AND institutions = ?",
-            [damage.quarter, damage.institution],
-        ).fetchall()
-    return dict(rows)
 
 
 def check_volume(base: Path, home: Path, damages: Iterable[Damage], faults: Faults) -> None:

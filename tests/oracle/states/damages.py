@@ -22,7 +22,7 @@ FILES = {
     "corrections": ("shkk.xlsx",),
 }
 QUARTERS = tuple(f"{year}-Q{quarter}" for year in (2014, 2015) for quarter in range(1, 5))
-KINDS = ("cut", "noise", "forgotten", "doubled", "empty", "thin")
+KINDS = ("thin", "cut", "noise", "forgotten", "doubled", "empty")
 
 COMPLETE, PARTIAL, UNREADABLE, MISSING = "complete", "partial", "unreadable", "missing"
 
@@ -50,9 +50,12 @@ class Damage:
 
 
 def plan() -> list[Damage]:
-    """Every damage once for each institution, no two in one delivery; two quarters of each institution stay whole."""
+    """Every damage once for each institution, no two in one delivery; two quarters of each institution stay whole.
+
+    A thin delivery has a past to be measured by: two whole quarters or more before it.
+    """
     return [
-        Damage(institution, QUARTERS[(place + number) % len(QUARTERS)], kind)
+        Damage(institution, QUARTERS[(place + number + 3) % len(QUARTERS)], kind)
         for place, institution in enumerate(INSTITUTIONS)
         for number, kind in enumerate(KINDS)
     ]

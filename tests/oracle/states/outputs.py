@@ -15,7 +15,6 @@ Quarter = tuple[str, str]  # institution, quarter
 States = dict[Quarter, str]
 
 WORDS = (PARTIAL, UNREADABLE, MISSING, COMPLETE)
-TOTAL = " AND ".join(f"{dimension} = 'total'" for dimension in ("offence_group", "form", "sex", "age_group", "citizenship_group"))
 
 
 def named(missing: str | None) -> States:

@@ -60,6 +60,7 @@ class Comparison:
         for trend in self.reading.trends:
             self._trend(trend)
         self._full()
+        self._lag()
         self._whole_cube()
         self._all_causes()
         self._coverage()
@@ -126,6 +127,16 @@ class Comparison:
             self.result.wrong_figures.append((figure.form, f"{figure}: no delivery, warehouse {value}"))
         if figure.status == "fewer_than" and (value is None or figure.limit is None or value >= figure.limit):
             self.result.wrong_figures.append((figure.form, f"{figure}: fewer than {figure.limit}, warehouse {value}"))
+
+    def _lag(self) -> None:
+        """A printed total of a year lags the records by up to 4 (docs/releases.md)."""
+        for (indicator, measure, table, of, cell), figure in self.cube.items():
+            if table != "total" or figure.value is None:
+                continue
+            now = self.warehouses[self.name].figure(indicator, measure, table, of, cell)
+            if now is not None and abs(now - figure.value) > 4:
+                differs = f"printed {figure.value} (known {figure.known}), the records now make {now}"
+                self.result.other.append(("csv", f"{self.name}: {indicator} {measure} total {of}: {differs}"))
 
     def _trend(self, trend: Trend) -> None:
         years = sorted({key[3] for key in self.cube if key[0] == trend.indicator and key[2] == "total" and "/" not in key[3]})

@@ -194,6 +194,34 @@ def _says_incomplete(words: Words, note: str) -> bool:
     return plain(words.label("note", "incomplete").partition("{")[0]) in plain(note)
 
 
+# ---- `harmonia release show` ----
+
+
+def read_show(reading: Reading, path: Path, words: Words) -> None:
+    """A line a table: title, year or window, table, measure, and the printed cells in brackets the notes."""
+    place = path.parent.name
+    for line in path.read_text(encoding="utf-8").splitlines():
+        parts = line.split(" | ")
+        if len(parts) != 4:
+            continue
+        measure, _, cells = parts[3].partition(": ")
+        table = words.tables.get(plain(parts[2]))
+        indicator = words.titles.get(plain(parts[0]))
+        kind = words.measures.get(plain(measure))
+        if not (indicator and table and kind):
+            reading.unread.append(f"release show: {place}: {line}")
+            continue
+        body, _, notes = cells.partition(" (" + words.label("note", "incomplete").partition("{")[0])
+        for text in re.sub(r" \([^()]*\)$", "", body).split("; "):
+            found = re.fullmatch(r"(.+): (\d+)", text)
+            cell = words.cell(table, found[1]) if found else None
+            if found and cell is not None:
+                key = (indicator, kind, table, _window(parts[1]), cell)
+                reading.figures.append(Figure("release show", place, key, int(found[2]), incomplete=bool(notes)))
+            elif found or re.search(r": \d", text):
+                reading.unread.append(f"release show: {place}: {text} in {line}")
+
+
 # ---- the explorer ----
 
 
@@ -473,6 +501,8 @@ def read_release(release: Path, forms: Path, explorer: Path) -> Reading:
         read_sdmx(reading, forms / "sdmx", words["en"])
     for path in sorted((forms / "questionnaires").glob("*.xlsx")):
         read_questionnaire(reading, path, words[path.stem.rpartition("-")[2]])
+    if (forms / "show.txt").exists():
+        read_show(reading, forms / "show.txt", words["en"])
     for path in sorted((forms / "full").glob("*.xlsx")):
         read_questionnaire(reading, path, words["en"], full=True)
     for path in _reports(forms):

@@ -89,6 +89,8 @@ def build(history: Path, plan: Plan, command: Path, *, forms: bool = True) -> No
 
 def write_forms(harmonia: Harmonia, out: Path, day: str, start: int) -> None:
     """Every form of one release: exports, reports of its years (the last in three languages) and of the first year's quarters."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "show.txt").write_text(harmonia("release", "show", day, "--lang", "en"), encoding="utf-8")
     harmonia("export", "create", "package", "--release", day, "--out", out / "package")
     harmonia("export", "create", "sdmx", "--release", day, "--out", out / "sdmx")
     languages = ("en", "sq", "sr")

@@ -52,7 +52,7 @@ class Words:
     def part(self, dimension: str, text: str) -> str | None:
         """The code of a category as printed; None where no label says so."""
         if dimension == "quarter":
-            found = re.findall(r"\d", text)
+            found = re.findall(r"\d", re.sub(r"\d{4}", "", text))
             return "+".join(f"Q{digit}" for digit in found) if found else None
         return self._cells(dimension).get(plain(text))
 

@@ -128,7 +128,8 @@ OF_MANY = tuple(f"2013-PR-{n:05};1;I dyshuar;A;B;;;;;;M;;" for n in range(100, 1
         ("prosecution", _sql("DELETE FROM pala"), "partial", "file-no-records"),
         ("prosecution", _sql("DELETE FROM akuza"), "partial", "file-no-records"),
         ("prosecution", _sql("DELETE FROM vendimi"), "complete", None),  # a quarter can have no decision
-        ("inspectorate", _sheet(lambda s: s.cell(8, 1, "Gjithsej: 3")), "partial", "file-total-wrong"),
+        ("inspectorate", _sheet(lambda s: s.cell(8, 1, "Gjithsej: 4")), "partial", "file-total-wrong"),
+        ("inspectorate", _sheet(lambda s: s.cell(8, 1, "Gjithsej: 3")), "complete", "file-total-wrong"),
         ("inspectorate", _sheet(lambda s: s.cell(8, 1, "Gjithsej: 1")), "complete", "file-total-wrong"),
         ("inspectorate", _sheet(lambda s: s.delete_rows(8)), "partial", "file-total-missing"),
         ("inspectorate", _sheet(lambda s: (s.delete_rows(6, 2), s.cell(6, 1, "Gjithsej: 0"))), "complete", None),  # none, and it says so

@@ -19,7 +19,7 @@ from rich.table import Table
 from pipelines.current import ACCOUNTS
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES, rules
-from sources.states import COMPLETE, MISSING, PARTIAL, UNREADABLE
+from sources.states import COMPLETE, UNREADABLE
 from warehouse.indicators import DIMENSIONS, indicators
 
 RELATED = "trafficking and related offences"
@@ -100,22 +100,23 @@ def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
     return table, list(absent)
 
 
-def deliveries_line(deliveries: pd.DataFrame, coverage: pd.DataFrame) -> str:
-    """How many deliveries stand landed, how many are new, and which quarters are not complete."""
-    parts = [f"{len(deliveries)} landed, {int(deliveries['new'].sum())} of them new"]
-    quarters = coverage[coverage["period"].str.contains("-Q")]
-    for state in (MISSING, UNREADABLE, PARTIAL):
-        gaps = (quarters["institution"] + " " + quarters["period"])[quarters["state"] == state].tolist()
-        if gaps:
-            parts.append(f"{state}: {_shortened(gaps)}")
-    return "; ".join(parts)
+def deliveries_line(deliveries: pd.DataFrame) -> str:
+    """How many deliveries are landed, and how many of them are new."""
+    return f"{len(deliveries)} landed, {int(deliveries['new'].sum())} of them new"
 
 
-def not_complete(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
-    """New deliveries that could not be read whole, by name and state; empty where all could. In: `new` of landing; their `state`."""
-    new = deliveries[deliveries["new"]].merge(states[["institution", "delivery", "state"]], on=["institution", "delivery"])
-    new = new[new["state"] != COMPLETE]
-    return ", ".join(new["institution"] + " " + new["delivery"] + " " + new["state"])
+def not_complete(coverage: pd.DataFrame) -> str:
+    """Every published quarter that is not complete, with its state; empty where all are."""
+    gaps = coverage[coverage["period"].str.contains("-Q") & (coverage["state"] != COMPLETE)]
+    return ", ".join(gaps["institution"] + " " + gaps["period"] + " " + gaps["state"])
+
+
+def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame, coverage: pd.DataFrame) -> str:
+    """New corrections that could not be read, while another version of their quarter could. In: `new` of landing; their `state`."""
+    new = deliveries[deliveries["new"]].merge(states, on=["institution", "delivery"])
+    new = new.merge(coverage, on=["institution", "period"], suffixes=("", "_quarter"))
+    new = new[(new["state"] == UNREADABLE) & (new["state_quarter"] != UNREADABLE)]
+    return ", ".join(new["institution"] + " " + new["delivery"])
 
 
 def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
@@ -145,11 +146,16 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
     """Print the summary of a run that published."""
     tables = values["statistics"]
     console.print()
-    console.print(f"[bold]Deliveries[/]  {deliveries_line(values['landing']['deliveries'], tables['coverage'])}", highlight=False)
-    if partly := not_complete(values["landing"]["deliveries"], values["standing"]["deliveries"]):
-        console.print(f"  New and not complete: {partly}", highlight=False, markup=False, style="yellow")
-    if odd := unusual(values["landing"]["deliveries"], values["findings"]["findings"]):
-        console.print(f"  New and of unusual volume: {odd}", highlight=False, markup=False, style="yellow")
+    landed, coverage = values["landing"]["deliveries"], tables["coverage"]
+    console.print(f"[bold]Deliveries[/]  {deliveries_line(landed)}", highlight=False)
+    notes = {
+        "Not complete": not_complete(coverage),
+        "Corrections that cannot be read, and replace nothing": replace_nothing(landed, values["standing"]["deliveries"], coverage),
+        "New, of unusual volume": unusual(landed, values["findings"]["findings"]),
+    }
+    for title, named in notes.items():
+        if named:
+            console.print(f"  {title}: {named}", highlight=False, markup=False, style="yellow")
     for line in inbox_lines(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
     console.print()

@@ -48,12 +48,21 @@ def test_the_latest_year_is_the_last_published() -> None:
     assert summary.latest_year(STATISTICS.iloc[:0]) is None
 
 
-def test_gaps_are_named() -> None:
-    deliveries = pd.DataFrame({"institution": ["police"], "delivery": ["2013-Q1"], "new": [True]})
+def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:
     coverage = pd.DataFrame(
-        {"institution": "courts", "period": ["2013", "2013-Q1", "2013-Q2"], "state": ["partial", "missing", "complete"]}
+        {
+            "institution": "courts",
+            "period": ["2013", "2013-Q1", "2013-Q2", "2013-Q3"],
+            "state": ["partial", "missing", "complete", "partial"],
+        }
     )
-    assert summary.deliveries_line(deliveries, coverage) == "1 landed, 1 of them new; missing: courts 2013-Q1"
+    assert summary.not_complete(coverage) == "courts 2013-Q1 missing, courts 2013-Q3 partial"
+    assert summary.not_complete(coverage.assign(state="complete")) == ""
+    landed = pd.DataFrame({"institution": "courts", "delivery": ["2013-Q1_v2", "2013-Q2_v2", "2013-Q3"], "new": True})
+    states = landed[["institution", "delivery"]].assign(period=landed["delivery"].str[:7], state="unreadable")
+    assert summary.replace_nothing(landed, states, coverage.iloc[[2]]) == "courts 2013-Q2_v2"
+    assert summary.replace_nothing(landed.assign(new=False), states, coverage) == ""
+    assert summary.replace_nothing(landed, states, coverage.assign(state="unreadable")) == ""
 
 
 def test_what_is_no_delivery_is_named() -> None:
@@ -73,11 +82,8 @@ def test_fixed_findings_are_no_findings_any_more() -> None:
     assert summary.severities(found) == {"reject": 0, "error": 1, "warning": 0, "info": 1}
 
 
-def test_new_deliveries_that_are_not_complete_or_of_unusual_volume_are_named() -> None:
+def test_new_deliveries_of_unusual_volume_are_named() -> None:
     landed = pd.DataFrame({"institution": "police", "delivery": ["2013-Q1", "2013-Q2", "2013-Q3"], "new": [False, True, True]})
-    states = pd.DataFrame({"institution": "police", "delivery": landed["delivery"], "state": ["partial", "unreadable", "complete"]})
-    assert summary.not_complete(landed, states) == "police 2013-Q2 unreadable"
-    assert summary.not_complete(landed, states.assign(state="complete")) == ""
     found = pd.DataFrame(
         {
             "institution": "police",

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from sources.contract import Contract, FileSpec, TableSpec
 from sources.readers import encoding, files, headers, tabular
+from sources.readers.encoding import Known
 from sources.readers.piece import Piece
 from sources.readers.result import SourceFile
 
@@ -204,7 +205,7 @@ def _note_dialect(lines: Lines, delimiter: str, spec: FileSpec, piece: Piece) ->
         piece.find("file-line-ends", detail=", ".join(sorted(repr(e).strip("'") for e in seen)))
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
+def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), known: Known = encoding.NOTHING) -> Piece:
     """Read a delimited file into the tables of `spec` (or, where its header says so, another delimited table of the contract)."""
     piece = Piece(spec.name)
     data = files.load(file, piece)
@@ -217,7 +218,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if beyond:
         files.quarantine_lines(piece, data, "file-unsafe")
         return piece.fail("file-unsafe", beyond)
-    text, found = encoding.decode(data, spec.options.get("encoding", "windows-1250"))
+    text, found = encoding.decode(data, spec.options.get("encoding", "windows-1250"), known=known)
     for finding in found:
         piece.find(**finding)
     lines = physical_lines(_clean(text, piece), data)

@@ -6,6 +6,7 @@ Belongs here: everything that is the same whatever the institution. Does not bel
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +15,8 @@ import pandas as pd
 
 from sources import contract as contracts
 from sources.contract import Contract, FileSpec
-from sources.readers import database, delimited, encoding, files, workbook, xml
+from sources.readers import code_pages, database, delimited, encoding, files, workbook, xml
+from sources.readers.encoding import Known
 from sources.readers.headers import fold
 from sources.readers.piece import Piece
 from sources.readers.result import POSITION, ReadResult, SourceFile
@@ -25,6 +27,7 @@ FORMS: dict[str, Callable[..., Piece]] = {
     "xml": xml.read,
     "database": database.read,
 }
+_TEXT = ("delimited", "xml")  # readers that have to tell an encoding
 _LEFTOVER = re.compile(
     r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
 )
@@ -40,14 +43,16 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
     """Read every file of a delivery by `contract`. Raises nothing: what cannot be read is a finding."""
     others = [contracts.load(name) for name in contracts.institutions() if name != contract.institution]
     pieces, taken = [], set()
+    found = {spec.name: _find(spec, delivered, contract) for spec in contract.files}
+    known = _known([(spec, file) for spec in contract.files if (file := found[spec.name])], contract)
     for spec in contract.files:
-        file = _find(spec, delivered, contract)
+        file = found[spec.name]
         if file is None:
             pieces.append(Piece(spec.name, state="missing"))
             pieces[-1].find("file-missing")
             continue
         taken.add(file.name)
-        piece = _read(file, spec, contract, others)
+        piece = _read(file, spec, contract, others, known[spec.name])
         if file.name not in (spec.name, *spec.alternatives):
             piece.find("file-name-assumed", detail=f"{spec.name}")
         pieces.append(_rename(piece, file.name))
@@ -86,10 +91,20 @@ def _rename(piece: Piece, name: str) -> Piece:
     return piece
 
 
-def _read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract]) -> Piece:
+def _known(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> dict[str, Known]:
+    """By declared file what is known for telling its encoding: agreed words, and those of the delivery's other files of text."""
+    agreed = code_pages.agreed_words(contract)
+    text = {spec.name: files.load(file, Piece(spec.name)) for spec, file in found if spec.reader == "delimited"} if len(found) > 1 else {}
+    words = {name: encoding.eight_bit_words(data) for name, data in text.items() if data}
+    beside = {spec.name: (words[name] for name in words if name != spec.name) for spec, _ in found}
+    return {name: Known(agreed, sum(more, Counter())) for name, more in beside.items()}
+
+
+def _read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract], known: Known) -> Piece:
     """Read one file; whatever the reader did not foresee makes it unreadable, without a word of its content."""
+    more = {"known": known} if spec.reader in _TEXT else {}
     try:
-        return FORMS[spec.reader](file, spec, contract, others)
+        return FORMS[spec.reader](file, spec, contract, others, **more)
     except Exception as error:  # noqa: BLE001 - a file of any content must end in a finding, not in a stop
         return Piece(spec.name).fail("file-failed", type(error).__name__)
 
@@ -136,7 +151,7 @@ def _assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
             result.tables[name] = _complete(pd.concat(parts, ignore_index=True), declared)
         else:
             result.tables[name] = _complete(pd.DataFrame(columns=declared), declared)
-    _repair(result)
+    _repair(result, Known(code_pages.agreed_words(contract)))
     _number(result)
     _parents(result, contract)
     result.structure = _rows([r for p in pieces for r in p.structure], result.structure)
@@ -167,11 +182,13 @@ def _complete(frame: pd.DataFrame, declared: list[str]) -> pd.DataFrame:
     return out.astype({c: t for c, t in types.items() if str(out[c].dtype) != t})
 
 
-def _repair(result: ReadResult) -> None:
-    for name, frame in result.tables.items():
-        if len(frame):
-            result.tables[name], found = encoding.repair(frame, [c for c in frame.columns if c not in POSITION])
-            result.findings += [{"file": frame["_file"].iloc[0], **finding} for finding in found]
+def _repair(result: ReadResult, known: Known) -> None:
+    filled = {name: frame for name, frame in result.tables.items() if len(frame)}
+    columns = {name: [c for c in frame.columns if c not in POSITION] for name, frame in filled.items()}
+    repaired, found = encoding.repair(filled, columns, known)
+    result.tables |= repaired
+    told = {f.get("file") for f in result.findings if f["rule"] == encoding.UNDECIDED}
+    result.findings += [f for f in found if f["rule"] != encoding.UNDECIDED or f["file"] not in told]
 
 
 def _number(result: ReadResult) -> None:

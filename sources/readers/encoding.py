@@ -1,7 +1,7 @@
-"""Bytes to text: which encoding a file is in, decided from all of its bytes, and text that was encoded twice.
+"""Bytes to text: which encoding a file is in, decided from all of its bytes, and text that was encoded twice or misread.
 
-Belongs here: evidence for an encoding, decoding line by line, repair of twice-encoded cells. Every assumption comes back as a finding.
-Does not belong here: anything about lines as records.
+Belongs here: Unicode or not, decoding line by line, repair of cells. Every assumption comes back as a finding.
+Does not belong here: telling code pages apart (`code_pages`), anything about lines as records.
 """
 
 from __future__ import annotations
@@ -9,10 +9,15 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pandas as pd
+
+from sources.readers import code_pages
+from sources.readers.code_pages import Choice
 
 _LETTERS = "ëËçÇšŠžŽčČćĆđĐöÖüÜşŞğĞıİâÂîÎáéíóúýäßăĂțȚșȘţŢłŁńőű"
 _MARKS = "–—‘’“”„«»…§°· €"
@@ -24,21 +29,32 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_EIGHT_BIT = ("windows-1250", "iso-8859-2", "windows-1252", "windows-1251", "iso-8859-5", "cp852", "mac-latin2")
+UNDECIDED = "file-encoding-undecided"
+_LAST_OF_LATIN_1 = "\xff"
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_TOKEN = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 Finding = dict[str, Any]
 
 
-def decode(data: bytes, declared: str, hint: str | None = None) -> tuple[str, list[Finding]]:
+@dataclass(frozen=True)
+class Known:
+    """What is known of a file beside its bytes: `words` that the institution agreed, and the words of the other files of its delivery."""
+
+    words: frozenset[str] = frozenset()
+    beside: Counter[bytes] = field(default_factory=Counter)
+
+
+NOTHING = Known()
+
+
+def decode(data: bytes, declared: str, hint: str | None = None, known: Known = NOTHING) -> tuple[str, list[Finding]]:
     """The text of `data` and what was assumed: findings with rule, line and detail (encoding taken).
 
     `declared` is what the contract says, `hint` what the file says of itself (only where it is not UTF-8 does that matter).
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _marked(data[len(mark) :], encoding, declared)
+            return _marked(data[len(mark) :], encoding, declared, known)
     wide = _wide(data)
     if wide:
         return data.decode(wide, errors="replace"), [{"rule": "file-encoding-assumed", "detail": wide}]
@@ -47,8 +63,48 @@ def decode(data: bytes, declared: str, hint: str | None = None) -> tuple[str, li
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        return _by_line(data, declared, hint or declared)
-    return text, [] if _same(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}]
+        return _by_line(data, declared, hint or declared, known)
+    text, found = _misread(text, known)
+    return text, found if _same(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}, *found]
+
+
+def eight_bit_words(data: bytes) -> Counter[bytes]:
+    """The words with a byte above ASCII of a text in an 8-bit code page; none of any other."""
+    if any(data.startswith(mark) for mark, _ in _BOMS) or _wide(data) or data.isascii() or _decodes(data):
+        return Counter()
+    return code_pages.words_of(data)
+
+
+def _misread(text: str, known: Known) -> tuple[str, list[Finding]]:
+    """Text of which every character is one of Latin-1, in the code page that it was written in before somebody read it as Latin-1."""
+    if text.isascii() or max(text) > _LAST_OF_LATIN_1:
+        return text, []
+    choice = _read_as_latin_1([text], known)
+    if choice.page != code_pages.LATIN_1:
+        return _reread(text, choice.page), [{"rule": "file-text-misread", "detail": choice.page}]
+    return text, [_undecided(choice)] if choice.others else []
+
+
+def _read_as_latin_1(texts: Iterable[str], known: Known, margin: float = code_pages.MARGIN) -> Choice:
+    """In which code page texts were written that came as Latin-1; letters that were encoded twice are another matter."""
+    data = "\n".join(_TWICE_RE.sub(" ", text) for text in texts).encode("latin-1")
+    return code_pages.misread(code_pages.words_of(data), known.words, margin)
+
+
+def _reread(text: str, page: str) -> str:
+    """`text` with what was read as Latin-1 read in the code page `page`, but for letters that were encoded twice."""
+    parts = _TWICE_APART.split(text)
+    parts[::2] = [part.translate(_table(page)) for part in parts[::2]]
+    return "".join(parts)
+
+
+@cache
+def _table(page: str) -> dict[int, str]:
+    return {byte: bytes([byte]).decode(page, errors="replace") for byte in range(0x80, 0x100)}
+
+
+def _undecided(choice: Choice) -> Finding:
+    return {"rule": UNDECIDED, "detail": " / ".join((choice.page, *choice.others))}
 
 
 def _same(first: str, second: str) -> bool:
@@ -58,9 +114,9 @@ def _same(first: str, second: str) -> bool:
         return False
 
 
-def _marked(data: bytes, encoding: str, declared: str) -> tuple[str, list[Finding]]:
+def _marked(data: bytes, encoding: str, declared: str, known: Known) -> tuple[str, list[Finding]]:
     if encoding == "utf-8":
-        text, found = decode(data, "utf-8")
+        text, found = decode(data, "utf-8", known=known)
         if not _same(declared, "utf-8"):
             found.insert(0, {"rule": "file-encoding-assumed", "detail": "utf-8"})
         return text, [{"rule": "file-byte-order-mark", "line": 1, "detail": encoding}, *found]
@@ -79,33 +135,6 @@ def _wide(data: bytes) -> str | None:
     return "utf-16-be" if even > 0.4 and odd < 0.1 else None
 
 
-def _score(tokens: Counter[bytes], encoding: str) -> float:
-    """Share of words with a non-ASCII byte that read like words of the region."""
-    good = total = 0
-    for token, n in tokens.items():
-        total += n
-        text = token.decode(encoding, errors="replace")
-        foreign = [c for c in text if not c.isascii()]
-        cyrillic = sum(c in _CYRILLIC for c in foreign)
-        if cyrillic:
-            good += n * (cyrillic == len(foreign) == len(text))
-        else:
-            good += n * all(c in _LETTERS or c in _MARKS for c in foreign)
-    return good / total if total else 1.0
-
-
-def _eight_bit(data: bytes, declared: str) -> str:
-    """The 8-bit encoding that the words speak for: the declared one unless another is clearly better."""
-    own = declared if not _same(declared, "utf-8") and _known(declared) else "windows-1250"
-    high = bytes(sorted(set(data) - set(range(128))))
-    if all(c in _LETTERS or c in _MARKS for c in high.decode(own, errors="replace")):
-        return own
-    tokens = Counter(t for t in _TOKEN.findall(data) if not t.isascii())
-    scores = {e: _score(tokens, e) for e in (own, *_EIGHT_BIT)}
-    best = max(scores, key=lambda e: scores[e])
-    return best if scores[best] > scores[own] + 0.2 else own
-
-
 def _known(encoding: str) -> bool:
     try:
         return codecs.lookup(encoding)._is_text_encoding
@@ -121,19 +150,26 @@ def _decodes(line: bytes) -> bool:
     return True
 
 
-def _by_line(data: bytes, declared: str, hint: str) -> tuple[str, list[Finding]]:
+def _eight_bit(data: bytes, declared: str, known: Known) -> tuple[str, list[Finding]]:
+    """The code page that the words speak for, and what is said where they do not decide."""
+    own = declared if not _same(declared, "utf-8") and _known(declared) else "windows-1250"
+    choice = code_pages.choose(code_pages.words_of(data), own, known.words, known.beside)
+    return choice.page, [_undecided(choice)] if choice.others else []
+
+
+def _by_line(data: bytes, declared: str, hint: str, known: Known) -> tuple[str, list[Finding]]:
     """Neither ASCII nor all UTF-8: the encoding of the majority, and each line that is otherwise by itself."""
     if not _SEQUENCE.search(data):
-        eight = _eight_bit(data, hint)
+        eight, doubt = _eight_bit(data, hint, known)
         text = data.decode(eight, errors="replace")
         if "\ufffd" not in text:
-            return text, [] if _same(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}]
+            return text, doubt if _same(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}, *doubt]
     lines = data.split(b"\n")
     wide = {i: _decodes(line) for i, line in enumerate(lines) if not line.isascii()}
     in_utf8 = sum(wide.values())
-    eight = _eight_bit(b"\n".join(lines[i] for i, ok in wide.items() if not ok), hint)
+    eight, found = _eight_bit(b"\n".join(lines[i] for i, ok in wide.items() if not ok), hint, known)
     main = "utf-8" if in_utf8 > len(wide) - in_utf8 else eight
-    found: list[Finding] = [] if _same(main, declared) else [{"rule": "file-encoding-assumed", "detail": main}]
+    found = found if _same(main, declared) else [{"rule": "file-encoding-assumed", "detail": main}, *found]
     out = []
     for i, line in enumerate(lines):
         encoding = "ascii" if i not in wide else "utf-8" if wide[i] else eight
@@ -162,6 +198,7 @@ def _any(sequences: dict[str, str]) -> str:
 _LATIN_TWICE = _views(_LETTERS + _MARKS)
 _CYRILLIC_TWICE = _views(_CYRILLIC)  # two of its letters can be a Serbian name in Latin script (ĐŠ): only runs of three count
 _TWICE_RE = re.compile(f"{_any(_LATIN_TWICE)}|(?:{_any(_CYRILLIC_TWICE)}){{3,}}")
+_TWICE_APART = re.compile(f"({_TWICE_RE.pattern})")
 _CYRILLIC_RE = re.compile(_any(_CYRILLIC_TWICE))
 
 
@@ -181,22 +218,55 @@ def _foreign(cells: pd.Series) -> Iterable[str]:
     return unique
 
 
-def repair(frame: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
-    """Put twice-encoded cells of `columns` right; findings name part, line, field and the delivered value.
+def repair(
+    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], known: Known = NOTHING
+) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
+    """The tables of a delivery with cells that were encoded twice, or read as Latin-1, put right; findings name file, part, line, field
+    and the delivered value.
 
-    Where at least half of all cells with a non-ASCII letter are affected the whole file was encoded twice: one finding.
+    Where at least half of a file's cells with a letter above ASCII are affected, the whole file was: one finding.
     """
-    hits = {c: u for c in columns if (u := [v for v in _foreign(frame[c]) if _TWICE_RE.search(v)])}
-    if not hits:
-        return frame, []
-    wide = sum(not v.isascii() for c in columns for v in frame[c].dropna())
-    found, frame = [], frame.copy()
-    for column, values in hits.items():
-        affected = frame[column].isin(values)
-        places = frame.loc[affected, ["_part", "_line", column]].itertuples(index=False, name=None)
-        what = {"rule": "cell-text-encoded-twice", "field": column}
-        found += [{**what, "part": part, "line": None if pd.isna(line) else int(line), "value": value} for part, line, value in places]
-        frame[column] = frame[column].where(~affected, frame[column].map({v: once(v) for v in values}))
-    if len(found) > 20 and len(found) * 2 >= wide:
-        return frame, [{"rule": "file-text-encoded-twice", "detail": str(len(found))}]
-    return frame, found
+    twice = {v: once(v) for name, frame in frames.items() for c in columns[name] for v in _foreign(frame[c]) if _TWICE_RE.search(v)}
+    out, found = _replaced(frames, columns, twice, "text-encoded-twice")
+    texts = {v for name, frame in out.items() for c in columns[name] for v in _foreign(frame[c])}
+    pages, doubt = _pages(texts, known)
+    out, more = _replaced(out, columns, {v: _reread(v, page) for v, page in pages.items()}, "text-misread")
+    named = sorted({file for frame in out.values() for file in frame["_file"].dropna()} if doubt else ())
+    return out, [*found, *more, *({**finding, "file": file} for file in named for finding in doubt)]
+
+
+def _pages(texts: set[str], known: Known) -> tuple[dict[str, str], list[Finding]]:
+    """Of texts that came as Latin-1 the code page that they were written in.
+
+    Where the delivery holds letters beyond Latin-1, not all of it was misread: each text must show it by itself.
+    """
+    latin = {text for text in texts if max(text) <= _LAST_OF_LATIN_1}
+    if any(c > _LAST_OF_LATIN_1 and c.isalpha() for text in texts for c in text):
+        pages = {text: _read_as_latin_1([text], known, code_pages.FOREIGN).page for text in latin}
+        return {text: page for text, page in pages.items() if page != code_pages.LATIN_1}, []
+    choice = _read_as_latin_1(latin, known)
+    doubt = [_undecided(choice)] if choice.others else []
+    return ({} if choice.page == code_pages.LATIN_1 else dict.fromkeys(latin, choice.page)), doubt
+
+
+def _replaced(
+    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], better: Mapping[str, str], what: str
+) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
+    """The frames with some texts replaced, and a finding `cell-` for each cell, or `file-` where a whole file is affected."""
+    if not better:
+        return dict(frames), []
+    out, found, wide = {}, dict[str, list[Finding]](), Counter[str]()
+    for name, frame in frames.items():
+        out[name] = frame.copy()
+        for column in columns[name]:
+            wide.update(frame.loc[frame[column].map(lambda v: not v.isascii(), na_action="ignore").fillna(False).astype(bool), "_file"])
+            affected = frame[column].isin(list(better))
+            out[name][column] = frame[column].where(~affected, frame[column].map(better))
+            for file, part, line, value in frame.loc[affected, ["_file", "_part", "_line", column]].itertuples(index=False, name=None):
+                where = {"file": file, "part": part, "line": None if pd.isna(line) else int(line), "field": column}
+                found.setdefault(file, []).append({"rule": f"cell-{what}", **where, "value": value})
+    told: list[Finding] = []
+    for file, cells in found.items():
+        whole = len(cells) > 20 and len(cells) * 2 >= wide[file]
+        told += [{"rule": f"file-{what}", "file": file, "detail": str(len(cells))}] if whole else cells
+    return out, told

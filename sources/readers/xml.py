@@ -17,6 +17,7 @@ from lxml import etree
 
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
+from sources.readers.encoding import Known
 from sources.readers.piece import Piece, nulls, text_frame
 from sources.readers.result import SourceFile
 from sources.readers.xml_salvage import UnsafeError
@@ -120,7 +121,7 @@ def _text(element: etree._Element) -> str:
     return "".join(str(t) for t in element.itertext(tag=etree.Element)) if len(element) else element.text or ""
 
 
-def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = ()) -> Piece:
+def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), known: Known = encoding.NOTHING) -> Piece:
     """Read the elements of declared tables. Columns: attributes, child elements, and the keys of the elements around (`options`)."""
     piece = Piece(spec.name)
     data = files.load(file, piece)
@@ -133,7 +134,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         return files.refuse(piece, data, f"> {_MOST_TAGS:,} tags")
     options = spec.options
     stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
-    text, found = encoding.decode(data, options.get("encoding", "utf-8"), hint=stated[1].decode() if stated else None)
+    text, found = encoding.decode(data, options.get("encoding", "utf-8"), stated[1].decode() if stated else None, known)
     for finding in found:
         piece.find(**finding)
     text = without_encoding(text.lstrip("\ufeff"), found, piece)

@@ -1,0 +1,163 @@
+"""Which 8-bit code page text is in: the one in which its words are words of the region.
+
+Belongs here: candidates, what speaks for and against a reading, the choice. Does not belong here: UTF-8, lines, files (`encoding`).
+
+Every byte above ASCII means a letter in any code page, so no byte tells by itself. What tells: a sign in the middle of a word (`Pej‰`), a
+small letter among capitals (`MOćKI`), a letter that the languages here hardly have, and words that the institution itself agreed (values
+of its code lists, names of places and countries). Other files of the delivery count as well: a file with three words says little.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import log10
+from pathlib import Path
+
+from sources.contract import Contract
+
+CANDIDATES = (
+    *("windows-1250", "cp852", "iso-8859-2", "windows-1252", "mac-roman", "mac-croatian", "mac-latin2"),
+    *("windows-1251", "iso-8859-5", "cp855", "cp866", "mac-cyrillic"),
+)
+LATIN_1 = "iso-8859-1"
+_MISREAD = ("windows-1250", "cp852")  # read as Latin-1 by those who knew no other
+_IC, _IC_READ = re.compile("(?:iæ|IÆ)$"), re.compile("(?:ić|IĆ)$")
+_USUAL = set("ëËçÇčČćĆšŠžŽđĐ")
+_KNOWN = set("öÖüÜäÄğĞışŞİâÂîÎáÁéÉíÍóÓúÚýÝßőŐűŰăĂțȚșȘţŢłŁńŃśŚźŹżŻřŘňŇěĚůŮąĄęĘťŤďĎ")
+_CYRILLIC = set(map(chr, range(0x400, 0x460)))
+_QUOTES = set("‘’“”„«»–—…§°·€´")
+_STRONG, _SIGN, _APOSTROPHE, FOREIGN, _RARE = 8.0, 4.0, 1.0, 2.0, 1.0  # what speaks against a reading, by character
+_WORD = 3.0  # what an agreed word speaks for it, and a letter of the wrong case against it
+_NOISE = 2.0  # the most that signs without a letter of ASCII beside them say
+MARGIN = 3.0  # by so much one reading must be better than every other to be taken for another than the agreed one
+_BYTES = re.compile(rb"[A-Za-z\x80-\xff]+")
+_LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
+_CODES = Path(__file__).resolve().parents[2] / "schemas" / "codes"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The code page to read in; `others`: pages that give another text and are as likely (then nothing was decided)."""
+
+    page: str
+    others: tuple[str, ...] = ()
+
+
+def words_of(data: bytes) -> Counter[bytes]:
+    """The words of a text with a byte above ASCII, and how often each stands there."""
+    return Counter(word for word in _BYTES.findall(data) if not word.isascii())
+
+
+def agreed_words(contract: Contract) -> frozenset[str]:
+    """Words with a letter above ASCII that the contract or a code list names."""
+    texts = [
+        text
+        for table in contract.tables.values()
+        for column in table.columns
+        for text in (column.name, *column.aliases, *column.codes, *column.prefixes)
+    ]
+    return _words(texts) | _listed()
+
+
+@cache
+def _listed() -> frozenset[str]:
+    texts: list[str] = []
+    for name in _LISTS:
+        with (_CODES / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                texts += [row["label_sq"] or "", row["label_sr"] or "", row["aliases"] or ""]
+    return _words(texts)
+
+
+def _words(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]+", text.casefold()) if not word.isascii())
+
+
+def choose(own: Counter[bytes], agreed: str, words: frozenset[str], beside: Counter[bytes] | None = None) -> Choice:
+    """The code page of a text with these words: the agreed one unless its words, with those `beside`, speak clearly for another."""
+    if not own:
+        return Choice(agreed)
+    pages = list(dict.fromkeys((agreed, *CANDIDATES)))
+    mine = {page: _against(own, page, words) for page in pages}
+    best = min(pages, key=lambda page: mine[page])
+    if mine[agreed] - mine[best] < MARGIN and beside:
+        theirs = {page: _against(beside, page, words) for page in pages}
+        mine = {page: mine[page] + theirs[page] for page in pages}
+        best = min(pages, key=lambda page: mine[page])
+    if mine[agreed] - mine[best] < MARGIN:
+        return Choice(agreed, _different(own, agreed, [page for page in pages if mine[page] <= mine[agreed] - _RARE]))
+    near = [page for page in pages if mine[page] - mine[best] < _RARE and page != best]
+    return Choice(best, _different(own, best, near))
+
+
+def _different(own: Counter[bytes], page: str, others: Sequence[str]) -> tuple[str, ...]:
+    """Those of the other code pages in which some word reads otherwise."""
+    text = [word.decode(page, errors="replace") for word in own]
+    return tuple(other for other in others if [word.decode(other, errors="replace") for word in own] != text)
+
+
+def _against(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
+    """What speaks against reading these words in a code page. A word that comes often says little more than one that comes once."""
+    return sum((1 + log10(n)) * against(word.decode(page, errors="replace"), words) for word, n in counted.items())
+
+
+def against(text: str, words: frozenset[str]) -> float:
+    """What speaks against a word as it is read; below zero where it is an agreed one."""
+    if text.casefold() in words:
+        return -_WORD
+    ascii_letters = [c for c in text if c.isascii()]
+    foreign = [(at, c) for at, c in enumerate(text) if not c.isascii()]
+    if any(c in _CYRILLIC for _, c in foreign):
+        return 0.0 if not ascii_letters and len(foreign) == sum(c in _CYRILLIC for c in text) and _one_case(text) else _WORD * len(foreign)
+    small = sum(c.islower() for c in ascii_letters)
+    total = 0.0
+    for at, c in foreign:
+        inside = 0 < at < len(text) - 1
+        if _is_letter(c):
+            total += 0 if c in _USUAL else _RARE if c in _KNOWN else FOREIGN
+            capital = c.isupper()
+            total += _WORD * ((not capital and small == 0 and len(ascii_letters) > 1) or (capital and at > 0 and small > 0))
+        elif c in _QUOTES:
+            total += _APOSTROPHE if c == "’" or not inside else _SIGN
+        else:
+            total += _STRONG if c == "\ufffd" or c < "\xa0" else _SIGN
+    return total if ascii_letters else min(total, _NOISE)
+
+
+def _one_case(text: str) -> bool:
+    return text.isupper() or text.islower() or text.istitle()
+
+
+def misread(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> Choice:
+    """In which code page words were written that somebody read as Latin-1 (given as Latin-1 bytes); Latin-1 where they are right as they
+    stand.
+
+    Letters of other languages alone prove nothing (`Thérèse` is not `Thérčse`). Some word must hold a sign where a letter belongs, end as
+    Serbian surnames do, or be an agreed word in the other reading.
+    """
+    stands = _against(own, LATIN_1, words)
+    total = {page: _against(own, page, words) for page in _MISREAD}
+    best = min(_MISREAD, key=lambda page: total[page])
+    gain = stands - total[best]
+    proved = any(_proves(word.decode(LATIN_1), word.decode(best, "replace"), words) for word in own)
+    if proved and gain >= margin:
+        return Choice(best)
+    return Choice(LATIN_1, (best,) if gain >= (FOREIGN if proved else MARGIN) else ())
+
+
+def _proves(stands: str, other: str, words: frozenset[str]) -> bool:
+    """Whether a word cannot be meant as it stands and can in the other reading."""
+    if (other.casefold() in words and stands.casefold() not in words) or (_IC.search(stands) and _IC_READ.search(other)):
+        return True
+    inside = zip(stands[1:-1], other[1:-1], strict=True)
+    control = any("\x80" <= c < "\xa0" and d.isalpha() for c, d in zip(stands, other, strict=True))
+    return (control and any(c.isascii() for c in stands)) or any(not _is_letter(c) and d.isalpha() for c, d in inside)
+
+
+def _is_letter(c: str) -> bool:
+    return c.isalpha() and c not in "ªº"

@@ -24,8 +24,7 @@ CANDIDATES = (
     *("windows-1250", "cp852", "iso-8859-2", "windows-1252", "mac-roman", "mac-croatian", "mac-latin2"),
     *("windows-1251", "iso-8859-5", "cp855", "cp866", "mac-cyrillic"),
 )
-LATIN_1 = "iso-8859-1"
-_MISREAD = ("windows-1250", "cp852")  # read as Latin-1 by those who knew no other
+LATIN_1, _MISREAD = "iso-8859-1", "windows-1250"
 _IC, _IC_READ = re.compile("(?:iæ|IÆ)$"), re.compile("(?:ić|IĆ)$")
 _USUAL = set("ëËçÇčČćĆšŠžŽđĐ")
 _KNOWN = set("öÖüÜäÄğĞışŞİâÂîÎáÁéÉíÍóÓúÚýÝßőŐűŰăĂțȚșȘţŢłŁńŃśŚźŹżŻřŘňŇěĚůŮąĄęĘťŤďĎ")
@@ -113,11 +112,15 @@ def against(text: str, words: frozenset[str]) -> float:
     ascii_letters = [c for c in text if c.isascii()]
     foreign = [(at, c) for at, c in enumerate(text) if not c.isascii()]
     if any(c in _CYRILLIC for _, c in foreign):
-        return 0.0 if not ascii_letters and len(foreign) == sum(c in _CYRILLIC for c in text) and _one_case(text) else _WORD * len(foreign)
+        if ascii_letters or not all(c in _CYRILLIC for c in text) or not (text.isupper() or text.islower() or text.istitle()):
+            return _WORD * len(foreign)
+        return 0.0 if len(set(text)) > 1 else _RARE
     small = sum(c.islower() for c in ascii_letters)
     total = 0.0
     for at, c in foreign:
         inside = 0 < at < len(text) - 1
+        if c.isspace() or c == "\xad":
+            continue
         if _is_letter(c):
             total += 0 if c in _USUAL else _RARE if c in _KNOWN else FOREIGN
             capital = c.isupper()
@@ -129,25 +132,18 @@ def against(text: str, words: frozenset[str]) -> float:
     return total if ascii_letters else min(total, _NOISE)
 
 
-def _one_case(text: str) -> bool:
-    return text.isupper() or text.islower() or text.istitle()
-
-
 def misread(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> Choice:
-    """In which code page words were written that somebody read as Latin-1 (given as Latin-1 bytes); Latin-1 where they are right as they
-    stand.
+    """Whether words (given as Latin-1 bytes) were written in windows-1250 and read as Latin-1: the code page in which they are right.
 
     Letters of other languages alone prove nothing (`Thérèse` is not `Thérčse`). Some word must hold a sign where a letter belongs, end as
     Serbian surnames do, or be an agreed word in the other reading.
     """
-    stands = _against(own, LATIN_1, words)
-    total = {page: _against(own, page, words) for page in _MISREAD}
-    best = min(_MISREAD, key=lambda page: total[page])
-    gain = stands - total[best]
-    proved = any(_proves(word.decode(LATIN_1), word.decode(best, "replace"), words) for word in own)
+    stands, other = _against(own, LATIN_1, words), _against(own, _MISREAD, words)
+    gain = stands - other
+    proved = any(_proves(word.decode(LATIN_1), word.decode(_MISREAD, "replace"), words) for word in own)
     if proved and gain >= margin:
-        return Choice(best)
-    return Choice(LATIN_1, (best,) if gain >= (FOREIGN if proved else MARGIN) else ())
+        return Choice(_MISREAD)
+    return Choice(LATIN_1, (_MISREAD,) if gain >= (FOREIGN if proved else MARGIN) else ())
 
 
 def _proves(stands: str, other: str, words: frozenset[str]) -> bool:
@@ -160,4 +156,4 @@ def _proves(stands: str, other: str, words: frozenset[str]) -> bool:
 
 
 def _is_letter(c: str) -> bool:
-    return c.isalpha() and c not in "ªº"
+    return (c.isalpha() and c not in "ªº") or c.isspace() or c == "\xad"

@@ -22,6 +22,7 @@ _BREAK = re.compile("(\r\n|\r|\n)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MOST_LINES = 50  # physical lines that one quoted cell may span
 _LONGEST = 100_000  # characters that one quoted cell may hold
+_MOST_QUOTED, _FEW_BROKEN = 2000, 3  # lines looked at to tell a quoting; broken ones that say nothing yet
 _LOOK = 200  # lines looked at to tell a delimiter
 
 
@@ -60,8 +61,11 @@ def physical_lines(text: str, data: bytes) -> Lines:
     return Lines(lines, ends, data)
 
 
-def fields(text: str, delimiter: str) -> tuple[list[str], bool, bool]:
-    """The cells of one record by RFC 4180; whether its last quote is open; whether a quote stands where none may (kept as text)."""
+def fields(text: str, delimiter: str, closed: bool = False) -> tuple[list[str], bool, bool]:
+    """The cells of one record by RFC 4180; whether its last quote is open; whether a quote stands where none may (kept as text).
+
+    `closed`: the record ends here, so that a quote which nothing closes is text as well.
+    """
     out: list[str] = []
     at, stray = 0, False
     while True:
@@ -69,9 +73,9 @@ def fields(text: str, delimiter: str) -> tuple[list[str], bool, bool]:
             close = text.find('"', at + 1)
             while close != -1 and text.startswith('"', close + 1):
                 close = text.find('"', close + 2)
-            if close == -1:
+            if close == -1 and not closed:
                 return out, True, stray
-            if close + 1 == len(text) or text.startswith(delimiter, close + 1):
+            if close != -1 and (close + 1 == len(text) or text.startswith(delimiter, close + 1)):
                 out.append(text[at + 1 : close].replace('""', '"'))
                 at = close + 1 + len(delimiter)
                 if close + 1 == len(text):
@@ -79,11 +83,11 @@ def fields(text: str, delimiter: str) -> tuple[list[str], bool, bool]:
                 continue
             stray = True
         end = text.find(delimiter, at)
+        cell = text[at:] if end == -1 else text[at:end]
+        stray = stray or '"' in cell
+        out.append(cell[1:-1].replace('""', '"') if len(cell) > 2 and cell[0] == cell[-1] == '"' else cell)
         if end == -1:
-            out.append(text[at:])
-            return out, False, stray or '"' in out[-1]
-        out.append(text[at:end])
-        stray = stray or '"' in out[-1]
+            return out, False, stray
         at = end + len(delimiter)
 
 
@@ -97,6 +101,54 @@ def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[Table
     widths = {d: sum(line.count(d) + 1 in {len(t.columns) for t in tables} for line in lines[:_LOOK]) for d in candidates}
     best = max(widths, key=lambda d: widths[d])
     return best if widths[best] > widths[declared] else declared
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """A way to quote other than that of RFC 4180 (`name`), and how a line is put in its terms."""
+
+    name: str = ""
+
+    def plain(self, line: str, delimiter: str) -> str:
+        """The line as RFC 4180 would have it; a quote that is text then stands as `_TEXT`."""
+        between = re.escape(delimiter)
+        if self.name == _APOSTROPHE:
+            line = re.sub(f"(^|{between})'", r'\1"', line.replace('"', _TEXT))
+            return re.sub(f"'({between}|$)", r'"\1', line)
+        if self.name == _ESCAPED:
+            return line.replace(_ESCAPED, _TEXT)
+        return re.sub(f'{between} +"', f'{delimiter}"', line) if self.name == _SPACED else line
+
+
+_TEXT = "\ue000"
+_APOSTROPHE, _ESCAPED, _SPACED = "'", '\\"', ' "'
+RFC_4180 = Quoting()
+
+
+def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableSpec]) -> Quoting:
+    """RFC 4180, unless many lines are broken by it and hardly one is by another quoting."""
+    some = [line for line in lines[:_MOST_QUOTED] if "'" in line or '"' in line]
+    heads = [fields(line, delimiter)[0] for line in lines[:_LOOK]]
+    width = next((len(row) for row in heads if any(headers.is_header(row, table) for table in tables)), None)
+
+    def broken(quoting: Quoting) -> int:
+        read = (fields(quoting.plain(line, delimiter), delimiter) for line in some)
+        return sum(is_open or stray or len(row) != width for row, is_open, stray in read)
+
+    as_agreed = broken(RFC_4180) if width is not None else 0
+    if as_agreed < _FEW_BROKEN:
+        return RFC_4180
+    others = {broken(quoting): quoting for quoting in map(Quoting, (_SPACED, _ESCAPED, _APOSTROPHE))}
+    return others[min(others)] if min(others) * 10 <= as_agreed else RFC_4180
+
+
+def is_doubtful(text: str, delimiter: str, row: Sequence[str]) -> bool:
+    """Whether a line with a stray quote can be read in another way: its quotes come in pairs, and the cells between them are others."""
+    parts = text.split('"')
+    if len(parts) % 2 == 0:
+        return False
+    joined = "".join(part if n % 2 else part.replace(delimiter, "\0") for n, part in enumerate(parts))
+    return joined.split("\0") != [cell.replace('"', "") for cell in row]
 
 
 def _is_record(text: str, delimiter: str, width: int) -> bool:
@@ -125,7 +177,7 @@ def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> t
         if stray or len(row) >= width:
             break
     piece.find("row-quote-stray", line=i + 1)
-    return lines.text[i].split(delimiter), i + 1
+    return fields(lines.text[i], delimiter, closed=True)[0], i + 1
 
 
 def _joined(lines: Lines, i: int, delimiter: str, width: int, usual: str) -> tuple[list[str], int] | None:
@@ -225,18 +277,26 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     own = [contract.tables[t] for t in spec.tables]
     tables = own + [contract.tables[t] for f in contract.files if f.reader == "delimited" for t in f.tables if t not in spec.tables]
     delimiter = choose_delimiter(lines.text, spec.options.get("delimiter", ";"), tables)
+    quoting = choose_quoting(lines.text, delimiter, tables)
+    lines.text = [quoting.plain(line, delimiter) for line in lines.text] if quoting.name else lines.text
     rows, first, after = records(lines, delimiter, _width(lines, delimiter, tables), piece)
+    stray = {f["line"] for f in piece.findings if f["rule"] == "row-quote-stray"}
+    doubtful = [k for k, i in enumerate(first) if i + 1 in stray and is_doubtful(lines.text[i], delimiter, rows[k])]
+    rows = [[cell.replace(_TEXT, '"') for cell in row] for row in rows] if quoting.name else rows
     broken = bool(lines.ends) and lines.ends[-1] == ""
     grid = tabular.Grid(
         cells=rows,
         lines=[i + 1 for i in first],
         raw=lambda i: lines.raw(first[i], after[i]),
         cut_at=len(rows) - 1 if broken else None,
+        doubtful=frozenset(doubtful),
         repair=_other_delimiter(delimiter),
     )
     if not tabular.read_grid(grid, tables, piece):
         return _no_header(piece, data, rows, others)
     _note_dialect(lines, delimiter, spec, piece)
+    if quoting.name:
+        piece.find("file-quoting-assumed", detail=quoting.name)
     _note_end(piece, broken, len(lines.text))
     if any(name not in spec.tables for name in piece.tables):
         piece.find("file-table-assumed", detail=", ".join(sorted(piece.tables)))

@@ -227,10 +227,10 @@ def repair(
     Where at least half of a file's cells with a letter above ASCII are affected, the whole file was: one finding.
     """
     twice = {v: once(v) for name, frame in frames.items() for c in columns[name] for v in _foreign(frame[c]) if _TWICE_RE.search(v)}
-    out, found = _replaced(frames, columns, twice, "text-encoded-twice")
+    out, found = _replaced(frames, columns, twice, ("cell-text-encoded-twice", "file-text-encoded-twice"))
     texts = {v for name, frame in out.items() for c in columns[name] for v in _foreign(frame[c])}
     pages, doubt = _pages(texts, known)
-    out, more = _replaced(out, columns, {v: _reread(v, page) for v, page in pages.items()}, "text-misread")
+    out, more = _replaced(out, columns, {v: _reread(v, page) for v, page in pages.items()}, ("cell-text-misread", "file-text-misread"))
     named = sorted({file for frame in out.values() for file in frame["_file"].dropna()} if doubt else ())
     return out, [*found, *more, *({**finding, "file": file} for file in named for finding in doubt)]
 
@@ -250,9 +250,9 @@ def _pages(texts: set[str], known: Known) -> tuple[dict[str, str], list[Finding]
 
 
 def _replaced(
-    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], better: Mapping[str, str], what: str
+    frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], better: Mapping[str, str], rules: tuple[str, str]
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """The frames with some texts replaced, and a finding `cell-` for each cell, or `file-` where a whole file is affected."""
+    """The frames with some texts replaced, and a finding for each cell, or one for a file that is affected as a whole (`rules`)."""
     if not better:
         return dict(frames), []
     out, found, wide = {}, dict[str, list[Finding]](), Counter[str]()
@@ -264,9 +264,9 @@ def _replaced(
             out[name][column] = frame[column].where(~affected, frame[column].map(better))
             for file, part, line, value in frame.loc[affected, ["_file", "_part", "_line", column]].itertuples(index=False, name=None):
                 where = {"file": file, "part": part, "line": None if pd.isna(line) else int(line), "field": column}
-                found.setdefault(file, []).append({"rule": f"cell-{what}", **where, "value": value})
+                found.setdefault(file, []).append({"rule": rules[0], **where, "value": value})
     told: list[Finding] = []
     for file, cells in found.items():
         whole = len(cells) > 20 and len(cells) * 2 >= wide[file]
-        told += [{"rule": f"file-{what}", "file": file, "detail": str(len(cells))}] if whole else cells
+        told += [{"rule": rules[1], "file": file, "detail": str(len(cells))}] if whole else cells
     return out, told

@@ -14,7 +14,7 @@ from typing import Any
 
 from rapidfuzz import fuzz
 
-from sources.contract import TableSpec
+from sources.contract import ColumnSpec, TableSpec
 
 SIMILAR = 75.0  # of 100: two names of one column by themselves
 NEAR = 65.0  # enough where the place is right as well
@@ -172,11 +172,26 @@ def _leftovers(names: list[str], open_columns: dict[str, int], out: Match) -> No
         out.findings.append({"rule": "file-column-missing", "field": column})
 
 
-def contradicts(values: Sequence[str], kind: str) -> bool:
-    """Whether most of `values` cannot be of the declared type `kind` (used only as evidence for a column without a name)."""
-    patterns = {"date": r"\d{1,4}[./-].*|\d{4}.*", "personal_number": r"[\d .]{5,}", "integer": r"-?\d+(\.0+)?", "code": r".{1,40}"}
-    pattern = patterns.get(kind)
-    filled = [v for v in values if v.strip()]
-    if pattern is None or not filled:
-        return False
-    return sum(re.fullmatch(pattern, v.strip()) is not None for v in filled) < len(filled) / 2
+_FORMS = {
+    "date": r"\d{1,4}[./-].*|\d{4}.*",
+    "personal_number": r"[\d .]{5,}",
+    "integer": r"-?\d+(\.0+)?",
+    **dict.fromkeys(("number", "reference", "article"), r".*\d.*"),
+}
+
+
+def contradicts(values: Sequence[str], column: ColumnSpec) -> bool | None:
+    """Whether most of `values` cannot be values of a declared column; None where they say nothing (text, or no value at all)."""
+    filled = [v.strip() for v in values if v.strip()]
+    if not filled:
+        return None
+    if column.codes:
+        known, begun = {fold(code) for code in column.codes}, tuple(fold(prefix) for prefix in column.prefixes)
+        fitting = sum((name := fold(v)) in known or (bool(begun) and name.startswith(begun)) for v in filled)
+    elif (pattern := column.pattern or _FORMS.get(column.type)) is not None:
+        fitting = sum(
+            re.search(pattern, v) is not None if column.pattern else re.fullmatch(pattern, v, re.DOTALL) is not None for v in filled
+        )
+    else:
+        return None
+    return fitting < len(filled) / 2

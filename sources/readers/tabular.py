@@ -19,6 +19,8 @@ TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|gra
 _LOST = 0.1  # share of the records that a total line counts
 _NUMBER = re.compile(r"(?<!\d)\d+(?!\d)")
 _HEAD = 200  # rows looked at for a header in other words
+_NEARLY_ALL = 0.9  # share of rows that may speak for all about the header above them
+_FEW = 2  # filled cells that make no record
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Grid:
     raw: Callable[[int], bytes]
     part: str | None = None
     cut_at: int | None = None  # the row at which the file breaks off
+    doubtful: frozenset[int] = frozenset()  # rows whose cells can be told apart in more than one way
     repair: Callable[[list[str], int], tuple[list[str], str] | None] = lambda row, width: None
 
 
@@ -41,7 +44,7 @@ class Block:
     table: TableSpec
     match: headers.Match
     width: int
-    usual: int  # width of most rows below it, as delivered
+    regular: tuple[int, ...] = ()  # how many cells its rows have; those beyond `width` hold nothing
     ranges: list[tuple[int, int]] = field(default_factory=list)
     data: int = 0
     broken: int = 0
@@ -68,8 +71,12 @@ def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, Tab
     for i, row in enumerate(grid.cells[:_HEAD]):
         for table in tables:
             if headers.resembles(row, table):
-                return [(i, table)]
+                return [(j, table) for j in range(i, len(grid.cells)) if _same_names(grid.cells[j], row)]
     return []
+
+
+def _same_names(row: Sequence[str], other: Sequence[str]) -> bool:
+    return len(row) == len(other) and row[0].strip() == other[0].strip() and list(map(headers.fold, row)) == list(map(headers.fold, other))
 
 
 def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
@@ -119,27 +126,48 @@ def _blocks(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block
 
 
 def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) -> Block:
-    """The block under a header row. Where the rows by common consent are wider or narrower than the header, the rows decide."""
-    below = grid.cells[i + 1 : last]
-    widths = pd.Series([len(r) for r in below if not is_blank(r)], dtype="int64")
+    """The block under a header row.
+
+    Where nearly all rows are wider or narrower than the header, their cells say which name is missing or surplus; where they do not say
+    it, rows and header do not belong together, and the rows cannot be read.
+    """
+    below = [r for r in grid.cells[i + 1 : last] if not is_blank(r)]
+    widths = pd.Series([len(r) for r in below], dtype="int64")
     usual = int(widths.mode().iloc[-1]) if len(widths) else len(cells)
+    common = (widths == usual).mean()
 
     def values(position: int) -> list[str]:
         return [r[position] for r in below[:_HEAD] if position < len(r) == usual]
 
-    def fits(position: int, column: str) -> bool:
-        return not headers.contradicts(values(position), table.column(column).type)
+    def contradicts(position: int, column: str) -> bool | None:
+        return headers.contradicts(values(position), table.column(column))
 
-    if usual > len(cells) and any(not is_blank(r[len(cells) : usual]) for r in below):
-        cells = cells + [""] * (usual - len(cells))
-    elif 1 < usual < len(cells) and len(widths) > 2 and (widths == usual).mean() > 0.8:
+    def fits(position: int, column: str) -> bool:
+        return not contradicts(position, column)
+
+    def shown(match: headers.Match) -> bool:
+        """Whether cells show that these names are those of the rows: none contradicts, and one of the last two says so."""
+        said = {k: contradicts(k, name) for k, name in match.columns.items()}
+        return not match.missing and True not in said.values() and any(said[k] is False for k in sorted(said)[-2:])
+
+    match = headers.match(cells, table, fits)
+    alike = len(grid.cells[i]) == usual  # with the empty cells at its end the header is as wide as the rows
+    if usual > len(cells):
+        if all(is_blank(r[len(cells) :]) for r in below if len(r) == usual):
+            both = (len(cells), usual) if common > 0.5 and not match.missing else (len(cells),)
+            return Block(i, table, match, len(cells), (usual,) if alike else both)
+        wider = headers.match(cells + [""] * (usual - len(cells)), table, fits)
+        if alike or (common > _NEARLY_ALL and shown(wider)):
+            return Block(i, table, wider, usual, (usual,))
+    elif 1 < usual < len(cells) and len(widths) > 2 and common > _NEARLY_ALL:
         shorter = [cells[:usual]] if usual < len(cells) - 1 else [cells[:k] + cells[k + 1 :] for k in reversed(range(len(cells)))]
         matches = [headers.match(names, table, fits) for names in shorter]
-        best = next((m for m in matches if not m.missing and all(fits(k, c) for k, c in m.columns.items())), None)
+        nameless = not cells[-1] or "" in cells
+        best = next((m for m in matches if (nameless and not m.missing and not m.extra) or shown(m)), None)
         if best is not None:
             best.findings.append({"rule": "file-header-longer", "detail": f"{len(cells)} ≠ {usual}"})
-            return Block(i, table, best, usual, usual)
-    return Block(i, table, headers.match(cells, table, fits), len(cells), usual if (widths == usual).mean() > 0.5 else len(cells))
+            return Block(i, table, best, usual, (usual,))
+    return Block(i, table, match, len(cells), (len(cells),))
 
 
 def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
@@ -150,7 +178,7 @@ def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Blo
         if like and len(like) * 2 >= len(rows):
             piece.find("file-header-missing", part=grid.part, line=grid.lines[like[0]])
             names = [c.name for c in table.columns]
-            return [Block(None, table, headers.match(names, table), len(names), len(names), [(0, len(grid.cells))])]
+            return [Block(None, table, headers.match(names, table), len(names), (len(names),), [(0, len(grid.cells))])]
     return []
 
 
@@ -158,13 +186,13 @@ def _before(grid: Grid, block: Block, piece: Piece) -> None:
     """Rows above the first header: titles and blanks, or data that a sorted file put there."""
     if block.header is None:
         return
-    above = Block(None, block.table, block.match, block.width, block.usual)
+    above = Block(None, block.table, block.match, block.width, block.regular)
     names = block.match.columns
     titles, rows = 0, []
     for i in range(block.header):
         row = grid.cells[i]
         cells = {name: row[k] for k, name in names.items() if k < len(row)}
-        if len(row) >= block.width and record_key(block.table, cells) is not None:
+        if _is_regular(row, block) and _filled(row) > _FEW and record_key(block.table, cells) is not None:
             rows.append(i)
         else:
             piece.structural(grid.lines[i], "blank" if is_blank(row) else "title", grid.part)
@@ -182,11 +210,11 @@ def _read_block(grid: Grid, block: Block, piece: Piece) -> None:
     for first, last in block.ranges:
         for i in range(first, last):
             row: list[str] | None = grid.cells[i]
-            if len(grid.cells[i]) != block.width:
+            if not _is_regular(grid.cells[i], block) or i in grid.doubtful:
                 row = _irregular(grid, block, i, piece)
             if row is not None:
                 index.append(i)
-                rows.append(row)
+                rows.append(row[: block.width])
     _add_rows(grid, block, index, rows, piece)
 
 
@@ -222,13 +250,17 @@ def _odd_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]],
             piece.structural(line, "blank", grid.part)
         elif _is_total(row):
             block.totals.append(index[n])
-        elif sum(1 for c in row if c and not c.isspace()) <= 2:
+        elif _filled(row) <= _FEW:
             block.broken += 1
             piece.quarantine("row-garbage", grid.raw(index[n]), line, grid.part)
         else:
             continue
         odd.add(int(n))
     return odd
+
+
+def _filled(row: Sequence[str]) -> int:
+    return sum(1 for c in row if c and not c.isspace())
 
 
 def _is_total(row: Sequence[str]) -> bool:
@@ -245,44 +277,51 @@ def _irregular(grid: Grid, block: Block, i: int, piece: Piece) -> list[str] | No
     if _is_total(row):
         block.totals.append(i)
         return None
-    if len(row) > width and is_blank(row[width:]):
-        if len(row) == block.usual:  # every row ends with a delimiter
-            return row[:width]
-        if not _is_shifted(row, block):
-            piece.find("row-cells-surplus", part=grid.part, line=line, detail=f"{len(row)} ≠ {width}")
-            return row[:width]
-    mended = grid.repair(row, width)
-    if mended is not None:
-        piece.find(mended[1], part=grid.part, line=line)
-        return mended[0]
+    if i not in grid.doubtful:
+        if len(row) > width and is_blank(row[width:]) and _ends_surplus(row, block):
+            return row
+        mended = grid.repair(row, width)
+        if mended is not None:
+            piece.find(mended[1], part=grid.part, line=line)
+            return mended[0]
     _quarantine(grid, block, i, piece)
     return None
 
 
-def _is_shifted(row: list[str], block: Block) -> bool:
-    """Whether cells of a row that ends in empty surplus ones fit their columns better once an empty cell before them is left out."""
+def _is_regular(row: Sequence[str], block: Block) -> bool:
+    return len(row) in block.regular and (len(row) == block.width or is_blank(row[block.width :]))
 
-    def misfits(cells: list[str]) -> int:
-        kinds = ((cells[k], block.table.column(c)) for k, c in block.match.columns.items() if k < len(cells))
-        return sum(headers.contradicts([v], c.type) or (c.key and key_part(c, v) is None) for v, c in kinds)
 
-    own = misfits(row[: block.width])
-    return own > 0 and any(misfits(row[:k] + row[k + 1 :]) < own for k in range(block.width) if not row[k].strip())
+def _ends_surplus(row: list[str], block: Block) -> bool:
+    """Whether the empty cells at the end of a row are the surplus ones: in any other reading some cell could not be what its column is."""
+    width, more = block.width, len(row) - block.width
+    own = row[:width]
+    others = [row[:k] + row[k + more :] for k in range(width) if is_blank(row[k : k + more])]
+    others += [[*row[:k], "".join(row[k : k + more + 1]), *row[k + more + 1 :]] for k in range(width)]
+    return not _misfits(own, block) and all(_misfits(other, block) for other in others if other != own)
+
+
+def _misfits(cells: list[str], block: Block) -> bool:
+    """Whether some cell of a row cannot be what its column is: of another form, or empty where a value is required."""
+    columns = ((cells[k], block.table.column(name)) for k, name in block.match.columns.items())
+    return any(headers.contradicts([v], c) or (c.key and key_part(c, v) is None) or (c.required and not v.strip()) for v, c in columns)
 
 
 def _quarantine(grid: Grid, block: Block, i: int, piece: Piece) -> None:
-    row, width = grid.cells[i], block.width
+    row, width = grid.cells[i], max(block.regular)
     names = block.match.columns
     cells = {name: row[k] for k, name in names.items() if k < len(row)}
     cut = names.get(len(row) - 1) if len(row) < width else None
     key = record_key(block.table, cells, cut_after=cut)
     keys_lost = all(key_part(block.table.column(c), cells.get(c)) is None for c in block.table.key)
     truncated = i == grid.cut_at
-    rule = "row-truncated" if truncated else "row-too-long" if len(row) > width else "row-cut"
+    rule = (
+        "row-truncated" if truncated else "row-too-long" if len(row) > width else "row-cut" if len(row) < width else "row-quotes-doubtful"
+    )
     if keys_lost and not truncated:
         rule = "row-garbage"
     block.broken += 1
-    detail = f"{len(row)} ≠ {width}"
+    detail = f"{len(row)} ≠ {width}" if len(row) != width else None
     piece.quarantine(rule, grid.raw(i), grid.lines[i], grid.part, block.table.name if rule != "row-garbage" else None, key, detail)
 
 

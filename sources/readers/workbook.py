@@ -53,7 +53,8 @@ def cell_text(value: Any) -> str:
 
 
 def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
-    """All sheets by calamine; None where it cannot read the file or a sheet reaches too far for it."""
+    """All sheets by calamine; None where it cannot read the file or a sheet reaches too far for it. Errors in cells of the old form, which
+    it shows as empty, are added to `overlays`."""
     if any(overlay.area > _MOST_CELLS for overlay in overlays.values()):
         return None
     read = workbook_apart.sheets(data, _MOST_CELLS)
@@ -61,6 +62,8 @@ def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
         return None
     out = []
     for raw in read:
+        if raw.errors:
+            overlays.setdefault(raw.name, Overlay()).errors.update(raw.errors)
         if raw.lines is not None:
             out.append(_filled(raw.name, raw.visible, zip(raw.lines, raw.rows, strict=True)))
             continue
@@ -128,10 +131,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if kind not in ("xlsx", "xls"):
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", kind)
-    overlays = workbook_parts.overlays(data) if kind == "xlsx" else {}
-    sheets = _calamine(data, overlays)
-    if sheets is None:
-        sheets = _openpyxl(data)
+    sheets = read_sheets(data, kind, piece)
     if sheets is None:
         return piece.fail("file-wrong-form", kind)
     if kind != "xlsx":
@@ -140,10 +140,24 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         piece.find("workbook-dates-1904")
     tables = [contract.tables[t] for t in spec.tables]
     sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows stand against those of a copy
-    took = sum([_sheet(sheet, overlays.get(sheet.name), tables, spec, piece) for sheet in sheets])
+    took = sum([_sheet(sheet, tables, spec, piece) for sheet in sheets])
     if not took:
         _nothing(sheets, piece, others)
     return piece
+
+
+def read_sheets(data: bytes, kind: str, piece: Piece) -> list[Sheet] | None:
+    """All sheets of a workbook (xlsx or xls) as text, with what the stored values of the visible ones do not show; None where no library
+    can read it."""
+    overlays = workbook_parts.overlays(data) if kind == "xlsx" else {}
+    sheets = _calamine(data, overlays)
+    if sheets is None:
+        sheets = _openpyxl(data)
+    for sheet in sheets or ():
+        overlay = overlays.get(sheet.name)
+        if overlay and sheet.visible and sheet.rows:
+            _overlay(sheet, overlay, piece)
+    return sheets
 
 
 def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> None:
@@ -159,7 +173,7 @@ def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> N
     piece.fail(rule, owner)
 
 
-def _sheet(sheet: Sheet, overlay: Overlay | None, tables: Sequence[TableSpec], spec: FileSpec, piece: Piece) -> bool:
+def _sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, piece: Piece) -> bool:
     """One sheet into the piece; whether it is a sheet of data."""
     name, rows = sheet.name, sheet.rows
     if not sheet.visible:
@@ -167,8 +181,6 @@ def _sheet(sheet: Sheet, overlay: Overlay | None, tables: Sequence[TableSpec], s
         return _no_data(sheet, piece)
     if not rows:
         return False
-    if overlay:
-        _overlay(sheet, overlay, piece)
     grid = tabular.Grid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
     if not tabular.read_grid(grid, tables, piece):
         return _unknown(sheet, tables, piece)

@@ -15,16 +15,18 @@ from typing import Any, NamedTuple
 
 _MEMORY = 2 << 30  # bytes: a sheet of the old form with a cell in its last corner takes 1.4 GiB
 _SECONDS = 120
+_OLD = b"\xd0\xcf\x11\xe0"
 
 
 class Raw(NamedTuple):
     """A sheet: its rows as values from the first row of the sheet on; where `lines` are given only those that hold anything, with their
-    numbers from 1."""
+    numbers from 1. `errors` (row and column from 0 -> the error): cells of the old form that calamine shows as empty."""
 
     name: str
     visible: bool
     rows: list[list[Any]]
     lines: list[int] | None
+    errors: dict[tuple[int, int], str]
 
 
 def sheets(data: bytes, most_cells: int) -> list[Raw] | None:
@@ -39,11 +41,32 @@ def sheets(data: bytes, most_cells: int) -> list[Raw] | None:
     return None if done.returncode else [Raw(*sheet) for sheet in pickle.loads(done.stdout)]  # noqa: S301 what this file wrote
 
 
-def _read(data: bytes, most_cells: int) -> list[tuple[str, bool, list[list[Any]], list[int] | None]]:
+def _errors(data: bytes) -> dict[str, dict[tuple[int, int], str]]:
+    """Cells of a workbook of the old form that hold an error, by sheet; none where xlrd cannot read it."""
+    if not data.startswith(_OLD):
+        return {}
+    import xlrd
+
+    try:
+        book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
+        return {
+            sheet.name: {
+                (n, k): xlrd.error_text_from_code.get(sheet.cell_value(n, k), "#")
+                for n in range(sheet.nrows)
+                for k, kind in enumerate(sheet.row_types(n))
+                if kind == xlrd.XL_CELL_ERROR
+            }
+            for sheet in book.sheets()
+        }
+    except Exception:  # noqa: BLE001 - whatever xlrd trips over, calamine has read the file
+        return {}
+
+
+def _read(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
     import python_calamine
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-    out = []
+    out, errors = [], _errors(data)
     for meta in book.sheets_metadata:
         if meta.typ != python_calamine.SheetTypeEnum.WorkSheet:
             continue
@@ -55,7 +78,7 @@ def _read(data: bytes, most_cells: int) -> list[tuple[str, bool, list[list[Any]]
             lines, rows = [n for n, _ in filled], [row for _, row in filled]
         else:
             rows = sheet.to_python(skip_empty_area=False)
-        out.append((meta.name, meta.visible == python_calamine.SheetVisibleEnum.Visible, rows, lines))
+        out.append((meta.name, meta.visible == python_calamine.SheetVisibleEnum.Visible, rows, lines, errors.get(meta.name, {})))
     return out
 
 

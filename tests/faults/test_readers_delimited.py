@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from reader_world import PERSONAT, RASTET, cells, police, rules, text
 
+from sources.contract import ColumnSpec, TableSpec
+from sources.readers import tabular
+from sources.readers.piece import Piece
+
 GOOD = text(RASTET)
 PEOPLE = text(PERSONAT)
 
@@ -256,18 +260,90 @@ def test_something_else_under_the_agreed_name_is_unreadable_and_kept(data: bytes
     assert len(result.tables["personat"]) == 5
 
 
-def test_a_surplus_delimiter_in_one_row_is_never_silent(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "accepted"),
+    [
+        (lambda line: line + ";", True),  # anywhere else, a date, a status or the key would not be one
+        (lambda line: line + ";;", True),
+        (lambda line: line.replace("11.02.2013;", "11.02.2013;;"), False),
+        (lambda line: line.replace("Nën hetim;", "Nën hetim;;x"), False),
+        (lambda line: line.replace(";Prizren", "Prizren"), False),
+        (lambda line: line.replace("Nën hetim;", ""), False),
+    ],
+)
+def test_a_row_of_another_width_is_accepted_only_where_its_cells_say_how(
+    change: Callable[[str], str], accepted: bool, tmp_path: Path, clean: list[object]
+) -> None:
     lines = list(RASTET)
-    lines[2] = lines[2] + ";"  # at the end: nothing shifts
-    lines[3] = lines[3].replace("12.02.2013;", "12.02.2013;;", 1)  # in the middle: dates and all after them would
+    lines[2] = change(lines[2])
+    result = police(tmp_path / "other", text(lines).encode("windows-1250"))
+    rows = cells(result.tables["rastet"])
+    assert rows == (clean if accepted else [clean[0], *clean[2:]])
+    assert result.unreadable["record_key"].tolist() == ([] if accepted else ["2013-PZ-00002"])
+    assert rules(result) <= {"row-too-long", "row-cut"}
+
+
+def test_rows_that_are_all_wider_than_a_header_which_lost_a_delimiter_are_set_aside(tmp_path: Path) -> None:
+    lines = [RASTET[0].replace("Stacioni;Komuna", "StacioniKomuna"), *(line.rstrip(";") + ";" for line in RASTET[1:])]
     result = police(tmp_path, text(lines).encode("windows-1250"))
-    told = {(f["rule"], f.get("line")) for f in result.findings}
-    assert ("row-cells-surplus", 3) in told
-    assert len(result.tables["rastet"]) + len(result.unreadable) == 4
-    assert ("row-cells-surplus", 4) in told or ("row-too-long", 4) in told
+    assert len(result.tables["rastet"]) == 0
+    assert len(result.unreadable) == 4
+
+
+def test_a_delimiter_too_few_where_every_row_ends_with_one_is_seen(tmp_path: Path) -> None:
+    lines = [line + ";" for line in RASTET]
+    lines[2] = lines[2].replace("Stacioni Qendër;Prizren", "Stacioni Qendër Prizren")
+    result = police(tmp_path, text(lines).encode("windows-1250"))
+    assert result.tables["rastet"]["_line"].tolist() == [2, 4, 5]
+    assert result.unreadable["rule"].tolist() == ["row-cut"]
+
+
+def test_quotes_that_can_be_read_in_two_ways_set_the_row_aside(tmp_path: Path) -> None:
+    lines = list(RASTET)
+    lines[2] = lines[2].replace("Stacioni Qendër;Prizren;", 'Stacioni "Qendër;Prizren";')  # a cell less, or a delimiter in a cell
+    lines[3] = lines[3].replace("DHTQNJ;Pejë;", 'DHTQNJ"Pejë; qendër";')  # as many delimiters as a row has, one of them in a cell
+    result = police(tmp_path, text(lines).encode("windows-1250"))
+    assert result.tables["rastet"]["_line"].tolist() == [2, 5]
+    assert result.unreadable["line"].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("quote", "name"),
+    [
+        (lambda cell: f"'{cell}'", "'"),
+        (lambda cell: f' "{cell}"', ' "'),
+        (lambda cell: '"' + cell.replace('"', '\\"') + '"', '\\"'),
+    ],
+)
+def test_another_way_to_quote_is_told_from_the_whole_file(quote: Callable[[str], str], name: str, tmp_path: Path) -> None:
+    station = 'Stacioni; "Qendër"' if name == '\\"' else "Stacioni; Qendër"
+    rows = [line.split(";") for line in RASTET]
+    rows[1:] = [[*row[:4], station, *row[5:]] for row in rows[1:]]
+    lines = [";".join(quote(cell) if ";" in cell else cell for cell in row) for row in rows]
+    result = police(tmp_path, text(lines).encode("windows-1250"))
+    assert result.tables["rastet"]["Stacioni"].tolist() == [station] * 4
+    assert [(f["rule"], f["detail"]) for f in result.findings] == [("file-quoting-assumed", name)]
+
+
+def test_a_title_in_a_row_as_wide_as_the_table_is_no_record() -> None:
+    table = TableSpec("t", (ColumnSpec("A", key=True), ColumnSpec("B"), ColumnSpec("C")), key=("A",))
+    piece = Piece("f.csv")
+    cells = [["Raport", "", ""], ["", "", ""], ["A", "B", "C"], ["1", "2", "3"]]
+    assert tabular.read_grid(tabular.Grid(cells, [1, 2, 3, 4], lambda i: b""), [table], piece)
+    assert [row["kind"] for row in piece.structure] == ["title", "blank", "header"]
+    assert piece.data_rows() == 1
+
+
+def test_a_header_in_other_words_that_comes_again_is_no_record(tmp_path: Path, clean: list[object]) -> None:
+    head = RASTET[0].replace("Nr_rastit", "Numri i rastit").replace("Vepra_penale", "Vepra").replace("Neni", "Neni i ligjit")
+    head = head.replace("Komuna", "Komuna e vepres").replace("Statusi", "Statusi i rastit").replace("Stacioni", "Stacioni policor")
+    head = head.replace("Data_e_vepres", "Dita e vepres").replace("Data_raportimit", "Dita e raportimit").replace("Nr_PP", "Numri i PP")
+    result = police(tmp_path / "other", text([head, *RASTET[1:3], head, *RASTET[3:]]).encode("windows-1250"))
+    assert cells(result.tables["rastet"]) == clean
+    assert result.structure["kind"].tolist()[:2] == ["header", "repeated_header"]
 
 
 def test_a_delimiter_at_the_end_of_every_row_says_nothing(tmp_path: Path) -> None:
     result = police(tmp_path, text([line + ";" for line in RASTET]).encode("windows-1250"))
     assert len(result.tables["rastet"]) == 4
-    assert "row-cells-surplus" not in rules(result)
+    assert rules(result) == set()

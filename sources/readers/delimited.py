@@ -113,7 +113,7 @@ class Quoting:
         """The line as RFC 4180 would have it; a quote that is text then stands as `_TEXT`."""
         between = re.escape(delimiter)
         if self.name == _APOSTROPHE:
-            line = re.sub(f"(^|{between})'", r'\1"', line.replace('"', _TEXT))
+            line = re.sub(f"(^|{between})'", r'\1"', line.replace('""', '"').replace('"', _TEXT))
             return re.sub(f"'({between}|$)", r'"\1', line)
         if self.name == _ESCAPED:
             return line.replace(_ESCAPED, _TEXT)

@@ -114,13 +114,16 @@ def agrees(text: str, value: Any) -> bool:
             return False
     if isinstance(value, (date, time, timedelta)):
         return _moment(text) == _moment(str(value))
-    return " ".join(text.split()) == " ".join(str(value).split())
+    unescaped = re.sub("_x([0-9A-Fa-f]{4})_", lambda m: chr(int(m[1], 16)), str(value))  # openpyxl leaves `_x000d_`, which is a line end
+    return " ".join(text.split()) in (" ".join(str(value).split()), " ".join(unescaped.split()))
 
 
 def _moment(text: str) -> str:
-    """A day, time or span in one form, to the second; a whole day without its time, a time without the first day of all."""
-    text = re.sub(r"[.]\d+$", "", text.replace("T", " ")).removesuffix(" 00:00:00")
-    return re.sub(r"^(1899-12-3[01]|1900-01-0[01]|1904-01-01) ", "", text)
+    """A day, time or span in one form, to the second; a whole day without its time, a time without the day from which days are counted."""
+    day, _, clock = re.sub(r"[.]\d+$", "", text.replace("T", " ")).partition(" ")
+    if re.fullmatch("1899-12-(29|3[01])|1900-01-0[01]|1904-01-01", day):
+        return clock or "00:00:00"
+    return day if clock == "00:00:00" else f"{day} {clock}".strip()
 
 
 def compared(path: Path) -> tuple[Counter[str], list[str]]:

@@ -42,6 +42,8 @@ DIMENSIONS = ("completeness", "validity", "consistency", "uniqueness", "timeline
 TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity, where the rule says nothing else
 NUMBERS = ("line", "column")
 _FIRST = 5  # rows that a finding on a column names
+_MANY = 1000  # cells of a file's column from which information is told of the column
+_COLUMN = ["delivery", "file", "part", "field", "rule"]
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,17 @@ def rules() -> dict[str, Rule]:
     return found
 
 
+def folded(found: pd.DataFrame) -> pd.DataFrame:
+    """Findings of one rule in single cells, but one for a column where the rule wants it so, or where it is information on very many."""
+    rule = rules()[found["rule"].iloc[0]]
+    number = found.groupby(_COLUMN, dropna=False)["rule"].transform("size")
+    many = number > (0 if rule.by_column else _MANY if rule.severity == "info" else len(found))
+    return pd.concat([found[~many], by_column(found[many])], ignore_index=True) if many.any() else found
+
+
 def by_column(found: pd.DataFrame) -> pd.DataFrame:
     """Findings of one rule in single cells (delivery, file, part, line, record_key, field) as one for each file, part and column."""
-    key = ["delivery", "file", "part", "field", "rule"]
+    key = _COLUMN
     rows = found[key].assign(line=found["line"], row=found["line"].astype("str").fillna(found["record_key"]))
     groups = rows.sort_values("line", kind="stable").groupby(key, dropna=False)["row"]
     told = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_first)}).reset_index()
@@ -113,10 +123,9 @@ def _first(rows: pd.Series) -> str:
 
 def cells_told(found: pd.DataFrame) -> list[tuple[int, str | None]]:
     """Of each finding in how many cells it was found, and the rows that it names of several (None: its own)."""
-    columns = {code for code, rule in rules().items() if rule.by_column}
-    said = zip(found["rule"], found["detail"], strict=True)
-    split = (str(detail).partition(": ") if code in columns and pd.notna(detail) else None for code, detail in said)
-    return [(1, None) if one is None else (int(one[0]), one[2]) for one in split]
+    of_cells = found["rule"].isin([code for code, rule in rules().items() if rule.by_column or rule.level == "cell"])
+    split = found["detail"].where(of_cells & found["line"].isna() & found["record_key"].isna()).astype("str").str.extract(r"^(\d+): (.*)$")
+    return [(1, None) if pd.isna(cells) else (int(cells), rows) for cells, rows in split.itertuples(index=False, name=None)]
 
 
 def frame(items: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.erasure.person import Person
+from pipelines.erasure.search import CODES
 from pipelines.validate import DELIVERIES, judge
 from pipelines.validate.numbering import first_row
 from sources import contract as contracts
@@ -99,7 +100,7 @@ def _births(typed: pd.DataFrame, column: ColumnSpec, person: Person) -> list[str
 def _raw(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
     """Rows that nobody could read, emptied where the person stands in them; the files of those."""
     held = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
-    mine = pd.Series([any(person.is_in(raw.decode(code, "replace")) for code in ("utf-8", "cp1250")) for raw in held], dtype="bool")
+    mine = pd.Series([any(person.is_in(raw.decode(code, "replace")) for code in CODES) for raw in held], dtype="bool")
     mine.index = unreadable.index
     files = set(unreadable.loc[mine, "file"].astype("str"))
     return unreadable.assign(raw=unreadable["raw"].mask(mine, GONE)), files

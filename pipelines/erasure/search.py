@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pipelines.erasure.person import Person
 
-_CODES = ("utf-8", "cp1250", "utf-16-le")
+CODES = ("utf-8", "cp1250", "utf-16-le", "cp852", "mac-croatian")  # in which registers are known to deliver
 _LARGEST = 1 << 30  # bytes of a member of an archive that is opened
 _ROWS = 50_000
 
@@ -39,7 +39,7 @@ def _holds(content: bytes, person: Person) -> bool:
         return any(frame_holds(batch.to_pandas(), person) for batch in _parquet(content))
     if content.startswith(b"PK\x03\x04"):
         return _archive_holds(content, person)
-    return any(person.is_near(content.decode(code, "replace")) for code in _CODES)
+    return any(person.is_near(content.decode(code, "replace")) for code in CODES)
 
 
 def _archive_holds(content: bytes, person: Person) -> bool:

@@ -244,12 +244,11 @@ def _findings(
 ) -> pd.DataFrame:
     """Findings of reading, of files that lack records, of cells and relations, and of rows set aside; a row set aside has no other."""
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
-    of_columns = {code for code, rule in findings.rules().items() if rule.by_column}
     told = [pd.DataFrame(columns=["rule"])]
     for frame in found:
         here = frame[~frame["_row"].isin(aside)].drop(columns=["_row", "table"])
         if len(here):
-            told.append(findings.by_column(here) if here["rule"].iloc[0] in of_columns else here)
+            told.append(findings.folded(here))
     rows = pd.concat(told[1:] or told, ignore_index=True)
     place = list(_PLACE)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]

@@ -290,6 +290,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         raw=lambda i: lines.raw(first[i], after[i]),
         cut_at=len(rows) - 1 if broken else None,
         doubtful=frozenset(doubtful),
+        earlier=spec.options.get("earlier"),
         repair=_other_delimiter(delimiter),
     )
     if not tabular.read_grid(grid, tables, piece):

@@ -39,7 +39,7 @@ class Piece:
         self.findings.append({"file": self.file, "rule": rule, **where})
 
     def structural(self, line: int | None, kind: str, part: str | None = None) -> None:
-        """Note a row that is no data: title, header, repeated_header, blank, total, sheet."""
+        """Note a row that is no data: title, header, repeated_header, blank, total, sheet, earlier."""
         self.structure.append({"file": self.file, "part": part, "line": line, "kind": kind})
 
     def quarantine(

@@ -35,7 +35,8 @@ class ReadResult:
 
     tables      table -> frame of str columns (every declared column, undeclared ones as delivered) and `POSITION`;
                 a missing or empty cell is null
-    structure   file, part, line, kind (title, header, repeated_header, blank, total, sheet: a row of a sheet without data)
+    structure   file, part, line, kind (title, header, repeated_header, blank, total, sheet: a row of a sheet without data, earlier:
+                a row of the table of an earlier period)
     unreadable  file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes): rows to be quarantined;
                 each has its finding among `findings` already
     findings    mappings for `schemas.findings.frame` without institution and delivery

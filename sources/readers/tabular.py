@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -33,6 +33,7 @@ class Grid:
     part: str | None = None
     cut_at: int | None = None  # the row at which the file breaks off
     doubtful: frozenset[int] = frozenset()  # rows whose cells can be told apart in more than one way
+    earlier: str | None = None  # what a row says below which the table of an earlier period stands
     repair: Callable[[list[str], int], tuple[list[str], str] | None] = lambda row, width: None
 
 
@@ -87,19 +88,46 @@ def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
 
 def read_grid(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> bool:
     """Put all rows of a grid into `piece`; False, with nothing done, where no header and no row of any table is found."""
-    before = len(piece.structure)
-    blocks = _blocks(grid, tables, piece)
+    before, end = len(piece.structure), _end(grid)
+    now = replace(grid, cells=grid.cells[:end]) if end < len(grid.cells) else grid
+    blocks = _blocks(now, tables, piece)
     if not blocks:
         return False
     piece.rows += len(grid.cells)
-    _before(grid, blocks[0], piece)
+    _before(now, blocks[0], piece)
     for block in blocks:
         places = sorted(block.match.columns.items())
         piece.layout += [{"file": piece.file, "part": grid.part, "field": name, "column": at + 1} for at, name in places]
-        _read_block(grid, block, piece)
-    _totals(grid, blocks, piece)
+        _read_block(now, block, piece)
+    _totals(now, blocks, piece)
+    _earlier(grid, end, tables, piece)
     piece.structure[before:] = sorted(piece.structure[before:], key=lambda row: row["line"])
     return True
+
+
+def _end(grid: Grid) -> int:
+    """The row at which the table of an earlier period begins, with the blank rows above it; else that behind the last."""
+    says = headers.fold(grid.earlier) if grid.earlier else None
+    here = (i for i, row in enumerate(grid.cells) if says and _filled(row) <= _FEW and says in map(headers.fold, row))
+    end = next(here, len(grid.cells))
+    while end < len(grid.cells) and end and is_blank(grid.cells[end - 1]):
+        end -= 1
+    return end
+
+
+def _earlier(grid: Grid, end: int, tables: Sequence[TableSpec], piece: Piece) -> None:
+    """Rows of an earlier period's table: no data of this delivery; its total is checked against its own rows."""
+    rows = range(end, len(grid.cells))
+    for i in rows:
+        piece.structural(grid.lines[i], "earlier", grid.part)
+    totals = [i for i in rows if _is_total(grid.cells[i])]
+    heads = {i for i in rows if any(headers.is_header(grid.cells[i], table) for table in tables)}
+    records = sum(_filled(grid.cells[i]) > _FEW for i in rows if i not in heads and i not in totals)
+    for i in totals:
+        _check_total(grid, i, {records}, records, piece)
+    if rows:
+        first = next(i for i in rows if not is_blank(grid.cells[i]))
+        piece.find("sheet-earlier-period", part=grid.part, line=grid.lines[first], detail=str(records))
 
 
 def _blocks(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
@@ -337,10 +365,17 @@ def _totals(grid: Grid, blocks: list[Block], piece: Piece) -> None:
         right = {data, data + broken, block.data, block.data + block.broken}
         for i in sorted(block.totals):
             piece.structural(grid.lines[i], "total", grid.part)
-            stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]
-            if not stated:
-                piece.find("file-total-unreadable", part=grid.part, line=grid.lines[i])
-            elif right.isdisjoint(stated):
-                if _lack(stated[-1], max(right)):
-                    piece.state = "partial"
-                piece.find("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {data + broken}")
+            wrong = _check_total(grid, i, right, data + broken, piece)
+            if wrong is not None and _lack(wrong, max(right)):
+                piece.state = "partial"
+
+
+def _check_total(grid: Grid, i: int, right: set[int], rows: int, piece: Piece) -> int | None:
+    """The number that a total line states where it is none of the right ones."""
+    stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]
+    if not stated:
+        piece.find("file-total-unreadable", part=grid.part, line=grid.lines[i])
+    elif right.isdisjoint(stated):
+        piece.find("file-total-wrong", part=grid.part, line=grid.lines[i], detail=f"{stated[-1]} ≠ {rows}")
+        return stated[-1]
+    return None

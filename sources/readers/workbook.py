@@ -1,4 +1,4 @@
-"""Workbooks: every sheet looked at, cells to text, by python-calamine where it can and openpyxl where it cannot.
+"""Workbooks: every sheet looked at, cells to text, by python-calamine where it can and openpyxl where it cannot (xls: by xlrd).
 
 Belongs here: sheets, cells as text, merged and hidden parts.
 Does not belong here: what the zip holds (`workbook_parts`), row kinds (`tabular`).
@@ -53,8 +53,8 @@ def cell_text(value: Any) -> str:
 
 
 def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
-    """All sheets by calamine; None where it cannot read the file or a sheet reaches too far for it. Errors in cells of the old form, which
-    it shows as empty, are added to `overlays`."""
+    """All sheets by calamine, or xlrd; None where neither can read the file or a sheet reaches too far. Errors in cells of the old form are
+    added to `overlays`."""
     if any(overlay.area > _MOST_CELLS for overlay in overlays.values()):
         return None
     read = workbook_apart.sheets(data, _MOST_CELLS)
@@ -182,6 +182,7 @@ def _sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, piece: Pie
     if not rows:
         return False
     grid = tabular.Grid(rows, sheet.lines, lambda i: "\t".join(rows[i]).encode("utf-8", "replace"), part=name)
+    grid.earlier = spec.options.get("earlier")
     if not tabular.read_grid(grid, tables, piece):
         return _unknown(sheet, tables, piece)
     _name_fields(sheet, piece)

@@ -1,12 +1,13 @@
-"""Sheets of a workbook by calamine, in a process of its own with little memory and time.
+"""Sheets of a workbook by calamine, those of the old form by xlrd, in a process of its own with little memory and time.
 
-The library lays out a sheet from its first to its last cell, and ends the process where memory does not suffice: a small file with a stray
+Calamine lays out a sheet from its first to its last cell, and ends the process where memory does not suffice: a small file with a stray
 cell far out would end every run. Belongs here: that process, its limits, the plain values that come back. Does not belong here: text of
 cells (`workbook`). Run as a script this file is that process, so it imports nothing of ours.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import resource
@@ -16,11 +17,12 @@ from typing import Any, NamedTuple
 _MEMORY = 2 << 30  # bytes: a sheet of the old form with a cell in its last corner takes 1.4 GiB
 _SECONDS = 120
 _OLD = b"\xd0\xcf\x11\xe0"
+_LAST_DAY = 2_958_466  # of the year 9999
 
 
 class Raw(NamedTuple):
     """A sheet: its rows as values from the first row of the sheet on; where `lines` are given only those that hold anything, with their
-    numbers from 1. `errors` (row and column from 0 -> the error): cells of the old form that calamine shows as empty."""
+    numbers from 1. `errors` (row and column from 0 -> the error): cells of the old form that hold one."""
 
     name: str
     visible: bool
@@ -41,32 +43,46 @@ def sheets(data: bytes, most_cells: int) -> list[Raw] | None:
     return None if done.returncode else [Raw(*sheet) for sheet in pickle.loads(done.stdout)]  # noqa: S301 what this file wrote
 
 
-def _errors(data: bytes) -> dict[str, dict[tuple[int, int], str]]:
-    """Cells of a workbook of the old form that hold an error, by sheet; none where xlrd cannot read it."""
-    if not data.startswith(_OLD):
-        return {}
+def _old(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
+    """All sheets of a workbook of the old form by xlrd. Raises whatever it trips over."""
     import xlrd
 
-    try:
-        book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
-        return {
-            sheet.name: {
-                (n, k): xlrd.error_text_from_code.get(sheet.cell_value(n, k), "#")
-                for n in range(sheet.nrows)
-                for k, kind in enumerate(sheet.row_types(n))
-                if kind == xlrd.XL_CELL_ERROR
-            }
-            for sheet in book.sheets()
-        }
-    except Exception:  # noqa: BLE001 - whatever xlrd trips over, calamine has read the file
-        return {}
+    def value(kind: int, cell: Any) -> Any:
+        if kind == xlrd.XL_CELL_DATE and 0 <= cell < _LAST_DAY:
+            moment = xlrd.xldate_as_datetime(cell, book.datemode)
+            return moment.time() if cell < 1 else moment
+        return "" if kind == xlrd.XL_CELL_ERROR else bool(cell) if kind == xlrd.XL_CELL_BOOLEAN else cell
+
+    book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), ragged_rows=True)
+    out: list[tuple[Any, ...]] = []
+    for sheet in book.sheets():
+        errors = {}
+        rows: list[list[Any]] = []
+        for n in range(sheet.nrows):
+            cells = list(zip(sheet.row_types(n), sheet.row_values(n), strict=True))
+            errors.update(
+                {(n, k): xlrd.error_text_from_code.get(v, "#") for k, (kind, v) in enumerate(cells) if kind == xlrd.XL_CELL_ERROR}
+            )
+            rows.append([value(*cell) for cell in cells])
+        width = max(map(len, rows), default=0)
+        lines = None
+        if len(rows) * width > most_cells:
+            lines = [n for n, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
+            rows = [rows[n - 1] for n in lines]
+        else:
+            rows = [row + [""] * (width - len(row)) for row in rows]
+        out.append((sheet.name, sheet.visibility == 0, rows, lines, errors))
+    return out
 
 
 def _read(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
+    if data.startswith(_OLD):
+        with contextlib.suppress(Exception):  # whatever xlrd trips over, calamine may read
+            return _old(data, most_cells)
     import python_calamine
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-    out, errors = [], _errors(data)
+    out = []
     for meta in book.sheets_metadata:
         if meta.typ != python_calamine.SheetTypeEnum.WorkSheet:
             continue
@@ -78,7 +94,7 @@ def _read(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
             lines, rows = [n for n, _ in filled], [row for _, row in filled]
         else:
             rows = sheet.to_python(skip_empty_area=False)
-        out.append((meta.name, meta.visible == python_calamine.SheetVisibleEnum.Visible, rows, lines, errors.get(meta.name, {})))
+        out.append((meta.name, meta.visible == python_calamine.SheetVisibleEnum.Visible, rows, lines, {}))
     return out
 
 

@@ -42,6 +42,26 @@ def test_cells_are_text_as_delivered(tmp_path: Path) -> None:
     assert frame["_part"].tolist() == ["Lëndët", "Lëndët"]
 
 
+@pytest.mark.parametrize(
+    ("total", "told"), [("Gjithsej: 2", {"sheet-earlier-period"}), ("Gjithsej: 3", {"sheet-earlier-period", "file-total-wrong"})]
+)
+def test_last_year_s_table_below_this_year_s_is_no_data(total: str, told: set[str], tmp_path: Path) -> None:
+    def last_year(book: Any) -> None:
+        sheet = book.active
+        sheet.cell(11, 1, "Viti i kaluar")
+        for n in (5, 6, 7):
+            for k in range(1, 12):
+                sheet.cell(n + 7, k, sheet.cell(n, k).value)
+        sheet.cell(13, 2, "IPK-009/2012")
+        sheet.cell(15, 1, total)
+
+    result = _lendet(tmp_path, last_year)
+    assert result.tables["lendet"]["Nr. i lëndës"].tolist() == ["IPK-001/2013", "IPK-002/2013"]
+    assert rules(result) == told
+    kinds = result.structure.set_index("line")["kind"]
+    assert kinds.loc[9:].tolist() == ["earlier"] * 7
+
+
 @pytest.mark.parametrize("by_openpyxl", [False, True])
 def test_days_counted_from_1904_are_the_days_that_were_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_openpyxl: bool) -> None:
     if by_openpyxl:

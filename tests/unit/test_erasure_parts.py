@@ -113,7 +113,7 @@ def test_a_delivery_without_the_person_is_left_alone(tmp_path: Path) -> None:
     assert emptied("police", DeliveryName("2013-Q1", 1), result, nobody) is None
 
 
-@pytest.mark.parametrize("code", ["utf-8", "cp1250", "utf-16-le"])
+@pytest.mark.parametrize("code", search.CODES)
 def test_the_search_reads_text_of_any_encoding(code: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes("Krasniqi;Agim;Hysen".encode(code))

@@ -65,6 +65,17 @@ def test_white_space_is_told_once_a_column_with_its_number_and_first_rows() -> N
     assert findings.cells_told(told) == [(7, "2, 3, 4, 5, 6 …"), (1, "k7")]
 
 
+@pytest.mark.parametrize(
+    ("rule", "number", "told"), [("cell-empty", 1000, 1000), ("cell-empty", 1001, 1), ("cell-code-unknown", 1001, 1001)]
+)
+def test_information_on_very_many_cells_is_told_of_their_column(rule: str, number: int, told: int) -> None:
+    rows = {"line": range(number), "record_key": "k", "field": "Shtetesia", "rule": rule}
+    cells = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, **rows}).astype({"line": "Int64"})
+    found = findings.complete(findings.folded(cells))
+    assert len(found) == told
+    assert sum(n for n, _ in findings.cells_told(found)) == number
+
+
 def test_an_empty_cell_is_told_where_the_value_is_usually_known() -> None:
     sex = {"type": "code", "codes": {"1": "male", "9": "unknown"}}
     assert "cell-empty" in told(ColumnSpec("c", expected=True), " ")

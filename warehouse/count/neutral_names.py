@@ -53,7 +53,7 @@ def neutral(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         replaced = lost.assign(_neutral=words + " " + number)
         for name, frame in having.items():
             found = frame[[*_DELIVERY, kind]].merge(replaced, on=[*_DELIVERY, kind], how="left")["_neutral"]
-            out[name] = frame.assign(**{kind: frame[kind].astype("str").mask(found.notna().array, found.array)})
+            out[name] = frame.assign(**{kind: found.fillna(frame[kind].astype("str").reset_index(drop=True)).array})
     return out
 
 

@@ -27,8 +27,11 @@ class UnsafeError(Exception):
 
 
 def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
-    """Go on after the rows that were streamed: read each whole record, set the others aside. Raises `UnsafeError`."""
-    piece.state = "partial"
+    """Go on after the rows that were streamed: read each whole record, set the others aside. Raises `UnsafeError`.
+
+    The file is partial unless nothing had to be set aside and it ends as it should (the same document twice).
+    """
+    before_state, piece.state, aside = piece.state, "partial", len(piece.unreadable)
     top = next(iter(rows.form.elements))
     text = blank_comments(text)
     place = Places(text)
@@ -48,6 +51,8 @@ def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
             if len(piece.unreadable) > _MOST_BROKEN:
                 raise UnsafeError(f"> {_MOST_BROKEN:,} broken records")
     _between(text, before, len(text), place, rows, piece)
+    if len(piece.unreadable) == aside and re.search(rf"</{_NAME}{re.escape(rows.form.root)}\s*>\s*$", text):
+        piece.state = before_state
 
 
 def _end(text: str, start: int, limit: int, top: str) -> int:

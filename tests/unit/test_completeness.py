@@ -145,6 +145,18 @@ def test_what_makes_a_delivery_partial_and_what_does_not(
     assert rule is None or rule in rules
 
 
+def test_a_document_twice_in_one_file_is_complete_and_cut_the_second_time_partial(tmp_path: Path) -> None:
+    deliver("courts", tmp_path)
+    path = tmp_path / "smil.xml"
+    whole = path.read_bytes()
+    path.write_bytes(whole * 2)
+    state, _, rules = judged("courts", tmp_path)
+    assert state == "complete"
+    assert {"xml-broken", "cross-duplicate-identical"} <= rules
+    path.write_bytes(whole + whole[: len(whole) // 2])
+    assert judged("courts", tmp_path)[0] == "partial"
+
+
 def test_a_delivery_that_was_not_received_whole_is_partial(tmp_path: Path) -> None:
     deliver("courts", tmp_path)
     found = validate("courts", {"2013-Q2": read("courts", tmp_path)}, partial=["2013-Q2"])

@@ -14,10 +14,8 @@ from tests.oracle.states.compare import (
     check_run,
     check_volume,
 )
-from tests.oracle.states.damages import Damage, plan
-from tests.oracle.states.scenario import DAY, STEPS, broken
-
-DELIVERED = {"base": [], "damaged": plan(), "healed": []}
+from tests.oracle.states.damages import Damage, corrections, plan, thin
+from tests.oracle.states.scenario import DAY, STEPS
 
 
 class Correction(Damage):
@@ -36,13 +34,13 @@ def check(folder: Path) -> dict[str, Faults]:
         if not (place / "status.txt").exists():
             continue
         faults = found[step] = Faults()
-        damages = DELIVERED.get(step) if step in DELIVERED else [_corrected(damage) for damage in broken()]
+        unread = [Correction(damage.institution, damage.quarter, damage.kind) for damage in corrections()]
+        damages = {"damaged": plan(), "broken": unread, "thin": [*unread, *thin()]}.get(step, [])
         home = place / "home"
         texts = [(place / name).read_text(encoding="utf-8") for name in ("run.txt", "status.txt")]
-        coverage = check_run(home, *texts, damages or [], faults)
+        coverage = check_run(home, *texts, damages, faults)
         if step == "damaged":
             check_doubled(home, plan(), faults)
-            check_volume(base, home, plan(), faults)
             for path in sorted((place / "explain").glob("*.txt")):
                 institution, _, quarter = path.stem.partition(" ")
                 check_explanation(path.read_text(encoding="utf-8"), (institution, quarter), coverage[institution, quarter], faults)
@@ -54,8 +52,6 @@ def check(folder: Path) -> dict[str, Faults]:
                     faults.other += [text for _, text in result.wrong_figures + result.wrong_lines + result.other]
         if step in ("healed", "broken"):
             check_healed(base, home, faults)
+        if step == "thin":
+            check_volume(base, home, thin(), faults)
     return found
-
-
-def _corrected(damage: Damage) -> Damage:
-    return Correction(damage.institution, damage.quarter.partition("_")[0], damage.kind)

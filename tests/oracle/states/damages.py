@@ -22,7 +22,7 @@ FILES = {
     "corrections": ("shkk.xlsx",),
 }
 QUARTERS = tuple(f"{year}-Q{quarter}" for year in (2014, 2015) for quarter in range(1, 5))
-KINDS = ("thin", "cut", "noise", "forgotten", "doubled", "empty")
+KINDS = ("cut", "noise", "forgotten", "doubled", "empty")
 
 COMPLETE, PARTIAL, UNREADABLE, MISSING = "complete", "partial", "unreadable", "missing"
 
@@ -50,20 +50,27 @@ class Damage:
 
 
 def plan() -> list[Damage]:
-    """Every damage once for each institution, no two in one delivery; two quarters of each institution stay whole.
-
-    A thin delivery has a past to be measured by: two whole quarters or more before it.
-    """
+    """Every damage once for each institution, no two in one delivery; three quarters of each institution stay whole."""
     return [
-        Damage(institution, QUARTERS[(place + number + 3) % len(QUARTERS)], kind)
+        Damage(institution, QUARTERS[(place + number) % len(QUARTERS)], kind)
         for place, institution in enumerate(INSTITUTIONS)
         for number, kind in enumerate(KINDS)
     ]
 
 
-def apply(inbox: Path, damage: Damage) -> None:
+def corrections() -> list[Damage]:
+    """Later versions that cannot be read, of quarters that a version before them delivers whole."""
+    return [Damage(damage.institution, damage.quarter, "noise") for damage in plan() if damage.kind == "cut"]
+
+
+def thin() -> list[Damage]:
+    """Later versions with a fifteenth of the last quarter's records; the inspectorate has too few a quarter to measure by."""
+    return [Damage(institution, QUARTERS[-1], "thin") for institution in INSTITUTIONS if institution != "inspectorate"]
+
+
+def apply(inbox: Path, damage: Damage, version: str = "") -> None:
     """Damages a delivery of an inbox."""
-    folder = inbox / damage.institution / damage.quarter
+    folder = inbox / damage.institution / f"{damage.quarter}{version}"
     name = FILES[damage.institution][-1 if damage.kind == "empty" else 0]
     file = folder / name
     whole = file.read_bytes()
@@ -80,9 +87,10 @@ def apply(inbox: Path, damage: Damage) -> None:
         (folder / f"Kopje e {name}").write_bytes(whole)
     elif damage.kind == "empty":
         file.write_bytes(b"")
+    elif damage.kind == "thin" and damage.institution == "police":
+        _thin_police(folder)
     elif damage.kind == "thin":
-        for one in FILES[damage.institution]:
-            _thin(folder / one)
+        _thin(file)
 
 
 def heal(source: Path, inbox: Path, damage: Damage, version: str = "_v2") -> Path:
@@ -92,19 +100,25 @@ def heal(source: Path, inbox: Path, damage: Damage, version: str = "_v2") -> Pat
     return target
 
 
+def _thin_police(folder: Path) -> None:
+    """Leaves one case in fifteen with its persons."""
+    kept: set[bytes] = set()
+    for name in FILES["police"]:
+        header, *lines = (folder / name).read_bytes().splitlines(keepends=True)
+        kept = kept or {line.partition(b";")[0] for line in lines[: max(1, len(lines) // 15)]}
+        (folder / name).write_bytes(b"".join([header, *(line for line in lines if line.partition(b";")[0] in kept)]))
+
+
 def _thin(file: Path) -> None:
-    """Leaves one record in ten or more of a delivery, well formed."""
-    if file.suffix == ".csv":
-        lines = file.read_bytes().splitlines(keepends=True)
-        file.write_bytes(b"".join([lines[0], *lines[1:][::12]]))
-    elif file.suffix == ".xml":
+    """Leaves one case or row in fifteen or more, well formed."""
+    if file.suffix == ".xml":
         tree = etree.parse(str(file))
-        for element in [one for n, one in enumerate(tree.getroot()) if n % 12]:
+        for element in list(tree.getroot())[max(1, len(tree.getroot()) // 15) :]:
             tree.getroot().remove(element)
         tree.write(str(file), encoding="UTF-8", xml_declaration=True)
     elif file.suffix == ".sqlite":
         with closing(sqlite3.connect(file)) as database, database:
-            kept = "SELECT lenda_id FROM lenda ORDER BY lenda_id LIMIT (SELECT max(1, count(*) / 12) FROM lenda)"
+            kept = "SELECT lenda_id FROM lenda ORDER BY lenda_id LIMIT (SELECT max(1, count(*) / 15) FROM lenda)"
             database.execute(f"DELETE FROM akuza WHERE pala_id IN (SELECT pala_id FROM pala WHERE lenda_id NOT IN ({kept}))")
             database.execute(f"DELETE FROM vendimi WHERE lenda_id NOT IN ({kept})")
             database.execute(f"DELETE FROM pala WHERE lenda_id NOT IN ({kept})")
@@ -112,14 +126,9 @@ def _thin(file: Path) -> None:
     else:
         book = openpyxl.load_workbook(file)
         first, *others = book.worksheets
-        if file.name == "shkk.xlsx":
-            for sheet in others:
-                sheet.delete_rows(2, sheet.max_row)
-            first.delete_rows(3, first.max_row)
-        else:
-            total = first.max_row
-            first.delete_rows(7, max(0, total - 7))
-            first.cell(first.max_row, 1).value = "Gjithsej: 1"
+        for sheet in others:
+            sheet.delete_rows(2, sheet.max_row)
+        first.delete_rows(3, first.max_row)
         book.save(file)
 
 

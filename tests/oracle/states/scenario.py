@@ -1,6 +1,6 @@
-"""An inbox of two years whole, damaged, healed by later versions, and with corrections that cannot be read; by the command line.
+"""An inbox of two years whole, damaged, healed, with corrections that cannot be read, and with some far too small; by the command line.
 
-A folder holds `base`, `damaged`, `healed` and `broken`, each with `home`, `run.txt` and `status.txt`; `damaged` also the text of
+A folder holds `base`, `damaged`, `healed`, `broken` and `thin`, each with `home`, `run.txt` and `status.txt`; `damaged` also the text of
 `explain figure` for every damaged delivery, and a release with all its forms, laid out as `tests.oracle.releases.history` does.
 """
 
@@ -10,10 +10,10 @@ import shutil
 from pathlib import Path
 
 from tests.oracle.releases.history import Harmonia, write_forms
-from tests.oracle.states.damages import Damage, apply, heal, plan, staged
+from tests.oracle.states.damages import apply, corrections, heal, plan, staged, thin
 
 DAY = "2016-02-15"
-STEPS = ("base", "damaged", "healed", "broken")
+STEPS = ("base", "damaged", "healed", "broken", "thin")
 INDICATORS = {
     "police": "persons_arrested",
     "inspectorate": "cases_registered",
@@ -22,11 +22,6 @@ INDICATORS = {
     "corrections": "persons_detained",
 }
 LOSING = ("cut", "noise", "forgotten", "empty")
-
-
-def broken() -> list[Damage]:
-    """Corrections that cannot be read, of quarters that a version before has healed."""
-    return [Damage(damage.institution, f"{damage.quarter}_v3", "noise") for damage in plan() if damage.kind == "cut"]
 
 
 def build(
@@ -52,9 +47,10 @@ def build(
             for damage in plan():
                 heal(source, work / "inbox", damage)
         else:
-            for damage in broken():
-                heal(source, work / "inbox", Damage(damage.institution, damage.quarter.partition("_")[0], "noise"), "_v3")
-                apply(work / "inbox", damage)
+            for damage in corrections() if step == "broken" else thin():
+                version = "_v3" if step == "broken" else "_v4"
+                heal(source, work / "inbox", damage, version)
+                apply(work / "inbox", damage, version)
         harmonia = Harmonia(command, work / "home", work / "inbox")
         if step == "damaged":
             shutil.rmtree(target, ignore_errors=True)

@@ -165,9 +165,9 @@ def check_healed(base: Path, home: Path, faults: Faults) -> None:
 def check_explanation(text: str, quarter: tuple[str, str], state: str, faults: Faults) -> None:
     """`explain figure` of a figure that needs the delivery names it with its state."""
     faults.states += 1
-    said = outputs.of_lines(text).get(quarter)
+    said = outputs.of_lines(text).get(quarter, COMPLETE)
     if said != state:
-        faults.differing.append(f"explain figure: {' '.join(quarter)}: {said or 'not named'}, coverage {state}")
+        faults.differing.append(f"explain figure: {' '.join(quarter)}: {said}, coverage {state}")
 
 
 def check_release(public: Path, coverage: States, faults: Faults) -> None:

@@ -386,8 +386,10 @@ class _ReportReader:
     def _add(self, key: Key, text: str) -> None:
         """A figure as it stands; a mark in its place says that it is not shown by itself."""
         found = NUMBER.match(text.strip().replace(" ", ""))
-        nothing = {NOT_SHOWN, NONE, "", plain(self.words.label("status", "no_delivery"))}
-        if not found and plain(text) not in nothing:
+        statuses = ("no_delivery", "not_shown", "not_broken_down")
+        nothing = {NOT_SHOWN, NONE, "", *(plain(self.words.label("status", status)) for status in statuses)}
+        fewer = plain(self.words.label("status", "fewer_than")).partition("{")[0]
+        if not found and plain(text) not in nothing and not plain(text).startswith(fewer):
             self._unread(f"{text} for {key}")
             return
         value = int(found[1].replace("−", "-")) if found else None

@@ -2,7 +2,8 @@
 
 `of` names the column of a dimension that a column points to (`dim_time.day`). It is not enforced by the database: the warehouse is
 rebuilt whole, and a test holds that every value is there. `linked`: the value depends on other institutions' records (who is whom, a
-day corrected by another's); the institution whose row it is does not read it (docs/access.md).
+day corrected by another's); the institution whose row it is does not read it (docs/access.md). `coarse`: what analysts see in place of
+the values, one of `warehouse.analysts.COARSE`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,23 @@ from datetime import date
 from sqlalchemy import BigInteger, Boolean, Column, Date, Text
 
 
-def text(name: str, comment: str, *, key: bool | str = False, of: str | None = None, linked: bool = False) -> Column[str]:
+def text(
+    name: str, comment: str, *, key: bool | str = False, of: str | None = None, linked: bool = False, coarse: str | None = None
+) -> Column[str]:
     """A text column. `key`: it holds record keys, which analysts see as keyed pseudonyms only; of the institution that the column
     `institution` names, or the column named here.
     """
-    return Column(name, Text, comment=comment, info={"record_key": "institution" if key is True else key, "of": of, "linked": linked})
+    return Column(
+        name,
+        Text,
+        comment=comment,
+        info={"record_key": "institution" if key is True else key, "of": of, "linked": linked, "coarse": coarse},
+    )
 
 
-def count(name: str, comment: str, *, of: str | None = None, linked: bool = False) -> Column[int]:
+def count(name: str, comment: str, *, of: str | None = None, linked: bool = False, coarse: str | None = None) -> Column[int]:
     """A whole number."""
-    return Column(name, BigInteger, comment=comment, autoincrement=False, info={"of": of, "linked": linked})
+    return Column(name, BigInteger, comment=comment, autoincrement=False, info={"of": of, "linked": linked, "coarse": coarse})
 
 
 def flag(name: str, comment: str, *, linked: bool = False) -> Column[bool]:

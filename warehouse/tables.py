@@ -74,9 +74,9 @@ LINEAGE = Table(
     _text("case_id", "case that the record belongs to", linked=True),
     _text("person_id", "person that the record speaks of; null for cases, and for unknown and legal persons", linked=True),
     _text("delivery", "folder name of the delivery, with _v2"),
-    _text("file", "file of the delivery, as the contract calls it; others are numbered: undeclared file 1"),
-    _text("part", "sheet or table; null where the file has none; others than the contract names: undeclared sheet 1"),
-    _count("line", "physical line, row of the sheet, line of the XML element; null for database rows"),
+    _text("file", "file of the delivery, as the contract calls it; others are numbered: undeclared file 1", coarse="nothing"),
+    _text("part", "sheet or table; null where the file has none; others than the contract names: undeclared sheet 1", coarse="nothing"),
+    _count("line", "physical line, row of the sheet, line of the XML element; null for database rows", coarse="nothing"),
     _text("status", "accepted, superseded, withdrawn, quarantined"),
     comment="Every record that a delivery held and whose key can be read",
     info=OWN,
@@ -99,9 +99,9 @@ FINDINGS = Table(
     WAREHOUSE,
     _text("institution", "institution that delivered it"),
     _text("delivery", "folder name of the delivery"),
-    _text("file", "file; null for a whole delivery; as in lineage"),
-    _text("part", "sheet or table"),
-    _count("line", "physical line, row or element line"),
+    _text("file", "file; null for a whole delivery; as in lineage", coarse="nothing"),
+    _text("part", "sheet or table", coarse="nothing"),
+    _count("line", "physical line, row or element line", coarse="nothing"),
     _text("record_key", "key of the record; null for a file or a line without key", key=True),
     _text("field", "column, as the contract calls it; others: undeclared column 1"),
     _text("rule", "rule of schemas/rules"),
@@ -269,6 +269,8 @@ def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
             out[column.name] = out[column.name].astype("boolean")
         elif isinstance(column.type, Date):
             out[column.name] = pd.to_datetime(out[column.name]).astype("datetime64[s]")
+        elif isinstance(column.type, Double):
+            out[column.name] = out[column.name].astype("float64")
         else:
             out[column.name] = out[column.name].astype("str")
     return out

@@ -14,6 +14,7 @@ from security_world import NOBODY, ROWS, Published
 from warehouse import tables
 from warehouse.access.matrix import SCHEMAS, Role, cells, roles
 from warehouse.access.seen import seen
+from warehouse.loading import held
 from warehouse.stores import ANALYSTS, IDENTITY, STORES
 
 READ = ("all", "own")
@@ -39,7 +40,7 @@ def in_views(justice: Published, role: Role) -> dict[tuple[str, str], Counter[ob
     metadata, out = STORES[role.store], {}
     with duckdb.connect() as other:
         for table in tables.stored(metadata):
-            frame = tables.conform(table, justice.stores[role.store][table.name])
+            frame = tables.conform(table, held(justice.stores[role.store][table.name]))
             other.register(table.name, pa.Table.from_pandas(frame, schema=tables.arrow_schema(table), preserve_index=False))
         for view in tables.views(metadata) if "all" in role.rows.values() else ():
             rows = other.execute(f'CREATE VIEW "{view.name}" AS {view.info["view"]}').execute(f'FROM "{view.name}"').fetchall()

@@ -15,6 +15,7 @@ from warehouse import tables
 from warehouse.publish import build
 from warehouse.star.build import everything
 from warehouse.star.document import DOCS, pages
+from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arranged
 
 QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", (DOCS / "cookbook.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
 
@@ -22,7 +23,9 @@ QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", (DOCS / "cookbook.m
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    build(folder / "analysts.duckdb", tables.WAREHOUSE.sorted_tables, everything(world().inputs()))
+    stores = arranged(everything(world().inputs()), tables.conform(tables.PERSONS, pd.DataFrame()), bytes(32))
+    for name in (WAREHOUSE, ANALYSTS):
+        build(folder / f"{name}.duckdb", list(STORES[name].tables.values()), stores[name])
     return folder
 
 
@@ -40,7 +43,7 @@ def test_every_table_view_and_column_is_explained() -> None:
 def test_the_published_comments_are_those_declared(home: Path) -> None:
     with duckdb.connect(str(home / "analysts.duckdb"), read_only=True) as connection:
         found = connection.execute("SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal").fetchall()
-    assert set(found) == {(table.name, c.name, c.comment) for table in tables.WAREHOUSE.tables.values() for c in table.columns}
+    assert set(found) == {(table.name, c.name, c.comment) for table in STORES[ANALYSTS].tables.values() for c in table.columns}
 
 
 def test_there_are_fifteen_questions() -> None:
@@ -52,6 +55,9 @@ def test_every_query_of_the_cookbook_runs_and_names_what_is_declared(title: str,
     with duckdb.connect(str(home / "analysts.duckdb"), read_only=True) as connection:
         assert isinstance(connection.execute(sql).df(), pd.DataFrame)
         assert connection.get_table_names(sql) <= set(tables.WAREHOUSE.tables)
+        seen = connection.execute(sql).fetchall()
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute(sql).fetchall() == seen
 
 
 def test_the_notebook_runs_from_top_to_bottom(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

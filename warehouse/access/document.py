@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from warehouse import tables
 from warehouse.access.grants import is_view, protected
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, roles
+from warehouse.analysts import PSEUDONYM, changed
 from warehouse.stores import ANALYSTS, WAREHOUSE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "access-matrix.md"
@@ -22,7 +23,8 @@ Made from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m 
 What each word means, and how it is enforced: [access.md](access.md).
 
 `institution` stands for one role for each institution. A role that may read a table reads all its columns, but an institution not those in
-*italics*: they depend on others' records. **Bold**: a record key, which in the schema `analysts` is a keyed pseudonym.
+*italics*: they depend on others' records. **Bold**: a record key. In the schema `analysts` **bold** is a keyed pseudonym and *italics* are
+coarser than in the warehouse, as the column's comment says.
 Nobody but the owner writes; there is no role for the public.
 """
 
@@ -48,9 +50,12 @@ def page() -> str:
         for _, table, rows in (line for line in lines if line[0] == schema):
             secured = schema == WAREHOUSE and table.name in row_secured
             how = ", row security" if secured else ", secure view" if is_view(schema, table) else ""
-            keys = tables.key_columns(table)
-            linked = tables.linked_columns(table) if OWN in rows else set()
-            marks = {**dict.fromkeys(linked, "*"), **dict.fromkeys(keys, "**")}
+            if schema == ANALYSTS:
+                seen = {c.name: changed(table, c) for c in table.columns if table.info["altered"]}
+                marks = {name: "**" if form == PSEUDONYM else "*" for name, form in seen.items() if form}
+            else:
+                linked = tables.linked_columns(table) if OWN in rows else set()
+                marks = {**dict.fromkeys(linked, "*"), **dict.fromkeys(tables.key_columns(table), "**")}
             columns = ", ".join(f"{marks.get(c.name, '')}{c.name}{marks.get(c.name, '')}" for c in table.columns)
             cells = [
                 f"{table.name}{how if schema in (WAREHOUSE, ANALYSTS) else ''}",

@@ -40,8 +40,8 @@ class Policy:
 
 
 def is_view(schema: str, table: Table) -> bool:
-    """Whether the table is a view: declared as one, or an analysts' table without record keys, which is a view of the warehouse's."""
-    return "view" in table.info or (schema == ANALYSTS and not tables.key_columns(table))
+    """Whether the table is a view: declared as one, or an analysts' table that is as the warehouse's."""
+    return "view" in table.info or (schema == ANALYSTS and not table.info["altered"])
 
 
 def physical(schema: str) -> list[Table]:
@@ -97,7 +97,7 @@ def structure() -> list[str]:
     No statistics on record keys of protected tables: comparing text counts as leakproof, so that the planner's estimates (EXPLAIN)
     would tell an institution, by and by, which keys the others have.
     """
-    out = []
+    out = [f"SET LOCAL search_path TO {WAREHOUSE}", *ddl(tables.views(STORES[WAREHOUSE])), "RESET search_path"]
     for table in tables.stored(STORES[ANALYSTS]):
         if is_view(ANALYSTS, table):
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
@@ -105,8 +105,6 @@ def structure() -> list[str]:
             out.append(f"CREATE VIEW {view} WITH (security_barrier) AS SELECT {columns} FROM {WAREHOUSE}.{table.name}")
             out.append(f"COMMENT ON VIEW {view} IS {_text(table.comment)}")
             out += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_text(column.comment)}' for column in table.columns]
-    for schema in (WAREHOUSE, ANALYSTS):  # over the tables of their own schema
-        out += [f"SET LOCAL search_path TO {schema}", *ddl(tables.views(STORES[schema])), "RESET search_path"]
     for table in protected():
         out.append(f"ALTER TABLE {WAREHOUSE}.{table.name} ENABLE ROW LEVEL SECURITY")
         out += [f'ALTER TABLE {WAREHOUSE}.{table.name} ALTER COLUMN "{c}" SET STATISTICS 0' for c in tables.key_columns(table)]

@@ -14,7 +14,7 @@ import yaml
 from sqlalchemy import MetaData, Table
 
 from schemas.canonical import INSTITUTIONS
-from warehouse import tables
+from warehouse import analysts, tables
 from warehouse.access.log import AUDIT, REQUESTS
 from warehouse.stores import ANALYSTS, IDENTITY, STORES
 
@@ -51,7 +51,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Cell:
-    """What `role` sees of `column`: `rows` all, own, on_request or none; `form` value, or pseudonym."""
+    """What `role` sees of `column`: `rows` all, own, on_request or none; `form` value, or what analysts see."""
 
     role: Role
     schema: str
@@ -99,7 +99,7 @@ def cells() -> Iterator[Cell]:
     for one in roles():
         for schema, metadata in SCHEMAS.items():
             for table in metadata.sorted_tables:
-                keys, read = tables.key_columns(table), one.columns(schema, table)
+                read = one.columns(schema, table)
                 for column in table.columns:
-                    form = "pseudonym" if schema == ANALYSTS and column.name in keys else "value"
+                    form = analysts.changed(table, column) or "value" if schema == ANALYSTS else "value"
                     yield Cell(one, schema, table, column.name, one.sees(schema, table) if column.name in read else NONE, form)

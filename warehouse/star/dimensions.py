@@ -48,13 +48,16 @@ def _labelled(kind: str, column: str) -> pd.DataFrame:
 
 
 def time(days: pd.Series, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """`dim_time`: every day of the delivered years and of the facts between, and far days that were delivered all the same."""
+    """`dim_time`: every day of the delivered years and of the facts between, far days that were delivered, and their quarters' first."""
     held = days.drop_duplicates()
     periods = published(deliveries)
     quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
     first, last = quarter_start(quarters).min() - pd.DateOffset(years=12), quarter_end(quarters).max()
     span = pd.Series(pd.date_range(max(first, held.min()), last) if len(quarters) and len(held) else [], dtype="datetime64[s]")
-    every = pd.concat([held.astype("datetime64[s]"), span]).drop_duplicates().sort_values(ignore_index=True)
+    quarterly = quarter_start(quarter_of(held.dropna()))  # what analysts see in place of a day
+    every = (
+        pd.concat([held.astype("datetime64[s]"), quarterly.astype("datetime64[s]"), span]).drop_duplicates().sort_values(ignore_index=True)
+    )
     out = pd.DataFrame({"day": every, "year": year_of(every), "quarter": quarter_of(every), "month": every.dt.strftime("%Y-%m")})
     return out.assign(weekday=every.dt.day_of_week + 1, law=_law_on(every))
 

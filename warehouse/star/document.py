@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from warehouse import tables
+from warehouse.analysts import changed
 from warehouse.indicators.catalogue import MEASURES, Definition, catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,8 +34,8 @@ def _row(table: Table) -> list[str]:
         notes = [str(column.comment)]
         if column.info.get("of"):
             notes.append(f"→ `{column.info['of']}`")
-        if column.info.get("record_key"):
-            notes.append("*record key: analysts see a keyed pseudonym*")
+        if seen := changed(table, column) if "view" not in table.info else None:
+            notes.append(f"*to analysts: {seen}*")
         out.append(f"| `{column.name}` | {_kind(column.type)} | {'; '.join(notes)} |")
     return [*out, ""]
 

@@ -42,7 +42,7 @@ def _record() -> list[SchemaItem]:
 def _person() -> list[SchemaItem]:
     return [
         text("sex", "best supported over all of the person's records", of="dim_sex.sex"),
-        text("citizenship", "country of citizenship, best supported; null where unknown", of="dim_country.country"),
+        text("citizenship", "country of citizenship, best supported; null where unknown", of="dim_country.country", coarse="domestic"),
         text("citizenship_group", "domestic, foreign, unknown"),
     ]
 
@@ -135,8 +135,8 @@ FACT_CASE_RECORD = _fact(
     "fact_case_record",
     "A file of an institution, as it stands; several files can be one case",
     *_record(),
-    text("seat", "seat of court, prosecution or police region", of="dim_seat.seat"),
-    text("municipality", "municipality of the offence, as the file says", of="dim_municipality.municipality"),
+    text("seat", "seat of court, prosecution or police region", of="dim_seat.seat", coarse="nothing"),
+    text("municipality", "municipality of the offence, as the file says", of="dim_municipality.municipality", coarse="nothing"),
     text("state", "state of the file: investigating, sent, closed, merged, suspended, dismissed, indicted, terminated"),
     text("sender", "prosecution: who sent it: police, inspectorate, other"),
     flag("merged", "the file was merged into another one"),
@@ -157,8 +157,8 @@ FACT_PERSON_RECORD = _fact(
     text("role", "suspect, victim, witness, defendant, prisoner"),
     text("kind", "natural, legal, unknown (N.N.: the record names nobody)"),
     text("sex_reported", "as the record says", of="dim_sex.sex"),
-    text("citizenship_reported", "as the record says; null where it says none", of="dim_country.country"),
-    text("residence", "municipality of residence", of="dim_municipality.municipality"),
+    text("citizenship_reported", "as the record says; null where it says none", of="dim_country.country", coarse="domestic"),
+    text("residence", "municipality of residence", of="dim_municipality.municipality", coarse="nothing"),
     own=True,
 )
 FACT_CHARGE = _fact(
@@ -177,7 +177,7 @@ FACT_CHARGE = _fact(
 FACT_EVENT = _fact(
     "fact_event",
     "What happened to a file (subject case) or to a person in it (subject person); what counting reads",
-    count("event_id", "running number; of events on one day the order in which they were recorded"),
+    count("event_id", "running number; of events on one day the order in which they were recorded", coarse="rank"),
     text("subject", "case: of the file; person: of a person in it"),
     *_record(),
     text("person_id", "person; null for subject case, and for an unknown person"),
@@ -206,8 +206,8 @@ FACT_EVENT = _fact(
     text("citizenship_group_reported", "domestic, foreign, unknown as the record says"),
     text("age_group_reported", "child, adult, unknown on date_reported by the record's own birth date"),
     text("age_group", "child, adult, unknown on that day"),
-    count("age", "full years on that day; null where the day of birth is not known", of="dim_age.age"),
-    count("age_at_offence", "full years on the day of the offence", of="dim_age.age"),
+    count("age", "full years on that day; null where the day of birth is not known", of="dim_age.age", coarse="adult"),
+    count("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
     own=False,
 )
 FACT_SENTENCE = _fact(
@@ -235,7 +235,7 @@ FACT_STAY = _fact(
         "ended_by",
         "transfer, served, conditional_release, court_decision, house_arrest, sentence_begun, detention_ended, other",
     ),
-    count("chain", "running number of the stay that the row is part of; rows joined by transfers share it", linked=True),
+    count("chain", "running number of the stay that the row is part of; rows joined by transfers share it", linked=True, coarse="number"),
     flag("first_of_chain", "the row that begins the stay", linked=True),
     count("months", "sentence to be served in months, as the register says"),
     own=True,
@@ -268,8 +268,13 @@ FACT_CASE = _fact(
     "fact_case",
     "A case with the days of its way from report to prison",
     text("case_id", "case"),
-    text("municipality", "municipality of the offence, as the first file says that names one", of="dim_municipality.municipality"),
-    text("seat", "seat that deals with it: court, else prosecution, else police region", of="dim_seat.seat"),
+    text(
+        "municipality",
+        "municipality of the offence, as the first file says that names one",
+        of="dim_municipality.municipality",
+        coarse="nothing",
+    ),
+    text("seat", "seat that deals with it: court, else prosecution, else police region", of="dim_seat.seat", coarse="nothing"),
     day("offence_day", "day of the offence; null where unknown", of="dim_time.day"),
     *(text(f"offence_{stage}", f"principal offence at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
     text("form", "form of exploitation stated for the case", of="dim_form.form"),
@@ -303,7 +308,7 @@ FACT_PERSON = _fact(
     text("person_id", "person"),
     *(flag(role, f"the person is a {role} in the case") for role in ("suspect", "victim", "witness", "defendant", "prisoner")),
     *_person(),
-    count("age_at_offence", "full years on the day of the offence", of="dim_age.age"),
+    count("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
     *(text(f"offence_{stage}", f"principal offence of the person at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
     text("form", "form of exploitation stated for the case", of="dim_form.form"),
     *(day(name, meaning, of="dim_time.day") for name, (_, meaning) in PERSON_MILESTONES.items()),
@@ -316,7 +321,9 @@ FACT_CASE_SNAPSHOT = _fact(
     text("quarter", "quarter", of="dim_period.period"),
     text("stage", "how far it had come: registration, prosecution, courts"),
     flag("open", "something was left to be done at the end of the quarter"),
-    count("days_open", "days from the first day of the case to the end of the quarter, or to the day on which it was closed"),
+    count(
+        "days_open", "days from the first day of the case to the end of the quarter, or to the day on which it was closed", coarse="nothing"
+    ),
     own=False,
 )
 FURTHER_STATISTICS = Table(

@@ -190,3 +190,45 @@ ORDER BY p.period, s.place""",
     _double("median_days_open", "half of them had been open for at most so many days"),
     flag("incomplete", "the quarter of an institution of the stage is partial, unreadable or missing"),
 )
+VICTIMS_BY_AGE = _view(
+    "victims_by_age",
+    "Victims by year of identification, age on the day of the offence, sex and form; each once, in the case that names them first",
+    """
+SELECT t.year, coalesce(a.band, 'unknown') AS age_band, p.sex, p.form, count(*) AS victims
+FROM fact_person p JOIN dim_time t ON t.day = p.identified LEFT JOIN dim_age a ON a.age = p.age_at_offence
+GROUP BY t.year, coalesce(a.band, 'unknown'), p.sex, p.form""",
+    text("year", "year"),
+    text("age_band", "as dim_age.band; unknown"),
+    text("sex", "sex"),
+    text("form", "form of exploitation stated for the case"),
+    count("victims", "victims"),
+)
+CASES_BY_PLACE = _view(
+    "cases_by_place",
+    "Registered cases by municipality of the offence and principal offence as registered, over all years",
+    """
+SELECT m.district, m.municipality, c.offence_registration AS offence_group, count(*) AS cases
+FROM fact_case c JOIN dim_municipality m ON m.municipality = c.municipality
+WHERE c.registered IS NOT NULL
+GROUP BY m.district, m.municipality, c.offence_registration""",
+    text("district", "district of statistics"),
+    text("municipality", "municipality"),
+    text("offence_group", "principal offence as registered"),
+    count("cases", "cases"),
+)
+STAYS_BY_YEAR = _view(
+    "stays_by_year",
+    "Stays that have ended, by the year of admission; rows of the register that transfers join are one stay",
+    f"""
+SELECT t.year, s.kind, count(*) AS stays, {_days(0.5, "s.days")} AS median_days, {_days(0.9, "s.days")} AS ninth_decile_days
+FROM (
+  SELECT chain, kind, min(admitted) AS admitted, max(released) - min(admitted) AS days
+  FROM fact_stay GROUP BY chain, kind HAVING count(released) = count(*)
+) AS s JOIN dim_time t ON t.day = s.admitted
+GROUP BY t.year, s.kind""",
+    text("year", "year of admission"),
+    text("kind", "detained or imprisoned"),
+    count("stays", "stays"),
+    _double("median_days", "half of them took at most so many days"),
+    _double("ninth_decile_days", "nine of ten took at most so many days"),
+)

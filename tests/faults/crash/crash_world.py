@@ -293,7 +293,7 @@ def look(world: World, home: str) -> dict[str, str | None]:
 def _content(path: Path) -> str:
     tables = published.of_file(path)
     if path.name == "analysts.duckdb":  # a fresh home makes itself a new key: pseudonyms apart, the content must be the same
-        hidden = ("record_key", *published.IDS)
+        hidden = ("record_key", "chain", *published.IDS)
         return published.content_hash({name: f.drop(columns=[c for c in hidden if c in f]) for name, f in tables.items()})
     return published.content_hash(published.renamed(tables, "persons" if path.name == "identity.duckdb" else "lineage"))
 

@@ -1,0 +1,166 @@
+"""What analysts see of the warehouse: keyed pseudonyms for keys and ids, days, ages and places as coarse as the questions need, no order.
+
+Belongs here: the analysts' form of every table, and its rows. Does not belong here: what a table holds (`tables`, `star`), the key and the
+crosswalk behind pseudonyms (`stores`), how a store is written.
+
+By the kind of a column: a record key is a pseudonym, so is an id (ids are minted in the order of the deliveries); a day is the first of its
+quarter; where a column says `coarse`, what stands for it below. Rows are in the order of their values, which tells nothing of the order in
+which they came. The views are answered from the exact rows and lie there as tables: over coarse days they would give other answers.
+"""
+
+from __future__ import annotations
+
+import hmac
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Column, Date, MetaData, Table
+
+from warehouse import tables
+from warehouse.count.persons import DOMESTIC
+from warehouse.loading import BATCH, Rows, show
+
+PSEUDONYM_HEX = 32
+IDS = ("case_id", "person_id")
+_HASHED = "sha256(getvariable('ids') || {0})"
+_FIRST = _HASHED.format("min(r.institution || '/' || r.record_key) OVER (PARTITION BY {0})")
+COARSE = {
+    "nothing": ("CAST(NULL AS {1})", "null"),
+    "adult": ("CASE WHEN {0} < 18 THEN 0 WHEN {0} >= 18 THEN 18 END", "0 for a child, 18 for an adult"),
+    "domestic": (f"CASE WHEN {{0}} = '{DOMESTIC}' THEN {{0}} END", "null unless domestic; see the group and the region"),
+    "rank": ("row_number() OVER (PARTITION BY r.case_id ORDER BY r.order_day, {0})", "the place within its case"),
+    "number": (f"CAST('0x' || left({_FIRST}, 13) AS BIGINT)", "another number, that tells no order"),
+}
+"""What stands in place of a column's values -> SQL (of its name and type), and in words. 13 digits: a number that every tool takes."""
+_QUARTER = "CAST(date_trunc('quarter', {0}) AS DATE)", "the first day of its quarter"
+PSEUDONYM = "a keyed pseudonym"
+_MEMORY = "500MB"
+
+
+def changed(table: Table, column: Column[object]) -> str | None:
+    """What analysts see in place of the column's values, in words; None where they see them."""
+    if column.name in tables.key_columns(table) or column.name in IDS:
+        return PSEUDONYM
+    if isinstance(column.type, Date) and table.info["rows"] != "reference":
+        return _QUARTER[1]
+    return COARSE[str(column.info["coarse"])][1] if column.info.get("coarse") else None
+
+
+def altered(table: Table) -> bool:
+    """Whether analysts see the table in another form than it has in the warehouse."""
+    return "view" not in table.info and any(changed(table, column) for column in table.columns)
+
+
+def _declared() -> MetaData:
+    out = MetaData()
+    for table in tables.WAREHOUSE.tables.values():
+        columns = []
+        for column in table.columns:
+            copy, note = column._copy(), None if "view" in table.info else changed(table, column)
+            copy.comment = f"{column.comment}; to analysts: {note}" if note else column.comment
+            columns.append(copy)
+        info = {key: value for key, value in table.info.items() if key != "view"} | {"altered": altered(table)}
+        Table(table.name, out, *columns, comment=table.comment, info=info)
+    return out
+
+
+ANALYSTS = _declared()
+"""The analysts' tables: the warehouse's, its views among them, with comments that say what is changed."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Rows of `table` as analysts see them, not held. pairs: of `crosswalk`; key: of the pseudonyms; base: where it is worked out."""
+
+    table: Table
+    rows: Rows
+    pairs: pa.Table
+    key: bytes
+    base: duckdb.DuckDBPyConnection
+
+    def to_batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows some at a time, in the order of their values."""
+        chosen = ", ".join(f'"{name}"' for name in columns or [column.name for column in self.table.columns])
+        inner = ", ".join(f'{_expression(self.table, column)} AS "{column.name}"' for column in self.table.columns)
+        joins = "".join(
+            f' LEFT JOIN crosswalk AS "of_{key}" ON "of_{key}".record_key = r."{key}" AND "of_{key}".institution = r."{of}"'
+            for key, of in tables.key_columns(self.table).items()
+        )
+        with self.base.cursor() as connection:
+            connection.execute("SET VARIABLE ids = ?", [hmac.new(self.key, b"ids", "sha256").hexdigest()])
+            show(connection, "incoming", self.rows)
+            connection.register("crosswalk", self.pairs)
+            reader = connection.sql(f"SELECT {chosen} FROM (SELECT {inner} FROM incoming r{joins}) ORDER BY ALL").to_arrow_reader(BATCH)
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # where there are no rows, their columns
+            yield from reader
+
+
+class ForAnalysts(Mapping[str, Rows]):
+    """The rows of every table of `ANALYSTS`, each made when it is asked for."""
+
+    def __init__(self, published: Mapping[str, Rows], pairs: pd.DataFrame, key: bytes) -> None:
+        """pairs: of `crosswalk`."""
+        self._published, self._key = published, key
+        self._pairs = pa.Table.from_pandas(pairs, schema=tables.arrow_schema(tables.CROSSWALK), preserve_index=False)
+
+    def __getitem__(self, name: str) -> Rows:
+        """The table of that name. Raises `KeyError`."""
+        table = tables.WAREHOUSE.tables[name]
+        if "view" in table.info:
+            return self._answers[name]
+        rows = self._published[name]
+        return Seen(table, rows, self._pairs, self._key, self._base) if altered(table) else rows
+
+    @cached_property
+    def _base(self) -> duckdb.DuckDBPyConnection:
+        """A database in memory; what is too much for it lies in a folder that only this user reads, and that goes with this object."""
+        place = tempfile.mkdtemp(prefix="harmonia-")
+        weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        connection = duckdb.connect()
+        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 1; SET temp_directory = '{place}'")
+        return connection
+
+    @cached_property
+    def _answers(self) -> dict[str, pd.DataFrame]:
+        """The rows of every view, over exact rows."""
+        views = tables.views(tables.WAREHOUSE)
+        said = " ".join(str(view.info["view"]) for view in views)
+        out = {}
+        with self._base.cursor() as connection:
+            for table in tables.stored(tables.WAREHOUSE):
+                if table.name in said:
+                    rows = self._published[table.name]
+                    if isinstance(rows, pd.DataFrame):  # whose days would be moments
+                        connection.register(table.name, tables.to_arrow(table, tables.conform(table, rows)))
+                    else:
+                        show(connection, table.name, rows)
+            for view in views:
+                connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')
+                out[view.name] = tables.conform(view, connection.sql(f'FROM "{view.name}" ORDER BY ALL').df())
+        return out
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ANALYSTS.tables)
+
+    def __len__(self) -> int:
+        return len(ANALYSTS.tables)
+
+
+def _expression(table: Table, column: Column[object]) -> str:
+    """SQL of DuckDB for what analysts see in place of a column of `r`."""
+    own = f'r."{column.name}"'
+    if column.name in tables.key_columns(table):
+        return f'"of_{column.name}".pseudonym'
+    if column.name in IDS:
+        return f"left({_HASHED.format(own)}, {PSEUDONYM_HEX})"
+    if isinstance(column.type, Date) and table.info["rows"] != "reference":
+        return _QUARTER[0].format(own)
+    coarse = column.info.get("coarse")
+    return COARSE[coarse][0].format(own, column.type) if coarse else own

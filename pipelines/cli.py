@@ -76,6 +76,13 @@ ModelFile = Annotated[
 ]
 
 
+def _declared() -> None:
+    """See that what is declared can be understood."""
+    from pipelines.declarations import check
+
+    check()
+
+
 def _console() -> Console:
     """Standard output; plain and wide where it is no terminal, so that no line is broken in a log."""
     terminal = sys.stdout.isatty()
@@ -129,6 +136,7 @@ def run(
     if model is not None:  # said before anything is landed, and known to whatever links in this process
         _use(model)
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url).ready()
+    _declared()
     console = _console()
     console.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}", soft_wrap=True)
     from pipelines.progress import Display
@@ -160,6 +168,7 @@ def check(
     ] = None,
 ) -> None:
     """Try a delivery before sending it; lands nothing. Exit 0 when nothing costs a row or a value, 1 when something does."""
+    _declared()
     from pipelines.trial import try_delivery
 
     raise typer.Exit(try_delivery(_console(), delivery, institution, name, language))
@@ -169,6 +178,7 @@ def check(
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Show how complete each institution's quarters are: complete, partial, unreadable or missing; and what came late."""
     workplace = Workplace.of(inbox, home, registry_url)
+    _declared()
     from pipelines.registry import open_registry
     from pipelines.status import status as look
     from pipelines.status import table

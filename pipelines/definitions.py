@@ -13,13 +13,13 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import schedules, sensors
+from pipelines import declarations, schedules, sensors
 from pipelines.assets import comparing, counting, institution, landing, linking, publishing, together
 from pipelines.checks import all_checks, deliveries
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
 from pipelines.lock import run_lock
-from pipelines.resources.lake import LakeIOManager
+from pipelines.resources.lake_io import LakeIOManager
 from pipelines.resources.portions import Portions
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions
@@ -53,6 +53,7 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
 def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceContext], Iterator[Workplace]]:
     def opened(_: dg.InitResourceContext) -> Iterator[Workplace]:
         workplace.ready()
+        declarations.check()
         with run_lock(workplace.home) if hold_lock else nullcontext():
             yield workplace
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
-from schemas.declared import declared
+from schemas.declared import DeclarationError, checked, declared, shown, wrong
 
 COLUMNS: tuple[str, ...] = (
     "institution",
@@ -55,6 +55,8 @@ class Rule:
     its `detail` says in how many cells, and in which rows the first of them stand (`by_column`).
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     code: str
     level: str
     severity: str
@@ -81,20 +83,19 @@ class Rule:
 
 @cache
 def rules() -> dict[str, Rule]:
-    """All rules of `schemas/rules/*.yaml` by code. Raises `ValueError` for a rule that is incomplete or defined twice."""
+    """All rules of `schemas/rules/*.yaml` by code. Raises `DeclarationError` for a rule that is incomplete or defined twice."""
     found: dict[str, Rule] = {}
     for path in sorted((Path(__file__).parent / "rules").glob("*.yaml")):
         for code, spec in (declared(path) or {}).items():
             if code in found:
-                raise ValueError(f"{path.name}: rule {code} is defined twice")
-            rule = Rule(code=code, **spec)
-            if rule.severity not in SEVERITIES or rule.level not in LEVELS or rule.dimension not in DIMENSIONS:
-                raise ValueError(
-                    f"{path.name}: rule {code}: unknown severity {rule.severity!r}, level {rule.level!r} or dimension {rule.dimension!r}"
-                )
-            for language in LANGUAGES:
-                if not rule.text.get(language) or not rule.action.get(language):
-                    raise ValueError(f"{path.name}: rule {code} lacks its text or action in {language}")
+                raise DeclarationError(f"{shown(path)}: rule {code} is defined twice: take one out")
+            rule = checked(Rule, {**spec, "code": code} if isinstance(spec, Mapping) else spec, path, str(code))
+            for key, allowed in (("severity", SEVERITIES), ("level", LEVELS), ("dimension", DIMENSIONS)):
+                if getattr(rule, key) not in allowed:
+                    raise wrong(path, f"{code}.{key}", getattr(rule, key), f"it must be one of {', '.join(allowed)}")
+            for key in ("text", "action"):
+                if lacking := [language for language in LANGUAGES if not getattr(rule, key).get(language)]:
+                    raise DeclarationError(f"{shown(path)}: {code}.{key} lacks {', '.join(lacking)}: add it")
             found[code] = rule
     return found
 

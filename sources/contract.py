@@ -10,12 +10,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from schemas.declared import declared
+from pydantic import Field
+
+from schemas import canonical
+from schemas.declared import DeclarationError, checked, declared, shown, wrong
+from schemas.findings import DIMENSIONS, LANGUAGES
 
 _DELIVERY = re.compile(r"(?P<period>(?P<year>(?:19|20)[0-9]{2})-Q(?P<quarter>[1-4]))(?:_v(?P<version>[2-9]|[1-9][0-9]{1,2}))?")
+
+SOURCES = Path(__file__).parent
+_PARTS = ("contract.yaml", "reader.py", "mapping.py")  # of a folder that is an institution's
+_EXPORTS = SOURCES.parent / "schemas" / "exports"  # … and its file of rules there
+_CLOSED: dict[str, Any] = {"extra": "forbid"}  # a key that nobody reads is a slip of the pen
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 TYPES = (
     "text",  # anything
@@ -60,6 +71,8 @@ class DeliveryName:
 class ColumnSpec:
     """One delivered column, as declared."""
 
+    __pydantic_config__: ClassVar = _CLOSED
+
     name: str
     type: str = "text"
     required: bool = False  # a missing value is a finding
@@ -82,9 +95,11 @@ class ColumnSpec:
 class TableSpec:
     """One delivered table. `parent` names the table that its rows hang on, `via` the columns that hold the parent's key."""
 
+    __pydantic_config__: ClassVar = _CLOSED
+
     name: str
     columns: tuple[ColumnSpec, ...]
-    entity: str | None = None  # case, person, both (corrections, inspectorate), or None for a child row
+    entity: Literal["case", "person", "both"] | None = None  # case, person, both (corrections, inspectorate), or None for a child row
     key: tuple[str, ...] = ()
     parent: str | None = None
     via: tuple[str, ...] = ()
@@ -104,9 +119,11 @@ class TableSpec:
 class FileSpec:
     """One file that a delivery must hold, and how it is read."""
 
+    __pydantic_config__: ClassVar = _CLOSED
+
     name: str
-    reader: str  # delimited, workbook, xml, database
-    tables: tuple[str, ...]
+    reader: Literal["delimited", "workbook", "xml", "database"]
+    tables: Annotated[tuple[str, ...], Field(min_length=1)]
     options: Mapping[str, Any] = field(default_factory=dict)
     alternatives: tuple[str, ...] = ()  # other file names that may stand in its place (psh.url)
 
@@ -115,6 +132,8 @@ class FileSpec:
 class Units:
     """How an institution is divided: `columns` of `table` name the unit (`_part`: the sheet), `number` its own case number, where the
     record key is another; `languages`: language -> pattern of the names of the units that read it."""
+
+    __pydantic_config__: ClassVar = _CLOSED
 
     table: str
     columns: tuple[str, ...]
@@ -126,80 +145,128 @@ class Units:
 class Contract:
     """Everything that one institution declared."""
 
+    __pydantic_config__: ClassVar = _CLOSED
+
     institution: str
+    order: int  # of a case's way
     publisher: Mapping[str, str]
-    cadence: str
-    due_days: int
-    language: str
-    contact: str
-    files: tuple[FileSpec, ...]
+    cadence: Literal["quarterly"]
+    due_days: Annotated[int, Field(ge=1, le=80)]  # after the quarter; before the next one ends
+    language: Literal["sq", "sr", "en"]
+    contact: Annotated[str, Field(pattern=r"^\S+@\S+$")]
+    files: Annotated[tuple[FileSpec, ...], Field(min_length=1)]
     tables: Mapping[str, TableSpec]
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
     units: Units | None = None
-    answer_days: int = 30  # from receipt, to answer the findings
+    answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
     compared: Mapping[str, str] = field(default_factory=dict)  # what is compared with others' records -> column
-    tolerances: Mapping[str, float] = field(default_factory=dict)  # dimension -> share of the weight that may be at fault (`quality`)
-    keep_days: int = 180  # from receipt, then the feedback is deleted
+    tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> share of the weight that may be at fault (`quality`)
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt, then the feedback is deleted
 
 
-def _table(name: str, spec: Mapping[str, Any]) -> TableSpec:
-    columns = []
-    for column, options in spec["columns"].items():
-        options = dict(options or {})
-        options["aliases"] = tuple(options.get("aliases", ()))
-        options["codes"] = {str(k): v for k, v in options.get("codes", {}).items()}
-        columns.append(ColumnSpec(name=column, **options))
-        if columns[-1].type not in TYPES:
-            raise ValueError(f"table {name}: column {column}: unknown type {columns[-1].type!r}; one of {TYPES}")
-    return TableSpec(
-        name=name,
-        columns=tuple(columns),
-        entity=spec.get("entity"),
-        key=tuple(spec.get("key", ())),
-        parent=spec.get("parent"),
-        via=tuple(spec.get("via", ())),
-        expected=bool(spec.get("expected", False)),
-        place=spec.get("place"),
-        required=bool(spec.get("required", spec.get("entity") is not None)),
-    )
+def _named(raw: Any, path: Path, key: str) -> list[Any]:
+    """A mapping name -> entry as a list of entries that bear their names."""
+    if not isinstance(raw, Mapping):
+        raise wrong(path, key, raw, "it must name one thing after the other, each with its keys below it")
+    return [{**entry, "name": str(name)} if isinstance(entry := inner or {}, Mapping) else inner for name, inner in raw.items()]
 
 
-def _units(spec: Mapping[str, Any]) -> Units:
-    return Units(spec["table"], tuple(spec["columns"]), spec.get("number"), spec.get("languages", {}))
+def _shaped(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """A contract as it is written, in the shape of `Contract`; tables as a list, so that an error can name each."""
+    tables = _named(raw.get("tables"), path, "tables")
+    for table in tables:
+        if isinstance(table, dict):
+            table.setdefault("required", table.get("entity") is not None)
+            table["columns"] = _named(table.get("columns"), path, f"tables.{table['name']}.columns")
+            for column in table["columns"]:
+                if isinstance(column, dict) and isinstance(column.get("codes"), Mapping):
+                    column["codes"] = {str(code): value for code, value in column["codes"].items()}
+    return {**raw, "tables": tables}
+
+
+@dataclass(frozen=True)
+class _Written(Contract):
+    """A contract as it is written: tables in a row."""
+
+    tables: tuple[TableSpec, ...]  # type: ignore[assignment]
+
+
+def read(path: Path) -> Contract:
+    """The contract in a file. Raises `DeclarationError` with file, key, value and way out for what no contract can say."""
+    raw = declared(path)
+    if not isinstance(raw, dict):
+        raise wrong(path, "the file", raw, "a contract is a mapping of keys to values")
+    written = checked(_Written, _shaped(raw, path), path)
+    found = Contract(**{**vars(written), "tables": {table.name: table for table in written.tables}})
+    _whole(found, path)
+    return found
+
+
+def _whole(found: Contract, path: Path) -> None:
+    """That the parts of a contract fit each other. Raises `DeclarationError`."""
+    if found.institution != path.parent.name:
+        raise wrong(path, "institution", found.institution, f"it must be the name of the folder, {path.parent.name}")
+    if lacking := [language for language in LANGUAGES if not found.publisher.get(language)]:
+        raise wrong(path, "publisher", dict(found.publisher), f"add {', '.join(lacking)}")
+    if odd := sorted(set(found.tolerances) - set(DIMENSIONS)):
+        raise wrong(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
+    read_by = [table for file in found.files for table in file.tables]
+    for name in dict.fromkeys([*read_by, *found.tables]):
+        if name not in found.tables:
+            raise wrong(path, "files", name, f"declare it under tables, or name one of {', '.join(found.tables)}")
+        if read_by.count(name) != 1:
+            raise wrong(path, f"tables.{name}", read_by.count(name), "so many files hold it: name it under the tables of one")
+    for table in found.tables.values():
+        _whole_table(table, found.tables, path)
+    every = {column.name for table in found.tables.values() for column in table.columns}
+    if odd := sorted(set(found.compared.values()) - every):
+        raise wrong(path, "compared", odd[0], "it must be a column of a table")
+    if found.units:
+        _whole_units(found.units, found.tables, path)
+
+
+def _whole_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) -> None:
+    key = f"tables.{table.name}"
+    names = {column.name for column in table.columns}
+    for part, columns in (("key", table.key), ("via", table.via)):
+        if odd := [name for name in columns if name not in names]:
+            raise wrong(path, f"{key}.{part}", odd[0], "it must be a column of the table")
+    if table.place is not None and table.place not in table.key:
+        raise wrong(path, f"{key}.place", table.place, "it must be a column of the key")
+    if table.parent is not None and (table.parent not in tables or not table.via):
+        raise wrong(path, f"{key}.parent", table.parent, "it must be another table, and `via` the columns that hold its key")
+    for column in table.columns:
+        place = f"{key}.columns.{column.name}"
+        if column.type not in TYPES:
+            raise wrong(path, f"{place}.type", column.type, f"it must be one of {', '.join(TYPES)}")
+        if (column.type == "code") != bool(column.codes):
+            raise wrong(path, f"{place}.codes", dict(column.codes), "a column of type code has a list of codes, and no other has")
+        if column.key != (column.name in table.key) or (column.key and not column.required):
+            raise wrong(path, f"{place}.key", column.key, "the columns of the table's key, and no others, say `key: true, required: true`")
+        if column.not_before and column.not_before not in {c.name for t in tables.values() for c in t.columns}:
+            raise wrong(path, f"{place}.not_before", column.not_before, "it must be a column")
+        if column.pattern is not None:
+            try:
+                re.compile(column.pattern)
+            except re.error as error:
+                raise wrong(path, f"{place}.pattern", column.pattern, f"it must be a regular expression ({error.msg})") from None
+
+
+def _whole_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:
+    if units.table not in tables:
+        raise wrong(path, "units.table", units.table, f"it must be one of {', '.join(tables)}")
+    names = {"_part", *(column.name for column in tables[units.table].columns)}
+    for part, columns in (("columns", units.columns), ("number", (units.number,) if units.number else ())):
+        if odd := [name for name in columns if name not in names]:
+            raise wrong(path, f"units.{part}", odd[0], f"it must be a column of {units.table}")
+    if odd := sorted(set(units.languages) - set(LANGUAGES)):
+        raise wrong(path, "units.languages", odd[0], f"it must be one of {', '.join(LANGUAGES)}")
 
 
 @cache
 def load(institution: str) -> Contract:
-    """The contract of an institution. Raises `FileNotFoundError` for an unknown one, `ValueError` for a broken contract."""
-    path = Path(__file__).parent / institution / "contract.yaml"
-    raw = declared(path)
-    if raw.get("institution") != institution:
-        raise ValueError(f"{path}: says institution {raw.get('institution')!r}")
-    return Contract(
-        institution=institution,
-        publisher=raw["publisher"],
-        cadence=raw["cadence"],
-        due_days=int(raw["due_days"]),
-        language=raw["language"],
-        contact=raw["contact"],
-        files=tuple(
-            FileSpec(
-                name=f["name"],
-                reader=f["reader"],
-                tables=tuple(f["tables"]),
-                options=f.get("options", {}),
-                alternatives=tuple(f.get("alternatives", ())),
-            )
-            for f in raw["files"]
-        ),
-        tables={name: _table(name, spec) for name, spec in raw["tables"].items()},
-        rules=tuple(raw.get("rules", ())),
-        units=_units(raw["units"]) if "units" in raw else None,
-        compared=raw.get("compared", {}),
-        tolerances={str(k): float(v) for k, v in raw.get("tolerances", {}).items()},
-        answer_days=int(raw.get("answer_days", 30)),
-        keep_days=int(raw.get("keep_days", 180)),
-    )
+    """The contract of an institution. Raises `FileNotFoundError` for an unknown one, `DeclarationError` for a broken contract."""
+    return read(SOURCES / institution / "contract.yaml")
 
 
 @cache
@@ -213,8 +280,31 @@ def _of_records(tables: Mapping[str, TableSpec], table: str) -> str:
     return table if tables[table].entity or parent is None else _of_records(tables, parent)
 
 
+def folders(sources: Path, exports: Path) -> tuple[str, ...]:
+    """The institutions that have a folder. Raises `DeclarationError` for one that is not completely there, or that the vocabulary does not
+    know: its figures would be absent without a word."""
+    found = []
+    for folder in sorted(path for path in sources.iterdir() if path.is_dir() and any((path / part).exists() for part in _PARTS)):
+        lacking = [shown(folder / part) for part in _PARTS if not (folder / part).is_file()]
+        lacking += [shown(file) for file in [exports / f"{folder.name}.py"] if not file.is_file()]
+        if lacking:
+            raise DeclarationError(f"{shown(folder)}: lacks {', '.join(lacking)}: complete the institution, or move its folder away")
+        if folder.name not in canonical.INSTITUTIONS:
+            raise DeclarationError(
+                f"{shown(folder)}: {folder.name} is none of {', '.join(canonical.INSTITUTIONS)}: enter it under INSTITUTIONS of "
+                "schemas/canonical.py, or move its folder away"
+            )
+        found.append(folder.name)
+    return tuple(found)
+
+
 @cache
 def institutions() -> tuple[str, ...]:
-    """Every institution that has a contract, in the order of a case's way (`order` of the contract)."""
-    found = [(declared(p)["order"], p.parent.name) for p in Path(__file__).parent.glob("*/contract.yaml")]
-    return tuple(name for _, name in sorted(found))
+    """Every institution, in the order of a case's way (`order` of the contract). Raises `DeclarationError` where one is not whole."""
+    found = sorted(folders(SOURCES, _EXPORTS), key=lambda name: load(name).order)
+    for one, other in pairwise(found):
+        if load(one).order == load(other).order:
+            raise wrong(SOURCES / other / "contract.yaml", "order", load(other).order, f"{one} has the same: give each its own")
+    if absent := [name for name in canonical.INSTITUTIONS if name not in found]:
+        raise DeclarationError(f"{shown(SOURCES / absent[0])}: is not there: restore the folder, or take it out of schemas/canonical.py")
+    return tuple(found)

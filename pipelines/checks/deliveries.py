@@ -10,7 +10,7 @@ docs/decisions/0012-operation-in-dagster.md.
 """
 
 import warnings
-from datetime import timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 import pandas as pd
@@ -24,6 +24,8 @@ from sources import contract
 CHECK = "within_tolerance"
 ZONE = "Europe/Belgrade"  # the zone of Prishtina in the time-zone database
 _BY = ["institution", "delivery"]
+_QUARTER_ENDS = (date(2012, 12, 31), date(2013, 3, 31), date(2013, 6, 30), date(2013, 9, 30))
+_EVERY_MONTH_HAS = 28  # days
 
 
 def partitions(institution: str) -> dg.DynamicPartitionsDefinition:
@@ -34,7 +36,15 @@ def partitions(institution: str) -> dg.DynamicPartitionsDefinition:
 def freshness(institution: str) -> dg.FreshnessPolicy:
     """A delivery is due so many days after each quarter (`due_days` of the contract)."""
     due = contract.load(institution).due_days
-    return dg.FreshnessPolicy.cron(deadline_cron=f"0 0 {due + 1} 1,4,7,10 *", lower_bound_delta=timedelta(days=due), timezone=ZONE)
+    return dg.FreshnessPolicy.cron(deadline_cron=deadline(due), lower_bound_delta=timedelta(days=due), timezone=ZONE)
+
+
+def deadline(due: int) -> str:
+    """The moment so many days after each quarter, as cron says it: one day of every third month, so the latest of the four."""
+    month, day = max(((last.month - 1) % 3, last.day) for last in (end + timedelta(days=due + 1) for end in _QUARTER_ENDS))
+    if day > _EVERY_MONTH_HAS:
+        month, day = month + 1, 1
+    return f"0 0 {day} {','.join(str((first + month - 1) % 12 + 1) for first in (1, 4, 7, 10))} *"
 
 
 def arrived(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from pipelines.errors import HarmoniaError
+from schemas.declared import DeclarationError, checked, declared, shown
 from sources.contract import institutions
 
 ROLES = ("accused", "victim", "witness", "case")
@@ -22,6 +21,28 @@ STATUSES = ("investigation", "indicted", "judged", "final")
 COLUMNS = ("sender", "receiver", "role", "status")
 SOURCES = Path(__file__).resolve().parents[2] / "sources"
 _ASKED = ("receivers", "roles", "statuses", "agreement")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One agreement, as it is written."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    receivers: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    agreement: str | None = None
+    exception: str | None = None
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of agreements."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    agreements: tuple[_Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,15 +71,15 @@ def _places(column: pd.Series, known: pd.Index) -> np.ndarray:
 
 
 def matrix(folder: Path = SOURCES) -> Matrix:
-    """The matrix as it stands. Raises `HarmoniaError` with file, entry and way out where one is not understood or lacks its exception."""
+    """The matrix as it stands. Raises `DeclarationError` where an entry is not understood or lacks its exception."""
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
         path = folder / sender / "agreements.yaml"
         if not path.is_file():
             continue
-        entries = (yaml.safe_load(path.read_text("utf-8")) or {}).get("agreements") or []
-        for n, entry in enumerate(entries, 1):
-            rows += _cells(sender, entry, f"{path}, entry {n}")
+        written = checked(_File, declared(path) or {}, path)
+        for n, entry in enumerate(written.agreements, 1):
+            rows += _cells(sender, vars(entry), f"{shown(path)}, entry {n}")
     return Matrix.of(rows)
 
 
@@ -69,22 +90,22 @@ def everything() -> Matrix:
 
 
 def _cells(sender: str, entry: Mapping[str, Any], where: str) -> list[tuple[str, str, str, str, str]]:
-    lacking = [name for name in _ASKED if not entry.get(name)]
+    lacking = [name for name in _ASKED if not entry[name]]
     if lacking:
-        raise HarmoniaError(
+        raise DeclarationError(
             f"{where}: lacks {', '.join(lacking)}; an entry names {', '.join(_ASKED)} (and `exception` where one is needed)"
         )
     known = {"receivers": set(institutions()) - {sender}, "roles": set(ROLES), "statuses": set(STATUSES)}
     for name, allowed in known.items():
         odd = sorted(set(map(str, entry[name])) - allowed)
         if odd:
-            raise HarmoniaError(f"{where}: {name} names {', '.join(odd)}; possible are {', '.join(sorted(allowed))}")
+            raise DeclarationError(f"{where}: {name} names {', '.join(odd)}; possible are {', '.join(sorted(allowed))}")
     cells = [
         (sender, str(r), str(role), str(status)) for r in entry["receivers"] for role in entry["roles"] for status in entry["statuses"]
     ]
     closed = sorted({reason for cell in cells if (reason := _needs_exception(*cell))})
-    if closed and not entry.get("exception"):
-        raise HarmoniaError(f"{where}: {'; '.join(closed)}: take that out of the entry, or name the agreement's clause under `exception`")
+    if closed and not entry["exception"]:
+        raise DeclarationError(f"{where}: {'; '.join(closed)}: take that out, or name the agreement's clause under `exception`")
     return [(*cell, str(entry["agreement"])) for cell in cells]
 
 

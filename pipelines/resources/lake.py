@@ -1,7 +1,7 @@
 """The lake: what every stage made, as Parquet under `home/lake/<institution>/<stage>/<table>.parquet`.
 
-Belongs here: how a stage's value is laid out in frames and back, writing them whole or not at all, and the Dagster IO manager over it.
-Does not belong here: what the frames mean. The lake is derived: it may be deleted at any time and the next run writes it again.
+Belongs here: how a stage's value is laid out in frames and back, writing them whole or not at all, reading what a run made.
+Does not belong here: what the frames mean, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, the next run writes it.
 
 A value is a frame by name (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. No pickle:
 a lake can be read with any tool, and reading it runs nothing. A heavy value is not held for the rest of the run: whoever needs it reads
@@ -19,17 +19,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-import dagster as dg
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipelines.failures import wordless
 from pipelines.points import Point, reached
 from pipelines.resources import coded, parquet
-from pipelines.resources.given_back import give_back
 from pipelines.swap import share
 
 Frames = dict[str, pd.DataFrame]
@@ -40,7 +37,7 @@ pa.set_memory_pool(pa.system_memory_pool())
 ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
 ITEM = "_item"  # which row of `_items` a row of a frame belongs to
 _AT_A_TIME = 250_000  # rows
-_LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to which a value is held for the rest of a run
+LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to which a value is held for the rest of a run
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -267,55 +264,8 @@ def opened(shape: Any, folder: Path) -> Any:
     if isinstance(shape, type) and issubclass(shape, Kept):
         return shape(folder)
     if shape is dict:
-        return Tables(read(folder) if size(folder) <= _LIGHT else folder)
+        return Tables(read(folder) if size(folder) <= LIGHT else folder)
     return unpack(shape, read(folder))
-
-
-class LakeIOManager(dg.IOManager):
-    """Keeps what an asset made as Parquet, and in memory for the rest of the run where it is light.
-
-    `shapes` says by the last part of an asset's key what its value is, where that is not a frame by name.
-    """
-
-    def __init__(self, root: Path, shapes: Mapping[str, Any]):
-        self._root, self._shapes, self._held = root, shapes, dict[tuple[str, ...], Any]()
-        self._logs = root.parent / "logs"
-
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
-        with wordless(f"{'/'.join(context.asset_key.path)}: writing to the lake", self._logs):
-            self._write(context, obj)
-
-    def _write(self, context: dg.OutputContext, obj: Any) -> None:
-        key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
-        give_back()
-        if isinstance(obj, Kept):
-            if key[-1] in self._shapes:
-                self._held[key] = obj
-            context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
-            return
-        frames = pack(obj)
-        written = write(folder, frames)
-        if written <= _LIGHT:
-            self._held[key] = Tables(obj) if isinstance(obj, dict) else obj
-        context.add_output_metadata(
-            {
-                "tables": {name: len(frame) for name, frame in frames.items() if name != ITEMS},
-                "lake": dg.MetadataValue.path(str(folder)),
-                "bytes": written,
-            }
-        )
-
-    def load_input(self, context: dg.InputContext) -> Any:
-        """What the upstream asset made: of this run, else of the last one that wrote it."""
-        key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
-        if key in self._held:
-            return self._held[key]
-        with wordless(f"{'/'.join(key)}: reading from the lake", self._logs):
-            value = opened(self._shapes.get(key[-1], dict), folder)
-        if size(folder) <= _LIGHT:
-            self._held[key] = value
-        return value
 
 
 class Made(Mapping[str, Any]):

@@ -7,13 +7,13 @@ picked; in `catalogue`, its SQL. Does not belong here: the counting itself (`war
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from schemas import canonical
-from schemas.declared import declared
+from schemas.declared import DeclarationError, checked, declared, shown, wrong
 
 Day = Literal["earliest", "latest"]
 LANGUAGES = ("sq", "sr", "en")
@@ -42,6 +42,8 @@ class Rows:
     after        an event of the same record of which the latest must have one of the outcomes too, where there is any
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     record: Literal["case", "person"]
     event: str
     of: Literal["record", "case"]
@@ -62,6 +64,8 @@ class Harmonised:
     unless  `indicted`: not where a file of the case led to an indictment; `convicted`: not where the person is convicted in the case
     once    a person counts once per `period`, or once `ever`; None for cases
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     stage: str
     day: Day = "earliest"
@@ -89,27 +93,15 @@ class Indicator:
 def _known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     unknown = [value for value in values if value not in allowed]
     if unknown:
-        raise ValueError(f"{path.name}: {what} {unknown} unknown; one of {', '.join(allowed)}")
+        raise wrong(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
 def _load(path: Path) -> Indicator:
     raw: dict[str, Any] = declared(path)
-    rows = {**raw["rows"], "roles": tuple(raw["rows"].get("roles", ())), "outcomes": tuple(raw["rows"].get("outcomes", ()))}
-    found = Indicator(
-        code=raw["indicator"],
-        order=int(raw["order"]),
-        title=raw["title"],
-        definition=raw["definition"],
-        unit=raw["unit"],
-        reference=raw["reference"],
-        institutions=tuple(raw["institutions"]),
-        dimensions=tuple(raw["dimensions"]),
-        rows=Rows(**rows),
-        harmonised=Harmonised(**raw["harmonised"]),
-        source=raw["source"],
-    )
+    own = {name.name for name in fields(Indicator)} - {"code"}
+    found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}}, path)
     if found.code != path.stem:
-        raise ValueError(f"{path.name}: says indicator {found.code!r}")
+        raise wrong(path, "indicator", found.code, "it must be the name of the file")
     _known(path, "institutions", found.institutions, canonical.INSTITUTIONS)
     _known(path, "dimensions", found.dimensions, tuple(DIMENSIONS))
     _known(path, "roles", found.rows.roles, canonical.ROLES)
@@ -117,7 +109,7 @@ def _load(path: Path) -> Indicator:
     _known(path, "stage", (found.harmonised.stage,), STAGES)
     for language in LANGUAGES:
         if not found.title.get(language) or not found.definition.get(language):
-            raise ValueError(f"{path.name}: title or definition lacks {language}")
+            raise DeclarationError(f"{shown(path)}: title or definition lacks {language}: add it")
     return found
 
 
@@ -125,7 +117,7 @@ def _load(path: Path) -> Indicator:
 def indicators() -> Mapping[str, Indicator]:
     """The indicators that counting knows, by code, in the order of a case's way; `catalogue` has those, too, that their SQL alone defines.
 
-    Raises `ValueError` naming the file for a broken definition.
+    Raises `DeclarationError` naming file, key and way out for a broken definition.
     """
     paths = [path for path in Path(__file__).parent.glob("*.yaml") if "rows" in (declared(path) or {})]
     found = sorted(map(_load, paths), key=lambda i: i.order)

@@ -32,6 +32,7 @@ MEASURES = ("as_reported", "harmonised")
 UNITS = ("case", "person", "indictment")
 KINDS = ("flow", "stock")
 READABLE = ("fact_", "dim_")
+_FURTHER = ("version", "kind", "institutions", "dimensions", "standards", "sql", "not_available", "rows", "harmonised")
 _NEEDED = ("indicator", "order", "title", "definition", "unit", "reference", "source")
 
 
@@ -80,6 +81,8 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
     absent = [key for key in _NEEDED if not raw.get(key)]
     if absent:
         raise _wrong(path, f"lacks {', '.join(absent)}: see docs/indicators.md")
+    if odd := sorted(set(raw) - {*_NEEDED, *_FURTHER}):
+        raise _wrong(path, f"{odd[0]} is no key that is known: one of {', '.join((*_NEEDED, *_FURTHER))}")
     if raw["indicator"] != path.stem:
         raise _wrong(path, f"says indicator {raw['indicator']!r}: it must be the name of the file")
     lists = {"unit": UNITS, "kind": KINDS, "institutions": INSTITUTIONS, "dimensions": tuple(DIMENSIONS)}

@@ -1,0 +1,162 @@
+"""What is declared is held against its shape when it is loaded: file, key, value and way out in one line, before a run begins."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines import declarations
+from pipelines.checks.deliveries import deadline
+from pipelines.comparison import agreements
+from pipelines.errors import HarmoniaError
+from schemas.declared import declared
+from sources import contract
+
+POLICE = contract.SOURCES / "police" / "contract.yaml"
+
+
+def test_what_is_shipped_is_declared_well() -> None:
+    declarations.check()
+
+
+def changed(folder: Path, change: Callable[[dict[str, object]], object]) -> Path:
+    """The police's contract, with one thing changed."""
+    raw = declared(POLICE)
+    change(raw)
+    path = folder / "police" / "contract.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
+    return path
+
+
+def at(*keys: str, value: object) -> Callable[[dict[str, object]], object]:
+    def change(raw: dict[str, object]) -> None:
+        place = raw
+        for key in keys[:-1]:
+            place = place[key]  # type: ignore[assignment]
+        place[keys[-1]] = value
+
+    return change
+
+
+KEY = ("tables", "rastet", "columns", "Nr_rastit")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (at("due_days", value=90), "due_days is 90: it must be less than or equal to 80"),
+        (at("due_days", value="soon"), "due_days is 'soon': it must be a valid integer"),
+        (at("due_days", value=0), "due_days is 0: it must be greater than or equal to 1"),
+        (lambda raw: raw.pop("due_days"), "due_days is not there: add it"),
+        (at("duedays", value=15), "duedays is no key that is known here"),
+        (at("cadence", value="monthly"), "cadence is 'monthly': it must be 'quarterly'"),
+        (at("language", value="de"), "language is 'de': it must be 'sq', 'sr' or 'en'"),
+        (at("institution", value="customs"), "institution is 'customs': it must be the name of the folder, police"),
+        (at("publisher", "sr", value=""), "publisher .* add sr"),
+        (at("contact", value="the police"), "contact is 'the police'"),
+        (at("tolerances", value={"validity": 5}), "tolerances.validity is 5: it must be less than or equal to 1"),
+        (at("tolerances", value={"beauty": 0.5}), "tolerances is 'beauty': it must be one of completeness"),
+        (at(*KEY, "type", value="numbr"), r"tables\.rastet\.columns\.Nr_rastit\.type is 'numbr': it must be one of text"),
+        (at(*KEY, "requird", value=True), r"tables\.rastet\.columns\.Nr_rastit\.requird is no key that is known here"),
+        (at(*KEY, "pattern", value="(["), r"tables\.rastet\.columns\.Nr_rastit\.pattern .* regular expression"),
+        (at(*KEY, "key", value=False), r"tables\.rastet\.columns\.Nr_rastit\.key is False"),
+        (at("tables", "rastet", "key", value=["Nr"]), r"tables\.rastet\.key is 'Nr': it must be a column of the table"),
+        (at("tables", "personat", "parent", value="rast"), r"tables\.personat\.parent is 'rast'"),
+        (at("tables", "rastet", "columns", "Statusi", "codes", value={"Jo": False}), r"columns\.Statusi\.codes\.Jo is False"),
+        (at("tables", "rastet", "columns", value=["Nr_rastit"]), r"tables\.rastet\.columns is \['Nr_rastit'\]"),
+        (at("tables", value=None), "tables is None"),
+        (at("files", value=[]), "files is \\[\\]"),
+        (at("files", value=[{"name": "rastet.csv", "reader": "csv", "tables": ["rastet"]}]), r"files\.rastet\.csv\.reader is 'csv'"),
+        (at("files", value=[{"name": "rastet.csv", "reader": "delimited", "tables": ["rastet"]}]), r"tables\.personat is 0: so many files"),
+        (at("compared", value={"number": "Nr"}), "compared is 'Nr': it must be a column of a table"),
+        (at("units", "table", value="stacionet"), r"units\.table is 'stacionet'"),
+    ],
+)
+def test_a_contract_that_says_what_it_cannot(tmp_path: Path, change: Callable[[dict[str, object]], object], said: str) -> None:
+    path = changed(tmp_path, change)
+    with pytest.raises(HarmoniaError, match=said) as error:
+        contract.read(path)
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("text", "said"), [("a: [", "line 2: is no YAML"), ("- a", "a contract is a mapping"), ("", "the file is None")])
+def test_a_contract_that_is_none(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "contract.yaml"
+    path.write_text(text)
+    with pytest.raises(HarmoniaError, match=said):
+        contract.read(path)
+
+
+def test_an_institution_is_wholly_there_and_known_or_refused(tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    for part in ("contract.yaml", "reader.py", "mapping.py"):
+        (tmp_path / "sources" / "police").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sources" / "police" / part).touch()
+    with pytest.raises(HarmoniaError, match=r"police: lacks .*exports/police\.py: complete the institution"):
+        contract.folders(tmp_path / "sources", exports)
+    (exports / "police.py").touch()
+    (tmp_path / "sources" / "readers").mkdir()
+    assert contract.folders(tmp_path / "sources", exports) == ("police",)
+    (tmp_path / "sources" / "customs").mkdir()
+    (tmp_path / "sources" / "customs" / "mapping.py").touch()
+    with pytest.raises(HarmoniaError, match=r"customs: lacks .*customs/contract\.yaml, .*customs/reader\.py"):
+        contract.folders(tmp_path / "sources", exports)
+    for path in (tmp_path / "sources/customs/contract.yaml", tmp_path / "sources/customs/reader.py", exports / "customs.py"):
+        path.touch()
+    with pytest.raises(HarmoniaError, match=r"customs is none of police, .*schemas/canonical\.py"):
+        contract.folders(tmp_path / "sources", exports)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ([{"recievers": ["courts"]}], "recievers is no key that is known"),
+        ([{"receivers": "courts"}], "receivers is 'courts'"),
+        ("all", "agreements is 'all'"),
+    ],
+)
+def test_agreements_of_another_shape(tmp_path: Path, entries: object, said: str) -> None:
+    (tmp_path / "police").mkdir()
+    (tmp_path / "police" / "agreements.yaml").write_text(yaml.safe_dump({"agreements": entries}))
+    with pytest.raises(HarmoniaError, match=said):
+        agreements.matrix(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("due", "expected"), [(15, "0 0 16 1,4,7,10 *"), (30, "0 0 1 2,5,8,11 *"), (45, "0 0 16 2,5,8,11 *"), (80, "0 0 22 3,6,9,12 *")]
+)
+def test_a_deadline_of_any_number_of_days_is_a_day_that_every_quarter_has(due: int, expected: str) -> None:
+    assert deadline(due) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["run"], ["status"], ["check", "inbox/police/2013-Q1"]])
+def test_run_status_and_check_say_it_in_one_line(tmp_path: Path, command: list[str]) -> None:
+    """In a copy of the program, since contracts are part of it."""
+    root = contract.SOURCES.parent
+    for part in ("pipelines", "schemas", "sources", "warehouse"):
+        shutil.copytree(root / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "inbox" / "police" / "2013-Q1").mkdir(parents=True)
+    broken = tmp_path / "sources" / "courts" / "contract.yaml"
+    broken.write_text(broken.read_text("utf-8").replace("due_days: 15", "due_days: 90"), "utf-8")
+    options = [] if command[0] == "check" else ["--inbox", "inbox", "--home", "home"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from pipelines.cli import main; main()", *command, *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "sources/courts/contract.yaml: due_days is 90" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home" / "landing").exists() or not any((tmp_path / "home" / "landing").rglob("?" * 64))

@@ -53,24 +53,33 @@ def _console() -> Console:
 
 @app.command("import")
 def bring_in(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workbook findings.xlsx, filled in, as .xlsx or .ods.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Workbooks findings.xlsx, filled in, as .xlsx or .ods.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Enter the answers of a filled workbook; they show in the next run. Exit 1 where a row was refused."""
+    """Enter the answers of filled workbooks; they show in the next run. Exit 1 where a row, or a workbook, was refused."""
+    console, refused = _console(), 0
     with _opened(home, registry_url) as (workplace, registry):
         from pipelines.feedback.exchange import bring_in as enter
 
-        done = enter(workplace.home, registry, file)
-    console = _console()
-    for row in done.refused.itertuples(index=False):
-        console.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
-    console.print(
-        f"{done.institution} {done.delivery}: {done.entered} answers entered, {done.known} known already, {done.open} rows without an "
-        f"answer, {len(done.refused)} refused. They show in the next `harmonia run`.",
-        soft_wrap=True,
-    )
-    raise typer.Exit(1 if len(done.refused) else 0)
+        for file in files:
+            try:
+                done = enter(workplace.home, registry, file)
+            except HarmoniaError as error:
+                if len(files) == 1:
+                    raise
+                console.print(f"refused: {error}", soft_wrap=True)
+                refused += 1
+                continue
+            refused += len(done.refused)
+            for row in done.refused.itertuples(index=False):
+                console.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
+            console.print(
+                f"{done.institution} {done.delivery}: {done.entered} answers entered, {done.known} known already, {done.open} rows "
+                f"without an answer, {len(done.refused)} refused. They show in the next `harmonia run`.",
+                soft_wrap=True,
+            )
+    raise typer.Exit(1 if refused else 0)
 
 
 @app.command("list")

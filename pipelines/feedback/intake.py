@@ -13,19 +13,21 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from lxml import etree
-from python_calamine import CalamineWorkbook
 
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.answers import VERDICTS
 from pipelines.feedback.texts import texts
 from pipelines.feedback.workbook import ABOUT, ANSWERS, FORMAT
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError
 from schemas.findings import LANGUAGES
+from sources.readers import workbook_apart
 
 MOST_BYTES = 400_000_000  # unpacked
 _FINDING = re.compile("[0-9a-f]{16}")
@@ -34,7 +36,11 @@ _NEEDED = (*ANSWERS, "id")
 _HEAD_ROWS = 12
 _WAY_OUT = "give the workbook findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
 _ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
-_XLSX = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_CELLS, _ROWS = ("c", "table-cell"), ("row", "table-row")  # in xlsx and ods
+_MOST_CELLS = 5_000_000  # a sheet that reaches further is read by its filled rows
+_BOUNDS = Bounds(seconds=60, memory=1024)
+
+Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
 
 
 @dataclass(frozen=True)
@@ -49,20 +55,29 @@ class Filled:
 
 
 def read(path: Path) -> Filled:
-    """Read a workbook. Raises `HarmoniaError` where it is none of ours, its columns were changed, or it holds formulas."""
+    """Read a workbook, in a process that is ended where it takes too much. Raises `HarmoniaError` where it is none of ours, its columns
+    were changed, or it holds formulas."""
+    try:
+        return bounded.alone(_read, path, _BOUNDS)
+    except ExceededError as ended:
+        why = ended.detail or "its reader gave up"
+        raise HarmoniaError(f"{path}: takes far more to read than a workbook of feedback ({why}); nothing was taken: {_WAY_OUT}") from None
+
+
+def _read(path: Path) -> Filled:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read ({error.strerror}): check the path") from error
     sheets = _sheets(path, content)
-    about = {row[0]: row[1] for row in sheets.pop(ABOUT, []) if len(row) > 1}
+    about = {row[0]: row[1] for _, row in sheets.pop(ABOUT, []) if len(row) > 1}
     if about.get("format") != FORMAT:
         raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is not there or says otherwise): {_WAY_OUT}")
-    formulas = list(_formulas(content))
+    formulas = _formulas(path, content)
     if formulas:
         shown = ", ".join(formulas[:5]) + (" …" if len(formulas) > 5 else "")
         raise HarmoniaError(f"{path}: holds formulas ({shown}); nothing was taken: type the answers themselves and save again")
-    parts = [_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header(line) for line in lines[:_HEAD_ROWS])]
+    parts = [_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header(line) for _, line in lines[:_HEAD_ROWS])]
     if not parts:
         raise HarmoniaError(f"{path}: no sheet has the columns of answers ({_names('answer')}, …, {_names('id')}): {_WAY_OUT}")
     origin = hashlib.sha256(content).hexdigest()
@@ -71,24 +86,24 @@ def read(path: Path) -> Filled:
     )
 
 
-def _sheets(path: Path, content: bytes) -> dict[str, list[list[str]]]:
+def _sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
+    """The filled rows of every sheet, each with its number. Read as a delivery's workbook is: a stray cell far out costs no memory."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
-        if size > MOST_BYTES:
-            raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, far more than a workbook of feedback: {_WAY_OUT}")
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        return {name: [[_text(cell) for cell in row] for row in _lines(book, name)] for name in book.sheet_names}
-    except HarmoniaError:
-        raise
-    except BaseException as error:  # calamine panics with a BaseException over what it cannot read
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            raise
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise HarmoniaError(f"{path}: is no workbook that can be read ({type(error).__name__}): {_WAY_OUT}") from None
-
-
-def _lines(book: CalamineWorkbook, name: str) -> Sequence[Sequence[object]]:
-    return book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    if size > MOST_BYTES:
+        raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, far more than a workbook of feedback: {_WAY_OUT}")
+    found = workbook_apart.sheets(content, _MOST_CELLS)
+    if found is None:
+        far = "if it is one, something stands far below or beside the tables: delete it there"
+        raise HarmoniaError(f"{path}: is no workbook that can be read; {far}. {_WAY_OUT}")
+    out = {}
+    for sheet in found:
+        numbered = zip(sheet.lines or range(1, len(sheet.rows) + 1), sheet.rows, strict=True)
+        out[sheet.name] = [(number, [_text(cell) for cell in row]) for number, row in numbered]
+    return out
 
 
 def _text(cell: object) -> str:
@@ -110,39 +125,47 @@ def _is_header(line: list[str]) -> bool:
     return len({_headers()[cell] for cell in line if cell in _headers()}) >= 2
 
 
-def _rows(path: Path, name: str, lines: list[list[str]]) -> pd.DataFrame:
-    at = next(n for n, line in enumerate(lines) if _is_header(line))
+def _rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
+    at = next(n for n, (_, line) in enumerate(lines) if _is_header(line))
     places: dict[str, list[int]] = {}
-    for n, cell in enumerate(lines[at]):
+    for n, cell in enumerate(lines[at][1]):
         if cell in _headers():
             places.setdefault(_headers()[cell], []).append(n)
     wrong = [_names(column) for column in _NEEDED if len(places.get(column, [])) != 1]
     if wrong:
         raise HarmoniaError(
-            f"{path}: sheet [{name}], row {at + 1}: the columns were changed; not there, or there twice: {'; '.join(wrong)}. Nothing was "
-            "taken: enter the answers in a fresh copy of the workbook"
+            f"{path}: sheet [{name}], row {lines[at][0]}: the columns were changed; not there, or there twice: {'; '.join(wrong)}. Nothing "
+            "was taken: enter the answers in a fresh copy of the workbook"
         )
     out = [
         [name, number, *(line[places[column][0]] if places[column][0] < len(line) else "" for column in _NEEDED)]
-        for number, line in enumerate(lines[at + 1 :], start=at + 2)
+        for number, line in lines[at + 1 :]
         if any(line)
     ]
     return pd.DataFrame(out, columns=["sheet", "row", *_NEEDED])
 
 
-def _formulas(content: bytes) -> Iterator[str]:
-    """Where a workbook holds formulas: sheet (or part) and cell."""
+def _formulas(path: Path, content: bytes) -> list[str]:
+    """Where a workbook holds formulas: sheet (or part) and cell. Every part is looked at, wherever it lies and whatever it is called: which
+    is a sheet is said by relations that a reader may follow otherwise than we do. Raises `HarmoniaError` where cells are damaged."""
+    found = []
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
-        for part in parts.namelist():
-            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part) and re.search(rb"<(?:\w+:)?f[ >/]", parts.read(part)):
-                for _, cell in etree.iterparse(parts.open(part), tag=f"{_XLSX}c", resolve_entities=False, no_network=True):
-                    if cell.find(f"{_XLSX}f") is not None:
-                        yield f"{Path(part).stem} {cell.get('r')}"
-            elif part == "content.xml" and b"table:formula=" in parts.read(part):
-                root = etree.parse(parts.open(part), etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
-                cells = root.iterfind(f".//{_ODS}table-cell[@{_ODS}formula]")
-                sheets = (next(cell.iterancestors(f"{_ODS}table")).get(f"{_ODS}name") for cell in cells)
-                yield from sorted({str(name) for name in sheets})
+        for part in parts.infolist():
+            cells = False
+            try:
+                for _, element in etree.iterparse(parts.open(part), resolve_entities=False, no_network=True, load_dtd=False):
+                    cells |= etree.QName(element).localname in _CELLS
+                    parent = element.getparent()
+                    if etree.QName(element).localname == "f" and parent is not None and etree.QName(parent).localname == "c":
+                        found.append(f"{Path(part.filename).stem} {parent.get('r') or ''}".strip())
+                    elif element.get(f"{_ODS}formula") is not None:
+                        found.append(str(next(element.iterancestors(f"{_ODS}table")).get(f"{_ODS}name")))
+                    if etree.QName(element).localname in _ROWS:
+                        element.clear()
+            except (etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, StopIteration):
+                if cells:
+                    raise HarmoniaError(f"{path}: part {part.filename} is damaged; nothing was taken: {_WAY_OUT}") from None
+    return list(dict.fromkeys(found))
 
 
 def judge(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -180,6 +182,42 @@ def test_a_column_that_is_gone_or_there_twice_is_one_clear_line(tmp_path: Path) 
 def test_a_formula_anywhere_is_refused_with_its_cell(tmp_path: Path) -> None:
     with pytest.raises(HarmoniaError, match=r"holds formulas \(sheet2 M6\)"):
         intake.read(filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1")))
+
+
+def moved(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """A workbook whose parts were changed, as by a program that writes them in its own way."""
+    with zipfile.ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    change(parts)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in parts.items():
+            new.writestr(name, data)
+    return path
+
+
+def test_a_formula_is_found_wherever_its_sheet_lies(tmp_path: Path) -> None:
+    def elsewhere(parts: dict[str, bytes]) -> None:
+        parts["data/second.part"] = parts.pop("xl/worksheets/sheet2.xml")
+        for name in ("xl/_rels/workbook.xml.rels", "[Content_Types].xml"):
+            parts[name] = re.sub(rb'"/?(xl/)?worksheets/sheet2\.xml"', b'"/data/second.part"', parts[name])
+
+    path = filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1"))
+    with pytest.raises(HarmoniaError, match=r"holds formulas \(second M6\)"):
+        intake.read(moved(path, elsewhere))
+
+
+def test_a_cell_in_the_last_corner_stops_no_import(tmp_path: Path) -> None:
+    """47 kB that would take 137 GB to lay out."""
+
+    def corner(parts: dict[str, bytes]) -> None:
+        far = b'<row r="1048576"><c r="XFD1048576" t="n"><v>1</v></c></row></sheetData>'
+        parts["xl/worksheets/sheet2.xml"] = re.sub(rb"<dimension[^>]*/>", b"", parts["xl/worksheets/sheet2.xml"]).replace(
+            b"</sheetData>", far
+        )
+
+    path = moved(filled(tmp_path, lived(2), answer), corner)
+    with pytest.raises(HarmoniaError, match=r"filled\.xlsx: .*far below or beside the tables: delete it there"):
+        intake.read(path)
 
 
 def test_what_is_no_workbook_of_ours_is_one_clear_line(tmp_path: Path) -> None:

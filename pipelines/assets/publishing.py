@@ -14,6 +14,7 @@ from pipelines.feedback.life import LIVED
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
+from pipelines.registry.standing import remember
 from pipelines.resources import coded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
@@ -72,6 +73,7 @@ def warehouse(
         try:
             record_states(registry, _states(standing))
             end_run(registry, int(landing["run"]["run"].iloc[0]), "published")
+            remember(workplace.home, registry)
         finally:
             registry.close()
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
 from sources import contract
-from sources.readers.dump import SECONDS, DumpError, dump_postgres
+from sources.readers.dump import SECONDS, dumped
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump gives up before, unless the server holds it
@@ -74,11 +74,4 @@ def _url(pointer: bytes) -> str | None:
 
 def ask(url: str) -> bytes | str:
     """The dump, or why there is none, by a process that is ended where the server holds it. Raises `ExceededError`."""
-    return bounded.alone(_dumped, url, _BOUNDS)
-
-
-def _dumped(url: str) -> bytes | str:
-    try:
-        return dump_postgres(url)
-    except DumpError as error:  # its text holds no URL
-        return str(error)
+    return bounded.alone(dumped, url, _BOUNDS)

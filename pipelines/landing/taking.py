@@ -24,10 +24,13 @@ from pipelines.landing.walk import Finding, Folder, Still, Walk, opened, walk
 from pipelines.lock import landing_lock
 from pipelines.points import Point, reached
 from pipelines.registry import Registry
-from pipelines.registry.ledger import now, removed, to_let_go, unknown
+from pipelines.registry.ledger import kept, now, removed, to_let_go, unknown
+from pipelines.registry.tables import Audit
+from pipelines.user import this_user
 
 _FRESH = 2.0  # seconds: a file written to so lately may still be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+REPLACED = "replaced landed bytes that were altered or missing"
 _LONGEST_POINTER = 4096  # bytes of a .url file that are looked at
 
 
@@ -68,10 +71,13 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
             for one in taken:
                 work.confirm(one)
             sizes = work.keep(taken)
+            with registry.read() as session:
+                work.tell_replaced(taken, kept(session))
         finally:
             work.store.clean()
         with registry.write() as session:
             entered = enter(session, work.found, taken, sizes, moment)
+            session.add_all(Audit(at=moment, who=this_user(), action=REPLACED, subject=said) for said in work.replaced)
             reached(Point.RECEIPTS_ENTERED)
         reached(Point.RECEIPTS_KEPT)
         work.store.entered()
@@ -95,6 +101,7 @@ class _Landing:
         self.started, self._begun = time.time(), time.monotonic()
         self.found: Walk = walk(inbox)
         self.staged: dict[str, Staged] = {}
+        self.replaced: list[str] = []  # bytes that were landed before, are no longer as received, and came again
         self._away: dict[bytes, UnreachableError] = {}  # pointers whose database did not answer: asked once a run
 
     def take(self, before: Standing, gone: Collection[str] = ()) -> list[Taken]:
@@ -136,6 +143,14 @@ class _Landing:
         wanted = {file.sha256 for one in taken for file in one.files.values()} & self.staged.keys()
         self.store.keep([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
+
+    def tell_replaced(self, taken: list[Taken], kept: Collection[str]) -> None:
+        """Say which bytes the store held no longer, or no longer whole, although it must (`kept`), and took once more."""
+        for one in taken:
+            for name, file in one.files.items():
+                if file.sha256 in kept and self.staged[file.sha256].temporary is not None:
+                    self.found.note("landing-bytes-replaced", None, None, f"{one.place[0]}/{one.place[1]}/{name}")
+                    self.replaced.append(f"{one.place[0]} {one.place[1]}: {file.sha256}")
 
     def _read(self, folder: Folder, name: str, still: Still, known: Collection[str]) -> Staged:
         *parts, base = name.split("/")

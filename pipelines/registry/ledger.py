@@ -114,6 +114,11 @@ def removed(session: Session) -> set[str]:
     return set(session.scalars(select(RemovedFile.sha256)))
 
 
+def kept(session: Session) -> set[str]:
+    """Hashes of all bytes that the landing store must hold."""
+    return set(session.scalars(select(File.sha256))) - removed(session)
+
+
 def unknown(session: Session, hashes: Collection[str]) -> set[str]:
     """Of these hashes those that no ledger knows."""
     return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()

@@ -6,14 +6,17 @@ import hashlib
 import random
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from landing_world import World
+from sqlalchemy import select
 
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
 from pipelines.landing import land, landed, taking
+from pipelines.registry.tables import Audit
 
 
 @pytest.fixture
@@ -45,6 +48,22 @@ def test_twice_changes_nothing(world: World) -> None:
     assert (world.stored(), world.ledger(), world.stands()) == before
     assert second.findings == first.findings
     assert (second.new, second.new_files, second.new_bytes) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"cut"), Path.unlink])
+def test_altered_or_lost_bytes_are_taken_again_and_that_is_told_and_audited(world: World, spoil: Callable[[Path], object]) -> None:
+    world.put("police/2013-Q2/rastet.csv", "as received")
+    world.put("police/2013-Q2/personat.csv", "another")
+    world.land()
+    (path,) = [file.path for one in landed(world.registry, world.home) for file in one.files if file.name == "rastet.csv"]
+    path.chmod(0o600)
+    spoil(path)
+    assert world.told() == [("landing-bytes-replaced", None, None, "police/2013-Q2/rastet.csv")]
+    assert path.read_bytes() == b"as received"
+    with world.registry.read() as session:
+        (line,) = session.scalars(select(Audit)).all()
+    assert (line.action, line.subject) == (taking.REPLACED, f"police 2013-Q2: {path.name}")
+    assert world.told() == []
 
 
 def test_the_same_bytes_are_stored_once_and_v2_is_a_delivery_of_its_own(world: World) -> None:

@@ -1,0 +1,81 @@
+"""A registry that is behind what was published, or another one, is refused; one that went on is not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import HarmoniaError
+from pipelines.home import Home
+from pipelines.registry import Registry, open_registry, standing
+from pipelines.registry.ledger import begin_run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home")
+    home.create()
+    (home.root / "published").mkdir(exist_ok=True)
+    return home
+
+
+def opened(home: Home) -> Registry:
+    return open_registry(home.registry_url)
+
+
+def ran(home: Home) -> None:
+    registry = opened(home)
+    begin_run(registry)
+    standing.remember(home, registry)
+    registry.close()
+
+
+def held(home: Home) -> None:
+    registry = opened(home)
+    try:
+        standing.require(home, registry)
+    finally:
+        registry.close()
+
+
+def copied(home: Home, to: Path) -> Path:
+    for log in home.root.glob("registry.sqlite-*"):
+        assert not log.stat().st_size
+    return Path(shutil.copy2(home.registry_file, to))
+
+
+def test_a_home_that_never_published_or_kept_no_mark_takes_any_registry(home: Home) -> None:
+    held(home)
+
+
+def test_a_registry_that_went_on_is_the_same(home: Home) -> None:
+    ran(home)
+    held(home)
+    registry = opened(home)
+    begin_run(registry)
+    registry.close()
+    held(home)
+
+
+def test_an_older_copy_is_refused_with_the_way_out(home: Home, tmp_path: Path) -> None:
+    ran(home)
+    older = copied(home, tmp_path / "older.sqlite")
+    ran(home)
+    shutil.copy2(older, home.registry_file)
+    with pytest.raises(HarmoniaError, match=r"is older \(newest seal 1\) .* \(seal 2\).*harmonia restore"):
+        held(home)
+
+
+def test_an_older_copy_that_went_on_by_itself_is_refused_too(home: Home, tmp_path: Path) -> None:
+    ran(home)
+    older = copied(home, tmp_path / "older.sqlite")
+    ran(home)
+    shutil.copy2(older, home.registry_file)
+    registry = opened(home)
+    for _ in range(3):
+        begin_run(registry)
+    registry.close()
+    with pytest.raises(HarmoniaError, match="is another one"):
+        held(home)

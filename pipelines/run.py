@@ -33,6 +33,8 @@ from pipelines.progress import Listener
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Run
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds
 from pipelines.resources.instance import install_dagster, quick_sqlite
 from pipelines.resources.lake import Made
 from pipelines.resources.workplace import Workplace
@@ -144,13 +146,17 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     workplace.ready()
     if workplace.warehouse_url:
         postgres.place(workplace.warehouse_url)  # a wrong URL is said at once, not after a whole run
+    Bounds.of()  # a wrong one as well
     with run_lock(workplace.home):
+        bounded.begin()
         try:
             result = _execute(workplace, listener)
         except BaseException:
             with suppress(HarmoniaError):  # on a full disk, say: what failed first is said, and the next run closes this one
                 _close_as_failed(workplace)
             raise
+        finally:
+            bounded.rest()
     values = Made(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
     return Outcome(result.run_id, time.monotonic() - begun, values)
 

@@ -6,6 +6,7 @@ here: where they are kept (`pipelines.resources.portions`), the stages (`institu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from pipelines.validate import Validated, validate
 from schemas.canonical import arrow_schema
 from sources import contract
 from sources.contract import TableSpec
+from sources.readers.delivery import assemble
+from sources.readers.piece import Piece
 from sources.readers.result import ReadResult
 
 ROW = "_row"  # of a canonical row: the delivered row that it was made of, whose status is its own
@@ -34,6 +37,15 @@ class RawDelivery(ReadResult):
 
     delivery: str = ""
     incomplete: bool = False
+
+
+def refused(institution: str, delivery: str, files: Iterable[str], rule: str, detail: str) -> RawDelivery:
+    """A delivery of which nothing is taken: its files are unreadable, a finding says why."""
+    declared = contract.load(institution)
+    pieces = [Piece(file, state="unreadable") for file in files]
+    read = assemble(pieces, declared)
+    read.findings = [{"file": None, "rule": rule, "detail": detail or None}]
+    return RawDelivery(**vars(read), delivery=delivery, incomplete=True)
 
 
 def stage_folder(workplace: Workplace, institution: str, stage: str) -> Path:

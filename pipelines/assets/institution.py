@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
 from pipelines.assets.describing import careful, say, table
-from pipelines.assets.portioning import harmonise_all, read_all, validate_all
+from pipelines.assets.portioning import as_refused, judge_all, read_all
 from pipelines.current import ACCOUNTS, resolve
 from pipelines.landing import landed
 from pipelines.registry import open_registry
@@ -31,11 +31,10 @@ def _raw(institution: str) -> dg.AssetsDefinition:
                 ours = {str(d.name): d for d in landed(registry, workplace.home) if d.institution == institution}
             finally:
                 registry.close()
-            wanted = {name: key_of(d.receipt, d.incomplete) for name, d in ours.items()}
             portions = Portions(stage_folder(workplace, institution, "raw"))
+            wanted = as_refused({name: key_of(d.receipt, d.incomplete) for name, d in ours.items()}, [portions])
             new = portions.missing(wanted)
-            read_all(workplace, institution, [ours[name] for name in new], wanted, portions)
-            portions.settle(wanted)
+            portions.settle({**wanted, **read_all(workplace, institution, [ours[name] for name in new], wanted, portions)})
             kept = portions.load({"told"}.__contains__)
         counts = kept.get("told", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[["rows", "unreadable", "structural"]].sum()
         say(
@@ -63,10 +62,10 @@ def _validated(institution: str) -> dg.AssetsDefinition:
     )
     def validated(context: dg.AssetExecutionContext, raw: Portions, workplace: dg.ResourceParam[Workplace]) -> Portions:
         with careful(workplace, f"{institution}: validating"):
-            portions = Portions(stage_folder(workplace, institution, "validated"))
-            new = portions.missing(raw.stands)
-            validate_all(workplace, institution, new, raw, portions)
-            portions.settle(raw.stands)
+            portions, harmonised = (Portions(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
+            wanted = as_refused(raw.stands, [portions, harmonised])
+            new = [name for name in wanted if name in {*portions.missing(wanted), *harmonised.missing(wanted)}]
+            portions.settle({**wanted, **judge_all(workplace, institution, new, raw)})
             rows, quarantined, findings = counted(portions)
         say(
             context,
@@ -124,10 +123,8 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
     def harmonised(context: dg.AssetExecutionContext, validated: Portions, workplace: dg.ResourceParam[Workplace]) -> Portions:
         with careful(workplace, f"{institution}: harmonising"):
             portions = Portions(stage_folder(workplace, institution, "harmonised"))
-            new = portions.missing(validated.stands)
-            harmonise_all(workplace, institution, new, validated, portions)
-            portions.settle(validated.stands)
-        say(context, None, {"harmonised in this run": len(new)})
+            portions.settle(validated.stands)  # made as it was judged: a delivery that cannot be harmonised is refused as a whole
+        say(context, None, {"deliveries": len(validated.stands)})
         return portions
 
     return harmonised

@@ -12,6 +12,7 @@ from pipelines.linkage.standardise import READ
 from pipelines.linkage.standardise import read as states
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
+from pipelines.resources import bounded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from pipelines.review.following import standing
@@ -39,6 +40,7 @@ def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
     with careful(workplace, "linking"):
+        bounded.rest()  # every delivery is harmonised
         model, tables = load_model(), canonical.only(READ)
         places = listed(states({"person_records": tables["person_records"]})["person_records"], model)
         said = _stewards_said(workplace, places)

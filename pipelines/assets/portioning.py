@@ -1,98 +1,236 @@
-"""Some deliveries of an institution from one stage to the next: what reading, validation and harmonising do at a time.
+"""Some deliveries of an institution from one stage to the next: what reading, and then validation with harmonising, do at a time.
 
-Belongs here: how many deliveries go together, and each stage's work on them, from the lake to the lake, so that several processes can
-share it. Does not belong here: which deliveries are new (`institution`), the shape of what is kept (`by_delivery`).
+Belongs here: how many deliveries go together, each stage's work on them from the lake to the lake, by processes that are ended where one
+delivery takes too much, and what stands in its place then. Does not belong here: which deliveries are new (`institution`), the shape of
+what is kept (`by_delivery`), the processes (`pipelines.resources.bounded`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, groupby
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import accumulate, count, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipelines.assets.by_delivery import RawDelivery, by_delivery, canonical_rows, packed, stage_folder, unpacked
-from pipelines.assets.describing import careful
+from pipelines.assets.by_delivery import RawDelivery, by_delivery, canonical_rows, packed, refused, stage_folder, unpacked
 from pipelines.erasure import reading
-from pipelines.landing import LandedDelivery
+from pipelines.errors import HarmoniaError
+from pipelines.failures import describe, disk_full, keep
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError, Reason
 from pipelines.resources.portions import Portions
-from pipelines.resources.processes import each
 from pipelines.resources.workplace import Workplace
-from pipelines.validate import validate
-from sources.readers.result import ReadResult
+from pipelines.validate import Validated, validate
+from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
+
+if TYPE_CHECKING:  # who works on a piece needs nothing of landing
+    from pipelines.landing import LandedDelivery
 
 _AT_A_TIME = 12_000_000  # bytes of files that are read, judged and kept at a time: some 150,000 rows
 _LEAST = 3_000_000  # bytes below which deliveries are not divided among processes
+_WORTH = 60_000  # rows below which a second process costs more than it saves
 _BYTES_A_ROW = 80
+_SHARE = 2  # what several deliveries together may take is half of what one may: then each is tried by itself
+RULES: Mapping[Reason, str] = {
+    "seconds": "delivery-too-slow",
+    "memory": "delivery-too-large",
+    "size": "delivery-too-large",
+    "ended": "delivery-failed",
+    "failed": "delivery-failed",
+}
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What is read of a delivery: its files, or in their place what was read before a person in it was erased."""
+
+    name: str
+    files: tuple[SourceFile, ...]
+    incomplete: bool
+    reading: Path | None
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some deliveries of an institution (delivery -> key) and the folder that they are kept in. landed: their files, for reading."""
+    """Some deliveries of an institution (delivery -> key) and the folder that they are kept in. delivered: their files, for reading."""
 
     workplace: Workplace
     institution: str
     keys: Mapping[str, str]
     number: int
-    landed: tuple[LandedDelivery, ...] = ()
+    delivered: tuple[Delivered, ...] = ()
 
     def stage(self, name: str) -> Portions:
         """What a stage of the institution keeps."""
         return Portions(stage_folder(self.workplace, self.institution, name))
 
+    def each(self, numbers: Iterator[int]) -> list[Piece]:
+        """A piece for each of its deliveries."""
+        return [
+            replace(self, keys={name: key}, number=next(numbers), delivered=tuple(one for one in self.delivered if one.name == name))
+            for name, key in self.keys.items()
+        ]
 
-def read_all(workplace: Workplace, institution: str, new: Sequence[LandedDelivery], wanted: Mapping[str, str], into: Portions) -> None:
-    """Read the deliveries `new` and keep them; wanted: delivery -> key."""
+
+@dataclass(frozen=True)
+class _Stage:
+    """What is done with a piece, where it is kept, and what is kept of a delivery that took too much."""
+
+    doing: str
+    work: Callable[[Piece], None]
+    kept: tuple[str, ...]
+    instead: Callable[[Piece, ExceededError], None]
+
+
+def read_all(
+    workplace: Workplace, institution: str, new: Sequence[LandedDelivery], wanted: Mapping[str, str], into: Portions
+) -> dict[str, str]:
+    """Read the deliveries `new` and keep them; wanted: delivery -> key. Gives the keys under which those lie that were refused."""
     sizes = [sum(file.size or 0 for file in one.files) for one in new]
     most = max(_LEAST, min(_AT_A_TIME, sum(sizes) // 2))
     begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
     portions = [tuple(one for one, _ in some) for _, some in groupby(begins, key=lambda begun: begun[1] // most)]
-    pieces = [
-        Piece(workplace, institution, {str(one.name): wanted[str(one.name)] for one in some}, number, some)
-        for number, some in enumerate(portions, start=into.free())
-    ]
-    each(_read, pieces, sum(sizes) // _BYTES_A_ROW)
+    numbers = count(into.free())
+    pieces = []
+    for some in portions:
+        delivered = tuple(Delivered(str(one.name), tuple(one.files), one.incomplete, one.reading) for one in some)
+        pieces.append(Piece(workplace, institution, {one.name: wanted[one.name] for one in delivered}, next(numbers), delivered))
+    return _each(_READING, pieces, sum(sizes) // _BYTES_A_ROW, numbers)
 
 
-def validate_all(workplace: Workplace, institution: str, new: Sequence[str], raw: Portions, into: Portions) -> None:
-    """Judge what was read of the deliveries `new` and keep it."""
-    pieces, rows = _pieces(workplace, institution, new, raw, into)
-    each(_validate, pieces, rows)
+def judge_all(workplace: Workplace, institution: str, new: Sequence[str], raw: Portions) -> dict[str, str]:
+    """Judge what was read of the deliveries `new`, harmonise it, and keep both. Gives the keys under which those lie that were refused."""
+    found = raw.together(new)
+    numbers = count(max(Portions(stage_folder(workplace, institution, stage)).free() for stage in _JUDGING.kept))
+    pieces = [Piece(workplace, institution, keys, next(numbers)) for keys, _ in found]
+    return _each(_JUDGING, pieces, sum(rows for _, rows in found), numbers)
 
 
-def harmonise_all(workplace: Workplace, institution: str, new: Sequence[str], validated: Portions, into: Portions) -> None:
-    """Harmonise what was judged of the deliveries `new` and keep it."""
-    pieces, rows = _pieces(workplace, institution, new, validated, into)
-    each(_harmonise, pieces, rows)
+def as_refused(wanted: Mapping[str, str], kept: Sequence[Portions]) -> dict[str, str]:
+    """`wanted` (delivery -> key), with the key of a refusal in place of that of a delivery that was refused and would be again."""
+    bounds = Bounds.of()
+    there = {name: _refusal(key, bounds) for name, key in wanted.items()}
+    new = {name for portions in kept for name in portions.missing(wanted)}
+    again = {name for portions in kept for name in portions.missing(there)}
+    return {name: there[name] if name in new - again else key for name, key in wanted.items()}
 
 
-def _pieces(workplace: Workplace, institution: str, new: Sequence[str], of: Portions, into: Portions) -> tuple[list[Piece], int]:
-    found = of.together(new)
-    return [Piece(workplace, institution, keys, n) for n, (keys, _) in enumerate(found, start=into.free())], sum(rows for _, rows in found)
+def _refusal(key: str, bounds: Bounds) -> str:
+    return hashlib.sha256(f"{key} refused {bounds}".encode()).hexdigest()
+
+
+def _each(stage: _Stage, pieces: Sequence[Piece], rows: int, numbers: Iterator[int]) -> dict[str, str]:
+    """Work on every piece; where one takes too much, on each of its deliveries by itself. Gives the keys of those that were refused."""
+    bounds = Bounds.of()
+    processes = min(len(os.sched_getaffinity(0)), len(pieces)) if rows >= _WORTH else 1
+    single = [piece for piece in pieces if len(piece.keys) < 2]
+    several = [piece for piece in pieces if len(piece.keys) > 1]
+    for done in bounded.each(stage.work, several, replace(bounds, seconds=-(-bounds.seconds // _SHARE)), processes):
+        if done.ended:
+            _drop(stage, done.piece)
+            single += done.piece.each(numbers)
+    kept: dict[str, str] = {}
+    ended = list[ExceededError]()
+    for done in bounded.each(stage.work, single, bounds, processes):
+        if done.ended:
+            _drop(stage, done.piece)
+            (name, key) = next(iter(done.piece.keys.items()))
+            kept[name] = _refusal(key, bounds) if done.ended.lasting else f"{key} once"
+            ended.append(done.ended)
+            stage.instead(replace(done.piece, keys={name: kept[name]}), done.ended)
+    if len(single) > 1 and len(ended) == len(single) and all(one.reason in ("ended", "failed") for one in ended):
+        doing = f"{single[0].institution}: {stage.doing}"
+        raise HarmoniaError(
+            f"{doing} failed with every delivery ({ended[0].detail or 'the process was ended'}): that is no delivery's fault"
+        )
+    return kept
+
+
+def _drop(stage: _Stage, piece: Piece) -> None:
+    """What a process that was ended may have kept before."""
+    for name in stage.kept:
+        piece.stage(name).drop(piece.number)
+
+
+@contextmanager
+def _logged(piece: Piece, doing: str) -> Iterator[None]:
+    """Let what nobody foresaw end the work on the piece, with its place in a log of its own."""
+    try:
+        yield
+    except (HarmoniaError, ExceededError, MemoryError):
+        raise
+    except Exception as error:
+        if disk_full(error):
+            raise
+        doing = f"{piece.institution} {', '.join(piece.keys)}: {doing}"
+        keep(error, piece.workplace.logs, doing)
+        raise ExceededError("failed", describe(error)) from None
 
 
 def _read(piece: Piece) -> None:
-    with careful(piece.workplace, f"{piece.institution}: reading"):
+    with _logged(piece, "reading"):
         read = [
-            RawDelivery(**vars(_as_read(piece.institution, one)), delivery=str(one.name), incomplete=one.incomplete) for one in piece.landed
+            RawDelivery(**vars(_as_read(piece.institution, one)), delivery=one.name, incomplete=one.incomplete) for one in piece.delivered
         ]
+        for one in read:
+            _bounded(sum(map(len, one.tables.values())) + len(one.structure) + len(one.unreadable), Bounds.of().rows, "rows")
+            _bounded(len(one.findings), Bounds.of().findings, "findings")
         piece.stage("raw").add(piece.keys, packed(read), piece.number)
 
 
-def _as_read(institution: str, one: LandedDelivery) -> ReadResult:
+def _bounded(number: int, most: int, what: str) -> None:
+    """Raise `ExceededError` where a delivery has more than the rest of a run can bear."""
+    if number > most:
+        raise ExceededError("size", f"> {most:,} {what}")
+
+
+def _as_read(institution: str, one: Delivered) -> ReadResult:
     """A delivery as its reader sees it, or as it was seen before a person in it was erased."""
-    return reading.load(one.reading) if one.reading else read_delivery(institution, one.files)
+    return reading.load(one.reading) if one.reading else read_delivery(institution, list(one.files))
 
 
-def _validate(piece: Piece) -> None:
-    with careful(piece.workplace, f"{piece.institution}: validating"):
+def _unread(piece: Piece, ended: ExceededError) -> None:
+    read = [
+        refused(piece.institution, one.name, [file.name for file in one.files], RULES[ended.reason], ended.detail)
+        for one in piece.delivered
+    ]
+    piece.stage("raw").add(piece.keys, packed(read), piece.number)
+
+
+def _judge(piece: Piece) -> None:
+    """Both at a time: a delivery that cannot be harmonised is refused as a whole."""
+    with _logged(piece, "validating and harmonising"):
         for keys, frames in piece.stage("raw").batches(piece.keys):
-            read = {one.delivery: one for one in unpacked(frames)}
-            partial = {name for name, one in read.items() if one.incomplete}
-            piece.stage("validated").add(keys, by_delivery(validate(piece.institution, read, partial=partial)), piece.number)
+            _keep_judged(piece, keys, {one.delivery: one for one in unpacked(frames)})
 
 
-def _harmonise(piece: Piece) -> None:
-    with careful(piece.workplace, f"{piece.institution}: harmonising"):
-        for keys, frames in piece.stage("validated").batches(piece.keys):
-            piece.stage("harmonised").add(keys, canonical_rows(piece.institution, frames), piece.number)
+def _keep_judged(piece: Piece, keys: Mapping[str, str], read: Mapping[str, RawDelivery]) -> None:
+    partial = {name for name, one in read.items() if one.incomplete}
+    found = validate(piece.institution, read, partial=partial)
+    _bounded(int(found.findings["delivery"].value_counts().max()) if len(found.findings) else 0, Bounds.of().findings, _commonest(found))
+    judged = by_delivery(found)
+    harmonised = canonical_rows(piece.institution, judged)
+    piece.stage("validated").add(keys, judged, piece.number)
+    piece.stage("harmonised").add(keys, harmonised, piece.number)
+
+
+def _commonest(found: Validated) -> str:
+    """What most findings say, as their institution will not see them one by one."""
+    rules = found.findings["rule"].value_counts().head(3)
+    return f"findings: {', '.join(f'{rule} {number:,}' for rule, number in rules.items())}"
+
+
+def _unjudged(piece: Piece, ended: ExceededError) -> None:
+    (name,) = piece.keys
+    _, frames = next(piece.stage("raw").batches([name]))
+    files = next(iter(unpacked(frames))).files
+    _keep_judged(piece, piece.keys, {name: refused(piece.institution, name, files, RULES[ended.reason], ended.detail)})
+
+
+_READING = _Stage("reading", _read, ("raw",), _unread)
+_JUDGING = _Stage("validating and harmonising", _judge, ("validated", "harmonised"), _unjudged)

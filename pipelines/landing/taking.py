@@ -148,7 +148,8 @@ class _Landing:
         """Say which bytes the store held no longer, or no longer whole, although it must (`kept`), and took once more."""
         for one in taken:
             for name, file in one.files.items():
-                if file.sha256 in kept and self.staged[file.sha256].temporary is not None:
+                staged = self.staged.get(file.sha256)  # none for a dump that was landed before
+                if file.sha256 in kept and staged is not None and staged.temporary is not None:
                     self.found.note("landing-bytes-replaced", None, None, f"{one.place[0]}/{one.place[1]}/{name}")
                     self.replaced.append(f"{one.place[0]} {one.place[1]}: {file.sha256}")
 

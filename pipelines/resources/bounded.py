@@ -1,7 +1,7 @@
 """Work over what somebody delivered, in a process that can be ended: so many seconds, so much memory, and no more.
 
 Belongs here: the processes, their bounds, why one was ended. Does not belong here: the work, and what is told of a delivery for which it
-was ended (`pipelines.assets.refusing`). A process does one piece after the other, so that few are started; one that dies is replaced.
+was ended (`pipelines.assets.portioning`). A process does one piece after the other, so that few are started; one that dies is replaced.
 """
 
 from __future__ import annotations
@@ -25,30 +25,35 @@ from pipelines.failures import describe, disk_full
 
 T = TypeVar("T")
 R = TypeVar("R")
-Reason = Literal["seconds", "memory", "ended", "failed"]
+Reason = Literal["seconds", "memory", "size", "ended", "failed"]
 
-SECONDS, MEMORY = "HARMONIA_DELIVERY_SECONDS", "HARMONIA_DELIVERY_MEMORY"
-_GRACE = 1.0  # seconds within which a process that was told to go has gone
-_PRELOADED = ["__main__", "pipelines.assets.portioning", "pipelines.landing.database"]
+_GRACE = 30.0  # seconds within which a process that was told to go has gone, and its end is known
+_ENDS: Mapping[int, Reason] = {-signal.SIGXCPU: "seconds", -signal.SIGABRT: "memory"}  # libraries in C++ abort where they get none
+_PRELOADED = ["__main__", "pipelines.assets.portioning"]
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one delivery may cost in a stage: seconds of the processor, MiB of memory. On the clock `patience` times as many seconds may
-    pass: discs and servers are waited for, and others use the processor."""
+    """What one delivery may cost in a stage: seconds of the processor, MiB of memory; and how many rows and findings it may have. On the
+    clock `patience` times as many seconds may pass: discs and servers are waited for, and others use the processor."""
 
-    seconds: int = 90
+    seconds: int = 60
     memory: int = 1536
-    patience: float = 2
+    rows: int = 500_000
+    findings: int = 200_000
+    patience: float = 10
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Bounds:
-        """As `HARMONIA_DELIVERY_SECONDS` and `HARMONIA_DELIVERY_MEMORY` (MiB) say. Raises `HarmoniaError` where one is no whole number."""
-        found = {name: environment.get(name) or str(default) for name, default in ((SECONDS, cls.seconds), (MEMORY, cls.memory))}
-        for name, value in found.items():
+        """As `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS` say. Raises `HarmoniaError` where one is no number."""
+        found = {}
+        for name in ("seconds", "memory", "rows", "findings"):
+            variable = f"HARMONIA_DELIVERY_{name.upper()}"
+            value = environment.get(variable) or str(getattr(cls, name))
             if not value.isascii() or not value.isdigit() or int(value) < 1:
-                raise HarmoniaError(f"{name} is {value!r}: give a whole number of {'seconds' if name == SECONDS else 'MiB'}, 1 or more")
-        return cls(int(found[SECONDS]), int(found[MEMORY]))
+                raise HarmoniaError(f"{variable} is {value!r}: give a whole number{' of MiB' if name == 'memory' else ''}, 1 or more")
+            found[name] = int(value)
+        return cls(**found)
 
     def told(self, reason: Reason) -> str:
         """A bound as a finding shows it."""
@@ -56,12 +61,13 @@ class Bounds:
 
 
 class ExceededError(Exception):
-    """The work was ended: it took too long or too much, the process was ended from outside, or the work failed. Holds no value of a
-    delivery. `detail`: what a finding may show of it."""
+    """The work was ended: it took too long or too much memory, met a delivery of too many rows or findings (`size`), the process was ended
+    from outside, or the work failed. Holds no value of a
+    delivery. `detail`: what a finding may show of it; `lasting`: another try on the same machine ends in the same way."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail = reason, detail
+    def __init__(self, reason: Reason, detail: str, lasting: bool = False) -> None:
+        super().__init__(reason, detail, lasting)
+        self.reason, self.detail, self.lasting = reason, detail, lasting
 
 
 @dataclass
@@ -87,13 +93,20 @@ class _Worker:
 
     @property
     def left(self) -> float:
-        """Seconds of the clock that its piece has left."""
+        """Seconds on the clock that its piece has left."""
         return max(0.0, self._until - time.monotonic())
 
     def begin(self, work: Callable[[T], R], piece: T, bounds: Bounds) -> None:
-        """Hand it a piece, as soon as it has started."""
+        """Hand it a piece, as soon as it has started. Raises `HarmoniaError` where it does not start, `OSError` where it died meanwhile."""
         if not self._started:
-            self._started = bool(self.pipe.recv())
+            try:
+                self._started = bool(self.pipe.recv())
+            except (EOFError, OSError):
+                self.close()
+                raise HarmoniaError(
+                    "a process that works on deliveries ended before it began: see that memory and processes are left (`ulimit -u`, "
+                    "`journalctl -k`), then run again"
+                ) from None
         self._bounds, self._until = bounds, time.monotonic() + bounds.patience * bounds.seconds
         self.pipe.send((work, piece, bounds))
 
@@ -101,19 +114,21 @@ class _Worker:
         """What its work returned, once its pipe can be read or its time is over. Raises `ExceededError` and `HarmoniaError`."""
         kind: Any = "seconds"
         value: Any = None
+        lasting = False  # on the clock: another time it may be faster
         try:
             if self.pipe.poll():
                 kind, value = self.pipe.recv()
         except (EOFError, OSError):
             self._process.join(_GRACE)
-            kind = "seconds" if self._process.exitcode == -signal.SIGXCPU else "ended"
+            kind = _ENDS.get(self._process.exitcode or 0, "ended")
+            lasting = kind == "seconds"
         if kind == "done":
             return value
         if kind == "error":
             raise value
-        if kind != "failed":
+        if kind not in ("failed", "size"):
             self.close()
-        raise ExceededError(kind, value or self._bounds.told(kind))
+        raise ExceededError(kind, value or self._bounds.told(kind), lasting or kind in ("memory", "size"))
 
     def close(self) -> None:
         """End the process and whatever it started."""
@@ -138,6 +153,11 @@ def _hire(number: int) -> list[_Worker]:
     while len(_workers) < number:
         _workers.append(_Worker())
     return _workers[:number]
+
+
+def begin() -> None:
+    """Start the first process, so that it has started when it is needed."""
+    _hire(1)
 
 
 def rest() -> None:
@@ -170,10 +190,14 @@ def each(work: Callable[[T], R], pieces: Iterable[T], bounds: Bounds, processes:
         while waiting or busy:
             for worker in _hire(processes):
                 if waiting and worker not in busy:
-                    piece = waiting.pop()
-                    busy[worker] = piece
-                    with suppress(EOFError, OSError):  # it died while it waited: said by its answer
-                        worker.begin(work, piece, bounds)
+                    try:
+                        worker.begin(work, waiting[-1], bounds)
+                    except OSError:  # it died while it waited for work: another takes its place
+                        worker.close()
+                        continue
+                    busy[worker] = waiting.pop()
+            if not busy:
+                continue
             ready = connection.wait([one.pipe for one in busy], min(one.left for one in busy))
             for worker in [one for one in busy if one.pipe in ready or not one.left]:
                 piece = busy.pop(worker)
@@ -190,6 +214,7 @@ def _serve(pipe: Connection) -> None:
     """Do what comes through the pipe, in a group of processes of its own, until the pipe is closed."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the run's to answer
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what a library says as it dies may quote a cell
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
         open("/proc/self/oom_score_adj", "w").write("500")  # noqa: PTH123, SIM115 - whoever makes room takes this process, not the run

@@ -73,6 +73,11 @@ class Portions(Kept):
         """The number from which on no folder is there."""
         return max((int(path.name) for path in self._folders()), default=0) + 1
 
+    def drop(self, number: int) -> None:
+        """Remove the folder with this number, whole or half."""
+        for path in (*self.folder.glob(f"{number:06}"), *self.folder.glob(f".{number:06}.*")):
+            shutil.rmtree(path)
+
     def settle(self, wanted: Mapping[str, str]) -> None:
         """Say that `wanted` stands, in this order; forget other portions where that is free, and put small folders together."""
         self.stands = dict(wanted)

@@ -121,7 +121,7 @@ def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
     for prefix, meaning in spec.prefixes.items():
         hit = keys.str.startswith(_fold(pd.Series([prefix]))[0], na=False) & value.isna()
         value = value.mask(hit, meaning)
-        argument = argument.mask(hit, text.str.split().str[len(prefix.split()) :].str.join(" "))
+        argument[hit] = [" ".join(cell.split()[len(prefix.split()) :]) for cell in text[hit]]
     agreed = {meaning: key for key, meaning in reversed(list(spec.codes.items()))}  # of several the first listed
     spelled = value.notna() & argument.isna() & (text != value.map(agreed))
     return Typed(

@@ -18,7 +18,7 @@ from sources.contract import Contract, FileSpec
 from sources.readers import code_pages, database, delimited, encoding, files, workbook, xml
 from sources.readers.encoding import Known
 from sources.readers.headers import fold
-from sources.readers.piece import Piece
+from sources.readers.piece import Piece, UnsafeError
 from sources.readers.result import POSITION, ReadResult, SourceFile
 
 FORMS: dict[str, Callable[..., Piece]] = {
@@ -31,6 +31,7 @@ _TEXT = ("delimited", "xml")  # readers that have to tell an encoding
 _LEFTOVER = re.compile(
     r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
 )
+MOST_LETTERS = 5_000  # of a cell
 _SUFFIXES = {
     "delimited": {".csv", ".txt", ".tsv", ""},
     "workbook": {".xlsx", ".xlsm", ".xls", ""},
@@ -62,7 +63,9 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
             pieces.append(Piece(file.name))
         elif file.name not in taken:
             pieces.append(_further(file, others))
-    return _assemble(pieces, contract)
+    result = assemble(pieces, contract)
+    _shorten(result)
+    return result
 
 
 def _find(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
@@ -105,6 +108,10 @@ def _read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence
     more = {"known": known} if spec.reader in _TEXT else {}
     try:
         return FORMS[spec.reader](file, spec, contract, others, **more)
+    except UnsafeError as error:
+        return Piece(spec.name).fail("file-unsafe", str(error))
+    except MemoryError:
+        raise  # what the delivery may take is used up: said of it as a whole
     except Exception as error:  # noqa: BLE001 - a file of any content must end in a finding, not in a stop
         return Piece(spec.name).fail("file-failed", type(error).__name__)
 
@@ -132,7 +139,8 @@ def _further(file: SourceFile, others: Sequence[Contract]) -> Piece:
     return piece
 
 
-def _assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
+def assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
+    """What was read of single files as one delivery."""
     result = ReadResult()
     frames: dict[str, list[pd.DataFrame]] = {}
     offset = 0
@@ -189,6 +197,19 @@ def _repair(result: ReadResult, known: Known) -> None:
     result.tables |= repaired
     told = {f.get("file") for f in result.findings if f["rule"] == encoding.UNDECIDED}
     result.findings += [f for f in found if f["rule"] != encoding.UNDECIDED or f["file"] not in told]
+
+
+def _shorten(result: ReadResult) -> None:
+    """Empty cells that no value of a person or case is as long as: what is compared with all others would be compared for hours."""
+    for name, frame in result.tables.items():
+        for column in (c for c in frame.columns if c not in POSITION):
+            long = frame.index[frame[column].str.len().gt(MOST_LETTERS).fillna(False)]
+            if len(long):
+                for file, part, line, text in frame.loc[long, ["_file", "_part", "_line", column]].itertuples(index=False):
+                    where = {"part": None if pd.isna(part) else part, "line": None if pd.isna(line) else line, "field": column}
+                    found = {"rule": "cell-too-long", "value": text[:60], "detail": f"{len(text):,}"}
+                    result.findings.append({"file": file, **where, **found})
+                result.tables[name] = frame = frame.assign(**{column: frame[column].mask(frame.index.isin(long))})
 
 
 def _number(result: ReadResult) -> None:

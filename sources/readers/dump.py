@@ -74,6 +74,14 @@ def dump_postgres(url: str) -> bytes:
     return write(rows, present)
 
 
+def dumped(url: str) -> bytes | str:
+    """What `dump_postgres` gives, or why it gives nothing."""
+    try:
+        return dump_postgres(url)
+    except DumpError as error:
+        return str(error)
+
+
 def write(rows: dict[str, Rows], columns: dict[str, list[str]]) -> bytes:
     """The bytes of a dump of `rows` by table; `columns` names those of every table seen, dumped or not."""
     head = {

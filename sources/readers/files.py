@@ -66,18 +66,6 @@ def owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
     return None
 
 
-def refuse(piece: Piece, data: bytes, why: str) -> Piece:
-    """Take nothing of a file that no honest export is: its beginning is set aside as one row."""
-    piece.tables.clear()
-    piece.structure.clear()
-    piece.unreadable.clear()
-    piece.findings.clear()
-    piece.rows = 1
-    where = {"part": None, "line": 1, "table": None, "record_key": None}
-    piece.unreadable.append({"file": piece.file, "rule": "file-unsafe", "raw": data[: 1 << 16], **where})
-    return piece.fail("file-unsafe", why)
-
-
 def quarantine_lines(piece: Piece, data: bytes, rule: str) -> None:
     """Set every physical line of a file aside, with its bytes; a file that is no text, or falls into too much, is one row."""
     if kind(data) != "text" or b"\x00" in data[:4096] or too_many(data):

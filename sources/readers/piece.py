@@ -20,6 +20,10 @@ _LONGEST_KEY = 200  # characters; no agreed number comes near
 _DMY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
+class UnsafeError(Exception):
+    """The file is no honest export: nothing of it is taken. The text says of what it holds too much."""
+
+
 @dataclass
 class Piece:
     """One file while it is read. `rows` counts physical rows when they are met, not when they are dealt with."""

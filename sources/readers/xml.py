@@ -18,9 +18,8 @@ from lxml import etree
 from sources.contract import Contract, FileSpec
 from sources.readers import encoding, files, headers, xml_salvage
 from sources.readers.encoding import Known
-from sources.readers.piece import Piece, nulls, text_frame
+from sources.readers.piece import Piece, UnsafeError, nulls, text_frame
 from sources.readers.result import SourceFile
-from sources.readers.xml_salvage import UnsafeError
 from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
 
 _DEEP = 64  # levels; an agreed export has five
@@ -131,7 +130,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", files.kind(data))
     if data.count(b"<") > _MOST_TAGS:
-        return files.refuse(piece, data, f"> {_MOST_TAGS:,} tags")
+        raise UnsafeError(f"> {_MOST_TAGS:,} tags")
     options = spec.options
     stated = re.search(rb"""encoding\s*=\s*["']([\w.:-]+)["']""", data[:200])
     text, found = encoding.decode(data, options.get("encoding", "utf-8"), stated[1].decode() if stated else None, known)
@@ -144,11 +143,8 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     form = Form(options["elements"], options["namespace"], options["root"], options.get("declared", ()))
     rows = Rows(form)
     safe = make_safe(text, piece)
-    try:
-        if not _stream(safe, rows, piece):
-            xml_salvage.salvage(safe, rows, contract, piece)
-    except UnsafeError as error:
-        return files.refuse(piece, data, str(error))
+    if not _stream(safe, rows, piece):
+        xml_salvage.salvage(safe, rows, contract, piece)
     if not rows.count and not piece.unreadable and not _is_ours(safe, form):
         piece.findings.clear()
         files.quarantine_lines(piece, data, "file-header-not-found")

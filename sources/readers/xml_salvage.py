@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from sources.contract import Contract, TableSpec
-from sources.readers.piece import Piece, key_part, record_key
+from sources.readers.piece import Piece, UnsafeError, key_part, record_key
 from sources.readers.xml_text import Places, blank_comments, parser_options
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 _MOST_BROKEN = 10_000  # records; each is set aside by itself
 _NAME = r"(?:[\w.-]+:)?"
 _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
-
-
-class UnsafeError(Exception):
-    """The file is no honest export; the text says of what it holds too much."""
 
 
 def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:

@@ -14,6 +14,7 @@ import pytest
 from landing_world import World
 
 import pipelines.landing
+from pipelines.assets import portioning
 from pipelines.errors import HarmoniaError
 from pipelines.landing.store import Store
 from pipelines.lock import landing_lock, run_lock
@@ -63,6 +64,7 @@ def test_every_rule_of_landing_has_its_texts(world: World) -> None:
     assert frame(world.land().findings)["severity"].tolist() == ["error"]
     source = "".join(p.read_text("utf-8") for p in Path(pipelines.landing.__file__).parent.glob("*.py"))
     declared = {code for code in rules() if code.startswith(("inbox-", "delivery-"))} - {"delivery-missing-quarter"}  # told over time
+    declared -= set(portioning.RULES.values())  # told of what was landed
     assert {code for code in declared if f'"{code}"' not in source} == set()
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from reader_world import GOOD_INSTITUTIONS, RASTET, SMIL, deliver, police, read, rules, text
+from reader_world import GOOD_INSTITUTIONS, PERSONAT, RASTET, SMIL, deliver, police, read, rules, text
 
 FILES = {
     "inspectorate": "raporti.xlsx",
@@ -154,3 +154,12 @@ def test_xml_of_more_tags_than_can_be_looked_at_is_not_opened(tmp_path: Path, mo
     result = read("courts", tmp_path)
     assert result.files["smil.xml"] == "unreadable"
     assert rules(result) == {"file-unsafe"}
+
+
+def test_a_cell_longer_than_any_value_is_emptied_and_said(tmp_path: Path) -> None:
+    long = [*PERSONAT[:2], PERSONAT[2].replace("Mërgime", "Mërgime " * 1_000)]
+    result = police(tmp_path, personat=text(long).encode("windows-1250"))
+    (finding,) = [f for f in result.findings if f["rule"] == "cell-too-long"]
+    assert (finding["file"], finding["line"], finding["field"], finding["detail"]) == ("personat.csv", 3, "Emri", "8,000")
+    assert result.tables["personat"]["Emri"].isna().tolist() == [False, True]
+    assert result.tables["personat"]["Mbiemri"].tolist() == ["Krasniqi", "Šehu"], "the row itself stands"

@@ -13,13 +13,13 @@ from pipelines.assets import portioning
 from pipelines.assets.by_delivery import stage_folder
 from pipelines.landing import landed
 from pipelines.registry import open_registry
-from pipelines.resources import lake, processes
+from pipelines.resources import lake
 from pipelines.resources.portions import Portions, key_of
 from pipelines.resources.workplace import Workplace
 
 
 def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_WORTH", 0)
+    monkeypatch.setattr(portioning, "_WORTH", 0)
     monkeypatch.setattr(portioning, "_LEAST", 1)
     for name in ("landing", "registry.sqlite"):
         source = ran.place.home.root / name
@@ -32,12 +32,11 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
         registry.close()
     wanted = {name: key_of(one.receipt, one.incomplete) for name, one in ours.items()}
     raw, validated, harmonised = (Portions(stage_folder(place, "police", stage)) for stage in ("raw", "validated", "harmonised"))
-    portioning.read_all(place, "police", list(ours.values()), wanted, raw)
+    assert portioning.read_all(place, "police", list(ours.values()), wanted, raw) == {}
     assert len(raw.together(wanted)) == 0, "nothing stands before it is settled"
     raw.settle(wanted)
-    portioning.validate_all(place, "police", list(wanted), raw, validated)
+    assert portioning.judge_all(place, "police", list(wanted), raw) == {}
     validated.settle(wanted)
-    portioning.harmonise_all(place, "police", list(wanted), validated, harmonised)
     harmonised.settle(wanted)
     for made in (raw, validated, harmonised):
         alone = Portions(stage_folder(ran.place, "police", made.folder.name)).load()

@@ -25,7 +25,7 @@ from pipelines.lock import run_lock
 from pipelines.progress import Silence
 from pipelines.registry import open_registry
 from pipelines.registry.tables import Run
-from pipelines.resources import lake
+from pipelines.resources import lake, lake_io
 from pipelines.run import run_everything
 
 SECRET = "Arben Krasniqi 1012345678"
@@ -81,7 +81,7 @@ def quotes_behind(*_: object, **__: object) -> None:
     ("place", "breaks", "said"),
     [
         ((whole, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
-        ((lake, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
+        ((lake_io, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
         ((publishing, "publish"), quotes_behind, "the server refuses"),
     ],
     ids=["check", "lake", "behind"],

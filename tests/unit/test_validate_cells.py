@@ -36,6 +36,12 @@ def test_a_code_that_is_not_in_the_list_is_never_taken_for_a_near_one(value):
     assert found == {"cell-code-unknown": [True]}
 
 
+def test_a_column_in_which_nothing_was_delivered_is_judged_like_any_other():
+    columns, found = judge(STATUS, None, None)
+    assert columns["status"].isna().all()
+    assert found == {}
+
+
 def test_a_status_with_an_argument_keeps_it():
     columns, found = judge(STATUS, "Bashkuar me 2013-PR-00012", "bashkuar me")
     assert columns["status"].tolist() == ["merged", "merged"]

@@ -31,6 +31,7 @@ from pipelines.user import this_user
 _FRESH = 2.0  # seconds: a file written to so lately may still be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REPLACED = "replaced landed bytes that were altered or missing"
+_LARGEST = 1 << 30  # bytes of a file: four times what is read of one
 _LONGEST_POINTER = 4096  # bytes of a .url file that are looked at
 
 
@@ -112,6 +113,9 @@ class _Landing:
             known = {file.sha256 for file in before.get(one.place, {}).values()}.intersection(gone)
             for name, still in folder.files.items():
                 kind = "nested" if "/" in name else kind_of(name)
+                if still.size > _LARGEST:
+                    self._leave(one, shown(name), "delivery-file-too-large", f"> {_LARGEST >> 20:,} MiB")
+                    continue
                 try:
                     self._add(one, shown(name), kind, self._read(folder, name, still, known))
                 except ChangingError:

@@ -28,6 +28,7 @@ Place = tuple[str | None, DeliveryName | None]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 16  # folders within a delivery; deeper ones are named, not entered
+_MOST = 1_000  # files and folders of a delivery that are looked at, the declared ones first
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Folder:
     name: DeliveryName
     files: dict[str, Still] = field(default_factory=dict)
     closed: bool = False  # something in it could not be opened, so that absence says nothing
+    seen: int = 0  # files and folders in it
 
 
 @dataclass
@@ -133,6 +135,9 @@ def _delivery(found: Walk, inbox: Path, folder: Folder) -> None:
     told = len(found.findings)
     found.folders.append(folder)
     _inside(found, inbox, folder, (), declared)
+    if folder.seen > _MOST:
+        folder.closed = True
+        found.tell("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MOST:,}")
     taken = any("/" in name or kind_of(name) != "system" for name in folder.files)
     if not taken and all(f["rule"] == "delivery-system-file" for f in found.findings[told:]):
         found.tell("delivery-empty", (folder.institution, folder.name))
@@ -149,7 +154,10 @@ def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], de
         folder.closed = True
         found.tell("delivery-file-unreadable", place, inner or str(folder.name), error.strerror or "")
         return
-    for name, status in entries:
+    for name, status in sorted(entries, key=lambda entry: entry[0].lower() not in declared):
+        folder.seen += 1
+        if folder.seen > _MOST:
+            return
         path = f"{inner}/{name}" if parts else name
         if status is None:
             folder.closed = True

@@ -168,6 +168,7 @@ def rest() -> None:
 
 
 atexit.register(rest)
+os.register_at_fork(after_in_child=_workers.clear)  # they are the parent's
 
 
 def alone(work: Callable[[T], R], piece: T, bounds: Bounds) -> R:

@@ -29,6 +29,7 @@ _PATIENCE = 60.0  # seconds for all queries: a view could run for ever
 _LARGEST_CELL = 1 << 16  # bytes that a view may make of nothing, where the file is smaller
 _ROOM = 16 << 20  # bytes of a view, beside four times the file's
 _AT_ONCE = 10_000  # rows
+_BROKEN_RULES = ("ok", "NULL value in", "CHECK constraint failed")  # what a whole file may say of itself
 _MAGIC = b"SQLite format 3\x00"
 
 Table = tuple[list[str], list[Sequence[Any]]]
@@ -191,6 +192,8 @@ def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
                 piece.find("db-view", part=name)
             quoted = '"' + name.replace('"', '""') + '"'
             tables[name] = _rows(db, f"SELECT * FROM {quoted}", size, kind == b"view")
+        if any(not said.startswith(_BROKEN_RULES) for (said,) in db.execute("PRAGMA quick_check")):
+            raise sqlite3.DatabaseError("pages lie where they do not belong")
         return tables
     finally:
         db.close()

@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -194,12 +195,18 @@ def _watch(home: Path, each: Callable[[int], None]) -> list[int]:
     return seen
 
 
+def own_processes() -> None:
+    """In a child: start a server of processes of its own, the parent's is not its to ask."""
+    forkserver._forkserver.__init__()  # type: ignore[misc]
+
+
 def in_child(function: Callable[[], Any]) -> Any:
     """What `function` gives, run in a forked process; raises what it raised."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
+        own_processes()
         try:
             out = pickle.dumps((True, function()))
         except BaseException as error:  # noqa: BLE001 - handed over to the parent
@@ -246,6 +253,7 @@ def killed(world: World, home: str, kill: Kill, whole: bool = True, again: bool 
 
 def _die_as_told(world: World, home: str, kill: Kill, whole: bool, moments: Moments) -> None:
     place = world.place(home)
+    own_processes()
     try:
         if kill.kind == "point":
             points.times.clear()

@@ -8,6 +8,7 @@ could tell (a record withdrawn, a state superseded) is not seen.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from rich.console import Console
 
+from pipelines.assets.by_delivery import refused
+from pipelines.assets.portioning import RULES
 from pipelines.current import resolve
 from pipelines.errors import HarmoniaError, storage
 from pipelines.feedback.console import render_check
@@ -22,10 +25,13 @@ from pipelines.feedback.texts import texts
 from pipelines.home import Home
 from pipelines.landing import land, landed
 from pipelines.registry import open_registry
-from pipelines.validate import validate
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError
+from pipelines.validate import Validated, validate
 from schemas import findings as found
 from sources import contract
 from sources.contract import DeliveryName
+from sources.readers.result import SourceFile
 from sources.reading import read_delivery
 from sources.states import MISSING
 
@@ -71,10 +77,9 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
         try:
             report = land(inbox, home, registry)
             ours = landed(registry, home)
-            read = {str(one.name): read_delivery(institution, one.files) for one in ours}
+            validated = _judged(institution, {str(one.name): tuple(one.files) for one in ours})
         finally:
             registry.close()
-    validated = validate(institution, read)
     current = resolve(validated)
     states = validated.files[["file", "state"]]
     every = [frame for frame in (found.frame(report.findings), current.findings) if len(frame)]
@@ -83,6 +88,21 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
         findings=pd.concat(every, ignore_index=True) if every else found.frame(),
         files=states.merge(current.accounting.drop(columns=["institution", "delivery"]), on="file", how="left"),
     )
+
+
+def _judged(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
+    """What a run would make of the files, within the bounds that it has."""
+    try:
+        return bounded.alone(_judge, (institution, dict(delivered)), Bounds.of())
+    except ExceededError as ended:
+        rule, detail = RULES[ended.reason], ended.detail
+        instead = {name: refused(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()}
+        return validate(institution, instead)
+
+
+def _judge(asked: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
+    institution, delivered = asked
+    return validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
 
 
 def try_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:

@@ -33,6 +33,7 @@ _QUOTES = set("‘’“”„«»–—…§°·€´")
 _STRONG, _SIGN, _APOSTROPHE, FOREIGN, _RARE = 8.0, 4.0, 1.0, 2.0, 1.0  # what speaks against a reading, by character
 _WORD = 3.0  # what an agreed word speaks for it, and a letter of the wrong case against it
 _NOISE = 2.0  # the most that signs without a letter of ASCII beside them say
+_LONGEST = 60  # bytes of a word
 MARGIN = 3.0  # by so much one reading must be better than every other to be taken for another than the agreed one
 _BYTES = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
@@ -49,7 +50,7 @@ class Choice:
 
 def words_of(data: bytes) -> Counter[bytes]:
     """The words of a text with a byte above ASCII, and how often each stands there."""
-    return Counter(word for word in _BYTES.findall(data) if not word.isascii())
+    return Counter(word for word in _BYTES.findall(data) if len(word) <= _LONGEST and not word.isascii())
 
 
 def agreed_words(contract: Contract) -> frozenset[str]:

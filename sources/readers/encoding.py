@@ -30,6 +30,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 UNDECIDED = "file-encoding-undecided"
+_BEYOND_ASCII = r"[^\x00-\x7f]"
 _LAST_OF_LATIN_1 = "\xff"
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
@@ -214,7 +215,7 @@ def once(text: str) -> str:
 
 def _foreign(cells: pd.Series) -> Iterable[str]:
     """The different texts with a letter that is not of ASCII."""
-    unique: Iterable[str] = cells[cells.str.contains(r"[^\x00-\x7f]", regex=True, na=False)].unique()
+    unique: Iterable[str] = cells[cells.str.contains(_BEYOND_ASCII, regex=True, na=False)].unique()
     return unique
 
 
@@ -259,7 +260,7 @@ def _replaced(
     for name, frame in frames.items():
         out[name] = frame.copy()
         for column in columns[name]:
-            wide.update(frame.loc[frame[column].map(lambda v: not v.isascii(), na_action="ignore").fillna(False).astype(bool), "_file"])
+            wide.update(frame.loc[frame[column].str.contains(_BEYOND_ASCII, regex=True, na=False), "_file"])
             affected = frame[column].isin(list(better))
             out[name][column] = frame[column].where(~affected, frame[column].map(better))
             for file, part, line, value in frame.loc[affected, ["_file", "_part", "_line", column]].itertuples(index=False, name=None):

@@ -1,10 +1,12 @@
 """What attackers learn from releases, and what is shown: simulated populations × four releases with revisions.
 
-    .venv/bin/python benchmarks/disclosure_attack.py --populations 500 [--second 20] [--out FILE]
+    .venv/bin/python benchmarks/disclosure_attack.py --populations 500 [--first SEED] [--again 40] [--second 20] [--out FILE]
 
 Each population is released four times by the code that `harmonia release create` runs (protection and its own test), then attacked whole:
-by enumeration, by the integer programme over all releases, as the public and as one who knows up to three persons; `--second N`: bounds of
-N populations are solved again by CP-SAT. Reported beside: replay on alternative worlds, institutions with a part of the records.
+by enumeration, by the integer programme over all releases, as the public and as one who knows up to three persons. `--again N`: for N
+populations all releases are made again with every other table that fits, until three values of each hidden cell are found that print
+alike in everything. `--second N`: bounds of N populations are solved again by CP-SAT. Reported beside: how sure a guess is, institutions
+with a part of the records.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -26,12 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.disclosure_world import RELEASES, SIZES, World
 from pipelines.errors import HarmoniaError
 from warehouse.attackers import enumeration, integer_programme, replay
-from warehouse.attackers.known import Knowledge, protected
+from warehouse.attackers.known import Knowledge, Table, protected
 from warehouse.disclosure.policy import SHIPPED
 from warehouse.disclosure.programme import CROSSED, HARMONISED, TOTAL, Key, Programme, programme, years_of
-from warehouse.disclosure.protect import Inputs, Prints, wanted
+from warehouse.disclosure.protect import Inputs, Prints, counted_as, protect, wanted
 from warehouse.releases import cube
-from warehouse.releases.gate import guarded, known, truths
+from warehouse.releases.bridge import bridge_rows
+from warehouse.releases.exact import BRIDGE
+from warehouse.releases.gate import Published, check, known, truths
 
 
 def the_programme() -> Programme:
@@ -42,11 +48,11 @@ def the_programme() -> Programme:
 
 @dataclass
 class Released:
-    """All releases of one population: the last one's inputs and prints, every print."""
+    """All releases of one population: the last one's inputs, what each printed, the bridge of the last."""
 
     given: Inputs
     history: list[Prints]
-    withheld: int
+    bridge: pd.DataFrame
     refused: int
 
 
@@ -54,33 +60,96 @@ def released(world: World, of: Programme) -> Released:
     """Release a population four times, as `harmonia release create` does."""
     exact: dict[str, dict[Key, tuple[int, ...] | None]] = {}
     history: list[Prints] = []
-    withheld: dict[Key, int] = {}
+    bridge = pd.DataFrame(columns=cube.BRIDGE.names)
     refused = 0
     for release in RELEASES:
         exact[release] = world.exact(of, release)
         given = Inputs(of, release, date.fromisoformat(release), dict(exact), tuple(history))
+        prints = protect(given)
+        lines = bridge_rows(of, prints, given.exact, bridge, release)
         try:
-            prints, kept = guarded(given)
+            check(Published(given, prints, lines))
         except HarmoniaError:
             refused += 1
             continue
         history.append(prints)
-        withheld |= {Key(one["indicator"], HARMONISED, one["table"], one["of"]): 1 for one in kept}
-    return Released(replace(given, history=tuple(history[:-1]), coarsen=withheld), history, len(withheld), refused)
+        bridge = lines
+    return Released(replace(given, history=tuple(history[:-1])), history, bridge, refused)
+
+
+class Again:
+    """The whole program, run again on the releases of one population with other counts of one table."""
+
+    def __init__(self, done: Released) -> None:
+        self.history, self.bridge, self.given = done.history, done.bridge, done.given
+        days = [day for day in RELEASES if any(day in (p.known, p.edition) for prints in done.history for p in prints.values())]
+        self.days = days if len(days) == len(done.history) else []
+        self.runs = 0
+
+    def __call__(self, name: Table, counts: np.ndarray) -> bool:
+        """Whether everything is printed as it was."""
+        self.runs += 1
+        key, code = Key(*name), name.indicator
+        mine = {day: {k: v for k, v in self.given.exact[day].items() if k.indicator == code} for day in self.days}
+        if not self._change(mine, key, counts):
+            return False
+        of = replace(self.given.programme, indicators={code: self.given.programme.indicators[code]})
+        history: list[Prints] = []
+        bridge = pd.DataFrame(columns=cube.BRIDGE.names)
+        for day, printed in zip(self.days, self.history, strict=True):
+            given = Inputs(of, day, date.fromisoformat(day), {d: mine[d] for d in self.days if d <= day}, tuple(history))
+            history.append(protect(given))
+            if history[-1] != {k: p for k, p in printed.items() if k.indicator == code}:
+                return False
+            bridge = bridge_rows(of, history[-1], given.exact, bridge, day) if key.table == BRIDGE else bridge
+        lines = self.bridge[self.bridge["indicator"] == code]
+        return key.table != BRIDGE or bridge.to_dict("list") == lines.to_dict("list")
+
+    def _change(self, exact: dict[str, dict[Key, tuple[int, ...] | None]], key: Key, counts: np.ndarray) -> bool:
+        """Put other counts into the records that the print of `key` counts; of a window, into the first year that can hold them."""
+        prints = self.history[-1]
+        first = next((p for p in self.history if key in p), prints)
+        change = counts - np.array(list(self.truth[Table(*key)].values()))
+        for year in years_of(key.period):
+            where = (
+                prints[key._replace(table=TOTAL, measure=HARMONISED)]
+                if key.table == BRIDGE
+                else prints[key]
+                if year == key.period
+                else None
+            )
+            day = where.known if where else counted_as(self.given, key.indicator, year, first)
+            yearly = key._replace(period=year)
+            now = np.array(exact[day][yearly]) + change
+            if key.table == BRIDGE or (now >= 0).all():
+                exact[day][yearly] = tuple(now.tolist())
+                return True
+        return False
+
+    @cached_property
+    def truth(self) -> dict[Table, dict[str, int]]:
+        """The exact counts behind every print."""
+        return truths(self.given, self.history[-1])
 
 
 def knowledge_of(done: Released) -> Knowledge:
     """What an outsider has after all releases."""
-    return known(done.given, done.history[-1], [cube.rows(p, {}, set()) for p in done.history])
+    return known(Published(done.given, done.history[-1], done.bridge))
 
 
-def attack(done: Released, tally: Counter[str]) -> Knowledge:
+def attack(done: Released, tally: Counter[str], rerun: bool = True) -> Knowledge:
     """Attack everything that was released; adds to `tally`."""
     knowledge, truth = knowledge_of(done), truths(done.given, done.history[-1])
     for name, printed in knowledge.last.items():
         if name in truth and printed.status != "no_delivery":
             tally["protected"] += len(protected(knowledge, name, printed, truth[name]))
-    learnt = enumeration.attack(knowledge, truth) + integer_programme.attack(knowledge, truth, SIZES)
+    tally["bridges"] += len(done.bridge[["indicator", "period"]].drop_duplicates())
+    tally["causes printed"] += int((done.bridge["status"] == "shown").sum())
+    learnt = enumeration.attack(knowledge, truth) + enumeration.attack_bridge(knowledge, truth)
+    learnt += integer_programme.attack(knowledge, truth, SIZES)
+    if again := Again(done) if rerun else None:
+        learnt += replay.rerun(knowledge, truth, again)
+        tally["releases made again with another table"] += again.runs
     for one in learnt:
         kind = (
             "uniform"
@@ -171,15 +240,14 @@ def second(knowledge: Knowledge, tally: Counter[str]) -> None:
             tally["second solver: agree"] += solver.range({variable: 1}) == other[variable]
 
 
-def run(populations: int, twice: int, first: int = 0) -> dict[str, object]:
+def run(populations: int, twice: int, first: int = 0, again: int = 0) -> dict[str, object]:
     """All measures over so many populations."""
     of, tally, begun = the_programme(), Counter[str](), time.process_time()
     for seed in range(first, first + populations):
         world = World(seed)
         done = released(world, of)
-        tally["withheld"] += done.withheld
         tally["refused"] += done.refused
-        knowledge = attack(done, tally)
+        knowledge = attack(done, tally, rerun=seed - first < again)
         shown(done, tally)
         beside(world, done, knowledge, tally)
         if seed - first < twice:
@@ -206,10 +274,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--populations", type=int, default=500)
     options.add_argument("--first", type=int, default=0, help="seed of the first population")
+    options.add_argument("--again", type=int, default=0)
     options.add_argument("--second", type=int, default=0)
     options.add_argument("--out", type=Path)
     chosen = options.parse_args()
-    found = json.dumps(run(chosen.populations, chosen.second, chosen.first), indent=1)
+    found = json.dumps(run(chosen.populations, chosen.second, chosen.first, chosen.again), indent=1)
     print(found)
     if chosen.out:
         chosen.out.write_text(found + "\n", "utf-8")

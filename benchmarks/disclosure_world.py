@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from warehouse.count import causes
 from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, Programme
+from warehouse.releases.exact import BRIDGE
 
 RELEASES = ("2014-06-30", "2015-06-30", "2016-06-30", "2017-06-30")
 YEARS = tuple(range(2012, 2017))
@@ -47,8 +49,13 @@ SHARES = {
 SCATTER = 25
 KINDS = {6: "one victim", 13: "one cell", 17: "tiny"}
 """By the seed's place among twenty: years of one person, all persons in one cell, none to eleven a year; else as `SIZES`."""
-LATE, GONE, CORRECTED, TWICE = 0.04, 0.015, 0.04, 0.07
-"""Between two releases of a year: added, withdrawn, an attribute corrected; as reported: persons recorded once more."""
+LATE, GONE, CORRECTED = 0.04, 0.015, 0.04
+"""Between two releases of a year: added, withdrawn, an attribute corrected."""
+TWICE = (0.0, 0.02, 0.07, 0.15, 0.3)
+"""As reported: the share of persons recorded once more, by the seed."""
+CAUSES = {"same_person": 0.4, "registered_twice": 0.25, "merged": 0.15, "counted_before": 0.1, "separated": 0.05, "other_institution": 0.05}
+MOVED = 0.04
+"""Why they are recorded once more; persons of another year, added and taken away (`date_corrected`)."""
 DIMENSIONS = ("offence", "quarter", "sex", "age_group", "citizenship_group", "form")
 
 
@@ -67,7 +74,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        self.kind = KINDS.get(seed % 20, "plain")
+        self.kind, self.twice = KINDS.get(seed % 20, "plain"), TWICE[seed % len(TWICE)]
         self.known: dict[str, dict[tuple[str, int], People]] = {}
         self._shares = {code: self._scattered(code) for code in SIZES}
         self._grow()
@@ -129,11 +136,20 @@ class World:
             else:
                 at = DIMENSIONS.index(table)
                 yield Key(code, HARMONISED, table, year), _tally(inside[:, at], len(programme.cells(Key(code, HARMONISED, table, year))))
-        twice = np.random.default_rng([len(columns), int(year)]).random(len(columns)) < TWICE
-        reported = len(columns) + int(twice.sum())
-        own = len(inside) + int((twice & (columns[:, 0] == 0)).sum())
-        yield Key(code, REPORTED, TOTAL, year), (reported,)
-        yield Key(code, REPORTED, OFFENCE, year), (own, reported - own)
+        yield from self._reported(code, year, columns[:, 0])
+
+    def _reported(self, code: str, year: str, offence: np.ndarray) -> Iterator[tuple[Key, tuple[int, ...]]]:
+        """The totals as reported, and the causes between."""
+        rng = np.random.default_rng([len(offence), int(year)])
+        twice = offence[rng.random(len(offence)) < self.twice]
+        steps = dict(zip(CAUSES, -rng.multinomial(len(twice), list(CAUSES.values())), strict=True))
+        steps["date_corrected"] = int(rng.binomial(len(offence), MOVED)) - int(rng.binomial(len(offence), MOVED)) if self.twice else 0
+        total = max(0, len(offence) - int(sum(steps.values())))
+        steps["missing_date_found"] = len(offence) - total - sum(steps.values())
+        own = min(total, int((offence == 0).sum() + (twice == 0).sum()))
+        yield Key(code, REPORTED, TOTAL, year), (total,)
+        yield Key(code, REPORTED, OFFENCE, year), (own, total - own)
+        yield Key(code, BRIDGE, BRIDGE, year), tuple(int(steps.get(cause, 0)) for cause in causes())
 
 
 def _tally(values: np.ndarray, size: int) -> tuple[int, ...]:

@@ -38,8 +38,8 @@ def create(
 
     workplace = Workplace.of(None, home, registry_url)
     target, made, written = make(workplace, _day(as_of))
-    for one in made.withheld:
-        typer.echo(f"not broken down: {one['indicator']} {one['table']} {one['of']}: {one['reason']}")
+    for line in made.overlapping:
+        typer.echo(f"not printed: {line}")
     typer.echo(f"release {made.name} {'is in' if written else 'was there already, made again with identical bytes:'} {target}")
     typer.echo(f"explorer: {build(open_release(workplace.home.releases, made.name), workplace.home.root / 'explorer' / made.name)}")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,17 @@ def _figures(counted: pd.DataFrame, code: str, year: int, gap: str | None) -> li
                     }
                 )
     return rows
+
+
+def reported(of: Source, indicator: str, year: int, steps: Mapping[str, int]) -> Source:
+    """`of` with figures as reported that differ from the harmonised ones by these causes, all of trafficking."""
+    figures, bridge = of.tables["statistics"].copy(), of.tables["bridge"]
+    whole = (figures[list(_DIMENSIONS)] == "total").all(axis=1) & figures["offence_group"].isin(["total", "trafficking"])
+    mine = whole & (figures["indicator"] == indicator) & (figures["period"] == str(year))
+    figures.loc[mine, "as_reported"] = figures.loc[mine, "harmonised"] - sum(steps.values())
+    rows = [{"indicator": indicator, "period": str(year), "institution": "police", "cause": cause, "n": n} for cause, n in steps.items()]
+    added = pd.concat([bridge, tables.conform(tables.BRIDGE, pd.DataFrame(rows))], ignore_index=True)
+    return replace(of, tables={**of.tables, "statistics": figures, "bridge": added})
 
 
 def release(home: Path, day: str, of: Source) -> Made:

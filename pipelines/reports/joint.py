@@ -155,19 +155,20 @@ def _bridge(told: Figures, year: str) -> Section:
     for code, title in told.titles.items():
         ends = [told.total(code, year, "as_reported"), told.total(code, year)]
         mine = bridge[bridge["indicator"] == code]
-        rows.append([Cell(title, number=False), *ends, Cell(_causes(mine, causes, lang), number=False)])
+        rows.append([Cell(title, number=False), *ends, Cell(_causes(mine, causes, words), number=False)])
     head = [words("columns", name) for name in ("indicator", "reported", "harmonised", "cause")]
     known = [] if len(bridge) else [words("unpublished")]
     table = Table(words("sections", "bridge"), head, rows, [*told.gaps(year), *known])
     return Section("bridge", words("sections", "bridge"), [words("intro", "bridge")], [table])
 
 
-def _causes(mine: pd.DataFrame, causes: pd.Series, lang: str) -> str:
+def _causes(mine: pd.DataFrame, causes: pd.Series, words: Words) -> str:
     """The printed causes of one indicator's difference, in words: "registered twice: −3"."""
     out = []
     for cause, n, status in zip(mine["cause"], mine["n"], mine["status"], strict=True):
-        name = ", ".join(str(causes[one]).lower() for one in str(cause).split("+"))
-        out.append(f"{name}: {status_text(status, lang).rstrip('.').lower() if pd.isna(n) else f'{int(n):+d}'.replace('-', '−')}")
+        name = str(causes[cause]) if cause in causes.index else words("other_causes" if len(mine) > 1 else "all_causes")
+        figure = status_text(status, words.lang).rstrip(".").lower() if pd.isna(n) else f"{int(n):+d}".replace("-", "−")
+        out.append(f"{name.lower()}: {figure}")
     return "; ".join(out)
 
 

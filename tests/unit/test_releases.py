@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from pipelines.errors import HarmoniaError
-from tests.release_world import release, signed, source, units
+from tests.release_world import release, reported, signed, source, units
 from warehouse.attackers.known import Learnt, Table
+from warehouse.count import causes
 from warehouse.disclosure import policy
 from warehouse.releases import folder, recount
 from warehouse.releases.reading import label, open_release, status_text
@@ -204,21 +205,23 @@ def test_a_window_that_overlaps_an_earlier_one_is_refused_with_the_reason(tmp_pa
     moved = (home / policy.POLICY).read_text("utf-8").replace("first: 2012", "first: 2013")
     signed(home, moved)
     made = release(home, "2016-12-31", source(persons, [2012, 2013, 2014, 2015]))
-    assert [(one["indicator"], one["table"], one["of"]) for one in made.withheld] == [(VICTIMS, "sex_age_group", "2013/2015")]
-    assert "would undo victims_identified 2012/2014 by sex_age_group, printed by an earlier release" in made.withheld[0]["reason"]
+    (said,) = made.overlapping
+    assert said == (
+        "victims_identified 2013/2015 by sex_age_group shares a year with victims_identified 2012/2014 by sex_age_group, printed before"
+    )
     assert open_release(home / "releases").figures(VICTIMS, "sex_age_group", "2013/2015").empty
 
 
 def test_a_total_that_others_published_takes_trafficking_with_it(tmp_path):
-    """Trafficking 30 and others' total of 33 would tell the rest: the attackers know what others published."""
+    """Trafficking 30 and others' total of 33 would tell the rest: so trafficking of 28 to 33 is not printed, whatever the rest."""
     home = tmp_path / "home"
     persons = source(units(VICTIMS, 2013, (30, {}), (3, OTHER)), [2013])
     text = yaml.safe_load(policy.SHIPPED.read_text("utf-8"))
     said = {"indicator": VICTIMS, "period": "2013", "table": "total", "category": "total", "value": 33, "source": "a newspaper"}
     signed(home, yaml.safe_dump({**text, "public_already": [said]}, sort_keys=False))
-    made = release(home, "2014-03-31", persons)
-    assert [(one["table"], one["of"]) for one in made.withheld] == [("offence_group", "2013")]
-    assert open_release(home / "releases").figures(VICTIMS, "offence_group", "2013")["status"].tolist() == ["not_broken_down"]
+    release(home, "2014-03-31", persons)
+    assert open_release(home / "releases").figures(VICTIMS, "total", "2013")["status"].tolist() == ["not_shown"]
+    assert open_release(home / "releases").figures(VICTIMS, "offence_group", "2013").empty
 
 
 def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):
@@ -233,10 +236,10 @@ def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):
 
 
 def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
-    """Should an attacker learn a total itself, nothing can be printed coarser."""
+    """Nothing is printed otherwise because of a test: the release is refused."""
     learnt = Learnt(Table(VICTIMS, "harmonised", "total", "2013"), "total", 1, "public", "an attack")
     monkeypatch.setattr("warehouse.attackers.enumeration.attack", lambda *_: [learnt])
-    with pytest.raises(HarmoniaError, match=r"2014-03-31 is refused: victims_identified 2013 would give away .* wait for more records"):
+    with pytest.raises(HarmoniaError, match=r"2014-03-31 is refused: victims_identified 2013 would give away .* Wait for more records"):
         release(home, "2014-03-31", source(world(), [2013]))
     assert folder.names(home / "releases") == []
 
@@ -246,3 +249,27 @@ def test_trafficking_stands_without_a_total_that_would_tell_the_rest(home):
     opened = open_release(home / "releases")
     assert opened.figures("persons_arrested", "total", "2013")["status"].tolist() == ["not_shown"]
     assert opened.figures("persons_arrested", "offence_group", "2013")[["cell", "value"]].values.tolist() == [["trafficking", 30]]
+
+
+@pytest.mark.parametrize(
+    ("steps", "printed", "lines"),
+    [
+        ({"same_person": -3}, ["not_shown"], []),
+        ({"same_person": -3, "date_corrected": 2}, ["not_shown"], []),
+        ({"same_person": -8, "merged": -1}, ["shown"], [(None, "not_broken_down")]),
+        ({"same_person": -12, "merged": -4, "registered_twice": -4}, ["shown"], [(-12, "shown"), (-8, "joined")]),
+        ({"same_person": -12, "merged": -7, "registered_twice": -1}, ["shown"], [(-12, "shown"), (-8, "joined")]),
+    ],
+)
+def test_figures_as_reported_and_causes_tell_no_small_number(home, steps, printed, lines):
+    """A small difference is not printed; causes that are joined are all others, whether they have records or not."""
+    release(home, "2015-03-31", reported(source(world(), [2013]), VICTIMS, 2013, steps))
+    opened = open_release(home / "releases")
+    total = opened.cube[
+        (opened.cube["indicator"] == VICTIMS) & (opened.cube["measure"] == "as_reported") & (opened.cube["table"] == "total")
+    ]
+    assert total["status"].tolist() == printed
+    rows = opened.table("bridge")
+    assert [(None if pd.isna(n) else int(n), status) for n, status in zip(rows["n"], rows["status"], strict=True)] == lines
+    named = [cause for joined in rows["cause"] for cause in joined.split("+")]
+    assert sorted(named) == (sorted(causes()) if lines else [])

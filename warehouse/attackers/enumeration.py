@@ -3,23 +3,34 @@
 Belongs here: listing the tables behind a print and counting what each cell may still be. Does not belong here: what several tables say
 together (`integer_programme`).
 
-Of categories joined to a large sum only those tables are listed in which all but one are at most `FEW`, and of a crossed table only those
-that differ from the true one by a few persons moved: fewer tables can make a cell look narrower than it is, never wider.
+Of categories joined to a large sum only those tables are listed in which all but one are at most `FEW`, and of a bridge only those that
+differ from the true one by a few records moved: fewer tables can make a cell look narrower than it is, never wider.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import combinations
 
 import numpy as np
 
-from warehouse.attackers.known import ACROSS, VALUES, Knowledge, Learnt, Printed, Table, compositions, margins, population, protected
+from warehouse.attackers.known import (
+    ACROSS,
+    VALUES,
+    Knowledge,
+    Learnt,
+    Printed,
+    Table,
+    compositions,
+    knowing,
+    margins,
+    population,
+    protected,
+)
 
 FEW = 9
 MANY = 4000
-SHIFTS = (-4, -3, -2, -1, 0, 1, 2, 3, 4)
+STEPS = (1, 2, 3, 4, 5, 6)
 NAME = "enumeration"
 Truth = Mapping[Table, Mapping[str, int]]
 
@@ -46,32 +57,44 @@ def _total(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[s
 
 
 def _one_way(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[Learnt]:
-    hidden = protected(knowledge, name, printed, truth)
-    rows = behind(knowledge, name, printed, truth)
-    return count(name, rows, tuple(truth), tuple(truth.values()), hidden, knowledge.persons[name.indicator]) if hidden and len(rows) else []
+    hidden, rows = protected(knowledge, name, printed, truth), behind(knowledge, name, printed, truth)
+    if not hidden or not len(rows):
+        return []
+    cells, true, persons = tuple(truth), tuple(truth.values()), knowledge.persons[name.indicator]
+    believed = np.array([all(row[cells.index(c)] in said for c, said in _said(knowledge, name, truth)) for row in rows.tolist()])
+    worlds = [rows] if believed.all() else [rows, rows[believed]]
+    return [one for left in worlds for one in count(name, left, cells, true, hidden, persons)]
+
+
+def _said(knowledge: Knowledge, name: Table, truth: Mapping[str, int]) -> Iterator[tuple[str, range]]:
+    """What others published of cells of a table, where that is true: cell, values."""
+    for one in knowledge.already:
+        if (one["indicator"], "harmonised", one["table"], str(one["period"])) == name and str(one["category"]) in truth:
+            cell = str(one["category"])
+            least, most = (one.get("value", one.get(end, other)) for end, other in (("at_least", 0), ("at_most", sum(truth.values()))))
+            if least <= truth[cell] <= most:
+                yield cell, range(least, most + 1)
 
 
 def behind(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> np.ndarray:
-    """Every table (a row each, the true one last) that would have been printed as `printed`; all with its sums where the table is said to
-    be kept back for another reason than the rule. None at all where not even the total is public.
+    """Every table (a row each, the true one last) that would have been printed as `printed`. None at all where not even the total is
+    public.
     """
-    cells, true = tuple(truth), np.array(list(truth.values()))
-    small = {b[0] for b, v in printed.blocks if len(b) == 1 and b[0] != "unknown" and v < knowledge.threshold[name.indicator]}
-    rows = _with_sums(knowledge, name, printed, cells)
+    cells = tuple(truth)
+    rows = fitting(knowledge, name, printed, truth)
     if not len(rows):
         return rows
-    rows = np.concatenate([rows, [true]])
-    # What others published and is printed although small takes no part in the rule.
-    own = [n for n, cell in enumerate(cells) if cell not in small]
-    if name in knowledge.withheld:
-        return rows
-    numbers = knowledge.rule(name.indicator, tuple(cells[n] for n in own), rows[:, own])
+    rows = np.concatenate([rows, [list(truth.values())]])
+    numbers = knowledge.alike(name, cells, rows)
     return np.asarray(rows[numbers == numbers[-1]])
 
 
-def _with_sums(knowledge: Knowledge, name: Table, printed: Printed, cells: tuple[str, ...]) -> np.ndarray:
-    """Every table of these categories with the printed sums."""
-    blocks = list(printed.blocks)
+def fitting(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> np.ndarray:
+    """Every table that fits what is printed, whatever the program would print of it."""
+    cells, blocks = tuple(truth), list(printed.blocks)
+    if name.table == "sex_age_group":
+        years = _whole(knowledge, name)
+        return _between(cells, np.array(list(truth.values())), years) if years else np.zeros((0, len(cells)), dtype=np.int64)
     if name.table == "offence_group":
         return _offences(knowledge, name, blocks, cells)
     total = population(knowledge, name)
@@ -113,8 +136,7 @@ def count(name: Table, rows: np.ndarray, cells: tuple[str, ...], true: tuple[int
     """What the tables behind a print leave open, for the public and for everyone who knows `persons` of those counted."""
     out: list[Learnt] = []
     truth = np.array(true)
-    known = compositions(min(persons, int(truth.sum())), len(cells))
-    for who, has in [("public", np.zeros(len(cells), dtype=np.int64)), *(("knows", k) for k in known if (k <= truth).all())]:
+    for who, has in [("public", np.zeros(len(cells), dtype=np.int64)), *(("knows", k) for k in knowing(truth, persons))]:
         left = rows[(rows >= has).all(axis=1)]
         for cell in hidden:
             values = len(np.unique(left[:, cells.index(cell)]))
@@ -126,47 +148,103 @@ def count(name: Table, rows: np.ndarray, cells: tuple[str, ...], true: tuple[int
 
 
 def _crossed(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[Learnt]:
-    """Sex × age: tables that differ from the true one by a few persons moved, within what the tables by sex and by age leave open."""
-    hidden = protected(knowledge, name, printed, truth)
-    if printed.status != "printed" or not hidden:
+    """Sex × age where both are printed whole: one cell decides all four, within what every year leaves it.
+
+    One who knows persons knows that many more or fewer of it, whatever their years.
+    """
+    hidden, years = protected(knowledge, name, printed, truth), _whole(knowledge, name)
+    if not hidden or not years:
         return []
-    cells = tuple(truth)
-    true = np.array([truth[c] for c in cells])
-    moves = _moves(cells, [[cells.index(c) for c in block] for block, _ in printed.blocks])
-    rows = np.unique((true + moves[:, None] + moves[None, :]).reshape(-1, len(cells)), axis=0)
-    rows = rows[(rows >= 0).all(axis=1)]
-    rows = np.concatenate([rows[_within(knowledge, name, cells, rows)], [true]])
-    if name not in knowledge.withheld:
-        forms = knowledge.crossed(name, cells, rows)
-        rows = rows[forms == forms[-1]]
-    return count(name, rows, cells, tuple(true.tolist()), hidden, knowledge.persons[name.indicator])
+    cells, persons, true = tuple(truth), knowledge.persons[name.indicator], np.array(list(truth.values()))
+    rows = _between(cells, true, years)
+    corner = _corners(cells)[0]
+    first, last = rows[:, corner].min(), rows[:, corner].max()
+    numbers = knowledge.alike(name, cells, np.concatenate([rows, [true]]))
+    rows = rows[numbers[:-1] == numbers[-1]]
+    out = []
+    for more in range(persons + 1):
+        for fewer in range(persons + 1 - more):
+            left = rows[(rows[:, corner] >= first + more) & (rows[:, corner] <= last - fewer)]
+            if (left == true).all(axis=1).any() and len(left) < VALUES:
+                out += [Learnt(name, cell, len(left), "knows" if more or fewer else "public", NAME) for cell in hidden]
+    return out
 
 
-def _moves(cells: tuple[str, ...], blocks: list[list[int]]) -> np.ndarray:
-    """One to four persons moved between two cells, or so that all sums by row and by column stay; no printed sum changes."""
-    unit, at = np.eye(len(cells), dtype=np.int64), {cell: n for n, cell in enumerate(cells)}
-    steps = []
-    for a, b in combinations(cells, 2):
-        steps.append(unit[at[a]] - unit[at[b]])
-        (r, c), (s, d) = a.split(ACROSS), b.split(ACROSS)
-        if r != s and c != d:
-            steps.append(unit[at[a]] + unit[at[b]] - unit[at[f"{r}{ACROSS}{d}"]] - unit[at[f"{s}{ACROSS}{c}"]])
-    kept = [step for step in steps if not any(step[block].sum() for block in blocks)]
-    return np.unique(np.array([by * step for step in kept for by in SHIFTS] or [0 * unit[0]]), axis=0)
+def _corners(cells: tuple[str, ...]) -> list[int]:
+    """Positions of the four cells of which everything is known."""
+    return [n for n, cell in enumerate(cells) if "unknown" not in cell.split(ACROSS)]
 
 
-def _within(knowledge: Knowledge, name: Table, cells: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
-    """Which tables have sums by sex and by age that the yearly tables allow: every joined part of a year between 0 and its sum."""
-    ok = np.ones(len(rows), dtype=bool)
-    for side, table in enumerate(("sex", "age_group")):
-        yearly = margins(knowledge.last, name, table)
-        for category in {cell.split(ACROSS)[side] for cell in cells}:
-            least = most = 0
-            for year in (y for y in yearly if y):
-                for block, value in year.blocks:
-                    if category in block:
-                        least, most = least + (value if len(block) == 1 else 0), most + value
-            if all(y and y.status == "printed" for y in yearly):
-                sums = rows[:, [n for n, cell in enumerate(cells) if cell.split(ACROSS)[side] == category]].sum(axis=1)
-                ok &= (sums >= least) & (sums <= most)
-    return ok
+def _between(cells: tuple[str, ...], true: np.ndarray, years: list[tuple[list[int], list[int]]]) -> np.ndarray:
+    """Every sex × age with the margins of the years, added up."""
+    first = sum(max(0, sex[0] - age[1]) for sex, age in years)
+    last = sum(min(sex[0], age[0]) for sex, age in years)
+    corner, beside, below, across = _corners(cells)
+    step = np.zeros(len(cells), dtype=np.int64)
+    step[[corner, across]], step[[beside, below]] = 1, -1
+    return np.asarray(true + (np.arange(first, last + 1) - true[corner])[:, None] * step)
+
+
+def _whole(knowledge: Knowledge, name: Table) -> list[tuple[list[int], list[int]]]:
+    """The figures by sex and by age of each year (or of the window), where all print both categories and that nobody's is not known."""
+    sides = []
+    for table in ("sex", "age_group"):
+        printed = margins(knowledge.last, name, table)
+        values = [dict(one.blocks) if one else {} for one in printed]
+        if not all(len(v) == 3 and all(len(block) == 1 for block in v) and v.get(("unknown",)) == 0 for v in values):
+            return []
+        cells = [c for c in knowledge.categories(name._replace(table=table)) if c != "unknown"]
+        sides.append([[v[(c,)] for c in cells] for v in values])
+    return list(zip(*sides, strict=True))
+
+
+def attack_bridge(knowledge: Knowledge, truth: Truth, release: str | None = None) -> list[Learnt]:
+    """What is learnt of the causes between the totals as reported and harmonised; `release`: of what it printed first.
+
+    Tried twice: every cause may add records and take them away; every cause only takes away (or only adds) as the difference does, and
+    one who knows persons knows their causes.
+    """
+    out: list[Learnt] = []
+    assert knowledge.bridge is not None
+    for name in (n for n in truth if n.table == "bridge"):
+        ours, theirs = (knowledge.last.get(name._replace(measure=m, table="total")) for m in ("harmonised", "as_reported"))
+        if not ours or not theirs or not ours.blocks or not theirs.blocks or ours.known != theirs.known:
+            continue
+        mine = (knowledge.bridge["indicator"] == name.indicator) & (knowledge.bridge["period"] == name.of)
+        lines = knowledge.bridge[mine & (knowledge.bridge["known"] == ours.known)]
+        if release is None or release in {ours.edition, theirs.edition, *lines["edition"]}:
+            out += _causes(knowledge, name, set(lines.loc[lines["status"] == "shown", "cause"]), bool(len(lines)), truth[name])
+    return out
+
+
+def _causes(knowledge: Knowledge, name: Table, alone: set[str], lines: bool, truth: Mapping[str, int]) -> list[Learnt]:
+    cells, true = tuple(truth), np.array(list(truth.values()))
+    hidden = [c for c, n in truth.items() if c not in alone and abs(n) < knowledge.threshold[name.indicator]]
+    free = [n for n, cell in enumerate(cells) if cell not in alone]
+    once = moved(len(cells), tuple(free), STEPS)
+    found: list[Learnt] = []
+    for tried in (0, MANY, 50 * MANY):  # more rows only where fewer leave too little
+        one, other = np.divmod(np.linspace(0, len(once) ** 2 - 1, tried, dtype=np.int64), len(once))
+        rows = np.concatenate([true + once, true + once[one] + once[other], [true]])
+        if lines:
+            numbers = knowledge.alike(name, cells, rows)
+            rows = rows[numbers == numbers[-1]]
+        values = {c: len(np.unique(rows[:, cells.index(c)])) for c in hidden}
+        found = [Learnt(name, c, n, "public", NAME) for c, n in values.items() if n < VALUES]
+        sign = 1 if true.sum() > 0 else -1
+        if (sign * true >= 0).all():
+            same = sign * rows[(sign * rows >= 0).all(axis=1)]
+            found += count(name, same, cells, tuple((sign * true).tolist()), hidden, knowledge.persons[name.indicator])
+        found = [one for one in found if one.cell != "uniform"]
+        if not found:
+            break
+    return found
+
+
+@cache
+def moved(size: int, free: tuple[int, ...], steps: tuple[int, ...]) -> np.ndarray:
+    """Records moved from one cause to another, or between one and two others."""
+    unit = np.eye(size, dtype=np.int64)
+    single = [by * (unit[a] - unit[b]) for a in free for b in free if a != b for by in steps]
+    double = [2 * unit[a] - unit[b] - unit[c] for a in free for b in free for c in free if b < c and a not in (b, c)]
+    return np.array([*single, *double, *(-move for move in double)] or [0 * unit[0]])

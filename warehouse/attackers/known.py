@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,10 +54,8 @@ class Printed:
         return self.status, self.blocks, self.limit
 
 
-Rule = Callable[[str, tuple[str, ...], np.ndarray], np.ndarray]
-"""(indicator, categories, tables) → a number for each table: equal for tables of which the same is kept apart in print."""
-CrossedRule = Callable[[Table, tuple[str, ...], np.ndarray], np.ndarray]
-"""(table, cells, tables) → the same for a table of two dimensions."""
+Alike = Callable[[Table, tuple[str, ...], np.ndarray], np.ndarray]
+"""(table, categories, counts) → a number for each row of counts: equal for those of which the program keeps the same apart in print."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,9 @@ class Knowledge:
 
     categories   what a table is broken down by, in the order of the policy
     threshold, persons   per indicator: least count printed alone; of how many persons an insider may know everything
+    alike        the program, asked which tables it prints alike
+    bridge       the latest release's lines of the bridge
     already      statements of others about the same figures (`public_already` of the policy)
-    withheld     tables said to be kept back for another reason than the rule
     step         a difference of two releases below this is learnt
     """
 
@@ -74,10 +74,9 @@ class Knowledge:
     categories: Callable[[Table], tuple[str, ...]]
     threshold: Mapping[str, int]
     persons: Mapping[str, int]
-    rule: Rule
-    crossed: CrossedRule
+    alike: Alike
+    bridge: pd.DataFrame | None = None
     already: Sequence[Mapping[str, Any]] = ()
-    withheld: frozenset[Table] = frozenset()
     step: int = 5
 
     @cached_property
@@ -93,14 +92,15 @@ class Knowledge:
 
 def tables(cube: pd.DataFrame) -> dict[Table, Printed]:
     """A cube by table. Crossed cells keep their name as one category."""
+    columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "limit", "known", "edition"]
+    rows: dict[Table, list[Any]] = {}
+    for row in zip(*(cube[column].tolist() for column in columns), strict=True):
+        rows.setdefault(Table(*row[:4]), []).append(row[4:])
     out = {}
-    for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=False):
-        rows = [(str(c), int(v)) for c, v in zip(part["cell"], part["value"], strict=True) if pd.notna(v)]
-        name = Table(*map(str, names))
-        blocks = tuple((tuple(expand(name.table, cell)), value) for cell, value in rows)
-        first = part.iloc[0]
-        limit = int(first["limit"]) if pd.notna(first["limit"]) else 0
-        out[name] = Printed("printed" if rows else str(first["status"]), blocks, limit, str(first["known"]), str(first["edition"]))
+    for name, mine in rows.items():
+        blocks = tuple((tuple(expand(name.table, cell)), int(value)) for cell, value, *_ in mine if pd.notna(value))
+        _, _, status, limit, known, edition = mine[0]
+        out[name] = Printed("printed" if blocks else status, blocks, int(limit) if pd.notna(limit) else 0, known, edition)
     return out
 
 
@@ -161,6 +161,13 @@ def margins(release: Mapping[Table, Printed], name: Table, table: str) -> list[P
     own = name._replace(table=table)
     years = [str(year) for year in range(int(name.of[:4]), int(name.of[-4:]) + 1)]
     return [release[own]] if own in release else [release.get(own._replace(of=year)) for year in years]
+
+
+def knowing(true: np.ndarray, persons: int) -> list[np.ndarray]:
+    """Every way to know so many of the persons counted: how many of each category."""
+    places = combinations_with_replacement(np.flatnonzero(true).tolist(), min(persons, int(true.sum())))
+    ways = (np.bincount(np.array(own, dtype=np.int64), minlength=len(true)) for own in places)
+    return [known for known in ways if (known <= true).all()]
 
 
 def compositions(total: int, parts: int) -> np.ndarray:

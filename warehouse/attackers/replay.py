@@ -1,21 +1,74 @@
-"""The attacker who replays the algorithm on alternative worlds, and the institution that holds records of its own. Reported, no gate.
+"""The attacker who replays the whole program on alternative worlds, and the institution that holds records of its own.
 
-Belongs here: how probable each value of a hidden cell is among all worlds that would have been printed alike; what is left when a part of
-the persons is known. Does not belong here: what is possible at all (`enumeration`).
+Belongs here: what is left of a hidden cell when all releases are made again with other counts; how probable each value is; what is left
+when a part of the persons is known. Does not belong here: what the rule of a single table leaves open (`enumeration`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import lgamma
 
 import numpy as np
+import pandas as pd
 
-from warehouse.attackers.enumeration import Truth, behind
-from warehouse.attackers.known import Knowledge, Table, protected
+from warehouse.attackers.enumeration import STEPS, Truth, behind, fitting, moved
+from warehouse.attackers.known import VALUES, Knowledge, Learnt, Table, knowing, protected
 
 SURE = 0.9
+NAME = "replay"
+Program = Callable[[Table, np.ndarray], bool]
+"""Whether all releases, made again with these counts of one table, print in everything what they printed."""
+
+
+def rerun(knowledge: Knowledge, truth: Truth, program: Program) -> list[Learnt]:
+    """What is learnt by making all releases again with every other table that fits, the nearest first, until three values are found.
+
+    As the public, and as one who knows persons of the table.
+    """
+    out: list[Learnt] = []
+    for name, counts in truth.items():
+        printed = knowledge.last.get(name)
+        if name.table == "bridge":
+            alone = set(knowledge.bridge.loc[_lines(knowledge, name), "cause"]) if knowledge.bridge is not None else set()
+            free = tuple(n for n, cause in enumerate(counts) if cause not in alone)
+            hidden = [c for c, n in counts.items() if c not in alone and abs(n) < knowledge.threshold[name.indicator]]
+            rows = np.array(list(counts.values())) + moved(len(counts), free, STEPS[:3])
+        elif printed and name.table != "total" and printed.status != "no_delivery":
+            hidden, rows = protected(knowledge, name, printed, counts), fitting(knowledge, name, printed, counts)
+        else:
+            continue
+        if hidden and len(rows):
+            persons = 0 if name.table == "bridge" else knowledge.persons[name.indicator]
+            out += _tried(name, counts, hidden, rows, program, persons)
+    return out
+
+
+def _lines(knowledge: Knowledge, name: Table) -> pd.Series:
+    lines = knowledge.bridge
+    assert lines is not None
+    return (lines["indicator"] == name.indicator) & (lines["period"] == name.of) & (lines["status"] == "shown")
+
+
+def _tried(name: Table, counts: Mapping[str, int], hidden: list[str], rows: np.ndarray, program: Program, persons: int) -> list[Learnt]:
+    cells, true = tuple(counts), np.array(list(counts.values()))
+    rows = rows[np.argsort(np.abs(rows - true).sum(axis=1), kind="stable")]
+    alike = np.full(len(rows), -1)  # not tried yet
+    out = []
+    for who, known in [("public", None), *(("knows", k) for k in (knowing(true, persons) if persons else []))]:
+        can = np.ones(len(rows), dtype=bool) if known is None else (rows >= known).all(axis=1)
+        for cell in hidden:
+            column, values = rows[:, cells.index(cell)], {counts[cell]}
+            values |= set(column[can & (alike == 1)].tolist())
+            while len(values) < VALUES:
+                left = np.flatnonzero(can & (alike == -1) & ~np.isin(column, list(values)))
+                if not len(left):
+                    out.append(Learnt(name, cell, len(values), who, NAME))
+                    break
+                alike[left[0]] = program(name, rows[left[0]])
+                values |= {int(column[left[0]])} if alike[left[0]] else set()
+    return out
 
 
 @dataclass(frozen=True)

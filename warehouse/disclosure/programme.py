@@ -20,6 +20,7 @@ TRAFFICKING, REST, UNKNOWN = "trafficking", "rest", "unknown"
 HARMONISED, REPORTED = "harmonised", "as_reported"
 ACROSS, JOINED = "|", "+"
 """In the name of a cell: between the dimensions of a crossed table; between categories that are joined."""
+_MOST = 10**6
 
 
 class Key(NamedTuple):
@@ -48,13 +49,20 @@ class Indicator:
 
 @dataclass(frozen=True)
 class Programme:
-    """The policy, typed. `mapping`: dimension → warehouse value → published category; `groups`: group → (threshold, known)."""
+    """The policy, typed.
+
+    mapping      dimension → warehouse value → published category
+    groups       group → (threshold, known)
+    revise_from  least difference to an earlier release that is printed
+    differ_from  least difference between harmonised and reported that is printed
+    """
 
     indicators: Mapping[str, Indicator]
     categories: Mapping[str, tuple[str, ...]]
     mapping: Mapping[str, Mapping[str, str]]
     groups: Mapping[str, tuple[int, int]]
     revise_from: int
+    differ_from: int
     after_months: int
     patience_months: int
     first_window: int
@@ -74,23 +82,29 @@ class Programme:
             return tuple(f"{sex}{ACROSS}{age}" for sex in self.categories["sex"] for age in self.categories["age_group"])
         return self.categories[key.table]
 
-    def rule(self, indicator: str, cells: tuple[str, ...]) -> Rule:
-        """How a table of that indicator with those categories is printed."""
+    def rule(self, indicator: str, cells: tuple[str, ...], key: Key | None = None) -> Rule:
+        """How a table of that indicator with those categories is printed. key: the table, of which others may have published figures."""
         threshold, known = self.groups[self.indicators[indicator].group]
         unknown = cells.index(UNKNOWN) if UNKNOWN in cells else None
-        return Rule(len(cells), threshold, known, unknown)
+        said = tuple((cells.index(cell), *bounds) for cell, bounds in (self.said(key) if key else {}).items() if cell in cells)
+        return Rule(len(cells), threshold, known, unknown, said)
+
+    def least(self, indicator: str) -> tuple[int, int]:
+        """Least count that is printed, and least total."""
+        rule = self.rule(indicator, (TOTAL,))
+        return rule.threshold, rule.floor
 
     def window(self, year: int) -> str:
         """The window that a year lies in, as `2012/2014`."""
         first = self.first_window + (year - self.first_window) // self.window_years * self.window_years
         return f"{first}/{first + self.window_years - 1}"
 
-    def declared(self, key: Key) -> dict[str, int]:
-        """Cells of a table that others published exactly, with their values."""
+    def said(self, key: Key) -> dict[str, tuple[int, int]]:
+        """What others published about cells of a table: at least, at most."""
+        mine = (one for one in self.public_already if (one["indicator"], HARMONISED, one["table"], str(one["period"])) == key)
         return {
-            str(said["category"]): int(said["value"])
-            for said in self.public_already
-            if "value" in said and (said["indicator"], HARMONISED, said["table"], str(said["period"])) == key
+            str(one["category"]): (int(one.get("value", one.get("at_least", 0))), int(one.get("value", one.get("at_most", _MOST))))
+            for one in mine
         }
 
 
@@ -110,6 +124,7 @@ def programme(raw: Mapping[str, Any]) -> Programme:
             mapping=mapping,
             groups={group: (int(said["threshold"]), int(said["known"])) for group, said in raw["groups"].items()},
             revise_from=int(raw["revise_from"]),
+            differ_from=int(raw.get("differ_from", 6)),
             after_months=int(raw["breakdowns"]["after_months"]),
             patience_months=int(raw["breakdowns"]["patience_months"]),
             first_window=int(raw["windows"]["first"]),

@@ -1,7 +1,7 @@
 """From exact figures to what a release prints, given what earlier releases printed.
 
 Belongs here: what is due in a release, what is carried over, revised, held. Does not belong here: how a table is joined (`rule`, `prints`),
-attacks and their consequences (`warehouse/releases/create`).
+attacks (`warehouse/releases/gate`).
 
 Year totals (with their part by offence) are printed from the first release after the year on, and revised when every difference to all
 that was printed before is 0 or `revise_from` and more; else the printed figures stand. Breakdowns are printed once, one release
@@ -12,17 +12,25 @@ of their years count. So no two figures of one table differ by 1 to 4.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 
-import numpy as np
-
-from warehouse.disclosure.prints import Print, blocks, crossed, crossed_form, forms_of, join, may_replace, print_table, print_year
-from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, Programme, years_of
+from warehouse.disclosure.prints import (
+    Margins,
+    Print,
+    crossed,
+    crossed_least,
+    may_replace,
+    print_reported,
+    print_table,
+    print_year,
+)
+from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, UNKNOWN, Key, Programme, years_of
 
 Exact = Mapping[Key, tuple[int, ...] | None]
 """Counts of every table of every year, harmonised and as reported, in the order of `Programme.cells`; None: nothing was delivered."""
 Prints = dict[Key, Print]
+_SIDES = ("sex", "age_group")
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,6 @@ class Inputs:
     exact       by release: the figures as known then, that of the new release among them
     history     what each earlier release printed, oldest first
     incomplete  (indicator, year) of which a delivery is missing
-    coarsen     tables of this release that attackers undid: how often to print them coarser
     """
 
     programme: Programme
@@ -41,7 +48,6 @@ class Inputs:
     exact: Mapping[str, Exact]
     history: Sequence[Prints] = ()
     incomplete: Collection[tuple[str, str]] = ()
-    coarsen: Mapping[Key, int] = field(default_factory=dict)
 
     @property
     def before(self) -> Prints:
@@ -73,33 +79,30 @@ def _with_earlier(given: Inputs, out: Prints) -> Prints:
 
 
 def _totals(given: Inputs, code: str, year: str) -> Prints:
-    """The year's total and its part by offence, harmonised; then as reported, which tells no part that harmonised does not."""
-    harmonised = _standing(given, _fresh(given, code, HARMONISED, year))
-    total, offence = (harmonised.get(Key(code, HARMONISED, table, year)) for table in (TOTAL, OFFENCE))
-    if total is None or (offence is None and total.status != "printed"):
-        return harmonised
-    reported = _fresh(given, code, REPORTED, year)
-    key, parts = (Key(code, REPORTED, table, year) for table in (TOTAL, OFFENCE))
-    own = reported.pop(parts, None)
-    if reported[key].status == "printed" and total.status != "printed":
-        reported[key] = Print("not_shown", known=given.release)
-    if offence and offence.status != "printed":
-        own = Print("not_broken_down", known=given.release) if reported[key].status == "printed" else None
-    elif own and own.status == "printed" and reported[key].status != "printed":
-        own = replace(own, cells=own.cells[:1])
-    return {**harmonised, **_standing(given, reported | ({parts: own} if own else {}))}
-
-
-def _fresh(given: Inputs, code: str, measure: str, year: str) -> Prints:
-    """The two tables of a year as the records stand today."""
-    key, parts = (Key(code, measure, table, year) for table in (TOTAL, OFFENCE))
+    """The year's total and its part by offence, harmonised; then as reported."""
+    rules = given.programme
+    key, parts = (Key(code, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
     counts = given.now.get(parts)
     if counts is None:
-        return {key: Print("no_delivery", known=given.release)}
+        return _standing(given, {key: Print("no_delivery", known=given.release)})
+    cells = rules.cells(parts)
+    total, offence = print_year(rules.rule(code, cells[1:], parts), cells, counts, rules.said(key).get(TOTAL))
+    harmonised = _standing(given, _pair(given, key, parts, total, offence))
+    if key not in harmonised or (parts not in harmonised and harmonised[key].status != "printed"):
+        return harmonised
+    ours = harmonised[key], harmonised.get(parts)
+    return {**harmonised, **_standing(given, reported(given, code, year, given.now[parts._replace(measure=REPORTED)] or (), ours))}
+
+
+def reported(given: Inputs, code: str, year: str, counts: tuple[int, ...], ours: tuple[Print, Print | None]) -> Prints:
+    """The two tables of a year as reported, beside the harmonised ones."""
+    key, parts = (Key(code, REPORTED, table, year) for table in (TOTAL, OFFENCE))
     cells = given.programme.cells(parts)
-    total, offence = print_year(given.programme.rule(code, cells[1:]), cells, counts, given.programme.declared(parts))
-    if offence and given.coarsen.get(parts):
-        offence = Print("not_broken_down")
+    rule, least = given.programme.rule(code, cells[1:]), given.programme.differ_from
+    return _pair(given, key, parts, *print_reported(rule, cells, counts, ours, least))
+
+
+def _pair(given: Inputs, key: Key, parts: Key, total: Print, offence: Print | None) -> Prints:
     made = {key: total} | ({parts: offence} if offence else {})
     return {name: replace(one, known=given.release) for name, one in made.items()}
 
@@ -168,8 +171,8 @@ def _breakdowns(given: Inputs, code: str, out: Prints) -> Prints:
             made[key] = replace(_pooled(given, key, _with_earlier(given, {**out, **made})), edition=given.release)
         elif (total := _trafficking(out, code, key.period)) and (counts := given.exact[total.known].get(key)):
             cells = given.programme.cells(key)
-            new = print_table(given.programme.rule(code, cells), cells, counts, given.programme.declared(key))
-            made[key] = replace(Print("not_broken_down") if given.coarsen.get(key) else new, edition=given.release, known=total.known)
+            new = print_table(given.programme.rule(code, cells, key), cells, counts)
+            made[key] = replace(new, edition=given.release, known=total.known)
     return made
 
 
@@ -180,7 +183,7 @@ def undoes(key: Key, before: Prints) -> Key | None:
     return next((k for k in same if own & set(years_of(k.period))), None)
 
 
-def refused(given: Inputs, out: Prints) -> dict[Key, Key]:
+def overlapping(given: Inputs, out: Prints) -> dict[Key, Key]:
     """Tables of the programme that are not printed since they would undo an earlier release, each with the table that they would undo."""
     due = [key for code in given.programme.indicators for key in wanted(given, code, out)]
     return {key: other for key in due if key not in given.before and (other := undoes(key, given.before))}
@@ -193,10 +196,8 @@ def _pooled(given: Inputs, key: Key, out: Prints) -> Print:
         return Print("not_broken_down", known=given.release)
     if key.table == CROSSED:
         return replace(_crossed(given, key, counts, out), known=known)
-    if given.coarsen.get(key):
-        return Print("not_broken_down", known=known)
     cells = given.programme.cells(key)
-    return replace(print_table(given.programme.rule(key.indicator, cells), cells, counts, {}), known=known)
+    return replace(print_table(given.programme.rule(key.indicator, cells, key), cells, counts), known=known)
 
 
 def counts_behind(given: Inputs, key: Key, out: Prints) -> tuple[tuple[int, ...] | None, str]:
@@ -206,32 +207,42 @@ def counts_behind(given: Inputs, key: Key, out: Prints) -> tuple[tuple[int, ...]
     """
     if "/" not in key.period:
         return given.exact[out[key].known].get(key), out[key].known
-    used = {year: _counted_as(given, key.indicator, year, out) for year in years_of(key.period)}
+    used = {year: counted_as(given, key.indicator, year, out) for year in years_of(key.period)}
     tables = [given.exact[known].get(key._replace(period=year)) for year, known in used.items()]
     if any(table is None for table in tables):
         return None, given.release
     return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True)), max(used.values())
 
 
-def _counted_as(given: Inputs, code: str, year: str, out: Prints) -> str:
+def counted_as(given: Inputs, code: str, year: str, out: Prints) -> str:
     """The release whose records the year's breakdowns count; where there are none, its total."""
     yearly = (out.get(Key(code, HARMONISED, table, year)) for table in (*given.programme.indicators[code].tables, TOTAL))
     return next((made.known for made in yearly if made), given.release)
 
 
 def _crossed(given: Inputs, key: Key, counts: tuple[int, ...], out: Prints) -> Print:
-    """Sex × age over a window: no finer than the yearly tables of all its years."""
-    threshold = given.programme.groups[given.programme.indicators[key.indicator].group][0]
-    cells, forms = given.programme.cells(key), forms_of(*apart(given.programme, key, out))
-    chosen = crossed_form(threshold, cells, np.array([counts]), forms, given.coarsen.get(key, 0))
-    return crossed(cells, counts, forms, int(chosen[0]))
+    """Sex × age over a window, where the tables by sex and by age of all its years, or its own, print every category by itself."""
+    years = crossed_margins(given.programme, key, out)
+    threshold, known = given.programme.groups[given.programme.indicators[key.indicator].group]
+    return crossed(given.programme.cells(key), counts, crossed_least(threshold, known, years) if years else None)
 
 
-def apart(programme: Programme, key: Key, out: Prints) -> tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]:
-    """What the window's own tables, or else the tables of all its years, keep apart by sex and by age."""
-    found = []
-    for table in ("sex", "age_group"):
-        own = key._replace(table=table)
-        parts = [own] if own in out else [own._replace(period=year) for year in years_of(key.period)]
-        found.append(join(blocks(out.get(k, Print("not_broken_down")), programme.cells(k)) for k in parts))
-    return found[0], found[1]
+def crossed_margins(programme: Programme, key: Key, out: Prints) -> list[Margins] | None:
+    """What is printed by sex and by age beside sex × age: one entry where the window has tables of its own, else one a year."""
+    own = key._replace(table=_SIDES[0]) in out
+    years = []
+    for period in (key.period,) if own else years_of(key.period):
+        sexes, ages = (_everybody(programme, key._replace(table=table, period=period), out) for table in _SIDES)
+        if not sexes or not ages:
+            return None
+        years.append((sexes, ages))
+    return years
+
+
+def _everybody(programme: Programme, key: Key, out: Prints) -> tuple[int, int] | None:
+    """The printed figures of a table of two categories, where each is printed by itself and nobody's is not known."""
+    printed = dict(out[key].cells) if key in out else {}
+    named = [cell for cell in programme.cells(key) if cell != UNKNOWN]
+    if len(named) != 2 or printed.keys() != set(programme.cells(key)) or printed.get(UNKNOWN):
+        return None
+    return printed[named[0]], printed[named[1]]

@@ -1,7 +1,8 @@
 """Which small categories of a table are joined: the rule, safe also against one who knows it.
 
-Belongs here: the choice of a partition for one table with a known total. Does not belong here: which tables there are (`programme`), when
-they are published (`protect`), attacks (`warehouse/attackers`, which knows nothing of this package).
+Belongs here: the choice of a partition for one table with a known total, and of the causes of a bridge that are printed. Does not belong
+here: which tables there are (`programme`), when they are published (`protect`), attacks (`warehouse/attackers`, which knows nothing of this
+package).
 
 A table with the public total N is printed as a partition of its categories with the sum of each block. A block of one category holds
 `threshold` or more ("not known" may also hold 0); a block of several holds `threshold` or more together. Partitions are tried in one fixed
@@ -14,16 +15,18 @@ Cells beyond `CAP` behave as `CAP` does: tables of large totals are decided by t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 
 VALUES = 3
 CAP = 10
 EXACT = 40
-"""Totals up to this are decided as they are; larger ones by their capped form, whose total is never larger (four categories)."""
+"""Totals up to this are decided as they are, and all of which others published something; larger ones by their capped form, whose total is
+never larger (four categories)."""
 Partition = tuple[tuple[int, ...], ...]
 
 
@@ -34,12 +37,14 @@ class Rule:
     threshold  least count that is printed on its own
     known      of how many persons someone may know everything
     unknown    position of "not known", whose 0 may be printed; None where there is none
+    said       what others published: position, at least, at most
     """
 
     size: int
     threshold: int = 5
     known: int = 3
     unknown: int | None = None
+    said: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def floor(self) -> int:
@@ -54,12 +59,12 @@ class Rule:
     def choose(self, tables: np.ndarray) -> np.ndarray:
         """Position in `partitions` for each row of `tables` (counts, rows × size; every total at least `floor`)."""
         tables = np.asarray(tables, dtype=np.int64)
-        small = np.where(tables.sum(axis=1, keepdims=True) > EXACT, np.minimum(tables, CAP), tables)
-        totals, code = small.sum(axis=1), _code(small)
-        out = np.empty(len(tables), dtype=np.int64)
+        capped = (tables.sum(axis=1, keepdims=True) > EXACT) & (not self.said)
+        small = np.where(capped, np.minimum(tables, CAP), tables)
+        totals, out = small.sum(axis=1), np.empty(len(tables), dtype=np.int64)
         for total in np.unique(totals):
             at = totals == total
-            out[at] = _decided(self, int(total))[code[at]]
+            out[at] = _decided(self, int(total))[_code(small[at], int(total))]
         return out
 
     def print(self, counts: tuple[int, ...]) -> Partition:
@@ -67,9 +72,9 @@ class Rule:
         return self.partitions[int(self.choose(np.array([counts]))[0])]
 
 
-def _code(tables: np.ndarray) -> np.ndarray:
-    """One number a table, from all but its last category."""
-    return tables[:, :-1] @ ((EXACT + 1) ** np.arange(tables.shape[1] - 1))
+def _code(tables: np.ndarray, total: int) -> np.ndarray:
+    """One number a table of that total, from all but its last category."""
+    return np.asarray(tables[:, :-1] @ ((total + 1) ** np.arange(tables.shape[1] - 1)))
 
 
 def set_partitions(size: int) -> Iterator[Partition]:
@@ -108,37 +113,59 @@ def _decided(rule: Rule, total: int) -> np.ndarray:
     """For every table of that total, by `_code`: the position of its partition."""
     tables = compositions(total, rule.size)
     chosen = np.full(len(tables), len(rule.partitions) - 1, dtype=np.int64)
-    free = np.ones(len(tables), dtype=bool)
-    for n, partition in enumerate(rule.partitions[:-1]):
-        rows = np.flatnonzero(free & _valid(rule, partition, tables))
-        if len(rows):
-            safe = rows[_safe(rule, partition, tables[rows])]
-            chosen[safe], free[safe] = n, False
-    out = np.zeros(int(_code(tables).max()) + 1, dtype=np.int64)
-    out[_code(tables)] = chosen
+    free, public = np.ones(len(tables), dtype=bool), _public(rule, tables)
+    # What is public already is printed as it is, where the rest can be; then everything else is decided together.
+    for told in sorted({tuple(np.flatnonzero(row).tolist()) for row in np.unique(public, axis=0)} | {()}, key=len, reverse=True):
+        mine = (public[:, told].all(axis=1) & (public.sum(axis=1) == len(told))) if told else True
+        for n, partition in enumerate(rule.partitions[:-1]):
+            if {(cell,) for cell in told} <= set(partition):
+                rows = np.flatnonzero(free & mine & _valid(rule, partition, tables, told))
+                safe = rows[_safe(rule, partition, tables[rows])] if len(rows) else rows
+                chosen[safe], free[safe] = n, False
+    out = np.zeros(int(_code(tables, total).max()) + 1, dtype=np.int64)
+    out[_code(tables, total)] = chosen
     return out
 
 
-def _valid(rule: Rule, partition: Partition, tables: np.ndarray) -> np.ndarray:
+def _public(rule: Rule, tables: np.ndarray) -> np.ndarray:
+    """Which small cells are public already with their very value: they are printed, if the others come to the floor and are two or more."""
+    out = np.zeros(tables.shape, dtype=bool)
+    for n, least, most in rule.said:
+        if least == most < rule.threshold:
+            out[:, n] = tables[:, n] == least
+    others = np.where(out, 0, tables).sum(axis=1)
+    out[(others < rule.floor) | ((~out).sum(axis=1) < 2)] = False
+    return out
+
+
+def _valid(rule: Rule, partition: Partition, tables: np.ndarray, told: Collection[int] = ()) -> np.ndarray:
     ok = np.ones(len(tables), dtype=bool)
-    for block in partition:
+    for block in (b for b in partition if b[0] not in told):
         sums = tables[:, list(block)].sum(axis=1)
         ok &= (sums >= rule.threshold) | ((sums == 0) if block == (rule.unknown,) else False)
     return ok
 
 
 def _safe(rule: Rule, partition: Partition, tables: np.ndarray) -> np.ndarray:
-    """Which rows may be printed under `partition`: those whose alikes (same sums of blocks) leave every small category enough values."""
+    """Which rows may be printed under `partition`: those whose alikes (same sums of blocks) leave every small category enough values.
+
+    So they do also for one who believes any of what others published, where that is true.
+    """
     joined = [block for block in partition if len(block) > 1]
     sums = np.stack([tables[:, list(block)].sum(axis=1) for block in partition], axis=1)
     _, print_of = np.unique(sums, axis=0, return_inverse=True)
     bad = np.zeros(int(print_of.max()) + 1, dtype=bool)
-    for known in compositions(rule.known, rule.size):
-        can = (tables >= known).all(axis=1)
-        rows, alike = tables[can], print_of[can]
-        for category in (c for block in joined for c in block):
-            values = _distinct(alike, rows[:, category], len(bad))
-            bad[alike[(rows[:, category] < rule.threshold) & (values[alike] < VALUES)]] = True
+    for believed in (b for n in range(len(rule.said) + 1) for b in combinations(rule.said, n)):
+        true = np.logical_and.reduce(
+            [np.ones(len(tables), dtype=bool), *((tables[:, n] >= a) & (tables[:, n] <= z) for n, a, z in believed)]
+        )
+        told = {n for n, least, most in believed if most - least + 1 < VALUES}
+        for known in compositions(rule.known, rule.size):
+            can = true & (tables >= known).all(axis=1)
+            rows, alike = tables[can], print_of[can]
+            for category in (c for block in joined for c in block if c not in told):
+                values = _distinct(alike, rows[:, category], len(bad))
+                bad[alike[(rows[:, category] < rule.threshold) & (values[alike] < VALUES)]] = True
     return ~bad[print_of]
 
 
@@ -148,3 +175,21 @@ def _distinct(group: np.ndarray, value: np.ndarray, groups: int) -> np.ndarray:
     seen = np.zeros(groups * width, dtype=bool)
     seen[group * width + value] = True
     return np.asarray(seen.reshape(groups, width).sum(axis=1))
+
+
+def causes_apart(counts: np.ndarray, threshold: int, floor: int) -> np.ndarray:
+    """For each row of `counts` (records per cause, of either sign): which causes are printed on their own.
+
+    Those of `floor` records and more. Of these the smallest are joined with all other causes, zeros too, one after the other until the
+    joined causes come to `threshold` or more, and to no more than all but one of them could hold below `floor`. Nothing is apart where
+    that takes all of them.
+    """
+    size, place = np.abs(counts), np.arange(counts.shape[1])
+    order = np.argsort(-size, axis=1, kind="stable")
+    joined = np.abs(np.cumsum(np.take_along_axis(counts, order, axis=1)[:, ::-1], axis=1)[:, ::-1])  # of the causes from each place on
+    large = (size >= floor).sum(axis=1)[:, None]
+    may = (place <= large) & (joined >= threshold) & (joined <= (floor - 1) * (len(place) - 1 - place))
+    first = np.where(may.any(axis=1), len(place) - 1 - np.argmax(may[:, ::-1], axis=1), 0)
+    out = np.zeros(counts.shape, dtype=bool)
+    np.put_along_axis(out, order, place < first[:, None], axis=1)
+    return out

@@ -1,28 +1,28 @@
 """The public part of the bridge: why a year's harmonised total differs from the one reported, by cause.
 
-Belongs here: which causes are told, joined with which. Does not belong here: counting causes (`warehouse/count/bridge`).
+Belongs here: for which years causes are printed, and their rows. Does not belong here: counting causes (`warehouse/count/bridge`), which
+causes are joined (`warehouse/disclosure/rule`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from warehouse.count import causes
-from warehouse.disclosure.programme import HARMONISED, JOINED, REPORTED, TOTAL, Key
+from warehouse.disclosure.programme import HARMONISED, JOINED, REPORTED, TOTAL, Key, Programme
 from warehouse.disclosure.protect import Exact, Prints
+from warehouse.disclosure.rule import causes_apart
 from warehouse.releases.cube import BRIDGE, JOINT, SHOWN
 from warehouse.releases.exact import BRIDGE as TABLE
 
-LEAST = 5
-"""Numbers of records below this are not told."""
 
+def bridge_rows(programme: Programme, prints: Prints, exact: Mapping[str, Exact], before: pd.DataFrame, release: str) -> pd.DataFrame:
+    """One row per printed cause and one for all others together, `cube.BRIDGE`. Printed once, with the year's breakdowns.
 
-def bridge_rows(prints: Prints, exact: Mapping[str, Exact], before: pd.DataFrame, release: str) -> pd.DataFrame:
-    """One row per cause told, `cube.BRIDGE`; causes joined with `+` where they are few. Told once, with the year's breakdowns' release.
-
-    before: the rows of the last release, which stand. A year is told where its two totals are printed and count the same records.
+    before: the rows of the last release, which are repeated. A year is told where its two totals are printed and count the same records.
     """
     done = set(zip(before["indicator"], before["period"], strict=True))
     rows = []
@@ -35,7 +35,7 @@ def bridge_rows(prints: Prints, exact: Mapping[str, Exact], before: pd.DataFrame
         if counts is None or (not again and not _broken(prints, key, release)) or (total.status, reported.status) != ("printed", "printed"):
             continue
         if reported.known == total.known:
-            rows += [(key.indicator, key.period, *told, release, total.known) for told in _told(counts)]
+            rows += [(key.indicator, key.period, *line, release, total.known) for line in lines(programme, key.indicator, counts)]
     made = pd.DataFrame(rows, columns=BRIDGE.names).astype({"n": "Int64"})
     return pd.concat([before, made], ignore_index=True) if len(before) else made
 
@@ -46,14 +46,12 @@ def _broken(prints: Prints, key: Key, release: str) -> bool:
     return any(k.table not in (TOTAL, "offence_group") for k in tables)
 
 
-def _told(counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
-    """(causes, records, status): those of `LEAST` and more alone, the others together once they are two and as many."""
-    left = sorted(((n, cause) for n, cause in zip(counts, causes(), strict=True) if n), key=lambda pair: (-abs(pair[0]), pair[1]))
-    alone = [pair for pair in left if abs(pair[0]) >= LEAST]
-    few = left[len(alone) :]
-    while few and (len(few) < 2 or abs(sum(n for n, _ in few)) < LEAST):
-        if not alone:
-            return [(JOINED.join(sorted(cause for _, cause in few)), None, "not_broken_down")]
-        few.append(alone.pop())
-    together = [(JOINED.join(sorted(cause for _, cause in few)), sum(n for n, _ in few), JOINT)] if few else []
-    return [*((cause, n, SHOWN) for n, cause in alone), *together]
+def lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
+    """(causes, records, status): the causes that are apart, by size, and all others together."""
+    apart = causes_apart(np.array([counts]), *programme.least(indicator))[0]
+    named = list(zip(counts, causes(), apart, strict=True))
+    alone = sorted(((n, cause) for n, cause, own in named if own), key=lambda line: (-abs(line[0]), line[1]))
+    others = JOINED.join(sorted(cause for _, cause, own in named if not own))
+    if not alone:
+        return [(others, None, "not_broken_down")]
+    return [*((cause, n, SHOWN) for n, cause in alone), (others, sum(n for n, _, own in named if not own), JOINT)]

@@ -22,12 +22,12 @@ from warehouse.count import causes
 from warehouse.disclosure import policy
 from warehouse.disclosure.prints import Print
 from warehouse.disclosure.programme import Key, Programme
-from warehouse.disclosure.protect import Inputs, Prints
+from warehouse.disclosure.protect import Inputs, Prints, overlapping, protect
 from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.diff import revisions, snapshot
 from warehouse.releases.exact import Counts, exact, from_frame, to_frame
-from warehouse.releases.gate import guarded
+from warehouse.releases.gate import Published, check, name_of
 from warehouse.releases.labels import definition_table, label_table
 from warehouse.releases.reasons import Snapshot
 from warehouse.releases.source import Source, read
@@ -35,11 +35,11 @@ from warehouse.releases.source import Source, read
 
 @dataclass(frozen=True)
 class Made:
-    """A release in memory: its files by path, and what was kept back, with the reason."""
+    """A release in memory: its files by path, and a line for each table that is not printed beside an earlier window."""
 
     name: str
     files: dict[str, bytes]
-    withheld: list[dict[str, str]]
+    overlapping: list[str]
 
 
 @dataclass(frozen=True)
@@ -92,18 +92,21 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
         history=earlier.prints,
         incomplete={(indicator, year) for _, indicator, year in gaps},
     )
-    prints, withheld = guarded(given)
+    prints = protect(given)
+    bridge = bridge_rows(signed.programme, prints, given.exact, earlier.bridge, name)
+    check(Published(given, prints, bridge))
     rows = cube.rows(prints, {**earlier.gaps, **gaps}, _revised(prints, earlier.prints))
-    tables = _public_tables(source, rows, bridge_rows(prints, given.exact, earlier.bridge, name))
+    tables = _public_tables(source, rows, bridge)
     tables["revisions"] = (_revisions(given, prints, earlier, source), None)
-    public = _public(signed, source, earlier, tables, withheld, name)
+    public = _public(signed, source, earlier, tables, name)
     confidential = _confidential(signed, source, counts)
     files = {f"{folder.PUBLIC}/{n}": content for n, content in public.items()}
     files |= {f"{folder.CONFIDENTIAL}/{n}": content for n, content in confidential.items()}
     wrong = recount.wrong(name, {**earlier.files, name: files})
     if wrong:
         raise HarmoniaError(f"release {name} is refused, since it would print what the warehouse does not say: {'; '.join(wrong[:5])}")
-    return Made(name, files, withheld)
+    beside = [f"{name_of(key)} shares a year with {name_of(other)}, printed before" for key, other in overlapping(given, prints).items()]
+    return Made(name, files, beside)
 
 
 def _check_day(name: str, source: Source, before: list[str]) -> None:
@@ -175,7 +178,6 @@ def _public(
     source: Source,
     earlier: Earlier,
     tables: dict[str, tuple[pd.DataFrame, pa.Schema | None]],
-    withheld: list[dict[str, str]],
     name: str,
 ) -> dict[str, bytes]:
     files = {}
@@ -190,7 +192,6 @@ def _public(
         "policy": {"sha256": signed.sha256, "signed_by": signed.signed_by, "signed_on": signed.signed_on},
         "linkage": source.linkage,
         "versions": source.versions,
-        "withheld": withheld,
         "figures": int(tables["cube"][0]["value"].notna().sum()),
         "files": folder.listed(files),
     }

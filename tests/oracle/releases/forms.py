@@ -443,9 +443,10 @@ class _ReportReader:
             indicator = self.words.titles[plain(row[0])]
             for measure, text in (("as_reported", row[1]), ("harmonised", row[2])):
                 self._add((indicator, measure, "total", period, "total"), text)
-            said = plain(row[3]) if len(row) > 3 else ""
+            said, alone = plain(row[3]) if len(row) > 3 else "", frozenset[str]()
             for causes, n in re.findall(rf"(.+?):([−+-]?\d+|{re.escape(hidden)})(?:;|$)", said):
-                found = self.words.causes_of(causes)
+                found = self.words.causes_of(causes, alone)
+                alone |= found or frozenset()
                 if found is None:
                     self._unread(f"causes {causes}")
                     continue

@@ -11,6 +11,13 @@ from pathlib import Path
 LANGUAGES = ("sq", "sr", "en")
 
 
+TOGETHER = {
+    "sq": ("shkaqe të tjera së bashku", "të gjitha shkaqet së bashku"),
+    "sr": ("ostali uzroci zajedno", "svi uzroci zajedno"),
+    "en": ("other causes together", "all causes together"),
+}
+
+
 def plain(text: str) -> str:
     """Without case and white space: where a line was broken, text read from a PDF lacks the space."""
     return re.sub(r"\s+", "", text).casefold()
@@ -77,9 +84,11 @@ class Words:
             for sex, sex_code in self._cells("sex").items()
         }
 
-    def causes_of(self, text: str) -> frozenset[str] | None:
-        """The causes that a list of sentences names; None where something else stands in it."""
+    def causes_of(self, text: str, before: frozenset[str] = frozenset()) -> frozenset[str] | None:
+        """The causes that a list of sentences names, or all beside those named before; None where something else stands in it."""
         rest, found = plain(text), set()
+        if rest in map(plain, TOGETHER[self.language]):
+            return frozenset(self.causes.values()) - before
         while rest:
             for sentence, cause in sorted(self.causes.items(), key=lambda one: -len(one[0])):
                 if rest.startswith(sentence):

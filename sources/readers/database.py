@@ -18,8 +18,10 @@ from typing import Any
 import pandas as pd
 
 from sources.contract import Contract, FileSpec, TableSpec
-from sources.readers import database_salvage, dump, files, headers
+from sources.readers import code_pages, database_salvage, dump, files, headers
+from sources.readers.code_pages import Choice
 from sources.readers.dump import dump_postgres
+from sources.readers.encoding import is_utf_8
 from sources.readers.piece import Piece, nulls, text_frame
 from sources.readers.result import SourceFile
 
@@ -30,6 +32,8 @@ _LARGEST_CELL = 1 << 16  # bytes that a view may make of nothing, where the file
 _ROOM = 16 << 20  # bytes of a view, beside four times the file's
 _AT_ONCE = 10_000  # rows
 _BROKEN_RULES = ("ok", "NULL value in", "CHECK constraint failed")  # what a whole file may say of itself
+_AGREED = "windows-1250"  # of text that is no UTF-8, where its words do not speak for another code page
+_LONGEST_TEXT = 1000  # bytes of a cell that is looked at to tell a code page
 _MAGIC = b"SQLite format 3\x00"
 
 Table = tuple[list[str], list[Sequence[Any]]]
@@ -51,11 +55,18 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
         files.quarantine_lines(piece, data, "file-wrong-form")
         return piece.fail("file-wrong-form", files.kind(data))
     if tables is not None:
-        _tables(tables, [contract.tables[t] for t in spec.tables], piece)
+        _tables(tables, [contract.tables[t] for t in spec.tables], _code_page(tables, contract), piece)
     return piece
 
 
-def _tables(found: dict[str, Table], specs: Sequence[TableSpec], piece: Piece) -> None:
+def _code_page(found: dict[str, Table], contract: Contract) -> Choice:
+    """The code page of text that is no UTF-8, by its words in the whole database."""
+    cells = {cell for _, rows in found.values() for row in rows for cell in row if isinstance(cell, bytes) and len(cell) <= _LONGEST_TEXT}
+    odd = [cell for cell in cells if not is_utf_8(cell)]
+    return code_pages.choose(code_pages.words_of(b"\n".join(odd)), _AGREED, code_pages.agreed_words(contract))
+
+
+def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, piece: Piece) -> None:
     """Delivered tables to declared ones: by name, by spelling, or by their columns."""
     free = dict(found)
     for exact in (True, False):
@@ -66,7 +77,7 @@ def _tables(found: dict[str, Table], specs: Sequence[TableSpec], piece: Piece) -
             if name in free:
                 if name != spec.name:
                     piece.find("db-table-renamed", part=name, detail=spec.name)
-                _table(spec, name, free.pop(name), piece)
+                _table(spec, name, free.pop(name), odd, piece)
     missing = [spec.name for spec in specs if spec.name not in piece.tables]
     for name in missing:
         piece.find("db-table-missing", part=name)
@@ -87,14 +98,14 @@ def _alike(spec: TableSpec, free: dict[str, Table]) -> str:
     return like[0] if len(like) == 1 else ""
 
 
-def _table(spec: TableSpec, name: str, table: Table, piece: Piece) -> None:
+def _table(spec: TableSpec, name: str, table: Table, odd: Choice, piece: Piece) -> None:
     columns, rows = table
     piece.rows += len(rows)
     match = headers.match(columns, spec)
     for finding in match.findings:
         piece.find(part=name, **finding)
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    cells = {match.names[k]: _texts(values[k], match.names[k], name, piece) for k in sorted(match.names)}
+    cells = {match.names[k]: _texts(values[k], match.names[k], name, odd, piece) for k in sorted(match.names)}
     frame = text_frame(cells)
     for column in match.missing:
         frame[column] = nulls(len(frame))
@@ -103,27 +114,18 @@ def _table(spec: TableSpec, name: str, table: Table, piece: Piece) -> None:
     piece.add(spec.name, frame)
 
 
-def _texts(values: Sequence[Any], column: str, part: str, piece: Piece) -> list[str | None]:
-    """Values as text: whole numbers as digits, other numbers as they print, bytes as UTF-8 or windows-1250 with a finding."""
+def _texts(values: Sequence[Any], column: str, part: str, odd: Choice, piece: Piece) -> list[str | None]:
+    """Values as text: whole numbers as digits, other numbers as they print, bytes as UTF-8 or in a code page with a finding."""
     kinds = set(map(type, values))
     if kinds <= {str, type(None)}:
         return list(values)
-    if bytes not in kinds:
-        return [None if v is None else v if isinstance(v, str) else str(v) for v in values]
-    out: list[str | None] = []
-    odd = set()
-    for v in values:
-        if isinstance(v, bytes):
-            try:
-                out.append(v.decode("utf-8"))
-            except UnicodeDecodeError:
-                out.append(v.decode("windows-1250", "replace"))
-                odd.add("windows-1250")
-        else:
-            out.append(None if v is None else str(v))
-    for encoding in odd:
-        piece.find("db-text-encoding", part=part, field=column, detail=encoding)
-    return out
+    if any(isinstance(v, bytes) and not is_utf_8(v) for v in values):
+        piece.find("db-text-encoding", part=part, field=column, detail=" / ".join((odd.page, *odd.others)))
+    return [None if v is None else _decoded(v, odd) if isinstance(v, bytes) else str(v) for v in values]
+
+
+def _decoded(text: bytes, odd: Choice) -> str:
+    return text.decode("utf-8") if is_utf_8(text) else text.decode(odd.page, "replace")
 
 
 def _dump(data: bytes, piece: Piece) -> dict[str, Table] | None:

@@ -71,7 +71,7 @@ def decode(data: bytes, declared: str, hint: str | None = None, known: Known = N
 
 def eight_bit_words(data: bytes) -> Counter[bytes]:
     """The words with a byte above ASCII of a text in an 8-bit code page; none of any other."""
-    if any(data.startswith(mark) for mark, _ in _BOMS) or _wide(data) or data.isascii() or _decodes(data):
+    if any(data.startswith(mark) for mark, _ in _BOMS) or _wide(data) or data.isascii() or is_utf_8(data):
         return Counter()
     return code_pages.words_of(data)
 
@@ -143,7 +143,8 @@ def _known(encoding: str) -> bool:
         return False
 
 
-def _decodes(line: bytes) -> bool:
+def is_utf_8(line: bytes) -> bool:
+    """Whether bytes are text in UTF-8."""
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
@@ -166,7 +167,7 @@ def _by_line(data: bytes, declared: str, hint: str, known: Known) -> tuple[str, 
         if "\ufffd" not in text:
             return text, doubt if _same(eight, declared) else [{"rule": "file-encoding-assumed", "detail": eight}, *doubt]
     lines = data.split(b"\n")
-    wide = {i: _decodes(line) for i, line in enumerate(lines) if not line.isascii()}
+    wide = {i: is_utf_8(line) for i, line in enumerate(lines) if not line.isascii()}
     in_utf8 = sum(wide.values())
     eight, found = _eight_bit(b"\n".join(lines[i] for i, ok in wide.items() if not ok), hint, known)
     main = "utf-8" if in_utf8 > len(wide) - in_utf8 else eight

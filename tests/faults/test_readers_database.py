@@ -125,6 +125,19 @@ def test_text_that_is_no_utf_8(tmp_path: Path) -> None:
     assert rules(result) == {"db-text-encoding"}
 
 
+@pytest.mark.parametrize("page", ["windows-1250", "cp852", "mac-croatian"])
+def test_the_code_page_of_text_that_is_no_utf_8_is_told_by_all_of_the_database(page: str, tmp_path: Path) -> None:
+    def change(db: sqlite3.Connection) -> None:
+        for key, name in ((21, "Gëzim Šehu"), (22, "Žarko Đorđević")):
+            db.execute(f"UPDATE pala SET emri_mbiemri = CAST(x'{name.encode(page).hex()}' AS TEXT) WHERE pala_id = {key}")
+
+    result = _with(tmp_path, change)
+    assert result.tables["pala"]["emri_mbiemri"].tolist()[:2] == ["Gëzim Šehu", "Žarko Đorđević"]
+    assert [(f["rule"], f["part"], f["field"], f["detail"]) for f in result.findings] == [
+        ("db-text-encoding", "pala", "emri_mbiemri", page)
+    ]
+
+
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9, 0.99])
 def test_of_a_file_cut_short_the_pages_that_are_there_are_read(share: float, tmp_path: Path) -> None:
     psh(tmp_path / "psh.sqlite", rows=3000)

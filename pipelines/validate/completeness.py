@@ -9,7 +9,7 @@ A record is lost where its row was set aside or where only others name it. Few l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -37,9 +37,10 @@ def file_states(
     """
     states: dict[str, dict[str, str]] = {}
     found: list[Finding] = []
+    of_tables = {name: _by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()}
+    of_aside = _by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
     for delivery, result in results.items():
-        own = {name: frame[frame["_delivery"] == delivery] for name, frame in tables.items()}
-        aside = quarantined[(quarantined["delivery"] == delivery) & ~quarantined["rule"].isin(_NO_RECORDS)]
+        own, aside = {name: of(delivery) for name, of in of_tables.items()}, of_aside(delivery)
         states[delivery] = dict(result.files)
         for file, state, finding in _signs(contract, result, own, aside):
             if states[delivery][file] != UNREADABLE:
@@ -47,6 +48,12 @@ def file_states(
             if finding:
                 found.append({"delivery": delivery, "file": file, **finding})
     return states, found
+
+
+def _by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
+    """The rows of each delivery."""
+    places: dict[Hashable, Any] = dict(frame.groupby(column).indices)
+    return lambda delivery: frame.iloc[places.get(delivery, [])]
 
 
 def _signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame) -> Iterator[Sign]:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from pipelines.backup.manifest import REGISTRY, Manifest, damaged, digest
 from pipelines.errors import HarmoniaError
 from pipelines.landing.store import Store
-from pipelines.registry import Registry, open_registry, seal
+from pipelines.registry import Registry, open_registry, seal, standing
 from pipelines.registry.ledger import deliveries, removed
 from pipelines.registry.tables import File
 from pipelines.resources.workplace import Workplace
@@ -40,6 +40,7 @@ def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[st
     registry = open_registry(workplace.registry)
     try:
         yield from _ledger(registry, known)
+        yield from _behind(workplace, registry)
         yield from _landing(registry, Store(home.landing))
     finally:
         registry.close()
@@ -78,6 +79,14 @@ def _ledger(registry: Registry, known: tuple[int, str] | None) -> Iterator[str]:
         yield from (f"ledger: {line}" for line in seal.broken(session))
         if known and not seal.holds(session, *known):
             yield f"ledger: seal {known[0]} is not the one in the backup: the ledger was sealed anew, or is another one"
+
+
+def _behind(workplace: Workplace, registry: Registry) -> Iterator[str]:
+    """Whether the registry is behind the one that the home was published with, or another one."""
+    try:
+        standing.require(workplace.home, registry)
+    except HarmoniaError as error:
+        yield f"ledger: {error}"
 
 
 def _landing(registry: Registry, store: Store) -> Iterator[str]:

@@ -13,9 +13,11 @@ from sqlalchemy import Column, Table, insert, select
 from sqlalchemy.orm import Session
 from test_registry_seal import lived
 
-from pipelines.registry import Registry, open_registry, seal
+from pipelines.backup.verify import verify_home
+from pipelines.registry import Registry, open_registry, seal, standing
 from pipelines.registry.ledger import now
-from pipelines.registry.tables import Base, Instant
+from pipelines.registry.tables import Audit, Base, Instant
+from pipelines.resources.workplace import Workplace
 
 TABLES = list(Base.metadata.sorted_tables)
 COLUMNS = [column for table in TABLES for column in table.columns]
@@ -110,6 +112,24 @@ def edits_of(table: Table) -> list[str]:
     out = [f"UPDATE {table.name} SET {column.name} = {other(column)} WHERE {one}" for column in table.columns]
     last = f"rowid = (SELECT max(rowid) FROM {table.name})"
     return [*out, f"DELETE FROM {table.name} WHERE {one}", f"DELETE FROM {table.name} WHERE {last}"]
+
+
+def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> None:
+    path = Path(str(copied.engine.url.database)).rename(Path(str(copied.engine.url.database)).with_name("registry.sqlite"))
+    workplace = Workplace.of(None, path.parent)
+    (path.parent / "published").mkdir()
+    older = shutil.copy(path, path.with_name("older.sqlite"))
+    registry = open_registry(workplace.registry)
+    with registry.write() as session:
+        session.add(Audit(at=now(), who="a", action="looked", subject="P0000002"))
+    standing.remember(workplace.home, registry)
+    registry.close()
+    told = [line for line in verify_home(workplace) if line.startswith("ledger")]
+    assert told == []
+    for left in path.parent.glob("registry.sqlite*"):
+        left.unlink()
+    shutil.copy(older, path)
+    assert any("is older" in line for line in verify_home(workplace))
 
 
 def test_every_column_is_sealed_or_derived_for_a_reason() -> None:

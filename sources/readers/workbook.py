@@ -155,6 +155,9 @@ def read_sheets(data: bytes, kind: str, piece: Piece) -> list[Sheet] | None:
         sheets = _openpyxl(data)
     for sheet in sheets or ():
         overlay = overlays.get(sheet.name)
+        if overlay and overlay.damaged and sheet.visible:
+            piece.state = "partial"
+            piece.find("file-damaged", part=sheet.name)
         if overlay and sheet.visible and sheet.rows:
             _overlay(sheet, overlay, piece)
     return sheets

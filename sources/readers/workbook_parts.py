@@ -31,13 +31,15 @@ _PIECE = re.compile(r'\s*("(?:[^"]|"")*"|-?\d+(?:\.\d+)?)\s*')
 
 @dataclass
 class Overlay:
-    """What a sheet holds beside values; rows and columns from 0. `area`: cells in its used range."""
+    """What a sheet holds beside values; rows and columns from 0. `area`: cells in its used range; `damaged`: it breaks off somewhere, so
+    that rows may be missing of which a tolerant reader says nothing."""
 
     formulas: dict[tuple[int, int], str] = field(default_factory=dict)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     hidden_rows: list[int] = field(default_factory=list)
     area: int = 0
+    damaged: bool = False
 
 
 def kind(data: bytes) -> str:
@@ -121,10 +123,21 @@ def overlays(data: bytes) -> dict[str, Overlay]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for name, path in _sheets(archive).items():
-                out[name] = _overlay(archive.read(path))
+                xml = archive.read(path)
+                try:
+                    out[name] = _overlay(xml)
+                    _to_its_end(xml)
+                except etree.XMLSyntaxError:
+                    out.setdefault(name, Overlay()).damaged = True
     except (*_ERRORS, etree.XMLSyntaxError):
         return out
     return out
+
+
+def _to_its_end(xml: bytes) -> None:
+    """Raise `etree.XMLSyntaxError` where a part is not well-formed."""
+    for _, element in etree.iterparse(io.BytesIO(xml), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False):
+        element.clear()
 
 
 def counts_from_1904(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,22 @@ def _shkk(folder: Path, change: Change | None = None) -> Any:
     folder.mkdir(exist_ok=True)
     shkk(folder / "shkk.xlsx", change)
     return read("corrections", folder)
+
+
+def test_a_sheet_that_breaks_off_is_said_though_the_library_reads_on(tmp_path: Path) -> None:
+    """Its rows are gone without a word; the other sheets are read."""
+    deliver("corrections", tmp_path)
+    book = tmp_path / "shkk.xlsx"
+    with zipfile.ZipFile(book) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    open_rows = b"<sheetData>" + b'<row r="1">' * 3 + b"</sheetData>"
+    parts["xl/worksheets/sheet1.xml"] = re.sub(rb"<sheetData>.*</sheetData>", open_rows, parts["xl/worksheets/sheet1.xml"], flags=re.DOTALL)
+    with zipfile.ZipFile(book, "w") as new:
+        for name, data in parts.items():
+            new.writestr(name, data)
+    result = read("corrections", tmp_path)
+    assert result.files["shkk.xlsx"] == "partial"
+    assert [(f["rule"], f["part"]) for f in result.findings if f["rule"] == "file-damaged"] == [("file-damaged", "QK Dubravë")]
 
 
 def test_cells_are_text_as_delivered(tmp_path: Path) -> None:

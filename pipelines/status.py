@@ -6,6 +6,7 @@ holds, and findings: lateness hangs on the day of arrival, which no figure may h
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipelines.landing.names import kind_of
 from pipelines.landing.walk import walk
 from pipelines.periods import last_day, quarters
 from pipelines.registry import Registry
-from pipelines.registry.ledger import deliveries, first_run
+from pipelines.registry.ledger import deliveries, first_run, open_problems
 from pipelines.registry.tables import Delivery
 from sources import contract, states
 from sources.contract import DeliveryName
@@ -39,10 +40,13 @@ class _Version:
 
     name: DeliveryName
     row: Delivery | None
+    refused: bool = False  # it lies in the inbox, and landing could take nothing of it
 
     @property
     def reading(self) -> str | None:
         """What reading found (`sources.states`); null where it was not read yet."""
+        if self.refused:
+            return states.MISSING
         return self.row.state if self.row is not None else None
 
 
@@ -57,11 +61,13 @@ def status(registry: Registry | None, inbox: Path | None, today: date | None = N
     today = today or datetime.now(UTC).date()
     ledger: list[Delivery] = []
     since: datetime | None = None
+    refused: set[tuple[str | None, str | None]] = set()
     if registry is not None:
         with registry.read() as session:
             ledger = deliveries(session)
+            refused = {(problem.institution, problem.delivery) for problem in open_problems(session)}
         since = first_run(registry)
-    seen = _seen(ledger, inbox)
+    seen = _seen(ledger, inbox, refused)
     periods = sorted({period for _, period in seen})
     rows: list[Row] = []
     for institution in contract.institutions() if periods else ():
@@ -102,12 +108,15 @@ def table(frame: pd.DataFrame) -> RenderableType:
     return Group(grid, notes) if notes.row_count else grid
 
 
-def _seen(ledger: list[Delivery], inbox: Path | None) -> dict[tuple[str, str], list[_Version]]:
+def _seen(
+    ledger: list[Delivery], inbox: Path | None, refused: Collection[tuple[str | None, str | None]]
+) -> dict[tuple[str, str], list[_Version]]:
     """(institution, period) -> its versions, the newest first."""
     found = {(one.institution, one.name): _Version(DeliveryName(one.period, one.version), one) for one in ledger}
     for folder in walk(inbox).folders if inbox is not None else ():
         if any(kind_of(name) != "system" for name in folder.files if "/" not in name):
-            found.setdefault((folder.institution, str(folder.name)), _Version(folder.name, None))
+            place = (folder.institution, str(folder.name))
+            found.setdefault(place, _Version(folder.name, None, place in refused))
     out: dict[tuple[str, str], list[_Version]] = {}
     for (institution, _), one in sorted(found.items(), key=lambda item: item[1].name, reverse=True):
         out.setdefault((institution, one.name.period), []).append(one)
@@ -125,6 +134,8 @@ def _quarter(institution: str, versions: list[_Version], lateness: str | None) -
         notes = []
         if whole is not None:
             notes.append(f"{_REPLACED} {whole}")
+        elif one.refused:
+            notes.append("nothing of it could be landed: see the feedback to the institution")
         elif one.reading == states.UNREADABLE:
             notes.append("cannot be read, replaces nothing" if len(versions) > 1 else "cannot be read")
         else:
@@ -132,7 +143,7 @@ def _quarter(institution: str, versions: list[_Version], lateness: str | None) -
             notes += [f"counts where {part} holds nothing"] if part else []
             notes += ["read in part: what it lacks is not withdrawn"] if one.reading == states.PARTIAL else []
             whole, part = (whole, one.name) if one.reading == states.PARTIAL else (one.name, part)
-        detail = "; ".join([*notes, *_ledger_notes(one.row)])
+        detail = "; ".join([*notes, *([] if one.refused else _ledger_notes(one.row))])
         rows.append((institution, one.name.period, str(one.name), one.reading or RECEIVED, quarter, detail))
     return rows
 

@@ -11,6 +11,7 @@ from landing_world import World
 from rich.console import Console
 from sqlalchemy import update
 
+from pipelines.landing.store import UnreadableError
 from pipelines.registry.ledger import begin_run, record_state
 from pipelines.registry.tables import Delivery, Run
 from pipelines.status import COLUMNS, status, table
@@ -90,6 +91,20 @@ def test_states_of_versions_and_of_their_quarter(world: World) -> None:
     shown = io.StringIO()
     Console(width=160, file=shown).print(table(frame))
     assert "2013-Q2_v3" not in shown.getvalue()
+
+
+def test_a_folder_of_which_nothing_could_be_landed_is_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.put("courts/2013-Q2/smil.xml", "a")
+
+    def refuse(*_: object) -> None:
+        raise UnreadableError("Permission denied")
+
+    monkeypatch.setattr("pipelines.landing.taking._Landing._read", refuse)
+    assert [row[2] for row in told(world, "courts", world.inbox)] == ["received"]
+    world.land()
+    assert told(world, "courts", world.inbox) == [
+        ("2013-Q2", "2013-Q2", "missing", "nothing of it could be landed: see the feedback to the institution")
+    ]
 
 
 def test_a_delivery_whose_content_was_exchanged_is_received_until_it_is_read_again(world: World) -> None:

@@ -220,7 +220,7 @@ def test_a_missing_delivery_is_flagged_and_a_period_without_any_is_null(told: Ta
     statistics = told["statistics"]
     grand = (statistics[list(DIMENSIONS)] == "total").all(axis=1)
     flagged = statistics[grand].set_index(["indicator", "period"])
-    assert flagged.loc[("cases_registered", "2013-Q4"), "missing"] == "inspectorate 2013-Q4"
+    assert flagged.loc[("cases_registered", "2013-Q4"), "missing"] == "inspectorate 2013-Q4 missing"
     assert flagged.loc[("cases_registered", "2013"), "incomplete"]
     assert not flagged.loc[("persons_arrested", "2013-Q4"), "incomplete"]
     assert flagged.loc[("persons_detained", "2013-Q3"), "harmonised"] is pd.NA  # corrections delivered nothing: null, not 0

@@ -81,7 +81,7 @@ def test_facts_that_lie_in_files_give_the_same_and_nothing_else_can_be_read(
 def test_a_period_without_a_delivery_is_null_and_flagged_not_zero(built: dict[str, pd.DataFrame]) -> None:
     further = built["further_statistics"]
     silent, there = (total(further, "victims_identified_yearly", f"2013-Q{n}") for n in (3, 4))
-    assert (pd.isna(silent["harmonised"]), silent["incomplete"], silent["missing"]) == (True, True, "police 2013-Q3")
+    assert (pd.isna(silent["harmonised"]), silent["incomplete"], silent["missing"]) == (True, True, "police 2013-Q3 missing")
     assert (there["harmonised"], there["incomplete"]) == (0, False)
     assert total(further, "victims_identified_yearly", "2013")["harmonised"] == 1
 

@@ -46,19 +46,20 @@ class Piece:
 
 def count_apart(workplace: Workplace, before: Before) -> Kept:
     """Write the published tables into the lake, as `warehouse.star.build.everything` makes them."""
-    wanted = counting_memory.token(before.standing["deliveries"])
+    habits = counting_cut.habits(before)
+    wanted = counting_memory.token(before.standing["deliveries"], habits)
     memory = counting_memory.opened(_memory(workplace), wanted)
     try:
-        return _count_all(workplace, before, memory, wanted)
+        return _count_all(workplace, before, habits, memory, wanted)
     except counting_memory.DamagedError:
-        return _count_all(workplace, before, counting_memory.none(memory.folder), wanted)
+        return _count_all(workplace, before, habits, counting_memory.none(memory.folder), wanted)
 
 
-def _count_all(workplace: Workplace, before: Before, memory: Memory, wanted: str) -> Kept:
+def _count_all(workplace: Workplace, before: Before, habits: pd.DataFrame, memory: Memory, wanted: str) -> Kept:
     home, folder = workplace.home.lake, _pieces(workplace)
     shutil.rmtree(folder, ignore_errors=True)  # of a killed run
     try:
-        cases, records, rows = _touched(before, memory, folder / "records")
+        cases, records, rows = _touched(before, habits, memory, folder / "records")
         parts = [folder / "made" / one.name for one in records]
         each(_count, [Piece(workplace, one, part) for one, part in zip(records, parts, strict=True)], rows)
         made = counting_memory.renewed(memory, cases, parts, folder / "all")
@@ -85,7 +86,7 @@ def _memory(workplace: Workplace) -> Path:
     return workplace.home.lake / "counting_memory"
 
 
-def _touched(before: Before, memory: Memory, folder: Path) -> tuple[pd.DataFrame, list[Path], int]:
+def _touched(before: Before, habits: pd.DataFrame, memory: Memory, folder: Path) -> tuple[pd.DataFrame, list[Path], int]:
     """Cut the cases that the memory does not hold as they are into pieces of about one size, as many as keep all processes at work.
 
     Out: case_id, print of all cases that can be remembered; the folders of the pieces; how many rows they hold.
@@ -97,7 +98,7 @@ def _touched(before: Before, memory: Memory, folder: Path) -> tuple[pd.DataFrame
     rows, processes = int(found["rows"].sum()), len(os.sched_getaffinity(0))
     number = max(1, processes * -(-rows // (MOST * processes)))  # a multiple of the processes, rounded up
     found = found.assign(piece=pieces(found, max(1, -(-rows // number))))
-    return cases, counting_cut.cut(before, found, folder), rows
+    return cases, counting_cut.cut(before, found, habits, folder), rows
 
 
 def _count(piece: Piece) -> None:

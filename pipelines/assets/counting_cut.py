@@ -18,7 +18,8 @@ from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Tables
 from schemas.canonical import TABLES, arrow_schema
 from warehouse.count import CountInputs
-from warehouse.count.inputs import KEY, NAMES
+from warehouse.count.date_habits import observed
+from warehouse.count.inputs import KEY, NAMES, accepted_events
 from warehouse.loading import show
 
 _IDS = ("cases", "persons")
@@ -26,10 +27,11 @@ _KEY = {"cases": ("file", "rows.record_key"), "persons": ("person", "rows.record
 _FILE = ("file", "coalesce(rows.case_key, rows.record_key)")
 
 
-def cut(before: Before, found: pd.DataFrame, folder: Path) -> list[Path]:
+def cut(before: Before, found: pd.DataFrame, habits: pd.DataFrame, folder: Path) -> list[Path]:
     """Write the records of cases into folders below `folder`, one for each piece, which are returned.
 
     found   rows of `warehouse.star.apart.groups` with `piece`, numbered from 0
+    habits  of `habits`
     """
     folders = [folder / str(n) for n in range(int(found["piece"].max()) + 1 if len(found) else 0)]
     for one in folders:
@@ -38,6 +40,7 @@ def cut(before: Before, found: pd.DataFrame, folder: Path) -> list[Path]:
         return []
     parquet.write_table(folder / "deliveries.parquet", before.standing["deliveries"])
     parquet.write_table(folder / "numbers.parquet", _numbers(before.canonical))
+    parquet.write_table(folder / "habits.parquet", habits.reset_index())
     with duckdb.connect() as connection:
         _place(connection, "file", found[["institution", "case_key", "piece"]])
         _place(connection, "person", found.loc[found["entity"] == "person", ["institution", "record_key", "piece"]])
@@ -54,8 +57,16 @@ def inputs(piece: Path) -> CountInputs:
     """What counting reads of the cases of a piece. What speaks of all cases (lineage, findings) is not there."""
     held, shared, nothing = lake.read(piece), lake.read(piece.parent), pd.DataFrame()
     canonical = {name: held[name] for name in TABLES}
-    deliveries, numbers = shared["deliveries"], shared["numbers"]
-    return CountInputs(canonical, held["cases"], held["persons"], deliveries, nothing, nothing, nothing, numbers=numbers)
+    deliveries, numbers, habits = shared["deliveries"], shared["numbers"], shared["habits"].set_index("institution")
+    return CountInputs(canonical, held["cases"], held["persons"], deliveries, nothing, nothing, nothing, numbers=numbers, habits=habits)
+
+
+def habits(before: Before) -> pd.DataFrame:
+    """How all sources enter dates (`warehouse.count.date_habits`), by institution."""
+    of_event = ["case_key", "entity", "event", "outcome", "date", "present", "status", "delivery", "period"]
+    needed = {"events": [*KEY, *of_event], "case_records": ["institution", "case_key", "number", "status", "state", "merged_into"]}
+    canonical = {name: before.canonical.some(name, columns) for name, columns in needed.items()}
+    return observed(accepted_events(canonical, before.standing["deliveries"])).rates
 
 
 def _numbers(canonical: Tables) -> pd.DataFrame:

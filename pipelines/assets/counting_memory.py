@@ -97,10 +97,11 @@ class KeptAndCounted(parquet.Stream):
             raise DamagedError from error
 
 
-def token(deliveries: pd.DataFrame) -> str:
-    """What a memory must have been made with: this code, and the same first quarter of each institution (days are judged by it)."""
+def token(deliveries: pd.DataFrame, habits: pd.DataFrame) -> str:
+    """What a memory must have been made with: this code, and what days are judged by: the first quarter of each institution, and how all of
+    them enter dates."""
     begins = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].min()
-    return f"{_MADE_BY} {begins.to_dict()}"
+    return f"{_MADE_BY} {begins.to_dict()} {habits.sort_index().to_dict('split')}"
 
 
 def opened(folder: Path, wanted: str) -> Memory:

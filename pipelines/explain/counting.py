@@ -16,7 +16,7 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from pipelines.explain.naming import Figure
 from pipelines.explain.published import Published
-from warehouse.count.dates import plausible
+from warehouse.count.dates import impute_dates
 from warehouse.count.inputs import CountInputs, Standing, quarter_of, standing, year_of
 from warehouse.count.offences import Charges, charged, put_right
 from warehouse.count.reported import describe_reported
@@ -79,7 +79,7 @@ def _standing(home: Published, *, put_dates_right: bool) -> tuple[Standing, Char
     nothing = pd.DataFrame()
     inputs = CountInputs(home.canonical, home.identities["cases"], home.identities["persons"], home.deliveries, nothing, nothing, nothing)
     stands = standing(inputs)
-    stands = replace(stands, events=plausible(stands.events) if put_dates_right else _as_delivered(stands))
+    stands = replace(stands, events=impute_dates(stands.events) if put_dates_right else _as_delivered(stands))
     return stands, Charges(put_right(charged(stands)))
 
 

@@ -19,7 +19,8 @@ from pipelines.explain.people import sources
 from pipelines.explain.published import Key, Published
 from pipelines.explain.words import count, day, text, word
 
-_METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year put right", "middle": "the middle of the quarter"}
+_METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year corrected", "middle": "the middle of the quarter"}
+_PROBLEMS = {"missing": "there is none, or it cannot be read", "after_delivery": "it lies after the end of the delivered quarter"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def explain_figure(home: Published, figure: Figure, *, names: bool) -> Document:
     else:
         behind = _behind(home, figure, names=names)
         lead.append(Text(_sum(figure, behind.made), "good"))
-        sections = [_way(home, behind), _causes(behind), _units(behind), *_estimated(behind), _reported(behind)]
+        sections = [_way(home, behind), _causes(behind), _units(behind), *_imputed(home, behind), _reported(behind)]
     sections.append(Section("What was delivered", [_coverage(home, figure)]))
     return Document(f"{title}, {figure.period}", facts, lead, sections, names, sources(home, names=names), figure.name)
 
@@ -192,21 +193,36 @@ def _units(behind: _Behind) -> Section:
         said = [text(unit[d]).replace("_", " ") for d in dimensions]
         counts_on = day(unit["day"]) + (" *" if unit["estimated"] else "")
         rows.append([*behind.who(unit), counts_on, *said, (":".join(_key(unit)), f"{delivery}{line and ', line '}{line}")])
-    note = "No unit counts." if not rows else "* the day is estimated or put right" if units["estimated"].any() else ""
+    note = "No unit counts." if not rows else "* the day is imputed" if units["estimated"].any() else ""
     return Section(
         "The units counted", [Table("Units", columns, rows, note)], f"One line for each {behind.figure.indicator.unit} that counts."
     )
 
 
-def _estimated(behind: _Behind) -> list[Section]:
+def _imputed(home: Published, behind: _Behind) -> list[Section]:
     units = behind.made.units
     rows = units[units["estimated"].fillna(False).astype(bool)]
     if rows.empty:
         return []
-    lines = [[*behind.who(r), ":".join(_key(r)), day(r["day"]), _METHODS.get(r["method"], r["method"])] for r in rows.to_dict("records")]
-    columns = [*behind.who_columns(), Column("record"), Column("counts on"), Column("how the day was found", wrap=True)]
-    said = f"{count(len(rows), behind.figure.indicator.unit)} of {len(units):,}."
-    return [Section("Days that are estimated", [Table("Estimated days", columns, lines)], said)]
+    problems = home.query(
+        "SELECT institution, record_key, day, any_value(date_problem) AS problem FROM fact_event "
+        "WHERE event = ? AND date_problem IS NOT NULL GROUP BY ALL",
+        [behind.figure.indicator.rows.event],
+    )
+    rows = rows.merge(problems.astype({"day": rows["day"].dtype}), on=["institution", "record_key", "day"], how="left")
+    lines = [
+        [*behind.who(r), ":".join(_key(r)), _date_problem(text(r["problem"])), day(r["day"]), _METHODS.get(r["method"], r["method"])]
+        for r in rows.to_dict("records")
+    ]
+    columns = [*behind.who_columns(), Column("record"), Column("the delivered date", wrap=True), Column("counts on")]
+    columns.append(Column("how the day was found", wrap=True))
+    said = f"{count(len(rows), behind.figure.indicator.unit)} of {len(units):,}. docs/dates.md explains how a day is imputed."
+    return [Section("Days that are imputed", [Table("Imputed days", columns, lines)], said)]
+
+
+def _date_problem(problem: str) -> str:
+    """Why a date does not count as delivered, in words."""
+    return _PROBLEMS.get(problem, f"it lies {problem.replace('_', ' ')}" if problem else "another record of the case gives the day")
 
 
 def _reported(behind: _Behind) -> Section:

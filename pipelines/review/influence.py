@@ -37,7 +37,7 @@ def counted_rows(found: Published, registry: Registry) -> pd.DataFrame:
     Columns out: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_key, case_id, person_id,
     quarter, year.
     """
-    from warehouse.count.dates import plausible
+    from warehouse.count.dates import impute_dates
     from warehouse.count.inputs import CountInputs, quarter_of, standing, year_of
     from warehouse.count.rows import indicator_rows
     from warehouse.indicators import indicators
@@ -48,7 +48,7 @@ def counted_rows(found: Published, registry: Registry) -> pd.DataFrame:
     empty = pd.DataFrame()
     ids = {name: found.table("identities", name) for name in ("cases", "persons")}
     stands = standing(CountInputs(found.canonical(), ids["cases"], ids["persons"], deliveries, empty, empty, empty))
-    stands = replace(stands, events=plausible(stands.events))
+    stands = replace(stands, events=impute_dates(stands.events))
     parts = []
     for indicator in indicators().values():
         one = indicator_rows(indicator, stands).dropna(subset=["day"])

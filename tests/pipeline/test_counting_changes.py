@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.assets import counting, counting_apart, counting_memory
+from pipelines.assets import counting, counting_apart, counting_cut, counting_memory
 from pipelines.assets.counting_inputs import Before
 from pipelines.definitions import all_assets, build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
@@ -54,7 +54,7 @@ def _otherwise(place: Workplace) -> list[str]:
 
 def _kept(place: Workplace) -> int:
     """How many cases the memory holds."""
-    wanted = counting_memory.token(_before(place).standing["deliveries"])
+    wanted = counting_memory.token(_before(place).standing["deliveries"], counting_cut.habits(_before(place)))
     return len(counting_memory.opened(place.home.lake / "counting_memory", wanted).cases)
 
 

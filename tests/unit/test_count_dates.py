@@ -8,20 +8,34 @@ from count_world import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.count.dates import METHODS, candidates, plausible
+from warehouse.count.date_habits import Habits, observed
+from warehouse.count.dates import METHODS, impute_dates
 from warehouse.count.inputs import quarter_end, quarter_middle, quarter_of, quarter_start
 
 
+def row_of(world: World, event: str, key: str = "A") -> pd.Series:
+    events = impute_dates(world.standing().events)
+    return events[(events["event"] == event) & (events["record_key"] == key)].iloc[0]
+
+
 def day_of(world: World, event: str, key: str = "A") -> tuple[str, str]:
-    events = plausible(world.standing().events)
-    row = events[(events["event"] == event) & (events["record_key"] == key)].iloc[0]
+    row = row_of(world, event, key)
     return str(row["day"])[:10], row["method"]
 
 
-def one(dates: str, low: str, high: str, first: str | None, begins: str = "2012-01-01") -> tuple[str, str]:
-    days = [pd.Series([pd.Timestamp(d)]).astype("datetime64[s]") for d in (dates, low, high)]
-    out = candidates(*days, pd.Series([first], dtype="str"), pd.Series([pd.Timestamp(begins)])).iloc[0]
-    return str(out["day"])[:10], out["method"]
+def register(late: int = 0, exchanged: int = 0, year: int = 0, *, of: int = 100) -> World:
+    """Police cases of 2013, so many of them entered two to four quarters late, exchanged into the future, or ten years in the future."""
+    world = World()
+    for n in range(of):
+        month, period = f"{3 * (n % 4) + 2:02}", f"2013-Q{n % 4 + 1}"
+        world.case("police", f"R{n}", f"r{n}", number=f"2013-PR-{n:05}", reported=f"2013-{month}-{13 + n % 15}", period=period)
+    for n in range(late):
+        world.case("police", f"L{n}", f"l{n}", number=f"2013-PR-9{n:04}", reported=f"2013-0{1 + n % 3}-{13 + n % 15}", period="2013-Q4")
+    for n in range(exchanged):
+        world.case("police", f"X{n}", f"x{n}", number=f"2013-PR-8{n:04}", reported=f"2013-{4 + n % 9:02}-0{1 + n % 3}", period="2013-Q1")
+    for n in range(year):
+        world.case("police", f"Y{n}", f"y{n}", number=f"2013-PR-7{n:04}", reported=f"2023-05-{13 + n % 15}", period="2013-Q2")
+    return world
 
 
 def test_a_date_in_order_and_in_time_counts_where_it_stands() -> None:
@@ -112,14 +126,79 @@ def test_what_a_missing_delivery_held_is_seen_later_and_keeps_its_date() -> None
 def test_a_new_trial_is_not_bound_to_the_quarter_of_the_first_judgment() -> None:
     world = World().person("courts", "F/1", "p", file="F", period="2013-Q1", judged="2013-02-11", outcome="convicted", status="superseded")
     world.person("courts", "F/1", "p", file="F", period="2013-Q4", judged=("2013-02-11", "2013-11-20"), outcome="convicted")
-    events = plausible(world.standing().events)
+    events = impute_dates(world.standing().events)
     assert set(events["method"]) == {"delivered"}
 
 
 def test_where_the_delivery_does_not_tell_when_any_possible_day_serves() -> None:
-    assert one("2011-10-03", "2011-01-01", "2011-04-01", None) == ("2011-03-10", "exchanged")
-    assert one("2011-10-03", "2011-01-01", "2011-04-01", "2013-Q1") == ("2011-03-10", "exchanged")  # before the first delivery
-    assert one("2012-10-03", "2012-01-01", "2012-04-01", "2013-Q1")[0] == "NaT"
+    world = World().case("prosecution", "7", "c", received="2011-10-03", indicted="2011-04-01", period="2012-Q4")
+    assert day_of(world, "received", "7") == ("2011-03-10", "exchanged")
+
+
+def test_in_a_source_that_enters_late_one_digit_of_the_year_may_lead_to_an_earlier_quarter() -> None:
+    future = {"number": "2013-PR-00009", "reported": "2022-12-14", "period": "2013-Q4"}
+    on_time, late = register(year=3).case("police", "A", "c", **future), register(late=40, year=3).case("police", "A", "c", **future)
+    assert day_of(on_time, "reported") == ("2013-11-15", "middle")
+    assert day_of(late, "reported") == ("2012-12-14", "year")
+
+
+def test_of_two_contradicting_dates_the_source_tells_which_mistake_is_likelier() -> None:
+    case = {"reported": "2013-03-10", "offence": "2013-05-20", "period": "2013-Q4", "number": "2013-PR-00009"}
+    exchanging = register(exchanged=30).case("police", "A", "c", **case)
+    assert (day_of(exchanging, "reported"), day_of(exchanging, "offence")) == (("2013-10-03", "exchanged"), ("2013-05-20", "delivered"))
+    late = register(late=200, year=40).case("police", "A", "c", **case)
+    assert (day_of(late, "reported"), day_of(late, "offence")) == (("2013-03-10", "delivered"), ("2012-05-20", "year"))
+
+
+def test_where_no_mistake_is_likely_enough_contradicting_dates_stay() -> None:
+    world = World().case("police", "A", "c", reported="2013-02-15", sent="2013-03-22", period="2013-Q1")
+    world.case("prosecution", "7", "c", received="2013-03-19", period="2013-Q1")
+    assert day_of(world, "sent") == ("2013-03-22", "delivered")
+    assert day_of(world, "received", "7") == ("2013-03-19", "delivered")
+
+
+def test_a_register_of_months_keeps_its_late_cases() -> None:
+    world = World()
+    for n in range(120):
+        late = n % 30 == 0
+        month, year = 1 + n % 12, 2011 if late else 2013
+        period = "2013-Q4" if late else f"2013-Q{(month + 2) // 3}"
+        number, day = f"2013-PR-{n:05}", f"{year}-{month:02}-01"
+        world.case("police", f"M{n}", f"c{n}", number=number, reported=day, offence=day, period=period)
+    world.case("police", "zero", "z", reported="1004-05-01", period="2013-Q2")
+    events = impute_dates(world.standing().events)
+    moved = events[events["method"] != "delivered"]
+    assert moved["record_key"].tolist() == ["zero"]
+    assert moved["date_problem"].tolist() == ["too_early"]
+
+
+@pytest.mark.parametrize(
+    ("reported", "problem"),
+    [
+        (None, "missing"),
+        ("2023-02-10", "after_delivery"),
+        ("1913-02-10", "too_early"),
+        ("2013-02-10", None),
+        ("1985-02-10", None),
+        ("2012-02-10", "before_offence"),
+    ],
+)
+def test_why_a_day_was_imputed_is_told(reported: str | None, problem: str | None) -> None:
+    offence = "1985-01-01" if reported == "1985-02-10" else "2013-01-20"
+    dates = {"offence": offence, "reported": reported, "sent": "2013-03-01"}
+    world = World().case("police", "A", "c", **dates, period="2013-Q1", number="2013-PR-00009")
+    row = row_of(world, "reported")
+    assert (None if pd.isna(row["date_problem"]) else row["date_problem"]) == problem
+    assert (row["method"] == "delivered") == (problem is None)
+
+
+def test_habits_are_counted_in_the_sources_own_deliveries() -> None:
+    late, slips = (observed(world.standing().events).rates.loc["police"] for world in (register(late=40), register(exchanged=20, year=20)))
+    assert late["lag_2"] > 4 * slips["lag_2"]
+    assert slips["exchanged"] > 8 * late["exchanged"]
+    assert slips["year"] > 8 * late["year"]
+    nothing = Habits(observed(register(of=0).case("courts", "F", "c", received="2013-02-02").standing().events).rates)
+    assert nothing.of(pd.Series(["police"]), ("year",)).tolist() == [[2.0**-13]]  # expected: one date in a thousand, and nine wrong years
 
 
 days = st.dates(pd.Timestamp("1995-01-01").date(), pd.Timestamp("2099-12-31").date())
@@ -131,7 +210,7 @@ def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple
     world = World()
     for n, (date, period) in enumerate(dates):
         world.case("police", f"A{n}", f"c{n % 3}", reported=str(date), period=period)
-    events = plausible(world.standing().events)
+    events = impute_dates(world.standing().events)
     assert events["day"].notna().all()
     assert (events["day"] <= quarter_end(events["first_same"])).all()
     assert set(events["method"]) <= set(METHODS)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from count_world import World
 
-from warehouse.count.dates import plausible
+from warehouse.count.dates import impute_dates
 from warehouse.count.offences import Charges, charged, put_right
 from warehouse.count.reconcile import detailed, reconcile
 
@@ -36,7 +36,7 @@ def found() -> pd.DataFrame:
     w.person("corrections", "P-1/x", "in", file="P-1/x", imprisoned="2013-03-01", charges=("other",))
     w.cases["corrections", "P-1/x"] = "convicted"
     standing = w.standing()
-    standing = replace(standing, events=plausible(standing.events))
+    standing = replace(standing, events=impute_dates(standing.events))
     out = detailed(reconcile(standing, Charges(put_right(charged(standing)))), w.inputs().deliveries)
     return out.set_index(["step", "case_id", "person_id"]).sort_index()
 

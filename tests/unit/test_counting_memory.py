@@ -82,6 +82,7 @@ def test_a_bit_that_has_turned_round_shows_where_the_rows_are_read(tmp_path: Pat
 
 def test_what_a_run_made_bears_the_name_of_the_code_that_it_was_loaded_with(monkeypatch: pytest.MonkeyPatch) -> None:
     deliveries = pd.DataFrame({"institution": ["police"], "period": ["2013-Q1"], "state": ["complete"]})
-    before = counting_memory.token(deliveries)
+    habits = pd.DataFrame({"year": [0.001]}, index=["police"])
+    before = counting_memory.token(deliveries, habits)
     monkeypatch.setattr(counting_memory, "digest", lambda *_: "the code that took its place")
-    assert counting_memory.token(deliveries) == before
+    assert counting_memory.token(deliveries, habits) == before

@@ -20,7 +20,8 @@ from warehouse.count import made
 from warehouse.count.bridge import bridge, bridge_records
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
 from warehouse.count.cube import by_period, statistics
-from warehouse.count.dates import plausible
+from warehouse.count.date_habits import Habits
+from warehouse.count.dates import impute_dates
 from warehouse.count.inputs import CountInputs, Standing, standing
 from warehouse.count.lineage import with_ids
 from warehouse.count.neutral_names import neutral
@@ -73,8 +74,8 @@ def _counted(units: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What counting, star and scorecard read: records that stand with plausible days, what describes cases and persons, and the rows of
-    each indicator (`rows.indicator_rows`)."""
+    """What counting, star and scorecard read: records that stand with the days on which they count, what describes cases and persons, and
+    the rows of each indicator (`rows.indicator_rows`)."""
 
     stands: Standing
     known: Known
@@ -84,7 +85,8 @@ class Prepared:
 def prepare(inputs: CountInputs) -> Prepared:
     """Records with ids, days and offences put right."""
     stands = standing(inputs)
-    stands = replace(stands, events=plausible(stands.events).drop(columns=_JUDGED_BY))
+    habits = None if inputs.habits is None else Habits(inputs.habits)
+    stands = replace(stands, events=impute_dates(stands.events, habits).drop(columns=_JUDGED_BY))
     rows = {code: indicator_rows(indicator, stands) for code, indicator in indicators().items()}
     return Prepared(stands, known(stands, put_right(charged(stands))), rows)
 

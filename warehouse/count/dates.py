@@ -1,13 +1,13 @@
-"""On which day did it happen? Dates that cannot be right, put right from the case's other dates.
+"""On which day did it happen? Dates that cannot be right, and the day imputed for each.
 
-Belongs here: the order of events, finding dates that contradict it, candidates for the day that was meant. Does not belong here:
-reading a date (`pipelines/harmonise`), which of several days counts (`warehouse/count/units`).
+Belongs here: the order of events, finding dates that contradict it, choosing the mistake that explains them best. Does not belong here:
+reading a date (`pipelines/harmonise`), how a source enters dates (`date_habits`), which of several days counts (`warehouse/count/units`).
 
 Rules (STATISTICS.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
 gives a possible day; else the middle of the quarter in whose delivery the event first appears." "A date that contradicts only the
-year in its file's number, or only the quarter in which it was first delivered, stays as delivered: registers enter cases months
-and years late."
+year in its file's number, or only the quarter in which it was first delivered, stays as delivered", and "the explanation chosen must be
+the likelier one by how often it occurs in that source." docs/dates.md says how.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from warehouse.count.inputs import quarter_end, quarter_middle, quarter_start
+from warehouse.count.date_habits import Habits, entries, observed, slips
+from warehouse.count.inputs import quarter_middle, quarter_of
 
 METHODS = ("delivered", "exchanged", "year", "middle")
-EARLIEST = pd.Timestamp("1990-01-01")
-"""No event of a living register lies before it (the oldest code of the deliveries is of 2003)."""
-YEARS_BACK = 12
+MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
+"""Why a date was imputed; beside these `before_` and `after_` with the event that contradicts it most."""
 ROUNDS = 6
 SCOPES = {
     "record": ["institution", "record_key"],
@@ -31,19 +31,13 @@ SCOPES = {
     "person": ["case_id", "person_id"],
     "case": ["case_id"],
 }
-OPENING = ("reported", "received_prosecution", "received_court")
-"""Events that open a file: it bears a number of the year in which it was opened (SPEC.md)."""
-RENUMBERED = 0.5
-"""How much it adds to a broken rule (1) that the number is of a later year: files get new numbers, after a transfer."""
 ACROSS = ("person", "case")
 """Scopes over several files: there a rule binds only where one event stands against one, and not for a file that was merged."""
-FOR_ITS_QUARTER, AGAINST_ITS_QUARTER = 1.5, 0.5
-"""How much a date in the quarter in whose delivery it first appeared is trusted, and one outside of it distrusted; a broken rule: 1."""
-REPAIRABLE = {"exchanged": 0.25, "year": 0.125}
-"""How much more a date is suspected that exchanging or a digit puts right."""
-ENOUGH = 0.75
-"""The least suspicion on which a date is held to be wrong."""
-NEVER, NOWHERE, MONTHS = np.iinfo("int64").max, -2, 12
+OUT_OF_ORDER = {"record": 1e-5, "file": 1e-5, "person": 1e-4, "case": 1e-4}
+"""How often dates that are right break a rule of `ORDER` all the same: cases that linkage joined wrongly, files that follow one another."""
+CONVINCING = 3.0
+"""How many times likelier than the dates as delivered a mistake must be."""
+NEVER, NOWHERE = np.iinfo("int64").max, -2
 
 
 @dataclass(frozen=True)
@@ -73,43 +67,11 @@ ORDER: tuple[Order, ...] = (
 )
 
 
-def _steps(events: pd.DataFrame) -> pd.Series:
-    """The event, and for `received` by whom: the prosecution or a court."""
-    court = (events["event"] == "received") & (events["institution"] == "courts")
-    prosecution = (events["event"] == "received") & (events["institution"] == "prosecution")
-    return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
-
-
 def _working(events: pd.DataFrame) -> pd.DataFrame:
-    """What judging reads of the events, worked out once, on their index.
-
-    Columns out: step, date, joined, numbered, begins; for every scope the number of the event's group (-1: none, a case's event is of no
-    person); told: the quarter that its first delivery tells; last: last day of the quarter in which the date was first seen; outside:
-    the date lies outside the quarter told, in another that was delivered whole; by_quarter: how the quarter of first appearance speaks
-    against the date (for it inside, a little against it outside).
-    """
+    """What judging reads of the events, worked out once, on their index: columns of `entries`, joined, and for every scope the number of
+    the event's group (-1: none, a case's event is of no person)."""
     groups = {name: events.groupby(keys, sort=False).ngroup().fillna(-1).astype("int64") for name, keys in SCOPES.items()}
-    as_they_are = {name: events[name] for name in ("date", "joined", "numbered", "begins")}
-    told, inside = _told(events), _inside(events)
-    outside = told.notna() & ~inside & events["covered"]
-    spoken = (AGAINST_ITS_QUARTER * outside - FOR_ITS_QUARTER * (told.notna() & inside)).astype("float64")
-    seen = {"told": told, "last": quarter_end(events["first_same"]), "outside": outside, "by_quarter": spoken}
-    return pd.DataFrame({"step": _steps(events).astype("category"), **as_they_are, **groups, **seen})
-
-
-def _told(events: pd.DataFrame) -> pd.Series:
-    """The quarter in which each event happened as its first delivery tells: null where that delivery does not tell.
-
-    Nor does it of the offence, which may be old when it is reported.
-    """
-    return events["first_same"].mask(events["blind"] | (events["event"] == "offence"))
-
-
-def _inside(events: pd.DataFrame) -> pd.Series:
-    """Whether the date lies in the quarter in whose delivery the event, or the event with this date, first appeared."""
-    days = events["date"]
-    quarter = [(days >= quarter_start(events[c])) & (days <= quarter_end(events[c])) for c in ("first_same", "first_period")]
-    return quarter[0] | quarter[1]
+    return entries(events).assign(joined=events["joined"], **groups)
 
 
 @dataclass(frozen=True)
@@ -163,42 +125,40 @@ def _first(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, many: int) ->
     return np.asarray(first[group])
 
 
-def _conflicts(work: pd.DataFrame) -> pd.Series:
-    """How many order rules each date breaks; of such a date, that of the year in its file's number as well.
+def _conflicts(work: pd.DataFrame) -> pd.DataFrame:
+    """How much the order of events speaks against each date.
 
-    Where several earlier events stand against one later, each carries its share. A later event is out of order when it lies before
-    every earlier one: files of one case may follow each other. Over several files a rule binds where one event stands against one;
-    else it counts half, and such rules count once: they have one reason.
+    Columns out: weight: over all rules that it breaks, the logarithm of how seldom right dates do; by: the event that speaks most against
+    it, with before or after. Where several earlier events stand against one later, each carries its share. A later event is out of order
+    when it lies before every earlier one: files of one case may follow each other. Over several files a rule binds where one event stands
+    against one; else it counts half, and such rules count once: they have one reason.
     """
-    score, loose = np.zeros(len(work)), np.zeros(len(work))
+    score, loose, most = (np.zeros(len(work)) for _ in range(3))
+    by = np.full(len(work), None, dtype=object)
     for order, of in _sides(work):
         ordered = of.low != NEVER
         late = of.later & ordered & (of.day < of.low)
-        early = (of.earlier & ordered & (of.high < of.low)) / np.maximum(of.n, 1)
+        early = of.earlier & ordered & (of.high < of.low)
+        speaks = -np.log(OUT_OF_ORDER[order.scope]) * (late + early / np.maximum(of.n, 1))
         binds = order.scope not in ACROSS or (of.n == 1) & (of.m == 1) & (order.scope != "person")
-        score[of.at] += np.where(binds, late + early, 0.0)
-        loose[of.at] = np.maximum(loose[of.at], np.where(binds, 0.0, 0.5 * (late + early)))
-    found = pd.Series(score + loose, index=work.index)
-    numbered = _otherwise_numbered(work, pd.Series(score + loose > 0, index=work.index))
-    return found.add(numbered).where(~work["wrong"] & work["date"].notna(), 0.0)
-
-
-def _otherwise_numbered(work: pd.DataFrame, contradicted: pd.Series) -> pd.Series:
-    """How the year in its file's number speaks against a date that opens the file and is `contradicted` by other dates: more against a
-    later one than an earlier one, as a file may get a new number after a transfer, but not one of an earlier year."""
-    off = (work["date"].dt.year - work["numbered"]).where(work["step"].isin(OPENING)).fillna(0.0)
-    return (((off > 0) + RENUMBERED * (off < 0)) * contradicted).astype("float64")
+        score[of.at] += np.where(binds, speaks, 0.0)
+        loose[of.at] = np.maximum(loose[of.at], np.where(binds, 0.0, 0.5 * speaks))
+        name = np.where(late, f"before_{order.earlier}", f"after_{order.later}")
+        by[of.at] = np.where(speaks > most[of.at], name, by[of.at])
+        most[of.at] = np.maximum(most[of.at], speaks)
+    standing = (~work["wrong"] & work["date"].notna()).to_numpy()
+    return pd.DataFrame({"weight": np.where(standing, score + loose, 0.0), "by": pd.array(by, dtype="str")}, index=work.index)
 
 
 def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Between which days each event can lie, by the dates that are not wrong and the quarter in which it was first seen."""
-    low, high = np.full(len(work), EARLIEST.value // 10**9), _seconds(work["last"])
+    low, high = _seconds(work["earliest"]), _seconds(work["last"])
     for _, of in _sides(work):
         later = of.later & (of.low != NEVER)
         low[of.at[later]] = np.maximum(low[of.at[later]], of.low[later])
         alone = of.earlier & (of.n <= of.told) & (high[of.at] != NEVER)
         high[of.at[alone]] = np.minimum(high[of.at[alone]], of.high[alone])
-    return _within_numbered(work, _days(low, work.index), _days(high, work.index))
+    return _days(low, work.index), _days(high, work.index)
 
 
 def _days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
@@ -208,61 +168,26 @@ def _days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
     return pd.Series(found, index=index)
 
 
-def _within_numbered(work: pd.DataFrame, low: pd.Series, high: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """The days between `low` and `high` that lie in the year of the file's number, for events that open a file, where there are any."""
-    opens = work["step"].isin(OPENING) & (work["numbered"] >= low.dt.year).fillna(False) & (work["numbered"] <= high.dt.year).fillna(False)
-    year = work["numbered"].astype("Int64").astype("str")
-    begins, ends = (pd.to_datetime(year + day, format="%Y-%m-%d", errors="coerce").astype("datetime64[s]") for day in ("-01-01", "-12-31"))
-    return low.mask(opens & (begins > low), begins), high.mask(opens & (ends < high), ends)
+def _explanations(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Habits) -> pd.DataFrame:
+    """The mistake that explains each of the flagged dates best, between the days that the other events of their cases (`rows`) leave.
 
-
-def _day(year: pd.Series, month: pd.Series, day: pd.Series) -> pd.Series:
-    """The day of a year, a month and a day; null where there is no such day: 29 February of a common year, a thirteenth month."""
-    years, months, days = (numbers.to_numpy("float64", na_value=np.nan) for numbers in (year, month, day))
-    known = ~np.isnan(years + months + days) & (months <= MONTHS)
-    of_month = np.where(known, (years - 1970) * MONTHS + months - 1, 0).astype("int64").astype("datetime64[M]")
-    found = of_month.astype("datetime64[D]") + np.where(known, days - 1, 0).astype("int64")
-    found[~known | (found.astype("datetime64[M]") != of_month)] = np.datetime64("NaT")
-    return pd.Series(found.astype("datetime64[s]"), index=year.index)
-
-
-def _one_digit_off(a: pd.Series, b: pd.Series) -> pd.Series:
-    """Whether two years differ in exactly one of four digits."""
-    x, y = a.astype("Int64").fillna(0).to_numpy(dtype=int), b.astype("Int64").fillna(0).to_numpy(dtype=int)
-    off = sum(((x // 10**p) % 10 != (y // 10**p) % 10).astype(int) for p in range(4))
-    return pd.Series(np.asarray(off) == 1, index=a.index)
-
-
-def candidates(dates: pd.Series, low: pd.Series, high: pd.Series, first: pd.Series, begins: pd.Series) -> pd.DataFrame:
-    """The most plausible day for dates that cannot be right.
-
-    In: dates as delivered (all wrong), the days between which each must lie, the quarter (text) in whose delivery each first
-    appeared (null where that delivery does not tell when), the first day of the institution's first delivery. Out: `day` (null
-    where nothing gives a possible day), `method` (exchanged, year). A delivery holds what happened in its quarter: where it tells, a
-    possible day lies in it, else before the first delivery. Exchanging day and month goes before changing the year, a near year
-    before a far one.
+    Columns out: day (null where a mistake that is no slip is likelier than any), method (exchanged, year), weight: how likely the mistake
+    is, with its day.
     """
-    given = dates.dt
-    swapped = _day(given.year, given.day, given.month)
-    tries = [("exchanged", swapped.mask(swapped == dates))]
-    for back in range(YEARS_BACK + 1):
-        year = high.dt.year - back
-        tries.append(("year", _day(year, given.month, given.day).where(_one_digit_off(year, given.year))))
-    start, end = quarter_start(first), quarter_end(first)
-    day = pd.Series(pd.NaT, index=dates.index).astype("datetime64[s]")
-    method = pd.Series(None, index=dates.index, dtype="str")
-    for in_quarter in (True, False):
-        for name, proposed in tries:
-            fits = first.isna() | ((proposed >= start) & (proposed <= end)) if in_quarter else proposed < begins
-            possible = (proposed >= low) & (proposed <= high) & fits & day.isna()
-            day, method = day.mask(possible, proposed), method.mask(possible, name)
-    return pd.DataFrame({"day": day, "method": method})
-
-
-def _repair(flagged: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """`candidates` for flagged events, between the days that the other events of their cases (`rows`) leave."""
-    low, high = _bounds(rows)
-    return candidates(flagged["date"], low[flagged.index], high[flagged.index], flagged["told"], flagged["begins"])
+    low, high = (bound[flagged.index] for bound in _bounds(rows))
+    of = flagged["institution"]
+    best = np.zeros(len(flagged))
+    day, method = pd.Series(pd.NaT, index=flagged.index).astype("datetime64[s]"), pd.Series(None, index=flagged.index, dtype="str")
+    for kind, back, proposed in slips(flagged["date"], high):
+        possible = proposed.where((proposed >= low) & (proposed <= high))
+        # Where the first delivery does not tell the quarter, each year further back is half as likely.
+        share = np.where(flagged["told"].isna(), 0.5**back, 1.0) if kind == "year" else 1.0
+        weight = habits.of(of, (kind,))[:, 0] * share * habits.likelihood(flagged, possible)
+        better = weight > best
+        best = np.where(better, weight, best)
+        day, method = day.mask(better, possible), method.mask(better, kind)
+    other = habits.of(of, ("other",))[:, 0] * habits.likelihood(flagged, quarter_middle(quarter_of(flagged["last"])))
+    return pd.DataFrame({"day": day.mask(other > best), "method": method.mask(other > best), "weight": np.maximum(best, other)})
 
 
 def _of_the_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
@@ -270,52 +195,52 @@ def _of_the_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
     return work[work["case"].isin(some["case"])]
 
 
-def _accuse(work: pd.DataFrame) -> pd.Series:
-    """Of the dates that contradict each other in a case, the one most likely wrong (boolean, at most one a case).
-
-    A date that breaks more rules is more likely wrong, one in its own quarter less, one that exchanging or a digit puts right more.
-    """
+def _accuse(work: pd.DataFrame, habits: Habits) -> pd.Series:
+    """Of the dates that contradict each other in a case the one that is most likely a mistake, with what contradicts it; null for all
+    others, and for all dates of a case where it is nearly as likely that they are right."""
     conflicts = _conflicts(work)
-    none = pd.Series(False, index=work.index)
-    suspicion = conflicts + work["by_quarter"]
-    flagged = work[(conflicts > 0) & (suspicion >= ENOUGH - max(REPAIRABLE.values()))]
+    flagged = work[conflicts["weight"] > 0]
     if flagged.empty:
-        return none
-    repair = _repair(flagged, _of_the_same_cases(work, flagged))
-    score = suspicion[flagged.index] + repair["method"].map(REPAIRABLE).fillna(0.0).astype("float64")
-    flagged, score = flagged[score >= ENOUGH], score[score >= ENOUGH]
-    ranked = flagged.assign(score=score, place=range(len(flagged))).sort_values(["score", "place"], ascending=[False, False])
-    return none.mask(none.index.isin(ranked.drop_duplicates("case").index), True)
+        return pd.Series(None, index=work.index, dtype="str")
+    mistaken = _explanations(flagged, _of_the_same_cases(work, flagged), habits)["weight"]
+    right = habits.likelihood(flagged, flagged["date"], delivered=True)
+    found = flagged.assign(by=conflicts["by"], odds=np.log(mistaken) - np.log(right) + conflicts["weight"], place=range(len(flagged)))
+    found = found[found["odds"] > np.log(CONVINCING)].sort_values(["odds", "place"], ascending=[False, False]).drop_duplicates("case")
+    return found["by"].reindex(work.index)
 
 
-def _doubt(work: pd.DataFrame) -> pd.Series:
-    """Which dates cannot be right: after the end of the quarter in which they were seen, too old, or out of order."""
-    after = work["date"] > work["last"]
-    work = work.assign(wrong=(after | (work["date"] < EARLIEST)).fillna(False))
-    wrong, contested = work["wrong"], work
+def _problems(work: pd.DataFrame, habits: Habits) -> pd.Series:
+    """Why each date that is known cannot be right; null where it can."""
+    problem = pd.Series(None, index=work.index, dtype="str").mask(work["date"] > work["last"], AFTER_DELIVERY)
+    problem = problem.mask(work["date"] < work["earliest"], TOO_EARLY)
+    contested = work
     for _ in range(ROUNDS):
-        accused = _accuse(contested.assign(wrong=wrong[contested.index]))
-        if not accused.any():
+        accused = _accuse(contested.assign(wrong=problem[contested.index].notna()), habits).dropna()
+        if accused.empty:
             break
-        wrong = wrong | accused.reindex(wrong.index, fill_value=False)
-        contested = _of_the_same_cases(contested, contested[accused])
-    return wrong
+        problem = problem.mask(problem.index.isin(accused.index), accused.reindex(problem.index))
+        contested = _of_the_same_cases(contested, contested.loc[accused.index])
+    return problem
 
 
-def plausible(events: pd.DataFrame) -> pd.DataFrame:
+def impute_dates(events: pd.DataFrame, habits: Habits | None = None) -> pd.DataFrame:
     """Give each event the day on which it counts.
 
-    In: events of `Standing.events`. Added: `day`, `method` (delivered; exchanged, year: put right; middle: of the quarter of first
-    appearance, also where no date is known). An offence without a usable date stays without a day: nothing is counted by it.
+    In: events of `Standing.events`; habits of their sources, where `events` are of some cases alone. Added: `day`; `method` (delivered;
+    exchanged, year: one slip; middle: of the quarter of first appearance, also where no date is known); `date_problem`: why the day is not
+    the one delivered (missing, after_delivery, too_early, before_ and after_ with another event; null where it is). An offence without a
+    usable date stays without a day: nothing is counted by it.
     """
+    habits = habits or observed(events)
     events = events.reset_index(drop=True)
     work = _working(events)
-    wrong = _doubt(work)
+    problem = _problems(work, habits)
+    wrong = problem.notna()
     day, method = work["date"].mask(wrong), pd.Series("delivered", index=work.index, dtype="str").mask(wrong)
     if wrong.any():
         work = work.assign(wrong=wrong)
-        repaired = _repair(work[wrong], _of_the_same_cases(work, work[wrong]))
-        day.loc[wrong], method.loc[wrong] = repaired["day"], repaired["method"]
+        imputed = _explanations(work[wrong], _of_the_same_cases(work, work[wrong]), habits)
+        day.loc[wrong], method.loc[wrong] = imputed["day"], imputed["method"]
     lost = day.isna() & (work["step"] != "offence")
     day = day.mask(lost, quarter_middle(events["first_period"])).astype("datetime64[s]")
-    return events.assign(day=day, method=method.mask(lost, "middle"))
+    return events.assign(day=day, method=method.mask(lost, "middle"), date_problem=problem.mask(work["date"].isna(), MISSING))

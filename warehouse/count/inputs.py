@@ -33,6 +33,7 @@ class CountInputs:
     findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
     units        institution, part, record_key, unit (station, seat, facility) of records that have one; None: not known
     numbers      institution, number of all files, where `canonical` holds some cases alone
+    habits       how all sources enter dates (`date_habits.Habits`), likewise
     listed       institution, delivery, record_key, person_id: states of records at whose place another person stands, or stood; None: none
     """
 
@@ -45,6 +46,7 @@ class CountInputs:
     findings: pd.DataFrame
     units: pd.DataFrame | None = None
     numbers: pd.DataFrame | None = None
+    habits: pd.DataFrame | None = None
     listed: pd.DataFrame | None = None
 
 
@@ -172,7 +174,7 @@ def _covered(events: pd.DataFrame, deliveries: pd.DataFrame) -> pd.Series:
     return pd.Series(pd.MultiIndex.from_frame(quarters).isin(whole), index=events.index)
 
 
-def _events(inputs: CountInputs) -> pd.DataFrame:
+def accepted_events(canonical: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
     """Accepted events that took place, with the quarter in whose delivery each first appeared.
 
     Columns added: `first_period` (first delivery that held this event of the record, whatever its date; of several the first, the
@@ -180,26 +182,26 @@ def _events(inputs: CountInputs) -> pd.DataFrame:
     delivery does not tell), `covered` (the quarter of the date was delivered whole), `begins` (first day of the institution's first
     delivery), `joined` (the file was merged into another), `numbered` (the year in the file's own number).
     """
-    table = inputs.canonical["events"]
+    table = canonical["events"]
     held = table[(table["present"].fillna(False) | table["date"].notna()) & ~table["status"].isin(["quarantined"])]
     what = ["institution", "entity", "record_key", "event", "outcome"]
     held = held.assign(nth=held.groupby([*what, "delivery"], dropna=False).cumcount())
     out = held[held["status"] == "accepted"].reset_index(drop=True)
     out = out.merge(_first(held, [*what, "nth"], "first_period"), on=[*what, "nth"], how="left").drop(columns="nth")
     out = out.merge(_first(held, [*what, "date"], "first_same"), on=[*what, "date"], how="left")
-    blind = blind_periods(inputs.deliveries).rename(columns={"period": "first_same"}).assign(blind=True)
+    blind = blind_periods(deliveries).rename(columns={"period": "first_same"}).assign(blind=True)
     out = out.merge(blind, on=["institution", "first_same"], how="left")
-    read = inputs.deliveries[inputs.deliveries["state"] != "unreadable"]
+    read = deliveries[deliveries["state"] != "unreadable"]
     begins = quarter_start(read.groupby("institution")["period"].min())
-    files = _accepted(inputs.canonical["case_records"])
-    files = files[(files["state"] == "merged") | files["merged_into"].notna()]
+    known = _accepted(canonical["case_records"])
+    files = known[(known["state"] == "merged") | known["merged_into"].notna()]
     joined = pd.MultiIndex.from_frame(out[FILE]).isin(pd.MultiIndex.from_frame(files[FILE]))
     return out.assign(
         blind=out["blind"].astype("boolean").fillna(False).astype(bool),
-        covered=_covered(out, inputs.deliveries),
+        covered=_covered(out, deliveries),
         begins=find(out["institution"], begins),
         joined=joined,
-        numbered=_numbered(out, _accepted(inputs.canonical["case_records"])),
+        numbered=_numbered(out, known),
     )
 
 
@@ -226,7 +228,7 @@ def standing(inputs: CountInputs) -> Standing:
     everything = everything.drop(columns=[name for name in NAMES if name in everything])
     persons = _accepted(everything)
     cases = _accepted(inputs.canonical["case_records"])
-    charges, events = _accepted(inputs.canonical["charges"]), _events(inputs)
+    charges, events = _accepted(inputs.canonical["charges"]), accepted_events(inputs.canonical, inputs.deliveries)
     known = pd.concat([f[["institution", "case_key", "record_key"]] for f in (cases, persons, charges, events)], ignore_index=True)
     known["case_id"] = _own_id(known, case_ids(known, inputs.cases), "case_key")
     by_file = known.drop_duplicates(FILE).set_index(FILE)["case_id"]

@@ -168,7 +168,7 @@ def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: Charg
 def reconcile(standing: Standing, charges: Charges) -> pd.DataFrame:
     """What both sides of every step know: step, case_id, person_id, outcome, differs, day (of the upstream event, else the downstream one).
 
-    standing  with plausible days on its events; charges: put right
+    standing  with the days on which its events count; charges: put right
     """
     parts = []
     for step in STEPS:

@@ -169,7 +169,7 @@ def orphans(indicator: Indicator, standing: Standing) -> pd.DataFrame:
 def indicator_rows(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     """One row per record with the event.
 
-    Columns out: `ROW`, `DAYS`. `standing.events` must hold `day` and `method` (dates.plausible). `day` is null where the record
+    Columns out: `ROW`, `DAYS`. `standing.events` must hold `day` and `method` (`dates.impute_dates`). `day` is null where the record
     counts as reported only (that of an unknown person always), `own_date` where it counts harmonised only.
     """
     base = _base(indicator, standing)

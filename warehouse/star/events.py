@@ -10,6 +10,7 @@ import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
 from warehouse.count import Prepared
+from warehouse.count.dates import MISSING
 from warehouse.count.inputs import FILE, KEY, CountInputs, Standing, find, quarter_middle, reckoned, unrank
 from warehouse.count.offences import OTHER, STAGE_OF, STATES_FORM, WITHOUT_FORM, Charges, form_of, principal
 from warehouse.count.persons import age_group, citizenship_group, full_years, majority
@@ -44,7 +45,8 @@ def _of_files(inputs: CountInputs, stands: Standing) -> pd.DataFrame:
     events = stands.events.assign(scope=stands.events["entity"].map({"case": "file", "person": "own"}), inferred=False)
     events["readable"] = pd.MultiIndex.from_frame(events[FILE]).isin(pd.MultiIndex.from_frame(stands.cases[FILE]))
     counted = [i for i in indicators().values() if i.rows.record == "case" and i.rows.event in OPENING]
-    lost = [orphans(i, stands).assign(event=i.rows.event, scope="file", inferred=True, readable=True) for i in counted]
+    about: dict[str, str | bool] = {"scope": "file", "date_problem": MISSING, "inferred": True, "readable": True}
+    lost = [orphans(i, stands).assign(event=i.rows.event, **about) for i in counted]
     out = pd.concat([events, *(one for one in lost if len(one))], ignore_index=True)
     return out.assign(subject="case", record_key=out["case_key"], person_id=None, role=None)
 
@@ -60,7 +62,7 @@ def _of_case(stands: Standing, people: pd.DataFrame) -> pd.DataFrame:
     events = stands.events[(stands.events["entity"] == "case") & stands.events["event"].isin(list(OF_THE_CASE))]
     events = events.assign(stage=events["institution"].map(STAGE_OF), given_by=events["institution"], given_in=events["case_key"])
     own = people.assign(stage=people["institution"].map(STAGE_OF))
-    given = ["case_id", "stage", "event", "date", "day", "method", "given_by", "given_in"]
+    given = ["case_id", "stage", "event", "date", "day", "method", "date_problem", "given_by", "given_in"]
     out = own.merge(events[given], on=["case_id", "stage"], how="inner")
     same = (out["given_by"] == out["institution"]) & (out["given_in"] == out["case_key"])
     out = out.assign(scope=pd.Series("case", index=out.index, dtype="str").mask(same, "file"), inferred=False)
@@ -74,7 +76,7 @@ def _estimated(stands: Standing, own: pd.DataFrame, events: pd.DataFrame, event:
     first = stands.states.groupby(KEY)["period"].min().rename("first_seen").reset_index()
     lost = lost.merge(first, on=KEY, how="left")
     day = quarter_middle(lost["first_seen"].fillna(lost["period"])).astype("datetime64[s]")
-    return lost.assign(event=event, day=day, method="middle", scope="case", inferred=True).drop(columns="first_seen")
+    return lost.assign(event=event, day=day, method="middle", date_problem=MISSING, scope="case", inferred=True).drop(columns="first_seen")
 
 
 def _of_persons(inputs: CountInputs, stands: Standing) -> pd.DataFrame:
@@ -83,7 +85,7 @@ def _of_persons(inputs: CountInputs, stands: Standing) -> pd.DataFrame:
     people = stands.persons[stands.persons["kind"] != "legal"].drop_duplicates(KEY)[who]
     own = stands.events[stands.events["entity"] == "person"].assign(scope="own")
     own = pd.concat([own, _covered(stands), _earlier_judgments(inputs, stands).assign(scope="own")], ignore_index=True)
-    what = ["event", "date", "day", "method", "outcome", "scope", "event_order"]
+    what = ["event", "date", "day", "method", "date_problem", "outcome", "scope", "event_order"]
     own = own.assign(event_order=range(len(own)))[[*KEY, *what]].merge(people, on=KEY, how="inner").sort_values("event_order")
     out = pd.concat([own.assign(inferred=False), _of_case(stands, people)], ignore_index=True)
     return out.assign(subject="person", readable=True)
@@ -172,7 +174,7 @@ def events(inputs: CountInputs, ready: Prepared) -> pd.DataFrame:
     """The rows of `fact_event` (columns of `star.tables.FACT_EVENT`)."""
     every = pd.concat([_of_files(inputs, ready.stands), _of_persons(inputs, ready.stands)], ignore_index=True)
     every = every.astype(
-        dict.fromkeys([*UNIT[:2], "institution", "record_key", "case_key", "case_id", "person_id", "role", "method"], "str")
+        dict.fromkeys([*UNIT[:2], "institution", "record_key", "case_key", "case_id", "person_id", "role", "method", "date_problem"], "str")
     )
     every["stage"] = every["institution"].map(STAGE_OF)
     counts = (every["subject"] == "case") | every["person_id"].notna()

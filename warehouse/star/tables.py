@@ -195,6 +195,11 @@ FACT_EVENT = _fact(
         of="dim_time.day",
     ),
     text("method", "how the day was found: delivered, exchanged (day and month), year (one digit), middle (of the quarter of delivery)"),
+    text(
+        "date_problem",
+        "why the day is not the one delivered: missing (or unreadable), after_delivery, too_early, before_… and after_… with the event "
+        "that contradicts it; null where it is",
+    ),
     day("order_day", "day by which events are put in order: an estimate in the middle of a quarter goes last in it"),
     text("offence_group_reported", "principal offence by the record's own charges", of="dim_offence_group.offence_group"),
     text("offence_group", "principal offence of the case or person at this stage, harmonised", of="dim_offence_group.offence_group"),

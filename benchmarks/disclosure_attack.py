@@ -106,25 +106,30 @@ class Again:
         return key.table != BRIDGE or bridge.to_dict("list") == lines.to_dict("list")
 
     def _change(self, exact: dict[str, dict[Key, tuple[int, ...] | None]], key: Key, counts: np.ndarray) -> bool:
-        """Put other counts into the records that the print of `key` counts; of a window, into the first year that can hold them."""
+        """Put other counts into the records that the print of `key` counts; those of a window are spread over its years."""
         prints = self.history[-1]
+        if "/" not in key.period:
+            own = key._replace(table=TOTAL, measure=HARMONISED) if key.table == BRIDGE else key
+            exact[prints[own].known][key] = tuple(counts.tolist())
+            return True
         first = next((p for p in self.history if key in p), prints)
-        change = counts - np.array(list(self.truth[Table(*key)].values()))
-        for year in years_of(key.period):
-            where = (
-                prints[key._replace(table=TOTAL, measure=HARMONISED)]
-                if key.table == BRIDGE
-                else prints[key]
-                if year == key.period
-                else None
-            )
-            day = where.known if where else counted_as(self.given, key.indicator, year, first)
-            yearly = key._replace(period=year)
-            now = np.array(exact[day][yearly]) + change
-            if key.table == BRIDGE or (now >= 0).all():
-                exact[day][yearly] = tuple(now.tolist())
-                return True
-        return False
+        places = [(counted_as(self.given, key.indicator, y, first), key._replace(period=y)) for y in years_of(key.period)]
+        left = counts - np.array(list(self.truth[Table(*key)].values()))
+        for day, year in places:
+            now = np.array(exact[day][year])
+            if key.table == CROSSED:  # as many steps as the year can hold: its sums by sex and by age stay
+                steps = max(1, int(np.abs(left).max()))
+                can = [n for n in range(steps + 1) if (now + left // steps * n >= 0).all()]
+                now, left = now + left // steps * can[-1], left - left // steps * can[-1]
+            else:
+                moved = np.maximum(left, -now)
+                while moved.sum() > 0:
+                    moved[np.argmax(moved)] -= 1
+                while moved.sum() < 0:
+                    moved[np.argmin(moved)] += 1
+                now, left = now + moved, left - moved
+            exact[day][year] = tuple(now.tolist())
+        return not left.any()
 
     @cached_property
     def truth(self) -> dict[Table, dict[str, int]]:

@@ -5,6 +5,7 @@ Belongs here: looking up a printed figure, its words, what stands for one that i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,6 +54,10 @@ class Figures:
         found = rows.loc[rows["cell"] == cell, "value"].dropna()
         return int(found.iloc[0]) if len(found) else None
 
+    def shown(self, value: float, row: pd.Series) -> str:
+        """A printed figure, with a star where a delivery that it needs is not complete."""
+        return f"{int(value)}{'*' if row['incomplete'] else ''}"
+
     def total(self, code: str, year: str, measure: str = "harmonised") -> Cell:
         """The year's total, or what stands for it: "fewer than", not delivered, nothing known."""
         rows = self.rows(code, "total", year, measure)
@@ -60,22 +65,28 @@ class Figures:
             return Cell("–")
         row = rows.iloc[0]
         if pd.notna(row["value"]):
-            return Cell(f"{int(row['value'])}{'*' if row['incomplete'] else ''}")
-        return Cell(status_text(row["status"], self.words.lang, None if pd.isna(row["limit"]) else int(row["limit"])), number=False)
+            return Cell(self.shown(row["value"], row))
+        text = status_text(row["status"], self.words.lang, None if pd.isna(row["limit"]) else int(row["limit"]))
+        return Cell(f"{text}*" if row["incomplete"] and row["status"] == "fewer_than" else text, number=False)
 
     def part(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
         """One offence's part of a year's total; the mark where it is not printed by itself."""
-        found = self.number(code, "offence_group", year, offence, measure)
-        if found is not None:
-            return Cell(str(found))
+        rows = self.rows(code, "offence_group", year, measure)
+        found = rows[(rows["cell"] == offence) & rows["value"].notna()]
+        if len(found):
+            return Cell(self.shown(found["value"].iloc[0], found.iloc[0]))
         known = self.rows(code, "total", year, measure)["value"].notna().any()
         return Cell(MARK if known else "–", marked=bool(known))
 
-    def gaps(self, period: str) -> list[str]:
-        """What of a year is missing, in words, each once."""
+    def gaps(self, *periods: str, codes: Collection[str] | None = None) -> list[str]:
+        """What of the periods' years is not complete, in words, each once; of some indicators, or of all."""
         rows = self.release.cube
-        mine = rows[(rows["table"] == "total") & (rows["of"] == period[:4])]
-        told = [self.words.gap(missing) for missing in mine["missing"].dropna().unique()]
+        mine = rows[(rows["table"] == "total") & rows["of"].isin([period[:4] for period in periods])]
+        mine = mine if codes is None else mine[mine["indicator"].isin(codes)]
+        return self._stars(mine)
+
+    def _stars(self, rows: pd.DataFrame) -> list[str]:
+        told = [self.words.gap(missing) for missing in rows["missing"].dropna().unique()]
         return [f"* {one}" for one in dict.fromkeys(told) if one]
 
     def breakdown(self, code: str, table: str, of: str) -> Table | None:
@@ -89,11 +100,10 @@ class Figures:
         if rows["value"].isna().any():
             return Table(caption, head, [], [status_text(rows["status"].iloc[0], lang)])
         told = [
-            [Cell(self.category(table, str(cell)), number=False), Cell(str(int(n)))]
-            for cell, n in zip(rows["cell"], rows["value"], strict=True)
+            [Cell(self.category(table, str(row["cell"])), number=False), Cell(self.shown(row["value"], row))] for _, row in rows.iterrows()
         ]
         joined = rows["status"].eq("joined").any()
-        return Table(caption, head, told, [status_text("joined", lang)] if joined else [])
+        return Table(caption, head, told, [*([status_text("joined", lang)] if joined else []), *self._stars(rows)])
 
     def category(self, table: str, cell: str) -> str:
         """The words for a cell of a table."""

@@ -88,7 +88,7 @@ def _key(told: Figures, year: str) -> Section:
             cells += [told.part(code, year, _TRAFFICKING), _minor(told, code, year)]
             rows.append([Cell(told.titles[code], number=False), *cells])
         tables.append(Table(words("stages", stage), head, rows, _mark(words, rows)))
-    return Section("key", words("sections", "key"), [words("intro", "key")], tables, notes=told.gaps(year))
+    return Section("key", words("sections", "key"), [words("intro", "key")], tables, notes=told.gaps(*years))
 
 
 def _minor(told: Figures, code: str, year: str) -> Cell:
@@ -113,8 +113,10 @@ def _trend(told: Figures, year: str) -> Section:
     for code in _TREND:
         totals = [told.number(code, "total", y, "total") for y in years]
         parts = [told.number(code, "offence_group", y, _TRAFFICKING) for y in years]
-        drawn.append(Chart(told.titles[code], charts.bars(told.titles[code], years, totals, parts, MARK)))
-    return Section("trend", words("sections", "trend"), [words("intro", "trend")], charts=drawn, notes=_marked(words, drawn))
+        starred = [f"{y}*" if told.rows(code, "total", y)["incomplete"].any() else y for y in years]
+        drawn.append(Chart(told.titles[code], charts.bars(told.titles[code], starred, totals, parts, MARK)))
+    notes = [*_marked(words, drawn), *told.gaps(*years, codes=_TREND)]
+    return Section("trend", words("sections", "trend"), [words("intro", "trend")], charts=drawn, notes=notes)
 
 
 def _broken_down(told: Figures, year: str) -> list[Section]:
@@ -126,7 +128,7 @@ def _broken_down(told: Figures, year: str) -> list[Section]:
     by_offence = []
     for codes in told.by_stage.values():
         by_offence += [table for code in codes if (table := told.breakdown(code, "offence_group", year))]
-    return [victims, Section("offences", words("sections", "offences"), tables=by_offence, notes=told.gaps(year))]
+    return [victims, Section("offences", words("sections", "offences"), tables=by_offence)]
 
 
 def _printed(told: Figures, code: str, table: str, year: str) -> Table | None:
@@ -143,7 +145,8 @@ def _flow(told: Figures, year: str) -> Section:
         (words("entities", unit), [(told.titles[c], told.part(c, year, _TRAFFICKING).text) for c in codes]) for unit, codes in _WAY.items()
     ]
     drawn = Chart(words("sections", "flow"), charts.flow(words("sections", "flow"), lanes))
-    return Section("flow", words("sections", "flow"), [words("intro", "flow", year=year)], charts=[drawn], notes=_marked(words, [drawn]))
+    notes = [*_marked(words, [drawn]), *told.gaps(year, codes=[code for codes in _WAY.values() for code in codes])]
+    return Section("flow", words("sections", "flow"), [words("intro", "flow", year=year)], charts=[drawn], notes=notes)
 
 
 def _bridge(told: Figures, year: str) -> Section:
@@ -204,7 +207,7 @@ def _quarter(told: Figures, period: str) -> Section:
         mine = found[[quarter in str(cell).split("+") for cell in found["cell"]]]
         unpublished = unpublished and found.empty
         if len(mine) and pd.notna(mine["value"].iloc[0]):
-            cell = Cell(str(int(mine["value"].iloc[0])))
+            cell = Cell(told.shown(mine["value"].iloc[0], mine.iloc[0]))
             rows.append([Cell(title, number=False), cell, Cell(told.category("quarter", str(mine["cell"].iloc[0])), number=False)])
         elif len(found):
             rows.append([Cell(title, number=False), Cell(MARK, marked=True), Cell("", number=False)])

@@ -116,6 +116,21 @@ def test_missing_deliveries_are_named_in_words(released, lang):
     assert any(said()["institutions"]["police"][LANGUAGES.index(lang)] in note for note in notes)
 
 
+def test_every_figure_of_an_incomplete_year_carries_a_star(home):
+    release_ = open_release(home / "releases")
+    cube = release_.cube.assign(incomplete=True, missing="courts 2013-Q2 partial")
+    release_.__dict__["cube"] = cube
+    report = joint.report(release_, "2013", "public", "en")
+    for section in report.sections:
+        if section.name in ("key", "victims", "offences", "bridge"):
+            figures = [cell.text for table in section.tables for row in table.rows for cell in row if re.fullmatch(r"\d+\*?", cell.text)]
+            assert figures
+            assert all(figure.endswith("*") for figure in figures), section.name
+            notes = [*section.notes, *(note for table in section.tables for note in table.notes)]
+            assert any("quarter 2 of 2013 (read in part)" in note for note in notes), section.name
+        assert not section.charts or any("*" in chart.svg for chart in section.charts), section.name
+
+
 def test_a_period_that_is_none_says_what_there_is(released):
     with pytest.raises(HarmoniaError, match="2013"):
         joint.report(released, "1999", "public", "en")

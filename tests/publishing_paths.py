@@ -21,6 +21,7 @@ MAY_IMPORT = (
     "pipelines.resources.workplace",
     "pipelines.periods",
     "schemas",
+    "sources.states",  # the names of the four states; opens nothing
 )
 WITH_APPROVAL = ("warehouse.releases.confidential", "warehouse.disclosure.signature", "pipelines.registry", "pipelines.audit")
 """Also for modules called `transmission…` and `own_figures…`: full figures to a named recipient, or an institution's own."""

@@ -82,7 +82,7 @@ def _read(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
     import python_calamine
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-    out = []
+    out: list[tuple[Any, ...]] = []
     for meta in book.sheets_metadata:
         if meta.typ != python_calamine.SheetTypeEnum.WorkSheet:
             continue

@@ -18,7 +18,7 @@ import pandas as pd
 from openpyxl.utils.cell import column_index_from_string
 
 from sources.contract import Contract, FileSpec, TableSpec
-from sources.readers import files, tabular, workbook_apart, workbook_parts
+from sources.readers import files, headers, tabular, workbook_apart, workbook_parts
 from sources.readers.piece import Piece
 from sources.readers.result import SourceFile
 from sources.readers.workbook_parts import Overlay
@@ -193,9 +193,18 @@ def _sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, piece: Pie
     if declared and declared != name:
         piece.find("sheet-name", part=name, detail=declared)
     if spec.options.get("total") and not any(s["kind"] == "total" and s["part"] == name for s in piece.structure):
-        piece.state = "partial"
-        piece.find("file-total-missing", part=name)
+        _total_absent(name, piece)
     return True
+
+
+def _total_absent(part: str, piece: Piece) -> None:
+    """No total line was read: it is a formula without a stored value, or it is not there, and nothing says that the sheet is whole."""
+    unread = (str(f.get("value")) for f in piece.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
+    if any(tabular.TOTAL.search(headers.fold(formula)) for formula in unread):
+        piece.find("file-total-unreadable", part=part)
+        return
+    piece.state = "partial"
+    piece.find("file-total-missing", part=part)
 
 
 def _unknown(sheet: Sheet, tables: Sequence[TableSpec], piece: Piece) -> bool:

@@ -17,6 +17,7 @@ from pipelines.registry.identity import assign
 from pipelines.resources.lake import pack, write
 from schemas import canonical
 from schemas.findings import complete
+from sources import contract
 from warehouse.count import CountInputs
 from warehouse.publish import publish
 from warehouse.star.build import everything
@@ -118,7 +119,8 @@ def build(root: Path) -> Home:
         columns=["institution", "delivery", "period", "version", "state"],
     )
     records = [tables[f"{entity}_records"].assign(entity=entity) for entity in ("case", "person")]
-    lineage = pd.concat(records)[["institution", "entity", "record_key", "delivery", "status"]].assign(file="data.csv", part=None)
+    lineage = pd.concat(records)[["institution", "entity", "record_key", "delivery", "status"]].assign(part=None)
+    lineage["file"] = [contract.load(name).files[0].name for name in lineage["institution"]]
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
     findings = complete(pd.DataFrame()).assign(state=pd.Series(dtype="str"))

@@ -17,8 +17,8 @@ from pipelines.explain.naming import read_figure
 from pipelines.explain.published import Published, open_home
 from pipelines.home import Home
 from pipelines.resources.workplace import Workplace
-from warehouse.count import count
 from warehouse.count.inputs import CountInputs
+from warehouse.star.build import everything
 from warehouse.tables import WAREHOUSE
 
 DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
@@ -46,7 +46,7 @@ class _Counted(Published):
 
     def __init__(self, inputs: CountInputs) -> None:
         self._inputs, self._warehouse = inputs, duckdb.connect()
-        for name, frame in count(inputs).items():
+        for name, frame in everything(inputs).items():
             self._warehouse.register(f"{name}_rows", frame)
             columns = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in WAREHOUSE.tables[name].columns)
             self._warehouse.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM {name}_rows")
@@ -96,7 +96,7 @@ def test_a_total_names_the_record_behind_every_step(typed) -> None:
     assert "10 − 1 = 9" in out
     assert f"police:{AGAIN}" in out.split("The records behind each step")[1].split("The units counted")[0]
     assert f"counts here by police:{CASE}" in " ".join(out.split())
-    assert "data.csv" in out
+    assert "rastet.csv" in out
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: install run test test-slow check sbom ui clean
+.PHONY: install run test test-slow test-long check sbom ui clean
 
 install: $(VENV)/.installed
 
@@ -26,7 +26,10 @@ test: install
 	$(VENV)/bin/python -m pytest -q -n auto -m "not slow"
 
 test-slow: install
-	$(VENV)/bin/python -m pytest -q -n auto -m slow
+	$(VENV)/bin/python -m pytest -q -n auto -m "slow and not long"
+
+test-long: install
+	$(VENV)/bin/python -m pytest -q -m long
 
 check: install
 	$(VENV)/bin/ruff check .

@@ -12,7 +12,7 @@ import pytest
 from hostile_trial import World, prepare, tried
 from hostile_world import HOSTILE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ def test_states_are_read_from_text() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_no_damage_passes_for_complete(tmp_path: Path) -> None:
     build(tmp_path, HARMONIA, cases_per_year=60, forms=False)  # the forms of releases: test_releases.py
     for step, faults in check(tmp_path).items():

@@ -35,6 +35,7 @@ def five_releases(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_small_history_prints_what_the_warehouse_holds(small: Path) -> None:
     result = compared(small)
     assert result.figures
@@ -44,6 +45,7 @@ def test_a_small_history_prints_what_the_warehouse_holds(small: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_oracle_finds_an_exchanged_figure(small: Path) -> None:
     cube = max((small / "home" / "releases").iterdir()) / "public" / "cube.csv"
     as_written = cube.read_text(encoding="utf-8")
@@ -58,6 +60,7 @@ def test_the_oracle_finds_an_exchanged_figure(small: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_form_of_five_releases_prints_what_the_warehouse_holds(five_releases: Result) -> None:
     assert five_releases.figures
     assert not five_releases.wrong_figures
@@ -65,12 +68,14 @@ def test_every_form_of_five_releases_prints_what_the_warehouse_holds(five_releas
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xfail(reason="reports print breakdowns, trends and flows without the star of an incomplete figure")
 def test_every_form_marks_what_is_incomplete(five_releases: Result) -> None:
     assert not five_releases.not_flagged
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xfail(reason="totals lag the records by more than 4; F and `revised` stand at figures that are not so")
 def test_what_stands_beside_the_figures_is_true(five_releases: Result) -> None:
     assert not five_releases.other

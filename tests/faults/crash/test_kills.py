@@ -71,7 +71,8 @@ def test_judgements_of_a_killed_import_are_entered_all_or_none(tmp_path: Path) -
 
 def test_a_release_that_was_killed_is_none_and_is_made_again(tmp_path: Path) -> None:
     releases = tmp_path / "releases"
-    files = {f"{folder.PUBLIC}/figures.csv": b"1\n", f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
+    manifest = folder.as_json({"format": folder.FORMAT})
+    files = {f"{folder.PUBLIC}/{folder.MANIFEST}": manifest, f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
     dies(Point.RELEASE_WRITTEN, lambda: folder.write(releases / "2014-06-30", files))
     assert folder.names(releases) == []
     folder.write(releases / "2014-06-30", files)

@@ -31,6 +31,7 @@ from benchmarks.disclosure_world import RELEASES, SIZES, World
 from pipelines.errors import HarmoniaError
 from warehouse.attackers import enumeration, integer_programme, replay
 from warehouse.attackers.known import Knowledge, Table, protected
+from warehouse.count import causes
 from warehouse.disclosure.policy import SHIPPED
 from warehouse.disclosure.programme import CROSSED, HARMONISED, TOTAL, Key, Programme, programme, years_of
 from warehouse.disclosure.protect import Inputs, Prints, counted_as, protect, wanted
@@ -109,8 +110,7 @@ class Again:
         """Put other counts into the records that the print of `key` counts; those of a window are spread over its years."""
         prints = self.history[-1]
         if "/" not in key.period:
-            own = key._replace(table=TOTAL, measure=HARMONISED) if key.table == BRIDGE else key
-            exact[prints[own].known][key] = tuple(counts.tolist())
+            exact[self._bridge_counts(Table(*key)) if key.table == BRIDGE else prints[key].known][key] = tuple(counts.tolist())
             return True
         first = next((p for p in self.history if key in p), prints)
         places = [(counted_as(self.given, key.indicator, y, first), key._replace(period=y)) for y in years_of(key.period)]
@@ -131,10 +131,21 @@ class Again:
             exact[day][year] = tuple(now.tolist())
         return not left.any()
 
+    def _bridge_counts(self, name: Table) -> str:
+        """The release whose records a year's bridge counts: that of its printed lines, which a later total does not change."""
+        lines = self.bridge[(self.bridge["indicator"] == name.indicator) & (self.bridge["period"] == name.of)]
+        own = Key(name.indicator, HARMONISED, TOTAL, name.of)
+        return str(lines["known"].iloc[0]) if len(lines) else self.history[-1][own].known
+
     @cached_property
     def truth(self) -> dict[Table, dict[str, int]]:
         """The exact counts behind every print."""
-        return truths(self.given, self.history[-1])
+        found = truths(self.given, self.history[-1])
+        for name in (n for n in found if n.table == BRIDGE):
+            counts = self.given.exact[self._bridge_counts(name)][Key(*name)]
+            assert counts, f"a bridge of {name.of} is counted"
+            found[name] = dict(zip(causes(), counts, strict=True))
+        return found
 
 
 def knowledge_of(done: Released) -> Knowledge:
@@ -153,7 +164,7 @@ def attack(done: Released, tally: Counter[str], rerun: bool = True) -> Knowledge
     learnt = enumeration.attack(knowledge, truth) + enumeration.attack_bridge(knowledge, truth)
     learnt += integer_programme.attack(knowledge, truth, SIZES)
     if again := Again(done) if rerun else None:
-        learnt += replay.rerun(knowledge, truth, again)
+        learnt += replay.rerun(knowledge, again.truth, again)
         tally["releases made again with another table"] += again.runs
     for one in learnt:
         kind = (

@@ -25,7 +25,8 @@ Program = Callable[[Table, np.ndarray], bool]
 def rerun(knowledge: Knowledge, truth: Truth, program: Program) -> list[Learnt]:
     """What is learnt by making all releases again with every other table that fits, the nearest first, until three values are found.
 
-    As the public, and as one who knows persons of the table.
+    As the public, and as one who knows persons of the table. Raises ValueError where `program` does not print the true table as it was
+    printed: it is another program then, and finds nothing alike.
     """
     out: list[Learnt] = []
     for name, counts in truth.items():
@@ -40,6 +41,8 @@ def rerun(knowledge: Knowledge, truth: Truth, program: Program) -> list[Learnt]:
         else:
             continue
         if hidden and len(rows):
+            if not program(name, np.array(list(counts.values()))):
+                raise ValueError(f"{' '.join(name)}: made again, the releases do not print what they printed")
             persons = 0 if name.table == "bridge" else knowledge.persons[name.indicator]
             out += _tried(name, counts, hidden, rows, program, persons)
     return out

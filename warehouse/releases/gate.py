@@ -111,7 +111,7 @@ def _numbered(values: Iterable[Hashable]) -> np.ndarray:
 
 
 def truths(given: Inputs, prints: Prints) -> Truth:
-    """The exact counts behind every printed table, by category, and behind the bridge of every year whose total is printed."""
+    """The exact counts behind every printed table, by category, and behind the bridge to every harmonised total that is printed."""
     out = {}
     for key, made in prints.items():
         # A window counts its years as they stood when it was printed.
@@ -120,7 +120,7 @@ def truths(given: Inputs, prints: Prints) -> Truth:
         if counts is not None:
             out[Table(*key)] = dict(zip(given.programme.cells(key), counts, strict=True))
         bridge = Key(key.indicator, BRIDGE, BRIDGE, key.period)
-        if key.table == TOTAL and (steps := given.exact.get(made.known, {}).get(bridge)):
+        if (key.table, key.measure) == (TOTAL, HARMONISED) and (steps := given.exact.get(made.known, {}).get(bridge)):
             out[Table(*bridge)] = dict(zip(causes(), steps, strict=True))
     return out
 

@@ -218,7 +218,7 @@ def exact_of(given: Inputs, key: Key, prints: Prints) -> tuple[int, ...]:
     release = made.known if made else given.release
     tables = [given.exact[release].get(key._replace(period=y)) or given.now[key._replace(period=y)] for y in years_of(key.period)]
     if (made and key.table == CROSSED) or "/" in key.period:
-        parts = [prints.get(key._replace(table="sex" if key.table == CROSSED else TOTAL, period=y)) for y in years_of(key.period)]
+        parts = [prints.get(key._replace(table="sex" if key.table == CROSSED else "offence_group", period=y)) for y in years_of(key.period)]
         tables = [given.exact[p.known if p else release][key._replace(period=y)] for p, y in zip(parts, years_of(key.period), strict=True)]
     return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True))
 

@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from warehouse.disclosure.prints import crossed_least
+from warehouse.disclosure.prints import Print, crossed_least, total_may_go_ahead
 from warehouse.disclosure.rule import Rule, causes_apart
 
 THRESHOLD, KNOWN, FLOOR = 5, 3, 6
@@ -91,6 +91,26 @@ def test_the_least_count_of_sex_by_age_is_as_the_page_says():
             first, second = (int(rng.integers(5, total - 4)) for _ in range(2))
             years.append(((first, total - first), (second, total - second)))
         assert crossed_least(THRESHOLD, KNOWN, years) == least_of(years), years
+
+
+def goes_ahead(new: int, old: int, pairs: list[tuple[int, int]]) -> bool:
+    left = 0
+    for trafficking in range(FLOOR, new - FLOOR + 1):
+        rest = new - trafficking
+        left += any(abs(trafficking - own) in (1, 2, 3, 4) or abs(rest - other) in (1, 2, 3, 4) for own, other in pairs)
+    return abs(new - old) >= 5 and left >= 3
+
+
+def test_a_total_goes_ahead_of_its_parts_as_the_page_says():
+    rng = np.random.default_rng(5)
+    seen = Counter[bool]()
+    for _ in range(2000):
+        pairs = [(int(own), int(rest)) for own, rest in rng.integers(FLOOR, 14, (int(rng.integers(1, 3)), 2))]
+        old, new = sum(pairs[-1]), int(rng.integers(2 * FLOOR, 28))
+        total = [Print("printed", (("total", value),)) for value in (new, old)]
+        seen[found := total_may_go_ahead(total[0], total[1], pairs, FLOOR, 5)] += 1
+        assert found == goes_ahead(new, old, pairs), (new, old, pairs)
+    assert min(seen.values()) > 100
 
 
 def test_the_causes_of_a_bridge_are_apart_as_the_page_says():

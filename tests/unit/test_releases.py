@@ -59,6 +59,17 @@ def test_a_year_total_changes_by_nothing_or_by_five_and_breakdowns_never(home):
     assert moved.figures(VICTIMS, "sex", "2013")["value"].sum() == 29
 
 
+def test_a_total_goes_ahead_of_its_parts_where_these_differ_by_little(home):
+    release(home, "2014-03-31", source(world(), [2013]))
+    more = units(VICTIMS, 2013, (30, {}), (9, {"sex": "male", "age_group": "child"}), (9, OTHER))
+    release(home, "2014-09-30", source(more, [2013]))
+    ahead = open_release(home / "releases")
+    assert ahead.figures(VICTIMS, "total", "2013")[["value", "known"]].values.tolist() == [[48, "2014-09-30"]]
+    parts = ahead.figures(VICTIMS, "offence_group", "2013")[["cell", "value", "known"]].values.tolist()
+    assert parts == [["trafficking", 29, "2014-03-31"], ["other", 7, "2014-03-31"]]
+    assert ahead.figures(VICTIMS, "sex", "2013")["value"].sum() == 29, "breakdowns add up to printed trafficking"
+
+
 def test_a_small_year_says_fewer_than_and_nothing_else(home):
     release(home, "2015-03-31", source(units(VICTIMS, 2013, (4, {})), [2013]))
     cube = open_release(home / "releases").cube

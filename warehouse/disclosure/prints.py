@@ -142,6 +142,21 @@ def may_replace(new: Print, old: Print, step: int) -> bool:
     return all(change == 0 or abs(change) >= step for change in changes)
 
 
+def total_may_go_ahead(new: Print, old: Print, parts: Sequence[tuple[int, int]], floor: int, step: int) -> bool:
+    """Whether a year's new total may be printed while its parts by offence stay: where that leaves trafficking `VALUES` values.
+
+    That the parts stay tells that trafficking, or the rest, differs by 1 to `step` - 1 from a printed pair. parts: those pairs
+    (trafficking, rest), one at least. Both parts of the new total come to `floor`.
+    """
+    now, then = new.value(TOTAL), old.value(TOTAL)
+    if now is None or then is None or abs(now - then) < step or not parts:
+        return False
+    own = np.arange(floor, now - floor + 1)
+    small = [(abs(own - trafficking), abs(now - own - rest)) for trafficking, rest in parts]
+    stay = np.logical_or.reduce([((part > 0) & (part < step)) for pair in small for part in pair])
+    return int(np.count_nonzero(stay)) >= VALUES
+
+
 def crossed_least(threshold: int, known: int, years: Sequence[Margins]) -> int | None:
     """The least count of a printed cell of sex × age over `years`: None where the table is not printed, whatever its cells hold.
 

@@ -4,8 +4,9 @@ Belongs here: what is due in a release, what is carried over, revised, held. Doe
 attacks (`warehouse/releases/gate`).
 
 Year totals (with their part by offence) are printed from the first release after the year on, and revised when every difference to all
-that was printed before is 0 or `revise_from` and more; else the printed figures stand. Breakdowns are printed once, one release
-later, of the records that the standing total counts, so that they add up to it; windows once, of the records that the breakdowns
+that was printed before is 0 or `revise_from` and more; else the printed figures stay, or only the parts do where the new total tells too
+little of them. Breakdowns are printed once, one release later, of the records that printed trafficking counts, so that they add up
+to it; windows once, of the records that the breakdowns
 of their years count. So no two figures of one table differ by 1 to 4.
 """
 
@@ -24,6 +25,7 @@ from warehouse.disclosure.prints import (
     print_reported,
     print_table,
     print_year,
+    total_may_go_ahead,
 )
 from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, UNKNOWN, Key, Programme, years_of
 
@@ -111,10 +113,26 @@ def _standing(given: Inputs, fresh: Prints) -> Prints:
     """`fresh` where it may replace what was printed, else what was printed."""
     earlier = [{key: prints[key] for key in fresh if key in prints} for prints in given.history]
     step = given.programme.revise_from
-    if all(may_replace(new, old[key], step) for old in earlier for key, new in fresh.items() if key in old):
+    may = {key: all(may_replace(new, old[key], step) for old in earlier if key in old) for key, new in fresh.items()}
+    if all(may.values()):
         return {key: _edition(given, key, new) for key, new in fresh.items()}
     pair = {Key(k.indicator, k.measure, table, k.period) for k in fresh for table in (TOTAL, OFFENCE)}
-    return {key: old for key, old in given.before.items() if key in pair}
+    kept = {key: old for key, old in given.before.items() if key in pair}
+    total = next(key for key in pair if key.table == TOTAL)
+    if may[total] and _goes_ahead(given, total, fresh, kept):
+        return {**kept, total: _edition(given, total, fresh[total])}
+    return kept
+
+
+def _goes_ahead(given: Inputs, total: Key, fresh: Prints, kept: Prints) -> bool:
+    """Whether the year's new total is printed although its parts by offence stay."""
+    parts = total._replace(table=OFFENCE)
+    if any(one.get(parts) is None or one[parts].status != "printed" for one in (fresh, kept)):
+        return False
+    floor = given.programme.rule(total.indicator, (TOTAL,)).floor
+    printed = (dict(prints[parts].cells) for prints in given.history if parts in prints)
+    pairs = {(cells[TRAFFICKING], sum(cells.values()) - cells[TRAFFICKING]) for cells in printed if len(cells) > 1}
+    return total_may_go_ahead(fresh[total], kept[total], sorted(pairs), floor, given.programme.revise_from)
 
 
 def _edition(given: Inputs, key: Key, new: Print) -> Print:
@@ -215,8 +233,8 @@ def counts_behind(given: Inputs, key: Key, out: Prints) -> tuple[tuple[int, ...]
 
 
 def counted_as(given: Inputs, code: str, year: str, out: Prints) -> str:
-    """The release whose records the year's breakdowns count; where there are none, its total."""
-    yearly = (out.get(Key(code, HARMONISED, table, year)) for table in (*given.programme.indicators[code].tables, TOTAL))
+    """The release whose records the year's breakdowns count; where there are none, its part by offence, or else its total."""
+    yearly = (out.get(Key(code, HARMONISED, table, year)) for table in (*given.programme.indicators[code].tables, OFFENCE, TOTAL))
     return next((made.known for made in yearly if made), given.release)
 
 

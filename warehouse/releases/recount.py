@@ -95,7 +95,7 @@ def differences(release: str, cube: pd.DataFrame, bridge: pd.DataFrame, known: M
 
 
 def _years(row: Row, cube: pd.DataFrame) -> dict[str, str]:
-    """Year → release whose records a row counts; the years of a window as their breakdowns count them, else as their totals do."""
+    """Year → release whose records a row counts; the years of a window as their breakdowns count them, else as trafficking does."""
     if row["period_type"] != "window":
         return {row["of"]: row["known"]}
     first, last = row["of"].split("/")
@@ -104,7 +104,7 @@ def _years(row: Row, cube: pd.DataFrame) -> dict[str, str]:
     for year in map(str, range(int(first), int(last) + 1)):
         of_year = mine[mine["of"] == year]
         broken_down = of_year[~of_year["table"].isin(["total", "offence_group"])]
-        used = broken_down if len(broken_down) else of_year
+        used = broken_down if len(broken_down) else of_year[of_year["table"] == "offence_group"]
         if len(used):
             out[year] = str(used["known"].iloc[0])
     return out

@@ -27,19 +27,18 @@ _VICTIMS = "victims_identified"
 def figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
     """The exact figures of a release as `questionnaires.answers` takes them, of the years that it publishes.
 
-    Marked confidential where the release does not show the figure. Raises `HarmoniaError` where the release was touched.
+    Marked confidential where the release does not show this very figure. Raises `HarmoniaError` where the release was touched.
     """
     exact = _table(releases, release, "exact")
     grand = _table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
     exact = exact[(exact["measure"] == "harmonised") & exact["of"].isin(release.years())]
     shown = release.cube[release.cube["status"] == "shown"]
-    public = set(
-        map(tuple, shown[shown["measure"] == "harmonised"][["indicator", "table", "of", "cell"]].itertuples(index=False, name=None))
-    )
+    said = ["indicator", "table", "of", "cell", "value"]
+    public = set(shown.loc[shown["measure"] == "harmonised", said].itertuples(index=False, name=None))
 
     def found(indicator: str, table: str) -> pd.DataFrame:
         rows = exact[(exact["indicator"] == indicator) & (exact["table"] == table)]
-        free = [(indicator, table, of, cell) in public for of, cell in zip(rows["of"], rows["cell"], strict=True)]
+        free = [(indicator, table, *row) in public for row in rows[said[2:]].itertuples(index=False, name=None)]
         periods = rows["of"] + ("-" + rows["cell"] if table == "quarter" else "")
         missing = grand["missing"].reindex(pd.MultiIndex.from_arrays([rows["indicator"], periods]))
         unknown = rows["value"].isna().map({True: status_text("no_delivery", lang), False: ""})

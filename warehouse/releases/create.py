@@ -148,8 +148,19 @@ def _gaps(name: str, statistics: pd.DataFrame) -> dict[tuple[str, str, str], str
     return {(name, str(indicator), str(year)): str(missing) for indicator, year, missing in said.itertuples(index=False, name=None)}
 
 
-def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[Key]:
-    return {key for key, made in prints.items() if any(key in old and not made.same(old[key]) for old in history)}
+def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[tuple[Key, str]]:
+    """The figures (table, cell) of which an earlier release said something else."""
+
+    def said(one: Print, cell: str) -> tuple[int | None, str, int | None]:
+        value = one.value(cell)
+        return value, "" if value is not None else one.status, one.limit
+
+    return {
+        (key, cell)
+        for key, made in prints.items()
+        for cell in dict(made.cells) or ("",)
+        if any(key in old and said(made, cell) != said(old[key], cell) for old in history)
+    }
 
 
 def _revisions(given: Inputs, prints: Prints, earlier: Earlier, source: Source) -> pd.DataFrame:

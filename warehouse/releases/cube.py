@@ -54,10 +54,10 @@ def _dimensions(key: Key, cell: str) -> dict[str, str]:
     return out
 
 
-def rows(prints: Mapping[Key, Print], gaps: Mapping[tuple[str, str, str], str], revised: set[Key]) -> pd.DataFrame:
+def rows(prints: Mapping[Key, Print], gaps: Mapping[tuple[str, str, str], str], revised: set[tuple[Key, str]]) -> pd.DataFrame:
     """The cube of what is printed, in a fixed order.
 
-    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: tables that say otherwise than an earlier release.
+    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) of which an earlier release said something else.
     """
     out = []
     for key, made in sorted(prints.items()):
@@ -81,7 +81,7 @@ def rows(prints: Mapping[Key, Print], gaps: Mapping[tuple[str, str, str], str], 
                     "missing": missing or None,
                     "edition": made.edition,
                     "known": made.known,
-                    "revised": key in revised,
+                    "revised": (key, cell) in revised,
                 }
             )
     return pd.DataFrame(out, columns=SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})

@@ -75,17 +75,21 @@ def of_statistics(warehouse: duckdb.DuckDBPyConnection, table: str) -> tuple[Sta
 
 
 def of_feedback(home: Path) -> dict[str, States]:
-    """States in the feedback on each quarter's last version."""
+    """States of the quarters, from the feedback on each of their versions."""
     found: dict[str, States] = {"receipt.json": {}, "findings.json": {}}
     for institution in INSTITUTIONS:
         for quarter in QUARTERS:
             versions = sorted((home / "feedback" / institution).glob(f"{quarter}*"), key=lambda path: (len(path.name), path.name))
             for name, states in found.items():
-                if versions and (versions[-1] / name).exists():
-                    states[institution, quarter] = json.loads((versions[-1] / name).read_text(encoding="utf-8"))["state"]
-                else:
-                    states[institution, quarter] = MISSING
+                files = [version / name for version in versions if (version / name).exists()]
+                states[institution, quarter] = _of_versions([json.loads(file.read_text(encoding="utf-8"))["state"] for file in files])
     return found
+
+
+def _of_versions(states: list[str]) -> str:
+    """A quarter's state (docs/completeness.md): the last complete version and what came after it; an unreadable one replaces nothing."""
+    since = states[len(states) - 1 - states[::-1].index("complete") :] if "complete" in states else states
+    return next((state for state in ("partial", "complete", "unreadable") if state in since), MISSING)
 
 
 def of_status(text: str) -> States:

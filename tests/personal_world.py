@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sqlite3
 import unicodedata
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +30,8 @@ from warehouse.exports.catalogue import exports
 PERSONAL = ("lake", "landing", "feedback", "identity.duckdb", "published")  # may hold personal data, and are for their owner alone
 ROOT = Path(__file__).parents[1]
 OPEN = ("warehouse.duckdb", "analysts.duckdb")
+REGISTRY = "registry.sqlite"
+NAMES_OF_FILES = {("delivery_file", "name"), ("problem", "file")}  # as delivered: docs/security.md
 _BARRED = str.maketrans("Đđ", "Dd")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")  # how JSON, and so Dagster's history, spells a letter with a mark
 WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
@@ -108,9 +112,10 @@ def _inside(path: Path) -> str:
 
 def texts(home: Path) -> Iterator[tuple[str, str]]:
     """All text outside the personal stores: every file, every cell of the open databases, the names of files, also of a backup."""
+    yield "registry", _ledger(home / REGISTRY)
     for path in home.rglob("*"):
         name = str(path.relative_to(home))
-        if path.is_file() and not name.startswith((*PERSONAL, *OPEN)):
+        if path.is_file() and not name.startswith((*PERSONAL, *OPEN, REGISTRY)):
             yield name, _inside(path)
         yield f"name of {name}", name
     kept = home.with_name(f"{home.name}-kept")
@@ -121,6 +126,18 @@ def texts(home: Path) -> Iterator[tuple[str, str]]:
             for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
                 rows = connection.execute(f'FROM "{table}"').fetchall()
                 yield f"{name} {table}", "\n".join(" ".join("" if v is None else str(v) for v in row) for row in rows)
+
+
+def _ledger(path: Path) -> str:
+    """Every cell of the registry but the names of delivered files."""
+    cells = []
+    with closing(sqlite3.connect(path)) as base:
+        for (table,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            columns = [column for _, column, *_ in base.execute(f'PRAGMA table_info("{table}")')]
+            listed = ", ".join(f'"{column}"' for column in columns if (table, column) not in NAMES_OF_FILES)
+            rows = base.execute(f'SELECT {listed} FROM "{table}"')
+            cells += [" ".join(str(value) for value in row if value is not None) for row in rows]
+    return "\n".join(cells)
 
 
 @cache

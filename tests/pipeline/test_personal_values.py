@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hostile_names import planted
 from personal_world import found, persons, taken_out
 
 from pipelines.assets import counting
@@ -33,6 +34,19 @@ def failing(place: Workplace, truth: Path, monkeypatch: pytest.MonkeyPatch) -> s
         patched.setattr(counting, "everything", stumbles)
         run_everything(place, Silence())
     return str(failed.value)
+
+
+@pytest.mark.slow  # a whole run
+def test_names_of_files_sheets_columns_and_codes_stay_where_they_may(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = simulate(tmp_path / "set", seed=29, start=2013, years=1, cases_per_year=30)
+    planted(made.inbox, made.truth)
+    place = Workplace.of(made.inbox, tmp_path / "home")
+    run_everything(place, Silence())
+    taken_out(place.home.root, "2014-06-30", "2013")
+    output = capfd.readouterr()
+    assert found(place.home.root, made.truth, {"log": caplog.text, "output": output.out + output.err}) == []
 
 
 @pytest.mark.slow  # two whole runs

@@ -57,7 +57,8 @@ def _dimensions(key: Key, cell: str) -> dict[str, str]:
 def rows(prints: Mapping[Key, Print], gaps: Mapping[tuple[str, str, str], str], revised: set[tuple[Key, str]]) -> pd.DataFrame:
     """The cube of what is printed, in a fixed order.
 
-    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) of which an earlier release said something else.
+    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) of which an earlier release said
+    something else.
     """
     out = []
     for key, made in sorted(prints.items()):

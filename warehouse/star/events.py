@@ -180,12 +180,13 @@ def events(inputs: CountInputs, ready: Prepared) -> pd.DataFrame:
     counts = (every["subject"] == "case") | every["person_id"].notna()
     every["day"] = every["day"].where(counts)  # an unknown person counts as reported only
     out = _harmonised(_as_reported(every, ready), ready)
-    indictment = out["event"] == "indicted"
+    coded = out["event"].isin(["judged", "final", "released"])  # others state a number, or whatever a clerk wrote in its place
+    number = out["outcome"].mask(coded)
     return out.assign(
         event_id=range(1, len(out) + 1),
         file_key=out["case_key"],
         date_reported=out["date"],
         order_day=reckoned(out["day"], out["method"]),
-        indictment_number=out["outcome"].where(indictment),
-        outcome=out["outcome"].mask(indictment),
+        indictment_number=number.where(number.str.contains(r"\d", na=False)),
+        outcome=out["outcome"].where(coded),
     )

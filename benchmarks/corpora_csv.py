@@ -41,7 +41,7 @@ def contract_of(columns: Sequence[str]) -> Contract:
     names = list(dict.fromkeys(name or f"column {k}" for k, name in enumerate(columns, 1)))
     table = TableSpec("rows", tuple(ColumnSpec(name, key=name == names[0]) for name in names), entity="case", key=(names[0],))
     form = FileSpec("source.csv", "delimited", ("rows",), {"encoding": "utf-8", "delimiter": ",", "line_end": "\n"})
-    return Contract("corpus", {}, "quarterly", 0, "en", "", (form,), {"rows": table})
+    return Contract("corpus", 1, {}, "quarterly", 15, "en", "clerk@example.org", (form,), {"rows": table})
 
 
 def clean_rows(path: Path, strict: bool = True) -> list[Row]:

@@ -5,7 +5,6 @@ Belongs here: options and output. Does not belong here: what the commands do; he
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,17 +36,9 @@ def _registry_is_there(workplace: Workplace) -> bool:
 
 
 def _print(rows: pd.DataFrame, title: str) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from pipelines.console import show
 
-    grid = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in rows.columns:
-        grid.add_column(str(column))
-    for row in rows.itertuples(index=False):
-        grid.add_row(*("" if value is None or value != value else escape(str(value)) for value in row))
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(grid)
+    show(rows, f"{title}: none", title)
 
 
 @access.command("show")

@@ -22,6 +22,7 @@ from rich.console import Console
 from pipelines.access_commands import access, audit, warehouse
 from pipelines.backup.commands import app as backups
 from pipelines.comparison.commands import app as compare
+from pipelines.console import console
 from pipelines.erasure.commands import app as erase
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
@@ -83,12 +84,6 @@ def _declared() -> None:
     check()
 
 
-def _console() -> Console:
-    """Standard output; plain and wide where it is no terminal, so that no line is broken in a log."""
-    terminal = sys.stdout.isatty()
-    return Console(width=None if terminal else 160, highlight=False)
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"harmonia {installed_version('harmonia')}")
@@ -135,18 +130,22 @@ def run(
     """Land what is new, take it through all stages, publish. Exit 0 when published, 1 when not."""
     if model is not None:  # said before anything is landed, and known to whatever links in this process
         _use(model)
-    workplace = Workplace.of(inbox, home, registry_url, warehouse_url).ready()
+    workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
+    new = not workplace.home.root.exists()
+    workplace.ready()
     _declared()
-    console = _console()
-    console.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}", soft_wrap=True)
+    out = console()
+    out.print(
+        f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}{' (a new home: nothing was there)' if new else ''}", soft_wrap=True
+    )
     from pipelines.progress import Display
     from pipelines.run import run_everything
     from pipelines.summary import show
     from sources.contract import institutions
 
-    with Display(console) as display:
+    with Display(out) as display:
         outcome = run_everything(workplace, display)
-    show(console, workplace, outcome.values, institutions(), outcome.seconds)
+    show(out, workplace, outcome.values, institutions(), outcome.seconds)
 
 
 def _use(model: Path) -> None:
@@ -171,17 +170,21 @@ def check(
     _declared()
     from pipelines.trial import try_delivery
 
-    raise typer.Exit(try_delivery(_console(), delivery, institution, name, language))
+    raise typer.Exit(try_delivery(console(), delivery, institution, name, language))
 
 
 @app.command()
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Show how complete each institution's quarters are: complete, partial, unreadable or missing; and what came late."""
     workplace = Workplace.of(inbox, home, registry_url)
+    if home is not None and not workplace.home.root.is_dir():
+        raise HarmoniaError(
+            f"there is no home {workplace.home.root}: name it with --home (or HARMONIA_HOME); the first `harmonia run` makes it"
+        )
     _declared()
     from pipelines.registry import open_registry
+    from pipelines.status import outside, table
     from pipelines.status import status as look
-    from pipelines.status import table
 
     there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
     if not there and not workplace.inbox.is_dir():
@@ -190,7 +193,10 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
         )
     registry = open_registry(workplace.registry) if there else None
     try:
-        _console().print(table(look(registry, workplace.inbox if workplace.inbox.is_dir() else None)))
+        lies = workplace.inbox if workplace.inbox.is_dir() else None
+        console().print(table(look(registry, lies)))
+        for line in outside(lies):
+            console(markup=False).print("In the inbox: " + line, style="yellow", soft_wrap=True)
     finally:
         if registry is not None:
             registry.close()
@@ -206,7 +212,7 @@ def score(
     """Measure a published warehouse against the truth. For measuring only: the pipeline never reads a truth."""
     from warehouse.score import score as measure
 
-    _console().print(measure(Workplace.of(None, home).home.warehouse, truth))
+    console().print(measure(Workplace.of(None, home).home.warehouse, truth))
 
 
 @app.command()
@@ -222,7 +228,7 @@ def ui(
     workplace.home.create()
     from pipelines.ui import serve
 
-    serve(_console(), workplace, port)
+    serve(console(), workplace, port)
 
 
 @app.command()

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from pipelines.console import console, grid
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder
 from pipelines.resources.workplace import Workplace
@@ -23,20 +22,16 @@ File = Annotated[
 ]
 
 
-def _console() -> Console:
-    return Console(highlight=False, width=None if Console().is_terminal else 160)
-
-
 @app.command("list")
 def show_all() -> None:
     """Every indicator: its unit, where its figures stand, the version of its rule."""
     from warehouse.indicators.catalogue import catalogue
 
-    table = Table("indicator", "unit", "stands in", "version", "title")
+    table = grid("indicator", "unit", "stands in", "version", "title")
     for one in catalogue().values():
         where = "not available" if one.not_available else "statistics" if one.counted else "further_statistics"
         table.add_row(one.code, one.unit, where, str(one.version), one.title["en"])
-    _console().print(table)
+    console().print(table)
 
 
 @app.command()
@@ -47,7 +42,7 @@ def check(file: File = None) -> None:
 
     found = [load(file)] if file else list(catalogue().values())
     judge(found)
-    _console().print(f"{len(found)} right")
+    console().print(f"{len(found)} right")
 
 
 @app.command()
@@ -74,15 +69,15 @@ def diff(
         before = published(connection).get(name)
         found = effect(connection, before, now)
     differ = found[found["differs"]]
-    console = _console()
+    out = console()
     old = f"version {before.version}" if before else "not published yet"
-    console.print(f"[bold]{name}[/]: {old} → version {now.version}; {len(differ)} of {len(found)} figures differ")
+    out.print(f"[bold]{name}[/]: {old} → version {now.version}; {len(differ)} of {len(found)} figures differ")
     if before and before.rule != now.rule and before.version == now.version:
-        console.print("The rule changed and its version did not: raise `version` before a run publishes it.", style="yellow")
+        out.print("The rule changed and its version did not: raise `version` before a run publishes it.", style="yellow")
     total = (found[CELL[2:]] == "total").all(axis=1)
-    table = Table("period", *CELL[2:], "as reported", "→", "harmonised", "→")
+    table = grid("period", *CELL[2:], "as reported", "→", "harmonised", "→")
     for row in (found if every else found[total & found["differs"]]).to_dict("records"):
         values = (row[c] for c in ("as_reported", "as_reported_new", "harmonised", "harmonised_new"))
         table.add_row(*(str(row[c]) for c in CELL[1:]), *("–" if pd.isna(v) else str(v) for v in values))
     if table.row_count:
-        console.print(table)
+        out.print(table)

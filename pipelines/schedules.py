@@ -40,7 +40,8 @@ def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workpla
 
     today = datetime.now(UTC).date()
     try:
-        states = [one.state(today) for one in due(places, open_release(places.home.releases), today)]
+        listed, _ = due(places, open_release(places.home.releases), today)
+        states = [one.state(today) for one in listed]
     except HarmoniaError as error:
         context.log.info(str(error))
         return

@@ -6,22 +6,23 @@ holds, and findings: lateness hangs on the day of arrival, which no figure may h
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from pipelines.console import grid
 from pipelines.landing.names import kind_of
 from pipelines.landing.walk import walk
 from pipelines.periods import last_day, quarters
 from pipelines.registry import Registry
 from pipelines.registry.ledger import deliveries, first_run, open_problems
 from pipelines.registry.tables import Delivery
+from schemas.findings import rules
 from sources import contract, states
 from sources.contract import DeliveryName
 
@@ -29,7 +30,10 @@ RECEIVED, EXPECTED = "received", "expected"
 COLUMNS = ("institution", "period", "delivery", "state", "quarter", "detail")
 STATES = (*states.STATES, RECEIVED, EXPECTED)
 _COLOURS = dict(zip(STATES, ("green", "yellow", "red", "red", "dim", "dim"), strict=True))
-_LATE, _REPLACED = "came on", "replaced by"
+_URGENT = {state: n for n, state in enumerate((states.MISSING, states.UNREADABLE, states.PARTIAL))}
+_LATE, _REPLACED, _NOT_LANDED = "came on", "replaced by", "not landed yet"
+
+_NAMED = 6  # names in one line
 
 Row = tuple[str, str, str | None, str, str, str]
 
@@ -88,24 +92,42 @@ def table(frame: pd.DataFrame) -> RenderableType:
     """The frame of `status` as a grid of quarters and institutions with their states, and below it whatever needs attention."""
     if frame.empty:
         return Text("No delivery yet: neither in the inbox nor landed.")
-    grid = Table(title="State of the deliveries, by quarter and institution")
-    grid.add_column("quarter")
     institutions = list(frame["institution"].unique())
-    for institution in institutions:
-        grid.add_column(institution)
+    calendar = grid("quarter", *institutions, title="State of the deliveries, by quarter and institution")
     first = frame.sort_values("detail", key=lambda d: ~d.str.contains(_LATE), kind="stable").drop_duplicates(["period", "institution"])
     cells = {(p, i): _cell(q, d) for i, p, q, d in zip(*(first[c] for c in ("institution", "period", "quarter", "detail")), strict=True)}
     for period in sorted(frame["period"].unique()):
-        grid.add_row(period, *(cells.get((period, institution), Text()) for institution in institutions))
-    notes = Table(title="To look at")
+        calendar.add_row(period, *(cells.get((period, institution), Text()) for institution in institutions))
     shown = [column for column in COLUMNS if column != "quarter"]
-    for column in shown:
-        notes.add_column(column, overflow="fold")
+    notes = grid(*shown, title="To look at")
     counts = ~frame["detail"].str.startswith(_REPLACED)
-    notable = frame[counts & ((frame["state"] != states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
+    waits = frame["detail"] == _NOT_LANDED  # the grid says so
+    notable = frame[counts & ~waits & ((frame["state"] != states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
+    notable = notable.sort_values("state", key=lambda s: s.map(_URGENT), kind="stable")
     for institution, period, delivery, state, detail in zip(*(notable[c] for c in shown), strict=True):
         notes.add_row(institution, period, delivery, Text(state, _COLOURS[state]), detail)
-    return Group(grid, notes) if notes.row_count else grid
+    return Group(calendar, notes) if notes.row_count else calendar
+
+
+def outside(inbox: Path | None) -> list[str]:
+    """What lies in the inbox and is no delivery (a line a rule)."""
+    return inbox_lines(pd.DataFrame(walk(inbox).findings, columns=["institution", "delivery", "file", "rule"])) if inbox else []
+
+
+def inbox_lines(found: pd.DataFrame) -> list[str]:
+    """What lies in the inbox and is no delivery: a line per rule with the places. In: findings of landing."""
+    outside = found[found["delivery"].isna()]
+    places = outside["institution"].fillna("") + "/" + outside["file"].fillna("")
+    lines = []
+    for code, names in places.groupby(outside["rule"], sort=True):
+        lines.append(f"{rules()[str(code)].text['en']} ({shortened([name.strip('/') for name in names])})")
+    return lines
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _seen(
@@ -150,7 +172,7 @@ def _quarter(institution: str, versions: list[_Version], lateness: str | None) -
 
 def _ledger_notes(row: Delivery | None) -> list[str]:
     if row is None:
-        return ["not landed yet"]
+        return [_NOT_LANDED]
     notes = ["no longer in the inbox"] if row.gone_since is not None else []
     if row.read is not None:
         notes.append(f"{row.read} rows read, {row.accepted or 0} accepted, {row.quarantined or 0} quarantined")

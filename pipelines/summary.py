@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.console import grid
 from pipelines.current import ACCOUNTS
 from pipelines.resources.workplace import Workplace
-from schemas.findings import SEVERITIES, rules
+from pipelines.status import inbox_lines, shortened
+from schemas.findings import SEVERITIES
 from sources.states import COMPLETE, UNREADABLE
 from warehouse.indicators import DIMENSIONS, indicators
 
 RELATED = "trafficking and related offences"
 COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "apart: minor offence of prostitution"}
 _ROWS = ("read", *ACCOUNTS)
-_NAMED = 6  # gaps named in one line; the rest is in `coverage`
 
 
 def accounting(standing: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
@@ -42,9 +42,11 @@ def severities(findings: pd.DataFrame) -> dict[str, int]:
 
 
 def latest_year(statistics: pd.DataFrame) -> str | None:
-    """The last year that is published, None where none is."""
-    years = statistics.loc[statistics["period"].str.fullmatch(r"\d{4}"), "period"]
-    return str(years.max()) if len(years) else None
+    """The last year of which most figures are known, or else the last that is published; None where none is."""
+    years = statistics[statistics["period"].str.fullmatch(r"\d{4}")]
+    known = years["harmonised"].notna().groupby(years["period"]).mean()
+    told = known[known > 0.5] if (known > 0.5).any() else known
+    return str(told.index.max()) if len(told) else None
 
 
 def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
@@ -63,13 +65,9 @@ def _number(value: Any) -> str:
     return "–" if pd.isna(value) else f"{int(value):,}"
 
 
-def _grid(title: str) -> Table:
-    return Table("", box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-
-
 def rows_table(counts: pd.DataFrame) -> Table:
     """Rows read and what became of them, by institution; the number of its deliveries in brackets."""
-    table = _grid("Rows by institution (deliveries)")
+    table = grid("", title="Rows by institution (deliveries)")
     for name in _ROWS:
         table.add_column(name, justify="right")
     for institution, row in counts.iterrows():
@@ -82,7 +80,7 @@ def rows_table(counts: pd.DataFrame) -> Table:
 
 def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
     """The year's figures, reported beside harmonised, and which deliveries are not complete behind those marked with a star."""
-    table = _grid(f"{year}: as reported → harmonised")
+    table = grid("", title=f"{year}: as reported → harmonised")
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", max_width=20)
     found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
@@ -101,8 +99,10 @@ def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
 
 
 def deliveries_line(deliveries: pd.DataFrame) -> str:
-    """How many deliveries are landed, and how many of them are new."""
-    return f"{len(deliveries)} landed, {int(deliveries['new'].sum())} of them new"
+    """How many deliveries are landed, and which of them are new."""
+    new = deliveries[deliveries["new"]]
+    named = shortened(list(new["institution"] + " " + new["delivery"]))
+    return f"{len(deliveries)} landed, {len(new) or 'none'} of them new{f': {named}' if named else ''}"
 
 
 def not_complete(coverage: pd.DataFrame) -> str:
@@ -125,21 +125,6 @@ def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
     odd = found.loc[there, ["institution", "delivery", "detail"]].astype("str")
     odd = odd.merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
     return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["detail"].str.replace("≠", "records, usually") + ")")
-
-
-def inbox_lines(found: pd.DataFrame) -> list[str]:
-    """What lies in the inbox and is no delivery: a line per rule with the places. In: findings of landing."""
-    outside = found[found["delivery"].isna()]
-    places = outside["institution"].fillna("") + "/" + outside["file"].fillna("")
-    lines = []
-    for code, names in places.groupby(outside["rule"], sort=True):
-        lines.append(f"{rules()[str(code)].text['en']} ({_shortened([name.strip('/') for name in names])})")
-    return lines
-
-
-def _shortened(names: Sequence[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def show(console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float) -> None:
@@ -170,7 +155,7 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
         table, absent = figures_table(year, figures(tables["statistics"], year))
         console.print(table)
         if absent:
-            console.print(f"* incomplete, a delivery is missing, unreadable or partial: {_shortened(absent)}", highlight=False)
+            console.print(f"* incomplete, a delivery is missing, unreadable or partial: {shortened(absent)}", highlight=False)
     _next(console, workplace, year, seconds)
 
 

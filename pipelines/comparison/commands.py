@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from pipelines.errors import HarmoniaError, storage
 from pipelines.options import HomeFolder
@@ -23,15 +21,11 @@ app = typer.Typer(help="Comparison between institutions: what agreements allow, 
 def agreements() -> None:
     """Show every sender, receiver, role and case status that an agreement allows to be compared. Nothing else is told."""
     from pipelines.comparison.agreements import COLUMNS, matrix
+    from pipelines.console import show
 
     cells = matrix().cells
-    if cells.empty:
-        typer.echo("No agreement allows anything: nothing of another institution is told. See sources/<institution>/agreements.yaml.")
-        return
-    table = Table(*COLUMNS, "agreement")
-    for row in cells.itertuples(index=False):
-        table.add_row(*map(str, row))
-    Console(width=160).print(table)
+    nothing = "No agreement allows anything: nothing of another institution is told. See sources/<institution>/agreements.yaml."
+    show(cells.set_axis([*COLUMNS, "agreement"], axis=1), nothing)
 
 
 @app.command()

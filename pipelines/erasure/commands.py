@@ -6,7 +6,6 @@ id alone: what is printed may end in a log.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,17 +85,13 @@ def give(
 @app.command("list")
 def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """All orders, with who gave and who carried out."""
-    from rich.console import Console
-    from rich.table import Table
+    from pipelines.console import show
 
     with _opened(Workplace.of(None, home, registry_url)) as registry:
         from pipelines.erasure import orders
 
         found = orders.listed(registry)
-    table = Table(*found.columns)
-    for row in found.itertuples(index=False, name=None):
-        table.add_row(*map(str, row))
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
+    show(found, "No order was given.")
 
 
 @app.command()

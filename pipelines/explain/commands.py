@@ -6,7 +6,6 @@ inside, so that `harmonia --help` stays quick.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -81,8 +80,8 @@ def case(
 
 @explain.command()
 def pair(
-    one: Annotated[str, typer.Argument(metavar="INSTITUTION:KEY", help="e.g. police:2013-PR-00012/1")],
-    other: Annotated[str, typer.Argument(metavar="INSTITUTION:KEY", help="e.g. prosecution:512")],
+    one: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `harmonia review list`, or INSTITUTION:KEY of the first record.")],
+    other: Annotated[str | None, typer.Argument(metavar="[INSTITUTION:KEY]", help="The second record, e.g. prosecution:512")] = None,
     home: HomeFolder = None,
     page: Page = None,
     names: Names = False,
@@ -96,12 +95,19 @@ def pair(
     def make(published: Published) -> Document:
         from pipelines.explain.ids import kind_of_pair, read_key
         from pipelines.explain.pairs import explain_pair
+        from pipelines.review.pairs import parse
+        from pipelines.review.published import published as reviewed
+        from pipelines.review.published import resolve
 
+        if other is None:
+            place = Workplace.of(None, home, registry_url).home
+            entity, *ends = resolve(reviewed(place, published.registry), published.registry, parse(one)).iloc[0]
+            return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), names=names)
         keys = (read_key(one), read_key(other))
         found = kind_of_pair(published, keys, kind.value if kind else None)
         return explain_pair(published, found, keys, names=names)
 
-    _explain("pair", f"{one} {other}", home, registry_url, page, make, names=names)
+    _explain("pair", " ".join(filter(None, (one, other))), home, registry_url, page, make, names=names)
 
 
 @explain.command()
@@ -148,8 +154,7 @@ def _explain(
         save(document, page.expanduser())
         typer.echo(f"{document.title}: {page}{' (holds names: for stewards only)' if names else ''}")
         return
-    from rich.console import Console
-
+    from pipelines.console import console
     from pipelines.explain.console import show
 
-    show(Console(width=None if sys.stdout.isatty() else 160, highlight=False), document)
+    show(console(), document)

@@ -6,7 +6,6 @@ No value of a finding is printed: what is printed may end in a log.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -46,9 +45,9 @@ def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workp
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from pipelines.console import console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+    return console(markup=False)
 
 
 @app.command("import")
@@ -90,7 +89,7 @@ def show(
     registry_url: RegistryUrl = None,
 ) -> None:
     """The answers that count, by their numbers; reasons stand in the registry, values nowhere."""
-    from rich.table import Table
+    from pipelines.console import show as print_table
 
     with _opened(home, registry_url) as (_, registry):
         from pipelines.feedback.answers import latest, read
@@ -100,11 +99,9 @@ def show(
         found = found[found["institution"] == institution]
     if waiting:
         found = found[(found["verdict"] == "accepted") & found["decision"].isna()]
-    table = Table("number", "institution", "delivery", "rule", "record", "field", "answer", "decision", "until")
     shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until"]
-    for row in found[shown].astype(object).where(found[shown].notna(), "").itertuples(index=False, name=None):
-        table.add_row(*(str(cell) for cell in row))
-    _console().print(table)
+    headers = {"id": "number", "record_key": "record", "verdict": "answer"}
+    print_table(found[shown].rename(columns=headers), "No answer was given." if not waiting else "No answer waits for a countersignature.")
 
 
 @app.command()

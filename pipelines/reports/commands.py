@@ -90,16 +90,19 @@ def due(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     release: ReleaseDay = None,
+    every: Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Also those that were due before the first run.")] = False,
 ) -> None:
     """Say which reports are due, sent or late."""
     from pipelines.reports.transmission_register import due as listed
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.of(None, home, registry_url)
-    found = listed(workplace, open_release(workplace.home.releases, release), _day(today))
-    for one in found:
+    ours, before = listed(workplace, open_release(workplace.home.releases, release), _day(today))
+    for one in [*before, *ours] if every else ours:
         to = one.institution or one.audience
         typer.echo(f"{one.by}  {one.state(_day(today)):10} {one.period:8} {to}{f'  sent {one.sent}' if one.sent else ''}")
+    if before and not every:
+        typer.echo(f"{len(before)} reports were due before the first run of this home, and are not listed: --all lists them")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from pipelines.audit import entries, note
 from pipelines.errors import HarmoniaError
 from pipelines.periods import last_day
 from pipelines.registry import open_registry
+from pipelines.registry.ledger import first_run
 from pipelines.reports.words import said
 from pipelines.resources.workplace import Workplace
 from schemas.declared import declared
@@ -71,10 +72,12 @@ def send(workplace: Workplace, sent: Sent) -> None:
         note(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
 
 
-def due(workplace: Workplace, release: Release, today: date) -> list[Due]:
-    """Every report of the periods that the release covers and that are over, by due day."""
+def due(workplace: Workplace, release: Release, today: date) -> tuple[list[Due], list[Due]]:
+    """Every report of the periods that the release covers and that are over, by due day: those of this system, and those not sent that were
+    due before the first run of the home."""
     with closing(open_registry(workplace.registry)) as registry:
         found = entries(registry, None)
+        begun = first_run(registry)
     sent = [Sent(**json.loads(line)) for line in found.loc[found["what"] == _ACTION, "subject"]]
     first = {}
     for one in sorted(sent, key=lambda s: s.day, reverse=True):
@@ -87,7 +90,9 @@ def due(workplace: Workplace, release: Release, today: date) -> list[Due]:
         for rule in _rules():
             if rule["cadence"] == ("quarter" if "-Q" in period else "year"):
                 out += [_due(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first) for i in _to(rule)]
-    return sorted(out, key=lambda one: (one.by, one.audience, one.institution))
+    out.sort(key=lambda one: (one.by, one.audience, one.institution))
+    before = [one for one in out if not one.sent and begun and one.by < begun.date() <= today]
+    return [one for one in out if one not in before], before
 
 
 def _to(rule: dict[str, str | int]) -> list[str]:

@@ -5,7 +5,6 @@ Belongs here: options and output. Does not belong here: what is past its time; h
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -29,9 +28,7 @@ def retention(
     workplace = Workplace.of(None, home, registry_url)
     if not workplace.home.root.is_dir():
         raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
-    from rich.console import Console
-    from rich.table import Table
-
+    from pipelines.console import console, grid
     from pipelines.lock import run_lock
     from pipelines.retention.past import past, remove, rules
 
@@ -40,11 +37,11 @@ def retention(
         if apply:
             remove(workplace, found)
     by_store = {one.rule.store: one for one in found}
-    table = Table("store", "kept (days)", "counted from", "past", "bytes", "removed by")
+    table = grid("store", "kept (days)", "counted from", "past", "bytes", "removed by", right=("kept (days)", "past", "bytes"))
     for name, rule in rules().items():
         one = by_store.get(name)
         told = (str(one.things), f"{one.size:,}") if one else ("–", "–")
         table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *told, rule.removed_by)
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+    console(markup=False).print(table)
     if apply:
         typer.echo(f"{sum(one.things for one in found if one.rule.removed_by == 'command')} things were removed.")

@@ -5,7 +5,6 @@ Belongs here: options and output of the review commands. Does not belong here: w
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -20,7 +19,6 @@ from pipelines.resources.workplace import Workplace
 from pipelines.user import this_user
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
 
     from pipelines.registry import Registry
@@ -68,9 +66,9 @@ def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Publi
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from pipelines.console import console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+    return console(markup=False)
 
 
 def _who(by: str | None) -> str:
@@ -82,23 +80,12 @@ def _who(by: str | None) -> str:
         raise HarmoniaError("the system does not say who you are: name yourself with --by") from None
 
 
-def _grid(frame: pd.DataFrame, title: str) -> object:
-    from rich.table import Table
-
-    grid = Table(title=title, title_justify="left")
-    for column in frame.columns:
-        number = frame[column].dtype.kind in "if"
-        grid.add_column(str(column), justify="right" if number else "left", overflow="fold")
-    for row in frame.itertuples(index=False, name=None):
-        grid.add_row(*("" if v is None or v != v else f"{v:.2f}" if isinstance(v, float) else str(v) for v in row))
-    return grid
-
-
 @app.command("list")
 def list_pairs(
     home: HomeFolder = None, registry_url: RegistryUrl = None, entity: Of = None, limit: Limit = 20, everything: All = False
 ) -> None:
     """List the pairs in doubt, those first that could move most published figures."""
+    from pipelines.console import show as print_table
     from pipelines.review.queue import queue
 
     with _opened(home, registry_url) as (found, registry):
@@ -111,11 +98,9 @@ def list_pairs(
         a=lambda f: f["institution_a"] + " " + f["key_a"], b=lambda f: f["institution_b"] + " " + f["key_b"], figures=lambda f: f["moves"]
     )
     columns = ["pair", "a", "b", "weight", "decision", "contradiction", "figures", "touched", "state"]
-    console = _console()
-    console.print(
-        _grid(shown[columns], f"{len(shown)} of {len(pairs)} pairs; figures: how many published figures the other decision would move")
-    )
-    console.print("Look at one: harmonia review show PAIR", soft_wrap=True)
+    title = f"{len(shown)} of {len(pairs)} pairs; figures: how many published figures the other decision would move"
+    print_table(shown[columns], "", title)
+    _console().print("Look at one: harmonia review show PAIR", soft_wrap=True)
 
 
 @app.command()
@@ -129,6 +114,7 @@ def show(
 ) -> None:
     """Show the two records of a pair side by side, with the weight of each piece of evidence."""
     from pipelines.audit import line
+    from pipelines.console import show as print_table
     from pipelines.review.judgements import read
     from pipelines.review.pairs import PAIR, pair_ids, parse
     from pipelines.review.published import resolve
@@ -139,14 +125,13 @@ def show(
         name = str(pair_ids(one).iloc[0])
         if names:
             line(registry, _who(by), "looked at names for review", name)
-        console = _console()
-        console.print(_grid(records(found, one, names), name))
+        print_table(records(found, one, names), "", name)
         if not blind:
-            console.print(evidence(found, one), soft_wrap=True)
+            _console().print(evidence(found, one), soft_wrap=True)
             said = read(registry).merge(one, on=PAIR)
             if len(said):
                 said["decided_at"] = said["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
-                console.print(_grid(said[["verdict", "steward", "decided_at", "why"]], "What stewards said, latest last"))
+                print_table(said[["verdict", "steward", "decided_at", "why"]], "", "What stewards said, latest last")
 
 
 @app.command()
@@ -264,6 +249,7 @@ def sample(
 @app.command()
 def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
     """Say how right the published clustering is, out of the judgements on a blind sample, with 95 % intervals."""
+    from pipelines.console import show as print_table
     from pipelines.review.estimating import estimate as measure
     from pipelines.review.exchange import progress
     from pipelines.review.sampling import chosen, labels
@@ -281,7 +267,7 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
         figures[name] = figures[name].map(lambda v: f"{v:.4f}" if v == v else "unknown")
     console = _console()
     title = f"Sample {number}: {judged} of {drawn} pairs judged; 95 % interval from low to high"
-    console.print(_grid(figures, title))
+    print_table(figures, "", title)
     console.print(
         "Of the clustering as it was published when the sample was drawn. Recall is over candidate pairs: a pair that no blocking key "
         f"brought together is not in it. {_blocking(found)}",

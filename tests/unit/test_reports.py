@@ -165,9 +165,9 @@ def test_the_same_release_gives_the_same_page(released):
 def test_the_register_says_what_is_due_sent_and_late(home, released):
     workplace = Workplace.of(None, home)
     send(workplace, Sent("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
-    found = {
-        (one.audience, one.institution, one.period): one.state(date(2014, 3, 20)) for one in due(workplace, released, date(2014, 3, 20))
-    }
+    listed, before = due(workplace, released, date(2014, 3, 20))
+    found = {(one.audience, one.institution, one.period): one.state(date(2014, 3, 20)) for one in listed}
+    assert before == []
     with pytest.raises(HarmoniaError, match="--institution"):
         send(workplace, Sent("institution", "", "2013", "nobody", "2014-03-10"))
     assert found["government", "", "2013"] == "sent"

@@ -48,6 +48,20 @@ def test_the_latest_year_is_the_last_published() -> None:
     assert summary.latest_year(STATISTICS.iloc[:0]) is None
 
 
+def test_a_year_of_which_little_is_known_yet_is_not_the_latest() -> None:
+    broken = STATISTICS.assign(period="2014", harmonised=None)
+    assert summary.latest_year(pd.concat([STATISTICS, broken])) == "2013"
+    assert summary.latest_year(broken) == "2014"
+
+
+def test_new_deliveries_are_named() -> None:
+    landed = pd.DataFrame({"institution": ["police"] * 9, "delivery": [f"2013-Q{n}" for n in range(9)], "new": [n > 0 for n in range(9)]})
+    line = summary.deliveries_line(landed)
+    assert line.startswith("9 landed, 8 of them new: police 2013-Q1, police 2013-Q2")
+    assert line.endswith("and 2 more")
+    assert summary.deliveries_line(landed.assign(new=False)) == "9 landed, none of them new"
+
+
 def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:
     coverage = pd.DataFrame(
         {

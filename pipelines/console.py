@@ -1,0 +1,46 @@
+"""What the command line prints with: one console, one form of table.
+
+Belongs here: how lines and tables look. Does not belong here: what they say. It loads neither pandas nor Dagster.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WIDE = 200  # columns where it is no terminal, so that no line is broken in a log
+
+
+def console(*, markup: bool = True) -> Console:
+    """Standard output."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=markup)
+
+
+def grid(*headers: str, title: str | None = None, right: Collection[str] = ()) -> Table:
+    """A table without rows; `right`: the headers of columns of numbers."""
+    out = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for header in headers:
+        out.add_column(Text(header), justify="right" if header in right else "left", overflow="fold")
+    return out
+
+
+def show(frame: pd.DataFrame, empty: str, title: str | None = None) -> None:
+    """Print a frame as a table, or the line `empty` where it has no rows. Nulls are blank, fractions have two digits."""
+    import pandas as pd
+
+    if frame.empty:
+        console(markup=False).print(empty, soft_wrap=True)
+        return
+    out = grid(*map(str, frame.columns), title=title, right=[str(name) for name in frame.columns if frame[name].dtype.kind in "iuf"])
+    for row in frame.itertuples(index=False, name=None):
+        out.add_row(*(Text("" if pd.isna(v) else f"{v:.2f}" if isinstance(v, float) else str(v)) for v in row))
+    console().print(out)

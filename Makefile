@@ -6,6 +6,8 @@ UV_VERSION := 0.13.9
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
+# Every process that a test starts would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install run test test-slow test-long check sbom ui clean
 
@@ -23,7 +25,7 @@ run: install
 	$(VENV)/bin/harmonia run --inbox data/inbox --home data/home
 
 test: install
-	$(VENV)/bin/python -m pytest -q -n auto -m "not slow"
+	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: install
 	$(VENV)/bin/python -m pytest -q -n auto -m "slow and not long"

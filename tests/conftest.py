@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from hypothesis import settings
 # Machines differ in speed, and speed is measured in benchmarks/, never asserted in a test.
 settings.register_profile("harmonia", deadline=None)
 settings.load_profile("harmonia")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Table
 
@@ -46,6 +48,8 @@ def rows(table: Table, mark: str, n: int) -> pd.DataFrame:
     return tables.conform(table, out)
 
 
+@cache
 def made(mark: str = "one", n: int = 3) -> Stores:
+    """Shared by all tests that ask for the same: none changes it."""
     published = {table.name: rows(table, mark, n) for table in tables.stored(tables.WAREHOUSE)}
     return arranged(published, rows(tables.PERSONS, mark, n), KEY)

@@ -23,7 +23,7 @@ from warehouse.stores import Stores
 
 pytestmark = pytest.mark.slow
 NUMBER = count()
-OLD, NEW = made("old"), made("new")
+OLD, NEW = "old", "new"
 Place = tuple[str, Path]
 
 
@@ -41,9 +41,10 @@ def place(server: Server, tmp_path: Path) -> Place:
     return url, tmp_path
 
 
-def both(place: Place, stores: Stores, in_between: Callable[[], None] = lambda: None) -> None:
+def both(place: Place, stores: str | Stores, in_between: Callable[[], None] = lambda: None) -> None:
     """Publish as a run does: load the server, build the files, commit, show the files. `in_between`: when all is loaded."""
     url, home = place
+    stores = made(stores) if isinstance(stores, str) else stores
     with postgres.prepared(url, stores) as commit:
         in_between()
         publish(stores, home, commit)
@@ -176,8 +177,8 @@ def test_a_disk_that_is_full(server: Server, small_disk: Path, tmp_path: Path) -
         owner.execute("ALTER DATABASE filled SET default_tablespace = small")
     (home := tmp_path / "home").mkdir()
     both((url, home), OLD)
-    much = {name: dict(frames) for name, frames in NEW.items()}
-    much["warehouse"]["statistics"] = pd.concat([NEW["warehouse"]["statistics"]] * 10_000, ignore_index=True)
+    much = {name: dict(frames) for name, frames in made(NEW).items()}
+    much["warehouse"]["statistics"] = pd.concat([made(NEW)["warehouse"]["statistics"]] * 10_000, ignore_index=True)
     try:
         for _ in range(2):  # a second try finds no less room than the first
             with pytest.raises(HarmoniaError, match="its disk is full: make room there"):

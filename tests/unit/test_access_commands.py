@@ -21,8 +21,6 @@ from warehouse.access import server as access
 from warehouse.publish import publish
 from warehouse.tables import WAREHOUSE
 
-STORES = made("one")
-
 
 def harmonia(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
     monkeypatch.setattr(sys, "argv", ["harmonia", *arguments])
@@ -43,7 +41,7 @@ def server() -> Iterator[Server]:
 def url(server: Server) -> str:
     url = server.new_database("justice")
     access.apply(url)
-    with postgres.prepared(url, STORES) as commit:
+    with postgres.prepared(url, made("one")) as commit:
         commit()
     return url
 
@@ -51,7 +49,7 @@ def url(server: Server) -> str:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    publish(STORES, folder)
+    publish(made("one"), folder)
     open_registry(f"sqlite:///{folder}/registry.sqlite").close()
     return folder
 
@@ -102,7 +100,7 @@ def test_apply_to_tables_of_another_version_is_told(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.new_database("older")
-    with postgres.prepared(url, STORES) as commit:
+    with postgres.prepared(url, made("one")) as commit:
         commit()
     with psycopg.connect(url) as owner:
         owner.execute("COMMENT ON SCHEMA warehouse IS 'form 0, access 0'")
@@ -142,7 +140,7 @@ def test_compare_finds_every_row_that_differs(
     code, said = harmonia(capsys, monkeypatch, *arguments, "--store", "warehouse")
     assert code == 1
     assert " 3 differ" in said
-    with postgres.prepared(url, STORES) as commit:
+    with postgres.prepared(url, made("one")) as commit:
         commit()
     assert harmonia(capsys, monkeypatch, *arguments)[0] == 0
     assert "no store names" in harmonia(capsys, monkeypatch, *arguments, "--store", "names")[1]
@@ -172,7 +170,7 @@ def test_audit_lists_both_logs_and_resolving_is_one_of_the_lines(
     server.login("sara", "steward")
     with psycopg.connect(server.url("sara", "justice"), autocommit=True) as sara:
         sara.execute("SELECT identity.request('person', 'P-courts-001', 'a complaint')")
-    crosswalk = STORES["identity"]["crosswalk"].set_index("record_key")["pseudonym"]
+    crosswalk = made("one")["identity"]["crosswalk"].set_index("record_key")["pseudonym"]
     code, said = harmonia(capsys, monkeypatch, "access", "resolve", str(crosswalk["KEY-police-001"]), "--home", str(home))
     assert code == 0
     assert "police:KEY-police-001" in said

@@ -13,13 +13,11 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.execution.execute_in_process import core_execute_in_process
 from sqlalchemy import update
 
 from pipelines.assets.describing import ROWS
@@ -72,12 +70,13 @@ class Outcome:
 
 
 class _Teller(logging.Handler):
-    """Tells a listener what Dagster's event log says."""
+    """Tells a listener what Dagster's event log says. `broken`: checks that must hold and do not."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__()
         self._listener = listener
         self._rows: dict[str, int] = {}
+        self.broken: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_meta", {}).get("dagster_event")
@@ -90,6 +89,10 @@ class _Teller(logging.Handler):
             counted = event.step_materialization_data.materialization.metadata.get(ROWS)
             if counted is not None:
                 self._rows[event.step_key] = int(counted.value)
+        elif kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            found = event.asset_check_evaluation_data
+            if not found.passed and found.blocking:
+                self.broken.append(f"{found.asset_key.to_user_string()}:{found.check_name}")
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
             self._listener.ended(event.step_key, self._rows.get(event.step_key))
 
@@ -107,14 +110,23 @@ class _Unquoted(io.TextIOBase):
         self._out.flush()
 
 
-def _logger(listener: Listener) -> dg.LoggerDefinition:
+def _logger(teller: _Teller) -> dg.LoggerDefinition:
     @dg.logger({}, description="Tells how far the run is; keeps Dagster's own lines off the console")
-    def teller(_: dg.InitLoggerContext) -> logging.Logger:
+    def console(_: dg.InitLoggerContext) -> logging.Logger:
         log = logging.Logger("harmonia.run", logging.DEBUG)  # an own one, without handlers from elsewhere
-        log.addHandler(_Teller(listener))
+        log.addHandler(teller)
         return log
 
-    return teller
+    return console
+
+
+_RUNNING: ContextVar[tuple[Workplace, _Teller]] = ContextVar("running")
+
+
+def this_run() -> dg.JobDefinition:
+    """The job of the run that this process does, as Dagster asks for it by name."""
+    workplace, teller = _RUNNING.get()
+    return build_definitions(workplace, hold_lock=False, loggers={"console": _logger(teller)}).resolve_job_def(HARMONISE_EVERYTHING)
 
 
 @contextmanager
@@ -150,7 +162,7 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     with run_lock(workplace.home):
         bounded.begin()
         try:
-            result = _execute(workplace, listener)
+            run_id = _execute(workplace, listener)
         except BaseException:
             with suppress(HarmoniaError):  # on a full disk, say: what failed first is said, and the next run closes this one
                 _close_as_failed(workplace)
@@ -158,32 +170,31 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
         finally:
             bounded.rest()
     values = Made(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
-    return Outcome(result.run_id, time.monotonic() - begun, values)
+    return Outcome(run_id, time.monotonic() - begun, values)
 
 
-def _execute(workplace: Workplace, listener: Listener) -> dg.ExecuteInProcessResult:
-    definitions = build_definitions(workplace, hold_lock=False, loggers={"console": _logger(listener)})
-    job = definitions.resolve_job_def(HARMONISE_EVERYTHING)
+def _execute(workplace: Workplace, listener: Listener) -> str:
+    """Run the job; returns the id of the run."""
+    teller = _Teller(listener)
+    mine = _RUNNING.set((workplace, teller))
     listener.planned({"__".join(asset.key.path): STAGES[asset.key.path[-1]] for asset in all_assets()})
     try:
         with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
-            return core_execute_in_process(
-                job=InMemoryJob(job),
-                run_config={"loggers": {"console": {"config": {}}}},
-                instance=instance,
-                output_capturing_enabled=False,  # `execute_in_process` would hold whatever any asset made to the end
-                raise_on_error=True,
-                run_tags=_REPOSITORY,
-            )
+            # not `execute_in_process`, which would hold whatever any asset made to the end
+            config = {"loggers": {"console": {"config": {}}}}
+            done = dg.execute_job(dg.reconstructable(this_run), instance, config, tags=_REPOSITORY, raise_on_error=True)
+            return done.run_id
     except HarmoniaError:
         raise
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
-    except DagsterAssetCheckFailedError as error:  # a blocking check: what is wrong stands on the check's page
-        checks = ", ".join(line.strip() for line in str(error).splitlines()[1:])
-        tampered = any(name in checks for name in ("bytes_are_as_received", "ledger_is_as_entered"))
-        way_out = "`harmonia verify` names what was changed" if tampered else "`harmonia ui` shows the counts"
-        raise HarmoniaError(f"a check that must hold does not ({checks}); nothing was published: {way_out}") from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
+        if isinstance(error, dg.DagsterError) and teller.broken:  # what is wrong is on the check's page
+            checks = ", ".join(teller.broken)
+            tampered = any(name in checks for name in ("bytes_are_as_received", "ledger_is_as_entered"))
+            way_out = "`harmonia verify` names what was changed" if tampered else "`harmonia ui` shows the counts"
+            raise HarmoniaError(f"a check that must hold does not ({checks}); nothing was published: {way_out}") from None
         log = keep(error, workplace.logs, "run")
         raise HarmoniaError(f"the run failed: {describe(error)}; where and how is in {log or 'no log (it could not be written)'}") from None
+    finally:
+        _RUNNING.reset(mine)

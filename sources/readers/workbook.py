@@ -26,6 +26,7 @@ from sources.readers.workbook_parts import Overlay
 _MOST_CELLS = 5_000_000  # a used range beyond this is a stray cell far out, not a table
 _MOST_COLUMNS = 60  # read where calamine cannot; no agreed sheet has a third of them
 _MOST_BLANK = 10_000
+_MOST_LETTERS = 256 << 20  # one text can stand in every cell, and takes room once it is written out
 
 
 class Sheet(NamedTuple):
@@ -81,6 +82,7 @@ def _openpyxl(data: bytes) -> list[Sheet] | None:
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         out = []
         for sheet in book.worksheets:
+            sheet.reset_dimensions()  # what the file says of its size may be wrong
             rows = enumerate(sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS), 1)
             out.append(_filled(sheet.title, sheet.sheet_state == "visible", rows))
     except Exception:  # noqa: BLE001 - whatever openpyxl trips over, the file cannot be read by it
@@ -134,6 +136,8 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     sheets = read_sheets(data, kind, piece)
     if sheets is None:
         return piece.fail("file-wrong-form", kind)
+    if sum(len(cell) for sheet in sheets for row in sheet.rows for cell in row) > _MOST_LETTERS:
+        return piece.fail("file-unsafe")
     if kind != "xlsx":
         piece.find("file-form-assumed", detail=kind)
     if workbook_parts.counts_from_1904(data):

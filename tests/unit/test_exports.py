@@ -18,7 +18,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.registry import open_registry
 from pipelines.registry.tables import Audit
 from pipelines.resources.workplace import Workplace
-from tests.release_world import release, signed, source, units
+from tests.release_world import release, reported, signed, source, units
 from warehouse.exports import area, catalogue, transmission_approval
 from warehouse.exports.questionnaires import forms
 from warehouse.releases.reading import open_release
@@ -61,10 +61,26 @@ def test_the_data_package_is_valid_for_frictionless(home, tmp_path):
     assert report.valid, report.flatten(["type", "note"])
 
 
+def test_the_data_package_of_later_releases_is_valid_for_frictionless(tmp_path):
+    """Windows beside years, and lines of the bridge that an earlier release printed."""
+    signed(tmp_path / "home")
+    groups = (20, {}), (9, {"sex": "male", "age_group": "child"}), (7, {"offence_group": "other"})
+    victims = [unit for year in (2012, 2013, 2014) for unit in units(VICTIMS, year, *groups)]
+    for day, years in (("2013-12-31", [2012]), ("2014-12-31", [2012, 2013]), ("2016-12-31", [2012, 2013, 2014])):
+        known = source([one for one in victims if one["day"].year in years], years)
+        release(tmp_path / "home", day, reported(known, VICTIMS, 2012, {"same_person": -9, "registered_twice": -8}))
+    catalogue.publish(tmp_path / "home" / "releases", "package", None, "en", tmp_path / "out")
+    last = open_release(tmp_path / "home" / "releases")
+    assert (last.cube["period_type"] == "window").any()
+    assert last.table("bridge")["edition"].min() < last.name
+    report = frictionless.validate(str(tmp_path / "out" / "datapackage.json"))
+    assert report.valid, report.flatten(["type", "note"])
+
+
 def test_every_column_of_the_package_is_described(home, tmp_path):
     catalogue.publish(home / "releases", "package", None, "en", tmp_path / "out")
     said = json.loads((tmp_path / "out" / "datapackage.json").read_text("utf-8"))
-    tables = [r for r in said["resources"] if "schema" in r]
+    tables = [r for r in said["resources"] if r["format"] == "csv"]
     assert {t["name"] for t in tables} >= {"cube", "bridge", "coverage", "definitions", "labels", "causes"}
     assert not [f["name"] for t in tables for f in t["schema"]["fields"] if f["description"] == f["name"]]
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from schemas.declared import declared
 from warehouse.releases.reading import Release
 
-_TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"), (pa.types.is_string, "string"), (pa.types.is_null, "string"))
+_TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 
 
 @cache
@@ -43,7 +43,14 @@ def descriptor(release: Release) -> dict[str, Any]:
             {**_file(release, f"{name}.csv", "csv", "text/csv"), "name": name, **_titled(table), "schema": _schema(release, name)}
         )
         resources.append(
-            {**_file(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"), "name": f"{name}-parquet", **_titled(table)}
+            {
+                **_file(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"),
+                "name": f"{name}-parquet",
+                **_titled(table),
+                "schema": {
+                    "fields": [{"name": column, "type": "any"} for column in _columns(release, name).names]
+                },  # its own has the types
+            }
         )
     return {
         "profile": "data-package",
@@ -72,14 +79,20 @@ def _file(release: Release, path: str, form: str, media: str) -> dict[str, Any]:
 
 
 def _schema(release: Release, name: str) -> dict[str, Any]:
-    arrow = pq.read_schema(io.BytesIO(release.files[f"{name}.parquet"]))
     table = _said()["resources"][name]
-    fields = [{"name": f.name, "type": _type(f.type), "description": table.get("columns", {}).get(f.name, f.name)} for f in arrow]
+    fields = [
+        {"name": f.name, "type": _type(f.type), "description": table.get("columns", {}).get(f.name, f.name)}
+        for f in _columns(release, name)
+    ]
     return {"fields": fields, "missingValues": [""], **({"primaryKey": table["key"]} if "key" in table else {})}
 
 
+def _columns(release: Release, name: str) -> pa.Schema:
+    return pq.read_schema(io.BytesIO(release.files[f"{name}.parquet"]))
+
+
 def _type(found: pa.DataType) -> str:
-    return next((name for is_one, name in _TYPES if is_one(found)), "any")
+    return next((name for is_one, name in _TYPES if is_one(found)), "string")
 
 
 def _json(value: Any) -> bytes:

@@ -37,7 +37,7 @@ def bridge_rows(programme: Programme, prints: Prints, exact: Mapping[str, Exact]
         if reported.known == total.known:
             rows += [(key.indicator, key.period, *line, release, total.known) for line in lines(programme, key.indicator, counts)]
     made = pd.DataFrame(rows, columns=BRIDGE.names).astype({"n": "Int64"})
-    return pd.concat([before, made], ignore_index=True) if len(before) else made
+    return pd.concat([before.astype({"n": "Int64"}), made], ignore_index=True) if len(before) else made
 
 
 def _broken(prints: Prints, key: Key, release: str) -> bool:

@@ -41,8 +41,8 @@ def printed(old: Prints, new: Prints) -> pd.DataFrame:
     for key in sorted(old.keys() & new.keys()):
         if not old[key].same(new[key]):
             then, now = dict(old[key].cells), dict(new[key].cells)
-            cells = [*now, *(c for c in then if c not in now)]
-            rows += [(*key, cell, then.get(cell), now.get(cell)) for cell in cells if then.get(cell) != now.get(cell)]
+            cells = [*now, *(c for c in then if c not in now)] or [""]
+            rows += [(*key, cell, then.get(cell), now.get(cell)) for cell in cells if not cell or then.get(cell) != now.get(cell)]
     return pd.DataFrame(rows, columns=PUBLIC[:-1]).astype({"before": "Int64", "after": "Int64"})
 
 

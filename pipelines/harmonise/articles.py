@@ -237,12 +237,12 @@ def _law_names() -> dict[str, str]:
 
 @cache
 def _listed_names() -> re.Pattern[str]:
-    """Names, as they stand in a folded text, of laws that apply only where they are named."""
+    """Names, as they stand in a folded text, of laws that apply only where they are named; a slash can join one to its article."""
     named = _laws().query("unnamed_by == ''")["code"]
     every = {fold(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
     own = [name for name, code in every.items() if code in set(named) and _law_names()[re.sub(r"[\s-]", "", name)] == code]
     spelled = [r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(own, key=len, reverse=True)]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(spelled)})(?!\w)" if spelled else r"(?!)")
+    return re.compile(rf"(?<!\w)(?P<name>{'|'.join(spelled)})(?!\w)(?:\s*/(?=\s*\d))?" if spelled else r"(?!)")
 
 
 @cache
@@ -274,7 +274,7 @@ def _law(value: str) -> tuple[str | None, str | None, str]:
 def _named_law(value: str) -> tuple[str | None, str | None]:
     """(law, null) or (null, family) as the text names it; an unknown law by the name that stands there."""
     if listed := _listed_names().search(value):
-        return _law_names()[re.sub(r"[\s-]", "", listed[0])], None
+        return _law_names()[re.sub(r"[\s-]", "", listed["name"])], None
     if number := _LAW_NUMBER.search(value):
         plain = f"{number[1]}/l{number[2]}"
         return _law_names().get(plain, f"{number[1]}/L-{number[2]}"), None

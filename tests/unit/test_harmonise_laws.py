@@ -93,9 +93,11 @@ def test_a_law_added_to_the_list_changes_no_article(before: pd.DataFrame, lists:
 
 def test_an_added_law_counts_where_it_is_named(lists: Path) -> None:
     add(lists, ADDED["another country's code, in force for ever"])
-    parsed = parse_articles(pd.Series(["211 KZ08", "čl. 211 KZ-1", "211 KZ 1", "KZ08 211/2", "211"], dtype="str"))
-    assert parsed["law"].fillna("-").tolist() == ["KZ08"] * 4 + ["-"]
-    assert parsed["article"].tolist() == ["211"] * 5
+    texts = ["211 KZ08", "čl. 211 KZ-1", "211 KZ 1", "KZ08 211/2", "KZ08/211", "KZ08/211  /2 /S  / -TATVINA", "211"]
+    parsed = parse_articles(pd.Series(texts, dtype="str"))
+    assert parsed["law"].fillna("-").tolist() == ["KZ08"] * 6 + ["-"]
+    assert parsed["article"].tolist() == ["211"] * 7
+    assert parsed["paragraph"].fillna("-").tolist() == ["-"] * 3 + ["2", "-", "2", "-"]
     nothing = pd.Series([None], dtype="str")
     out = classify(pd.Series(["KZ08"]), nothing, pd.Series(["211"]), pd.Series([pd.Timestamp("2009-01-01")]), nothing)
     assert out.iloc[0].fillna("-").tolist() == ["KZ08", "other", "other", "-"]

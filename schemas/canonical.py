@@ -140,7 +140,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         [
             Column("entity", "text", "case or person: what record_key names"),
             Column("event", "text", f"one of {', '.join(EVENTS)}"),
-            Column("date", "date", "as delivered; null where unreadable or impossible"),
+            Column("date", "date", "as delivered, the 15th where only the month was; null where unreadable or impossible"),
+            Column("date_precision", "text", "day or month; null where no date was delivered"),
             Column("unreadable", "bool", "a date was delivered but is no date (31.02., text)"),
             Column("present", "bool", "the record says that the event took place, with or without a readable date"),
             Column("outcome", "text", "convicted, acquitted, rejected; reason of a release; decision number of an indictment"),

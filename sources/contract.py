@@ -34,7 +34,7 @@ TYPES = (
     "number",  # an institution's case number, normal form by pipelines.harmonise.numbers
     "reference",  # a case number of another institution, any spelling
     "integer",
-    "date",  # day; `year_only: true` also permits a year alone
+    "date",  # day; `year_only: true` also permits a year alone, `month_only: true` a month and a year
     "name",
     "personal_number",
     "article",  # article as typed, with or without code and words
@@ -84,6 +84,7 @@ class ColumnSpec:
     pattern: str | None = None  # what a readable key looks like
     format: Literal["dmy", "iso"] = "dmy"  # of dates: dmy (dd.mm.yyyy) or iso
     year_only: bool = False
+    month_only: bool = False
     expected: bool = False  # usually known: an empty cell is told as information
     agreed: Literal["label", "code", "full"] = "label"  # which form was agreed: Albanian label or code of the list; article with code
     not_before: str | None = None  # column of the case's row before which this day cannot lie …

@@ -101,7 +101,7 @@ def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     end = frame["_period_end"]
     possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - 110)).fillna(False).astype(bool)
-    year_only = (precision == "year") | ((date.dt.month == 1) & (date.dt.day == 1)) | (date.isna() & year.notna())
+    year_only = precision.isin(["year", "month"]) | ((date.dt.month == 1) & (date.dt.day == 1)) | (date.isna() & year.notna())
     day = precision.eq("day").fillna(False) & ~year_only
     return {
         "birth_date": date.where(day & possible),
@@ -129,6 +129,7 @@ def events(
     out["entity"] = entity
     out["event"] = event
     out["date"] = frame[column]
+    out["date_precision"] = frame[f"{column}:precision"]
     out["unreadable"] = frame[f"{column}:unreadable"]
     out["present"] = there
     out["outcome"] = outcome if outcome is not None else pd.Series(None, index=frame.index, dtype="str")

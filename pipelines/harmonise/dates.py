@@ -25,7 +25,7 @@ _DAY_FIRST = re.compile(r"(\d{1,2})\s*([./,-])\s*(\d{1,2})\s*[./,-]\s*(\d{4}|\d{
 _COMPACT = re.compile(r"(?:(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})|(?P<d2>\d{2})(?P<m2>\d{2})(?P<y2>(?:19|20)\d{2}))(?:\.0+)?")
 _SERIAL = re.compile(r"([1-9]\d{4})(?:[.,]\d+)?")
 _YEAR = re.compile(r"(1[89]\d{2}|2[01]\d{2})(?:[.,]0+)?")
-_MONTH_YEAR = re.compile(r"(?:\d{1,2}\s*[./-]\s*(\d{4})|(\d{4})\s*[./-]\s*\d{1,2})")
+_MONTH_YEAR = re.compile(r"(?:(?P<m>\d{1,2})\s*(?P<dmy>[./-])\s*(?P<y>\d{4})|(?P<y2>\d{4})\s*(?P<iso>[./-])\s*(?P<m2>\d{1,2}))")
 _WORDS_DAY_FIRST = re.compile(r"(\d{1,2})[\s.,-]*([a-z]{3,})[\s.,-]*(\d{4}|\d{2})")
 _WORDS_MONTH_FIRST = re.compile(r"([a-z]{3,})[\s.]*(\d{1,2})\s*,?\s+(\d{4})")
 
@@ -46,27 +46,45 @@ _MONTH_NAMES = (
 )
 _MONTHS = {start: month for month, starts in enumerate(_MONTH_NAMES, 1) for start in starts.split()}
 _EXCEL_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates here have no zone
+MIDDLE = 15  # the day by which a date counts of which only the month is known; no month has this number, so it is never exchanged
 _PIVOT = 30  # without `latest`, 00-30 are 2000-2030
 
 
 def parse_dates(
-    text: pd.Series, *, format: Literal["dmy", "iso"] = "dmy", year_only: bool = False, latest: pd.Timestamp | None = None
+    text: pd.Series,
+    *,
+    format: Literal["dmy", "iso"] = "dmy",
+    year_only: bool = False,
+    month_only: bool = False,
+    latest: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Read a date from each text, on the index of `text`.
 
-    In: text, null or empty where nothing was delivered. `format` is the agreed form; `year_only` says that it permits a year alone;
-    `latest` (the end of the delivered quarter) decides the century of two-digit years: not after it.
+    In: text, null or empty where nothing was delivered. `format` is the agreed form; `year_only` says that it permits a year alone,
+    `month_only` that it permits a month and a year; `latest` (the end of the delivered quarter) decides the century of two-digit years: not
+    after it.
 
-    Out: `date` (datetime64[s]); `year`, also where the day is impossible or was not given; `precision` (`day`; `year` where a year
-    alone is permitted and given; null where the text is no date);
+    Out: `date` (datetime64[s]), in the middle of the month (`MIDDLE`) where a month is permitted and given; `year`, also where the day is
+    impossible or was not given; `precision` (`day`; `month` and `year` where they alone are permitted and given; null where the text is no
+    date);
     `problem`: null, `impossible` (31.02.), `unreadable`, `two_digit_year`, `other_format` (read, but not in the agreed form: Excel
     serial number, month in words, ISO where day first was agreed), `not_permitted_year`. Never raises for a text.
     """
     end = None if latest is None or pd.isna(latest) else latest.to_pydatetime().replace(tzinfo=None)
-    return map_frame(text, lambda value: _parse(value, format, year_only, end), COLUMNS)
+    return map_frame(text, lambda value: _parse(value, format, year_only, month_only, end), COLUMNS)
 
 
-def _parse(text: str, agreed: str, year_only: bool, latest: dt.datetime | None) -> Parsed:
+def first_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
+    """The first day that each date can mean: of a month (`precision`) its first."""
+    return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE - 1))
+
+
+def last_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
+    """The last day that each date can mean: of a month (`precision`) its last."""
+    return dates.mask(precision == "month", dates + pd.offsets.MonthEnd(0))
+
+
+def _parse(text: str, agreed: str, year_only: bool, month_only: bool, latest: dt.datetime | None) -> Parsed:
     value = tidy(text).strip(" .,;'\"")
     if not value:
         return None, None, None, None
@@ -77,6 +95,8 @@ def _parse(text: str, agreed: str, year_only: bool, latest: dt.datetime | None) 
         return _day(found[4], found[3], found[1], None if as_agreed else "other_format", latest)
     if found := _YEAR.fullmatch(value):
         return (None, int(found[1]), "year", None) if year_only else (None, int(found[1]), None, "not_permitted_year")
+    if month_only and (found := _MONTH_YEAR.fullmatch(value)):
+        return _month(found, agreed)
     if found := _YEAR_FIRST.fullmatch(value):
         return _day(found[1], found[2], found[3], "other_format", latest)
     if found := _COMPACT.fullmatch(value):
@@ -98,6 +118,13 @@ def _day(year: str, month: str, day: str, problem: str | None, latest: dt.dateti
         return None, full or None, None, "impossible"
 
 
+def _month(found: re.Match[str], agreed: str) -> Parsed:
+    """The middle of a month and a year."""
+    as_agreed = found["dmy"] == "." if agreed == "dmy" else found["iso"] == "-"
+    day, year, precision, problem = _day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
+    return day, year, precision and "month", problem or (None if as_agreed else "other_format")
+
+
 def _century(year: int, month: int, day: int, latest: dt.datetime | None) -> int:
     if latest is None:
         return 2000 + year if year <= _PIVOT else 1900 + year
@@ -117,4 +144,4 @@ def _words(value: str, latest: dt.datetime | None) -> Parsed | None:
 
 def _only_year(value: str) -> Parsed:
     found = _MONTH_YEAR.fullmatch(value)
-    return None, int(found[1] or found[2]) or None if found else None, None, "unreadable"
+    return None, int(found["y"] or found["y2"]) or None if found else None, None, "unreadable"

@@ -136,10 +136,11 @@ def _fold(text: pd.Series) -> pd.Series:
 
 
 def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
-    parsed = dates.parse_dates(text, format=spec.format, year_only=spec.year_only)
+    permitted = {"format": spec.format, "year_only": spec.year_only, "month_only": spec.month_only}
+    parsed = dates.parse_dates(text, **permitted)
     short = parsed["problem"] == "two_digit_year"
     for end, rows in text[short].groupby(period_end[short]):  # few: the century of a short year depends on the quarter
-        parsed.loc[rows.index] = dates.parse_dates(rows, format=spec.format, year_only=spec.year_only, latest=end)
+        parsed.loc[rows.index] = dates.parse_dates(rows, **permitted, latest=end)
     first = spec.personal & (parsed["date"].dt.month == 1) & (parsed["date"].dt.day == 1)
     problem = parsed["problem"]
     found = {

@@ -10,7 +10,7 @@ from importlib import import_module
 
 import pandas as pd
 
-from pipelines.harmonise import codes, personal_numbers
+from pipelines.harmonise import codes, dates, personal_numbers
 from pipelines.harmonise.offences import OffenceColumns, offences, seriousness
 from sources.contract import Contract, TableSpec
 
@@ -75,9 +75,10 @@ def _case_table(contract: Contract, table: str) -> TableSpec:
 
 
 def _day_of_case(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
-    """For each row of `table` the day in `column` of its case's row in the same delivery; null where there is none."""
+    """For each row of `table` the day in `column` of its case's row in the same delivery, of a month the first; null if none."""
     cases = tables[_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
-    days = cases.set_index(["_delivery", "_key"])[column]
+    days = dates.first_day(cases[column], cases[f"{column}:precision"])
+    days = days.set_axis(pd.MultiIndex.from_frame(cases[["_delivery", "_key"]]))
     rows = tables[table]
     return pd.Series(days.reindex(pd.MultiIndex.from_frame(rows[["_delivery", "_case"]])).to_numpy(), index=rows.index)
 
@@ -87,7 +88,7 @@ def _before_its_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Ite
         for column in spec.columns:
             if column.not_before and len(tables[name]):
                 floor = _day_of_case(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
-                early = tables[name][column.name] < floor
+                early = dates.last_day(tables[name][column.name], tables[name][f"{column.name}:precision"]) < floor
                 if early.any():
                     yield name, "cross-before-case", column.name, early.index[early]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
+from pipelines.harmonise import dates
 from sources.contract import ColumnSpec, Contract, TableSpec
 
 PERIOD_END = "_period_end"
@@ -32,8 +33,9 @@ def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
         earlier = columns[:i]
 
         def ordered(frame: pd.DataFrame, later: str = later, earlier: Sequence[str] = earlier) -> pd.Series:
-            floor = frame[list(earlier)].max(axis=1)
-            return ~(floor.notna() & frame[later].notna() & (frame[later] < floor))
+            floor = pd.concat([dates.first_day(frame[name], frame[f"{name}:precision"]) for name in earlier], axis=1).max(axis=1)
+            day = dates.last_day(frame[later], frame[f"{later}:precision"])
+            return ~(floor.notna() & day.notna() & (day < floor))
 
         checks.append(_check(ordered, rule, later))
     return checks

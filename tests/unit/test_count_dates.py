@@ -69,6 +69,22 @@ def test_of_two_dates_out_of_order_the_one_outside_its_quarter_is_wrong() -> Non
     assert day_of(world, "final", "F/1") == ("2013-07-01", "exchanged")
 
 
+def of_months(**months: str) -> tuple[str, ...]:
+    """The days on which the events of a case count whose dates are given as months."""
+    events = World().case("police", "A", "c", period="2013-Q4", **{name: f"{month}-15" for name, month in months.items()}).standing().events
+    known = impute_dates(events.assign(date_precision=["month"] * len(events))).set_index("event")
+    return tuple(str(known.loc[name, "day"])[:10] if known.loc[name, "method"] == "delivered" else "imputed" for name in months)
+
+
+def test_a_month_contradicts_only_days_outside_it() -> None:
+    assert of_months(offence="2013-11", reported="2013-11") == ("2013-11-15", "2013-11-15")
+    events = World().case("police", "A", "c", period="2013-Q4", offence="2013-11-28", reported="2013-11-15").standing().events
+    assert impute_dates(events)["method"].tolist() != ["delivered"] * 2
+    month = events["event"].map({"offence": "day", "reported": "month"})
+    assert impute_dates(events.assign(date_precision=month))["method"].tolist() == ["delivered"] * 2
+    assert "imputed" in of_months(offence="2013-12", reported="2013-10")
+
+
 def test_a_date_before_the_offence_is_exchanged_into_its_quarter() -> None:
     world = World().case("police", "A", "c", reported="2013-05-12", offence="2013-12-02", period="2013-Q4")
     assert day_of(world, "reported") == ("2013-12-05", "exchanged")

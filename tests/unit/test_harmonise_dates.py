@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.harmonise.dates import COLUMNS, PROBLEMS, parse_dates
+from pipelines.harmonise.dates import COLUMNS, PROBLEMS, first_day, last_day, parse_dates
 
 DAY = pd.Timestamp("2012-09-03")
 
@@ -61,6 +61,29 @@ def test_a_year_alone_where_it_is_permitted_and_where_not() -> None:
     assert one("1971", year_only=True) == (None, 1971, "year", None)
     assert one("1971.0", year_only=True) == (None, 1971, "year", None)
     assert one("1971") == (None, 1971, None, "not_permitted_year")
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "problem"),
+    [
+        *[("05.2013", "dmy", None), (" 5.2013.", "dmy", None), ("05/2013", "dmy", "other_format"), ("2013-05", "dmy", "other_format")],
+        *[("2013-05", "iso", None), ("05.2013", "iso", "other_format")],
+    ],
+)
+def test_a_month_where_it_is_permitted(text: str, form: str, problem: str | None) -> None:
+    assert one(text, format=form, month_only=True) == (pd.Timestamp("2013-05-15"), 2013, "month", problem)
+    assert one(text, format=form) == (None, 2013, None, "unreadable")
+
+
+def test_a_month_that_is_none_and_a_day_where_a_month_is_permitted() -> None:
+    assert one("13.2013", month_only=True) == (None, 2013, None, "impossible")
+    assert one("03.09.2012", month_only=True) == (DAY, 2012, "day", None)
+
+
+def test_a_month_can_mean_each_of_its_days() -> None:
+    days, precision = pd.Series(pd.to_datetime(["2012-02-15", "2012-02-15", None])), pd.Series(["month", "day", None])
+    assert first_day(days, precision).tolist()[:2] == [pd.Timestamp("2012-02-01"), pd.Timestamp("2012-02-15")]
+    assert last_day(days, precision).tolist()[:2] == [pd.Timestamp("2012-02-29"), pd.Timestamp("2012-02-15")]
 
 
 def test_two_digit_years_are_not_after_the_latest_day() -> None:

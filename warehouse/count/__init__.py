@@ -35,7 +35,19 @@ from warehouse.indicators.catalogue import MEASURES, catalogue
 
 __all__ = ["CountInputs", "Prepared", "count", "counted", "prepare", "summed"]
 
-_JUDGED_BY = ["delivery", "status", "unreadable", "present", "first_same", "blind", "covered", "begins", "joined", "numbered"]
+_JUDGED_BY = [
+    "delivery",
+    "status",
+    "date_precision",
+    "unreadable",
+    "present",
+    "first_same",
+    "blind",
+    "covered",
+    "begins",
+    "joined",
+    "numbered",
+]
 """Columns of events that the days were judged by, and nothing after that."""
 
 

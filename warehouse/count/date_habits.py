@@ -53,8 +53,8 @@ def entries(events: pd.DataFrame) -> pd.DataFrame:
 
     Columns out: institution, step, date, numbered, begins; told: the quarter in which it happened as its first delivery tells (null where
     that does not tell, nor does it of an offence, which may be old when it is reported); starts, last: first and last day of the quarter in
-    which the date was first seen; earliest: 1 January, `OLDEST` years before; on_time: the date lies in a quarter in which the event was
-    first seen, or in one that was not delivered whole (what that would have held comes later).
+    which the date was first seen; earliest: 1 January, `OLDEST` years before; month: of the date only the month is known; on_time: the date
+    lies in a quarter in which the event was first seen, or in one that was not delivered whole (what that would have held comes later).
     """
     days, last = events["date"], quarter_end(events["first_same"])
     seen = [(days >= quarter_start(events[c])) & (days <= quarter_end(events[c])) for c in ("first_same", "first_period")]
@@ -66,6 +66,7 @@ def entries(events: pd.DataFrame) -> pd.DataFrame:
             "starts": quarter_start(events["first_same"]),
             "last": last,
             "earliest": pd.Series((last.to_numpy("datetime64[Y]") - OLDEST).astype("datetime64[s]"), index=events.index),
+            "month": events["date_precision"].eq("month") if "date_precision" in events else False,
             "on_time": seen[0] | seen[1] | (~events["covered"] & (days >= events["begins"])),
         }
     )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipelines.harmonise.dates import first_day, last_day
 from warehouse.count.date_habits import Habits, entries, observed, slips
 from warehouse.count.inputs import quarter_middle, quarter_of
 
@@ -79,8 +80,9 @@ class Sides:
     """The events that an order speaks of, by their places among all: a row each.
 
     at: the place; earlier, later: which side it is of (neither, across files, where its file was merged); day, low, high: its day, the
-    first earlier day and the first later one of its group, in seconds, `NEVER` where there is none; n, m: the earlier and later events of
-    its group; told: its own date is known and not wrong.
+    first earlier day and the first later one of its group, in seconds, `NEVER` where there is none (of a month that of an earlier event is
+    the first day, that of a later one the last); n, m: the earlier and later events of its group; told: its own date is known and not
+    wrong.
     """
 
     at: np.ndarray
@@ -98,19 +100,23 @@ def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
     """Every order with the events that it speaks of."""
     step, joined = work["step"].cat.codes.to_numpy(), work["joined"].to_numpy()
     code_of = {name: code for code, name in enumerate(work["step"].cat.categories)}
-    day = _seconds(work["date"])
+    day = first = last = _seconds(work["date"])
+    if work["month"].any():
+        precision = work["month"].map({True: "month", False: "day"})
+        first, last = (_seconds(of_month(work["date"], precision)) for of_month in (first_day, last_day))
     told = ~work["wrong"].to_numpy() & (day != NEVER)
     for order in ORDER:
         is_earlier = step == code_of.get(order.earlier, NOWHERE)
         at = np.flatnonzero(is_earlier | (step == code_of.get(order.later, NOWHERE)))
         earlier, group = is_earlier[at], work[order.scope].to_numpy()[at]
         later, good = ~earlier, told[at] & (group >= 0)
+        can_be = np.where(earlier, first[at], last[at])
         many = int(group.max(initial=-1)) + 2  # the last, of those that are in none, stays empty
         n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (earlier, later))
         if order.scope in ACROSS:
             earlier, later = earlier & ~joined[at], later & ~joined[at]
-        low, high = (_first(day[at], group, good & side, many) for side in (earlier, later))
-        yield order, Sides(at, earlier, later, day[at], low, high, n, m, told[at])
+        low, high = (_first(can_be, group, good & side, many) for side in (earlier, later))
+        yield order, Sides(at, earlier, later, can_be, low, high, n, m, told[at])
 
 
 def _seconds(days: pd.Series) -> np.ndarray:

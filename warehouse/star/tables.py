@@ -188,7 +188,7 @@ FACT_EVENT = _fact(
     text("indictment_number", "number of the indictment; null for other events", key=True),
     flag("readable", "the record that it belongs to could be read; else it is known from the event alone"),
     flag("inferred", "no record of the event: the case or person was there, the day is estimated from the delivery"),
-    day("date_reported", "day as delivered; null where unreadable", of="dim_time.day"),
+    day("date_reported", "day as delivered, the 15th where only the month was; null where unreadable", of="dim_time.day"),
     day(
         "day",
         "day on which it counts, put right where the delivered one cannot be; null: not known, or of an unknown person",

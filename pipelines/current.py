@@ -70,7 +70,7 @@ def resolve(validated: Validated) -> Current:
     told = _without_blanks(validated.findings, later)
     found = pd.concat([f for f in (told, later, *left_out) if len(f)] or [later], ignore_index=True)
     places = Places(tables, contract)
-    found = told_apart(places.placed(found[list(findings.COLUMNS)]), tables)
+    found = findings.by_value(told_apart(places.placed(found[list(findings.COLUMNS)]), tables), lineage)
     return Current(tables, quarantined, places.placed(lineage), accounting, found, deliveries)
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from schemas.declared import DeclarationError, checked, declared, shown, wrong
@@ -42,8 +43,9 @@ DIMENSIONS = ("completeness", "validity", "consistency", "uniqueness", "timeline
 TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity, where the rule says nothing else
 NUMBERS = ("line", "column")
 _FIRST = 5  # rows that a finding on a column names
-_MANY = 1000  # cells of a file's column from which information is told of the column
+_MANY = 1000  # cells of a file's column from which information is told of the column, and one text in them of the text
 _COLUMN = ["delivery", "file", "part", "field", "rule"]
+_SEVERAL = r"^(?P<cells>\d+): (?P<rows>.*)$"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Rule:
 
     `share`: the share of a delivery's records that may break it before a check warns, where the rule does not leave it to `TOLERANCES`
     (rules on whole files and deliveries tolerate nothing). `by_column`: one finding for each file, part and column, not for each cell;
-    its `detail` says in how many cells, and in which rows the first of them stand (`by_column`).
+    its `detail` says in how many cells, and in which rows the first of them stand (`by_column`). Of any other rule on cells very many with
+    one text are one finding (`by_value`).
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -118,14 +121,75 @@ def by_column(found: pd.DataFrame) -> pd.DataFrame:
     return told[key].assign(detail=told["cells"].astype("str") + ": " + told["rows"] + more)
 
 
+def by_value(found: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+    """Errors and warnings in very many cells of one column that hold the same text, as one each; all others as they are.
+
+    found: `COLUMNS`. records: delivery, file, part, line of rows that are records: only of these, as their lines tell which they are.
+    `detail` of the one says in how many cells, and in all lines (`lines_told`).
+    """
+    asks = found["rule"].isin([code for code, rule in rules().items() if rule.level == "cell" and rule.severity in ("error", "warning")])
+    many = asks & found["line"].notna() & found["detail"].isna()
+    key = [*_COLUMN, "value", "severity", "origin", "follows"]
+    many[many] = found[many].groupby(key, dropna=False)["rule"].transform("size") > _MANY
+    if not many.any():
+        return found
+    place = ["delivery", "file", "part", "line"]
+    held = records[records["delivery"].isin(found.loc[many, "delivery"].unique())]
+    known, asked = (pd.MultiIndex.from_frame(rows[place].fillna({"part": ""})) for rows in (held, found[many]))
+    many[many] = asked.isin(known)
+    if not many.any():
+        return found
+    groups = found[many].groupby(key, dropna=False, sort=False)
+    one = groups.head(1).assign(line=None, record_key=None, unit=None, number=None)
+    details = groups["line"].agg(lambda lines: f"{len(lines)}: {_runs(lines)}")
+    one["detail"] = details.to_numpy()[groups.ngroup().loc[one.index].to_numpy()]
+    return complete(pd.concat([found[~many], one], ignore_index=True))
+
+
+def _runs(lines: pd.Series) -> str:
+    """Lines in order, those that follow one another as a run: `2-4, 7`."""
+    at = np.unique(lines.to_numpy("int64"))
+    begins = np.flatnonzero(np.diff(at, prepend=at[0] - 2) != 1)
+    ends = np.append(begins[1:], len(at)) - 1
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(at[begins], at[ends], strict=True))
+
+
+def lines_told(detail: str) -> list[int]:
+    """All lines that the one finding of `by_value` speaks of."""
+    runs = (run.partition("-") for run in detail.partition(": ")[2].split(", "))
+    return [line for first, _, last in runs for line in range(int(first), int(last or first) + 1)]
+
+
+def of_many(found: pd.DataFrame) -> pd.Series:
+    """Whether each finding speaks of several cells of a column (`by_column`, `by_value`)."""
+    told = rules()
+    of_cells = found["rule"].isin([code for code in found["rule"].unique() if told[code].by_column or told[code].level == "cell"])
+    return of_cells & found["line"].isna() & found["record_key"].isna() & found["detail"].str.match(_SEVERAL, na=False)
+
+
+def number_of_cells(found: pd.DataFrame) -> pd.Series:
+    """In how many cells each finding was found."""
+    several = found["detail"].where(of_many(found)).astype("str").str.extract(_SEVERAL)["cells"]
+    return several.fillna("1").astype("int64")
+
+
+def shortened(details: pd.Series) -> pd.Series:
+    """Details as they are shown: of many lines the first."""
+    long = details.str.count(",").fillna(0) >= _FIRST
+    return details.mask(long & details.str.match(_SEVERAL, na=False), details[long].map(_start))
+
+
+def _start(detail: str) -> str:
+    return ", ".join(detail.split(", ")[:_FIRST]) + " …"
+
+
 def _first(rows: pd.Series) -> str:
     return ", ".join(rows.dropna().iloc[:_FIRST])
 
 
 def cells_told(found: pd.DataFrame) -> list[tuple[int, str | None]]:
     """Of each finding in how many cells it was found, and the rows that it names of several (None: its own)."""
-    of_cells = found["rule"].isin([code for code, rule in rules().items() if rule.by_column or rule.level == "cell"])
-    split = found["detail"].where(of_cells & found["line"].isna() & found["record_key"].isna()).astype("str").str.extract(r"^(\d+): (.*)$")
+    split = shortened(found["detail"].where(of_many(found)).astype("str")).str.extract(_SEVERAL)
     return [(1, None) if pd.isna(cells) else (int(cells), rows) for cells, rows in split.itertuples(index=False, name=None)]
 
 

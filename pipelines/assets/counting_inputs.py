@@ -11,7 +11,7 @@ from warehouse import tables
 from warehouse.count import CountInputs
 from warehouse.count.inputs import NAMES
 
-_FOUND = [c.name for c in tables.FINDINGS.columns]
+_FOUND = [*(c.name for c in tables.FINDINGS.columns), "detail"]
 
 
 @dataclass(frozen=True)

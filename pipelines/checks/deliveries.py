@@ -18,12 +18,13 @@ import pandas as pd
 from pipelines.assets.describing import careful, table
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
-from schemas.findings import SEVERITIES, rules
+from schemas.findings import SEVERITIES, number_of_cells, rules
 from sources import contract
 
 CHECK = "within_tolerance"
 ZONE = "Europe/Belgrade"  # the zone of Prishtina in the time-zone database
 _BY = ["institution", "delivery"]
+_ASKED = ["rule", "severity", "origin", "state", "line", "record_key", "detail"]
 _QUARTER_ENDS = (date(2012, 12, 31), date(2013, 3, 31), date(2013, 6, 30), date(2013, 9, 30))
 _EVERY_MONTH_HAS = 28  # days
 
@@ -58,11 +59,11 @@ def arrived(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:
 def beyond_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
     """Rules that a delivery breaks: rule, severity, findings, share, tolerance, broken (more than tolerated), the gravest first.
 
-    found: open findings of one delivery that are no information (`pipelines.feedback.life.LIVED`); consequences go with their cause.
-    rows: of data. A rule on a whole file is broken by one finding; a share of no rows is that of one.
+    found: open findings of one delivery that are no information (`pipelines.feedback.life.LIVED`); consequences go with their cause, one on
+    many cells counts as many. rows: of data. A rule on a whole file is broken by one finding; a share of no rows is that of one.
     """
     causes = found[(found["origin"] == "cause") & (found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
-    counted = causes.groupby(["rule", "severity"]).size().rename("findings").reset_index()
+    counted = causes.assign(findings=number_of_cells(causes)).groupby(["rule", "severity"])["findings"].sum().reset_index()
     known = rules()
     share = counted["findings"] / max(rows, 1)
     tolerance = counted["rule"].map({code: rule.tolerance for code, rule in known.items()}).astype("float64")
@@ -110,7 +111,7 @@ def _evaluations(found: pd.DataFrame, deliveries: pd.DataFrame, accounting: pd.D
     """The result for each of `deliveries`."""
     counts = accounting.assign(rows=accounting["read"] - accounting["structural"]).groupby(_BY)["rows"].sum().reset_index()
     rows = deliveries[[*_BY, "state"]].merge(counts, on=_BY, how="left").fillna({"rows": 0})
-    asks = found.loc[found["severity"] != "info", [*_BY, "rule", "severity", "origin", "state"]]  # a tenth of them; no other counts
+    asks = found.loc[found["severity"] != "info", [*_BY, *_ASKED]]  # a tenth of them; no other counts
     by_delivery, nothing = dict(list(asks.groupby(_BY))), asks.iloc[:0]
     return [evaluation(i, d, state, by_delivery.get((i, d), nothing), int(n)) for i, d, state, n in rows.itertuples(index=False, name=None)]
 

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from pipelines.feedback.report import COUNTS, Report, plain, rows_of
 from pipelines.feedback.texts import texts, visible
-from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_told, rules
+from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_told, rules, shortened
 from warehouse.indicators import indicators
 
 _TO_CORRECT = tuple(severity for severity in SEVERITIES if severity != "info")
@@ -130,7 +130,7 @@ def _told(findings: pd.DataFrame) -> Told:
     """The findings, in their order, as what is shown of them. A text that comes again is made ready once."""
     cells = {}
     for name, column in _COLUMNS.items():
-        delivered = plain(findings[column])
+        delivered = plain(shortened(findings[column]) if column == "detail" else findings[column])
         known = {cell: _cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
         cells[name] = [known.get(cell) for cell in delivered]
     return Told(cells, *(plain(findings[name]) for name in ("rule", "severity", "origin", "state")))

@@ -27,7 +27,7 @@ from pipelines.feedback.answers import VERDICTS
 from pipelines.feedback.report import COUNTS, Report, plain
 from pipelines.feedback.texts import texts, visible
 from pipelines.feedback.units import language_of
-from schemas.findings import cells_told, rules
+from schemas.findings import cells_told, rules, shortened
 from sources import contract as contracts
 from warehouse.indicators import indicators
 
@@ -233,7 +233,7 @@ def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
 def _told(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
     """The cells of `COLUMNS` of each row as text, and last the severity that it is coloured by."""
     words, known = texts(language), rules()
-    of = {name: plain(rows[name]) for name in _TOLD}
+    of = {name: plain(rows[name]) for name in _TOLD} | {"detail": plain(shortened(rows["detail"]))}
     free = cache(lambda text: visible(str(text)))  # delivered text: whatever is in it is shown
     said = {code: known[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()

@@ -50,6 +50,11 @@ def test_a_rule_is_broken_beyond_its_tolerance_with_its_own_severity() -> None:
     assert (grave.passed, grave.severity.value) == (False, "ERROR")
 
 
+def test_one_finding_on_many_cells_counts_as_many() -> None:
+    told = deliveries.beyond_tolerance(_found("cell-code-unknown", 1, detail="1200: 2-1201"), 10_000)
+    assert told[["findings", "broken"]].to_numpy().tolist() == [[1200, True]]
+
+
 def test_one_fault_of_a_whole_file_is_too_many_and_consequences_and_what_is_permitted_count_for_nothing() -> None:
     assert not deliveries.evaluation("police", "2013-Q1", "complete", _found("file-truncated", 1), 100).passed
     assert deliveries.evaluation("police", "2013-Q1", "complete", _found("cell-missing", 50, origin="consequence"), 100).passed

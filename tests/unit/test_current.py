@@ -202,3 +202,10 @@ def test_a_place_left_out_is_a_finding_of_the_delivery_with_the_list() -> None:
     found = resolve(listing("2013-Q1", {1: [1, 2, 3]}), listing("2013-Q3", {1: [1, 2]})).findings
     gone = found[found["rule"] == "cross-place-left-out"]
     assert gone[["delivery", "record_key", "field"]].to_numpy().tolist() == [["2013-Q3", "2013-PR-00001/3", "Nr_rendor"]]
+
+
+def test_one_unknown_code_in_very_many_rows_is_one_finding_and_its_rows_stand() -> None:
+    found = resolve(delivery("2013-Q1", list(range(1, 1002)), words="Pezulluar"))
+    told = found.findings[found.findings["rule"] == "cell-code-unknown"]
+    assert told[["value", "detail", "follows"]].to_numpy().tolist() == [["Pezulluar", "1001: 2-1002", "fault-throughout"]]
+    assert len(found.lineage) == 1001

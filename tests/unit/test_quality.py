@@ -61,6 +61,13 @@ def test_a_record_at_fault_counts_once_however_many_findings_it_has() -> None:
     assert (row["records"], row["faulty"], row["score"], row["state"]) == (4, 1, 7500, "beyond")
 
 
+def test_one_finding_on_many_lines_speaks_of_the_record_of_each() -> None:
+    held = HELD.assign(line=HELD["record_key"].str[-1].astype("int64"))
+    found = findings((PERIODS[0], None, "cell-code-unknown", "new")).assign(file="f", detail="3: 1-2, 4")
+    row = cell(scored(THERE, held, found), PERIODS[0], "validity")
+    assert (row["records"], row["faulty"], row["score"], row["whole"]) == (4, 3, 2500, 0)
+
+
 @pytest.mark.parametrize(
     ("rule", "state"),
     [

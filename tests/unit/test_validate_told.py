@@ -76,6 +76,36 @@ def test_information_on_very_many_cells_is_told_of_their_column(rule: str, numbe
     assert sum(n for n, _ in findings.cells_told(found)) == number
 
 
+def unknown_codes(lines: range, value: str = "X") -> pd.DataFrame:
+    rows = {"line": lines, "field": "Statusi", "rule": "cell-code-unknown", "value": value}
+    cells = pd.DataFrame({"institution": "police", "delivery": "2013-Q2", "file": "a.csv", **rows})
+    return findings.complete(cells.assign(record_key=[f"k{line}" for line in lines]))
+
+
+def test_an_error_in_very_many_cells_with_one_text_is_told_once_with_all_their_lines() -> None:
+    lines = [*range(2, 700), *range(800, 1103)]
+    cells = pd.concat([unknown_codes(range(2, 1103)).query("line < 700 or line >= 800"), unknown_codes(range(700, 703), "Y")])
+    records = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, "line": range(2, 2000)}).astype({"line": "Int64"})
+    told = findings.by_value(cells, records)
+    one = told[told["value"] == "X"]
+    assert one[["line", "record_key"]].isna().all(axis=None)
+    assert one["detail"].tolist() == ["1001: 2-699, 800-1102"]
+    assert findings.lines_told(one["detail"].iloc[0]) == lines
+    assert findings.number_of_cells(told).tolist() == [1, 1, 1, 1001]
+    assert told.loc[told["value"] == "Y", "line"].tolist() == [700, 701, 702]
+
+
+@pytest.mark.parametrize(("cells", "records"), [(1000, 2000), (1001, 0)])
+def test_errors_in_fewer_cells_or_in_rows_that_are_no_records_are_told_one_by_one(cells: int, records: int) -> None:
+    known = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, "line": range(records)}).astype({"line": "Int64"})
+    assert len(findings.by_value(unknown_codes(range(cells)), known)) == cells
+
+
+def test_of_many_lines_the_first_are_shown() -> None:
+    details = pd.Series(["9: 1, 3, 5-6, 8, 10, 12-14", "2: 1, 2", "month, a, b, c, d, e, f: 2", None], dtype="str")
+    assert findings.shortened(details).fillna("-").tolist() == ["9: 1, 3, 5-6, 8, 10 …", "2: 1, 2", details[2], "-"]
+
+
 def test_an_empty_cell_is_told_where_the_value_is_usually_known() -> None:
     sex = {"type": "code", "codes": {"1": "male", "9": "unknown"}}
     assert "cell-empty" in told(ColumnSpec("c", expected=True), " ")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from schemas.findings import DIMENSIONS, rules
+from schemas.findings import DIMENSIONS, lines_told, of_many, rules
 from sources import contract as contracts
 from warehouse.count.inputs import CountInputs
 from warehouse.count.neutral_names import neutral_units
@@ -37,7 +37,7 @@ def quality(inputs: CountInputs, moved: pd.DataFrame) -> pd.DataFrame:
     periods = sorted(inputs.deliveries["period"].unique())[-QUARTERS:]
     standing = _standing(inputs.deliveries, periods)
     records = _records(inputs, moved, standing)
-    faults = _faults(inputs.findings, standing)
+    faults = _faults(_of_records(inputs.findings, inputs.lineage), standing)
     both = [_scores(records.assign(unit=""), faults), _scores(records[records["unit"] != ""], faults)]
     scored = pd.concat(both, ignore_index=True)
     every = _every(scored, standing["institution"].unique(), periods).merge(scored, on=_BY, how="left")
@@ -93,6 +93,20 @@ def _open(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:
         whole=own["record_key"].isna() & own["rule"].map({code: rule.whole for code, rule in known.items()}).astype(bool),
     )
     return own.merge(standing[["institution", "period", "delivery"]], on=["institution", "delivery"])
+
+
+def _of_records(findings: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+    """The findings, but those on many lines as one for the record of each line."""
+    if "detail" not in findings:
+        return findings
+    many = of_many(findings) & findings["severity"].isin(_SCORED)
+    if not many.any():
+        return findings
+    place = ["institution", "delivery", "file", "part", "line"]
+    each = findings[many].assign(line=findings.loc[many, "detail"].map(lines_told)).explode("line").drop(columns="record_key")
+    held = lineage.loc[lineage["delivery"].isin(each["delivery"].unique()), [*place, "record_key"]]
+    each, held = (rows.fillna({"part": ""}).astype({"line": "Int64"}) for rows in (each, held))
+    return pd.concat([findings[~many], each.merge(held, on=place).assign(part=lambda f: f["part"].replace("", None))], ignore_index=True)
 
 
 def _faults(findings: pd.DataFrame, standing: pd.DataFrame) -> pd.DataFrame:

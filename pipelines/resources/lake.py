@@ -37,7 +37,9 @@ pa.set_memory_pool(pa.system_memory_pool())
 ITEMS = "_items"  # one row per dataclass: its plain values, and the columns and types that its frames had
 ITEM = "_item"  # which row of `_items` a row of a frame belongs to
 _AT_A_TIME = 250_000  # rows
-LIGHT = 4_000_000  # bytes in the lake (some ten times as many in memory) up to which a value is held for the rest of a run
+LIGHT, LIGHT_CELLS = 4_000_000, 4_000_000
+"""Bytes in the lake, and cells (some 15 bytes of memory each), up to which a value is held for the rest of a run. Cells that repeat take
+hardly any bytes in the lake, and as many as any in memory."""
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -253,6 +255,16 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.parquet"))
 
 
+def light(folder: Path) -> bool:
+    """Whether the tables in `folder` are few enough to be held. Raises `FileNotFoundError` where there are none."""
+    return size(folder) <= LIGHT and sum(map(_cells, folder.glob("*.parquet"))) <= LIGHT_CELLS
+
+
+def _cells(path: Path) -> int:
+    about = pq.read_metadata(path)
+    return int(about.num_rows * about.num_columns)
+
+
 def read(folder: Path) -> Frames:
     """The tables in `folder`, with the types that they were written with. Raises `FileNotFoundError` where there are none."""
     size(folder)
@@ -264,7 +276,7 @@ def opened(shape: Any, folder: Path) -> Any:
     if isinstance(shape, type) and issubclass(shape, Kept):
         return shape(folder)
     if shape is dict:
-        return Tables(read(folder) if size(folder) <= LIGHT else folder)
+        return Tables(read(folder) if light(folder) else folder)
     return unpack(shape, read(folder))
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 
 from pipelines.failures import wordless
 from pipelines.resources.given_back import give_back
-from pipelines.resources.lake import ITEMS, LIGHT, Kept, Tables, opened, pack, size, write
+from pipelines.resources.lake import ITEMS, Kept, Tables, light, opened, pack, write
 
 
 class LakeIOManager(dg.IOManager):
@@ -41,7 +41,7 @@ class LakeIOManager(dg.IOManager):
             return
         frames = pack(obj)
         written = write(folder, frames)
-        if written <= LIGHT:
+        if light(folder):
             self._held[key] = Tables(obj) if isinstance(obj, dict) else obj
         context.add_output_metadata(
             {
@@ -58,6 +58,6 @@ class LakeIOManager(dg.IOManager):
             return self._held[key]
         with wordless(f"{'/'.join(key)}: reading from the lake", self._logs):
             value = opened(self._shapes.get(key[-1], dict), folder)
-        if size(folder) <= LIGHT:
+        if light(folder):
             self._held[key] = value
         return value

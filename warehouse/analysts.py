@@ -53,6 +53,12 @@ def changed(table: Table, column: Column[object]) -> str | None:
     return COARSE[str(column.info["coarse"])][1] if column.info.get("coarse") else None
 
 
+def _with_days(table: Table) -> str:
+    """SQL that gives the rows of a table as they lie in a file, where a day can be a moment, with its days as days."""
+    kept = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
+    return f'SELECT {", ".join(kept)} FROM "{table.name} as it lies"'
+
+
 def altered(table: Table) -> bool:
     """Whether analysts see the table in another form than it has in the warehouse."""
     return "view" not in table.info and any(changed(table, column) for column in table.columns)
@@ -140,7 +146,8 @@ class ForAnalysts(Mapping[str, Rows]):
                     if isinstance(rows, pd.DataFrame):  # whose days would be moments
                         connection.register(table.name, tables.to_arrow(table, tables.conform(table, rows)))
                     else:
-                        show(connection, table.name, rows)
+                        show(connection, f"{table.name} as it lies", rows)
+                        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_with_days(table)}')
             for view in views:
                 connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')
                 out[view.name] = tables.conform(view, connection.sql(f'FROM "{view.name}" ORDER BY ALL').df())

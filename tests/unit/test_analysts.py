@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from sqlalchemy import BigInteger, Date, Table
 from test_star_build import world
 
+from pipelines.resources import lake
 from warehouse import tables
 from warehouse.analysts import ANALYSTS, COARSE, IDS, altered, changed
 from warehouse.loading import held
@@ -89,3 +92,13 @@ def test_views_are_answered_from_exact_rows(exact: dict[str, pd.DataFrame], coar
     days = (case["referred"] - case["registered"]).days
     steps = coarse["flow_durations"]
     assert steps.loc[(steps["step"] == "report to referral") & (steps["cases"] == 1), "median_days"].tolist() == [days]
+
+
+def test_rows_that_lie_in_the_lake_are_seen_as_those_that_are_held(
+    exact: dict[str, pd.DataFrame], coarse: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    lake.write(tmp_path, exact)
+    there = lake.Tables(tmp_path)
+    again = seen({name: there.scan(name) for name in there})  # type: ignore[misc]
+    for name, frame in coarse.items():
+        pd.testing.assert_frame_equal(again[name], frame)

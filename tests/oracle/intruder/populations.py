@@ -1,0 +1,63 @@
+"""Populations and what is published of them: the defender as a black box.
+
+Belongs here: four cubes, the bridge, the true counts. Does not belong here: attacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.disclosure_attack import released, the_programme
+from benchmarks.disclosure_world import RELEASES, World
+from tests.oracle.intruder.attack import Cube, Policy, Row, read_cube, read_policy
+from tests.oracle.intruder.score import Truth
+from warehouse.count import causes
+from warehouse.releases import cube
+
+POLICY = Path(__file__).parents[3] / "warehouse" / "disclosure" / "disclosure_policy.yaml"
+
+
+@dataclass
+class Published:
+    """One population: what everybody sees, and the truth."""
+
+    cubes: list[tuple[str, Cube]]
+    bridge: list[Row]
+    truth: Truth
+    refused: int
+
+
+def the_policy() -> Policy:
+    said: Mapping[str, Any] = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
+    return read_policy(said)
+
+
+def the_causes() -> tuple[str, ...]:
+    """As `causes.csv` lists them."""
+    return tuple(str(c) for c in causes())
+
+
+def published(seed: int) -> Published:
+    """A population, released four times."""
+    world, programme = World(seed), the_programme()
+    done = released(world, programme)
+    columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "edition", "known"]
+    cubes = []
+    for release, prints in zip(RELEASES, done.history, strict=False):
+        rows = cube.rows(prints, {}, set())
+        cubes.append((release, read_cube(rows[columns].to_dict("records"))))
+    exact = {
+        (key.indicator, key.measure, key.table, key.period, release): counts
+        for release in RELEASES
+        for key, counts in world.exact(programme, release).items()
+    }
+
+    def truth(indicator: str, measure: str, table: str, year: str, release: str) -> tuple[int, ...] | None:
+        return exact.get((indicator, measure, table, year, release))
+
+    return Published(cubes, done.bridge.to_dict("records"), truth, done.refused)

@@ -503,6 +503,14 @@ def _cross_values(
     return tuple(out)
 
 
+def _first_in(values: np.ndarray, truth: tuple[int, ...]) -> bool:
+    return truth[0] in values
+
+
+def _always(values: list[np.ndarray], _: tuple[int, ...]) -> list[np.ndarray]:
+    return values
+
+
 def _part(keys: tuple[Any, ...], total: int, figures: Figures, ways: tuple[int, ...]) -> list[np.ndarray]:
     return [np.array(v, int) for v in _cross_values(keys[0], keys[1], total, figures, ways)]
 
@@ -559,7 +567,7 @@ def crosses(cubes: Sequence[tuple[str, Cube]], policy: Policy, found: Mapping[Ad
             four_of = Four(x, low, high, s, a, b)
             hidden = tuple(not printed.cells and n not in zero for n in names)
             yield Question(
-                "sex by age", indicator, measure, table, of, printed.known, names, hidden, four_of.can, lambda t, x=x: t[0] in x, years
+                "sex by age", indicator, measure, table, of, printed.known, names, hidden, four_of.can, partial(_first_in, x), years
             )
             if printed.cells and len(parts) > 1:
                 yield from _cross_years(address, printed, four, margins, int(x[0]), names)
@@ -599,8 +607,8 @@ def _cross_years(
             known,
             names,
             hidden,
-            lambda ways, c=columns: c,
-            lambda t, h=held: t[0] in h,
+            partial(_always, columns),
+            partial(_first_in, held),
             ((year, known),),
         )
 

@@ -83,16 +83,16 @@ def equations(indicator: str, cubes: Sequence[tuple[str, Cube]], learnt: Learnt,
             out.add({own: 1.0, **dict.fromkeys(counts[year], -1.0)}, 0, 0)
             if table in ("sex", "age_group"):
                 _cross(out, indicator, table, year, known, names, policy)
-        for block, value in broken.printed.cells:
-            out.add({counts[y][names.index(c)]: 1.0 for y in counts for c in block}, value, value)
-    for address, printed in cubes[-1][1].items():
-        if address[0] != indicator or address[2] != CROSS or not printed.cells:
+        for joined, value in broken.printed.cells:
+            out.add({counts[y][names.index(c)]: 1.0 for y in counts for c in joined}, value, value)
+    for address, crossed in cubes[-1][1].items():
+        if address[0] != indicator or address[2] != CROSS or not crossed.cells:
             continue
         knowns = {b.address[3]: b for b in learnt.broken if b.address[0] == indicator and b.address[2] == "sex"}
         window = knowns.get(address[3])
         years = [(y, k) for b in ([window] if window else [knowns[y] for y in years_of(address[3])]) for y, _, k in b.owns]
-        for block, value in printed.cells:
-            out.add({out.at((indicator, HARMONISED, CROSS, y, k, c)): 1.0 for y, k in years for c in block}, value, value)
+        for joined, value in crossed.cells:
+            out.add({out.at((indicator, HARMONISED, CROSS, y, k, c)): 1.0 for y, k in years for c in joined}, value, value)
     for line in (b for b in learnt.bridges if b.indicator == indicator):
         causes = {c: out.at((indicator, "bridge", "bridge", line.year, line.known, c), True) for c in (*line.shown, *line.joined)}
         for cause, n in line.shown.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from benchmarks.disclosure_attack import released, the_programme
@@ -42,6 +43,10 @@ def the_causes() -> tuple[str, ...]:
     return tuple(str(c) for c in causes())
 
 
+def _plain(frame: pd.DataFrame) -> list[Row]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
 def published(seed: int) -> Published:
     """A population, released four times."""
     world, programme = World(seed), the_programme()
@@ -50,7 +55,7 @@ def published(seed: int) -> Published:
     cubes = []
     for release, prints in zip(RELEASES, done.history, strict=False):
         rows = cube.rows(prints, {}, set())
-        cubes.append((release, read_cube(rows[columns].to_dict("records"))))
+        cubes.append((release, read_cube(_plain(rows[columns]))))
     exact = {
         (key.indicator, key.measure, key.table, key.period, release): counts
         for release in RELEASES
@@ -60,4 +65,4 @@ def published(seed: int) -> Published:
     def truth(indicator: str, measure: str, table: str, year: str, release: str) -> tuple[int, ...] | None:
         return exact.get((indicator, measure, table, year, release))
 
-    return Published(cubes, done.bridge.to_dict("records"), truth, done.refused)
+    return Published(cubes, _plain(done.bridge), truth, done.refused)

@@ -562,9 +562,8 @@ def crosses(cubes: Sequence[tuple[str, Cube]], policy: Policy, found: Mapping[Ad
             if printed.cells:
                 value = dict(printed.cells)[(f"{sexes[0]}|{ages[0]}",)]
                 x = x[x == value]
-            s, a, b = (sum(f[i] for f in four) for i in (0, 2, 3))
-
-            four_of = Four(x, low, high, s, a, b)
+            sums = [sum(f[i] for f in four) for i in (0, 2, 3)]
+            four_of = Four(x, low, high, *sums)
             hidden = tuple(not printed.cells and n not in zero for n in names)
             yield Question(
                 "sex by age", indicator, measure, table, of, printed.known, names, hidden, four_of.can, partial(_first_in, x), years

@@ -625,6 +625,7 @@ class BridgeLine:
     shown: dict[str, int]
     joined: tuple[str, ...]
     rest: int
+    edition: str = ""
 
     def possible(self, j: int, least: Sequence[int], signs: Sequence[int], figures: Figures) -> set[int]:
         """Values of one joined cause, each cause having at least some records, of one sign (-1, 1) or either (0)."""
@@ -671,7 +672,7 @@ def bridges(cubes: Sequence[tuple[str, Cube]], rows: Sequence[Row]) -> Iterator[
         sums = [cube[indicator, m, TOTAL, year].cells[0][1] for m in (HARMONISED, REPORTED)]
         shown = {r["cause"]: int(r["n"]) for r in some if r["status"] == "shown"}
         joined = next((tuple(r["cause"].split("+")) for r in some if r["status"] != "shown"), ())
-        yield BridgeLine(indicator, year, some[0]["known"], shown, joined, sums[0] - sums[1] - sum(shown.values()))
+        yield BridgeLine(indicator, year, some[0]["known"], shown, joined, sums[0] - sums[1] - sum(shown.values()), some[0]["edition"])
 
 
 # -- all together ------------------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tests.oracle.intruder.attack import (
     Policy,
     Question,
     State,
-    year_of,
+    own_printed,
 )
 from tests.oracle.intruder.rule import VALUES, Figures, Year, bridged, harmonised, knowings, reported, revised
 
@@ -267,6 +267,62 @@ def check_rule(learnt: Learnt, truth: Truth, policy: Policy, score: Score, seed:
             score.mismatches.append(f"{where}: {counts} after {state.earlier}: {outcome} {year}, printed {state.outcome} {state.printed}")
 
 
+def check_presence(cubes: Sequence[tuple[str, Cube]], learnt: Learnt, policy: Policy, score: Score, seed: str) -> None:
+    """Is a breakdown or a bridge printed when, and only when, the page says so? Else its absence would tell something."""
+    before: Cube = {}
+    bridged_before: set[tuple[str, str]] = set()
+    for release, cube in cubes:
+        for indicator in sorted({a[0] for a in cube}):
+            expected = _expected(indicator, release, cube, before, policy)
+            actual = {a for a in cube.keys() - before.keys() if a[0] == indicator and a[1] == HARMONISED and a[2] not in ("total", OFFENCE)}
+            score.cells["presence of breakdowns"] += len(actual)
+            if expected != actual:
+                score.mismatches.append(f"{seed} {release} {indicator}: not as expected {sorted(expected ^ actual)}")
+            for year in sorted({a[3] for a in cube if a[0] == indicator and a[2] == "total"}):
+                totals = [cube.get((indicator, m, "total", year)) for m in (HARMONISED, REPORTED)]
+                new = cube.keys() - before.keys()  # "breakdowns of the year": its own; "its total": the total printed now
+                broken = any(a[0] == indicator and a[2] not in ("total", OFFENCE, CROSS) and a[3] == year for a in new)
+                due = broken or (totals[0] is not None and totals[0].edition < release)
+                both = all(t and t.cells for t in totals) and len({t.known for t in totals if t}) == 1
+                said = any(b.indicator == indicator and b.year == year and b.edition == release for b in learnt.bridges)
+                if (indicator, year) not in bridged_before and (due and both) != said:
+                    score.mismatches.append(
+                        f"{seed} {release} {indicator} {year}: bridge printed: {said}, as the page says: {due and both}"
+                    )
+                if said:
+                    bridged_before.add((indicator, year))
+        before = cube
+
+
+def _expected(indicator: str, release: str, cube: Cube, before: Cube, policy: Policy) -> set[tuple[str, str, str, str]]:
+    out: set[tuple[str, str, str, str]] = set()
+    tables = policy.tables[indicator]
+    years = sorted(int(a[3]) for a in cube if a[0] == indicator and a[1] == HARMONISED and a[2] == "total")
+    for first in range(policy.first, max(years, default=0) + 1, policy.years):
+        window = list(range(first, first + policy.years))
+        own = {y: own_printed(cube, indicator, str(y)) for y in window}
+        due = {
+            y: (indicator, HARMONISED, "total", str(y)) in before or (y in years and release >= f"{y + policy.after_months // 12}-12-31")
+            for y in window
+        }
+        named = f"{first}/{window[-1]}"
+        start = next((y for y in window if y in years), first)
+        mine = own[start]
+        broken = any(a[0] == indicator and a[2] not in ("total", OFFENCE, CROSS) and a[3] == year for a in new)
+        whole = all(due.values()) and all(own.values())
+        if (mine is None or mine[0] < policy.pool_below) and not broken:
+            if whole:
+                out |= {(indicator, HARMONISED, t, named) for t in tables if t != "quarter"}
+        else:
+            for y in (y for y in window if due[y] and own[y]):
+                out |= {
+                    (indicator, HARMONISED, t, str(y)) for t in tables if t != CROSS and (indicator, HARMONISED, t, named) not in before
+                }
+            if whole and CROSS in tables:
+                out.add((indicator, HARMONISED, CROSS, named))
+    return out - before.keys()
+
+
 def judge_joint(cubes: Sequence[tuple[str, Cube]], learnt: Learnt, truth: Truth, policy: Policy, score: Score, seed: str) -> None:
     """Sums alone, over all releases."""
     for indicator in sorted({s.indicator for s in learnt.states}):
@@ -340,9 +396,10 @@ def score_all(cubes: Sequence[tuple[str, Cube]], learnt: Learnt, truth: Truth, p
     revise_from = next(iter(policy.figures.values())).revise_from
     judge_differences(learnt, truth, out, seed, revise_from)
     check_rule(learnt, truth, policy, out, seed)
+    check_presence(cubes, learnt, policy, out, seed)
     if linear:
         judge_joint(cubes, learnt, truth, policy, out, seed)
     return out
 
 
-__all__ = ["Score", "score_all", "year_of"]
+__all__ = ["Score", "score_all"]

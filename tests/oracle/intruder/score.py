@@ -308,7 +308,7 @@ def _expected(indicator: str, release: str, cube: Cube, before: Cube, policy: Po
         named = f"{first}/{window[-1]}"
         start = next((y for y in window if y in years), first)
         mine = own[start]
-        broken = any(a[0] == indicator and a[2] not in ("total", OFFENCE, CROSS) and a[3] == year for a in new)
+        broken = any(a[0] == indicator and a[2] in tables and a[3] in {str(y) for y in window} for a in before)
         whole = all(due.values()) and all(own.values())
         if (mine is None or mine[0] < policy.pool_below) and not broken:
             if whole:

@@ -85,6 +85,27 @@ def test_a_total_that_goes_ahead_too_soon_tells_its_parts() -> None:
     assert learn([(ONE, first), (TWO, ahead)], [], the_policy()).states[1].outcome == "ahead"
 
 
+def test_a_revision_as_reported_that_is_not_made_tells_the_figure() -> None:
+    """Of seed 73: figures as reported that stay though they are near the harmonised ones printed since."""
+
+    def own_alone(own: int, known: str) -> Cube:
+        return {_at("total"): _printed(known, status="not_shown"), _at("offence_group"): _printed(known, ("trafficking", own))}
+
+    told = {
+        _at("total", "as_reported"): _printed(ONE, status="not_shown"),
+        _at("offence_group", "as_reported"): _printed(ONE, ("trafficking", 48)),
+    }
+    truth = {
+        ("harmonised offence_group", ONE): (41, 3),
+        ("harmonised offence_group", TWO): (46, 3),
+        ("as_reported offence_group", ONE): (48, 3),
+        ("as_reported offence_group", TWO): (52, 3),
+    }
+    score = _score([(ONE, own_alone(41, ONE) | told), (TWO, own_alone(46, TWO) | told)], truth)
+    assert not [x for x in score.mismatches if "not as expected" not in x]  # the hand-made cubes have no breakdowns
+    assert [(x.attacker, x.cell, x.true, x.left) for x in score.leaks] == [("difference between releases", "(0,)", 4, 1)]
+
+
 def test_a_bridge_of_few_causes_tells_them() -> None:
     shown = {"indicator": VICTIMS, "period": "2012", "edition": ONE, "known": ONE}
     bridge = [

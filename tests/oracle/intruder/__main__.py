@@ -9,8 +9,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.oracle.intruder import every
 from tests.oracle.intruder.attack import learn
 from tests.oracle.intruder.populations import published, the_causes, the_policy
+from tests.oracle.intruder.rule import Figures
 from tests.oracle.intruder.score import Leak, Score, score_all
 
 
@@ -46,13 +48,29 @@ def told(score: Score) -> dict[str, object]:
     }
 
 
+def rule_alone(most: int, many: int, out: Path | None) -> int:
+    """Attack the rule without populations."""
+    started = time.process_time()
+    found, leaks = every.attack(most, many, Figures())
+    lines = [f"{name}: {left} left: {many}" for (name, left), many in sorted(found.items())]
+    lines += [f"LEARNT {x}" for x in leaks[:200]] + [f"{len(leaks)} learnt, {time.process_time() - started:.0f} s"]
+    text = "\n".join(lines) + "\n"
+    if out:
+        out.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+    return 1 if leaks else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.oracle.intruder", description=__doc__)
     parser.add_argument("--populations", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--no-linear", action="store_true", help="leave out the linear programme")
+    parser.add_argument("--rule", type=int, metavar="TOTAL", help="the rule by itself instead: every table up to a total, random histories")
     said = parser.parse_args()
+    if said.rule is not None:
+        return rule_alone(said.rule, said.populations, said.out)
     started, score = time.process_time(), Score()
     for seed in range(said.first, said.first + said.populations):
         score.add(attack(seed, not said.no_linear))

@@ -128,6 +128,7 @@ def _left(state: State, counts: tuple[int, int], earlier: list[Year], figures: F
             said[f"{name}: size of the difference", min(len(away), 9)] += 1
             grown = public[public >= near[-1]] - near[-1]
             if counts[j] > near[-1]:
+                said[f"{name}: outside, who believes that records were only added", min(int((grown > 0).sum()), 9)] += 1
                 added = min(counts[j] - near[-1], figures.known)
                 said[
                     f"{name}: outside, who knows that records were only added, and of three of them", min(int((grown >= added).sum()), 9)
@@ -216,3 +217,18 @@ def margins(rng: np.random.Generator, many: int, figures: Figures) -> tuple[Said
 def _held(ways: tuple[int, ...], true: tuple[int, ...], value: int, low: int, high: int) -> bool:
     fits = all(m <= c for m, c in zip(ways, (true[0], true[1], true[3], true[4]), strict=True))
     return fits and low + ways[0] + ways[3] <= value <= high - ways[1] - ways[2]
+
+
+def attack(most: int, many: int, figures: Figures) -> tuple[Said, list[str]]:
+    """All of it: totals up to `most`, and so many random histories, bridges and margins."""
+    said: Said = Counter()
+    leaks: list[str] = []
+    rng = np.random.default_rng(1)
+    parts: list[tuple[Said, list[str]]] = [histories(rng, many, figures), bridges(rng, many, 15, figures), margins(rng, many, figures)]
+    for size, unknown in ((3, 2), (3, None), (4, 3), (4, None)):
+        rule = OneTable(size, unknown, figures)
+        parts += [tables(rule, total) for total in range(figures.floor, most + 1)]
+    for some, found in parts:
+        said.update(some)
+        leaks += found
+    return said, leaks

@@ -9,9 +9,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.oracle.intruder import every
+from tests.oracle.intruder import every, others
 from tests.oracle.intruder.attack import learn
-from tests.oracle.intruder.populations import published, the_causes, the_policy
+from tests.oracle.intruder.populations import published, the_causes, the_policy, the_words
 from tests.oracle.intruder.rule import Figures
 from tests.oracle.intruder.score import Leak, Score, score_all
 
@@ -53,6 +53,9 @@ def rule_alone(most: int, many: int, out: Path | None) -> int:
     started = time.process_time()
     found, leaks = every.attack(most, many, Figures())
     lines = [f"{name}: {left} left: {many}" for (name, left), many in sorted(found.items())]
+    for name, every_table, protected, beside in others.attack(the_words(), min(most, 60), Figures()):
+        lines.append(f"published by others, {name}: {every_table} tables, {protected} with protected counts, {len(beside)} examples learnt")
+        lines += [f"LEARNT, PUBLISHED BY OTHERS {x}" for x in beside[:200]]
     lines += [f"LEARNT {x}" for x in leaks[:200]] + [f"{len(leaks)} learnt, {time.process_time() - started:.0f} s"]
     text = "\n".join(lines) + "\n"
     if out:

@@ -33,9 +33,14 @@ class Published:
     refused: int
 
 
-def the_policy() -> Policy:
+def the_words() -> Mapping[str, Any]:
+    """The policy as it is written."""
     said: Mapping[str, Any] = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
-    return read_policy(said)
+    return said
+
+
+def the_policy() -> Policy:
+    return read_policy(the_words())
 
 
 def the_causes() -> tuple[str, ...]:

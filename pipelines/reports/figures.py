@@ -81,7 +81,7 @@ class Figures:
     def gaps(self, *periods: str, codes: Collection[str] | None = None) -> list[str]:
         """What of the periods' years is not complete, in words, each once; of some indicators, or of all."""
         rows = self.release.cube
-        mine = rows[(rows["table"] == "total") & rows["of"].isin([period[:4] for period in periods])]
+        mine = rows[rows["table"].isin(["total", "offence_group"]) & rows["of"].isin([period[:4] for period in periods])]
         mine = mine if codes is None else mine[mine["indicator"].isin(codes)]
         return self._stars(mine)
 

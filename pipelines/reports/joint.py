@@ -113,7 +113,8 @@ def _trend(told: Figures, year: str) -> Section:
     for code in _TREND:
         totals = [told.number(code, "total", y, "total") for y in years]
         parts = [told.number(code, "offence_group", y, _TRAFFICKING) for y in years]
-        starred = [f"{y}*" if told.rows(code, "total", y)["incomplete"].any() else y for y in years]
+        gaps = [any(told.rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
+        starred = [f"{y}*" if gap else y for y, gap in zip(years, gaps, strict=True)]
         drawn.append(Chart(told.titles[code], charts.bars(told.titles[code], starred, totals, parts, MARK)))
     notes = [*_marked(words, drawn), *told.gaps(*years, codes=_TREND)]
     return Section("trend", words("sections", "trend"), [words("intro", "trend")], charts=drawn, notes=notes)

@@ -121,6 +121,6 @@ def test_the_causes_of_a_bridge_are_apart_as_the_page_says():
         for p in range(6):
             others = [counts[n] for n in order[p:]]
             large = all(abs(counts[n]) >= FLOOR for n in order[:p])
-            if large and THRESHOLD <= abs(sum(others)) <= (FLOOR - 1) * (len(others) - 1):
+            if large and FLOOR <= abs(sum(others)) <= (FLOOR - 1) * (len(others) - 1):
                 apart = set(order[:p])
-        assert {n for n, own in enumerate(causes_apart(np.array([counts]), THRESHOLD, FLOOR)[0]) if own} == apart, counts
+        assert {n for n, own in enumerate(causes_apart(np.array([counts]), FLOOR)[0]) if own} == apart, counts

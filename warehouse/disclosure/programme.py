@@ -89,10 +89,9 @@ class Programme:
         said = tuple((cells.index(cell), *bounds) for cell, bounds in (self.said(key) if key else {}).items() if cell in cells)
         return Rule(len(cells), threshold, known, unknown, said)
 
-    def least(self, indicator: str) -> tuple[int, int]:
-        """Least count that is printed, and least total."""
-        rule = self.rule(indicator, (TOTAL,))
-        return rule.threshold, rule.floor
+    def floor(self, indicator: str) -> int:
+        """Least total, and least cause, that is printed."""
+        return self.rule(indicator, (TOTAL,)).floor
 
     def window(self, year: int) -> str:
         """The window that a year lies in, as `2012/2014`."""

@@ -129,7 +129,7 @@ def _goes_ahead(given: Inputs, total: Key, fresh: Prints, kept: Prints) -> bool:
     parts = total._replace(table=OFFENCE)
     if any(one.get(parts) is None or one[parts].status != "printed" for one in (fresh, kept)):
         return False
-    floor = given.programme.rule(total.indicator, (TOTAL,)).floor
+    floor = given.programme.floor(total.indicator)
     printed = (dict(prints[parts].cells) for prints in given.history if parts in prints)
     pairs = {(cells[TRAFFICKING], sum(cells.values()) - cells[TRAFFICKING]) for cells in printed if len(cells) > 1}
     return total_may_go_ahead(fresh[total], kept[total], sorted(pairs), floor, given.programme.revise_from)

@@ -177,18 +177,18 @@ def _distinct(group: np.ndarray, value: np.ndarray, groups: int) -> np.ndarray:
     return np.asarray(seen.reshape(groups, width).sum(axis=1))
 
 
-def causes_apart(counts: np.ndarray, threshold: int, floor: int) -> np.ndarray:
+def causes_apart(counts: np.ndarray, floor: int) -> np.ndarray:
     """For each row of `counts` (records per cause, of either sign): which causes are printed on their own.
 
     Those of `floor` records and more. Of these the smallest are joined with all other causes, zeros too, one after the other until the
-    joined causes come to `threshold` or more, and to no more than all but one of them could hold below `floor`. Nothing is apart where
-    that takes all of them.
+    joined causes come to `floor` or more (fewer would leave two values to one who knows three of these records, also where that is why
+    nothing is printed), and to no more than all but one of them could hold below `floor`. Nothing is apart where that takes all of them.
     """
     size, place = np.abs(counts), np.arange(counts.shape[1])
     order = np.argsort(-size, axis=1, kind="stable")
     joined = np.abs(np.cumsum(np.take_along_axis(counts, order, axis=1)[:, ::-1], axis=1)[:, ::-1])  # of the causes from each place on
     large = (size >= floor).sum(axis=1)[:, None]
-    may = (place <= large) & (joined >= threshold) & (joined <= (floor - 1) * (len(place) - 1 - place))
+    may = (place <= large) & (joined >= floor) & (joined <= (floor - 1) * (len(place) - 1 - place))
     first = np.where(may.any(axis=1), len(place) - 1 - np.argmax(may[:, ::-1], axis=1), 0)
     out = np.zeros(counts.shape, dtype=bool)
     np.put_along_axis(out, order, place < first[:, None], axis=1)

@@ -48,7 +48,7 @@ def _broken(prints: Prints, key: Key, release: str) -> bool:
 
 def lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
     """(causes, records, status): the causes that are apart, by size, and all others together."""
-    apart = causes_apart(np.array([counts]), *programme.least(indicator))[0]
+    apart = causes_apart(np.array([counts]), programme.floor(indicator))[0]
     named = list(zip(counts, causes(), apart, strict=True))
     alone = sorted(((n, cause) for n, cause, own in named if own), key=lambda line: (-abs(line[0]), line[1]))
     others = JOINED.join(sorted(cause for _, cause, own in named if not own))

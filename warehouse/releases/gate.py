@@ -76,7 +76,7 @@ def known(published: Published, releases: Sequence[Prints] | None = None) -> Kno
     def alike(table: Table, cells: tuple[str, ...], tables: np.ndarray) -> np.ndarray:
         key = Key(*table)
         if key.table == BRIDGE:
-            return np.asarray(causes_apart(tables, *programme.least(key.indicator)) @ (1 << np.arange(len(cells))))
+            return np.asarray(causes_apart(tables, programme.floor(key.indicator)) @ (1 << np.arange(len(cells))))
         if key.measure == REPORTED:
             then = next(prints for prints in releases if key in prints and prints[key].known == releases[-1][key].known)
             total, offence = (then.get(key._replace(measure=HARMONISED, table=t)) for t in (TOTAL, OFFENCE))

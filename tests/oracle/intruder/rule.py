@@ -318,6 +318,6 @@ def bridged(causes: tuple[int, ...], figures: Figures) -> tuple[int, ...]:
         if abs(causes[order[p - 1]]) < figures.floor:
             break
         others = abs(sum(causes[i] for i in order[p:]))
-        if figures.threshold <= others <= (figures.floor - 1) * (len(causes) - p - 1):
+        if figures.floor <= others <= (figures.floor - 1) * (len(causes) - p - 1):
             best = tuple(order[:p])
     return best

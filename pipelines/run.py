@@ -181,7 +181,7 @@ def _execute(workplace: Workplace, listener: Listener) -> str:
     try:
         with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
             # not `execute_in_process`, which would hold whatever any asset made to the end
-            config = {"loggers": {"console": {"config": {}}}}
+            config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
             done = dg.execute_job(dg.reconstructable(this_run), instance, config, tags=_REPOSITORY, raise_on_error=True)
             return done.run_id
     except HarmoniaError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -136,11 +137,11 @@ def _fold(text: pd.Series) -> pd.Series:
 
 
 def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
-    permitted = {"format": spec.format, "year_only": spec.year_only, "month_only": spec.month_only}
-    parsed = dates.parse_dates(text, **permitted)
+    read = partial(dates.parse_dates, format=spec.format, year_only=spec.year_only, month_only=spec.month_only)
+    parsed = read(text)
     short = parsed["problem"] == "two_digit_year"
     for end, rows in text[short].groupby(period_end[short]):  # few: the century of a short year depends on the quarter
-        parsed.loc[rows.index] = dates.parse_dates(rows, **permitted, latest=end)
+        parsed.loc[rows.index] = read(rows, latest=end)
     first = spec.personal & (parsed["date"].dt.month == 1) & (parsed["date"].dt.day == 1)
     problem = parsed["problem"]
     found = {

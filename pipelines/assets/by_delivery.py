@@ -7,7 +7,9 @@ here: where they are kept (`pipelines.resources.portions`), the stages (`institu
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +77,7 @@ def unpacked(frames: Frames) -> list[RawDelivery]:
 def judged(institution: str, portions: Portions) -> Validated:
     """What validation made of all deliveries; of the tables only what says which row stands, and whose it is."""
     if not portions.stands:
-        return validate(institution, {})
+        return deepcopy(_of_nothing(institution))
     declared = contract.load(institution)
     asked = {f"{_TABLE}{name}": _asked(spec) for name, spec in declared.tables.items()}
     if units := declared.units:
@@ -83,6 +85,12 @@ def judged(institution: str, portions: Portions) -> Validated:
     frames = portions.load(columns=lambda name, c: name not in asked or c in asked[name])
     tables = {name.removeprefix(_TABLE): frames.pop(name) for name in list(frames) if name.startswith(_TABLE)}
     return Validated(institution=institution, tables=tables, **frames)
+
+
+@cache
+def _of_nothing(institution: str) -> Validated:
+    """What validation makes of an institution that delivered nothing: nobody changes it."""
+    return validate(institution, {})
 
 
 def counted(portions: Portions) -> tuple[int, int, pd.DataFrame]:
@@ -103,7 +111,7 @@ def _asked(spec: TableSpec) -> set[str]:
 
 def files_of(institution: str, portions: Portions) -> pd.DataFrame:
     """Files of all deliveries: institution, delivery, file, state."""
-    files = portions.load({"files"}.__contains__)["files"] if portions.stands else validate(institution, {}).files
+    files = portions.load({"files"}.__contains__)["files"] if portions.stands else _of_nothing(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 

@@ -25,10 +25,10 @@ def before(stages: Path) -> Before:
     return Before(*(Tables(stages / stage) for stage in ("canonical", "identities", "standing", "findings")))
 
 
-@pytest.fixture
-def place(ran: Ran, tmp_path: Path) -> Workplace:
+@pytest.fixture(scope="module")
+def read(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """A home whose lake holds what counting reads, some files by their persons alone."""
-    place = Workplace.of(ran.place.inbox, tmp_path / "home")
+    place = Workplace.of(ran.place.inbox, tmp_path_factory.mktemp("read") / "home")
     for stage in ("canonical", "identities", "standing", "findings"):
         shutil.copytree(ran.place.home.lake / stage, place.home.lake / stage)
     files = place.home.lake / "canonical" / "case_records.parquet"
@@ -37,12 +37,44 @@ def place(ran: Ran, tmp_path: Path) -> Workplace:
     return place
 
 
-@pytest.fixture
-def apart(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+@pytest.fixture(scope="module")
+def at_once(read: Workplace) -> dict[str, list[str]]:
+    """What counting all cases of that home at once makes."""
+    return {name: alike(frame) for name, frame in everything(before(read.home.lake).inputs()).items()}
+
+
+def copied(home: Workplace, root: Path) -> Workplace:
+    shutil.copytree(home.home.root, root)
+    return Workplace.of(home.inbox, root)
+
+
+@pytest.fixture(scope="module")
+def apart(read: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """The same home with what counting in pieces of a few cases made."""
-    monkeypatch.setattr(counting_apart, "MOST", 150)
+    place = copied(read, tmp_path_factory.mktemp("apart") / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting_apart, "MOST", 150)
+        counting_apart.count_apart(place, before(place.home.lake))
+    return place
+
+
+@pytest.fixture
+def place(read: Workplace, tmp_path: Path) -> Workplace:
+    """A home of one's own in which nothing was counted yet."""
+    return copied(read, tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def _counted_once(read: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    place = copied(read, tmp_path_factory.mktemp("counted") / "home")
     counting_apart.count_apart(place, before(place.home.lake))
     return place
+
+
+@pytest.fixture
+def counted(_counted_once: Workplace, tmp_path: Path) -> Workplace:
+    """A home of one's own in which every case was counted."""
+    return copied(_counted_once, tmp_path / "home")
 
 
 def alike(frame: pd.DataFrame) -> list[str]:
@@ -50,10 +82,10 @@ def alike(frame: pd.DataFrame) -> list[str]:
     return sorted(map(str, frame.drop(columns=[c for c in NUMBERED if c in frame]).astype("str").itertuples(index=False, name=None)))
 
 
-def test_every_table_holds_the_same_rows(apart: Workplace) -> None:
-    at_once, made = everything(before(apart.home.lake).inputs()), Tables(apart.home.lake / "statistics")
+def test_every_table_holds_the_same_rows(apart: Workplace, at_once: dict[str, list[str]]) -> None:
+    made = Tables(apart.home.lake / "statistics")
     assert set(made) == set(at_once)
-    assert {name for name, frame in at_once.items() if alike(frame) != alike(made[name])} == set()
+    assert {name for name, rows in at_once.items() if rows != alike(made[name])} == set()
     assert [p.name for p in apart.home.lake.iterdir() if p.name.startswith(".")] == []
 
 
@@ -90,11 +122,12 @@ def _counted(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.mark.parametrize("quarter", [0, 1, 3])
-def test_what_stays_as_it_is_is_not_counted_again(place: Workplace, quarter: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stays_as_it_is_is_not_counted_again(
+    place: Workplace, at_once: dict[str, list[str]], quarter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stages = place.home.lake
     habits = counting_cut.habits(before(stages))  # in so few records every delivery changes them, and then all cases are counted
     monkeypatch.setattr(counting_cut, "habits", lambda _: habits)
-    at_once = {name: alike(frame) for name, frame in everything(before(stages).inputs()).items()}
     shutil.copytree(stages, place.home.root / "later")
     _earlier(stages, quarter)
     counting_apart.count_apart(place, before(stages))
@@ -108,10 +141,9 @@ def test_what_stays_as_it_is_is_not_counted_again(place: Workplace, quarter: int
     assert touched < before(stages).rows() or quarter == 0  # by the first quarter all days are judged
 
 
-def test_a_memory_of_other_code_or_that_is_damaged_is_not_used(place: Workplace) -> None:
-    counting_apart.count_apart(place, before(place.home.lake))
-    stages = before(place.home.lake)
-    folder, deliveries, habits = place.home.lake / "counting_memory", stages.standing["deliveries"], counting_cut.habits(stages)
+def test_a_memory_of_other_code_or_that_is_damaged_is_not_used(counted: Workplace) -> None:
+    stages = before(counted.home.lake)
+    folder, deliveries, habits = counted.home.lake / "counting_memory", stages.standing["deliveries"], counting_cut.habits(stages)
     wanted = counting_memory.token(deliveries, habits)
     assert len(counting_memory.opened(folder, wanted).cases) > 10
     assert counting_memory.opened(folder, wanted + "other").cases.empty
@@ -121,23 +153,21 @@ def test_a_memory_of_other_code_or_that_is_damaged_is_not_used(place: Workplace)
     assert counting_memory.opened(folder, wanted).cases.empty
 
 
-def test_where_kept_rows_cannot_be_read_everything_is_counted(place: Workplace) -> None:
-    counting_apart.count_apart(place, before(place.home.lake))
-    kept = place.home.lake / "counting_memory" / "fact_event.parquet"
+def test_where_kept_rows_cannot_be_read_everything_is_counted(counted: Workplace, at_once: dict[str, list[str]]) -> None:
+    kept = counted.home.lake / "counting_memory" / "fact_event.parquet"
     content = kept.read_bytes()
     kept.unlink()  # it is the published one, too
     kept.write_bytes(content[:200] + bytes(len(content) // 2) + content[len(content) // 2 + 200 :])
-    counting_apart.count_apart(place, before(place.home.lake))
-    made = Tables(place.home.lake / "statistics")
-    assert {name for name, frame in everything(before(place.home.lake).inputs()).items() if alike(frame) != alike(made[name])} == set()
-    counting_apart.count_apart(place, before(place.home.lake))  # what was damaged is gone
+    counting_apart.count_apart(counted, before(counted.home.lake))
+    made = Tables(counted.home.lake / "statistics")
+    assert {name for name, rows in at_once.items() if rows != alike(made[name])} == set()
+    counting_apart.count_apart(counted, before(counted.home.lake))  # what was damaged is gone
 
 
-def test_what_was_kept_goes_where_a_history_is_counted_at_once(place: Workplace) -> None:
-    counting_apart.count_apart(place, before(place.home.lake))
-    (place.home.lake / ".statistics.pieces" / "records").mkdir(parents=True)  # of a killed run
-    counting.made(place, before(place.home.lake))
-    assert [name for name in ("counting_memory", ".statistics.pieces") if (place.home.lake / name).exists()] == []
+def test_what_was_kept_goes_where_a_history_is_counted_at_once(counted: Workplace) -> None:
+    (counted.home.lake / ".statistics.pieces" / "records").mkdir(parents=True)  # of a killed run
+    counting.made(counted, before(counted.home.lake))
+    assert [name for name in ("counting_memory", ".statistics.pieces") if (counted.home.lake / name).exists()] == []
 
 
 def test_rows_are_numbered_through(apart: Workplace) -> None:

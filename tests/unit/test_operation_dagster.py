@@ -83,7 +83,8 @@ def test_a_delivery_is_due_when_its_contract_says(institution):
 def test_a_backfill_over_many_deliveries_is_one_run_and_tells_of_each(tmp_path):
     asset = deliveries.asset("police")
     place = Workplace.of(tmp_path, tmp_path)
-    found = pd.DataFrame(columns=["institution", "delivery", "rule", "origin", "severity", "state"], dtype="str")
+    columns = ["institution", "delivery", "rule", "origin", "severity", "state", "line", "record_key", "detail"]
+    found = pd.DataFrame(columns=columns, dtype="str")
     rows = [("police", name, "rastet.csv", 5, 0) for name in ("2013-Q1", "2013-Q2", "2013-Q3")]
     accounting = pd.DataFrame(rows, columns=["institution", "delivery", "file", "read", "structural"])
     lake.write(place.home.lake / "findings", {"findings": found})

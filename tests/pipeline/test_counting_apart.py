@@ -121,7 +121,7 @@ def _counted(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> int:
     return rows[0]
 
 
-@pytest.mark.parametrize("quarter", [0, 1, 3])
+@pytest.mark.parametrize("quarter", [0, pytest.param(1, marks=pytest.mark.slow), 3])
 def test_what_stays_as_it_is_is_not_counted_again(
     place: Workplace, at_once: dict[str, list[str]], quarter: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,7 @@ def quotes_behind(*_: object, **__: object) -> None:
     [
         ((whole, "bridge_gaps"), quotes, "check bridge_adds_up failed: ValueError at"),
         ((lake_io, "pack"), quotes, "landing: writing to the lake failed: ValueError at"),
-        ((publishing, "publish"), quotes_behind, "the server refuses"),
+        pytest.param((publishing, "publish"), quotes_behind, "the server refuses", marks=pytest.mark.slow),
     ],
     ids=["check", "lake", "behind"],
 )
@@ -114,6 +114,7 @@ def test_a_disk_that_is_full(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fingerprint(few.place.home.warehouse) == before
 
 
+@pytest.mark.slow
 def test_a_person_who_interrupts(few: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -129,6 +130,7 @@ def test_a_person_who_interrupts(few: Ran, monkeypatch: pytest.MonkeyPatch, caps
     assert outcomes(few) == ["published", "failed"]
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_someone_has_open(few: Ran) -> None:
     reader = (
         "import sys, duckdb; c = duckdb.connect(sys.argv[1], read_only=True); c.sql('FROM statistics'); print('open', flush=True); input()"
@@ -156,6 +158,7 @@ def test_a_registry_that_is_none(few: Ran) -> None:
         run_everything(few.place, Silence())
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_closed_by_the_next(few: Ran) -> None:
     with dg.DagsterInstance.from_config(str(few.place.home.dagster)) as instance:
         job = build_definitions(few.place).resolve_job_def(HARMONISE_EVERYTHING)

@@ -28,7 +28,7 @@ test: install
 	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: install
-	$(VENV)/bin/python -m pytest -q -n auto -m "slow and not long"
+	HARMONIA_TEST_VOLUME=whole $(VENV)/bin/python -m pytest -q -n auto -m "(slow or hypothesis) and not long"
 
 test-long: install
 	$(VENV)/bin/python -m pytest -q -m long

@@ -8,10 +8,26 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from volume import examples
 
 # Machines differ in speed, and speed is measured in benchmarks/, never asserted in a test.
-settings.register_profile("harmonia", deadline=None)
+settings.register_profile("harmonia", deadline=None, max_examples=examples(100))
 settings.load_profile("harmonia")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With `--dist loadfile` one process does all tests of a file, and all over the runs of tests/pipeline: each world is made once."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByWorld(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "tests/pipeline" if file.startswith("tests/pipeline/") else file
+
+    return ByWorld(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reader_world import GOOD_INSTITUTIONS, deliver, read
+from volume import examples
 
-QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 PIECES = [
     b"\x00",
     b'"',

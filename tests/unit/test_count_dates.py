@@ -7,6 +7,7 @@ import pytest
 from count_world import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from warehouse.count.date_habits import Habits, observed
 from warehouse.count.dates import METHODS, impute_dates
@@ -233,7 +234,7 @@ def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple
     assert (events["day"] == events["day"].dt.normalize()).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(days)
 def test_a_quarter_holds_its_days(date: object) -> None:
     day = pd.Series([pd.Timestamp(str(date))])

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines import current
 from pipelines.current import Current
@@ -129,7 +130,7 @@ contents = st.tuples(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.dictionaries(names, contents, max_size=6))
 def test_every_row_has_one_fate_and_a_record_stands_at_most_once(made):
     deliveries = [delivery(name, keys, state, broken) for name, (keys, state, broken) in made.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.feedback.life import LIVED, life
 from schemas import findings
@@ -76,7 +77,7 @@ def test_a_finding_keeps_its_name_over_deliveries_and_files() -> None:
     assert len(first) == 16
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.permutations(range(6)))
 def test_states_do_not_depend_on_the_order_in_which_anything_came(order: list[int]) -> None:
     rows = [finding(d, k) for d, k in (("2012-Q1", "a"), ("2012-Q1", "b"), ("2012-Q1_v2", "a"), ("2012-Q3", "b"), ("2012-Q3", "c"))]
@@ -190,7 +191,7 @@ def test_no_findings_at_all() -> None:
     assert found.empty
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["2012-Q1", "2012-Q1_v2", "2012-Q2"]), st.sampled_from("abc"), st.integers(1, 5)), max_size=12))
 def test_no_finding_is_lost_and_what_is_fixed_was_in_the_preceding_delivery(items: list[tuple[str, str, int]]) -> None:
     rows = findings.frame([finding(d, k, line=n) for d, k, n in items])

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 import schemas
 from pipelines.errors import HarmoniaError
@@ -145,7 +146,7 @@ def test_delivered_text_is_shown_and_never_run(value: str) -> None:
     assert texts.visible(value) in tags.text
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_any_delivered_text_gives_valid_json_and_a_page(value: str, name: str) -> None:
     said = report.make("police", "2012-Q4", files(file=name), found(row(1, value=value, field=name)), "sr")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.harmonise import codes
 from pipelines.harmonise.codes import LISTS, lookup, names_of, table
@@ -99,7 +100,7 @@ def test_an_unknown_list_is_named() -> None:
         table("planets")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=20), max_size=4), st.sampled_from(LISTS))
 def test_any_text_is_looked_up(texts: list[str | None], name: str) -> None:
     out = codes.lookup(name, pd.Series(texts, dtype="str"))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.harmonise.dates import COLUMNS, PROBLEMS, first_day, last_day, parse_dates
 
@@ -105,14 +106,14 @@ def test_what_is_no_date_is_unreadable(text: str) -> None:
     assert one(text)[0::3] == (None, "unreadable")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.dates(dt.date(1900, 3, 1), dt.date(2100, 12, 31)))
 def test_every_day_comes_back_from_both_forms(day: dt.date) -> None:
     assert one(day.strftime("%d.%m.%Y")) == (pd.Timestamp(day), day.year, "day", None)
     assert one(day.isoformat(), format="iso") == (pd.Timestamp(day), day.year, "day", None)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=20) | st.from_regex(r"[0-9 ./-]{1,12}", fullmatch=True), max_size=6))
 def test_any_text_gives_a_row(texts: list[str | None]) -> None:
     out = parse_dates(pd.Series(texts, dtype="str"), latest=pd.Timestamp("2013-06-30"))

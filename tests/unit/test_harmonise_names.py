@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.harmonise.names import COLUMNS, parse_names, skeleton
 from pipelines.harmonise.text import repair_mojibake, token_skeleton
@@ -108,7 +109,7 @@ def test_the_parents_column_goes_before_what_stands_inside_the_name() -> None:
     assert row(given_name="Stefan R.", surname="Mitić")["parent_skeleton"] == "r"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.tuples(*[st.none() | st.text(max_size=30)] * 4), max_size=6))
 def test_any_text_gives_a_row(rows: list[tuple[str | None, ...]]) -> None:
     frame = pd.DataFrame(rows, columns=["given_name", "surname", "full_name", "parent_name"], dtype="str")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.harmonise.numbers import _NORMAL, COLUMNS, REGIONS, holds_number, normalise_own, parse_numbers
 
@@ -91,7 +92,7 @@ def test_own_number_is_null_where_it_is_not_of_the_kind() -> None:
     assert out[0] == "2013-PR-00276"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.integers(1, 99999),
     st.integers(1990, 2030),
@@ -103,7 +104,7 @@ def test_normal_forms_are_their_own(serial: int, year: int, region: str, registe
     assert [number for _, number in chain.from_iterable(map(found, forms))] == forms
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.one_of(*(st.from_regex(pattern, fullmatch=True) for pattern in _NORMAL.values())))
 def test_a_normal_form_is_read_as_any_other_spelling(text: str) -> None:
     told = [parse_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
@@ -115,7 +116,7 @@ def test_a_normal_form_is_read_as_any_other_spelling(text: str) -> None:
         assert own.isna().tolist() == [told[0]["kind"][0] != kind] * 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=30) | st.from_regex(r"[PKRI0-9 ./:\-]{1,20}", fullmatch=True), max_size=6))
 def test_any_text_is_read_and_what_was_read_reads_the_same(texts: list[str | None]) -> None:
     out = parse_numbers(pd.Series(texts, dtype="str"))

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.harmonise.articles import COLUMNS, PROBLEMS, classify, parse_articles
 from pipelines.harmonise.offence_words import form, words_group
@@ -172,7 +173,7 @@ def test_forms_of_exploitation(code: str | None, texts: str) -> None:
     assert {None if pd.isna(value) else value for value in out} == {code}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=25) | st.from_regex(r"(neni |KPRK |03/L-142 |[0-9/. ]){1,5}", fullmatch=True), max_size=5))
 def test_any_text_is_judged(texts: list[str | None]) -> None:
     series = pd.Series(texts, dtype="str")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.harmonise.personal_numbers import COLUMNS, REPAIRS, check_digit_holds, parse
 
@@ -52,7 +53,7 @@ def test_a_lost_zero_is_put_back_only_where_the_check_digit_then_holds() -> None
     assert one(wrong) == (wrong, False, "too_short")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.from_regex(r"[0-8][0-9]{8}", fullmatch=True).filter(lambda nine: nine.strip("0")))
 def test_numbers_with_their_check_digit_are_valid_and_another_digit_is_not(nine: str) -> None:
     number = with_check(nine)
@@ -62,7 +63,7 @@ def test_numbers_with_their_check_digit_are_valid_and_another_digit_is_not(nine:
     assert not one(other)[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=15) | st.from_regex(r"[0-9.,eE+ ]{1,14}", fullmatch=True), max_size=6))
 def test_any_text_gives_a_row_and_a_repaired_number_is_its_own(texts: list[str | None]) -> None:
     out = parse(pd.Series(texts, dtype="str"))
@@ -73,7 +74,7 @@ def test_any_text_gives_a_row_and_a_repaired_number_is_its_own(texts: list[str |
     assert parse(whole)["number"].tolist() == whole.tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.from_regex(r"[0-9]{10}", fullmatch=True) | st.none() | st.just("x"), max_size=8))
 def test_numbers_read_together_are_read_as_each_by_itself(texts: list[str | None]) -> None:
     together = parse(pd.Series(texts, dtype="str", index=range(5, 5 + len(texts))))

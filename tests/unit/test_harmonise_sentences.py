@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.harmonise.sentences import sentence_days, sentence_months
 
@@ -36,7 +37,7 @@ def test_no_length_of_time(text: str) -> None:
     assert sentence_days(pd.Series([text])).isna().all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.none() | st.text(max_size=20) | st.from_regex(r"[0-9]{1,3} (vjet|muaj|dite) ?", fullmatch=True), max_size=5))
 def test_any_text_gives_a_length_or_none(texts: list[str | None]) -> None:
     out = sentence_days(pd.Series(texts, dtype="str"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from landing_world import World
+from volume import examples
 
 from pipelines.landing.names import is_odd, kind_of, shown
 from sources.contract import DeliveryName
@@ -72,7 +73,7 @@ def test_what_a_name_says_about_a_file() -> None:
     assert {kind_of(n) for n in ("rastet.csv", ".hidden", "part", "psh.url")} == {"file"}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(institution=raw_names, delivery=raw_names, file=raw_names, known=st.booleans())
 def test_no_name_stops_a_landing(tmp_path_factory: pytest.TempPathFactory, institution: str, delivery: str, file: str, known: bool) -> None:
     world = World(tmp_path_factory.mktemp("any"))

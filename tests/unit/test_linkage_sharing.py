@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.linkage.sharing import Groups, grouped
 
@@ -27,7 +28,7 @@ def made(groups: Groups, fresh: np.ndarray | None = None, chunk: int = 3) -> lis
     return [pair for left, right in groups.pairs(fresh, chunk) for pair in zip(left.tolist(), right.tolist(), strict=True)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(VALUES, st.integers(1, 50))
 def test_every_pair_comes_once_and_in_order(values: list[tuple[int, int]], chunk: int) -> None:
     found = made(groups_of(values), chunk=chunk)
@@ -35,7 +36,7 @@ def test_every_pair_comes_once_and_in_order(values: list[tuple[int, int]], chunk
     assert made(groups_of(values).distinct(), chunk=chunk) == found
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(VALUES, st.sets(st.integers(0, ROWS - 1)))
 def test_pairs_of_fresh_rows_and_no_others(values: list[tuple[int, int]], fresh: set[int]) -> None:
     is_fresh = np.isin(np.arange(ROWS), list(fresh))
@@ -43,7 +44,7 @@ def test_pairs_of_fresh_rows_and_no_others(values: list[tuple[int, int]], fresh:
     assert sorted(found) == sorted(pair for pair in pairs_of(values) if fresh & set(pair))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(VALUES, st.lists(st.integers(-1, 3), min_size=ROWS, max_size=ROWS))
 def test_pairs_within_parts(values: list[tuple[int, int]], part: list[int]) -> None:
     found = made(groups_of(values).within(np.array(part)))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from volume import examples
 
 from pipelines.registry import Registry, open_registry
 from pipelines.registry.identity import assign, resolve
@@ -131,7 +132,7 @@ def test_partitions_that_are_none_are_refused_and_nothing_is_minted(registry: Re
         assert session.scalar(select(func.count()).select_from(Entity)) == 0
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 4), min_size=7, max_size=7), min_size=1, max_size=6))
 def test_whatever_happens_ids_follow_the_partition(tmp_path_factory: pytest.TempPathFactory, history: list[list[int]]) -> None:
     registry = open_registry(f"sqlite:///{tmp_path_factory.mktemp('r') / 'r.sqlite'}")
@@ -147,6 +148,7 @@ def test_whatever_happens_ids_follow_the_partition(tmp_path_factory: pytest.Temp
     registry.close()
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_records_take_seconds(registry: Registry) -> None:
     n = 100_000
     frame = pd.DataFrame({"institution": "police", "record_key": pd.Series(range(n)).astype("str"), "cluster": [i // 2 for i in range(n)]})

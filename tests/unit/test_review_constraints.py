@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from review_world import canonical
+from volume import examples
 
 from pipelines.linkage import link, load_model
 from pipelines.linkage.cluster import Rules, agglomerate, plain
@@ -61,7 +62,7 @@ def test_of_contradicting_judgements_those_that_keep_apart_hold():
     assert clashes(said).tolist() == [False, True, False, False]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(["same", "different"]), st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=25))
 def test_what_does_not_clash_can_be_obeyed_all_together(rows):
     said = judgements(*(row for row in rows if row[1] != row[2]))

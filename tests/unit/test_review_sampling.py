@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volume import examples
 
 from pipelines.review.estimating import estimate
 from pipelines.review.strata import allocate, draw, stratify
@@ -36,7 +37,7 @@ def test_every_pair_is_in_one_stratum():
     assert "person joined, through others" in set(found["stratum"])
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 5000), st.floats(0.004, 0.5)), min_size=1, max_size=8), st.integers(1, 600))
 def test_as_many_are_drawn_as_were_asked_for(strata, size):
     frame = pd.DataFrame(strata, columns=["joined", "pairs", "doubt"]).assign(entity="case")

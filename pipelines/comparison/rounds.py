@@ -82,7 +82,7 @@ def _unpacked(text: str) -> pd.DataFrame:
     """What `_packed` made; earlier rounds are JSON, the first of them not compressed."""
     kept = b"" if text.startswith("{") else base64.b64decode(text)
     if kept.startswith(_PARQUET):
-        return parquet.read_table(io.BytesIO(kept))
+        return parquet.read_table(kept)
     said = json.loads(zlib.decompress(kept) if kept else text)
     return pd.DataFrame(said["data"], columns=said["columns"])
 

@@ -34,6 +34,6 @@ def dump(result: ReadResult) -> bytes:
 def load(path: Path) -> ReadResult:
     """The reading in a landed file."""
     with zipfile.ZipFile(path) as archive:
-        frames = {name.removesuffix(".parquet"): parquet.read_table(io.BytesIO(archive.read(name))) for name in archive.namelist()}
+        frames = {name.removesuffix(".parquet"): parquet.read_table(archive.read(name)) for name in archive.namelist()}
     found: ReadResult = lake.unpack(ReadResult, frames)
     return found

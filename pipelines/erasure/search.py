@@ -55,7 +55,7 @@ def _archive_holds(content: bytes, person: Person) -> bool:
 
 
 def _parquet(content: bytes) -> Iterator[pa.RecordBatch]:
-    yield from pq.ParquetFile(io.BytesIO(content)).iter_batches(_ROWS)
+    yield from pq.ParquetFile(pa.BufferReader(content)).iter_batches(_ROWS)
 
 
 def _database(path: Path) -> Iterator[pd.DataFrame]:

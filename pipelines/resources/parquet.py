@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -84,11 +83,12 @@ def columns_of(path: Path) -> list[str]:
     return list(json.loads(pq.read_schema(path).metadata[_DTYPES]))
 
 
-def read_table(path: Path | BinaryIO, columns: list[str] | None = None) -> pd.DataFrame:
-    """One table, or some of its columns, with the types that it was written with."""
+def read_table(path: Path | bytes, columns: list[str] | None = None) -> pd.DataFrame:
+    """One table, or some of its columns, with the types that it was written with. path: or the content of the file, which is not read
+    through a file object of Python's: Arrow then aborts some processes as they end (arrow#34314)."""
     if columns != [] and isinstance(path, Path) and (said := pq.read_metadata(path)).num_rows > _IN_PIECES:
         return framed(_in_one_piece(path, said.schema.to_arrow_schema(), columns))
-    return framed(pq.read_table(path, columns=columns))
+    return framed(pq.read_table(pa.BufferReader(path) if isinstance(path, bytes) else path, columns=columns))
 
 
 def below(tables: Sequence[pa.Table]) -> pd.DataFrame:

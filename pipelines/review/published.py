@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 from sqlalchemy import func, select
 
 from pipelines.errors import HarmoniaError
@@ -37,7 +38,7 @@ class Published:
         """A table of the lake. Raises `HarmoniaError` where the run did not leave it."""
         path = self.home.lake / stage / f"{name}.parquet"
         try:
-            frame = pd.read_parquet(path)
+            frame = pq.read_table(path).to_pandas()
         except (OSError, ValueError) as error:
             raise HarmoniaError(
                 f"{path}: cannot be read ({type(error).__name__}): run `harmonia run --home {self.home.root}` again"

@@ -5,7 +5,6 @@ Belongs here: the descriptor. Does not belong here: figures; the files are the r
 
 from __future__ import annotations
 
-import io
 import json
 from functools import cache
 from pathlib import Path
@@ -88,7 +87,7 @@ def _schema(release: Release, name: str) -> dict[str, Any]:
 
 
 def _columns(release: Release, name: str) -> pa.Schema:
-    return pq.read_schema(io.BytesIO(release.files[f"{name}.parquet"]))
+    return pq.read_schema(pa.BufferReader(release.files[f"{name}.parquet"]))
 
 
 def _type(found: pa.DataType) -> str:

@@ -5,7 +5,6 @@ Belongs here: reading both releases and saying what differs. Does not belong her
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ def confidential(home: Path, old: str, new: str, lang: str, records: Path | None
     _there(releases, old, new)
     files = {name: folder.stored(releases / name) for name in (old, new)}
     before, after = (snapshot(files[name]) for name in (old, new))
-    exact = [pd.read_parquet(io.BytesIO(files[name][f"{folder.CONFIDENTIAL}/exact.parquet"])) for name in (old, new)]
+    exact = [folder.from_parquet(files[name][f"{folder.CONFIDENTIAL}/exact.parquet"]) for name in (old, new)]
     found = exact_differences(policy.load(home).programme, before, after, *exact)
     for row in found.to_dict("records"):
         change = "" if pd.isna(row["change"]) else f" {int(row['change']):+d}"

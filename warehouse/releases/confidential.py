@@ -7,7 +7,6 @@ Only modules called `transmission…` or `own_figures…` may import this; `test
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,7 @@ class Confidential:
 
     def table(self, name: str) -> pd.DataFrame:
         """`exact` (programme tables), `statistics`, `bridge`, `counted`, `bridge_records`, `records`, `deliveries` or `judgements`."""
-        return pd.read_parquet(io.BytesIO(self.files[f"{folder.CONFIDENTIAL}/{name}.parquet"]))
+        return folder.from_parquet(self.files[f"{folder.CONFIDENTIAL}/{name}.parquet"])
 
 
 def open_confidential(releases: Path, name: str) -> Confidential:

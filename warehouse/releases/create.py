@@ -6,7 +6,6 @@ Nothing here reads a clock: the day is given, and the same inputs give the same 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -124,7 +123,7 @@ def _earlier(programme: Programme, releases: Path, name: str) -> Earlier:
     found = {n: folder.stored(releases / n) for n in names}
 
     def table(n: str, part: str, what: str) -> pd.DataFrame:
-        return pd.read_parquet(io.BytesIO(found[n][f"{part}/{what}.parquet"]))
+        return folder.from_parquet(found[n][f"{part}/{what}.parquet"])
 
     gaps: dict[tuple[str, str, str], str] = {}
     for n in names:

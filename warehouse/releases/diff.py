@@ -5,7 +5,6 @@ Belongs here: the tables of differences. Does not belong here: reasons (`reasons
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +27,7 @@ def snapshot(files: Mapping[str, bytes]) -> Snapshot:
     """The confidential part of a stored release, for finding reasons."""
 
     def table(name: str) -> pd.DataFrame:
-        return pd.read_parquet(io.BytesIO(files[f"{folder.CONFIDENTIAL}/{name}.parquet"]))
+        return folder.from_parquet(files[f"{folder.CONFIDENTIAL}/{name}.parquet"])
 
     manifest = json.loads(files[f"{folder.PUBLIC}/{folder.MANIFEST}"])
     versions = {**manifest["versions"], "model": manifest["linkage"]["model"]}
@@ -110,8 +109,8 @@ def revisions(
 def public_diff(releases: Path, old: str, new: str) -> pd.DataFrame:
     """What two releases print differently, with the reasons that the releases between tell: `PUBLIC`."""
     names = [n for n in folder.names(releases) if old < n <= new]
-    cubes = {n: pd.read_parquet(io.BytesIO(folder.public(releases / n)["cube.parquet"])) for n in (old, new)}
-    told = [pd.read_parquet(io.BytesIO(folder.public(releases / n)["revisions.parquet"])) for n in names]
+    cubes = {n: folder.from_parquet(folder.public(releases / n)["cube.parquet"]) for n in (old, new)}
+    told = [folder.from_parquet(folder.public(releases / n)["revisions.parquet"]) for n in names]
     out = printed(prints_of(cubes[old]), prints_of(cubes[new]))
     every = pd.concat(told) if told else pd.DataFrame(columns=PUBLIC)
     why = every.groupby(NAME)["reasons"].agg(lambda said: "+".join(sorted({r for one in said for r in one.split("+") if r})))

@@ -73,6 +73,12 @@ def as_parquet(frame: pd.DataFrame, schema: pa.Schema | None = None) -> bytes:
     return sink.getvalue()
 
 
+def from_parquet(content: bytes) -> pd.DataFrame:
+    """The frame that `as_parquet` wrote. Not read through a file object of Python's: Arrow then aborts some processes as they end
+    (arrow#34314)."""
+    return pd.read_parquet(pa.BufferReader(content))
+
+
 def listed(files: Mapping[str, bytes]) -> dict[str, Any]:
     """What a manifest says of files: bytes and sha256 by name."""
     return {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in sorted(files.items())}

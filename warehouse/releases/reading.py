@@ -5,7 +5,6 @@ Belongs here: the public part of a release, verified when it is opened. Does not
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +48,7 @@ class Release:
 
     def table(self, name: str) -> pd.DataFrame:
         """`cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels` or `causes` (columns: docs/releases.md)."""
-        return pd.read_parquet(io.BytesIO(self.files[f"{name}.parquet"]))
+        return folder.from_parquet(self.files[f"{name}.parquet"])
 
     @cached_property
     def cube(self) -> pd.DataFrame:

@@ -7,7 +7,6 @@ categories are used.
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from itertools import product
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import yaml
 
 Row = Mapping[Hashable, Any]
@@ -57,7 +57,7 @@ def wrong(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
     """What release `name` printed first and its warehouse does not say. releases: the files of it and of those before, by name and path."""
 
     def table(release: str, path: str) -> pd.DataFrame:
-        return pd.read_parquet(io.BytesIO(releases[release][f"{path}.parquet"]))
+        return pd.read_parquet(pa.BufferReader(releases[release][f"{path}.parquet"]))
 
     known = {
         day: Known(*(table(day, f"confidential/{part}") for part in ("statistics", "counted", "bridge"))) for day in releases if day <= name

@@ -25,6 +25,7 @@ from tests.oracle.intruder.rule import (
     OneTable,
     Year,
     bridged,
+    bridged_alike,
     compositions,
     crossed,
     harmonised,
@@ -166,8 +167,13 @@ def bridges(rng: np.random.Generator, many: int, size: int, figures: Figures) ->
                 continue
             left = len(line.possible(j, [0] * len(joined), [0] * len(joined), figures))
             left = min(left, *(len(line.possible(j, w, signs, figures)) for w in _records(joined, j, true, figures.known)))
-            said["bridge, shown" if shown else "bridge, not broken down", min(left, 9)] += 1
-            if left < VALUES:
+            if left < VALUES:  # not all that is possible was listed
+                named = dict(zip(joined, signs, strict=True))
+                ways = [{}, *({joined[i]: m for i, m in enumerate(w)} for w in _records(joined, j, true, figures.known))]
+                left = min(len(bridged_alike(true, i, w, named, figures)) for w in ways)
+            mixed = "outside, who knows the sign of every cause, and they differ: " if len(set(signs)) > 1 else ""
+            said[mixed + ("bridge, shown" if shown else "bridge, not broken down"), min(left, 9)] += 1
+            if left < VALUES and not mixed:  # the page: any cause can be of either sign
                 leaks.append(f"bridge {true}, cause {i}: {left} left")
     return said, leaks
 

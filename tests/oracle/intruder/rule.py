@@ -321,3 +321,29 @@ def bridged(causes: tuple[int, ...], figures: Figures) -> tuple[int, ...]:
         if figures.floor <= others <= (figures.floor - 1) * (len(causes) - p - 1):
             best = tuple(order[:p])
     return best
+
+
+def bridged_alike(true: tuple[int, ...], j: int, least: dict[int, int], signs: dict[int, int], figures: Figures) -> set[int]:
+    """Values of one joined cause in bridges near a given one that are printed just so: one or two other causes make up for it."""
+    alone = bridged(true, figures)
+    joined = [i for i in range(len(true)) if i not in alone and i != j]
+
+    def fits(i: int, value: int) -> bool:
+        return abs(value) >= least.get(i, 0) and signs.get(i, 0) * value >= 0
+
+    out: set[int] = set()
+    for value in range(true[j] - 6, true[j] + 7):
+        if not fits(j, value):
+            continue
+        away = value - true[j]
+        ways: list[tuple[tuple[int, int], ...]] = [((i, away),) for i in joined]
+        ways += [((i, part), (k, away - part)) for i in joined for k in joined if i < k for part in range(-4, 5)]
+        for way in ways:
+            some = list(true)
+            some[j] = value
+            for i, part in way:
+                some[i] -= part
+            if all(fits(i, some[i]) for i, _ in way) and set(bridged(tuple(some), figures)) == set(alone):
+                out.add(value)
+                break
+    return out

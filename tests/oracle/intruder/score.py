@@ -26,7 +26,7 @@ from tests.oracle.intruder.attack import (
     State,
     own_printed,
 )
-from tests.oracle.intruder.rule import VALUES, Figures, Year, bridged, harmonised, knowings, reported, revised
+from tests.oracle.intruder.rule import VALUES, Figures, Year, bridged, bridged_alike, harmonised, knowings, reported, revised
 
 Truth = Callable[[str, str, str, str, str], tuple[int, ...] | None]
 """Indicator, measure (or `bridge`), table, year, release: the exact counts, in the order of the policy; offences as reported: own, rest."""
@@ -165,6 +165,10 @@ def judge_bridge(line: BridgeLine, truth: Truth, figures: Figures, order: tuple[
                     if name == "either" and any(least):
                         continue
                     now = len(line.possible(j, least, some, figures))
+                    if now < VALUES:  # not all that is possible was listed
+                        at = [order.index(c) for c in line.joined]
+                        held_at, signs_at = dict(zip(at, least, strict=True)), dict(zip(at, some, strict=True))
+                        now = max(now, len(bridged_alike(true, at[j], held_at, signs_at, figures)))
                     if now < left:
                         left, knows = now, f"{name}, records {[(line.joined[i], m) for i, m in enumerate(least) if m]}"
         score.least["bridge", min(left, 9)] += 1

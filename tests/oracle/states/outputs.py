@@ -97,13 +97,13 @@ def of_status(text: str) -> States:
     found: States = {}
     header: list[str] = []
     for line in text.splitlines():
-        cells = [cell.strip() for cell in re.split(r"[│┃|]", line)][1:-1]
+        cells = re.split(r"\s{2,}", line.strip())
         if cells and cells[0] == "quarter":
             header = cells
         elif header and len(cells) == len(header) and re.fullmatch(r"\d{4}-Q\d", cells[0]):
             for institution, cell in zip(header[1:], cells[1:], strict=True):
                 found[institution, cells[0]] = _word(cell)
-        elif header and found and not cells:
+        elif found and not line.strip():
             break
     return found
 

@@ -80,5 +80,7 @@ def publish(harmonia: Harmonia, target: Path, home: Path) -> None:
     shutil.copy(home / "warehouse.duckdb", target / "warehouses" / f"{DAY}.duckdb")
     for name in ("releases", "explorer", "disclosure_policy.yaml"):
         source = home / name
-        shutil.copytree(source, target / "home" / name) if source.is_dir() else shutil.copy(source, target / "home" / name)
+        shutil.copytree(source, target / "home" / name, dirs_exist_ok=True) if source.is_dir() else shutil.copy(
+            source, target / "home" / name
+        )
     write_forms(harmonia, target / "forms" / DAY, DAY, 2014)

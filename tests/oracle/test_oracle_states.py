@@ -27,7 +27,7 @@ def test_states_are_read_from_text() -> None:
         ("courts", "2014-Q2"): "missing",
     }
     assert of_lines("Incomplete: police 2014-Q1\n partial.") == {("police", "2014-Q1"): "partial"}
-    assert of_status("┃ quarter ┃ police ┃\n│ 2014-Q1 │ partial v2 │\n") == {("police", "2014-Q1"): "partial"}
+    assert of_status("State\n\n quarter  police \n ────── \n 2014-Q1  partial, late \n\n") == {("police", "2014-Q1"): "partial"}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -39,9 +40,15 @@ def findings(*rows: tuple[str, str | None, str, str]) -> pd.DataFrame:
     return findings_of(frame.assign(institution="police")).assign(state=frame["state"])
 
 
+@cache
+def no_moves() -> pd.DataFrame:
+    """What is moved where no record stands."""
+    return moves(prepare(World().inputs()).rows)
+
+
 def scored(there: pd.DataFrame, held: pd.DataFrame, found: pd.DataFrame, units: pd.DataFrame | None = None) -> pd.DataFrame:
     inputs = replace(World().inputs(), deliveries=there, lineage=held, findings=found, units=units)
-    return quality(inputs, moves(prepare(inputs).rows))
+    return quality(inputs, no_moves())
 
 
 THERE = deliveries(*(("police", period, "complete") for period in PERIODS))

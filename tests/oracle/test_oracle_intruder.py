@@ -102,7 +102,8 @@ def test_a_revision_as_reported_that_is_not_made_tells_the_figure() -> None:
         ("as_reported offence_group", TWO): (52, 3),
     }
     score = _score([(ONE, own_alone(41, ONE) | told), (TWO, own_alone(46, TWO) | told)], truth)
-    assert not [x for x in score.mismatches if "not as expected" not in x]  # the hand-made cubes have no breakdowns
+    said = [x for x in score.mismatches if "not as expected" not in x]  # the hand-made cubes have no breakdowns
+    assert "printed stays" in said[0], "the page shows nothing as reported here"
     assert [(x.attacker, x.cell, x.true, x.left) for x in score.leaks] == [("difference between releases", "(0,)", 4, 1)]
 
 

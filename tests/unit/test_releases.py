@@ -284,3 +284,17 @@ def test_figures_as_reported_and_causes_tell_no_small_number(home, steps, printe
     assert [(None if pd.isna(n) else int(n), status) for n, status in zip(rows["n"], rows["status"], strict=True)] == lines
     named = [cause for joined in rows["cause"] for cause in joined.split("+")]
     assert sorted(named) == (sorted(causes()) if lines else [])
+
+
+def test_as_reported_does_not_stay_where_that_would_tell_its_new_value(home):
+    """48 reported beside 41; then 52 beside 46: of 44 to 52 only 52 differs from 46 by six and more."""
+
+    def known(women: int, men: int, more: int):
+        of = source(units(VICTIMS, 2013, (women, {}), (men, {"sex": "male"})), [2013])
+        return reported(of, VICTIMS, 2013, {"same_person": -more})
+
+    release(home, "2014-03-31", known(30, 11, 7))
+    release(home, "2015-03-31", known(34, 12, 6))
+    cube = open_release(home / "releases").cube
+    theirs = cube[(cube["indicator"] == VICTIMS) & (cube["measure"] == "as_reported")]
+    assert theirs[["table", "status", "known"]].values.tolist() == [["total", "not_shown", "2015-03-31"]]

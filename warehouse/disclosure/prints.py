@@ -6,7 +6,7 @@ Belongs here: printing counts under a partition; whether a new print may take th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -155,6 +155,17 @@ def total_may_go_ahead(new: Print, old: Print, parts: Sequence[tuple[int, int]],
     small = [(abs(own - trafficking), abs(now - own - rest)) for trafficking, rest in parts]
     stay = np.logical_or.reduce([((part > 0) & (part < step)) for pair in small for part in pair])
     return int(np.count_nonzero(stay)) >= VALUES
+
+
+def reported_may_stay(ours: int, before: Collection[int], floor: int, apart: int, step: int) -> bool:
+    """Whether a figure as reported may stay printed since its new value differs from one of `before` by 1 to `step` - 1.
+
+    That it stays tells as much, and that the new value lies `apart` or more from the harmonised figure `ours`: at least `VALUES` must do
+    both. Without figures before it is a part that keeps the table, and the figure is open.
+    """
+    value = np.arange(floor, max(before, default=0) + step)
+    near = np.logical_or.reduce([(abs(value - old) > 0) & (abs(value - old) < step) for old in before] or [value < 0])
+    return not before or int(np.count_nonzero(near & (abs(value - ours) >= apart))) >= VALUES
 
 
 def crossed_least(threshold: int, known: int, years: Sequence[Margins]) -> int | None:

@@ -25,6 +25,7 @@ from warehouse.disclosure.prints import (
     print_reported,
     print_table,
     print_year,
+    reported_may_stay,
     total_may_go_ahead,
 )
 from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, UNKNOWN, Key, Programme, years_of
@@ -93,7 +94,21 @@ def _totals(given: Inputs, code: str, year: str) -> Prints:
     if key not in harmonised or (parts not in harmonised and harmonised[key].status != "printed"):
         return harmonised
     ours = harmonised[key], harmonised.get(parts)
-    return {**harmonised, **_standing(given, reported(given, code, year, given.now[parts._replace(measure=REPORTED)] or (), ours))}
+    fresh = _standing(given, reported(given, code, year, given.now[parts._replace(measure=REPORTED)] or (), ours))
+    return {**harmonised, **_reported_standing(given, key._replace(measure=REPORTED), fresh, ours)}
+
+
+def _reported_standing(given: Inputs, total: Key, made: Prints, ours: tuple[Print, Print | None]) -> Prints:
+    """`made` of a year as reported; nothing is shown where that it stays would leave too few values."""
+    if not made or any(one.known == given.release for one in made.values()):
+        return made
+    whole, offence = ours
+    printed, key, cell = (whole, total, TOTAL) if whole.status == "printed" else (offence, total._replace(table=OFFENCE), TRAFFICKING)
+    before = {value for prints in given.history if key in prints and (value := prints[key].value(cell)) is not None}
+    rules, theirs = given.programme, printed.value(cell) if printed else None
+    if theirs is None or reported_may_stay(theirs, before, rules.floor(total.indicator), rules.differ_from, rules.revise_from):
+        return made
+    return {total: _edition(given, total, Print("not_shown", known=given.release))}
 
 
 def reported(given: Inputs, code: str, year: str, counts: tuple[int, ...], ours: tuple[Print, Print | None]) -> Prints:

@@ -24,6 +24,7 @@ from tests.oracle.intruder.rule import (
     crossed,
     knowings,
     one_table,
+    staying_values,
 )
 
 Address = tuple[str, str, str, str]  # indicator, measure, table, of
@@ -326,6 +327,9 @@ def possible(state: State, others: int, figures: Figures) -> Pairs | Listed:
             held &= new.total == printed.value
         if printed.own() is not None:
             held &= own == printed.own()
+        if kind == NONE and state.beside and state.earlier and staying_values(state.earlier, state.beside, figures) < VALUES:
+            stays, ahead = held_back(new, state.earlier, figures)
+            held |= stays & ~ahead
     else:
         stays, ahead = held_back(new, state.earlier, figures)
         held = ahead & (new.total == printed.value) if state.outcome == "ahead" else stays & ~ahead

@@ -94,7 +94,7 @@ def histories(rng: np.random.Generator, many: int, figures: Figures) -> tuple[Sa
             new = reported(theirs, printed, figures)
             if new is None:
                 continue
-            outcome, second = revised(new, beside, figures)
+            outcome, second = revised(new, beside, figures, printed)
             state = State("made up", REPORTED, "2012", str(release), outcome, second, list(beside), printed, None)
             _left(state, theirs, beside, figures, said, leaks)
             beside.append(second)

@@ -277,8 +277,20 @@ def ahead_values(total: int, earlier: list[Year], figures: Figures) -> int:
     return int(near.sum())
 
 
-def revised(new: Year, earlier: list[Year], figures: Figures) -> tuple[str, Year]:
-    """What becomes of the printed tables in a later release: `replaced`, `ahead` or `stays`."""
+def staying_values(earlier: list[Year], beside: Year, figures: Figures) -> int:
+    """How many values of a figure as reported would make the printed one stay."""
+    theirs = beside.value if beside.value is not None else beside.own()
+    olds = {v for e in earlier if (v := e.value if beside.value is not None else e.own()) is not None}
+    if theirs is None or not olds:
+        return VALUES
+    tried = range(figures.floor, max(olds) + figures.revise_from)
+    near = [v for v in tried if any(1 <= abs(v - old) < figures.revise_from for old in olds)]
+    return sum(abs(v - theirs) >= figures.differ_from for v in near)
+
+
+def revised(new: Year, earlier: list[Year], figures: Figures, beside: Year | None = None) -> tuple[str, Year]:
+    """What becomes of the printed tables in a later release: `replaced`, `ahead` or `stays`. beside: the harmonised ones, of those as
+    reported."""
     if not earlier or passes(new, earlier, figures):
         return "replaced", new
     old = earlier[-1]
@@ -287,6 +299,8 @@ def revised(new: Year, earlier: list[Year], figures: Figures) -> tuple[str, Year
         far = abs(new.value - old.value) >= figures.revise_from
         if far and ahead_values(new.value, earlier, figures) >= VALUES:
             return "ahead", Year(old.total, new.value, old.parts, old.broken)
+    if beside is not None and staying_values(earlier, beside, figures) < VALUES:
+        return "replaced", Year("not_shown")
     return "stays", old
 
 

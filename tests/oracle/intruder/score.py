@@ -263,7 +263,7 @@ def check_rule(learnt: Learnt, truth: Truth, policy: Policy, score: Score, seed:
         if new is None:
             score.cells["rule: nothing as reported"] += 1
             continue
-        outcome, year = revised(new, state.earlier, figures)
+        outcome, year = revised(new, state.earlier, figures, state.beside)
         score.cells["rule: years"] += 1
         same = year.total == state.printed.total and year.value == state.printed.value and year.broken == state.printed.broken
         if (outcome, sorted(year.parts)) != (state.outcome, sorted(state.printed.parts)) or not same:

@@ -29,7 +29,7 @@ from pipelines.linkage.model import load_model
 from pipelines.linkage.score import frequencies
 from pipelines.linkage.splink_export import splink_records, splink_settings, term_frequencies
 from pipelines.linkage.standardise import Records, standardise
-from schemas.canonical import INSTITUTIONS
+from sources.contract import institutions
 
 THRESHOLDS = np.arange(-15.0, 40.0, 0.5)
 RULES = (
@@ -128,7 +128,7 @@ def cases_by_rules(records: Records, person_cluster: np.ndarray) -> np.ndarray:
     together = references.cited_together(records).merge(mates, on=["a", "b"])
     joins = [cited.loc[cited["bearers"].eq(1) | cited["person"].eq(True), ["a", "b"]], together[["a", "b"]]]
     joined = np.isin(np.arange(len(files)), pd.concat(joins).to_numpy())
-    order = pd.Series(institution).map({name_: n for n, name_ in enumerate(INSTITUTIONS)}).to_numpy()
+    order = pd.Series(institution).map({name_: n for n, name_ in enumerate(institutions())}).to_numpy()
     loose = mates[~joined[mates["a"]] & (institution[mates["a"]] != institution[mates["b"]])]
     a, b = loose["a"].to_numpy(), loose["b"].to_numpy()
     days = (start[a] - start[b]).astype("timedelta64[D]").astype("float64")

@@ -28,7 +28,7 @@ import duckdb
 import pandas as pd
 from sqlalchemy import BigInteger, Boolean, Date, Text
 
-from schemas.canonical import INSTITUTIONS
+from sources.contract import institutions
 from warehouse import postgres, tables
 from warehouse.publish import publish
 from warehouse.reading import reading, reading_postgres
@@ -52,7 +52,7 @@ def numbered(number: int, rows: int) -> Stores:
         cells = {c.name: [values.get(type(c.type), float(number))] * rows for c in table.columns}
         cells |= {name: [f"{n}" for n in range(rows)] for name in tables.key_columns(table)}
         if "institution" in cells:
-            cells["institution"] = [INSTITUTIONS[n % len(INSTITUTIONS)] for n in range(rows)]
+            cells["institution"] = [institutions()[n % len(institutions())] for n in range(rows)]
         return tables.conform(table, pd.DataFrame(cells))
 
     return arranged({table.name: frame(table) for table in tables.WAREHOUSE.sorted_tables}, frame(tables.PERSONS), bytes(32))

@@ -10,15 +10,15 @@ Each canonical table holds **every state that a delivery held** (column `status`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
 
 Kind = Literal["text", "date", "int", "bool", "float"]
 
-INSTITUTIONS: tuple[str, ...] = ("police", "inspectorate", "prosecution", "courts", "corrections")
-
+Stage = Literal["registration", "prosecution", "courts", "corrections"]
+STAGES: tuple[Stage, ...] = get_args(Stage)  # of a case's way; of each institution its contract says which
 STATUSES = ("accepted", "superseded", "withdrawn", "quarantined")
 OFFENCE_GROUPS = (
     "trafficking",
@@ -53,7 +53,8 @@ EVENTS = (
     "imprisoned",  # person: admission of a register row as a convict
     "released",  # person: end of a register row; `outcome` its reason as the contract names it
 )
-REFERENCE_KINDS = ("police", "inspectorate", "prosecution", "court", "other")
+ReferenceKind = Literal["police", "inspectorate", "prosecution", "court", "other"]
+REFERENCE_KINDS: tuple[ReferenceKind, ...] = get_args(ReferenceKind)
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,7 @@ class Contract:
 
     institution: str
     order: int  # of a case's way
+    stage: canonical.Stage
     publisher: Mapping[str, str]
     cadence: Literal["quarterly"]
     due_days: Annotated[int, Field(ge=1, le=80)]  # after the quarter; before the next one ends
@@ -159,6 +160,8 @@ class Contract:
     tables: Mapping[str, TableSpec]
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
     units: Units | None = None
+    cited_as: canonical.ReferenceKind | None = None  # by which others cite its files
+    states_form: bool = False  # its records state the form of exploitation
     answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
     compared: Mapping[str, str] = field(default_factory=dict)  # what is compared with others' records -> column
     tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> share of the weight that may be at fault (`quality`)
@@ -290,11 +293,6 @@ def folders(sources: Path, exports: Path) -> tuple[str, ...]:
         lacking += [shown(file) for file in [exports / f"{folder.name}.py"] if not file.is_file()]
         if lacking:
             raise DeclarationError(f"{shown(folder)}: lacks {', '.join(lacking)}: complete the institution, or move its folder away")
-        if folder.name not in canonical.INSTITUTIONS:
-            raise DeclarationError(
-                f"{shown(folder)}: {folder.name} is none of {', '.join(canonical.INSTITUTIONS)}: enter it under INSTITUTIONS of "
-                "schemas/canonical.py, or move its folder away"
-            )
         found.append(folder.name)
     return tuple(found)
 
@@ -306,6 +304,38 @@ def institutions() -> tuple[str, ...]:
     for one, other in pairwise(found):
         if load(one).order == load(other).order:
             raise wrong(SOURCES / other / "contract.yaml", "order", load(other).order, f"{one} has the same: give each its own")
-    if absent := [name for name in canonical.INSTITUTIONS if name not in found]:
-        raise DeclarationError(f"{shown(SOURCES / absent[0])}: is not there: restore the folder, or take it out of schemas/canonical.py")
     return tuple(found)
+
+
+@cache
+def stage_of() -> Mapping[str, str]:
+    """The stage of each institution, in the order of a case's way."""
+    return {name: load(name).stage for name in institutions()}
+
+
+def at(*stages: canonical.Stage) -> tuple[str, ...]:
+    """The institutions of these stages, in the order of a case's way."""
+    return tuple(name for name, stage in stage_of().items() if stage in stages)
+
+
+@cache
+def bearers() -> Mapping[str, str]:
+    """Kind of number -> the institution whose files bear it. Raises `DeclarationError` where two say the same."""
+    found: dict[str, str] = {}
+    for name in institutions():
+        kind = load(name).cited_as
+        if kind is not None and found.setdefault(kind, name) != name:
+            raise wrong(SOURCES / name / "contract.yaml", "cited_as", kind, f"{found[kind]} has the same: give each its own")
+    return found
+
+
+@cache
+def stating_form() -> tuple[str, ...]:
+    """The institutions whose records state the form of exploitation."""
+    return tuple(name for name in institutions() if load(name).states_form)
+
+
+@cache
+def naming(role: str) -> tuple[str, ...]:
+    """The institutions whose persons can have a role, by the codes of their contracts."""
+    return tuple(name for name in institutions() if any(role in c.codes.values() for t in load(name).tables.values() for c in t.columns))

@@ -18,6 +18,7 @@ from pipelines.resources.lake import pack, write
 from schemas import canonical
 from schemas.findings import complete
 from sources import contract
+from sources.contract import institutions
 from warehouse.count import CountInputs
 from warehouse.publish import publish
 from warehouse.star.build import everything
@@ -115,7 +116,7 @@ def build(root: Path) -> Home:
     finally:
         registry.close()
     deliveries = pd.DataFrame(
-        [(i, p, p, 1, "complete") for i in canonical.INSTITUTIONS for p in PERIODS if (i, p) != ("inspectorate", PERIODS[1])],
+        [(i, p, p, 1, "complete") for i in institutions() for p in PERIODS if (i, p) != ("inspectorate", PERIODS[1])],
         columns=["institution", "delivery", "period", "version", "state"],
     )
     records = [tables[f"{entity}_records"].assign(entity=entity) for entity in ("case", "person")]

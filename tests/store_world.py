@@ -10,7 +10,7 @@ from functools import cache
 import pandas as pd
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Table
 
-from schemas.canonical import INSTITUTIONS
+from sources.contract import institutions
 from warehouse import tables
 from warehouse.stores import Stores, arranged
 
@@ -41,7 +41,7 @@ def _values(table: Table, column: Column[object], of: list[str], numbers: list[i
 
 def rows(table: Table, mark: str, n: int) -> pd.DataFrame:
     """n rows of every institution; the last one of each holds nulls where it may."""
-    of, numbers = [one for one in INSTITUTIONS for _ in range(n)], [*range(n)] * len(INSTITUTIONS)
+    of, numbers = [one for one in institutions() for _ in range(n)], [*range(n)] * len(institutions())
     out = pd.DataFrame({column.name: _values(table, column, of, numbers, mark) for column in table.columns}).astype("object")
     may_be_null = [column.name for column in table.columns if column.name not in ("institution", "case_id", "person_id")]
     out.loc[[number == n - 1 for number in numbers], may_be_null] = None

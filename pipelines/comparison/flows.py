@@ -12,10 +12,10 @@ import pandas as pd
 
 from pipelines.comparison.evidence import Known, fields
 from pipelines.resources.coded import among
+from sources import contract
 
 _ON_THE_WAY = pd.Timedelta(days=92)
 _BEFORE = pd.Timedelta(days=92)
-_SENDERS = ("police", "inspectorate")
 
 
 def evidence(known: Known) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def _within(known: Known, days: pd.Series, institution: str) -> pd.Series:
 
 def _not_received(known: Known) -> list[pd.DataFrame]:
     """Sent by the day that the sender's record says, and no file of it at the prosecution."""
-    sent = known.events[(known.events["event"] == "sent") & known.events["institution"].isin(_SENDERS)]
+    sent = known.events[(known.events["event"] == "sent") & known.events["institution"].isin(contract.at("registration"))]
     joined = known.cases.loc[known.cases["state"] == "merged", ["institution", "record_key"]]
     lost = ~among(sent["case_id"], _held(known, "prosecution")) & _within(known, sent["date"], "prosecution")
     lost &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(joined))
@@ -50,12 +50,12 @@ def _not_received(known: Known) -> list[pd.DataFrame]:
 
 def _not_sent(known: Known) -> list[pd.DataFrame]:
     """Received from a sender by what the prosecution's file says, and no record of it there."""
-    files = known.cases[(known.cases["institution"] == "prosecution") & known.cases["source"].isin(_SENDERS)]
+    files = known.cases[(known.cases["institution"] == "prosecution") & known.cases["source"].isin(contract.at("registration"))]
     files = files[files["state"] != "merged"]
     came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "prosecution")]
     files = files.merge(came[["record_key", "date"]].drop_duplicates("record_key"), on="record_key", how="left")
     out = []
-    for sender in _SENDERS:
+    for sender in contract.at("registration"):
         mine = files[files["source"] == sender]
         lost = mine[~among(mine["case_id"], _held(known, sender)) & _within(known, mine["date"], sender)]
         rows = lost.rename(columns={"institution": "receiver"}).assign(sender=sender, role="case")

@@ -8,9 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.comparison.evidence import Known, fields
-
-_BEARERS = {"police": "police", "inspectorate": "inspectorate", "prosecution": "prosecution", "court": "courts"}
-
+from sources import contract
 
 _YEAR = r"(?:^|/)((?:19|20)\d{2})(?:-|:|$)"
 _REST = r"(\d+/\d+)$"
@@ -24,8 +22,8 @@ def _borne(cited: pd.Series, of: pd.DataFrame, borne: pd.Series, by: pd.DataFram
 
 def evidence(known: Known) -> pd.DataFrame:
     """Evidence (`EVIDENCE`) on references: the cited register holds this case under other numbers, and none of them is cited."""
-    cited = known.references[known.references["kind"].isin(list(_BEARERS))]
-    cited = cited.assign(sender=cited["kind"].map(_BEARERS)).dropna(subset=["case_id"])
+    cited = known.references[known.references["kind"].isin(list(contract.bearers()))]
+    cited = cited.assign(sender=cited["kind"].map(contract.bearers())).dropna(subset=["case_id"])
     cited = cited[cited["sender"] != cited["institution"]]
     numbers = known.every_case[["institution", "number", "case_id"]].dropna().drop_duplicates()
     right = _borne(cited["number"], cited, numbers["number"], numbers)

@@ -13,7 +13,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.explain.published import Key, Published
 from pipelines.feedback.texts import visible
 from pipelines.registry.tables import Entity
-from schemas.canonical import INSTITUTIONS
+from sources.contract import institutions
 
 Kind = Literal["person", "case"]
 _LETTER: dict[Kind, str] = {"person": "P", "case": "C"}
@@ -53,9 +53,9 @@ def find_entity(home: Published, kind: Kind, typed: str) -> Named:
 def read_key(typed: str) -> Key:
     """`institution:key`. Raises `HarmoniaError` where it is none."""
     institution, colon, key = typed.strip().partition(":")
-    if not colon or institution not in INSTITUTIONS or not key.strip():
+    if not colon or institution not in institutions() or not key.strip():
         raise HarmoniaError(
-            f"{_shown(typed)} names no record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(INSTITUTIONS)}"
+            f"{_shown(typed)} names no record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(institutions())}"
         )
     return institution, key.strip()
 

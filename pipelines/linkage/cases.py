@@ -21,10 +21,8 @@ from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import mapped
 from pipelines.resources.flat import Rows, Table, distinct, each, most_of
-from schemas.canonical import INSTITUTIONS
+from sources import contract
 
-RANK = {name: n for n, name in enumerate(INSTITUTIONS)}
-SPINE = ("police", "inspectorate", "prosecution", "courts")
 PARTS = ("prior", "persons", "citation", "together", "apart", "another")
 # Fewer files of an institution than this do not make a citation less telling.
 LEAST_FILES = 50
@@ -178,7 +176,8 @@ def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
 def _upstream(records: Records) -> np.ndarray:
     """Place of each file in the order in which pairs stand."""
     files, persons = records.files, records.persons
-    rank = mapped(files["institution"], RANK, len(RANK))
+    names = contract.institutions()
+    rank = mapped(files["institution"], {name: n for n, name in enumerate(names)}, len(names))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
     start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
     place = np.empty(len(files), dtype="int64")
@@ -354,7 +353,7 @@ def _group(records: Records, model: Model, pairs: pd.DataFrame, held: Held) -> n
     setting = model.cases
     rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    kind = mapped(records.files["institution"], {name: n for n, name in enumerate(SPINE)}, -1)
+    kind = mapped(records.files["institution"], {name: n for n, name in enumerate(contract.bearers().values())}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     found = replace(cluster.plain(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
     return cluster.agglomerate(len(records.files), found, rules, kind, held)

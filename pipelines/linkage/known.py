@@ -11,11 +11,10 @@ import pandas as pd
 from pipelines.linkage import cluster
 from pipelines.linkage.evidence import Known, institutions
 from pipelines.linkage.standardise import Records
+from sources import contract
 
 # Bits by which persons must agree for a pair of files to be surely one case, beside a citation with a single bearer.
 CERTAIN_PERSON = 10.0
-# Who takes up a case: two matters have two files here, while a court may divide one.
-ORIGINS = ("police", "inspectorate", "prosecution")
 
 
 def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
@@ -41,9 +40,11 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
 
 
 def _begun(records: Records, groups: np.ndarray) -> np.ndarray:
-    """The institutions of `ORIGINS` of which each group holds a file, as bits."""
+    """The institutions that take up cases of which each group holds a file, as bits: two matters have two files there, while a court may
+    divide one."""
+    origins = contract.at("registration", "prosecution")
     code, names = institutions(records)
-    bit = np.array([1 << ORIGINS.index(name) if name in ORIGINS else 0 for name in names], dtype="int64")
+    bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")
     bits = np.zeros(len(groups), dtype="int64")
     np.bitwise_or.at(bits, groups, bit[code])
     return bits

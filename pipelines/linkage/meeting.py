@@ -15,8 +15,8 @@ from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import nameless
 from pipelines.linkage.standardise import Records
 from pipelines.resources.flat import Rows, begins
+from sources import contract
 
-KNOWN_TO = {"victim": ("police", "prosecution"), "witness": ("police",)}
 # Files whose persons make more pairs than this are judged by references, dates and seats alone.
 MOST_ACROSS = 22_500
 
@@ -55,7 +55,8 @@ def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, 
     # Courts and prisons know offenders only; witnesses stand nowhere but in police files.
     code, names = institutions(records)
     side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
-    knows = np.array([[name in KNOWN_TO.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
+    told = {side: contract.naming(side) if side in ("victim", "witness") else names for side in sides}
+    knows = np.array([[name in told.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     knows = knows.reshape(len(sides) + 1, len(names))
     known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
     named: np.ndarray = records.once("named", lambda: ~nameless(records.persons))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
-from schemas.canonical import INSTITUTIONS
+from sources.contract import institutions
 
 ENTITIES = ("case", "person")
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b"]
@@ -23,7 +23,7 @@ _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` (columns `PAIR` among others) with the two records of each pair in one order: by institution, then by key."""
-    rank = {name: n for n, name in enumerate(INSTITUTIONS)}
+    rank = {name: n for n, name in enumerate(institutions())}
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
     keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
     same = (keys[0] == keys[2]) if len(frame) else np.empty(0, dtype=bool)
@@ -60,7 +60,7 @@ def parse(text: str) -> str | pd.DataFrame:
         return typed
     entity, colon, rest = typed.partition(":")
     sides = [side.partition(":") for side in rest.split("~")]
-    whole = colon and entity in ENTITIES and len(sides) == 2 and all(name in INSTITUTIONS and key for name, _, key in sides)
+    whole = colon and entity in ENTITIES and len(sides) == 2 and all(name in institutions() and key for name, _, key in sides)
     if not whole:
         raise HarmoniaError(
             f"[{typed}] names no pair: give an id as `harmonia review list` shows it (person-…, case-…), or two records as "

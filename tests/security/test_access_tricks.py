@@ -12,7 +12,7 @@ from psycopg import errors
 from security_world import NOBODY, ROWS, Published
 from store_world import SECRET_NAME, SECRET_NUMBER
 
-from schemas.canonical import INSTITUTIONS
+from sources.contract import institutions
 from warehouse import tables
 from warehouse.access.grants import protected
 from warehouse.access.matrix import SCHEMAS, Role, roles
@@ -61,7 +61,7 @@ def forbidden(role: Role | None) -> list[str]:
     if role is None or role.store == "analysts":
         words.append("KEY-")
     if role is None or role.institution:
-        words += [f"-{name}-" for name in INSTITUTIONS if role is None or name != role.institution]
+        words += [f"-{name}-" for name in institutions() if role is None or name != role.institution]
     return words
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from schemas import canonical
+from sources.contract import institutions
 from warehouse.count.inputs import CountInputs, Standing, standing
 
 ROLES = {"police": "suspect", "inspectorate": "suspect", "prosecution": "defendant", "courts": "defendant", "corrections": "prisoner"}
@@ -20,9 +21,7 @@ class World:
         self.cases: dict[tuple[str, str], str] = {}
         self.people: dict[tuple[str, str], str] = {}
         self.deliveries = [
-            {"institution": i, "delivery": p, "period": p, "version": 1, "state": "complete"}
-            for i in canonical.INSTITUTIONS
-            for p in periods
+            {"institution": i, "delivery": p, "period": p, "version": 1, "state": "complete"} for i in institutions() for p in periods
         ]
         self.quarantined: list[dict[str, Any]] = []
 

@@ -12,9 +12,10 @@ from pipelines.comparison.agreements import everything
 from pipelines.comparison.evidence import gather
 from pipelines.comparison.telling import told
 from schemas import canonical
+from sources.contract import institutions
 
 DELIVERIES = pd.DataFrame(
-    [(name, f"{year}-Q{q}", f"{year}-Q{q}", "complete") for name in canonical.INSTITUTIONS for year in (2012, 2013) for q in (1, 2, 3, 4)],
+    [(name, f"{year}-Q{q}", f"{year}-Q{q}", "complete") for name in institutions() for year in (2012, 2013) for q in (1, 2, 3, 4)],
     columns=["institution", "delivery", "period", "state"],
 )
 

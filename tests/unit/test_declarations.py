@@ -110,10 +110,12 @@ def test_an_institution_is_wholly_there_and_known_or_refused(tmp_path: Path) -> 
     (tmp_path / "sources" / "customs" / "mapping.py").touch()
     with pytest.raises(HarmoniaError, match=r"customs: lacks .*customs/contract\.yaml, .*customs/reader\.py"):
         contract.folders(tmp_path / "sources", exports)
-    for path in (tmp_path / "sources/customs/contract.yaml", tmp_path / "sources/customs/reader.py", exports / "customs.py"):
-        path.touch()
-    with pytest.raises(HarmoniaError, match=r"customs is none of police, .*schemas/canonical\.py"):
-        contract.folders(tmp_path / "sources", exports)
+
+
+def test_an_institution_that_no_indicator_counts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "institutions", lambda: ("police", "customs"))
+    with pytest.raises(HarmoniaError, match=r"sources/customs: no indicator counts it: name it under `institutions`"):
+        declarations.each_counts(["police"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from linkage_world import World, background, person
 
 from pipelines.linkage import link
 from pipelines.linkage.decisions import COLUMNS
-from schemas.canonical import INSTITUTIONS, TABLES, conform
+from schemas.canonical import TABLES, conform
+from sources.contract import institutions
 
 STATE = ("institution", "delivery", "status", "record_key", "case_key", "entity")
 
@@ -37,7 +38,7 @@ def test_one_record():
     assert linked.cases.to_dict("records") == [{"institution": "police", "record_key": "2013-PR-00001", "cluster": 0}]
 
 
-@pytest.mark.parametrize("absent", INSTITUTIONS)
+@pytest.mark.parametrize("absent", institutions())
 def test_an_institution_is_absent(tables, absent):
     kept = {name: frame[frame["institution"] != absent] for name, frame in tables.items()}
     linked = link(kept)

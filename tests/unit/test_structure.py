@@ -11,14 +11,9 @@ from pathlib import Path
 import pytest
 
 from schemas import exports
-from schemas.canonical import INSTITUTIONS
 from sources import contract
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def test_every_institution_of_the_vocabulary_has_a_contract_and_no_other():
-    assert contract.institutions() == INSTITUTIONS
 
 
 @pytest.mark.parametrize("institution", contract.institutions())

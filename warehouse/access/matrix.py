@@ -13,7 +13,7 @@ from importlib.resources import files
 import yaml
 from sqlalchemy import MetaData, Table
 
-from schemas.canonical import INSTITUTIONS
+from sources import contract
 from warehouse import analysts, tables
 from warehouse.access.log import AUDIT, REQUESTS
 from warehouse.stores import ANALYSTS, IDENTITY, STORES
@@ -70,7 +70,7 @@ def roles() -> tuple[Role, ...]:
         each = said.pop("each", None)
         _proven(name, said)
         if each:
-            out += [Role(f"{name}_{one}", institution=one, **said) for one in INSTITUTIONS]
+            out += [Role(f"{name}_{one}", institution=one, **said) for one in contract.institutions()]
         else:
             out.append(Role(name, **said))
     return tuple(out)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
+from sources import contract
 from warehouse.count.inputs import FILE, Standing, quarter_of, year_of
 from warehouse.indicators import DIMENSIONS
 
@@ -50,7 +51,7 @@ def relation(files: Marked, one: pd.DataFrame, other: pd.DataFrame) -> pd.Series
     conditions = [
         institution != others,
         one["case_key"].to_numpy() == other["case_key"].to_numpy(),
-        institution == "corrections",
+        np.isin(institution, contract.at("corrections")),
         a.isin(files.merged) | b.isin(files.merged),
         a.isin(files.separated) | b.isin(files.separated),
     ]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from schemas.canonical import INSTITUTIONS
+from sources import contract
 from sources.states import COMPLETE, MISSING, UNREADABLE, of_quarter, of_year
 from warehouse.indicators import Indicator
 
@@ -36,7 +36,9 @@ def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
     """
     periods = published(deliveries)
     years = [p for p in periods if len(p) == 4]
-    grid = pd.MultiIndex.from_product([INSTITUTIONS, years, QUARTERS], names=["institution", "year", "quarter"]).to_frame(index=False)
+    grid = pd.MultiIndex.from_product([contract.institutions(), years, QUARTERS], names=["institution", "year", "quarter"]).to_frame(
+        index=False
+    )
     grid["period"] = grid["year"] + "-" + grid["quarter"]
     states = quarter_states(deliveries).rename("state").reset_index()
     quarters = grid.merge(states, on=["institution", "period"], how="left").fillna({"state": MISSING})

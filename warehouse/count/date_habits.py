@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sources import contract
 from warehouse.count.inputs import quarter_end, quarter_index, quarter_start
 
 OLDEST = 80
@@ -43,8 +44,8 @@ DATES_EXPECTED = 500
 
 def steps(events: pd.DataFrame) -> pd.Series:
     """The event, and for `received` by whom: the prosecution or a court."""
-    court = (events["event"] == "received") & (events["institution"] == "courts")
-    prosecution = (events["event"] == "received") & (events["institution"] == "prosecution")
+    court = (events["event"] == "received") & events["institution"].isin(contract.at("courts"))
+    prosecution = (events["event"] == "received") & events["institution"].isin(contract.at("prosecution"))
     return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
 
 

@@ -19,17 +19,9 @@ import pandas as pd
 
 from pipelines.harmonise import codes
 from schemas.canonical import FORMS, OFFENCE_GROUPS
+from sources import contract
 from warehouse.count.inputs import Standing, rank, unrank
 
-STATES_FORM = ("police", "prosecution")
-"""Institutions that deliver the form of exploitation."""
-STAGE_OF = {
-    "police": "registration",
-    "inspectorate": "registration",
-    "prosecution": "prosecution",
-    "courts": "courts",
-    "corrections": "corrections",
-}
 NEIGHBOURS = {
     "registration": ("prosecution", "courts", "corrections"),
     "prosecution": ("courts", "registration", "corrections"),
@@ -85,11 +77,11 @@ def charged(standing: Standing) -> pd.DataFrame:
         "law",
         "article",
     ]
-    registered = standing.cases.loc[standing.cases["institution"].isin(["police", "inspectorate"]), columns]
+    registered = standing.cases.loc[standing.cases["institution"].isin(contract.at("registration")), columns]
     out = pd.concat([registered, standing.charges[[*columns, "person_id"]]], ignore_index=True)
     told = out["article_group"].fillna(out["words_group"]).fillna(out["article"].map(_by_number()))
     return out.assign(
-        stage=out["institution"].map(STAGE_OF),
+        stage=out["institution"].map(contract.stage_of()),
         reported=rank(out["offence_group"], OFFENCE_GROUPS),
         place=rank(told, OFFENCE_GROUPS),
     )[["institution", "case_key", "record_key", "case_id", "person_id", "stage", "form", "reported", "place"]]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from schemas.canonical import INSTITUTIONS
+from sources import contract
 from warehouse.count.inputs import find
 
 ADULT = 18
@@ -31,7 +31,7 @@ def _votes(persons: pd.DataFrame, column: str) -> pd.DataFrame:
     Columns out: person_id, the column, place (order of the institution, for ties).
     """
     source = persons["case_key"].mask(persons["register_id"].notna(), persons["register_id"])
-    voters = persons.assign(source=source, place=persons["institution"].map({n: i for i, n in enumerate(INSTITUTIONS)}))
+    voters = persons.assign(source=source, place=persons["institution"].map({n: i for i, n in enumerate(contract.institutions())}))
     said = voters.dropna(subset=[column])
     return said.drop_duplicates(["person_id", "institution", "source", column])[["person_id", column, "place"]]
 

@@ -10,42 +10,50 @@ sides is `matched`, also when the upstream record does not say yet that it was s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 
+from schemas import canonical
+from sources import contract
 from warehouse.count.inputs import FILE, Standing, find, quarter_end, quarter_of, quarter_start, reckoned
-from warehouse.count.offences import STAGE_OF, Charges, principal
+from warehouse.count.offences import Charges, principal
 
-NAMES = {
-    "police": "police",
-    "inspectorate": "inspectorate",
-    "prosecution": "prosecution",
-    "courts": "court",
-    "corrections": "corrections",
-}
-SENDERS = ("police", "inspectorate")
 ON_THE_WAY_DAYS = 31
 """How long before the end of the last delivery an upstream event may be for its downstream side to be under way still."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step between two institutions: what upstream says and what downstream must hold."""
+    """A step between two institutions: what upstream says and what downstream must hold. stage: of downstream.
+
+    `tolerance_days`: further apart than this the days disagree (declared, no rule of law); None: only the order is looked at.
+    """
 
     name: str
     upstream: str
     downstream: str
+    stage: canonical.Stage
     tolerance_days: int | None = None
     per_person: bool = False
 
 
-STEPS = (
-    Step("police_prosecution", "police", "prosecution", tolerance_days=31),
-    Step("inspectorate_prosecution", "inspectorate", "prosecution", tolerance_days=31),
-    Step("prosecution_courts", "prosecution", "courts", tolerance_days=92),
-    Step("courts_corrections", "courts", "corrections", per_person=True),
+_WAY: tuple[tuple[canonical.Stage, canonical.Stage, int | None], ...] = (
+    ("registration", "prosecution", 31),
+    ("prosecution", "courts", 92),
+    ("courts", "corrections", None),  # per person
 )
-"""`tolerance_days`: further apart than this the days disagree (declared, no rule of law); None: only the order is looked at."""
+
+
+@cache
+def steps() -> tuple[Step, ...]:
+    """Every step from an institution to one of the next stage."""
+    return tuple(
+        Step(f"{up}_{down}", up, down, after, tolerance_days=days, per_person=days is None)
+        for before, after, days in _WAY
+        for up in contract.at(before)
+        for down in contract.at(after)
+    )
 
 
 def _first(events: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -64,28 +72,30 @@ def _sender(standing: Standing, institution: str) -> tuple[pd.DataFrame, pd.Data
 
 def _sources(standing: Standing) -> pd.DataFrame:
     """Prosecution files with their sender: what `burimi` says, or where it names no sender, whose number stands in the file."""
-    files = standing.cases[standing.cases["institution"] == "prosecution"]
-    cited = standing.references[(standing.references["institution"] == "prosecution") & standing.references["kind"].isin(SENDERS)]
+    senders = contract.at("registration")
+    prosecution = contract.at("prosecution")
+    files = standing.cases[standing.cases["institution"].isin(prosecution)]
+    cited = standing.references[standing.references["institution"].isin(prosecution) & standing.references["kind"].isin(senders)]
     number_of = cited.drop_duplicates("case_key", keep="last").set_index("case_key")["kind"]
-    return files.assign(sender=files["source"].where(files["source"].isin(SENDERS), find(files["case_key"], number_of)))
+    return files.assign(sender=files["source"].where(files["source"].isin(senders), find(files["case_key"], number_of)))
 
 
 def _received_from(standing: Standing, institution: str) -> pd.DataFrame:
     """Cases with a prosecution file from the sender: case_id, day."""
     files = _sources(standing)
     files = files[files["sender"] == institution]
-    received = standing.events[(standing.events["institution"] == "prosecution") & (standing.events["event"] == "received")]
+    received = standing.events[standing.events["institution"].isin(contract.at("prosecution")) & (standing.events["event"] == "received")]
     return _first(received[pd.MultiIndex.from_frame(received[FILE]).isin(pd.MultiIndex.from_frame(files[FILE]))], ["case_id"])
 
 
 def _case_sides(standing: Standing, step: Step) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Upstream (case_id, day), downstream (case_id, day), and what upstream knows at all, for a step between case files."""
     events = standing.events
-    if step.downstream == "prosecution":
+    if step.stage == "prosecution":
         return (_sender(standing, step.upstream)[0], _received_from(standing, step.upstream), _sender(standing, step.upstream)[1])
     indicted = _first(events[events["event"] == "indicted"], ["case_id"])
-    received = _first(events[(events["event"] == "received") & (events["institution"] == "courts")], ["case_id"])
-    known = standing.cases.loc[standing.cases["institution"] == "prosecution", ["case_id"]].drop_duplicates()
+    received = _first(events[(events["event"] == "received") & events["institution"].isin(contract.at("courts"))], ["case_id"])
+    known = standing.cases.loc[standing.cases["institution"].isin(contract.at("prosecution")), ["case_id"]].drop_duplicates()
     return indicted, received, known
 
 
@@ -93,7 +103,7 @@ def _person_sides(standing: Standing) -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
     """Persons finally sentenced to imprisonment, persons admitted as convicts, and persons that a court file holds, per case."""
     keys = ["case_id", "person_id"]
     events, persons = standing.events, standing.persons
-    jailed = persons[(persons["institution"] == "courts") & (persons["sentence_months"].fillna(0) > 0)]
+    jailed = persons[persons["institution"].isin(contract.at("courts")) & (persons["sentence_months"].fillna(0) > 0)]
     final = events[(events["event"] == "final") & (events["outcome"] == "convicted") & events["record_key"].isin(jailed["record_key"])]
     admitted = events[events["event"] == "imprisoned"]
     judged = events[(events["event"] == "final") & (events["outcome"] == "convicted")][keys]
@@ -104,7 +114,7 @@ def _detail(step: Step, out: pd.DataFrame, spans: pd.DataFrame) -> pd.Series:
     """Why a side may be absent: it lies before the other institution's first delivery, or after its last."""
     first, last = spans["first"].to_dict(), spans["last"].to_dict()
     text = pd.Series(None, index=out.index, dtype="str")
-    up, down = NAMES[step.upstream], NAMES[step.downstream]
+    up, down = (contract.load(name).cited_as or name for name in (step.upstream, step.downstream))
     missing_up, missing_down = out["outcome"] == "missing_upstream", out["outcome"] == "missing_downstream"
     text = text.mask(missing_up, f"no {up} record of it in any delivery")
     text = text.mask(missing_down, f"no {down} record of it in any delivery")
@@ -146,7 +156,7 @@ def _other_people(standing: Standing, step: Step) -> pd.Index:
     up = _people(standing, step.upstream, ("suspect", "defendant"))
     down = _people(standing, step.downstream, ("defendant",))
     both = up.merge(down, on=["case_id", "person_id"], how="outer", indicator=True)
-    amiss = both["_merge"] == "right_only" if step.upstream == "prosecution" else both["_merge"] != "both"
+    amiss = both["_merge"] == "right_only" if step.stage == "courts" else both["_merge"] != "both"
     return pd.Index(both.loc[amiss, "case_id"].unique())
 
 
@@ -155,8 +165,8 @@ def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: Charg
     gap = (pairs["day_down"] - pairs["day_up"]).dt.days
     date = (gap < 0) | (gap > step.tolerance_days if step.tolerance_days else False)
     keys = ["case_id", "person_id"] if step.per_person else ["case_id"]
-    up = principal(charges.where(charges.rows["institution"] == step.upstream), pairs[keys], STAGE_OF[step.upstream])
-    down = principal(charges.where(charges.rows["institution"] == step.downstream), pairs[keys], STAGE_OF[step.downstream])
+    up = principal(charges.where(charges.rows["institution"] == step.upstream), pairs[keys], contract.stage_of()[step.upstream])
+    down = principal(charges.where(charges.rows["institution"] == step.downstream), pairs[keys], step.stage)
     person = pd.Series(False, index=pairs.index) if step.per_person else pairs["case_id"].isin(_other_people(standing, step))
     marks = {"date": date.fillna(False), "offence": up != down, "person": person}
     text = pd.Series("", index=pairs.index, dtype="str")
@@ -171,7 +181,7 @@ def reconcile(standing: Standing, charges: Charges) -> pd.DataFrame:
     standing  with the days on which its events count; charges: put right
     """
     parts = []
-    for step in STEPS:
+    for step in steps():
         up, down, known = _person_sides(standing) if step.per_person else _case_sides(standing, step)
         pairs = _paired(step, up, down, known)
         parts.append(
@@ -188,7 +198,7 @@ def reconcile(standing: Standing, charges: Charges) -> pd.DataFrame:
 def detailed(reconciled: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     """The `reconciliation` table: step, period, case_id, person_id, outcome, differs, detail. reconciled: of `reconcile`, of all cases."""
     spans, detail = _spans(deliveries), pd.Series(None, index=reconciled.index, dtype="str")
-    for step in STEPS:
+    for step in steps():
         own = reconciled[reconciled["step"] == step.name]
         detail.loc[own.index] = _detail(step, own, spans)
     out = reconciled.assign(period=quarter_of(reconciled["day"]), detail=detail).drop(columns="day")

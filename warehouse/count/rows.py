@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from sources import contract
 from warehouse.count.inputs import FILE, KEY, Standing, quarter_middle, quarter_of, reckoned
-from warehouse.count.offences import STAGE_OF
 from warehouse.indicators import Indicator
 
 ROW = ["indicator", "institution", "entity", "record_key", "case_key", "case_id", "person_id"]
@@ -121,7 +121,7 @@ def _case_days(indicator: Indicator, standing: Standing) -> pd.DataFrame:
     Rule: "`suspects_registered` and `victims_identified` take the case's earliest report date, over police and inspectorate.
     `persons_reported` takes the earliest day that any prosecution file of the case was received."
     """
-    stage = [name for name, at in STAGE_OF.items() if at == indicator.harmonised.stage]
+    stage = [name for name, at in contract.stage_of().items() if at == indicator.harmonised.stage]
     events = standing.events
     found = events[(events["event"] == indicator.rows.event) & (events["entity"] == "case") & events["institution"].isin(stage)]
     first = _pick(found, ["case_id"], "day", "earliest")[["case_id", "day", "method", "institution", "case_key"]]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
+from sources import contract
 from warehouse.count.inputs import Standing, find, quarter_of, reckoned, unrank, year_of
-from warehouse.count.offences import STATES_FORM, Charges, form_of, principal, stated_forms
+from warehouse.count.offences import Charges, form_of, principal, stated_forms
 from warehouse.count.persons import age_group, best_supported
 from warehouse.indicators import Indicator
 
@@ -97,7 +98,7 @@ def _form(indicator: Indicator, units: pd.DataFrame, group: pd.Series, rows: pd.
     Rule: "Inspectorate, courts and corrections deliver no form: harmonised, they take the case's."
     """
     keys = _keys(indicator)
-    holders = rows.loc[rows["institution"].isin(STATES_FORM), keys]
+    holders = rows.loc[rows["institution"].isin(contract.stating_form()), keys]
     own = pd.MultiIndex.from_frame(units[keys]).isin(pd.MultiIndex.from_frame(holders))
     by_offence = form_of(group, find(units["case_id"], known.of_trafficking))
     return find(units["case_id"], known.of_case).fillna("unknown").mask(own, by_offence)

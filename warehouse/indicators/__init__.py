@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal
 
 from schemas import canonical
 from schemas.declared import DeclarationError, checked, declared, shown, wrong
+from sources import contract
 
 Day = Literal["earliest", "latest"]
 LANGUAGES = ("sq", "sr", "en")
-STAGES = ("registration", "prosecution", "courts", "corrections")
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "offence_group": canonical.OFFENCE_GROUPS,
     "form": canonical.FORMS,
@@ -102,11 +102,11 @@ def _load(path: Path) -> Indicator:
     found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}}, path)
     if found.code != path.stem:
         raise wrong(path, "indicator", found.code, "it must be the name of the file")
-    _known(path, "institutions", found.institutions, canonical.INSTITUTIONS)
+    _known(path, "institutions", found.institutions, contract.institutions())
     _known(path, "dimensions", found.dimensions, tuple(DIMENSIONS))
     _known(path, "roles", found.rows.roles, canonical.ROLES)
     _known(path, "event", (found.rows.event,), canonical.EVENTS)
-    _known(path, "stage", (found.harmonised.stage,), STAGES)
+    _known(path, "stage", (found.harmonised.stage,), canonical.STAGES)
     for language in LANGUAGES:
         if not found.title.get(language) or not found.definition.get(language):
             raise DeclarationError(f"{shown(path)}: title or definition lacks {language}: add it")

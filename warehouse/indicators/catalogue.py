@@ -22,8 +22,8 @@ import duckdb
 import yaml
 
 from pipelines.errors import HarmoniaError
-from schemas.canonical import INSTITUTIONS
 from schemas.declared import declared
+from sources import contract
 from warehouse import tables
 from warehouse.indicators import DIMENSIONS, LANGUAGES
 
@@ -85,7 +85,7 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
         raise _wrong(path, f"{odd[0]} is no key that is known: one of {', '.join((*_NEEDED, *_FURTHER))}")
     if raw["indicator"] != path.stem:
         raise _wrong(path, f"says indicator {raw['indicator']!r}: it must be the name of the file")
-    lists = {"unit": UNITS, "kind": KINDS, "institutions": INSTITUTIONS, "dimensions": tuple(DIMENSIONS)}
+    lists = {"unit": UNITS, "kind": KINDS, "institutions": contract.institutions(), "dimensions": tuple(DIMENSIONS)}
     for key, allowed in lists.items():
         given = raw.get(key) or []
         unknown = [value for value in ([given] if isinstance(given, str) else given) if value not in allowed]

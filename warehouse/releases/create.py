@@ -20,8 +20,8 @@ from pipelines.resources.workplace import Workplace
 from warehouse.count import causes
 from warehouse.disclosure import policy
 from warehouse.disclosure.prints import Print
-from warehouse.disclosure.programme import Key, Programme
-from warehouse.disclosure.protect import Inputs, Prints, overlapping, protect
+from warehouse.disclosure.programme import Key, Programme, years_of
+from warehouse.disclosure.protect import Inputs, Prints, counted_as, overlapping, protect
 from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.diff import revisions, snapshot
@@ -94,7 +94,7 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     prints = protect(given)
     bridge = bridge_rows(signed.programme, prints, given.exact, earlier.bridge, name)
     check(Published(given, prints, bridge))
-    rows = cube.rows(prints, {**earlier.gaps, **gaps}, _revised(prints, earlier.prints))
+    rows = cube.rows(prints, {**earlier.gaps, **gaps}, _revised(prints, earlier.prints), _counted(given, prints))
     tables = _public_tables(source, rows, bridge)
     tables["revisions"] = (_revisions(given, prints, earlier, source), None)
     public = _public(signed, source, earlier, tables, name)
@@ -160,6 +160,12 @@ def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[tuple[Ke
         for cell in dict(made.cells) or ("",)
         if any(key in old and said(made, cell) != said(old[key], cell) for old in history)
     }
+
+
+def _counted(given: Inputs, prints: Prints) -> dict[Key, dict[str, str]]:
+    """Of each window, by year: the release whose records it counts, as they stood in the release that printed it."""
+    then = {key: next((old for old in given.history if key in old), prints) for key in prints if "/" in key.period}
+    return {key: {year: counted_as(given, key.indicator, year, out) for year in years_of(key.period)} for key, out in then.items()}
 
 
 def _revisions(given: Inputs, prints: Prints, earlier: Earlier, source: Source) -> pd.DataFrame:

@@ -54,16 +54,23 @@ def _dimensions(key: Key, cell: str) -> dict[str, str]:
     return out
 
 
-def rows(prints: Mapping[Key, Print], gaps: Mapping[tuple[str, str, str], str], revised: set[tuple[Key, str]]) -> pd.DataFrame:
+def rows(
+    prints: Mapping[Key, Print],
+    gaps: Mapping[tuple[str, str, str], str],
+    revised: set[tuple[Key, str]],
+    counted: Mapping[Key, Mapping[str, str]] | None = None,
+) -> pd.DataFrame:
     """The cube of what is printed, in a fixed order.
 
     gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) of which an earlier release said
-    something else.
+    something else; counted: of windows, by year: the release whose records it counts.
     """
     out = []
     for key, made in sorted(prints.items()):
         years = sorted({key.period[:4], key.period[-4:]})
-        missing = ",".join(filter(None, (gaps.get((made.known, key.indicator, y)) for y in range_of(years))))
+        known = (counted or {}).get(key, {})
+        found = (gaps.get((known.get(y, made.known), key.indicator, y)) for y in range_of(years))
+        missing = ", ".join(dict.fromkeys(filter(None, found)))
         for cell, value in made.cells or (("", None),):
             kind = "window" if "/" in key.period else "quarter" if key.table == QUARTER else "year"
             status = made.status if made.status != "printed" else JOINT if JOINED in cell else SHOWN

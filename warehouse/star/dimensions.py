@@ -14,11 +14,11 @@ from pathlib import Path
 import pandas as pd
 
 import schemas
-from schemas.canonical import FOREIGN, INSTITUTIONS, OFFENCE_GROUPS
+from schemas.canonical import FOREIGN, OFFENCE_GROUPS
 from schemas.declared import declared
+from sources import contract
 from warehouse.count.coverage import QUARTERS, published
 from warehouse.count.inputs import quarter_end, quarter_of, quarter_start, year_of
-from warehouse.count.offences import STAGE_OF
 from warehouse.count.persons import ADULT, DOMESTIC, OLDEST
 
 FOLDER = Path(__file__).parent
@@ -123,8 +123,8 @@ def offence_group() -> pd.DataFrame:
 
 def institution() -> pd.DataFrame:
     """`dim_institution`."""
-    out = _labelled("institutions", "institution").set_index("institution").reindex(list(INSTITUTIONS)).reset_index()
-    return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(STAGE_OF))
+    out = _labelled("institutions", "institution").set_index("institution").reindex(list(contract.institutions())).reset_index()
+    return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(contract.stage_of()))
 
 
 def country() -> pd.DataFrame:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
+from sources import contract
 from warehouse.count import Prepared
 from warehouse.count.dates import MISSING
 from warehouse.count.inputs import FILE, KEY, CountInputs, Standing, find, quarter_middle, reckoned, unrank
-from warehouse.count.offences import OTHER, STAGE_OF, STATES_FORM, WITHOUT_FORM, Charges, form_of, principal
+from warehouse.count.offences import OTHER, WITHOUT_FORM, Charges, form_of, principal
 from warehouse.count.persons import age_group, citizenship_group, full_years, majority
 from warehouse.count.reported import own_offence
 from warehouse.count.rows import in_file_then, orphans
@@ -60,8 +61,10 @@ def _covered(stands: Standing) -> pd.DataFrame:
 def _of_case(stands: Standing, people: pd.DataFrame) -> pd.DataFrame:
     """Reports and receipts of every file of the case at a stage, once for every person recorded there; the estimate where there is none."""
     events = stands.events[(stands.events["entity"] == "case") & stands.events["event"].isin(list(OF_THE_CASE))]
-    events = events.assign(stage=events["institution"].map(STAGE_OF), given_by=events["institution"], given_in=events["case_key"])
-    own = people.assign(stage=people["institution"].map(STAGE_OF))
+    events = events.assign(
+        stage=events["institution"].map(contract.stage_of()), given_by=events["institution"], given_in=events["case_key"]
+    )
+    own = people.assign(stage=people["institution"].map(contract.stage_of()))
     given = ["case_id", "stage", "event", "date", "day", "method", "date_problem", "given_by", "given_in"]
     out = own.merge(events[given], on=["case_id", "stage"], how="inner")
     same = (out["given_by"] == out["institution"]) & (out["given_in"] == out["case_key"])
@@ -94,7 +97,7 @@ def _of_persons(inputs: CountInputs, stands: Standing) -> pd.DataFrame:
 def _as_reported(events: pd.DataFrame, ready: Prepared) -> pd.DataFrame:
     """Offence, form, sex, citizenship and age group by the record's own words (the rules of `warehouse.count.reported`)."""
     charges = ready.known.charges
-    by_party = (events["subject"] == "person") & (events["institution"].map(STAGE_OF) != "registration")
+    by_party = (events["subject"] == "person") & (events["institution"].map(contract.stage_of()) != "registration")
     file_place, file_form = own_offence(events, charges, FILE)
     own_place, own_form = own_offence(events, charges, KEY)
     group = unrank(file_place.mask(by_party, own_place).fillna(OTHER), OFFENCE_GROUPS)
@@ -136,7 +139,7 @@ def _harmonised_offence(events: pd.DataFrame, charges: Charges) -> pd.Series:
 
 def _form(events: pd.DataFrame, ready: Prepared) -> pd.Series:
     """The form: by the offence where police or prosecution hold the event, else the one that is stated for the case."""
-    own = events["institution"].isin(STATES_FORM).groupby([events[c] for c in UNIT], dropna=False, sort=False).transform("any")
+    own = events["institution"].isin(contract.stating_form()).groupby([events[c] for c in UNIT], dropna=False, sort=False).transform("any")
     by_offence = form_of(events["offence_group"], find(events["case_id"], ready.known.of_trafficking))
     return find(events["case_id"], ready.known.of_case).fillna("unknown").mask(own, by_offence)
 
@@ -176,11 +179,11 @@ def events(inputs: CountInputs, ready: Prepared) -> pd.DataFrame:
     every = every.astype(
         dict.fromkeys([*UNIT[:2], "institution", "record_key", "case_key", "case_id", "person_id", "role", "method", "date_problem"], "str")
     )
-    every["stage"] = every["institution"].map(STAGE_OF)
+    every["stage"] = every["institution"].map(contract.stage_of())
     counts = (every["subject"] == "case") | every["person_id"].notna()
     every["day"] = every["day"].where(counts)  # an unknown person counts as reported only
     out = _harmonised(_as_reported(every, ready), ready)
-    coded = out["event"].isin(["judged", "final", "released"])  # others state a number, or whatever a clerk wrote in its place
+    coded = out["event"].isin(["judged", "judged_before", "final", "released"])  # others state a number, or whatever a clerk wrote in its place
     number = out["outcome"].mask(coded)
     return out.assign(
         event_id=range(1, len(out) + 1),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from schemas import canonical
+from sources import contract
 from warehouse.count import Prepared
 from warehouse.count.inputs import find, quarter_end, quarter_of
 from warehouse.count.offences import form_of
@@ -41,7 +43,7 @@ def persons(ready: Prepared, counted: pd.DataFrame) -> pd.DataFrame:
     at = pd.MultiIndex.from_frame(out[keys])
     born = out["birth_date"]
     days = {name: _days(counted, code, keys).reindex(at).to_numpy() for name, (code, _) in tables.PERSON_MILESTONES.items()}
-    stages = {f"offence_{stage}": offences_at(out[keys], ready.known.charges, stage) for stage in tables.STAGES}
+    stages = {f"offence_{stage}": offences_at(out[keys], ready.known.charges, stage) for stage in canonical.STAGES}
     offence = on(out["case_id"], offence_days(ready.stands))
     form = find(out["case_id"], ready.known.of_case).fillna("unknown")
     return out.assign(age_at_offence=full_years(offence, born), form=form, **stages, **days).drop(columns=["birth_date", "birth_year"])
@@ -68,7 +70,7 @@ def cases(ready: Prepared, counted: pd.DataFrame, events: pd.DataFrame, files: p
     days["investigated"] = records.last_day(events, "case", "investigation_opened", "min")
     days |= {f"resolved_{at}": _resolved(files, name) for at, name in (("prosecution", "prosecution"), ("court", "courts"))}
     out = out.assign(**{name: on(out["case_id"], found) for name, found in days.items()})
-    stages = {f"offence_{stage}": offences_at(out[["case_id"]], known.charges, stage) for stage in tables.STAGES}
+    stages = {f"offence_{stage}": offences_at(out[["case_id"]], known.charges, stage) for stage in canonical.STAGES}
     happened = events[(events["subject"] == "case") & (events["event"] != "offence")]
     out = out.assign(
         municipality=find(out["case_id"], records.municipalities(stands)),
@@ -94,7 +96,7 @@ def _closed(out: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     prosecution = out["received_prosecution"].notna() & ~court
     stage = pd.Series("registration", index=out.index, dtype="str").mask(prosecution, "prosecution").mask(court, "courts")
     closed = out["resolved_court"].where(court, out["resolved_prosecution"].where(prosecution & out["indicted"].isna()))
-    registered = files[files["institution"].isin(["police", "inspectorate"]) & ~files["merged"]]
+    registered = files[files["institution"].isin(contract.at("registration")) & ~files["merged"]]
     working = registered.loc[registered["state"].fillna("investigating") != "closed", "case_id"]
     shut = (stage == "registration") & ~out["case_id"].isin(working)
     return out.assign(stage=stage, closed=closed, open=closed.isna() & ~shut)

@@ -15,9 +15,9 @@ import duckdb
 import pandas as pd
 
 from schemas.canonical import TABLES
+from sources import contract
 from warehouse.count.inputs import KEY, NAMES, blind_periods
 from warehouse.loading import Rows, show
-from warehouse.star.records import CITED
 
 # What a record key names: a case and a person of one institution may have the same number.
 _ENTITY = {"case_records": "'case'", "person_records": "'person'", "events": "entity"}
@@ -48,7 +48,7 @@ def printed(canonical: Mapping[str, Rows], deliveries: pd.DataFrame) -> pd.DataF
             show(connection, name, canonical[name])
         connection.register("blind", blind_periods(deliveries))
         connection.register("whole", whole)
-        connection.register("cited", pd.DataFrame(list(CITED.items()), columns=["kind", "institution"]))
+        connection.register("cited", pd.DataFrame(list(contract.bearers().items()), columns=["kind", "institution"]))
         bearers = "SELECT DISTINCT institution, number FROM case_records WHERE status = 'accepted' AND number IS NOT NULL"
         connection.execute(f"CREATE TEMP TABLE bearer AS {bearers}")
         every = " UNION ALL ".join(map(_of_table, TABLES))

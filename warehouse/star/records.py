@@ -9,9 +9,10 @@ from __future__ import annotations
 import pandas as pd
 
 from schemas.canonical import OFFENCE_GROUPS
+from sources import contract
 from warehouse.count import Prepared
 from warehouse.count.inputs import FILE, KEY, CountInputs, Standing, find, unrank
-from warehouse.count.offences import OTHER, STAGE_OF, WITHOUT_FORM
+from warehouse.count.offences import OTHER, WITHOUT_FORM
 from warehouse.count.reported import own_offence
 from warehouse.star.dimensions import offence_key
 from warehouse.star.events import offences_at
@@ -19,20 +20,19 @@ from warehouse.star.events import offences_at
 OPENS = {"registration": "reported", "prosecution": "received", "courts": "received"}
 ENDS = {"registration": ("sent",), "prosecution": ("dismissed", "indicted", "terminated"), "courts": ("judged", "judged_before")}
 """Events that open a file and that end its work at a stage; a court's file ends with the first judgment of its last defendant."""
-CITED = {"police": "police", "inspectorate": "inspectorate", "prosecution": "prosecution", "court": "courts"}
 
 
 def _first_and_last(events: pd.DataFrame, column: str) -> pd.DataFrame:
     """opened and resolved of each file by `column` (day or date_reported), on the index institution, file_key."""
     of_file, of_person = events[events["subject"] == "case"], events[events["subject"] == "person"]
     keys = ["institution", "file_key"]
-    happened = pd.MultiIndex.from_arrays([of_file["institution"].map(STAGE_OF), of_file["event"]])
+    happened = pd.MultiIndex.from_arrays([of_file["institution"].map(contract.stage_of()), of_file["event"]])
     opening = of_file[happened.isin(list(OPENS.items()))]
     ending = of_file[happened.isin([(stage, event) for stage, events_ in ENDS.items() for event in events_])]
-    last = ending[ending["institution"] != "courts"].groupby(keys)[column].max()
-    judged = of_person[(of_person["institution"] == "courts") & of_person["event"].isin(ENDS["courts"])]
+    last = ending[~ending["institution"].isin(contract.at("courts"))].groupby(keys)[column].max()
+    judged = of_person[of_person["institution"].isin(contract.at("courts")) & of_person["event"].isin(ENDS["courts"])]
     by_defendant = judged.groupby([*keys, "record_key"])[column].min()
-    defendants = of_person[(of_person["institution"] == "courts")].groupby(keys)["record_key"].nunique()
+    defendants = of_person[of_person["institution"].isin(contract.at("courts"))].groupby(keys)["record_key"].nunique()
     done = by_defendant.groupby(level=keys).agg(["max", "count"])
     whole = done.loc[done["count"] == defendants.reindex(done.index), "max"]
     return pd.DataFrame({"opened": opening.groupby(keys)[column].min(), "resolved": pd.concat([last, whole])})
@@ -73,7 +73,7 @@ def person_records(stands: Standing) -> pd.DataFrame:
 def charges(ready: Prepared) -> pd.DataFrame:
     """`fact_charge`: charges of persons, and the offence under which police and inspectorate hold a file."""
     stands = ready.stands
-    registered = stands.cases[stands.cases["institution"].isin(["police", "inspectorate"])]
+    registered = stands.cases[stands.cases["institution"].isin(contract.at("registration"))]
     both = pd.concat([registered, stands.charges], ignore_index=True)
     placed = ready.known.charges.rows.reset_index(drop=True)  # the same records in the same order (offences.charged)
     return both.assign(
@@ -105,7 +105,7 @@ def sentences(inputs: CountInputs, ready: Prepared, events: pd.DataFrame) -> pd.
 
 def stays(ready: Prepared, events: pd.DataFrame) -> pd.DataFrame:
     """`fact_stay`: register rows, joined into chains: a row that ends by transfer goes on in the person's next row."""
-    rows = ready.stands.persons[ready.stands.persons["institution"] == "corrections"]
+    rows = ready.stands.persons[ready.stands.persons["institution"].isin(contract.at("corrections"))]
     at = pd.MultiIndex.from_frame(rows[KEY])
     kinds = events[(events["subject"] == "person") & events["event"].isin(["detained", "imprisoned"])].drop_duplicates(KEY)
     ends = events[(events["subject"] == "person") & (events["event"] == "released")].drop_duplicates(KEY, keep="last")
@@ -134,7 +134,7 @@ def references(ready: Prepared, numbers: pd.DataFrame | None) -> pd.DataFrame:
     known = pd.concat([files, ready.stands.persons])[[*FILE, "case_id"]].drop_duplicates(FILE)  # a file may be known by its persons alone
     own = known.set_index(FILE)["case_id"]
     bearers = files.dropna(subset=["number"])[["institution", "number", "case_id"]].drop_duplicates()
-    out = cited.assign(case_id=own.reindex(pd.MultiIndex.from_frame(cited[FILE])).to_numpy(), whose=cited["kind"].map(CITED))
+    out = cited.assign(case_id=own.reindex(pd.MultiIndex.from_frame(cited[FILE])).to_numpy(), whose=cited["kind"].map(contract.bearers()))
     keyed = pd.MultiIndex.from_frame(out[["whose", "number"]])
     found = keyed.isin(pd.MultiIndex.from_frame(bearers[["institution", "number"]] if numbers is None else numbers))
     same = pd.MultiIndex.from_frame(out[["whose", "number", "case_id"]]).isin(pd.MultiIndex.from_frame(bearers))
@@ -150,8 +150,8 @@ def municipalities(stands: Standing) -> pd.Series:
 def seats(stands: Standing) -> pd.Series:
     """The seat that deals with each case, by case_id: of the file furthest on its way."""
     known = stands.cases.dropna(subset=["seat"])
-    known = known[known["institution"] != "corrections"].assign(
-        place=lambda f: f["institution"].map({n: i for i, n in enumerate(STAGE_OF)})
+    known = known[~known["institution"].isin(contract.at("corrections"))].assign(
+        place=lambda f: f["institution"].map({n: i for i, n in enumerate(contract.institutions())})
     )
     return known.sort_values(["case_id", "place", "record_key"]).drop_duplicates("case_id", keep="last").set_index("case_id")["seat"]
 

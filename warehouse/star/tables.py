@@ -11,10 +11,9 @@ from __future__ import annotations
 from sqlalchemy import Table
 from sqlalchemy.schema import SchemaItem
 
+from schemas.canonical import STAGES
 from warehouse.columns import count, day, flag, text
 from warehouse.tables import OWN, REFERENCE, SHARED, WAREHOUSE
-
-STAGES = ("registration", "prosecution", "courts", "corrections")
 
 
 def _labels() -> list[SchemaItem]:

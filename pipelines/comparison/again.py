@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipelines.comparison.evidence import fields
+from pipelines.comparison.evidence import fields, uncrowded
 from pipelines.resources.coded import among, numbered
 from pipelines.resources.lake import some
 from schemas import findings
@@ -78,15 +78,16 @@ def _shared(people: pd.DataFrame) -> pd.DataFrame:
     people = people.dropna(subset=["case_key"]).reset_index(drop=True)
     codes = {name: pd.factorize(people[name])[0] for name in people}
     rows = {"file": numbered(codes["institution"], codes["case_key"]), "sign": numbered(codes["institution"], codes["sign"])}
-    one = pd.DataFrame({**rows, "who": codes["who"]})
+    one = uncrowded(pd.DataFrame({**rows, "who": codes["who"]}), ["sign"])
     both = one.merge(one[["file", "sign"]], on="sign", suffixes=("", "_first"))
     both = both.loc[both["file"] != both["file_first"], ["file", "file_first", "who"]].drop_duplicates()
     shared = (both["who"] >= 0).groupby([both["file"], both["file_first"]]).sum().rename("persons").reset_index()
-    files = people.loc[~one["file"].duplicated(), ["institution", "case_key"]].reset_index(drop=True)  # in the order of their numbers
-    first = files["case_key"].array.take(shared["file_first"].to_numpy())
+    first = pd.Series(rows["file"]).drop_duplicates().index
+    files = people.loc[first, ["institution", "case_key"]].reset_index(drop=True)  # in the order of their numbers
+    other = files["case_key"].array.take(shared["file_first"].to_numpy())
     return (
         files.iloc[shared["file"]]
-        .assign(case_key_first=first, persons=shared["persons"].array)
+        .assign(case_key_first=other, persons=shared["persons"].array)
         .sort_values(["institution", "case_key", "case_key_first"], ignore_index=True)
     )
 
@@ -117,6 +118,7 @@ def _cite_alike(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> p
     cited = some(canonical, "references", (*_KEYS, "case_key", "number"))
     asked = among(cited["case_key"], pd.concat([pairs["case_key"], pairs["case_key_first"]]).drop_duplicates())
     cited = cited.loc[asked & (cited["status"] != "quarantined"), ["institution", "case_key", "number"]].dropna().drop_duplicates()
+    cited = uncrowded(cited, ["institution", "number"])
     both = cited.merge(cited, on=["institution", "number"], suffixes=("", "_first"))
     keys = ["institution", "case_key", "case_key_first"]
     alike = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(both[keys]))

@@ -33,6 +33,7 @@ _OF_PERSON: tuple[str, ...] = (*_KEYS, "role", "full_name", "name_tokens", "give
 _OF_PERSON += ("birth_date", "birth_precision", "sex", "citizenship", "municipality")
 _OF_REFERENCE = (*_KEYS, "kind", "number")
 _OF_EVENT = (*_KEYS, "event", "date", "present", "outcome")
+CROWD = 100  # files of one register
 _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 
 
@@ -68,6 +69,12 @@ class Known:
         out = out.reindex(columns=list(EVIDENCE))
         out["same"] = out["same"].astype("boolean").fillna(False).astype(bool)
         return out[out["field"].notna()]
+
+
+def uncrowded(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The rows whose `keys` no more than `CROWD` rows share. Whatever more files of a register bear is no person's and no case's, and each
+    with every other would be more pairs than a machine can hold."""
+    return frame[frame.groupby(keys, dropna=False)[keys[0]].transform("size") <= CROWD]
 
 
 def fields(concept: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.comparison.evidence import Known, fields
+from pipelines.comparison.evidence import Known, fields, uncrowded
 from pipelines.resources.coded import among
 from sources import contract
 
@@ -94,7 +94,7 @@ def _again(known: Known) -> pd.DataFrame:
     """Two files of one register in one case, with a person in common, neither merged: the later one is spoken of, others' records speak."""
     files = known.cases[(known.cases["state"].fillna("") != "merged") & known.cases["merged_into"].isna()]
     files = files[files["institution"].isin(["police", "courts"])].dropna(subset=["case_id"])
-    people = known.persons[["institution", "case_key", "person_id"]].dropna().drop_duplicates()
+    people = uncrowded(known.persons[["institution", "case_key", "person_id"]].dropna().drop_duplicates(), ["institution", "person_id"])
     pairs = people.merge(people, on=["institution", "person_id"], suffixes=("", "_first"))
     pairs = pairs[pairs["case_key"] != pairs["case_key_first"]].drop_duplicates(["institution", "case_key", "case_key_first"])
     of_case = files[["institution", "record_key", "case_id"]].drop_duplicates(["institution", "record_key"])

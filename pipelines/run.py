@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob
 from sqlalchemy import update
 
 from pipelines.assets.describing import ROWS
@@ -198,3 +199,5 @@ def _execute(workplace: Workplace, listener: Listener) -> str:
         raise HarmoniaError(f"the run failed: {describe(error)}; where and how is in {log or 'no log (it could not be written)'}") from None
     finally:
         _RUNNING.reset(mine)
+        for kept in (ReconstructableJob.get_definition, ReconstructableJob.get_repository_definition):
+            kept.cache_clear()  # else the next run of this process would be given this job, and write to this home

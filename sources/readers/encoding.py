@@ -69,8 +69,14 @@ def decode(data: bytes, declared: str, hint: str | None = None, known: Known = N
     return text, found if _same(declared, "utf-8") else [{"rule": "file-encoding-assumed", "detail": "utf-8"}, *found]
 
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NO_TEXT = 0.005  # share of control characters
+
+
 def eight_bit_words(data: bytes) -> Counter[bytes]:
-    """The words with a byte above ASCII of a text in an 8-bit code page; none of any other."""
+    """The words with a byte above ASCII of a text in an 8-bit code page; none of any other, nor of bytes that are no text."""
+    if len(_CONTROL.findall(data)) > len(data) * _NO_TEXT:
+        return Counter()
     if any(data.startswith(mark) for mark, _ in _BOMS) or _wide(data) or data.isascii() or is_utf_8(data):
         return Counter()
     return code_pages.words_of(data)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines.comparison.again import registered_twice
+from pipelines.comparison.again import _shared, registered_twice
 from pipelines.comparison.agreements import everything
 from pipelines.comparison.evidence import gather
 from pipelines.comparison.telling import told
@@ -170,3 +170,13 @@ def test_a_case_registered_twice_shows_in_the_register_itself() -> None:
         world.person("police", f"{key}/1", key, "P1", personal_number="1000000001")
     found = registered_twice(world.tables)
     assert found[["record_key", "field", "detail"]].values.tolist() == [["2013-GL-00002", "Nr_rastit", "2013-PR-00001"]]
+
+
+def test_a_crowd_of_one_name_is_nobody_and_hides_no_other():
+    def named(sizes: dict[str, int]) -> pd.DataFrame:
+        rows = [("courts", f"{name}-{n}", name, name) for name, size in sizes.items() for n in range(size)]
+        return pd.DataFrame(rows, columns=["institution", "case_key", "sign", "who"])
+
+    few = _shared(named({"a": 2, "b": 3}))
+    assert len(few) == 2 + 6
+    pd.testing.assert_frame_equal(_shared(named({"crowd": 20_000, "a": 2, "b": 3})), few)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,13 @@ def test_small_letters_among_capitals_and_signs_at_a_word_are_no_words() -> None
 def test_a_file_of_few_words_is_read_as_the_delivery_beside_it() -> None:
     alone, beside = "AĆIMOVIĆ;1\r\n".encode("cp852"), encoding.eight_bit_words(text(RASTET).encode("cp852"))
     assert encoding.decode(alone, "windows-1250", known=Known(AGREED, beside))[0] == "AĆIMOVIĆ;1\r\n"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_in_place_of_a_file_says_nothing_of_the_one_beside_it(seed: int, tmp_path: Path) -> None:
+    clean = police(tmp_path / "clean")
+    other = police(tmp_path / "other", random.Random(seed).randbytes(20_000), text(PERSONAT).encode("windows-1250"))
+    assert cells(other.tables["personat"]) == cells(clean.tables["personat"])
 
 
 def test_a_file_in_the_agreed_page_stays_in_it_beside_one_in_another(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_check_says_what_it_does_not_know(
 
 def test_status_without_anything_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert harmonia(monkeypatch, "status", "--inbox", str(tmp_path / "a"), "--home", str(tmp_path / "b")) == 1
-    assert "--inbox" in capsys.readouterr().err
+    assert "--home" in capsys.readouterr().err
 
 
 def test_simulate_overwrites_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -177,11 +177,11 @@ def check(
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Show how complete each institution's quarters are: complete, partial, unreadable or missing; and what came late."""
     workplace = Workplace.of(inbox, home, registry_url)
+    _declared()
     if home is not None and not workplace.home.root.is_dir():
         raise HarmoniaError(
             f"there is no home {workplace.home.root}: name it with --home (or HARMONIA_HOME); the first `harmonia run` makes it"
         )
-    _declared()
     from pipelines.registry import open_registry
     from pipelines.status import outside, table
     from pipelines.status import status as look

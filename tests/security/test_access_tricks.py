@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg import errors
+from psycopg import errors, sql
 from security_world import NOBODY, ROWS, Published
 from store_world import SECRET_NAME, SECRET_NUMBER
 
@@ -184,4 +184,4 @@ def test_an_institution_of_two_roles_sees_both_and_no_more(justice: Published) -
         rows = connection.execute("SELECT DISTINCT institution FROM warehouse.lineage ORDER BY 1").fetchall()
     assert rows == [("courts",), ("police",)]
     with psycopg.connect(justice.server.url()) as admin:
-        admin.execute(f"DROP ROLE {login}".encode())
+        admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(login)))

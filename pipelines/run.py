@@ -16,9 +16,9 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TextIO
+from uuid import uuid4
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob
 from sqlalchemy import update
 
 from pipelines.assets.describing import ROWS
@@ -124,8 +124,8 @@ def _logger(teller: _Teller) -> dg.LoggerDefinition:
 _RUNNING: ContextVar[tuple[Workplace, _Teller]] = ContextVar("running")
 
 
-def this_run() -> dg.JobDefinition:
-    """The job of the run that this process does, as Dagster asks for it by name."""
+def this_run(_: str) -> dg.JobDefinition:
+    """The job of the run that this process does, as Dagster asks for it by name and by a mark of the run."""
     workplace, teller = _RUNNING.get()
     return build_definitions(workplace, hold_lock=False, loggers={"console": _logger(teller)}).resolve_job_def(HARMONISE_EVERYTHING)
 
@@ -183,8 +183,9 @@ def _execute(workplace: Workplace, listener: Listener) -> str:
         with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
             # not `execute_in_process`, which would hold whatever any asset made to the end
             config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
-            done = dg.execute_job(dg.reconstructable(this_run), instance, config, tags=_REPOSITORY, raise_on_error=True)
-            return done.run_id
+            # Dagster keeps the job that was asked for last: without a mark of its own a run would be given the one before, and its home.
+            job = dg.build_reconstructable_job(__name__, this_run.__name__, (uuid4().hex,))
+            return dg.execute_job(job, instance, config, tags=_REPOSITORY, raise_on_error=True).run_id
     except HarmoniaError:
         raise
     except dg.DagsterExecutionInterruptedError:
@@ -199,5 +200,3 @@ def _execute(workplace: Workplace, listener: Listener) -> str:
         raise HarmoniaError(f"the run failed: {describe(error)}; where and how is in {log or 'no log (it could not be written)'}") from None
     finally:
         _RUNNING.reset(mine)
-        for kept in (ReconstructableJob.get_definition, ReconstructableJob.get_repository_definition):
-            kept.cache_clear()  # else the next run of this process would be given this job, and write to this home

@@ -34,7 +34,7 @@ from warehouse.attackers.known import Knowledge, Table, protected
 from warehouse.count import causes
 from warehouse.disclosure.policy import SHIPPED
 from warehouse.disclosure.programme import CROSSED, HARMONISED, TOTAL, Key, Programme, programme, years_of
-from warehouse.disclosure.protect import Inputs, Prints, counted_as, protect, wanted
+from warehouse.disclosure.protect import Inputs, Prints, counted_as, protect, wanted, when_printed
 from warehouse.releases import cube
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.exact import BRIDGE
@@ -112,7 +112,7 @@ class Again:
         if "/" not in key.period:
             exact[self._bridge_counts(Table(*key)) if key.table == BRIDGE else prints[key].known][key] = tuple(counts.tolist())
             return True
-        first = next((p for p in self.history if key in p), prints)
+        first = when_printed(self.given, key, prints)
         places = [(counted_as(self.given, key.indicator, y, first), key._replace(period=y)) for y in years_of(key.period)]
         left = counts - np.array(list(self.truth[Table(*key)].values()))
         for day, year in places:

@@ -152,9 +152,8 @@ def total_may_go_ahead(new: Print, old: Print, parts: Sequence[tuple[int, int]],
     if now is None or then is None or abs(now - then) < step or not parts:
         return False
     own = np.arange(floor, now - floor + 1)
-    small = [(abs(own - trafficking), abs(now - own - rest)) for trafficking, rest in parts]
-    stay = np.logical_or.reduce([((part > 0) & (part < step)) for pair in small for part in pair])
-    return int(np.count_nonzero(stay)) >= VALUES
+    printed, rest = zip(*parts, strict=True)
+    return int(np.count_nonzero(_near(own, printed, step) | _near(now - own, rest, step))) >= VALUES
 
 
 def reported_may_stay(ours: int, before: Collection[int], floor: int, apart: int, step: int) -> bool:
@@ -164,8 +163,13 @@ def reported_may_stay(ours: int, before: Collection[int], floor: int, apart: int
     both. Without figures before it is a part that keeps the table, and the figure is open.
     """
     value = np.arange(floor, max(before, default=0) + step)
-    near = np.logical_or.reduce([(abs(value - old) > 0) & (abs(value - old) < step) for old in before] or [value < 0])
-    return not before or int(np.count_nonzero(near & (abs(value - ours) >= apart))) >= VALUES
+    return not before or int(np.count_nonzero(_near(value, before, step) & (abs(value - ours) >= apart))) >= VALUES
+
+
+def _near(values: np.ndarray, others: Collection[int], step: int) -> np.ndarray:
+    """Which of `values` differ by 1 to `step` - 1 from one of `others`."""
+    change = np.abs(values[:, None] - np.array([*others]))
+    return np.asarray(((change > 0) & (change < step)).any(axis=1))
 
 
 def crossed_least(threshold: int, known: int, years: Sequence[Margins]) -> int | None:

@@ -6,8 +6,7 @@ attacks (`warehouse/releases/gate`).
 Year totals (with their part by offence) are printed from the first release after the year on, and revised when every difference to all
 that was printed before is 0 or `revise_from` and more; else the printed figures stay, or only the parts do where the new total tells too
 little of them. Breakdowns are printed once, one release later, of the records that printed trafficking counts, so that they add up
-to it; windows once, of the records that the breakdowns
-of their years count. So no two figures of one table differ by 1 to 4.
+to it; windows once, of the records that the breakdowns of their years count. So no two figures of one table differ by 1 to 4.
 """
 
 from __future__ import annotations
@@ -245,6 +244,11 @@ def counts_behind(given: Inputs, key: Key, out: Prints) -> tuple[tuple[int, ...]
     if any(table is None for table in tables):
         return None, given.release
     return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True)), max(used.values())
+
+
+def when_printed(given: Inputs, key: Key, out: Prints) -> Prints:
+    """All that was printed when a table was: a window counts its years as they stood then. out: of the newest release."""
+    return next((old for old in given.history if "/" in key.period and key in old), out)
 
 
 def counted_as(given: Inputs, code: str, year: str, out: Prints) -> str:

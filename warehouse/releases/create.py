@@ -21,7 +21,7 @@ from warehouse.count import causes
 from warehouse.disclosure import policy
 from warehouse.disclosure.prints import Print
 from warehouse.disclosure.programme import Key, Programme, years_of
-from warehouse.disclosure.protect import Inputs, Prints, counted_as, overlapping, protect
+from warehouse.disclosure.protect import Inputs, Prints, counted_as, overlapping, protect, when_printed
 from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.diff import revisions, snapshot
@@ -164,7 +164,7 @@ def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[tuple[Ke
 
 def _counted(given: Inputs, prints: Prints) -> dict[Key, dict[str, str]]:
     """Of each window, by year: the release whose records it counts, as they stood in the release that printed it."""
-    then = {key: next((old for old in given.history if key in old), prints) for key in prints if "/" in key.period}
+    then = {key: when_printed(given, key, prints) for key in prints if "/" in key.period}
     return {key: {year: counted_as(given, key.indicator, year, out) for year in years_of(key.period)} for key, out in then.items()}
 
 

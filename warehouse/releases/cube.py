@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.disclosure.prints import Print, Status
-from warehouse.disclosure.programme import ACROSS, CROSSED, JOINED, OFFENCE, QUARTER, TOTAL, TRAFFICKING, Key
+from warehouse.disclosure.programme import ACROSS, CROSSED, JOINED, OFFENCE, QUARTER, TOTAL, TRAFFICKING, Key, years_of
 
 DIMENSIONS = ("offence_group", "sex", "age_group", "citizenship_group", "form")
 SCHEMA = pa.schema(
@@ -67,9 +67,8 @@ def rows(
     """
     out = []
     for key, made in sorted(prints.items()):
-        years = sorted({key.period[:4], key.period[-4:]})
         known = (counted or {}).get(key, {})
-        found = (gaps.get((known.get(y, made.known), key.indicator, y)) for y in range_of(years))
+        found = (gaps.get((known.get(y, made.known), key.indicator, y)) for y in years_of(key.period))
         missing = ", ".join(dict.fromkeys(filter(None, found)))
         for cell, value in made.cells or (("", None),):
             kind = "window" if "/" in key.period else "quarter" if key.table == QUARTER else "year"
@@ -93,11 +92,6 @@ def rows(
                 }
             )
     return pd.DataFrame(out, columns=SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})
-
-
-def range_of(ends: list[str]) -> list[str]:
-    """The years from the first to the last of `ends`."""
-    return [str(year) for year in range(int(ends[0]), int(ends[-1]) + 1)]
 
 
 def prints_of(cube: pd.DataFrame) -> dict[Key, Print]:

@@ -18,7 +18,7 @@ from warehouse.attackers.known import Knowledge, Learnt, Table
 from warehouse.count import causes
 from warehouse.disclosure.prints import crossed, crossed_least, year_codes
 from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, Key
-from warehouse.disclosure.protect import Inputs, Prints, counts_behind, crossed_margins, reported
+from warehouse.disclosure.protect import Inputs, Prints, counts_behind, crossed_margins, reported, when_printed
 from warehouse.disclosure.rule import causes_apart
 from warehouse.releases import cube
 from warehouse.releases.exact import BRIDGE
@@ -114,9 +114,7 @@ def truths(given: Inputs, prints: Prints) -> Truth:
     """The exact counts behind every printed table, by category, and behind the bridge to every harmonised total that is printed."""
     out = {}
     for key, made in prints.items():
-        # A window counts its years as they stood when it was printed.
-        then = next((old for old in given.history if "/" in key.period and key in old), prints)
-        counts, _ = counts_behind(given, key, then)
+        counts, _ = counts_behind(given, key, when_printed(given, key, prints))
         if counts is not None:
             out[Table(*key)] = dict(zip(given.programme.cells(key), counts, strict=True))
         bridge = Key(key.indicator, BRIDGE, BRIDGE, key.period)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.console import print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
@@ -36,9 +37,7 @@ def _registry_is_there(workplace: Workplace) -> bool:
 
 
 def _print(rows: pd.DataFrame, title: str) -> None:
-    from pipelines.console import show
-
-    show(rows, f"{title}: none", title)
+    print_frame(rows, f"{title}: none", title)
 
 
 @access.command("show")

@@ -33,7 +33,7 @@ def grid(*headers: str, title: str | None = None, right: Collection[str] = ()) -
     return out
 
 
-def show(frame: pd.DataFrame, empty: str, title: str | None = None) -> None:
+def print_frame(frame: pd.DataFrame, empty: str, title: str | None = None) -> None:
     """Print a frame as a table, or the line `empty` where it has no rows. Nulls are blank, fractions have two digits."""
     import pandas as pd
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.console import print_frame
 from pipelines.errors import HarmoniaError, storage
 from pipelines.options import HomeFolder
 
@@ -21,11 +22,10 @@ app = typer.Typer(help="Comparison between institutions: what agreements allow, 
 def agreements() -> None:
     """Show every sender, receiver, role and case status that an agreement allows to be compared. Nothing else is told."""
     from pipelines.comparison.agreements import COLUMNS, matrix
-    from pipelines.console import show
 
     cells = matrix().cells
     nothing = "No agreement allows anything: nothing of another institution is told. See sources/<institution>/agreements.yaml."
-    show(cells.set_axis([*COLUMNS, "agreement"], axis=1), nothing)
+    print_frame(cells.set_axis([*COLUMNS, "agreement"], axis=1), nothing)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.console import print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.resources.workplace import Workplace
@@ -85,13 +86,11 @@ def give(
 @app.command("list")
 def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """All orders, with who gave and who carried out."""
-    from pipelines.console import show
-
     with _opened(Workplace.of(None, home, registry_url)) as registry:
         from pipelines.erasure import orders
 
         found = orders.listed(registry)
-    show(found, "No order was given.")
+    print_frame(found, "No order was given.")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.console import console
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
@@ -95,13 +96,14 @@ def pair(
     def make(published: Published) -> Document:
         from pipelines.explain.ids import kind_of_pair, read_key
         from pipelines.explain.pairs import explain_pair
+        from pipelines.home import Home
         from pipelines.review.pairs import parse
         from pipelines.review.published import published as reviewed
         from pipelines.review.published import resolve
 
         if other is None:
-            place = Workplace.of(None, home, registry_url).home
-            entity, *ends = resolve(reviewed(place, published.registry), published.registry, parse(one)).iloc[0]
+            run = reviewed(Home(published.place), published.registry)
+            entity, *ends = resolve(run, published.registry, parse(one)).iloc[0]
             return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), names=names)
         keys = (read_key(one), read_key(other))
         found = kind_of_pair(published, keys, kind.value if kind else None)
@@ -154,7 +156,6 @@ def _explain(
         save(document, page.expanduser())
         typer.echo(f"{document.title}: {page}{' (holds names: for stewards only)' if names else ''}")
         return
-    from pipelines.console import console
     from pipelines.explain.console import show
 
     show(console(), document)

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.console import console, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 from pipelines.user import this_user
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pipelines.registry import Registry
 
 app = typer.Typer(help="Answers of institutions to what was found in their deliveries.", no_args_is_help=True)
@@ -44,12 +43,6 @@ def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workp
         registry.close()
 
 
-def _console() -> Console:
-    from pipelines.console import console
-
-    return console(markup=False)
-
-
 @app.command("import")
 def bring_in(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Workbooks findings.xlsx, filled in, as .xlsx or .ods.")],
@@ -57,7 +50,7 @@ def bring_in(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Enter the answers of filled workbooks; they show in the next run. Exit 1 where a row, or a workbook, was refused."""
-    console, refused = _console(), 0
+    out, refused = console(markup=False), 0
     with _opened(home, registry_url) as (workplace, registry):
         from pipelines.feedback.exchange import bring_in as enter
 
@@ -67,13 +60,13 @@ def bring_in(
             except HarmoniaError as error:
                 if len(files) == 1:
                     raise
-                console.print(f"refused: {error}", soft_wrap=True)
+                out.print(f"refused: {error}", soft_wrap=True)
                 refused += 1
                 continue
             refused += len(done.refused)
             for row in done.refused.itertuples(index=False):
-                console.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
-            console.print(
+                out.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
+            out.print(
                 f"{done.institution} {done.delivery}: {done.entered} answers entered, {done.known} known already, {done.open} rows "
                 f"without an answer, {len(done.refused)} refused. They show in the next `harmonia run`.",
                 soft_wrap=True,
@@ -89,7 +82,6 @@ def show(
     registry_url: RegistryUrl = None,
 ) -> None:
     """The answers that count, by their numbers; reasons stand in the registry, values nowhere."""
-    from pipelines.console import show as print_table
 
     with _opened(home, registry_url) as (_, registry):
         from pipelines.feedback.answers import latest, read
@@ -101,7 +93,7 @@ def show(
         found = found[(found["verdict"] == "accepted") & found["decision"].isna()]
     shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until"]
     headers = {"id": "number", "record_key": "record", "verdict": "answer"}
-    print_table(found[shown].rename(columns=headers), "No answer was given." if not waiting else "No answer waits for a countersignature.")
+    print_frame(found[shown].rename(columns=headers), "No answer was given." if not waiting else "No answer waits for a countersignature.")
 
 
 @app.command()

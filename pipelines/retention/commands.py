@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.console import console, grid
 from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 
@@ -28,7 +29,6 @@ def retention(
     workplace = Workplace.of(None, home, registry_url)
     if not workplace.home.root.is_dir():
         raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
-    from pipelines.console import console, grid
     from pipelines.lock import run_lock
     from pipelines.retention.past import past, remove, rules
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.console import console, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 from pipelines.user import this_user
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pipelines.registry import Registry
     from pipelines.review.published import Published
 
@@ -65,12 +64,6 @@ def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Publi
         registry.close()
 
 
-def _console() -> Console:
-    from pipelines.console import console
-
-    return console(markup=False)
-
-
 def _who(by: str | None) -> str:
     from pipelines.review.judgements import cleaned
 
@@ -85,7 +78,6 @@ def list_pairs(
     home: HomeFolder = None, registry_url: RegistryUrl = None, entity: Of = None, limit: Limit = 20, everything: All = False
 ) -> None:
     """List the pairs in doubt, those first that could move most published figures."""
-    from pipelines.console import show as print_table
     from pipelines.review.queue import queue
 
     with _opened(home, registry_url) as (found, registry):
@@ -99,8 +91,8 @@ def list_pairs(
     )
     columns = ["pair", "a", "b", "weight", "decision", "contradiction", "figures", "touched", "state"]
     title = f"{len(shown)} of {len(pairs)} pairs; figures: how many published figures the other decision would move"
-    print_table(shown[columns], "", title)
-    _console().print("Look at one: harmonia review show PAIR", soft_wrap=True)
+    print_frame(shown[columns], "", title)
+    console(markup=False).print("Look at one: harmonia review show PAIR", soft_wrap=True)
 
 
 @app.command()
@@ -114,7 +106,6 @@ def show(
 ) -> None:
     """Show the two records of a pair side by side, with the weight of each piece of evidence."""
     from pipelines.audit import line
-    from pipelines.console import show as print_table
     from pipelines.review.judgements import read
     from pipelines.review.pairs import PAIR, pair_ids, parse
     from pipelines.review.published import resolve
@@ -125,13 +116,13 @@ def show(
         name = str(pair_ids(one).iloc[0])
         if names:
             line(registry, _who(by), "looked at names for review", name)
-        print_table(records(found, one, names), "", name)
+        print_frame(records(found, one, names), "", name)
         if not blind:
-            _console().print(evidence(found, one), soft_wrap=True)
+            console(markup=False).print(evidence(found, one), soft_wrap=True)
             said = read(registry).merge(one, on=PAIR)
             if len(said):
                 said["decided_at"] = said["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
-                print_table(said[["verdict", "steward", "decided_at", "why"]], "", "What stewards said, latest last")
+                print_frame(said[["verdict", "steward", "decided_at", "why"]], "", "What stewards said, latest last")
 
 
 @app.command()
@@ -236,20 +227,19 @@ def sample(
 
     with _opened(home, registry_url) as (found, registry):
         drawn = draw(found, registry, pairs, seed, ENTITIES if entity is None else (entity.value,))
-    console = _console()
     out = drawn.left_out
-    console.print(
+    screen = console(markup=False)
+    screen.print(
         f"Sample {drawn.sample}: {len(drawn.pairs)} of {int(drawn.strata['pairs'].sum())} pairs. No candidates are {out['forbidden']} "
         f"pairs that a hard rule keeps apart and {out['nothing_shared']} that share no blocking key and weigh next to nothing.",
         soft_wrap=True,
     )
-    console.print(f"Next: harmonia review export --sample {drawn.sample} FILE.xlsx --names", soft_wrap=True)
+    screen.print(f"Next: harmonia review export --sample {drawn.sample} FILE.xlsx --names", soft_wrap=True)
 
 
 @app.command()
 def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
     """Say how right the published clustering is, out of the judgements on a blind sample, with 95 % intervals."""
-    from pipelines.console import show as print_table
     from pipelines.review.estimating import estimate as measure
     from pipelines.review.exchange import progress
     from pipelines.review.sampling import chosen, labels
@@ -265,10 +255,10 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
         figures = measure(labels(registry, number))
     for name in ("estimate", "low", "high"):
         figures[name] = figures[name].map(lambda v: f"{v:.4f}" if v == v else "unknown")
-    console = _console()
+    out = console(markup=False)
     title = f"Sample {number}: {judged} of {drawn} pairs judged; 95 % interval from low to high"
-    print_table(figures, "", title)
-    console.print(
+    print_frame(figures, "", title)
+    out.print(
         "Of the clustering as it was published when the sample was drawn. Recall is over candidate pairs: a pair that no blocking key "
         f"brought together is not in it. {_blocking(found)}",
         soft_wrap=True,

@@ -308,6 +308,12 @@ def institutions() -> tuple[str, ...]:
 
 
 @cache
+def place_of() -> Mapping[str, int]:
+    """The place of each institution in the order of a case's way, from 0."""
+    return {name: n for n, name in enumerate(institutions())}
+
+
+@cache
 def stage_of() -> Mapping[str, str]:
     """The stage of each institution, in the order of a case's way."""
     return {name: load(name).stage for name in institutions()}

@@ -82,12 +82,11 @@ def _shared(people: pd.DataFrame) -> pd.DataFrame:
     both = one.merge(one[["file", "sign"]], on="sign", suffixes=("", "_first"))
     both = both.loc[both["file"] != both["file_first"], ["file", "file_first", "who"]].drop_duplicates()
     shared = (both["who"] >= 0).groupby([both["file"], both["file_first"]]).sum().rename("persons").reset_index()
-    first = pd.Series(rows["file"]).drop_duplicates().index
-    files = people.loc[first, ["institution", "case_key"]].reset_index(drop=True)  # in the order of their numbers
-    other = files["case_key"].array.take(shared["file_first"].to_numpy())
+    files = people.loc[~pd.Series(rows["file"]).duplicated(), ["institution", "case_key"]].reset_index(drop=True)  # in the order of numbers
+    first = files["case_key"].array.take(shared["file_first"].to_numpy())
     return (
         files.iloc[shared["file"]]
-        .assign(case_key_first=other, persons=shared["persons"].array)
+        .assign(case_key_first=first, persons=shared["persons"].array)
         .sort_values(["institution", "case_key", "case_key_first"], ignore_index=True)
     )
 

@@ -176,8 +176,7 @@ def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
 def _upstream(records: Records) -> np.ndarray:
     """Place of each file in the order in which pairs stand."""
     files, persons = records.files, records.persons
-    names = contract.institutions()
-    rank = mapped(files["institution"], {name: n for n, name in enumerate(names)}, len(names))
+    rank = mapped(files["institution"], contract.place_of(), len(contract.place_of()))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
     start = files[["reported", "received"]].min(axis=1).fillna(admitted).astype("datetime64[s]").fillna(pd.Timestamp.max.floor("s"))
     place = np.empty(len(files), dtype="int64")

@@ -136,7 +136,7 @@ def spoken(states: pd.DataFrame) -> Spoken:
 
 def _place_of_institution(names: pd.Series) -> np.ndarray:
     code, distinct = pd.factorize(names)
-    known, named = {name: n for n, name in enumerate(contract.institutions())}, [str(name) for name in distinct]
+    known, named = contract.place_of(), [str(name) for name in distinct]
     order = sorted(range(len(named)), key=lambda n: (known.get(named[n], len(known)), named[n]))
     return np.argsort(order)[code] if len(order) else code
 

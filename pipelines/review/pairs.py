@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
-from sources.contract import institutions
+from sources.contract import institutions, place_of
 
 ENTITIES = ("case", "person")
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b"]
@@ -23,7 +23,7 @@ _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` (columns `PAIR` among others) with the two records of each pair in one order: by institution, then by key."""
-    rank = {name: n for n, name in enumerate(institutions())}
+    rank = place_of()
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
     keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
     same = (keys[0] == keys[2]) if len(frame) else np.empty(0, dtype=bool)

@@ -5,10 +5,10 @@ A set is `simulated/` (or the samples' own folder) and `home/`, with one release
 
 from __future__ import annotations
 
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.oracle.releases.history import Harmonia
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "deliveries"
 
@@ -34,30 +34,15 @@ SETS: dict[str, Simulated | Path] = {
 
 
 def build(name: str, folder: Path, harmonia: Path) -> Path:
-    """Run a set with the program at `harmonia`; returns its home. Raises `CalledProcessError` where a command fails."""
+    """Run a set with the program at `harmonia`; returns its home. Raises `RuntimeError` where a command fails."""
     made = SETS[name]
-    home = folder / "home"
-    if isinstance(made, Simulated):
-        inbox = folder / "simulated" / "inbox"
-        if not inbox.exists():
-            asked = {
-                "seed": made.seed,
-                "start": made.start,
-                "years": made.years,
-                "cases-per-year": made.cases_per_year,
-                "noise": made.noise,
-            }
-            _call(harmonia, "simulate", "--out", folder / "simulated", *(part for k, v in asked.items() for part in (f"--{k}", v)))
-    else:
-        inbox = made / "inbox"
+    inbox = folder / "simulated" / "inbox" if isinstance(made, Simulated) else made / "inbox"
+    run = Harmonia(harmonia, folder / "home", inbox)
+    if isinstance(made, Simulated) and not inbox.exists():
+        asked = {"seed": made.seed, "start": made.start, "years": made.years, "cases-per-year": made.cases_per_year, "noise": made.noise}
+        run("simulate", "--out", folder / "simulated", *(part for k, v in asked.items() for part in (f"--{k}", str(v))))
     last = max(path.name[:4] for path in inbox.glob("*/*"))
-    _call(harmonia, "run", "--inbox", inbox, "--home", home)
-    key = ("--key", folder / "coordinator.pem", "--name", "A Coordinator", "--day", f"{last}-12-31")
-    _call(harmonia, "release", "sign", "--home", home, *key)
-    _call(harmonia, "release", "create", "--home", home, "--as-of", f"{int(last) + 1}-12-31")
-    return home
-
-
-def _call(harmonia: Path, *arguments: object) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HARMONIA_")}
-    subprocess.run([harmonia, *map(str, arguments)], check=True, env=environment, stdout=subprocess.DEVNULL)
+    run("run")
+    run("release", "sign", "--key", folder / "coordinator.pem", "--name", "A Coordinator", "--day", f"{last}-12-31")
+    run("release", "create", "--as-of", f"{int(last) + 1}-12-31")
+    return folder / "home"

@@ -36,9 +36,8 @@ def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
     """
     periods = published(deliveries)
     years = [p for p in periods if len(p) == 4]
-    grid = pd.MultiIndex.from_product([contract.institutions(), years, QUARTERS], names=["institution", "year", "quarter"]).to_frame(
-        index=False
-    )
+    every = {"institution": contract.institutions(), "year": years, "quarter": QUARTERS}
+    grid = pd.MultiIndex.from_product(list(every.values()), names=list(every)).to_frame(index=False)
     grid["period"] = grid["year"] + "-" + grid["quarter"]
     states = quarter_states(deliveries).rename("state").reset_index()
     quarters = grid.merge(states, on=["institution", "period"], how="left").fillna({"state": MISSING})

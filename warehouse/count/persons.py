@@ -31,7 +31,7 @@ def _votes(persons: pd.DataFrame, column: str) -> pd.DataFrame:
     Columns out: person_id, the column, place (order of the institution, for ties).
     """
     source = persons["case_key"].mask(persons["register_id"].notna(), persons["register_id"])
-    voters = persons.assign(source=source, place=persons["institution"].map({n: i for i, n in enumerate(contract.institutions())}))
+    voters = persons.assign(source=source, place=persons["institution"].map(contract.place_of()))
     said = voters.dropna(subset=[column])
     return said.drop_duplicates(["person_id", "institution", "source", column])[["person_id", column, "place"]]
 

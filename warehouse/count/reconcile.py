@@ -25,7 +25,7 @@ ON_THE_WAY_DAYS = 31
 
 @dataclass(frozen=True)
 class Step:
-    """A step between two institutions: what upstream says and what downstream must hold. stage: of downstream.
+    """A step between two institutions: what upstream says and what downstream must hold.
 
     `tolerance_days`: further apart than this the days disagree (declared, no rule of law); None: only the order is looked at.
     """
@@ -33,9 +33,13 @@ class Step:
     name: str
     upstream: str
     downstream: str
-    stage: canonical.Stage
     tolerance_days: int | None = None
     per_person: bool = False
+
+    @property
+    def stages(self) -> tuple[str, str]:
+        """The stages of upstream and downstream."""
+        return contract.stage_of()[self.upstream], contract.stage_of()[self.downstream]
 
 
 _WAY: tuple[tuple[canonical.Stage, canonical.Stage, int | None], ...] = (
@@ -49,7 +53,7 @@ _WAY: tuple[tuple[canonical.Stage, canonical.Stage, int | None], ...] = (
 def steps() -> tuple[Step, ...]:
     """Every step from an institution to one of the next stage."""
     return tuple(
-        Step(f"{up}_{down}", up, down, after, tolerance_days=days, per_person=days is None)
+        Step(f"{up}_{down}", up, down, tolerance_days=days, per_person=days is None)
         for before, after, days in _WAY
         for up in contract.at(before)
         for down in contract.at(after)
@@ -91,7 +95,7 @@ def _received_from(standing: Standing, institution: str) -> pd.DataFrame:
 def _case_sides(standing: Standing, step: Step) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Upstream (case_id, day), downstream (case_id, day), and what upstream knows at all, for a step between case files."""
     events = standing.events
-    if step.stage == "prosecution":
+    if step.stages[1] == "prosecution":
         return (_sender(standing, step.upstream)[0], _received_from(standing, step.upstream), _sender(standing, step.upstream)[1])
     indicted = _first(events[events["event"] == "indicted"], ["case_id"])
     received = _first(events[(events["event"] == "received") & events["institution"].isin(contract.at("courts"))], ["case_id"])
@@ -156,7 +160,7 @@ def _other_people(standing: Standing, step: Step) -> pd.Index:
     up = _people(standing, step.upstream, ("suspect", "defendant"))
     down = _people(standing, step.downstream, ("defendant",))
     both = up.merge(down, on=["case_id", "person_id"], how="outer", indicator=True)
-    amiss = both["_merge"] == "right_only" if step.stage == "courts" else both["_merge"] != "both"
+    amiss = both["_merge"] == "right_only" if step.stages[0] == "prosecution" else both["_merge"] != "both"
     return pd.Index(both.loc[amiss, "case_id"].unique())
 
 
@@ -165,8 +169,8 @@ def _differs(step: Step, pairs: pd.DataFrame, standing: Standing, charges: Charg
     gap = (pairs["day_down"] - pairs["day_up"]).dt.days
     date = (gap < 0) | (gap > step.tolerance_days if step.tolerance_days else False)
     keys = ["case_id", "person_id"] if step.per_person else ["case_id"]
-    up = principal(charges.where(charges.rows["institution"] == step.upstream), pairs[keys], contract.stage_of()[step.upstream])
-    down = principal(charges.where(charges.rows["institution"] == step.downstream), pairs[keys], step.stage)
+    ends = zip((step.upstream, step.downstream), step.stages, strict=True)
+    up, down = (principal(charges.where(charges.rows["institution"] == name), pairs[keys], stage) for name, stage in ends)
     person = pd.Series(False, index=pairs.index) if step.per_person else pairs["case_id"].isin(_other_people(standing, step))
     marks = {"date": date.fillna(False), "offence": up != down, "person": person}
     text = pd.Series("", index=pairs.index, dtype="str")

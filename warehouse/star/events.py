@@ -183,9 +183,8 @@ def events(inputs: CountInputs, ready: Prepared) -> pd.DataFrame:
     counts = (every["subject"] == "case") | every["person_id"].notna()
     every["day"] = every["day"].where(counts)  # an unknown person counts as reported only
     out = _harmonised(_as_reported(every, ready), ready)
-    coded = out["event"].isin(
-        ["judged", "judged_before", "final", "released"]
-    )  # others state a number, or whatever a clerk wrote in its place
+    # Of other events the outcome is a number, or whatever a clerk wrote in its place.
+    coded = out["event"].isin(["judged", "judged_before", "final", "released"])
     number = out["outcome"].mask(coded)
     return out.assign(
         event_id=range(1, len(out) + 1),

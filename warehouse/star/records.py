@@ -150,9 +150,7 @@ def municipalities(stands: Standing) -> pd.Series:
 def seats(stands: Standing) -> pd.Series:
     """The seat that deals with each case, by case_id: of the file furthest on its way."""
     known = stands.cases.dropna(subset=["seat"])
-    known = known[~known["institution"].isin(contract.at("corrections"))].assign(
-        place=lambda f: f["institution"].map({n: i for i, n in enumerate(contract.institutions())})
-    )
+    known = known[~known["institution"].isin(contract.at("corrections"))].assign(place=lambda f: f["institution"].map(contract.place_of()))
     return known.sort_values(["case_id", "place", "record_key"]).drop_duplicates("case_id", keep="last").set_index("case_id")["seat"]
 
 

@@ -184,7 +184,7 @@ FACT_EVENT = _fact(
     text("event", "what happened", of="dim_event.event"),
     text("scope", "whose event: own (of the record), file (of its file as a whole), case (of another file of its case)"),
     text("outcome", "judgment: convicted, acquitted, rejected; release: its reason, as of fact_stay.ended_by"),
-    text("indictment_number", "number of the indictment; null for other events", key=True),
+    text("indictment_number", "number of the indictment, as the event states it; null where it states none", key=True),
     flag("readable", "the record that it belongs to could be read; else it is known from the event alone"),
     flag("inferred", "no record of the event: the case or person was there, the day is estimated from the delivery"),
     day("date_reported", "day as delivered, the 15th where only the month was; null where unreadable", of="dim_time.day"),

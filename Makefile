@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
 UV_VERSION := 0.13.9
+# PySpark has an environment of its own: where it is installed, pandera imports it at every start.
+SPARK := .venv-spark
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 # Every process that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow test-long check sbom ui clean
+.PHONY: install run test test-slow test-spark test-long check sbom ui clean
 
 install: $(VENV)/.installed
 
@@ -25,10 +27,18 @@ run: install
 	$(VENV)/bin/harmonia run --inbox data/inbox --home data/home
 
 test: install
-	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not (slow or spark)"
 
-test-slow: install
-	HARMONIA_TEST_VOLUME=whole $(VENV)/bin/python -m pytest -q -n auto -m "(slow or hypothesis) and not long"
+test-slow: install test-spark
+	HARMONIA_TEST_VOLUME=whole $(VENV)/bin/python -m pytest -q -n auto -m "(slow or hypothesis) and not (long or spark)"
+
+# Needs Java 17.
+test-spark: $(SPARK)/.installed
+	$(SPARK)/bin/python -m pytest -q -m spark tests/unit/test_linkage_spark.py tests/pipeline/test_spark_run.py
+
+$(SPARK)/.installed: $(VENV)/.installed
+	UV_PROJECT_ENVIRONMENT=$(SPARK) $(UV) sync --quiet --locked --inexact --extra spark
+	touch $@
 
 test-long: install
 	$(VENV)/bin/python -m pytest -q -m long

@@ -24,6 +24,7 @@ from benchmarks.linkage_engines import splink
 from benchmarks.linkage_f1 import TABLES, score
 from benchmarks.linkage_sets import Set, code, field, name
 from pipelines.linkage import link, references
+from pipelines.linkage.blocking import share
 from pipelines.linkage.cluster import components
 from pipelines.linkage.model import load_model
 from pipelines.linkage.score import frequencies
@@ -144,7 +145,9 @@ def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray
     from splink import DuckDBAPI, Linker
 
     persons, model, api = records.persons, load_model(), DuckDBAPI()
-    linker = Linker(api.register(splink_records(persons, model)), splink_settings(model, len(persons)), log_level=None)
+    linker = Linker(
+        api.register(splink_records(persons, model, share(persons).groups)), splink_settings(model, len(persons)), log_level=None
+    )
     for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()

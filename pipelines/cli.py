@@ -75,6 +75,10 @@ class Noise(StrEnum):
 ModelFile = Annotated[
     Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Linkage model of `harmonia link train`. Default: the one shipped")
 ]
+SparkMaster = Annotated[
+    str | None,
+    typer.Option("--spark", metavar="MASTER", envvar="HARMONIA_SPARK", help="Score pairs of persons on this Spark. Default: in process"),
+]
 
 
 def _declared() -> None:
@@ -126,10 +130,13 @@ def run(
     warehouse_url: WarehouseUrl = None,
     registry_url: RegistryUrl = None,
     model: ModelFile = None,
+    spark: SparkMaster = None,
 ) -> None:
     """Land what is new, take it through all stages, publish. Exit 0 when published, 1 when not."""
     if model is not None:  # said before anything is landed, and known to whatever links in this process
         _use(model)
+    if spark:
+        _score_on(spark)
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
     new = not workplace.home.root.exists()
     workplace.ready()
@@ -153,6 +160,12 @@ def _use(model: Path) -> None:
 
     load_model(model.expanduser())
     os.environ["HARMONIA_MODEL"] = str(model.expanduser().absolute())
+
+
+def _score_on(master: str) -> None:
+    from pipelines.linkage.spark import SETTING, Spark
+
+    os.environ[SETTING] = Spark.at(master).master
 
 
 @app.command()

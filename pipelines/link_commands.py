@@ -84,17 +84,23 @@ def spark(
     model: Annotated[Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Model file. Default: the one shipped.")] = None,
     home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to compare.")] = None,
 ) -> None:
-    """Weigh pairs of person records by Splink on Spark, with the same model file. Keys and weights alone are written, no name."""
-    from pipelines.linkage import spark as engine
+    """Score candidate pairs of persons by Splink on Spark; write keys and weights, no name. `run --spark` decides from such pairs."""
+    from pipelines.linkage.blocking import share
+    from pipelines.linkage.decisions import keys_of
     from pipelines.linkage.model import load_model
-    from pipelines.linkage.score import frequencies
+    from pipelines.linkage.score import Scorer, coded, frequencies
+    from pipelines.linkage.spark import WEIGHT, Spark
     from pipelines.linkage.standardise import standardise
     from pipelines.resources import lake
 
-    folder = Workplace.of(None, home).home.lake / "canonical"
+    folder, out = Workplace.of(None, home).home.lake / "canonical", out.expanduser().absolute()
     if not folder.is_dir():
         raise HarmoniaError(f"{folder} is not there: run everything first (harmonia run)")
+    if out.exists():
+        raise HarmoniaError(f"{out} is there already: name a new folder with --out")
     found, persons = load_model(model), standardise(lake.read(folder)).persons
-    with engine.session(master) as session:
-        pairs = engine.write(session, persons, found, frequencies(persons, found), out.expanduser().absolute())
-    typer.echo(f"{pairs} pairs of {len(persons)} person records are in {out}, weighed by {found.version}.")
+    scorer = Scorer(coded(persons, found), found, frequencies(persons, found))
+    pairs = Spark.at(master).close(persons, share(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
+    out.mkdir(parents=True)
+    keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
+    typer.echo(f"{len(pairs)} pairs of {len(persons)} person records are in {out}, scored by {found.version}.")

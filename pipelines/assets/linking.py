@@ -8,6 +8,7 @@ import pandas as pd
 from pipelines.assets.describing import careful, say, table
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.places import listed
+from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import READ
 from pipelines.linkage.standardise import read as states
 from pipelines.registry import open_registry
@@ -41,14 +42,15 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     """Clusters of person and case records, as stewards' judgements demand."""
     with careful(workplace, "linking"):
         bounded.rest()  # every delivery is harmonised
-        model, tables = load_model(), canonical.only(READ)
+        model, tables, spark = load_model(), canonical.only(READ), Spark.from_environment()
         places = listed(states({"person_records": tables["person_records"]})["person_records"], model)
         said = _stewards_said(workplace, places)
-        linked = link(tables, model, said, workplace.home.lake / "linkage_memory", places)
+        linked = link(tables, model, said, workplace.home.lake / "linkage_memory", places, spark)
     say(
         context,
         len(linked.persons) + len(linked.cases),
         {"person records": len(linked.persons), "case records": len(linked.cases), **linked.statistics}
+        | {"candidate pairs scored": f"by Splink on Spark ({spark.master})" if spark else "in process"}
         | {"judgements that do not hold, or hold against a rule": table(_worth_a_look(linked.judged))},
     )
     return linked

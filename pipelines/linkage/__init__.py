@@ -30,7 +30,8 @@ from pipelines.linkage.parting import part
 from pipelines.linkage.pieces import Setting
 from pipelines.linkage.places import listed, rekeyed
 from pipelines.linkage.score import coded
-from pipelines.linkage.solving import Solved, read_common, rounds
+from pipelines.linkage.solving import Solved, candidate_pairs, read_common, rounds
+from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records, read, standardise
 from pipelines.resources.given_back import give_back
 
@@ -78,13 +79,15 @@ def link(
     judgements: pd.DataFrame | None = None,
     memory: Path | None = None,
     places: pd.DataFrame | None = None,
+    spark: Spark | None = None,
 ) -> Linked:
     """Link the records of the canonical tables `case_records, person_records, charges, events, references`.
 
     Absent or empty tables are fine. The result depends on the rows alone, not on their order, on `model` (the one shipped) and on
     `judgements` of stewards (`pipelines.linkage.judged.COLUMNS`, those that stand), which hold whatever the weights say. `memory`: a
     folder where a large history keeps what it found, so that the next call decides only on what is touched; the result is the same
-    without. `places`: what `places.listed` gives of these tables, where it is known.
+    without. `places`: what `places.listed` gives of these tables, where it is known. `spark`: where candidate pairs of persons are made and
+    scored; in process, where it is not given, with the same result.
     """
     model = model or load_model()
     tables = read(canonical)
@@ -92,7 +95,7 @@ def link(
     tables = rekeyed(tables, places)
     marked = landmark(tables)
     if marked is None:
-        return _as_a_whole(standardise(tables), model, judgements, places)
+        return _as_a_whole(standardise(tables), model, judgements, places, spark)
     token = kept.token(model, marked.print(tables))
     remembered = kept.load(memory, token) if memory is not None else None
     if remembered is None:
@@ -102,7 +105,7 @@ def link(
         common, before = remembered
     records = standardise(tables)
     del tables, remembered
-    setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.pieces"))
+    setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.pieces"), spark)
     give_back()  # what reading and standardising took: this process holds most while it blocks
     parted = part(records, setting, judgements, before)
     found = decide(parted, setting, judgements, before)
@@ -123,9 +126,9 @@ def link(
     return _linked(records, found.cases, found.persons, found.told, found.against, judgements, counts, reached, places)
 
 
-def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame) -> Linked:
+def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame, spark: Spark | None) -> Linked:
     """A small history: by what its records say themselves, all together."""
-    solved = rounds(records, block(records.persons), model, judgements)[0]
+    solved = rounds(records, candidate_pairs(records, model, spark), model, judgements)[0]
     people, persons, cases = solved.people, solved.persons, solved.cases
     counts: dict[str, int | float | str] = {
         "model": model.version,

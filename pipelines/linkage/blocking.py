@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.linkage.hashing import cursor, mixed
+from pipelines.linkage.score import Likelihoods
 from pipelines.linkage.sharing import Groups, Pairs, grouped, joined
 from pipelines.linkage.states import firsts
 from pipelines.resources.flat import Rows
@@ -129,11 +130,13 @@ class Shared:
 
 @dataclass(frozen=True)
 class Blocked:
-    """Pairs (`left` < `right`, rows of the frame given) in order, and `report` (see `share`)."""
+    """Pairs (`left` < `right`, rows of the frame given) in order, `report` (see `share`), and the `likelihoods` of pairs that were scored
+    where they were made (`pipelines.linkage.spark`)."""
 
     left: np.ndarray
     right: np.ndarray
     report: pd.DataFrame
+    likelihoods: Likelihoods | None = None
 
 
 def block(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS) -> Blocked:

@@ -57,6 +57,10 @@ class PersonPairs:
         missing = self._found.levels.to_numpy()[rows] == MISSING
         return np.where(missing, np.nan, bits)
 
+    def put(self, left: np.ndarray, right: np.ndarray, found: Likelihoods) -> None:
+        """Keep pairs (`left` < `right`, in order) with the likelihoods that were `found` elsewhere, in place of what is kept."""
+        self._codes, self._found = self._code(left, right), found
+
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Compare the pairs that are not kept yet; the order of the two rows of a pair does not matter."""
         codes = distinct(self._code(left, right))

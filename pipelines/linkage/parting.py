@@ -102,6 +102,10 @@ def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, 
     if memory is not None:
         found.append(_remembered(memory.pairs, prints, fresh))
         groups = groups.of_rows(fresh)
+    if setting.spark is not None:
+        some = None if fresh.all() else fresh
+        found.append(setting.spark.close(records.persons, groups, setting.model, setting.scorer, least, some))
+        return _in_order(found)
     held = {
         "fresh": pd.DataFrame({"fresh": fresh}),
         "rows": pd.DataFrame({"row": groups.row}),
@@ -111,6 +115,10 @@ def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, 
     of = processes(setting, many)
     pieces = ({**held, "turn": pd.DataFrame({"turn": [n], "of": [of], "least": [least]})} for n in range(of))
     found.extend(one["pairs"] for one in shared(_weighed, pieces, setting, many))
+    return _in_order(found)
+
+
+def _in_order(found: list[pd.DataFrame]) -> pd.DataFrame:
     close = pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64", "weight": "float64"})
     return close.iloc[np.lexsort((close["right"], close["left"]))].reset_index(drop=True)
 

@@ -23,6 +23,7 @@ from pipelines.linkage.cases import Ties
 from pipelines.linkage.common import Common
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Coded, Scorer
+from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records
 from pipelines.resources.given_back import give_back
 from pipelines.resources.processes import each
@@ -38,12 +39,13 @@ WORTH = 60_000
 @dataclass(frozen=True)
 class Setting:
     """What every piece goes by; `coded`: all person records, of which a piece names rows; `folder`: through which pieces are shared among
-    processes, None where they are worked on here."""
+    processes, None where they are worked on here; `spark`: where candidate pairs are made and scored, None: in process."""
 
     model: Model
     common: Common
     coded: Coded
     folder: Path | None = None
+    spark: Spark | None = None
 
     @cached_property
     def scorer(self) -> Scorer:

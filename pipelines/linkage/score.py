@@ -107,7 +107,7 @@ class Coded:
 def coded(persons: pd.DataFrame, model: Model) -> Coded:
     """The records of `persons` (columns as `standardise.Records`)."""
     group, groups = pd.factorize(persons[GROUP])
-    exchanged = _exchanged(model)
+    exchanged = exchanged_fields(model)
     # The two names share their codes, since either may stand in the other's place.
     both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
     shared = encode(both, ("name",)) if both is not None else None
@@ -119,7 +119,8 @@ def coded(persons: pd.DataFrame, model: Model) -> Coded:
     return Coded(codes, values, group, np.asarray(groups, dtype=object))
 
 
-def _exchanged(model: Model) -> list[Field]:
+def exchanged_fields(model: Model) -> list[Field]:
+    """The fields that are tried in each other's place: both, or none."""
     fields = [field for field in model.fields if field.name in EXCHANGED]
     return fields if len(fields) == len(EXCHANGED) else []
 
@@ -132,7 +133,7 @@ class Scorer:
         self._group, self._codes = records.group, records.codes
         texts = np.concatenate([np.array([""], dtype=object), records.groups])
         self._fields = {field.name: _FieldScorer(field, records.values[field.name], known, texts) for field in model.fields}
-        self._exchanged = [field.name for field in _exchanged(model)]
+        self._exchanged = [field.name for field in exchanged_fields(model)]
 
     def at(self, rows: np.ndarray) -> Scorer:
         """The same for the records at `rows`, numbered from 0; what was compared stays common to both."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import parts
-from pipelines.linkage.blocking import Blocked, block
+from pipelines.linkage.blocking import Blocked, block, share
 from pipelines.linkage.cases import Before, Cases, Ties, link_cases, ties_of
 from pipelines.linkage.common import Common, Tables, counts_of
 from pipelines.linkage.evidence import Shares
@@ -21,6 +21,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, link_persons, share_again
 from pipelines.linkage.score import Scorer, coded, frequencies
+from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records, standardise
 
 ROUNDS = 2
@@ -51,7 +52,10 @@ def rounds(
     if common and "scorer" not in records.memo:
         records.memo["scorer"] = Scorer(coded(records.persons, model), model, common.frequencies)
     people = PersonPairs(records, model)
-    people.add(blocked.left, blocked.right)
+    if blocked.likelihoods is None:
+        people.add(blocked.left, blocked.right)
+    else:
+        people.put(blocked.left, blocked.right, blocked.likelihoods)
     held_cases, held_persons = held(judgements, "case", records.files), held(judgements, "person", records.persons)
     expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
     before = Before(None, model.persons["again"])
@@ -66,6 +70,17 @@ def rounds(
         before = Before(persons.cluster, again[-1])
     found = common or Common(people.known, counts_of(records), tuple(shares), tuple(again))
     return Solved(records, blocked, people, cases, persons), found
+
+
+def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> Blocked:
+    """The pairs of persons of a small history that blocking keys give; made and scored on `spark`, where that is given."""
+    persons = records.persons
+    if spark is None:
+        return block(persons)
+    blocks = share(persons)
+    records.memo["scorer"] = scorer = Scorer(coded(persons, model), model, frequencies(persons, model))
+    left, right, likelihoods = spark.scored(persons, blocks.groups, model, scorer)
+    return Blocked(left, right, blocks.report, likelihoods)
 
 
 def read_common(tables: Tables, model: Model) -> Common:

@@ -1,68 +1,209 @@
-"""Weights of pairs of person records by Splink on Spark, for histories past one machine: the same model file, another engine.
+"""Candidate pairs of person records made and scored by Splink on Spark, for histories past one machine, with the same model file.
 
-Belongs here: the exported model in Spark's SQL, a session, the pairs with their weights. Does not belong here: the model as Splink has it
-(`splink_export`), cases and clusters: those are decided as ever, from what is compared. Needs the extra `spark` and Java 17.
+Belongs here: the setting, the exported model in Spark's SQL, a session, the scored pairs. Does not belong here: the model as Splink has it
+(`splink_export`); cases, clusters and ids, which are decided from these pairs as from those scored in process. Needs the extra `spark` and
+Java 17.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pipelines.errors import HarmoniaError
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import Frequencies
-from pipelines.linkage.splink_export import UNIQUE_ID, splink_records, splink_settings, term_frequencies
+from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
+from pipelines.linkage.sharing import Groups
+from pipelines.linkage.splink_export import (
+    EXCHANGED,
+    UNIQUE_ID,
+    gamma_levels,
+    splink_records,
+    splink_settings,
+    term_frequencies,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LOCAL = "local[*]"
+SETTING = "HARMONIA_SPARK"
 WEIGHT = "match_weight"
+FRESH = "fresh"
+# Splink adds the odds before to every weight; these add nothing.
+EVEN_ODDS = 0.5
+
+
+@dataclass(frozen=True)
+class Spark:
+    """Splink on the Spark at `master` (`local[2]`, `spark://host:7077`, …)."""
+
+    master: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Spark | None:
+        """As `HARMONIA_SPARK` says; None where it is not set: pairs are made and scored in process."""
+        return cls.at(environment[SETTING]) if environment.get(SETTING) else None
+
+    @classmethod
+    def at(cls, master: str) -> Spark:
+        """Raises `HarmoniaError` where PySpark or Splink is not installed."""
+        if find_spec("pyspark") is None or find_spec("splink") is None:
+            raise HarmoniaError(
+                f"pairs cannot be scored on Spark at {master}: this environment has no PySpark; install the extra `spark` and Java 17 "
+                f"(docs/linkage.md says how), or leave out --spark and {SETTING} to score pairs in process"
+            )
+        return cls(master)
+
+    def scored(self, persons: pd.DataFrame, blocks: Groups, model: Model, scorer: Scorer) -> tuple[np.ndarray, np.ndarray, Likelihoods]:
+        """All pairs of rows of `persons` that share a block: `left` < `right`, in order, and their likelihoods."""
+        names = [field.name for field in model.fields]
+        parts = [f"{kind}_{name}" for name in names for kind in ("mw", "mw_tf_adj")]
+        found = self._predicted(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
+        left, right = found["left"].to_numpy(), found["right"].to_numpy()
+        levels = {field.name: gamma_levels(field, model)[found[f"gamma_{field.name}"].to_numpy("int64")] for field in model.fields}
+        bits = {
+            name: sum(
+                (found[part].to_numpy("float64") for part in (f"mw_{name}", f"mw_tf_adj_{name}") if part in found), np.zeros(len(found))
+            )
+            for name in names
+        }
+        weight = found[WEIGHT].to_numpy("float64", copy=True)
+        rows = np.flatnonzero(found[EXCHANGED])
+        own = scorer.likelihoods(left[rows], right[rows])
+        weight[rows] = own.weight
+        frames = pd.DataFrame(levels), pd.DataFrame(bits).astype("float32")
+        for frame, ours in zip(frames, (own.levels, own.bits), strict=True):
+            frame.iloc[rows] = ours[names].to_numpy()
+        return left, right, Likelihoods(*frames, weight)
+
+    def close(
+        self,
+        persons: pd.DataFrame,
+        blocks: Groups,
+        model: Model,
+        scorer: Scorer,
+        least: float = -np.inf,
+        fresh: np.ndarray | None = None,
+    ) -> pd.DataFrame:
+        """`left, right, weight` of the pairs that share a block and weigh at least `least` bits; where `fresh` is given (whether, per row),
+        only pairs with such a row."""
+        found = self._predicted(persons, blocks, model, scorer.known, [], least, fresh)
+        rows, weight = np.flatnonzero(found[EXCHANGED]), found[WEIGHT].to_numpy("float64", copy=True)
+        weight[rows] = scorer.likelihoods(found["left"].to_numpy()[rows], found["right"].to_numpy()[rows]).weight
+        return found[["left", "right"]].assign(weight=weight)[weight >= least].reset_index(drop=True)
+
+    def _predicted(
+        self,
+        persons: pd.DataFrame,
+        blocks: Groups,
+        model: Model,
+        known: Frequencies,
+        columns: list[str],
+        least: float = -np.inf,
+        fresh: np.ndarray | None = None,
+    ) -> pd.DataFrame:
+        """`left` < `right` in order, `WEIGHT`, `EXCHANGED` (whether: such pairs are to be scored in process, whatever they weigh) and those
+        of `columns` that Splink gives."""
+        if not len(blocks.row):
+            nothing = pd.DataFrame(dict.fromkeys(["left", "right", *(c for c in columns if c.startswith("gamma_"))], np.empty(0, "int64")))
+            return nothing.assign(**{WEIGHT: 0.0, EXCHANGED: False})
+        with session(self.master) as spark:
+            pairs = predicted(spark, persons, blocks, model, known, fresh)
+            marked = f"gamma_{EXCHANGED} = 1" if f"gamma_{EXCHANGED}" in pairs.columns else "false"
+            if np.isfinite(least):
+                pairs = pairs.where(f"{WEIGHT} >= {least!r} OR {marked}")
+            chosen = [f"{UNIQUE_ID}_l AS l", f"{UNIQUE_ID}_r AS r", WEIGHT, f"{marked} AS {EXCHANGED}"]
+            table = pairs.selectExpr(*chosen, *(column for column in columns if column in pairs.columns)).toArrow()
+        found = table.drop_columns(["l", "r"]).to_pandas()
+        one, other = (table[side].to_numpy().astype("int64") for side in "lr")
+        found.insert(0, "left", np.minimum(one, other))
+        found.insert(1, "right", np.maximum(one, other))
+        return found.iloc[np.lexsort((found["right"], found["left"]))].reset_index(drop=True)
 
 
 @contextmanager
-def session(master: str = LOCAL) -> Iterator[SparkSession]:
-    """A session of Spark with Splink's functions. Raises `HarmoniaError` where Spark is not installed or does not start."""
-    if find_spec("pyspark") is None or find_spec("splink") is None:
-        raise HarmoniaError("linkage on Spark needs an environment with the extra `spark` and Java 17: docs/linkage.md says how")
+def session(master: str) -> Iterator[SparkSession]:
+    """A session of Spark with Splink's functions. Raises `HarmoniaError` where Spark does not start."""
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
     from splink.internals.spark.jar_location import similarity_jar_location
 
-    told = {"spark.jars": similarity_jar_location(), "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "8"}
+    settings = {
+        "spark.jars": similarity_jar_location(),
+        "spark.driver.maxResultSize": "0",
+        "spark.log.level": "FATAL",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    if master.startswith("local"):
+        settings["spark.sql.shuffle.partitions"] = "8"
     builder = SparkSession.builder.master(master).appName("harmonia")
-    for name, value in told.items() if master.startswith("local") else [("spark.jars", told["spark.jars"])]:
+    for name, value in settings.items():
         builder = builder.config(name, value)
     try:
         spark = builder.getOrCreate()
     except (PySparkException, OSError) as error:
         raise HarmoniaError(f"Spark at {master} does not start ({type(error).__name__}): is Java 17 there (JAVA_HOME)?") from None
-    spark.sparkContext.setLogLevel("ERROR")
     try:
-        yield spark
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+            yield spark
     finally:
         spark.stop()
 
 
-def spark_settings(model: Model, records: int) -> dict[str, Any]:
-    """The exported model with its conditions in Spark's SQL."""
-    settings = splink_settings(model, records)
+def predicted(
+    spark: SparkSession,
+    persons: pd.DataFrame,
+    blocks: Groups,
+    model: Model,
+    known: Frequencies,
+    fresh: np.ndarray | None = None,
+    pairs: pd.DataFrame | None = None,
+) -> DataFrame:
+    """What Splink predicts of the pairs of rows of `persons` that share a block, with `match_weight` (bits, no odds before).
+
+    known: frequencies of names; fresh: see `Spark.close`; pairs: these and no others (`join_key_l`, `join_key_r`)
+    """
+    import splink
+    from splink.backends.spark import SparkAPI
+
+    api = SparkAPI(spark_session=spark, break_lineage_method="persist")
+    records = splink_records(persons, model, blocks)
+    if fresh is not None:
+        records[FRESH] = fresh
+    linker = splink.Linker(api.register(_given(spark, records)), spark_settings(model, fresh is not None), log_level=None)
+    for column, table in term_frequencies(persons, model, known).items():
+        linker.table_management.register_term_frequency_lookup(api.register(_given(spark, table)), column)
+    if pairs is not None:
+        linker.table_management.register_blocked_pairs_for_predict(api.register(_given(spark, pairs.assign(match_key="0"))))
+    found: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
+    return found
+
+
+def spark_settings(model: Model, fresh: bool = False) -> dict[str, Any]:
+    """The exported model with its conditions in Spark's SQL; `fresh`: only pairs of which a record says so."""
+    settings = splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:
             level["sql_condition"] = _spoken(level["sql_condition"])
     for rule in settings["blocking_rules_to_generate_predictions"]:
         rule["sql_dialect"] = "spark"
+        rule["blocking_rule"] += f" AND (l.{FRESH} OR r.{FRESH})" if fresh else ""
     return settings
 
 
 def _spoken(condition: str) -> str:
-    """A condition of DuckDB as Spark says it; similarity is a function of Splink's there."""
+    """A condition of DuckDB in Spark's SQL; similarity is a function of Splink's there."""
     import sqlglot
     from sqlglot import exp
 
@@ -79,42 +220,7 @@ def _spoken(condition: str) -> str:
     return sqlglot.parse_one(condition, read="duckdb").transform(renamed).sql(dialect="spark")
 
 
-def weighed(spark: SparkSession, persons: pd.DataFrame, model: Model, known: Frequencies, pairs: pd.DataFrame | None = None) -> DataFrame:
-    """Pairs of rows of `persons` (`unique_id_l`, `unique_id_r`) that the blocking keys give, with `match_weight` (bits, prior included).
-
-    known: frequencies of names; pairs: these and no others (`join_key_l`, `join_key_r`)
-    """
-    import splink
-    from splink.backends.spark import SparkAPI
-
-    api = SparkAPI(spark_session=spark, break_lineage_method="persist")
-    records = splink_records(persons, model)
-    linker = splink.Linker(api.register(_given(spark, records)), spark_settings(model, len(persons)), log_level=None)
-    for column, table in term_frequencies(persons, model, known).items():
-        linker.table_management.register_term_frequency_lookup(api.register(_given(spark, table)), column)
-    if pairs is not None:
-        linker.table_management.register_blocked_pairs_for_predict(api.register(_given(spark, pairs.assign(match_key="0"))))
-    found: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
-    return found
-
-
 def _given(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
     """A pandas frame for Spark by Arrow, missing values as null."""
-    import pyarrow as pa
-
     made: DataFrame = spark.createDataFrame(pa.Table.from_pandas(frame, preserve_index=False))
     return made
-
-
-def write(spark: SparkSession, persons: pd.DataFrame, model: Model, known: Frequencies, out: Path) -> int:
-    """Write the weighed pairs as Parquet: institution and key of both records, weight. Returns how many. Raises `HarmoniaError`."""
-    if out.exists():
-        raise HarmoniaError(f"{out} is there already: name a new folder with --out")
-    names = persons[["institution", "record_key"]].reset_index(drop=True).rename_axis(UNIQUE_ID).reset_index()
-    found = weighed(spark, persons, model, known).select(f"{UNIQUE_ID}_l", f"{UNIQUE_ID}_r", WEIGHT)
-    for side, end in (("l", "a"), ("r", "b")):
-        own = _given(spark, names.set_axis([f"{UNIQUE_ID}_{side}", f"institution_{end}", f"key_{end}"], axis=1))
-        found = found.join(own, f"{UNIQUE_ID}_{side}")
-    rows = found.select("institution_a", "key_a", "institution_b", "key_b", WEIGHT).persist()
-    rows.write.parquet(str(out))
-    return int(rows.count())

@@ -8,47 +8,56 @@ of two records of different cases. Names are rarer in one citizenship than among
 by citizenship and value, in a column of its own (`given_here`), which Splink takes as a level of its own with equal m and u. That what
 families share says nothing where first names differ: levels of their own with m equal to u.
 
-What does not, because Splink has no place for it: the odds within a case, given name and surname in exchanged places, the narrowing and
-refusal of common values. On pairs whose names do not stand exchanged Splink's match weight less its prior is that of `score`. DuckDB
-counts edits over bytes and lets a pair of exchanged letters be edited again; on skeletons (ASCII) and at one edit that is the same.
+Candidate pairs are those of `blocking`, narrowed and refused values included: a record carries the numbers of its blocks, and Splink's one
+blocking rule joins them.
+
+What does not go over, because Splink has no place for it: the odds within a case, and names in exchanged places. The comparison
+`EXCHANGED` weighs nothing and marks the pairs whose given names and surnames may be exchanged; on all others Splink's match weight less its
+prior is that of `score`. DuckDB counts edits over bytes and lets a pair of exchanged letters be edited again; on skeletons (ASCII) and at
+one edit that is the same.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.linkage.blocking import KEYS, Key
 from pipelines.linkage.model import Field, Level, Model
-from pipelines.linkage.score import FIRST_NAME, GROUP, Frequencies
+from pipelines.linkage.score import FIRST_NAME, GROUP, Frequencies, exchanged_fields
+from pipelines.linkage.sharing import Groups
+from pipelines.resources.flat import starts
 
 HERE = "_here"
 UNIQUE_ID = "unique_id"
+BLOCKS = "blocks"
+EXCHANGED = "exchanged_names"
 Sql = Callable[..., str]
 
 
-def splink_settings(model: Model, records: int, keys: tuple[Key, ...] = KEYS) -> dict[str, Any]:
+def splink_settings(model: Model, records: int) -> dict[str, Any]:
     """Settings of Splink 5 (`dedupe_only`, DuckDB) for `records` person records with the columns of `splink_records`."""
     odds = model.persons["again"] / (max(records, model.persons["least_records"]) / 2)
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": UNIQUE_ID,
         "probability_two_random_records_match": odds / (1 + odds),
-        "comparisons": [comparison(field, GROUP, first_names_differ(model)) for field in model.fields],
-        "blocking_rules_to_generate_predictions": [_rule(key) for key in keys],
+        "comparisons": [*(comparison(field, GROUP, first_names_differ(model)) for field in model.fields), *_exchanged(model)],
+        "blocking_rules_to_generate_predictions": [
+            {"blocking_rule": f"l.{BLOCKS} = r.{BLOCKS}", "sql_dialect": "duckdb", "arrays_to_explode": [BLOCKS]}
+        ],
         "retain_intermediate_calculation_columns": True,
         "retain_matching_columns": True,
     }
 
 
-def splink_records(persons: pd.DataFrame, model: Model, keys: tuple[Key, ...] = KEYS) -> pd.DataFrame:
-    """`persons` as Splink reads them: `unique_id` (the row), compared columns, `<field>_here` per field with term frequencies, and
-    `key_<name>` per blocking key (a list where a record has several values)."""
+def splink_records(persons: pd.DataFrame, model: Model, blocks: Groups) -> pd.DataFrame:
+    """`persons` as Splink reads them: `unique_id` (the row), compared columns, `<field>_here` per field with term frequencies, and the
+    numbers of the record's `blocks` (of `blocking.share`)."""
     columns = sorted({column for field in model.fields for column in field.columns} | {GROUP, "birth_year", "birth_date"})
     frame = persons[columns].reset_index(drop=True)
     for column in columns:
@@ -57,7 +66,10 @@ def splink_records(persons: pd.DataFrame, model: Model, keys: tuple[Key, ...] = 
         if field.name != GROUP:
             frame[field.columns[0] + HERE] = frame[GROUP] + "|" + frame[field.columns[0]]
     frame.insert(0, UNIQUE_ID, np.arange(len(frame)))
-    return frame.join(_keys(persons, keys))
+    order = np.argsort(blocks.row, kind="stable")
+    ends = starts(np.bincount(blocks.row, minlength=len(frame)))
+    frame[BLOCKS] = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), pa.array(blocks.of_entries[order])).to_pandas()
+    return frame
 
 
 def term_frequencies(persons: pd.DataFrame, model: Model, known: Frequencies) -> dict[str, pd.DataFrame]:
@@ -90,22 +102,6 @@ def _plain(column: pd.Series) -> pd.Series:
     return column if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) else column.astype("str")
 
 
-def _keys(persons: pd.DataFrame, keys: tuple[Key, ...]) -> pd.DataFrame:
-    """A column per blocking key on a RangeIndex."""
-    frame = persons[["given", "surname", "parent", "number", "birth_date", "birth_year", "register_id"]].reset_index(names="row")
-    frame["birth_year"] = frame["birth_year"].astype("Int64").astype("str")
-    with duckdb.connect(":memory:") as database:
-        database.register("records", pa.Table.from_pandas(frame, preserve_index=False))
-        chosen = ", ".join(f"{key.values if key.several else key.expression} AS key_{key.name}" for key in keys)
-        return database.execute(f"SELECT {chosen} FROM records ORDER BY row").df()
-
-
-def _rule(key: Key) -> dict[str, Any]:
-    column = f"key_{key.name}"
-    rule: dict[str, Any] = {"blocking_rule": f"l.{column} = r.{column}", "sql_dialect": "duckdb"}
-    return {**rule, "arrays_to_explode": [column]} if key.several else rule
-
-
 def first_names_differ(model: Model) -> str | None:
     """The condition under which what families share says nothing: both first names are there, and reach no level but the last."""
     field = next((field for field in model.fields if field.name == FIRST_NAME), None)
@@ -116,21 +112,58 @@ def first_names_differ(model: Model) -> str | None:
     return f"{known} AND NOT ({alike})"
 
 
+def _renamed(condition: str, own: str, place: str, one: str, other: str) -> str:
+    """`condition` on both sides' `own`, asked of `own` of side `one` and of `place` of side `other`."""
+    columns = {f'"{own}_l"': f'"{own}_{one}"', f'"{own}_r"': f'"{place}_{other}"'}
+    return re.sub(r'"\w+"', lambda found: columns[found.group()], condition)
+
+
+def _exchanged(model: Model) -> list[dict[str, Any]]:
+    """The comparison `EXCHANGED`: level 1 where both names reach a level of likeness in each other's place. It weighs nothing."""
+    fields = exchanged_fields(model)
+    sides = []
+    for one, other in (("l", "r"), ("r", "l")):
+        both = []
+        for field, place in zip(fields, reversed(fields), strict=True):
+            alike = " OR ".join(f"({SQL[level.test](field.columns, **level.args)})" for level in field.levels[:-1])
+            both.append(_renamed(alike, field.columns[0], place.columns[0], one, other))
+        sides.append(" AND ".join(f"({alike})" for alike in both))
+    nothing = {"m_probability": 0.5, "u_probability": 0.5}
+    absent = " OR ".join(f'"{field.columns[0]}_{side}" IS NULL' for field in fields for side in "lr")
+    levels = [
+        {"sql_condition": absent, "label_for_charts": "missing", "is_null_level": True},
+        {"sql_condition": " OR ".join(f"({side})" for side in sides), "label_for_charts": "exchanged", **nothing},
+        {"sql_condition": "ELSE", "label_for_charts": "in their places", **nothing},
+    ]
+    return [{"output_column_name": EXCHANGED, "comparison_levels": levels}] if fields else []
+
+
 def comparison(field: Field, group: str | None = None, differ: str | None = None) -> dict[str, Any]:
     """`field` as a comparison of Splink; `group`: the column within which values have frequencies of their own, if any; `differ`:
     condition under which agreement says nothing where the field runs in families."""
     kinds = [column for column in field.columns if column not in QUALIFIERS]
     absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
-    levels: list[dict[str, Any]] = [
-        {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
-    ]
-    for level in field.levels:
+    missing = {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
+    levels = [level for _, level in _all_levels(field, group, differ)]
+    return {"output_column_name": field.name, "comparison_levels": [missing, *levels]}
+
+
+def gamma_levels(field: Field, model: Model) -> np.ndarray:
+    """Number of the level of `field` by Splink's gamma, which counts from the last level; gamma -1 (missing) picks the -1 appended."""
+    numbers = [number for number, _ in _all_levels(field, GROUP, first_names_differ(model))]
+    return np.array([*reversed(numbers), -1], dtype="int8")
+
+
+def _all_levels(field: Field, group: str | None, differ: str | None) -> list[tuple[int, dict[str, Any]]]:
+    """Every level of `comparison` but the missing one, with the number of the level of `field` that it stands for."""
+    levels: list[tuple[int, dict[str, Any]]] = []
+    for number, level in enumerate(field.levels):
         if field.family and differ and level.test != "else":
             condition = f"({differ}) AND ({SQL[level.test](field.columns, **level.args)})"
             shares = {"m_probability": level.u, "u_probability": level.u}
-            levels.append({"sql_condition": condition, "label_for_charts": f"{level.name}, as in a family", **shares})
-        levels.extend(_levels(field, level, group))
-    return {"output_column_name": field.name, "comparison_levels": levels}
+            levels.append((number, {"sql_condition": condition, "label_for_charts": f"{level.name}, as in a family", **shares}))
+        levels.extend((number, own) for own in _levels(field, level, group))
+    return levels
 
 
 def _levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:

@@ -1,55 +1,73 @@
-"""Splink on Spark weighs the same pairs with the same model file as the engine does. Skips without PySpark or Java."""
+"""Splink on Spark makes and scores the same pairs with the same model file as the engine does in process."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_linkage_splink import not_exchanged, some_persons
+from test_linkage_splink import some_persons
 
-from pipelines.linkage.blocking import block
+from pipelines.errors import HarmoniaError
+from pipelines.linkage.blocking import block, share
 from pipelines.linkage.model import load_model
-from pipelines.linkage.score import frequencies, likelihoods
-from pipelines.linkage.spark import WEIGHT, session, weighed, write
-from pipelines.linkage.splink_export import UNIQUE_ID, splink_settings
+from pipelines.linkage.score import Scorer, coded, frequencies
+from pipelines.linkage.sharing import grouped
+from pipelines.linkage.spark import Spark
 
-pytestmark = pytest.mark.slow
+on_spark = pytest.mark.skipif(
+    importlib.util.find_spec("pyspark") is None or shutil.which("java") is None, reason="PySpark is in .venv-spark: make test-spark"
+)
 
 
 @pytest.fixture(scope="module")
-def spark():
-    pytest.importorskip("pyspark", reason="PySpark is not installed: the extra `spark`")
-    if shutil.which("java") is None:
-        pytest.skip("no Java on this machine")
-    with session("local[2]") as running:
-        yield running
-
-
-def test_every_pair_has_the_engines_weight(spark) -> None:
+def world() -> tuple[pd.DataFrame, Scorer]:
     persons, model = some_persons(), load_model()
-    known = frequencies(persons, model)
-    left, right = np.triu_indices(len(persons), 1)
-    pairs = pd.DataFrame({"join_key_l": left, "join_key_r": right})
-    found = weighed(spark, persons, model, known, pairs).select(f"{UNIQUE_ID}_l", f"{UNIQUE_ID}_r", WEIGHT).toPandas()
-    assert len(found) == len(left)
-    left, right = (found[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
-    ours = likelihoods(persons, left, right, model, known)
-    prior = splink_settings(model, len(persons))["probability_two_random_records_match"]
-    theirs = found[WEIGHT].to_numpy() - np.log2(prior / (1 - prior))
-    straight = not_exchanged(persons, left, right, model)
-    np.testing.assert_allclose(theirs[straight], (ours.same - ours.strangers)[straight], atol=1e-6, rtol=0)
+    return persons, Scorer(coded(persons, model), model, frequencies(persons, model))
 
 
-def test_the_same_keys_give_the_same_pairs_and_only_keys_are_written(spark, tmp_path: Path) -> None:
-    persons, model = some_persons().assign(institution="police"), load_model()
-    persons["record_key"] = [f"K{n}" for n in range(len(persons))]
-    count = write(spark, persons, model, frequencies(persons, model), tmp_path / "pairs")
-    found = pd.read_parquet(tmp_path / "pairs")
-    assert list(found) == ["institution_a", "key_a", "institution_b", "key_b", WEIGHT]
+@pytest.mark.spark
+@on_spark
+def test_every_pair_is_scored_as_in_process(world: tuple[pd.DataFrame, Scorer]) -> None:
+    persons, scorer = world
+    one_block = grouped(np.zeros(len(persons), dtype="uint64"), np.arange(len(persons)), len(persons))[0]
+    left, right, found = Spark.at("local[2]").scored(persons, one_block, load_model(), scorer)
+    expected = np.triu_indices(len(persons), 1)
+    assert (left == expected[0]).all()
+    assert (right == expected[1]).all()
+    ours = scorer.likelihoods(left, right)
+    pd.testing.assert_frame_equal(found.levels, ours.levels)
+    pd.testing.assert_frame_equal(found.bits, ours.bits, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(found.weight, ours.weight, atol=1e-6, rtol=0)
+
+
+@pytest.mark.spark
+@on_spark
+def test_the_same_keys_give_the_same_pairs_and_only_those_that_are_asked_for(world: tuple[pd.DataFrame, Scorer]) -> None:
+    persons, scorer = world
+    fresh = np.arange(len(persons)) % 5 == 0
+    found = Spark.at("local[2]").close(persons, share(persons).groups, load_model(), scorer, -5.0, fresh)
     ours = block(persons)
-    expected = {frozenset((f"K{a}", f"K{b}")) for a, b in zip(ours.left.tolist(), ours.right.tolist(), strict=True)}
-    assert {frozenset(pair) for pair in zip(found["key_a"], found["key_b"], strict=True)} == expected
-    assert count == len(found)
+    weight = scorer.likelihoods(ours.left, ours.right).weight
+    kept = (weight >= -5.0) & (fresh[ours.left] | fresh[ours.right])
+    expected = pd.DataFrame({"left": ours.left[kept], "right": ours.right[kept], "weight": weight[kept]})
+    pd.testing.assert_frame_equal(found, expected.sort_values(["left", "right"], ignore_index=True), atol=1e-6, rtol=0)
+
+
+@pytest.mark.spark
+@on_spark
+def test_nobody_in_common_starts_no_session() -> None:
+    persons, model = some_persons(), load_model()
+    nothing = grouped(np.arange(len(persons)).astype("uint64"), np.arange(len(persons)), len(persons))[0]
+    scorer = Scorer(coded(persons, model), model, frequencies(persons, model))
+    left, _, found = Spark("local[nonsense]").scored(persons, nothing, model, scorer)
+    assert len(left) == len(found.levels) == 0
+
+
+def test_without_pyspark_one_line_says_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.linkage.spark.find_spec", lambda name: None)
+    assert Spark.from_environment({}) is None
+    with pytest.raises(HarmoniaError, match="extra `spark`"):
+        Spark.from_environment({"HARMONIA_SPARK": "local[2]"})

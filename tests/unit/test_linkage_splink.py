@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage import blocking
-from pipelines.linkage.blocking import KEYS, block
+from pipelines.linkage.blocking import block, share
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.score import frequencies, likelihoods
-from pipelines.linkage.splink_export import SQL, UNIQUE_ID, splink_records, splink_settings, term_frequencies
+from pipelines.linkage.splink_export import EXCHANGED, SQL, UNIQUE_ID, gamma_levels, splink_records, splink_settings, term_frequencies
 
 PERSONS = 150
 GIVEN = ["agim", "fatmir", "miri", "a", "besarta", "besart", "drita", "zorica", "aleksandra", "aleksander", "ilir", "lira"]
@@ -43,17 +41,6 @@ def some_persons() -> pd.DataFrame:
     return frame
 
 
-def not_exchanged(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model) -> np.ndarray:
-    """Pairs whose names are compared in the places where they stand: the levels are those without the other name."""
-    straight = np.ones(len(left), dtype=bool)
-    both = likelihoods(persons, left, right, model, frequencies(persons, model)).levels
-    for name in ("given", "surname"):
-        alone = Model(**{**vars(model), "fields": tuple(f for f in model.fields if f.name != name)})
-        other = "surname" if name == "given" else "given"
-        straight &= (likelihoods(persons, left, right, alone, frequencies(persons, alone)).levels[other] == both[other]).to_numpy()
-    return straight
-
-
 @pytest.fixture(scope="module")
 def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
     """Every pair of `some_persons` as Splink weighs it, and the persons."""
@@ -61,7 +48,7 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
     persons, model = some_persons(), load_model()
     settings = json.loads(json.dumps(splink_settings(model, len(persons))))
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(splink_records(persons, model)), settings, log_level=None)
+    linker = splink.Linker(api.register(splink_records(persons, model, share(persons).groups)), settings, log_level=None)
     for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     left, right = np.triu_indices(len(persons), 1)
@@ -77,7 +64,7 @@ def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataF
     ours = likelihoods(persons, left, right, model, frequencies(persons, model))
     prior = splink_settings(model, len(persons))["probability_two_random_records_match"]
     theirs = splink["match_weight"].to_numpy() - np.log2(prior / (1 - prior))
-    straight = not_exchanged(persons, left, right, model)
+    straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
     assert straight.mean() > 0.8
     np.testing.assert_allclose(theirs[straight], ours.weight[straight], atol=1e-6, rtol=0)
 
@@ -86,10 +73,12 @@ def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, p
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
     ours = likelihoods(persons, left, right, model, frequencies(persons, model))
-    straight = not_exchanged(persons, left, right, model)
+    straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
     for field in model.fields:
         parts = [c for c in (f"mw_{field.name}", f"mw_tf_adj_{field.name}") if c in splink]
         np.testing.assert_allclose(splink[parts].sum(axis=1)[straight], ours.bits[field.name][straight], atol=1e-6, err_msg=field.name)
+        gamma = splink[f"gamma_{field.name}"].to_numpy("int64")
+        assert (gamma_levels(field, model)[gamma] == ours.levels[field.name])[straight].all()
         reached = set(ours.levels[field.name][straight]) - {MISSING}
         assert reached == set(range(len(field.levels))), f"{field.name}: the pairs reach levels {sorted(reached)} only"
 
@@ -100,20 +89,14 @@ def test_every_test_that_a_model_may_name_has_its_sql() -> None:
     assert set(SQL) == set(TESTS)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("splink") is None, reason="needs Splink")
-def test_the_exported_blocking_rules_give_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    import splink
-
-    monkeypatch.setattr(blocking, "FEW", blocking.MOST_RECORDS)  # no rule of Splink says: agree further where a value is common
-
-    persons, model = some_persons(), load_model()
-    rules = splink_settings(model, len(persons))["blocking_rules_to_generate_predictions"]
-    assert len(rules) == len(KEYS)
+def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
+    splink = pytest.importorskip("splink")
+    persons, model = pd.concat([some_persons()] * 2, ignore_index=True), load_model()  # values so common that they are narrowed
+    blocks, ours = share(persons).groups, block(persons)
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(splink_records(persons, model)), splink_settings(model, len(persons)), log_level=None)
+    linker = splink.Linker(api.register(splink_records(persons, model, blocks)), splink_settings(model, len(persons)), log_level=None)
     for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     theirs = {tuple(sorted(pair)) for pair in zip(found[f"{UNIQUE_ID}_l"], found[f"{UNIQUE_ID}_r"], strict=True)}
-    ours = block(persons)
     assert theirs == set(zip(ours.left.tolist(), ours.right.tolist(), strict=True))

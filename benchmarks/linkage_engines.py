@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.linkage_sets import Set
-from pipelines.linkage.blocks import Limits
 from pipelines.linkage.model import Field
 
 # Splink refuses no value of a blocking rule, so neither do we where both are compared.
-NO_LIMITS = Limits(records=10**9, pairs_per_record=10**9)
+NO_LIMIT = 10**9
 THREADS = 2
 LEAST_M, LEAST_U = 1e-3, 1e-6
 
@@ -42,18 +41,21 @@ class Run:
 
 
 def ours(data: Set, least: float, trained: bool) -> Run:
-    """This repository's engine; with `trained` off the declared shares are used as they stand."""
-    from pipelines.linkage.estimate import estimate
-    from pipelines.linkage.pairwise import score_pairs
+    """The product's engine; with `trained` off the declared shares are used as they stand."""
+    from pipelines.linkage.blocking import share
+    from pipelines.linkage.estimate import AS_COUNTED, Estimated, across, estimate
+    from pipelines.linkage.score import Scorer, close_pairs
 
     start = time.perf_counter()
-    fields, odds = data.fields, declared_odds(data)
+    found = Estimated(data.fields, declared_odds(data))
     if trained:
-        found = estimate(data.records, data.keys, data.fields, NO_LIMITS, data.source)
-        fields, odds = found.fields, found.odds
+        found = estimate(data.records, data.keys, data.fields, NO_LIMIT, data.source)
     between = time.perf_counter()
-    scored = score_pairs(data.records, data.keys, fields, odds, least, NO_LIMITS, data.source)
-    return Run(scored.left, scored.right, scored.weight, between - start, time.perf_counter() - between)
+    pairs = share(data.records, data.keys, most=NO_LIMIT).groups.pairs()
+    if data.source is not None:
+        pairs = across(pairs, data.records[data.source].to_numpy())
+    left, right, weight = close_pairs(Scorer.of(data.records, found, AS_COUNTED), pairs, least - found.odds)
+    return Run(left, right, weight + found.odds, between - start, time.perf_counter() - between)
 
 
 def declared_odds(data: Set) -> float:

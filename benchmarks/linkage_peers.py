@@ -27,7 +27,7 @@ from pipelines.linkage import link, references
 from pipelines.linkage.blocking import share
 from pipelines.linkage.cluster import components
 from pipelines.linkage.model import load_model
-from pipelines.linkage.score import frequencies
+from pipelines.linkage.score import coded, frequencies
 from pipelines.linkage.splink_export import splink_records, splink_settings, term_frequencies
 from pipelines.linkage.standardise import Records, standardise
 from sources.contract import institutions
@@ -148,7 +148,7 @@ def exported_pairs(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray
     linker = Linker(
         api.register(splink_records(persons, model, share(persons).groups)), splink_settings(model, len(persons)), log_level=None
     )
-    for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
+    for column, table in term_frequencies(persons, model, frequencies(coded(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     left, right = (found[f"unique_id_{side}"].to_numpy("int64") for side in ("l", "r"))

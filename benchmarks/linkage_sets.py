@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocks import Key
+from pipelines.linkage.blocking import Key
 from pipelines.linkage.model import Field, Level
 
 
@@ -43,7 +43,7 @@ class Set:
     @property
     def keys(self) -> tuple[Key, ...]:
         """The rules as keys of the engine."""
-        return tuple(Key(f"rule{n}", " || '|' || ".join(f"({part})::VARCHAR" for part in rule), "") for n, rule in enumerate(self.rules))
+        return tuple(Key(f"rule{n}", " || '|' || ".join(f"({part})::VARCHAR" for part in rule)) for n, rule in enumerate(self.rules))
 
     @property
     def source(self) -> str | None:
@@ -216,8 +216,10 @@ def essnet(data: Path) -> Set:
 
 
 def _text(records: pd.DataFrame) -> pd.DataFrame:
-    """Every column but `file` as text, spaces around taken off, empty as null."""
-    columns = {c: records[c].astype("str").str.strip().replace("", pd.NA).astype("str") for c in records if c != "file"}
+    """Every column but `file` as text, spaces around taken off, empty as null; several words are one, so that a whole address is as
+    frequent as it is, not as its commonest word (of names the product counts words)."""
+    texts = {c: records[c].astype("str").str.strip().str.replace(" ", "_", regex=False) for c in records if c != "file"}
+    columns = {c: column.replace("", pd.NA).astype("str") for c, column in texts.items()}
     out = pd.DataFrame(columns)
     return out.assign(file=records["file"].to_numpy()) if "file" in records else out
 

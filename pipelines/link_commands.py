@@ -88,7 +88,7 @@ def spark(
     from pipelines.linkage.blocking import share
     from pipelines.linkage.decisions import keys_of
     from pipelines.linkage.model import load_model
-    from pipelines.linkage.score import Scorer, coded, frequencies
+    from pipelines.linkage.score import Scorer
     from pipelines.linkage.spark import WEIGHT, Spark
     from pipelines.linkage.standardise import standardise
     from pipelines.resources import lake
@@ -99,7 +99,7 @@ def spark(
     if out.exists():
         raise HarmoniaError(f"{out} is there already: name a new folder with --out")
     found, persons = load_model(model), standardise(lake.read(folder)).persons
-    scorer = Scorer(coded(persons, found), found, frequencies(persons, found))
+    scorer = Scorer.of(persons, found)
     pairs = Spark.at(master).close(persons, share(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
     out.mkdir(parents=True)
     keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)

@@ -20,7 +20,7 @@ from pipelines.linkage.common import landmark
 from pipelines.linkage.compare import MISSING, column_values, compare
 from pipelines.linkage.model import Field, Model, load_model
 from pipelines.linkage.persons import between, nameless, one_file, within_case
-from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, frequencies, likelihoods
+from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, coded, frequencies, likelihoods
 from pipelines.linkage.standardise import Records, read, standardise
 from schemas.canonical import TABLES
 
@@ -155,7 +155,7 @@ class Linkage:
 
     @cached_property
     def _frequencies(self) -> Frequencies:
-        return frequencies(self._counted, self.model)
+        return frequencies(coded(self._counted, self.model), self.model)
 
     @cached_property
     def _odds_between(self) -> tuple[float, bool]:

@@ -1,15 +1,16 @@
-"""Which pairs of person records are compared at all.
+"""Blocking: which pairs of records are compared at all.
 
-Belongs here: the keys as data, the count of their pairs before any is made, the narrowing and refusal of values that explode.
-Does not belong here: comparison and weights. No value of a key leaves this module: only names of keys and counts.
+Belongs here: the keys of person records as data; for any records and keys the count of pairs before any is made, the narrowing and refusal
+of values that explode. Does not belong here: how rows that share a value make pairs (`sharing`), comparison and weights. No value of a key
+leaves this module: only names of keys and counts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import duckdb
@@ -19,33 +20,32 @@ import pyarrow as pa
 
 from pipelines.linkage.hashing import cursor, mixed
 from pipelines.linkage.score import Likelihoods
-from pipelines.linkage.sharing import Groups, Pairs, grouped, joined
+from pipelines.linkage.sharing import Groups, Pairs, grouped, joined, perhaps_shared
 from pipelines.linkage.states import firsts
 from pipelines.resources.flat import Rows
 
 # A value of a key that more records share than this says nothing: 300 records are 44,850 pairs.
 MOST_RECORDS = 300
+# Where fewer rows than this agree, on average, in what a key of one value reads, it is worked out row by row; so many rows tell.
+REPEATED = 5.0
+SAMPLE = 20_000
 # A value that more share than this, of a key that can be asked for more, only pairs those that agree in something further.
 FEW = 20
 
 
 @dataclass(frozen=True)
 class Key:
-    """One blocking key: an SQL expression over `records` (text; `several`: a list of texts), null where the record takes no part;
-    `further`: in what pairs must agree (any of `FURTHER`) where more than `FEW` share a value."""
+    """One blocking key: an SQL expression over `records` (text; `several`: a list of texts), null where the record takes no part; what it
+    `catches`; `further`: in what pairs must agree (any of `FURTHER`) where more than `FEW` share a value."""
 
     name: str
     expression: str
-    catches: str
+    catches: str = ""
     further: tuple[str, ...] = ()
     several: bool = False
 
-    @property
-    def values(self) -> str:
-        """The values of a record as an SQL list, each once."""
-        return f"list_distinct({self.expression})" if self.several else f"[{self.expression}]"
 
-
+# What the keys of persons read; a record without such a column takes no part.
 COLUMNS = ("birth_date", "birth_year", "given", "surname", "parent", "number", "register_id", "municipality", "birthplace")
 # What records may agree in further, where a value alone has become too common to say much: each is as telling as a key's own parts.
 FURTHER = {
@@ -139,9 +139,9 @@ class Blocked:
     likelihoods: Likelihoods | None = None
 
 
-def block(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS) -> Blocked:
-    """Pairs of rows of `persons` that share a value of any key; parameters as for `share`."""
-    shared = share(persons, keys)
+def block(persons: pd.DataFrame) -> Blocked:
+    """Pairs of rows of `persons` that share a value of any of `KEYS`."""
+    shared = share(persons)
     return Blocked(*every(shared.groups.pairs()), shared.report)
 
 
@@ -152,39 +152,39 @@ def every(pairs: Iterable[Pairs]) -> Pairs:
     return np.concatenate(left), np.concatenate(right)
 
 
-def share(persons: pd.DataFrame, keys: tuple[Key, ...] = KEYS, refused: np.ndarray | None = None) -> Shared:
-    """Which rows of `persons` share a value of any key.
+def share(records: pd.DataFrame, keys: tuple[Key, ...] = KEYS, refused: np.ndarray | None = None, most: int = MOST_RECORDS) -> Shared:
+    """Which rows of `records` share a value of any key, a value that at most so many (`most`) share.
 
-    Needs the columns of `COLUMNS`; absent or missing ones make a key null. `refused`: what `Shared.refused` was before. The report has a
-    row a key: `key, pairs` (also those that another key gives), `refused_values, refused_records, refused_pairs` (values that more
-    than `MOST_RECORDS` share; what remains of them are pairs that agree further).
+    Missing values make a key null, and so do absent columns of `COLUMNS`. `refused`: what `Shared.refused` was before. The report has a row
+    a key: `key, pairs` (also those that another key gives), `refused_values, refused_records, refused_pairs` (values that more than `most`
+    share; what remains of them are pairs that agree further).
     """
     before = np.sort(refused) if refused is not None else None
-    moved, size = np.zeros(len(persons), dtype=bool), len(persons)
+    moved, size = np.zeros(len(records), dtype=bool), len(records)
     found: list[Groups] = []
     out: list[np.ndarray] = []
     rows = []
-    with _asking(persons) as asked:
+    with _asking(records) as asked:
         further = cache(lambda name: asked.hashes(FURTHER[name]))  # only asked for where a value is common
         for number, key in enumerate(keys):
             groups, value = grouped(*asked.values(number, key), size)
-            many = groups.sizes > (FEW if key.further else MOST_RECORDS)
+            many = groups.sizes > (FEW if key.further else most)
             narrower, narrow_value = grouped(
                 *_narrowed(groups.at(many), value[many], [further(name) for name in key.further] if many.any() else []), size
             )
-            too_many = narrower.sizes > MOST_RECORDS
+            too_many = narrower.sizes > most
             for one, hashed, no in ((groups, value, many), (narrower, narrow_value, too_many)):
                 found.append(one.at(~no))
                 out.append(hashed[no])
                 if before is not None:
                     moved[one.row[np.repeat(no != np.isin(hashed, before), one.sizes)]] = True
-            rows.append((key.name, found[-2].many_pairs + found[-1].many_pairs, *_refused(groups)))
+            rows.append((key.name, found[-2].many_pairs + found[-1].many_pairs, *_refused(groups, most)))
     report = pd.DataFrame(rows, columns=["key", "pairs", "refused_values", "refused_records", "refused_pairs"])
     return Shared(joined(found, size).distinct(), report, np.unique(np.concatenate(out)), moved)
 
 
-def _refused(groups: Groups) -> tuple[int, int, int]:
-    refused = groups.at(groups.sizes > MOST_RECORDS)
+def _refused(groups: Groups, most: int) -> tuple[int, int, int]:
+    refused = groups.at(groups.sizes > most)
     return len(refused.sizes), len(refused.row), refused.many_pairs
 
 
@@ -199,35 +199,45 @@ def _narrowed(groups: Groups, value: np.ndarray, asked: list[np.ndarray]) -> tup
 
 
 @contextmanager
-def _asking(persons: pd.DataFrame) -> Iterator[_Asked]:
-    known = {}
-    for name in COLUMNS:
-        code, distinct = pd.factorize(persons[name]) if name in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
-        known[name] = code, _told(name, distinct)
+def _asking(records: pd.DataFrame) -> Iterator[_Asked]:
     with cursor() as database:
-        yield _Asked(len(persons), known, database)
+        yield _Asked(records, database)
 
 
-def _told(name: str, values: pd.Index) -> pa.Array:
-    """Values of a column as expressions read them: text, but for a day of birth."""
-    if name == "birth_date":
+def _as_read(name: str, values: pd.Index) -> pa.Array:
+    """Values of a column as expressions read them: text, but for days."""
+    if name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
         return pa.array(pd.to_datetime(values))
-    return pa.array(values.astype("int64").astype("str") if name == "birth_year" else values.astype("str"), type=pa.string())
+    values = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
+    return pa.array(values.astype("str"), type=pa.string())
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """Values of expressions over so many records; each is worked out once for all that agree in what it reads (`known`: by column its
-    codes and distinct values)."""
+    """Values of expressions over `records`; each is worked out once for all rows that agree in what it reads, unless hardly any do."""
 
-    size: int
-    known: dict[str, tuple[np.ndarray, pa.Array]]
+    records: pd.DataFrame
     database: duckdb.DuckDBPyConnection
+    columns: dict[str, tuple[np.ndarray, pa.Array]] = field(default_factory=dict)
+
+    def column(self, name: str) -> tuple[np.ndarray, pa.Array]:
+        """Codes and distinct values of a column."""
+        if name not in self.columns:
+            absent = np.full(len(self.records), -1), pd.Index([], dtype="str")
+            code, distinct = pd.factorize(self.records[name]) if name in self.records else absent
+            self.columns[name] = code, _as_read(name, distinct)
+        return self.columns[name]
 
     def values(self, number: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
         """Hash of every value of `key`, and its row."""
-        listed = f"SELECT id, unnest({key.values}) AS value FROM records"
-        place, found = self._ask(f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''", key.expression)
+        values = f"unnest(list_distinct({key.expression}))" if key.several else key.expression
+        listed = f"SELECT id, {values} AS value FROM records"
+        query = f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''"
+        names = self._read(key.expression)
+        if not key.several and self._hardly_repeated(names):
+            found = self._answer(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
+            return perhaps_shared(np.asarray(found["h"], dtype="uint64"), found["id"])
+        place, found = self._ask(query, names)
         # Sorted while there are few: an entry for each record that has the value comes after.
         hashed = np.asarray(found["h"], dtype="uint64")
         order = np.argsort(hashed)
@@ -236,21 +246,39 @@ class _Asked:
 
     def hashes(self, expression: str) -> np.ndarray:
         """A hash per record, 0 where `expression` is null or empty."""
-        place, found = self._ask(
-            f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''", expression
-        )
+        query = f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''"
+        place, found = self._ask(query, self._read(expression))
         out = np.zeros(int(place.max(initial=-1)) + 1, dtype="uint64")
         out[found["id"]] = found["h"]
         return out[place]
 
-    def _ask(self, query: str, expression: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Number per record of the values that `expression` reads, and the answer for each such number (`id`)."""
-        read = {name: self.known[name] for name in COLUMNS if re.search(rf"\b{name}\b", expression)}
-        code = np.zeros(self.size, dtype="int64")
-        for own, distinct in read.values():
+    def _read(self, expression: str) -> list[str]:
+        """The columns that `expression` reads."""
+        return [name for name in dict.fromkeys([*COLUMNS, *self.records]) if re.search(rf"\b{name}\b", expression)]
+
+    def _ask(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Number per record of the values of some columns, and the answer for each such number (`id`)."""
+        code = np.zeros(len(self.records), dtype="int64")
+        for name in names:
+            own, distinct = self.column(name)
             code = code * (len(distinct) + 1) + own + 1
         place, found = pd.factorize(code)
         first = firsts(place, len(found), np.arange(len(code)))
-        columns = {name: distinct.take(pa.array(own[first], mask=own[first] < 0)) for name, (own, distinct) in read.items()}
-        self.database.register("records", pa.table({**columns, "id": np.arange(len(first))}))
-        return place, {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}
+        columns = {}
+        for name in names:
+            own, distinct = self.column(name)
+            columns[name] = distinct.take(pa.array(own[first], mask=own[first] < 0))
+        return place, self._answer(query, columns, len(first))
+
+    def _hardly_repeated(self, names: list[str]) -> bool:
+        """Whether hardly any rows agree in some columns, all of them texts: as many do as chance finds in a sample."""
+        if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in names):
+            return False
+        size = len(self.records)
+        rows = np.unique(np.random.default_rng(0).integers(0, max(size, 1), min(SAMPLE, size)))
+        again = int(self.records[names].iloc[rows].duplicated().sum())
+        return 1 + 2 * again * size / max(len(rows), 1) ** 2 < REPEATED
+
+    def _answer(self, query: str, columns: Mapping[str, pa.Array], size: int) -> dict[str, np.ndarray]:
+        self.database.register("records", pa.table({**columns, "id": np.arange(size)}))
+        return {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}

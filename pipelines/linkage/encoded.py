@@ -1,7 +1,7 @@
 """Values as codes, and the level that each pair of codes reaches.
 
 Belongs here: one code per distinct value of a field, each comparison done once. Does not belong here: the tests behind the levels
-(`compare`), what a level weighs (`score`, `pairwise`).
+(`compare`), what a level weighs (`score`).
 
 A field's values are factorised once. Codes are numbered by frequency, so that pairs of the frequent values meet in a small table of
 levels that is filled as they come up; pairs of rare values are compared one by one.

@@ -1,7 +1,7 @@
-"""Shares of a model for any records, found without any truth.
+"""Shares of fields for any records, found without any truth.
 
 Belongs here: `u` from random pairs less the matches among them, `m` and the odds before by expectation maximisation over blocked pairs.
-Does not belong here: how the five institutions' model is trained (`training`, which knows files), the use of the shares (`pairwise`).
+Does not belong here: how the institutions' model is trained (`training`, which knows files), the use of the shares (`score`).
 
 Each key is a session of its own, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
 tell matches from the rest. A field's `m` is the median over the sessions, so that one that went astray (households under an address)
@@ -13,19 +13,22 @@ frequencies, the round after them does; no share is below a floor, so that a lev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocks import Key, Limits, find_blocks
+from pipelines.linkage.blocking import MOST_RECORDS, Key, share
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.pairwise import Weigher, score_pairs
+from pipelines.linkage.score import Scorer, close_pairs, coded, frequencies
+from pipelines.linkage.sharing import CHUNK, Groups, Pairs
 
 RANDOM_PAIRS = 200_000
+# Frequencies of values are taken as they are counted, not steadied by what `fields` declare.
+AS_COUNTED = 0.0
 # So many pairs of one key tell its shares well enough.
 MOST_PAIRS = 2_000_000
 ROUNDS = 100
@@ -58,11 +61,13 @@ class _Patterns:
 class _Pairs:
     """Levels of pairs of `records`, as patterns."""
 
-    def __init__(self, records: pd.DataFrame, fields: tuple[Field, ...], limits: Limits | None, source: str | None) -> None:
-        self._records, self._limits, self._source = records, limits, source
-        self._codes = [encode(records, field.columns) for field in fields]
-        self._comparers = [Comparer(field, codes.values) for field, codes in zip(fields, self._codes, strict=True)]
-        self._sizes = np.array([len(field.levels) + 1 for field in fields])
+    def __init__(self, records: pd.DataFrame, fields: Estimated, most: int, source: str | None) -> None:
+        self._records, self._most, self._source = records, most, source
+        self._codes = [encode(records, field.columns) for field in fields.fields]
+        self._comparers = [Comparer(field, codes.values) for field, codes in zip(fields.fields, self._codes, strict=True)]
+        self._sizes = np.array([len(field.levels) + 1 for field in fields.fields])
+        self._coded = coded(records, fields)
+        self._found: dict[tuple[Key, ...], Groups] = {}
 
     def all(self) -> float:
         """How many pairs there are."""
@@ -96,17 +101,29 @@ class _Pairs:
 
     def blocked(self, keys: tuple[Key, ...], most: int) -> _Patterns:
         """Pairs that `keys` find; where these are many, each of about `most` counts for several."""
-        pairs, each = self.sample(keys, most)
-        found = self._count([self._patterns(left, right) for left, right in pairs])
+        pairs, each = sample(self._blocks(keys), most)
+        found = self._count([self._patterns(left, right) for left, right in self._candidates(pairs)])
         return _Patterns(found.levels, found.count * each)
 
-    def sample(self, keys: tuple[Key, ...], most: int) -> tuple[Iterator[tuple[np.ndarray, np.ndarray]], float]:
-        """`blocks.Blocks.sample` of what `keys` find."""
-        return find_blocks(self._records, keys, self._limits, self._source).sample(most)
+    def sample(self, keys: tuple[Key, ...], most: int) -> Iterable[Pairs]:
+        """About `most` of the pairs that `keys` find."""
+        return self._candidates(sample(self._blocks(keys), most)[0])
 
-    def weighers(self, fields: tuple[Field, ...]) -> list[Weigher]:
-        """What weighs pairs by `fields`, whose columns are those of the start."""
-        return [Weigher(field, codes) for field, codes in zip(fields, self._codes, strict=True)]
+    def close(self, keys: tuple[Key, ...], fields: Estimated) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`left`, `right` and weight of the pairs that `keys` find and that are likelier than not one."""
+        return close_pairs(self.scorer(fields), self._candidates(self._blocks(keys).pairs()), -fields.odds)
+
+    def scorer(self, fields: Estimated) -> Scorer:
+        """What scores pairs by `fields`, whose columns are those of the start."""
+        return Scorer(self._coded, fields, frequencies(self._coded, fields, AS_COUNTED))
+
+    def _blocks(self, keys: tuple[Key, ...]) -> Groups:
+        if keys not in self._found:
+            self._found[keys] = share(self._records, keys, most=self._most).groups
+        return self._found[keys]
+
+    def _candidates(self, pairs: Iterable[Pairs]) -> Iterable[Pairs]:
+        return pairs if self._source is None else across(pairs, self._records[self._source].to_numpy())
 
     def at(self, left: np.ndarray, right: np.ndarray) -> _Patterns:
         """Just these pairs."""
@@ -128,11 +145,28 @@ class _Pairs:
         return _Patterns(levels - 1, np.bincount(place, weights=counts, minlength=len(levels)))
 
 
+def across(pairs: Iterable[Pairs], file: np.ndarray) -> Iterator[Pairs]:
+    """Of a stream of pairs those of different files: two files are linked rather than one deduplicated."""
+    for left, right in pairs:
+        apart = file[left] != file[right]
+        yield left[apart], right[apart]
+
+
+def sample(groups: Groups, most: int) -> tuple[Iterator[Pairs], float]:
+    """About `most` of the pairs of `groups` at most, from stretches of rows all over; and for how many pairs each of them stands."""
+    many = groups.many_pairs
+    stretches, every = max(-(-many // CHUNK), 1), max(-(-many // most), 1)
+    return groups.pairs(chunk=CHUNK, turn=(0, every)), stretches / -(-stretches // every)
+
+
 def estimate(
-    records: pd.DataFrame, keys: tuple[Key, ...], fields: tuple[Field, ...], limits: Limits | None = None, source: str | None = None
+    records: pd.DataFrame, keys: tuple[Key, ...], fields: tuple[Field, ...], most: int = MOST_RECORDS, source: str | None = None
 ) -> Estimated:
-    """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with. Arguments as `pairwise.score_pairs`."""
-    pairs = _Pairs(records, fields, limits, source)
+    """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with.
+
+    most: see `blocking.share`. source: a column that tells two files apart; then only pairs across them are candidates.
+    """
+    pairs = _Pairs(records, Estimated(fields, 0.0), most, source)
     seen = pairs.exactly(_tallies(fields, pairs.random(), None))
     fields = _with_tallies(fields, "u", seen, LEAST_U)
     by_key = [(pairs.blocked((key,), MOST_PAIRS), _named(key, fields)) for key in keys]
@@ -141,13 +175,12 @@ def estimate(
     odds = _odds(fields, every, total, len(records))
     for _ in range(REFINED):
         fields = _without_matches(fields, seen, odds)
-        fields = _with_tallies(fields, "m", _matches(pairs, keys, fields, odds), LEAST_M)
+        fields = _with_tallies(fields, "m", _matches(pairs, keys, Estimated(fields, odds)), LEAST_M)
         odds = _odds(fields, every, total, len(records))
     fields = _without_matches(fields, seen, odds)
     if source is not None:
         for _ in range(PAIRED):
-            scored = score_pairs(records, keys, fields, odds, 0.0, limits, source)
-            left, right = _each_others_best(scored.left, scored.right, scored.weight)
+            left, right = _each_others_best(*pairs.close(keys, Estimated(fields, odds)))
             fields = _with_tallies(fields, "m", _tallies(fields, pairs.at(left, right), None), LEAST_M)
             odds = float(np.log2(max(len(left), 1)) - np.log2(total))
     return Estimated(fields, odds)
@@ -185,22 +218,23 @@ def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]
     return _with_tallies(fields, "m", medians, LEAST_M)
 
 
-def _matches(pairs: _Pairs, keys: tuple[Key, ...], fields: tuple[Field, ...], odds: float) -> list[np.ndarray]:
+def _matches(pairs: _Pairs, keys: tuple[Key, ...], known: Estimated) -> list[np.ndarray]:
     """Levels among one person's pairs as all fields together tell them, per field from the keys that do not name it, if any.
 
     By weight with term frequencies, as pairs are scored: else namesakes with frequent names pass for one person whose birth date is wrong.
     """
+    fields = known.fields
     free = [np.zeros(len(field.levels)) for field in fields]
     bound = [np.zeros(len(field.levels)) for field in fields]
-    weighers = pairs.weighers(fields)
+    scorer_ = pairs.scorer(known)
     for key in keys:
         named = _named(key, fields)
-        for left, right in pairs.sample((key,), MOST_PAIRS)[0]:
-            said = [weigher(left, right) for weigher in weighers]
-            share = 1 / (1 + np.exp2(-sum((bits for _, bits in said), np.full(len(left), odds))))
-            for n, (level, _) in enumerate(said):
-                known = level != MISSING
-                (bound if named[n] else free)[n] += np.bincount(level[known], weights=share[known], minlength=len(fields[n].levels))
+        for left, right in pairs.sample((key,), MOST_PAIRS):
+            found = list(scorer_.scored(left, right).values())
+            share_ = 1 / (1 + np.exp2(-sum((bits for _, bits in found), np.full(len(left), known.odds))))
+            for n, (level, _) in enumerate(found):
+                there = level != MISSING
+                (bound if named[n] else free)[n] += np.bincount(level[there], weights=share_[there], minlength=len(fields[n].levels))
     return [f if f.sum() >= 1 else b for f, b in zip(free, bound, strict=True)]
 
 

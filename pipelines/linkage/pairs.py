@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model
-from pipelines.linkage.score import Frequencies, Likelihoods, Scorer, coded, frequencies
+from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
 from pipelines.linkage.standardise import Records
 from pipelines.resources.flat import distinct, looked_up
 
@@ -23,7 +23,7 @@ class PersonPairs:
     def __init__(self, records: Records, model: Model) -> None:
         """Weights go by the scorer that `records` remember, else by the frequencies of their own names."""
         persons = records.persons
-        self._scorer: Scorer = records.memo.get("scorer") or Scorer(coded(persons, model), model, frequencies(persons, model))
+        self._scorer: Scorer = records.memo.get("scorer") or Scorer.of(persons, model)
         self._size = max(len(persons), 1)
         self._codes = np.empty(0, dtype="int64")
         self._found: Likelihoods = self._scorer.likelihoods(self._codes, self._codes)

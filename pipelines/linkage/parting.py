@@ -20,6 +20,7 @@ from pipelines.linkage.judged import Held, held
 from pipelines.linkage.memory import Memory
 from pipelines.linkage.parts import ROUNDS, THEMSELVES, Prints
 from pipelines.linkage.pieces import Frames, Setting, processes, shared
+from pipelines.linkage.score import close_pairs
 from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
 from pipelines.resources.flat import looked_up, starts
@@ -128,12 +129,8 @@ def _weighed(frames: Frames, setting: Setting) -> Frames:
     fresh = frames["fresh"]["fresh"].to_numpy()
     groups = Groups(frames["rows"]["row"].to_numpy(), starts(frames["sizes"]["size"].to_numpy()), len(fresh))
     number, of, least = frames["turn"].iloc[0]
-    found = [pd.DataFrame({"left": [], "right": [], "weight": []}, dtype="float64")]
-    for left, right in groups.pairs(None if fresh.all() else fresh, turn=(int(number), int(of))):
-        weight = setting.scorer.likelihoods(left, right).weight
-        kept = weight >= least
-        found.append(pd.DataFrame({"left": left[kept], "right": right[kept], "weight": weight[kept]}))
-    return {"pairs": pd.concat(found, ignore_index=True).astype({"left": "int64", "right": "int64"})}
+    pairs = groups.pairs(None if fresh.all() else fresh, turn=(int(number), int(of)))
+    return {"pairs": pd.DataFrame(dict(zip(("left", "right", "weight"), close_pairs(setting.scorer, pairs, least), strict=True)))}
 
 
 def _remembered(pairs: pd.DataFrame, prints: Prints, fresh: np.ndarray) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from pipelines.linkage.compare import MISSING
 from pipelines.linkage.hashing import hashes
 from pipelines.linkage.model import Model
 from pipelines.linkage.persons import nameless, within_case
-from pipelines.linkage.score import Frequencies, frequencies, likelihoods
+from pipelines.linkage.score import Frequencies, coded, frequencies, likelihoods
 from pipelines.linkage.standardise import STATE, features
 from pipelines.linkage.states import deliveries, numbered, of_delivery
 from pipelines.resources.flat import Rows, distinct
@@ -121,7 +121,7 @@ def _in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndar
 
 def _alike(frame: pd.DataFrame, model: Model) -> Frequencies:
     """All names as usual as the model expects: a list is too short to tell, and its own states must decide."""
-    usual = frequencies(frame.iloc[:0], model).usual
+    usual = frequencies(coded(frame.iloc[:0], model), model).usual
     return Frequencies({field: {} for field in usual}, usual, usual)
 
 

@@ -1,7 +1,10 @@
-"""Fellegi–Sunter match weights of pairs of person records, in bits.
+"""Fellegi–Sunter match weights of pairs of records, in bits.
 
 Belongs here: from levels to weights, term frequencies, what families share. Does not belong here: thresholds and clusters (`persons`,
 `cluster`), the tests behind the levels (`compare`).
+
+Any records can be scored whose fields are declared (`Fields`): persons by a model, other sets by fields of their own. What is peculiar to
+persons applies where the fields have it: names that may be exchanged, what runs in families, frequencies within one citizenship.
 
 The weight of a pair is log2 of how much likelier its levels are for one person than for two strangers. Two of one family share surname,
 parent and home (and twins the birth date): where first names differ, agreement in a field that runs in families says nothing.
@@ -9,15 +12,20 @@ parent and home (and twins the birth date): where first names differ, agreement 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
+from itertools import repeat
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from pipelines.linkage.compare import MISSING, Values
 from pipelines.linkage.encoded import Comparer, encode
-from pipelines.linkage.model import Field, Model
+from pipelines.linkage.model import Field
+from pipelines.linkage.sharing import Pairs
+from pipelines.resources.flat import Rows
 
 # Given name and surname are tried in exchanged places too; that they stand there exchanged costs this much (bits).
 EXCHANGED = {"given": "surname", "surname": "given"}
@@ -31,6 +39,15 @@ GROUP_WORTH = 10.0
 GROUP = "citizenship"
 
 Scored = tuple[np.ndarray, np.ndarray]  # level and bits per pair
+
+
+class Fields(Protocol):
+    """What says how records are compared: a model, or what else has fields."""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The compared fields."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,38 +78,6 @@ class Likelihoods:
     weight: np.ndarray
 
 
-def frequencies(persons: pd.DataFrame, model: Model) -> Frequencies:
-    """Token frequencies of every field whose levels use them, from `persons`, steadied by the model's own share of agreement."""
-    shares: dict[str, dict[tuple[str, str], float]] = {}
-    usual: dict[str, float] = {}
-    rare: dict[str, float] = {}
-    for field in model.fields:
-        if not any(level.frequency for level in field.levels):
-            continue
-        usual[field.name] = expected = field.levels[0].u
-        texts = persons[[field.columns[0], GROUP]].set_axis(["text", "g"], axis=1).dropna(subset=["text"])
-        # Each text is taken apart once, however many records have it.
-        counted = texts.groupby(["text", "g"], dropna=False, sort=False).size().reset_index(name="n")
-        tokens = counted.assign(token=counted["text"].str.split()).explode("token")
-        counts = tokens.groupby("token")["n"].sum().sort_values(ascending=False)
-        records = float(len(texts))
-        rare[field.name] = (1 + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
-        overall = (counts + FREQUENCY_WORTH * expected) / (records + FREQUENCY_WORTH)
-        found = {(str(token), ""): float(share) for token, share in overall.items()}
-        if field.name != GROUP:
-            size = texts["g"].value_counts().to_dict()
-            by_group = tokens.dropna(subset=["g"]).groupby(["g", "token"])["n"].sum().reset_index()
-            for group, token, n in by_group.itertuples(index=False, name=None):
-                found[token, group] = (n + GROUP_WORTH * found[token, ""]) / (size[group] + GROUP_WORTH)
-        shares[field.name] = found
-    return Frequencies(shares, usual, rare)
-
-
-def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Model, known: Frequencies) -> Likelihoods:
-    """Levels and bits of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
-    return Scorer(coded(persons, model), model, known).likelihoods(left, right)
-
-
 @dataclass(frozen=True)
 class Coded:
     """Person records as numbers: `codes`, a column a field; `values` of each field by code, as `encoded.Encoded` has them; number of the
@@ -103,10 +88,65 @@ class Coded:
     group: np.ndarray
     groups: np.ndarray
 
+    def texts(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Number per record of its text in the field `name` (below zero: none), the texts, and how many records have each."""
+        of_code, texts = pd.factorize(self.values[name][0])
+        text = of_code[self.codes[name]]
+        count = np.bincount(text, minlength=len(texts))
+        there = (count > 0) & (texts != "")
+        number = np.where(there, np.cumsum(there) - 1, -1)
+        return number[text], texts[there], count[there]
 
-def coded(persons: pd.DataFrame, model: Model) -> Coded:
-    """The records of `persons` (columns as `standardise.Records`)."""
-    group, groups = pd.factorize(persons[GROUP])
+
+def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
+    """Token frequencies of every field whose levels use them, among `records`, steadied by the model's own share of agreement, which is
+    `worth` so many records."""
+    shares: dict[str, dict[tuple[str, str], float]] = {}
+    usual: dict[str, float] = {}
+    rare: dict[str, float] = {}
+    for field in model.fields:
+        if not any(level.frequency for level in field.levels):
+            continue
+        usual[field.name] = expected = field.levels[0].u
+        # Each text is taken apart once, however many records have it.
+        text, texts, count = records.texts(field.name)
+        owner, token, tokens = _tokens(texts)
+        total = float(count.sum())
+        rare[field.name] = (1 + worth * expected) / (total + worth)
+        overall = (np.bincount(token, weights=count[owner], minlength=len(tokens)) + worth * expected) / (total + worth)
+        found = dict(zip(zip(tokens, repeat(""), strict=False), overall.tolist(), strict=True))
+        group, groups = records.group, records.groups
+        if len(groups) and field.name != GROUP:
+            both = (text >= 0) & (group >= 0)
+            size = np.bincount(group[both], minlength=len(groups))
+            cells, many = np.unique(text[both] * len(groups) + group[both], return_counts=True)
+            cell, place = Rows(owner, len(texts)).of(cells // len(groups))
+            pairs, where = np.unique(token[place] * len(groups) + (cells % len(groups))[cell], return_inverse=True)
+            for pair, n in zip(pairs.tolist(), np.bincount(where, weights=many[cell]).tolist(), strict=True):
+                word, g = tokens[pair // len(groups)], pair % len(groups)
+                found[word, str(groups[g])] = (n + GROUP_WORTH * found[word, ""]) / (int(size[g]) + GROUP_WORTH)
+        shares[field.name] = found
+    return Frequencies(shares, usual, rare)
+
+
+def _tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every token of some distinct texts: number of its text, its own number, and the tokens by number."""
+    words = [text.split() for text in texts] if len("".join(texts).split()) > 1 or "" in texts else None
+    if words is None:  # every text is a token
+        every = np.arange(len(texts))
+        return every, every, texts
+    owner = np.repeat(np.arange(len(words)), [len(own) for own in words])
+    return owner, *pd.factorize(np.array([word for own in words for word in own], dtype=object))
+
+
+def likelihoods(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, model: Fields, known: Frequencies) -> Likelihoods:
+    """Levels and bits of the pairs (`left[i]`, `right[i]`), rows of `persons` (columns as `standardise.Records`)."""
+    return Scorer(coded(persons, model), model, known).likelihoods(left, right)
+
+
+def coded(persons: pd.DataFrame, model: Fields) -> Coded:
+    """The records of `persons` (the columns of the fields, and `GROUP`, if there is one)."""
+    group, groups = pd.factorize(persons[GROUP]) if GROUP in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
     exchanged = exchanged_fields(model)
     # The two names share their codes, since either may stand in the other's place.
     both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
@@ -119,7 +159,7 @@ def coded(persons: pd.DataFrame, model: Model) -> Coded:
     return Coded(codes, values, group, np.asarray(groups, dtype=object))
 
 
-def exchanged_fields(model: Model) -> list[Field]:
+def exchanged_fields(model: Fields) -> list[Field]:
     """The fields that are tried in each other's place: both, or none."""
     fields = [field for field in model.fields if field.name in EXCHANGED]
     return fields if len(fields) == len(EXCHANGED) else []
@@ -128,12 +168,18 @@ def exchanged_fields(model: Model) -> list[Field]:
 class Scorer:
     """Scores pairs of records, as often as it is asked to: values are compared once."""
 
-    def __init__(self, records: Coded, model: Model, known: Frequencies) -> None:
+    def __init__(self, records: Coded, model: Fields, known: Frequencies) -> None:
         self.known = known
         self._group, self._codes = records.group, records.codes
         texts = np.concatenate([np.array([""], dtype=object), records.groups])
         self._fields = {field.name: _FieldScorer(field, records.values[field.name], known, texts) for field in model.fields}
         self._exchanged = [field.name for field in exchanged_fields(model)]
+
+    @classmethod
+    def of(cls, persons: pd.DataFrame, model: Fields, worth: float = FREQUENCY_WORTH) -> Scorer:
+        """For the records of `persons`, by the frequencies among themselves (see `frequencies`)."""
+        records = coded(persons, model)
+        return cls(records, model, frequencies(records, model, worth))
 
     def at(self, rows: np.ndarray) -> Scorer:
         """The same for the records at `rows`, numbered from 0; what was compared stays common to both."""
@@ -143,15 +189,23 @@ class Scorer:
 
     def likelihoods(self, left: np.ndarray, right: np.ndarray) -> Likelihoods:
         """See `likelihoods`."""
+        found = self.scored(left, right)
+        levels = np.vstack([level for level, _ in found.values()]).T
+        bits = np.vstack([own.astype("float32") for _, own in found.values()]).T
+        return Likelihoods(pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), _summed(found, len(left)))
+
+    def weight(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """The match weights alone."""
+        return _summed(self.scored(left, right), len(left))
+
+    def scored(self, left: np.ndarray, right: np.ndarray) -> dict[str, Scored]:
+        """Level and bits of each field."""
         group = np.where(self._group[left] == self._group[right], self._group[left] + 1, 0)
         names = {name: self._scored(name, name, left, right, group) for name in self._exchanged}
         self._exchange_names(left, right, group, names)
         found = {name: names.get(name) or self._scored(name, name, left, right, group) for name in self._fields}
         self._as_of_one_family(found)
-        levels = np.vstack([level for level, _ in found.values()]).T
-        bits = np.vstack([own.astype("float32") for _, own in found.values()]).T
-        weight = sum((own for _, own in found.values()), np.zeros(len(left)))
-        return Likelihoods(pd.DataFrame(levels, columns=list(found)), pd.DataFrame(bits, columns=list(found)), weight)
+        return found
 
     def _as_of_one_family(self, found: dict[str, Scored]) -> None:
         """Where first names differ, that brothers or twins share what families share says nothing (changes `found`)."""
@@ -189,6 +243,21 @@ class Scorer:
                 names[name][1][rows[better]] = bits[better] - EXCHANGE_COST * (n == 0)
 
 
+def _summed(found: dict[str, Scored], size: int) -> np.ndarray:
+    return sum((own for _, own in found.values()), np.zeros(size))
+
+
+def close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`left`, `right` and weight of those of a stream of pairs that weigh at least `least` bits."""
+    found = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
+    for left, right in pairs:
+        weight = scorer.weight(left, right)
+        kept = np.flatnonzero(weight >= least)
+        found.append((left[kept], right[kept], weight[kept]))
+    left, right, weight = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return left, right, weight
+
+
 class _FieldScorer:
     """Level and bits of one field for pairs of codes; `last`: its level of difference, `family`: whether it runs in families."""
 
@@ -198,24 +267,28 @@ class _FieldScorer:
         self._comparer = Comparer(field, values)
         # The level MISSING is -1, so that the appended zero is what it picks.
         self._m, self._u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0) for share in ("m", "u"))
+        self._bits = self._m - self._u
         self._share = np.append([spec.frequency for spec in field.levels], 0.0)
         self._rarity = np.empty((0, 0))
 
     def __call__(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> Scored:
         level = self._comparer.levels(a, b)
-        u = self._u[level]
+        bits = self._bits[level]
         rows = np.flatnonzero(self._share[level]) if self._share.any() else np.empty(0, dtype="int64")
         if len(rows):
-            u[rows] = np.minimum(u[rows] + self._share[level[rows]] * self._shift(a[rows], b[rows], group[rows]), 0.0)
-        return level, self._m[level] - u
+            own = level[rows]
+            u = np.minimum(self._u[own] + self._share[own] * self._shift(a[rows], b[rows], group[rows]), 0.0)
+            bits[rows] = self._m[own] - u
+        return level, bits
 
     def _shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
         """How much more frequent (bits) the more frequent of both values is than the model expects of an agreement."""
         if not self._rarity.size:
             self._rarity = np.full((len(self._texts), len(self._groups)), np.nan)
         for code in (a, b):
-            cells = pd.unique(code.astype("int64") * len(self._groups) + group)
-            value, of_group = np.divmod(cells[np.isnan(self._rarity.ravel()[cells])], len(self._groups))
+            new = np.isnan(self._rarity[code, group])
+            cells = pd.unique(code[new].astype("int64") * len(self._groups) + group[new])
+            value, of_group = np.divmod(cells, len(self._groups))
             self._rarity[value, of_group] = self._known.of(self._name, self._texts[value], self._groups[of_group])
         rarer = np.maximum(self._rarity[a, group], self._rarity[b, group])
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))

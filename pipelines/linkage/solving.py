@@ -78,7 +78,7 @@ def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> Bloc
     if spark is None:
         return block(persons)
     blocks = share(persons)
-    records.memo["scorer"] = scorer = Scorer(coded(persons, model), model, frequencies(persons, model))
+    records.memo["scorer"] = scorer = Scorer.of(persons, model)
     left, right, likelihoods = spark.scored(persons, blocks.groups, model, scorer)
     return Blocked(left, right, blocks.report, likelihoods)
 
@@ -86,7 +86,7 @@ def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> Bloc
 def read_common(tables: Tables, model: Model) -> Common:
     """What is common, read off a history of its own; off a large one by a sample of its persons."""
     records = standardise(tables)
-    known = frequencies(records.persons, model)
+    known = frequencies(coded(records.persons, model), model)
     records = replace(records, counts=counts_of(records))
     files, persons = sample(records)
     some = parts.cut(records, files, persons)

@@ -30,7 +30,7 @@ from pipelines.linkage.evidence import counts
 from pipelines.linkage.known import known_pairs
 from pipelines.linkage.model import FLOOR, Evidence, Field, Level, Model
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.score import frequencies, likelihoods
+from pipelines.linkage.score import coded, frequencies, likelihoods
 from pipelines.linkage.standardise import Records, standardise
 
 ROUNDS = 2
@@ -111,9 +111,9 @@ def _anchored(
         if labels is not None and labels.complete:
             left, right = labels.same[:, 0], labels.same[:, 1]
         else:
-            weight = likelihoods(records.persons, left, right, others, frequencies(records.persons, others)).weight
+            weight = likelihoods(records.persons, left, right, others, frequencies(coded(records.persons, others), others)).weight
             left, right = _with_labels(left[weight >= ANCHOR], right[weight >= ANCHOR], labels, len(records.persons))
-        alone = likelihoods(records.persons, left, right, model, frequencies(records.persons, model)).levels
+        alone = likelihoods(records.persons, left, right, model, frequencies(coded(records.persons, model), model)).levels
         level = alone[field.name].to_numpy()
         tally += np.bincount(level[level != MISSING], minlength=len(tally))
     return _with_shares(field, "m", tally, LEAST_SHARE)
@@ -139,7 +139,7 @@ def _strangers(sets: list[Records], model: Model) -> tuple[Field, ...]:
         persons, draw = records.persons, np.random.default_rng(0)
         left, right = draw.integers(0, len(persons), (2, RANDOM_PAIRS))
         left, right = left[left != right], right[left != right]
-        found = likelihoods(persons, left, right, model, frequencies(persons, model))
+        found = likelihoods(persons, left, right, model, frequencies(coded(persons, model), model))
         strangers = found.weight < 0
         for name, tally in tallies.items():
             level = found.levels[name].to_numpy()[strangers]

@@ -10,7 +10,7 @@ from linkage_world import background, number, person, together
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.blocking import FEW, MOST_RECORDS, block, share
 from pipelines.linkage.compare import compare
-from pipelines.linkage.score import frequencies, likelihoods
+from pipelines.linkage.score import coded, frequencies, likelihoods
 from pipelines.linkage.standardise import place_names, standardise
 
 WHO = 501
@@ -207,7 +207,7 @@ def test_missing_weighs_nothing():
     world = background(5)
     records = standardise(world.tables)
     model = load_model()
-    found = likelihoods(records.persons, np.array([0]), np.array([1]), model, frequencies(records.persons, model))
+    found = likelihoods(records.persons, np.array([0]), np.array([1]), model, frequencies(coded(records.persons, model), model))
     assert (found.bits.loc[:, (found.levels == -1).iloc[0]] == 0).all(axis=None)
     assert (found.levels["register"] == -1).all()
 
@@ -221,7 +221,7 @@ def test_a_frequent_name_weighs_less_than_a_rare_one():
     left = np.array([rows["2013-PR-00000/1"], rows["2013-PR-00060/1"]])
     right = np.array([rows["2013-PR-00001/1"], rows["2013-PR-00061/1"]])
     model = load_model()
-    bits = likelihoods(records.persons, left, right, model, frequencies(records.persons, model)).bits["surname"]
+    bits = likelihoods(records.persons, left, right, model, frequencies(coded(records.persons, model), model)).bits["surname"]
     assert bits[1] > bits[0] + 3
 
 
@@ -230,7 +230,7 @@ def test_it_does_not_matter_which_of_two_records_comes_first():
     persons, model = standardise(background().tables).persons, load_model()
     persons.loc[: len(names) - 1, ["given", "surname"]] = names
     left, right = np.triu_indices(len(names), 1)
-    one, other = (likelihoods(persons, a, b, model, frequencies(persons, model)) for a, b in ((left, right), (right, left)))
+    one, other = (likelihoods(persons, a, b, model, frequencies(coded(persons, model), model)) for a, b in ((left, right), (right, left)))
     pd.testing.assert_frame_equal(one.levels, other.levels)
     pd.testing.assert_frame_equal(one.bits, other.bits)
 

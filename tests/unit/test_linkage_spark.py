@@ -13,7 +13,7 @@ from test_linkage_splink import some_persons
 from pipelines.errors import HarmoniaError
 from pipelines.linkage.blocking import block, share
 from pipelines.linkage.model import load_model
-from pipelines.linkage.score import Scorer, coded, frequencies
+from pipelines.linkage.score import Scorer
 from pipelines.linkage.sharing import grouped
 from pipelines.linkage.spark import Spark
 
@@ -25,7 +25,7 @@ on_spark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def world() -> tuple[pd.DataFrame, Scorer]:
     persons, model = some_persons(), load_model()
-    return persons, Scorer(coded(persons, model), model, frequencies(persons, model))
+    return persons, Scorer.of(persons, model)
 
 
 @pytest.mark.spark
@@ -61,7 +61,7 @@ def test_the_same_keys_give_the_same_pairs_and_only_those_that_are_asked_for(wor
 def test_nobody_in_common_starts_no_session() -> None:
     persons, model = some_persons(), load_model()
     nothing = grouped(np.arange(len(persons)).astype("uint64"), np.arange(len(persons)), len(persons))[0]
-    scorer = Scorer(coded(persons, model), model, frequencies(persons, model))
+    scorer = Scorer.of(persons, model)
     left, _, found = Spark("local[nonsense]").scored(persons, nothing, model, scorer)
     assert len(left) == len(found.levels) == 0
 

@@ -11,7 +11,7 @@ import pytest
 from pipelines.linkage.blocking import block, share
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.score import frequencies, likelihoods
+from pipelines.linkage.score import coded, frequencies, likelihoods
 from pipelines.linkage.splink_export import EXCHANGED, SQL, UNIQUE_ID, gamma_levels, splink_records, splink_settings, term_frequencies
 
 PERSONS = 150
@@ -49,7 +49,7 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
     settings = json.loads(json.dumps(splink_settings(model, len(persons))))
     api = splink.DuckDBAPI()
     linker = splink.Linker(api.register(splink_records(persons, model, share(persons).groups)), settings, log_level=None)
-    for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
+    for column, table in term_frequencies(persons, model, frequencies(coded(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     left, right = np.triu_indices(len(persons), 1)
     pairs = pd.DataFrame({"match_key": "0", "join_key_l": left, "join_key_r": right})
@@ -61,7 +61,7 @@ def predicted() -> tuple[pd.DataFrame, pd.DataFrame, Model]:
 def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
-    ours = likelihoods(persons, left, right, model, frequencies(persons, model))
+    ours = likelihoods(persons, left, right, model, frequencies(coded(persons, model), model))
     prior = splink_settings(model, len(persons))["probability_two_random_records_match"]
     theirs = splink["match_weight"].to_numpy() - np.log2(prior / (1 - prior))
     straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
@@ -72,7 +72,7 @@ def test_splink_gives_every_pair_the_same_match_weight(predicted: tuple[pd.DataF
 def test_splink_gives_every_field_the_same_bits(predicted: tuple[pd.DataFrame, pd.DataFrame, Model]) -> None:
     splink, persons, model = predicted
     left, right = (splink[f"{UNIQUE_ID}_{side}"].to_numpy("int64") for side in ("l", "r"))
-    ours = likelihoods(persons, left, right, model, frequencies(persons, model))
+    ours = likelihoods(persons, left, right, model, frequencies(coded(persons, model), model))
     straight = (splink[f"gamma_{EXCHANGED}"] != 1).to_numpy()
     for field in model.fields:
         parts = [c for c in (f"mw_{field.name}", f"mw_tf_adj_{field.name}") if c in splink]
@@ -95,7 +95,7 @@ def test_the_exported_blocking_rule_gives_the_same_pairs() -> None:
     blocks, ours = share(persons).groups, block(persons)
     api = splink.DuckDBAPI()
     linker = splink.Linker(api.register(splink_records(persons, model, blocks)), splink_settings(model, len(persons)), log_level=None)
-    for column, table in term_frequencies(persons, model, frequencies(persons, model)).items():
+    for column, table in term_frequencies(persons, model, frequencies(coded(persons, model), model)).items():
         linker.table_management.register_term_frequency_lookup(api.register(table), column)
     found = linker.inference.predict(warning_mode="never").as_pandas_dataframe()
     theirs = {tuple(sorted(pair)) for pair in zip(found[f"{UNIQUE_ID}_l"], found[f"{UNIQUE_ID}_r"], strict=True)}

@@ -1,4 +1,4 @@
-"""The generic layer: every pair that a key finds once, levels as compared one by one, weights as Fellegi and Sunter have them."""
+"""The engine on any records: every pair that a key finds once, levels as compared one by one, weights as Fellegi and Sunter have them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage import blocks
-from pipelines.linkage.blocks import Key, Limits, find_blocks
+from pipelines.linkage import estimate as estimating
+from pipelines.linkage.blocking import Key, share
 from pipelines.linkage.compare import column_values, compare
 from pipelines.linkage.encoded import Comparer, encode
-from pipelines.linkage.estimate import estimate
+from pipelines.linkage.estimate import AS_COUNTED, Estimated, across, estimate, sample
 from pipelines.linkage.model import Field, Level
-from pipelines.linkage.pairwise import score_pairs
+from pipelines.linkage.score import Scorer, close_pairs
 
 NAME = Field(
     "name",
@@ -26,7 +26,7 @@ NAME = Field(
     ),
 )
 TOWN = Field("town", ("town",), (Level("equal", "equal", 0.9, 0.3), Level("else", "else", 0.1, 0.7)))
-KEYS = (Key("town", "town", ""), Key("names", "string_split(name, ' ')", ""))
+KEYS = (Key("town", "town"), Key("names", "string_split(name, ' ')", several=True))
 
 
 def records() -> pd.DataFrame:
@@ -35,8 +35,10 @@ def records() -> pd.DataFrame:
     return pd.DataFrame({"name": pd.Series(names, dtype="str"), "town": pd.Series(towns, dtype="str")})
 
 
-def found(frame: pd.DataFrame, **options: object) -> set[tuple[int, int]]:
-    batches = list(find_blocks(frame, KEYS, **options).batches())  # type: ignore[arg-type]
+def found(frame: pd.DataFrame) -> set[tuple[int, int]]:
+    batches = share(frame, KEYS).groups.pairs()
+    if "file" in frame:
+        batches = across(batches, frame["file"].to_numpy())
     pairs = [pair for left, right in batches for pair in zip(left.tolist(), right.tolist(), strict=True)]
     assert len(pairs) == len(set(pairs)), "a pair came twice"
     return set(pairs)
@@ -49,12 +51,12 @@ def test_pairs_share_a_value_of_some_key_and_missing_or_empty_values_make_none()
 
 def test_of_two_files_only_pairs_across_are_candidates() -> None:
     frame = records().assign(file=[0, 0, 0, 0, 0, 1, 1, 1, 1])
-    assert found(frame, source="file") == {(2, 6)}
+    assert found(frame) == {(2, 6)}
 
 
 def test_a_value_that_too_many_share_is_refused_and_reported() -> None:
-    limited = find_blocks(records(), KEYS, Limits(records=2))
-    pairs = {pair for left, right in limited.batches() for pair in zip(left.tolist(), right.tolist(), strict=True)}
+    limited = share(records(), KEYS, most=2)
+    pairs = {pair for left, right in limited.groups.pairs() for pair in zip(left.tolist(), right.tolist(), strict=True)}
     report = limited.report.set_index("key")
     assert report.loc["town", "refused_values"] == 1
     assert report.loc["names", "refused_records"] == 3
@@ -75,20 +77,23 @@ def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytes
 
 def test_weight_is_odds_and_bits_and_a_frequent_name_weighs_less() -> None:
     frame = pd.DataFrame({"name": ["agim", "agim", "agim", "zana", "zana"], "town": ["A", "A", "B", "A", "A"]})
-    scored = score_pairs(frame, (Key("name", "name", ""),), (NAME, TOWN), odds=-3.0)
-    weight = dict(zip(zip(scored.left.tolist(), scored.right.tolist(), strict=True), scored.weight.tolist(), strict=True))
+    left, right, found_ = weighed(frame, (Key("name", "name"),), -np.inf)
+    weight = dict(zip(zip(left.tolist(), right.tolist(), strict=True), found_.tolist(), strict=True))
     agim, town = np.log2(0.9 / 0.6), np.log2(0.9 / 0.3)
-    assert weight[0, 1] == pytest.approx(-3 + agim + town, abs=1e-5)
-    assert weight[3, 4] == pytest.approx(-3 + np.log2(0.9 / 0.4) + town, abs=1e-5)
-    assert weight[0, 2] == pytest.approx(-3 + agim + np.log2(0.1 / 0.7), abs=1e-5)
+    assert weight[0, 1] == pytest.approx(agim + town, abs=1e-5)
+    assert weight[3, 4] == pytest.approx(np.log2(0.9 / 0.4) + town, abs=1e-5)
+    assert weight[0, 2] == pytest.approx(agim + np.log2(0.1 / 0.7), abs=1e-5)
 
 
-def test_only_what_weighs_enough_is_kept_and_all_is_counted() -> None:
-    scored = score_pairs(records(), KEYS, (NAME, TOWN), odds=0.0, least=1.0, with_levels=True)
-    assert scored.compared == 9
-    assert (scored.weight >= 1.0).all()
-    assert scored.levels is not None
-    assert scored.levels.shape == (len(scored.left), 2)
+def weighed(frame: pd.DataFrame, keys: tuple[Key, ...], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    fields = Estimated((NAME, TOWN), 0.0)
+    return close_pairs(Scorer.of(frame, fields, AS_COUNTED), share(frame, keys).groups.pairs(), least)
+
+
+def test_only_what_weighs_enough_is_kept() -> None:
+    every, some = (weighed(records(), KEYS, least)[2] for least in (-np.inf, 1.0))
+    assert len(every) == 9
+    assert sorted(some) == sorted(every[every >= 1.0])
 
 
 def test_shares_are_found_without_truth() -> None:
@@ -102,7 +107,7 @@ def test_shares_are_found_without_truth() -> None:
         second.loc[wrong, column] = second.loc[wrong, column] + "x"
     frame = pd.concat([people, second], ignore_index=True).astype("str")
     fields = tuple(Field(c, (c,), TOWN.levels) for c in people)
-    found_ = estimate(frame, (Key("a", "name || '|' || born", ""), Key("b", "town || '|' || trade", "")), fields)
+    found_ = estimate(frame, (Key("a", "name || '|' || born"), Key("b", "town || '|' || trade")), fields)
     for field in found_.fields:
         assert field.levels[0].m == pytest.approx(0.9, abs=0.05), field.name
         assert field.levels[0].u == pytest.approx(1 / people[field.name].nunique(), rel=0.3)
@@ -110,15 +115,15 @@ def test_shares_are_found_without_truth() -> None:
 
 
 def test_where_pairs_are_many_some_from_all_over_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "CHUNK", 64)
+    monkeypatch.setattr(estimating, "CHUNK", 64)
     frame = pd.DataFrame({"town": np.repeat(np.arange(100), 8).astype(str), "name": ""})
-    found_ = find_blocks(frame, KEYS)
-    pairs, each = found_.sample(500)
+    groups = share(frame, KEYS).groups
+    pairs, each = sample(groups, 500)
     rows = np.concatenate([left for left, _ in pairs])
     assert len(rows) <= 600
     assert len(rows) * each == pytest.approx(100 * 28, rel=0.1)
     assert np.histogram(rows, bins=4, range=(0, 800))[0].min() > 50
-    pairs, each = found_.sample(100 * 28)
+    pairs, each = sample(groups, 100 * 28)
     assert (sum(len(left) for left, _ in pairs), each) == (100 * 28, 1)
 
 
@@ -129,7 +134,7 @@ def test_of_two_files_people_of_one_household_are_not_taken_for_one_person():
     people = people.assign(born=draw.integers(0, 400, 900).astype(str))
     frame = pd.concat([people.assign(file=0), people.sample(frac=0.9, random_state=1).assign(file=1)], ignore_index=True)
     fields = tuple(Field(c, (c,), (Level("equal", "equal", 0.9, 0.1), Level("else", "else", 0.1, 0.9))) for c in people.columns)
-    found = estimate(frame, (Key("home", "street", ""), Key("who", "given || '|' || born", "")), fields, source="file")
+    found = estimate(frame, (Key("home", "street"), Key("who", "given || '|' || born")), fields, source="file")
     shares = {field.name: field.levels[0].m for field in found.fields}
     assert min(shares.values()) > 0.95
     assert abs(found.odds - np.log2(810 / (900 * 810))) < 0.5

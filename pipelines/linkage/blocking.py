@@ -113,7 +113,7 @@ KEYS: tuple[Key, ...] = (
         (*PLACES, "parent", "year"),
         several=True,
     ),
-    Key("register", "register_id", "everything, within the prisons' register"),
+    Key("register", "register_id", "everything, within one register of persons"),
 )
 
 

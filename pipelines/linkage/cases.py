@@ -102,14 +102,14 @@ def _with_detained(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pairs` and their evidence `bits`, with stays that began together and that nothing else ties.
 
-    A stay that is likelier than not of a police file's case is left out: that file says who was arrested in it, and where another's stay is
-    of that case, its person stands there too.
+    A stay that is likelier than not of the case of a file of those who register cases is left out: that file says who was arrested in it,
+    and where another's stay is of that case, its person is in that file too.
     """
     found = orient(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
     known = _codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     found = found[~np.isin(_codes(records, found["a"].to_numpy(), found["b"].to_numpy()), known)]
-    police = records.files["institution"].eq("police").to_numpy()
-    arrested = pairs.loc[(pairs["weight"] > 0) & (police[pairs["a"]] | police[pairs["b"]]), ["a", "b"]].to_numpy()
+    registers = records.files["institution"].isin(contract.at("registration")).to_numpy()
+    arrested = pairs.loc[(pairs["weight"] > 0) & (registers[pairs["a"]] | registers[pairs["b"]]), ["a", "b"]].to_numpy()
     found = found[~found[["a", "b"]].isin(arrested.ravel()).any(axis=1)]
     if found.empty:
         return pairs, bits
@@ -282,16 +282,15 @@ def _reference_bits(
     both = np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))
     shared = np.where(both, files + setting["cited_together"], 0.0)
     # Two files that name each other, if only nearly, are not kept apart by what else they name, or leave out.
-    apart = references.cited_apart(records, pairs) | (_untold(records, pairs) & ~both)
+    apart = references.cited_apart(records, pairs) | (_no_second_file_named(records, pairs) & ~both)
     apart = np.where(apart & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
 
-def _untold(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Pairs of files of the prosecution that say nothing of a second one: it has two of one case where a party is separated or cases are
-    joined, and either stands in the files."""
-    code, names = institutions(records)
-    silent = np.asarray(code == (names.index("prosecution") if "prosecution" in names else -1))
+def _no_second_file_named(records: Records, pairs: pd.DataFrame) -> np.ndarray:
+    """Pairs of files of a prosecution that say nothing of a second one: it has two of one case where a party is separated or cases are
+    joined, and its files state both."""
+    silent = records.files["institution"].isin(contract.at("prosecution")).to_numpy().copy()
     silent[records.merges["file"].to_numpy("int64")] = False
     separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
     a, b, left, right = (pairs[name].to_numpy("int64") for name in ("a", "b", "left", "right"))

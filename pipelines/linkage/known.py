@@ -28,7 +28,7 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
     placed = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
     clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
     one = groups[clear["a"]] == groups[clear["b"]]
-    # One offence day in both groups, or a party separated: one case, perhaps, with a prosecution file each.
+    # One offence day in both groups, or a party separated: one case, perhaps, with a file each of those who prosecute it.
     offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
     first, second = groups[clear["a"]], groups[clear["b"]]
     between = np.minimum(first, second) * len(groups) + np.maximum(first, second)
@@ -40,8 +40,8 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
 
 
 def _begun(records: Records, groups: np.ndarray) -> np.ndarray:
-    """The institutions that take up cases of which each group holds a file, as bits: two matters have two files there, while a court may
-    divide one."""
+    """The institutions that take up cases of which each group holds a file, as bits: two matters have two files there, while those who
+    judge may divide one."""
     origins = contract.at("registration", "prosecution")
     code, names = institutions(records)
     bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")

@@ -52,7 +52,7 @@ def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, 
     rows = np.flatnonzero(of_file.sizes[a] * of_file.sizes[b] <= MOST_ACROSS)
     pair, left, right = of_file.across(a[rows], b[rows])
     pair = rows[pair]
-    # Courts and prisons know offenders only; witnesses stand nowhere but in police files.
+    # Victims and witnesses are only in the files of institutions whose contracts have a code for them.
     code, names = institutions(records)
     side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
     told = {side: contract.naming(side) if side in ("victim", "witness") else names for side in sides}

@@ -43,12 +43,12 @@ CASE_SETTINGS = {
     "reference_wrong": "expected bearers of a number beside its right one",
     "near_reference": "bits, beside the number of files, of a number one character off",
     "cited_together": "bits, beside the number of files, of citing the same number",
-    "detained_together": "bits of two stays that nothing else ties, of different persons, begun within days, for one offence, by one court",
+    "detained_together": "bits of two stays that nothing else ties, of different persons, begun within days, for one offence, at one seat",
     "cited_apart": "bits against two files that cite different numbers of one kind",
     "another_cited": "bits against a file where another of its institution is cited",
     "cited_by_another": "bits against a file where another of its institution cites the pair's other",
     "best_share": "share of the best pair in the nearness of two groups of files, the rest is their average",
-    "spine": "bits that two groups with files of police, inspectorate, prosecution or courts need between them",
+    "spine": "bits that two groups need between them that both hold files whose numbers others cite",
     "occupied": "bits against two groups for each of these institutions that stands in both",
 }
 FLOOR = 1e-5  # no level is impossible: a probability of zero would let one field decide alone

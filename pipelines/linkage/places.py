@@ -29,7 +29,7 @@ from pipelines.linkage.states import deliveries, numbered, of_delivery
 from pipelines.resources.flat import Rows, distinct
 
 COLUMNS = [*STATE, "status", "person_key", "first_key"]
-# Log2 odds that a place which comes again is the same person's: 92 of 100 in the register of a real police.
+# Log2 odds that a place which comes again is the same person's: 92 of 100 in a real register.
 KEPT = 3.5
 # In longer lists than this only states of one place are compared.
 LONGEST = 150

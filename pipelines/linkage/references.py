@@ -20,8 +20,8 @@ from pipelines.resources.flat import Rows
 MOST_CITING = 300
 # Stays that begin within so many days are taken to begin together; where more begin on one day, that says nothing.
 TOGETHER_DAYS, MOST_DETAINED = 2, 30
-# Nor where a court has so many for the offence that this many others are to be expected within those days.
-# Fewer days than these do not tell how many a court has.
+# Nor where a seat has so many for the offence that this many others are to be expected within those days.
+# Fewer days than these do not tell how many a seat has.
 MOST_BY_CHANCE, LEAST_SPAN = 0.25, 365
 # Nor does a number where citing files times bearers exceed this.
 MOST_TIES = 3_000
@@ -84,7 +84,7 @@ def cited_together(records: Records) -> pd.DataFrame:
 
 
 def detained_together(records: Records) -> pd.DataFrame:
-    """Stays of different persons detained within days of each other, for the same offence, by the same court: `a` < `b`, `days`.
+    """Stays of different persons detained within days of each other, for the same offence, at the same seat: `a` < `b`, `days`.
 
     Who is arrested together is detained together; where no other file of their case was delivered, nothing else ties them.
     """

@@ -55,7 +55,7 @@ def quarter_more(tables: Tables, quarters: list[str], years: int, repeat: int) -
         link(until(tables, quarters[: 4 * years]), memory=memory)
         linked, took = timed(until(tables, quarters[: 4 * years + 1]), repeat, memory)
     told = linked.statistics
-    parts = f"{told['parts_decided_anew']} of {told['parts']} parts decided anew" if "parts" in told else "decided as a whole"
+    parts = f"{told['components_decided']} of {told['components']} components decided" if "components" in told else "decided as a whole"
     print(f"{years} years and a quarter: {told['person_records']} person records, {parts}, {took:.2f} s")
     return linked, took
 

@@ -1,12 +1,13 @@
 """Linkage: which records speak of the same person, and which of the same case.
 
-Belongs here: the one entry point. The parts, in the order of the way: `standardise` (feature frames), `blocking` (which pairs), `compare`
-and `score` (match weights after the frozen `model`), `cases` with `references`, `evidence`, `known` and `meeting`, `persons`, `cluster`,
-`decisions`, `judged`; `solving` takes them in turns. A large history goes by what is `common` to it, is cut into `parts` (`parting`), and
-only parts that the `memory` does not know are decided `anew`; pairs `across` parts are told. Does not belong here: identifiers that last
+Belongs here: the entry point. The steps: `standardise` makes feature frames, `blocking` finds candidate pairs, `compare` and `score`
+give weights by the frozen `model`; `cases` (with `references`, `evidence`, `certain_pairs` and `person_overlap`) and `persons` decide,
+`cluster` groups, `constraints` hold what stewards decided, `decisions` records why; `solving` runs cases and persons in turns. A large
+history goes by what is `common` to it, is cut into connected components (`pair_graph`, `partition`), and only components that the `memory`
+does not know are decided (`incremental`); pairs across them are recorded (`cross_component`). Does not belong here: permanent identifiers
 (`pipelines.registry.identity`), counting.
 
-Persons and cases are evidence for one another: persons found alike tie files, files of one case lower what their persons need.
+Persons and cases are evidence for one another: persons found alike tie files, and records in files of one case need less to be one person.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import memory as kept
-from pipelines.linkage.anew import decide
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import Tables, landmark
-from pipelines.linkage.decisions import against_rules, compared, keys_of, named, statistics, told
+from pipelines.linkage.constraints import counted, outcomes
+from pipelines.linkage.decisions import against_rules, compared, decision_records, keys_of, named, statistics
 from pipelines.linkage.drift import alike
 from pipelines.linkage.drift import counted as levels_reached
-from pipelines.linkage.judged import counted, outcomes
+from pipelines.linkage.incremental import decide
 from pipelines.linkage.model import Model, load_model
-from pipelines.linkage.parting import part
-from pipelines.linkage.pieces import Setting
+from pipelines.linkage.partition import partition_records
 from pipelines.linkage.places import listed, rekeyed
 from pipelines.linkage.score import coded
 from pipelines.linkage.solving import Solved, candidate_pairs, read_common, rounds
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records, read, standardise
+from pipelines.linkage.tasks import Setting
 from pipelines.resources.given_back import give_back
 
 __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
@@ -45,7 +46,7 @@ class Linked:
     `persons`, `cases`: `institution, record_key, cluster`, a row a record over all its states, ordered by earliest delivery,
     institution and key; a cluster is a number from 0 in that order. `cases` also holds cases that only their persons name.
     `decisions`: see `pipelines.linkage.decisions.decisions`. `statistics`: counts, no personal data. `judged`: how stewards'
-    judgements came out, see `pipelines.linkage.judged.outcomes`. `reached`: which levels the records found to be one reach, see
+    judgements came out, see `pipelines.linkage.constraints.outcomes`. `reached`: which levels the records found to be one reach, see
     `pipelines.linkage.drift.comparisons`. `listed`: key of the person of each state of lists in which a place changed hands
     (`pipelines.linkage.places`); wherever persons are named here, it is by these keys.
     """
@@ -69,8 +70,8 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     if marked is None:
         return rounds(records, block(records.persons), model, judgements)[0]
     common = read_common(marked.taken(tables), model)
-    parted = part(records, Setting(model, common, coded(records.persons, model)), judgements, None)
-    return rounds(parted.records, parted.blocked, model, judgements, common, parted.ties)[0]
+    partition = partition_records(records, Setting(model, common, coded(records.persons, model)), judgements, None)
+    return rounds(partition.records, partition.blocked, model, judgements, common, partition.ties)[0]
 
 
 def link(
@@ -84,7 +85,7 @@ def link(
     """Link the records of the canonical tables `case_records, person_records, charges, events, references`.
 
     Absent or empty tables are fine. The result depends on the rows alone, not on their order, on `model` (the one shipped) and on
-    `judgements` of stewards (`pipelines.linkage.judged.COLUMNS`, those that stand), which hold whatever the weights say. `memory`: a
+    the current `judgements` of stewards (`pipelines.linkage.constraints.COLUMNS`), which hold whatever the weights say. `memory`: a
     folder where a large history keeps what it found, so that the next call decides only on what is touched; the result is the same
     without. `places`: what `places.listed` gives of these tables, where it is known. `spark`: where candidate pairs of persons are made and
     scored; in process, where it is not given, with the same result.
@@ -96,8 +97,8 @@ def link(
     marked = landmark(tables)
     if marked is None:
         return _as_a_whole(standardise(tables), model, judgements, places, spark)
-    token = kept.token(model, marked.print(tables))
-    remembered = kept.load(memory, token) if memory is not None else None
+    version = kept.data_version(model, marked.fingerprint(tables))
+    remembered = kept.load(memory, version) if memory is not None else None
     if remembered is None:
         common, before = read_common(marked.taken(tables), model), None
         tables = rekeyed(read(canonical), places)
@@ -105,25 +106,25 @@ def link(
         common, before = remembered
     records = standardise(tables)
     del tables, remembered
-    setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.pieces"), spark)
+    setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.tasks"), spark)
     give_back()  # what reading and standardising took: this process holds most while it blocks
-    parted = part(records, setting, judgements, before)
-    found = decide(parted, setting, judgements, before)
+    partition = partition_records(records, setting, judgements, before)
+    found = decide(partition, setting, judgements, before)
     if memory is not None:
-        kept.save(memory, token, common, found.memory)
+        kept.save(memory, version, common, found.memory)
     counts: dict[str, int | float | str] = {
         "model": model.version,
-        "person_pairs_blocked": int(parted.blocked.report["pairs"].sum()),
+        "person_pairs_blocked": int(partition.blocked.report["pairs"].sum()),
         **found.counts,
         "sure_case_pairs": int(max(common.shares[-1].observed.values(), default=0)),
-        "common_read_off_until": marked.until,
-        "common_read_off_anew": int(before is None),
-        "parts": len(parted.keys),
-        "parts_decided_anew": found.solved,
+        "baseline_until": marked.until,
+        "baseline_read_again": int(before is None),
+        "components": len(partition.keys),
+        "components_decided": found.solved,
     }
-    counts = statistics(records, parted.blocked.report, found.cases, found.persons, counts)
+    counts = statistics(records, partition.blocked.report, found.cases, found.persons, counts)
     reached = levels_reached(records.persons, found.alike, model)
-    return _linked(records, found.cases, found.persons, found.told, found.against, judgements, counts, reached, places)
+    return _linked(records, found.cases, found.persons, found.decisions, found.against, judgements, counts, reached, places)
 
 
 def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None, places: pd.DataFrame, spark: Spark | None) -> Linked:
@@ -136,7 +137,7 @@ def _as_a_whole(records: Records, model: Model, judgements: pd.DataFrame | None,
         **compared(people, cases, persons),
         "sure_case_pairs": int(max(cases.shares.observed.values(), default=0)),
     }
-    found, against = told(records, people, cases, persons), against_rules(people, persons)
+    found, against = decision_records(records, people, cases, persons), against_rules(people, persons)
     counts = statistics(records, solved.blocked.report, cases.cluster, persons.cluster, counts)
     reached = levels_reached(records.persons, alike(records, people, persons.cluster), model)
     return _linked(records, cases.cluster, persons.cluster, found, against, judgements, counts, reached, places)

@@ -26,7 +26,7 @@ from pipelines.resources.flat import Rows
 
 # A value of a key that more records share than this says nothing: 300 records are 44,850 pairs.
 MOST_RECORDS = 300
-# Where fewer rows than this agree, on average, in what a key of one value reads, it is worked out row by row; so many rows tell.
+# Where fewer rows than this agree, on average, in what a key of one value reads, it is worked out row by row; so many sampled rows say so.
 REPEATED = 5.0
 SAMPLE = 20_000
 # A value that more share than this, of a key that can be asked for more, only pairs those that agree in something further.
@@ -192,9 +192,9 @@ def _narrowed(groups: Groups, value: np.ndarray, asked: list[np.ndarray]) -> tup
     """Values of `groups` together with each of `asked` (a hash per row, 0 where there is nothing to agree in), and their rows."""
     values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
     for number, hashed in enumerate(asked):
-        told = hashed[groups.row]
-        values.append(mixed(value[groups.of_entries], told, np.full(len(told), number))[told != 0])
-        rows.append(groups.row[told != 0])
+        agreed = hashed[groups.row]
+        values.append(mixed(value[groups.of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
+        rows.append(groups.row[agreed != 0])
     return np.concatenate(values), np.concatenate(rows)
 
 

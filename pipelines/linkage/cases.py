@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster, references
+from pipelines.linkage.certain_pairs import certain_pairs, separated
+from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.evidence import Shares, Weigher, institutions, pair_kinds, read_off
-from pipelines.linkage.judged import Held
-from pipelines.linkage.known import known_pairs, separated
-from pipelines.linkage.meeting import Met, meet
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.person_overlap import PersonOverlap, overlap
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import mapped
 from pipelines.resources.flat import Rows, Table, distinct, each, most_of
@@ -42,7 +42,7 @@ SEPARATED_BITS = 5.0
 
 @dataclass(frozen=True)
 class Before:
-    """What is known before a round: cluster per person record (None in the first), share of persons who stand in several cases."""
+    """What is known before a round: cluster per person record (None in the first), share of persons who are in several cases."""
 
     persons: np.ndarray | None
     again: float
@@ -62,13 +62,13 @@ class Cases:
 @dataclass(frozen=True)
 class Ties:
     """What files say of each other: who cites whom (`references.cited`), was merged into whom (`merged`), cites the same
-    (`cited_together`), begins together (`detained_together`). `part` per file, where only pairs within a part are looked at."""
+    (`cited_together`), begins together (`detained_together`). `component` per file, where only pairs within a component are looked at."""
 
     cites: pd.DataFrame
     joins: pd.DataFrame
     together: pd.DataFrame
     detained: pd.DataFrame
-    part: np.ndarray | None = None
+    component: np.ndarray | None = None
 
 
 def ties_of(records: Records) -> Ties:
@@ -78,14 +78,20 @@ def ties_of(records: Records) -> Ties:
 
 
 def link_cases(
-    records: Records, people: PersonPairs, model: Model, before: Before, held: Held, ties: Ties | None = None, shares: Shares | None = None
+    records: Records,
+    people: PersonPairs,
+    model: Model,
+    before: Before,
+    constraints: Constraints,
+    ties: Ties | None = None,
+    shares: Shares | None = None,
 ) -> Cases:
     """Group the files of `records`.
 
-    `before`: what the round before found. `held`: what stewards decided. `shares`: else read off the records.
+    `before`: what the round before found. `constraints`: what stewards decided. `shares`: else read off the records.
     """
     ties = ties or ties_of(records)
-    pairs, _ = gather(records, people, model, before, held.every, ties)
+    pairs, _ = gather(records, people, model, before, constraints.every, ties)
     if pairs.empty:
         bits, shares = pd.DataFrame({"pair": [], "name": [], "bits": []}), shares or Shares({}, {})
         pairs = pairs.assign(weight=0.0, another=0.0)
@@ -94,7 +100,7 @@ def link_cases(
         pairs["another"] = cites_another(records, model, pairs, ties.cites, pairs)
         pairs["weight"] += pairs["another"]
     pairs, bits = _with_detained(records, model, pairs, bits, ties.detained)
-    return Cases(_group(records, model, pairs, held), pairs, bits, shares)
+    return Cases(_group(records, model, pairs, constraints), pairs, bits, shares)
 
 
 def _with_detained(
@@ -115,13 +121,13 @@ def _with_detained(
         return pairs, bits
     weight = model.cases["detained_together"]
     new = found.assign(**dict.fromkeys(PARTS, 0.0), left=-1, right=-1, best=np.nan, single=False, weight=weight)
-    told = pd.DataFrame({"pair": np.arange(len(new)) + len(pairs), "name": "detained", "bits": weight})
-    return pd.concat([pairs, new], ignore_index=True), pd.concat([bits, told], ignore_index=True)
+    reason = pd.DataFrame({"pair": np.arange(len(new)) + len(pairs), "name": "detained", "bits": weight})
+    return pd.concat([pairs, new], ignore_index=True), pd.concat([bits, reason], ignore_index=True)
 
 
 def weigh(records: Records, model: Model, pairs: pd.DataFrame, shares: Shares | None) -> tuple[pd.DataFrame, pd.DataFrame, Shares]:
     """`pairs` of `gather` with `weight`, of what the two files say themselves (`another` is 0 yet); further evidence; its shares."""
-    shares = shares or read_off(records, known_pairs(records, pairs), model)
+    shares = shares or read_off(records, certain_pairs(records, pairs), model)
     bits = Weigher(records, shares, model).bits(pairs, pairs["left"].ge(0).to_numpy())
     beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
     pairs = pairs.assign(another=0.0)
@@ -136,13 +142,13 @@ def gather(
     extra: pd.DataFrame | None = None,
     ties: Ties | None = None,
     chosen: pd.DataFrame | None = None,
-    met: Met | None = None,
+    overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Candidate pairs of files, and those of `extra` (`a, b`), with what persons and references say; who cites whom (`cited`).
 
     Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 where none is alike), `best` (bits of that match),
     `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`. `chosen`: these pairs and no others;
-    `met`: their persons, where these were compared before.
+    `overlaps`: their persons, where these were compared before.
     """
     ties = ties or ties_of(records)
     cites, joins, together = ties.cites, ties.joins, ties.together
@@ -150,7 +156,7 @@ def gather(
     kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     expected = each(names, kinds, lambda kind: model.between[kind].expected if kind in model.between else 0.05)
     coverage = each(names, kinds, lambda kind: model.between[kind].coverage if kind in model.between else 0.5)
-    pairs = _with_persons(records, met or meet(records, people, pairs), model, pairs, coverage, before)
+    pairs = _with_persons(records, overlaps or overlap(records, people, pairs), model, pairs, coverage, before)
     alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
     pairs["prior"] = np.log2(expected) - np.log2(_files_of(records, pairs))
@@ -174,7 +180,7 @@ def orient(records: Records, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
 
 
 def _upstream(records: Records) -> np.ndarray:
-    """Place of each file in the order in which pairs stand."""
+    """Rank of each file: the lower of a pair comes first."""
     files, persons = records.files, records.persons
     rank = mapped(files["institution"], contract.place_of(), len(contract.place_of()))
     admitted = persons.groupby("file")["admitted"].min().reindex(files.index)
@@ -185,7 +191,7 @@ def _upstream(records: Records) -> np.ndarray:
 
 
 def _codes(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """A number per pair of files, as it stands."""
+    """A number per ordered pair of files."""
     return np.asarray(a * max(len(records.files), 1) + b, dtype="int64")
 
 
@@ -205,8 +211,8 @@ def candidates(
     a = np.concatenate([file[left], *[s["a"].to_numpy() for s in sources]]).astype("int64")
     b = np.concatenate([file[right], *[s["b"].to_numpy() for s in sources]]).astype("int64")
     placed = (a >= 0) & (b >= 0)
-    if ties.part is not None:
-        placed &= ties.part[a] == ties.part[b]
+    if ties.component is not None:
+        placed &= ties.component[a] == ties.component[b]
     return orient(records, a[placed], b[placed])
 
 
@@ -218,10 +224,12 @@ def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     return np.maximum(np.maximum(count[pairs["a"]], count[pairs["b"]]), LEAST_FILES)
 
 
-def _with_persons(records: Records, met: Met, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: Before) -> pd.DataFrame:
+def _with_persons(
+    records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: Before
+) -> pd.DataFrame:
     """`pairs` with the bits that the persons of both files give (`persons`), and the best matching pair of persons (`left` of `a`, `right`
     of `b`, `best`). `coverage`: share of the persons of one file that is found in the other."""
-    pair, left, right, weight = met.pair, met.left, met.right, met.weight
+    pair, left, right, weight = overlaps.pair, overlaps.left, overlaps.right, overlaps.weight
     if before.persons is not None:
         one = before.persons[left] == before.persons[right]
         weight = np.where(one, np.maximum(weight, model.cases["known_person"]), np.minimum(weight, model.cases["other_person"]))
@@ -229,8 +237,8 @@ def _with_persons(records: Records, met: Met, model: Model, pairs: pd.DataFrame,
     likelier = np.exp2(weight)
     wrong = np.clip(before.again / _files_of(records, pairs), 0.0, 0.5)
     found = np.full((2, len(pairs)), -np.inf)
-    for side, (of_pair, place) in enumerate(met.sides):
-        many = np.bincount(met.sides[1 - side][0], minlength=len(pairs))
+    for side, (of_pair, place) in enumerate(overlaps.sides):
+        many = np.bincount(overlaps.sides[1 - side][0], minlength=len(pairs))
         mean = np.bincount(place, weights=likelier) / many[of_pair]
         found[side] = _containment(of_pair, mean, coverage, wrong, model)
     contained = found.max(axis=0)
@@ -298,7 +306,7 @@ def _no_second_file_named(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _table(records: Records, frame: pd.DataFrame, column: str) -> Table:
-    """The least `column` of `frame` by pair of files, as it stands there."""
+    """The least `column` of `frame` by ordered pair of files."""
     return Table(_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame[column].to_numpy())
 
 
@@ -347,11 +355,11 @@ def _probability(bits: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -50, 50))))
 
 
-def _group(records: Records, model: Model, pairs: pd.DataFrame, held: Held) -> np.ndarray:
+def _group(records: Records, model: Model, pairs: pd.DataFrame, constraints: Constraints) -> np.ndarray:
     setting = model.cases
     rules = cluster.Rules(setting["best_share"], setting["spine"], setting["occupied"], setting["spine"])
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     kind = mapped(records.files["institution"], {name: n for n, name in enumerate(contract.bearers().values())}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
     found = replace(cluster.plain(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
-    return cluster.agglomerate(len(records.files), found, rules, kind, held)
+    return cluster.agglomerate(len(records.files), found, rules, kind, constraints)

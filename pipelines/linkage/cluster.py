@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.linkage.judged import Held
+from pipelines.linkage.constraints import Constraints
 from pipelines.resources.flat import begins
 
 
 @dataclass(frozen=True)
 class Pairs:
     """Pairs of members, each at most once. `weight`: all that speaks for the pair; `odds`: the share of it that is no evidence,
-    but odds before (the best counts between groups); `parts`: the evidence part by part, NaN where a part is unknown.
+    but odds before (the best counts between groups); `pair_graph`: the evidence part by part, NaN where a part is unknown.
     `strong`: pairs that may tie two groups with spine members; `veto`: pairs that keep their groups apart."""
 
     left: np.ndarray
@@ -52,19 +52,21 @@ class Rules:
     waived: float = 0.0
 
 
-def agglomerate(size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None = None, held: Held | None = None) -> np.ndarray:
+def agglomerate(
+    size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None = None, constraints: Constraints | None = None
+) -> np.ndarray:
     """Group number per member 0..`size`-1, numbered in the order of their first member.
 
-    `spine`: kind of each member as a number from 0, or -1 where it is no spine member. `held`: what must be one group, whatever
+    `spine`: kind of each member as a number from 0, or -1 where it is no spine member. `constraints`: what must be one group, whatever
     weights and vetoes say, and what must not. The result does not depend on the order of the pairs.
     """
-    held = held or Held()
+    constraints = constraints or Constraints()
     kind = np.full(size, -1) if spine is None else spine
-    component = connected(size, pairs.left, pairs.right, pairs.weight, held)
-    group = _first_member(components(size, held.same[:, 0], held.same[:, 1]))
+    component = connected(size, pairs.left, pairs.right, pairs.weight, constraints)
+    group = _first_member(components(size, constraints.same[:, 0], constraints.same[:, 1]))
     bits = np.zeros(size, dtype="int64")  # the spine kinds that a group holds
     np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
-    links = _links(pairs, kind, held).between(group)
+    links = _links(pairs, kind, constraints).between(group)
     links = links.at(component[links.a] == component[links.b])
     while len(links.a):
         a, b = links.nearest(component, rules, bits)
@@ -78,10 +80,12 @@ def agglomerate(size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None 
     return numbered(group)
 
 
-def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, held: Held) -> np.ndarray:
+def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
     """Number of the component per member that pairs above zero, and what must be one group, connect: no group can reach beyond."""
     positive = weight > 0
-    return components(size, np.concatenate([left[positive], held.same[:, 0]]), np.concatenate([right[positive], held.same[:, 1]]))
+    return components(
+        size, np.concatenate([left[positive], constraints.same[:, 0]]), np.concatenate([right[positive], constraints.same[:, 1]])
+    )
 
 
 def components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -155,15 +159,15 @@ class _Links:
         return self.a[first], self.b[first]
 
 
-def _links(pairs: Pairs, kind: np.ndarray, held: Held) -> _Links:
+def _links(pairs: Pairs, kind: np.ndarray, constraints: Constraints) -> _Links:
     """Each pair as a link; what must stay apart as links that nothing speaks for."""
     known = ~np.isnan(pairs.parts)
     alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)
-    apart, width = len(held.apart), pairs.parts.shape[1]
+    apart, width = len(constraints.apart), pairs.parts.shape[1]
     nothing = np.full(apart, -np.inf)
     return _Links(
-        a=np.concatenate([np.minimum(pairs.left, pairs.right), held.apart.min(axis=1, initial=len(kind))]).astype("int64"),
-        b=np.concatenate([np.maximum(pairs.left, pairs.right), held.apart.max(axis=1, initial=-1)]).astype("int64"),
+        a=np.concatenate([np.minimum(pairs.left, pairs.right), constraints.apart.min(axis=1, initial=len(kind))]).astype("int64"),
+        b=np.concatenate([np.maximum(pairs.left, pairs.right), constraints.apart.max(axis=1, initial=-1)]).astype("int64"),
         best=np.concatenate([pairs.weight, nothing]),
         odds=np.concatenate([pairs.odds, nothing]),
         strong=np.concatenate([np.where(pairs.strong, pairs.weight, -np.inf), nothing]),

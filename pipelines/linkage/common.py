@@ -65,7 +65,7 @@ class Landmark:
             for name, frame in found.items()
         }
 
-    def print(self, tables: Tables) -> str:
+    def fingerprint(self, tables: Tables) -> str:
         """Hash of the rows, whatever their order."""
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):

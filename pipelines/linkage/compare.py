@@ -50,24 +50,24 @@ def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndar
     return found
 
 
-class Known:
+class FieldValues:
     """Values of a field (an array a column), and what tests ask of single ones, worked out once."""
 
     def __init__(self, columns: Values) -> None:
         self.columns = columns
-        self._told: dict[Hashable, np.ndarray] = {}
+        self._derived: dict[Hashable, np.ndarray] = {}
 
-    def told(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
+    def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
         """What `make` says of each value of the first column."""
-        if (make, args) not in self._told:
-            self._told[make, args] = make(self.columns[0], *args)
-        return self._told[make, args]
+        if (make, args) not in self._derived:
+            self._derived[make, args] = make(self.columns[0], *args)
+        return self._derived[make, args]
 
 
 class Sides:
-    """Pairs of values of a field: `a`, `b` are their rows in `known`."""
+    """Pairs of values of a field: `a`, `b` are their rows in `certain_pairs`."""
 
-    def __init__(self, known: Known, a: np.ndarray, b: np.ndarray) -> None:
+    def __init__(self, known: FieldValues, a: np.ndarray, b: np.ndarray) -> None:
         self.known, self.a, self.b = known, a, b
 
     def __len__(self) -> int:
@@ -82,26 +82,26 @@ class Sides:
         values = self.known.columns[n]
         return values[self.a], values[self.b]
 
-    def told(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
+    def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
         """What `make` says of the text of both sides."""
-        told = self.known.told(make, *args)
-        return told[self.a], told[self.b]
+        derived = self.known.derived(make, *args)
+        return derived[self.a], derived[self.b]
 
     def apart(self) -> np.ndarray:
-        """At least so many letters stand in one text of a pair and not in the other."""
-        one, other = self.told(_letters)
+        """Lower bound of the letters that are in one text of a pair and not in the other."""
+        one, other = self.derived(_letters)
         return np.bitwise_count(one ^ other)
 
     def both(self) -> Mask:
         """Both sides have a text."""
-        one, other = self.told(_lengths)
+        one, other = self.derived(_lengths)
         return np.asarray((one > 0) & (other > 0), dtype=bool)
 
 
 def compare(field: Field, left: Values, right: Values) -> np.ndarray:
     """Number of the level of `field` that each pair reaches, `MISSING` where either side has nothing; first test that holds wins."""
     size = len(left[0])
-    known = Known([np.concatenate(both) for both in zip(left, right, strict=True)])
+    known = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
     absent = absences(known.columns)
     level = reached(field, Sides(known, np.arange(size), np.arange(size, 2 * size)))
     level[absent[:size] | absent[size:]] = MISSING
@@ -169,7 +169,7 @@ def _as_bits(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
 
 
 def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
-    """The digits of days `yyyymmdd` at `places` as one number; a missing day has none that is told apart."""
+    """The digits of days `yyyymmdd` at `places` as one number; all missing days have the same."""
     digits = days.astype("U8").view("uint32").reshape(len(days), 8)
     out = np.zeros(len(days), dtype="int64")
     for place in places:
@@ -179,14 +179,14 @@ def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
 
 def _days_agree(sides: Sides, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
     """Both days are known, and the digits at `places` of one equal those at `against` of the other."""
-    one, other = sides.known.told(_day_digits, places)[sides.a], sides.known.told(_day_digits, against)[sides.b]
+    one, other = sides.known.derived(_day_digits, places)[sides.a], sides.known.derived(_day_digits, against)[sides.b]
     return np.asarray((one == other) & sides.both(), dtype=bool)
 
 
 def _similar(sides: Sides, least: float) -> np.ndarray:
     """Jaro–Winkler similarity of pairs of texts, 0 where it is well below `least`."""
-    one, other = (length.astype("float64") for length in sides.told(_lengths))
-    # Jaro is a third of: the share of letters in common of either, and the share of these that stand in order, at most 1.
+    one, other = (length.astype("float64") for length in sides.derived(_lengths))
+    # Jaro is a third of: the share of letters in common of either, and the share of these that are in order, at most 1.
     common = (one + other - sides.apart()) / 2
     enough = common * (one + other) >= (3 * (least - PREFIX) / (1 - PREFIX) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
@@ -240,7 +240,7 @@ def different_and(sides: Sides) -> Mask:
 def edits(sides: Sides, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
     """At most `most` edits (a swap of neighbours is one) between texts of which the longer has at least `length` letters."""
     found = (_distances(sides, most) if scores is None else scores) <= most
-    one, other = sides.told(_lengths)
+    one, other = sides.derived(_lengths)
     return np.asarray(found & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
@@ -256,7 +256,7 @@ def _several(texts: np.ndarray) -> Mask:
 
 def _of_several(sides: Sides) -> np.ndarray:
     """The pairs of which either text has several tokens."""
-    one, other = sides.told(_several)
+    one, other = sides.derived(_several)
     return np.flatnonzero(one | other)
 
 
@@ -269,7 +269,7 @@ def shared_token(sides: Sides) -> Mask:
     """A whole token of more than one letter is common to both (double surnames)."""
     out = np.zeros(len(sides), dtype=bool)
     rows = _of_several(sides)
-    one, other = sides.at(rows).told(_tokens)
+    one, other = sides.at(rows).derived(_tokens)
     out[rows] = [not a.isdisjoint(b) for a, b in zip(one, other, strict=True)]
     return out
 
@@ -288,7 +288,7 @@ def near_token(sides: Sides, least: float) -> Mask:
     rows = _of_several(sides)
     found = np.zeros(len(rows), dtype=bool)
     some = sides.at(rows)
-    ends = [some.told(end) for end in (_first_token, _last_token)]
+    ends = [some.derived(end) for end in (_first_token, _last_token)]
     for left, _ in ends:
         for _, right in ends:
             found |= (_likeness(left, right, least) >= least) & (left != "") & (right != "")
@@ -303,7 +303,7 @@ def _initials(texts: np.ndarray) -> np.ndarray:
 
 def initial(sides: Sides) -> Mask:
     """One side is a single letter, and the other begins with it."""
-    (one, other), (first, second) = sides.told(_lengths), sides.told(_initials)
+    (one, other), (first, second) = sides.derived(_lengths), sides.derived(_initials)
     return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
 
 
@@ -331,12 +331,12 @@ def _core_kinds(texts: np.ndarray) -> np.ndarray:
 
 
 def stem(sides: Sides, letters: float) -> Mask:
-    """The first `letters` letters are common, or one name without its last vowel stands in the other (short forms: `Miri`, `Fatmir`)."""
-    n, known, (one, other), (begin, start) = int(letters), sides.known, sides.told(_lengths), sides.told(_starts, int(letters))
+    """The first `letters` letters are common, or one name without its last vowel is part of the other (short forms: `Miri`, `Fatmir`)."""
+    n, known, (one, other), (begin, start) = int(letters), sides.known, sides.derived(_lengths), sides.derived(_starts, int(letters))
     out = (one >= n) & (other >= n) & (begin == start)
-    cores, texts = known.told(_cores), known.columns[0]
-    size, inside, whole = known.told(_core_lengths), known.told(_core_kinds), known.told(_kinds)
-    # A name whose letters are not all in the other does not stand in it: that leaves few to look at one by one.
+    cores, texts = known.derived(_cores), known.columns[0]
+    size, inside, whole = known.derived(_core_lengths), known.derived(_core_kinds), known.derived(_kinds)
+    # A name whose letters are not all in the other is no part of it: that leaves few to look at one by one.
     for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
         likely = (size[short] >= n) & (shorter <= longer) & (inside[short] & ~whole[full] == 0) & ~out
         rows = np.flatnonzero(likely)

@@ -32,28 +32,28 @@ LEAST_BITS = 0.3
 def decisions(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
     """A row per pair that was joined, or refused in some doubt, columns `COLUMNS`; `reasons`: `evidence +bits` by size, one space between.
 
-    `decision` is `joined` or `refused`; `weight` is log2 of the odds that the two records speak of one case, or one person. Cases stand
+    `decision` is `joined` or `refused`; `weight` is log2 of the odds that the two records speak of one case, or one person. Cases come
     before persons, pairs in the order of their records.
     """
-    return named(told(records, people, cases, persons), records)
+    return named(decision_records(records, people, cases, persons), records)
 
 
-def told(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
+def decision_records(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
     """The same by rows of the frames: `person` (whether of persons), `a, b`, `weight`, `joined`, `reasons`."""
-    case_rows = told_cases(cases)
+    case_rows = case_decision_records(cases)
     left, right, weight = people.left, people.right, persons.weight
-    kept = _worth_telling(left, right, weight, persons.cluster)
+    kept = _worth_recording(left, right, weight, persons.cluster)
     bits = people.bits.iloc[kept].assign(same_case=persons.within[kept] * 1.0)
-    person_rows = told_rows(True, left[kept], right[kept], weight[kept], persons.cluster, person_reasons(bits))
+    person_rows = as_decision_records(True, left[kept], right[kept], weight[kept], persons.cluster, person_reasons(bits))
     return pd.concat([case_rows, person_rows], ignore_index=True)
 
 
-def told_cases(cases: Cases) -> pd.DataFrame:
-    """`told` of pairs of files."""
+def case_decision_records(cases: Cases) -> pd.DataFrame:
+    """`decision_records` of pairs of files."""
     pairs = cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
-    kept = _worth_telling(a, b, weight, cases.cluster)
-    rows = told_rows(False, a[kept], b[kept], weight[kept], cases.cluster, case_reasons(pairs, cases.bits, kept))
+    kept = _worth_recording(a, b, weight, cases.cluster)
+    rows = as_decision_records(False, a[kept], b[kept], weight[kept], cases.cluster, case_reasons(pairs, cases.bits, kept))
     return rows.iloc[np.lexsort((rows["b"], rows["a"]))]
 
 
@@ -74,14 +74,14 @@ def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
     return pd.DataFrame({"a": people.left[rows], "b": people.right[rows]})
 
 
-def named(told_: pd.DataFrame, records: Records) -> pd.DataFrame:
-    """`told` with the keys of the records in place of rows: columns `COLUMNS`."""
-    person = told_["person"].to_numpy(dtype=bool)
-    parts = []
-    for entity, frame, rows in (("case", records.files, told_[~person]), ("person", records.persons, told_[person])):
+def named(rows_: pd.DataFrame, records: Records) -> pd.DataFrame:
+    """`decision_records` with the keys of the records in place of rows: columns `COLUMNS`."""
+    person = rows_["person"].to_numpy(dtype=bool)
+    found = []
+    for entity, frame, rows in (("case", records.files, rows_[~person]), ("person", records.persons, rows_[person])):
         decision = np.where(rows["joined"], "joined", "refused")
-        parts.append(keys_of(rows, frame).assign(entity=entity, weight=rows["weight"], decision=decision, reasons=rows["reasons"]))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+        found.append(keys_of(rows, frame).assign(entity=entity, weight=rows["weight"], decision=decision, reasons=rows["reasons"]))
+    return pd.concat(found, ignore_index=True)[list(COLUMNS)]
 
 
 def keys_of(pairs: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +90,7 @@ def keys_of(pairs: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(dict(sides), index=pairs.index).astype("str")
 
 
-def _worth_telling(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+def _worth_recording(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     """Rows of the pairs that were joined, or refused in some doubt."""
     return np.flatnonzero((cluster[left] == cluster[right]) | (weight >= LEAST_WEIGHT))
 
@@ -102,8 +102,10 @@ def _long(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"pair": pairs[row], "name": bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
 
 
-def told_rows(person: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series) -> pd.DataFrame:
-    """`told` of pairs of files, or of persons, with their `reasons`."""
+def as_decision_records(
+    person: bool, a: np.ndarray, b: np.ndarray, weight: np.ndarray, cluster: np.ndarray, reasons: pd.Series
+) -> pd.DataFrame:
+    """`decision_records` of pairs of files, or of persons, with their `reasons`."""
     weight = weight.astype("float64").round(2)
     return pd.DataFrame({"person": person, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
 
@@ -112,18 +114,18 @@ def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
     """Evidence of the pairs `kept` (ascending) in words: `name +bits`, the weightiest first."""
     pair, value = bits["pair"].to_numpy("int64"), bits["bits"].to_numpy("float64")
     place, there = looked_up(pair, kept)
-    told = np.flatnonzero((np.abs(value) >= LEAST_BITS) & there)
+    rows = np.flatnonzero((np.abs(value) >= LEAST_BITS) & there)
     code, names = pd.factorize(bits["name"])
     short = np.array([str(name).split(":")[0] for name in names], dtype=object)
     by_name = np.argsort(np.argsort(short, kind="stable"))
-    told = told[np.lexsort((by_name[code[told]], -np.abs(value[told]), place[told]))]
+    rows = rows[np.lexsort((by_name[code[rows]], -np.abs(value[rows]), place[rows]))]
     # A text per name and tenth of a bit: there are few, however many pairs there are.
-    tenths = np.round(value[told] * 10).astype("int64")
+    tenths = np.round(value[rows] * 10).astype("int64")
     least = int(tenths.min(initial=0))
     span = int(tenths.max(initial=0)) - least + 1
-    which, texts = pd.factorize(code[told] * span + tenths - least)
+    which, texts = pd.factorize(code[rows] * span + tenths - least)
     words = pa.array([f"{short[text // span]} {(text % span + least) / 10:+.1f}" for text in texts.tolist()], type=pa.string())
-    ends = np.concatenate([[0], np.cumsum(np.bincount(place[told], minlength=len(kept)))])
+    ends = np.concatenate([[0], np.cumsum(np.bincount(place[rows], minlength=len(kept)))])
     lists = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), words.take(pa.array(which)))
     return pd.Series(pc.binary_join(lists, " "), dtype="str")
 
@@ -151,7 +153,7 @@ def statistics(
         "persons": len(np.unique(person_cluster)),
         "persons_in_several_cases": round(share_again(records.persons, case_cluster, person_cluster), 4),
         "references": len(records.references),
-        "numbers_refused": len(references.untelling(records)),
+        "numbers_refused": len(references.uninformative_citations(records)),
         **counted,
         "blocking_values_refused": int(refused["refused_values"].sum()),
         "blocking_pairs_refused": int(refused["refused_pairs"].sum()),

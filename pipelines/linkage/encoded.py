@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING, Known, Sides, Values, absences, column_values, reached
+from pipelines.linkage.compare import MISSING, FieldValues, Sides, Values, absences, column_values, reached
 from pipelines.linkage.model import Field
 
 # So many of the most frequent values of a field have a table of levels: 4096² bytes are 16 MiB.
 TABLE = 4096
-# Levels stand there with this much added; 0 is one that is not known yet.
+# Levels in the table have this much added; 0 is one that is not known yet.
 TABLED = 2
 
 
@@ -57,7 +57,7 @@ class Comparer:
     """Levels of one field for pairs of codes; `absent`: codes without any value."""
 
     def __init__(self, field: Field, values: Values) -> None:
-        self.field, self._known, self._size = field, Known(values), len(values[0])
+        self.field, self._known, self._size = field, FieldValues(values), len(values[0])
         self.absent = absences(values)
         # What a value reaches against itself is asked for far more often than anything else.
         every = np.arange(self._size)

@@ -29,7 +29,7 @@ from pipelines.linkage.sharing import CHUNK, Groups, Pairs
 RANDOM_PAIRS = 200_000
 # Frequencies of values are taken as they are counted, not steadied by what `fields` declare.
 AS_COUNTED = 0.0
-# So many pairs of one key tell its shares well enough.
+# So many pairs of one key are enough for its shares.
 MOST_PAIRS = 2_000_000
 ROUNDS = 100
 SETTLED = 1e-4
@@ -153,7 +153,7 @@ def across(pairs: Iterable[Pairs], file: np.ndarray) -> Iterator[Pairs]:
 
 
 def sample(groups: Groups, most: int) -> tuple[Iterator[Pairs], float]:
-    """About `most` of the pairs of `groups` at most, from stretches of rows all over; and for how many pairs each of them stands."""
+    """About `most` of the pairs of `groups` at most, from stretches of rows all over; and how many pairs each of them represents."""
     many = groups.many_pairs
     stretches, every = max(-(-many // CHUNK), 1), max(-(-many // most), 1)
     return groups.pairs(chunk=CHUNK, turn=(0, every)), stretches / -(-stretches // every)
@@ -199,7 +199,7 @@ def _each_others_best(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -
 
 
 def _without_matches(fields: tuple[Field, ...], seen: list[np.ndarray], odds: float) -> tuple[Field, ...]:
-    """`fields` with `u` as `seen` among random pairs, less the matches that stand among these: where each person has many records, they
+    """`fields` with `u` as `seen` among random pairs, less the matches among these: where each person has many records, they
     are most of what agrees on a birth date."""
     share = 1 / (1 + 2.0**-odds)
     strangers = [
@@ -219,7 +219,7 @@ def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]
 
 
 def _matches(pairs: _Pairs, keys: tuple[Key, ...], known: Estimated) -> list[np.ndarray]:
-    """Levels among one person's pairs as all fields together tell them, per field from the keys that do not name it, if any.
+    """Levels among one person's pairs by all fields together, per field from the keys that do not name it, if any.
 
     By weight with term frequencies, as pairs are scored: else namesakes with frequent names pass for one person whose birth date is wrong.
     """

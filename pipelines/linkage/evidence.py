@@ -21,7 +21,7 @@ Columns = pd.DataFrame | dict[str, np.ndarray]
 
 
 def pair_kinds(records: Records, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Number of the kind of each pair of files, and the kinds: `institution-institution`, as the pair stands."""
+    """Number of the kind of each pair of files, and the kinds: `institution-institution`, in the order of the pair."""
     code, names = institutions(records)
     return code[a] * len(names) + code[b], [f"{one}-{other}" for one in names for other in names]
 
@@ -62,7 +62,7 @@ def _column(records: Records, column: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Known:
+class CertainPairs:
     """Pairs of files (`a, b, left, right` as for `levels`) of which it is sure that they are of one case (`same`), or of different
     cases of one person (`again`)."""
 
@@ -70,7 +70,7 @@ class Known:
     again: pd.DataFrame
 
 
-def counts(records: Records, known: Known, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
+def counts(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
     """How often each level of `evidence` is reached among pairs `same`, `again` and at random: `m`, `again`, `u`."""
     out = {}
     for share, pairs in (("m", known.same), ("again", known.again)):
@@ -119,7 +119,7 @@ class Shares:
     observed: dict[str, int]
 
 
-def read_off(records: Records, known: Known, model: Model) -> Shares:
+def read_off(records: Records, known: CertainPairs, model: Model) -> Shares:
     """The model's shares, worth `evidence_worth` pairs, plus what is observed."""
     edges = np.array(model.edges, dtype="float64")
     found: dict[str, dict[str, np.ndarray]] = {}

@@ -1,7 +1,7 @@
-"""What linkage keeps from run to run, so that it decides anew only on what is touched.
+"""What linkage keeps from run to run, so that it decides again only what has changed.
 
 Belongs here: the layout of the memory and its file. Does not belong here: what is put in. The memory is a cache: a run without it, or with
-one of another model, code or landmark (`token`), comes to the same and takes longer. It holds hashes, weights, and tokens of
+one of another model, code or landmark (`data_version`), comes to the same and takes longer. It holds hashes, weights, and tokens of
 names with their frequency: it lies in the lake, readable by its owner only.
 """
 
@@ -27,24 +27,24 @@ from pipelines.resources.code import digest
 
 _CODE = ("pipelines/linkage/*.py", "pipelines/resources/flat.py")
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "rapidfuzz")
-_SAYS, _COMMON = "says.json", "common.json"
+_MANIFEST, _COMMON = "manifest.json", "common.json"
 
 
 @dataclass
 class Memory:
     """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed then.
     pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round,
-    bits of `citation`. apart: pair (hash of two records of different parts), reasons, as `pipelines.linkage.across` tells them.
-    All others by part (its key), with the place of records in it: records: part, person (whether of a person), rank, cluster (within the
-    part); decisions: `pipelines.linkage.decisions.told`; against: pairs of persons against a rule; cited: a, b, weight of files that
-    cite each other; alike: pairs of persons found to be one and the levels that they reach; counts of a run.
+    bits of `citation`. cross_reasons: pair (hash of two records of different components), reasons, see `pipelines.linkage.cross_component`.
+    All others by component (its key), with the rank of records in it: records: component, person (whether of a person), rank, cluster
+    (within the component); decisions: `pipelines.linkage.decisions.decision_records`; against: pairs of persons against a rule; cited:
+    a, b, weight of files that cite each other; alike: pairs of persons found to be one and the levels that they reach; counts of a run.
     """
 
     persons: pd.DataFrame
     refused: pd.DataFrame
     pairs: pd.DataFrame
     files: pd.DataFrame
-    apart: pd.DataFrame
+    cross_reasons: pd.DataFrame
     records: pd.DataFrame
     decisions: pd.DataFrame
     against: pd.DataFrame
@@ -53,7 +53,7 @@ class Memory:
     counts: pd.DataFrame
 
 
-def token(model: Model, landmark: str) -> str:
+def data_version(model: Model, landmark: str) -> str:
     """What a memory must have been made with. landmark: hash of the records that what is common was read off."""
     return hashlib.sha256(f"{digest(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
 
@@ -61,8 +61,8 @@ def token(model: Model, landmark: str) -> str:
 def load(folder: Path, wanted: str) -> tuple[Common, Memory] | None:
     """The memory in `folder`; None where there is none that can be used."""
     try:
-        says = json.loads((folder / _SAYS).read_text())
-        if says["token"] != wanted:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        if manifest["data_version"] != wanted:
             return None
         frames = {field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas(use_threads=False) for field in fields(Memory)}
         return read_common(folder), Memory(**frames)
@@ -79,7 +79,7 @@ def save(folder: Path, wanted: str, common: Common, memory: Memory) -> None:
     for field in fields(Memory):
         _write(fresh / f"{field.name}.parquet", getattr(memory, field.name))
     write_common(fresh, common)
-    (fresh / _SAYS).write_text(json.dumps({"token": wanted}))
+    (fresh / _MANIFEST).write_text(json.dumps({"data_version": wanted}))
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
@@ -89,7 +89,7 @@ def save(folder: Path, wanted: str, common: Common, memory: Memory) -> None:
 def write_common(folder: Path, common: Common) -> None:
     """Write what is common into `folder`."""
     _write(folder / "frequencies.parquet", _listed(common.frequencies))
-    (folder / _COMMON).write_text(json.dumps(_said(common)))
+    (folder / _COMMON).write_text(json.dumps(_as_json(common)))
 
 
 def read_common(folder: Path) -> Common:
@@ -106,14 +106,14 @@ def _listed(known: Frequencies) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "field": np.repeat(np.array(list(known.shares), dtype=object), [len(table) for table in known.shares.values()]),
-            "token": [token for token, _ in words],
+            "data_version": [token for token, _ in words],
             "group": [group for _, group in words],
             "share": np.fromiter((share for table in known.shares.values() for share in table.values()), dtype="float64"),
         }
     )
 
 
-def _said(common: Common) -> dict[str, Any]:
+def _as_json(common: Common) -> dict[str, Any]:
     shares = [
         {"levels": {e: {s: list(v) for s, v in found.items()} for e, found in one.levels.items()}, "observed": one.observed}
         for one in common.shares
@@ -122,12 +122,12 @@ def _said(common: Common) -> dict[str, Any]:
     return {"counts": common.counts, "again": list(common.again), "shares": shares, "usual": known.usual, "rare": known.rare}
 
 
-def _common(said: dict[str, Any], listed: pd.DataFrame) -> Common:
-    shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in said["usual"]}
-    for field, word, group, share in zip(*(listed[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
+def _common(content: dict[str, Any], listed: pd.DataFrame) -> Common:
+    shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in content["usual"]}
+    for field, word, group, share in zip(*(listed[name].tolist() for name in ("field", "data_version", "group", "share")), strict=True):
         shares[field][word, group] = share
     rounds = tuple(
         Shares({e: {s: np.array(v) for s, v in found.items()} for e, found in one["levels"].items()}, one["observed"])
-        for one in said["shares"]
+        for one in content["shares"]
     )
-    return Common(Frequencies(shares, said["usual"], said["rare"]), said["counts"], rounds, tuple(said["again"]))
+    return Common(Frequencies(shares, content["usual"], content["rare"]), content["counts"], rounds, tuple(content["again"]))

@@ -24,8 +24,8 @@ from pipelines.linkage import modelfile
 FOLDER = Path(__file__).parent / "models"
 PERSONS, CASES = "persons-v3.json", "cases-v4.json"
 PERSON_SETTINGS = {
-    "in_other_file": "share of a file's persons who stand in each other file of the case",
-    "again": "share of persons who stand in several cases, before the data says so",
+    "in_other_file": "share of a file's persons who are in each other file of the case",
+    "again": "share of persons who are in several cases, before the data says so",
     "again_worth": "in persons, what that share is worth against the data",
     "least_records": "fewer person records than this do not make strangers more alike",
     "best_share": "share of the best pair in the nearness of two groups of records, the rest is their average by field",
@@ -49,7 +49,7 @@ CASE_SETTINGS = {
     "cited_by_another": "bits against a file where another of its institution cites the pair's other",
     "best_share": "share of the best pair in the nearness of two groups of files, the rest is their average",
     "spine": "bits that two groups need between them that both hold files whose numbers others cite",
-    "occupied": "bits against two groups for each of these institutions that stands in both",
+    "occupied": "bits against two groups for each of these institutions with a file in both",
 }
 FLOOR = 1e-5  # no level is impossible: a probability of zero would let one field decide alone
 

@@ -44,20 +44,20 @@ def read(path: Path) -> dict[str, Any]:
     if content.get("format") != FORMAT:
         raise HarmoniaError(
             f"model file {path} is of format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
-            "train one anew (`harmonia link train`), or run the version that wrote it"
+            "train a new one (`harmonia link train`), or run the version that wrote it"
         )
     found = checksum(content)
     if found != content["checksum"]:
-        said = str(content["checksum"])
+        stated = str(content["checksum"])
         raise HarmoniaError(
-            f"model file {path} was changed since it was written (its checksum is {said[:12]}…, its content gives {found[:12]}…): "
+            f"model file {path} was changed since it was written (its checksum is {stated[:12]}…, its content gives {found[:12]}…): "
             "fetch it again, or train one; a model is never edited, it gets a new version"
         )
     return {key: value for key, value in content.items() if key not in _OWN}
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` with format and checksum. Raises `HarmoniaError` where a file stands there already or it cannot be written."""
+    """Write `content` with format and checksum. Raises `HarmoniaError` where there is a file already or it cannot be written."""
     sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _OWN}}
     if path.exists():
         raise HarmoniaError(f"{path} is there already: a model is never written over, choose another name")

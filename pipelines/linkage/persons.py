@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
-from pipelines.linkage.judged import Held
+from pipelines.linkage.constraints import Constraints
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.standardise import Records
@@ -37,15 +37,17 @@ class Persons:
     never: np.ndarray
 
 
-def link_persons(records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, held: Held) -> Persons:
+def link_persons(
+    records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, constraints: Constraints
+) -> Persons:
     """Group the person records of `records`, where `case_cluster` says per file which are one case.
 
-    `again`: share of persons who stand in several cases. `held`: what stewards decided.
+    `again`: share of persons who are in several cases. `constraints`: what stewards decided.
     """
     persons = records.persons
     case = cases_of(persons, case_cluster)
     left, right = _pairs_within(case)
-    people.add(np.concatenate([left, held.every["a"]]), np.concatenate([right, held.every["b"]]))
+    people.add(np.concatenate([left, constraints.every["a"]]), np.concatenate([right, constraints.every["b"]]))
     left, right = people.left, people.right
     within = case[left] == case[right]
     setting = model.persons
@@ -55,11 +57,11 @@ def link_persons(records: Records, people: PersonPairs, model: Model, case_clust
     never = one_file(persons, left, right) | nobody[left] | nobody[right]
     weight = np.where(never, NEVER, weight)
     # Only pairs inside what the positive ones connect can matter; the others are by far the most.
-    reach = cluster.connected(len(persons), left, right, weight, held)
+    reach = cluster.connected(len(persons), left, right, weight, constraints)
     rows = np.flatnonzero(reach[left] == reach[right])
     parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
     pairs = cluster.Pairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
-    groups = cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"]), held=held)
+    groups = cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"]), constraints=constraints)
     return Persons(groups, weight, within, never)
 
 
@@ -77,7 +79,7 @@ def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
 def share_again(
     persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
 ) -> float:
-    """Share of persons who stand in several cases, steadied by what is `expected`, worth so many persons."""
+    """Share of persons who are in several cases, steadied by what is `expected`, worth so many persons."""
     cases = pd.Series(cases_of(persons, case_cluster)).groupby(person_cluster).nunique()
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
@@ -89,7 +91,7 @@ def between(records: Records, setting: dict[str, float], again: float) -> float:
 
 
 def within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
-    """Log2 odds that two records of one case are one person: nearly all stand in the other file, one among so many of their side."""
+    """Log2 odds that two records of one case are one person: nearly all are in the other file, one among so many of their side."""
     number, size = numbered(persons[["file", "side"]])
     count = np.bincount(number, minlength=size)[number].astype("float64")
     share = setting["in_other_file"] / np.maximum(count[left], count[right])

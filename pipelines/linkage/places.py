@@ -4,10 +4,10 @@ Belongs here: keys of listed persons, and canonical tables with these in place o
 (`pipelines.current`), linkage of persons between files (`persons`).
 
 A person who is added to a list or taken out of it moves the others, so that a place can be another person's in a later delivery. All states
-of a list are compared with each other: nobody stands in one list twice, and a place that comes again is mostly the same person's.
+of a list are compared with each other: nobody is in one list twice, and a place that comes again is mostly the same person's.
 
 A listed person has two keys. `person_key` is the key of the accepted state (else of the latest), which everybody reads; where somebody
-else stands there, with the delivery behind it (`2014-PR-00412/2@2014-Q4`). It moves with the list. `first_key` is that of the first state,
+else is there, with the delivery behind it (`2014-PR-00412/2@2014-Q4`). It moves with the list. `first_key` is that of the first state,
 with the delivery behind it where another person stood there before: it stays, and the identity register goes by it.
 """
 
@@ -45,7 +45,7 @@ def listed(people: pd.DataFrame, model: Model) -> pd.DataFrame:
     people: person states as `standardise.read` gives them; only those of natural persons with a `place` are looked at.
     """
     own = people[people["place"].notna() & people["case_key"].notna() & ~people["kind"].isin(["legal", "unknown"])]
-    own = own.assign(stands=own["status"] == "accepted").sort_values("stands", kind="stable").drop_duplicates(STATE, keep="last")
+    own = own.assign(accepted=own["status"] == "accepted").sort_values("accepted", kind="stable").drop_duplicates(STATE, keep="last")
     own = own.assign(file=numbered(own[["institution", "case_key"]])[0], content=hashes(own[_SAYS]))
     own = own[_changed(own)].reset_index(drop=True)
     if own.empty:
@@ -120,7 +120,7 @@ def _in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndar
 
 
 def _alike(frame: pd.DataFrame, model: Model) -> Frequencies:
-    """All names as usual as the model expects: a list is too short to tell, and its own states must decide."""
+    """All names as usual as the model expects: a list is too short to count names, and its own states must decide."""
     usual = frequencies(coded(frame.iloc[:0], model), model).usual
     return Frequencies({field: {} for field in usual}, usual, usual)
 
@@ -130,7 +130,7 @@ def _named(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
     arrival = of_delivery(states, deliveries([states]), "arrival").to_numpy()
     ordered = states.assign(person=person, arrival=arrival).sort_values(["arrival", "record_key"], kind="stable")
     first = _own(ordered)
-    speaking = ordered.assign(stands=ordered["status"] == "accepted").sort_values(["stands", "arrival"], ascending=False, kind="stable")
+    speaking = ordered.assign(accepted=ordered["status"] == "accepted").sort_values(["accepted", "arrival"], ascending=False, kind="stable")
     keys = states[[*STATE, "status"]].assign(person_key=_own(speaking).reindex(person).array, first_key=first.reindex(person).array)
     moved = (keys["person_key"] != keys["record_key"]) | (keys["first_key"] != keys["record_key"])
     return keys[moved.groupby(states["file"]).transform("any")].astype("str").reset_index(drop=True)

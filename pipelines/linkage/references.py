@@ -30,15 +30,15 @@ REGISTER = r"\.[A-Z]+\."
 
 
 def cited(records: Records) -> pd.DataFrame:
-    """Which file cites which: `a, b, number, bearers, near, standing`.
+    """Which file cites which: `a, b, number, bearers, near, current`.
 
     `a` names `number`, which `b` bears; `bearers` counts the files that bear it. `near`: nobody bears the number, but `b` bears
     one that differs in a single character (a digit wrong, lost, added, or two exchanged).
     """
     own = records.own.rename(columns={"file": "b"})
-    references = records.references.rename(columns={"file": "a"})[["a", "number", "standing"]]
-    references = references[~among(references["number"], untelling(records))]
-    references = references.sort_values("standing", ascending=False, kind="stable").drop_duplicates(["a", "number"])
+    references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
+    references = references[~among(references["number"], uninformative_citations(records))]
+    references = references.sort_values("current", ascending=False, kind="stable").drop_duplicates(["a", "number"])
     exact = references.merge(own, on="number")
     loose = _without_register(references, own)
     found = pd.concat([exact, loose], ignore_index=True)
@@ -48,12 +48,10 @@ def cited(records: Records) -> pd.DataFrame:
     found = found[found["a"] != found["b"]].drop_duplicates(["a", "b", "number"])
     found["bearers"] = found.groupby(["a", "number"])["b"].transform("nunique")
     found = found.astype({"a": "int64", "b": "int64"})
-    return found.sort_values(["a", "b", "number"], kind="stable").reset_index(drop=True)[
-        ["a", "b", "number", "bearers", "near", "standing"]
-    ]
+    return found.sort_values(["a", "b", "number"], kind="stable").reset_index(drop=True)[["a", "b", "number", "bearers", "near", "current"]]
 
 
-def untelling(records: Records) -> pd.Index:
+def uninformative_citations(records: Records) -> pd.Index:
     """Numbers that so many files cite, or so many bear, that citing them says nothing."""
     citing, bearing = records.references["number"].value_counts(), records.own["number"].value_counts()
     ties = citing * bearing.reindex(citing.index).fillna(1)
@@ -131,9 +129,9 @@ def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFra
     unknown = references[references["number"].str.contains("?", regex=False)]
     unknown = unknown.join(_extracted(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
-        return unknown.assign(b=pd.Series(dtype="int64"))[["a", "number", "standing", "b"]]
+        return unknown.assign(b=pd.Series(dtype="int64"))[["a", "number", "current", "b"]]
     labelled = own.join(_extracted(own["number"], r"^(?P<label>[A-Z]+)\.[A-Z]+\.(?P<rest>.+)$")).dropna(subset=["rest"])
-    return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "standing", "b"]]
+    return unknown.merge(labelled[["label", "rest", "b"]], on=["label", "rest"])[["a", "number", "current", "b"]]
 
 
 def _extracted(numbers: pd.Series, pattern: str) -> pd.DataFrame:
@@ -158,4 +156,4 @@ def _near(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
         ]
         found = database.execute(f"SELECT DISTINCT a.number, b.number AS near FROM ({sides[0]}) a JOIN ({sides[1]}) b USING (short)").df()
     pairs = references.merge(found.astype("str"), on="number").merge(own.rename(columns={"number": "near"}), on="near")
-    return pairs[["a", "number", "standing", "b"]]
+    return pairs[["a", "number", "current", "b"]]

@@ -27,7 +27,7 @@ from pipelines.linkage.model import Field
 from pipelines.linkage.sharing import Pairs
 from pipelines.resources.flat import Rows
 
-# Given name and surname are tried in exchanged places too; that they stand there exchanged costs this much (bits).
+# Given name and surname are tried in exchanged places too; an exchange costs this much (bits).
 EXCHANGED = {"given": "surname", "surname": "given"}
 EXCHANGE_COST = 2.0
 # Who differ in this are taken for two of one family.
@@ -148,7 +148,7 @@ def coded(persons: pd.DataFrame, model: Fields) -> Coded:
     """The records of `persons` (the columns of the fields, and `GROUP`, if there is one)."""
     group, groups = pd.factorize(persons[GROUP]) if GROUP in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
     exchanged = exchanged_fields(model)
-    # The two names share their codes, since either may stand in the other's place.
+    # The two names share their codes, since either may be in the other's place.
     both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
     shared = encode(both, ("name",)) if both is not None else None
     codes, values = {}, {}

@@ -2,7 +2,7 @@
 
 Belongs here: groups of rows as flat arrays, their pairs in chunks. Does not belong here: what the values are (`blocking`).
 
-A row stands in many groups, and two rows often meet in several: groups of the same rows are kept once, and pairs are made row by row, so
+A row is in many groups, and two rows often share several: groups of the same rows are kept once, and pairs are made row by row, so
 that each comes once and no more than a chunk of them is held.
 """
 
@@ -110,7 +110,7 @@ class Groups:
 
 
 def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
-    """Groups of two rows or more with one `value`, and the value of each. Rows stand at most once with one value."""
+    """Groups of two rows or more with one `value`, and the value of each. A row has a value at most once."""
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]

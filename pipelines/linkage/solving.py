@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage import parts
+from pipelines.linkage import pair_graph
 from pipelines.linkage.blocking import Blocked, block, share
 from pipelines.linkage.cases import Before, Cases, Ties, link_cases, ties_of
 from pipelines.linkage.common import Common, Tables, counts_of
+from pipelines.linkage.constraints import constraints
 from pipelines.linkage.evidence import Shares
 from pipelines.linkage.hashing import hashes
-from pipelines.linkage.judged import held
 from pipelines.linkage.model import Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.persons import Persons, link_persons, share_again
@@ -56,15 +56,15 @@ def rounds(
         people.add(blocked.left, blocked.right)
     else:
         people.put(blocked.left, blocked.right, blocked.likelihoods)
-    held_cases, held_persons = held(judgements, "case", records.files), held(judgements, "person", records.persons)
+    of_cases, of_persons = constraints(judgements, "case", records.files), constraints(judgements, "person", records.persons)
     expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
     before = Before(None, model.persons["again"])
     ties = ties or ties_of(records)
     shares: list[Shares] = []
     again: list[float] = []
     for n in range(ROUNDS):
-        cases = link_cases(records, people, model, before, held_cases, ties, common.shares[n] if common else None)
-        persons = link_persons(records, people, model, cases.cluster, before.again, held_persons)
+        cases = link_cases(records, people, model, before, of_cases, ties, common.shares[n] if common else None)
+        persons = link_persons(records, people, model, cases.cluster, before.again, of_persons)
         shares.append(cases.shares)
         again.append(common.again[n] if common else share_again(records.persons, cases.cluster, persons.cluster, **expected))
         before = Before(persons.cluster, again[-1])
@@ -89,9 +89,9 @@ def read_common(tables: Tables, model: Model) -> Common:
     known = frequencies(coded(records.persons, model), model)
     records = replace(records, counts=counts_of(records))
     files, persons = sample(records)
-    some = parts.cut(records, files, persons)
+    some = pair_graph.cut(records, files, persons)
     some.memo["scorer"] = Scorer(coded(some.persons, model), model, known)
-    ties = parts.cut_ties(ties_of(records), len(records.files), files)
+    ties = pair_graph.cut_ties(ties_of(records), len(records.files), files)
     found = rounds(some, block(some.persons), model, None, None, ties)[1]
     return replace(found, counts=counts_of(records))
 

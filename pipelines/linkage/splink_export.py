@@ -235,11 +235,11 @@ def _initial(columns: tuple[str, ...]) -> str:
 def _stem(columns: tuple[str, ...], letters: float) -> str:
     left, right = _sides(columns)
     n = f"{letters:g}"
-    stands = (
+    contained = (
         f"(length({short}) <= length({full}) AND length(rtrim({short}, 'aeiou')) >= {n} AND contains({full}, rtrim({short}, 'aeiou')))"
         for short, full in ((left, right), (right, left))
     )
-    return f"least(length({left}), length({right})) >= {n} AND (left({left}, {n}) = left({right}, {n}) OR {' OR '.join(stands)})"
+    return f"least(length({left}), length({right})) >= {n} AND (left({left}, {n}) = left({right}, {n}) OR {' OR '.join(contained)})"
 
 
 def _day_month_swapped(columns: tuple[str, ...]) -> str:

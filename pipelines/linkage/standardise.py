@@ -64,11 +64,11 @@ class Records:
     """What linkage works on; every frame has a RangeIndex that serves as the record's number.
 
     `files`: a row a case record, also one that only its persons name: `institution, record_key, number, seat, municipality,
-    source, merged_into, form, group, law, state, standing`, and a date column per `FILE_EVENTS`.
+    source, merged_into, form, group, law, state, current`, and a date column per `FILE_EVENTS`.
     `persons`: a row a person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
     compared fields, `sentence_months`, `quarter` (of its first delivery), a date column per `PERSON_EVENTS`, `admitted` (as detainee or
     convict), and `stays`.
-    `references`: `file, kind, number, seat, standing`, distinct. `own`: `file, number`, every number that a file ever had.
+    `references`: `file, kind, number, seat, current`, distinct. `own`: `file, number`, every number that a file ever had.
     `merges`: `file, number`: the case of the same institution that took this one. `counts`: files of each institution and `persons` that
     priors go by, where that is not what is here. `memo`: what was worked out of these frames and is
     asked for again; nothing else may be kept there.
@@ -109,9 +109,9 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))
     files = files.join(_dates(events, files, FILE_EVENTS, "case"))
-    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "standing", "turn"])
+    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "turn"])
     references = references.dropna(subset=["number"])
-    references = references.iloc[np.lexsort((references["turn"], ~references["standing"]))].drop(columns="turn")
+    references = references.iloc[np.lexsort((references["turn"], ~references["current"]))].drop(columns="turn")
     references = _distinct(references, ["file", "kind", "number", "seat"])
     cases = _located(tables["case_records"], files, "record_key", ["number", "merged_into"])
     own = _distinct(cases[["file", "number"]].dropna(), ["file", "number"])
@@ -149,18 +149,18 @@ def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[s
 def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Case records, and the cases that only their persons or charges name (an unreadable case line leaves its persons behind)."""
     kept = _CASE
-    shared = ["institution", "record_key", "arrival", "standing", "turn"]
+    shared = ["institution", "record_key", "arrival", "current", "turn"]
     cases = tables["case_records"]
     named = [tables[name][["institution", "case_key", *shared[2:]]].set_axis(shared, axis=1) for name in ("person_records", "charges")]
     # A state of the case record itself speaks before whatever its persons say.
     named = [frame.assign(turn=frame["turn"] + turns) for frame, turns in zip(named, (len(cases), len(cases) + len(named[0])), strict=True)]
     every = pd.concat([cases[shared], *named], ignore_index=True)
     told = spoken(every)
-    files = told.keys.assign(standing=told.first(every["standing"]), **{name: told.first(cases[name]) for name in kept})
+    files = told.keys.assign(current=told.first(every["current"]), **{name: told.first(cases[name]) for name in kept})
     files = files.rename(columns={"offence_group": "group"})
     group, form = _principal(tables["charges"], files)
     files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
-    return files[[*RECORD, *kept[:-1], "standing", "group"]]
+    return files[[*RECORD, *kept[:-1], "current", "group"]]
 
 
 def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -30,7 +30,7 @@ def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
-    """Add `arrival`, `rank`, `standing`, and `turn`: the order in which states speak, accepted ones first, then the latest.
+    """Add `arrival`, `rank`, `current`, and `turn`: the order in which states speak, accepted ones first, then the latest.
 
     known: see `deliveries`; apart: rows of one delivery that agree in these are put in the order of their content.
     """
@@ -43,11 +43,11 @@ def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.Dat
         content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
     turn = np.empty(len(frame), dtype="int64")
     turn[np.lexsort((content, -arrival, rank))] = np.arange(len(frame))
-    return frame.assign(arrival=arrival, rank=rank, standing=rank == STATUS_RANK["accepted"], turn=turn)
+    return frame.assign(arrival=arrival, rank=rank, current=rank == STATUS_RANK["accepted"], turn=turn)
 
 
 def of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
-    """What `known` (see `deliveries`) says in `column` of the delivery of each row."""
+    """What `certain_pairs` (see `deliveries`) says in `column` of the delivery of each row."""
     code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
     return take(known[column].reindex(names), code).set_axis(frame.index)
 
@@ -59,9 +59,9 @@ def mapped(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.
 
 
 def among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
-    """Which texts of `column` stand in `values`."""
-    told, known = (pa.array(texts, type=pa.large_string(), from_pandas=True) for texts in (column, values))
-    return np.asarray(pc.is_in(told, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
+    """Which texts of `column` are among `values`."""
+    texts_, known = (pa.array(texts, type=pa.large_string(), from_pandas=True) for texts in (column, values))
+    return np.asarray(pc.is_in(texts_, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def numbered(frame: pd.DataFrame) -> tuple[np.ndarray, int]:

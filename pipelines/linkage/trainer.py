@@ -19,8 +19,8 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError
 from pipelines.linkage import link, modelfile
+from pipelines.linkage.constraints import constraints
 from pipelines.linkage.drift import comparisons, expected_shares
-from pipelines.linkage.judged import held
 from pipelines.linkage.model import CASES, FOLDER, PERSONS, Model, load_model
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.training import Labels, as_files, train
@@ -40,23 +40,23 @@ class Material:
 
     sets: list[Tables]
     labels: Callable[[int, Records], Labels] | None
-    said: dict[str, Any]
+    provenance: dict[str, Any]
 
 
 def of_home(workplace: Workplace, judged: bool) -> Material:
-    """The records of a home as the last run left them; with `judged` also what stewards said. Raises `HarmoniaError`."""
+    """The records of a home as the last run left them; with `judged` also what stewards judged. Raises `HarmoniaError`."""
     folder = workplace.home.lake / "canonical"
     if not folder.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} holds no records yet: run `harmonia run` first, or name another with --home")
-    sets, said = [lake.read(folder)], {"sets": [workplace.home.root.name]}
+    sets, provenance = [lake.read(folder)], {"sets": [workplace.home.root.name]}
     if not judged:
-        return Material(sets, None, {"from": "unlabelled", **said})
+        return Material(sets, None, {"from": "unlabelled", **provenance})
     judgements = _judgements(workplace)
     persons = judgements[judgements["entity"] == "person"]
     count = {verdict: int((persons["verdict"] == verdict).sum()) for verdict in ("same", "different")}
     if not sum(count.values()):
         raise HarmoniaError(f"home {workplace.home.root} holds no judgement on persons: `harmonia review list` shows what to judge")
-    return Material(sets, partial(_judged, judgements), {"from": "judgements", **said, "judged": count})
+    return Material(sets, partial(_judged, judgements), {"from": "judgements", **provenance, "judged": count})
 
 
 def of_simulated(folders: Sequence[Path]) -> Material:
@@ -90,7 +90,7 @@ def fit(material: Material, version: str, by: str, start: Model | None = None) -
     counted = [comparisons(tables, link(tables, model).persons, model) for tables in material.sets]
     model = replace(model, expected=expected_shares(counted, model))
     provenance = {
-        **material.said,
+        **material.provenance,
         "how": "harmonia link train",
         "records": records,
         "when": datetime.now(UTC).date().isoformat(),
@@ -121,7 +121,7 @@ def _judgements(workplace: Workplace) -> pd.DataFrame:
 
 
 def _judged(judgements: pd.DataFrame, _: int, records: Records) -> Labels:
-    found = held(judgements, "person", records.persons)
+    found = constraints(judgements, "person", records.persons)
     return Labels(found.same, found.apart)
 
 

@@ -11,7 +11,7 @@ Cases: levels counted among pairs surely of one case, surely of different cases 
 (`evidence.counts`); where too few were seen, the declared shares stay.
 
 Labels move only `m` of the persons' fields. Judged pairs were chosen because they were doubtful: they join the anchored pairs, or leave
-them, and never stand alone. A simulated truth is complete and stands alone.
+them, and are never used alone. A simulated truth is complete and is used alone.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import pandas as pd
 
 from pipelines.linkage.blocking import block
 from pipelines.linkage.cases import Before, gather
+from pipelines.linkage.certain_pairs import certain_pairs
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.evidence import counts
-from pipelines.linkage.known import known_pairs
 from pipelines.linkage.model import FLOOR, Evidence, Field, Level, Model
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.score import coded, frequencies, likelihoods
@@ -166,7 +166,7 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
         blocked = block(records.persons)
         people.add(blocked.left, blocked.right)
         pairs, _ = gather(records, people, model, Before(None, model.persons["again"]))
-        known = known_pairs(records, pairs)
+        known = certain_pairs(records, pairs)
         for evidence in model.evidence:
             for share, tally in counts(records, known, evidence, edges).items():
                 entry = seen.setdefault(evidence.name, {})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.linkage.judged import clashes
+from pipelines.linkage.constraints import clashes
 from pipelines.review.describe import fields_of
 from pipelines.review.exchange import side_by_side
 from pipelines.review.judgements import effective

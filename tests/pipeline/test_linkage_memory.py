@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
-from pipelines.linkage import Linked, across, anew, common, link, load_model, pieces
+from pipelines.linkage import Linked, common, cross_component, incremental, link, load_model, tasks
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
 from pipelines.linkage.decisions import compared, decisions
@@ -42,7 +42,9 @@ def held_by(tables: Tables, deliveries: set[tuple[str, str]]) -> Tables:
 def assert_same(left: Linked, right: Linked) -> None:
     for name in ("persons", "cases", "decisions", "reached"):
         pd.testing.assert_frame_equal(getattr(left, name), getattr(right, name), obj=name)
-    told = [{k: v for k, v in linked.statistics.items() if not k.endswith("_anew")} for linked in (left, right)]
+    told = [
+        {k: v for k, v in linked.statistics.items() if k not in ("components_decided", "baseline_read_again")} for linked in (left, right)
+    ]
     assert told[0] == told[1]
 
 
@@ -59,9 +61,9 @@ def test_portions_in_any_order_end_as_without_memory(tables: Tables, tmp_path: P
 def test_what_nobody_touched_is_not_decided_again(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = link(tables, memory=tmp_path / "memory")
     with monkeypatch.context() as patched:
-        patched.setattr(across, "PersonPairs", None)  # nor weighed again what is told across parts
+        patched.setattr(cross_component, "PersonPairs", None)  # nor are pairs across components weighed again
         again = link(tables, memory=tmp_path / "memory")
-    assert again.statistics["parts_decided_anew"] == 0
+    assert again.statistics["components_decided"] == 0
     assert_same(again, first)
     assert_same(again, link(tables))
 
@@ -88,20 +90,18 @@ def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undiv
     assert counts_of(records)["persons"] == len(records.persons)
 
 
-def test_what_is_told_within_and_across_parts_is_what_is_told_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
+def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
     whole = decisions(undivided.records, undivided.people, undivided.cases, undivided.persons)
     linked = link(tables)
     pd.testing.assert_frame_equal(whole, linked.decisions)
     assert compared(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"] == linked.statistics["case_pairs_in_doubt"]
 
 
-def test_pieces_handed_over_in_a_folder_end_as_those_worked_on_here(
-    tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tasks_handed_over_in_a_folder_end_as_those_worked_on_here(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = link(tables)
-    monkeypatch.setattr(pieces, "WORTH", 0)
-    monkeypatch.setattr(anew, "BATCH", 100)
-    (tmp_path / ".memory.pieces" / "0").mkdir(parents=True)  # of a run that was killed
+    monkeypatch.setattr(tasks, "WORTH", 0)
+    monkeypatch.setattr(incremental, "BATCH", 100)
+    (tmp_path / ".memory.tasks" / "0").mkdir(parents=True)  # of a run that was killed
     assert_same(link(tables, memory=tmp_path / "memory"), here)
     assert [path.name for path in tmp_path.iterdir()] == ["memory"]
 

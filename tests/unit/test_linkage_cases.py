@@ -7,8 +7,8 @@ import pytest
 from linkage_world import World, background, person, together
 
 from pipelines.linkage import link, load_model, solve
-from pipelines.linkage.known import known_pairs
-from pipelines.linkage.references import cited, cited_apart, untelling
+from pipelines.linkage.certain_pairs import certain_pairs
+from pipelines.linkage.references import cited, cited_apart, uninformative_citations
 from pipelines.linkage.standardise import possible_days, standardise, stays
 
 POLICE, PROSECUTION, COURT = "2013-PZ-00777", "1777", "PKR.nr.777/2013"
@@ -175,7 +175,7 @@ def test_a_number_that_everybody_cites_and_many_bear_says_nothing():
         police(world, [], key=f"2013-PR-{n:05d}", cites=[("prosecution", "PP.I.nr.1/2013")])
         world.file("prosecution", f"{3000 + n}", [], own="PP.I.nr.1/2013")
     records = standardise(world.tables)
-    assert untelling(records).tolist() == ["PP.I.nr.1/2013"]
+    assert uninformative_citations(records).tolist() == ["PP.I.nr.1/2013"]
     assert link(world.tables).statistics["numbers_refused"] == 1
 
 
@@ -235,7 +235,7 @@ def surely_two(world: World) -> set[frozenset[str]]:
     """Pairs of files that are taken for two cases of one person."""
     solved = solve(world.tables)
     key = solved.records.files["record_key"]
-    again = known_pairs(solved.records, solved.cases.pairs).again
+    again = certain_pairs(solved.records, solved.cases.pairs).again
     return {frozenset((key[a], key[b])) for a, b in zip(again["a"], again["b"], strict=True)}
 
 

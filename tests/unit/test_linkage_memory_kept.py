@@ -46,6 +46,6 @@ def test_a_kill_between_the_two_moves_means_a_run_without_memory(tmp_path: Path)
 def test_a_memory_of_other_code_is_not_taken_also_where_that_lies_outside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = {file for pattern in memory._CODE for file in code._files(pattern)}
     assert {Path(memory.__file__), Path(flat.__file__)} <= hashed
-    before = memory.token(load_model(), "landmark")
+    before = memory.data_version(load_model(), "landmark")
     monkeypatch.setattr(memory, "digest", lambda *_: "other code")
-    assert memory.token(load_model(), "landmark") != before
+    assert memory.data_version(load_model(), "landmark") != before

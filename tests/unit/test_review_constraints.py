@@ -16,7 +16,7 @@ from volume import examples
 
 from pipelines.linkage import link, load_model
 from pipelines.linkage.cluster import Rules, agglomerate, plain
-from pipelines.linkage.judged import Held, clashes
+from pipelines.linkage.constraints import Constraints, clashes
 from pipelines.review.pairs import PAIR, one_pair
 
 
@@ -30,23 +30,23 @@ def clustered(linked_frame: pd.DataFrame) -> dict[tuple[str, str], int]:
     return {(i, k): int(c) for i, k, c in linked_frame.itertuples(index=False, name=None)}
 
 
-def held(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Held:
-    return Held(np.array(same, dtype="int64").reshape(-1, 2), np.array(apart, dtype="int64").reshape(-1, 2))
+def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Constraints:
+    return Constraints(np.array(same, dtype="int64").reshape(-1, 2), np.array(apart, dtype="int64").reshape(-1, 2))
 
 
-def groups(size: int, weights: dict[tuple[int, int], float], decided: Held) -> list[int]:
+def groups(size: int, weights: dict[tuple[int, int], float], decided: Constraints) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
     pairs = plain(left, right, np.array(list(weights.values()), dtype="float64"))
-    return agglomerate(size, pairs, Rules(0.7), held=decided).tolist()
+    return agglomerate(size, pairs, Rules(0.7), constraints=decided).tolist()
 
 
 def test_same_joins_what_was_never_compared():
-    assert groups(3, {(0, 1): 5.0}, held([(1, 2)], [])) == [0, 0, 0]
+    assert groups(3, {(0, 1): 5.0}, constraints([(1, 2)], [])) == [0, 0, 0]
 
 
 def test_different_holds_between_whole_clusters():
     weights = {(0, 1): 20.0, (1, 2): 10.0, (0, 2): 10.0, (2, 3): 9.0}
-    found = groups(4, weights, held([], [(0, 3)]))
+    found = groups(4, weights, constraints([], [(0, 3)]))
     assert found[0] != found[3]
     assert found[0] == found[1]
 
@@ -54,7 +54,7 @@ def test_different_holds_between_whole_clusters():
 def test_same_stands_against_a_veto():
     pairs = plain(np.array([0]), np.array([1]), np.array([-1000.0]))
     pairs = type(pairs)(**{**vars(pairs), "veto": np.array([True])})
-    assert agglomerate(2, pairs, Rules(0.7), held=held([(0, 1)], [])).tolist() == [0, 0]
+    assert agglomerate(2, pairs, Rules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
 
 
 def test_of_contradicting_judgements_those_that_keep_apart_hold():
@@ -73,7 +73,7 @@ def test_what_does_not_clash_can_be_obeyed_all_together(rows):
         verdict: [(number[a], number[b]) for v, a, b in obeyed[["verdict", "key_a", "key_b"]].itertuples(index=False) if v == verdict]
         for verdict in ("same", "different")
     }
-    found = groups(6, dict.fromkeys(combinations(range(6), 2), 3.0), held(pairs["same"], pairs["different"]))
+    found = groups(6, dict.fromkeys(combinations(range(6), 2), 3.0), constraints(pairs["same"], pairs["different"]))
     assert all(found[a] == found[b] for a, b in pairs["same"])
     assert all(found[a] != found[b] for a, b in pairs["different"])
 

@@ -1,6 +1,6 @@
-"""Pieces of a large history, worked on here or shared among processes.
+"""Tasks of a large history, worked on in this process or shared among several.
 
-Belongs here: records, ties and what is common as frames and back, handing pieces to processes. Does not belong here: the work. A piece
+Belongs here: records, ties and what is common as frames and back, handing tasks to processes. Does not belong here: the work. A task
 holds all that its work needs. Processes read it from a folder and leave there what they find, so that nothing of size is handed over; the
 folder is readable by its owner only, goes with the work, and what a killed run left of it goes with the next.
 """
@@ -38,7 +38,7 @@ WORTH = 60_000
 
 @dataclass(frozen=True)
 class Setting:
-    """What every piece goes by; `coded`: all person records, of which a piece names rows; `folder`: through which pieces are shared among
+    """What every task goes by; `coded`: all person records, of which a task names rows; `folder`: through which tasks are shared among
     processes, None where they are worked on here; `spark`: where candidate pairs are made and scored, None: in process."""
 
     model: Model
@@ -49,7 +49,7 @@ class Setting:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """Scores pairs of all person records; pieces that are worked on by one process compare the same two values once."""
+        """Scores pairs of all person records; tasks that are worked on by one process compare the same two values once."""
         return Scorer(self.coded, self.model, self.common.frequencies)
 
 
@@ -57,26 +57,26 @@ Work = Callable[[Frames, Setting], Frames]
 
 
 def processes(setting: Setting, rows: int) -> int:
-    """How many processes share pieces of so many person records."""
+    """How many processes share tasks of so many person records."""
     return 1 if setting.folder is None or rows < WORTH else len(os.sched_getaffinity(0))
 
 
-def shared(work: Work, pieces: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
-    """What `work` (a function of a module) makes of each piece, in their order. rows: about how many person records they hold together."""
+def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
+    """What `work` (a function of a module) makes of each task, in their order. rows: about how many person records they hold together."""
     folder = setting.folder
     if folder is None or processes(setting, rows) < 2:
-        yield from (work(piece, setting) for piece in pieces)
+        yield from (work(task, setting) for task in tasks)
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
         kept.write_common(folder, setting.common)
         _write(folder / _CODED, _laid_out(setting.coded))
-        handed: list[_Piece] = []
+        handed: list[_Task] = []
 
-        def written() -> Iterator[_Piece]:
-            for n, piece in enumerate(pieces):
-                handed.append(_Piece(work, setting.model, _write(folder / str(n), piece)))
+        def written() -> Iterator[_Task]:
+            for n, task in enumerate(tasks):
+                handed.append(_Task(work, setting.model, _write(folder / str(n), task)))
                 yield handed[-1]
 
         each(_work, written(), rows)
@@ -87,7 +87,7 @@ def shared(work: Work, pieces: Iterable[Frames], setting: Setting, rows: int) ->
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _Task:
     work: Work
     model: Model
     folder: Path
@@ -96,11 +96,11 @@ class _Piece:
 _settings: dict[Path, Setting] = {}  # of this process
 
 
-def _work(piece: _Piece) -> None:
-    folder = piece.folder.parent
+def _work(task: _Task) -> None:
+    folder = task.folder.parent
     if folder not in _settings:
-        _settings[folder] = Setting(piece.model, kept.read_common(folder), _coded(_read(folder / _CODED)))
-    _write(piece.folder / "found", piece.work(_read(piece.folder), _settings[folder]))
+        _settings[folder] = Setting(task.model, kept.read_common(folder), _coded(_read(folder / _CODED)))
+    _write(task.folder / "found", task.work(_read(task.folder), _settings[folder]))
     give_back()
 
 
@@ -137,8 +137,8 @@ def packed(records: Records, ties: Ties, rows: np.ndarray) -> Frames:
     return {**found, "rows": pd.DataFrame({"row": rows})}
 
 
-def unpacked(frames: Frames, setting: Setting, part: np.ndarray | None = None) -> tuple[Records, Ties]:
-    """Records, scored by what is common, and ties that `packed` laid out; `part`: of the files, as `Ties` has it."""
+def unpacked(frames: Frames, setting: Setting, component: np.ndarray | None = None) -> tuple[Records, Ties]:
+    """Records, scored by what is common, and ties that `packed` laid out; `component`: of the files, as `Ties` has it."""
     scorer = setting.scorer.at(frames["rows"]["row"].to_numpy())
     records = Records(**{name: frames[name] for name in _RECORDS}, counts=setting.common.counts, memo={"scorer": scorer})
-    return records, Ties(**{name: frames[name] for name in _TIES}, part=part)
+    return records, Ties(**{name: frames[name] for name in _TIES}, component=component)

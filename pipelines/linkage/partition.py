@@ -1,7 +1,7 @@
-"""A history cut into parts, with what a memory already knows of its pairs.
+"""A history divided into connected components of its pair graph, with what a memory already knows of its pairs.
 
-Belongs here: weights of pairs looked up or computed, the parts that they make, the keys of the parts. Does not belong here: what ties two
-parts (`parts`), what is decided in them (`anew`).
+Belongs here: weights of pairs looked up or computed, the components that they make, their keys. Does not belong here: which pairs are edges
+(`pair_graph`), what is decided in a component (`incremental`).
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage import parts
+from pipelines.linkage import pair_graph
 from pipelines.linkage.blocking import Blocked, Shared, every, share
 from pipelines.linkage.cases import Ties, orient, shared_bits, ties_of
+from pipelines.linkage.constraints import Constraints, constraints
 from pipelines.linkage.decisions import LEAST_WEIGHT
 from pipelines.linkage.hashing import mixed
-from pipelines.linkage.judged import Held, held
 from pipelines.linkage.memory import Memory
-from pipelines.linkage.parts import ROUNDS, THEMSELVES, Prints
-from pipelines.linkage.pieces import Frames, Setting, processes, shared
+from pipelines.linkage.pair_graph import ROUNDS, THEMSELVES, Fingerprints
 from pipelines.linkage.score import close_pairs
 from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
+from pipelines.linkage.tasks import Frames, Setting, processes, run_tasks
 from pipelines.resources.flat import looked_up, starts
 
 # So many pairs of files are weighed at once, so that memory does not grow with history.
@@ -30,11 +30,13 @@ AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
-class Parted:
-    """Number of the part per file and per person record; per part its key, and whether it is `open`: not decided yet, as a memory knows.
-    `ties` are those within parts, `blocked` those within open ones. `files_apart` (`a, b, weight, citation`) and `persons_apart` (`left,
-    right, weight`), both with the hash of the `pair`: pairs across parts that might be told. `known`: `persons`, `refused`, `pairs`,
-    `files` of `Memory`, what is now known of pairs."""
+class Partition:
+    """Number of the component per file and per person record; per component its key, and whether it is `open`: the memory has no decision.
+
+    `ties` are those within components, `blocked` those within open ones. `files_across` (`a, b, weight, citation`) and `persons_across`
+    (`left, right, weight`), both with the hash of the `pair`: pairs across components that may be recorded. `known`: what is now known of
+    pairs, `persons`, `refused`, `pairs` and `files` of `Memory`.
+    """
 
     records: Records
     blocked: Blocked
@@ -43,65 +45,70 @@ class Parted:
     of_persons: np.ndarray
     keys: np.ndarray
     open: np.ndarray
-    files_apart: pd.DataFrame
-    persons_apart: pd.DataFrame
+    files_across: pd.DataFrame
+    persons_across: pd.DataFrame
     known: dict[str, pd.DataFrame]
 
 
-def part(records: Records, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Parted:
-    """Cut `records` into parts. What `memory` knows of pairs is not computed again; without it the result is the same."""
+def partition_records(records: Records, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Partition:
+    """Divide `records` into components. What `memory` knows of pairs is not computed again; without it the result is the same."""
     model, common = setting.model, setting.common
     records = replace(records, counts=common.counts, memo={})
-    prints = parts.prints(records)
+    fingerprints = pair_graph.fingerprints(records)
     blocks, ties = share(records.persons, refused=None if memory is None else memory.refused["value"].to_numpy()), ties_of(records)
-    said = parts.tie_prints(ties, prints)
-    helds = [held(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
+    tie_hashes = pair_graph.tie_fingerprints(ties, fingerprints)
+    constrained = [constraints(judgements, entity, frame) for entity, frame in (("case", records.files), ("person", records.persons))]
     fresh = np.ones(len(records.persons), dtype=bool)
     if memory is not None:
-        fresh = ~looked_up(prints.persons, memory.persons["print"].to_numpy())[1] | blocks.moved
-    close = _close(records, blocks, setting, prints, fresh, memory)
+        fresh = ~looked_up(fingerprints.persons, memory.persons["fingerprint"].to_numpy())[1] | blocks.moved
+    close = _close(records, blocks, setting, fingerprints, fresh, memory)
     left, right, weight = (close[name].to_numpy() for name in ("left", "right", "weight"))
     alike = weight >= shared_bits(records, model)
     pairs = _candidates(records, left[alike], right[alike], ties)
-    files = pd.DataFrame({"pair": _pair_prints(pairs, said, prints)})
+    files = pd.DataFrame({"pair": _pair_fingerprints(pairs, tie_hashes, fingerprints)})
     files[list(THEMSELVES)] = _weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
-    near = weight >= parts.least_between(records, model, common, parts.TIES)
-    tied = (files[list(ROUNDS)] >= parts.TIES).any(axis=1).to_numpy()
+    near = weight >= pair_graph.least_between(records, model, common, pair_graph.TIES)
+    tied = (files[list(ROUNDS)] >= pair_graph.TIES).any(axis=1).to_numpy()
     named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
-    of_files, of_persons = parts.label(
+    of_files, of_persons = pair_graph.label(
         records,
-        [*(f[["a", "b"]].to_numpy("int64") for f in named), parts.held_pairs(helds[0])],
-        [np.column_stack([left[near], right[near]]), parts.held_pairs(helds[1])],
+        [*(f[["a", "b"]].to_numpy("int64") for f in named), pair_graph.constrained_pairs(constrained[0])],
+        [np.column_stack([left[near], right[near]]), pair_graph.constrained_pairs(constrained[1])],
     )
-    said = said[of_files[said["a"].to_numpy()] == of_files[said["b"].to_numpy()]]
-    content = [(of_files[said["a"].to_numpy()], said["print"].to_numpy()), *_said_by_stewards(helds, (of_files, of_persons), prints)]
-    keys = parts.keys((of_files, of_persons), prints, content)
+    tie_hashes = tie_hashes[of_files[tie_hashes["a"].to_numpy()] == of_files[tie_hashes["b"].to_numpy()]]
+    content = [
+        (of_files[tie_hashes["a"].to_numpy()], tie_hashes["fingerprint"].to_numpy()),
+        *_constraint_fingerprints(constrained, (of_files, of_persons), fingerprints),
+    ]
+    keys = pair_graph.keys((of_files, of_persons), fingerprints, content)
     # Of rows that are not fresh a memory has seen the pairs: these need not be made to know that they are the same.
     undecided = np.ones(len(keys), dtype=bool)
     if memory is not None:
-        undecided = ~looked_up(keys, np.sort(memory.counts["part"].to_numpy()))[1]
+        undecided = ~looked_up(keys, np.sort(memory.counts["component"].to_numpy()))[1]
         undecided[of_persons[fresh]] = True
     within = Blocked(*every(blocks.groups.within(np.where(undecided[of_persons], of_persons, -1)).pairs()), blocks.report)
     known = {
-        "persons": pd.DataFrame({"print": np.sort(prints.persons)}),
+        "persons": pd.DataFrame({"fingerprint": np.sort(fingerprints.persons)}),
         "refused": pd.DataFrame({"value": blocks.refused}),
-        "pairs": pd.DataFrame({"left": prints.persons[left], "right": prints.persons[right], "weight": weight}),
+        "pairs": pd.DataFrame({"left": fingerprints.persons[left], "right": fingerprints.persons[right], "weight": weight}),
         "files": files.sort_values("pair", ignore_index=True),
     }
     pairs = pairs.assign(pair=files["pair"], weight=files[ROUNDS[-1]], citation=files["citation"])
     pairs = pairs[of_files[pairs["a"].to_numpy()] != of_files[pairs["b"].to_numpy()]]
     close = close[of_persons[left] != of_persons[right]]
-    close = close.assign(pair=mixed(prints.persons[close["left"].to_numpy()], prints.persons[close["right"].to_numpy()]))
-    return Parted(records, within, replace(ties, part=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
+    close = close.assign(pair=mixed(fingerprints.persons[close["left"].to_numpy()], fingerprints.persons[close["right"].to_numpy()]))
+    return Partition(records, within, replace(ties, component=of_files), of_files, of_persons, keys, undecided, pairs, close, known)
 
 
-def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, fresh: np.ndarray, memory: Memory | None) -> pd.DataFrame:
+def _close(
+    records: Records, shared_: Shared, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: Memory | None
+) -> pd.DataFrame:
     """`left, right, weight` of the pairs of persons that can matter across cases, in order. fresh: rows whose pairs no memory knows."""
-    least = parts.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
+    least = pair_graph.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
     least = min(shared_bits(records, setting.model), least)
     found, groups = [], shared_.groups
     if memory is not None:
-        found.append(_remembered(memory.pairs, prints, fresh))
+        found.append(_remembered(memory.pairs, fingerprints, fresh))
         groups = groups.of_rows(fresh)
     if setting.spark is not None:
         some = None if fresh.all() else fresh
@@ -114,8 +121,8 @@ def _close(records: Records, shared_: Shared, setting: Setting, prints: Prints, 
     }
     many = int(np.count_nonzero(np.bincount(groups.row)))
     of = processes(setting, many)
-    pieces = ({**held, "turn": pd.DataFrame({"turn": [n], "of": [of], "least": [least]})} for n in range(of))
-    found.extend(one["pairs"] for one in shared(_weighed, pieces, setting, many))
+    tasks = ({**held, "turn": pd.DataFrame({"turn": [n], "of": [of], "least": [least]})} for n in range(of))
+    found.extend(one["pairs"] for one in run_tasks(_weighed, tasks, setting, many))
     return _in_order(found)
 
 
@@ -125,7 +132,7 @@ def _in_order(found: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _weighed(frames: Frames, setting: Setting) -> Frames:
-    """`pairs` (`left, right, weight`) of the persons of a piece that weigh enough, every so many chunks of them."""
+    """`pairs` (`left, right, weight`) of the persons of a task that weigh enough, every so many chunks of them."""
     fresh = frames["fresh"]["fresh"].to_numpy()
     groups = Groups(frames["rows"]["row"].to_numpy(), starts(frames["sizes"]["size"].to_numpy()), len(fresh))
     number, of, least = frames["turn"].iloc[0]
@@ -133,12 +140,12 @@ def _weighed(frames: Frames, setting: Setting) -> Frames:
     return {"pairs": pd.DataFrame(dict(zip(("left", "right", "weight"), close_pairs(setting.scorer, pairs, least), strict=True)))}
 
 
-def _remembered(pairs: pd.DataFrame, prints: Prints, fresh: np.ndarray) -> pd.DataFrame:
+def _remembered(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarray) -> pd.DataFrame:
     """The pairs of a memory of which both rows are there, and neither is `fresh`."""
-    order = np.argsort(prints.persons)
+    order = np.argsort(fingerprints.persons)
     sides, there = [], np.ones(len(pairs), dtype=bool)
     for name in ("left", "right"):
-        place, found = looked_up(pairs[name].to_numpy(), prints.persons[order])
+        place, found = looked_up(pairs[name].to_numpy(), fingerprints.persons[order])
         there &= found
         sides.append(order[place])
         there &= ~fresh[sides[-1]]
@@ -156,15 +163,15 @@ def _candidates(records: Records, left: np.ndarray, right: np.ndarray, ties: Tie
     return orient(records, a[placed], b[placed])
 
 
-def _pair_prints(pairs: pd.DataFrame, said: pd.DataFrame, prints: Prints) -> np.ndarray:
+def _pair_fingerprints(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprints: Fingerprints) -> np.ndarray:
     """Hash of each pair of files, with what ties it."""
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    size = len(prints.files)
+    size = len(fingerprints.files)
     codes, place = np.unique(np.minimum(a, b) * size + np.maximum(a, b), return_inverse=True)
-    at, there = looked_up(said["a"].to_numpy() * size + said["b"].to_numpy(), codes)
+    at, there = looked_up(tie_hashes["a"].to_numpy() * size + tie_hashes["b"].to_numpy(), codes)
     ties = np.zeros(len(codes), dtype="uint64")
-    np.add.at(ties, at[there], said["print"].to_numpy()[there])
-    return mixed(prints.files[a], prints.files[b], ties[place])
+    np.add.at(ties, at[there], tie_hashes["fingerprint"].to_numpy()[there])
+    return mixed(fingerprints.files[a], fingerprints.files[b], ties[place])
 
 
 def _weights(records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, memory: Memory | None) -> np.ndarray:
@@ -175,16 +182,18 @@ def _weights(records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.
         found[there], new = memory.files[list(THEMSELVES)].to_numpy()[place[there]], ~there
     rows = np.flatnonzero(new)
     some = np.array_split(rows, max(len(rows) // AT_ONCE, 1))
-    lean = parts.lean(records, setting.model)
-    pieces = (parts.cut_to(lean, ties, pairs.iloc[chosen]) for chosen in some)
-    for chosen, weighed in zip(some, shared(parts.own_weights, pieces, setting, len(rows)), strict=True):
+    lean = pair_graph.lean(records, setting.model)
+    tasks = (pair_graph.cut_to(lean, ties, pairs.iloc[chosen]) for chosen in some)
+    for chosen, weighed in zip(some, run_tasks(pair_graph.own_weights, tasks, setting, len(rows)), strict=True):
         found[chosen] = weighed["weights"][list(THEMSELVES)].to_numpy()
     return found
 
 
-def _said_by_stewards(helds: list[Held], labels: tuple[np.ndarray, np.ndarray], prints: Prints) -> list[tuple[np.ndarray, np.ndarray]]:
+def _constraint_fingerprints(
+    constrained: list[Constraints], labels: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints
+) -> list[tuple[np.ndarray, np.ndarray]]:
     out = []
-    for one, label, hashed in zip(helds, labels, (prints.files, prints.persons), strict=True):
+    for one, label, hashed in zip(constrained, labels, (fingerprints.files, fingerprints.persons), strict=True):
         for n, pairs in enumerate((one.same, one.apart)):
             a, b = pairs[:, 0], pairs[:, 1]
             out.append((label[a], mixed(hashed[a], hashed[b], np.full(len(a), n + 1))))

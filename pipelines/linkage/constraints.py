@@ -1,7 +1,7 @@
 """What stewards decided, as constraints of clustering.
 
-Belongs here: from judgements that stand to pairs of rows that must be, or must not be, in one cluster, and how each of them came out.
-Does not belong here: which judgements stand (`pipelines.review.judgements.effective`), clustering (`cluster`).
+Belongs here: from current judgements to pairs of rows that must be, or must not be, in one cluster, and how each of them came out.
+Does not belong here: which judgements are current (`pipelines.review.judgements.effective`), clustering (`cluster`).
 
 `same` puts two records into one cluster whatever their weight or a hard rule says. `different` keeps whole clusters apart. Where judgements
 contradict each other, those that keep apart hold, and of the others those that came first.
@@ -16,7 +16,7 @@ import pandas as pd
 
 RECORD = ["institution", "record_key"]
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "verdict")
-HELD = ("same", "different")
+BINDING = ("same", "different")
 
 
 def _no_rows() -> np.ndarray:
@@ -24,7 +24,7 @@ def _no_rows() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Held:
+class Constraints:
     """Pairs of rows (arrays of shape n × 2): `same` must be in one cluster, `apart` must not. They do not contradict each other."""
 
     same: np.ndarray = field(default_factory=_no_rows)
@@ -36,22 +36,22 @@ class Held:
         return pd.DataFrame(np.concatenate([self.same, self.apart]), columns=["a", "b"])
 
 
-def held(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Held:
+def constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Constraints:
     """The constraints for one entity.
 
-    judgements: `COLUMNS`, those that stand in the order in which they came to; other verdicts than `HELD` say nothing.
+    judgements: `COLUMNS`, the current ones, oldest first; other verdicts than `BINDING` say nothing.
     records: institution, record_key, in rows that the constraints name; a judgement on a record that is not there says nothing.
     """
     if judgements is None or judgements.empty:
-        return Held()
-    own = judgements[(judgements["entity"] == entity) & judgements["verdict"].isin(HELD)]
+        return Constraints()
+    own = judgements[(judgements["entity"] == entity) & judgements["verdict"].isin(BINDING)]
     own = own[~clashes(own)]
     rows = pd.Series(np.arange(len(records)), index=pd.MultiIndex.from_frame(records[RECORD].astype("str")))
     sides = [rows.reindex(pd.MultiIndex.from_frame(own[[f"institution_{s}", f"key_{s}"]].astype("str"))).to_numpy("float64") for s in "ab"]
     pairs = np.column_stack(sides)
     there = ~np.isnan(pairs).any(axis=1) & (pairs[:, 0] != pairs[:, 1])
     same = (own["verdict"] == "same").to_numpy()
-    return Held(pairs[there & same].astype("int64"), pairs[there & ~same].astype("int64"))
+    return Constraints(pairs[there & same].astype("int64"), pairs[there & ~same].astype("int64"))
 
 
 def clashes(judgements: pd.DataFrame) -> np.ndarray:
@@ -85,14 +85,14 @@ def clashes(judgements: pd.DataFrame) -> np.ndarray:
 
 
 def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
-    """How each judgement that stands came out: `COLUMNS` and `outcome`.
+    """How each current judgement came out: `COLUMNS` and `outcome`.
 
     `holds`; `against_rule`: holds, and a hard rule says otherwise; `contradicted`: does not hold, because of other judgements;
     `record_gone`. clusters: by entity institution, record_key, cluster; against: pairs of persons joined against a rule.
     """
     if judgements is None:
         return pd.DataFrame(columns=[*COLUMNS, "outcome"], dtype="str")
-    own = judgements[judgements["verdict"].isin(HELD)].reset_index(drop=True)
+    own = judgements[judgements["verdict"].isin(BINDING)].reset_index(drop=True)
     outcome = pd.Series("contradicted", index=own.index, dtype="str")
     for entity, frame in clusters.items():
         number = pd.Series(frame["cluster"].to_numpy("float64"), index=pd.MultiIndex.from_frame(frame[RECORD].astype("str")))

@@ -1,6 +1,6 @@
-"""Persons of two files who can be one and the same.
+"""Persons of two files who can be one person.
 
-Belongs here: which persons of pairs of files are compared. Does not belong here: what they say of the files (`cases`).
+Belongs here: which persons of pairs of files are compared. Does not belong here: what they mean for the files (`cases`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_ACROSS = 22_500
 
 
 @dataclass(frozen=True)
-class Met:
+class PersonOverlap:
     """Persons of the two files of pairs who can be one, by row of the pair, then `left` (of `a`), then `right` (of `b`), and the match
     `weight`. `sides`: of either file the row of the pair of each person who is in it, and the number of that person per row here."""
 
@@ -33,7 +33,7 @@ class Met:
     sides: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def meet(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> Met:
+def overlap(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> PersonOverlap:
     """The persons of the two files of each of `pairs`, compared."""
     pair, left, right = _persons_across(records, pairs)
     people.add(left, right)
@@ -41,7 +41,7 @@ def meet(records: Records, people: PersonPairs, pairs: pd.DataFrame) -> Met:
     new = begins(pair * size + left)  # in order already
     persons, place = np.unique(pair * size + right, return_inverse=True)
     sides = (pair[new], np.cumsum(new) - 1), (persons // size, place)
-    return Met(pair, left, right, people.weight[people.at(left, right)], sides)
+    return PersonOverlap(pair, left, right, people.weight[people.at(left, right)], sides)
 
 
 def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,8 +55,8 @@ def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, 
     # Victims and witnesses are only in the files of institutions whose contracts have a code for them.
     code, names = institutions(records)
     side, sides = records.once("sides", lambda: pd.factorize(records.persons["side"]))
-    told = {side: contract.naming(side) if side in ("victim", "witness") else names for side in sides}
-    knows = np.array([[name in told.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
+    naming = {side: contract.naming(side) if side in ("victim", "witness") else names for side in sides}
+    knows = np.array([[name in naming.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     knows = knows.reshape(len(sides) + 1, len(names))
     known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
     named: np.ndarray = records.once("named", lambda: ~nameless(records.persons))

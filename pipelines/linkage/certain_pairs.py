@@ -1,4 +1,4 @@
-"""Pairs of files of which it is sure, before anything is weighed, that they are of one case, or of two: what shares are read off.
+"""Pairs of files that are certainly of one case, or of two, before anything is weighed: shares of evidence are counted among them.
 
 Belongs here: which pairs these are. Does not belong here: the shares (`evidence`), any decision (`cases`).
 """
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import cluster
-from pipelines.linkage.evidence import Known, institutions
+from pipelines.linkage.evidence import CertainPairs, institutions
 from pipelines.linkage.standardise import Records
 from sources import contract
 
@@ -17,10 +17,10 @@ from sources import contract
 CERTAIN_PERSON = 10.0
 
 
-def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
+def certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
     """Pairs surely of one case: a sole bearer is named and a person agrees clearly, and all pairs of a group that these make.
 
-    Pairs surely of different cases: a person agrees clearly, and the two files stand in different groups of that kind, of which each holds
+    Pairs surely of different cases: a person agrees clearly, and the two files are in different groups of that kind, of which each holds
     a file of its own where a case begins.
     """
     sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
@@ -36,7 +36,7 @@ def known_pairs(records: Records, pairs: pd.DataFrame) -> Known:
     # Groups that complete each other may be one case that no number ties; where both hold a file of those who take up cases, they are two.
     begun = _begun(records, groups)
     rival = (begun[first] & begun[second]) > 0
-    return Known(clear[one], clear[~one & ~twice & rival & placed[clear["a"]] & placed[clear["b"]]])
+    return CertainPairs(clear[one], clear[~one & ~twice & rival & placed[clear["a"]] & placed[clear["b"]]])
 
 
 def _begun(records: Records, groups: np.ndarray) -> np.ndarray:
@@ -56,5 +56,5 @@ def separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
     received = records.files["received"].to_numpy()
     day = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))
     a, b, left, right = (pairs[name].to_numpy() for name in ("a", "b", "left", "right"))
-    said = (day[left] == received[b]) | (day[right] == received[a])
-    return np.asarray(said & (institution[a] == institution[b]), dtype=bool)
+    same_day = (day[left] == received[b]) | (day[right] == received[a])
+    return np.asarray(same_day & (institution[a] == institution[b]), dtype=bool)

@@ -1,0 +1,97 @@
+"""Pairs of records of two components: never joined, and recorded where they are refused in some doubt, as within a component.
+
+Belongs here: their final weight and evidence, and what a memory knows of that. Does not belong here: components (`partition`), which
+decisions are recorded (`decisions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage import pair_graph
+from pipelines.linkage.cases import cites_another
+from pipelines.linkage.decisions import IN_DOUBT, LEAST_WEIGHT, as_decision_records, case_reasons, person_reasons
+from pipelines.linkage.hashing import mixed
+from pipelines.linkage.memory import Memory
+from pipelines.linkage.pairs import PersonPairs
+from pipelines.linkage.partition import Partition
+from pipelines.linkage.persons import between, nameless
+from pipelines.linkage.tasks import Setting, unpacked
+from pipelines.resources.flat import looked_up
+
+
+@dataclass(frozen=True)
+class CrossComponent:
+    """Decision records as `decisions` has them; how many pairs of files and of persons are in doubt; `cross_reasons` of a memory."""
+
+    decisions: pd.DataFrame
+    cases_in_doubt: int
+    persons_in_doubt: int
+    reasons: pd.DataFrame
+
+
+def cross_component_decisions(partition: Partition, setting: Setting, cited: pd.DataFrame, memory: Memory | None) -> CrossComponent:
+    """Decision records of pairs across components. cited: `a, b, weight` of files that cite each other, as decided in their components."""
+    known = None if memory is None else memory.cross_reasons
+    cases, of_cases = _cases(partition, setting, cited, known)
+    persons, of_persons = _persons(partition, setting, known)
+    records = pd.concat([cases, persons], ignore_index=True)
+    reasons = pd.DataFrame({"pair": np.concatenate([of_cases, of_persons]), "reasons": records["reasons"]})
+    return CrossComponent(records, _in_doubt(cases), _in_doubt(persons), reasons.sort_values("pair", ignore_index=True))
+
+
+def _in_doubt(records: pd.DataFrame) -> int:
+    return int(records["weight"].abs().lt(IN_DOUBT).sum())
+
+
+def _cases(partition: Partition, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
+    """`decision_records` of pairs of files, and the hash of each with what third files say of it."""
+    pairs = partition.files_across
+    weighed = pd.concat([cited, pairs[["a", "b", "weight"]]], ignore_index=True)
+    pairs = pairs[pairs["weight"] >= LEAST_WEIGHT]
+    another = cites_another(partition.records, setting.model, pairs, partition.ties.cites, weighed)
+    pairs = pairs.assign(another=another, weight=pairs["weight"] + another)
+    pairs = pairs[pairs["weight"] >= LEAST_WEIGHT].reset_index(drop=True)
+
+    def reasons(rows: np.ndarray) -> pd.Series:
+        chosen = pairs.iloc[rows].reset_index(drop=True)
+        frames = pair_graph.cut_to(partition.records, partition.ties, chosen)
+        records, ties = unpacked(frames, setting)
+        people = PersonPairs(records, setting.model)
+        own, bits = pair_graph.by_themselves(records, people, frames["pairs"], ties, setting, len(pair_graph.ROUNDS) - 1)
+        return case_reasons(own.assign(another=chosen["another"]), bits, np.arange(len(own)))
+
+    hashed = mixed(pairs["pair"].to_numpy(), pairs["another"].to_numpy("float64").view("uint64"), np.zeros(len(pairs)))
+    a, b, weight = (pairs[name].to_numpy() for name in ("a", "b", "weight"))
+    return as_decision_records(False, a, b, weight, partition.of_files, _remembered(hashed, known, reasons)), hashed
+
+
+def _persons(partition: Partition, setting: Setting, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
+    """`decision_records` of pairs of persons, and the hash of each."""
+    pairs = partition.persons_across
+    weight = pairs["weight"].to_numpy() + between(partition.records, setting.model.persons, setting.common.again[0])
+    nobody = nameless(partition.records.persons)
+    left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
+    kept = np.flatnonzero((weight >= LEAST_WEIGHT) & ~nobody[left] & ~nobody[right])
+    left, right = left[kept], right[kept]
+
+    def reasons(chosen: np.ndarray) -> pd.Series:
+        return person_reasons(setting.scorer.likelihoods(left[chosen], right[chosen]).bits.assign(same_case=0.0))
+
+    hashed = mixed(pairs["pair"].to_numpy()[kept], np.ones(len(kept)))
+    return as_decision_records(True, left, right, weight[kept], partition.of_persons, _remembered(hashed, known, reasons)), hashed
+
+
+def _remembered(hashed: np.ndarray, known: pd.DataFrame | None, reasons: Callable[[np.ndarray], pd.Series]) -> pd.Series:
+    """The reasons of each pair: by its hash those `known` (`cross_reasons` of a memory), else what `reasons` gives of such pairs."""
+    found, new = pd.Series("", index=np.arange(len(hashed)), dtype="str"), np.ones(len(hashed), dtype=bool)
+    if known is not None:
+        place, there = looked_up(hashed, known["pair"].to_numpy())
+        found[there], new = known["reasons"].array.take(place[there]), ~there
+    if new.any():
+        found[new] = reasons(np.flatnonzero(new)).array
+    return found

@@ -1,0 +1,225 @@
+"""Incremental linkage: decide the components that no memory knows, and put them together with those that it does.
+
+Belongs here: what the memory keeps of a component, and reading it back. Does not belong here: components
+(`partition`), deciding (`solving`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage import pair_graph
+from pipelines.linkage.blocking import Blocked
+from pipelines.linkage.cases import Ties
+from pipelines.linkage.cluster import numbered
+from pipelines.linkage.cross_component import cross_component_decisions
+from pipelines.linkage.decisions import IN_DOUBT, against_rules, decision_records
+from pipelines.linkage.drift import alike
+from pipelines.linkage.memory import Memory
+from pipelines.linkage.partition import Partition
+from pipelines.linkage.solving import Solved, rounds
+from pipelines.linkage.tasks import Frames, Setting, packed, run_tasks, unpacked
+from pipelines.resources.flat import Rows, looked_up
+
+# So many records are decided on at once, so that memory does not grow with history.
+BATCH = 30_000
+COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Cluster per file and per person record, decision records and pairs against a rule (see `decisions`), pairs found
+    `alike` (see `drift`), counts, and the memory for the next run. `solved`: components decided in this one."""
+
+    cases: np.ndarray
+    persons: np.ndarray
+    decisions: pd.DataFrame
+    against: pd.DataFrame
+    alike: pd.DataFrame
+    counts: dict[str, int]
+    memory: Memory
+    solved: int
+
+
+class RowIndex:
+    """From component and place within it to rows: of files and, at `True`, of persons."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.component = {False: partition.of_files, True: partition.of_persons}
+        self.rank = {person: pair_graph.rank(component) for person, component in self.component.items()}
+        self._rows = {person: Rows(component, len(partition.keys)) for person, component in self.component.items()}
+
+    def rows(self, person: np.ndarray, component: np.ndarray, rank: np.ndarray) -> np.ndarray:
+        """The row of each record, of a person where `person` holds, else of a file."""
+        out = np.empty(len(component), dtype="int64")
+        for which, rows in self._rows.items():
+            mine = person == which
+            out[mine] = rows.at(component[mine], rank[mine])
+        return out
+
+
+def decide(partition: Partition, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Decided:
+    """Decide on the components that are open; take the others from `memory`."""
+    index = RowIndex(partition)
+    batches = list(_batches(partition, np.flatnonzero(partition.open)))
+    lean = replace(partition, records=pair_graph.lean(partition.records, setting.model))
+    tasks = (_task(lean, index, files, persons, judgements) for files, persons in batches)
+    made = list(run_tasks(decided, tasks, setting, sum(len(persons) for _, persons in batches)))
+    new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}
+    if memory is not None:
+        kept = np.sort(partition.keys[~partition.open])
+        new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
+    return _together(partition, index, new, setting, memory)
+
+
+def _together(partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: Memory | None) -> Decided:
+    """All components, those of a memory too, and the decision records of pairs across them."""
+    order = np.argsort(partition.keys)
+    component = {name: order[looked_up(frame["component"].to_numpy(), partition.keys[order])[0]] for name, frame in found.items()}
+
+    def at(name: str, column: str, person: np.ndarray) -> np.ndarray:
+        return index.rows(person, component[name], found[name][column].to_numpy())
+
+    case, people = _clusters(index, component["records"], found["records"])
+    neither = np.zeros(len(found["cited"]), dtype=bool)
+    cited = found["cited"][["weight"]].assign(**{side: at("cited", side, neither) for side in "ab"})
+    crossing = cross_component_decisions(partition, setting, cited, memory)
+    of_persons = found["decisions"]["person"].to_numpy()
+    within = found["decisions"].drop(columns="component").assign(**{side: at("decisions", side, of_persons) for side in "ab"})
+    every = pd.concat([within, crossing.decisions], ignore_index=True)
+    against, alike_ = (
+        found[name].drop(columns="component").assign(**{side: at(name, side, np.ones(len(found[name]), dtype=bool)) for side in "ab"})
+        for name in ("against", "alike")
+    )
+    counts = {name: int(found["counts"][name].sum()) for name in COUNTS}
+    return Decided(
+        cases=case,
+        persons=people,
+        decisions=every.iloc[np.lexsort((every["b"], every["a"], every["person"]))].reset_index(drop=True),
+        against=against.sort_values(["a", "b"], ignore_index=True),
+        alike=alike_,
+        counts=counts
+        | {
+            "case_pairs_in_doubt": counts["case_pairs_in_doubt"] + crossing.cases_in_doubt,
+            "person_pairs_in_doubt": counts["person_pairs_in_doubt"] + crossing.persons_in_doubt,
+        },
+        memory=Memory(**partition.known, cross_reasons=crossing.reasons, **found),
+        solved=int(partition.open.sum()),
+    )
+
+
+def _batches(partition: Partition, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The files and persons of the components `chosen`, in batches of whole components; at least one batch, if an empty one."""
+    sizes = np.bincount(partition.of_files, minlength=len(partition.keys)) + np.bincount(
+        partition.of_persons, minlength=len(partition.keys)
+    )
+    batch = np.full(len(partition.keys), -1)
+    batch[chosen] = np.cumsum(sizes[chosen]) // BATCH
+    for number in np.unique(batch[chosen]) if len(chosen) else [0]:
+        yield np.flatnonzero(batch[partition.of_files] == number), np.flatnonzero(batch[partition.of_persons] == number)
+
+
+def _of(frame: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
+    return frame[looked_up(frame["component"].to_numpy(), kept)[1]]
+
+
+def _task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.ndarray, judgements: pd.DataFrame | None) -> Frames:
+    """The records in `files` and `persons`, whole components, with all that deciding on them needs: `left, right` of the pairs blocked,
+    and the key of the component and the rank in it of files and persons."""
+    number = np.full(len(partition.of_persons), -1)
+    number[persons] = np.arange(len(persons))
+    left, right = number[partition.blocked.left], number[partition.blocked.right]
+    there = left >= 0
+    of_files, of_persons = (
+        pd.DataFrame({"component": partition.keys[index.component[person][rows]], "rank": index.rank[person][rows]})
+        for person, rows in ((False, files), (True, persons))
+    )
+    return {
+        **packed(
+            pair_graph.cut(partition.records, files, persons), pair_graph.cut_ties(partition.ties, len(partition.of_files), files), persons
+        ),
+        "blocked": pd.DataFrame({"left": left[there], "right": right[there]}),
+        "of_files": of_files,
+        "of_persons": of_persons,
+        **({} if judgements is None else {"judgements": judgements}),
+    }
+
+
+def decided(task: Frames, setting: Setting) -> Frames:
+    """`records`, `decisions`, `against`, `alike`, `cited` and `counts` of a memory, of a task of whole components."""
+    keys, number = np.unique(
+        np.concatenate([task[name]["component"].to_numpy() for name in ("of_files", "of_persons")]), return_inverse=True
+    )
+    component = {False: number[: len(task["of_files"])], True: number[len(task["of_files"]) :]}
+    rank = {False: task["of_files"]["rank"].to_numpy(), True: task["of_persons"]["rank"].to_numpy()}
+    records, ties = unpacked(task, setting, component[False])
+    blocked = Blocked(task["blocked"]["left"].to_numpy(), task["blocked"]["right"].to_numpy(), pd.DataFrame())
+    solved, _ = rounds(records, blocked, setting.model, task.get("judgements"), setting.common, ties)
+
+    def kept(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
+        """`pairs` with the key of their component, and ranks in place of rows."""
+        of_component = np.zeros(len(pairs), dtype="int64")
+        sides = {side: np.zeros(len(pairs), dtype="int64") for side in "ab"}
+        for which in component:
+            mine = person == which
+            of_component[mine] = component[which][pairs["a"].to_numpy()[mine]]
+            for side in "ab":
+                sides[side][mine] = rank[which][pairs[side].to_numpy()[mine]]
+        return pairs.assign(component=keys[of_component], **sides)
+
+    clusters = {False: solved.cases.cluster, True: solved.persons.cluster}
+    placed = [
+        pd.DataFrame({"component": keys[component[person]], "person": person, "rank": rank[person], "cluster": clusters[person]})
+        for person in component
+    ]
+    recorded = decision_records(records, solved.people, solved.cases, solved.persons)
+    against, cited = against_rules(solved.people, solved.persons), _cited(solved, ties)
+    found = alike(records, solved.people, solved.persons.cluster)
+    return {
+        "records": pd.concat(placed, ignore_index=True),
+        "decisions": kept(recorded, recorded["person"].to_numpy(dtype=bool)),
+        "against": kept(against, np.ones(len(against), dtype=bool)),
+        "alike": kept(found, np.ones(len(found), dtype=bool)),
+        "cited": kept(cited, np.zeros(len(cited), dtype=bool)),
+        "counts": _counted(keys, solved, component[False], component[True]),
+    }
+
+
+def _cited(solved: Solved, ties: Ties) -> pd.DataFrame:
+    """`a, b, weight` of the pairs of files of which one cites the other, but for what third files say."""
+    pairs, exact = solved.cases.pairs, ties.cites[~ties.cites["near"]]
+    size = max(len(solved.records.files), 1)
+    a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
+    named = (exact["a"] * size + exact["b"]).to_numpy()
+    found = pairs.loc[np.isin(a * size + b, named) | np.isin(b * size + a, named), ["a", "b", "weight", "another"]]
+    return found.assign(weight=found["weight"] - found["another"]).drop(columns="another")
+
+
+def _counted(keys: np.ndarray, solved: Solved, of_files: np.ndarray, of_persons: np.ndarray) -> pd.DataFrame:
+    """Counts by component."""
+    of_pairs, of_case_pairs = of_persons[solved.people.left], of_files[solved.cases.pairs["a"].to_numpy("int64")]
+    doubt = np.abs(solved.cases.pairs["weight"].to_numpy("float64")) < IN_DOUBT
+    unsure = np.abs(solved.persons.weight) < IN_DOUBT
+    tallies = (of_pairs, of_case_pairs, of_case_pairs[doubt], of_pairs[unsure])
+    counts = {name: np.bincount(tally, minlength=len(keys)) for name, tally in zip(COUNTS, tallies, strict=True)}
+    return pd.DataFrame({"component": keys, **counts})
+
+
+def _clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster per file and per person record, numbered in the order of their first record. component: of each row of `records`."""
+    out = []
+    for person, of_records in index.component.items():
+        mine = (records["person"] == person).to_numpy()
+        local = np.full(len(of_records), -1)
+        rank = records["rank"].to_numpy()[mine]
+        local[index.rows(np.full(len(rank), person), component[mine], rank)] = records["cluster"].to_numpy()[mine]
+        if (local < 0).any() or mine.sum() != len(local):
+            raise ValueError(
+                "the memory of linkage does not hold the records that it says it holds: remove lake/linkage_memory and run again"
+            )
+        out.append(numbered(of_records * (local.max(initial=0) + 1) + local))
+    return out[0], out[1]

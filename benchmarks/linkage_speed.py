@@ -33,7 +33,7 @@ def one(job: str, engine: str, records: int) -> dict[str, float]:
     if engine == "splink":
         import splink.internals.duckdb.database_api  # noqa: F401 - only to see how long it takes
     else:
-        import pipelines.linkage.estimate  # noqa: F401
+        import benchmarks.linkage_estimate  # noqa: F401
     imported, cpu = time.perf_counter(), time.process_time()
     done = ENGINES[engine](data, LEAST, job == "febrl4")
     return {

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.linkage import estimate as estimating
+from benchmarks import linkage_estimate as estimating
+from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate, sample
 from pipelines.linkage.blocking import Key, share
 from pipelines.linkage.compare import column_values, compare
 from pipelines.linkage.encoded import Comparer, encode
-from pipelines.linkage.estimate import AS_COUNTED, Estimated, across, estimate, sample
 from pipelines.linkage.model import Field, Level
 from pipelines.linkage.score import Scorer, close_pairs
 

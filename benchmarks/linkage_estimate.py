@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import MOST_RECORDS, Key, share
+from pipelines.linkage.blocking import MOST_RECORDS, BlockingKey, share
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.model import Field, Level
@@ -68,7 +68,7 @@ class _Pairs:
         self._comparers = [Comparer(field, codes.values) for field, codes in zip(fields.fields, self._codes, strict=True)]
         self._sizes = np.array([len(field.levels) + 1 for field in fields.fields])
         self._coded = coded(records, fields)
-        self._found: dict[tuple[Key, ...], Groups] = {}
+        self._found: dict[tuple[BlockingKey, ...], Groups] = {}
 
     def all(self) -> float:
         """How many pairs there are."""
@@ -100,17 +100,17 @@ class _Pairs:
             out.append(tally)
         return out
 
-    def blocked(self, keys: tuple[Key, ...], most: int) -> _Patterns:
+    def blocked(self, keys: tuple[BlockingKey, ...], most: int) -> _Patterns:
         """Pairs that `keys` find; where these are many, each of about `most` counts for several."""
         pairs, each = sample(self._blocks(keys), most)
         found = self._count([self._patterns(left, right) for left, right in self._candidates(pairs)])
         return _Patterns(found.levels, found.count * each)
 
-    def sample(self, keys: tuple[Key, ...], most: int) -> Iterable[Pairs]:
+    def sample(self, keys: tuple[BlockingKey, ...], most: int) -> Iterable[Pairs]:
         """About `most` of the pairs that `keys` find."""
         return self._candidates(sample(self._blocks(keys), most)[0])
 
-    def close(self, keys: tuple[Key, ...], fields: Estimated) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def close(self, keys: tuple[BlockingKey, ...], fields: Estimated) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`left`, `right` and weight of the pairs that `keys` find and that are likelier than not one."""
         return close_pairs(self.scorer(fields), self._candidates(self._blocks(keys).pairs()), -fields.odds)
 
@@ -118,7 +118,7 @@ class _Pairs:
         """What scores pairs by `fields`, whose columns are those of the start."""
         return Scorer(self._coded, fields, frequencies(self._coded, fields, AS_COUNTED))
 
-    def _blocks(self, keys: tuple[Key, ...]) -> Groups:
+    def _blocks(self, keys: tuple[BlockingKey, ...]) -> Groups:
         if keys not in self._found:
             self._found[keys] = share(self._records, keys, most=self._most).groups
         return self._found[keys]
@@ -161,7 +161,7 @@ def sample(groups: Groups, most: int) -> tuple[Iterator[Pairs], float]:
 
 
 def estimate(
-    records: pd.DataFrame, keys: tuple[Key, ...], fields: tuple[Field, ...], most: int = MOST_RECORDS, source: str | None = None
+    records: pd.DataFrame, keys: tuple[BlockingKey, ...], fields: tuple[Field, ...], most: int = MOST_RECORDS, source: str | None = None
 ) -> Estimated:
     """Estimate `m`, `u` and the odds before; `m` starts from the shares that `fields` come with.
 
@@ -219,7 +219,7 @@ def _medians(fields: tuple[Field, ...], by_key: list[tuple[_Patterns, list[bool]
     return _with_tallies(fields, "m", medians, LEAST_M)
 
 
-def _matches(pairs: _Pairs, keys: tuple[Key, ...], known: Estimated) -> list[np.ndarray]:
+def _matches(pairs: _Pairs, keys: tuple[BlockingKey, ...], known: Estimated) -> list[np.ndarray]:
     """Levels among one person's pairs by all fields together, per field from the keys that do not name it, if any.
 
     By weight with term frequencies, as pairs are scored: else namesakes with frequent names pass for one person whose birth date is wrong.
@@ -270,7 +270,7 @@ def _odds(fields: tuple[Field, ...], patterns: _Patterns, total: float, records:
     return odds
 
 
-def _named(key: Key, fields: tuple[Field, ...]) -> list[bool]:
+def _named(key: BlockingKey, fields: tuple[Field, ...]) -> list[bool]:
     """Per field, whether the key names one of its columns."""
     return [any(re.search(rf"\b{re.escape(column)}\b", key.expression) for column in field.columns) for field in fields]
 

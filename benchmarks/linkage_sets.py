@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.blocking import Key
+from pipelines.linkage.blocking import BlockingKey
 from pipelines.linkage.model import Field, Level
 
 
@@ -41,9 +41,11 @@ class Set:
     fixed: tuple[str, ...] = ()
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[BlockingKey, ...]:
         """The rules as keys of the engine."""
-        return tuple(Key(f"rule{n}", " || '|' || ".join(f"({part})::VARCHAR" for part in rule)) for n, rule in enumerate(self.rules))
+        return tuple(
+            BlockingKey(f"rule{n}", " || '|' || ".join(f"({part})::VARCHAR" for part in rule)) for n, rule in enumerate(self.rules)
+        )
 
     @property
     def source(self) -> str | None:

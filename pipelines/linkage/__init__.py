@@ -45,7 +45,7 @@ class Linked:
 
     `persons`, `cases`: `institution, record_key, cluster`, a row a record over all its states, ordered by earliest delivery,
     institution and key; a cluster is a number from 0 in that order. `cases` also holds cases that only their persons name.
-    `decisions`: see `pipelines.linkage.decisions.decisions`. `statistics`: counts, no personal data. `judged`: how stewards'
+    `decisions`: see `pipelines.linkage.decisions.named`. `statistics`: counts, no personal data. `judged`: how stewards'
     judgements came out, see `pipelines.linkage.constraints.outcomes`. `reached`: which levels the records found to be one reach, see
     `pipelines.linkage.drift.comparisons`. `listed`: key of the person of each state of lists in which a place changed hands
     (`pipelines.linkage.places`); wherever persons are named here, it is by these keys.

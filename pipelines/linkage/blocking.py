@@ -34,7 +34,7 @@ FEW = 20
 
 
 @dataclass(frozen=True)
-class Key:
+class BlockingKey:
     """One blocking key: an SQL expression over `records` (text; `several`: a list of texts), null where the record takes no part; what it
     `catches`; `further`: in what pairs must agree (any of `FURTHER`) where more than `FEW` share a value."""
 
@@ -59,16 +59,16 @@ FURTHER = {
 }
 PLACES = ("home", "born")
 TOKENS = "list_concat(string_split(given, ' '), string_split(surname, ' '))"
-KEYS: tuple[Key, ...] = (
-    Key("number", "number", "everything but the number"),
-    Key(
+KEYS: tuple[BlockingKey, ...] = (
+    BlockingKey("number", "number", "everything but the number"),
+    BlockingKey(
         "number_less_one",
         "CASE WHEN length(number) BETWEEN 9 AND 10 THEN list_concat([number], list_transform("
         "range(1, length(number) + 1), lambda i: left(number, i - 1) || substr(number, i + 1))) END",
         "one digit of the number wrong, lost, or two exchanged",
         several=True,
     ),
-    Key(
+    BlockingKey(
         "two_names",
         "CASE WHEN given IS NOT NULL AND surname IS NOT NULL THEN list_transform(string_split(surname, ' '), "
         "lambda t: array_to_string(list_sort(list_concat([given], [t])), ' ')) END",
@@ -76,14 +76,14 @@ KEYS: tuple[Key, ...] = (
         (*PLACES, "parent", "year"),
         several=True,
     ),
-    Key(
+    BlockingKey(
         "token_year",
         f"list_transform({TOKENS}, lambda t: t || birth_year)",
         "one name wrong or changed, the day of birth too",
         (*PLACES, "parent", "day"),
         several=True,
     ),
-    Key(
+    BlockingKey(
         "two_starts_year",
         "list_transform(string_split(surname, ' '), lambda t: array_to_string(list_sort(list_concat([left(given, 2)], "
         "[left(t, 2)])), ' ') || birth_year)",
@@ -91,29 +91,29 @@ KEYS: tuple[Key, ...] = (
         (*PLACES, "parent", "day"),
         several=True,
     ),
-    Key("birth_day", "strftime(birth_date, '%Y%m%d')", "both names wrong", (*PLACES, "parent", "given", "surname")),
-    Key(
+    BlockingKey("birth_day", "strftime(birth_date, '%Y%m%d')", "both names wrong", (*PLACES, "parent", "given", "surname")),
+    BlockingKey(
         "birth_swapped",
         "year(birth_date) || '-' || least(month(birth_date), day(birth_date)) || '-' || greatest(month(birth_date), day(birth_date))",
         "day and month exchanged",
         (*PLACES, "parent", "given", "surname"),
     ),
-    Key("given_parent", "given || ' ' || parent", "a mistyped or changed surname, no birth date", (*PLACES, "year", "surname")),
-    Key(
+    BlockingKey("given_parent", "given || ' ' || parent", "a mistyped or changed surname, no birth date", (*PLACES, "year", "surname")),
+    BlockingKey(
         "surname_parent",
         "list_transform(string_split(surname, ' '), lambda t: t || ' ' || parent || ' ' || left(given, 1))",
         "a wrong given name, an initial",
         (*PLACES, "year"),
         several=True,
     ),
-    Key(
+    BlockingKey(
         "day_name",
         f"list_transform({TOKENS}, lambda t: left(t, 3) || strftime(birth_date, '%m%d'))",
         "a wrong year of birth",
         (*PLACES, "parent", "year"),
         several=True,
     ),
-    Key("register", "register_id", "everything, within one register of persons"),
+    BlockingKey("register", "register_id", "everything, within one register of persons"),
 )
 
 
@@ -152,7 +152,9 @@ def every(pairs: Iterable[Pairs]) -> Pairs:
     return np.concatenate(left), np.concatenate(right)
 
 
-def share(records: pd.DataFrame, keys: tuple[Key, ...] = KEYS, refused: np.ndarray | None = None, most: int = MOST_RECORDS) -> Shared:
+def share(
+    records: pd.DataFrame, keys: tuple[BlockingKey, ...] = KEYS, refused: np.ndarray | None = None, most: int = MOST_RECORDS
+) -> Shared:
     """Which rows of `records` share a value of any key, a value that at most so many (`most`) share.
 
     Missing values make a key null, and so do absent columns of `COLUMNS`. `refused`: what `Shared.refused` was before. The report has a row
@@ -228,7 +230,7 @@ class _Asked:
             self.columns[name] = code, _as_read(name, distinct)
         return self.columns[name]
 
-    def values(self, number: int, key: Key) -> tuple[np.ndarray, np.ndarray]:
+    def values(self, number: int, key: BlockingKey) -> tuple[np.ndarray, np.ndarray]:
         """Hash of every value of `key`, and its row."""
         values = f"unnest(list_distinct({key.expression}))" if key.several else key.expression
         listed = f"SELECT id, {values} AS value FROM records"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage import solve
+from pipelines.linkage.decisions import keys_of
 from pipelines.linkage.model import Model
 
 # Two persons who share no blocking key and whose weight is below this were compared only because their files might be one case.
@@ -37,6 +38,6 @@ def candidates(canonical: Mapping[str, pd.DataFrame], model: Model | None = None
 
 
 def _rows(entity: str, frame: pd.DataFrame, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
-    institution, key = (frame[c].to_numpy(dtype=object) for c in ("institution", "record_key"))
-    rows = {"institution_a": institution[left], "key_a": key[left], "institution_b": institution[right], "key_b": key[right]}
-    return pd.DataFrame({"entity": entity, **rows, "weight": weight}).astype(dict.fromkeys(["entity", *rows], "str"))
+    found = keys_of(pd.DataFrame({"a": left, "b": right}), frame).assign(weight=weight)
+    found.insert(0, "entity", pd.Series(entity, index=found.index, dtype="str"))
+    return found

@@ -41,7 +41,7 @@ SEPARATED_BITS = 5.0
 
 
 @dataclass(frozen=True)
-class Before:
+class PriorRound:
     """What is known before a round: cluster per person record (None in the first), share of persons who are in several cases."""
 
     persons: np.ndarray | None
@@ -81,7 +81,7 @@ def link_cases(
     records: Records,
     people: PersonPairs,
     model: Model,
-    before: Before,
+    before: PriorRound,
     constraints: Constraints,
     ties: Ties | None = None,
     shares: Shares | None = None,
@@ -138,7 +138,7 @@ def gather(
     records: Records,
     people: PersonPairs,
     model: Model,
-    before: Before,
+    before: PriorRound,
     extra: pd.DataFrame | None = None,
     ties: Ties | None = None,
     chosen: pd.DataFrame | None = None,
@@ -225,7 +225,7 @@ def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _with_persons(
-    records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: Before
+    records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: PriorRound
 ) -> pd.DataFrame:
     """`pairs` with the bits that the persons of both files give (`persons`), and the best matching pair of persons (`left` of `a`, `right`
     of `b`, `best`). `coverage`: share of the persons of one file that is found in the other."""

@@ -20,7 +20,7 @@ from pipelines.resources.flat import begins
 
 
 @dataclass(frozen=True)
-class Pairs:
+class WeightedPairs:
     """Pairs of members, each at most once. `weight`: all that speaks for the pair; `odds`: the share of it that is no evidence,
     but odds before (the best counts between groups); `pair_graph`: the evidence part by part, NaN where a part is unknown.
     `strong`: pairs that may tie two groups with spine members; `veto`: pairs that keep their groups apart."""
@@ -34,10 +34,10 @@ class Pairs:
     veto: np.ndarray
 
 
-def plain(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> Pairs:
-    """Pairs whose weight is all there is to them."""
+def plain(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
+    """WeightedPairs whose weight is all there is to them."""
     none, every = np.zeros(len(left), dtype=bool), np.ones(len(left), dtype=bool)
-    return Pairs(left, right, weight, weight.reshape(-1, 1).astype("float64"), np.zeros(len(left)), every, none)
+    return WeightedPairs(left, right, weight, weight.reshape(-1, 1).astype("float64"), np.zeros(len(left)), every, none)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Rules:
 
 
 def agglomerate(
-    size: int, pairs: Pairs, rules: Rules, spine: np.ndarray | None = None, constraints: Constraints | None = None
+    size: int, pairs: WeightedPairs, rules: Rules, spine: np.ndarray | None = None, constraints: Constraints | None = None
 ) -> np.ndarray:
     """Group number per member 0..`size`-1, numbered in the order of their first member.
 
@@ -159,7 +159,7 @@ class _Links:
         return self.a[first], self.b[first]
 
 
-def _links(pairs: Pairs, kind: np.ndarray, constraints: Constraints) -> _Links:
+def _links(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> _Links:
     """Each pair as a link; what must stay apart as links that nothing speaks for."""
     known = ~np.isnan(pairs.parts)
     alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)

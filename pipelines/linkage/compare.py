@@ -64,7 +64,7 @@ class FieldValues:
         return self._derived[make, args]
 
 
-class Sides:
+class ValuePairs:
     """Pairs of values of a field: `a`, `b` are their rows in `certain_pairs`."""
 
     def __init__(self, known: FieldValues, a: np.ndarray, b: np.ndarray) -> None:
@@ -73,9 +73,9 @@ class Sides:
     def __len__(self) -> int:
         return len(self.a)
 
-    def at(self, rows: np.ndarray) -> Sides:
+    def at(self, rows: np.ndarray) -> ValuePairs:
         """Some of the pairs."""
-        return Sides(self.known, self.a[rows], self.b[rows])
+        return ValuePairs(self.known, self.a[rows], self.b[rows])
 
     def column(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """A column of both sides."""
@@ -103,12 +103,12 @@ def compare(field: Field, left: Values, right: Values) -> np.ndarray:
     size = len(left[0])
     known = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
     absent = absences(known.columns)
-    level = reached(field, Sides(known, np.arange(size), np.arange(size, 2 * size)))
+    level = reached(field, ValuePairs(known, np.arange(size), np.arange(size, 2 * size)))
     level[absent[:size] | absent[size:]] = MISSING
     return level
 
 
-def reached(field: Field, sides: Sides) -> np.ndarray:
+def reached(field: Field, sides: ValuePairs) -> np.ndarray:
     """The same for values of which both are there."""
     level = np.full(len(sides), len(field.levels) - 1, dtype="int8")
     rows = np.arange(len(sides))
@@ -177,13 +177,13 @@ def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
     return out
 
 
-def _days_agree(sides: Sides, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
+def _days_agree(sides: ValuePairs, places: tuple[int, ...], against: tuple[int, ...]) -> Mask:
     """Both days are known, and the digits at `places` of one equal those at `against` of the other."""
     one, other = sides.known.derived(_day_digits, places)[sides.a], sides.known.derived(_day_digits, against)[sides.b]
     return np.asarray((one == other) & sides.both(), dtype=bool)
 
 
-def _similar(sides: Sides, least: float) -> np.ndarray:
+def _similar(sides: ValuePairs, least: float) -> np.ndarray:
     """Jaro–Winkler similarity of pairs of texts, 0 where it is well below `least`."""
     one, other = (length.astype("float64") for length in sides.derived(_lengths))
     # Jaro is a third of: the share of letters in common of either, and the share of these that are in order, at most 1.
@@ -205,7 +205,7 @@ def _held_together(scorer: Callable[..., float], left: np.ndarray, right: np.nda
     return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
 
 
-def _distances(sides: Sides, most: float) -> np.ndarray:
+def _distances(sides: ValuePairs, most: float) -> np.ndarray:
     """Edits between pairs of texts (a swap of neighbours is one), more than `most` where there are more than `most`."""
     out = np.full(len(sides), most + 1, dtype="float64")
     rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit puts one letter in the place of another at most
@@ -213,7 +213,7 @@ def _distances(sides: Sides, most: float) -> np.ndarray:
     return out
 
 
-def equal(sides: Sides) -> Mask:
+def equal(sides: ValuePairs) -> Mask:
     """The first column is equal and not empty."""
     out = np.zeros(len(sides), dtype=bool)
     if sides.known.columns[0].dtype.kind != "O":
@@ -225,26 +225,26 @@ def equal(sides: Sides) -> Mask:
     return out
 
 
-def equal_and(sides: Sides) -> Mask:
+def equal_and(sides: ValuePairs) -> Mask:
     """The first column is equal, and the second is true on both sides."""
     left, right = sides.column(1)
     return np.asarray(equal(sides) & left & right, dtype=bool)
 
 
-def different_and(sides: Sides) -> Mask:
+def different_and(sides: ValuePairs) -> Mask:
     """The first column differs, and the second is true on both sides."""
     left, right = sides.column(1)
     return np.asarray(~equal(sides) & left & right, dtype=bool)
 
 
-def edits(sides: Sides, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
+def edits(sides: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
     """At most `most` edits (a swap of neighbours is one) between texts of which the longer has at least `length` letters."""
     found = (_distances(sides, most) if scores is None else scores) <= most
     one, other = sides.derived(_lengths)
     return np.asarray(found & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
 
 
-def jaro_winkler(sides: Sides, least: float, scores: np.ndarray | None = None) -> Mask:
+def jaro_winkler(sides: ValuePairs, least: float, scores: np.ndarray | None = None) -> Mask:
     """Jaro–Winkler similarity of at least `least`."""
     return np.asarray(((_similar(sides, least) if scores is None else scores) >= least) & sides.both(), dtype=bool)
 
@@ -254,7 +254,7 @@ def _several(texts: np.ndarray) -> Mask:
     return np.asarray(pc.match_substring(pa.array(texts, type=pa.string()), " ").to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _of_several(sides: Sides) -> np.ndarray:
+def _of_several(sides: ValuePairs) -> np.ndarray:
     """The pairs of which either text has several tokens."""
     one, other = sides.derived(_several)
     return np.flatnonzero(one | other)
@@ -265,7 +265,7 @@ def _tokens(texts: np.ndarray) -> np.ndarray:
     return np.array([{token for token in text.split() if len(token) > 1} for text in texts] + [None], dtype=object)[:-1]
 
 
-def shared_token(sides: Sides) -> Mask:
+def shared_token(sides: ValuePairs) -> Mask:
     """A whole token of more than one letter is common to both (double surnames)."""
     out = np.zeros(len(sides), dtype=bool)
     rows = _of_several(sides)
@@ -282,7 +282,7 @@ def _last_token(texts: np.ndarray) -> np.ndarray:
     return np.array([(text.split() or [""])[-1] for text in texts], dtype=object)
 
 
-def near_token(sides: Sides, least: float) -> Mask:
+def near_token(sides: ValuePairs, least: float) -> Mask:
     """Some token of one is similar to some token of the other (Jaro–Winkler of at least `least`), where either has several."""
     out = jaro_winkler(sides, least)  # of two that have one token each, all there is to say
     rows = _of_several(sides)
@@ -301,7 +301,7 @@ def _initials(texts: np.ndarray) -> np.ndarray:
     return np.asarray(pd.factorize(np.array([text[:1] for text in texts], dtype=object))[0])
 
 
-def initial(sides: Sides) -> Mask:
+def initial(sides: ValuePairs) -> Mask:
     """One side is a single letter, and the other begins with it."""
     (one, other), (first, second) = sides.derived(_lengths), sides.derived(_initials)
     return np.asarray(((one == 1) | (other == 1)) & (first == second), dtype=bool)
@@ -330,7 +330,7 @@ def _core_kinds(texts: np.ndarray) -> np.ndarray:
     return _kinds(_cores(texts))
 
 
-def stem(sides: Sides, letters: float) -> Mask:
+def stem(sides: ValuePairs, letters: float) -> Mask:
     """The first `letters` letters are common, or one name without its last vowel is part of the other (short forms: `Miri`, `Fatmir`)."""
     n, known, (one, other), (begin, start) = int(letters), sides.known, sides.derived(_lengths), sides.derived(_starts, int(letters))
     out = (one >= n) & (other >= n) & (begin == start)
@@ -344,28 +344,28 @@ def stem(sides: Sides, letters: float) -> Mask:
     return np.asarray(out, dtype=bool)
 
 
-def day_month_swapped(sides: Sides) -> Mask:
+def day_month_swapped(sides: ValuePairs) -> Mask:
     """Days `yyyymmdd` of one year with day and month exchanged."""
     return _days_agree(sides, (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 6, 7, 4, 5))
 
 
-def other_century(sides: Sides) -> Mask:
+def other_century(sides: ValuePairs) -> Mask:
     """Days `yyyymmdd` that differ in the century alone."""
     return _days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
-def other_year(sides: Sides) -> Mask:
+def other_year(sides: ValuePairs) -> Mask:
     """Days `yyyymmdd` that differ in the year alone."""
     return _days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
 
 
-def same_number(sides: Sides, column: float) -> Mask:
+def same_number(sides: ValuePairs, column: float) -> Mask:
     """The numbers in `column` are equal and the text before it is missing on at least one side (only the year is known)."""
     left, right = sides.column(int(column))
     return np.asarray((left == right) & ~sides.both(), dtype=bool)
 
 
-def numbers_within(sides: Sides, column: float, most: float) -> Mask:
+def numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
     """The numbers in `column` lie at most `most` apart."""
     left, right = sides.column(int(column))
     with np.errstate(invalid="ignore"):
@@ -373,7 +373,7 @@ def numbers_within(sides: Sides, column: float, most: float) -> Mask:
 
 
 # Tests that compare a score with a bound, so that levels of one field can share the scoring.
-SCORED: dict[str, Callable[[Sides, list[dict[str, float]]], np.ndarray]] = {
+SCORED: dict[str, Callable[[ValuePairs, list[dict[str, float]]], np.ndarray]] = {
     "edits": lambda sides, bounds: _distances(sides, max(bound["most"] for bound in bounds)),
     "jaro_winkler": lambda sides, bounds: _similar(sides, min(bound["least"] for bound in bounds)),
 }

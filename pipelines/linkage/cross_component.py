@@ -16,7 +16,7 @@ from pipelines.linkage import pair_graph
 from pipelines.linkage.cases import cites_another
 from pipelines.linkage.decisions import IN_DOUBT, LEAST_WEIGHT, as_decision_records, case_reasons, person_reasons
 from pipelines.linkage.hashing import mixed
-from pipelines.linkage.memory import Memory
+from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.partition import Partition
 from pipelines.linkage.persons import between, nameless
@@ -34,7 +34,7 @@ class CrossComponent:
     reasons: pd.DataFrame
 
 
-def cross_component_decisions(partition: Partition, setting: Setting, cited: pd.DataFrame, memory: Memory | None) -> CrossComponent:
+def cross_component_decisions(partition: Partition, setting: Setting, cited: pd.DataFrame, memory: LinkageMemory | None) -> CrossComponent:
     """Decision records of pairs across components. cited: `a, b, weight` of files that cite each other, as decided in their components."""
     known = None if memory is None else memory.cross_reasons
     cases, of_cases = _cases(partition, setting, cited, known)

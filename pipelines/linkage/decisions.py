@@ -29,17 +29,12 @@ IN_DOUBT = 2.0
 LEAST_BITS = 0.3
 
 
-def decisions(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
-    """A row per pair that was joined, or refused in some doubt, columns `COLUMNS`; `reasons`: `evidence +bits` by size, one space between.
-
-    `decision` is `joined` or `refused`; `weight` is log2 of the odds that the two records speak of one case, or one person. Cases come
-    before persons, pairs in the order of their records.
-    """
-    return named(decision_records(records, people, cases, persons), records)
-
-
 def decision_records(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
-    """The same by rows of the frames: `person` (whether of persons), `a, b`, `weight`, `joined`, `reasons`."""
+    """A row per pair that was joined, or refused in some doubt: `person` (whether of persons), `a, b` (rows of the frames), `weight`,
+    `joined`, `reasons` (`evidence +bits` by size, one space between). `weight` is log2 of the odds that both are one case, or one person.
+
+    Cases come before persons, pairs in the order of their records.
+    """
     case_rows = case_decision_records(cases)
     left, right, weight = people.left, people.right, persons.weight
     kept = _worth_recording(left, right, weight, persons.cluster)
@@ -75,7 +70,7 @@ def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
 
 
 def named(rows_: pd.DataFrame, records: Records) -> pd.DataFrame:
-    """`decision_records` with the keys of the records in place of rows: columns `COLUMNS`."""
+    """`decision_records` with the keys of the records in place of rows, and `joined` or `refused` as `decision`: columns `COLUMNS`."""
     person = rows_["person"].to_numpy(dtype=bool)
     found = []
     for entity, frame, rows in (("case", records.files, rows_[~person]), ("person", records.persons, rows_[person])):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.compare import MISSING, FieldValues, Sides, Values, absences, column_values, reached
+from pipelines.linkage.compare import MISSING, FieldValues, ValuePairs, Values, absences, column_values, reached
 from pipelines.linkage.model import Field
 
 # So many of the most frequent values of a field have a table of levels: 4096² bytes are 16 MiB.
@@ -94,5 +94,5 @@ class Comparer:
     def _compare(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         level = np.full(len(a), MISSING, dtype="int8")
         there = np.flatnonzero(~self.absent[a] & ~self.absent[b])
-        level[there] = reached(self.field, Sides(self._known, a[there], b[there]))
+        level[there] = reached(self.field, ValuePairs(self._known, a[there], b[there]))
         return level

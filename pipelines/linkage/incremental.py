@@ -19,7 +19,7 @@ from pipelines.linkage.cluster import numbered
 from pipelines.linkage.cross_component import cross_component_decisions
 from pipelines.linkage.decisions import IN_DOUBT, against_rules, decision_records
 from pipelines.linkage.drift import alike
-from pipelines.linkage.memory import Memory
+from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.partition import Partition
 from pipelines.linkage.solving import Solved, rounds
 from pipelines.linkage.tasks import Frames, Setting, packed, run_tasks, unpacked
@@ -31,7 +31,7 @@ COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt",
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecidedComponents:
     """Cluster per file and per person record, decision records and pairs against a rule (see `decisions`), pairs found
     `alike` (see `drift`), counts, and the memory for the next run. `solved`: components decided in this one."""
 
@@ -41,7 +41,7 @@ class Decided:
     against: pd.DataFrame
     alike: pd.DataFrame
     counts: dict[str, int]
-    memory: Memory
+    memory: LinkageMemory
     solved: int
 
 
@@ -62,7 +62,7 @@ class RowIndex:
         return out
 
 
-def decide(partition: Partition, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Decided:
+def decide(partition: Partition, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> DecidedComponents:
     """Decide on the components that are open; take the others from `memory`."""
     index = RowIndex(partition)
     batches = list(_batches(partition, np.flatnonzero(partition.open)))
@@ -76,7 +76,7 @@ def decide(partition: Partition, setting: Setting, judgements: pd.DataFrame | No
     return _together(partition, index, new, setting, memory)
 
 
-def _together(partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: Memory | None) -> Decided:
+def _together(partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: LinkageMemory | None) -> DecidedComponents:
     """All components, those of a memory too, and the decision records of pairs across them."""
     order = np.argsort(partition.keys)
     component = {name: order[looked_up(frame["component"].to_numpy(), partition.keys[order])[0]] for name, frame in found.items()}
@@ -96,7 +96,7 @@ def _together(partition: Partition, index: RowIndex, found: Frames, setting: Set
         for name in ("against", "alike")
     )
     counts = {name: int(found["counts"][name].sum()) for name in COUNTS}
-    return Decided(
+    return DecidedComponents(
         cases=case,
         persons=people,
         decisions=every.iloc[np.lexsort((every["b"], every["a"], every["person"]))].reset_index(drop=True),
@@ -107,7 +107,7 @@ def _together(partition: Partition, index: RowIndex, found: Frames, setting: Set
             "case_pairs_in_doubt": counts["case_pairs_in_doubt"] + crossing.cases_in_doubt,
             "person_pairs_in_doubt": counts["person_pairs_in_doubt"] + crossing.persons_in_doubt,
         },
-        memory=Memory(**partition.known, cross_reasons=crossing.reasons, **found),
+        memory=LinkageMemory(**partition.known, cross_reasons=crossing.reasons, **found),
         solved=int(partition.open.sum()),
     )
 

@@ -31,7 +31,7 @@ _MANIFEST, _COMMON = "manifest.json", "common.json"
 
 
 @dataclass
-class Memory:
+class LinkageMemory:
     """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed then.
     pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round,
     bits of `citation`. cross_reasons: pair (hash of two records of different components), reasons, see `pipelines.linkage.cross_component`.
@@ -58,25 +58,27 @@ def data_version(model: Model, landmark: str) -> str:
     return hashlib.sha256(f"{digest(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
 
 
-def load(folder: Path, wanted: str) -> tuple[Common, Memory] | None:
+def load(folder: Path, wanted: str) -> tuple[Common, LinkageMemory] | None:
     """The memory in `folder`; None where there is none that can be used."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         if manifest["data_version"] != wanted:
             return None
-        frames = {field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas(use_threads=False) for field in fields(Memory)}
-        return read_common(folder), Memory(**frames)
+        frames = {
+            field.name: pq.read_table(folder / f"{field.name}.parquet").to_pandas(use_threads=False) for field in fields(LinkageMemory)
+        }
+        return read_common(folder), LinkageMemory(**frames)
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None  # lost or damaged: everything is decided again
 
 
-def save(folder: Path, wanted: str, common: Common, memory: Memory) -> None:
+def save(folder: Path, wanted: str, common: Common, memory: LinkageMemory) -> None:
     """Replace what is in `folder`, whole or not at all. Call it under the run lock. Raises `OSError`."""
     fresh, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
     for left in (fresh, old):  # of a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
-    for field in fields(Memory):
+    for field in fields(LinkageMemory):
         _write(fresh / f"{field.name}.parquet", getattr(memory, field.name))
     write_common(fresh, common)
     (fresh / _MANIFEST).write_text(json.dumps({"data_version": wanted}))

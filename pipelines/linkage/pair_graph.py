@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.linkage.cases import Before, Ties, gather, weigh
+from pipelines.linkage.cases import PriorRound, Ties, gather, weigh
 from pipelines.linkage.cluster import components
 from pipelines.linkage.common import Common
 from pipelines.linkage.constraints import Constraints
@@ -87,7 +87,7 @@ def by_themselves(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pairs` as `cases.weigh` gives them in round `n`, and further evidence; nobody of one file is known to be in the other."""
     model, common = setting.model, setting.common
-    before = Before(np.arange(len(records.persons)), common.again[n - 1]) if n else Before(None, model.persons["again"])
+    before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
     given, _ = gather(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
     return weigh(records, model, given, common.shares[n])[:2]
 

@@ -17,7 +17,7 @@ from pipelines.linkage.cases import Ties, orient, shared_bits, ties_of
 from pipelines.linkage.constraints import Constraints, constraints
 from pipelines.linkage.decisions import LEAST_WEIGHT
 from pipelines.linkage.hashing import mixed
-from pipelines.linkage.memory import Memory
+from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.pair_graph import ROUNDS, THEMSELVES, Fingerprints
 from pipelines.linkage.score import close_pairs
 from pipelines.linkage.sharing import Groups
@@ -35,7 +35,7 @@ class Partition:
 
     `ties` are those within components, `blocked` those within open ones. `files_across` (`a, b, weight, citation`) and `persons_across`
     (`left, right, weight`), both with the hash of the `pair`: pairs across components that may be recorded. `known`: what is now known of
-    pairs, `persons`, `refused`, `pairs` and `files` of `Memory`.
+    pairs, `persons`, `refused`, `pairs` and `files` of `LinkageMemory`.
     """
 
     records: Records
@@ -50,7 +50,7 @@ class Partition:
     known: dict[str, pd.DataFrame]
 
 
-def partition_records(records: Records, setting: Setting, judgements: pd.DataFrame | None, memory: Memory | None) -> Partition:
+def partition_records(records: Records, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> Partition:
     """Divide `records` into components. What `memory` knows of pairs is not computed again; without it the result is the same."""
     model, common = setting.model, setting.common
     records = replace(records, counts=common.counts, memo={})
@@ -101,7 +101,7 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
 
 
 def _close(
-    records: Records, shared_: Shared, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: Memory | None
+    records: Records, shared_: Shared, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
 ) -> pd.DataFrame:
     """`left, right, weight` of the pairs of persons that can matter across cases, in order. fresh: rows whose pairs no memory knows."""
     least = pair_graph.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
@@ -174,7 +174,9 @@ def _pair_fingerprints(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprin
     return mixed(fingerprints.files[a], fingerprints.files[b], ties[place])
 
 
-def _weights(records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, memory: Memory | None) -> np.ndarray:
+def _weights(
+    records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, memory: LinkageMemory | None
+) -> np.ndarray:
     """What the two files of each pair say themselves: a row a pair, the columns of `THEMSELVES`."""
     found, new = np.zeros((len(pairs), len(THEMSELVES))), np.ones(len(pairs), dtype=bool)
     if memory is not None and len(memory.files):

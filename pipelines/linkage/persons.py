@@ -60,7 +60,7 @@ def link_persons(
     reach = cluster.connected(len(persons), left, right, weight, constraints)
     rows = np.flatnonzero(reach[left] == reach[right])
     parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
-    pairs = cluster.Pairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
+    pairs = cluster.WeightedPairs(left[rows], right[rows], weight[rows], parts, odds[rows], every, never[rows])
     groups = cluster.agglomerate(len(persons), pairs, cluster.Rules(setting["best_share"]), constraints=constraints)
     return Persons(groups, weight, within, never)
 

@@ -93,7 +93,7 @@ def _persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, mo
     found = likelihoods(frame, left, right, model, _alike(frame, model))
     odds = np.where(same_place, KEPT, within_case(frame, left, right, model.persons))
     parts = np.where(found.levels.to_numpy() == MISSING, np.nan, found.bits.to_numpy("float64"))
-    pairs = cluster.Pairs(left, right, found.weight + odds, parts, odds, np.ones(len(left), dtype=bool), veto)
+    pairs = cluster.WeightedPairs(left, right, found.weight + odds, parts, odds, np.ones(len(left), dtype=bool), veto)
     return cluster.agglomerate(size, pairs, cluster.Rules(model.persons["best_share"]))
 
 

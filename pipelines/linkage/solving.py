@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.linkage import pair_graph
 from pipelines.linkage.blocking import Blocked, block, share
-from pipelines.linkage.cases import Before, Cases, Ties, link_cases, ties_of
+from pipelines.linkage.cases import Cases, PriorRound, Ties, link_cases, ties_of
 from pipelines.linkage.common import Common, Tables, counts_of
 from pipelines.linkage.constraints import constraints
 from pipelines.linkage.evidence import Shares
@@ -58,7 +58,7 @@ def rounds(
         people.put(blocked.left, blocked.right, blocked.likelihoods)
     of_cases, of_persons = constraints(judgements, "case", records.files), constraints(judgements, "person", records.persons)
     expected = {"expected": model.persons["again"], "worth": model.persons["again_worth"]}
-    before = Before(None, model.persons["again"])
+    before = PriorRound(None, model.persons["again"])
     ties = ties or ties_of(records)
     shares: list[Shares] = []
     again: list[float] = []
@@ -67,7 +67,7 @@ def rounds(
         persons = link_persons(records, people, model, cases.cluster, before.again, of_persons)
         shares.append(cases.shares)
         again.append(common.again[n] if common else share_again(records.persons, cases.cluster, persons.cluster, **expected))
-        before = Before(persons.cluster, again[-1])
+        before = PriorRound(persons.cluster, again[-1])
     found = common or Common(people.known, counts_of(records), tuple(shares), tuple(again))
     return Solved(records, blocked, people, cases, persons), found
 

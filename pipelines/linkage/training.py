@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.linkage.blocking import block
-from pipelines.linkage.cases import Before, gather
+from pipelines.linkage.cases import PriorRound, gather
 from pipelines.linkage.certain_pairs import certain_pairs
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.evidence import counts
@@ -165,7 +165,7 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
         people = PersonPairs(records, model)
         blocked = block(records.persons)
         people.add(blocked.left, blocked.right)
-        pairs, _ = gather(records, people, model, Before(None, model.persons["again"]))
+        pairs, _ = gather(records, people, model, PriorRound(None, model.persons["again"]))
         known = certain_pairs(records, pairs)
         for evidence in model.evidence:
             for share, tally in counts(records, known, evidence, edges).items():

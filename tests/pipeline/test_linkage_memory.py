@@ -13,7 +13,7 @@ from pipeline_world import Ran
 from pipelines.linkage import Linked, common, cross_component, incremental, link, load_model, tasks
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
-from pipelines.linkage.decisions import compared, decisions
+from pipelines.linkage.decisions import compared, decision_records, named
 from pipelines.linkage.drift import comparisons
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import read, standardise
@@ -91,7 +91,7 @@ def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undiv
 
 
 def test_decision_records_within_and_across_components_are_those_of_the_undivided_records(tables: Tables, undivided: Solved) -> None:
-    whole = decisions(undivided.records, undivided.people, undivided.cases, undivided.persons)
+    whole = named(decision_records(undivided.records, undivided.people, undivided.cases, undivided.persons), undivided.records)
     linked = link(tables)
     pd.testing.assert_frame_equal(whole, linked.decisions)
     assert compared(undivided.people, undivided.cases, undivided.persons)["case_pairs_in_doubt"] == linked.statistics["case_pairs_in_doubt"]

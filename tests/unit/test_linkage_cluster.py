@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.linkage.cluster import Pairs, Rules, agglomerate, components, plain
+from pipelines.linkage.cluster import Rules, WeightedPairs, agglomerate, components, plain
 
 RULES = Rules(best_share=0.7)
 
@@ -30,14 +30,14 @@ def test_a_part_that_few_pairs_know_counts_in_full():
     parts = np.array([[4.0, np.nan], [4.0, np.nan], [4.0, -9.0]])
     weight = np.array([4.0, 4.0, -5.0])
     no, yes = np.zeros(3, dtype=bool), np.ones(3, dtype=bool)
-    pairs = Pairs(np.array([0, 1, 0]), np.array([1, 2, 2]), weight, parts, np.zeros(3), yes, no)
+    pairs = WeightedPairs(np.array([0, 1, 0]), np.array([1, 2, 2]), weight, parts, np.zeros(3), yes, no)
     found = agglomerate(3, pairs, Rules(best_share=0.0)).tolist()
     assert found[0] != found[2]
 
 
 def test_a_veto_keeps_whole_groups_apart():
     pairs = plain(np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([5.0, 4.0, -1000.0]))
-    pairs = Pairs(**{**{n: getattr(pairs, n) for n in pairs.__dataclass_fields__}, "veto": np.array([False, False, True])})
+    pairs = WeightedPairs(**{**{n: getattr(pairs, n) for n in pairs.__dataclass_fields__}, "veto": np.array([False, False, True])})
     assert agglomerate(3, pairs, RULES).tolist() == [0, 0, 1]
 
 

@@ -10,15 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from pipelines.linkage.compare import FieldValues, Sides, edits, equal, jaro_winkler, reached
+from pipelines.linkage.compare import FieldValues, ValuePairs, edits, equal, jaro_winkler, reached
 from pipelines.linkage.model import Field, Level
 
 TEXTS = st.lists(st.text(alphabet="abcë 019", min_size=1, max_size=12), min_size=1, max_size=12)
 
 
-def every_pair(texts: list[str]) -> tuple[Sides, list[tuple[str, str]]]:
+def every_pair(texts: list[str]) -> tuple[ValuePairs, list[tuple[str, str]]]:
     rows = np.array(list(itertools.product(range(len(texts)), repeat=2)))
-    return Sides(FieldValues([np.array(texts, dtype=object)]), rows[:, 0], rows[:, 1]), [(texts[a], texts[b]) for a, b in rows]
+    return ValuePairs(FieldValues([np.array(texts, dtype=object)]), rows[:, 0], rows[:, 1]), [(texts[a], texts[b]) for a, b in rows]
 
 
 @given(TEXTS)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import linkage_estimate as estimating
 from benchmarks.linkage_estimate import AS_COUNTED, Estimated, across, estimate, sample
-from pipelines.linkage.blocking import Key, share
+from pipelines.linkage.blocking import BlockingKey, share
 from pipelines.linkage.compare import column_values, compare
 from pipelines.linkage.encoded import Comparer, encode
 from pipelines.linkage.model import Field, Level
@@ -26,7 +26,7 @@ NAME = Field(
     ),
 )
 TOWN = Field("town", ("town",), (Level("equal", "equal", 0.9, 0.3), Level("else", "else", 0.1, 0.7)))
-KEYS = (Key("town", "town"), Key("names", "string_split(name, ' ')", several=True))
+KEYS = (BlockingKey("town", "town"), BlockingKey("names", "string_split(name, ' ')", several=True))
 
 
 def records() -> pd.DataFrame:
@@ -77,7 +77,7 @@ def test_levels_are_those_of_comparing_one_by_one(table: int, monkeypatch: pytes
 
 def test_weight_is_odds_and_bits_and_a_frequent_name_weighs_less() -> None:
     frame = pd.DataFrame({"name": ["agim", "agim", "agim", "zana", "zana"], "town": ["A", "A", "B", "A", "A"]})
-    left, right, found_ = weighed(frame, (Key("name", "name"),), -np.inf)
+    left, right, found_ = weighed(frame, (BlockingKey("name", "name"),), -np.inf)
     weight = dict(zip(zip(left.tolist(), right.tolist(), strict=True), found_.tolist(), strict=True))
     agim, town = np.log2(0.9 / 0.6), np.log2(0.9 / 0.3)
     assert weight[0, 1] == pytest.approx(agim + town, abs=1e-5)
@@ -85,7 +85,7 @@ def test_weight_is_odds_and_bits_and_a_frequent_name_weighs_less() -> None:
     assert weight[0, 2] == pytest.approx(agim + np.log2(0.1 / 0.7), abs=1e-5)
 
 
-def weighed(frame: pd.DataFrame, keys: tuple[Key, ...], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def weighed(frame: pd.DataFrame, keys: tuple[BlockingKey, ...], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fields = Estimated((NAME, TOWN), 0.0)
     return close_pairs(Scorer.of(frame, fields, AS_COUNTED), share(frame, keys).groups.pairs(), least)
 
@@ -107,7 +107,7 @@ def test_shares_are_found_without_truth() -> None:
         second.loc[wrong, column] = second.loc[wrong, column] + "x"
     frame = pd.concat([people, second], ignore_index=True).astype("str")
     fields = tuple(Field(c, (c,), TOWN.levels) for c in people)
-    found_ = estimate(frame, (Key("a", "name || '|' || born"), Key("b", "town || '|' || trade")), fields)
+    found_ = estimate(frame, (BlockingKey("a", "name || '|' || born"), BlockingKey("b", "town || '|' || trade")), fields)
     for field in found_.fields:
         assert field.levels[0].m == pytest.approx(0.9, abs=0.05), field.name
         assert field.levels[0].u == pytest.approx(1 / people[field.name].nunique(), rel=0.3)
@@ -134,7 +134,7 @@ def test_of_two_files_people_of_one_household_are_not_taken_for_one_person():
     people = people.assign(born=draw.integers(0, 400, 900).astype(str))
     frame = pd.concat([people.assign(file=0), people.sample(frac=0.9, random_state=1).assign(file=1)], ignore_index=True)
     fields = tuple(Field(c, (c,), (Level("equal", "equal", 0.9, 0.1), Level("else", "else", 0.1, 0.9))) for c in people.columns)
-    found = estimate(frame, (Key("home", "street"), Key("who", "given || '|' || born")), fields, source="file")
+    found = estimate(frame, (BlockingKey("home", "street"), BlockingKey("who", "given || '|' || born")), fields, source="file")
     shares = {field.name: field.levels[0].m for field in found.fields}
     assert min(shares.values()) > 0.95
     assert abs(found.odds - np.log2(810 / (900 * 810))) < 0.5

@@ -10,14 +10,14 @@ import pytest
 
 from pipelines.linkage import memory
 from pipelines.linkage.common import Common
-from pipelines.linkage.memory import Memory
+from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.model import load_model
 from pipelines.linkage.score import Frequencies
 from pipelines.resources import code, flat
 
 
-def some(number: int) -> Memory:
-    return Memory(**{field.name: pd.DataFrame({"n": [number]}) for field in fields(Memory)})
+def some(number: int) -> LinkageMemory:
+    return LinkageMemory(**{field.name: pd.DataFrame({"n": [number]}) for field in fields(LinkageMemory)})
 
 
 def test_the_newer_takes_the_place_and_what_was_left_goes(tmp_path: Path) -> None:

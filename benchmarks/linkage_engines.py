@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +52,13 @@ def ours(data: Set, least: float, trained: bool) -> Run:
     if trained:
         found = estimate(data.records, data.keys, data.fields, NO_LIMIT, data.source)
     between = time.perf_counter()
-    pairs = share(data.records, data.keys, most=NO_LIMIT).groups.pairs()
+    with ThreadPoolExecutor(1) as pool:  # values are encoded while those of the keys are hashed and sorted
+        encoding = pool.submit(Scorer.of, data.records, found, AS_COUNTED)
+        pairs = share(data.records, data.keys, most=NO_LIMIT).groups.pairs()
+        scorer = encoding.result()
     if data.source is not None:
         pairs = across(pairs, data.records[data.source].to_numpy())
-    left, right, weight = close_pairs(Scorer.of(data.records, found, AS_COUNTED), pairs, least - found.odds)
+    left, right, weight = close_pairs(scorer, pairs, least - found.odds)
     return Run(left, right, weight + found.odds, between - start, time.perf_counter() - between)
 
 

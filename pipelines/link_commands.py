@@ -16,7 +16,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from pipelines.user import this_user
 
-app = typer.Typer(help="The linkage model: train a new one, verify one.", no_args_is_help=True)
+app = typer.Typer(help="The linkage model: train a new one, verify one; pairs on Spark.", no_args_is_help=True)
 
 
 class Source(StrEnum):
@@ -34,7 +34,7 @@ def train(
         typer.Option(
             "--from",
             envvar="HARMONIA_TRAIN_FROM",
-            help="unlabelled: a home's records; judgements: and what stewards said; simulated: sets with their truth.",
+            help="unlabelled: a home's records; judgements: also stewards' judgements; simulated: sets with their truth.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Model file to write; its name is the version.")],
@@ -66,15 +66,15 @@ def train(
 def verify(
     model: Annotated[Path | None, typer.Argument(metavar="FILE", help="Model file. Default: HARMONIA_MODEL, else the one shipped.")] = None,
 ) -> None:
-    """Say whether a model file is whole and what it was trained on. Exit 1 where it cannot be used."""
+    """Verify a model file and show what it was trained on. Exit 1 when it cannot be used."""
     from pipelines.linkage.model import load_model
 
     found = load_model(model)
-    typer.echo(f"{found.version}: whole, {len(found.fields)} fields of persons, {len(found.evidence)} kinds of evidence on cases")
+    typer.echo(f"{found.version}: valid, {len(found.fields)} fields of persons, {len(found.evidence)} kinds of evidence on cases")
     for half, provenance in found.provenance.items():
         typer.echo(f"  {half}: " + "; ".join(f"{key} {value}" for key, value in provenance.items()))
-    watched = ", ".join(found.expected) or "nothing: this model cannot say when it no longer fits; train one"
-    typer.echo(f"  drift is watched for {watched}")
+    watched = ", ".join(found.expected) or "nothing: this model has no expected shares; train a new one"
+    typer.echo(f"  drift is monitored for {watched}")
 
 
 @app.command()
@@ -95,9 +95,9 @@ def spark(
 
     folder, out = Workplace.of(None, home).home.lake / "canonical", out.expanduser().absolute()
     if not folder.is_dir():
-        raise HarmoniaError(f"{folder} is not there: run everything first (harmonia run)")
+        raise HarmoniaError(f"{folder} does not exist: run `harmonia run` first")
     if out.exists():
-        raise HarmoniaError(f"{out} is there already: name a new folder with --out")
+        raise HarmoniaError(f"{out} already exists: name a new folder with --out")
     found, persons = load_model(model), standardise(lake.read(folder)).persons
     scorer = Scorer.of(persons, found)
     pairs = Spark.at(master).close(persons, share(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})

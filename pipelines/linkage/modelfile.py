@@ -31,16 +31,18 @@ def checksum(content: dict[str, Any]) -> str:
 def read(path: Path) -> dict[str, Any]:
     """The content of the model file `path`, without format and checksum.
 
-    Raises `HarmoniaError` that names the file and the way out where it is missing, no JSON, of another format or changed.
+    Raises `HarmoniaError` that names the file and the way out where it is missing, not JSON, of another format or changed.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise HarmoniaError(f"model file {path} cannot be read ({error.strerror}): name another with --model (or HARMONIA_MODEL)") from None
     except ValueError:
-        raise HarmoniaError(f"model file {path} is no JSON, or cut off: fetch it again, or train one (`harmonia link train`)") from None
+        raise HarmoniaError(f"model file {path} is not JSON, or is cut off: fetch it again, or train one (`harmonia link train`)") from None
     if not isinstance(content, dict) or "checksum" not in content:
-        raise HarmoniaError(f"model file {path} carries no checksum: it is none, or was changed by hand; fetch it again, or train one")
+        raise HarmoniaError(
+            f"model file {path} has no checksum: it is not a model file, or was changed by hand; fetch it again, or train one"
+        )
     if content.get("format") != FORMAT:
         raise HarmoniaError(
             f"model file {path} is of format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
@@ -57,10 +59,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` with format and checksum. Raises `HarmoniaError` where there is a file already or it cannot be written."""
+    """Write `content` with format and checksum. Raises `HarmoniaError` where a file exists or it cannot be written."""
     sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _OWN}}
     if path.exists():
-        raise HarmoniaError(f"{path} is there already: a model is never written over, choose another name")
+        raise HarmoniaError(f"{path} already exists: a model file is never overwritten, choose another name")
     with storage(path), path.open("x", encoding="utf-8") as file:
         file.write(as_text({**sealed, "checksum": checksum(sealed)}))
 

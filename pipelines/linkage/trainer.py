@@ -47,7 +47,7 @@ def of_home(workplace: Workplace, judged: bool) -> Material:
     """The records of a home as the last run left them; with `judged` also what stewards judged. Raises `HarmoniaError`."""
     folder = workplace.home.lake / "canonical"
     if not folder.is_dir():
-        raise HarmoniaError(f"home {workplace.home.root} holds no records yet: run `harmonia run` first, or name another with --home")
+        raise HarmoniaError(f"home {workplace.home.root} has no records yet: run `harmonia run` first, or name another with --home")
     sets, provenance = [lake.read(folder)], {"sets": [workplace.home.root.name]}
     if not judged:
         return Material(sets, None, {"from": "unlabelled", **provenance})
@@ -55,7 +55,7 @@ def of_home(workplace: Workplace, judged: bool) -> Material:
     persons = judgements[judgements["entity"] == "person"]
     count = {verdict: int((persons["verdict"] == verdict).sum()) for verdict in ("same", "different")}
     if not sum(count.values()):
-        raise HarmoniaError(f"home {workplace.home.root} holds no judgement on persons: `harmonia review list` shows what to judge")
+        raise HarmoniaError(f"home {workplace.home.root} has no judgements on persons: `harmonia review list` shows what to judge")
     return Material(sets, partial(_judged, judgements), {"from": "judgements", **provenance, "judged": count})
 
 
@@ -67,7 +67,7 @@ def of_simulated(folders: Sequence[Path]) -> Material:
     for folder in folders:
         if not answers.is_set(folder):
             raise HarmoniaError(
-                f"{folder} is no simulated set as it was made: only sets of `harmonia simulate` train, with the simulated.json and truth "
+                f"{folder} is not an unchanged simulated set: training needs one of `harmonia simulate` with the simulated.json and truth "
                 "that it wrote; make one with `harmonia simulate --out DIR`"
             )
     sets, known = [], []
@@ -84,7 +84,9 @@ def fit(material: Material, version: str, by: str, start: Model | None = None) -
     too little."""
     records = sum(len(tables["person_records"]) for tables in material.sets)
     if records < LEAST_RECORDS:
-        raise HarmoniaError(f"{records} person records are too few to train on ({LEAST_RECORDS} at least): keep the model there is")
+        raise HarmoniaError(
+            f"{records} person records are too few to train on (at least {LEAST_RECORDS} are needed): keep the current model"
+        )
     start = start or load_model(FOLDER / PERSONS, FOLDER / CASES)
     model = train(material.sets, start, material.labels)
     counted = [comparisons(tables, link(tables, model).persons, model) for tables in material.sets]
@@ -102,9 +104,9 @@ def fit(material: Material, version: str, by: str, start: Model | None = None) -
 
 
 def write(material: Material, out: Path, by: str) -> str:
-    """Train and write the model file `out`; returns its version. Raises `HarmoniaError`, before training where `out` is there already."""
+    """Train and write the model file `out`; returns its version. Raises `HarmoniaError`, before training where `out` exists."""
     if out.exists():
-        raise HarmoniaError(f"{out} is there already: a model is never written over, choose another name")
+        raise HarmoniaError(f"{out} already exists: a model file is never overwritten, choose another name")
     _, content = fit(material, out.stem, by)
     modelfile.write(out, content)
     return load_model(out).version

@@ -24,13 +24,12 @@ File = Annotated[
 
 @app.command("list")
 def show_all() -> None:
-    """Every indicator: its unit, where its figures stand, the version of its rule."""
+    """Every indicator: its unit, the table with its figures, the version of its rule."""
     from warehouse.indicators.catalogue import catalogue
 
-    table = grid("indicator", "unit", "stands in", "version", "title")
+    table = grid("indicator", "unit", "published in", "version", "title")
     for one in catalogue().values():
-        where = "not available" if one.not_available else "statistics" if one.counted else "further_statistics"
-        table.add_row(one.code, one.unit, where, str(one.version), one.title["en"])
+        table.add_row(one.code, one.unit, one.published_in or "not available", str(one.version), one.title["en"])
     console().print(table)
 
 

@@ -167,6 +167,12 @@ class Contract:
     tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> share of the weight that may be at fault (`quality`)
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt, then the feedback is deleted
 
+    @property
+    def person_key_extends_case_key(self) -> bool:
+        """Whether the key of a person is that of the case with something behind it."""
+        people = [table for table in self.tables.values() if table.entity == "person" and table.parent]
+        return any(len(table.key) > len(table.via) > 0 and table.key[: len(table.via)] == table.via for table in people)
+
 
 def _named(raw: Any, path: Path, key: str) -> list[Any]:
     """A mapping name -> entry as a list of entries that bear their names."""

@@ -19,10 +19,10 @@ from schemas import canonical
 from schemas.findings import complete
 from sources import contract
 from sources.contract import institutions
-from warehouse.count import CountInputs
+from warehouse.count import CountInputs, counting
 from warehouse.publish import publish
-from warehouse.star.build import everything
 from warehouse.stores import arranged, people
+from warehouse.tables import WAREHOUSE, stored
 
 PERIODS = ("2013-Q1", "2013-Q2")
 CASE, AGAIN, FILE, COURT = "2013-PR-00001", "2013-PR-00002", "10", "PKR.nr.1/2013"
@@ -125,7 +125,9 @@ def build(root: Path) -> Home:
     lineage["line"] = range(2, len(lineage) + 2)
     nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
     findings = complete(pd.DataFrame()).assign(state=pd.Series(dtype="str"))
-    published = everything(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings))
+    with counting(CountInputs(tables, cases, persons, deliveries, lineage, nothing, findings)) as models:
+        published = {table.name: models.published(table) for table in stored(WAREHOUSE)}
+        write(home.lake / "statistics", {"indicator_row": models.frame("indicator_row")})
     write(home.lake / "canonical", tables)
     write(home.lake / "links", pack(linked))
     write(home.lake / "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")})

@@ -14,6 +14,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.registry.tables import Delivery, Run
 from schemas.canonical import TABLES, conform
+from warehouse.count import CountInputs, counting
 
 MATTERS = 24
 GIVEN = ("arben", "besa", "driton", "ermal")
@@ -112,6 +113,12 @@ def make_home(root: Path, matters: int = MATTERS, judgements: pd.DataFrame | Non
     _write(home, "canonical", tables)
     _write(home, "links", {"persons": linked.persons, "cases": linked.cases, "decisions": linked.decisions, "_items": items})
     _write(home, "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")})
+    deliveries = pd.DataFrame(
+        {"institution": ["police", "prosecution"], "delivery": "2013-Q1", "period": "2013-Q1", "version": 1, "state": "complete"}
+    )
+    nothing = pd.DataFrame(columns=["institution", "delivery", "rows"])
+    with counting(CountInputs(tables, cases, persons, deliveries, nothing, nothing, nothing)) as models:
+        _write(home, "statistics", {"indicator_row": models.frame("indicator_row")})
     home.identity.unlink(missing_ok=True)
     with duckdb.connect(str(home.identity)) as connection:
         connection.register("incoming", tables["person_records"].merge(persons, on=["institution", "record_key"]))

@@ -24,7 +24,7 @@ import pyarrow as pa
 from sqlalchemy import Column, Date, MetaData, Table
 
 from warehouse import tables
-from warehouse.count.persons import DOMESTIC
+from warehouse.count.inputs import DOMESTIC
 from warehouse.loading import BATCH, Rows, show
 
 PSEUDONYM_HEX = 32

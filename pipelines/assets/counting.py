@@ -1,23 +1,31 @@
 """From cases and persons to figures: every finding with its life, and the tables that are published."""
 
-from typing import Any
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
-from pipelines.assets.counting_apart import MOST, count_apart, forget
-from pipelines.assets.counting_inputs import Before
 from pipelines.assets.describing import careful, say, table
 from pipelines.assets.following import follow_all
+from pipelines.errors import HarmoniaError
 from pipelines.feedback.answers import read
 from pipelines.registry import open_registry
-from pipelines.resources import parquet
+from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
-from warehouse.star.build import everything
+from schemas.canonical import TABLES
+from warehouse import tables
+from warehouse.count import CountInputs, counting, require_bridges
+from warehouse.count.models import Models
 from warehouse.stores import secret
 
 _DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
+ROWS = "indicator_row"
+"""The rows behind every figure, kept beside the published tables for whoever explains one."""
 
 
 @dg.asset(
@@ -49,17 +57,50 @@ def totals(statistics: pd.DataFrame) -> pd.DataFrame:
     return statistics.loc[grand, ["indicator", "period", "as_reported", "harmonised"]]
 
 
-def made(workplace: Workplace, before: Before) -> Kept | dict[str, pd.DataFrame]:
-    """Every table of the warehouse by its name: of a long history counted in pieces, else at once."""
-    if before.rows() > MOST:
-        return count_apart(workplace, before)
-    forget(workplace)
-    return everything(before.inputs())
+class Published(parquet.Stream):
+    """A table of the models, some rows at a time."""
+
+    def __init__(self, models: Models, name: str) -> None:
+        self._models, self._name = models, name
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        schema = tables.arrow_schema(tables.WAREHOUSE.tables[self._name]) if self._name in tables.WAREHOUSE.tables else None
+        yield from self._models.parts(self._name, schema)
+
+
+def memory() -> str:
+    """How much memory DuckDB may take while it counts, beside some 300 MiB of this process: `HARMONIA_COUNTING_MEMORY`, in MiB.
+
+    Raises `HarmoniaError` where that is no number.
+    """
+    given = os.environ.get("HARMONIA_COUNTING_MEMORY") or "1024"
+    if not given.isascii() or not given.isdigit() or int(given) < 1:
+        raise HarmoniaError(f"HARMONIA_COUNTING_MEMORY is {given!r}: give a whole number of MiB, 1 or more")
+    return f"{given}MiB"
+
+
+def inputs(canonical: Tables, identities: Tables, standing: Tables, findings: Tables) -> CountInputs:
+    """All that counting reads of the stages before it, read where it lies."""
+    return CountInputs(
+        canonical={name: canonical.scan(name) for name in TABLES},
+        cases=identities.scan("cases"),
+        persons=identities.scan("persons"),
+        deliveries=standing["deliveries"],
+        lineage=standing.scan("lineage"),
+        quarantined=_quarantined(standing.some("quarantined", ["institution", "delivery"])),
+        findings=findings.scan("findings"),
+        listed=identities.scan("listed"),
+    )
+
+
+def _quarantined(rows: pd.DataFrame) -> pd.DataFrame:
+    """Quarantined rows by institution and delivery: institution, delivery, rows."""
+    return rows.astype("str").groupby(["institution", "delivery"]).size().rename("rows").reset_index()
 
 
 @dg.asset(
     group_name="counting",
-    kinds={"pandas", "parquet"},
+    kinds={"duckdb", "parquet"},
     description="The published tables: every figure as reported and harmonised, why the two differ, and the facts behind them.",
 )
 def statistics(
@@ -69,11 +110,21 @@ def statistics(
     standing: Tables,
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
-) -> Any:  # of one shape for whoever reads it, whether it was written piece by piece or is given to be written
-    """Every table of the warehouse by its name."""
-    before = Before(canonical, identities, standing, findings)
+) -> Kept:
+    """Every table of the warehouse by its name, and `ROWS`."""
+    made, spill = Kept(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with careful(workplace, "counting"):
-        tables = made(workplace, before)
-    figures = parquet.read_table(tables.folder / "statistics.parquet") if isinstance(tables, Kept) else tables["statistics"]
+        try:
+            _write(inputs(canonical, identities, standing, findings), made, spill)
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)
+    figures = parquet.read_table(made.folder / "statistics.parquet")
     say(context, len(figures), {"yearly totals (trafficking and related offences)": table(totals(figures))})
-    return tables
+    return made
+
+
+def _write(given: CountInputs, made: Kept, spill: Path) -> None:
+    with counting(given, spill, memory()) as models:
+        require_bridges(models)
+        names = [*(one.name for one in tables.stored(tables.WAREHOUSE)), ROWS]
+        lake.write(made.folder, {name: Published(models, name) for name in names})

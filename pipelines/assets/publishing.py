@@ -63,7 +63,7 @@ def warehouse(
         home = workplace.home.root
         require_versions(rules_published(home), catalogue())
         records = {"person_records": canonical.some("person_records", _NAMED)}
-        published = {name: statistics.scan(name) for name in statistics}
+        published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
         stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
         also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
         with also as put_in_place:

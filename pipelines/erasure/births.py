@@ -1,6 +1,6 @@
 """A day of birth in place of the true one: of the same year, and of the same age on every day that counts.
 
-Belongs here: choosing that day. Does not belong here: which days count, what the figures make of an age (`warehouse/count/persons`).
+Belongs here: choosing that day. Does not belong here: which days count, what the figures make of an age (`warehouse/models`).
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
-"""How counting is asked: the only module here that knows `warehouse.count`.
+"""What a figure is made of, by the tables that counting made.
 
 Belongs here: the rows as reported behind a figure, the units counted in it, and the way from the one to the other, record by record.
 Does not belong here: a counting rule; words and looks.
-The units and the steps of the bridge are read from the warehouse; only the rows as reported of one indicator are described again.
+The units and the steps of the bridge are read from the warehouse, the rows as reported from what counting kept in the lake.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,8 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from pipelines.explain.naming import Figure
 from pipelines.explain.published import Published
-from warehouse.count.dates import impute_dates
-from warehouse.count.inputs import CountInputs, Standing, quarter_of, standing, year_of
-from warehouse.count.offences import Charges, charged, put_right
-from warehouse.count.reported import describe_reported
-from warehouse.count.rows import indicator_rows
+from warehouse.count.periods import quarter_of, year_of
+from warehouse.indicators import DIMENSIONS
 
 OTHER_HEADING = "described_differently"
 KEY = ["institution", "record_key"]
@@ -68,23 +64,9 @@ def made_of(home: Published, figure: Figure) -> Made:
 
 def _described(home: Published, figure: Figure) -> pd.DataFrame:
     """All rows as reported of the indicator, of whatever period, with their own dimensions."""
-    # A delivered date needs no putting right; only decisions that name no party are assigned by the day put right.
-    stands, charges = _standing(home, put_dates_right=figure.indicator.rows.covers_file)
-    return describe_reported(figure.indicator, indicator_rows(figure.indicator, stands), stands, charges)
-
-
-@lru_cache(maxsize=2)
-def _standing(home: Published, *, put_dates_right: bool) -> tuple[Standing, Charges]:
-    """What stands in the lake, and its charges; kept for the figures that follow."""
-    nothing = pd.DataFrame()
-    inputs = CountInputs(home.canonical, home.identities["cases"], home.identities["persons"], home.deliveries, nothing, nothing, nothing)
-    stands = standing(inputs)
-    stands = replace(stands, events=impute_dates(stands.events) if put_dates_right else _as_delivered(stands))
-    return stands, Charges(put_right(charged(stands)))
-
-
-def _as_delivered(stands: Standing) -> pd.DataFrame:
-    return stands.events.assign(day=stands.events["date"], method="delivered")
+    rows = home.rows_of(figure.indicator.code)
+    own = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).reset_index(drop=True)
+    return own.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
 
 
 def _units(home: Published, figure: Figure) -> pd.DataFrame:

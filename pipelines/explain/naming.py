@@ -14,8 +14,8 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from pipelines.explain.published import Published
 from pipelines.feedback.texts import visible
-from warehouse.count.cube import CROSSED, TOTAL
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
+from warehouse.star.figures import CROSSED, TOTAL
 
 _PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
 

@@ -77,6 +77,11 @@ class Published:
         """institution, delivery, period, version, state of every delivery read."""
         return self._lake("standing", "deliveries")
 
+    def rows_of(self, indicator: str) -> pd.DataFrame:
+        """The rows of the model `indicator_row` of an indicator."""
+        rows = self._lake("statistics", "indicator_row", [("indicator", "=", indicator)])
+        return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
+
     def entity(self, entity_id: str) -> Entity | None:
         """An id of the register."""
         with self.registry.read() as session:
@@ -159,10 +164,10 @@ class Published:
         """A pair between two groups of which stewards say that it is not one; None where there is none."""
         return next(((a, b) for a in one for b in other if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
 
-    def _lake(self, stage: str, table: str) -> pd.DataFrame:
+    def _lake(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
         path = self._workplace.home.lake / stage / f"{table}.parquet"
         try:
-            return pq.read_table(path).to_pandas()
+            return pq.read_table(path, filters=filters).to_pandas()
         except FileNotFoundError:
             raise HarmoniaError(f"{path} is not there: the lake was emptied; `harmonia run --home {self.place}` writes it again") from None
 

@@ -17,44 +17,28 @@ records moves more.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
-from sqlalchemy import select
 
-from pipelines.registry import Registry
-from pipelines.registry.tables import Delivery
 from pipelines.review.published import RECORD, Published
 
 EACH = 2  # the grand total, and the cell of the offence group
 _PERIODS = ("quarter", "year")
 
 
-def counted_rows(found: Published, registry: Registry) -> pd.DataFrame:
+def counted_rows(found: Published) -> pd.DataFrame:
     """The rows behind the figures: a row per record and indicator in which it counts.
 
     Columns out: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_key, case_id, person_id,
     quarter, year.
     """
-    from warehouse.count.dates import impute_dates
-    from warehouse.count.inputs import CountInputs, quarter_of, standing, year_of
-    from warehouse.count.rows import indicator_rows
+    from warehouse.count.periods import quarter_of, year_of
     from warehouse.indicators import indicators
 
-    with registry.read() as session:
-        rows = session.execute(select(Delivery.institution, Delivery.name, Delivery.period, Delivery.version, Delivery.state)).all()
-    deliveries = pd.DataFrame([tuple(r) for r in rows], columns=["institution", "delivery", "period", "version", "state"])
-    empty = pd.DataFrame()
-    ids = {name: found.table("identities", name) for name in ("cases", "persons")}
-    stands = standing(CountInputs(found.canonical(), ids["cases"], ids["persons"], deliveries, empty, empty, empty))
-    stands = replace(stands, events=impute_dates(stands.events))
-    parts = []
-    for indicator in indicators().values():
-        one = indicator_rows(indicator, stands).dropna(subset=["day"])
-        parts.append(one.assign(unit=indicator.unit, ever=indicator.harmonised.once == "ever"))
-    out = pd.concat(parts, ignore_index=True)
-    out = out.assign(quarter=quarter_of(out["day"]), year=year_of(out["day"]))
+    rows = found.table("statistics", "indicator_row")
+    out = rows[rows["day"].notna()].reset_index(drop=True)
+    once_ever = [code for code, one in indicators().items() if one.harmonised.once == "ever"]
+    out = out.assign(ever=out["indicator"].isin(once_ever), quarter=quarter_of(out["day"]), year=year_of(out["day"]))
     return out[["indicator", "unit", "ever", "institution", "entity", "record_key", "case_key", "case_id", "person_id", *_PERIODS]]
 
 

@@ -40,7 +40,7 @@ def queue(found: Published, registry: Registry, everything: bool = False) -> pd.
     if pairs.empty:
         return pairs.assign(moves=0, touched=0)[QUEUE]
     ids = [found.table("identities", name) for name in ("cases", "persons")]
-    counted = influence(pairs.assign(joined=pairs["decision"] == "joined"), counted_rows(found, registry), *ids)
+    counted = influence(pairs.assign(joined=pairs["decision"] == "joined"), counted_rows(found), *ids)
     pairs = pairs.join(counted).assign(distance=pairs["weight"].abs())
     pairs = pairs.sort_values(["moves", "touched", "distance", "pair"], ascending=[False, False, True, True], kind="stable")
     return pairs[QUEUE].reset_index(drop=True)

@@ -54,7 +54,7 @@ def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError(f"cannot read {SECRET}")
 
     before = fingerprint(few.place.home.warehouse)
-    monkeypatch.setattr(counting, "everything", breaks)
+    monkeypatch.setattr(counting, "require_bridges", breaks)
     with pytest.raises(HarmoniaError, match=r"counting failed: ValueError at .*logs/failure") as failed:
         run_everything(few.place, Silence())
     assert SECRET not in str(failed.value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import pandas as pd
 
 from schemas import canonical
 from sources.contract import institutions
-from warehouse.count.inputs import CountInputs, Standing, standing
+from warehouse.count import CountInputs, counting
 
 ROLES = {"police": "suspect", "inspectorate": "suspect", "prosecution": "defendant", "courts": "defendant", "corrections": "prisoner"}
 
@@ -111,9 +112,11 @@ class World:
             findings=pd.DataFrame(text),
         )
 
-    def standing(self) -> Standing:
-        """Accepted records with ids."""
-        return standing(self.inputs())
+    def model(self, *names: str) -> pd.DataFrame:
+        """A model of the counting of these records, or several joined by the columns that they share."""
+        with counting(self.inputs()) as models:
+            found = [models.frame(name) for name in names]
+        return reduce(pd.merge, found)
 
 
 def figure(statistics: pd.DataFrame, indicator: str, period: str, **values: str) -> tuple[int, int]:

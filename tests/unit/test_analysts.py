@@ -12,8 +12,8 @@ from test_star_build import world
 from pipelines.resources import lake
 from warehouse import tables
 from warehouse.analysts import ANALYSTS, COARSE, IDS, altered, changed
+from warehouse.count import everything
 from warehouse.loading import held
-from warehouse.star.build import everything
 from warehouse.stores import arranged
 
 SPEAKING = [table for table in tables.stored(tables.WAREHOUSE) if {*IDS, "record_key"} & set(table.columns.keys())]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from count_world import World
 
+from warehouse.count import counting
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
-from warehouse.count.lineage import with_ids
 from warehouse.indicators import indicators
 
 
@@ -70,7 +72,7 @@ def test_the_state_of_a_year_follows_from_its_quarters(quarters: list[str], year
 def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_and_null_where_nothing_was_read() -> None:
     quarters = [(name, f"2013-Q{q}", 1, "complete") for name in ("police", "courts") for q in (1, 2, 3)]
     frame = deliveries(*quarters, ("police", "2013-Q4", 1, "partial"), ("courts", "2013-Q4", 1, "unreadable"))
-    found = gaps(dict(indicators()), frame).set_index(["indicator", "period"])
+    found = gaps(dict(indicators()), coverage(frame), published(frame)).set_index(["indicator", "period"])
     for period in ("2013", "2013-Q4"):
         assert found.loc[("persons_arrested", period), "missing"] == "police 2013-Q4 partial"
         assert found.loc[("persons_convicted", period), "missing"] == "courts 2013-Q4 unreadable"
@@ -83,7 +85,7 @@ def test_a_figure_is_incomplete_in_quarter_and_year_by_a_delivery_read_in_part_a
 
 def test_a_figure_names_what_is_missing_behind_it() -> None:
     frame = deliveries(*(("police", f"2013-Q{q}", 1, "complete") for q in (1, 2, 3, 4)), ("inspectorate", "2013-Q1", 1, "complete"))
-    found = gaps(dict(indicators()), frame).set_index(["indicator", "period"])
+    found = gaps(dict(indicators()), coverage(frame), published(frame)).set_index(["indicator", "period"])
     assert pd.isna(found.loc[("cases_registered", "2013-Q1"), "missing"])
     absent = ", ".join(f"inspectorate 2013-Q{q} missing" for q in (2, 3, 4))
     assert found.loc[("cases_registered", "2013"), "missing"] == absent
@@ -110,7 +112,8 @@ def test_lineage_names_case_and_person_of_every_state_and_of_quarantined_rows_by
     inputs = world.inputs()
     lost = {"institution": "courts", "entity": "person", "record_key": "PKR.nr.1/2013/2", "delivery": "2013-Q1", "status": "quarantined"}
     lineage = pd.concat([inputs.lineage, pd.DataFrame([lost])], ignore_index=True)
-    found = with_ids(lineage, inputs.canonical, inputs.cases, inputs.persons).set_index("record_key")
+    with counting(replace(inputs, lineage=lineage)) as models:
+        found = models.frame("lineage").set_index("record_key")
     assert found["case_id"].to_dict() == {
         "PKR.nr.1/2013": "c",
         "PKR.nr.1/2013/1": "c",

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from volume import examples
 
 from warehouse.count.date_habits import Habits, observed
-from warehouse.count.dates import METHODS, impute_dates
-from warehouse.count.inputs import quarter_end, quarter_middle, quarter_of, quarter_start
+from warehouse.count.dates import METHODS
+from warehouse.count.periods import quarter_end, quarter_middle, quarter_of, quarter_start
 
 
 def row_of(world: World, event: str, key: str = "A") -> pd.Series:
-    events = impute_dates(world.standing().events)
+    events = world.model("event")
     return events[(events["event"] == event) & (events["record_key"] == key)].iloc[0]
 
 
@@ -72,17 +72,20 @@ def test_of_two_dates_out_of_order_the_one_outside_its_quarter_is_wrong() -> Non
 
 def of_months(**months: str) -> tuple[str, ...]:
     """The days on which the events of a case count whose dates are given as months."""
-    events = World().case("police", "A", "c", period="2013-Q4", **{name: f"{month}-15" for name, month in months.items()}).standing().events
-    known = impute_dates(events.assign(date_precision=["month"] * len(events))).set_index("event")
+    world = World().case("police", "A", "c", period="2013-Q4", **{name: f"{month}-15" for name, month in months.items()})
+    for row in world.rows["events"]:
+        row["date_precision"] = "month"
+    known = world.model("event").set_index("event")
     return tuple(str(known.loc[name, "day"])[:10] if known.loc[name, "method"] == "delivered" else "imputed" for name in months)
 
 
 def test_a_month_contradicts_only_days_outside_it() -> None:
     assert of_months(offence="2013-11", reported="2013-11") == ("2013-11-15", "2013-11-15")
-    events = World().case("police", "A", "c", period="2013-Q4", offence="2013-11-28", reported="2013-11-15").standing().events
-    assert impute_dates(events)["method"].tolist() != ["delivered"] * 2
-    month = events["event"].map({"offence": "day", "reported": "month"})
-    assert impute_dates(events.assign(date_precision=month))["method"].tolist() == ["delivered"] * 2
+    world = World().case("police", "A", "c", period="2013-Q4", offence="2013-11-28", reported="2013-11-15")
+    assert world.model("event")["method"].tolist() != ["delivered"] * 2
+    for row in world.rows["events"]:
+        row["date_precision"] = "day" if row["event"] == "offence" else "month"
+    assert world.model("event")["method"].tolist() == ["delivered"] * 2
     assert "imputed" in of_months(offence="2013-12", reported="2013-10")
 
 
@@ -143,7 +146,7 @@ def test_what_a_missing_delivery_held_is_seen_later_and_keeps_its_date() -> None
 def test_a_new_trial_is_not_bound_to_the_quarter_of_the_first_judgment() -> None:
     world = World().person("courts", "F/1", "p", file="F", period="2013-Q1", judged="2013-02-11", outcome="convicted", status="superseded")
     world.person("courts", "F/1", "p", file="F", period="2013-Q4", judged=("2013-02-11", "2013-11-20"), outcome="convicted")
-    events = impute_dates(world.standing().events)
+    events = world.model("event")
     assert set(events["method"]) == {"delivered"}
 
 
@@ -183,7 +186,7 @@ def test_a_register_of_months_keeps_its_late_cases() -> None:
         number, day = f"2013-PR-{n:05}", f"{year}-{month:02}-01"
         world.case("police", f"M{n}", f"c{n}", number=number, reported=day, offence=day, period=period)
     world.case("police", "zero", "z", reported="1004-05-01", period="2013-Q2")
-    events = impute_dates(world.standing().events)
+    events = world.model("event")
     moved = events[events["method"] != "delivered"]
     assert moved["record_key"].tolist() == ["zero"]
     assert moved["date_problem"].tolist() == ["too_early"]
@@ -210,11 +213,13 @@ def test_why_a_day_was_imputed_is_told(reported: str | None, problem: str | None
 
 
 def test_habits_are_counted_in_the_sources_own_deliveries() -> None:
-    late, slips = (observed(world.standing().events).rates.loc["police"] for world in (register(late=40), register(exchanged=20, year=20)))
+    late, slips = (
+        observed([world.model("dated_event")]).rates.loc["police"] for world in (register(late=40), register(exchanged=20, year=20))
+    )
     assert late["lag_2"] > 4 * slips["lag_2"]
     assert slips["exchanged"] > 8 * late["exchanged"]
     assert slips["year"] > 8 * late["year"]
-    nothing = Habits(observed(register(of=0).case("courts", "F", "c", received="2013-02-02").standing().events).rates)
+    nothing = Habits(observed([register(of=0).case("courts", "F", "c", received="2013-02-02").model("dated_event")]).rates)
     assert nothing.of(pd.Series(["police"]), ("year",)).tolist() == [[2.0**-13]]  # expected: one date in a thousand, and nine wrong years
 
 
@@ -227,9 +232,10 @@ def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple
     world = World()
     for n, (date, period) in enumerate(dates):
         world.case("police", f"A{n}", f"c{n % 3}", reported=str(date), period=period)
-    events = impute_dates(world.standing().events)
+    events = world.model("event")
+    shown = world.model("event_day", "dated_event")
     assert events["day"].notna().all()
-    assert (events["day"] <= quarter_end(events["first_same"])).all()
+    assert (shown["day"] <= quarter_end(shown["first_same_period"])).all()
     assert set(events["method"]) <= set(METHODS)
     assert (events["day"] == events["day"].dt.normalize()).all()
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from count_world import World
 
-from warehouse.count.persons import age_group, best_supported
+from warehouse.count import counting
 
 
 def person(world: World) -> pd.Series:
-    persons = world.standing().persons
-    return best_supported(persons, pd.Series([2013.0], index=["p"])).set_index("person_id").loc["p"]
+    """Who the person is whose first case was reported in 2013."""
+    return world.case("police", "A", "c", reported="2013-01-10").model("person").set_index("person_id").loc["p"]
 
 
 def known_at_three(values: tuple[str | None, str | None, str | None], column: str) -> World:
@@ -62,6 +62,14 @@ def test_the_best_supported_birth_date(born: tuple[str | None, ...], best: str) 
     ],
 )
 def test_age_group(day: str, born: str | None, group: str) -> None:
-    date = pd.Series([pd.Timestamp(born) if born and len(born) == 10 else pd.NaT])
-    year = pd.Series([int(born[:4]) if born else None], dtype="Int64")
-    assert list(age_group(pd.Series([pd.Timestamp(day)]), date, year)) == [group]
+    date, year = born if born and len(born) == 10 else None, int(born[:4]) if born else None
+    with counting(World().inputs()) as models:
+        found = models.connection.execute("SELECT age_group_on(?::DATE, ?::INT, ?::DATE)", [date, year, day]).fetchall()
+    assert found == [(group,)]
+
+
+def test_citizenship_is_domestic_or_foreign() -> None:
+    countries = {"XXF": "foreign", "XKX": "domestic", "ALB": "foreign", None: "unknown"}
+    with counting(World().inputs()) as models:
+        for country, group in countries.items():
+            assert models.connection.execute("SELECT citizenship_group_of(?::VARCHAR)", [country]).fetchall() == [(group,)]

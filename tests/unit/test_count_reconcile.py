@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pandas as pd
 import pytest
 from count_world import World
-
-from warehouse.count.dates import impute_dates
-from warehouse.count.offences import Charges, charged, put_right
-from warehouse.count.reconcile import detailed, reconcile
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +29,7 @@ def found() -> pd.DataFrame:
     w.person("courts", "F/3", "fined", file="F", final="2013-02-01 convicted", charges=("other",))
     w.person("corrections", "P-1/x", "in", file="P-1/x", imprisoned="2013-03-01", charges=("other",))
     w.cases["corrections", "P-1/x"] = "convicted"
-    standing = w.standing()
-    standing = replace(standing, events=impute_dates(standing.events))
-    out = detailed(reconcile(standing, Charges(put_right(charged(standing)))), w.inputs().deliveries)
-    return out.set_index(["step", "case_id", "person_id"]).sort_index()
+    return w.model("reconciliation").set_index(["step", "case_id", "person_id"]).sort_index()
 
 
 def row(found: pd.DataFrame, step: str, case: str, person: str | None = None) -> pd.Series:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from count_world import World, figure
 
-from warehouse.count import count
+from warehouse.count import everything
 from warehouse.indicators import DIMENSIONS
 
 Tables = dict[str, pd.DataFrame]
@@ -103,7 +103,7 @@ def told() -> Tables:
     for scene in SCENES:
         scene(world)
     world.quarantined = [{"institution": "police", "delivery": "2013-Q2", "rows": 2}]
-    return count(world.missing("inspectorate", "2013-Q4").missing("corrections", "2013-Q3").inputs())
+    return everything(world.missing("inspectorate", "2013-Q4").missing("corrections", "2013-Q3").inputs())
 
 
 def units(told: Tables, indicator: str, *cases: str) -> list[tuple[str, ...]]:

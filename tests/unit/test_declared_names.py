@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from dataclasses import replace
 
-from warehouse.count.neutral_names import OTHER_UNITS, neutral, neutral_units
+import pandas as pd
+from count_world import World
+
+from schemas.findings import complete
+from warehouse.count import counting
+from warehouse.count.neutral_names import OTHER_UNITS
 
 LINEAGE = pd.DataFrame(
     [
@@ -29,25 +34,35 @@ FINDINGS = pd.DataFrame(
 
 
 def test_what_the_contract_does_not_name_is_numbered_within_its_delivery():
-    out = neutral({"lineage": LINEAGE, "findings": FINDINGS})
-    assert out["lineage"]["file"].tolist() == [
-        "rastet.csv",
-        "undeclared file 2",
-        "undeclared file 1",
-        "shkk.xlsx",
+    rest = {"entity": "case", "record_key": "1", "line": 1, "status": "accepted"}
+    found = complete(FINDINGS.assign(rule="file-missing")).assign(state="new")
+    with counting(replace(World().inputs(), lineage=LINEAGE.assign(**rest), findings=found)) as models:
+        out = {name: models.frame(name) for name in ("lineage", "findings")}
+    assert sorted(out["lineage"]["file"]) == [
         "SHKK.xlsx",
-        "shkk.xlsx",
         "psh.dump",
+        "rastet.csv",
+        "shkk.xlsx",
+        "shkk.xlsx",
+        "undeclared file 1",
+        "undeclared file 2",
     ]
-    assert out["lineage"]["part"].dropna().tolist() == ["QK Dubravë", "qk dubrave", "undeclared sheet 1", "lenda"]
-    assert out["findings"]["file"].tolist() == ["undeclared file 2", "rastet.csv", "undeclared file 1"]
-    assert out["findings"]["field"].dropna().tolist() == ["undeclared column 1", "Nr_rastit"]
+    assert sorted(out["lineage"]["part"].dropna()) == ["QK Dubravë", "lenda", "qk dubrave", "undeclared sheet 1"]
+    assert sorted(out["findings"]["file"]) == ["rastet.csv", "undeclared file 1", "undeclared file 2"]
+    assert sorted(out["findings"]["field"].dropna()) == ["Nr_rastit", "undeclared column 1"]
     assert "Arben" not in "".join(frame.to_csv() for frame in out.values())
 
 
 def test_a_unit_that_few_records_bear_is_one_of_the_others():
     rows = [("police", f"2013-Q{q}", f"{q}-{n}", "Stacioni Lipjan") for q in (1, 2) for n in range(3)]
     rows += [("police", "2013-Q1", f"{n}", "Arben Krasniqi") for n in range(5)]
-    rows += [("police", "2013-Q1", "x", "")]
-    records = pd.DataFrame(rows, columns=["institution", "delivery", "record", "unit"])
-    assert neutral_units(records).tolist() == ["Stacioni Lipjan"] * 6 + [OTHER_UNITS] * 5 + [""]
+    rows += [("police", "2013-Q1", "x", None)]
+    records = pd.DataFrame(rows, columns=["institution", "delivery", "record_key", "unit"])
+    records = records.assign(entity="case", file="f", part=None, line=1, status="accepted")
+    with counting(replace(World(("2013-Q1", "2013-Q2")).inputs(), lineage=records)) as models:
+        units = models.frame("delivered_record").set_index("record")["unit"]
+    assert units.to_dict() == {
+        **{f"{q}-{n}": "Stacioni Lipjan" for q in (1, 2) for n in range(3)},
+        **{f"{n}": OTHER_UNITS for n in range(5)},
+        "x": "",
+    }

@@ -13,8 +13,6 @@ from volume import examples
 from pipelines.harmonise import codes
 from pipelines.harmonise.codes import LISTS, lookup, names_of, table
 from schemas.canonical import FOREIGN, FORMS, OFFENCE_GROUPS, SEXES
-from warehouse.count.persons import citizenship_group
-from warehouse.star.dimensions import region_on
 
 COMMON = ["code", "valid_from", "valid_to", "label_sq", "label_sr", "label_en", "aliases"]
 
@@ -131,10 +129,3 @@ def test_foreign_without_a_country_is_said() -> None:
         "TUJE|i huaj|I HUAJ|e huaj|shtetas i huaj|Shtetase e huaj|strani državljanin|Strana državljanka|страни држављанин|stranac|foreign"
     )
     assert {text: found("countries", text)[0] for text in texts.split("|")} == dict.fromkeys(texts.split("|"), FOREIGN)
-    assert citizenship_group(pd.Series([FOREIGN, "XKX", "ALB", None], dtype="str")).tolist() == [
-        "foreign",
-        "domestic",
-        "foreign",
-        "unknown",
-    ]
-    assert region_on(pd.Series([FOREIGN], dtype="str"), pd.Series([pd.Timestamp("2013-01-01")])).tolist() == ["unknown"]

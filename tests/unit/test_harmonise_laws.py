@@ -12,7 +12,7 @@ import pytest
 from pipelines.errors import HarmoniaError
 from pipelines.harmonise import articles, codes
 from pipelines.harmonise.articles import classify, parse_articles
-from warehouse.count import offences
+from warehouse.count import inputs
 
 ADDED = {
     "another country's code, no longer in force": "KD95,1995-01-01,2008-10-31,,,Penal Code of Slovenia,KZ-94,KD,100,400,Ur. l. 63/94,",
@@ -27,7 +27,7 @@ LISTED = "KZ08:113|KZ08:175|KZ08:4|KPRK2025:161"
 
 
 def clear() -> None:
-    for module in (codes, articles, offences):
+    for module in (codes, articles, inputs):
         for function in vars(module).values():
             getattr(function, "cache_clear", lambda: None)()
 
@@ -76,13 +76,13 @@ def everything() -> pd.DataFrame:
 
 
 def test_all_kinds_of_laws_together_change_no_article(before: pd.DataFrame, lists: Path) -> None:
-    by_number = offences._by_number()
+    by_number = inputs.by_number()
     add(lists, *ADDED.values())
     table = (lists / "offences.csv").read_text("utf-8")
     (lists / "offences.csv").write_text(table.replace("KPRK2019:165", f"KPRK2019:165|{LISTED}"), "utf-8")
     clear()
     pd.testing.assert_frame_equal(everything(), before)
-    assert offences._by_number() == by_number
+    assert inputs.by_number() == by_number
 
 
 @pytest.mark.parametrize("kind", ADDED)

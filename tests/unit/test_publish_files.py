@@ -13,9 +13,9 @@ from count_world import World
 from pipelines.errors import HarmoniaError
 from warehouse import publish as module
 from warehouse import tables
+from warehouse.count import everything
 from warehouse.publish import publish
 from warehouse.reading import current, reading
-from warehouse.star.build import everything
 from warehouse.stores import Stores, arranged, people, pseudonyms, secret
 
 

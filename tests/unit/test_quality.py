@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import cache
 
 import pandas as pd
 import pytest
@@ -15,9 +14,7 @@ from pipelines.scorecard.page import pages, texts
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.findings import complete as findings_of
 from sources.contract import institutions
-from warehouse.count import prepare
-from warehouse.count.quality import quality
-from warehouse.count.rows import moves
+from warehouse.count import CountInputs, counting
 
 PERIODS = ["2013-Q1", "2013-Q2", "2013-Q3"]
 
@@ -40,15 +37,13 @@ def findings(*rows: tuple[str, str | None, str, str]) -> pd.DataFrame:
     return findings_of(frame.assign(institution="police")).assign(state=frame["state"])
 
 
-@cache
-def no_moves() -> pd.DataFrame:
-    """What is moved where no record stands."""
-    return moves(prepare(World().inputs()).rows)
+def quality(inputs: CountInputs) -> pd.DataFrame:
+    with counting(inputs) as models:
+        return models.frame("quality")
 
 
-def scored(there: pd.DataFrame, held: pd.DataFrame, found: pd.DataFrame, units: pd.DataFrame | None = None) -> pd.DataFrame:
-    inputs = replace(World().inputs(), deliveries=there, lineage=held, findings=found, units=units)
-    return quality(inputs, no_moves())
+def scored(there: pd.DataFrame, held: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    return quality(replace(World().inputs(), deliveries=there, lineage=held, findings=found))
 
 
 THERE = deliveries(*(("police", period, "complete") for period in PERIODS))
@@ -132,11 +127,8 @@ def test_no_row_hangs_on_another_institution() -> None:
 def test_units_stand_beside_the_whole() -> None:
     keys = [f"2013-PR-{n:05}" for n in range(1, 12)]
     names = ["A"] * 5 + ["B"] * 5 + ["a name that one record bears"]
-    units = pd.DataFrame(
-        {"institution": "police", "record_key": keys, "unit": names, "part": pd.Series(None, index=range(11), dtype="str")}
-    )
-    held = lineage(*(("police", period, key) for period in PERIODS for key in keys))
-    table = scored(THERE, held, findings((PERIODS[0], keys[0], "cell-date-impossible", "new")), units)
+    held = lineage(*(("police", period, key) for period in PERIODS for key in keys)).assign(unit=names * len(PERIODS))
+    table = scored(THERE, held, findings((PERIODS[0], keys[0], "cell-date-impossible", "new")))
     assert cell(table, PERIODS[0], "validity", "A")["score"] == 8000
     assert cell(table, PERIODS[0], "validity", "B")["score"] == 10000
     assert set(table["unit"].dropna()) == {"A", "B", "other"}
@@ -161,7 +153,7 @@ def test_a_record_in_more_figures_weighs_more() -> None:
     held = lineage(("police", "2013-Q1", "2013-PR-00001"), ("police", "2013-Q1", "2013-PR-00002"))
     found = findings(("2013-Q1", "2013-PR-00001", "cell-date-impossible", "new"))
     inputs = replace(inputs, deliveries=deliveries(("police", "2013-Q1", "complete")), lineage=held, findings=found)
-    row = cell(quality(inputs, moves(prepare(inputs).rows)), "2013-Q1", "validity")
+    row = cell(quality(inputs), "2013-Q1", "validity")
     assert row["weight_faulty"] > row["weight"] / 2
     assert row["score"] < 5000
 
@@ -175,10 +167,8 @@ def test_the_check_says_not_applicable_and_does_not_call_it_passed() -> None:
 @pytest.mark.parametrize("institution", institutions())
 def test_the_page_names_one_institution_and_runs_nothing(institution: str) -> None:
     keys = [f"2013-PR-{n:05}" for n in range(1, 6)]  # so many that the name is taken for a unit's
-    units = pd.DataFrame({"institution": "police", "record_key": keys, "unit": "<script>alert(1)</script>"})
-    units = units.assign(part=pd.Series(None, index=units.index, dtype="str"))
-    held = lineage(*(("police", period, key) for period in PERIODS for key in keys))
-    made = pages(scored(THERE, held, findings(), units), institution)
+    held = lineage(*(("police", period, key) for period in PERIODS for key in keys)).assign(unit="<script>alert(1)</script>")
+    made = pages(scored(THERE, held, findings()), institution)
     assert len(made) == 3
     for page in made.values():
         assert "<script" not in page

@@ -9,9 +9,9 @@ import pytest
 from count_world import World
 
 from pipelines.errors import HarmoniaError
+from warehouse.count import everything
 from warehouse.publish import publish
 from warehouse.score import STRATEGY, pairwise, records, score
-from warehouse.star.build import everything
 from warehouse.stores import arranged, people
 
 

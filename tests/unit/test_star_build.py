@@ -10,8 +10,8 @@ import pytest
 from count_world import World
 
 from warehouse import tables
+from warehouse.count import everything
 from warehouse.publish import build
-from warehouse.star.build import everything
 
 
 def world() -> World:

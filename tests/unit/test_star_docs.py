@@ -12,8 +12,8 @@ import pytest
 from test_star_build import world
 
 from warehouse import tables
+from warehouse.count import everything
 from warehouse.publish import build
-from warehouse.star.build import everything
 from warehouse.star.document import DOCS, pages
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arranged
 

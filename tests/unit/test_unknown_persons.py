@@ -6,9 +6,7 @@ import pandas as pd
 import pytest
 from count_world import World, figure, steps
 
-from warehouse.indicators.catalogue import catalogue
-from warehouse.star.build import everything
-from warehouse.star.figures import differences, figures, over
+from warehouse.count import everything
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +61,3 @@ def test_they_are_no_person_in_lineage_or_facts_and_stay_recorded_with_their_kin
     assert set(built["fact_person"]["person_id"]) == {"p"}
     kinds = built["fact_person_record"].set_index("record_key")["kind"]
     assert kinds["2013-PR-00001/2"] == "unknown" and kinds["2013-PR-00001/5"] == "legal"
-
-
-def test_the_sql_over_the_facts_gives_the_same_figures(built: dict[str, pd.DataFrame]) -> None:
-    with over(built) as connection:
-        found = figures(connection, [one for one in catalogue().values() if one.counted])
-    assert differences(found, built["statistics"]).empty
-
-
-def test_no_step_between_institutions_is_compared_by_them(built: dict[str, pd.DataFrame]) -> None:
-    steps_ = built["reconciliation"]
-    assert not steps_["differs"].fillna("").str.contains("person").any()

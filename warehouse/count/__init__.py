@@ -1,54 +1,42 @@
-"""Counting: accepted records with their case and person ids in, the contract tables out.
+"""Counting: accepted records with their case and person ids in, the tables of the warehouse out.
 
-Belongs here: the order of the steps. Does not belong here: any rule (the modules beside this one), files and databases
-(`warehouse/publish`).
-Pure: the same inputs give the same tables.
+Belongs here: which tables are made, and those that SQL does not make. Does not belong here: any rule (`warehouse/models`, and the modules
+beside this one), files and databases that are published (`warehouse/publish`).
+The same inputs give the same tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
+from sqlalchemy import Date
 
+from pipelines.errors import HarmoniaError
 from schemas.declared import declared
+from schemas.findings import lines_told, of_many
 from warehouse import tables
-from warehouse.count import made
-from warehouse.count.bridge import bridge, bridge_records
-from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
-from warehouse.count.cube import by_period, statistics
-from warehouse.count.date_habits import Habits
+from warehouse.count import dimensions
+from warehouse.count.coverage import coverage
+from warehouse.count.date_habits import observed
 from warehouse.count.dates import impute_dates
-from warehouse.count.inputs import CountInputs, Standing, standing
-from warehouse.count.lineage import with_ids
-from warehouse.count.neutral_names import neutral
-from warehouse.count.offences import charged, put_right
-from warehouse.count.reconcile import detailed, reconcile
-from warehouse.count.reported import describe_reported
-from warehouse.count.rows import indicator_rows, moves
-from warehouse.count.units import Known, count_units, known
-from warehouse.indicators import LANGUAGES, indicators
+from warehouse.count.inputs import CountInputs, show_inputs
+from warehouse.count.models import Model, Models, database, of_sql, sql_models
+from warehouse.count.neutral_names import neutral_names
+from warehouse.count.quality import quality
+from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
+from warehouse.star.figures import statement
 
-__all__ = ["CountInputs", "Prepared", "count", "counted", "prepare", "summed"]
+__all__ = ["CountInputs", "causes", "counting", "everything"]
 
-_JUDGED_BY = [
-    "delivery",
-    "status",
-    "date_precision",
-    "unreadable",
-    "present",
-    "first_same",
-    "blind",
-    "covered",
-    "begins",
-    "joined",
-    "numbered",
-]
-"""Columns of events that the days were judged by, and nothing after that."""
+_DATED = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins, merged,
+number_year, record_group, file_group, person_group, case_group"""
+_AT_A_TIME = 300_000  # events
 
 
 @cache
@@ -58,95 +46,127 @@ def causes() -> dict[str, dict[str, str]]:
     return found
 
 
-def _described() -> dict[str, pd.DataFrame]:
-    """The tables that say what indicators and causes mean."""
+@contextmanager
+def counting(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
+    """Models over `inputs`. They take no more than `memory` ("1GiB") beside this process, and put what is more into the folder `spill`.
+
+    Raises `HarmoniaError` for an indicator file whose SQL does not run, as soon as its figures are asked for.
+    """
+    with database(spill, memory) as connection:
+        show_inputs(connection, inputs)
+        yield Models(connection, {**sql_models(), **{model.name: model for model in _functions(inputs)}})
+
+
+def everything(inputs: CountInputs) -> dict[str, pd.DataFrame]:
+    """Every published table by its name. Raises `HarmoniaError` where a bridge does not add up, or an indicator's SQL does not run."""
+    with counting(inputs) as models:
+        require_bridges(models)
+        return {table.name: models.published(table) for table in tables.stored(tables.WAREHOUSE)}
+
+
+def require_bridges(models: Models) -> None:
+    """Raise `HarmoniaError` naming the figure where as_reported + Σ n is not harmonised: that is a mistake of this program."""
+    models.need("statistics", "bridge")
+    wrong = models.connection.execute(
+        """SELECT indicator, period FROM statistics AS total LEFT JOIN (
+             SELECT indicator, period, sum(n) AS steps FROM bridge GROUP BY ALL
+           ) AS steps USING (indicator, period)
+           WHERE offence_group = 'total' AND form = 'total' AND sex = 'total' AND age_group = 'total' AND citizenship_group = 'total'
+             AND as_reported + coalesce(steps, 0) <> harmonised ORDER BY ALL"""
+    ).fetchall()
+    if wrong:
+        raise HarmoniaError(
+            f"the bridge of {wrong[0][0]} {wrong[0][1]} does not add up ({len(wrong)} figures): this is a mistake of the "
+            "program, nothing was published; report it with the deliveries that led to it"
+        )
+
+
+def _functions(inputs: CountInputs) -> list[Model]:
+    """The models that SQL does not make."""
+
+    def of_frames(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> Model:
+        return Model(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
+
+    return [
+        *(of_frames(name, make) for name, make in dimensions.STATIC.items()),
+        of_frames("dim_period", partial(dimensions.period, inputs.deliveries)),
+        of_frames("coverage", partial(coverage, inputs.deliveries)),
+        of_frames("indicators", _indicators),
+        of_frames("bridge_causes", _causes),
+        Model("event_day", frozenset({"dated_event"}), function=_event_days),
+        Model("finding_line", frozenset({"delivered_findings"}), function=_finding_lines),
+        of_frames("neutral_name", neutral_names, "delivered_name"),
+        of_frames("dim_time", partial(dimensions.time, deliveries=inputs.deliveries), "fact_day"),
+        of_frames("dim_offence", dimensions.offence, "named_article"),
+        of_frames("quality", quality, "standing_delivery", "quality_score", "whole_fault"),
+        _fact_days(),
+        *_further_statistics(),
+    ]
+
+
+def _fact_days() -> Model:
+    """Every day that stands in a fact."""
+    dated = [
+        (table.name, column.name)
+        for table in tables.stored(tables.WAREHOUSE)
+        for column in table.columns
+        if table.name.startswith("fact_") and isinstance(column.type, Date)
+    ]
+    every = " UNION ".join(f'SELECT "{column}" AS day FROM {name}' for name, column in dated)
+    return of_sql("fact_day", f"SELECT day FROM ({every}) WHERE day IS NOT NULL ORDER BY day")
+
+
+def _further_statistics() -> list[Model]:
+    """The figures of the indicators that their own SQL defines, and all of them below one another."""
+    single = [of_sql(f"figures_of_{one.code}", statement(one)) for one in catalogue().values() if one.sql and not one.counted]
+    union = " UNION ALL BY NAME ".join(f"FROM {model.name}" for model in single)
+    return [*single, of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
+
+
+def _event_days(models: Models) -> Iterator[pd.DataFrame]:
+    """place, day, method, date_problem of the events of `dated_event`, the events of some whole cases at a time."""
+    number = models.rows("dated_event") // _AT_A_TIME + 1
+
+    def parts() -> Iterator[pd.DataFrame]:
+        for part in range(number):
+            found = models.frame("dated_event", _DATED, f"case_group % {number} = {part}")
+            yield found.sort_values("place", ignore_index=True)
+
+    habits = observed(parts())
+    for events in parts():
+        yield impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
+
+
+def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
+    """n, line: every line of a finding that is a warning or worse and speaks of several."""
+    found = models.frame(
+        "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
+    )
+    many = found[of_many(found)]
+    yield many[["n"]].assign(line=many["detail"].map(lines_told)).explode("line").astype("Int64")
+
+
+def _indicators() -> pd.DataFrame:
+    """What each indicator means."""
     meanings = [
         {
             "indicator": i.code,
             "position": i.order,
-            "stands_in": None if i.not_available else "statistics" if i.counted else "further_statistics",
+            "published_in": i.published_in,
             "institutions": ",".join(i.institutions),
             "dimensions": ",".join(i.dimensions),
             "standards": "; ".join(i.standards),
             **{name: getattr(i, name) for name in ("version", "unit", "kind", "reference", "source", "rule")},
             **{f"{kind}_{n}": getattr(i, kind).get(n) for kind in ("title", "definition", "not_available") for n in LANGUAGES},
+            "counting": json.dumps(i.counting) if i.counting else None,
             **{f"sql_{measure}": i.sql.get(measure) for measure in MEASURES},
         }
         for i in catalogue().values()
     ]
-    said = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in causes().items()]
-    return {"indicators": pd.DataFrame(meanings), "bridge_causes": pd.DataFrame(said)}
+    return tables.conform(tables.INDICATORS, pd.DataFrame(meanings))
 
 
-def _counted(units: pd.DataFrame) -> pd.DataFrame:
-    """Units that count, for the table `counted`."""
-    live = units[units["excluded"].isna()]
-    return live.assign(estimated=live["method"] != "delivered")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What counting, star and scorecard read: records that stand with the days on which they count, what describes cases and persons, and
-    the rows of each indicator (`rows.indicator_rows`)."""
-
-    stands: Standing
-    known: Known
-    rows: Mapping[str, pd.DataFrame]
-
-
-def prepare(inputs: CountInputs) -> Prepared:
-    """Records with ids, days and offences put right."""
-    stands = standing(inputs)
-    habits = None if inputs.habits is None else Habits(inputs.habits)
-    stands = replace(stands, events=impute_dates(stands.events, habits).drop(columns=_JUDGED_BY))
-    rows = {code: indicator_rows(indicator, stands) for code, indicator in indicators().items()}
-    return Prepared(stands, known(stands, put_right(charged(stands))), rows)
-
-
-def counted(inputs: CountInputs, ready: Prepared) -> dict[str, pd.DataFrame]:
-    """What counting makes of every case by itself, so that it can be made of some cases at a time.
-
-    ready  of `prepare(inputs)`
-    Out: `counted`, and the tables of `made` but for `CHARGED`, with exactly the columns declared.
-    """
-    every, stands, charges = dict(indicators()), ready.stands, ready.known.charges
-    units = count_units(ready.rows, every, stands, ready.known)
-    reported = pd.concat([describe_reported(i, ready.rows[code], stands, charges) for code, i in every.items()], ignore_index=True)
-    out = {
-        tables.COUNTED: _counted(units),
-        made.SUMS: by_period(reported, units),
-        made.MOVES: moves(ready.rows),
-        made.RECONCILED: reconcile(stands, charges),
-        made.BRIDGED: bridge_records(ready.rows, units, stands),
-    }
-    return {table.name: tables.conform(table, frame) for table, frame in out.items()}
-
-
-def summed(inputs: CountInputs, of_cases: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """What is counted over all cases. of_cases: `SUMS` (also added up over cases), `RECONCILED` and `BRIDGED` of `counted`, of all cases.
-
-    Out: the other tables of `count`. Raises `HarmoniaError` where a bridge does not add up (a mistake of this program).
-    """
-    every, deliveries = dict(indicators()), inputs.deliveries
-    gap = gaps(every, deliveries)
-    figures = statistics(of_cases[made.SUMS.name], every, deliveries, gap, quarantined_rows(every, deliveries, inputs.quarantined))
-    records = of_cases[made.BRIDGED.name]
-    records = records[records["period"].isin(published(deliveries))]
-    lineage = with_ids(inputs.lineage, inputs.canonical, inputs.cases, inputs.persons, inputs.listed)
-    named = neutral({"lineage": lineage, "findings": inputs.findings})
-    out = {
-        "statistics": figures,
-        "reconciliation": detailed(of_cases[made.RECONCILED.name], deliveries),
-        "bridge_records": records,
-        "bridge": bridge(records, figures),
-        "coverage": coverage(deliveries),
-        **named,
-        **_described(),
-    }
-    return {name: tables.conform(tables.WAREHOUSE.tables[name], frame) for name, frame in out.items()}
-
-
-def count(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """Count all indicators: the six contract tables and those that explain them, by name. Raises `HarmoniaError` as `summed` does."""
-    found = counted(inputs, prepare(inputs))
-    return {"counted": found["counted"]} | summed(inputs, found)
+def _causes() -> pd.DataFrame:
+    """What each cause of the bridge means."""
+    meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in causes().items()]
+    return tables.conform(tables.BRIDGE_CAUSES, pd.DataFrame(meanings))

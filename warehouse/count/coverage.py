@@ -6,7 +6,7 @@ Belongs here: published periods, coverage per institution and period, gaps of an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,16 +47,15 @@ def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
     return out[["institution", "period", "state"]].sort_values(["institution", "period"], ignore_index=True)
 
 
-def gaps(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """What is not complete behind each figure.
+def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, periods: Sequence[str]) -> pd.DataFrame:
+    """What is not complete behind each figure. covered: of `coverage`; periods: of `published`.
 
     Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null where all is complete), silent
     (nothing of any of the indicator's institutions could be read in the whole period: its figures are null).
     """
-    covered = coverage(deliveries)
     state = covered.set_index(["institution", "period"])["state"]
     rows = []
-    for period in published(deliveries):
+    for period in periods:
         parts = [f"{period}-{q}" for q in QUARTERS] if len(period) == 4 else [period]
         for code, indicator in indicators.items():
             of_part = [(name, part, state.get((name, part), MISSING)) for name in indicator.institutions for part in parts]

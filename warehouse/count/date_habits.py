@@ -9,14 +9,14 @@ and a Beta prior). docs/dates.md has the tables and an example.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from sources import contract
-from warehouse.count.inputs import quarter_end, quarter_index, quarter_start
+from warehouse.count.periods import quarter_end, quarter_index, quarter_start
 
 OLDEST = 80
 """Years before its delivery in which an event can lie: registers open cases of offences that are decades old, not of another century."""
@@ -50,21 +50,22 @@ def steps(events: pd.DataFrame) -> pd.Series:
 
 
 def entries(events: pd.DataFrame) -> pd.DataFrame:
-    """How each event was entered. In: columns of `Standing.events`; ids are not needed.
+    """How each event was entered. In: events of the model `dated_event`.
 
-    Columns out: institution, step, date, numbered, begins; told: the quarter in which it happened as its first delivery tells (null where
-    that does not tell, nor does it of an offence, which may be old when it is reported); starts, last: first and last day of the quarter in
-    which the date was first seen; earliest: 1 January, `OLDEST` years before; month: of the date only the month is known; on_time: the date
-    lies in a quarter in which the event was first seen, or in one that was not delivered whole (what that would have held comes later).
+    Columns out: institution, step, date, number_year, begins; told: the quarter in which it happened as its first delivery tells (null
+    where that does not tell, nor does it of an offence, which may be old when it is reported); starts, last: first and last day of the
+    quarter in which the date was first seen; earliest: 1 January, `OLDEST` years before; month: of the date only the month is known;
+    on_time: the date lies in a quarter in which the event was first seen, or in one that was not delivered whole (what that would have
+    held comes later).
     """
-    days, last = events["date"], quarter_end(events["first_same"])
-    seen = [(days >= quarter_start(events[c])) & (days <= quarter_end(events[c])) for c in ("first_same", "first_period")]
+    days, last = events["date"], quarter_end(events["first_same_period"])
+    seen = [(days >= quarter_start(events[c])) & (days <= quarter_end(events[c])) for c in ("first_same_period", "first_period")]
     return pd.DataFrame(
         {
             "step": steps(events).astype("category"),
-            **{name: events[name] for name in ("institution", "date", "numbered", "begins")},
-            "told": events["first_same"].mask(events["blind"] | (events["event"] == "offence")),
-            "starts": quarter_start(events["first_same"]),
+            **{name: events[name] for name in ("institution", "date", "number_year", "begins")},
+            "told": events["first_same_period"].mask(events["left_censored"] | (events["event"] == "offence")),
+            "starts": quarter_start(events["first_same_period"]),
             "last": last,
             "earliest": pd.Series((last.to_numpy("datetime64[Y]") - OLDEST).astype("datetime64[s]"), index=events.index),
             "month": events["date_precision"].eq("month") if "date_precision" in events else False,
@@ -115,7 +116,7 @@ def _lag(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
 
 def _number(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
     """The place in `NUMBER_WIDTHS` of each day; -1 where the event opens no file with a year in its number."""
-    off = (rows["numbered"] - days.dt.year).where(rows["step"].isin(OPENING))
+    off = (rows["number_year"] - days.dt.year).where(rows["step"].isin(OPENING))
     years = off.fillna(0).to_numpy("int64")
     return np.where(off.isna(), -1, np.where(years < 0, 3, np.minimum(years, 2)))
 
@@ -150,13 +151,18 @@ class Habits:
         return np.where(days.isna(), 0.0, found)
 
 
-def observed(events: pd.DataFrame) -> Habits:
-    """Count how the dates of `events` (of `Standing.events`) were entered.
+def observed(parts: Iterable[pd.DataFrame]) -> Habits:
+    """Count how the dates of events (of the model `dated_event`, in parts) were entered.
 
     A date after the end of the quarter that first held it is a mistake: `exchanged` or `year` where that slip alone moves it into that
     quarter, `other` where no slip gives a day that is over by then. `exchangeable` dates would lie after it if day and month were
     exchanged: only of these an exchange is seen so. Possible dates are counted by lag, and by the year in the number of the file they open.
     """
+    return Habits(_rates(pd.concat([_NOTHING_SEEN.iloc[:0], *map(_seen, parts)]).groupby(level=0).sum()))
+
+
+def _seen(events: pd.DataFrame) -> pd.DataFrame:
+    """How often each habit was seen, by institution (index)."""
     rows = entries(events.reset_index(drop=True))
     date, last = rows["date"], rows["last"]
     possible = (date >= rows["earliest"]) & (date <= last)
@@ -168,7 +174,7 @@ def observed(events: pd.DataFrame) -> Habits:
     for when, mine in (("on_time", ~late), ("late", late)):
         seen |= {name: possible & mine & (number == n) for n, name in enumerate(NUMBERS_OF[when])}
     hits = pd.DataFrame({name: hit.fillna(False) for name, hit in seen.items()}).astype("int64")
-    return Habits(_rates(hits.groupby(rows["institution"].astype("str")).sum()))
+    return hits.groupby(rows["institution"].astype("str")).sum()
 
 
 def _mistakes(future: pd.DataFrame) -> pd.Series:

@@ -19,19 +19,15 @@ import numpy as np
 import pandas as pd
 
 from pipelines.harmonise.dates import first_day, last_day
-from warehouse.count.date_habits import Habits, entries, observed, slips
-from warehouse.count.inputs import quarter_middle, quarter_of
+from warehouse.count.date_habits import Habits, entries, slips
+from warehouse.count.periods import quarter_middle, quarter_of
 
 METHODS = ("delivered", "exchanged", "year", "middle")
 MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
 """Why a date was imputed; beside these `before_` and `after_` with the event that contradicts it most."""
 ROUNDS = 6
-SCOPES = {
-    "record": ["institution", "record_key"],
-    "file": ["institution", "case_key"],
-    "person": ["case_id", "person_id"],
-    "case": ["case_id"],
-}
+SCOPES = ("record", "file", "person", "case")
+"""Within what events are put in order: a record or a file of an institution, a person in a case, a case."""
 ACROSS = ("person", "case")
 """Scopes over several files: there a rule binds only where one event stands against one, and not for a file that was merged."""
 OUT_OF_ORDER = {"record": 1e-5, "file": 1e-5, "person": 1e-4, "case": 1e-4}
@@ -69,10 +65,10 @@ ORDER: tuple[Order, ...] = (
 
 
 def _working(events: pd.DataFrame) -> pd.DataFrame:
-    """What judging reads of the events, worked out once, on their index: columns of `entries`, joined, and for every scope the number of
+    """What judging reads of the events, worked out once, on their index: columns of `entries`, merged, and for every scope the number of
     the event's group (-1: none, a case's event is of no person)."""
-    groups = {name: events.groupby(keys, sort=False).ngroup().fillna(-1).astype("int64") for name, keys in SCOPES.items()}
-    return entries(events).assign(joined=events["joined"], **groups)
+    groups = {name: events[f"{name}_group"].fillna(-1).astype("int64") for name in SCOPES}
+    return entries(events).assign(merged=events["merged"], **groups)
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class Sides:
 
 def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
     """Every order with the events that it speaks of."""
-    step, joined = work["step"].cat.codes.to_numpy(), work["joined"].to_numpy()
+    step, merged = work["step"].cat.codes.to_numpy(), work["merged"].to_numpy()
     code_of = {name: code for code, name in enumerate(work["step"].cat.categories)}
     day = first = last = _seconds(work["date"])
     if work["month"].any():
@@ -114,7 +110,7 @@ def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
         many = int(group.max(initial=-1)) + 2  # the last, of those that are in none, stays empty
         n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (earlier, later))
         if order.scope in ACROSS:
-            earlier, later = earlier & ~joined[at], later & ~joined[at]
+            earlier, later = earlier & ~merged[at], later & ~merged[at]
         low, high = (_first(can_be, group, good & side, many) for side in (earlier, later))
         yield order, Sides(at, earlier, later, can_be, low, high, n, m, told[at])
 
@@ -229,15 +225,14 @@ def _problems(work: pd.DataFrame, habits: Habits) -> pd.Series:
     return problem
 
 
-def impute_dates(events: pd.DataFrame, habits: Habits | None = None) -> pd.DataFrame:
+def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
     """Give each event the day on which it counts.
 
-    In: events of `Standing.events`; habits of their sources, where `events` are of some cases alone. Added: `day`; `method` (delivered;
+    In: events of the model `dated_event`, of whole cases; habits of their sources. Added: `day`; `method` (delivered;
     exchanged, year: one slip; middle: of the quarter of first appearance, also where no date is known); `date_problem`: why the day is not
     the one delivered (missing, after_delivery, too_early, before_ and after_ with another event; null where it is). An offence without a
     usable date stays without a day: nothing is counted by it.
     """
-    habits = habits or observed(events)
     events = events.reset_index(drop=True)
     work = _working(events)
     problem = _problems(work, habits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from sources import contract as contracts
@@ -17,7 +18,8 @@ from sources.readers.headers import fold
 
 NEUTRAL = {"file": "undeclared file", "part": "undeclared sheet", "field": "undeclared column"}
 OTHER_UNITS = "other"
-_BORNE_BY = 5  # records, and two deliveries: a name that recurs like that is the name of a unit, not of a person
+BORNE_BY, SEEN_IN = 5, 2
+"""Records and deliveries in which the name of a unit recurs; another may name a person (`models/quality/delivered_record.sql`)."""
 _DELIVERY = ["institution", "delivery"]
 
 
@@ -31,36 +33,16 @@ def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
     return {kind: frozenset(map(fold, names)) for kind, names in named.items()}
 
 
-def neutral(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The frames with neutral names in place of undeclared ones, the same in all of them.
+def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
+    """The neutral name of every name that no contract declares.
 
-    frames: institution, delivery and any of `file`, `part`, `field`. A neutral name is numbered within its delivery, in the order of the
-    names: `undeclared file 2`.
+    delivered: institution, delivery, kind (`file`, `part`, `field`), name. Columns out: those, neutral: numbered within its delivery, in
+    the order of the names (`undeclared file 2`).
     """
-    out = dict(frames)
-    for kind, words in NEUTRAL.items():
-        having = {name: frame for name, frame in out.items() if kind in frame}
-        if not having:
-            continue
-        every = pd.concat([frame[[*_DELIVERY, kind]].drop_duplicates() for frame in having.values()]).dropna(subset=[kind])
-        every = every.drop_duplicates().sort_values([*_DELIVERY, kind], ignore_index=True)
-        known = {name: declared_names(contracts.load(name))[kind] for name in contracts.institutions()}
-        pairs = zip(every["institution"], every[kind], strict=True)
-        lost = every[[fold(str(said)) not in known.get(str(institution), ()) for institution, said in pairs]]
-        if lost.empty:
-            continue
-        number = (lost.groupby(_DELIVERY, dropna=False).cumcount() + 1).astype("str")
-        replaced = lost.assign(_neutral=words + " " + number)
-        for name, frame in having.items():
-            found = frame[[*_DELIVERY, kind]].merge(replaced, on=[*_DELIVERY, kind], how="left")["_neutral"]
-            out[name] = frame.assign(**{kind: found.fillna(frame[kind].astype("str").reset_index(drop=True)).array})
-    return out
-
-
-def neutral_units(records: pd.DataFrame) -> pd.Series:
-    """The units of records (institution, delivery, record, unit; empty: none), `OTHER_UNITS` where too few records bear the name."""
-    bearing = records.groupby(["institution", "unit"]).agg(records=("record", "nunique"), deliveries=("delivery", "nunique")).reset_index()
-    recurring = bearing[(bearing["records"] >= _BORNE_BY) & (bearing["deliveries"] >= 2)]
-    names = pd.MultiIndex.from_frame(recurring[["institution", "unit"]])
-    kept = pd.MultiIndex.from_frame(records[["institution", "unit"]]).isin(names) | (records["unit"] == "").to_numpy()
-    return records["unit"].where(kept, OTHER_UNITS)
+    known = {name: declared_names(contracts.load(name)) for name in contracts.institutions()}
+    rows = zip(delivered["institution"], delivered["kind"], delivered["name"], strict=True)
+    lost = np.array([fold(str(name)) not in known.get(str(of), {}).get(str(kind), ()) for of, kind, name in rows], dtype=bool)
+    of = [*_DELIVERY, "kind"]
+    out = delivered[lost].sort_values([*of, "name"], ignore_index=True)
+    number = (out.groupby(of, dropna=False).cumcount() + 1).astype("str")
+    return out.assign(neutral=out["kind"].map(NEUTRAL).astype("str") + " " + number)

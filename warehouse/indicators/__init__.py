@@ -96,8 +96,8 @@ def _known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, .
         raise wrong(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
-def _load(path: Path) -> Indicator:
-    raw: dict[str, Any] = declared(path)
+def read(path: Path, raw: Mapping[str, Any]) -> Indicator:
+    """The indicator that `raw` declares in the file `path`. Raises `DeclarationError` naming file, key and way out."""
     own = {name.name for name in fields(Indicator)} - {"code"}
     found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}}, path)
     if found.code != path.stem:
@@ -120,5 +120,5 @@ def indicators() -> Mapping[str, Indicator]:
     Raises `DeclarationError` naming file, key and way out for a broken definition.
     """
     paths = [path for path in Path(__file__).parent.glob("*.yaml") if "rows" in (declared(path) or {})]
-    found = sorted(map(_load, paths), key=lambda i: i.order)
+    found = sorted((read(path, declared(path)) for path in paths), key=lambda i: i.order)
     return {i.code: i for i in found}

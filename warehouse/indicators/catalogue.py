@@ -1,11 +1,10 @@
 """Every indicator with its SQL: also those that counting does not know, and those that no source delivers.
 
 Belongs here: reading and judging an indicator file: its texts, and that its SQL is one SELECT over the facts with the columns that a figure
-needs. Does not belong here: the rules by which counting picks rows and units (`warehouse.indicators`), running the SQL (`star/figures`).
+needs. Does not belong here: what `rows` and `harmonised` may say (`warehouse.indicators`), running the SQL (`star/figures`).
 
-An indicator is one file. With `rows` and `harmonised` it is counted, bridged and stands in `statistics`; its SQL must give the same
-figures. Without them its SQL alone defines it, and it stands in `further_statistics`. With `not_available` it says who would have
-the figures.
+An indicator is one file. With `rows` and `harmonised` the models count and bridge it, and it is published in `statistics`. With `sql` that
+alone defines it, and it is published in `further_statistics`. With `not_available` it says who would have the figures.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from pipelines.errors import HarmoniaError
 from schemas.declared import declared
 from sources import contract
 from warehouse import tables
-from warehouse.indicators import DIMENSIONS, LANGUAGES
+from warehouse.indicators import DIMENSIONS, LANGUAGES, read
 
 FOLDER = Path(__file__).parent
 MEASURES = ("as_reported", "harmonised")
@@ -41,8 +40,8 @@ class Definition:
     """One indicator file.
 
     kind           flow: what happened in a period; stock: what there was at its end (the SQL gives a row per quarter, `day` its last day)
-    counted        counting knows it: it stands in `statistics` with its bridge
-    sql            by measure, one SELECT each; empty for what is not available
+    counting       `rows` and `harmonised` of what the models count; empty for others
+    sql            by measure, one SELECT each; empty for others
     not_available  who would have the figures, by language; empty for what is there
     """
 
@@ -58,10 +57,20 @@ class Definition:
     institutions: tuple[str, ...] = ()
     dimensions: tuple[str, ...] = ()
     standards: tuple[str, ...] = ()
-    counted: bool = False
+    counting: Mapping[str, Any] = field(default_factory=dict)
     sql: Mapping[str, str] = field(default_factory=dict)
     not_available: Mapping[str, str] = field(default_factory=dict)
     rule: str = ""
+
+    @property
+    def counted(self) -> bool:
+        """Whether the models count it: it is published in `statistics`, with its bridge."""
+        return bool(self.counting)
+
+    @property
+    def published_in(self) -> str | None:
+        """The table with its figures."""
+        return None if self.not_available else "statistics" if self.counted else "further_statistics"
 
     def columns(self, measure: str) -> tuple[str, ...]:
         """The columns that the SELECT of a measure must give."""
@@ -95,8 +104,11 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
         lacking = [language for language in LANGUAGES if not (raw[key] or {}).get(language)]
         if lacking:
             raise _wrong(path, f"{key} lacks {', '.join(lacking)}")
-    if "not_available" not in raw and set(raw.get("sql") or {}) != set(MEASURES):
-        raise _wrong(path, "needs `sql` with `as_reported` and `harmonised`, or `not_available`")
+    ways = [name for name, given in (("rows", "rows" in raw or "harmonised" in raw), ("sql", "sql" in raw)) if given]
+    if "not_available" not in raw and len(ways) != 1:
+        raise _wrong(path, "needs either `rows` and `harmonised`, or `sql`, or `not_available`")
+    if "sql" in ways and set(raw["sql"] or {}) != set(MEASURES):
+        raise _wrong(path, "needs `sql` with `as_reported` and `harmonised`")
     if "not_available" not in raw and not raw.get("institutions"):
         raise _wrong(path, "names no institutions: without them nobody knows which missing delivery makes a figure incomplete")
 
@@ -111,6 +123,8 @@ def load(path: Path) -> Definition:
         raise _wrong(path, "is no mapping of keys to values")
     _checked(path, raw)
     engine = {key: raw[key] for key in ("rows", "harmonised") if key in raw}
+    if engine:
+        read(path, raw)
     return Definition(
         code=raw["indicator"],
         order=int(raw["order"]),
@@ -124,7 +138,7 @@ def load(path: Path) -> Definition:
         institutions=tuple(raw.get("institutions", ())),
         dimensions=tuple(raw.get("dimensions", ())),
         standards=tuple(raw.get("standards", ())),
-        counted=bool(engine),
+        counting=engine,
         sql=dict(raw.get("sql") or {}),
         not_available=dict(raw.get("not_available") or {}),
         rule=hashlib.sha256(json.dumps([engine, _squeezed(raw)], sort_keys=True, default=str).encode()).hexdigest()[:16],

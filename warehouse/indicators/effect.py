@@ -1,11 +1,12 @@
 """What a changed rule would do: the figures of the rule as published beside those of the rule in the file, over the same facts.
 
 Belongs here: reading the published rule, comparing, and refusing a rule that changed under the same version. Does not belong here: running
-SQL (`warehouse/star/figures`), the command (`pipelines/indicator_commands`).
+SQL (`warehouse/star/figures`) or models (`warehouse/count/effect`), the command (`pipelines/indicator_commands`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import duckdb
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
-from warehouse.indicators import LANGUAGES
+from warehouse.count.effect import counted_again
+from warehouse.indicators import LANGUAGES, read
 from warehouse.indicators.catalogue import MEASURES, Definition
 from warehouse.reading import reading
 from warehouse.star.figures import CELL, figures
 
 _MEASURED = ["as_reported", "harmonised"]
+_DECLARED = ("order", "title", "definition", "unit", "reference", "institutions", "dimensions", "source")
 
 
 def published(connection: duckdb.DuckDBPyConnection) -> dict[str, Definition]:
@@ -44,7 +47,7 @@ def _definition(row: Mapping[str, object]) -> Definition:
         source=str(row["source"]),
         institutions=listed("institutions"),
         dimensions=listed("dimensions"),
-        counted=row["stands_in"] == "statistics",
+        counting=json.loads(str(row["counting"])) if row["counting"] else {},
         sql={measure: str(row[f"sql_{measure}"]) for measure in MEASURES if row[f"sql_{measure}"]},
         rule=str(row["rule"]),
     )
@@ -74,13 +77,21 @@ def require_versions(before: Mapping[str, Definition], now: Mapping[str, Definit
         )
 
 
+def _figures(connection: duckdb.DuckDBPyConnection, one: Definition | None) -> pd.DataFrame:
+    """CELL, as_reported, harmonised by a rule."""
+    if one and one.counting:
+        declared = {key: getattr(one, key) for key in _DECLARED} | {"indicator": one.code, **one.counting}
+        return counted_again(connection, read(Path(f"{one.code}.yaml"), declared))
+    return figures(connection, [one] if one and one.sql else [])[[*CELL, *_MEASURED]]
+
+
 def effect(connection: duckdb.DuckDBPyConnection, before: Definition | None, now: Definition) -> pd.DataFrame:
     """Every figure by both rules over the facts of a published warehouse.
 
     Out: CELL, as_reported and harmonised of `before` and (`_new`) of `now`, differs. A cell that one of two rules does not give is 0 in it.
     Raises `HarmoniaError` where a rule does not run.
     """
-    old, new = (figures(connection, [one] if one and one.sql else [])[[*CELL, *_MEASURED]] for one in (before, now))
+    old, new = (_figures(connection, one) for one in (before, now))
     both = old.merge(new, on=CELL, how="outer", suffixes=("", "_new"), indicator="given")
     if len(old) and len(new):
         for measure in _MEASURED:

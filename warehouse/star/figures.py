@@ -16,11 +16,17 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError
 from warehouse import tables
-from warehouse.count.cube import CROSSED, TOTAL
 from warehouse.indicators import DIMENSIONS
 from warehouse.indicators.catalogue import READABLE, Definition
 from warehouse.loading import Rows, show
 
+TOTAL = "total"
+CROSSED = (
+    *(("offence_group", other) for other in DIMENSIONS if other != "offence_group"),
+    ("offence_group", "sex", "age_group"),
+    ("form", "sex", "age_group"),
+)
+"""Tables of two and three dimensions; in them an absent row is 0. Totals and one-way tables hold a row per declared value, zeros too."""
 CELL = ["indicator", "period", *DIMENSIONS]
 VALUES = ["as_reported", "harmonised", "incomplete", "missing"]
 NEEDS = (*READABLE, "coverage")

@@ -268,6 +268,14 @@ MILESTONES = {
     "imprisoned": "first admission of a convict",
     "closed": "day on which nothing was left open at the stage that the case had reached",
 }
+CASE_MILESTONES = {
+    "registered": "cases_registered",
+    "referred": "cases_referred",
+    "received_prosecution": "cases_received_prosecution",
+    "dismissed": "cases_dismissed",
+    "received_court": "cases_received_court",
+}
+"""Milestones of a case that are the days of an indicator's units."""
 FACT_CASE = _fact(
     "fact_case",
     "A case with the days of its way from report to prison",

@@ -1,0 +1,5 @@
+SELECT DISTINCT ON (institution, record_key)
+  date_reported AS day, offence_group_reported AS offence_group, form_reported AS form
+FROM fact_event
+WHERE subject = 'case' AND event = 'reported' AND institution IN ('police', 'inspectorate') AND readable AND date_reported IS NOT NULL
+ORDER BY institution, record_key, date_reported, event_id

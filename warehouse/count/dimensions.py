@@ -1,0 +1,164 @@
+"""Dimensions: from the code lists, and from the days and articles that the facts hold.
+
+Belongs here: the rows of every `dim_` table. Does not belong here: the code lists themselves (`schemas/codes`, `labels.yaml`,
+`eu_members.csv`: dates of accession and exit from the treaties of accession and the withdrawal agreement).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+
+import schemas
+from schemas.canonical import OFFENCE_GROUPS
+from schemas.declared import declared
+from sources import contract
+from warehouse.count.coverage import QUARTERS, published
+from warehouse.count.inputs import ADULT, DOMESTIC, OLDEST
+from warehouse.count.periods import quarter_end, quarter_of, quarter_start, year_of
+
+FOLDER = Path(__file__).parent
+LABELS = ["label_sq", "label_sr", "label_en"]
+MINOR = ("prostitution",)
+BANDS = {
+    "band": (0, 14, 16, 18, 21, 25, 35, 45, 55, 65),
+    "band_ctdc": (0, 9, 18, 21, 24, 27, 30, 39, 48),
+}
+
+
+@cache
+def _codes(name: str) -> pd.DataFrame:
+    """A code list of `schemas/codes`; empty cells null."""
+    return pd.read_csv(Path(schemas.__file__).parent / "codes" / f"{name}.csv", dtype="str", keep_default_na=False, na_values=[""])
+
+
+@cache
+def _labels() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    found: dict[str, dict[str, list[str]]] = declared(FOLDER / "labels.yaml")
+    return found
+
+
+def _labelled(kind: str, column: str) -> pd.DataFrame:
+    rows = [(code, *names) for code, names in _labels()[kind].items()]
+    return pd.DataFrame(rows, columns=[column, *LABELS])
+
+
+def time(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """`dim_time`: every day of the delivered years and of the facts between, far days that were delivered, and their quarters' first."""
+    held = fact_days["day"].drop_duplicates()
+    periods = published(deliveries)
+    quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
+    first, last = quarter_start(quarters).min() - pd.DateOffset(years=12), quarter_end(quarters).max()
+    span = pd.Series(pd.date_range(max(first, held.min()), last) if len(quarters) and len(held) else [], dtype="datetime64[s]")
+    quarterly = quarter_start(quarter_of(held.dropna()))  # what analysts see in place of a day
+    every = (
+        pd.concat([held.astype("datetime64[s]"), quarterly.astype("datetime64[s]"), span]).drop_duplicates().sort_values(ignore_index=True)
+    )
+    out = pd.DataFrame({"day": every, "year": year_of(every), "quarter": quarter_of(every), "month": every.dt.strftime("%Y-%m")})
+    return out.assign(weekday=every.dt.day_of_week + 1, law=_law_on(every))
+
+
+def _law_on(days: pd.Series) -> pd.Series:
+    """The criminal code in force on each day."""
+    out = pd.Series(None, index=days.index, dtype="str")
+    codes = law()
+    criminal = codes[codes["law"].str.startswith("KP")]
+    for code, begins, ends in zip(criminal["law"], criminal["valid_from"], criminal["valid_to"], strict=True):
+        out = out.mask(((days >= begins) | pd.isna(begins)) & ~(days > ends), str(code))
+    return out
+
+
+def period(deliveries: pd.DataFrame) -> pd.DataFrame:
+    """`dim_period`: the published years and all four quarters of each."""
+    known = published(deliveries)
+    years = [p for p in known if len(p) == 4]
+    every = pd.Series([*years, *(f"{year}-{quarter}" for year in years for quarter in QUARTERS)], dtype="str")
+    whole = every.str.len() == 4
+    return pd.DataFrame(
+        {
+            "period": every,
+            "kind": pd.Series("quarter", index=every.index, dtype="str").mask(whole, "year"),
+            "year": every.str[:4],
+            "first_day": quarter_start(every.mask(whole, every + "-Q1")),
+            "last_day": quarter_end(every.mask(whole, every + "-Q4")),
+            "published": every.isin(known),
+        }
+    )
+
+
+def law() -> pd.DataFrame:
+    """`dim_law`."""
+    rows = _codes("laws").rename(columns={"code": "law"})
+    return rows.assign(**{c: pd.to_datetime(rows[c]).astype("datetime64[s]") for c in ("valid_from", "valid_to")})
+
+
+def offence(charged: pd.DataFrame) -> pd.DataFrame:
+    """`dim_offence`: every listed article, and every one charged.
+
+    charged  offence, law, article of the facts
+    """
+    listed = _codes("offences").dropna(subset=["articles"]).assign(offence=lambda f: f["articles"].str.split("|")).explode("offence")
+    split = listed["offence"].str.split(":", expand=True)
+    listed = listed.assign(law=split[0], article=split[1])[["offence", "law", "article", "group", *LABELS]]
+    both = pd.concat([listed, charged.dropna(subset=["offence"])[["offence", "law", "article"]]], ignore_index=True)
+    both = both.drop_duplicates("offence").sort_values("offence", ignore_index=True)
+    return both.rename(columns={"group": "offence_group"}).assign(offence_group=lambda f: f["offence_group"].fillna("other"))
+
+
+def offence_group() -> pd.DataFrame:
+    """`dim_offence_group`."""
+    known = pd.concat([_codes("offences").rename(columns={"code": "offence_group"}), _labelled("offence_groups", "offence_group")])
+    out = known[known["offence_group"].isin(OFFENCE_GROUPS)].set_index("offence_group").reindex(list(OFFENCE_GROUPS)).reset_index()
+    return out.assign(position=range(1, len(out) + 1), minor=out["offence_group"].isin(MINOR))
+
+
+def institution() -> pd.DataFrame:
+    """`dim_institution`."""
+    out = _labelled("institutions", "institution").set_index("institution").reindex(list(contract.institutions())).reset_index()
+    return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(contract.stage_of()))
+
+
+def country() -> pd.DataFrame:
+    """`dim_country`."""
+    members = pd.read_csv(FOLDER / "eu_members.csv", dtype="str")
+    out = _codes("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
+    dates = {c: pd.to_datetime(out[c]).astype("datetime64[s]") for c in ("eu_from", "eu_to")}
+    return out.assign(domestic=out["country"] == DOMESTIC, **dates)
+
+
+def age() -> pd.DataFrame:
+    """`dim_age`."""
+    years = pd.Series(range(OLDEST + 1))
+    bands = {name: _band(years, starts) for name, starts in BANDS.items()}
+    group = pd.Series("adult", index=years.index, dtype="str").mask(years < ADULT, "child")
+    return pd.DataFrame({"age": years, "age_group": group, **bands})
+
+
+def _band(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
+    names = [f"{a}-{b - 1}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]
+    return pd.cut(years, [*starts, OLDEST + 1], right=False, labels=names).astype("str")
+
+
+def form() -> pd.DataFrame:
+    """`dim_form`."""
+    listed = _codes("forms").rename(columns={"code": "form"})
+    return listed.assign(position=range(1, len(listed) + 1))
+
+
+STATIC: Mapping[str, Callable[[], pd.DataFrame]] = {
+    "dim_institution": institution,
+    "dim_offence_group": offence_group,
+    "dim_law": law,
+    "dim_form": form,
+    "dim_sex": lambda: _codes("sexes").rename(columns={"code": "sex"}),
+    "dim_age": age,
+    "dim_country": country,
+    "dim_municipality": lambda: _codes("municipalities").rename(columns={"code": "municipality"}),
+    "dim_seat": lambda: _codes("seats").rename(columns={"code": "seat"}),
+    "dim_event": lambda: _labelled("events", "event"),
+}
+"""The `dim_` tables that no run adds to."""

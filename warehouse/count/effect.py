@@ -1,0 +1,53 @@
+"""Counting an indicator again over published facts, by another declaration. Belongs here: what the models read of a published warehouse."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from warehouse.count.coverage import gaps
+from warehouse.count.inputs import declared_tables
+from warehouse.count.models import Models, sql_models
+from warehouse.indicators import Indicator
+from warehouse.star.figures import CELL
+
+_MODELS = ("deciding_event", "indicator_row", "unit", "statistics")
+
+
+def counted_again(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd.DataFrame:
+    """Every figure of an indicator over the facts of a published warehouse: CELL, as_reported, harmonised.
+
+    connection: reads a published warehouse; a database in memory is attached to it and taken away again.
+    """
+    published = str(connection.execute("SELECT current_database()").fetchall()[0][0])
+    connection.execute("ATTACH ':memory:' AS again (READ_WRITE); USE again")
+    try:
+        _show(connection, published, indicator)
+        models = Models(connection, {name: sql_models()[name] for name in _MODELS})
+        return models.frame("statistics", ", ".join([*CELL, "as_reported", "harmonised"]))
+    finally:
+        connection.execute(f'USE "{published}"; DETACH again')
+
+
+def _show(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
+    """What the models read. A published fact does not say on which day an unknown person's event would count, nor which file gave a day:
+    no figure hangs on either."""
+    facts = f'"{published}".main'
+    connection.execute(
+        f"""CREATE VIEW fact_event AS
+          SELECT
+            fact.*, stage, file_key AS case_key, day AS own_day,
+            NULL::VARCHAR AS giver_institution, NULL::VARCHAR AS giver_case_key
+          FROM {facts}.fact_event AS fact JOIN {facts}.dim_institution USING (institution);
+        CREATE VIEW event AS SELECT event, case_id FROM fact_event WHERE subject = 'case';
+        CREATE VIEW subject_event AS SELECT subject, event, institution, case_key FROM fact_event;
+        CREATE TABLE published_period AS SELECT period FROM {facts}.dim_period WHERE published"""
+    )
+    covered = connection.execute(f"SELECT institution, period, state FROM {facts}.coverage").df()
+    periods = [period for (period,) in connection.execute("SELECT period FROM published_period").fetchall()]
+    gap = gaps({indicator.code: indicator}, covered.astype("str"), periods)
+    tables = {**declared_tables([indicator]), "gap": gap, "quarantined_rows": gap[["indicator", "period"]].assign(quarantined=0)}
+    for name, frame in tables.items():
+        connection.register("declared", frame)
+        connection.execute(f"CREATE TABLE {name} AS FROM declared")
+        connection.unregister("declared")

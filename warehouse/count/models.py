@@ -1,0 +1,166 @@
+"""Running the models of `warehouse/models` in DuckDB: one file a table, each after those that it reads.
+
+Belongs here: finding the models, their order, running them, giving their rows. Does not belong here: any counting rule, what they read of
+a run (`inputs`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Table
+
+from pipelines.errors import HarmoniaError
+from warehouse import tables
+
+FOLDER = Path(__file__).parents[1] / "models"
+BATCH = 60_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """A table that is made of others: by SQL, or where DuckDB cannot, by a function that gives it in parts.
+
+    reads: the names of the tables that it is made of
+    """
+
+    name: str
+    reads: Set[str]
+    sql: str = ""
+    function: Callable[[Models], Iterable[pd.DataFrame]] | None = None
+
+
+@cache
+def sql_models() -> Mapping[str, Model]:
+    """Every model in SQL, by name."""
+    with duckdb.connect() as parser:
+        found = {path.stem: path.read_text("utf-8") for path in sorted(FOLDER.glob("*/*.sql"))}
+        return {name: Model(name, _reads(parser, sql) - {name}, sql) for name, sql in found.items()}
+
+
+def of_sql(name: str, sql: str) -> Model:
+    """The model of a statement that is made from declarations."""
+    with duckdb.connect() as parser:
+        return Model(name, _reads(parser, sql), sql)
+
+
+def _reads(parser: duckdb.DuckDBPyConnection, sql: str) -> Set[str]:
+    """The tables that a statement reads."""
+    tree = json.loads(parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
+    if tree["error"]:
+        raise ValueError(f"{tree['error_message']} in: {sql.strip().splitlines()[0]}")
+    named, own = set[str](), set[str]()
+    _walk(tree, named, own)
+    return named - own
+
+
+def _walk(tree: Any, named: set[str], own: set[str]) -> None:
+    if isinstance(tree, dict):
+        if tree.get("type") == "BASE_TABLE":
+            named.add(tree["table_name"])
+        if "cte_map" in tree:
+            own.update(entry["key"] for entry in tree["cte_map"]["map"])
+        for value in tree.values():
+            _walk(value, named, own)
+    elif isinstance(tree, list):
+        for value in tree:
+            _walk(value, named, own)
+
+
+class Models:
+    """A database in which models are run as they are asked for. `connection` can read what they start from."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> None:
+        self.connection, self._models = connection, models
+        connection.execute((FOLDER / "macros.sql").read_text("utf-8"))
+        self._done: set[str] = set()
+
+    def need(self, *names: str) -> None:
+        """Run the models `names` and all that they are made of, each once."""
+        graph: dict[str, Set[str]] = {}
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in self._models and name not in graph:
+                graph[name] = {read for read in self._models[name].reads if read in self._models}
+                waiting += graph[name]
+        for name in TopologicalSorter(graph).static_order():
+            if name not in self._done:
+                self._run(self._models[name])
+                self._done.add(name)
+
+    def _run(self, model: Model) -> None:
+        if model.function is None:
+            try:
+                self.connection.execute(f'CREATE TABLE "{model.name}" AS {model.sql}')
+            except duckdb.Error as error:
+                raise HarmoniaError(f"the model {model.name} does not run ({str(error).splitlines()[0]})") from error
+            return
+        for part in model.function(self):
+            self._add(model.name, part)
+
+    def _add(self, name: str, part: pd.DataFrame) -> None:
+        dated = ", ".join(f'"{column}"::DATE AS "{column}"' for column in part.select_dtypes("datetime"))
+        rows = f"SELECT *{f' REPLACE ({dated})' if dated else ''} FROM part"
+        self.connection.register("part", part)
+        self.connection.execute(f'CREATE TABLE IF NOT EXISTS "{name}" AS {rows} LIMIT 0')
+        self.connection.execute(f'INSERT INTO "{name}" {rows}')
+        self.connection.unregister("part")
+
+    def frame(self, name: str, columns: str = "*", where: str = "true") -> pd.DataFrame:
+        """Some columns and rows of a table, as pandas reads them."""
+        self.need(name)
+        return framed(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
+
+    def rows(self, name: str) -> int:
+        """How many rows a table has."""
+        self.need(name)
+        return int(self.connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0])
+
+    def published(self, table: Table) -> pd.DataFrame:
+        """The declared columns of a table."""
+        schema = tables.arrow_schema(table)
+        parts = list(self.parts(table.name, schema))
+        return tables.conform(table, pa.concat_tables(parts).to_pandas(date_as_object=False))
+
+    def parts(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
+        """The rows of a table, some at a time and at least once: the columns of `schema`, null where it lacks them; else its own."""
+        self.need(name)
+        columns = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
+        there = [column for (column,) in self.connection.execute(columns, [name]).fetchall()]
+        chosen = ", ".join(f'"{column}"' if column in there else f'NULL AS "{column}"' for column in (schema.names if schema else there))
+        reader = self.connection.sql(f'SELECT {chosen} FROM "{name}"').to_arrow_reader(BATCH)
+        empty = reader.schema.empty_table()
+        for batch in chain([empty], (pa.Table.from_batches([batch]) for batch in reader)):
+            yield batch.cast(schema) if schema else batch
+
+
+@contextmanager
+def database(spill: Path | None = None, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in which models run; it takes no more than `memory` ("1GiB") and puts what is more into the folder `spill`."""
+    with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
+        if spill and memory:
+            folder = str(spill).replace("'", "''")
+            connection.execute(f"SET temp_directory = '{folder}'; SET memory_limit = '{memory}'; SET preserve_insertion_order = false")
+        yield connection
+
+
+def framed(found: pa.Table) -> pd.DataFrame:
+    """As a frame: text as `str`, whole numbers and flags that may be null as pandas' own types, days to the second."""
+    kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    out = found.to_pandas(date_as_object=False, types_mapper=kinds.get)
+    days = [field.name for field in found.schema if pa.types.is_temporal(field.type)]
+    text = [field.name for field in found.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    return out.astype({**dict.fromkeys(days, "datetime64[s]"), **dict.fromkeys(text, "str")})

@@ -1,0 +1,34 @@
+-- One row per accepted event that took place, with everything by which its date is judged (`warehouse.count.dates`).
+-- record, file, person, case: the number of the event's group in each scope; null for a person where the event is of none.
+WITH files AS (
+  SELECT
+    institution, case_key, bool_or(merged) AS merged,
+    arg_max(try_cast(nullif(regexp_extract(number, '(?:^|/)((?:19|20)\d\d)(?:-|$)', 1), '') AS INT), n) AS number_year
+  FROM accepted_case GROUP BY ALL
+), described AS (
+  SELECT
+    events.*, case_file.case_id, stage,
+    CASE WHEN entity = 'person' THEN person_id END AS person_id,
+    coalesce(first_quarter.left_censored, false) AS left_censored,
+    coalesce(date_quarter.complete, false) AS covered,
+    coalesce(files.merged, false) AS merged,
+    begun.begins, files.number_year
+  FROM event_state AS events
+  JOIN case_file USING (institution, case_key)
+  JOIN institution USING (institution)
+  LEFT JOIN linked_person USING (institution, record_key)
+  LEFT JOIN (SELECT DISTINCT institution, begins FROM delivered_quarter) AS begun USING (institution)
+  LEFT JOIN files USING (institution, case_key)
+  LEFT JOIN delivered_quarter AS first_quarter
+    ON first_quarter.institution = events.institution AND first_quarter.period = first_same_period
+  LEFT JOIN delivered_quarter AS date_quarter
+    ON date_quarter.institution = events.institution AND date_quarter.period = quarter_of(events.date)
+)
+SELECT
+  *,
+  row_number() OVER (ORDER BY n) - 1 AS place,
+  min(n) OVER (PARTITION BY institution, record_key) AS record_group,
+  min(n) OVER (PARTITION BY institution, case_key) AS file_group,
+  CASE WHEN person_id IS NOT NULL THEN min(n) OVER (PARTITION BY case_id, person_id) END AS person_group,
+  min(n) OVER (PARTITION BY case_id) AS case_group
+FROM described

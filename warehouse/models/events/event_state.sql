@@ -1,0 +1,15 @@
+-- One row per accepted event that took place, with the quarters that first showed it.
+-- first_period: of the first delivery that held this event of the record, whatever its date; of several the first, the second …
+-- first_same_period: of the first delivery that held it with this very date, which cannot lie after the end of that quarter.
+WITH held AS (
+  SELECT *, row_number() OVER (PARTITION BY institution, entity, record_key, event, outcome, delivery ORDER BY n) AS nth
+  FROM events
+  WHERE (coalesce(present, false) OR date IS NOT NULL) AND status <> 'quarantined'
+), shown AS (
+  SELECT
+    *,
+    min(period) OVER (PARTITION BY institution, entity, record_key, event, outcome, nth) AS first_period,
+    min(period) OVER (PARTITION BY institution, entity, record_key, event, outcome, date) AS first_same_period
+  FROM held
+)
+SELECT * EXCLUDE (nth, status) FROM shown WHERE status = 'accepted'

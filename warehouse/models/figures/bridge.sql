@@ -1,0 +1,8 @@
+-- `bridge`: by how many records of which institution and cause a figure as reported becomes the harmonised one.
+SELECT records.indicator, records.period, records.institution, cause, sum(sign)::BIGINT AS n
+FROM bridge_records AS records JOIN statistics USING (indicator, period)
+WHERE offence_group = 'total' AND form = 'total' AND sex = 'total' AND age_group = 'total' AND citizenship_group = 'total'
+  AND as_reported IS NOT NULL
+GROUP BY ALL
+HAVING sum(sign) <> 0
+ORDER BY ALL

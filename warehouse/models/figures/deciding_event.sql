@@ -1,0 +1,34 @@
+-- The event of each record that decides for an indicator, by side: `reported`, of the record by the date delivered; `own`, of the record by
+-- the day on which it counts; `harmonised`, the same, or where the event is the case's the first of the case at the stage.
+WITH candidate AS (
+  SELECT
+    indicator.indicator, event.institution, event.record_key, event_id, date_reported, own_day,
+    order_day_of(own_day, method) AS order_day, inferred, of_case OR (inferred AND subject = 'case') AS of_case,
+    CASE WHEN subject = 'case' THEN true WHEN of_case THEN scope = 'file' WHEN covers_file THEN scope IN ('own', 'file') ELSE scope = 'own' END
+      AS own,
+    CASE decide WHEN 'latest' THEN -1 ELSE 1 END AS direction
+  FROM fact_event AS event JOIN indicator
+    ON indicator.record = event.subject AND indicator.event = event.event
+    AND list_contains(institutions, event.institution) AND (len(roles) = 0 OR list_contains(roles, event.role))
+  WHERE readable AND NOT EXISTS (
+    FROM subject_event AS against
+    WHERE against.subject = 'case' AND against.event = unless_in_file
+      AND against.institution = event.institution AND against.case_key = event.case_key
+  )
+), side AS (
+  SELECT
+    'reported' AS side, indicator, institution, record_key, event_id,
+    direction * day_number(date_reported) AS first, 0 AS second, direction * event_id AS third
+  FROM candidate WHERE own AND date_reported IS NOT NULL
+  UNION ALL
+  SELECT
+    unnest(if(of_case, ['own'], ['own', 'harmonised'])), indicator, institution, record_key, event_id,
+    direction * day_number(order_day), direction * day_number(own_day), direction * event_id
+  FROM candidate WHERE own AND NOT inferred AND own_day IS NOT NULL
+  UNION ALL
+  SELECT 'harmonised', indicator, institution, record_key, event_id, day_number(order_day), day_number(own_day), event_id
+  FROM candidate WHERE of_case AND own_day IS NOT NULL
+)
+SELECT side, indicator, institution, record_key, event_id
+FROM side
+QUALIFY row_number() OVER (PARTITION BY side, indicator, institution, record_key ORDER BY first, second, third) = 1

@@ -1,0 +1,44 @@
+-- One row per indicator and record that it counts, as reported (own_date) or harmonised (day), driven by the declarations alone.
+-- own_date: as delivered; null where the record does not count as reported. day, method: by which it counts harmonised; null where it does
+-- not, as an unknown person. own_day, own_method: of the record's own event, where `day` may come from another file of the case.
+-- giver_*: the file that gave `day`. Dimensions: as reported, and harmonised on `day`.
+WITH latest AS (  -- "within one court file the latest judgment of a defendant decides": what was final falls with a later judgment
+  SELECT
+    indicator, institution, record_key,
+    arg_max(coalesce(list_contains(outcomes, outcome), false), (date_reported, event_id)) FILTER (date_reported IS NOT NULL) AS reported_stands,
+    arg_max(coalesce(list_contains(outcomes, outcome), false), (order_day_of(own_day, method), own_day, event_id)) FILTER (own_day IS NOT NULL) AS own_stands
+  FROM fact_event AS event JOIN indicator ON indicator.after = event.event AND indicator.record = event.subject
+  WHERE scope = 'own'
+  GROUP BY ALL
+), counts AS (  -- those with an outcome that counts
+  SELECT deciding.side, deciding.indicator, indicator.unit, event.*
+  FROM deciding_event AS deciding JOIN fact_event AS event USING (event_id)
+  JOIN indicator ON indicator.indicator = deciding.indicator
+  LEFT JOIN latest
+    ON latest.indicator = deciding.indicator AND latest.institution = deciding.institution AND latest.record_key = deciding.record_key
+  WHERE len(outcomes) = 0 OR (
+    list_contains(outcomes, event.outcome) AND coalesce(if(deciding.side = 'reported', reported_stands, own_stands), true)
+  )
+), reported AS (
+  SELECT
+    indicator, unit, subject AS entity, institution, record_key, case_key, case_id, if(unit = 'person', person_id, NULL) AS person_id,
+    date_reported AS own_date, offence_group_reported, form_reported, sex_reported, age_group_reported, citizenship_group_reported
+  FROM counts WHERE side = 'reported'
+), own AS (
+  SELECT indicator, institution, record_key, own_day, method AS own_method FROM counts WHERE side = 'own'
+), harmonised AS (  -- an unknown person counts as reported only
+  SELECT
+    indicator, unit, subject AS entity, institution, record_key, case_key, case_id, if(unit = 'person', person_id, NULL) AS person_id,
+    own_day AS day, method, order_day_of(own_day, method) AS order_day, giver_institution, giver_case_key,
+    offence_group, form, sex, age_group, citizenship_group
+  FROM counts WHERE side = 'harmonised' AND (unit = 'case' OR person_id IS NOT NULL)
+)
+SELECT
+  indicator, institution, record_key,
+  coalesce(reported.unit, harmonised.unit) AS unit, coalesce(reported.entity, harmonised.entity) AS entity,
+  coalesce(reported.case_key, harmonised.case_key) AS case_key, coalesce(reported.case_id, harmonised.case_id) AS case_id,
+  coalesce(reported.person_id, harmonised.person_id) AS person_id,
+  own_date, offence_group_reported, form_reported, sex_reported, age_group_reported, citizenship_group_reported,
+  own_day, own_method, day, method, order_day, giver_institution, giver_case_key, offence_group, form, sex, age_group, citizenship_group
+FROM reported FULL JOIN harmonised USING (indicator, institution, record_key)
+LEFT JOIN own USING (indicator, institution, record_key)

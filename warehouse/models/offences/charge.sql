@@ -1,0 +1,44 @@
+-- One row per charge at any stage, and per file of the registration stage, which names an offence itself.
+-- reported: rank of the offence as the record says. offence: rank harmonised: by the article in force, else the words, else the article's
+-- number alone where it can mean only one offence (a code named wrongly still names the offence); where the record does not tell, the
+-- principal offence of the same person at the nearest other stage of the case, else of the case there, else `other`.
+WITH stated AS (
+  SELECT
+    institution, case_key, record_key, case_id, NULL AS person_id, stage, form, law, article, NULL AS paragraph,
+    NULL::BOOLEAN AS principal, article_group, words_group, offence_group, 1 AS kind, n
+  FROM accepted_case WHERE stage = 'registration'
+  UNION ALL
+  SELECT
+    institution, case_key, record_key, case_id, person_id, stage, form, law, article, paragraph,
+    principal, article_group, words_group, offence_group, 2, n
+  FROM accepted_charge
+), ranked AS (
+  SELECT
+    stated.* EXCLUDE (article_group, words_group, offence_group),
+    said.rank AS reported,
+    own.rank AS own
+  FROM stated
+  LEFT JOIN article_number USING (article)
+  LEFT JOIN offence_group AS said ON said.offence_group = stated.offence_group
+  LEFT JOIN offence_group AS own ON own.offence_group = coalesce(article_group, words_group, article_number.offence_group)
+), silent AS (
+  SELECT DISTINCT case_id, person_id, stage FROM ranked WHERE own IS NULL
+), of_person AS (
+  SELECT case_id, person_id, stage, min(own) AS offence FROM ranked WHERE own IS NOT NULL AND person_id IS NOT NULL GROUP BY ALL
+), of_case AS (
+  SELECT case_id, stage, min(own) AS offence FROM ranked WHERE own IS NOT NULL GROUP BY ALL
+), told_elsewhere AS (
+  SELECT
+    silent.case_id, silent.person_id, silent.stage,
+    coalesce(arg_min(of_person.offence, distance), arg_min(of_case.offence, distance)) AS offence
+  FROM silent
+  JOIN stage_distance ON stage_distance.stage = silent.stage AND distance > 0
+  LEFT JOIN of_person
+    ON of_person.case_id = silent.case_id AND of_person.person_id = silent.person_id AND of_person.stage = stage_distance.other
+  LEFT JOIN of_case ON of_case.case_id = silent.case_id AND of_case.stage = stage_distance.other
+  GROUP BY ALL
+)
+SELECT ranked.* EXCLUDE (own), coalesce(own, told_elsewhere.offence, rank_of('other')) AS offence
+FROM ranked LEFT JOIN told_elsewhere
+  ON told_elsewhere.case_id = ranked.case_id AND told_elsewhere.stage = ranked.stage
+  AND told_elsewhere.person_id IS NOT DISTINCT FROM ranked.person_id

@@ -1,0 +1,6 @@
+-- The most serious offence of every record (a party; a file of the registration stage) as its own charges say, and the form with it.
+SELECT
+  institution, record_key,
+  arg_min(coalesce(reported, rank_of('other')), (coalesce(reported, 99), form IS NULL, kind, n)) AS offence,
+  arg_min(coalesce(form, 'unknown'), (coalesce(reported, 99), form IS NULL, kind, n)) AS form
+FROM charge GROUP BY ALL

@@ -1,0 +1,5 @@
+-- One row per accepted charge, with its case and person.
+SELECT records.*, case_id, person_id, stage
+FROM charges AS records JOIN case_file USING (institution, case_key) JOIN institution USING (institution)
+LEFT JOIN linked_person USING (institution, record_key)
+WHERE status = 'accepted'

@@ -269,7 +269,7 @@ class _FieldScorer:
         self._m, self._u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0) for share in ("m", "u"))
         self._bits = self._m - self._u
         self._share = np.append([spec.frequency for spec in field.levels], 0.0)
-        self._rarity = np.empty((0, 0))
+        self._rarity = np.empty(0)
 
     def __call__(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> Scored:
         level = self._comparer.levels(a, b)
@@ -283,12 +283,20 @@ class _FieldScorer:
 
     def _shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
         """How much more frequent (bits) the more frequent of both values is than the model expects of an agreement."""
-        if not self._rarity.size:
-            self._rarity = np.full((len(self._texts), len(self._groups)), np.nan)
-        for code in (a, b):
-            new = np.isnan(self._rarity[code, group])
-            cells = pd.unique(code[new].astype("int64") * len(self._groups) + group[new])
-            value, of_group = np.divmod(cells, len(self._groups))
-            self._rarity[value, of_group] = self._known.of(self._name, self._texts[value], self._groups[of_group])
-        rarer = np.maximum(self._rarity[a, group], self._rarity[b, group])
+        rarer = np.maximum(self._shares(a, group), self._shares(b, group))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
+
+    def _shares(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Frequency of each value in its group, looked up once."""
+        groups = len(self._groups)
+        if not self._rarity.size:
+            self._rarity = np.full(len(self._texts) * groups, np.nan)
+        cells = code if groups == 1 else code.astype("int64") * groups + group
+        found = self._rarity[cells]
+        new = np.isnan(found)
+        if new.any():
+            missing = pd.unique(cells[new])
+            value, of_group = np.divmod(missing, groups)
+            self._rarity[missing] = self._known.of(self._name, self._texts[value], self._groups[of_group])
+            found = self._rarity[cells]
+        return found

@@ -155,8 +155,8 @@ def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     # A state of the case record itself speaks before whatever its persons say.
     named = [frame.assign(turn=frame["turn"] + turns) for frame, turns in zip(named, (len(cases), len(cases) + len(named[0])), strict=True)]
     every = pd.concat([cases[shared], *named], ignore_index=True)
-    told = spoken(every)
-    files = told.keys.assign(current=told.first(every["current"]), **{name: told.first(cases[name]) for name in kept})
+    latest = spoken(every)
+    files = latest.keys.assign(current=latest.first(every["current"]), **{name: latest.first(cases[name]) for name in kept})
     files = files.rename(columns={"offence_group": "group"})
     group, form = _principal(tables["charges"], files)
     files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
@@ -180,10 +180,10 @@ def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> 
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
     kept = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
     kept += ["municipality", "birthplace", "register_id", "sentence_months"]
-    told = spoken(states)
-    first = told.keys.assign(**{name: told.first(states[name]) for name in names + kept})
+    latest = spoken(states)
+    first = latest.keys.assign(**{name: latest.first(states[name]) for name in names + kept})
     first["file"] = rows_of(files, first, "case_key")
-    first["quarter"] = quarters.reindex(told.arrival).astype("str").array
+    first["quarter"] = quarters.reindex(latest.arrival).astype("str").array
     first = features(first)
     ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
     ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months", "quarter"]

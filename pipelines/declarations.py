@@ -29,5 +29,5 @@ def each_counts(counted: Collection[str]) -> None:
 
     for name in contract.institutions():
         if name not in counted:
-            way_out = "name it under `institutions` of files in warehouse/indicators, or move its folder away"
+            way_out = "name indicators under `counts_in` of its contract, or it in their files, or move its folder away"
             raise DeclarationError(f"sources/{name}: no indicator counts it: {way_out}")

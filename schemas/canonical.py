@@ -53,8 +53,6 @@ EVENTS = (
     "imprisoned",  # person: admission of a register row as a convict
     "released",  # person: end of a register row; `outcome` its reason as the contract names it
 )
-ReferenceKind = Literal["police", "inspectorate", "prosecution", "court", "other"]
-REFERENCE_KINDS: tuple[ReferenceKind, ...] = get_args(ReferenceKind)
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "references": _state(
         [
-            Column("kind", "text", f"whose number it is: {', '.join(REFERENCE_KINDS)}"),
+            Column("kind", "text", "whose number it is: `cited_as` of a contract, or other"),
             Column("number", "text", "number in normal form, comparable with case_records.number"),
             Column("seat", "text", "seat of the bearer where it is known, else null"),
         ]

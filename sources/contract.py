@@ -6,6 +6,7 @@ Does not belong here: reading a file (`sources/readers`), judging a value (`pipe
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ from schemas.findings import DIMENSIONS, LANGUAGES
 _DELIVERY = re.compile(r"(?P<period>(?P<year>(?:19|20)[0-9]{2})-Q(?P<quarter>[1-4]))(?:_v(?P<version>[2-9]|[1-9][0-9]{1,2}))?")
 
 SOURCES = Path(__file__).parent
+FURTHER = "HARMONIA_SOURCES"
+"""Environment variable: folders that hold further institutions, as `sources` holds its own; several are separated as in `PATH`."""
 _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # of a folder that is an institution's
-_EXPORTS = SOURCES.parent / "schemas" / "exports"  # … and its file of rules there
+OTHER = "other"  # the kind of numbers that are of no institution
 _CLOSED: dict[str, Any] = {"extra": "forbid"}  # a key that nobody reads is a slip of the pen
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -160,8 +163,12 @@ class Contract:
     tables: Mapping[str, TableSpec]
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
     units: Units | None = None
-    cited_as: canonical.ReferenceKind | None = None  # by which others cite its files
+    cited_as: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None  # by which others cite its files
     states_form: bool = False  # its records state the form of exploitation
+    counts_in: tuple[str, ...] = ()  # indicators that count its records beside those of the institutions that their files name
+    one_file_a_case: bool = False  # two files of one case, with a person in common, are a mistake: it is told of them
+    deals_with_victims: bool = False  # what others' records say of victims may be agreed to be told to it, and told by it
+    tells_nothing_to: tuple[str, ...] = ()  # institutions that are told nothing of its records without a clause that says so
     answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
     compared: Mapping[str, str] = field(default_factory=dict)  # what is compared with others' records -> column
     tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> share of the weight that may be at fault (`quality`)
@@ -218,6 +225,8 @@ def _whole(found: Contract, path: Path) -> None:
         raise wrong(path, "institution", found.institution, f"it must be the name of the folder, {path.parent.name}")
     if lacking := [language for language in LANGUAGES if not found.publisher.get(language)]:
         raise wrong(path, "publisher", dict(found.publisher), f"add {', '.join(lacking)}")
+    if found.cited_as == OTHER:
+        raise wrong(path, "cited_as", OTHER, "that is the kind of numbers that are nobody's: name one of its own")
     if odd := sorted(set(found.tolerances) - set(DIMENSIONS)):
         raise wrong(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
     read_by = [table for file in found.files for table in file.tables]
@@ -276,7 +285,7 @@ def _whole_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> N
 @cache
 def load(institution: str) -> Contract:
     """The contract of an institution. Raises `FileNotFoundError` for an unknown one, `DeclarationError` for a broken contract."""
-    return read(SOURCES / institution / "contract.yaml")
+    return read(folder_of().get(institution, SOURCES / institution) / "contract.yaml")
 
 
 @cache
@@ -290,26 +299,41 @@ def _of_records(tables: Mapping[str, TableSpec], table: str) -> str:
     return table if tables[table].entity or parent is None else _of_records(tables, parent)
 
 
-def folders(sources: Path, exports: Path) -> tuple[str, ...]:
-    """The institutions that have a folder. Raises `DeclarationError` for one that is not completely there, or that the vocabulary does not
-    know: its figures would be absent without a word."""
-    found = []
-    for folder in sorted(path for path in sources.iterdir() if path.is_dir() and any((path / part).exists() for part in _PARTS)):
-        lacking = [shown(folder / part) for part in _PARTS if not (folder / part).is_file()]
-        lacking += [shown(file) for file in [exports / f"{folder.name}.py"] if not file.is_file()]
-        if lacking:
-            raise DeclarationError(f"{shown(folder)}: lacks {', '.join(lacking)}: complete the institution, or move its folder away")
-        found.append(folder.name)
-    return tuple(found)
+def folders(*parents: Path) -> Mapping[str, Path]:
+    """The folder of each institution below `parents`. Raises `DeclarationError` for one that is not completely there, whose figures would
+    be absent without a word, and for two of one name."""
+    found: dict[str, Path] = {}
+    for parent in parents:
+        if not parent.is_dir():
+            raise DeclarationError(f"{FURTHER} names {parent}, which is no folder: correct it")
+        for folder in sorted(path for path in parent.iterdir() if path.is_dir() and any((path / part).exists() for part in _PARTS)):
+            lacking = [shown(folder / part) for part in _PARTS if not (folder / part).is_file()]
+            if lacking:
+                raise DeclarationError(f"{shown(folder)}: lacks {', '.join(lacking)}: complete the institution, or move its folder away")
+            if other := found.get(folder.name):
+                raise DeclarationError(f"{shown(folder)}: an institution of this name is in {shown(other)}: rename one of the folders")
+            found[folder.name] = folder
+    return found
+
+
+@cache
+def folder_of() -> Mapping[str, Path]:
+    """The folder of each institution: those of `sources`, and those of the folders that `HARMONIA_SOURCES` names."""
+    return folders(SOURCES, *further())
+
+
+def further() -> tuple[Path, ...]:
+    """The folders that `HARMONIA_SOURCES` names."""
+    return tuple(Path(one).resolve() for one in os.environ.get(FURTHER, "").split(os.pathsep) if one)
 
 
 @cache
 def institutions() -> tuple[str, ...]:
     """Every institution, in the order of a case's way (`order` of the contract). Raises `DeclarationError` where one is not whole."""
-    found = sorted(folders(SOURCES, _EXPORTS), key=lambda name: load(name).order)
+    found = sorted(folder_of(), key=lambda name: load(name).order)
     for one, other in pairwise(found):
         if load(one).order == load(other).order:
-            raise wrong(SOURCES / other / "contract.yaml", "order", load(other).order, f"{one} has the same: give each its own")
+            raise wrong(folder_of()[other] / "contract.yaml", "order", load(other).order, f"{one} has the same: give each its own")
     return tuple(found)
 
 
@@ -337,7 +361,7 @@ def bearers() -> Mapping[str, str]:
     for name in institutions():
         kind = load(name).cited_as
         if kind is not None and found.setdefault(kind, name) != name:
-            raise wrong(SOURCES / name / "contract.yaml", "cited_as", kind, f"{found[kind]} has the same: give each its own")
+            raise wrong(folder_of()[name] / "contract.yaml", "cited_as", kind, f"{found[kind]} has the same: give each its own")
     return found
 
 
@@ -345,6 +369,18 @@ def bearers() -> Mapping[str, str]:
 def stating_form() -> tuple[str, ...]:
     """The institutions whose records state the form of exploitation."""
     return tuple(name for name in institutions() if load(name).states_form)
+
+
+@cache
+def one_file_a_case() -> tuple[str, ...]:
+    """The institutions that hold a case in one file; others' files are separated and joined by decision, or follow one another."""
+    return tuple(name for name in institutions() if load(name).one_file_a_case)
+
+
+@cache
+def reference_kinds() -> tuple[str, ...]:
+    """Whose numbers files can cite: the kinds of all institutions, and `other`."""
+    return (*bearers(), OTHER)
 
 
 @cache

@@ -19,7 +19,6 @@ from schemas import findings
 from sources import contract as contracts
 
 _KEYS = ("institution", "record_key", "status")
-_REGISTERS = ("police", "courts")  # prosecution files are separated and joined by decision, stays follow one another
 _NEAR = 200  # days between the openings of two files of one case
 _SEVERAL = 2
 
@@ -27,7 +26,7 @@ _SEVERAL = 2
 def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: every delivery that holds the later of the two, until one is merged."""
     every = some(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
-    own = every[every["institution"].isin(_REGISTERS) & (every["status"] != "quarantined")]
+    own = every[every["institution"].isin(contracts.one_file_a_case()) & (every["status"] != "quarantined")]
     held = own[["institution", "delivery", "record_key"]].drop_duplicates()
     told = _pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(held, on=["institution", "record_key"])
     merged = own[(own["state"] == "merged") | own["merged_into"].notna()].groupby(["institution", "record_key"])["delivery"].min()
@@ -93,7 +92,7 @@ def _shared(people: pd.DataFrame) -> pd.DataFrame:
 
 def _signs(records: pd.DataFrame) -> pd.DataFrame:
     """By what a person in a file is known: institution, case_key, sign (number, or name and birth date), who (name in the file)."""
-    own = records[records["institution"].isin(_REGISTERS) & (records["status"] != "quarantined")]
+    own = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
     number = own["personal_number"].where(own["personal_number"].str.fullmatch(r"\d{10}", na=False))
     day, days = pd.factorize(own["birth_date"])
     written = pd.array([*pd.DatetimeIndex(days).strftime("%Y-%m-%d"), None], dtype="str")
@@ -105,7 +104,9 @@ def _signs(records: pd.DataFrame) -> pd.DataFrame:
 
 def _days(events: pd.DataFrame) -> pd.DataFrame:
     """Of each file the day on which it was opened and that of the offence: institution, case_key, opened, offence."""
-    own = events[events["institution"].isin(_REGISTERS) & (events["status"] != "quarantined") & (events["entity"] == "case")]
+    own = events[
+        events["institution"].isin(contracts.one_file_a_case()) & (events["status"] != "quarantined") & (events["entity"] == "case")
+    ]
     keys = ["institution", "case_key"]
     opened = own[own["event"].isin(["reported", "received"])].groupby(keys)["date"].min().rename("opened")
     offence = own[own["event"] == "offence"].groupby(keys)["date"].min().rename("offence")

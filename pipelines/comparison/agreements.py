@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from schemas.declared import DeclarationError, checked, declared, shown
+from sources import contract
 from sources.contract import institutions
 
 ROLES = ("accused", "victim", "witness", "case")
@@ -111,10 +112,10 @@ def _cells(sender: str, entry: Mapping[str, Any], where: str) -> list[tuple[str,
 
 def _needs_exception(sender: str, receiver: str, role: str, status: str) -> str | None:
     """Why a cell is closed by default (issue E, item 3); None where it is not."""
-    if (sender, receiver) == ("inspectorate", "police"):
-        return "nothing goes from the inspectorate to the police"
-    if role == "victim" and not {sender, receiver} <= {"police", "prosecution"}:
-        return "nothing on victims goes outside police and prosecution"
+    if receiver in contract.load(sender).tells_nothing_to:
+        return f"nothing goes from {sender} to {receiver}"
+    if role == "victim" and not all(contract.load(name).deals_with_victims for name in (sender, receiver)):
+        return "nothing on victims goes to or from an institution that does not deal with them"
     if status == "investigation":
         return "nothing goes before an indictment"
     return None

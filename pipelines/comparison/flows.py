@@ -1,7 +1,7 @@
 """What should have come from, or gone to, the neighbour and did not; and cases that a register holds under two numbers.
 
 Belongs here: sent but never received, received but never sent, judgment without indictment, prisoner without judgment, registered twice as
-another's records show it. Does not belong here: the published table of the same question (`warehouse/count/reconcile`).
+another's records show it. Does not belong here: the published table of the same question (`warehouse/models/figures/reconciliation.sql`).
 
 A side that may lie outside what was delivered says nothing: `_ON_THE_WAY` days at the end, `_BEFORE` days at the beginning.
 """
@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipelines.comparison.evidence import Known, fields, uncrowded
 from pipelines.resources.coded import among
+from schemas import canonical
 from sources import contract
 
 _ON_THE_WAY = pd.Timedelta(days=92)
@@ -25,34 +26,42 @@ def evidence(known: Known) -> pd.DataFrame:
     return pd.concat(filled or parts[:1], ignore_index=True)
 
 
-def _held(known: Known, institution: str) -> pd.Index:
-    """Cases of which an institution holds any record."""
-    return pd.Index(known.every_case.loc[known.every_case["institution"] == institution, "case_id"].dropna().unique())
+def _held(known: Known, *institutions: str) -> pd.Index:
+    """Cases of which any of the institutions holds a record."""
+    return pd.Index(known.every_case.loc[known.every_case["institution"].isin(institutions), "case_id"].dropna().unique())
 
 
-def _within(known: Known, days: pd.Series, institution: str) -> pd.Series:
-    """Days that the deliveries of `institution` must cover."""
-    if institution not in known.spans.index:
+def _within(known: Known, days: pd.Series, *institutions: str) -> pd.Series:
+    """Days that the deliveries of all the institutions must cover."""
+    if not institutions or not set(institutions) <= set(known.spans.index):
         return pd.Series(False, index=days.index)
-    first, last = pd.Timestamp(known.spans["first"][institution]), pd.Timestamp(known.spans["last"][institution])
+    spans = known.spans.loc[list(institutions)]
+    first, last = pd.Timestamp(spans["first"].max()), pd.Timestamp(spans["last"].min())
     return (days >= first + _BEFORE) & (days <= last - _ON_THE_WAY)
+
+
+def _sender(stage: canonical.Stage) -> str | None:
+    """Whose deliveries show that a stage has no record: of several institutions the first."""
+    return next(iter(contract.at(stage)), None)
 
 
 def _not_received(known: Known) -> list[pd.DataFrame]:
     """Sent by the day that the sender's record says, and no file of it at the prosecution."""
     sent = known.events[(known.events["event"] == "sent") & known.events["institution"].isin(contract.at("registration"))]
     joined = known.cases.loc[known.cases["state"] == "merged", ["institution", "record_key"]]
-    lost = ~among(sent["case_id"], _held(known, "prosecution")) & _within(known, sent["date"], "prosecution")
+    lost = ~among(sent["case_id"], _held(known, *contract.at("prosecution"))) & _within(known, sent["date"], *contract.at("prosecution"))
     lost &= ~pd.MultiIndex.from_frame(sent[["institution", "record_key"]]).isin(pd.MultiIndex.from_frame(joined))
-    out = sent[lost].rename(columns={"institution": "receiver"}).assign(sender="prosecution", role="case")
+    out = sent[lost].rename(columns={"institution": "receiver"}).assign(sender=_sender("prosecution"), role="case")
     return [known.finished(out.assign(field=out["receiver"].map(fields("sent"))), "not_received")]
 
 
 def _not_sent(known: Known) -> list[pd.DataFrame]:
     """Received from a sender by what the prosecution's file says, and no record of it there."""
-    files = known.cases[(known.cases["institution"] == "prosecution") & known.cases["source"].isin(contract.at("registration"))]
+    files = known.cases[
+        known.cases["institution"].isin(contract.at("prosecution")) & known.cases["source"].isin(contract.at("registration"))
+    ]
     files = files[files["state"] != "merged"]
-    came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "prosecution")]
+    came = known.events[(known.events["event"] == "received") & known.events["institution"].isin(contract.at("prosecution"))]
     files = files.merge(came[["record_key", "date"]].drop_duplicates("record_key"), on="record_key", how="left")
     out = []
     for sender in contract.at("registration"):
@@ -65,15 +74,15 @@ def _not_sent(known: Known) -> list[pd.DataFrame]:
 
 def _no_indictment(known: Known) -> pd.DataFrame:
     """Judged by a court in a case that the prosecution's deliveries do not know as indicted: told to the court."""
-    judged = known.events[(known.events["event"] == "judged") & (known.events["institution"] == "courts")]
+    judged = known.events[(known.events["event"] == "judged") & known.events["institution"].isin(contract.at("courts"))]
     indicted = known.events.loc[known.events["event"] == "indicted", "case_id"]
-    files = known.cases[known.cases["institution"] == "prosecution"]
+    files = known.cases[known.cases["institution"].isin(contract.at("prosecution"))]
     indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]]).drop_duplicates()
-    came = known.events[(known.events["event"] == "received") & (known.events["institution"] == "courts")]
+    came = known.events[(known.events["event"] == "received") & known.events["institution"].isin(contract.at("courts"))]
     days = came.drop_duplicates("record_key").set_index("record_key")["date"]
     opened = pd.Series(days.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` over nothing loses the type
-    lost = judged[~among(judged["case_id"], indicted) & _within(known, opened, "prosecution")].drop_duplicates("case_key")
-    rows = lost.rename(columns={"institution": "receiver"}).assign(record_key=lost["case_key"], sender="prosecution", role="case")
+    lost = judged[~among(judged["case_id"], indicted) & _within(known, opened, *contract.at("prosecution"))].drop_duplicates("case_key")
+    rows = lost.rename(columns={"institution": "receiver"}).assign(record_key=lost["case_key"], sender=_sender("prosecution"), role="case")
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_indictment")
 
 
@@ -85,15 +94,15 @@ def _no_judgment(known: Known) -> pd.DataFrame:
     admitted = admitted.merge(ids, on=["institution", "record_key"], how="left")
     convicted = convicted.merge(ids, on=["institution", "record_key"], how="left")
     with_judgment = among(admitted["person_id"], convicted["person_id"].dropna().drop_duplicates())
-    lost = admitted[~with_judgment & _within(known, admitted["date"], "courts")]
-    rows = lost.rename(columns={"institution": "receiver"}).assign(sender="courts", role="accused")
+    lost = admitted[~with_judgment & _within(known, admitted["date"], *contract.at("courts"))]
+    rows = lost.rename(columns={"institution": "receiver"}).assign(sender=_sender("courts"), role="accused")
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_judgment")
 
 
 def _again(known: Known) -> pd.DataFrame:
     """Two files of one register in one case, with a person in common, neither merged: the later one is spoken of, others' records speak."""
     files = known.cases[(known.cases["state"].fillna("") != "merged") & known.cases["merged_into"].isna()]
-    files = files[files["institution"].isin(["police", "courts"])].dropna(subset=["case_id"])
+    files = files[files["institution"].isin(contract.one_file_a_case())].dropna(subset=["case_id"])
     people = uncrowded(known.persons[["institution", "case_key", "person_id"]].dropna().drop_duplicates(), ["institution", "person_id"])
     pairs = people.merge(people, on=["institution", "person_id"], suffixes=("", "_first"))
     pairs = pairs[pairs["case_key"] != pairs["case_key_first"]].drop_duplicates(["institution", "case_key", "case_key_first"])

@@ -184,7 +184,7 @@ def _coverage(told: Figures, period: str) -> Section:
     rows = []
     for institution in coverage["institution"].drop_duplicates():
         told_states = [words.state(str(state.get((institution, q), MISSING))) for q in quarters]
-        rows.append([Cell(words("institutions", institution), number=False), *(Cell(s, number=False) for s in told_states)])
+        rows.append([Cell(words.institution(institution), number=False), *(Cell(s, number=False) for s in told_states)])
     table = Table(words("sections", "coverage"), [words("columns", "institution"), *quarters], rows)
     return Section("coverage", words("sections", "coverage"), [words("intro", "coverage")], [table])
 
@@ -225,7 +225,7 @@ def _method(told: Figures) -> Section:
         [
             Cell(title, number=False),
             Cell(str(said.loc[code, f"definition_{words.lang}"]), number=False),
-            Cell(", ".join(words("institutions", i) for i in indicators()[code].institutions), number=False),
+            Cell(", ".join(words.institution(i) for i in indicators()[code].institutions), number=False),
         ]
         for code, title in told.titles.items()
     ]

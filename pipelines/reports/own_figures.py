@@ -15,7 +15,8 @@ from pipelines.reports.document import Cell, Document, Section, Table
 from pipelines.reports.figures import Figures
 from pipelines.reports.joint import document, known_period
 from pipelines.reports.joint import report as joint
-from pipelines.reports.words import Words, said
+from pipelines.reports.words import Words
+from sources import contract
 from warehouse.indicators import DIMENSIONS, indicators
 from warehouse.releases.confidential import Confidential, open_confidential
 from warehouse.releases.reading import Release
@@ -39,8 +40,8 @@ def institution(releases: Path, release: Release, period: str, name: str, lang: 
     Raises `HarmoniaError` for an unknown institution, language or period.
     """
     words = Words(lang)
-    if name not in said()["institutions"]:
-        raise HarmoniaError(f"institution {name!r} is not known: one of {', '.join(said()['institutions'])}")
+    if name not in contract.institutions():
+        raise HarmoniaError(f"institution {name!r} is not known: one of {', '.join(contract.institutions())}")
     told, hidden = Figures(release, words), open_confidential(releases, release.name)
     delivered = known_period(release, period)
     sections = [_own(told, hidden, period, name), _difference(told, hidden, period, name)] if delivered else []
@@ -52,7 +53,7 @@ def institution(releases: Path, release: Release, period: str, name: str, lang: 
         made.lang,
         made.title,
         made.office,
-        [(words("facts", "institution"), words("institutions", name)), *made.facts],
+        [(words("facts", "institution"), words.institution(name)), *made.facts],
         made.warning,
         sections,
         made.footer,
@@ -77,7 +78,7 @@ def _own(told: Figures, hidden: Confidential, period: str, name: str) -> Section
         sources = indicators()[code].institutions
         if name not in sources or code not in grand.index:
             continue
-        others = ", ".join(words("institutions", i) for i in sources if i != name)
+        others = ", ".join(words.institution(i) for i in sources if i != name)
         shared = f"{words('columns', 'shared')} {others}" if others else ""
         row = grand.loc[code]
         gaps.add(words.gap(None if pd.isna(row["missing"]) else str(row["missing"])))

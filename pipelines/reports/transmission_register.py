@@ -17,9 +17,9 @@ from pipelines.errors import HarmoniaError
 from pipelines.periods import last_day
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import first_run
-from pipelines.reports.words import said
 from pipelines.resources.workplace import Workplace
 from schemas.declared import declared
+from sources import contract
 from warehouse.releases.reading import Release
 
 AUDIENCES = ("institution", "coordinator", "government", "public")
@@ -64,9 +64,9 @@ def send(workplace: Workplace, sent: Sent) -> None:
     """Enter a report that was sent. Raises `HarmoniaError` for an unknown audience or institution, or one without its institution."""
     if sent.audience not in AUDIENCES:
         raise HarmoniaError(f"audience {sent.audience!r} is not known: one of {', '.join(AUDIENCES)}")
-    if (sent.audience == "institution") != (sent.institution in said()["institutions"]):
+    if (sent.audience == "institution") != (sent.institution in contract.institutions()):
         raise HarmoniaError(
-            f"a report to an institution names it (--institution): one of {', '.join(said()['institutions'])}; others name none"
+            f"a report to an institution names it (--institution): one of {', '.join(contract.institutions())}; others name none"
         )
     with closing(open_registry(workplace.registry)) as registry:
         note(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
@@ -96,7 +96,7 @@ def due(workplace: Workplace, release: Release, today: date) -> tuple[list[Due],
 
 
 def _to(rule: dict[str, str | int]) -> list[str]:
-    return list(said()["institutions"]) if rule["audience"] == "institution" else [""]
+    return list(contract.institutions()) if rule["audience"] == "institution" else [""]
 
 
 def _due(audience: str, institution: str, period: str, by: date, sent: dict[tuple[str, str, str], str]) -> Due:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.declared import declared
+from sources import contract
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import gap_text, label, language
 
@@ -42,6 +43,10 @@ class Words:
     def period(self, period: str) -> str:
         """A year as it is, a quarter in words."""
         return self("quarter", year=period[:4], n=period[6:]) if "-Q" in period else period
+
+    def institution(self, name: str) -> str:
+        """The name of an institution, as its contract says."""
+        return contract.load(name).publisher[self.lang]
 
     def gap(self, missing: str | None) -> str:
         """Deliveries that are not complete (`warehouse.releases.labels.gap_text`) in words; empty where all are."""

@@ -184,11 +184,11 @@ def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Type
 def _cannot_be(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
     """Numbers of a year to come or long before any register, of a register or a region that is not there."""
     year, typed_in = found["year"], text.reindex(found["row"]).reset_index(drop=True)
-    no_year = found["kind"].isin(["police", "inspectorate", "prosecution", "court"]) & (
+    no_year = (found["kind"] != "other") & (
         (year > period_end.reindex(found["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
     ).fillna(True)
     no_register = (found["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
-    no_region = found["region"].notna() & ~found["region"].isin(numbers.REGIONS)
+    no_region = found["region"].notna() & ~found["region"].isin(numbers.regions())
     return (no_year | no_register | no_region).astype(bool)
 
 

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
 import pandera.pandas as pa
+
+from schemas.exports.build import build
+from sources import contract
 
 
 @cache
 def models(institution: str) -> dict[str, pa.DataFrameSchema]:
-    """The models of an institution's tables: `schemas/exports/<institution>.py: MODELS`."""
-    return dict(import_module(f"schemas.exports.{institution}").MODELS)
+    """The models of an institution's tables: `MODELS` of `schemas/exports/<institution>.py`, or of `exports.py` in the institution's own
+    folder; where it has neither, what its contract says."""
+    for module in (f"schemas.exports.{institution}", f"sources.{institution}.exports"):
+        if find_spec(module):
+            return dict(import_module(module).MODELS)
+    return build(contract.load(institution))

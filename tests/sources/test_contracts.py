@@ -18,7 +18,7 @@ CANONICAL = {
     *canonical.SEXES,
     *canonical.FORMS,
     *canonical.EVENTS,
-    *canonical.REFERENCE_KINDS,
+    *contract.reference_kinds(),
     *institutions(),
     *("convicted", "acquitted", "rejected", "transfer", "true", "false", "sq", "sr"),
     *("served", "conditional_release", "court_decision", "house_arrest", "sentence_begun", "detention_ended"),

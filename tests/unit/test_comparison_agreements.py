@@ -37,7 +37,7 @@ def test_an_agreement_allows_the_cells_that_it_lists_and_no_other(tmp_path: Path
 @pytest.mark.parametrize(
     ("sender", "entry", "why"),
     [
-        ("inspectorate", {"receivers": ["police"]}, "inspectorate to the police"),
+        ("inspectorate", {"receivers": ["police"]}, "inspectorate to police"),
         ("courts", {"receivers": ["corrections"], "roles": ["victim"]}, "victims"),
         ("police", {"roles": ["victim"], "receivers": ["courts"]}, "victims"),
         ("police", {"statuses": ["investigation"]}, "before an indictment"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pipelines import declarations
 from pipelines.checks.deliveries import deadline
 from pipelines.comparison import agreements
 from pipelines.errors import HarmoniaError
+from schemas import canonical
 from schemas.declared import declared
 from sources import contract
 
@@ -95,26 +97,44 @@ def test_a_contract_that_is_none(tmp_path: Path, text: str, said: str) -> None:
         contract.read(path)
 
 
-def test_an_institution_is_wholly_there_and_known_or_refused(tmp_path: Path) -> None:
-    exports = tmp_path / "exports"
-    exports.mkdir()
+def test_an_institution_is_wholly_there_and_of_its_own_name_or_refused(tmp_path: Path) -> None:
+    here, further = tmp_path / "sources", tmp_path / "further"
+    for folder in (here / "police", further / "police", here / "readers"):
+        folder.mkdir(parents=True)
     for part in ("contract.yaml", "reader.py", "mapping.py"):
-        (tmp_path / "sources" / "police").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "sources" / "police" / part).touch()
-    with pytest.raises(HarmoniaError, match=r"police: lacks .*exports/police\.py: complete the institution"):
-        contract.folders(tmp_path / "sources", exports)
-    (exports / "police.py").touch()
-    (tmp_path / "sources" / "readers").mkdir()
-    assert contract.folders(tmp_path / "sources", exports) == ("police",)
-    (tmp_path / "sources" / "customs").mkdir()
-    (tmp_path / "sources" / "customs" / "mapping.py").touch()
-    with pytest.raises(HarmoniaError, match=r"customs: lacks .*customs/contract\.yaml, .*customs/reader\.py"):
-        contract.folders(tmp_path / "sources", exports)
+        (here / "police" / part).touch()
+        (further / "police" / part).touch()
+    assert dict(contract.folders(here)) == {"police": here / "police"}
+    with pytest.raises(HarmoniaError, match=r"further/police: an institution of this name is in .*sources/police: rename"):
+        contract.folders(here, further)
+    with pytest.raises(HarmoniaError, match=r"HARMONIA_SOURCES names .*nowhere, which is no folder"):
+        contract.folders(here, tmp_path / "nowhere")
+    (here / "customs").mkdir()
+    (here / "customs" / "mapping.py").touch()
+    with pytest.raises(HarmoniaError, match=r"customs: lacks .*customs/contract\.yaml, .*customs/reader\.py: complete the institution"):
+        contract.folders(here)
+
+
+def test_no_institution_is_named_outside_its_folder() -> None:
+    root = Path(contract.SOURCES).parent
+    folders = [root / "pipelines", root / "warehouse", root / "schemas", root / "sources" / "readers"]
+    paths = [*(path for folder in folders for path in folder.rglob("*.py")), *(root / "sources").glob("*.py")]
+    stages = set(canonical.STAGES)
+    named = [name for name in contract.institutions() if name not in stages]  # the others have the name of their stage
+    pattern = re.compile(rf"""["']({"|".join(named)})["']|institution"\] == ["']""")
+    found = [
+        f"{path.relative_to(root)}: {line.strip()}"
+        for path in paths
+        if path.parent.name != "exports"
+        for line in path.open()
+        if pattern.search(line)
+    ]
+    assert found == []
 
 
 def test_an_institution_that_no_indicator_counts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contract, "institutions", lambda: ("police", "customs"))
-    with pytest.raises(HarmoniaError, match=r"sources/customs: no indicator counts it: name it under `institutions`"):
+    with pytest.raises(HarmoniaError, match=r"sources/customs: no indicator counts it: name indicators under `counts_in`"):
         declarations.each_counts(["police"])
 
 

@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise.numbers import _NORMAL, COLUMNS, REGIONS, holds_number, normalise_own, parse_numbers
+from pipelines.harmonise.numbers import COLUMNS, holds_number, normalise_own, parse_numbers
+from sources.number_forms import forms
+from sources.police.numbers import REGIONS
+
+NORMAL = [form.normal for of_kind in forms().values() for form in of_kind]
 
 
 def found(text: str, **options: object) -> list[tuple[str, str]]:
@@ -105,7 +109,7 @@ def test_normal_forms_are_their_own(serial: int, year: int, region: str, registe
 
 
 @settings(max_examples=examples(60), deadline=None)
-@given(st.one_of(*(st.from_regex(pattern, fullmatch=True) for pattern in _NORMAL.values())))
+@given(st.one_of(*(st.from_regex(pattern, fullmatch=True) for pattern in NORMAL)))
 def test_a_normal_form_is_read_as_any_other_spelling(text: str) -> None:
     told = [parse_numbers(pd.Series([spelled])) for spelled in (text, f" {text} ")]
     pd.testing.assert_frame_equal(*told)

@@ -16,6 +16,7 @@ import pandas as pd
 import schemas
 from schemas.canonical import OFFENCE_GROUPS
 from schemas.declared import declared
+from schemas.findings import LANGUAGES
 from sources import contract
 from warehouse.count.coverage import QUARTERS, published
 from warehouse.count.inputs import ADULT, DOMESTIC, OLDEST
@@ -118,7 +119,8 @@ def offence_group() -> pd.DataFrame:
 
 def institution() -> pd.DataFrame:
     """`dim_institution`."""
-    out = _labelled("institutions", "institution").set_index("institution").reindex(list(contract.institutions())).reset_index()
+    names = [(name, *(contract.load(name).publisher[language] for language in LANGUAGES)) for name in contract.institutions()]
+    out = pd.DataFrame(names, columns=["institution", *LABELS])
     return out.assign(position=range(1, len(out) + 1), stage=out["institution"].map(contract.stage_of()))
 
 

@@ -6,7 +6,7 @@ picked; in `catalogue`, its SQL. Does not belong here: the counting itself (`war
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -96,10 +96,17 @@ def _known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, .
         raise wrong(path, what, unknown[0], f"it must be one of {', '.join(allowed)}")
 
 
+def of_institutions(code: str, named: Sequence[str]) -> tuple[str, ...]:
+    """The institutions whose records an indicator counts: those that its file names, and those whose contracts say `counts_in`."""
+    joining = [name for name in contract.institutions() if code in contract.load(name).counts_in]
+    return tuple(dict.fromkeys([*named, *joining]))
+
+
 def read(path: Path, raw: Mapping[str, Any]) -> Indicator:
     """The indicator that `raw` declares in the file `path`. Raises `DeclarationError` naming file, key and way out."""
     own = {name.name for name in fields(Indicator)} - {"code"}
-    found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}}, path)
+    counting = {"institutions": of_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
+    found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}, **counting}, path)
     if found.code != path.stem:
         raise wrong(path, "indicator", found.code, "it must be the name of the file")
     _known(path, "institutions", found.institutions, contract.institutions())

@@ -24,7 +24,7 @@ from pipelines.errors import HarmoniaError
 from schemas.declared import declared
 from sources import contract
 from warehouse import tables
-from warehouse.indicators import DIMENSIONS, LANGUAGES, read
+from warehouse.indicators import DIMENSIONS, LANGUAGES, of_institutions, read
 
 FOLDER = Path(__file__).parent
 MEASURES = ("as_reported", "harmonised")
@@ -135,7 +135,7 @@ def load(path: Path) -> Definition:
         kind=raw.get("kind", "flow"),
         reference=raw["reference"],
         source=raw["source"],
-        institutions=tuple(raw.get("institutions", ())),
+        institutions=of_institutions(raw["indicator"], raw.get("institutions") or ()),
         dimensions=tuple(raw.get("dimensions", ())),
         standards=tuple(raw.get("standards", ())),
         counting=engine,

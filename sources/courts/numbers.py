@@ -1,0 +1,40 @@
+"""Numbers of the courts: `PKR.nr.12/2013`, typed as `P.K.R. nr. 12/13`, `PKR-12-2013`; of SMIL, which all courts share: `2022:19820`.
+Letters: FACTS.md, 4.6."""
+
+import re
+
+from sources.number_forms import BEHIND, START, TAIL, Form, Number, full_year, registered
+
+KIND = "court"
+
+
+def _build(match: re.Match[str]) -> Number:
+    register = re.sub(r"[\s.]", "", match["register"])
+    register = {"PKRP": "PKR", "PA1": "PAI", "PMLKZZ": "PML"}.get(register, register)
+    return registered(KIND, register, int(match["serial"]), full_year(match["year"]))
+
+
+def _smil(match: re.Match[str]) -> Number:
+    year, serial = int(match["year"]), int(match["serial"])
+    return Number(KIND, f"{year}:{serial}", "SMIL", serial, year, None)
+
+
+def _bare(serial: int, year: int) -> Number:
+    return registered(KIND, "?", serial, year)
+
+
+FORMS = (
+    Form(
+        normal=f"(?P<register>PAKR|PKR|PK|PML|PN1|PN|P){BEHIND}",
+        patterns=(rf"{START}(?P<register>P\.?A\.?K\.?R|P\.?K\.?R(?:\.?\s?P)?|P\.?K|PML(?:\.?\s?KZZ)?|PA\s?(?:II|I|1)|PN1|PN|P|\?){TAIL}",),
+        build=_build,
+        bare=_bare,
+        continues=True,
+    ),
+    Form(
+        normal="(?P<year>20[0-9]{2}):(?P<serial>[1-9][0-9]{0,6})",
+        patterns=(r"(?<![\d:])(?P<year>20\d{2})\s*:\s*(?P<serial>\d{1,7})(?![\d:])",),
+        build=_smil,
+        first=True,
+    ),
+)

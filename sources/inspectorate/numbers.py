@@ -1,0 +1,26 @@
+"""Numbers of the inspectorate: `IPK-015/2011`, typed as `I.P.K. 15/11`, `ipk.nr.15/2011`. Letters: FACTS.md, 4.6."""
+
+import re
+
+from sources.number_forms import GAP, NR, START, TAIL, Form, Number, full_year
+
+
+def _number(serial: int, year: int) -> Number:
+    return Number("inspectorate", f"IPK-{serial:03d}/{year}", "IPK", serial, year, None)
+
+
+def _build(match: re.Match[str]) -> Number:
+    return _number(int(match["serial"]), full_year(match["year"]))
+
+
+FORMS = (
+    Form(
+        normal="IPK-(?P<serial>[0-9]{3}|[1-9][0-9]{3,5})/(?P<year>[1-9][0-9]{3})",
+        patterns=(
+            rf"{START}I\.?\s?P\.?\s?K{TAIL}",
+            rf"{START}I\.?\s?P\.?\s?K{NR}{GAP}(?P<year>(?:19|20)\d{{2}})[/\-](?P<serial>\d{{1,4}})(?!\d)",
+        ),
+        build=_build,
+        bare=_number,
+    ),
+)

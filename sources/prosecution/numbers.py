@@ -1,0 +1,35 @@
+"""Numbers of the prosecution: `PP.I.nr.34/2013`, `PPS.nr.425/2009`, typed as `PPI-34-2013`, `PP/1 nr. 34/13`; register unknown:
+`PP.?.nr.34/2013`. Letters: FACTS.md, 4.6."""
+
+import re
+
+from sources.number_forms import BEHIND, GAP, START, TAIL, Form, Number, full_year, registered
+
+
+def _roman(text: str | None) -> str:
+    """`I`, `II`, `III` from Roman or Arabic digits and letters mistaken for them; `?` where the register is not said or unknown."""
+    if not text:
+        return "?"
+    if text in ("2", "3"):
+        return "I" * int(text)
+    return "I" * len(text) if set(text) <= set("IL1|") else "?"
+
+
+def _build(match: re.Match[str]) -> Number:
+    register = f"PP{match['letter']}" if match["letter"] else f"PP.{_roman(match['roman'])}"
+    return registered("prosecution", register, int(match["serial"]), full_year(match["year"]))
+
+
+def _bare(serial: int, year: int) -> Number:
+    return registered("prosecution", "PP.?", serial, year)
+
+
+FORMS = (
+    Form(
+        normal=rf"PP(?:\.(?P<roman>I{{1,3}}|\?)|(?P<letter>[SMNP])){BEHIND}",
+        patterns=(rf"{START}P\.?\s?P(?:{GAP}(?P<roman>[IL1|]{{1,3}}|[2-9?])(?=[\s./\-_N]+\D*\d)|\.?(?P<letter>[SMNP]))?{TAIL}",),
+        build=_build,
+        bare=_bare,
+        continues=True,
+    ),
+)

@@ -1,7 +1,7 @@
 """How many persons, records and lines the analysts' copy leaves unique, and whether order or numbers give record keys away.
 
 Compares `analysts.duckdb` with `warehouse.duckdb` of one home. k is the size of the smallest group of victims with the same values.
-Run: `python benchmarks/analysts_uniqueness.py --home HOME [--out FILE]` (FILE: CSV). docs/access.md says what it found.
+Run: `python benchmarks/analysts_uniqueness.py --home HOME [--out FILE]` (FILE: CSV). docs/reference/access.md says what it found.
 """
 
 from __future__ import annotations

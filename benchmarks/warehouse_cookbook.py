@@ -1,4 +1,4 @@
-"""Every query of docs/cookbook.md on a star of a million cases, in DuckDB.
+"""Every query of docs/how-to/cookbook.md on a star of a million cases, in DuckDB.
 
 The star is a published one multiplied: its facts again and again under new ids, each copy shifted by whole years, so that a case keeps its
 persons, events, days and offences. Run: `python benchmarks/warehouse_cookbook.py --home HOME --cases 1000000 --out FILE` (FILE is kept and
@@ -20,7 +20,7 @@ from warehouse import tables
 from warehouse.publish import ddl
 
 YEARS = 20  # how many years the copies are spread over
-COOKBOOK = Path(__file__).parents[1] / "docs" / "cookbook.md"
+COOKBOOK = Path(__file__).parents[1] / "docs" / "how-to" / "cookbook.md"
 IDS = ("case_id", "person_id")
 SUMMED = ("as_reported", "harmonised", "n", "quarantined")
 

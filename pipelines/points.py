@@ -1,7 +1,7 @@
 """Moments of a run at which a kill would hurt most, by name, so that tests can kill there.
 
 Belongs here: the names, and dying at one of them. The modules at the edges call `reached`; without `HARMONIA_DIE_AT` it does nothing.
-Does not belong here: what is left behind and who cleans it up (`tests/faults/crash`, docs/backup.md).
+Does not belong here: what is left behind and who cleans it up (`tests/faults/crash`, docs/reference/backup.md).
 """
 
 from __future__ import annotations

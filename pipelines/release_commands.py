@@ -129,7 +129,8 @@ def verify(home: HomeFolder = None) -> None:
     wrong = [f"{name}: {one}" for name in found for one in recount.wrong(name, files)]
     if wrong:
         raise HarmoniaError(
-            f"{len(wrong)} printed figures are not the warehouse's: {'; '.join(wrong[:5])}. Withdraw these releases (docs/releases.md)"
+            f"{len(wrong)} printed figures are not the warehouse's: {'; '.join(wrong[:5])}. "
+            "Withdraw these releases (docs/reference/releases.md)"
         )
     typer.echo(
         f"{len(found)} releases in {where} are as they were written, and print what the warehouse of their day says"

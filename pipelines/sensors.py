@@ -110,5 +110,7 @@ def _cursor(now: Mapping[str, str], asked: Mapping[str, str], lifeless: Sequence
 def failed_run(context: dg.RunFailureSensorContext) -> None:
     """Tell which job and run failed, and where to look; never what the error said, which may quote a cell."""
     run = context.dagster_run
-    told = alert(f"Harmonia: run {run.run_id} of {run.job_name} failed. Look at it in Dagster's pages; docs/operations.md says what to do.")
+    told = alert(
+        f"Harmonia: run {run.run_id} of {run.job_name} failed. Look at it in Dagster's pages; docs/how-to/troubleshoot.md says what to do."
+    )
     context.log.info(f"told of run {run.run_id} by {', '.join(told)}")

@@ -1,4 +1,6 @@
-"""The catalogue of rules as a page, `docs/rules.md`, made from `schemas/rules/*.yaml`: run `python -m schemas.rules_doc` after a change.
+"""The catalogue of rules as a page, `docs/reference/rules.md`, made from `schemas/rules/*.yaml`.
+
+Run `python -m schemas.rules_doc` after a change.
 
 Belongs here: the page's form only. Does not belong here: rules and their words.
 """
@@ -10,7 +12,7 @@ from pathlib import Path
 from schemas.declared import declared
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "rules.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "rules.md"
 _RULES = Path(__file__).resolve().parent / "rules"
 _STAGES = {
     "delivery": "Deliveries",

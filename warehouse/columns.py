@@ -2,8 +2,8 @@
 
 `of` names the column of a dimension that a column points to (`dim_time.day`). It is not enforced by the database: the warehouse is
 rebuilt whole, and a test holds that every value is there. `linked`: the value depends on other institutions' records (who is whom, a
-day corrected by another's); the institution whose row it is does not read it (docs/access.md). `coarse`: what analysts see in place of
-the values, one of `warehouse.analysts.COARSE`.
+day corrected by another's); the institution whose row it is does not read it (docs/reference/access.md). `coarse`: what analysts see in
+place of the values, one of `warehouse.analysts.COARSE`.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ _WAY_OUT = {
     "57014": "it stopped a statement (a time limit, or an administrator): raise statement_timeout for this login, then run again",
     "57": "it was stopped or restarted meanwhile: run again when it is up",
     "25006": "it takes no writing (a standby, or default_transaction_read_only): name the primary",
-    "42501": "this login may not do or see that: docs/access.md says which role may",
+    "42501": "this login may not do or see that: docs/reference/access.md says which role may",
     "42P01": "a table is not there: publish first, with `harmonia run --warehouse-url`",
     "3F000": "a schema is not there: publish first, with `harmonia run --warehouse-url`",
     "42703": "its tables are of another version of Harmonia: `harmonia run --warehouse-url` publishes them anew",

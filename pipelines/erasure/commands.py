@@ -137,6 +137,6 @@ def carry_out(
         typer.echo(f"still found in {path}")
     typer.echo(
         f"Erasure {done.number} of order {number} is done. Not reached from here: backups made before, workbooks and pages handed out "
-        "(`harmonia audit list`), the inbox. Make a new backup and let older ones go: docs/governance.md."
+        "(`harmonia audit list`), the inbox. Make a new backup and let older ones go: docs/reference/governance.md."
     )
     raise typer.Exit(1 if done.left else 0)

@@ -24,7 +24,7 @@ _ROWS = 50_000
 def left(workplace: Workplace, person: Person) -> list[str]:
     """Tables in which the person is found, by name; none where registry and warehouse are files of the home.
 
-    Only what a reader sees: row versions that are dead, and a server's log of writes, are the server's to clear (docs/governance.md).
+    Only what a reader sees: dead row versions and a server's log of writes are the server's to clear (docs/reference/governance.md).
     """
     found = [f"registry, table {name}" for name, frame in _registry(workplace.registry_url) if frame_holds(frame, person)]
     found += [f"warehouse, table {name}" for name, frame in _warehouse(workplace.warehouse_url) if frame_holds(frame, person)]

@@ -216,7 +216,7 @@ def _imputed(home: Published, behind: _Behind) -> list[Section]:
     ]
     columns = [*behind.who_columns(), Column("record"), Column("the delivered date", wrap=True), Column("counts on")]
     columns.append(Column("how the day was found", wrap=True))
-    said = f"{count(len(rows), behind.figure.indicator.unit)} of {len(units):,}. docs/dates.md explains how a day is imputed."
+    said = f"{count(len(rows), behind.figure.indicator.unit)} of {len(units):,}. docs/explanation/dates.md explains how a day is imputed."
     return [Section("Days that are imputed", [Table("Imputed days", columns, lines)], said)]
 
 

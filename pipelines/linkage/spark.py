@@ -59,7 +59,7 @@ class Spark:
         if find_spec("pyspark") is None or find_spec("splink") is None:
             raise HarmoniaError(
                 f"pairs cannot be scored on Spark at {master}: this environment has no PySpark; install the extra `spark` and Java 17 "
-                f"(docs/linkage.md says how), or leave out --spark and {SETTING} to score pairs in process"
+                f"(docs/explanation/linkage.md says how), or leave out --spark and {SETTING} to score pairs in process"
             )
         return cls(master)
 

@@ -138,7 +138,7 @@ def test_a_server_that_is_set_otherwise(place: Place, setting: str, said: str | 
 def test_a_login_that_is_no_owner(server: Server, place: Place) -> None:
     database = str(psycopg.conninfo.conninfo_to_dict(place[0])["dbname"])
     stranger = server.url(server.login(f"stranger{next(NUMBER)}"), database)
-    with pytest.raises(HarmoniaError, match=r"may not do or see that: docs/access\.md"):
+    with pytest.raises(HarmoniaError, match=r"may not do or see that: docs/reference/access\.md"):
         both((stranger, place[1]), NEW)
     assert still_old(place)
 

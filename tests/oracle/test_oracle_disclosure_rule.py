@@ -1,4 +1,4 @@
-"""The rule of docs/releases.md, written down plainly from that page, against the rule that releases are printed by."""
+"""The rule of docs/reference/releases.md, written down plainly from that page, against the rule that releases are printed by."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_free_text_in_the_registry_that_names_the_person_is_told(erased: Erased)
 
 
 def test_what_the_server_no_longer_shows_goes_with_vacuum_full(erased: Erased) -> None:
-    """As docs/governance.md says: dead row versions, and values that the server kept for its planner, lie in its files until then."""
+    """As docs/reference/governance.md says: dead row versions and values kept for the server's planner lie in its files until then."""
     place = str(erased.place.warehouse_url)
     with psycopg.connect(place, autocommit=True) as connection:
         (folder,) = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone() or ("",)

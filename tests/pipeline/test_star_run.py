@@ -22,7 +22,8 @@ from warehouse.star.document import DOCS
 from warehouse.star.figures import CELL, statement
 from warehouse.stores import arranged
 
-QUERIES = dict(re.findall(r"^## (\d+) .*?$.*?^```sql\n(.*?)^```", (DOCS / "cookbook.md").read_text("utf-8"), re.DOTALL | re.MULTILINE))
+COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
+QUERIES = dict(re.findall(r"^## (\d+) .*?$.*?^```sql\n(.*?)^```", COOKBOOK, re.DOTALL | re.MULTILINE))
 
 
 def rows(found: list[tuple[object, ...]]) -> Counter[tuple[object, ...]]:

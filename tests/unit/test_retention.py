@@ -89,7 +89,7 @@ def test_the_command_shows_every_store_and_removes_only_when_asked(place):
 
 
 def test_the_page_on_governance_tells_every_store_and_its_days():
-    text = (Path(__file__).parents[2] / "docs" / "governance.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "governance.md").read_text("utf-8")
     for rule in rules().values():
         row = next((line for line in text.splitlines() if line.startswith(f"| {rule.store} ")), "")
         assert row, rule.store

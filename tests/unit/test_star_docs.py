@@ -17,7 +17,8 @@ from warehouse.publish import build
 from warehouse.star.document import DOCS, pages
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arranged
 
-QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", (DOCS / "cookbook.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
+QUERIES = re.findall(r"^## (\d+ .*?)$.*?^```sql\n(.*?)^```", COOKBOOK, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_every_query_of_the_cookbook_runs_and_names_what_is_declared(title: str,
 
 def test_the_notebook_runs_from_top_to_bottom(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARMONIA_HOME", str(home))
-    cells = json.loads((DOCS / "first-steps.ipynb").read_text("utf-8"))["cells"]
+    cells = json.loads((DOCS / "tutorial" / "first-steps.ipynb").read_text("utf-8"))["cells"]
     space: dict[str, object] = {}
     for cell in cells:
         if cell["cell_type"] == "code":

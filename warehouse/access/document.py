@@ -1,6 +1,6 @@
-"""The matrix as a page, `docs/access-matrix.md`: run `python -m warehouse.access.document` after a change of tables or roles.
+"""The matrix as a page, `docs/reference/access-matrix.md`: run `python -m warehouse.access.document` after a change of tables or roles.
 
-Belongs here: the page's form only. Does not belong here: roles and tables; how access is given (`docs/access.md`).
+Belongs here: the page's form only. Does not belong here: roles and tables; how access is given (`docs/reference/access.md`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, roles
 from warehouse.analysts import PSEUDONYM, changed
 from warehouse.stores import ANALYSTS, WAREHOUSE
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "access-matrix.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access-matrix.md"
 WORDS = {ALL: "all rows", OWN: "own rows", ON_REQUEST: "by request", NONE: "–"}
 _HEAD = """# Who may see what
 

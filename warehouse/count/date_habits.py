@@ -4,7 +4,7 @@ Belongs here: lags between an event and its first delivery, the year in a file's
 Does not belong here: which dates contradict one another, which day is imputed (`dates`).
 
 Method: plain counting of what can be one thing only, with a few expected counts in place of a source that is not known yet (a Dirichlet
-and a Beta prior). docs/dates.md has the tables and an example.
+and a Beta prior). docs/explanation/dates.md has the tables and an example.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ Rules (STATISTICS.md): "A date that cannot be right (after the end of the delive
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
 gives a possible day; else the middle of the quarter in whose delivery the event first appears." "A date that contradicts only the
 year in its file's number, or only the quarter in which it was first delivered, stays as delivered", and "the explanation chosen must be
-the likelier one by how often it occurs in that source." docs/dates.md says how.
+the likelier one by how often it occurs in that source." docs/explanation/dates.md says how.
 """
 
 from __future__ import annotations

@@ -86,5 +86,5 @@ def _parsed(content: bytes, path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise HarmoniaError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(raw, dict):
-        raise HarmoniaError(f"{path}: is not a policy; see docs/releases.md")
+        raise HarmoniaError(f"{path}: is not a policy; see docs/reference/releases.md")
     return raw

@@ -132,7 +132,9 @@ def programme(raw: Mapping[str, Any]) -> Programme:
             public_already=tuple(raw["public_already"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise HarmoniaError(f"the disclosure policy cannot be read: {type(error).__name__} {error}; see docs/releases.md") from None
+        raise HarmoniaError(
+            f"the disclosure policy cannot be read: {type(error).__name__} {error}; see docs/reference/releases.md"
+        ) from None
     _check(found)
     return found
 

@@ -63,7 +63,7 @@ def _form(path: Path) -> Form:
         form = Form(path.stem, _words(raw["title"]), raw["recipient"], _words(raw["known"]), questions)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise HarmoniaError(
-            f"{path}: is no questionnaire ({type(error).__name__}: {error}); docs/exports.md says how one is written"
+            f"{path}: is no questionnaire ({type(error).__name__}: {error}); docs/reference/exports.md says how one is written"
         ) from None
     return form
 

@@ -89,7 +89,7 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
     """Raise `HarmoniaError` for a key or value that an indicator file cannot have."""
     absent = [key for key in _NEEDED if not raw.get(key)]
     if absent:
-        raise _wrong(path, f"lacks {', '.join(absent)}: see docs/indicators.md")
+        raise _wrong(path, f"lacks {', '.join(absent)}: see docs/reference/indicators.md")
     if odd := sorted(set(raw) - {*_NEEDED, *_FURTHER}):
         raise _wrong(path, f"{odd[0]} is no key that is known: one of {', '.join((*_NEEDED, *_FURTHER))}")
     if raw["indicator"] != path.stem:
@@ -177,7 +177,7 @@ def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, 
         given = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:
         raise _wrong(
-            where, f"the SQL of {measure} does not run: {str(error).splitlines()[0]}; columns are in docs/dictionary.md"
+            where, f"the SQL of {measure} does not run: {str(error).splitlines()[0]}; columns are in docs/reference/dictionary.md"
         ) from error
     except ValueError as error:
         raise _wrong(where, f"the SQL of {measure} {error}") from error

@@ -1,4 +1,4 @@
-"""The protected cube: every printed figure as a row. docs/releases.md describes its columns.
+"""The protected cube: every printed figure as a row. docs/reference/releases.md describes its columns.
 
 Belongs here: the columns, and the way from printed tables to rows and back. Does not belong here: what is printed (`warehouse/disclosure`).
 """

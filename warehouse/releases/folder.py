@@ -175,7 +175,7 @@ def _check_format(folder: Path, manifest: bytes) -> None:
     raise HarmoniaError(
         f"release {folder.name} is of format {made}, not {FORMAT}: {reason}, and it is not used. Move {folder.parent} to another place, "
         "tell those who received its releases that they are withdrawn, and make new ones with `harmonia release create --as-of DAY` "
-        "(docs/releases.md, Withdrawn formats)"
+        "(docs/reference/releases.md, Withdrawn formats)"
     )
 
 

@@ -47,7 +47,7 @@ class Release:
         return found
 
     def table(self, name: str) -> pd.DataFrame:
-        """`cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels` or `causes` (columns: docs/releases.md)."""
+        """`cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels` or `causes` (columns: docs/reference/releases.md)."""
         return folder.from_parquet(self.files[f"{name}.parquet"])
 
     @cached_property

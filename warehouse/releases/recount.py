@@ -72,7 +72,7 @@ def wrong(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
 
 
 def differences(release: str, cube: pd.DataFrame, bridge: pd.DataFrame, known: Mapping[str, Known], categories: Categories) -> list[str]:
-    """What a release printed first and its warehouse does not say, a line each: cube and bridge as `docs/releases.md` describes them.
+    """What a release printed first and its warehouse does not say, a line each: cube and bridge as in `docs/reference/releases.md`.
 
     known: by release, at least those whose records the figures count.
     """

@@ -61,7 +61,7 @@ def diagram() -> str:
 
 
 def dictionary() -> str:
-    """`docs/dictionary.md`."""
+    """`docs/reference/dictionary.md`."""
     out = ["# Data dictionary", "", _MADE, "", "## Diagram", "", diagram(), ""]
     for title, held in _grouped():
         out += [f"## {title}", ""]
@@ -133,7 +133,7 @@ Edit its file, see the effect with `harmonia indicator diff <name>` (published r
 
 
 def indicators() -> str:
-    """`docs/indicators.md`."""
+    """`docs/reference/indicators.md`."""
     every = catalogue().values()
     listed = ["| indicator | unit | from | published in |", "|---|---|---|---|"]
     for one in every:
@@ -146,7 +146,7 @@ def indicators() -> str:
 
 def pages() -> dict[Path, str]:
     """Every generated page by its path."""
-    return {DOCS / "dictionary.md": dictionary(), DOCS / "indicators.md": indicators()}
+    return {DOCS / "reference" / "dictionary.md": dictionary(), DOCS / "reference" / "indicators.md": indicators()}
 
 
 def write(made: Iterable[tuple[Path, str]]) -> None:

@@ -1,1 +1,1 @@
-"""An intruder written from `docs/releases.md` and the policy alone: what can be learnt from published releases?"""
+"""An intruder written from `docs/reference/releases.md` and the policy alone: what can be learnt from published releases?"""

@@ -1,4 +1,4 @@
-"""The public rule of `docs/releases.md`, re-implemented plainly by somebody who knows nothing else.
+"""The public rule of `docs/reference/releases.md`, re-implemented plainly by somebody who knows nothing else.
 
 Belongs here: what is printed of given counts. Does not belong here: attacks (`attack`), populations (`populations`).
 """

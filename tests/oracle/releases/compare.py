@@ -129,7 +129,7 @@ class Comparison:
             self.result.wrong_figures.append((figure.form, f"{figure}: fewer than {figure.limit}, warehouse {value}"))
 
     def _lag(self) -> None:
-        """A printed total of a year lags the records by up to 4 (docs/releases.md)."""
+        """A printed total of a year lags the records by up to 4 (docs/reference/releases.md)."""
         for (indicator, measure, table, of, cell), figure in self.cube.items():
             if table != "total" or figure.value is None:
                 continue

@@ -1,4 +1,4 @@
-"""What a release should print, counted plainly from a warehouse by what docs/releases.md says of the cube and the bridge."""
+"""What a release should print, counted plainly from a warehouse by what docs/reference/releases.md says of the cube and the bridge."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def of_feedback(home: Path) -> dict[str, States]:
 
 
 def _of_versions(states: list[str]) -> str:
-    """A quarter's state (docs/completeness.md): the last complete version and what came after it; an unreadable one replaces nothing."""
+    """A quarter's state (docs/reference/completeness.md): last complete version and what came after; an unreadable one changes nothing."""
     since = states[len(states) - 1 - states[::-1].index("complete") :] if "complete" in states else states
     return next((state for state in ("partial", "complete", "unreadable") if state in since), MISSING)
 

@@ -39,6 +39,7 @@ from pipelines.resources.lake import Made
 from pipelines.resources.workplace import Workplace
 from pipelines.sensors import DIED
 from warehouse import postgres
+from warehouse.reading import current
 
 STAGES: Mapping[str, str] = {
     "landing": "land",
@@ -161,7 +162,8 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
         postgres.place(workplace.warehouse_url)  # a wrong URL is said at once, not after a whole run
     Bounds.of()  # a wrong one as well
     with run_lock(workplace.home):
-        bounded.begin()
+        if _news(workplace):
+            bounded.begin()
         try:
             run_id = _execute(workplace, listener)
         except BaseException:
@@ -172,6 +174,16 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
             bounded.rest()
     values = Made(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
     return Outcome(run_id, time.monotonic() - begun, values)
+
+
+def _news(workplace: Workplace) -> bool:
+    """Whether something in the inbox may be newer than the last publishing: then a process is started that will be needed. A wrong guess
+    costs some seconds, nothing else."""
+    published = current(workplace.home.root) / "warehouse.duckdb"
+    if not published.exists():
+        return True
+    since = published.stat().st_mtime
+    return any(path.stat().st_mtime > since for path in workplace.inbox.glob("*/*"))
 
 
 def _execute(workplace: Workplace, listener: Listener) -> str:

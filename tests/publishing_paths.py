@@ -21,6 +21,7 @@ MAY_IMPORT = (
     "pipelines.resources.workplace",
     "pipelines.periods",
     "schemas",
+    "sources.contract",  # what institutions declare: names, no data
     "sources.states",  # the names of the four states; opens nothing
 )
 WITH_APPROVAL = ("warehouse.releases.confidential", "warehouse.disclosure.signature", "pipelines.registry", "pipelines.audit")

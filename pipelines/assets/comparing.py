@@ -1,9 +1,12 @@
 """What only another institution's record shows: gathered once a quarter, told as far as agreements allow, the rest for stewards."""
 
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 
 from pipelines.assets.describing import careful, say, table
+from pipelines.assets.versions import content
 from pipelines.comparison import rounds
 from pipelines.comparison.again import other_persons, registered_twice
 from pipelines.comparison.agreements import matrix
@@ -11,7 +14,7 @@ from pipelines.comparison.evidence import gather
 from pipelines.comparison.telling import PLACE, as_findings, told, withheld
 from pipelines.registry import open_registry
 from pipelines.resources import coded
-from pipelines.resources.lake import Tables
+from pipelines.resources.lake import Tables, Version, Versioned
 from pipelines.resources.workplace import Workplace
 
 
@@ -26,7 +29,7 @@ def comparison(
     identities: Tables,
     standing: Tables,
     workplace: dg.ResourceParam[Workplace],
-) -> dict[str, pd.DataFrame]:
+) -> dg.Output[Any]:
     """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence of each institution that no agreement lets be told."""
     with careful(workplace, "comparing between institutions"):
         agreements, deliveries = matrix(), standing["deliveries"]
@@ -53,7 +56,8 @@ def comparison(
         len(found),
         {"rounds made": made, "cells that agreements allow": len(agreements.cells), "withheld": len(apart), "by rule": table(counts)},
     )
-    return {"findings": found, "withheld": apart}
+    version = content(found)
+    return dg.Output(Versioned({"findings": found, "withheld": apart}, Version(version, len(found))), data_version=dg.DataVersion(version))
 
 
 def _early(standing: Tables) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.assets.describing import careful, say, table
 from pipelines.assets.following import follow_all
+from pipelines.assets.versions import content, hashed, stage
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.answers import read
 from pipelines.registry import open_registry
@@ -28,7 +29,17 @@ ROWS = "indicator_row"
 """The rows behind every figure, kept beside the published tables for whoever explains one."""
 
 
-@dg.asset(
+def _answered(workplace: Workplace) -> object:
+    """What institutions answered and was decided on it."""
+    registry = open_registry(workplace.registry)
+    try:
+        return [content(read(registry)), hashed(secret(workplace.home.root).hex())]
+    finally:
+        registry.close()
+
+
+@stage(
+    also=_answered,
     group_name="counting",
     kinds={"pandas", "parquet"},
     description="Everything found wrong, and whether it is new, remains or was fixed.",
@@ -98,7 +109,7 @@ def _quarantined(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype("str").groupby(["institution", "delivery"]).size().rename("rows").reset_index()
 
 
-@dg.asset(
+@stage(
     group_name="counting",
     kinds={"duckdb", "parquet"},
     description="The published tables: every figure as reported and harmonised, why the two differ, and the facts behind them.",

@@ -9,6 +9,7 @@ import pandas as pd
 from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
 from pipelines.assets.describing import careful, say, table
 from pipelines.assets.portioning import as_refused, judge_all, read_all
+from pipelines.assets.versions import stage
 from pipelines.current import ACCOUNTS, resolve
 from pipelines.landing import landed
 from pipelines.registry import open_registry
@@ -83,7 +84,7 @@ def _validated(institution: str) -> dg.AssetsDefinition:
 
 
 def _current(institution: str) -> dg.AssetsDefinition:
-    @dg.asset(
+    @stage(
         key=[institution, "current"],
         group_name=institution,
         ins={"validated": dg.AssetIn([institution, "validated"])},

@@ -1,12 +1,14 @@
 """From the inbox to bytes that stay: every file as it was received, a receipt for every delivery."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 from sqlalchemy import select
 
 from pipelines.assets.describing import WRITER, careful, say, table
+from pipelines.assets.versions import content
 from pipelines.checks.deliveries import arrived
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.deliveries import received_files
@@ -15,6 +17,7 @@ from pipelines.landing import LandedDelivery, land, landed
 from pipelines.registry import Registry, open_registry, standing
 from pipelines.registry.ledger import begin_run
 from pipelines.registry.tables import File, Run
+from pipelines.resources.lake import Version, Versioned
 from pipelines.resources.workplace import Workplace
 from schemas import findings
 from sources import contract
@@ -59,7 +62,7 @@ def _is_of(workplace: Workplace, registry: Registry) -> None:
     pool=WRITER,
     description="Every file as received, by content hash; a receipt for every delivery.",
 )
-def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
+def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dg.Output[Any]:
     """`deliveries`: those that stand landed. `findings`: what is wrong in the inbox itself. `run`: its number in the ledger."""
     with careful(workplace, "landing", context):
         registry = open_registry(workplace.registry)
@@ -87,4 +90,6 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             "by institution": table(by_institution.reset_index()),
         },
     )
-    return {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}
+    made = {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}
+    version = content(deliveries.drop(columns="new"), found)
+    return dg.Output(Versioned(made, Version(version, None)), data_version=dg.DataVersion(version))

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import dagster as dg
 import pandas as pd
+from sqlalchemy import func, select
 
 from pipelines.assets.describing import careful, say, table
+from pipelines.assets.versions import stage
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.places import listed
 from pipelines.linkage.spark import Spark
@@ -13,6 +15,7 @@ from pipelines.linkage.standardise import READ
 from pipelines.linkage.standardise import read as states
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
+from pipelines.registry.tables import Entity, Judgement, Membership
 from pipelines.resources import bounded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
@@ -35,8 +38,34 @@ def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
     return odd.assign(pair=pair_ids(odd))[["pair", "verdict", "outcome"]]
 
 
-@dg.asset(
-    group_name="linking", kinds={"python", "parquet"}, description="Which records speak of the same person, and which of the same case."
+def _judged(workplace: Workplace) -> object:
+    """What stewards decided, and by what pairs are scored."""
+    registry = open_registry(workplace.registry)
+    try:
+        with registry.read() as session:
+            rows = session.execute(select(Judgement.__table__).order_by(Judgement.id)).all()
+    finally:
+        registry.close()
+    return [[list(row) for row in rows], str(Spark.from_environment())]
+
+
+def _registered(workplace: Workplace) -> object:
+    """What the register of identities holds."""
+    registry = open_registry(workplace.registry)
+    try:
+        with registry.read() as session:
+            memberships = session.execute(select(func.count(), func.max(Membership.sequence), func.count(Membership.until))).one()
+            entities = session.execute(select(func.count(), func.max(Entity.number), func.count(Entity.redirect_to))).one()
+    finally:
+        registry.close()
+    return [list(memberships), list(entities)]
+
+
+@stage(
+    also=_judged,
+    group_name="linking",
+    kinds={"python", "parquet"},
+    description="Which records speak of the same person, and which of the same case.",
 )
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
@@ -56,7 +85,13 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     return linked
 
 
-@dg.asset(group_name="linking", kinds={"sqlite", "parquet"}, description="The ids of cases and persons, the same from run to run.")
+@stage(
+    also=_registered,
+    writes=True,
+    group_name="linking",
+    kinds={"sqlite", "parquet"},
+    description="The ids of cases and persons, the same from run to run.",
+)
 def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`. `listed`: of `pipelines.linkage.places`, with
     `person_id`."""

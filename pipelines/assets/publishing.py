@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipelines.assets.describing import WRITER, careful, say, table
 from pipelines.assets.reporting import write_reports
+from pipelines.assets.versions import hashed, stage
 from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
 from pipelines.feedback.deliveries import asking
@@ -16,7 +17,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
 from pipelines.registry.standing import remember
 from pipelines.resources import coded
-from pipelines.resources.lake import Tables
+from pipelines.resources.lake import Tables, Version, keep_version, version_of
 from pipelines.resources.workplace import Workplace
 from pipelines.scorecard.page import write_scorecard
 from sources import contract
@@ -25,6 +26,7 @@ from warehouse.indicators.catalogue import catalogue
 from warehouse.indicators.effect import require_versions
 from warehouse.indicators.effect import standing as rules_published
 from warehouse.publish import publish
+from warehouse.reading import current
 from warehouse.releases import folder as releases
 from warehouse.stores import arranged, people, secret
 
@@ -63,11 +65,17 @@ def warehouse(
         home = workplace.home.root
         require_versions(rules_published(home), catalogue())
         records = {"person_records": canonical.some("person_records", _NAMED)}
-        published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
-        stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
-        also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
-        with also as put_in_place:
-            counts = publish(stores, home, put_in_place)
+        wanted, there = _wanted(workplace), version_of(current(home))
+        unchanged = wanted is not None and there is not None and there.version == wanted
+        if not unchanged:
+            published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
+            stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
+            also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
+            with also as put_in_place:
+                publish(stores, home, put_in_place)
+            if wanted is not None:
+                keep_version(current(home), Version(wanted, None))
+        counts = {name: n for name, n in statistics.rows().items() if name in tables.WAREHOUSE.tables}
         releases.clean(workplace.home.releases)
         registry = open_registry(workplace.registry)
         try:
@@ -77,8 +85,17 @@ def warehouse(
         finally:
             registry.close()
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
-    say(context, int(rows["rows"].sum()), {"file": dg.MetadataValue.path(str(workplace.home.warehouse)), "rows by table": table(rows)})
+    said = {"file": dg.MetadataValue.path(str(workplace.home.warehouse)), "rows by table": table(rows), "unchanged": unchanged}
+    say(context, int(rows["rows"].sum()), said)
     return {"published": rows}
+
+
+def _wanted(workplace: Workplace) -> str | None:
+    """What a publishing hangs on; None where it is not known, or where it goes to a server too, whose tables others could have changed."""
+    versions = [version_of(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
+    if workplace.warehouse_url or not all(versions):
+        return None
+    return hashed([one.version for one in versions if one], secret(workplace.home.root).hex())
 
 
 @dg.asset(
@@ -110,7 +127,7 @@ def feedback(
     return {"reports": reports}
 
 
-@dg.asset(
+@stage(
     group_name="publishing",
     deps=["warehouse"],
     kinds={"html"},

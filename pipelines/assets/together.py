@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipelines.assets.by_delivery import ROW, files_of, with_status
 from pipelines.assets.describing import careful, say, table
+from pipelines.assets.versions import stage
 from pipelines.current import ACCOUNTS, LINEAGE
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
@@ -36,7 +37,7 @@ class Together(parquet.Stream):
 
 
 def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
-    @dg.asset(
+    @stage(
         group_name="together",
         ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
         kinds={"pandas", "parquet"},
@@ -63,8 +64,8 @@ class Below(parquet.Stream):
         self._schema = pa.schema([(column, pa.int64() if column in NUMBERS else pa.large_string()) for column in columns])
 
     def __iter__(self) -> Iterator[pa.Table]:
-        for stage in self._stages:
-            yield stage.as_arrow(self._name, self._schema.names).cast(self._schema)
+        for one in self._stages:
+            yield one.as_arrow(self._name, self._schema.names).cast(self._schema)
 
 
 def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[Tables]) -> dict[str, pd.DataFrame | parquet.Stream]:
@@ -84,7 +85,7 @@ def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[T
 
 
 def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
-    @dg.asset(
+    @stage(
         group_name="together",
         ins={
             "landing": dg.AssetIn("landing"),

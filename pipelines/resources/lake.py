@@ -42,12 +42,25 @@ LIGHT, LIGHT_CELLS = 4_000_000, 4_000_000
 hardly any bytes in the lake, and as many as any in memory."""
 
 
+class _Light(Frames):
+    """The frames of a light folder, each read when it is first asked for, and held from then on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        self[name] = frame = parquet.read_table(self.folder / f"{name}.parquet")
+        return frame
+
+
 class Tables(Mapping[str, pd.DataFrame]):
     """Frames by name: held, or read from a stage's folder each time that one is asked for."""
 
     def __init__(self, held: Frames | Path, without: Collection[str] = (), only: Mapping[str, Collection[str]] | None = None) -> None:
         self._held, self._without, self._only = held, without, only
-        names = held if isinstance(held, dict) else sorted(path.stem for path in held.glob("*.parquet"))
+        folder = held.folder if isinstance(held, _Light) else held
+        names = folder if isinstance(folder, dict) else sorted(path.stem for path in folder.glob("*.parquet"))
         self._names = tuple(name for name in names if only is None or name in only)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -87,7 +100,7 @@ class Tables(Mapping[str, pd.DataFrame]):
     def rows(self) -> dict[str, int]:
         """How many rows every frame has."""
         if isinstance(self._held, dict):
-            return {name: len(frame) for name, frame in self._held.items()}
+            return {name: len(self._held[name]) for name in self._names}
         return {name: pq.read_metadata(self._held / f"{name}.parquet").num_rows for name in self._names}
 
     def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
@@ -135,6 +148,40 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+
+VERSION = "version.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """What a stage's output hangs on, as one text, and how many rows it was said to have."""
+
+    version: str
+    rows: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Versioned:
+    """A value with the version that is kept beside it once it is written."""
+
+    value: Any
+    version: Version
+
+
+def keep_version(folder: Path, version: Version) -> None:
+    """Keep the version of what lies in `folder`."""
+    fresh = folder / f".{VERSION}.part"
+    fresh.write_text(json.dumps(dataclasses.asdict(version)), "utf-8")
+    fresh.replace(folder / VERSION)
+
+
+def version_of(folder: Path) -> Version | None:
+    """The version of what lies in `folder`; None where none is kept, or it cannot be read."""
+    try:
+        return Version(**json.loads((folder / VERSION).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _parts(value: Any) -> tuple[Frames, dict[str, Any]]:
@@ -276,7 +323,7 @@ def opened(shape: Any, folder: Path) -> Any:
     if isinstance(shape, type) and issubclass(shape, Kept):
         return shape(folder)
     if shape is dict:
-        return Tables(read(folder) if light(folder) else folder)
+        return Tables(_Light(folder) if light(folder) else folder)
     return unpack(shape, read(folder))
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 
 from pipelines.failures import wordless
 from pipelines.resources.given_back import give_back
-from pipelines.resources.lake import ITEMS, Kept, Tables, light, opened, pack, write
+from pipelines.resources.lake import ITEMS, Kept, Tables, Versioned, keep_version, light, opened, pack, write
 
 
 class LakeIOManager(dg.IOManager):
@@ -33,9 +33,13 @@ class LakeIOManager(dg.IOManager):
 
     def _write(self, context: dg.OutputContext, obj: Any) -> None:
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
+        if isinstance(obj, Versioned):
+            self._write(context, obj.value)
+            keep_version(folder, obj.version)
+            return
         give_back()
         if isinstance(obj, Kept):
-            if key[-1] in self._shapes:
+            if isinstance(obj, self._shapes.get(key[-1], ())):
                 self._held[key] = obj
             context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
             return

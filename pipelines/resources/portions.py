@@ -26,7 +26,7 @@ from pipelines.resources import code, lake, parquet
 from pipelines.resources.lake import Frames, Kept
 
 WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
-_INDEX, _STANDS = "_index", "stands.json"
+_INDEX, STANDS = "_index", "stands.json"
 _MOST_ROWS = 200_000  # folders that would hold more together are left apart, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
@@ -52,7 +52,7 @@ class Portions(Kept):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        stands = folder / _STANDS
+        stands = folder / STANDS
         self.stands: dict[str, str] = json.loads(stands.read_text()) if stands.exists() else {}
 
     def missing(self, wanted: Mapping[str, str]) -> list[str]:
@@ -88,9 +88,9 @@ class Portions(Kept):
             if not self._standing(index).any():
                 _drop(path)
         self._tidy()
-        fresh = self.folder / f".{_STANDS}.part"
+        fresh = self.folder / f".{STANDS}.part"
         fresh.write_text(json.dumps(self.stands))
-        fresh.replace(self.folder / _STANDS)
+        fresh.replace(self.folder / STANDS)
 
     def load(self, names: Callable[[str], bool] = _every, columns: Callable[[str, str], bool] = _every) -> Frames:
         """The frames that stand, rows in the order of the deliveries, without `WHOSE`.

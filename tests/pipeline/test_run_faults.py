@@ -26,6 +26,7 @@ from pipelines.progress import Silence
 from pipelines.registry import open_registry
 from pipelines.registry.tables import Run
 from pipelines.resources import lake, lake_io
+from pipelines.resources.lake import VERSION
 from pipelines.run import run_everything
 
 SECRET = "Arben Krasniqi 1012345678"
@@ -47,6 +48,13 @@ def outcomes(ran: Ran) -> list[str | None]:
 def latest(ran: Ran) -> dg.DagsterRun:
     with dg.DagsterInstance.from_config(str(ran.place.home.dagster)) as instance:
         return instance.get_runs(limit=1)[0]
+
+
+@pytest.fixture(autouse=True)
+def _everything_again(few: Ran) -> None:
+    """Every stage is done again in a home of which nothing is new."""
+    for version in few.place.home.root.rglob(VERSION):
+        version.unlink()
 
 
 def test_a_stage_that_breaks(few: Ran, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from pipelines.reports.page import html
 from pipelines.reports.transmission_register import Sent, due, send
 from pipelines.reports.words import LANGUAGES, said
 from pipelines.resources.workplace import Workplace
+from sources.contract import institutions, load
 from tests.release_world import FEW, release, signed, source, units
 from warehouse import tables
 from warehouse.releases.reading import open_release
@@ -38,7 +39,7 @@ def home(tmp_path_factory):
 def delivered(made):
     """The warehouse with coverage as a run writes it: the police delivered nothing, the others all quarters."""
     quarters = [f"2013-Q{n}" for n in range(1, 5)]
-    states = [(i, p, "missing" if i == "police" else "complete") for i in said()["institutions"] for p in ("2013", *quarters)]
+    states = [(i, p, "missing" if i == "police" else "complete") for i in institutions() for p in ("2013", *quarters)]
     coverage = tables.conform(tables.COVERAGE, pd.DataFrame(states, columns=["institution", "period", "state"]))
     return replace(made, tables={**made.tables, "coverage": coverage})
 
@@ -113,7 +114,7 @@ def test_what_was_not_delivered_is_said_and_is_no_zero(released):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_missing_deliveries_are_named_in_words(released, lang):
     notes = [note for s in joint.report(released, "2013", "public", lang).sections for note in s.notes]
-    assert any(said()["institutions"]["police"][LANGUAGES.index(lang)] in note for note in notes)
+    assert any(load("police").publisher[lang] in note for note in notes)
 
 
 def test_every_figure_of_an_incomplete_year_carries_a_star(home):

@@ -29,7 +29,7 @@ def test_deliveries_with_a_truth_that_the_simulator_did_not_write_do_not_train(m
     (tmp_path / "truth" / "records.csv").write_bytes((made / "truth" / "records.csv").read_bytes())
     if mark is not None:
         (tmp_path / answers.MARK).write_text(mark)
-    with pytest.raises(HarmoniaError, match="only sets of `harmonia simulate` train"):
+    with pytest.raises(HarmoniaError, match="is not an unchanged simulated set"):
         of_simulated([tmp_path])
 
 

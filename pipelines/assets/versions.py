@@ -1,0 +1,87 @@
+"""When a stage is not done again: its code and everything that it reads are what they were when its output was made.
+
+Belongs here: the version of a stage's output, and the asset that leaves an output as it is where its version is wanted again. Does not
+belong here: what a stage does, how an output is laid out (`pipelines.resources.lake`).
+
+A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`also`). It lies with the output in the lake;
+a run that was killed before it was written leaves none, and the stage is done again. Dagster shows it as the data version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from pipelines.assets.describing import ROWS
+from pipelines.resources import code
+from pipelines.resources.lake import Kept, Version, Versioned, version_of
+from pipelines.resources.portions import STANDS
+from pipelines.resources.workplace import Workplace
+
+_CODE = ("pipelines", "warehouse", "schemas", "sources")
+_LIBRARIES = ("duckdb", "pandas", "pyarrow", "rapidfuzz", "pandera")
+
+
+def hashed(*parts: object) -> str:
+    """One hash of plain values."""
+    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def content(*frames: pd.DataFrame) -> str:
+    """A hash of what frames hold, for outputs that do not follow from their inputs alone."""
+    return hashed(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
+
+
+def stage(
+    also: Callable[[Workplace], object] = lambda _: None, writes: bool = False, **declared: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dg.asset(**declared)` over a function that is not called where its output has the version that it would get.
+
+    also  what the stage reads beside its inputs, as plain values. A stage that changes it itself says so (`writes`); where somebody else
+          did meanwhile, the output gets no version, and the stage is done again.
+    """
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        @wraps(function)
+        def done(context: dg.AssetExecutionContext, **given: Any) -> Any:
+            workplace = given["workplace"]
+            folder = workplace.home.lake.joinpath(*context.asset_key.path)
+            wanted = _wanted(context, workplace, also)
+            there = version_of(folder)
+            if there and there.version == wanted:
+                rows = {} if there.rows is None else {ROWS: there.rows}
+                context.add_output_metadata({**rows, "unchanged": "code and inputs are those of an earlier run"})
+                return dg.Output(Kept(folder), data_version=dg.DataVersion(wanted))
+            value = function(context, **given)
+            after = _wanted(context, workplace, also)
+            if after != wanted and not writes:
+                return dg.Output(value)
+            said = (context.op_execution_context.get_output_metadata("result") or {}).get(ROWS)
+            return dg.Output(Versioned(value, Version(after, said)), data_version=dg.DataVersion(after))
+
+        done.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
+        return dg.asset(**declared)(done)
+
+    return decorate
+
+
+def _wanted(context: dg.AssetExecutionContext, workplace: Workplace, also: Callable[[Workplace], object]) -> str:
+    keys = sorted(key.path for key in context.assets_def.keys_by_input_name.values())
+    inputs = [(key, _of_input(workplace.home.lake.joinpath(*key))) for key in keys]
+    return hashed(code.digest(_CODE, _LIBRARIES), inputs, also(workplace))
+
+
+def _of_input(folder: Path) -> str | None:
+    """The version of what a stage before made: its own, or of portions which of them stand."""
+    stands = folder / STANDS
+    if stands.exists():
+        return hashed(stands.read_text("utf-8"))
+    there = version_of(folder)
+    return there.version if there else None

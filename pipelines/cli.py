@@ -40,7 +40,7 @@ from pipelines.review.commands import app as review
 
 app = typer.Typer(
     name="harmonia",
-    help="One harmonised set of statistics out of five institutions' deliveries.",
+    help="One harmonised set of statistics out of the institutions' deliveries.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

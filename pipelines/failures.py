@@ -8,6 +8,7 @@ Does not belong here: problems of deliveries. Those are findings.
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
 import traceback
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pipelines.errors import HarmoniaError
 
 _SPEAKABLE = (HarmoniaError, OSError, ImportError)  # their messages name files and modules, never a cell
 _ROOT = Path(__file__).parents[1]
+_CALL = re.compile(r"[\w.<>]+\(\) (missing \d+ required|got an unexpected keyword argument|takes \d+ positional)")
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -58,8 +60,30 @@ def describe(error: BaseException) -> str:
         return "the machine has too little memory for this run"
     if isinstance(error, _SPEAKABLE):
         return " ".join(str(error).split()) or type(error).__name__
-    ours = [place for place in _where(error) if not place.startswith(("/", ".venv"))]
-    return f"{type(error).__name__} at {ours[-1] if ours else 'an unknown place'}"
+    places = _where(error)
+    of_sources = [place for place in places if any(place.startswith(f"{folder}/") for folder in _institutions())]
+    ours = of_sources or [place for place in places if not place.startswith(("/", ".venv"))]
+    return f"{type(error).__name__}{_of_code(error)} at {ours[-1] if ours else 'an unknown place'}"
+
+
+def _institutions() -> list[str]:
+    """The folders of institutions, as `_where` shows them: a mistake there is to be mended there."""
+    from sources.contract import folder_of
+
+    return [str(path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path) for path in folder_of().values()]
+
+
+def _of_code(error: BaseException) -> str:
+    """What an exception says, where it can speak of code alone: an argument that lacks, a column that a contract names."""
+    if isinstance(error, TypeError) and _CALL.match(str(error)):
+        return f" ({error})"
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        from sources.contract import institutions, load
+
+        tables = [table for name in institutions() for table in load(name).tables.values()]
+        if error.args[0].partition(":")[0] in {column.name for table in tables for column in table.columns}:
+            return f" ({error.args[0]!r})"
+    return ""
 
 
 @contextmanager

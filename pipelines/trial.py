@@ -16,10 +16,11 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from rich.console import Console
 
-from pipelines.assets.by_delivery import refused
+from pipelines.assets.by_delivery import by_delivery, canonical_rows, refused
 from pipelines.assets.portioning import RULES
 from pipelines.current import resolve
 from pipelines.errors import HarmoniaError, storage
+from pipelines.failures import wordless
 from pipelines.feedback.console import render_check
 from pipelines.feedback.texts import texts
 from pipelines.home import Home
@@ -67,7 +68,7 @@ def name_of(folder: Path, institution: str | None, delivery: str | None) -> tupl
 
 
 def attempt(folder: Path, institution: str, delivery: str) -> Trial:
-    """Take the folder through landing, reading, validation. Raises `HarmoniaError` where it cannot be copied."""
+    """Take the folder through landing, reading, validation, harmonising. Raises `HarmoniaError` where it cannot be copied."""
     with TemporaryDirectory(prefix="harmonia-check-") as temporary:
         root = Path(temporary)
         inbox, home = root / "inbox", Home(root / "home").create()
@@ -101,8 +102,12 @@ def _judged(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -
 
 
 def _judge(asked: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
+    """Read, validated, and harmonised for a trial: a mapping that fails is told before a run meets it."""
     institution, delivered = asked
-    return validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
+    found = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
+    with wordless(f"{institution}: harmonising", None):
+        canonical_rows(institution, by_delivery(found))
+    return found
 
 
 def try_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:

@@ -29,6 +29,7 @@ FURTHER = "HARMONIA_SOURCES"
 _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # of a folder that is an institution's
 OTHER = "other"  # the kind of numbers that are of no institution
 _CLOSED: dict[str, Any] = {"extra": "forbid"}  # a key that nobody reads is a slip of the pen
+DateFormat = Literal["dmy", "dmy/", "dmy-", "iso"]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 TYPES = (
@@ -85,7 +86,7 @@ class ColumnSpec:
     codes: Mapping[str, str | None] = field(default_factory=dict)  # delivered value -> canonical value
     prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
     pattern: str | None = None  # what a readable key looks like
-    format: Literal["dmy", "iso"] = "dmy"  # of dates: dmy (dd.mm.yyyy) or iso
+    format: DateFormat = "dmy"  # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy) or iso
     year_only: bool = False
     month_only: bool = False
     expected: bool = False  # usually known: an empty cell is told as information

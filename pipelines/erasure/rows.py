@@ -24,7 +24,7 @@ from sources.contract import ColumnSpec, DeliveryName
 from sources.readers.result import ReadResult
 
 _KEPT = ("municipality",)  # types of personal columns that are counted
-_FORMATS = {"dmy": "%d.%m.%Y", "iso": "%Y-%m-%d"}
+_FORMATS = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d"}
 GONE = b"[erased]"
 _JUDGED = ["_row", "table", "field", "rule"]
 

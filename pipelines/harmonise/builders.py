@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.harmonise import codes, names, numbers, personal_numbers
+from sources import contract
 
 IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
 """What makes a row without a name that of a person (SPEC-LIFE.md, "Unknown persons")."""
@@ -41,16 +42,16 @@ def persons(
     surname: str | None = None,
     full: str | None = None,
     parent: str | None = None,
-    number: str,
+    number: str | None = None,
     born: str | None = None,
     sex: str | None = None,
     citizenship: str | None = None,
     residence: str | None = None,
     birthplace: str | None = None,
     register: str | None = None,
-    place: str | None = None,
 ) -> pd.DataFrame:
-    """Rows of `person_records`: the names of the delivered columns tell where each part stands."""
+    """Rows of `person_records`: the names of the delivered columns tell where each part stands. The place of a person in a list of the case
+    is in the column that the contract names."""
     nothing = pd.Series(None, index=frame.index, dtype="str")
     raw = pd.DataFrame(
         {
@@ -64,7 +65,7 @@ def persons(
         raw["full_name"] = raw["given_name"].fillna("").str.cat(raw["surname"].fillna(""), sep=" ").str.strip()
         raw["full_name"] = raw["full_name"].where(raw["full_name"] != "", None)
     parsed = names.parse_names(raw if full else raw.assign(full_name=nothing))
-    identity = personal_numbers.parse(frame[number])
+    identity = personal_numbers.parse(frame[number] if number else nothing)
     out = pd.concat([state(institution, frame), raw, parsed], axis=1)
     out["role"] = role
     out["personal_number"] = identity["number"]
@@ -79,7 +80,7 @@ def persons(
         out["municipality"] = code_of("municipalities", frame[residence])
     if birthplace:
         out["birthplace"] = names.skeleton(frame[birthplace])
-    if place:
+    if place := _place(institution, frame):
         out["place"] = frame[place].astype("str")
     if register:
         out["register_id"] = frame[register]
@@ -89,10 +90,16 @@ def persons(
     return out
 
 
+def _place(institution: str, frame: pd.DataFrame) -> str | None:
+    """The column of `frame` that is the place of a person in the list of the case."""
+    places = [table.place for table in contract.load(institution).tables.values()]
+    return next((place for place in places if place and place in frame), None)
+
+
 def _erased(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
     """Rows of a person whose data was erased: a cell was given and holds nothing."""
     gone = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
-    return pd.concat(gone, axis=1).any(axis=1)
+    return pd.concat(gone, axis=1).any(axis=1) if gone else pd.Series(False, index=frame.index)
 
 
 def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:

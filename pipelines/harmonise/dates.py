@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Literal
 
 import pandas as pd
 
 from pipelines.harmonise.text import fold, map_frame, tidy
+from sources.contract import DateFormat
 
 COLUMNS = {"date": "datetime64[s]", "year": "Int64", "precision": "str", "problem": "str"}
 PROBLEMS = ("impossible", "unreadable", "two_digit_year", "other_format", "not_permitted_year")
@@ -46,6 +46,7 @@ _MONTH_NAMES = (
 )
 _MONTHS = {start: month for month, starts in enumerate(_MONTH_NAMES, 1) for start in starts.split()}
 _EXCEL_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates here have no zone
+SEPARATORS = {"dmy": ".", "dmy/": "/", "dmy-": "-", "iso": "-"}
 MIDDLE = 15  # the day by which a date counts of which only the month is known; no month has this number, so it is never exchanged
 _PIVOT = 30  # without `latest`, 00-30 are 2000-2030
 
@@ -53,7 +54,7 @@ _PIVOT = 30  # without `latest`, 00-30 are 2000-2030
 def parse_dates(
     text: pd.Series,
     *,
-    format: Literal["dmy", "iso"] = "dmy",
+    format: DateFormat = "dmy",
     year_only: bool = False,
     month_only: bool = False,
     latest: pd.Timestamp | None = None,
@@ -91,7 +92,7 @@ def _parse(text: str, agreed: str, year_only: bool, month_only: bool, latest: dt
     if found := _ISO.fullmatch(value):
         return _day(found[1], found[2], found[3], None if agreed == "iso" else "other_format", latest)
     if found := _DAY_FIRST.fullmatch(value):
-        as_agreed = agreed == "dmy" and found[2] == "."
+        as_agreed = agreed != "iso" and found[2] == SEPARATORS[agreed]
         return _day(found[4], found[3], found[1], None if as_agreed else "other_format", latest)
     if found := _YEAR.fullmatch(value):
         return (None, int(found[1]), "year", None) if year_only else (None, int(found[1]), None, "not_permitted_year")
@@ -120,7 +121,7 @@ def _day(year: str, month: str, day: str, problem: str | None, latest: dt.dateti
 
 def _month(found: re.Match[str], agreed: str) -> Parsed:
     """The middle of a month and a year."""
-    as_agreed = found["dmy"] == "." if agreed == "dmy" else found["iso"] == "-"
+    as_agreed = (found["iso"] if agreed == "iso" else found["dmy"]) == SEPARATORS[agreed]
     day, year, precision, problem = _day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
     return day, year, precision and "month", problem or (None if as_agreed else "other_format")
 

@@ -6,7 +6,6 @@ import pandas as pd
 
 from pipelines.harmonise import builders, numbers, offence_words
 from pipelines.harmonise.offences import OffenceColumns, offences
-from sources import contract
 
 INSTITUTION = "police"
 OFFENCES = (OffenceColumns("rastet", article="Neni", words="Vepra_penale", days=("Data_e_vepres", "Data_raportimit")),)
@@ -42,7 +41,6 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
         citizenship="Shtetesia",
         residence="Komuna_banimit",
         birthplace="Vendlindja",
-        place=contract.load(INSTITUTION).tables["personat"].place,
     )
     events = [
         builders.events(INSTITUTION, cases, "reported", "Data_raportimit", entity="case", present=cases["_key"].notna()),

@@ -41,23 +41,6 @@ from pipelines.sensors import DIED
 from warehouse import postgres
 from warehouse.reading import current
 
-STAGES: Mapping[str, str] = {
-    "landing": "land",
-    "raw": "read",
-    "validated": "validate",
-    "current": "current",
-    "harmonised": "harmonise",
-    "canonical": "together",
-    "standing": "together",
-    "links": "link",
-    "identities": "link",
-    "comparison": "link",
-    "findings": "count",
-    "statistics": "count",
-    "scorecard": "feedback",
-    "warehouse": "publish",
-    "feedback": "feedback",
-}  # last part of an asset's key -> stage, as ARCHITECTURE.md draws the way
 _REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # so that Dagster's pages find the run's job
 _OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -190,7 +173,7 @@ def _execute(workplace: Workplace, listener: Listener) -> str:
     """Run the job; returns the id of the run."""
     teller = _Teller(listener)
     mine = _RUNNING.set((workplace, teller))
-    listener.planned({"__".join(asset.key.path): STAGES[asset.key.path[-1]] for asset in all_assets()})
+    listener.planned({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in all_assets()})
     try:
         with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
             # not `execute_in_process`, which would hold whatever any asset made to the end

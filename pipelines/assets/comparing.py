@@ -19,7 +19,7 @@ from pipelines.resources.workplace import Workplace
 
 
 @dg.asset(
-    group_name="linking",
+    group_name="link",
     kinds={"pandas", "sqlite"},
     description="What institutions' records say about each other's, told only where an agreement allows it.",
 )

@@ -40,7 +40,7 @@ def _answered(workplace: Workplace) -> object:
 
 @stage(
     also=_answered,
-    group_name="counting",
+    group_name="count",
     kinds={"pandas", "parquet"},
     description="Everything found wrong, and whether it is new, remains or was fixed.",
 )
@@ -110,7 +110,7 @@ def _quarantined(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @stage(
-    group_name="counting",
+    group_name="count",
     kinds={"duckdb", "parquet"},
     description="The published tables: every figure as reported and harmonised, why the two differ, and the facts behind them.",
 )

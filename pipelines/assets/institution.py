@@ -20,7 +20,7 @@ from pipelines.resources.workplace import Workplace
 def _raw(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "raw"],
-        group_name=institution,
+        group_name="read",
         deps=["landing"],
         kinds={"python", "parquet"},
         description=f"Every row that {institution} delivered, as text, with file and line.",
@@ -56,7 +56,7 @@ def _raw(institution: str) -> dg.AssetsDefinition:
 def _validated(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "validated"],
-        group_name=institution,
+        group_name="validate",
         ins={"raw": dg.AssetIn([institution, "raw"])},
         kinds={"pandera", "parquet"},
         description=f"Rows of {institution}, typed and judged; rows whose key or structure cannot be read are set aside.",
@@ -86,7 +86,7 @@ def _validated(institution: str) -> dg.AssetsDefinition:
 def _current(institution: str) -> dg.AssetsDefinition:
     @stage(
         key=[institution, "current"],
-        group_name=institution,
+        group_name="record_status",
         ins={"validated": dg.AssetIn([institution, "validated"])},
         kinds={"pandas", "parquet"},
         description=f"What became of every row of {institution}: accepted, superseded, withdrawn, quarantined or structural.",
@@ -116,7 +116,7 @@ def _current(institution: str) -> dg.AssetsDefinition:
 def _harmonised(institution: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=[institution, "harmonised"],
-        group_name=institution,
+        group_name="harmonise",
         ins={"validated": dg.AssetIn([institution, "validated"])},
         kinds={"pandas", "parquet"},
         description=f"Records of {institution} in the one vocabulary, every state.",

@@ -57,7 +57,7 @@ def _is_of(workplace: Workplace, registry: Registry) -> None:
 
 
 @dg.asset(
-    group_name="landing",
+    group_name="land",
     kinds={"file", "sqlite"},
     pool=WRITER,
     description="Every file as received, by content hash; a receipt for every delivery.",

@@ -63,7 +63,7 @@ def _registered(workplace: Workplace) -> object:
 
 @stage(
     also=_judged,
-    group_name="linking",
+    group_name="link",
     kinds={"python", "parquet"},
     description="Which records speak of the same person, and which of the same case.",
 )
@@ -88,7 +88,7 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
 @stage(
     also=_registered,
     writes=True,
-    group_name="linking",
+    group_name="link",
     kinds={"sqlite", "parquet"},
     description="The ids of cases and persons, the same from run to run.",
 )

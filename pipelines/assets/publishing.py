@@ -46,7 +46,7 @@ def _states(standing: Tables) -> list[DeliveryState]:
 
 
 @dg.asset(
-    group_name="publishing",
+    group_name="publish",
     kinds={"duckdb"},
     pool=WRITER,
     description="The published warehouse: one file, swapped in whole, or not at all.",
@@ -99,7 +99,7 @@ def _wanted(workplace: Workplace) -> str | None:
 
 
 @dg.asset(
-    group_name="publishing",
+    group_name="feedback",
     deps=["warehouse"],
     kinds={"json"},
     description="For every delivery, what its institution should know and do, in its language.",
@@ -128,7 +128,7 @@ def feedback(
 
 
 @stage(
-    group_name="publishing",
+    group_name="feedback",
     deps=["warehouse"],
     kinds={"html"},
     description="For every institution, twelve quarters of its quality against its own tolerance and its own past.",

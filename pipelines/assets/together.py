@@ -38,7 +38,7 @@ class Together(parquet.Stream):
 
 def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @stage(
-        group_name="together",
+        group_name="union",
         ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
         kinds={"pandas", "parquet"},
         description="Records of all institutions in the one vocabulary.",
@@ -86,7 +86,7 @@ def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[T
 
 def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
     @stage(
-        group_name="together",
+        group_name="union",
         ins={
             "landing": dg.AssetIn("landing"),
             **{f"{name}_validated": dg.AssetIn([name, "validated"]) for name in institutions},

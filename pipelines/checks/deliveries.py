@@ -152,7 +152,7 @@ def asset(institution: str) -> dg.AssetsDefinition:
         return dg.asset(
             key=key,
             deps=[[institution, "current"], "findings"],
-            group_name=institution,
+            group_name="deliveries",
             partitions_def=partitions(institution),
             backfill_policy=dg.BackfillPolicy.single_run(),
             freshness_policy=freshness(institution),

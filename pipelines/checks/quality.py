@@ -1,4 +1,4 @@
-"""Each institution's newest quarter against its own tolerance: a check a dimension, from the table `quality`.
+"""Each institution's newest quarter against its own tolerance, from the table `quality`.
 
 Belongs here: telling Dagster. Does not belong here: the counting (`warehouse/count/quality`). A warning, never a stop: one institution's
 bad quarter holds up nobody.
@@ -24,25 +24,32 @@ def judged(quality: pd.DataFrame, institution: str, dimension: str) -> tuple[str
     return ("not_applicable" if delivered.empty else str(delivered["state"].iloc[-1])), own[_SHOWN]
 
 
-def _check(institution: str, dimension: str) -> dg.AssetChecksDefinition:
+def _check(institution: str) -> dg.AssetChecksDefinition:
     @check(
         asset="statistics",
-        name=f"{institution}_{dimension}",
-        description=f"{dimension.capitalize()} of {institution}'s newest quarter is within its own tolerance.",
+        name=f"{institution}_quality_within_tolerance",
+        description=f"Every dimension of quality of {institution}'s newest quarter is within its own tolerance.",
     )
     def within_own_tolerance(statistics: Tables) -> dg.AssetCheckResult:
-        state, quarters = judged(statistics["quality"], institution, dimension)
-        said = {"within": None, "beyond": "Beyond its own tolerance.", "not_applicable": "Not applicable: nothing to judge. Not passed."}
+        quality = statistics["quality"]
+        found = {name: judged(quality, institution, name) for name in DIMENSIONS if name != "timeliness"}
+        beyond = [name for name, (state, _) in found.items() if state == "beyond"]
+        unjudged = [name for name, (state, _) in found.items() if state == "not_applicable"]
+        said = [f"Beyond its own tolerance: {', '.join(beyond)}."] if beyond else []
+        said += [f"Not applicable, and not passed: {', '.join(unjudged)}: nothing to judge."] if unjudged else []
         return dg.AssetCheckResult(
-            passed=state == "within",
+            passed=not beyond and not unjudged,
             severity=dg.AssetCheckSeverity.WARN,
-            description=said[state],
-            metadata={"state": state, "quarters": table(quarters)},
+            description=" ".join(said) or None,
+            metadata={
+                **{name: state for name, (state, _) in found.items()},
+                **{f"{name} by quarter": table(q) for name, (_, q) in found.items()},
+            },
         )
 
     return within_own_tolerance
 
 
 def checks(institutions: Sequence[str]) -> list[dg.AssetChecksDefinition]:
-    """A check for each institution and dimension that rules judge on records."""
-    return [_check(name, dimension) for name in institutions for dimension in DIMENSIONS if dimension != "timeliness"]
+    """A check for each institution, over the dimensions that rules judge on records."""
+    return [_check(name) for name in institutions]

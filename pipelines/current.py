@@ -1,4 +1,4 @@
-"""Which state of each record stands, over all deliveries of one institution (`STATISTICS.md`, "What stands").
+"""Which state of each record stands, over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
 
 Belongs here: status of every row, the lineage of records, and the sum that shows that no row is lost. Order is that of quarter,
 then version, never that of arrival.
@@ -116,7 +116,7 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, held_back: pd.
 
 
 def _left_out(frame: pd.DataFrame, files: pd.DataFrame, held_back: pd.DataFrame) -> pd.DataFrame:
-    """Accepted rows at a place that a later list of their case lacks: "the latest list is the case's list" (SPEC-LIFE.md, "Places").
+    """Accepted rows at a place that a later list of their case lacks: the latest list is the case's list (counting-rules.md).
 
     Columns out: record_key, delivery (that of the list), on the index of `frame`.
 

@@ -70,7 +70,7 @@ def _state(extra: list[Column]) -> tuple[Column, ...]:
         Column("institution", "text", "short name of the institution"),
         Column("delivery", "text", "folder name, with _v2"),
         Column("status", "text", f"what became of this state: {', '.join(STATUSES)}"),
-        Column("record_key", "text", "key of the record (STATISTICS.md, `lineage`)"),
+        Column("record_key", "text", "key of the record (docs/reference/counting-rules.md, `lineage`)"),
         Column("case_key", "text", "record key of the case that the record belongs to (corrections: the record itself)"),
         *extra,
     )

@@ -7,12 +7,15 @@ Belongs here: the page's form only. Does not belong here: rules and their words.
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 from schemas.declared import declared
 from schemas.findings import LANGUAGES, SEVERITIES, Rule, rules
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "rules.md"
+_ROOT = Path(__file__).resolve().parents[1]
+PAGE = _ROOT / "docs" / "reference" / "rules.md"
 _RULES = Path(__file__).resolve().parent / "rules"
 _STAGES = {
     "delivery": "Deliveries",
@@ -23,6 +26,7 @@ _STAGES = {
     "cross": "Between cells, rows, tables and deliveries",
     "causes": "One cause of many findings",
 }
+_PAGE = re.compile(r"docs/[\w./-]+\.md")
 _LANGUAGE = {"sq": "Albanian", "sr": "Serbian", "en": "English"}
 _HEAD = """# Quality rules
 
@@ -55,7 +59,7 @@ def _table(of_stage: list[Rule]) -> str:
         severity = rule.severity if rule.origin == "cause" else f"{rule.severity}, *{rule.origin}*"
         said = (severity, f"{rule.tolerance:.0%}", rule.level, rule.dimension, rule.text["en"], rule.source)
         cells = (f"[{rule.code}](#{rule.code})", *said)
-        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+        lines.append(f"| {' | '.join(linked(_cell(cell), PAGE) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -63,6 +67,11 @@ def _words(rule: Rule) -> str:
     lines = [f"### {rule.code}\n", "| language | what is wrong | what to do |", "|---|---|---|"]
     lines += [f"| {_LANGUAGE[tongue]} | {_cell(rule.text[tongue])} | {_cell(rule.action[tongue])} |" for tongue in LANGUAGES]
     return "\n".join(lines) + "\n"
+
+
+def linked(text: str, page: Path) -> str:
+    """A text of a generated page with the pages of `docs/` that it names as links."""
+    return _PAGE.sub(lambda found: f"[{Path(found[0]).stem}]({os.path.relpath(_ROOT / found[0], page.parent)})", text)
 
 
 def _cell(text: str) -> str:

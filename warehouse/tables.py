@@ -2,7 +2,7 @@
 
 Belongs here: names, types and comments of tables and columns, whose rows they are, and giving a frame exactly these columns. Does not
 belong here: which role sees what of it (`warehouse/access`), how a figure is counted (`warehouse/count`), how a database is written
-(`warehouse/publish`). Names and columns of the first six tables are a contract with outside users (STATISTICS.md).
+(`warehouse/publish`). Names and columns of the first six tables are a contract with outside users (docs/reference/counting-rules.md).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PERSONAL = {"rows": "personal"}  # names, numbers, the crosswalk: for stewards a
 STATISTICS = Table(
     "statistics",
     WAREHOUSE,
-    _text("indicator", "one of the indicators of STATISTICS.md"),
+    _text("indicator", "indicator: a code of the table `indicators`"),
     _text("period", "year (2013) or quarter (2013-Q2)"),
     _text("offence_group", "principal offence; total: not broken down (trafficking and related offences)"),
     _text("form", "form of exploitation; total: not broken down"),

@@ -10,7 +10,7 @@ from schemas.canonical import STATUSES
 
 
 def rows_that_do_not_add_up(accounting: pd.DataFrame) -> pd.DataFrame:
-    """Files whose rows read are not the sum of what became of them (`STATISTICS.md`, "What stands")."""
+    """Files whose rows read are not the sum of what became of them (`docs/reference/counting-rules.md`, "Record status")."""
     return accounting[accounting["read"] != accounting[list(ACCOUNTS)].sum(axis=1)]
 
 

@@ -101,7 +101,7 @@ def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
 
 
 def _published(home: Published, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
-    """The row of `statistics`; "in crossed tables an absent row is 0", but null where the total is (STATISTICS.md)."""
+    """The row of `statistics`; "in crossed tables an absent row is 0", but null where the total is (docs/reference/counting-rules.md)."""
     wanted = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
     where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)
     query = f"SELECT as_reported, harmonised, missing, quarantined FROM statistics WHERE indicator = ? AND period = ? AND {where}"

@@ -79,7 +79,7 @@ def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame
     Returns the findings in their order with `state`: `new`; `remains` (there when the record was last seen); `reopened` (there before, but
     gone when the record was last seen); `finding`, its name over all deliveries; `since`, the delivery since which it is there. Then rows
     with state `fixed`: a warning or worse that is gone, in the first delivery that shows it, without line.
-    Source: STATISTICS.md, `findings`.
+    Source: docs/reference/counting-rules.md, `findings`.
     """
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})

@@ -1,9 +1,9 @@
 """Articles as typed, and the offence group that an article gives.
 
-Belongs here: reading law, article and paragraph from a text; the rule of `STATISTICS.md`, "The institution's own article". Laws with their
+Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their
 time in force and known names are data in `schemas/codes/laws.csv`, articles of the groups in `offences.csv`.
 
-What `STATISTICS.md` calls an unknown article is taken to be: no article; a code that is none of ours (`KPPK`); an article that the code
+What `counting-rules.md` calls an unknown article is taken to be: no article; a code that is none of ours (`KPPK`); an article that the code
 does not have among its offences (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article
 of a code in force is known; where it is in no group of `offences.csv` its group is `other`, whatever the words say. One exception: a
 number typed without its code (`139` in 2014) that another code has in a group of its own speaks of that code, which was not in force.

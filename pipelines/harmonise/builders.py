@@ -12,7 +12,7 @@ from pipelines.harmonise import codes, names, numbers, personal_numbers
 from sources import contract
 
 IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
-"""What makes a row without a name that of a person (SPEC-LIFE.md, "Unknown persons")."""
+"""What makes a row without a name that of a person (docs/reference/deliveries.md, "Unknown persons")."""
 
 
 def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Which offence a delivered row speaks of.
 
-Belongs here: where a table keeps its article, code, words and day, and how they are judged together, by `STATISTICS.md`,
+Belongs here: where a table keeps its article, code, words and day, and how they are judged together, by `docs/reference/counting-rules.md`,
 "The institution's own article". Parsing single cells is in `articles` and `offence_words`.
 """
 
@@ -61,6 +61,6 @@ def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
 
 
 def seriousness(groups: pd.Series) -> pd.Series:
-    """Rank of offence groups, 0 the most serious; null ranks behind all (order of `STATISTICS.md`)."""
+    """Rank of offence groups, 0 the most serious; null ranks behind all (order of `docs/reference/counting-rules.md`)."""
     rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
     return groups.map(rank).fillna(len(rank)).astype(int)

@@ -3,7 +3,7 @@
 Belongs here: reading one number. Does not belong here: whose it is (`pipelines.linkage`).
 
 Kosovo's number has ten digits, the last a check digit: weights 4,3,2,7,6,5,4,3,2 on digits 1-9, c = 11 - (sum mod 11), c >= 10 gives 0;
-numbers that start with 9 carry none (domain/FACTS.md 4.6, one open-source implementation). Of the distinct ten-digit numbers in the
+numbers that start with 9 carry none (sources-of-facts.md, one open-source implementation). Of the distinct ten-digit numbers in the
 sample deliveries 97 % obey it, against 10 % by chance, so `valid` stands on it.
 """
 

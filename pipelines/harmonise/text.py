@@ -3,8 +3,8 @@
 Belongs here: functions of a single text, and `map_values`/`map_frame`, which apply them once per distinct value of a Series.
 Does not belong here: what a text means (the other modules of this package).
 
-The skeleton folds what Albanian, Serbian and Turkish spelling do differently (domain/FACTS.md 6.3). It is coarse on purpose:
-two spellings of one name must agree; how much an agreement is worth is for the linkage model to say.
+The skeleton folds what Albanian, Serbian and Turkish spelling do differently (sources-of-facts.md, Spelling of names). It is coarse on
+purpose: two spellings of one name must agree; how much an agreement is worth is for the linkage model to say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Receipts: what each delivery holds, now and before, and what its history says.
 
 Belongs here: entries of landing in the registry, the list of what stands landed. Does not belong here: copying bytes.
-Order is that of quarter, then version; never that of arrival (STATISTICS.md, "What stands").
+Order is that of quarter, then version; never that of arrival (docs/reference/counting-rules.md, "Record status").
 """
 
 from __future__ import annotations

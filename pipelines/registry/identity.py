@@ -5,7 +5,7 @@ deciding which records belong together (`pipelines.linkage`).
 
 An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id stays and the other
 points to it. When one splits, the larger part keeps the id (of equal parts the one with the earliest member), and the rest
-gets a new one. Source: STATISTICS.md, last paragraph; ARCHITECTURE.md, "Identifiers are minted and kept".
+gets a new one. Source: docs/reference/counting-rules.md, last paragraph.
 """
 
 from __future__ import annotations

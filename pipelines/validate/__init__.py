@@ -2,7 +2,7 @@
 
 Belongs here: the stage as a whole. Types are parsed in `cells`, keys in `keys`, relations between tables in `cross`; code lists and
 cross-field rules are pandera models in `schemas/exports`. A row is quarantined only where its key or structure cannot be read
-(`STATISTICS.md`, "What stands").
+(`docs/reference/counting-rules.md`, "Record status").
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Numbers of the courts: `PKR.nr.12/2013`, typed as `P.K.R. nr. 12/13`, `PKR-12-2013`; of SMIL, which all courts share: `2022:19820`.
-Letters: FACTS.md, 4.6."""
+Letters: docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Numbers of the inspectorate: `IPK-015/2011`, typed as `I.P.K. 15/11`, `ipk.nr.15/2011`. Letters: FACTS.md, 4.6."""
+"""Numbers of the inspectorate: `IPK-015/2011`, typed as `I.P.K. 15/11`, `ipk.nr.15/2011`. Letters: sources-of-facts.md, Case numbers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Numbers of the police: `2013-PR-00276`, typed as `2013PR276`, `2013/PR/00276`, `PR 276/13`. Letters: FACTS.md, 4.6."""
+"""Numbers of the police: `2013-PR-00276`, typed as `2013PR276`, `2013/PR/00276`, `PR 276/13`. Letters: sources-of-facts.md."""
 
 import re
 

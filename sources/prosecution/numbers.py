@@ -1,5 +1,5 @@
 """Numbers of the prosecution: `PP.I.nr.34/2013`, `PPS.nr.425/2009`, typed as `PPI-34-2013`, `PP/1 nr. 34/13`; register unknown:
-`PP.?.nr.34/2013`. Letters: FACTS.md, 4.6."""
+`PP.?.nr.34/2013`. Letters: docs/reference/sources-of-facts.md, Case numbers."""
 
 import re
 

@@ -73,7 +73,7 @@ def accounting(result: ReadResult) -> pd.DataFrame:
     """What became of the physical rows of each file: file, rows_read, data, structural, unreadable.
 
     A row of XML is an element of a declared table, a row of a database a table row. `rows_read` was counted while reading;
-    it equals the sum of the other three (`STATISTICS.md`, "What stands").
+    it equals the sum of the other three (`docs/reference/counting-rules.md`, "Record status").
     """
     data = pd.concat([frame["_file"] for frame in result.tables.values()]) if result.tables else pd.Series(dtype="str")
     counts = {

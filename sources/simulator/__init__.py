@@ -1,6 +1,6 @@
 """A small world of persons and criminal matters that writes the five institutions' deliveries, and the truth beside them.
 
-`simulate` is the one entry point. The deliveries have exactly the forms of SPEC.md; the truth has the files and columns of the
+`simulate` is the one entry point. The deliveries have exactly the forms of deliveries.md; the truth has the files and columns of the
 samples' truth. The world knows nothing of the pipeline that will read it: what is written here follows the specification only.
 
 The modules, in the order of the way: `codes`, `people`, `life`, `aftermath`, `numbering` make the world (`model`); `states` say
@@ -58,7 +58,7 @@ def simulate(
     """Writes `<out>/inbox/<institution>/<period>[_vN]/`, `<out>/truth/` and the mark of the set (`answers`); same arguments, same bytes.
 
     `cases_per_year`: criminal matters that open in a year, over all institutions. `noise`: `clean` (nothing wrong at all),
-    `typical` (rates of the samples), `hard` (about twice, more people who come again, and kinds of defects that SPEC.md does not
+    `typical` (rates of the samples), `hard` (about twice, more people who come again, and kinds of defects that deliveries.md does not
     name).
 
     Raises ValueError where `out` is there and not empty (nothing is overwritten), or where an argument is out of range.

@@ -1,7 +1,7 @@
 """Codes and words of the simulated world: laws and articles, offence groups, forms, places, institutions' words.
 
-Belongs here: what the world's values mean and how they are canonically written. Sources: SPEC.md, STATISTICS.md (offence groups),
-FACTS.md section 4; the articles of other offences are general knowledge. Does not belong here: wrong or variant spellings
+Belongs here: what the world's values mean and how they are canonically written. Sources: deliveries.md, counting-rules.md (offence groups),
+sources-of-facts.md; the articles of other offences are general knowledge. Does not belong here: wrong or variant spellings
 (`spelling.py`).
 """
 
@@ -55,7 +55,7 @@ OTHER_KINDS = tuple(kind for kind in ARTICLES if kind not in GROUPS)
 
 
 def code_in_force(day: date) -> str:
-    """The criminal code in force on `day` (STATISTICS.md: KPK2003 to the end of 2012, KPRK2019 from 2019-04-14)."""
+    """The criminal code in force on `day` (docs/reference/counting-rules.md: KPK2003 to the end of 2012, KPRK2019 from 2019-04-14)."""
     return [law for law, since in CODES if since <= day][-1]
 
 
@@ -114,7 +114,7 @@ def most_serious(groups: Any) -> str:
 
 
 def counted_form(group: str, form: str | None) -> str:
-    """The form under which a group counts (STATISTICS.md, "Form"): fixed for some groups, the case's own for others."""
+    """The form under which a group counts (docs/reference/counting-rules.md, "Form"): fixed for some groups, the case's own for others."""
     if group in ("trafficking", "withholding_identity_papers"):
         return form or "unknown"
     return {"slavery": "slavery_servitude", "facilitating_prostitution": "sexual"}.get(group, "unknown")
@@ -144,5 +144,5 @@ def words() -> dict[str, Any]:
 
 
 def seat_of(municipality: str) -> str:
-    """Seat of court and prosecution for a municipality (FACTS.md 4.5: no branch, then the seat)."""
+    """Seat of court and prosecution for a municipality (docs/reference/sources-of-facts.md, Territory: no branch, then the seat)."""
     return places()["regions"][places()["municipalities"][municipality][0]][0]

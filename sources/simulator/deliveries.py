@@ -65,7 +65,7 @@ def _files(case: Case) -> Iterable[tuple[str, Any, Callable[[Any], list[date]], 
 
 
 def build(world: World, rng: Random) -> list[Delivery]:
-    """A first version for every institution and quarter, each holding what was opened or changed in the quarter (SPEC.md)."""
+    """A first version for every institution and quarter, each holding what was opened or changed in the quarter (deliveries.md)."""
     periods = quarters(world.start, world.years)
     within = set(periods)
     held: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """What is wrong with whole files: which faults there are, which of them a correction follows, and what they take from a delivery.
 
 Belongs here: the list of faults by institution and their effect on what can be read. How a faulty file's bytes look: `write_*.py`.
-Kinds are those of SPEC.md ("Files") and of the samples; those under HARD are met in practice too, and SPEC.md does not name them all.
+Kinds are those of deliveries.md ("Files") and of the samples. Those under HARD occur too: deliveries.md does not name them all.
 """
 
 from __future__ import annotations

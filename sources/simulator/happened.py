@@ -1,5 +1,5 @@
-"""The events that count, harmonised: what is true of the cases and persons that accepted records hold (STATISTICS.md, "Counting
-rules").
+"""The events that count, harmonised: what is true of the cases and persons that accepted records hold (counting-rules.md, "What is
+counted").
 
 An event that no accepted record holds is not counted, whoever knows of it in the world: nobody delivered it. Its day, offence and
 person are the true ones, also where the delivered value is wrong. Of a person is known what some accepted record says: where every
@@ -70,7 +70,7 @@ class Known:
 
 
 def age_group(born: date | int | None, day: date) -> str:
-    """`child`, `adult`, `unknown` on a day; `born` a day or a year (STATISTICS.md, "Sex, birth date, citizenship")."""
+    """`child`, `adult`, `unknown` on a day; `born` a day or a year (docs/reference/counting-rules.md, "Sex, birth date, citizenship")."""
     if born is None:
         return "unknown"
     if isinstance(born, int):

@@ -1,6 +1,6 @@
 """Gives every case, person and file its number, in the order in which each register would have given it.
 
-Police numbers run by region and year; prosecution numbers are unique within seat and register only (SPEC.md), so some are borne by
+Police numbers run by region and year; prosecution numbers are unique within seat and register only (deliveries.md), so some are borne by
 two seats; court numbers are the record key of the export and unique. Does not belong here: spellings of numbers (`spelling.py`).
 """
 

@@ -16,7 +16,7 @@ WEIGHTS = (4, 3, 2, 7, 6, 5, 4, 3, 2)
 
 
 def check_digit(first_nine: str) -> str:
-    """The tenth digit of a personal number (FACTS.md 4.6)."""
+    """The tenth digit of a personal number (docs/reference/sources-of-facts.md, Personal number)."""
     rest = 11 - sum(weight * int(digit) for weight, digit in zip(WEIGHTS, first_nine, strict=True)) % 11
     return "0" if rest >= 10 else str(rest)
 

@@ -31,7 +31,7 @@ class Prosecutor:
         self.rng, self.settings = rng, settings
 
     def _charge_kind(self, kind: str, form: str | None) -> str:
-        """The offence as the prosecution charges it: at times another than the police registered (FACTS.md 4.1, requalification)."""
+        """The offence as the prosecution charges it: at times not that of the police (sources-of-facts.md, Law)."""
         chance = self.rng.random()
         if kind == "trafficking" and form == "sexual" and chance < 0.12:
             return "facilitating_prostitution"

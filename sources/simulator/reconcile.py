@@ -1,4 +1,4 @@
-"""Which cases (or persons) two neighbouring institutions should both know, and whether they do (STATISTICS.md, "Reconciliation").
+"""Which cases (or persons) two neighbouring institutions should both know, and whether they do (counting-rules.md, "Reconciliation").
 
 Both sides are looked for in all accepted records. `period` is the quarter of the upstream event, or of the downstream event where
 there is no upstream one. `detail` says why a side is missing, as the world knows it.

@@ -1,4 +1,4 @@
-"""The events that count as reported: one per accepted row with the event, read plainly (STATISTICS.md, "As reported").
+"""The events that count as reported: one per accepted row with the event, read plainly (docs/reference/counting-rules.md, "As reported").
 
 The institution's own date, article, sex, birth date; merged, repeated and separated cases included; no "first", no "once". A row
 whose reference date cannot be read counts nowhere. Readings of the rules, where two people might differ: the offence of a

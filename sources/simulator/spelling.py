@@ -2,7 +2,7 @@
 exist.
 
 Belongs here: permitted variants and errors of writing alike; which of them happens where is `defects.py` and `value_defects.py`.
-Rules of names: FACTS.md 6.3. Spellings of case numbers: SPEC.md, FACTS.md 4.6.
+Rules of names: sources-of-facts.md, Spelling of names. Spellings of case numbers: deliveries.md, sources-of-facts.md, Case numbers.
 """
 
 from __future__ import annotations

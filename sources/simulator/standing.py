@@ -1,4 +1,4 @@
-"""What stands: the status that every state of every record should get (STATISTICS.md, "What stands").
+"""What stands: the status that every state of every record should get (docs/reference/counting-rules.md, "Record status").
 
 Order is that of quarter, then version; never that of arrival. A later version replaces a quarter whole, unless it can be read in
 part only (then it withdraws nothing) or not at all (then it replaces nothing). A row that cannot be read supersedes nothing, and is

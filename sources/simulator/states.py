@@ -1,6 +1,6 @@
 """What each institution's register says of a file on a day, canonically written; and on which days that changed.
 
-Belongs here: the five forms of SPEC.md, one function each, from a file of the world to a `CaseRecord` without any defect.
+Belongs here: the five forms of deliveries.md, one function each, from a file of the world to a `CaseRecord` without any defect.
 Does not belong here: files (`write_*.py`), defects (`defects.py`), which quarter holds what (`deliveries.py`).
 """
 

@@ -1,4 +1,4 @@
-"""Counts events into the rows of `statistics`: the combinations of dimensions that STATISTICS.md asks for, years and quarters."""
+"""Counts events into the rows of `statistics`: the combinations of dimensions that counting-rules.md asks for, years and quarters."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _withdraw_real(rng: Random, first: Delivery, spoiler: Spoiler) -> list[Deliv
 
 
 def _faulty_correction(rng: Random, institution: str, first: Delivery, spoiler: Spoiler) -> Delivery:
-    """A correction that cannot be read at all replaces nothing; one that was read in part withdraws nothing (STATISTICS.md)."""
+    """A correction that cannot be read at all replaces nothing; one that was read in part withdraws nothing (counting-rules.md)."""
     second = _next_version(rng, first)
     part = institution in ("police", "courts") and len(second.records) >= 4
     faults.add(second, "truncated" if part else "wrong_content", spoiler)

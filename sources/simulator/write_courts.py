@@ -1,4 +1,4 @@
-"""Writes `smil.xml` (SPEC.md, Courts), with the faults that a delivery has."""
+"""Writes `smil.xml` (docs/reference/deliveries.md, Courts), with the faults that a delivery has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes `rastet.csv` and `personat.csv`: semicolons, windows-1250, CRLF (SPEC.md, Police), with the faults that a delivery has.
+"""Writes `rastet.csv` and `personat.csv`: semicolons, windows-1250, CRLF (deliveries.md, Police), with the faults that a delivery has.
 
 Belongs here: the bytes of the two files. What is wrong in single values was decided before (`defects.py`).
 """

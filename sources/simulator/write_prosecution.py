@@ -1,4 +1,4 @@
-"""Writes `psh.sqlite`: `lenda`, `pala`, `akuza`, `vendimi` (SPEC.md, Prosecution), with the faults that a delivery has."""
+"""Writes `psh.sqlite`: `lenda`, `pala`, `akuza`, `vendimi` (deliveries.md, Prosecution), with the faults that a delivery has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes `raporti.xlsx` (inspectorate) and `shkk.xlsx` (corrections), with the faults that a delivery has (SPEC.md).
+"""Writes `raporti.xlsx` (inspectorate) and `shkk.xlsx` (corrections), with the faults that a delivery has (docs/reference/deliveries.md).
 
 The same records give the same bytes: openpyxl stamps the time of saving into the properties and the zip, so the container is
 written again with the day of the export.
@@ -123,7 +123,7 @@ def write_corrections(folder: Path, delivery: Delivery) -> None:
 
 
 def _hidden(book: Workbook, delivery: Delivery) -> None:
-    """Hidden sheets hold no data (SPEC.md): a code list, and an old copy of a facility's sheet with rows that look like any other."""
+    """Hidden sheets hold no data (deliveries.md): a code list, and an old copy of a facility's sheet with rows that look like any other."""
     codes = book.create_sheet("kodet")
     codes.sheet_state = "hidden"
     _row(codes, 1, ["I paraburgosur", "I dënuar"])

@@ -1,4 +1,4 @@
-"""A plain reading of deliveries, written against SPEC.md alone: no part of the pipeline and none of the simulator's writers is used.
+"""A plain reading of deliveries, written against deliveries.md alone: no part of the pipeline and none of the simulator's writers is used.
 
 It reads the states that a truth's `records.csv` calls accepted, from the raw files, into what the simulator's counting takes. So it
 checks two things at once: that the files hold what the simulator's truth says, and, on the samples, that the counting rules are the

@@ -1,4 +1,4 @@
-"""The counting rules of STATISTICS.md, one small case each, all counted in one go."""
+"""The counting rules of docs/reference/counting-rules.md, one small case each, all counted in one go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands: `STATISTICS.md`, sentence by sentence, on small made-up tables of one institution (the police's cases)."""
+"""What stands: `counting-rules.md`, sentence by sentence, on small made-up tables of one institution (the police's cases)."""
 
 from __future__ import annotations
 

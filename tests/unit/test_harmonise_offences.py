@@ -1,4 +1,4 @@
-"""Articles and words of an offence: what they say, and which of them counts (STATISTICS.md, "The institution's own article")."""
+"""Articles and words of an offence: what they say, and which of them counts (counting-rules.md, "The institution's own article")."""
 
 from __future__ import annotations
 

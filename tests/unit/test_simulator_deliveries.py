@@ -1,4 +1,4 @@
-"""The simulator writes deliveries in the forms of SPEC.md, the same for the same arguments, and overwrites nothing."""
+"""The simulator writes deliveries in the forms of docs/reference/deliveries.md, the same for the same arguments, and overwrites nothing."""
 
 from __future__ import annotations
 

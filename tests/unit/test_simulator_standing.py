@@ -1,4 +1,4 @@
-"""What stands: the status of every state over quarters and versions (STATISTICS.md, "What stands")."""
+"""What stands: the status of every state over quarters and versions (docs/reference/counting-rules.md, "Record status")."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 
 
 def published(deliveries: pd.DataFrame) -> list[str]:
-    """The years and quarters for which at least one delivery came, years first ("What is published", STATISTICS.md)."""
+    """The years and quarters for which at least one delivery came, years first ("What is counted", docs/reference/counting-rules.md)."""
     quarters = sorted(deliveries["period"].dropna().unique())
     return sorted({quarter[:4] for quarter in quarters}) + quarters
 

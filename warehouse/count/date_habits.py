@@ -21,7 +21,7 @@ from warehouse.count.periods import quarter_end, quarter_index, quarter_start
 OLDEST = 80
 """Years before its delivery in which an event can lie: registers open cases of offences that are decades old, not of another century."""
 OPENING = ("reported", "received_prosecution", "received_court")
-"""Events that open a file: it bears a number of the year in which it was opened (SPEC.md)."""
+"""Events that open a file: it bears a number of the year in which it was opened (docs/reference/deliveries.md)."""
 YEARS_BACK, MONTHS = 12, 12
 """How far back a year is looked for; months of a year."""
 

@@ -3,7 +3,7 @@
 Belongs here: the order of events, finding dates that contradict it, choosing the mistake that explains them best. Does not belong here:
 reading a date (`pipelines/harmonise`), how a source enters dates (`date_habits`), which of several days counts (`warehouse/count/units`).
 
-Rules (STATISTICS.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
+Rules (counting-rules.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
 gives a possible day; else the middle of the quarter in whose delivery the event first appears." "A date that contradicts only the
 year in its file's number, or only the quarter in which it was first delivered, stays as delivered", and "the explanation chosen must be

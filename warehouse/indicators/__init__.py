@@ -75,7 +75,7 @@ class Harmonised:
 
 @dataclass(frozen=True)
 class Indicator:
-    """One indicator of `STATISTICS.md`."""
+    """One indicator of `docs/reference/counting-rules.md`."""
 
     code: str
     order: int

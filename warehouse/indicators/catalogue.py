@@ -89,7 +89,7 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
     """Raise `HarmoniaError` for a key or value that an indicator file cannot have."""
     absent = [key for key in _NEEDED if not raw.get(key)]
     if absent:
-        raise _wrong(path, f"lacks {', '.join(absent)}: see docs/reference/indicators.md")
+        raise _wrong(path, f"lacks {', '.join(absent)}: see docs/how-to/add-an-indicator.md")
     if odd := sorted(set(raw) - {*_NEEDED, *_FURTHER}):
         raise _wrong(path, f"{odd[0]} is no key that is known: one of {', '.join((*_NEEDED, *_FURTHER))}")
     if raw["indicator"] != path.stem:

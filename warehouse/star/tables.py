@@ -107,7 +107,7 @@ DIM_AGE = _dimension(
     count("age", "full years"),
     text("age_group", "child: under 18; adult"),
     text("band", "ten bands of criminal statistics: 0-13 (not responsible), 14-15, 16-17, 18-20, 21-24, 25-34 … 65+"),
-    text("band_ctdc", "age bands of the CTDC data set (FACTS.md, 1.3): 0-8, 9-17, 18-20, 21-23, 24-26, 27-29, 30-38, 39-47, 48+"),
+    text("band_ctdc", "age bands of the CTDC data set: 0-8, 9-17, 18-20, 21-23, 24-26, 27-29, 30-38, 39-47, 48+"),
 )
 DIM_COUNTRY = _dimension(
     "dim_country",

@@ -1,6 +1,6 @@
 """Every counted indicator once more, over the published facts alone: one plain statement for its rows as reported and one for its units.
 
-Written from STATISTICS.md before the models were, one indicator at a time, and summed here in plain pandas. Imports nothing of Harmonia.
+Written from counting-rules.md before the models were, one indicator at a time, summed in plain pandas. Imports nothing of Harmonia.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ check: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
 
 # Every package with version and hash, CycloneDX; then known vulnerabilities, where their database can be reached.
 sbom: install

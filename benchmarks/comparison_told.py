@@ -16,7 +16,7 @@ import pandas as pd
 
 from benchmarks.feedback_told import _FIELDS, Set, classified
 from pipelines.comparison.agreements import everything
-from pipelines.comparison.evidence import gather
+from pipelines.comparison.gathering import gather
 from pipelines.comparison.telling import RULES, told
 from pipelines.resources import lake
 from pipelines.resources.portions import Portions

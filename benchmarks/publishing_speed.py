@@ -16,9 +16,9 @@ from pathlib import Path
 
 from benchmarks.publishing_readers import numbered, server
 from warehouse import postgres
-from warehouse.access import server as access
 from warehouse.compare import compare
 from warehouse.publish import publish
+from warehouse.server import access as access
 from warehouse.stores import Stores
 
 

@@ -59,7 +59,7 @@ def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help=
 @access.command("apply")
 def apply(url: Url = None) -> None:
     """Make the roles that are missing on the server, and bring the grants in line with the matrix. May be repeated."""
-    from warehouse.access import server
+    from warehouse.server import access as server
 
     created, granted = server.apply(_needed(url))
     typer.echo(f"roles created: {', '.join(created) or 'none'}")
@@ -86,7 +86,7 @@ def check(
     """
     from pipelines.audit import head_seen, note_head
     from pipelines.registry import open_registry
-    from warehouse.access import server
+    from warehouse.server import access as server
 
     workplace = Workplace.of(None, home, registry_url)
     registry = open_registry(workplace.registry) if _registry_is_there(workplace) else None
@@ -160,7 +160,7 @@ def listing(
 
     requests = None
     if url:
-        from warehouse.access.server import requests as read
+        from warehouse.server.access import requests as read
 
         requests = read(url)
     workplace = Workplace.of(None, home, registry_url)

@@ -57,7 +57,7 @@ def note_head(registry: Registry, head: tuple[int, str] | None) -> None:
 def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:
     """`COLUMNS`, oldest first, times in UTC.
 
-    requests  of `warehouse.access.server.requests`; None where there is no server; since: first day; who: this user or login alone
+    requests  of `warehouse.server.access.requests`; None where there is no server; since: first day; who: this user or login alone
     """
     parts = []
     if registry is not None:

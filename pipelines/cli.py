@@ -23,7 +23,7 @@ from pipelines.access_commands import access, audit, warehouse
 from pipelines.backup.commands import app as backups
 from pipelines.comparison.commands import app as compare
 from pipelines.console import console
-from pipelines.erasure.commands import app as erase
+from pipelines.erase_commands import app as erase
 from pipelines.errors import HarmoniaError
 from pipelines.explain.commands import explain
 from pipelines.explorer.commands import app as explorer

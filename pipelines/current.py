@@ -13,9 +13,9 @@ import pandas as pd
 
 from pipelines import over_time
 from pipelines.errors import HarmoniaError
-from pipelines.feedback.causes import told_apart
-from pipelines.feedback.units import Places
 from pipelines.resources.coded import numbered
+from pipelines.root_causes import root_causes
+from pipelines.units import Places
 from pipelines.validate import Validated
 from pipelines.validate.keys import parents_first
 from schemas import findings
@@ -32,7 +32,7 @@ class Current:
 
     tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
     quarantined pipelines.validate.QUARANTINED
-    lineage     `LINEAGE`: one row per record and delivery whose key can be read; `unit` and `number` (`pipelines.feedback.units`)
+    lineage     `LINEAGE`: one row per record and delivery whose key can be read; `unit` and `number` (`pipelines.units`)
     accounting  institution, delivery, file, read and `ACCOUNTS`: physical rows
     findings    schemas.findings.COLUMNS, of validation and of this stage
     deliveries  institution, delivery, period, version, state
@@ -70,7 +70,7 @@ def resolve(validated: Validated) -> Current:
     told = _without_blanks(validated.findings, later)
     found = pd.concat([f for f in (told, later, *left_out) if len(f)] or [later], ignore_index=True)
     places = Places(tables, contract)
-    found = findings.by_value(told_apart(places.placed(found[list(findings.COLUMNS)]), tables), lineage)
+    found = findings.by_value(root_causes(places.placed(found[list(findings.COLUMNS)]), tables), lineage)
     return Current(tables, quarantined, places.placed(lineage), accounting, found, deliveries)
 
 

@@ -54,9 +54,9 @@ def diff(
     """The figures by the published rule beside those by the rule in the file, over the published facts. Changes nothing."""
     import pandas as pd
 
+    from warehouse.count.changed_rules import effect, published
     from warehouse.indicators.catalogue import catalogue, load
     from warehouse.indicators.catalogue import check as judge
-    from warehouse.indicators.effect import effect, published
     from warehouse.reading import reading
     from warehouse.star.figures import CELL
 

@@ -48,7 +48,7 @@ def train(
     by: Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who trains it. Default: the system's user.")] = None,
 ) -> None:
     """Train a new model from the shipped one and write it to a file of its own; nothing uses it until --model names it."""
-    from pipelines.linkage import trainer
+    from pipelines import training as trainer
 
     if source is Source.simulated:
         if not simulated:

@@ -33,11 +33,12 @@ def create(
 ) -> None:
     """Make the release of a day from the warehouse as it stands; attackers try it before it is written. Its explorer comes with it."""
     from pipelines.explorer.page import build
+    from pipelines.release_source import read
     from warehouse.releases.create import create as make
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.of(None, home, registry_url)
-    target, made, written = make(workplace, _day(as_of))
+    target, made, written = make(workplace, read(workplace), _day(as_of))
     for line in made.overlapping:
         typer.echo(f"not printed: {line}")
     typer.echo(f"release {made.name} {'is in' if written else 'was there already, made again with identical bytes:'} {target}")

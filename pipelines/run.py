@@ -21,8 +21,8 @@ from uuid import uuid4
 import dagster as dg
 from sqlalchemy import update
 
-from pipelines.assets.describing import ROWS
 from pipelines.definitions import SHAPES, all_assets, build_definitions
+from pipelines.describing import ROWS
 from pipelines.errors import HarmoniaError
 from pipelines.failures import describe, keep
 from pipelines.home import Home

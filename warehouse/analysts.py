@@ -23,8 +23,8 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import Column, Date, MetaData, Table
 
+from schemas.domain import country
 from warehouse import tables
-from warehouse.count.inputs import DOMESTIC
 from warehouse.loading import BATCH, Rows, show
 
 PSEUDONYM_HEX = 32
@@ -34,7 +34,7 @@ _FIRST = _HASHED.format("min(r.institution || '/' || r.record_key) OVER (PARTITI
 COARSE = {
     "nothing": ("CAST(NULL AS {1})", "null"),
     "adult": ("CASE WHEN {0} < 18 THEN 0 WHEN {0} >= 18 THEN 18 END", "0 for a child, 18 for an adult"),
-    "domestic": (f"CASE WHEN {{0}} = '{DOMESTIC}' THEN {{0}} END", "null unless domestic; see the group and the region"),
+    "domestic": (f"CASE WHEN {{0}} = '{country().domestic}' THEN {{0}} END", "null unless domestic; see the group and the region"),
     "rank": ("row_number() OVER (PARTITION BY r.case_id ORDER BY r.order_day, {0})", "the place within its case"),
     "number": (f"CAST('0x' || left({_FIRST}, 13) AS BIGINT)", "another number, that tells no order"),
 }

@@ -5,13 +5,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import careful, say, table
 from pipelines.assets.versions import content
 from pipelines.comparison import rounds
 from pipelines.comparison.again import other_persons, registered_twice
 from pipelines.comparison.agreements import matrix
-from pipelines.comparison.evidence import gather
+from pipelines.comparison.gathering import gather
 from pipelines.comparison.telling import PLACE, as_findings, told, withheld
+from pipelines.describing import careful, say, table
 from pipelines.registry import open_registry
 from pipelines.resources import coded
 from pipelines.resources.lake import Tables, Version, Versioned

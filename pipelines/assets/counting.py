@@ -9,9 +9,9 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.assets.describing import careful, say, table
 from pipelines.assets.following import follow_all
 from pipelines.assets.versions import content, hashed, stage
+from pipelines.describing import careful, say, table
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.answers import read
 from pipelines.registry import open_registry

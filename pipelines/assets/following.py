@@ -13,10 +13,10 @@ import pandas as pd
 
 from pipelines.feedback.answers import applied
 from pipelines.feedback.life import HELD, KEYS, Life, follow
-from pipelines.feedback.units import placed_by_record
 from pipelines.resources import coded, lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
+from pipelines.units import placed_by_record
 
 _AT_A_TIME = 250_000  # findings
 _PLACED = ("unit", "number")

@@ -7,10 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
-from pipelines.assets.describing import careful, say, table
 from pipelines.assets.portioning import as_refused, judge_all, read_all
 from pipelines.assets.versions import stage
 from pipelines.current import ACCOUNTS, resolve
+from pipelines.describing import careful, say, table
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.resources.portions import Portions, key_of

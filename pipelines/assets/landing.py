@@ -7,9 +7,9 @@ import dagster as dg
 import pandas as pd
 from sqlalchemy import select
 
-from pipelines.assets.describing import WRITER, careful, say, table
 from pipelines.assets.versions import content
 from pipelines.checks.deliveries import arrived
+from pipelines.describing import WRITER, careful, say, table
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.deliveries import received_files
 from pipelines.feedback.write import write_receipt

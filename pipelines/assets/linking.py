@@ -6,8 +6,8 @@ import dagster as dg
 import pandas as pd
 from sqlalchemy import func, select
 
-from pipelines.assets.describing import careful, say, table
 from pipelines.assets.versions import stage
+from pipelines.describing import careful, say, table
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.places import listed
 from pipelines.linkage.spark import Spark

@@ -5,11 +5,11 @@ from contextlib import nullcontext
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import WRITER, careful, say, table
 from pipelines.assets.reporting import write_reports
 from pipelines.assets.versions import hashed, stage
 from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
+from pipelines.describing import WRITER, careful, say, table
 from pipelines.feedback.deliveries import asking
 from pipelines.feedback.life import LIVED
 from pipelines.landing import landed
@@ -22,9 +22,9 @@ from pipelines.resources.workplace import Workplace
 from pipelines.scorecard.page import write_scorecard
 from sources import contract
 from warehouse import postgres, tables
+from warehouse.count.changed_rules import require_versions
+from warehouse.count.changed_rules import standing as rules_published
 from warehouse.indicators.catalogue import catalogue
-from warehouse.indicators.effect import require_versions
-from warehouse.indicators.effect import standing as rules_published
 from warehouse.publish import publish
 from warehouse.reading import current
 from warehouse.releases import folder as releases

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.assets.describing import careful
+from pipelines.describing import careful
 from pipelines.feedback.deliveries import (
     Due,
     Parts,

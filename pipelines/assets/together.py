@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.assets.by_delivery import ROW, files_of, with_status
-from pipelines.assets.describing import careful, say, table
 from pipelines.assets.versions import stage
 from pipelines.current import ACCOUNTS, LINEAGE
+from pipelines.describing import careful, say, table
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace

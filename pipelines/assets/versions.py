@@ -19,7 +19,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import ROWS
+from pipelines.describing import ROWS
 from pipelines.resources import code
 from pipelines.resources.lake import Kept, Version, Versioned, version_of
 from pipelines.resources.portions import STANDS

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import careful, table
+from pipelines.describing import careful, table
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES, number_of_cells, rules

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.assets.describing import careful, check, table
+from pipelines.describing import careful, check, table
 from pipelines.linkage import Linked, load_model
 from pipelines.linkage.drift import drift
 from pipelines.resources.workplace import Workplace

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pandas as pd
 
-from pipelines.assets.describing import check, table
+from pipelines.describing import check, table
 from pipelines.resources.lake import Tables
 from schemas.findings import DIMENSIONS
 

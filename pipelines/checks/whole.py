@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 from sqlalchemy import select
 
-from pipelines.assets.describing import check, table
+from pipelines.describing import check, table
 from pipelines.home import Home
 from pipelines.landing.store import Store
 from pipelines.registry import open_registry, seal

@@ -82,20 +82,6 @@ def fields(concept: str) -> dict[str, str]:
     return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
 
 
-def gather(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """All evidence (`EVIDENCE`) between institutions on what differs, whoever may know it; with it goes who agrees.
-
-    canonical: tables of `schemas.canonical`; cases, persons: record to `case_id`, `person_id`; deliveries: institution, period, state.
-    """
-    from pipelines.comparison import flows, people, references
-
-    known = Known(canonical, cases, persons, deliveries)
-    parts = [people.evidence(known), references.evidence(known), flows.evidence(known)]
-    out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    text = [column for column in EVIDENCE if column not in ("same", "group")]
-    return out.astype({**dict.fromkeys(text, "str"), "group": "Int64"})
-
-
 def _with_case(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """The rows with `case_id`: by their `case_key`."""
     ids = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 from pipelines.erasure import databases, entering, search
 from pipelines.erasure.orders import another, given
-from pipelines.erasure.trial import Plan, try_out
+from pipelines.erasure.trial import Plan, Run, try_out
 from pipelines.errors import HarmoniaError
 from pipelines.lock import run_lock
-from pipelines.progress import Listener
 from pipelines.registry import open_registry, seal
 from pipelines.resources.workplace import Workplace
-from pipelines.run import run_everything
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,8 @@ class Carried:
     left: tuple[str, ...]
 
 
-def carry_out(workplace: Workplace, number: int, by: str, listener: Listener, *, moving: bool = False) -> Carried:
-    """Carry out order `number`. moving: also where figures move.
+def carry_out(workplace: Workplace, number: int, by: str, run: Run, *, moving: bool = False) -> Carried:
+    """Carry out order `number`. run: takes a home through all stages; moving: also where figures move.
 
     Raises `HarmoniaError` where `by` gave the order, nothing names the person, figures would move, or the ledger was written to meanwhile.
     """
@@ -38,7 +36,7 @@ def carry_out(workplace: Workplace, number: int, by: str, listener: Listener, *,
     try:
         order = given(registry, number)
         who = another(order, by)
-        plan = try_out(workplace, order.person_id)
+        plan = try_out(workplace, order.person_id, run)
         if plan.moved and not moving:
             raise HarmoniaError(f"figures would move in {', '.join(plan.moved)}: nothing was removed; --moving does it all the same")
         with run_lock(workplace.home):
@@ -49,7 +47,7 @@ def carry_out(workplace: Workplace, number: int, by: str, listener: Listener, *,
             done = entering.enter(registry, workplace.home, number, who, plan.emptied, plan.ties)
     finally:
         registry.close()
-    run_everything(workplace, listener)
+    run(workplace)
     with run_lock(workplace.home):
         entering.let_go(workplace.home)
     left = [*search.left(workplace.home.root, plan.person), *databases.left(workplace, plan.person)]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import pandas as pd
@@ -24,18 +25,20 @@ from pipelines.erasure.orders import give
 from pipelines.erasure.person import Person, find
 from pipelines.errors import HarmoniaError, storage
 from pipelines.linkage import link
-from pipelines.progress import Silence
 from pipelines.registry import Registry, open_registry, seal
 from pipelines.resources import lake
 from pipelines.resources.instance import URL
 from pipelines.resources.workplace import Workplace
 from pipelines.review.following import standing
-from pipelines.run import run_everything
 from pipelines.swap import share
 
 _LINKED = ("landing", "lake", "releases")  # never written into in place: the copy shares their bytes
 _UNFINISHED = shutil.ignore_patterns(".*")  # and locks
 _COPIED = ("*.key", "*.yaml", "*.sig", "*.pub")
+
+
+Run: TypeAlias = Callable[[Workplace], object]
+"""Takes a home through all stages."""
 
 
 @dataclass(frozen=True)
@@ -55,34 +58,35 @@ class Plan:
         return len(frozenset[str]().union(*(one.gone for one in self.emptied)))
 
 
-def try_out(workplace: Workplace, person_id: str) -> Plan:
-    """Erase a person on a copy that is gone afterwards. Raises `HarmoniaError` where nothing names the person."""
+def try_out(workplace: Workplace, person_id: str, run: Run) -> Plan:
+    """Erase a person on a copy that is gone afterwards. run: takes a home through all stages. Raises `HarmoniaError` where nothing names
+    the person."""
     with _copy(workplace) as place, _opened(place) as registry:
         with registry.read() as session:
             head = seal.head(session)
-        run_everything(place, Silence())
+        run(place)
         before, linked = _figures(place), _partition(place)
         person = find(place, person_id)
         emptied = tuple(entering.found(registry, place.home, person))
         if not emptied:
             raise HarmoniaError(f"no landed file names person {person_id}: the person was erased already")
         order = give(registry, person.id, "trial", "trial")
-        held = _needed(place, order, emptied, linked)
+        held = _needed(place, order, emptied, linked, run)
         entering.clean(place.home, person)
         entering.enter(registry, place.home, order, "trial", emptied, held)
-        run_everything(place, Silence())
+        run(place)
         entering.let_go(place.home)
         after = _figures(place)
         moved = tuple(name for name in before if not before[name].equals(after[name]))
         return Plan(person, emptied, held, moved, tuple(search.left(place.home.root, person)), head)
 
 
-def _needed(workplace: Workplace, order: int, emptied: tuple[Emptied, ...], linked: ties.Partition) -> pd.DataFrame:
+def _needed(workplace: Workplace, order: int, emptied: tuple[Emptied, ...], linked: ties.Partition, run: Run) -> pd.DataFrame:
     """The ties without which links would move, found on a further copy."""
     with _copy(workplace) as place, _opened(place) as registry:
         nothing = pd.DataFrame(columns=ties.COLUMNS, dtype="str")
         entering.enter(registry, place.home, order, "trial", emptied, nothing)
-        run_everything(place, Silence())
+        run(place)
         canonical = lake.read(place.home.lake / "canonical")
         judged = standing(registry, lake.read(place.home.lake / "identities")["listed"])
 

@@ -97,9 +97,9 @@ def pair(
         from pipelines.explain.ids import kind_of_pair, read_key
         from pipelines.explain.pairs import explain_pair
         from pipelines.home import Home
+        from pipelines.review.naming import resolve
         from pipelines.review.pairs import parse
         from pipelines.review.published import published as reviewed
-        from pipelines.review.published import resolve
 
         if other is None:
             run = reviewed(Home(published.place), published.registry)

@@ -26,7 +26,7 @@ from xlsxwriter.worksheet import Worksheet
 from pipelines.feedback.answers import VERDICTS
 from pipelines.feedback.report import COUNTS, Report, plain
 from pipelines.feedback.texts import texts, visible
-from pipelines.feedback.units import language_of
+from pipelines.units import language_of
 from schemas.findings import cells_told, rules, shortened
 from sources import contract as contracts
 from warehouse.indicators import indicators

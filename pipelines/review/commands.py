@@ -107,8 +107,8 @@ def show(
     """Show the two records of a pair side by side, with the weight of each piece of evidence."""
     from pipelines.audit import line
     from pipelines.review.judgements import read
+    from pipelines.review.naming import resolve
     from pipelines.review.pairs import PAIR, pair_ids, parse
-    from pipelines.review.published import resolve
     from pipelines.review.showing import evidence, records
 
     with _opened(home, registry_url) as (found, registry):
@@ -137,8 +137,8 @@ def decide(
 ) -> None:
     """Enter a judgement. It holds from the next run on, through every later one; undo it with another."""
     from pipelines.review.judgements import cleaned, enter, read
+    from pipelines.review.naming import resolve
     from pipelines.review.pairs import PAIR, parse
-    from pipelines.review.published import resolve
     from pipelines.review.showing import standing
 
     who, reason = cleaned("steward", by), cleaned("why", why)

@@ -20,7 +20,7 @@ from pipelines.registry import Registry, open_registry
 from pipelines.registry.ledger import first_run
 from pipelines.registry.tables import Run
 from pipelines.resources.workplace import Workplace
-from pipelines.review.pairs import PAIR, ordered, pair_ids
+from pipelines.review.pairs import ordered, pair_ids
 
 RECORD = ["institution", "record_key"]
 CANONICAL = ("case_records", "person_records", "charges", "events", "references")
@@ -89,29 +89,6 @@ def published(home: Home, registry: Registry) -> Published:
 
 def _never_run(root: Path) -> str:
     return f"home {root} holds no finished run, so there is nothing to review: `harmonia run --inbox DIR --home {root}` first"
-
-
-def resolve(found: Published, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
-    """The pair (one row of `PAIR`) that a person named, by id or by its two records.
-
-    An id is looked for among the decisions of the last run, the judgements and the samples. Raises `HarmoniaError` where it is not
-    there, or where a record named is in no delivery.
-    """
-    from pipelines.review.judgements import read
-    from pipelines.review.sampling import sampled
-
-    clusters = found.clusters()
-    if isinstance(wanted, pd.DataFrame):
-        pair = wanted
-    else:
-        known = pd.concat([found.decisions()[PAIR], read(registry)[PAIR], sampled(registry)[PAIR]], ignore_index=True).drop_duplicates()
-        pair = known[(pair_ids(known) == wanted).to_numpy()].reset_index(drop=True)
-        if pair.empty:
-            raise HarmoniaError(f"pair {wanted} is unknown in home {found.home.root}: `harmonia review list` shows those in doubt")
-    absent = missing_records(pair, clusters).iloc[0]
-    if absent:
-        raise HarmoniaError(f"{absent} is in no delivery of home {found.home.root}: check institution and key")
-    return pair
 
 
 def missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:

@@ -17,8 +17,8 @@ from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from warehouse import postgres, tables
+from warehouse.document import DOCS
 from warehouse.indicators.catalogue import catalogue
-from warehouse.star.document import DOCS
 from warehouse.star.figures import CELL, statement
 from warehouse.stores import arranged
 

@@ -10,8 +10,8 @@ from security_world import DATABASE, NOBODY, ROWS, Published
 from store_world import made
 
 from warehouse import postgres
-from warehouse.access import server as access
 from warehouse.access.matrix import roles
+from warehouse.server import access as access
 
 
 @pytest.fixture(

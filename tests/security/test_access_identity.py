@@ -11,7 +11,7 @@ from security_world import Published
 from store_world import SECRET_NAME, made
 
 from warehouse import postgres
-from warehouse.access import server as access
+from warehouse.server import access as access
 
 ASK, READ = "SELECT identity.request(%s, %s, %s)", "SELECT * FROM identity.read_persons(%s)"
 

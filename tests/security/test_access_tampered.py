@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from security_world import Published
 
-from warehouse.access import server as access
-from warehouse.access.server import Head
+from warehouse.server import access as access
+from warehouse.server.access import Head
 
 BODY = "RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s'"
 ASKED = "SELECT identity.request('person', 'P-courts-003', 'one'); SELECT identity.request('case', 'C-1', 'two'); "

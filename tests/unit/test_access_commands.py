@@ -17,8 +17,8 @@ from pipelines.audit import note
 from pipelines.registry import open_registry
 from warehouse import postgres
 from warehouse.access import document
-from warehouse.access import server as access
 from warehouse.publish import publish
+from warehouse.server import access as access
 from warehouse.tables import WAREHOUSE
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.comparison.again import _shared, registered_twice
 from pipelines.comparison.agreements import everything
-from pipelines.comparison.evidence import gather
+from pipelines.comparison.gathering import gather
 from pipelines.comparison.telling import told
 from schemas import canonical
 from sources.contract import institutions

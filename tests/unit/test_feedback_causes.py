@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.current import resolve
-from pipelines.feedback.units import language_of
+from pipelines.units import language_of
 from pipelines.validate import validate
 from schemas.findings import rules
 from sources import contract

@@ -10,12 +10,12 @@ import pytest
 from pipelines.assets import following
 from pipelines.feedback import answers
 from pipelines.feedback.life import life
-from pipelines.feedback.units import placed_by_record
 from pipelines.home import Home
 from pipelines.registry import open_registry
 from pipelines.resources import lake
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
+from pipelines.units import placed_by_record
 from schemas import findings
 
 _CAME = pd.DataFrame({"institution": "police", "delivery": ["2012-Q1", "2012-Q1_v2", "2012-Q2"]})

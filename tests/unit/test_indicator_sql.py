@@ -15,10 +15,10 @@ from pipelines.errors import HarmoniaError
 from pipelines.resources.parquet import scanned, write_table
 from warehouse import tables
 from warehouse.count import everything
+from warehouse.count.changed_rules import effect, require_versions, unversioned
 from warehouse.indicators import catalogue as module
 from warehouse.indicators import indicators
 from warehouse.indicators.catalogue import catalogue, check, load
-from warehouse.indicators.effect import effect, require_versions, unversioned
 from warehouse.publish import build
 from warehouse.star.figures import CELL, differences, figures, over
 from warehouse.tables import to_arrow

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from postgres_world import running
 
-from pipelines.assets import describing
-from pipelines.assets.describing import WRITER, careful
+from pipelines import describing
 from pipelines.checks import deliveries
 from pipelines.definitions import all_assets
+from pipelines.describing import WRITER, careful
 from pipelines.errors import HarmoniaError, PassingError
 from pipelines.home import Home
 from pipelines.resources import lake

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import HarmoniaError
-from pipelines.linkage.trainer import of_simulated
+from pipelines.training import of_simulated
 from sources.simulator import answers, simulate
 
 

@@ -13,8 +13,8 @@ from test_star_build import world
 
 from warehouse import tables
 from warehouse.count import everything
+from warehouse.document import DOCS, pages
 from warehouse.publish import build
-from warehouse.star.document import DOCS, pages
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, arranged
 
 COOKBOOK = (DOCS / "how-to" / "cookbook.md").read_text("utf-8")
@@ -32,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("path", list(pages()), ids=lambda path: path.name)
 def test_the_generated_pages_are_those_in_docs(path: Path) -> None:
-    assert path.read_text("utf-8") == pages()[path], "run `python -m warehouse.star.document`"
+    assert path.read_text("utf-8") == pages()[path], "run `python -m warehouse.document`"
 
 
 def test_every_table_view_and_column_is_explained() -> None:

@@ -1,7 +1,7 @@
 """The matrix in PostgreSQL's words: roles, grants, row policies, secure views.
 
 Belongs here: statements, and the same as data, with which a server is compared. Does not belong here: running them (`warehouse/postgres`,
-`warehouse/access/server`), the functions of the identity store (`warehouse/access/identity`).
+`warehouse/server/access`), the functions of the identity store (`warehouse/access/identity`).
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 import schemas
+from schemas import domain
 from schemas.canonical import OFFENCE_GROUPS
 from schemas.declared import declared
 from schemas.findings import LANGUAGES
 from sources import contract
 from warehouse.count.coverage import QUARTERS, published
-from warehouse.count.inputs import ADULT, DOMESTIC, OLDEST
 from warehouse.count.periods import quarter_end, quarter_of, quarter_start, year_of
 
 FOLDER = Path(__file__).parent
@@ -67,7 +67,7 @@ def _law_on(days: pd.Series) -> pd.Series:
     """The criminal code in force on each day."""
     out = pd.Series(None, index=days.index, dtype="str")
     codes = law()
-    criminal = codes[codes["law"].str.startswith("KP")]
+    criminal = codes[codes["law"].str.startswith(domain.country().criminal_codes)]
     for code, begins, ends in zip(criminal["law"], criminal["valid_from"], criminal["valid_to"], strict=True):
         out = out.mask(((days >= begins) | pd.isna(begins)) & ~(days > ends), str(code))
     return out
@@ -129,20 +129,20 @@ def country() -> pd.DataFrame:
     members = pd.read_csv(FOLDER / "eu_members.csv", dtype="str")
     out = _codes("countries").rename(columns={"code": "country"}).merge(members, on="country", how="left")
     dates = {c: pd.to_datetime(out[c]).astype("datetime64[s]") for c in ("eu_from", "eu_to")}
-    return out.assign(domestic=out["country"] == DOMESTIC, **dates)
+    return out.assign(domestic=out["country"] == domain.country().domestic, **dates)
 
 
 def age() -> pd.DataFrame:
     """`dim_age`."""
-    years = pd.Series(range(OLDEST + 1))
+    years = pd.Series(range(domain.country().oldest + 1))
     bands = {name: _band(years, starts) for name, starts in BANDS.items()}
-    group = pd.Series("adult", index=years.index, dtype="str").mask(years < ADULT, "child")
+    group = pd.Series("adult", index=years.index, dtype="str").mask(years < domain.country().adult, "child")
     return pd.DataFrame({"age": years, "age_group": group, **bands})
 
 
 def _band(years: pd.Series, starts: tuple[int, ...]) -> pd.Series:
     names = [f"{a}-{b - 1}" for a, b in pairwise(starts)] + [f"{starts[-1]}+"]
-    return pd.cut(years, [*starts, OLDEST + 1], right=False, labels=names).astype("str")
+    return pd.cut(years, [*starts, domain.country().oldest + 1], right=False, labels=names).astype("str")
 
 
 def form() -> pd.DataFrame:

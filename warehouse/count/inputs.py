@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.dataset as ds
 
 from pipelines.harmonise import codes
-from schemas import canonical, findings
+from schemas import canonical, domain, findings
 from sources import contract
 from warehouse import tables
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
@@ -29,21 +29,9 @@ NAMES = (
     *("personal_number", "number_valid", "birthplace"),
 )
 """Columns of person records that counting has no use for."""
-ADULT = 18
-OLDEST = 110
-DOMESTIC = "XKX"
-RESPONSIBLE = 14
-"""Age of criminal responsibility (Criminal Code of 2012, article 17; of 2019, article 17): an accused person is hardly younger."""
 BARE_YEAR, UNLIKELY = 0.2, 0.5
 """How much less a year alone, and a year that makes an accused person too young, weighs in the vote for the year of birth (a day: 1)."""
 QUALITY_QUARTERS = 12
-STAGE_DISTANCE: Mapping[str, tuple[str, ...]] = {
-    "registration": ("registration", "prosecution", "courts", "corrections"),
-    "prosecution": ("prosecution", "courts", "registration", "corrections"),
-    "courts": ("courts", "prosecution", "registration", "corrections"),
-    "corrections": ("corrections", "courts", "prosecution", "registration"),
-}
-"""Which stages tell the offence of a case at a stage, nearest first."""
 FORM_OF_CASE = ("trafficking", "withholding_identity_papers")
 """Offences whose form is that of the case; only their charges and records state it."""
 WITHOUT_FORM = ("prostitution", "other")
@@ -151,16 +139,16 @@ def by_number() -> Mapping[str, str]:
 def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
     """What contracts, vocabularies and these indicators say, as tables."""
     contracts = [contract.load(name) for name in contract.institutions()]
-    rules = findings.rules()
+    rules, country = findings.rules(), domain.country()
     return {
         "setting": pd.DataFrame(
             {
-                "adult": [ADULT],
-                "oldest": OLDEST,
-                "responsible": RESPONSIBLE,
+                "adult": [country.adult],
+                "oldest": country.oldest,
+                "responsible": country.criminal_responsibility,
                 "bare_year": BARE_YEAR,
                 "unlikely": UNLIKELY,
-                "domestic": DOMESTIC,
+                "domestic": country.domestic,
                 "unspecified_foreign": canonical.FOREIGN,
                 "days_on_the_way": ON_THE_WAY_DAYS,
                 "quality_quarters": QUALITY_QUARTERS,
@@ -180,7 +168,7 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
         "record_table": _table(("institution", "part", "table"), [(*part, table) for part, table in contract.record_tables().items()]),
         "stage_distance": _table(
             ("stage", "other", "distance"),
-            [(stage, other, distance) for stage, others in STAGE_DISTANCE.items() for distance, other in enumerate(others)],
+            [(stage, other, distance) for stage, spec in domain.stages().items() for distance, other in enumerate(spec.nearest)],
         ),
         "offence_group": _table(
             ("offence_group", "rank", "form_of_case", "without_form", "fixed_form"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from schemas import canonical
+from schemas import domain
 from sources import contract
 
 ON_THE_WAY_DAYS = 31
@@ -31,19 +31,13 @@ class Step:
         return contract.stage_of()[self.upstream], contract.stage_of()[self.downstream]
 
 
-_WAY: tuple[tuple[canonical.Stage, canonical.Stage, int | None], ...] = (
-    ("registration", "prosecution", 31),
-    ("prosecution", "courts", 92),
-    ("courts", "corrections", None),  # per person
-)
-
-
 @cache
 def steps() -> tuple[Step, ...]:
     """Every step from an institution to one of the next stage."""
     return tuple(
-        Step(f"{up}_{down}", up, down, tolerance_days=days, per_person=days is None)
-        for before, after, days in _WAY
-        for up in contract.at(before)
-        for down in contract.at(after)
+        Step(f"{up}_{down}", up, down, tolerance_days=to.days, per_person=to.persons)
+        for stage, to in ((stage, spec.hands_to) for stage, spec in domain.stages().items())
+        if to
+        for up in contract.at(stage)
+        for down in contract.at(to.stage)
     )

@@ -29,7 +29,7 @@ from warehouse.releases.exact import Counts, exact, from_frame, to_frame
 from warehouse.releases.gate import Published, check, name_of
 from warehouse.releases.labels import definition_table, label_table
 from warehouse.releases.reasons import Snapshot
-from warehouse.releases.source import Source, read
+from warehouse.releases.source import Source
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,14 @@ class Earlier:
     previous: dict[str, str] | None
 
 
-def create(workplace: Workplace, as_of: date) -> tuple[Path, Made, bool]:
-    """Make the release of a day from the warehouse as it stands. Out: its folder, what it holds, whether it was written now.
+def create(workplace: Workplace, source: Source, as_of: date) -> tuple[Path, Made, bool]:
+    """Make the release of a day from `source`. Out: its folder, what it holds, whether it was written now.
 
     Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of what was delivered or before an earlier release, a
     touched release, a release that is there with other bytes, protection that attackers undo.
     """
     signed = policy.load(workplace.home.root)
     workplace.home.create()
-    source = read(workplace)
     made = build(signed, source, workplace.home.releases, as_of)
     target = workplace.home.releases / made.name
     if target.exists():

@@ -1,41 +1,33 @@
-"""What a release is made from: the published warehouse of a home, its linkage and its versions.
+"""What a release is made from: the published tables of a home, its linkage and its versions.
 
-Belongs here: reading a home, once, and describing by what versions it was made. Does not belong here: figures (`exact`), files of a
-release.
+Belongs here: its shape, and describing by what versions it was made. Does not belong here: reading a home (`pipelines.release_source`),
+figures (`exact`), files of a release.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 import pipelines
 import schemas
 import sources
 import warehouse
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
-from pipelines.registry import Registry
-from pipelines.resources.workplace import Workplace
 from warehouse.indicators import indicators
 
-_READ = ("statistics", "counted", "bridge", "bridge_records", "bridge_causes", "coverage", "lineage")
 _CODE = {
-    "counting": (warehouse, ("count/**/*.py", "count/*.yaml")),
+    "counting": (warehouse, ("models/**/*.sql", "count/**/*.py", "count/*.yaml")),
     "linkage": (pipelines, ("linkage/**/*.py", "linkage/models/*")),
     "harmonising": (pipelines, ("harmonise/**/*.py", "current.py")),
     "codes": (schemas, ("codes/*.csv", "canonical.py")),
     "sources": (sources, ("*/mapping.py", "*/contract.yaml")),
     "disclosure": (warehouse, ("disclosure/*.py",)),
 }
-_FEW = 5
 
 
 @dataclass(frozen=True)
@@ -47,42 +39,6 @@ class Source:
     judgements: pd.DataFrame
     linkage: dict[str, Any]
     versions: dict[str, Any]
-
-
-def read(workplace: Workplace) -> Source:
-    """Read a home. Raises `HarmoniaError` where no run published in it."""
-    from pipelines.review.judgements import effective
-    from pipelines.review.judgements import read as judgements
-    from pipelines.review.published import opened, published
-
-    if not workplace.home.warehouse.is_file():
-        raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: `harmonia run --inbox DIR --home DIR` first")
-    registry = opened(workplace)
-    try:
-        found = published(workplace.home, registry)
-        items = json.loads(str(found.table("links", "_items")["plain"].iloc[0]))["statistics"]
-        said = effective(judgements(registry))
-        return Source(
-            tables=_tables(workplace.home),
-            deliveries=found.table("standing", "deliveries"),
-            judgements=said,
-            linkage={
-                "model": items.get("model", ""),
-                "shares": _shares(found.table("links", "cases"), found.table("links", "persons"), said),
-                "estimated_error": _error(registry),
-            },
-            versions=versions(),
-        )
-    finally:
-        registry.close()
-
-
-def _tables(home: Home) -> dict[str, pd.DataFrame]:
-    try:
-        with duckdb.connect(str(home.warehouse), read_only=True) as connection:
-            return {name: connection.execute(f'FROM "{name}"').df() for name in _READ}
-    except duckdb.Error as error:
-        raise HarmoniaError(f"{home.warehouse}: cannot be read ({type(error).__name__}): `harmonia run --home {home.root}` again") from None
 
 
 def versions() -> dict[str, Any]:
@@ -97,35 +53,3 @@ def _hash(folder: Path, patterns: tuple[str, ...]) -> str:
     for path in sorted({p for pattern in patterns for p in folder.glob(pattern) if p.is_file() and "__pycache__" not in p.parts}):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def _shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of the records of each kind, the share that stands together with another, by machine and by people.
-
-    By people: a record that a judgement `same` puts together with another. A number of records below 5 is not told (null).
-    """
-    out = []
-    for entity, records in (("case", cases), ("person", persons)):
-        together = records[records.groupby("cluster")["cluster"].transform("size") > 1][["institution", "record_key"]].astype("str")
-        same = judgements[(judgements["entity"] == entity) & (judgements["verdict"] == "same")]
-        sides = [same[[f"institution_{s}", f"key_{s}"]].set_axis(["institution", "record_key"], axis=1).astype("str") for s in "ab"]
-        people = len(together.merge(pd.concat(sides).drop_duplicates())) if len(same) else 0
-        share = None if 0 < people < _FEW else people
-        machine = None if share is None else round((len(together) - people) / max(len(records), 1), 4)
-        by_people = None if share is None else round(people / max(len(records), 1), 4)
-        out.append({"entity": entity, "linked": round(len(together) / max(len(records), 1), 4), "machine": machine, "people": by_people})
-    return out
-
-
-def _error(registry: Registry) -> list[dict[str, Any]]:
-    """Precision and recall of linkage with 95 % intervals, of the latest blind sample with judgements; empty where there is none."""
-    from pipelines.review.estimating import estimate
-    from pipelines.review.sampling import chosen, labels
-
-    try:
-        figures = estimate(labels(registry, chosen(registry, None)))
-    except HarmoniaError:
-        return []
-    known = figures[figures["labelled"] > 0]
-    told = known[["entity", "measure", "estimate", "low", "high"]].dropna().round(4)
-    return [{str(name): value for name, value in row.items()} for row in told.to_dict("records")]

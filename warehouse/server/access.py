@@ -15,10 +15,11 @@ from psycopg import errors
 
 from pipelines.errors import HarmoniaError
 from warehouse import postgres, tables
-from warehouse.access import catalogue, declared, grants, log
+from warehouse.access import grants, log
 from warehouse.access.grants import Grant
 from warehouse.access.log import AUDIT, REQUESTS
 from warehouse.access.matrix import SCHEMAS, roles
+from warehouse.server import catalogue, declared
 from warehouse.stores import WAREHOUSE
 
 Head: TypeAlias = tuple[int, str]

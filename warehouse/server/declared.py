@@ -1,7 +1,7 @@
 """What a server should be made of, derived: the statements that publishing runs are run, looked at and rolled back.
 
 Belongs here: that, and how it differs from what stands. Does not belong here: the statements (`warehouse/access/grants`,
-`warehouse/postgres`), questions to the catalogue (`warehouse/access/catalogue`).
+`warehouse/postgres`), questions to the catalogue (`warehouse/server/catalogue`).
 
 The standing schemas are renamed, those of this version are made under their names, the server is asked what they are made of, and all is
 rolled back: nobody sees anything of it, nothing is locked but names. So nothing is declared twice, and whatever no statement of ours
@@ -14,9 +14,9 @@ import psycopg
 from psycopg import errors, sql
 
 from warehouse import postgres
-from warehouse.access import catalogue
-from warehouse.access.catalogue import Facts
 from warehouse.access.matrix import SCHEMAS
+from warehouse.server import catalogue
+from warehouse.server.catalogue import Facts
 
 _OWNER = "SELECT datdba::regrole::text FROM pg_database WHERE datname = current_database()"
 _LENGTH = 60  # of a fact that is told whole; a definition is only said to be another

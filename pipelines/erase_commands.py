@@ -49,9 +49,17 @@ def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = 
     with _opened(workplace):  # a wrong home is said at once
         from pipelines.erasure.trial import try_out
 
-        plan = try_out(workplace, person)
+        plan = try_out(workplace, person, _run)
     _told(plan)
     raise typer.Exit(1 if plan.left or plan.moved else 0)
+
+
+def _run(workplace: Workplace) -> None:
+    """Take a home through all stages."""
+    from pipelines.progress import Silence
+    from pipelines.run import run_everything
+
+    run_everything(workplace, Silence())
 
 
 def _told(plan: Plan) -> None:
@@ -127,9 +135,8 @@ def carry_out(
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
     with _opened(workplace):
         from pipelines.erasure.carry import carry_out as carry
-        from pipelines.progress import Silence
 
-    done = carry(workplace, number, by or this_user(), Silence(), moving=moving)
+    done = carry(workplace, number, by or this_user(), _run, moving=moving)
     _told(done.plan)
     for path in done.pages:
         typer.echo(f"removed {path}")

@@ -1,6 +1,6 @@
 """What a server's catalogue holds, as facts: what the schemas of Harmonia are made of, and what stands beside them in the database.
 
-Belongs here: questions to the catalogue. Does not belong here: what should be there (`warehouse/access/declared`), grants on it
+Belongs here: questions to the catalogue. Does not belong here: what should be there (`warehouse/server/declared`), grants on it
 (`warehouse/access/grants`).
 """
 

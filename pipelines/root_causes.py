@@ -44,7 +44,7 @@ _FAULT = [*_PLACE, "field", "rule"]
 _WITHIN_ROW = ("row", "cell", "cross_field")
 
 
-def told_apart(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def root_causes(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The findings (`schemas.findings.COLUMNS`) of one institution, causes added, consequences marked (`origin`, `follows`).
 
     tables: typed, of all deliveries. What is `info` stays as it is: it asks for nothing. No finding is taken away.

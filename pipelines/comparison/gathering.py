@@ -1,0 +1,22 @@
+"""All evidence between institutions. Belongs here: putting the kinds together. Does not belong here: any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pipelines.comparison import flows, people, references
+from pipelines.comparison.evidence import EVIDENCE, Known
+
+
+def gather(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """All evidence (`EVIDENCE`) between institutions on what differs, whoever may know it; with it goes who agrees.
+
+    canonical: tables of `schemas.canonical`; cases, persons: record to `case_id`, `person_id`; deliveries: institution, period, state.
+    """
+    known = Known(canonical, cases, persons, deliveries)
+    parts = [people.evidence(known), references.evidence(known), flows.evidence(known)]
+    out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    text = [column for column in EVIDENCE if column not in ("same", "group")]
+    return out.astype({**dict.fromkeys(text, "str"), "group": "Int64"})

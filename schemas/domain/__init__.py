@@ -1,0 +1,71 @@
+"""One country and topic as data: the country, the stages of a case's way. Another country has other files here, and the same program.
+
+Belongs here: what the files say, typed. Does not belong here: codes with labels (`schemas/codes`), institutions (`sources`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+from schemas.canonical import STAGES, Stage
+from schemas.declared import checked, declared, wrong
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Country:
+    """The country that a warehouse is of; ages in full years."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    domestic: str
+    adult: int
+    criminal_responsibility: int
+    oldest: int
+    criminal_codes: str
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """To which stage a case goes on, within how many days; persons: each person by itself."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    stage: Stage
+    days: int | None = None
+    persons: bool = False
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """What is declared of a stage."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    nearest: tuple[Stage, ...]
+    hands_to: HandOver | None = None
+
+
+@cache
+def country() -> Country:
+    """The country. Raises `DeclarationError` for what the file cannot say."""
+    path = _FOLDER / "country.yaml"
+    return checked(Country, declared(path), path)
+
+
+@cache
+def stages() -> Mapping[Stage, StageSpec]:
+    """The stages in order. Raises `DeclarationError` for what the file cannot say."""
+    path = _FOLDER / "stages.yaml"
+    found = {stage: checked(StageSpec, spec, path, stage) for stage, spec in declared(path).items()}
+    if tuple(found) != STAGES:
+        raise wrong(path, "stages", ", ".join(found), f"they must be {', '.join(STAGES)}, in this order")
+    for stage, spec in found.items():
+        if spec.nearest[:1] != (stage,) or sorted(spec.nearest) != sorted(STAGES):
+            raise wrong(path, f"{stage}.nearest", ", ".join(spec.nearest), f"it must name every stage once, {stage} first")
+    return found

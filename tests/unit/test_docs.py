@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 KINDS = {"tutorial", "how-to", "reference", "explanation", "decisions"}
-SINGLE = {"index.md", "benchmarks.md"}
+SINGLE = {"benchmarks.md"}
 PAGES = sorted(DOCS.rglob("*.md"))
 LINKING = [*PAGES, ROOT / "README.md", ROOT / "deploy" / "README.md"]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

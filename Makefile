@@ -11,7 +11,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # Every process that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow test-spark test-long check sbom ui clean
+.PHONY: install run test test-slow test-spark test-long check docs sbom ui clean
 
 install: $(VENV)/.installed
 
@@ -49,6 +49,12 @@ check: install
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 
+# The site in site/, with search; a dead link or a page that no list names is an error.
+docs: install
+	$(UV) sync --quiet --locked --inexact --group docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	@echo "open site/index.html"
+
 # Every package with version and hash, CycloneDX; then known vulnerabilities, where their database can be reached.
 sbom: install
 	$(UV) export --quiet --locked --no-dev --format cyclonedx1.5 --output-file sbom.json
@@ -58,4 +64,4 @@ ui: install
 	$(VENV)/bin/harmonia ui --inbox data/inbox --home data/home
 
 clean:
-	rm -rf data
+	rm -rf data site

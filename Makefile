@@ -52,7 +52,7 @@ check: install
 # The site in site/, with search; a dead link or a page that no list names is an error.
 docs: install
 	$(UV) sync --quiet --locked --inexact --group docs
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 	@echo "open site/index.html"
 
 # Every package with version and hash, CycloneDX; then known vulnerabilities, where their database can be reached.

@@ -19,7 +19,7 @@ from pipelines.comparison.agreements import everything
 from pipelines.comparison.gathering import gather
 from pipelines.comparison.telling import RULES, told
 from pipelines.resources import lake
-from pipelines.resources.portions import Portions
+from pipelines.resources.delivery_store import DeliveryStore
 
 KINDS = {
     "personal_number": ("pn_typing_error", "pn_of_another_person", "pn_of_parent", "pn_leading_zero_lost"),
@@ -136,7 +136,7 @@ def _last_cells(one: Set, institutions: list[str]) -> dict[tuple[str, str, str],
     accepted = one.lineage[one.lineage["status"] == "accepted"]
     for institution in institutions:
         own = pd.MultiIndex.from_frame(accepted.loc[accepted["institution"] == institution, ["delivery", "record_key"]])
-        for name, frame in Portions(one.home / "lake" / institution / "validated").load().items():
+        for name, frame in DeliveryStore(one.home / "lake" / institution / "validated").load().items():
             if name.startswith("tables.") and len(frame):
                 last = frame[pd.MultiIndex.from_frame(frame[["_delivery", "_record"]]).isin(own)]
                 for column in (c for c in last.columns if c.endswith(":text")):
@@ -149,7 +149,7 @@ def report(one: Set, verbose: bool) -> None:
     """Prints the measure of one set."""
     base = one.home / "lake"
     ids = lake.read(base / "identities")
-    deliveries = lake.read(base / "standing")["deliveries"]
+    deliveries = lake.read(base / "record_status")["deliveries"]
     evidence = gather(one.canonical, ids["cases"], ids["persons"], deliveries)
     found = told(evidence, everything())
     defects = classified(one)

@@ -34,7 +34,7 @@ from warehouse.attackers.known import Knowledge, Table, protected
 from warehouse.count import causes
 from warehouse.disclosure.policy import SHIPPED
 from warehouse.disclosure.programme import CROSSED, HARMONISED, TOTAL, Key, Programme, programme, years_of
-from warehouse.disclosure.protect import Inputs, Prints, counted_as, protect, wanted, when_printed
+from warehouse.disclosure.protect import Inputs, PublishedTables, counted_as, protect, wanted, when_printed
 from warehouse.releases import cube
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.exact import BRIDGE
@@ -52,7 +52,7 @@ class Released:
     """All releases of one population: the last one's inputs, what each printed, the bridge of the last."""
 
     given: Inputs
-    history: list[Prints]
+    history: list[PublishedTables]
     bridge: pd.DataFrame
     refused: int
 
@@ -60,7 +60,7 @@ class Released:
 def released(world: World, of: Programme) -> Released:
     """Release a population four times, as `harmonia release create` does."""
     exact: dict[str, dict[Key, tuple[int, ...] | None]] = {}
-    history: list[Prints] = []
+    history: list[PublishedTables] = []
     bridge = pd.DataFrame(columns=cube.BRIDGE.names)
     refused = 0
     for release in RELEASES:
@@ -95,7 +95,7 @@ class Again:
         if not self._change(mine, key, counts):
             return False
         of = replace(self.given.programme, indicators={code: self.given.programme.indicators[code]})
-        history: list[Prints] = []
+        history: list[PublishedTables] = []
         bridge = pd.DataFrame(columns=cube.BRIDGE.names)
         for day, printed in zip(self.days, self.history, strict=True):
             given = Inputs(of, day, date.fromisoformat(day), {d: mine[d] for d in self.days if d <= day}, tuple(history))
@@ -181,7 +181,7 @@ def attack(done: Released, tally: Counter[str], rerun: bool = True) -> Knowledge
     return knowledge
 
 
-def differences(history: list[Prints]) -> int:
+def differences(history: list[PublishedTables]) -> int:
     """Figures of one table, or its total, that two releases print with a difference of 1 to 4."""
     found = 0
     for n, newer in enumerate(history):
@@ -212,7 +212,7 @@ def shown(done: Released, tally: Counter[str]) -> None:
                     tally[f"shown {code} {key.table}"] += printed.get(cell) == value
 
 
-def exact_of(given: Inputs, key: Key, prints: Prints) -> tuple[int, ...]:
+def exact_of(given: Inputs, key: Key, prints: PublishedTables) -> tuple[int, ...]:
     """The figures as known in the release that the print counts, or would have counted."""
     made = prints.get(key)
     release = made.known if made else given.release

@@ -49,7 +49,7 @@ class Set:
         self.name, self.truth, self.home = truth.parent.name, truth, home
         read = lambda name: pd.read_csv(truth / name, dtype="str", keep_default_na=False)  # noqa: E731
         self.defects, self.records = read("defects.csv"), read("records.csv")
-        standing = lake.read(home / "lake" / "standing")
+        standing = lake.read(home / "lake" / "record_status")
         self.findings, self.lineage = standing["findings"], standing["lineage"]
         told = home / "lake" / "comparison"
         if told.is_dir():

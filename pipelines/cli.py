@@ -38,6 +38,10 @@ from pipelines.resources.workplace import Workplace
 from pipelines.retention.commands import app as retention
 from pipelines.review.commands import app as review
 
+ENGINEER, ANALYST, INSTITUTION = "For data engineers", "For analysts", "For institutions"
+STEWARD, COORDINATOR = "For stewards", "For the coordinator"
+"""For whom each command is, as `harmonia --help` groups them."""
+
 app = typer.Typer(
     name="harmonia",
     help="One harmonised set of statistics out of the institutions' deliveries.",
@@ -45,22 +49,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(explorer, name="explorer")
-app.add_typer(report, name="report")
-app.add_typer(export, name="export")
-app.add_typer(access)
-app.add_typer(audit)
-app.add_typer(warehouse)
-app.add_typer(backups)
-app.add_typer(retention)
-app.add_typer(explain)
-app.add_typer(review, name="review")
-app.add_typer(feedback, name="feedback")
-app.add_typer(link, name="link")
-app.add_typer(indicator, name="indicator")
-app.add_typer(compare, name="compare")
-app.add_typer(release, name="release")
-app.add_typer(erase, name="erase")
+app.add_typer(explorer, name="explorer", rich_help_panel=COORDINATOR)
+app.add_typer(report, name="report", rich_help_panel=COORDINATOR)
+app.add_typer(export, name="export", rich_help_panel=COORDINATOR)
+app.add_typer(access, rich_help_panel=ENGINEER)
+app.add_typer(audit, rich_help_panel=ENGINEER)
+app.add_typer(warehouse, rich_help_panel=ENGINEER)
+app.add_typer(backups, rich_help_panel=ENGINEER)
+app.add_typer(retention, rich_help_panel=ENGINEER)
+app.add_typer(explain, rich_help_panel=ANALYST)
+app.add_typer(review, name="review", rich_help_panel=STEWARD)
+app.add_typer(feedback, name="feedback", rich_help_panel=INSTITUTION)
+app.add_typer(link, name="link", rich_help_panel=STEWARD)
+app.add_typer(indicator, name="indicator", rich_help_panel=ANALYST)
+app.add_typer(compare, name="compare", rich_help_panel=STEWARD)
+app.add_typer(release, name="release", rich_help_panel=COORDINATOR)
+app.add_typer(erase, name="erase", rich_help_panel=ENGINEER)
 _INTERRUPTED = 130
 
 
@@ -96,12 +100,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _harmonia(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
     pass
 
 
-@app.command()
+@app.command(rich_help_panel=ENGINEER)
 def simulate(
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Folder to write inbox/ and truth/ into.")],
     seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", help="The same seed gives the same deliveries.")] = 1,
@@ -123,7 +127,7 @@ def simulate(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=ENGINEER)
 def run(
     inbox: Inbox = None,
     home: HomeFolder = None,
@@ -168,7 +172,7 @@ def _score_on(master: str) -> None:
     os.environ[SETTING] = Spark.at(master).master
 
 
-@app.command()
+@app.command(rich_help_panel=INSTITUTION)
 def check(
     delivery: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one delivery, e.g. police/2013-Q2.")],
     institution: Annotated[
@@ -186,7 +190,7 @@ def check(
     raise typer.Exit(try_delivery(console(), delivery, institution, name, language))
 
 
-@app.command()
+@app.command(rich_help_panel=ENGINEER)
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
     """Show how complete each institution's quarters are: complete, partial, unreadable or missing; and what came late."""
     workplace = Workplace.of(inbox, home, registry_url)
@@ -215,7 +219,7 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
             registry.close()
 
 
-@app.command()
+@app.command(rich_help_panel=ENGINEER)
 def score(
     truth: Annotated[
         Path, typer.Option("--truth", envvar="HARMONIA_TRUTH", help="Folder with the true answers of a simulated or sample set.")
@@ -228,7 +232,7 @@ def score(
     console().print(measure(Workplace.of(None, home).home.warehouse, truth))
 
 
-@app.command()
+@app.command(rich_help_panel=ENGINEER)
 def ui(
     inbox: Inbox = None,
     home: HomeFolder = None,
@@ -244,7 +248,8 @@ def ui(
     serve(console(), workplace, port)
 
 
-@app.command()
+@app.command("prepare", hidden=True)  # its name in earlier versions, which units of operators call
+@app.command("init", rich_help_panel=ENGINEER)
 def prepare(home: HomeFolder = None) -> None:
     """Make the home with Dagster's settings in it, for a daemon that starts before any run. Twice changes nothing."""
     from pipelines.resources.instance import install_dagster

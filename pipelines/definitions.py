@@ -14,20 +14,20 @@ from typing import Any
 import dagster as dg
 
 from pipelines import declarations, schedules, sensors
-from pipelines.assets import comparing, counting, institution, landing, linking, publishing, together
+from pipelines.assets import comparing, counting, institution, landing, linking, publishing, union
 from pipelines.checks import all_checks, deliveries
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
 from pipelines.lock import run_lock
+from pipelines.resources.delivery_store import DeliveryStore
 from pipelines.resources.lake_io import LakeIOManager
-from pipelines.resources.portions import Portions
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions
 
 SHAPES: Mapping[str, Any] = {
-    "raw": Portions,
-    "validated": Portions,
-    "harmonised": Portions,
+    "raw": DeliveryStore,
+    "validated": DeliveryStore,
+    "harmonised": DeliveryStore,
     "links": Linked,
 }  # what an asset's value is, by the last part of its key; every other one is a frame by name
 
@@ -47,7 +47,7 @@ def all_assets() -> tuple[dg.AssetsDefinition, ...]:
         publishing.feedback,
         publishing.scorecard,
     )
-    return (landing.landing, *alone, *together.assets(names), *shared)
+    return (landing.landing, *alone, *union.assets(names), *shared)
 
 
 def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceContext], Iterator[Workplace]]:

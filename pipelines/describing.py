@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.errors import PassingError
-from pipelines.failures import wordless
+from pipelines.errors import TransientError
+from pipelines.failures import redact_errors
 from pipelines.resources.workplace import Workplace
 
 ROWS = "dagster/row_count"  # Dagster draws it as a line over the runs
@@ -21,15 +21,15 @@ _SHOWN = 60  # rows of a small table; the rest is in the lake or the warehouse
 
 
 @contextmanager
-def careful(workplace: Workplace, doing: str, context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
+def redact_stage_errors(workplace: Workplace, doing: str, context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
     """Turn what nobody foresaw into one line without values, with the place of the log. `doing` reads "police: reading".
 
-    context: given by assets that do input or output, which are tried again where that may help (`PassingError`); never a computation.
+    context: given by assets that do input or output, which are tried again where that may help (`TransientError`); never a computation.
     """
     try:
-        with wordless(doing, workplace.logs):
+        with redact_errors(doing, workplace.logs):
             yield
-    except PassingError:
+    except TransientError:
         if context is None or context.retry_number >= TRIES:
             raise
         raise dg.RetryRequested(max_retries=TRIES, seconds_to_wait=PAUSE * 2**context.retry_number) from None
@@ -41,7 +41,7 @@ def check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.
     def decorate(function: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
         @wraps(function)
         def checked(*given: Any, **named: Any) -> dg.AssetCheckResult:
-            with wordless(f"check {declared.get('name', function.__name__)}", getattr(named.get("workplace"), "logs", None)):
+            with redact_errors(f"check {declared.get('name', function.__name__)}", getattr(named.get("workplace"), "logs", None)):
                 return function(*given, **named)
 
         return dg.asset_check(**declared)(checked)

@@ -88,7 +88,7 @@ def give(
         from pipelines.erasure import orders
 
         number = orders.give(registry, person, by or this_user(), ground)
-    typer.echo(f"Order {number} is entered. Somebody else carries it out: harmonia erase carry-out {number} --by NAME")
+    typer.echo(f"Order {number} is entered. Somebody else carries it out: harmonia erase execute {number} --by NAME")
 
 
 @app.command("list")
@@ -118,11 +118,12 @@ def repeat(
     if any(one.known < one.records for one in found):
         typer.echo("Records that are not known here come with the inbox: harmonia run, then this once more.")
         raise typer.Exit(1)
-    typer.echo("Somebody else carries them out: harmonia erase carry-out ORDER --by NAME" if found else f"{backup} knows no erasure.")
+    typer.echo("Somebody else carries them out: harmonia erase execute ORDER --by NAME" if found else f"{backup} knows no erasure.")
 
 
-@app.command("carry-out")
-def carry_out(
+@app.command("carry-out", hidden=True)  # its name in earlier versions
+@app.command()
+def execute(
     number: Annotated[int, typer.Argument(metavar="ORDER", help="Number of the order.")],
     by: Who = None,
     moving: Annotated[bool, typer.Option("--moving", help="Also where figures move.")] = False,

@@ -17,7 +17,7 @@ class HarmoniaError(Exception):
     """One clear line that names the thing and the way out. Never holds a name, a personal number or a password."""
 
 
-class PassingError(HarmoniaError):
+class TransientError(HarmoniaError):
     """What may go through by itself in a moment: a server that restarts, a database that another writes to. Input and output alone."""
 
 

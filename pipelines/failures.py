@@ -87,7 +87,7 @@ def _of_code(error: BaseException) -> str:
 
 
 @contextmanager
-def wordless(doing: str, logs: Path | None) -> Iterator[None]:
+def redact_errors(doing: str, logs: Path | None) -> Iterator[None]:
     """Let an exception of the block out as one line without values: what it said, or one behind it, may quote a cell, and Dagster keeps it.
 
     `doing` reads "police: reading". Raises `HarmoniaError`, with the place of the log where `logs` is given.

@@ -11,7 +11,7 @@ import dagster as dg
 
 from sources.contract import institutions
 
-BY_ITSELF = "HARMONIA_BY_ITSELF"
+AUTOMATION, _EARLIER = "HARMONIA_AUTOMATION", "HARMONIA_BY_ITSELF"  # … and its name in earlier versions
 HARMONISE_EVERYTHING = "harmonise_everything"
 _BY_DELIVERY = [dg.AssetKey([name, "delivery"]) for name in institutions()]  # partitioned by delivery: the run reports their checks
 
@@ -23,9 +23,9 @@ harmonise_everything = dg.define_asset_job(
 )
 
 
-def by_itself() -> bool:
-    """Whether sensor and schedules are on from the start (`HARMONIA_BY_ITSELF=1`).
+def automated() -> bool:
+    """Whether sensor and schedules are on from the start (`HARMONIA_AUTOMATION=1`).
 
     That somebody switched them on is in Dagster's history, which is in no backup.
     """
-    return os.environ.get(BY_ITSELF, "") not in ("", "0")
+    return (os.environ.get(AUTOMATION) or os.environ.get(_EARLIER, "")) not in ("", "0")

@@ -37,7 +37,7 @@ def read(workplace: Workplace) -> Source:
         said = effective(judgements(registry))
         return Source(
             tables=_tables(workplace.home),
-            deliveries=found.table("standing", "deliveries"),
+            deliveries=found.table("record_status", "deliveries"),
             judgements=said,
             linkage={
                 "model": items.get("model", ""),

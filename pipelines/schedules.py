@@ -9,8 +9,8 @@ import dagster as dg
 from pipelines.alerts import alert
 from pipelines.checks.deliveries import ZONE
 from pipelines.errors import HarmoniaError
-from pipelines.failures import wordless
-from pipelines.jobs import by_itself
+from pipelines.failures import redact_errors
+from pipelines.jobs import automated
 from pipelines.resources.workplace import Workplace
 
 
@@ -22,7 +22,7 @@ def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workp
     if places.registry_url is None and not places.home.registry_file.exists() and not places.home.published:
         context.log.info("nothing was landed yet")
         return
-    with wordless("verifying the stores", places.logs):
+    with redact_errors("verifying the stores", places.logs):
         found = list(verify_home(places))
     for line in found:
         context.log.error(line)
@@ -74,7 +74,7 @@ JOBS = (nightly_checks, register_of_reports)
 
 
 def schedules() -> list[dg.ScheduleDefinition]:
-    """Both, on from the start where the environment says so (`pipelines.jobs.by_itself`)."""
-    status = dg.DefaultScheduleStatus.RUNNING if by_itself() else dg.DefaultScheduleStatus.STOPPED
+    """Both, on from the start where the environment says so (`pipelines.jobs.automated`)."""
+    status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
     times = ((nightly_checks, "15 3 * * *"), (register_of_reports, "0 7 * * 1"))
     return [dg.ScheduleDefinition(job=job, cron_schedule=at, execution_timezone=ZONE, default_status=status) for job, at in times]

@@ -17,7 +17,7 @@ import dagster as dg
 
 from pipelines.alerts import alert
 from pipelines.errors import HarmoniaError
-from pipelines.jobs import HARMONISE_EVERYTHING, by_itself, harmonise_everything
+from pipelines.jobs import HARMONISE_EVERYTHING, automated, harmonise_everything
 from pipelines.landing.walk import Folder, walk
 from pipelines.lock import run_is_held
 from pipelines.resources.workplace import Workplace
@@ -58,7 +58,7 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
         job=harmonise_everything,
         minimum_interval_seconds=INTERVAL_SECONDS,
         description="New or changed deliveries that lie still over two looks start one run over all of them.",
-        default_status=dg.DefaultSensorStatus.RUNNING if by_itself() else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if automated() else dg.DefaultSensorStatus.STOPPED,
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         told = json.loads(context.cursor or "{}")

@@ -28,10 +28,10 @@ COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitutio
 _ROWS = ("read", *ACCOUNTS)
 
 
-def accounting(standing: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
+def accounting(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
     """Physical rows by institution: index institution; columns deliveries, read and what became of them."""
-    counts = standing["accounting"].groupby("institution")[list(_ROWS)].sum()
-    counts.insert(0, "deliveries", standing["deliveries"].groupby("institution").size().reindex(counts.index))
+    counts = record_status["accounting"].groupby("institution")[list(_ROWS)].sum()
+    counts.insert(0, "deliveries", record_status["deliveries"].groupby("institution").size().reindex(counts.index))
     return counts.reindex(list(institutions)).fillna(0).astype("int64")
 
 
@@ -135,7 +135,7 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
     console.print(f"[bold]Deliveries[/]  {deliveries_line(landed)}", highlight=False)
     notes = {
         "Not complete": not_complete(coverage),
-        "Corrections that cannot be read, and replace nothing": replace_nothing(landed, values["standing"]["deliveries"], coverage),
+        "Corrections that cannot be read, and replace nothing": replace_nothing(landed, values["record_status"]["deliveries"], coverage),
         "New, of unusual volume": unusual(landed, values["findings"]["findings"]),
     }
     for title, named in notes.items():
@@ -144,7 +144,7 @@ def show(console: Console, workplace: Workplace, values: Mapping[str, Any], inst
     for line in inbox_lines(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
     console.print()
-    console.print(rows_table(accounting(values["standing"], institutions)))
+    console.print(rows_table(accounting(values["record_status"], institutions)))
     found = severities(values["findings"]["findings"])
     console.print("[bold]Findings[/]  " + " · ".join(f"{n:,} {name}" for name, n in found.items()), highlight=False)
     console.print()

@@ -20,7 +20,7 @@ from pipelines.assets.by_delivery import by_delivery, canonical_rows, refused
 from pipelines.assets.portioning import RULES
 from pipelines.current import resolve
 from pipelines.errors import HarmoniaError, storage
-from pipelines.failures import wordless
+from pipelines.failures import redact_errors
 from pipelines.feedback.console import render_check
 from pipelines.feedback.texts import texts
 from pipelines.home import Home
@@ -105,7 +105,7 @@ def _judge(asked: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated
     """Read, validated, and harmonised for a trial: a mapping that fails is told before a run meets it."""
     institution, delivered = asked
     found = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
-    with wordless(f"{institution}: harmonising", None):
+    with redact_errors(f"{institution}: harmonising", None):
         canonical_rows(institution, by_delivery(found))
     return found
 

@@ -131,7 +131,7 @@ def build(root: Path) -> Home:
     write(home.lake / "canonical", tables)
     write(home.lake / "links", pack(linked))
     write(home.lake / "identities", {"cases": cases, "persons": persons, "listed": linked.listed.assign(person_id=None).astype("str")})
-    write(home.lake / "standing", {"deliveries": deliveries})
+    write(home.lake / "record_status", {"deliveries": deliveries})
     publish(arranged(published, people(tables, cases, persons), b"k" * 32), home.root)
     return home
 

@@ -26,7 +26,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from pipelines.errors import HarmoniaError, PassingError
+from pipelines.errors import HarmoniaError, TransientError
 from pipelines.points import Point, reached
 from warehouse import tables
 from warehouse.access import grants
@@ -81,7 +81,7 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
         with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
             yield connection
     except psycopg.Error as error:
-        kind = PassingError if _passes(error) else HarmoniaError
+        kind = TransientError if _passes(error) else HarmoniaError
         raise kind(f"warehouse {where}: {_way_out(error)}") from error
 
 

@@ -1,7 +1,7 @@
 """What the stages of an institution keep of each delivery, and how it is put together again.
 
 Belongs here: frames with the delivery of every row, made of what reading, validation and harmonising return, and back. Does not belong
-here: where they are kept (`pipelines.resources.portions`), the stages (`institution`).
+here: where they are kept (`pipelines.resources.delivery_store`), the stages (`institution`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from pipelines.harmonise.stage import harmonise
 from pipelines.resources import lake
+from pipelines.resources.delivery_store import WHOSE, DeliveryStore
 from pipelines.resources.lake import Frames
-from pipelines.resources.portions import WHOSE, Portions
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import Validated, validate
 from schemas.canonical import arrow_schema
@@ -74,9 +74,9 @@ def unpacked(frames: Frames) -> list[RawDelivery]:
     return found
 
 
-def judged(institution: str, portions: Portions) -> Validated:
+def judged(institution: str, portions: DeliveryStore) -> Validated:
     """What validation made of all deliveries; of the tables only what says which row stands, and whose it is."""
-    if not portions.stands:
+    if not portions.manifest:
         return deepcopy(_of_nothing(institution))
     declared = contract.load(institution)
     asked = {f"{_TABLE}{name}": _asked(spec) for name, spec in declared.tables.items()}
@@ -93,7 +93,7 @@ def _of_nothing(institution: str) -> Validated:
     return validate(institution, {})
 
 
-def counted(portions: Portions) -> tuple[int, int, pd.DataFrame]:
+def counted(portions: DeliveryStore) -> tuple[int, int, pd.DataFrame]:
     """Of what validation made of all deliveries: rows that can be read, rows set aside, and `severity` and `rule` of every finding."""
     frames = portions.load(columns=lambda _, column: column in ("_delivery", "delivery", "severity", "rule"))
     rows = sum(len(frame) for name, frame in frames.items() if name.startswith(_TABLE))
@@ -109,9 +109,9 @@ def _asked(spec: TableSpec) -> set[str]:
     return places | told | led | ({"_content"} if spec.entity else set())
 
 
-def files_of(institution: str, portions: Portions) -> pd.DataFrame:
+def files_of(institution: str, portions: DeliveryStore) -> pd.DataFrame:
     """Files of all deliveries: institution, delivery, file, state."""
-    files = portions.load({"files"}.__contains__)["files"] if portions.stands else _of_nothing(institution).files
+    files = portions.load({"files"}.__contains__)["files"] if portions.manifest else _of_nothing(institution).files
     return files[["delivery", "file", "state"]].assign(institution=institution)
 
 
@@ -131,7 +131,7 @@ def canonical_rows(institution: str, frames: Frames) -> Frames:
     return {name: frame.drop(columns="status").assign(**{ROW: rows[name], WHOSE: frame["delivery"]}) for name, frame in made.items()}
 
 
-def with_status(harmonised: Portions, status: pd.Series, name: str) -> pa.Table:
+def with_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:
     """A canonical table of an institution, every state with what became of it. status: `_status` (a category) by `ROW`."""
     rows, schema = harmonised.table(name), arrow_schema(name)
     if rows is None:

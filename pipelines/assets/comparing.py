@@ -11,7 +11,7 @@ from pipelines.comparison.again import other_persons, registered_twice
 from pipelines.comparison.agreements import matrix
 from pipelines.comparison.gathering import gather
 from pipelines.comparison.telling import PLACE, as_findings, told, withheld
-from pipelines.describing import careful, say, table
+from pipelines.describing import redact_stage_errors, say, table
 from pipelines.registry import open_registry
 from pipelines.resources import coded
 from pipelines.resources.lake import Tables, Version, Versioned
@@ -27,13 +27,13 @@ def comparison(
     context: dg.AssetExecutionContext,
     canonical: Tables,
     identities: Tables,
-    standing: Tables,
+    record_status: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dg.Output[Any]:
     """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence of each institution that no agreement lets be told."""
-    with careful(workplace, "comparing between institutions"):
-        agreements, deliveries = matrix(), standing["deliveries"]
-        quarters, again = rounds.current(deliveries, _early(standing)), registered_twice(canonical)
+    with redact_stage_errors(workplace, "comparing between institutions"):
+        agreements, deliveries = matrix(), record_status["deliveries"]
+        quarters, again = rounds.current(deliveries, _early(record_status)), registered_twice(canonical)
         registry = open_registry(workplace.registry)
         try:
             made = rounds.keep(registry, quarters, lambda: gather(canonical, identities["cases"], identities["persons"], deliveries))
@@ -45,7 +45,7 @@ def comparison(
         rows = (
             pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
-        lineage = standing.some("lineage", [*PLACE, "status"])
+        lineage = record_status.some("lineage", [*PLACE, "status"])
         replaced = other_persons(identities["listed"], deliveries)
         found = pd.concat([again, replaced, as_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
@@ -60,7 +60,7 @@ def comparison(
     return dg.Output(Versioned({"findings": found, "withheld": apart}, Version(version, len(found))), data_version=dg.DataVersion(version))
 
 
-def _early(standing: Tables) -> pd.DataFrame:
+def _early(record_status: Tables) -> pd.DataFrame:
     """Deliveries that came before their quarter's end: institution, delivery."""
-    found = coded.below([standing.coded("findings", ["institution", "delivery", "rule"])])
+    found = coded.below([record_status.coded("findings", ["institution", "delivery", "rule"])])
     return found.loc[found["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

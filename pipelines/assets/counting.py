@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.assets.following import follow_all
 from pipelines.assets.versions import content, hashed, stage
-from pipelines.describing import careful, say, table
+from pipelines.describing import redact_stage_errors, say, table
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.answers import read
 from pipelines.registry import open_registry
@@ -46,18 +46,18 @@ def _answered(workplace: Workplace) -> object:
 )
 def findings(
     context: dg.AssetExecutionContext,
-    standing: Tables,
+    record_status: Tables,
     comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> Kept:
     """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
-    with careful(workplace, "following the findings"):
+    with redact_stage_errors(workplace, "following the findings"):
         registry = open_registry(workplace.registry)
         try:
             answers = read(registry)
         finally:
             registry.close()
-        made, counts = follow_all(workplace, standing, comparison, answers, secret(workplace.home.root))
+        made, counts = follow_all(workplace, record_status, comparison, answers, secret(workplace.home.root))
     say(context, int(counts["findings"].sum()), {"by institution, severity and state": table(counts)})
     return made
 
@@ -90,15 +90,15 @@ def memory() -> str:
     return f"{given}MiB"
 
 
-def inputs(canonical: Tables, identities: Tables, standing: Tables, findings: Tables) -> CountInputs:
+def inputs(canonical: Tables, identities: Tables, record_status: Tables, findings: Tables) -> CountInputs:
     """All that counting reads of the stages before it, read where it lies."""
     return CountInputs(
         canonical={name: canonical.scan(name) for name in TABLES},
         cases=identities.scan("cases"),
         persons=identities.scan("persons"),
-        deliveries=standing["deliveries"],
-        lineage=standing.scan("lineage"),
-        quarantined=_quarantined(standing.some("quarantined", ["institution", "delivery"])),
+        deliveries=record_status["deliveries"],
+        lineage=record_status.scan("lineage"),
+        quarantined=_quarantined(record_status.some("quarantined", ["institution", "delivery"])),
         findings=findings.scan("findings"),
         listed=identities.scan("listed"),
     )
@@ -118,15 +118,15 @@ def statistics(
     context: dg.AssetExecutionContext,
     canonical: Tables,
     identities: Tables,
-    standing: Tables,
+    record_status: Tables,
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> Kept:
     """Every table of the warehouse by its name, and `ROWS`."""
     made, spill = Kept(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
-    with careful(workplace, "counting"):
+    with redact_stage_errors(workplace, "counting"):
         try:
-            _write(inputs(canonical, identities, standing, findings), made, spill)
+            _write(inputs(canonical, identities, record_status, findings), made, spill)
         finally:
             shutil.rmtree(spill, ignore_errors=True)
     figures = parquet.read_table(made.folder / "statistics.parquet")

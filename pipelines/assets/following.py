@@ -54,17 +54,19 @@ class Lived(parquet.Stream):
         return pd.concat(self._counts).groupby(level=_BY).sum().rename("findings").reset_index()
 
 
-def follow_all(workplace: Workplace, standing: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes) -> tuple[Kept, pd.DataFrame]:
+def follow_all(
+    workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
+) -> tuple[Kept, pd.DataFrame]:
     """Write `findings` into the lake: `pipelines.feedback.life.LIVED`, `answer` and `answer_id`. Returns where, and how many of which
     institution, severity and state."""
-    stages = (standing, comparison)
+    stages = (record_status, comparison)
     found = coded.below([stage.coded("findings", [*KEYS, _PLACED[0]]) for stage in stages])
-    records = coded.below([standing.coded("lineage", [*HELD, *_PLACED])])
+    records = coded.below([record_status.coded("lineage", [*HELD, *_PLACED])])
     lost = found.loc[found["unit"].isna() & found["record_key"].notna(), "record_key"].unique()
     placed = records.loc[
         records["unit"].notna() & records["record_key"].isin(lost), ["institution", "record_key", "part", *_PLACED]
     ].astype("str")
-    lived = Lived(stages, follow(found, standing["deliveries"], records), placed, answers, key)
+    lived = Lived(stages, follow(found, record_status["deliveries"], records), placed, answers, key)
     del found, records  # what is told of them is held by now
     made = Kept(workplace.home.lake / "findings")
     lake.write(made.folder, {"findings": lived})

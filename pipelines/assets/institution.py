@@ -10,10 +10,10 @@ from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
 from pipelines.assets.portioning import as_refused, judge_all, read_all
 from pipelines.assets.versions import stage
 from pipelines.current import ACCOUNTS, resolve
-from pipelines.describing import careful, say, table
+from pipelines.describing import redact_stage_errors, say, table
 from pipelines.landing import landed
 from pipelines.registry import open_registry
-from pipelines.resources.portions import Portions, key_of
+from pipelines.resources.delivery_store import DeliveryStore, key_of
 from pipelines.resources.workplace import Workplace
 
 
@@ -25,14 +25,14 @@ def _raw(institution: str) -> dg.AssetsDefinition:
         kinds={"python", "parquet"},
         description=f"Every row that {institution} delivered, as text, with file and line.",
     )
-    def raw(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> Portions:
-        with careful(workplace, f"{institution}: reading", context):
+    def raw(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
+        with redact_stage_errors(workplace, f"{institution}: reading", context):
             registry = open_registry(workplace.registry)
             try:
                 ours = {str(d.name): d for d in landed(registry, workplace.home) if d.institution == institution}
             finally:
                 registry.close()
-            portions = Portions(stage_folder(workplace, institution, "raw"))
+            portions = DeliveryStore(stage_folder(workplace, institution, "raw"))
             wanted = as_refused({name: key_of(d.receipt, d.incomplete) for name, d in ours.items()}, [portions])
             new = portions.missing(wanted)
             portions.settle({**wanted, **read_all(workplace, institution, [ours[name] for name in new], wanted, portions)})
@@ -61,10 +61,10 @@ def _validated(institution: str) -> dg.AssetsDefinition:
         kinds={"pandera", "parquet"},
         description=f"Rows of {institution}, typed and judged; rows whose key or structure cannot be read are set aside.",
     )
-    def validated(context: dg.AssetExecutionContext, raw: Portions, workplace: dg.ResourceParam[Workplace]) -> Portions:
-        with careful(workplace, f"{institution}: validating"):
-            portions, harmonised = (Portions(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
-            wanted = as_refused(raw.stands, [portions, harmonised])
+    def validated(context: dg.AssetExecutionContext, raw: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
+        with redact_stage_errors(workplace, f"{institution}: validating"):
+            portions, harmonised = (DeliveryStore(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
+            wanted = as_refused(raw.manifest, [portions, harmonised])
             new = [name for name in wanted if name in {*portions.missing(wanted), *harmonised.missing(wanted)}]
             portions.settle({**wanted, **judge_all(workplace, institution, new, raw)})
             rows, quarantined, findings = counted(portions)
@@ -91,9 +91,11 @@ def _current(institution: str) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description=f"What became of every row of {institution}: accepted, superseded, withdrawn, quarantined or structural.",
     )
-    def current(context: dg.AssetExecutionContext, validated: Portions, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
+    def current(
+        context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]
+    ) -> dict[str, pd.DataFrame]:
         """What `pipelines.current.Current` holds, but of the tables only `statuses`: `ROW`, `_status`."""
-        with careful(workplace, f"{institution}: deciding what stands"):
+        with redact_stage_errors(workplace, f"{institution}: deciding what stands"):
             stands = resolve(judged(institution, validated))
             statuses = pd.concat([frame[[ROW, "_status"]] for frame in stands.tables.values()], ignore_index=True).astype({ROW: "int64"})
         by_delivery = stands.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
@@ -121,11 +123,11 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description=f"Records of {institution} in the one vocabulary, every state.",
     )
-    def harmonised(context: dg.AssetExecutionContext, validated: Portions, workplace: dg.ResourceParam[Workplace]) -> Portions:
-        with careful(workplace, f"{institution}: harmonising"):
-            portions = Portions(stage_folder(workplace, institution, "harmonised"))
-            portions.settle(validated.stands)  # made as it was judged: a delivery that cannot be harmonised is refused as a whole
-        say(context, None, {"deliveries": len(validated.stands)})
+    def harmonised(context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
+        with redact_stage_errors(workplace, f"{institution}: harmonising"):
+            portions = DeliveryStore(stage_folder(workplace, institution, "harmonised"))
+            portions.settle(validated.manifest)  # made as it was judged: a delivery that cannot be harmonised is refused as a whole
+        say(context, None, {"deliveries": len(validated.manifest)})
         return portions
 
     return harmonised

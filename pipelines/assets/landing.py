@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pipelines.assets.versions import content
 from pipelines.checks.deliveries import arrived
-from pipelines.describing import WRITER, careful, say, table
+from pipelines.describing import WRITER, redact_stage_errors, say, table
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.deliveries import received_files
 from pipelines.feedback.write import write_receipt
@@ -64,7 +64,7 @@ def _is_of(workplace: Workplace, registry: Registry) -> None:
 )
 def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dg.Output[Any]:
     """`deliveries`: those that stand landed. `findings`: what is wrong in the inbox itself. `run`: its number in the ledger."""
-    with careful(workplace, "landing", context):
+    with redact_stage_errors(workplace, "landing", context):
         registry = open_registry(workplace.registry)
         try:
             _is_of(workplace, registry)

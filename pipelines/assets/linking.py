@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from pipelines.assets.versions import stage
-from pipelines.describing import careful, say, table
+from pipelines.describing import redact_stage_errors, say, table
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.places import listed
 from pipelines.linkage.spark import Spark
@@ -69,7 +69,7 @@ def _registered(workplace: Workplace) -> object:
 )
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
-    with careful(workplace, "linking"):
+    with redact_stage_errors(workplace, "linking"):
         bounded.rest()  # every delivery is harmonised
         model, tables, spark = load_model(), canonical.only(READ), Spark.from_environment()
         places = listed(states({"person_records": tables["person_records"]})["person_records"], model)
@@ -95,7 +95,7 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
 def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`. `listed`: of `pipelines.linkage.places`, with
     `person_id`."""
-    with careful(workplace, "giving ids", context):
+    with redact_stage_errors(workplace, "giving ids", context):
         registry = open_registry(workplace.registry)
         try:
             cases = assign(registry, "case", links.cases).rename(columns={"entity_id": "case_id"})

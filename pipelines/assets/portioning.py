@@ -22,7 +22,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.failures import describe, disk_full, keep
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError, Reason
-from pipelines.resources.portions import Portions
+from pipelines.resources.delivery_store import DeliveryStore
 from pipelines.resources.workplace import Workplace
 from pipelines.validate import Validated, validate
 from sources.readers.result import ReadResult, SourceFile
@@ -65,9 +65,9 @@ class Piece:
     number: int
     delivered: tuple[Delivered, ...] = ()
 
-    def stage(self, name: str) -> Portions:
+    def stage(self, name: str) -> DeliveryStore:
         """What a stage of the institution keeps."""
-        return Portions(stage_folder(self.workplace, self.institution, name))
+        return DeliveryStore(stage_folder(self.workplace, self.institution, name))
 
     def each(self, numbers: Iterator[int]) -> list[Piece]:
         """A piece for each of its deliveries."""
@@ -88,7 +88,7 @@ class _Stage:
 
 
 def read_all(
-    workplace: Workplace, institution: str, new: Sequence[LandedDelivery], wanted: Mapping[str, str], into: Portions
+    workplace: Workplace, institution: str, new: Sequence[LandedDelivery], wanted: Mapping[str, str], into: DeliveryStore
 ) -> dict[str, str]:
     """Read the deliveries `new` and keep them; wanted: delivery -> key. Gives the keys under which those lie that were refused."""
     sizes = [sum(file.size or 0 for file in one.files) for one in new]
@@ -103,15 +103,15 @@ def read_all(
     return _each(_READING, pieces, sum(sizes) // _BYTES_A_ROW, numbers)
 
 
-def judge_all(workplace: Workplace, institution: str, new: Sequence[str], raw: Portions) -> dict[str, str]:
+def judge_all(workplace: Workplace, institution: str, new: Sequence[str], raw: DeliveryStore) -> dict[str, str]:
     """Judge what was read of the deliveries `new`, harmonise it, and keep both. Gives the keys under which those lie that were refused."""
     found = raw.together(new)
-    numbers = count(max(Portions(stage_folder(workplace, institution, stage)).free() for stage in _JUDGING.kept))
+    numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).free() for stage in _JUDGING.kept))
     pieces = [Piece(workplace, institution, keys, next(numbers)) for keys, _ in found]
     return _each(_JUDGING, pieces, sum(rows for _, rows in found), numbers)
 
 
-def as_refused(wanted: Mapping[str, str], kept: Sequence[Portions]) -> dict[str, str]:
+def as_refused(wanted: Mapping[str, str], kept: Sequence[DeliveryStore]) -> dict[str, str]:
     """`wanted` (delivery -> key), with the key of a refusal in place of that of a delivery that was refused and would be again."""
     bounds = Bounds.of()
     there = {name: _refusal(key, bounds) for name, key in wanted.items()}

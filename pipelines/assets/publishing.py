@@ -9,7 +9,7 @@ from pipelines.assets.reporting import write_reports
 from pipelines.assets.versions import hashed, stage
 from pipelines.checks.deliveries import report
 from pipelines.current import ACCOUNTS
-from pipelines.describing import WRITER, careful, say, table
+from pipelines.describing import WRITER, redact_stage_errors, say, table
 from pipelines.feedback.deliveries import asking
 from pipelines.feedback.life import LIVED
 from pipelines.landing import landed
@@ -22,8 +22,7 @@ from pipelines.resources.workplace import Workplace
 from pipelines.scorecard.page import write_scorecard
 from sources import contract
 from warehouse import postgres, tables
-from warehouse.count.changed_rules import require_versions
-from warehouse.count.changed_rules import standing as rules_published
+from warehouse.count.changed_rules import published_rules, require_versions
 from warehouse.indicators.catalogue import catalogue
 from warehouse.publish import publish
 from warehouse.reading import current
@@ -35,10 +34,10 @@ _DELIVERY = ["institution", "delivery"]
 _NAMED = ["status", "case_key", *(c.name for c in tables.PERSONS.columns if c.name not in ("case_id", "person_id"))]
 
 
-def _states(standing: Tables) -> list[DeliveryState]:
+def _states(record_status: Tables) -> list[DeliveryState]:
     """What the ledger keeps about each delivery: its state, and its rows by what became of them."""
-    counted = standing["accounting"].groupby(_DELIVERY)[_COUNTS].sum().reset_index()
-    rows = standing["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNTS, 0))
+    counted = record_status["accounting"].groupby(_DELIVERY)[_COUNTS].sum().reset_index()
+    rows = record_status["deliveries"].merge(counted, on=_DELIVERY, how="left").fillna(dict.fromkeys(_COUNTS, 0))
     return [
         DeliveryState(str(row["institution"]), str(row["delivery"]), str(row["state"]), {name: int(row[name]) for name in _COUNTS})
         for row in rows.to_dict("records")
@@ -56,14 +55,14 @@ def warehouse(
     landing: Tables,
     canonical: Tables,
     identities: Tables,
-    standing: Tables,
+    record_status: Tables,
     statistics: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`published`: table, rows. The ledger learns what was found out about each delivery, and that the run published."""
-    with careful(workplace, "publishing", context):
+    with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
-        require_versions(rules_published(home), catalogue())
+        require_versions(published_rules(home), catalogue())
         records = {"person_records": canonical.some("person_records", _NAMED)}
         wanted, there = _wanted(workplace), version_of(current(home))
         unchanged = wanted is not None and there is not None and there.version == wanted
@@ -79,7 +78,7 @@ def warehouse(
         releases.clean(workplace.home.releases)
         registry = open_registry(workplace.registry)
         try:
-            record_states(registry, _states(standing))
+            record_states(registry, _states(record_status))
             end_run(registry, int(landing["run"]["run"].iloc[0]), "published")
             remember(workplace.home, registry)
         finally:
@@ -106,13 +105,13 @@ def _wanted(workplace: Workplace) -> str | None:
 )
 def feedback(
     context: dg.AssetExecutionContext,
-    standing: Tables,
+    record_status: Tables,
     findings: Tables,
     canonical: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
     """`reports`: a row a delivery."""
-    with careful(workplace, "feedback", context):
+    with redact_stage_errors(workplace, "feedback", context):
         registry = open_registry(workplace.registry)
         try:
             there = landed(registry, workplace.home)
@@ -121,8 +120,8 @@ def feedback(
         finally:
             registry.close()
         found = coded.below([findings.coded("findings", [*LIVED, "answer", "answer_id"])])
-        reports = write_reports(workplace, there, received, standing, found, canonical)
-        report(context, asking(found), standing["deliveries"], standing["accounting"], reports.loc[reports["written"], _DELIVERY])
+        reports = write_reports(workplace, there, received, record_status, found, canonical)
+        report(context, asking(found), record_status["deliveries"], record_status["accounting"], reports.loc[reports["written"], _DELIVERY])
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})
     return {"reports": reports}
 
@@ -135,7 +134,7 @@ def feedback(
 )
 def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`pages`: institution, pages."""
-    with careful(workplace, "scorecards", context):
+    with redact_stage_errors(workplace, "scorecards", context):
         quality = statistics["quality"]
         rows = [(name, len(write_scorecard(workplace.home.root, quality, name))) for name in contract.institutions()]
     newest = quality[quality["unit"].isna() & (quality["period"] == quality["period"].max())]

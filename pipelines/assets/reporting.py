@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.describing import careful
+from pipelines.describing import redact_stage_errors
 from pipelines.feedback.deliveries import (
     Due,
     Parts,
@@ -49,7 +49,7 @@ def write_reports(
     workplace: Workplace,
     there: Sequence[LandedDelivery],
     received: Mapping[Place, date],
-    standing: Mapping[str, pd.DataFrame],
+    record_status: Mapping[str, pd.DataFrame],
     found: pd.DataFrame,
     canonical: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
@@ -59,8 +59,8 @@ def write_reports(
     report), written (made anew), new, remains, fixed (findings).
     """
     home, today = workplace.home.root, datetime.now(UTC).date()
-    parts = contents(there, standing, found, canonical)
-    reports = reports_of(home, there, received, today, standing["deliveries"], parts)
+    parts = contents(there, record_status, found, canonical)
+    reports = reports_of(home, there, received, today, record_status["deliveries"], parts)
     kept = standing_reports(home, reports)
     due = [one for one in reports if (one.institution, one.delivery) not in kept]
     write_all(workplace, due, today, parts)
@@ -103,5 +103,5 @@ def _divided(due: Sequence[Due], sizes: dict[tuple[str, str], int]) -> Iterator[
 
 
 def _write(piece: Piece) -> None:
-    with careful(piece.workplace, "feedback"):
+    with redact_stage_errors(piece.workplace, "feedback"):
         write_some(piece.workplace.home.root, piece.due, piece.today, lake.read(piece.folder))

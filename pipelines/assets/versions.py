@@ -21,8 +21,8 @@ import pandas as pd
 
 from pipelines.describing import ROWS
 from pipelines.resources import code
+from pipelines.resources.delivery_store import MANIFEST
 from pipelines.resources.lake import Kept, Version, Versioned, version_of
-from pipelines.resources.portions import STANDS
 from pipelines.resources.workplace import Workplace
 
 _CODE = ("pipelines", "warehouse", "schemas", "sources")
@@ -80,7 +80,7 @@ def _wanted(context: dg.AssetExecutionContext, workplace: Workplace, also: Calla
 
 def _of_input(folder: Path) -> str | None:
     """The version of what a stage before made: its own, or of portions which of them stand."""
-    stands = folder / STANDS
+    stands = folder / MANIFEST
     if stands.exists():
         return hashed(stands.read_text("utf-8"))
     there = version_of(folder)

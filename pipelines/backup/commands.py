@@ -16,7 +16,7 @@ from pipelines.resources.workplace import Workplace
 app = typer.Typer()
 
 
-@app.command()
+@app.command(rich_help_panel="For data engineers")
 def backup(
     target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the backup, best on another disk.")],
     home: HomeFolder = None,
@@ -34,7 +34,7 @@ def backup(
     )
 
 
-@app.command()
+@app.command(rich_help_panel="For data engineers")
 def restore(
     source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `harmonia backup` made.")],
     home: HomeFolder = None,
@@ -51,7 +51,7 @@ def restore(
     )
 
 
-@app.command()
+@app.command(rich_help_panel="For data engineers")
 def verify(
     source: Annotated[
         Path | None, typer.Argument(metavar="[BACKUP]", help="A backup to verify, and to compare the ledger of the home with.")

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 import dagster as dg
 import pandas as pd
 
-from pipelines.describing import careful, table
+from pipelines.describing import redact_stage_errors, table
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES, number_of_cells, rules
@@ -139,8 +139,8 @@ def asset(institution: str) -> dg.AssetsDefinition:
     def delivery(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]):  # type: ignore[no-untyped-def]
         # a return annotation would be taken for the outputs: Dagster counts the check as one
         names = context.partition_keys
-        with careful(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
-            wanted = (("findings", "findings"), ("standing", "deliveries"), ("standing", "accounting"))
+        with redact_stage_errors(workplace, f"{institution}: holding {len(names)} deliveries against the rules"):
+            wanted = (("findings", "findings"), ("record_status", "deliveries"), ("record_status", "accounting"))
             frames = (lake.read(workplace.home.lake / stage)[table] for stage, table in wanted)
             told = _evaluations(*(f[(f["institution"] == institution) & f["delivery"].isin(names)] for f in frames))
         if len(names) > 1:

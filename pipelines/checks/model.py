@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.describing import careful, check, table
+from pipelines.describing import check, redact_stage_errors, table
 from pipelines.linkage import Linked, load_model
 from pipelines.linkage.drift import drift
 from pipelines.resources.workplace import Workplace
@@ -20,7 +20,7 @@ from pipelines.resources.workplace import Workplace
 def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Per institution, quarter and field. The delivery may be wrong (shifted dates, another script), or the world has changed: look, then
     retrain."""
-    with careful(workplace, "comparing with the linkage model"):
+    with redact_stage_errors(workplace, "comparing with the linkage model"):
         model = load_model()
         found = drift(links.reached, model)
     alarms = found[found["alarm"]].drop(columns="alarm").round({"share": 3, "expected": 3})

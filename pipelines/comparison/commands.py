@@ -28,7 +28,8 @@ def agreements() -> None:
     print_frame(cells.set_axis([*COLUMNS, "agreement"], axis=1), nothing)
 
 
-@app.command()
+@app.command("withheld", hidden=True)  # its name in earlier versions
+@app.command("restricted")
 def withheld(
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="CSV file to write; readable by you alone.")],
     home: HomeFolder = None,

@@ -75,7 +75,7 @@ class Published:
     @cached_property
     def deliveries(self) -> pd.DataFrame:
         """institution, delivery, period, version, state of every delivery read."""
-        return self._lake("standing", "deliveries")
+        return self._lake("record_status", "deliveries")
 
     def rows_of(self, indicator: str) -> pd.DataFrame:
         """The rows of the model `indicator_row` of an indicator."""

@@ -16,7 +16,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from pipelines.feedback import made, report
+from pipelines.feedback import report, up_to_date
 from pipelines.feedback.figures import FIGURES, foremost, moved
 from pipelines.feedback.trend import SHOWN_AS, trends
 from pipelines.feedback.write import NOT_TAKEN, discard, key_for, left_alone, write_anew, write_feedback
@@ -48,7 +48,7 @@ class Due:
 
 
 def contents(
-    there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame], found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]
+    there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame], found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]
 ) -> Parts:
     """What the reports of all deliveries are made of, by name (`PARTS`), each with institution and delivery.
 
@@ -57,8 +57,8 @@ def contents(
     found      `pipelines.feedback.life.LIVED` and `answer`, texts coded (`pipelines.resources.coded`)
     canonical  as in `pipelines.feedback.figures.moved`
     """
-    came, asks = _files(there, standing), asking(found)
-    made_of = (came, found, moved(asks, canonical), trends(asks, standing["accounting"]))
+    came, asks = _files(there, record_status), asking(found)
+    made_of = (came, found, moved(asks, canonical), trends(asks, record_status["accounting"]))
     return dict(zip(PARTS, made_of, strict=True))
 
 
@@ -76,7 +76,7 @@ def reports_of(
     """
     read = set(deliveries[_DELIVERY].itertuples(index=False, name=None))
     places = [place for one in there if (place := (one.institution, str(one.name))) in read]
-    hashes = made.contents(*parts.values())
+    hashes = up_to_date.contents(*parts.values())
     out = []
     for place in places:
         language, day = contract.load(place[0]).language, received.get(place)
@@ -134,12 +134,12 @@ def received_files(there: Sequence[LandedDelivery]) -> pd.DataFrame:
     return out.astype(dict.fromkeys([*_DELIVERY, "file", "sha256"], "str"))
 
 
-def _files(there: Sequence[LandedDelivery], standing: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _files(there: Sequence[LandedDelivery], record_status: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The files of all deliveries: institution, delivery, file, state, physical rows by what became of them, size and hash as landed, and
     the state of the delivery."""
     by = [*_DELIVERY, "file"]
-    states = standing["deliveries"][[*_DELIVERY, "state"]].rename(columns={"state": "delivery_state"})
-    files = standing["files"].merge(standing["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
+    states = record_status["deliveries"][[*_DELIVERY, "state"]].rename(columns={"state": "delivery_state"})
+    files = record_status["files"].merge(record_status["accounting"], on=by, how="left").merge(received_files(there), on=by, how="left")
     return files.merge(states, on=_DELIVERY, how="left")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.errors import HarmoniaError, storage
-from pipelines.feedback import made, page, report, workbook
+from pipelines.feedback import page, report, up_to_date, workbook
 from pipelines.feedback.receipt import receipt
 from pipelines.swap import write_whole
 from warehouse.stores import secret
@@ -49,7 +49,7 @@ def write_feedback(
     beside the new one. Raises `HarmoniaError` where the system refuses to write or a name is no folder name, `ValueError` for a language
     that is not there.
     """
-    key = key_for(home, institution, delivery, language, received, today, made.key_of(files, findings, *more.values()))
+    key = key_for(home, institution, delivery, language, received, today, up_to_date.key_of(files, findings, *more.values()))
     there = left_alone(home, institution, delivery, key)
     return there or write_anew(home, institution, delivery, files, findings, language, received, today, key, **more)
 
@@ -79,20 +79,20 @@ def write_anew(
     written = {folder / name: _encoded(text) for name, text in content.items()}
     for path, its in written.items():
         _write(path, its)
-    _write(folder / made.NOTE, made.note(key, written))
+    _write(folder / up_to_date.NOTE, up_to_date.note(key, written))
     return list(written)
 
 
 def key_for(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
     """The key of a report: it changes when anything would be said otherwise. content: hash of files, findings and what goes with them."""
     over = _over(institution, received, today)
-    return made.key_of(institution, delivery, language, received, over, secret(home).hex(), content)
+    return up_to_date.key_of(institution, delivery, language, received, over, secret(home).hex(), content)
 
 
 def left_alone(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
     """The files of a report that is there as it was written under `key`, closed to others like their folder; none where it is to be
     written."""
-    there = made.stands(_folder(home / "feedback", institution, delivery), key)
+    there = up_to_date.is_up_to_date(_folder(home / "feedback", institution, delivery), key)
     for path in there:
         _close(path)
     return there

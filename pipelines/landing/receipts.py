@@ -41,7 +41,7 @@ class Held:
 
 
 @dataclass
-class Taken:
+class StagedFile:
     """What a run took from one delivery folder: files by shown name, and the names that it left alone."""
 
     folder: Folder
@@ -70,7 +70,7 @@ class LandedDelivery:
 
 
 @dataclass(frozen=True)
-class Entered:
+class ReceivedDelivery:
     """What was entered: deliveries (institution, name) whose content is new, all findings, files and bytes that are new."""
 
     new: set[tuple[str, str]]
@@ -113,7 +113,7 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
     return out
 
 
-def enter(session: Session, found: Walk, taken: list[Taken], sizes: Mapping[str, int], moment: datetime) -> Entered:
+def enter(session: Session, found: Walk, taken: list[StagedFile], sizes: Mapping[str, int], moment: datetime) -> ReceivedDelivery:
     """Enter files (`sizes` by hash), receipts and problems of a run; the findings are also those that the history shows."""
     known = {(d.institution, d.name): d for d in deliveries(session)}
     fresh = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
@@ -133,17 +133,17 @@ def enter(session: Session, found: Walk, taken: list[Taken], sizes: Mapping[str,
     session.flush()
     findings = _sorted([*found.findings, *_history(deliveries(session))])
     keep_problems(session, findings, moment)
-    return Entered(new, findings, len(fresh), sum(sizes[sha256] for sha256 in fresh))
+    return ReceivedDelivery(new, findings, len(fresh), sum(sizes[sha256] for sha256 in fresh))
 
 
-def _delivery(session: Session, one: Taken, moment: datetime) -> Delivery:
+def _delivery(session: Session, one: StagedFile, moment: datetime) -> Delivery:
     (institution, name), parsed = one.place, one.folder.name
     delivery = Delivery(institution=institution, name=name, period=parsed.period, version=parsed.version, first_seen=moment, receipts=[])
     session.add(delivery)
     return delivery
 
 
-def _holds(found: Walk, one: Taken, before: Mapping[str, Held]) -> dict[str, Held]:
+def _holds(found: Walk, one: StagedFile, before: Mapping[str, Held]) -> dict[str, Held]:
     """What the delivery holds now: what was taken; of files left alone, what was there before.
 
     Where files went and none came, the delivery is as it was: nothing that was landed is lost by a folder that is cleared.

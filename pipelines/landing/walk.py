@@ -32,7 +32,7 @@ _MOST = 1_000  # files and folders of a delivery that are looked at, the declare
 
 
 @dataclass(frozen=True)
-class Still:
+class FileStat:
     """What stays the same about a file while nobody writes to it."""
 
     size: int
@@ -40,7 +40,7 @@ class Still:
     place: tuple[int, int]  # device, inode
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Still:
+    def of(cls, status: os.stat_result) -> FileStat:
         """From what the system says about a file."""
         return cls(status.st_size, (status.st_mtime_ns, status.st_ctime_ns), (status.st_dev, status.st_ino))
 
@@ -51,7 +51,7 @@ class Folder:
 
     institution: str
     name: DeliveryName
-    files: dict[str, Still] = field(default_factory=dict)
+    files: dict[str, FileStat] = field(default_factory=dict)
     closed: bool = False  # something in it could not be opened, so that absence says nothing
     seen: int = 0  # files and folders in it
 
@@ -177,7 +177,7 @@ def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], de
 
 def _file(found: Walk, folder: Folder, path: str, status: os.stat_result) -> None:
     place = (folder.institution, folder.name)
-    folder.files[path] = Still.of(status)
+    folder.files[path] = FileStat.of(status)
     if "/" not in path and kind_of(path) == "system":
         found.tell("delivery-system-file", place, path)
     elif is_odd(path):

@@ -34,7 +34,7 @@ from pipelines.linkage.solving import Solved, candidate_pairs, read_common, roun
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records, read, standardise
 from pipelines.linkage.tasks import Setting
-from pipelines.resources.given_back import give_back
+from pipelines.resources.memory import release_memory
 
 __all__ = ["Linked", "Model", "Solved", "link", "load_model", "solve"]
 
@@ -107,7 +107,7 @@ def link(
     records = standardise(tables)
     del tables, remembered
     setting = Setting(model, common, coded(records.persons, model), memory and memory.with_name(f".{memory.name}.tasks"), spark)
-    give_back()  # what reading and standardising took: this process holds most while it blocks
+    release_memory()  # what reading and standardising took: this process holds most while it blocks
     partition = partition_records(records, setting, judgements, before)
     found = decide(partition, setting, judgements, before)
     if memory is not None:

@@ -25,7 +25,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.score import Coded, Scorer
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records
-from pipelines.resources.given_back import give_back
+from pipelines.resources.memory import release_memory
 from pipelines.resources.processes import each
 
 Frames = dict[str, pd.DataFrame]
@@ -101,7 +101,7 @@ def _work(task: _Task) -> None:
     if folder not in _settings:
         _settings[folder] = Setting(task.model, kept.read_common(folder), _coded(_read(folder / _CODED)))
     _write(task.folder / "found", task.work(_read(task.folder), _settings[folder]))
-    give_back()
+    release_memory()
 
 
 def _laid_out(coded: Coded) -> Frames:

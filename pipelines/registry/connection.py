@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
-from pipelines.errors import HarmoniaError, PassingError
+from pipelines.errors import HarmoniaError, TransientError
 from pipelines.points import Point, reached
 from pipelines.registry import seal
 
@@ -135,7 +135,7 @@ def _told(place: str) -> Iterator[None]:
         raise  # an error of this program
     except DBAPIError as error:
         way_out, passing = _way_out(error)
-        raise (PassingError if passing else HarmoniaError)(f"registry {place}: {way_out}") from error
+        raise (TransientError if passing else HarmoniaError)(f"registry {place}: {way_out}") from error
 
 
 def _way_out(error: DBAPIError) -> tuple[str, bool]:

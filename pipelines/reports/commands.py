@@ -105,7 +105,8 @@ def due(
         typer.echo(f"{len(before)} reports were due before the first run of this home, and are not listed: --all lists them")
 
 
-@app.command()
+@app.command("sent", hidden=True)  # its name in earlier versions
+@app.command("mark-sent")
 def sent(
     period: Annotated[str, typer.Option("--period", help="2013, or 2013-Q2.")],
     audience: Annotated[str, typer.Option("--audience", help=f"{_AUDIENCES}.")],

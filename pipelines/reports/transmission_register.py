@@ -23,7 +23,7 @@ from sources import contract
 from warehouse.releases.reading import Release
 
 AUDIENCES = ("institution", "coordinator", "government", "public")
-_ACTION = "report sent"
+_ACTION = "report mark-sent"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.failures import wordless
-from pipelines.resources.given_back import give_back
+from pipelines.failures import redact_errors
 from pipelines.resources.lake import ITEMS, Kept, Tables, Versioned, keep_version, light, opened, pack, write
+from pipelines.resources.memory import release_memory
 
 
 class LakeIOManager(dg.IOManager):
@@ -28,7 +28,7 @@ class LakeIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
-        with wordless(f"{'/'.join(context.asset_key.path)}: writing to the lake", self._logs):
+        with redact_errors(f"{'/'.join(context.asset_key.path)}: writing to the lake", self._logs):
             self._write(context, obj)
 
     def _write(self, context: dg.OutputContext, obj: Any) -> None:
@@ -37,7 +37,7 @@ class LakeIOManager(dg.IOManager):
             self._write(context, obj.value)
             keep_version(folder, obj.version)
             return
-        give_back()
+        release_memory()
         if isinstance(obj, Kept):
             if isinstance(obj, self._shapes.get(key[-1], ())):
                 self._held[key] = obj
@@ -60,7 +60,7 @@ class LakeIOManager(dg.IOManager):
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
         if key in self._held:
             return self._held[key]
-        with wordless(f"{'/'.join(key)}: reading from the lake", self._logs):
+        with redact_errors(f"{'/'.join(key)}: reading from the lake", self._logs):
             value = opened(self._shapes.get(key[-1], dict), folder)
         if light(folder):
             self._held[key] = value

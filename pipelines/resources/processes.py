@@ -16,7 +16,7 @@ from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
 
 from pipelines.errors import HarmoniaError
-from pipelines.resources.given_back import give_back
+from pipelines.resources.memory import release_memory
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def each(work: Callable[[T], None], pieces: Iterable[T], rows: int) -> None:
         for piece in pieces:
             work(piece)
         return
-    give_back()  # what is free here is theirs to use
+    release_memory()  # what is free here is theirs to use
     context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
     context.set_forkserver_preload([work.__module__])
     try:

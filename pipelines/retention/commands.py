@@ -18,7 +18,7 @@ from pipelines.resources.workplace import Workplace
 app = typer.Typer()
 
 
-@app.command()
+@app.command(rich_help_panel="For data engineers")
 def retention(
     apply: Annotated[bool, typer.Option("--apply", help="Remove what is past its time, where a command may.")] = False,
     today: Annotated[datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="Default: today.")] = None,

@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from warehouse.disclosure.prints import Print, crossed_least, total_may_go_ahead
+from warehouse.disclosure.published_tables import PublishedTable, crossed_least, total_may_go_ahead
 from warehouse.disclosure.rule import Rule, causes_apart
 
 THRESHOLD, KNOWN, FLOOR = 5, 3, 6
@@ -107,7 +107,7 @@ def test_a_total_goes_ahead_of_its_parts_as_the_page_says():
     for _ in range(2000):
         pairs = [(int(own), int(rest)) for own, rest in rng.integers(FLOOR, 14, (int(rng.integers(1, 3)), 2))]
         old, new = sum(pairs[-1]), int(rng.integers(2 * FLOOR, 28))
-        total = [Print("printed", (("total", value),)) for value in (new, old)]
+        total = [PublishedTable("printed", (("total", value),)) for value in (new, old)]
         seen[found := total_may_go_ahead(total[0], total[1], pairs, FLOOR, 5)] += 1
         assert found == goes_ahead(new, old, pairs), (new, old, pairs)
     assert min(seen.values()) > 100

@@ -68,9 +68,9 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     (place.home.root / "logs" / "an-error.log").write_text(f"cannot parse {sorted(person.numbers)}")
     kept = releases(place.home.root)
     assert harmonia(place, "erase", "order", chosen, "--ground", "decision 12/2014", "--by", "A. Officer")[0] == 0
-    code, said = harmonia(place, "erase", "carry-out", 1, "--by", " a. officer")
+    code, said = harmonia(place, "erase", "execute", 1, "--by", " a. officer")
     assert (code, "somebody else" in said) == (1, True)
-    code, said = harmonia(place, "erase", "carry-out", 1, "--by", "B. Engineer")
+    code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
     assert code == 0, said
     return Erased(place, person, before, named, kept, said)
 
@@ -149,7 +149,7 @@ def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased
     person = find(place, chosen)
     assert harmonia(place, "erase", "order", chosen, "--ground", "decision 13/2014", "--by", "A. Officer")[0] == 0
     program = Path(sys.executable).with_name("harmonia")
-    words = [program, "erase", "carry-out", "2", "--by", "B", "--home", home, "--inbox", place.inbox]
+    words = [program, "erase", "execute", "2", "--by", "B", "--home", home, "--inbox", place.inbox]
     killed = subprocess.run(words, env={**os.environ, "HARMONIA_DIE_AT": "erasure-entered:3"}, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert any(name.startswith("landing") for name in search.left(home, person))

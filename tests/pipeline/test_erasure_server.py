@@ -51,7 +51,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
         before, figures = databases.left(place, person), warehouse(place)
         (number,) = sorted(person.numbers)[:1]
         assert harmonia(place, "erase", "order", person.id, "--ground", f"request of {number}", "--by", "A. Officer")[0] == 0
-        code, said = harmonia(place, "erase", "carry-out", 1, "--by", "B. Engineer")
+        code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
         yield Erased(server, place, person, before, code, said, (figures, warehouse(place)))
 
 

@@ -14,7 +14,7 @@ from pipelines.assets.by_delivery import stage_folder
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.resources import lake
-from pipelines.resources.portions import Portions, key_of
+from pipelines.resources.delivery_store import DeliveryStore, key_of
 from pipelines.resources.workplace import Workplace
 
 
@@ -31,7 +31,7 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
     finally:
         registry.close()
     wanted = {name: key_of(one.receipt, one.incomplete) for name, one in ours.items()}
-    raw, validated, harmonised = (Portions(stage_folder(place, "police", stage)) for stage in ("raw", "validated", "harmonised"))
+    raw, validated, harmonised = (DeliveryStore(stage_folder(place, "police", stage)) for stage in ("raw", "validated", "harmonised"))
     assert portioning.read_all(place, "police", list(ours.values()), wanted, raw) == {}
     assert len(raw.together(wanted)) == 0, "nothing stands before it is settled"
     raw.settle(wanted)
@@ -39,7 +39,7 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
     validated.settle(wanted)
     harmonised.settle(wanted)
     for made in (raw, validated, harmonised):
-        alone = Portions(stage_folder(ran.place, "police", made.folder.name)).load()
+        alone = DeliveryStore(stage_folder(ran.place, "police", made.folder.name)).load()
         for name, frame in made.load().items():
             if name != lake.ITEMS:
                 of_content = [column for column in alone[name].columns if column != lake.ITEM]  # a number within a folder

@@ -65,7 +65,7 @@ def test_the_registry_knows_the_run_and_its_deliveries(ran: Ran) -> None:
 
 
 def test_every_delivery_has_its_report(ran: Ran) -> None:
-    for delivery in ran.outcome.values["standing"]["deliveries"].itertuples():
+    for delivery in ran.outcome.values["record_status"]["deliveries"].itertuples():
         folder = ran.place.home.feedback / delivery.institution / delivery.delivery
         assert {"findings.json", "findings.html"} <= {path.name for path in folder.iterdir()}
 

@@ -153,7 +153,7 @@ def proxied(folder: Path) -> Iterator[Proxied]:
         pages, view, port = _free(), _free(), _free()
         harmonia = Path(sys.executable).with_name("harmonia")
         home = folder / "home"
-        subprocess.run([harmonia, "prepare", "--home", home], check=True, capture_output=True)
+        subprocess.run([harmonia, "init", "--home", home], check=True, capture_output=True)
         (folder / "inbox").mkdir()
         for number, unit in ((pages, "harmonia-pages"), (view, "harmonia-view")):
             running.enter_context(_served(_command(unit, number), home, folder, number))

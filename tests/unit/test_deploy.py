@@ -95,7 +95,7 @@ def test_the_home_is_prepared_before_daemon_and_pages_start():
 
 def test_preparing_twice_changes_nothing(tmp_path):
     for _ in range(2):
-        said = CliRunner().invoke(app, ["prepare", "--home", str(tmp_path / "home")])
+        said = CliRunner().invoke(app, ["init", "--home", str(tmp_path / "home")])
         assert (said.exit_code, said.output.strip()) == (0, f"DAGSTER_HOME={tmp_path / 'home' / 'dagster'}")
     assert (tmp_path / "home" / "dagster" / "dagster.yaml").read_text("utf-8") == SHIPPED.read_text("utf-8")
 

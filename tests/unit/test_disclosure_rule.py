@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from warehouse.disclosure import rule as module
-from warehouse.disclosure.prints import crossed_least, print_reported, print_year
+from warehouse.disclosure.published_tables import crossed_least, print_reported, print_year
 from warehouse.disclosure.rule import EXACT, Rule, causes_apart, compositions
 
 RULES = [Rule(2), Rule(3), Rule(3, unknown=2), Rule(4), Rule(4, unknown=3)]

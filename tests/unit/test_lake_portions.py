@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.resources.portions import WHOSE, Portions, key_of
+from pipelines.resources.delivery_store import WHOSE, DeliveryStore, key_of
 
 
 def _rows(delivery: str, *values: str) -> dict[str, pd.DataFrame]:
@@ -16,11 +16,11 @@ def _rows(delivery: str, *values: str) -> dict[str, pd.DataFrame]:
 
 
 def _values(folder: Path) -> list[str]:
-    return Portions(folder).load()["cases"]["value"].tolist()
+    return DeliveryStore(folder).load()["cases"]["value"].tolist()
 
 
 def test_portions_come_back_in_the_order_of_the_deliveries(tmp_path: Path) -> None:
-    portions = Portions(tmp_path / "s")
+    portions = DeliveryStore(tmp_path / "s")
     for delivery in ("2013-Q2", "2012-Q1"):
         portions.add({delivery: "k"}, _rows(delivery, delivery, "x"))
     portions.settle({"2012-Q1": "k", "2013-Q2": "k"})
@@ -28,14 +28,14 @@ def test_portions_come_back_in_the_order_of_the_deliveries(tmp_path: Path) -> No
 
 
 def test_only_what_is_new_or_changed_is_missing(tmp_path: Path) -> None:
-    portions = Portions(tmp_path / "s")
+    portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q1": "k", "2012-Q2": "k"}, _rows("2012-Q1", "a"))
     assert portions.missing({"2012-Q1": "k", "2012-Q2": "k"}) == []
     assert portions.missing({"2012-Q1": "k", "2012-Q2": "other", "2012-Q3": "k"}) == ["2012-Q2", "2012-Q3"]
 
 
 def test_a_changed_delivery_replaces_its_portion(tmp_path: Path) -> None:
-    portions = Portions(tmp_path / "s")
+    portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q1": "k", "2012-Q2": "k"}, {"cases": pd.concat([_rows("2012-Q1", "a")["cases"], _rows("2012-Q2", "old")["cases"]])})
     portions.add({"2012-Q2": "n"}, _rows("2012-Q2", "new"))
     portions.settle({"2012-Q1": "k", "2012-Q2": "n"})
@@ -45,7 +45,7 @@ def test_a_changed_delivery_replaces_its_portion(tmp_path: Path) -> None:
 def test_folders_stay_few_and_nothing_is_lost(tmp_path: Path) -> None:
     names = [f"20{n}-Q1" for n in range(10, 42)]
     for n, name in enumerate(names, start=1):
-        portions = Portions(tmp_path / "s")
+        portions = DeliveryStore(tmp_path / "s")
         portions.add({name: "k"}, _rows(name, name))
         portions.settle(dict.fromkeys(names[:n], "k"))
     assert _values(tmp_path / "s") == names
@@ -53,7 +53,7 @@ def test_folders_stay_few_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 def test_columns_that_one_delivery_alone_has_are_null_elsewhere(tmp_path: Path) -> None:
-    portions = Portions(tmp_path / "s")
+    portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
     portions.add({"2012-Q2": "k"}, {"cases": _rows("2012-Q2", "b")["cases"].assign(more="m")})
     portions.settle({"2012-Q1": "k", "2012-Q2": "k"})
@@ -63,18 +63,18 @@ def test_columns_that_one_delivery_alone_has_are_null_elsewhere(tmp_path: Path) 
 
 
 def test_a_frame_comes_back_as_it_lies_in_the_same_order(tmp_path: Path) -> None:
-    portions = Portions(tmp_path / "s")
+    portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q2": "k"}, {"cases": _rows("2012-Q2", "b", "c")["cases"].assign(more="m")})
     portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
     portions.settle({"2012-Q1": "k", "2012-Q2": "k"})
-    found = Portions(tmp_path / "s").table("cases")
+    found = DeliveryStore(tmp_path / "s").table("cases")
     assert found is not None
     assert found.to_pydict() == {"value": ["a", "b", "c"], "more": [None, "m", "m"]}
-    assert Portions(tmp_path / "nothing").table("cases") is None
+    assert DeliveryStore(tmp_path / "nothing").table("cases") is None
 
 
 def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:
-    portions = Portions(tmp_path / "s")
+    portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
     portions.settle({"2012-Q1": "k"})
     shutil.rmtree(next(p for p in (tmp_path / "s").iterdir() if p.is_dir()))
@@ -85,8 +85,8 @@ def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "s" / ".000001.77.part").mkdir(parents=True)
-    Portions(tmp_path / "s").settle({})
-    assert [p.name for p in (tmp_path / "s").iterdir()] == ["stands.json"]
+    DeliveryStore(tmp_path / "s").settle({})
+    assert [p.name for p in (tmp_path / "s").iterdir()] == ["manifest.json"]
 
 
 def test_a_key_tells_bytes_and_completeness_apart() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines import alerts, schedules
 from pipelines.definitions import build_definitions
-from pipelines.jobs import BY_ITSELF, HARMONISE_EVERYTHING
+from pipelines.jobs import AUTOMATION, HARMONISE_EVERYTHING
 from pipelines.lock import run_lock
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
@@ -195,7 +195,7 @@ def test_definitions_load_with_sensor_and_schedules(workplace):
 @pytest.mark.parametrize(("said", "status"), [(None, "STOPPED"), ("0", "STOPPED"), ("1", "RUNNING")])
 def test_sensor_and_schedules_are_on_from_the_start_where_the_house_says_so(workplace, monkeypatch, said, status):
     """After a restore nobody need remember to switch them on: what Dagster knew of it is in no backup."""
-    monkeypatch.setenv(BY_ITSELF, said) if said else monkeypatch.delenv(BY_ITSELF, raising=False)
+    monkeypatch.setenv(AUTOMATION, said) if said else monkeypatch.delenv(AUTOMATION, raising=False)
     found = build_definitions(workplace)
     (inbox,) = [one for one in found.sensors if one.name == "inbox"]
     assert {one.default_status.value for one in (inbox, *found.schedules)} == {status}

@@ -12,8 +12,8 @@ from postgres_world import running
 from pipelines import describing
 from pipelines.checks import deliveries
 from pipelines.definitions import all_assets
-from pipelines.describing import WRITER, careful
-from pipelines.errors import HarmoniaError, PassingError
+from pipelines.describing import WRITER, redact_stage_errors
+from pipelines.errors import HarmoniaError, TransientError
 from pipelines.home import Home
 from pipelines.resources import lake
 from pipelines.resources.instance import URL, install_dagster
@@ -28,7 +28,7 @@ def failing(times: int, error: type[HarmoniaError], tmp_path: Path, *, io: bool)
 
     @dg.asset
     def reads(context: dg.AssetExecutionContext) -> None:
-        with careful(Workplace.of(tmp_path, tmp_path), "reading", context if io else None):
+        with redact_stage_errors(Workplace.of(tmp_path, tmp_path), "reading", context if io else None):
             tried.append(1)
             if len(tried) <= times:
                 raise error("the server does not answer")
@@ -41,10 +41,10 @@ def failing(times: int, error: type[HarmoniaError], tmp_path: Path, *, io: bool)
 @pytest.mark.parametrize(
     ("times", "error", "io", "ends"),
     [
-        (2, PassingError, True, (True, 3)),
-        (9, PassingError, True, (False, 1 + describing.TRIES)),
+        (2, TransientError, True, (True, 3)),
+        (9, TransientError, True, (False, 1 + describing.TRIES)),
         (1, HarmoniaError, True, (False, 1)),  # a full disk is not mended by waiting
-        (1, PassingError, False, (False, 1)),  # a computation is never tried again
+        (1, TransientError, False, (False, 1)),  # a computation is never tried again
     ],
 )
 def test_input_and_output_are_tried_again_where_that_may_help(times, error, io, ends, tmp_path, monkeypatch):
@@ -57,10 +57,10 @@ def test_what_fails_for_good_is_said_as_it_was(tmp_path, monkeypatch):
 
     @dg.asset
     def writes(context: dg.AssetExecutionContext) -> None:
-        with careful(Workplace.of(tmp_path, tmp_path), "writing", context):
-            raise PassingError("the server does not answer")
+        with redact_stage_errors(Workplace.of(tmp_path, tmp_path), "writing", context):
+            raise TransientError("the server does not answer")
 
-    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(PassingError, match="does not answer"):
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(TransientError, match="does not answer"):
         dg.materialize([writes], instance=instance)
 
 
@@ -89,7 +89,7 @@ def test_a_backfill_over_many_deliveries_is_one_run_and_tells_of_each(tmp_path):
     accounting = pd.DataFrame(rows, columns=["institution", "delivery", "file", "read", "structural"])
     lake.write(place.home.lake / "findings", {"findings": found})
     states = accounting[["institution", "delivery"]].assign(state="complete")
-    lake.write(place.home.lake / "standing", {"accounting": accounting, "deliveries": states})
+    lake.write(place.home.lake / "record_status", {"accounting": accounting, "deliveries": states})
     tags = {"dagster/asset_partition_range_start": "2013-Q1", "dagster/asset_partition_range_end": "2013-Q3"}
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("police_deliveries", ["2013-Q1", "2013-Q2", "2013-Q3"])

@@ -53,7 +53,7 @@ def _definition(row: Mapping[str, object]) -> Definition:
     )
 
 
-def standing(home: Path) -> dict[str, Definition]:
+def published_rules(home: Path) -> dict[str, Definition]:
     """The rules that a home publishes; none where nothing is published, or by a version that kept no rules."""
     try:
         with reading(home) as connection:

@@ -15,9 +15,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from warehouse.disclosure.prints import (
+from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, UNKNOWN, Key, Programme, years_of
+from warehouse.disclosure.published_tables import (
     Margins,
-    Print,
+    PublishedTable,
     crossed,
     crossed_least,
     may_replace,
@@ -27,11 +28,10 @@ from warehouse.disclosure.prints import (
     reported_may_stay,
     total_may_go_ahead,
 )
-from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, UNKNOWN, Key, Programme, years_of
 
 Exact = Mapping[Key, tuple[int, ...] | None]
 """Counts of every table of every year, harmonised and as reported, in the order of `Programme.cells`; None: nothing was delivered."""
-Prints = dict[Key, Print]
+PublishedTables = dict[Key, PublishedTable]
 _SIDES = ("sex", "age_group")
 
 
@@ -48,11 +48,11 @@ class Inputs:
     release: str
     as_of: date
     exact: Mapping[str, Exact]
-    history: Sequence[Prints] = ()
+    history: Sequence[PublishedTables] = ()
     incomplete: Collection[tuple[str, str]] = ()
 
     @property
-    def before(self) -> Prints:
+    def before(self) -> PublishedTables:
         """What the last release printed."""
         return self.history[-1] if self.history else {}
 
@@ -62,9 +62,9 @@ class Inputs:
         return self.exact[self.release]
 
 
-def protect(given: Inputs) -> Prints:
+def protect(given: Inputs) -> PublishedTables:
     """All that the release prints: what earlier ones printed and still stands, and what is new."""
-    out: Prints = {}
+    out: PublishedTables = {}
     for code in given.programme.indicators:
         years = sorted({key.period for key in given.now if key.indicator == code and key.table == TOTAL})
         for year in (y for y in years if int(y) < given.as_of.year):
@@ -73,20 +73,20 @@ def protect(given: Inputs) -> Prints:
     return _with_earlier(given, out)
 
 
-def _with_earlier(given: Inputs, out: Prints) -> Prints:
+def _with_earlier(given: Inputs, out: PublishedTables) -> PublishedTables:
     """`out`, and what earlier releases printed and this one says nothing of: breakdowns, and years that are no longer counted."""
     again = {(key.indicator, key.period) for key in out if key.table == TOTAL}
     standing = {k: old for k, old in given.before.items() if k.table not in (TOTAL, OFFENCE) or (k.indicator, k.period) not in again}
     return {**standing, **out}
 
 
-def _totals(given: Inputs, code: str, year: str) -> Prints:
+def _totals(given: Inputs, code: str, year: str) -> PublishedTables:
     """The year's total and its part by offence, harmonised; then as reported."""
     rules = given.programme
     key, parts = (Key(code, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
     counts = given.now.get(parts)
     if counts is None:
-        return _standing(given, {key: Print("no_delivery", known=given.release)})
+        return _standing(given, {key: PublishedTable("no_delivery", known=given.release)})
     cells = rules.cells(parts)
     total, offence = print_year(rules.rule(code, cells[1:], parts), cells, counts, rules.said(key).get(TOTAL))
     harmonised = _standing(given, _pair(given, key, parts, total, offence))
@@ -97,7 +97,9 @@ def _totals(given: Inputs, code: str, year: str) -> Prints:
     return {**harmonised, **_reported_standing(given, key._replace(measure=REPORTED), fresh, ours)}
 
 
-def _reported_standing(given: Inputs, total: Key, made: Prints, ours: tuple[Print, Print | None]) -> Prints:
+def _reported_standing(
+    given: Inputs, total: Key, made: PublishedTables, ours: tuple[PublishedTable, PublishedTable | None]
+) -> PublishedTables:
     """`made` of a year as reported; nothing is shown where that it stays would leave too few values."""
     if not made or any(one.known == given.release for one in made.values()):
         return made
@@ -107,10 +109,12 @@ def _reported_standing(given: Inputs, total: Key, made: Prints, ours: tuple[Prin
     rules, theirs = given.programme, printed.value(cell) if printed else None
     if theirs is None or reported_may_stay(theirs, before, rules.floor(total.indicator), rules.differ_from, rules.revise_from):
         return made
-    return {total: _edition(given, total, Print("not_shown", known=given.release))}
+    return {total: _edition(given, total, PublishedTable("not_shown", known=given.release))}
 
 
-def reported(given: Inputs, code: str, year: str, counts: tuple[int, ...], ours: tuple[Print, Print | None]) -> Prints:
+def reported(
+    given: Inputs, code: str, year: str, counts: tuple[int, ...], ours: tuple[PublishedTable, PublishedTable | None]
+) -> PublishedTables:
     """The two tables of a year as reported, beside the harmonised ones."""
     key, parts = (Key(code, REPORTED, table, year) for table in (TOTAL, OFFENCE))
     cells = given.programme.cells(parts)
@@ -118,12 +122,12 @@ def reported(given: Inputs, code: str, year: str, counts: tuple[int, ...], ours:
     return _pair(given, key, parts, *print_reported(rule, cells, counts, ours, least))
 
 
-def _pair(given: Inputs, key: Key, parts: Key, total: Print, offence: Print | None) -> Prints:
+def _pair(given: Inputs, key: Key, parts: Key, total: PublishedTable, offence: PublishedTable | None) -> PublishedTables:
     made = {key: total} | ({parts: offence} if offence else {})
     return {name: replace(one, known=given.release) for name, one in made.items()}
 
 
-def _standing(given: Inputs, fresh: Prints) -> Prints:
+def _standing(given: Inputs, fresh: PublishedTables) -> PublishedTables:
     """`fresh` where it may replace what was printed, else what was printed."""
     earlier = [{key: prints[key] for key in fresh if key in prints} for prints in given.history]
     step = given.programme.revise_from
@@ -138,7 +142,7 @@ def _standing(given: Inputs, fresh: Prints) -> Prints:
     return kept
 
 
-def _goes_ahead(given: Inputs, total: Key, fresh: Prints, kept: Prints) -> bool:
+def _goes_ahead(given: Inputs, total: Key, fresh: PublishedTables, kept: PublishedTables) -> bool:
     """Whether the year's new total is printed although its parts by offence stay."""
     parts = total._replace(table=OFFENCE)
     if any(one.get(parts) is None or one[parts].status != "printed" for one in (fresh, kept)):
@@ -149,7 +153,7 @@ def _goes_ahead(given: Inputs, total: Key, fresh: Prints, kept: Prints) -> bool:
     return total_may_go_ahead(fresh[total], kept[total], sorted(pairs), floor, given.programme.revise_from)
 
 
-def _edition(given: Inputs, key: Key, new: Print) -> Print:
+def _edition(given: Inputs, key: Key, new: PublishedTable) -> PublishedTable:
     """`new` with the release that first printed it so."""
     old = given.before.get(key)
     return replace(new, edition=old.edition if old and old.same(new) else given.release)
@@ -164,13 +168,13 @@ def _due(given: Inputs, code: str, year: str) -> bool:
     return int(year) < given.as_of.year and after and complete
 
 
-def _trafficking(out: Prints, code: str, year: str) -> Print | None:
+def _trafficking(out: PublishedTables, code: str, year: str) -> PublishedTable | None:
     """The printed part by offence of a year, where trafficking stands in it on its own."""
     offence = out.get(Key(code, HARMONISED, OFFENCE, year))
     return offence if offence and offence.value(TRAFFICKING) is not None else None
 
 
-def pools(given: Inputs, code: str, window: str, out: Prints) -> bool:
+def pools(given: Inputs, code: str, window: str, out: PublishedTables) -> bool:
     """Whether a window is pooled: its first year's trafficking is not printed or small, and no year of it was broken down yet."""
     years = [y for y in years_of(window) if Key(code, HARMONISED, TOTAL, y) in out]
     if any(Key(code, HARMONISED, table, year) in given.before for year in years for table in given.programme.indicators[code].tables):
@@ -179,7 +183,7 @@ def pools(given: Inputs, code: str, window: str, out: Prints) -> bool:
     return first is None or (first.value(TRAFFICKING) or 0) < given.programme.pool_below
 
 
-def wanted(given: Inputs, code: str, out: Prints) -> list[Key]:
+def wanted(given: Inputs, code: str, out: PublishedTables) -> list[Key]:
     """The breakdowns that the programme has of an indicator up to the day of the release."""
     years = sorted(key.period for key in given.now if key.indicator == code and key.table == TOTAL)
     due = [year for year in years if _due(given, code, year)]
@@ -191,9 +195,9 @@ def wanted(given: Inputs, code: str, out: Prints) -> list[Key]:
     return keys
 
 
-def _breakdowns(given: Inputs, code: str, out: Prints) -> Prints:
+def _breakdowns(given: Inputs, code: str, out: PublishedTables) -> PublishedTables:
     """The breakdowns that come with this release; those of windows last, since sex × age looks at the others."""
-    made: Prints = {}
+    made: PublishedTables = {}
     for key in sorted(wanted(given, code, out), key=lambda k: (k.table == CROSSED, k)):
         if key in given.before or undoes(key, given.before):
             continue
@@ -208,31 +212,31 @@ def _breakdowns(given: Inputs, code: str, out: Prints) -> Prints:
     return made
 
 
-def undoes(key: Key, before: Prints) -> Key | None:
+def undoes(key: Key, before: PublishedTables) -> Key | None:
     """A window, or a year of one, of the same table that was printed before: a difference to `key` would tell what neither tells."""
     own = set(years_of(key.period))
     same = (k for k in before if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
     return next((k for k in same if own & set(years_of(k.period))), None)
 
 
-def overlapping(given: Inputs, out: Prints) -> dict[Key, Key]:
+def overlapping(given: Inputs, out: PublishedTables) -> dict[Key, Key]:
     """Tables of the programme that are not printed since they would undo an earlier release, each with the table that they would undo."""
     due = [key for code in given.programme.indicators for key in wanted(given, code, out)]
     return {key: other for key in due if key not in given.before and (other := undoes(key, given.before))}
 
 
-def _pooled(given: Inputs, key: Key, out: Prints) -> Print:
+def _pooled(given: Inputs, key: Key, out: PublishedTables) -> PublishedTable:
     """A table over a window, of the records that its years' printed figures count."""
     counts, known = counts_behind(given, key, out)
     if counts is None:
-        return Print("not_broken_down", known=given.release)
+        return PublishedTable("not_broken_down", known=given.release)
     if key.table == CROSSED:
         return replace(_crossed(given, key, counts, out), known=known)
     cells = given.programme.cells(key)
     return replace(print_table(given.programme.rule(key.indicator, cells, key), cells, counts), known=known)
 
 
-def counts_behind(given: Inputs, key: Key, out: Prints) -> tuple[tuple[int, ...] | None, str]:
+def counts_behind(given: Inputs, key: Key, out: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
     """The exact counts that a printed table tells of, and the (newest) release whose records they count.
 
     out: all that is printed. A window sums its years, each as counted by its breakdowns or else by its total.
@@ -246,25 +250,25 @@ def counts_behind(given: Inputs, key: Key, out: Prints) -> tuple[tuple[int, ...]
     return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True)), max(used.values())
 
 
-def when_printed(given: Inputs, key: Key, out: Prints) -> Prints:
+def when_printed(given: Inputs, key: Key, out: PublishedTables) -> PublishedTables:
     """All that was printed when a table was: a window counts its years as they stood then. out: of the newest release."""
     return next((old for old in given.history if "/" in key.period and key in old), out)
 
 
-def counted_as(given: Inputs, code: str, year: str, out: Prints) -> str:
+def counted_as(given: Inputs, code: str, year: str, out: PublishedTables) -> str:
     """The release whose records the year's breakdowns count; where there are none, its part by offence, or else its total."""
     yearly = (out.get(Key(code, HARMONISED, table, year)) for table in (*given.programme.indicators[code].tables, OFFENCE, TOTAL))
     return next((made.known for made in yearly if made), given.release)
 
 
-def _crossed(given: Inputs, key: Key, counts: tuple[int, ...], out: Prints) -> Print:
+def _crossed(given: Inputs, key: Key, counts: tuple[int, ...], out: PublishedTables) -> PublishedTable:
     """Sex × age over a window, where the tables by sex and by age of all its years, or its own, print every category by itself."""
     years = crossed_margins(given.programme, key, out)
     threshold, known = given.programme.groups[given.programme.indicators[key.indicator].group]
     return crossed(given.programme.cells(key), counts, crossed_least(threshold, known, years) if years else None)
 
 
-def crossed_margins(programme: Programme, key: Key, out: Prints) -> list[Margins] | None:
+def crossed_margins(programme: Programme, key: Key, out: PublishedTables) -> list[Margins] | None:
     """What is printed by sex and by age beside sex × age: one entry where the window has tables of its own, else one a year."""
     own = key._replace(table=_SIDES[0]) in out
     years = []
@@ -276,7 +280,7 @@ def crossed_margins(programme: Programme, key: Key, out: Prints) -> list[Margins
     return years
 
 
-def _everybody(programme: Programme, key: Key, out: Prints) -> tuple[int, int] | None:
+def _everybody(programme: Programme, key: Key, out: PublishedTables) -> tuple[int, int] | None:
     """The printed figures of a table of two categories, where each is printed by itself and nobody's is not known."""
     printed = dict(out[key].cells) if key in out else {}
     named = [cell for cell in programme.cells(key) if cell != UNKNOWN]

@@ -13,13 +13,15 @@ import pandas as pd
 
 from warehouse.count import causes
 from warehouse.disclosure.programme import HARMONISED, JOINED, REPORTED, TOTAL, Key, Programme
-from warehouse.disclosure.protect import Exact, Prints
+from warehouse.disclosure.protect import Exact, PublishedTables
 from warehouse.disclosure.rule import causes_apart
 from warehouse.releases.cube import BRIDGE, JOINT, SHOWN
 from warehouse.releases.exact import BRIDGE as TABLE
 
 
-def bridge_rows(programme: Programme, prints: Prints, exact: Mapping[str, Exact], before: pd.DataFrame, release: str) -> pd.DataFrame:
+def bridge_rows(
+    programme: Programme, prints: PublishedTables, exact: Mapping[str, Exact], before: pd.DataFrame, release: str
+) -> pd.DataFrame:
     """One row per printed cause and one for all others together, `cube.BRIDGE`. Printed once, with the year's breakdowns.
 
     before: the rows of the last release, which are repeated. A year is told where its two totals are printed and count the same records.
@@ -40,7 +42,7 @@ def bridge_rows(programme: Programme, prints: Prints, exact: Mapping[str, Exact]
     return pd.concat([before.astype({"n": "Int64"}), made], ignore_index=True) if len(before) else made
 
 
-def _broken(prints: Prints, key: Key, release: str) -> bool:
+def _broken(prints: PublishedTables, key: Key, release: str) -> bool:
     """Whether breakdowns of that year came with this release."""
     tables = (k for k, p in prints.items() if k.indicator == key.indicator and k.period == key.period and p.edition == release)
     return any(k.table not in (TOTAL, "offence_group") for k in tables)

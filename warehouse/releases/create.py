@@ -19,9 +19,9 @@ from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from warehouse.count import causes
 from warehouse.disclosure import policy
-from warehouse.disclosure.prints import Print
 from warehouse.disclosure.programme import Key, Programme, years_of
-from warehouse.disclosure.protect import Inputs, Prints, counted_as, overlapping, protect, when_printed
+from warehouse.disclosure.protect import Inputs, PublishedTables, counted_as, overlapping, protect, when_printed
+from warehouse.disclosure.published_tables import PublishedTable
 from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.diff import revisions, snapshot
@@ -46,7 +46,7 @@ class Earlier:
     """What earlier releases hold: their printed tables, exact figures, gaps, and the last one's name and manifest hash."""
 
     names: list[str]
-    prints: list[Prints]
+    prints: list[PublishedTables]
     exact: dict[str, Counts]
     gaps: dict[tuple[str, str, str], str]
     bridge: pd.DataFrame
@@ -146,10 +146,10 @@ def _gaps(name: str, statistics: pd.DataFrame) -> dict[tuple[str, str, str], str
     return {(name, str(indicator), str(year)): str(missing) for indicator, year, missing in said.itertuples(index=False, name=None)}
 
 
-def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[tuple[Key, str]]:
+def _revised(prints: Mapping[Key, PublishedTable], history: list[PublishedTables]) -> set[tuple[Key, str]]:
     """The figures (table, cell) of which an earlier release said something else."""
 
-    def said(one: Print, cell: str) -> tuple[int | None, str, int | None]:
+    def said(one: PublishedTable, cell: str) -> tuple[int | None, str, int | None]:
         value = one.value(cell)
         return value, "" if value is not None else one.status, one.limit
 
@@ -161,13 +161,13 @@ def _revised(prints: Mapping[Key, Print], history: list[Prints]) -> set[tuple[Ke
     }
 
 
-def _counted(given: Inputs, prints: Prints) -> dict[Key, dict[str, str]]:
+def _counted(given: Inputs, prints: PublishedTables) -> dict[Key, dict[str, str]]:
     """Of each window, by year: the release whose records it counts, as they stood in the release that printed it."""
     then = {key: when_printed(given, key, prints) for key in prints if "/" in key.period}
     return {key: {year: counted_as(given, key.indicator, year, out) for year in years_of(key.period)} for key, out in then.items()}
 
 
-def _revisions(given: Inputs, prints: Prints, earlier: Earlier, source: Source) -> pd.DataFrame:
+def _revisions(given: Inputs, prints: PublishedTables, earlier: Earlier, source: Source) -> pd.DataFrame:
     """Figures that this release prints otherwise than the last one, with the reasons."""
     snapshots = {n: snapshot(files) for n, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
-from warehouse.disclosure.prints import Print, Status
 from warehouse.disclosure.programme import ACROSS, CROSSED, JOINED, OFFENCE, QUARTER, TOTAL, TRAFFICKING, Key, years_of
+from warehouse.disclosure.published_tables import PublishedTable, Status
 
 DIMENSIONS = ("offence_group", "sex", "age_group", "citizenship_group", "form")
 SCHEMA = pa.schema(
@@ -55,7 +55,7 @@ def _dimensions(key: Key, cell: str) -> dict[str, str]:
 
 
 def rows(
-    prints: Mapping[Key, Print],
+    prints: Mapping[Key, PublishedTable],
     gaps: Mapping[tuple[str, str, str], str],
     revised: set[tuple[Key, str]],
     counted: Mapping[Key, Mapping[str, str]] | None = None,
@@ -94,13 +94,13 @@ def rows(
     return pd.DataFrame(out, columns=SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})
 
 
-def prints_of(cube: pd.DataFrame) -> dict[Key, Print]:
+def prints_of(cube: pd.DataFrame) -> dict[Key, PublishedTable]:
     """The printed tables that a cube holds: the reverse of `rows`."""
-    out: dict[Key, Print] = {}
+    out: dict[Key, PublishedTable] = {}
     for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
         first = part.iloc[0]
         cells = tuple((str(c), int(v)) for c, v in zip(part["cell"], part["value"], strict=True) if pd.notna(v))
         status: Status = "printed" if cells else first["status"]
         limit = int(first["limit"]) if pd.notna(first["limit"]) else None
-        out[Key(*map(str, names))] = Print(status, cells, first["edition"], first["known"], limit)
+        out[Key(*map(str, names))] = PublishedTable(status, cells, first["edition"], first["known"], limit)
     return out

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from warehouse.disclosure.programme import ACROSS, CROSSED, HARMONISED, OFFENCE, QUARTER, REPORTED, TOTAL, TRAFFICKING, Key, Programme
-from warehouse.disclosure.protect import Prints
+from warehouse.disclosure.protect import PublishedTables
 from warehouse.indicators import indicators
 from warehouse.releases import folder
 from warehouse.releases.cube import prints_of
@@ -34,7 +34,7 @@ def snapshot(files: Mapping[str, bytes]) -> Snapshot:
     return Snapshot(table("counted"), table("records"), table("judgements"), versions)
 
 
-def printed(old: Prints, new: Prints) -> pd.DataFrame:
+def printed(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
     """Figures that two releases print differently: `PUBLIC` without reasons; before and after null where not printed."""
     rows = []
     for key in sorted(old.keys() & new.keys()):
@@ -90,7 +90,11 @@ def _reported_reasons(indicator: str, records: pd.DataFrame, old: Snapshot, new:
 
 
 def revisions(
-    programme: Programme, prints: Prints, before: Prints, snapshots: Mapping[str, Snapshot], exact: Mapping[str, pd.DataFrame]
+    programme: Programme,
+    prints: PublishedTables,
+    before: PublishedTables,
+    snapshots: Mapping[str, Snapshot],
+    exact: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """The public account of revisions: `PUBLIC`, the reasons by name, never how many records each concerns.
 

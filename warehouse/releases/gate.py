@@ -16,9 +16,9 @@ from pipelines.errors import HarmoniaError
 from warehouse.attackers import enumeration, integer_programme
 from warehouse.attackers.known import Knowledge, Learnt, Table
 from warehouse.count import causes
-from warehouse.disclosure.prints import crossed, crossed_least, year_codes
 from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, Key
-from warehouse.disclosure.protect import Inputs, Prints, counts_behind, crossed_margins, reported, when_printed
+from warehouse.disclosure.protect import Inputs, PublishedTables, counts_behind, crossed_margins, reported, when_printed
+from warehouse.disclosure.published_tables import crossed, crossed_least, year_codes
 from warehouse.disclosure.rule import causes_apart
 from warehouse.releases import cube
 from warehouse.releases.exact import BRIDGE
@@ -31,11 +31,11 @@ class Published:
     """What all releases print, the new one last: tables, and the lines of its bridge."""
 
     given: Inputs
-    prints: Prints
+    prints: PublishedTables
     bridge: pd.DataFrame
 
     @property
-    def releases(self) -> list[Prints]:
+    def releases(self) -> list[PublishedTables]:
         """The tables of every release."""
         return [*self.given.history, self.prints]
 
@@ -67,7 +67,7 @@ def attacked(published: Published) -> list[Learnt]:
     return enumeration.attack(knowledge, truth, new) + enumeration.attack_bridge(knowledge, truth, given.release) + learnt
 
 
-def known(published: Published, releases: Sequence[Prints] | None = None) -> Knowledge:
+def known(published: Published, releases: Sequence[PublishedTables] | None = None) -> Knowledge:
     """What an outsider has who read all releases, the policy and the code."""
     given, programme = published.given, published.given.programme
     releases = published.releases if releases is None else releases
@@ -110,7 +110,7 @@ def _numbered(values: Iterable[Hashable]) -> np.ndarray:
     return np.array([seen.setdefault(value, len(seen)) for value in values])
 
 
-def truths(given: Inputs, prints: Prints) -> Truth:
+def truths(given: Inputs, prints: PublishedTables) -> Truth:
     """The exact counts behind every printed table, by category, and behind the bridge to every harmonised total that is printed."""
     out = {}
     for key, made in prints.items():

@@ -26,7 +26,7 @@ _SMALL, _NOTHING, _TRAFFICKING, _TOTAL, _BOTH = range(5)
 
 
 @dataclass(frozen=True)
-class Print:
+class PublishedTable:
     """A printed table: `cells` (name, with joined categories `a+b`, and value); `limit` of `fewer_than`.
 
     edition  release that first printed it so
@@ -39,7 +39,7 @@ class Print:
     known: str = ""
     limit: int | None = None
 
-    def same(self, other: Print) -> bool:
+    def same(self, other: PublishedTable) -> bool:
         """Whether both say the same."""
         return (self.status, self.cells, self.limit) == (other.status, other.cells, other.limit)
 
@@ -48,7 +48,9 @@ class Print:
         return dict(self.cells).get(cell)
 
 
-def print_year(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], said: Said | None = None) -> tuple[Print, Print | None]:
+def print_year(
+    rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], said: Said | None = None
+) -> tuple[PublishedTable, PublishedTable | None]:
     """Print a year's total and its part by offence; trafficking comes first in `cells`, `rule` is that of the other offences.
 
     Both, where trafficking and the rest reach the floor. Trafficking alone, the total not shown, where the rest does not. The total
@@ -56,23 +58,23 @@ def print_year(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], said
     below the floor. said: what others published about the total.
     """
     whole, own = sum(counts), counts[0]
-    total, rest = Print("printed", ((TOTAL, whole),)), whole - own
+    total, rest = PublishedTable("printed", ((TOTAL, whole),)), whole - own
     form = int(year_codes(rule, np.array([[own, rest]]), said)[0])
     if form == _SMALL:
-        return Print("fewer_than", limit=rule.floor), None
+        return PublishedTable("fewer_than", limit=rule.floor), None
     if form == _NOTHING:
-        return Print("not_shown"), None
+        return PublishedTable("not_shown"), None
     if form == _TOTAL:
-        return total, Print("not_broken_down")
+        return total, PublishedTable("not_broken_down")
     if form == _TRAFFICKING:
-        return Print("not_shown"), Print("printed", ((cells[0], own),))
+        return PublishedTable("not_shown"), PublishedTable("printed", ((cells[0], own),))
     others = print_table(rule, cells[1:], counts[1:]).cells if len(cells) > 2 else ()
-    return total, Print("printed", ((cells[0], own), *(others or ((JOINED.join(cells[1:]), rest),))))
+    return total, PublishedTable("printed", ((cells[0], own), *(others or ((JOINED.join(cells[1:]), rest),))))
 
 
 def print_reported(
-    rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], ours: tuple[Print, Print | None], least: int
-) -> tuple[Print, Print | None]:
+    rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], ours: tuple[PublishedTable, PublishedTable | None], least: int
+) -> tuple[PublishedTable, PublishedTable | None]:
     """Print a year as reported beside the harmonised tables `ours` (total, by offence): never finer, and no difference below `least`.
 
     With the harmonised total: the total, and trafficking and the rest where both reach the floor. With harmonised trafficking alone:
@@ -83,14 +85,14 @@ def print_reported(
     if total.status != "printed":
         printed = offence.value(TRAFFICKING) if offence else None
         far = printed is not None and own >= floor and abs(own - printed) >= least
-        return Print("not_shown"), Print("printed", ((cells[0], own),)) if far else None
+        return PublishedTable("not_shown"), PublishedTable("printed", ((cells[0], own),)) if far else None
     if whole < floor:
-        return Print("fewer_than", limit=floor), None
+        return PublishedTable("fewer_than", limit=floor), None
     if abs(whole - (total.value(TOTAL) or 0)) < least:
-        return Print("not_shown"), None
+        return PublishedTable("not_shown"), None
     both = offence is not None and offence.status == "printed" and min(own, whole - own) >= floor
-    parts = Print("printed", ((cells[0], own), (cells[1], whole - own))) if both else Print("not_broken_down")
-    return Print("printed", ((TOTAL, whole),)), parts
+    parts = PublishedTable("printed", ((cells[0], own), (cells[1], whole - own))) if both else PublishedTable("not_broken_down")
+    return PublishedTable("printed", ((TOTAL, whole),)), parts
 
 
 def year_codes(rule: Rule, tables: np.ndarray, said: Said | None = None) -> np.ndarray:
@@ -110,12 +112,12 @@ def year_codes(rule: Rule, tables: np.ndarray, said: Said | None = None) -> np.n
     return np.asarray(out)
 
 
-def print_table(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...]) -> Print:
+def print_table(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...]) -> PublishedTable:
     """Print counts of a known total."""
     partition = rule.print(counts)
     if len(partition) == 1:
-        return Print("not_broken_down")
-    return Print("printed", _named(partition, cells, counts))
+        return PublishedTable("not_broken_down")
+    return PublishedTable("printed", _named(partition, cells, counts))
 
 
 def _named(blocks: Iterable[tuple[int, ...]], cells: tuple[str, ...], counts: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
@@ -131,7 +133,7 @@ def join(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str]
     return tuple(out)
 
 
-def may_replace(new: Print, old: Print, step: int) -> bool:
+def may_replace(new: PublishedTable, old: PublishedTable, step: int) -> bool:
     """Whether no difference between two prints of a table, nor of its total, lies between 1 and `step` - 1."""
     if new.status != "printed" or old.status != "printed":
         return True
@@ -142,7 +144,7 @@ def may_replace(new: Print, old: Print, step: int) -> bool:
     return all(change == 0 or abs(change) >= step for change in changes)
 
 
-def total_may_go_ahead(new: Print, old: Print, parts: Sequence[tuple[int, int]], floor: int, step: int) -> bool:
+def total_may_go_ahead(new: PublishedTable, old: PublishedTable, parts: Sequence[tuple[int, int]], floor: int, step: int) -> bool:
     """Whether a year's new total may be printed while its parts by offence stay: where that leaves trafficking `VALUES` values.
 
     That the parts stay tells that trafficking, or the rest, differs by 1 to `step` - 1 from a printed pair. parts: those pairs
@@ -192,8 +194,8 @@ def crossed_least(threshold: int, known: int, years: Sequence[Margins]) -> int |
     return None
 
 
-def crossed(cells: tuple[str, ...], counts: tuple[int, ...], least: int | None) -> Print:
+def crossed(cells: tuple[str, ...], counts: tuple[int, ...], least: int | None) -> PublishedTable:
     """Print a table of two dimensions, of which everybody's are known. cells: names `row|column`, in the order of `counts`."""
     if least is None or min(n for cell, n in zip(cells, counts, strict=True) if UNKNOWN not in cell.split(ACROSS)) < least:
-        return Print("not_broken_down")
-    return Print("printed", tuple(sorted(zip(cells, counts, strict=True))))
+        return PublishedTable("not_broken_down")
+    return PublishedTable("printed", tuple(sorted(zip(cells, counts, strict=True))))

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipelines.assets.by_delivery import ROW, files_of, with_status
 from pipelines.assets.versions import stage
 from pipelines.current import ACCOUNTS, LINEAGE
-from pipelines.describing import careful, say, table
+from pipelines.describing import redact_stage_errors, say, table
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
@@ -44,7 +44,7 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
         description="Records of all institutions in the one vocabulary.",
     )
     def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> Kept:
-        with careful(workplace, "putting the institutions together"):
+        with redact_stage_errors(workplace, "putting the institutions together"):
             current = {name: stages[f"{name}_current"] for name in institutions}
             status = {name: one["statuses"].set_index(ROW)["_status"].astype("category") for name, one in current.items()}
             made = Kept(workplace.home.lake / "canonical")
@@ -95,17 +95,17 @@ def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description="What stands of all deliveries: where every record came from, what became of every row, everything found wrong.",
     )
-    def standing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any) -> Kept:
-        with careful(workplace, "gathering what stands"):
+    def record_status(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any) -> Kept:
+        with redact_stage_errors(workplace, "gathering what stands"):
             files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]
-            made = Kept(workplace.home.lake / "standing")
+            made = Kept(workplace.home.lake / "record_status")
             lake.write(made.folder, gathered(landing, files, [stages[f"{name}_current"] for name in institutions]))
             stand = Tables(made.folder)
         counts = stand["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()
         say(context, None, {"deliveries": len(stand["deliveries"]), "rows by institution": table(counts)})
         return made
 
-    return standing
+    return record_status
 
 
 def assets(institutions: Sequence[str]) -> list[dg.AssetsDefinition]:

@@ -54,7 +54,7 @@ def _hashed(frame: pd.DataFrame) -> np.ndarray:
     return pd.util.hash_pandas_object(plain, index=False).to_numpy() if len(plain.columns) else np.empty(len(frame), "uint64")
 
 
-def stands(folder: Path, key: str) -> list[Path]:
+def is_up_to_date(folder: Path, key: str) -> list[Path]:
     """The files of a report that is there as it was written under `key`; none where anything of it is not.
 
     A file with the size and the time that it was written with is as it was written; of any other the content is looked at.

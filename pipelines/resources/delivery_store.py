@@ -5,7 +5,7 @@ mean, or what a key says (see `key_of`): a portion is taken again only where its
 
 Under the stage's folder lie numbered folders of Parquet, each written whole or not at all, each with portions of one or more deliveries.
 A run adds one; neighbours are put together when the younger has grown to the size of the elder, so that there are never many.
-`stands.json` says which portions stand, in order. All of it may be deleted at any time: the next run makes it again.
+`manifest.json` says which portions stand, in order. All of it may be deleted at any time: the next run makes it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipelines.resources import code, lake, parquet
 from pipelines.resources.lake import Frames, Kept
 
 WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
-_INDEX, STANDS = "_index", "stands.json"
+_INDEX, MANIFEST = "_index", "manifest.json"
 _MOST_ROWS = 200_000  # folders that would hold more together are left apart, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
@@ -47,13 +47,13 @@ def key_of(receipt: str, incomplete: bool) -> str:
     return hashlib.sha256(f"{receipt} {incomplete} {code_version()}".encode()).hexdigest()
 
 
-class Portions(Kept):
-    """The portions of one stage, see above. `stands`: delivery -> key of those that stand, in their order."""
+class DeliveryStore(Kept):
+    """The portions of one stage, see above. `manifest`: delivery -> key of those that stand, in their order."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        stands = folder / STANDS
-        self.stands: dict[str, str] = json.loads(stands.read_text()) if stands.exists() else {}
+        stands = folder / MANIFEST
+        self.manifest: dict[str, str] = json.loads(stands.read_text()) if stands.exists() else {}
 
     def missing(self, wanted: Mapping[str, str]) -> list[str]:
         """Deliveries of `wanted` (delivery -> key) of which no portion with that key is kept."""
@@ -80,7 +80,7 @@ class Portions(Kept):
 
     def settle(self, wanted: Mapping[str, str]) -> None:
         """Say that `wanted` stands, in this order; forget other portions where that is free, and put small folders together."""
-        self.stands = dict(wanted)
+        self.manifest = dict(wanted)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -88,9 +88,9 @@ class Portions(Kept):
             if not self._standing(index).any():
                 _drop(path)
         self._tidy()
-        fresh = self.folder / f".{STANDS}.part"
-        fresh.write_text(json.dumps(self.stands))
-        fresh.replace(self.folder / STANDS)
+        fresh = self.folder / f".{MANIFEST}.part"
+        fresh.write_text(json.dumps(self.manifest))
+        fresh.replace(self.folder / MANIFEST)
 
     def load(self, names: Callable[[str], bool] = _every, columns: Callable[[str, str], bool] = _every) -> Frames:
         """The frames that stand, rows in the order of the deliveries, without `WHOSE`.
@@ -115,7 +115,7 @@ class Portions(Kept):
 
     def _all_held(self) -> list[_Held]:
         held = list(self._held(None))
-        if sum(len(mine) for _, _, mine in held) < len(self.stands):
+        if sum(len(mine) for _, _, mine in held) < len(self.manifest):
             raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
         return held
 
@@ -129,7 +129,7 @@ class Portions(Kept):
                 tables.append(table if all_of_it else table.filter(pc.is_in(table[WHOSE], value_set=pa.array(mine["delivery"]))))
         whose = pa.chunked_array([chunk for table in tables for chunk in table[WHOSE].cast(pa.string()).chunks], pa.string())
         coded = whose.combine_chunks().dictionary_encode()
-        turn = pd.Index(list(self.stands)).get_indexer(pd.Index(coded.dictionary.to_pylist()))[coded.indices.to_numpy()]
+        turn = pd.Index(list(self.manifest)).get_indexer(pd.Index(coded.dictionary.to_pylist()))[coded.indices.to_numpy()]
         return [table.drop_columns([WHOSE]) for table in tables], turn
 
     def together(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
@@ -152,7 +152,7 @@ class Portions(Kept):
                 yield path, index, mine
 
     def _standing(self, index: pd.DataFrame) -> pd.Series:
-        return index["delivery"].map(self.stands).eq(index["key"])
+        return index["delivery"].map(self.manifest).eq(index["key"])
 
     def _parts(self) -> list[tuple[Path, pd.DataFrame]]:
         return [(path, pq.ParquetFile(path / f"{_INDEX}.parquet").read().to_pandas()) for path in self._folders()]

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pyarrow as pa
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Have the system take back memory that is free: else what the heaviest step took stays with the process."""
     pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):  # not glibc

@@ -90,7 +90,7 @@ def test_the_home_is_prepared_before_daemon_and_pages_start():
     for name in ("daemon", "pages"):
         assert COMPOSE["services"][name]["depends_on"]["prepare"] == {"condition": "service_completed_successfully"}
         unit = (DEPLOY / "systemd" / f"harmonia-{name}.service").read_text("utf-8")
-        assert "ExecStartPre=/opt/harmonia/.venv/bin/harmonia prepare" in unit
+        assert "ExecStartPre=/opt/harmonia/.venv/bin/harmonia init" in unit
 
 
 def test_preparing_twice_changes_nothing(tmp_path):

@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipelines.erasure.person import Person
 from pipelines.erasure.search import CODES
-from pipelines.validate import DELIVERIES, judge
+from pipelines.validate import DELIVERIES, validate_tables
 from pipelines.validate.numbering import first_row
 from sources import contract as contracts
 from sources.contract import ColumnSpec, DeliveryName
@@ -33,7 +33,7 @@ def emptied(institution: str, delivery: DeliveryName, result: ReadResult, person
     """The delivery without the person, and the files that name the person; None where none does."""
     name, contract = str(delivery), contracts.load(institution)
     place = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
-    typed, aside, found = judge(institution, {name: result}, place)
+    typed, aside, found = validate_tables(institution, {name: result}, place)
     offset, keys = first_row(delivery.period, delivery.version), person.keys(institution, name)
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
     rows, lines = set[int](), set[tuple[str, int]]()

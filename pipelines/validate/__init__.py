@@ -1,7 +1,7 @@
-"""Read rows in, judged rows out: typed, keyed, split into what stands and what is quarantined, with a finding for every fault.
+"""Validation: read rows in, typed rows with keys out; rows that cannot be read are quarantined, and every fault gives a finding.
 
 Belongs here: the stage as a whole. Types are parsed in `cells`, keys in `keys`, relations between tables in `cross`; code lists and
-cross-field rules are pandera models in `schemas/exports`. A row is quarantined only where its key or structure cannot be read
+cross-field rules are pandera models in `schemas/exports`. A row is quarantined only if its key or structure cannot be read
 (`docs/reference/counting-rules.md`, "Record status").
 """
 
@@ -30,14 +30,14 @@ DELIVERIES: tuple[str, ...] = ("institution", "delivery", "period", "version", "
 
 @dataclass
 class Validated:
-    """All deliveries of one institution, judged; every frame names the delivery, in the order of quarter and version.
+    """All deliveries of one institution, validated; every frame names the delivery, in the order of quarter and version.
 
     deliveries   `DELIVERIES`
     files        delivery, file, state (see ReadResult, and `completeness`), read (physical rows that the reader counted)
     tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
                  `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
                  `_delivery`, `_period`, `_version`
-    quarantined  `QUARANTINED`, a row each
+    quarantined  `QUARANTINED`, one row per quarantined row
     structure    delivery, file, part, line, kind
     findings     schemas.findings.COLUMNS
     """
@@ -52,14 +52,14 @@ class Validated:
 
 
 def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> Validated:
-    """Judge all deliveries of an institution at once, as read: delivery name -> result.
+    """Validate all deliveries of an institution together, as read: delivery name -> result.
 
-    `partial` names deliveries that were not received whole, whatever was read of them: absence from those withdraws nothing.
-    Never raises for what a delivery holds; raises `ValueError` for a name that is no delivery.
+    `partial` names deliveries that were not received in full: a record that is missing from one is not withdrawn.
+    Never raises because of the content of a delivery; raises `ValueError` for a name that is not a delivery name.
     """
     deliveries = _deliveries(institution, results)
     results = {d: results[d] for d in deliveries["delivery"]}
-    tables, set_aside, found = judge(institution, results, deliveries)
+    tables, set_aside, found = validate_tables(institution, results, deliveries)
     quarantined = _quarantined(institution, results, set_aside)
     files, incomplete = completeness.file_states(contracts.load(institution), results, tables, quarantined)
     states = [of_delivery(files[d].values(), received_whole=d not in partial) for d in deliveries["delivery"]]
@@ -74,36 +74,36 @@ def validate(institution: str, results: Mapping[str, ReadResult], partial: Colle
     )
 
 
-def judge(
+def validate_tables(
     institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], Iterator[pd.DataFrame]]:
-    """Tables of the rows that stand, of those set aside, and what was found, each with `table` and `_row`. deliveries: `DELIVERIES`.
+    """Tables of the valid rows, tables of the rows set aside, and the findings, each with `table` and `_row`. deliveries: `DELIVERIES`.
 
-    What was found comes a rule and column at a time: where every cell is padded, all at once would not fit into memory.
+    Findings are generated one rule and column at a time: if every cell has one, all of them together do not fit into memory.
     """
     contract = contracts.load(institution)
-    emptied = blanked.cells(results, deliveries)
+    blanked_cells = blanked.cells(results, deliveries)
     tables: dict[str, pd.DataFrame] = {}
     of_cells: dict[str, list[Hit]] = {}
     for table, spec in contract.tables.items():
         frame, of_cells[table] = _typed(spec, _stack(table, spec, results, deliveries))
-        tables[table] = blanked.as_given(frame, emptied)
+        tables[table] = blanked.restore_presence(frame, blanked_cells)
     every = keys.add_keys(contract, tables)
     tables, set_aside = _split(contract, every)
-    judged = {(table, rule, column): at for table, rule, column, at in blanked.judged(results, deliveries, tables)}
+    earlier = {(table, rule, column): at for table, rule, column, at in blanked.earlier_findings(results, deliveries, tables)}
 
     def found() -> Iterator[pd.DataFrame]:
         for table, hits in of_cells.items():
             for rule, column, at in hits:
-                now = blanked.without(_locate(table, every[table], rule, column, at), emptied)
-                before = judged.pop((table, rule, column), None)
+                now = blanked.drop_blanked(_locate(table, every[table], rule, column, at), blanked_cells)
+                before = earlier.pop((table, rule, column), None)
                 yield now if before is None else pd.concat([now, _locate(table, tables[table], rule, column, before)])
         for table, frame in tables.items():
             for hit in (*_model_findings(institution, table, frame), *cross.of_table(contract.tables[table], frame)):
-                yield blanked.without(_locate(table, frame, *hit), emptied)
+                yield blanked.drop_blanked(_locate(table, frame, *hit), blanked_cells)
         for table, rule, column, at in cross.between(contract, tables):
-            yield blanked.without(_locate(table, tables[table], rule, column, at), emptied)
-        for (table, rule, column), at in judged.items():
+            yield blanked.drop_blanked(_locate(table, tables[table], rule, column, at), blanked_cells)
+        for (table, rule, column), at in earlier.items():
             yield _locate(table, tables[table], rule, column, at)
 
     return tables, set_aside, found()
@@ -115,7 +115,7 @@ def _deliveries(institution: str, results: Mapping[str, ReadResult]) -> pd.DataF
     for delivery in results:
         name = DeliveryName.parse(delivery)
         if name is None:
-            raise ValueError(f"{institution} {delivery!r} is no delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
+            raise ValueError(f"{institution} {delivery!r} is not a delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
         rows.append((institution, delivery, name.period, name.version))
     known = [c for c in DELIVERIES if c != "state"]
     frame = pd.DataFrame(rows, columns=known).astype({c: "str" for c in known if c != "version"})
@@ -123,14 +123,14 @@ def _deliveries(institution: str, results: Mapping[str, ReadResult]) -> pd.DataF
 
 
 def _files(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Rows as the reader counted them while reading: what became of them is added up elsewhere and must come to the same."""
+    """Rows as the reader counted them; the row accounting must add up to the same number."""
     rows = [(delivery, file, state, results[delivery].rows.get(file, 0)) for delivery, own in states.items() for file, state in own.items()]
     frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
     return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
 
 
 def _labelled(frames: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """Frames of several deliveries below one another, with their `delivery`."""
+    """The frames of several deliveries concatenated, with their `delivery`."""
     filled = [frame.reindex(columns=list(columns)).assign(delivery=delivery) for delivery, frame in frames.items() if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*columns, "delivery"], dtype="str")
 
@@ -185,7 +185,7 @@ def _split(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[st
 
 
 def _locate(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
-    """Findings of one rule: where the rows at `index` of `frame` stand."""
+    """Findings of one rule: the location of the rows at `index` of `frame`."""
     text = f"{column}:text"
     places = ("_delivery", "_file", "_part", "_line", "_record", "_row", text)
     rows = frame[[name for name in places if name in frame]].loc[index]
@@ -215,7 +215,7 @@ def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterat
             check = error.check
             rule = getattr(check, "name", None)
             if (rule, getattr(check, "title", None)) not in titles:
-                raise  # a type or column that the typed frame should have: our own fault, not the delivery's
+                raise  # the typed frame lacks a type or column: a defect of Harmonia, not of the delivery
             passed = error.check_output
             yield str(rule), check.title, passed.index[~passed.fillna(True).astype(bool)]
 
@@ -242,14 +242,14 @@ def _findings(
     tables: dict[str, pd.DataFrame],
     incomplete: list[completeness.Finding],
 ) -> pd.DataFrame:
-    """Findings of reading, of files that lack records, of cells and relations, and of rows set aside; a row set aside has no other."""
+    """Findings of reading, of files that lack records, of cells and relations, and of rows set aside; a row set aside has only that one."""
     aside = pd.concat([frame["_row"] for frame in set_aside.values()])
-    told = [pd.DataFrame(columns=["rule"])]
+    folded = [pd.DataFrame(columns=["rule"])]
     for frame in found:
         here = frame[~frame["_row"].isin(aside)].drop(columns=["_row", "table"])
         if len(here):
-            told.append(findings.folded(here))
-    rows = pd.concat(told[1:] or told, ignore_index=True)
+            folded.append(findings.folded(here))
+    rows = pd.concat(folded[1:] or folded, ignore_index=True)
     place = list(_PLACE)
     rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
     of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
@@ -262,7 +262,7 @@ def _findings(
 
 
 def _with_column(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
-    """At which place the field of each finding was delivered, so that its cell can be named."""
+    """Add the position of the column in which the field of each finding was delivered, so that its cell can be named."""
     layout = _labelled({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
     key = ["delivery", "file", "part", "field"]
     places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
@@ -271,7 +271,7 @@ def _with_column(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.D
 
 
 def _with_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Name the record that a reader found something in, by its line: a reader does not know keys."""
+    """Add the record key to findings of a reader by their line: a reader does not know keys."""
     bare = found["record_key"].isna() & found["line"].notna()
     if not bare.any():
         return found
@@ -284,17 +284,17 @@ def _with_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataF
 
 
 def _with_raw(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:
-    """Show the supplier the row itself where it was set aside: its bytes as text are the value of its finding."""
-    kept = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*place, "rule"])
-    if kept.empty:
+    """Use the text of a quarantined row as the value of its finding, so that the institution sees the row itself."""
+    with_bytes = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*place, "rule"])
+    if with_bytes.empty:
         return found
-    text = kept["raw"].map(_legible)
-    shown = found.merge(kept[[*place, "rule"]].assign(_raw=text.astype("str")), on=[*place, "rule"], how="left")["_raw"]
+    text = with_bytes["raw"].map(_decoded)
+    shown = found.merge(with_bytes[[*place, "rule"]].assign(_raw=text.astype("str")), on=[*place, "rule"], how="left")["_raw"]
     return found.assign(value=found["value"].fillna(shown))
 
 
-def _legible(raw: bytes) -> str:
-    """Bytes of a row as somebody would read them: UTF-8 where they are, else the Central European code page."""
+def _decoded(raw: bytes) -> str:
+    """The bytes of a row as text: UTF-8 if valid, else the Central European code page."""
     try:
         return raw.decode("utf-8").strip()
     except UnicodeDecodeError:

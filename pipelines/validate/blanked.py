@@ -1,8 +1,8 @@
-"""Rows that an erasure emptied: they are judged as they were before, without what they held.
+"""Rows redacted by an erasure: they keep the findings that they had before.
 
-Belongs here: what validation knows of `ReadResult.blanked` and `.judged`. Does not belong here: emptying them (`pipelines.erasure`).
+Belongs here: use of `ReadResult.blanked` and `.judged` in validation. Does not belong here: redaction (`pipelines.erasure`).
 
-An emptied cell counts as given, what was found in its row before stands, and two rows that differed still do: so a person's erasure
+A redacted cell counts as delivered, the earlier findings of its row remain, and rows that differed before still differ. So an erasure
 changes no figure, not even of quality.
 """
 
@@ -18,8 +18,8 @@ from sources.readers.result import ReadResult
 _CELLS, _JUDGED = ["_row", "field", "content"], ["_row", "table", "field", "rule"]
 
 
-def _of_all(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
-    """A frame of several results below one another, `_row` unique over deliveries."""
+def _concatenated(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
+    """The frame `name` of several results concatenated, `_row` unique over deliveries."""
     parts = [
         frame.assign(_row=frame["_row"].astype("int64") + first_row(period, version))
         for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True)
@@ -29,13 +29,13 @@ def _of_all(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: s
 
 
 def cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
-    """The emptied cells of all deliveries: _row, field (null: a row without one that was given), content."""
-    return _of_all(results, deliveries, "blanked", _CELLS)
+    """The redacted cells of all deliveries: _row, field (null: the row had no filled cell), content."""
+    return _concatenated(results, deliveries, "blanked", _CELLS)
 
 
-def as_given(frame: pd.DataFrame, emptied: pd.DataFrame) -> pd.DataFrame:
-    """The typed rows of a table (`_row`, `_content`, `name:given`) with emptied cells as given, and the number for the content."""
-    mine = emptied[emptied["_row"].isin(frame["_row"])]
+def restore_presence(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
+    """Typed rows of a table (`_row`, `_content`, `name:given`) with redacted cells marked as delivered and the original content number."""
+    mine = blanked_cells[blanked_cells["_row"].isin(frame["_row"])]
     if mine.empty:
         return frame
     out = frame.copy()
@@ -46,16 +46,16 @@ def as_given(frame: pd.DataFrame, emptied: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def without(found: pd.DataFrame, emptied: pd.DataFrame) -> pd.DataFrame:
-    """What was found, but for emptied rows."""
-    return found[~found["_row"].isin(emptied["_row"])] if len(emptied) else found
+def drop_blanked(found: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
+    """Findings without those of redacted rows."""
+    return found[~found["_row"].isin(blanked_cells["_row"])] if len(blanked_cells) else found
 
 
-def judged(
+def earlier_findings(
     results: Mapping[str, ReadResult], deliveries: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """(table, rule, field, index) of what was found in emptied rows before."""
-    known = _of_all(results, deliveries, "judged", _JUDGED)
+    """(table, rule, field, index) of the findings that redacted rows had before."""
+    known = _concatenated(results, deliveries, "judged", _JUDGED)
     for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
         frame = tables[str(table)]
         yield str(table), str(rule), str(field) or None, frame.index[frame["_row"].isin(rows)]

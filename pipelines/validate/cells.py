@@ -1,7 +1,7 @@
-"""From delivered text to typed cells, with a finding for every cell that is not what its column declares.
+"""Delivered text to typed cells, with a finding for every cell that does not conform to its column.
 
 Belongs here: parsing by declared type. One function per type; each returns the typed columns and the findings of the column as
-(rule, mask). Rules that look at more than one cell are in `schemas/exports`, at more than one table in `cross`.
+(rule, mask). Rules over several cells are in `schemas/exports`, rules over several tables in `cross`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.harmonise.text import fold, map_values
 from sources.contract import ColumnSpec
 
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
-_MANY = 0.5  # share of different texts from which each row is parsed by itself
+_MOSTLY_DISTINCT = 0.5  # above this share of distinct texts every row is parsed, without deduplication
 _INITIAL = 2  # characters of a name that is a letter and a point
 _OLDEST_REFERENCE = 1999
 _ODD_SPACE = r"^ | $|  |[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
@@ -28,7 +28,7 @@ _MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\
 
 @dataclass(frozen=True)
 class Typed:
-    """One column, typed: its columns (`name`, `name:…`) and what was found as rule -> mask over the rows."""
+    """One typed column: its columns (`name`, `name:…`) and its findings as rule -> mask over the rows."""
 
     columns: dict[str, pd.Series]
     found: dict[str, pd.Series]
@@ -44,16 +44,16 @@ def trimmed(text: pd.Series) -> pd.Series:
 
 
 def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
-    """Parse a delivered column as its contract declares (`spec.type`), each text of a quarter once.
+    """Parse a delivered column as its contract declares (`spec.type`); each distinct text of a quarter is parsed once.
 
     In: text as delivered; the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
-    code -> canonical value, else trimmed text), `name:given` (bool, something was delivered), and for dates `name:year`,
+    code -> canonical value, else trimmed text), `name:given` (bool, the cell was not empty), and for dates `name:year`,
     `name:precision`, `name:unreadable`; for codes `name:argument`.
     """
     which, texts = pd.factorize(text, use_na_sentinel=False)
     when, ends = pd.factorize(period_end)
     once, place = np.unique(which * max(len(ends), 1) + when, return_inverse=True)
-    if len(once) > _MANY * len(text):
+    if len(once) > _MOSTLY_DISTINCT * len(text):
         return _typed(spec, text, period_end)
     of_text, of_end = np.divmod(once, len(ends))
     parsed = _typed(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
@@ -82,7 +82,7 @@ def _typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
 
 
 def findings_of(column: str, typed_column: Typed) -> Iterator[tuple[str, str, pd.Index]]:
-    """(rule, field, index of the rows) for each rule that some row of the column breaks."""
+    """(rule, field, index of the rows) for each rule that a row of the column breaks."""
     for rule, mask in typed_column.found.items():
         hit = mask.fillna(False).astype(bool)
         if hit.any():
@@ -123,7 +123,7 @@ def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
         hit = keys.str.startswith(_fold(pd.Series([prefix]))[0], na=False) & value.isna()
         value = value.mask(hit, meaning)
         argument[hit] = [" ".join(cell.split()[len(prefix.split()) :]) for cell in text[hit]]
-    agreed = {meaning: key for key, meaning in reversed(list(spec.codes.items()))}  # of several the first listed
+    agreed = {meaning: key for key, meaning in reversed(list(spec.codes.items()))}  # the first listed of several
     spelled = value.notna() & argument.isna() & (text != value.map(agreed))
     return Typed(
         {spec.name: value, f"{spec.name}:argument": argument.where(argument != "", None)},
@@ -132,7 +132,7 @@ def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
 
 
 def _fold(text: pd.Series) -> pd.Series:
-    """Case, diacritics, script, punctuation and spaces folded; letters and digits stay."""
+    """Text with case, diacritics, script, punctuation and spaces folded."""
     return map_values(text, lambda value: re.sub(r"[\W_]+", " ", fold(value)).strip())
 
 
@@ -140,7 +140,7 @@ def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     read = partial(dates.parse_dates, format=spec.format, year_only=spec.year_only, month_only=spec.month_only)
     parsed = read(text)
     short = parsed["problem"] == "two_digit_year"
-    for end, rows in text[short].groupby(period_end[short]):  # few: the century of a short year depends on the quarter
+    for end, rows in text[short].groupby(period_end[short]):  # the century of a two-digit year depends on the quarter
         parsed.loc[rows.index] = read(rows, latest=end)
     first = spec.personal & (parsed["date"].dt.month == 1) & (parsed["date"].dt.day == 1)
     problem = parsed["problem"]
@@ -170,7 +170,7 @@ def _own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
 def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
     found = numbers.parse_numbers(text)
     first = found.drop_duplicates("row").set_index("row").reindex(text.index)
-    implausible = found.loc[_cannot_be(found, text, period_end), "row"]
+    implausible = found.loc[_implausible(found, text, period_end), "row"]
     return Typed(
         {spec.name: text, f"{spec.name}:kind": first["kind"]},
         {
@@ -181,8 +181,8 @@ def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Type
     )
 
 
-def _cannot_be(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
-    """Numbers of a year to come or long before any register, of a register or a region that is not there."""
+def _implausible(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
+    """Case numbers with a future year, a year before any register, or a register or region that does not exist."""
     year, typed_in = found["year"], text.reindex(found["row"]).reset_index(drop=True)
     no_year = (found["kind"] != "other") & (
         (year > period_end.reindex(found["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)

@@ -1,10 +1,10 @@
-"""Which files of a delivery lack records although they could be opened: signs that a part would pass for the whole.
+"""Completeness of the files of a delivery: which files lack records although they could be opened.
 
-Belongs here: what the contract requires of a file's records, held against the records that could be read. Does not belong here: what a
-reader sees of a file by itself (`sources/readers`), how states add up (`sources/states`), an institution's past (`pipelines/over_time`).
+Belongs here: the records that the contract requires of a file, compared with the records that could be read. Does not belong here: what
+a reader finds in a single file (`sources/readers`), the state of a delivery (`sources/states`), earlier deliveries (`pipelines/over_time`).
 
-A record is lost where its row was set aside or where only others name it. Few lost records are findings of their own; more than
-`_LOST` of them, or a required table without any record, make the file partial, or unreadable where nothing of it is left.
+A record is lost if its row was quarantined or if only other records refer to it. A few lost records only give findings. A share of more
+than `_LOST`, or a required table without records, makes the file partial, or unreadable if no record is left.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from sources.states import COMPLETE, PARTIAL, UNREADABLE
 
 _LOST = 0.1  # share of a table's records
 _CHILDLESS = 0.5  # share of cases without any person
-_FEW = 3  # records that say nothing about a file, whatever their share
-_NO_RECORDS = ("row-garbage",)  # rows set aside that are no records: page numbers, remarks
+_FEW = 3  # fewer lost records than this say nothing about a file, whatever their share
+_NO_RECORDS = ("row-garbage",)  # quarantined rows that are not records: page numbers, remarks
 
 Finding = Mapping[str, Any]
 Sign = tuple[str, str, Finding | None]
-"""A file, the state that it gets, and the finding that says why; None where a reader has said it."""
+"""A file, its state, and the finding that gives the reason; None if a reader has already reported it."""
 
 
 def file_states(
     contract: Contract, results: Mapping[str, ReadResult], tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame
 ) -> tuple[dict[str, dict[str, str]], list[Finding]]:
-    """State of each file by delivery, and a finding for each sign that one lacks records.
+    """State of each file by delivery, and a finding for each sign that a file lacks records.
 
     tables: rows with `_key`, `_case`, `_delivery`; quarantined: `pipelines.validate.QUARANTINED`.
     """
@@ -57,18 +57,18 @@ def _by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFra
 
 
 def _signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame) -> Iterator[Sign]:
-    """Only files that could be opened are looked at."""
+    """Signs that files lack records; only of files that could be opened."""
     delivered = [(spec, _delivered_as(spec, result)) for spec in contract.files]
     opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
     file_of = {table: file for spec, file in opened for table in spec.tables}
     for spec, file in opened:
         rows = aside[aside["file"] == file]
         absent = [name for name in spec.tables if tables[name].empty and _required(contract.tables[name], tables)]
-        if absent and not (len(rows) == 0 and _says_none(result, file)):
+        if absent and not (len(rows) == 0 and _total_confirms_none(result, file)):
             nothing = all(tables[name].empty for name in spec.tables)
             finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
             yield file, UNREADABLE if nothing else PARTIAL, finding
-        elif _many(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
+        elif _exceeds(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
             yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
         if _lacks_required_column(contract, spec, result, file):
             yield file, PARTIAL, None
@@ -76,7 +76,7 @@ def _signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataF
 
 
 def _between(contract: Contract, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame, file_of: Mapping[str, str]) -> Iterator[Sign]:
-    """Cases that only persons name, and cases without persons, where both tables hold records."""
+    """Cases that only persons refer to, and cases without persons, if both tables have records."""
     for name, spec in contract.tables.items():
         parent = spec.parent
         if not spec.entity or parent is None or tables[name].empty or tables[parent].empty:
@@ -84,24 +84,24 @@ def _between(contract: Contract, tables: Mapping[str, pd.DataFrame], aside: pd.D
         of_parent = aside.loc[aside["table"] == parent, "record_key"]
         cases = set(tables[parent]["_key"].dropna()) | set(of_parent.dropna())
         named = set(tables[name]["_case"].dropna())
-        if parent in file_of and _many(len(named - cases), len(named), _LOST):
+        if parent in file_of and _exceeds(len(named - cases), len(named), _LOST):
             yield file_of[parent], PARTIAL, {"rule": "file-records-missing", "detail": f"{len(named - cases)} / {len(named)}"}
-        if name in file_of and _many(len(cases - named), len(cases), _CHILDLESS):
+        if name in file_of and _exceeds(len(cases - named), len(cases), _CHILDLESS):
             yield file_of[name], PARTIAL, {"rule": "file-persons-missing", "detail": f"{len(cases - named)} / {len(cases)}"}
 
 
 def _required(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
-    """Whether there must be a row: of a table of records in any case, of one below it where it has something to hang on."""
-    hangs_on = tables[spec.parent] if spec.parent and not spec.entity else None
-    return spec.required and (hangs_on is None or len(hangs_on) >= _FEW)
+    """Whether there must be a row: always in a table of records, in a dependent table if its parent table has enough rows."""
+    parent = tables[spec.parent] if spec.parent and not spec.entity else None
+    return spec.required and (parent is None or len(parent) >= _FEW)
 
 
-def _many(lost: int, every: int, share: float) -> bool:
+def _exceeds(lost: int, every: int, share: float) -> bool:
     return lost >= _FEW and lost > share * every
 
 
 def _delivered_as(spec: FileSpec, result: ReadResult) -> str | None:
-    """The name under which a declared file came; None where it did not."""
+    """The name under which a declared file was delivered; None if it was not."""
     for name in (spec.name, *spec.alternatives):
         if name in result.files:
             return name
@@ -109,8 +109,8 @@ def _delivered_as(spec: FileSpec, result: ReadResult) -> str | None:
     return next(assumed, None)
 
 
-def _says_none(result: ReadResult, file: str) -> bool:
-    """Whether a file without records says so itself: its total line was read, and agrees."""
+def _total_confirms_none(result: ReadResult, file: str) -> bool:
+    """Whether the total line of a file confirms that it has no records."""
     rows = result.structure[result.structure["file"] == file]
     wrong = {f["rule"] for f in result.findings if f["file"] == file}
     return bool((rows["kind"] == "total").any()) and wrong.isdisjoint(("file-total-wrong", "file-total-unreadable"))

@@ -1,6 +1,6 @@
-"""Faults that show between rows or tables of one delivery. Belongs here: relations that follow from the contract (keys, parents, charges).
+"""Faults between rows or tables of one delivery. Belongs here: relations that follow from the contract (keys, parents, charges).
 
-Order of dates and other relations of cells in one row are pandera checks in `schemas/exports`.
+The order of dates and other relations between cells of one row are pandera checks in `schemas/exports`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Hit = tuple[str, str | None, pd.Index]
 
 
 def of_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
-    """(rule, field, index) of what is wrong between the rows of one table, within each delivery."""
+    """(rule, field, index) of the faults between the rows of one table, within each delivery."""
     if not spec.key or frame.empty:
         return
     own = ["_delivery", "_key"]
@@ -42,7 +42,7 @@ def _same_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -
 
 
 def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
-    """(table, rule, field, index) of what is wrong between the tables, within each delivery."""
+    """(table, rule, field, index) of the faults between the tables, within each delivery."""
     for name, spec in contract.tables.items():
         frame = tables[name]
         if spec.parent and len(frame):
@@ -54,28 +54,30 @@ def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tup
             yield spec.parent, "cell-empty", name, alone.index[alone]
         if spec.parent and spec.entity == "person":
             parents = tables[spec.parent]
-            held = pd.MultiIndex.from_frame(parents[["_delivery", "_key"]]).isin(pd.MultiIndex.from_frame(frame[["_delivery", "_case"]]))
-            empty = parents["_key"].notna() & ~held
+            has_person = pd.MultiIndex.from_frame(parents[["_delivery", "_key"]]).isin(
+                pd.MultiIndex.from_frame(frame[["_delivery", "_case"]])
+            )
+            empty = parents["_key"].notna() & ~has_person
             if empty.any():
                 yield spec.parent, "cross-case-without-person", None, empty.index[empty]
     yield from _before_its_case(contract, tables)
     for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
-        for rule, field, index in _of_offences(tables[where.table], where):
+        for rule, field, index in _offence_faults(tables[where.table], where):
             yield where.table, rule, field, index
         if where.law and not where.days:
-            early = _code_to_come(contract, tables, where)
+            early = _code_not_yet_in_force(contract, tables, where)
             if len(early):
                 yield where.table, "cell-article-not-in-force", where.article, early
 
 
 def _case_table(contract: Contract, table: str) -> TableSpec:
-    """The table of cases that the rows of `table` hang on, directly or not; the table itself where they hang on none."""
+    """The table of cases that the rows of `table` depend on, directly or not; else the table itself."""
     spec = contract.tables[table]
     return _case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
 
 
 def _day_of_case(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
-    """For each row of `table` the day in `column` of its case's row in the same delivery, of a month the first; null if none."""
+    """For each row of `table` the day in `column` of its case's row in the same delivery (of a month the first day); null if none."""
     cases = tables[_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
     days = dates.first_day(cases[column], cases[f"{column}:precision"])
     days = days.set_axis(pd.MultiIndex.from_frame(cases[["_delivery", "_key"]]))
@@ -93,8 +95,8 @@ def _before_its_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Ite
                     yield name, "cross-before-case", column.name, early.index[early]
 
 
-def _code_to_come(contract: Contract, tables: dict[str, pd.DataFrame], where: OffenceColumns) -> pd.Index:
-    """Charges by a code that came into force after the case was opened: the offence was before that."""
+def _code_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], where: OffenceColumns) -> pd.Index:
+    """Charges under a code that came into force after the case was opened, so after the offence."""
     opened = next((c.name for c in _case_table(contract, where.table).columns if c.type == "date" and c.event and c.required), None)
     frame = tables[where.table]
     if opened is None or frame.empty:
@@ -104,26 +106,26 @@ def _code_to_come(contract: Contract, tables: dict[str, pd.DataFrame], where: Of
     return early.index[early]
 
 
-def _of_offences(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
+def _offence_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
     if frame.empty:
         return
-    judged = offences(frame, where)
-    problem = judged["problem"]
+    classified = offences(frame, where)
+    problem = classified["problem"]
     not_in_force = problem == "not_in_force"
     if not_in_force.any():
         yield "cell-article-not-in-force", where.article, frame.index[not_in_force]
     unknown = problem.isin(["unknown_code", "unknown_article"])
     if unknown.any():
         yield "cell-article-unknown", where.article, frame.index[unknown]
-    both = judged["article_group"].notna() & judged["words_group"].notna()
-    disagree = both & (judged["article_group"] != judged["words_group"])
+    both = classified["article_group"].notna() & classified["words_group"].notna()
+    disagree = both & (classified["article_group"] != classified["words_group"])
     if disagree.any():
         yield "cross-words-disagree", where.words or where.article, frame.index[disagree]
     if where.principal:
         marked = (frame[where.principal] == "true").groupby([frame["_delivery"], frame["_record"]]).transform("sum")
         if (marked != 1).any():
             yield "cross-principal-not-single", where.principal, frame.index[marked != 1]
-        rank = seriousness(judged["offence_group"])
+        rank = seriousness(classified["offence_group"])
         worst = rank.groupby([frame["_delivery"], frame["_record"]]).transform("min")
         lesser = (frame[where.principal] == "true") & (rank > worst)
         if lesser.any():

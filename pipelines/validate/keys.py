@@ -1,6 +1,6 @@
 """Keys of delivered rows: own key, key of the record and of the case that a row belongs to, and which keys cannot be read.
 
-Belongs here: what makes a row quarantined. Values of other cells are judged in `cells`.
+Belongs here: the reason for quarantining a row. Values of other cells are checked in `cells`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _JOIN = "/"
 
 
 def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The cells of key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, empty as null."""
+    """The key `columns` of a typed frame as text: dates as ISO days, everything else trimmed, empty as null."""
     return pd.DataFrame({c: _as_text(frame[c], spec.column(c)) for c in columns}, index=frame.index, columns=list(columns))
 
 
@@ -28,8 +28,8 @@ def joined(parts: pd.DataFrame) -> pd.Series:
 
 
 def readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
-    """Whether each row's key can be read: every part is there and holds at least one letter or digit; a declared pattern of a
-    single-column key must hold the start of it (a number with a note behind it is still readable)."""
+    """Whether each row's key can be read: every part has at least one letter or digit, and its start matches the declared pattern
+    (a number followed by a note is still readable)."""
     good = parts.notna().all(axis=1)
     for column in parts.columns:
         good &= parts[column].str.contains(r"[^\W_]", regex=True, na=False)
@@ -40,9 +40,9 @@ def readable(parts: pd.DataFrame, spec: TableSpec) -> pd.Series:
 
 
 def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Add `_key` (own key or null), `_record` (key of the record that the row is, or hangs on) and `_case` (key of its case).
+    """Add `_key` (own key or null), `_record` (key of the record that the row is or belongs to) and `_case` (key of its case).
 
-    Keys are taken from the row itself, or else from its parent row (`_parent`) where the form nests; null where neither tells.
+    Keys come from the row itself, else from its parent row (`_parent`) if the form nests; null if neither has one.
     """
     out: dict[str, pd.DataFrame] = {}
     for name, spec in parents_first(contract):
@@ -60,7 +60,7 @@ def add_keys(contract: Contract, tables: dict[str, pd.DataFrame]) -> dict[str, p
 
 
 def _of_parent(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame], column: str) -> pd.Series:
-    """`column` of the parent row of each row; null where there is none."""
+    """`column` of the parent row of each row; null if there is none."""
     parent = tables.get(spec.parent or "")
     if parent is None:
         return _null(frame)
@@ -79,7 +79,7 @@ def _case_of(frame: pd.DataFrame, spec: TableSpec, contract: Contract, parent_re
 
 
 def parents_first(contract: Contract) -> list[tuple[str, TableSpec]]:
-    """The tables of a contract, each behind the table that its rows hang on."""
+    """The tables of a contract, each after its parent table."""
     depth = {name: 0 for name, spec in contract.tables.items() if not spec.parent}
     while len(depth) < len(contract.tables):
         for name, spec in contract.tables.items():

@@ -1,6 +1,6 @@
-"""What the rows that are no data say: blank lines between records, a total where none was agreed. Told once a file.
+"""Findings from rows that are not data: blank lines between records, a total that was not agreed. One finding per file.
 
-Belongs here: findings from the structure of a file. Does not belong here: telling data from structure (`sources/readers`).
+Belongs here: findings from the structure of a file. Does not belong here: distinguishing data from structure (`sources/readers`).
 """
 
 from __future__ import annotations

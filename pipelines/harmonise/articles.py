@@ -1,16 +1,16 @@
-"""Articles as typed, and the offence group that an article gives.
+"""Articles of law as typed, and the offence group of an article.
 
 Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their
-time in force and known names are data in `schemas/codes/laws.csv`, articles of the groups in `offences.csv`.
+time in force and names are data in `schemas/codes/laws.csv`, articles of the groups in `offences.csv`.
 
-What `counting-rules.md` calls an unknown article is taken to be: no article; a code that is none of ours (`KPPK`); an article that the code
-does not have among its offences (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article
-of a code in force is known; where it is in no group of `offences.csv` its group is `other`, whatever the words say. One exception: a
-number typed without its code (`139` in 2014) that another code has in a group of its own speaks of that code, which was not in force.
+An unknown article in the sense of `counting-rules.md` is: no article; an unlisted code (`KPPK`); an article outside the offences of the
+code (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article of a code in force is known; if it
+is in no group of `offences.csv` its group is `other`, whatever the words say. One exception: a number typed without its code (`139` in
+2014) that another code lists in a group other than `other` refers to that code, which was not in force.
 
-A law applies to an article that does not name it only where `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the
-day of the offence (`date`), its other laws where they alone list the article (`article`). A law added to the list (another country's
-code, a special law) with `unnamed_by` empty is found where it is named, and changes the reading of nothing else.
+A law applies to an article that does not name it only if `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the
+day of the offence (`date`), its other laws if they alone list the article (`article`). A law added to the list with `unnamed_by` empty
+(another country's code, a special law) is found only if it is named, and changes the reading of no other text.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NUMBER = r"(?P<article>[1-9]\d{0,3})(?!\d)"
 _NAMED = re.compile(r"\b(?:nen(?:eve|it|in|et|i)?|clan\w*|cl|art(?:icle)?)\.?\s*(?:nr\.?\s*)?" + _NUMBER + _PARAGRAPH)
 _BARE = re.compile(r"(?<![\w/.-])" + _NUMBER + _PARAGRAPH)
 _CONNECTED = re.compile(r"\b(?:ne lidhje|lidhje|lidhur|ne vezi|u vezi|in conjunction)\b")
-# Words that only join an article to its law.
+# Words that only connect an article with its law.
 _FILLER = re.compile(
     r"nen\w*|clan\w*|cl|art|article|par\w*|para|stav\w*|st|pika|kodi\w*|penal\w*|ligj\w*|zakon\w*|nr|no|br|law"
     r"|l|te|se|i|e|nga|me|sipas|po|of|the"
@@ -57,27 +57,27 @@ _FILLER = re.compile(
 def parse_articles(text: pd.Series) -> pd.DataFrame:
     """Read law, article, paragraph and words from each text, on the index of `text`.
 
-    Out: `law` (code of `laws.csv`; an unknown name as it was typed, `KPPK`; null where none is named or only the family is),
-    `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (what else stands there, folded; null where nothing),
-    `problem`: null, `no_article` (a text without a number of an article), `unknown_code`. Where several articles stand, the first.
+    Out: `law` (code of `laws.csv`; an unknown name as typed, `KPPK`; null if none is named or only the family is),
+    `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (the rest of the text, folded; null if empty),
+    `problem`: null, `no_article` (a text without an article number), `unknown_code`. Of several articles the first counts.
     """
     return map_frame(text, _parse, COLUMNS)
 
 
 def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd.Series, words_group: pd.Series) -> pd.DataFrame:
-    """Judge each article by the code that is named, or else by the code in force on `date`.
+    """Classify each article by the code that is named, else by the code in force on `date`.
 
     In: `law`, `law_family`, `article` as `parse_articles` gives them (`law` may be any text), `date` of the offence, `words_group` of
     `offence_words`; all on one index. Out, on that index:
 
-    - `law`: the code that was applied, null where none is known;
-    - `article_group`: null where the article is unknown or was not in force. A code that nobody knows is as if none were named: an
-      article that the code in force, or the only list that has it, puts in a group is known;
-    - `offence_group`: that, else `words_group`, else `other`;
+    - `law`: the code that was applied, null if none is known;
+    - `article_group`: null if the article is unknown or was not in force. An unknown code counts as no code: the article is known if the
+      code in force, or the only list that has it, puts it in a group;
+    - `offence_group`: `article_group`, else `words_group`, else `other`;
     - `problem`: one of `PROBLEMS` or null.
 
-    Without a date nothing is checked for being in force, and where no single code is named the one whose list has the article decides
-    (no article of a group stands in two lists).
+    Without a date, time in force is not checked, and if no single code is named, the code whose list has the article applies
+    (no article of a group is in two lists).
     """
     named = map_values(law, _spelled_law)
     number = pd.to_numeric(article, errors="coerce")
@@ -90,10 +90,10 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
     no_article = article.isna()
     first, last = (applied.map(laws[name]).astype("float64") for name in ("first_article", "last_article"))
     unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
-    # Without date and law an article outside all lists is some other offence, of whichever code.
+    # Without date and law an article outside all lists is another offence of an undetermined code.
     undecided = applied.isna() & date.isna() & ~unknown_code & _possible(law_family, number)
     unlisted &= ~undecided
-    listed = _of_pairs(applied, article, _groups())
+    listed = _lookup_pairs(applied, article, _groups())
     meant = _by_article(law_family, article)
     of_another = ~unknown_code & named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
     out_of_force = ~unknown_code & (of_another | ~_in_force(applied, date))
@@ -118,36 +118,36 @@ def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd
 
 
 def _spelled_law(law: str) -> str:
-    """A code of `laws.csv` in its own spelling (`kprk 2012`); any other text as it is."""
+    """A code of `laws.csv` in the spelling of the list (for `kprk 2012`); any other text unchanged."""
     plain = re.sub(r"[\s.-]", "", law).upper()
     return plain if plain in _families() else law
 
 
 @cache
 def _laws() -> pd.DataFrame:
-    """The laws, oldest first. Raises `HarmoniaError` where two of them would apply by the day to one article."""
+    """The laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day."""
     rows = codes.table("laws").sort_values("valid_from", kind="stable")
     by_date = rows[rows["unnamed_by"] == "date"]
     overlap = (by_date["valid_to"].shift() >= by_date["valid_from"]) | by_date["valid_to"].shift().eq("")
     if overlap.any():
         code = by_date.loc[overlap, "code"].iloc[0]
         raise HarmoniaError(
-            f"schemas/codes/laws.csv: {code} applies to articles without a code on days on which another code does; end the other by "
-            "valid_to, or empty unnamed_by where articles of the law always name it"
+            f"schemas/codes/laws.csv: {code} and another law apply to articles without a code on the same days; set valid_to of the "
+            "other, or empty unnamed_by if articles of the law always name it"
         )
     first, last = (pd.to_numeric(rows[name], errors="coerce") for name in ("first_article", "last_article"))
-    return rows.assign(first_article=first.fillna(0), last_article=last.fillna(np.inf))  # a law without them: any article may be of it
+    return rows.assign(first_article=first.fillna(0), last_article=last.fillna(np.inf))  # without bounds: any article
 
 
 @cache
 def _unnamed() -> pd.DataFrame:
-    """The laws that an article can be of without naming one: only its family, or nothing."""
+    """The laws that can apply to an article that names only a family, or nothing."""
     return _laws().query("unnamed_by != ''")
 
 
 def _by_date(family: pd.Series, date: pd.Series) -> pd.Series:
     """The code in force on each date, of the named family or else of those that apply by date; before a named family was in force, its
-    first."""
+    first code."""
     out = pd.Series(None, index=date.index, dtype="str")
     for row in _unnamed().to_dict("records"):
         inside = _within(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
@@ -158,12 +158,12 @@ def _by_date(family: pd.Series, date: pd.Series) -> pd.Series:
 
 
 def _by_article(family: pd.Series, article: pd.Series) -> pd.Series:
-    """The one code, of the named family or of any, that applies without being named and has the article in a group of its own."""
-    return _of_pairs(family, article, _only_laws())
+    """The only code, of the named family or of any, that applies without being named and lists the article in a group but `other`."""
+    return _lookup_pairs(family, article, _only_laws())
 
 
-def _of_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> pd.Series:
-    """What is known of the two texts of each row, looked up once a pair of texts; null where nothing is."""
+def _lookup_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> pd.Series:
+    """The entry of `known` for the two texts of each row; each distinct pair is looked up once; null if there is none."""
     (a, firsts), (b, seconds) = pd.factorize(first), pd.factorize(second)
     left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
     once, place = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
@@ -173,7 +173,7 @@ def _of_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> 
 
 @cache
 def _only_laws() -> dict[tuple[str | None, str], str]:
-    """The one code that has an article in a group of its own, by family (null: none is named) and article; none where there are several."""
+    """The only code that lists an article in a group but `other`, by family (null: none is named) and article; omitted if several do."""
     families = _unnamed().set_index("code")["family"]
     found: dict[tuple[str | None, str], set[str]] = {}
     for (code, number), group in _groups().items():
@@ -184,7 +184,7 @@ def _only_laws() -> dict[tuple[str | None, str], str]:
 
 
 def _possible(family: pd.Series, number: pd.Series) -> pd.Series:
-    """Whether some code of the family, or of those that apply by date where none is named, has an offence of that number."""
+    """Whether a code of the family, or of those that apply by date if none is named, has an offence with that number."""
     out = pd.Series(False, index=number.index)
     for row in _unnamed().to_dict("records"):
         mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
@@ -193,7 +193,7 @@ def _possible(family: pd.Series, number: pd.Series) -> pd.Series:
 
 
 def _in_force(law: pd.Series, date: pd.Series) -> pd.Series:
-    """Whether the law was in force on the date; true where either is unknown."""
+    """Whether the law was in force on the date; true if either is unknown."""
     out = law.isna() | date.isna()
     for row in _laws().to_dict("records"):
         out |= law.eq(row["code"]).fillna(False) & _within(date, str(row["valid_from"]), str(row["valid_to"]))
@@ -201,7 +201,7 @@ def _in_force(law: pd.Series, date: pd.Series) -> pd.Series:
 
 
 def _within(date: pd.Series, start: str, end: str) -> pd.Series:
-    """Whether the day lies between two ISO days, both included; an empty one is no limit."""
+    """Whether the day is between two ISO days, both included; an empty one is no limit."""
     low = date >= pd.Timestamp(start) if start else date.notna()
     high = date < pd.Timestamp(end) + pd.Timedelta(days=1) if end else date.notna()
     return low & high
@@ -220,13 +220,13 @@ def _groups() -> dict[tuple[str, str], str]:
 
 @cache
 def _single_laws() -> dict[str, str]:
-    """The law of each family that has one alone."""
+    """The law of each family that has only one."""
     return {str(family): rows["code"].iloc[0] for family, rows in _unnamed().groupby("family") if len(rows) == 1}
 
 
 @cache
 def _law_names() -> dict[str, str]:
-    """The law of each name, in letters and digits; a name that two laws have is the older one's."""
+    """The law of each name, in letters and digits; of two laws with the same name the older one."""
     names = codes.names_of("laws")
     out: dict[str, str] = {}
     for code in _laws()["code"]:
@@ -237,7 +237,7 @@ def _law_names() -> dict[str, str]:
 
 @cache
 def _listed_names() -> re.Pattern[str]:
-    """Names, as they stand in a folded text, of laws that apply only where they are named; a slash can join one to its article."""
+    """Pattern of the folded names of laws that apply only if they are named; a slash may connect the name with the article."""
     named = _laws().query("unnamed_by == ''")["code"]
     every = {fold(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
     own = [name for name, code in every.items() if code in set(named) and _law_names()[re.sub(r"[\s-]", "", name)] == code]
@@ -272,7 +272,7 @@ def _law(value: str) -> tuple[str | None, str | None, str]:
 
 
 def _named_law(value: str) -> tuple[str | None, str | None]:
-    """(law, null) or (null, family) as the text names it; an unknown law by the name that stands there."""
+    """(law, null) or (null, family) as the text names it; an unknown law by its name in the text."""
     if listed := _listed_names().search(value):
         return _law_names()[re.sub(r"[\s-]", "", listed["name"])], None
     if number := _LAW_NUMBER.search(value):
@@ -289,7 +289,7 @@ def _named_law(value: str) -> tuple[str | None, str | None]:
 
 
 def _words(rest: str) -> str | None:
-    """What is left beside law and article, folded; null where that is only joining words."""
+    """The rest of the text beside law and article, folded; null if only connecting words are left."""
     tokens = re.findall(r"[a-z]+", rest)
     while tokens and _FILLER.fullmatch(tokens[0]):
         tokens = tokens[1:]

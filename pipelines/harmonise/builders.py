@@ -1,7 +1,7 @@
-"""Pieces of which the institutions' mappings build canonical tables. Belongs here: what is the same for all of them.
+"""Functions from which the mappings of institutions build canonical tables. Belongs here: what all mappings have in common.
 
 Every function takes typed rows of a delivered table (with `_delivery`, `_status`, `_period`, `_record`, `_case`) and returns rows of a
-canonical table without its missing columns; `schemas.canonical.conform` adds those.
+canonical table; `schemas.canonical.conform` adds missing columns.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pipelines.harmonise import codes, names, numbers, personal_numbers
 from sources import contract
 
 IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
-"""What makes a row without a name that of a person (docs/reference/deliveries.md, "Unknown persons")."""
+"""Columns that identify a person in a row without a name (docs/reference/deliveries.md, "Unknown persons")."""
 
 
 def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
-    """The columns that every canonical row starts with, on the index of `frame`."""
+    """The first columns of every canonical row, on the index of `frame`."""
     return pd.DataFrame(
         {
             "institution": pd.Series(institution, index=frame.index, dtype="str"),
@@ -29,7 +29,7 @@ def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.
 
 
 def code_of(name: str, text: pd.Series) -> pd.Series:
-    """Code of each text in a code list of `schemas/codes`, null where none is known."""
+    """Code of each text in a code list of `schemas/codes`, null if unknown."""
     return codes.lookup(name, text)["code"].astype("str")
 
 
@@ -50,8 +50,8 @@ def persons(
     birthplace: str | None = None,
     register: str | None = None,
 ) -> pd.DataFrame:
-    """Rows of `person_records`: the names of the delivered columns tell where each part stands. The place of a person in a list of the case
-    is in the column that the contract names."""
+    """Rows of `person_records`; the parameters name the delivered columns. The contract names the column with the position of a person in
+    the list of the case."""
     nothing = pd.Series(None, index=frame.index, dtype="str")
     raw = pd.DataFrame(
         {
@@ -85,26 +85,26 @@ def persons(
     if register:
         out["register_id"] = frame[register]
     known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
-    out["kind"] = names.kinds(out, known | _erased(frame, [given, surname, full, parent, number, birthplace]))
+    out["kind"] = names.kinds(out, known | _redacted(frame, [given, surname, full, parent, number, birthplace]))
     out["period"] = frame["_period"]
     return out
 
 
 def _place(institution: str, frame: pd.DataFrame) -> str | None:
-    """The column of `frame` that is the place of a person in the list of the case."""
+    """The column of `frame` with the position of a person in the list of the case."""
     places = [table.place for table in contract.load(institution).tables.values()]
     return next((place for place in places if place and place in frame), None)
 
 
-def _erased(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
-    """Rows of a person whose data was erased: a cell was given and holds nothing."""
-    gone = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
-    return pd.concat(gone, axis=1).any(axis=1) if gone else pd.Series(False, index=frame.index)
+def _redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
+    """Rows of a person whose data was erased: a cell was delivered but is empty now."""
+    cells = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
+    return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
 
 
 def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:
-    """`birth_date`, `birth_year`, `birth_precision`: 1 January, or a day that no calendar has, says the year only; a year that cannot
-    be is as if missing."""
+    """`birth_date`, `birth_year`, `birth_precision`: of 1 January, or a day that does not exist, only the year is used; an impossible year
+    counts as missing."""
     date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
     end = frame["_period_end"]
     possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - 110)).fillna(False).astype(bool)
@@ -129,23 +129,23 @@ def events(
     present: pd.Series | None = None,
     outcome: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Rows of `events`: one per row of `frame` whose date was delivered, or that says (`present`) that the event took place."""
-    given = frame[f"{column}:given"]
-    there = given if present is None else present.fillna(False).astype(bool)
+    """Rows of `events`: one per row of `frame` with a delivered date, or of which `present` says that the event took place."""
+    delivered = frame[f"{column}:given"]
+    took_place = delivered if present is None else present.fillna(False).astype(bool)
     out = state(institution, frame)
     out["entity"] = entity
     out["event"] = event
     out["date"] = frame[column]
     out["date_precision"] = frame[f"{column}:precision"]
     out["unreadable"] = frame[f"{column}:unreadable"]
-    out["present"] = there
+    out["present"] = took_place
     out["outcome"] = outcome if outcome is not None else pd.Series(None, index=frame.index, dtype="str")
     out["period"] = frame["_period"]
-    return out[given | there]
+    return out[delivered | took_place]
 
 
 def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
-    """Rows of `references`: one per number found in `column`; `kind` where the form says whose number stands there."""
+    """Rows of `references`: one per number found in `column`; `kind`: the kind of number that the form asks for, if it does."""
     found = numbers.parse_numbers(frame[column])
     rows = state(institution, frame).loc[found["row"]].reset_index(drop=True)
     rows["number"] = found["number"].to_numpy()
@@ -156,6 +156,6 @@ def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str 
 
 
 def own_number(text: pd.Series, kind: str) -> pd.Series:
-    """An institution's own case numbers in normal form; what cannot be read keeps its own spelling."""
+    """An institution's own case numbers in normal form; an unreadable number keeps its spelling."""
     normal = numbers.normalise_own(text, kind)
     return normal.where(normal.notna(), text).astype("str")

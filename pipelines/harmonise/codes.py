@@ -1,9 +1,9 @@
-"""Code lists of `schemas/codes` and how a delivered text finds its code.
+"""Code lists of `schemas/codes`, and looking up the code of a delivered text.
 
 Belongs here: loading the lists, matching of labels and aliases. Does not belong here: the lists themselves (data), offences in words
 (`offence_words`), articles (`articles`).
 
-Every list has `code`, `valid_from`, `valid_to`, `label_sq`, `label_sr`, `label_en`, `aliases` (separated by `|`), and columns of its own.
+Every list has `code`, `valid_from`, `valid_to`, `label_sq`, `label_sr`, `label_en`, `aliases` (separated by `|`), and further columns.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ How = Literal["exact", "alias", "fuzzy"]
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "codes"
 LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "person_kinds", "offences", "laws")
 
-_SHORT = 3  # texts of up to so many letters are codes: matched as they stand, never by sound or likeness
-_ONE_ERROR, _TWO_ERRORS = 5, 9  # letters from which a text with one, two typing errors still counts
-_APART = 1  # a misspelt text is refused where a name of another code is as near, or only so many errors further
+_SHORT = 3  # texts of up to so many letters are codes: matched exactly, never by skeleton or similarity
+_ONE_ERROR, _TWO_ERRORS = 5, 9  # least number of letters for which one, two typing errors are tolerated
+_MARGIN = 1  # a misspelt text is refused if a name of another code is as near, or only so many errors further
 
-# Words around the name of a place or a country that say nothing about which.
+# Words around the name of a place or a country that do not help to identify it.
 _JOINING = "ne|u|of|te|se|e|i"
 _AROUND_PLACES = re.compile(
     r"\b(?:gjykata|gjykates|themelore|themelor|qarkut|komunale|prokuroria|prokurorise|dega|osnovni|osnovno|sud|tuzilastvo|ogranak|odeljenje|basic|court|prosecution|office|branch"
@@ -42,9 +42,9 @@ _AROUND_COUNTRIES = re.compile(
 
 @dataclass(frozen=True)
 class Index:
-    """How the texts of one list find their codes: `exact` by folded label or code, `alias` by skeleton of label or alias.
+    """Lookup tables of one list: `exact` by folded label or code, `alias` by skeleton of label or alias.
 
-    around  words around a name that say nothing
+    around  words around a name that do not identify it
     """
 
     exact: dict[str, str]
@@ -58,16 +58,16 @@ class Index:
 
 @cache
 def table(name: str) -> pd.DataFrame:
-    """A code list as text columns, empty cells as empty text. Raises `KeyError` for a list that is not there."""
+    """A code list as text columns, empty cells as empty text. Raises `KeyError` for an unknown list."""
     path = FOLDER / f"{name}.csv"
     if not path.is_file():
-        raise KeyError(f"there is no code list {name!r} in schemas/codes; lists are {', '.join(LISTS)}")
+        raise KeyError(f"no code list {name!r} in schemas/codes; the lists are {', '.join(LISTS)}")
     rows = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
-    return rows.fillna("")  # a line may lack the last columns
+    return rows.fillna("")  # lines may lack the last columns
 
 
 def names_of(name: str) -> dict[str, list[str]]:
-    """Labels and aliases of every code of a list, without repetition, labels first."""
+    """Labels and aliases of every code of a list, without duplicates, labels first."""
     rows = table(name)
     out: dict[str, list[str]] = {}
     for row in rows.to_dict("records"):
@@ -79,8 +79,8 @@ def names_of(name: str) -> dict[str, list[str]]:
 def lookup(name: str, text: pd.Series) -> pd.DataFrame:
     """Find the code of each text in the list `name` (one of `LISTS`).
 
-    Out, on the index of `text`: `code`, null where none is found; `how`: `exact` (code or label in the list's own spelling, any case),
-    `alias` (another name, script, spelling or form of it, or words around it), `fuzzy` (misspelt, one code clearly nearest), or null.
+    Out, on the index of `text`: `code`, null if none is found; `how`: `exact` (code or label as spelled in the list, any case),
+    `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt, one code clearly nearest), or null.
     """
     index = _index(name)
     return map_frame(text, lambda value: _find(value, index), {"code": "str", "how": "str"})
@@ -100,7 +100,7 @@ def _index(name: str) -> Index:
                 exact.setdefault(_plain(text), code)
             alias.setdefault(_key(text), code)
             alias.setdefault(_key(index.bare(text)), code)
-    if name == "seats":  # a seat is also named by any municipality of its district
+    if name == "seats":  # any municipality of the district also names the seat
         towns = table("municipalities").set_index("code")["seat"]
         for code, texts in names_of("municipalities").items():
             for text in texts:
@@ -122,19 +122,19 @@ def _find(text: str, index: Index) -> tuple[str | None, How | None]:
 
 
 def _keys(value: str, index: Index) -> list[str]:
-    """Skeletons under which a text may stand in the list: as it is, without the words around it, its parts."""
+    """Skeletons under which the list may have a text: the whole text, without the words around the name, its parts."""
     parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
     keys = [_key(value), _key(index.bare(value)), *(_key(index.bare(part)) for part in parts)]
     return [key for key in dict.fromkeys(keys) if key]
 
 
 def _nearest(value: str, index: Index) -> tuple[str | None, How | None]:
-    """The one code with a name within one typing error (two in a long name) of the text without the words around it, and no other near."""
+    """The only code with a name within one typing error (two in a long name) of the text without words around it, if no other is near."""
     key = _key(index.bare(value))
     errors = (len(key) >= _ONE_ERROR) + (len(key) >= _TWO_ERRORS)
-    near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _APART, limit=None) if errors else []
+    near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _MARGIN, limit=None) if errors else []
     least = min((distance for _, distance, _ in near), default=0)
-    codes = {index.alias[name] for name, distance, _ in near if distance <= least + _APART}
+    codes = {index.alias[name] for name, distance, _ in near if distance <= least + _MARGIN}
     return (codes.pop(), "fuzzy") if len(codes) == 1 and least <= errors else (None, None)
 
 

@@ -1,6 +1,6 @@
-"""Dates as people write them. Belongs here: reading one date from a text, with its precision and what was wrong with its form.
+"""Dates as people write them. Belongs here: reading one date from a text, with its precision and the problem of its form.
 
-Does not belong here: whether a date can be right (future, order of events) and what 1 January means: the caller knows that.
+Does not belong here: whether a date is plausible (future, order of events) and what 1 January means; the caller decides that.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _MONTH_NAMES = (
 _MONTHS = {start: month for month, starts in enumerate(_MONTH_NAMES, 1) for start in starts.split()}
 _EXCEL_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates here have no zone
 SEPARATORS = {"dmy": ".", "dmy/": "/", "dmy-": "-", "iso": "-"}
-MIDDLE = 15  # the day by which a date counts of which only the month is known; no month has this number, so it is never exchanged
+MIDDLE = 15  # the day used if only the month is known; no month has this number, so day and month are never swapped
 _PIVOT = 30  # without `latest`, 00-30 are 2000-2030
 
 
@@ -61,27 +61,25 @@ def parse_dates(
 ) -> pd.DataFrame:
     """Read a date from each text, on the index of `text`.
 
-    In: text, null or empty where nothing was delivered. `format` is the agreed form; `year_only` says that it permits a year alone,
-    `month_only` that it permits a month and a year; `latest` (the end of the delivered quarter) decides the century of two-digit years: not
-    after it.
+    In: text, null or empty if nothing was delivered. `format` is the agreed form; `year_only` permits a year alone, `month_only` a month
+    and a year; `latest` (the end of the delivered quarter) decides the century of two-digit years: not after it.
 
-    Out: `date` (datetime64[s]), in the middle of the month (`MIDDLE`) where a month is permitted and given; `year`, also where the day is
-    impossible or was not given; `precision` (`day`; `month` and `year` where they alone are permitted and given; null where the text is no
-    date);
+    Out: `date` (datetime64[s]), in the middle of the month (`MIDDLE`) if only a month is given and permitted; `year`, also if the day is
+    impossible or missing; `precision` (`day`; `month` or `year` if only these are given and permitted; null if the text is not a date);
     `problem`: null, `impossible` (31.02.), `unreadable`, `two_digit_year`, `other_format` (read, but not in the agreed form: Excel
-    serial number, month in words, ISO where day first was agreed), `not_permitted_year`. Never raises for a text.
+    serial number, month in words, ISO instead of day first), `not_permitted_year`. Never raises for a text.
     """
     end = None if latest is None or pd.isna(latest) else latest.to_pydatetime().replace(tzinfo=None)
     return map_frame(text, lambda value: _parse(value, format, year_only, month_only, end), COLUMNS)
 
 
 def first_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """The first day that each date can mean: of a month (`precision`) its first."""
+    """The first day that each date can mean: with `precision` month the first of the month."""
     return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE - 1))
 
 
 def last_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
-    """The last day that each date can mean: of a month (`precision`) its last."""
+    """The last day that each date can mean: with `precision` month the last of the month."""
     return dates.mask(precision == "month", dates + pd.offsets.MonthEnd(0))
 
 
@@ -120,7 +118,7 @@ def _day(year: str, month: str, day: str, problem: str | None, latest: dt.dateti
 
 
 def _month(found: re.Match[str], agreed: str) -> Parsed:
-    """The middle of a month and a year."""
+    """The middle of the given month."""
     as_agreed = (found["iso"] if agreed == "iso" else found["dmy"]) == SEPARATORS[agreed]
     day, year, precision, problem = _day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
     return day, year, precision and "month", problem or (None if as_agreed else "other_format")

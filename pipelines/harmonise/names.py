@@ -1,4 +1,4 @@
-"""Names of persons: one skeleton per name, tokens, and the parent's name where it stands inside the name.
+"""Names of persons: one skeleton per name, tokens, and the parent's name if it is part of the name.
 
 Belongs here: splitting and folding of names. Does not belong here: comparison or nicknames (`pipelines.linkage`).
 """
@@ -15,7 +15,7 @@ from pipelines.harmonise.text import fold, map_frame, map_values, phrase_skeleto
 
 COLUMNS = ("name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton")
 
-# What stands before a name without being one; `z.` is also an initial and counts as a title only before two full tokens.
+# Titles before a name; `z.` is also an initial and counts as a title only before two full tokens.
 _TITLES = frozenset(
     re.findall(
         r"\w+",
@@ -24,7 +24,7 @@ _TITLES = frozenset(
     )
 )
 _AMBIGUOUS_TITLES = frozenset({"z", "g"})
-# Words around a name that are no part of it: alias, born. So are the single words for an unknown person.
+# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_no_name`.
 _AROUND = frozenset({"alias", "zvani", "lindur", "lindura", "rodj", "rodjen", "rodjena"})
 _PARENT_BRACKET = re.compile(r"[(\[{]\s*(?P<parent>[^)\]}]*)[)\]}]?")
 _PARENT_WORDS = re.compile(
@@ -37,7 +37,7 @@ _SPLIT = re.compile(r"[^\w'’`]+|_")
 
 
 def skeleton(names: pd.Series) -> pd.Series:
-    """Skeleton of each text of `names`, its tokens in their order with one space between (see `pipelines.harmonise.text`)."""
+    """Skeleton of each text of `names`, its tokens in their order, separated by a space (see `pipelines.harmonise.text`)."""
     return map_values(names, lambda text: phrase_skeleton(text) or None)
 
 
@@ -45,13 +45,13 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
     """Skeletons of names, on the index of `frame`.
 
     In: text columns `given_name`, `surname`, `full_name`, `parent_name`; any may be null or absent. `full_name` is read only
-    where neither given name nor surname is there. Out: `name_tokens` (sorted distinct skeletons of given name and surname,
-    space-separated), `given_skeleton`, `surname_skeleton` (null where the source has one field), `parent_skeleton` (the parent's
-    column, else what stands in brackets, after "i biri i", or as an initial between two tokens). An initial elsewhere is a token
-    of one letter. Null where nothing is left, and where the words are those for an unknown person (`schemas/codes/person_kinds.csv`).
+    if given name and surname are missing. Out: `name_tokens` (sorted distinct skeletons of given name and surname,
+    space-separated), `given_skeleton`, `surname_skeleton` (null if the source has one field), `parent_skeleton` (the parent's
+    column, else the name in brackets, after "i biri i", or as an initial between two tokens). An initial elsewhere is a token
+    of one letter. Null if nothing is left, or for the words for an unknown person (`schemas/codes/person_kinds.csv`).
     """
     column = {name: _column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
-    unknown = _names_nobody(column["given_name"], column["surname"])
+    unknown = _means_unknown(column["given_name"], column["surname"])
     column |= {name: column[name].mask(unknown) for name in ("given_name", "surname")}
     given = map_frame(column["given_name"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
     surname = map_frame(column["surname"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
@@ -71,7 +71,7 @@ def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
 def kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
     """`natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
 
-    identified: rows with an identifying value beside the name. A row with neither is an unknown person.
+    identified: rows with an identifying value other than the name. A row with neither is an unknown person.
     """
     words = codes.names_of("person_kinds")
     listed = codes.table("person_kinds")
@@ -84,8 +84,8 @@ def kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
     return out.mask(frame["name_tokens"].isna() & ~identified, "unknown")
 
 
-def _names_nobody(given: pd.Series, surname: pd.Series) -> pd.Series:
-    """Whether two fields together are words for an unknown person, in either order."""
+def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
+    """Whether two fields together are the words for an unknown person, in either order."""
     first, last = given.fillna(""), surname.fillna("")
     both = pd.DataFrame({"straight": first + " " + last, "turned": last + " " + first})
     return both.apply(lambda text: map_values(text, _is_unknown, "bool")).any(axis=1)
@@ -106,7 +106,7 @@ def _no_name() -> frozenset[str]:
 
 
 def _letters(text: str) -> str:
-    """Folded letters of a text, without what stands between them."""
+    """The folded letters of a text, everything else removed."""
     return re.sub(r"[\W\d_]", "", fold(text))
 
 
@@ -115,7 +115,7 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
-    """Skeletons of the name's own tokens in their order, and of a parent's name found inside."""
+    """Skeletons of the tokens of the name in their order, and of the parent's name found in it."""
     if _is_unknown(text):
         return None, None
     text = to_latin(tidy(text))
@@ -128,7 +128,7 @@ def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
                 parents.append(found["parent"])
     words = _drop_titles([word for word in _SPLIT.split(text) if word])
     tokens = [s for s in (token_skeleton(word) for word in words) if s]
-    if not tokens and parents:  # only brackets: that is the name itself
+    if not tokens and parents:  # nothing but brackets: they hold the name itself
         tokens, parents = phrase_skeleton(parents[0]).split(), []
     inner = [i for i in range(1, len(tokens) - 1 if one_field else len(tokens)) if len(tokens[i]) == 1]
     if len(inner) == 1 and len(words) == len(tokens):
@@ -139,7 +139,7 @@ def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
 
 def _drop_titles(words: list[str]) -> list[str]:
     keep = [word for word in words if _plain(word) not in _no_name()]
-    if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the article goes with its word
+    if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the particle is dropped with its word
         keep = [word for word in keep if word.lower() not in ("i", "e")]
     while len(keep) > 1 and _plain(keep[0]) in _TITLES:
         full = [word for word in keep[1:] if len(word) > 1]

@@ -1,7 +1,8 @@
-"""Offences and forms of exploitation in words, to the canonical groups.
+"""Canonical groups of offences and forms of exploitation that are given in words.
 
-Belongs here: what words mean. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (parts of words that
-decide where no wording is near: the first rule that fits), `forms.csv` (`parts`: likewise). Does not belong here: articles (`articles`).
+Belongs here: the meaning of words. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (rules on parts
+of words, used if no wording is similar; the first that matches applies), `forms.csv` (`parts`: likewise). Does not belong here: articles
+(`articles`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from rapidfuzz import fuzz, process
 from pipelines.harmonise import codes
 from pipelines.harmonise.text import fold, map_values, phrase_skeleton
 
-_LIKE = 88.0  # least likeness of word sets (rapidfuzz token_sort_ratio) at which misspelt words still count
+_LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for misspelt words
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """A group, and the parts of words of which each set must have one in the text (`none_of`: must have none)."""
+    """A group, and the parts of words that a text must contain: one of each set, and none of `none_of`."""
 
     group: str
     one_of: tuple[str, ...]
@@ -36,14 +37,14 @@ class _Rule:
 
 
 def words_group(text: pd.Series) -> pd.Series:
-    """Offence group (`schemas.canonical.OFFENCE_GROUPS`) of an offence in words, on the same index; null where the words say none."""
+    """Offence group (`schemas.canonical.OFFENCE_GROUPS`) of an offence in words, on the same index; null if the words give none."""
     return map_values(text, _group)
 
 
 def form(text: pd.Series) -> pd.Series:
-    """Form of exploitation (`schemas.canonical.FORMS`) of words or of the prosecution's code, on the same index; null where unknown.
+    """Form of exploitation (`schemas.canonical.FORMS`) of words or of the prosecution's code, on the same index; null if unknown.
 
-    Words that say that the form is not known give null as well: the counting rules make `unknown` of it.
+    Words for an unknown form also give null; the counting rules count it as `unknown`.
     """
     found = codes.lookup("forms", text)["code"]
     guessed = map_values(text.where(found.isna()), _form)
@@ -56,7 +57,7 @@ def _group(text: str) -> str | None:
         return None
     if group := _wordings().get(key):
         return group
-    if found := process.extractOne(key, list(_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LIKE):
+    if found := process.extractOne(key, list(_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
         return _wordings()[found[0]]
     words = f" {fold(text)}"
     ruled = next((rule.group for rule in _rules() if rule.fits(words)), None)
@@ -64,7 +65,7 @@ def _group(text: str) -> str | None:
 
 
 def _contained(words: set[str]) -> str | None:
-    """Group of the longest known wording all of whose words are among `words`."""
+    """Group of the longest known wording whose words are all among `words`."""
     inside = [wording for wording in _wordings() if words.issuperset(wording.split())]
     return _wordings()[max(inside, key=len)] if inside else None
 

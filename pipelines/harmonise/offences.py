@@ -1,7 +1,7 @@
-"""Which offence a delivered row speaks of.
+"""The offence of a delivered row.
 
-Belongs here: where a table keeps its article, code, words and day, and how they are judged together, by `docs/reference/counting-rules.md`,
-"The institution's own article". Parsing single cells is in `articles` and `offence_words`.
+Belongs here: the columns of a table with article, code, words and day, and their classification together, by
+`docs/reference/counting-rules.md`, "The institution's own article". Parsing of single cells is in `articles` and `offence_words`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from schemas.canonical import OFFENCE_GROUPS
 
 @dataclass(frozen=True)
 class OffenceColumns:
-    """Where one delivered table names an offence. `days`: columns of which the first filled one stands for the day of the offence."""
+    """The columns of a delivered table that describe an offence. `days`: the first filled one is used as the day of the offence."""
 
     table: str
     article: str
@@ -28,7 +28,7 @@ class OffenceColumns:
 
 
 def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
-    """Judge the offence of each row of a typed table.
+    """Classify the offence of each row of a typed table.
 
     Out, on the index of `frame`: `law`, `article`, `paragraph`, `article_group`, `words_group`, `offence_group`, `problem`.
     """
@@ -40,27 +40,27 @@ def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
     day = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[s]")
     for column in where.days:
         day = day.where(day.notna(), frame[column])
-    judged = articles.classify(law, family, parsed["article"], day, words)
-    if len(where.days) > 1:  # no day of the offence, no code named: which code is meant is a guess, and words that are there decide
+    classified = articles.classify(law, family, parsed["article"], day, words)
+    if len(where.days) > 1:  # without day of the offence and code the code is a guess: the words decide, if there are any
         guessed = frame[where.days[0]].isna() & law.isna() & words.notna()
-        judged["article_group"] = judged["article_group"].mask(guessed & (judged["article_group"] != words), None)
-        judged["offence_group"] = judged["offence_group"].mask(guessed, words)
+        classified["article_group"] = classified["article_group"].mask(guessed & (classified["article_group"] != words), None)
+        classified["offence_group"] = classified["offence_group"].mask(guessed, words)
     paragraph = frame[where.paragraph] if where.paragraph else parsed["paragraph"]
     return pd.DataFrame(
         {
-            "law": judged["law"],
+            "law": classified["law"],
             "article": parsed["article"],
             "paragraph": paragraph,
-            "article_group": judged["article_group"],
+            "article_group": classified["article_group"],
             "words_group": words,
-            "offence_group": judged["offence_group"],
-            "problem": judged["problem"],
+            "offence_group": classified["offence_group"],
+            "problem": classified["problem"],
         },
         index=frame.index,
     )
 
 
 def seriousness(groups: pd.Series) -> pd.Series:
-    """Rank of offence groups, 0 the most serious; null ranks behind all (order of `docs/reference/counting-rules.md`)."""
+    """Rank of offence groups, 0 the most serious; null ranks last (order of `docs/reference/counting-rules.md`)."""
     rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
     return groups.map(rank).fillna(len(rank)).astype(int)

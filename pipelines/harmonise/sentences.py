@@ -11,7 +11,7 @@ from pipelines.harmonise.text import fold, map_values
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
 
-# A unit is known by its first letters, so that typing errors later in the word do no harm (Albanian, Serbian, English).
+# A unit is recognised by its first letters, so that typing errors later in the word do not matter (Albanian, Serbian, English).
 _UNITS = (
     (re.compile("v|god|g$|y"), DAYS_PER_YEAR),
     (re.compile("m"), DAYS_PER_MONTH),
@@ -48,7 +48,7 @@ def sentence_days(text: pd.Series) -> pd.Series:
     """Length of each sentence in days (float), on the same index: a year is 365.25 days, a month a twelfth of it.
 
     In: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units.
-    Null where no length of time can be read; a number without a unit is none.
+    Null if no length of time can be read; a number without a unit does not count.
     """
     return map_values(text, _days, "float64")
 

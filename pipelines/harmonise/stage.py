@@ -1,4 +1,4 @@
-"""The stage: delivered tables with their states in, canonical tables out.
+"""The stage `harmonise`: validated tables with record status in, canonical tables out.
 
 Belongs here: dispatch to the institution's mapping, nothing else.
 """
@@ -16,12 +16,12 @@ Canonical = dict[str, pd.DataFrame]
 
 
 def harmonise(institution: str, tables: Mapping[str, pd.DataFrame]) -> Canonical:
-    """Canonical tables of one institution from its judged tables (all states, with `_status`)."""
-    made = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
-    return {name: conformed(name, made.get(name, [])) for name in TABLES}
+    """Canonical tables of one institution from its validated tables (records of every status, with `_status`)."""
+    mapped = import_module(f"sources.{institution}.mapping").to_canonical(dict(tables))
+    return {name: conformed(name, mapped.get(name, [])) for name in TABLES}
 
 
 def conformed(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Rows of one canonical table, one below the other, with its columns and types."""
+    """The frames of one canonical table concatenated, with its columns and types."""
     filled = [conform(name, frame) for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else conform(name, pd.DataFrame())

@@ -1,10 +1,10 @@
-"""Letters: repair of mojibake, script, diacritics, and the one skeleton in which names and words are compared.
+"""Letters: repair of mojibake, script, diacritics, and the skeleton by which names and words are compared.
 
 Belongs here: functions of a single text, and `map_values`/`map_frame`, which apply them once per distinct value of a Series.
-Does not belong here: what a text means (the other modules of this package).
+Does not belong here: the meaning of a text (the other modules of this package).
 
-The skeleton folds what Albanian, Serbian and Turkish spelling do differently (sources-of-facts.md, Spelling of names). It is coarse on
-purpose: two spellings of one name must agree; how much an agreement is worth is for the linkage model to say.
+The skeleton folds the differences between Albanian, Serbian and Turkish spelling (sources-of-facts.md, Spelling of names). It is coarse
+on purpose: two spellings of one name must agree; the linkage model decides how much an agreement is worth.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-# Serbian and Macedonian letters, then those of other Cyrillic alphabets that foreigners' names bring.
+# Serbian and Macedonian letters, then those of other Cyrillic alphabets, for names of foreigners.
 _CYRILLIC = {
     **dict(zip("абвгдезијклмнопрстћуфхцчш", "abvgdezijklmnoprstćufhcčš", strict=True)),
     **dict(zip("ђжљњџѓќѕ", ("đ", "ž", "lj", "nj", "dž", "đ", "ć", "dz"), strict=True)),
@@ -25,10 +25,10 @@ _CYRILLIC = {
 }
 _TO_LATIN = str.maketrans({**_CYRILLIC, **{k.upper(): v.capitalize() for k, v in _CYRILLIC.items()}})
 
-# Letters that Unicode decomposition leaves alone.
+# Letters that Unicode decomposition does not change.
 _UNDECOMPOSED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ß": "ss"})
 
-# Albanian-Serbian letter pairs. Letters before their plain forms: `dž` and its stripped form `dz` are one sound here.
+# Albanian-Serbian letter pairs, replaced before diacritics are stripped. `dž` and its stripped form `dz` are the same sound here.
 _PAIRS = (
     (re.compile("dž|xh|dz"), "x"),
     (re.compile("gj|dj|đ"), "d"),
@@ -47,12 +47,12 @@ _SPACE = re.compile(r"[\s\u00a0\u200b\ufeff]+")
 
 
 def map_values(text: pd.Series, function: Callable[[str], Any], dtype: str = "str") -> pd.Series:
-    """`function` of each distinct non-null value of `text`, mapped back: a Series of `dtype` on the same index, null where null."""
+    """`function` of each distinct non-null value of `text`, mapped back: a Series of `dtype` on the same index; null stays null."""
     return map_frame(text, lambda value: (function(value),), {"value": dtype})["value"]
 
 
 def map_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """As `map_values`, for a function that gives a tuple: a frame with `columns` (name to dtype) on the index of `text`."""
+    """As `map_values`, for a function that returns a tuple: a frame with `columns` (name to dtype) on the index of `text`."""
     codes, values = pd.factorize(text.astype("str"))
     results = [function(str(value)) for value in values]
     out = {}
@@ -64,7 +64,7 @@ def map_frame(text: pd.Series, function: Callable[[str], tuple[Any, ...]], colum
 
 @lru_cache(maxsize=65536)
 def repair_mojibake(text: str) -> str:
-    """UTF-8 that was read as a one-byte encoding put right (`KrasnÃ«qi`, `PejĂ«`); any other text as it is."""
+    """Repair UTF-8 that was read as a one-byte encoding (`KrasnÃ«qi`, `PejĂ«`); any other text is unchanged."""
     if not _MOJIBAKE.search(text):
         return text
     for encoding in ("cp1252", "cp1250", "latin-1"):
@@ -76,12 +76,12 @@ def repair_mojibake(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """Mojibake repaired, composed letters, single spaces, no spaces at the ends."""
+    """Text with mojibake repaired, letters composed, single spaces and no spaces at the ends."""
     return _SPACE.sub(" ", unicodedata.normalize("NFC", repair_mojibake(text))).strip()
 
 
 def to_latin(text: str) -> str:
-    """Cyrillic letters as Serbian Latin ones."""
+    """Text with Cyrillic letters replaced by Serbian Latin ones."""
     return text.translate(_TO_LATIN)
 
 
@@ -92,17 +92,17 @@ def _strip_marks(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
-    """Tidied, Latin, lower case, without diacritics (`đ` as `dj`): for words and labels, where letter pairs must stay apart."""
+    """Text tidied, in Latin lower case, without diacritics (`đ` as `dj`): for words and labels, in which letter pairs stay distinct."""
     return _strip_marks(to_latin(tidy(text)).lower().replace("đ", "dj"))
 
 
 @lru_cache(maxsize=262144)
 def token_skeleton(token: str) -> str:
-    """The skeleton of one token: letters a-z only; empty where it holds no letter. `token_skeleton` of a skeleton is itself."""
+    """The skeleton of one token: letters a-z only; empty if it has no letter. The skeleton of a skeleton is itself."""
     text = to_latin(tidy(token)).casefold()
     text = unicodedata.normalize("NFC", text)
     previous = None
-    while text != previous:  # folding can bring a new pair together (`šh`), so until nothing changes
+    while text != previous:  # folding can create a new pair (`šh`), so repeat until nothing changes
         previous = text
         for pattern, plain in _PAIRS:
             text = pattern.sub(plain, text)
@@ -112,17 +112,17 @@ def token_skeleton(token: str) -> str:
 
 
 def phrase_skeleton(text: str) -> str:
-    """Skeletons of the words of a text in their order, one space between."""
+    """Skeletons of the words of a text in their order, separated by a space."""
     return " ".join(skeleton for part in _parts(text) for skeleton in _skeletons(part))
 
 
 def folded_words(text: str) -> list[str]:
-    """The words of a text as `fold` gives them, in their order."""
+    """The folded words of a text in their order."""
     return [word for part in _parts(text) for word in fold(part).split()]
 
 
 def _parts(text: str) -> list[str]:
-    """The parts of a text that are read by themselves, so that a word that comes again is read once; what was misread may hold a space."""
+    """The parts of a text that can be read separately, so that a repeated word is read once; mojibake may contain a space."""
     return [text] if _MOJIBAKE.search(text) else text.split()
 
 

@@ -156,7 +156,7 @@ def run(
 
     with Display(out) as display:
         outcome = run_everything(workplace, display)
-    show(out, workplace, outcome.values, institutions(), outcome.seconds)
+    show(out, workplace, outcome.values, institutions(), outcome.seconds, outcome.unchanged)
 
 
 def _use(model: Path) -> None:

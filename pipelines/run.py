@@ -11,7 +11,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from uuid import uuid4
 import dagster as dg
 from sqlalchemy import update
 
+from pipelines import last_run
 from pipelines.definitions import SHAPES, all_assets, build_definitions
 from pipelines.describing import ROWS
 from pipelines.errors import HarmoniaError
@@ -35,23 +36,26 @@ from pipelines.registry.tables import Run
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds
 from pipelines.resources.instance import install_dagster, quick_sqlite
-from pipelines.resources.lake import Made
+from pipelines.resources.lake import Made, Tables, version_of
 from pipelines.resources.workplace import Workplace
 from pipelines.sensors import DIED
 from warehouse import postgres
 from warehouse.reading import current
 
 _REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # so that Dagster's pages find the run's job
+_ALWAYS = ("landing", "warehouse")  # of a run over which nothing changed: the ledger learns of it
 _OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that published. `values`: what the assets made (`pipelines.resources.lake.Made`)."""
+    """A run that published. `values`: what the assets made (`pipelines.resources.lake.Made`). `unchanged`: nothing changed since the last
+    run, whose outputs these are."""
 
     run_id: str
     seconds: float
     values: Mapping[str, Any]
+    unchanged: bool
 
 
 class _Teller(logging.Handler):
@@ -105,12 +109,15 @@ def _logger(teller: _Teller) -> dg.LoggerDefinition:
     return console
 
 
-_RUNNING: ContextVar[tuple[Workplace, _Teller]] = ContextVar("running")
+_RUNNING: ContextVar[dg.JobDefinition] = ContextVar("running")
 
 
 def this_run(_: str) -> dg.JobDefinition:
-    """The job of the run that this process does, as Dagster asks for it by name and by a mark of the run."""
-    workplace, teller = _RUNNING.get()
+    """The job of the run in this process. Dagster asks for it several times, by name and by a mark of the run."""
+    return _RUNNING.get()
+
+
+def _job(workplace: Workplace, teller: _Teller) -> dg.JobDefinition:
     return build_definitions(workplace, hold_lock=False, loggers={"console": _logger(teller)}).resolve_job_def(HARMONISE_EVERYTHING)
 
 
@@ -147,8 +154,12 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     with run_lock(workplace.home):
         if _news(workplace):
             bounded.begin()
+        unchanged, inbox, before = last_run.is_unchanged(workplace), last_run.inbox_state(workplace), _landed(workplace)
         try:
-            run_id = _execute(workplace, listener)
+            run_id = _execute(workplace, listener, _ALWAYS if unchanged else None)
+            if unchanged and _landed(workplace) != (before[0], False):  # a database that the inbox points to has new records
+                unchanged, run_id = False, _execute(workplace, listener)
+            last_run.remember(workplace, inbox)
         except BaseException:
             with suppress(HarmoniaError):  # on a full disk, say: what failed first is said, and the next run closes this one
                 _close_as_failed(workplace)
@@ -156,7 +167,14 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
         finally:
             bounded.rest()
     values = Made(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
-    return Outcome(run_id, time.monotonic() - begun, values)
+    return Outcome(run_id, time.monotonic() - begun, values, unchanged)
+
+
+def _landed(workplace: Workplace) -> tuple[str | None, bool]:
+    """The version of what landing made, and whether it found a new delivery."""
+    folder = workplace.home.lake / "landing"
+    there = version_of(folder)
+    return (there.version, bool(Tables(folder)["deliveries"]["new"].any())) if there else (None, False)
 
 
 def _news(workplace: Workplace) -> bool:
@@ -169,18 +187,20 @@ def _news(workplace: Workplace) -> bool:
     return any(path.stat().st_mtime > since for path in workplace.inbox.glob("*/*"))
 
 
-def _execute(workplace: Workplace, listener: Listener) -> str:
-    """Run the job; returns the id of the run."""
+def _execute(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
+    """Run the job, or `only` some of its assets; returns the id of the run."""
     teller = _Teller(listener)
-    mine = _RUNNING.set((workplace, teller))
-    listener.planned({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in all_assets()})
+    mine = _RUNNING.set(_job(workplace, teller))
+    assets = [asset for asset in all_assets() if only is None or "/".join(asset.key.path) in only]
+    listener.planned({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
     try:
         with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
             # not `execute_in_process`, which would hold whatever any asset made to the end
             config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
             # Dagster keeps the job that was asked for last: without a mark of its own a run would be given the one before, and its home.
             job = dg.build_reconstructable_job(__name__, this_run.__name__, (uuid4().hex,))
-            return dg.execute_job(job, instance, config, tags=_REPOSITORY, raise_on_error=True).run_id
+            chosen = None if only is None else [asset.key for asset in assets]
+            return dg.execute_job(job, instance, config, tags=_REPOSITORY, raise_on_error=True, asset_selection=chosen).run_id
     except HarmoniaError:
         raise
     except dg.DagsterExecutionInterruptedError:

@@ -127,12 +127,16 @@ def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
     return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["detail"].str.replace("≠", "records, usually") + ")")
 
 
-def show(console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float) -> None:
-    """Print the summary of a run that published."""
+def show(
+    console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float, unchanged: bool = False
+) -> None:
+    """Print the summary of a run that published. unchanged: nothing changed since the last run, whose outputs are shown."""
     tables = values["statistics"]
     console.print()
     landed, coverage = values["landing"]["deliveries"], tables["coverage"]
     console.print(f"[bold]Deliveries[/]  {deliveries_line(landed)}", highlight=False)
+    if unchanged:
+        console.print("  Nothing changed since the last run: its results are shown.")
     notes = {
         "Not complete": not_complete(coverage),
         "Corrections that cannot be read, and replace nothing": replace_nothing(landed, values["record_status"]["deliveries"], coverage),

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from pipelines.assets.versions import stage
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.linkage import Linked, link, load_model
+from pipelines.linkage.model import named_model
 from pipelines.linkage.places import listed
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import READ
@@ -39,14 +40,14 @@ def _worth_a_look(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judged(workplace: Workplace) -> object:
-    """What stewards decided, and by what pairs are scored."""
+    """What stewards decided, and the model and engine that score pairs."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
             rows = session.execute(select(Judgement.__table__).order_by(Judgement.id)).all()
     finally:
         registry.close()
-    return [[list(row) for row in rows], str(Spark.from_environment())]
+    return [[list(row) for row in rows], str(Spark.from_environment()), named_model()]
 
 
 def _registered(workplace: Workplace) -> object:

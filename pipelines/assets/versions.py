@@ -34,6 +34,11 @@ def hashed(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
+def program() -> str:
+    """A hash of all code that a stage runs, and of the libraries that compute."""
+    return code.digest(_CODE, _LIBRARIES)
+
+
 def content(*frames: pd.DataFrame) -> str:
     """A hash of what frames hold, for outputs that do not follow from their inputs alone."""
     return hashed(*([list(frame.columns), pd.util.hash_pandas_object(frame, index=False).tolist()] for frame in frames))
@@ -75,7 +80,7 @@ def stage(
 def _wanted(context: dg.AssetExecutionContext, workplace: Workplace, also: Callable[[Workplace], object]) -> str:
     keys = sorted(key.path for key in context.assets_def.keys_by_input_name.values())
     inputs = [(key, _of_input(workplace.home.lake.joinpath(*key))) for key in keys]
-    return hashed(code.digest(_CODE, _LIBRARIES), inputs, also(workplace))
+    return hashed(program(), inputs, also(workplace))
 
 
 def _of_input(folder: Path) -> str | None:

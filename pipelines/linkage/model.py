@@ -136,6 +136,15 @@ def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
     return _load(persons or FOLDER / PERSONS, cases)
 
 
+def named_model() -> str | None:
+    """The content of the model file that `HARMONIA_MODEL` names; None where the shipped model is used. Raises `HarmoniaError`."""
+    named = os.environ.get("HARMONIA_MODEL")
+    if not named:
+        return None
+    load_model()  # says so where it cannot be used
+    return Path(named).expanduser().read_text("utf-8")
+
+
 @cache
 def _load(persons: Path, cases: Path | None) -> Model:
     try:

@@ -99,9 +99,9 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def rows(self) -> dict[str, int]:
         """How many rows every frame has."""
-        if isinstance(self._held, dict):
-            return {name: len(self._held[name]) for name in self._names}
-        return {name: pq.read_metadata(self._held / f"{name}.parquet").num_rows for name in self._names}
+        if isinstance(self._held, _Light | Path):
+            return {name: pq.read_metadata(self._file(name)).num_rows for name in self._names}
+        return {name: len(self._held[name]) for name in self._names}
 
     def scan(self, name: str) -> pd.DataFrame | ds.Dataset:
         """What DuckDB reads as the frame (all its columns), without its being read as a whole where it is not held."""
@@ -116,8 +116,9 @@ class Tables(Mapping[str, pd.DataFrame]):
         return Tables(self._held, self._without, columns)
 
     def _file(self, name: str) -> Path:
-        assert isinstance(self._held, Path)
-        return self._held / f"{name}.parquet"
+        folder = self._held.folder if isinstance(self._held, _Light) else self._held
+        assert isinstance(folder, Path)
+        return folder / f"{name}.parquet"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

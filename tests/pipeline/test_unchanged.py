@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from pipeline_world import Ran
 
+from pipelines import last_run
 from pipelines.assets import versions
 from pipelines.progress import Silence
 from pipelines.resources.lake import version_of
@@ -54,3 +60,57 @@ def test_a_new_delivery_is_taken_through_every_stage(place: Workplace) -> None:
     run_everything(place, Silence())
     after = written(place)
     assert {"police/current", "canonical", "record_status", "statistics"} <= {name for name in DONE if after[name] != before[name]}
+
+
+class Tomorrow(datetime):
+    """A clock that is a day ahead."""
+
+    @classmethod
+    def now(cls, tz=UTC):
+        return datetime.now(tz) + timedelta(days=1)
+
+
+class Planned(Silence):
+    """Remembers the steps that were to run."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def planned(self, steps: Mapping[str, str]) -> None:
+        self.steps = list(steps)
+
+
+def test_where_nothing_changed_a_run_only_lands_and_records(place: Workplace) -> None:
+    listener = Planned()
+    outcome = run_everything(place, listener)
+    assert outcome.unchanged
+    assert listener.steps == ["landing", "warehouse"]
+    with duckdb.connect(str(place.home.warehouse), read_only=True) as warehouse:
+        published = warehouse.sql("FROM statistics").fetchall()
+    assert len(outcome.values["statistics"]["statistics"]) == len(published)
+
+
+def test_whatever_a_run_reads_or_writes_and_changed_makes_every_stage_look(
+    place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model.json"
+    model.write_text("one")
+    monkeypatch.setenv("HARMONIA_MODEL", str(model))
+
+    def register() -> None:
+        with sqlite3.connect(place.home.registry_file) as registry:
+            registry.execute("CREATE TABLE written_meanwhile (x)")
+
+    changes: dict[str, Callable[[], object]] = {
+        "report": next(place.home.feedback.rglob("*.html")).unlink,
+        "inbox": lambda: os.utime(next(path for path in place.inbox.rglob("*") if path.is_file())),
+        "model": lambda: model.write_text("another"),
+        "setting": lambda: monkeypatch.setenv("HARMONIA_COUNTING_MEMORY", "900"),
+        "registry": register,
+        "day": lambda: monkeypatch.setattr(last_run, "datetime", Tomorrow),
+    }
+    for name, change in changes.items():
+        last_run.remember(place, last_run.inbox_state(place))
+        assert last_run.is_unchanged(place)
+        change()
+        assert not last_run.is_unchanged(place), name

@@ -62,7 +62,7 @@ def feed_back(folder: Path) -> None:
     """The feedback alone, timed."""
     import pandas as pd
 
-    from pipelines.feedback.figures import foremost, moved
+    from pipelines.feedback.figures import affected, foremost
     from pipelines.feedback.life import life
     from pipelines.feedback.trend import trend, until
     from pipelines.feedback.write import write_feedback
@@ -70,7 +70,7 @@ def feed_back(folder: Path) -> None:
     frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
     begun, used = time.perf_counter(), time.process_time()
     found = life(frames["findings"], frames["deliveries"], frames["lineage"])
-    figures = moved(found, frames)
+    figures = affected(found, frames)
     files = frames["accounting"].assign(state="complete")
     history = until(trend(found, frames["accounting"]), "police", "2013-Q1")
     home = folder / "home"

@@ -33,6 +33,11 @@ def grid(*headers: str, title: str | None = None, right: Collection[str] = ()) -
     return out
 
 
+def count(n: int, one: str, many: str | None = None) -> str:
+    """`1 record`, `2 records`."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def print_frame(frame: pd.DataFrame, empty: str, title: str | None = None) -> None:
     """Print a frame as a table, or the line `empty` where it has no rows. Nulls are blank, fractions have two digits."""
     import pandas as pd

@@ -22,9 +22,9 @@ from pipelines.feedback.deliveries import (
     contents,
     reports_of,
     rows_by_delivery,
-    standing_reports,
     summary,
-    write_not_taken,
+    up_to_date_reports,
+    write_not_landed,
     write_some,
 )
 from pipelines.landing import LandedDelivery
@@ -61,11 +61,11 @@ def write_reports(
     home, today = workplace.home.root, datetime.now(UTC).date()
     parts = contents(there, record_status, found, canonical)
     reports = reports_of(home, there, received, today, record_status["deliveries"], parts)
-    kept = standing_reports(home, reports)
+    kept = up_to_date_reports(home, reports)
     due = [one for one in reports if (one.institution, one.delivery) not in kept]
     write_all(workplace, due, today, parts)
-    write_not_taken(home, found, {(one.institution, str(one.name)) for one in there})
-    return summary(reports, standing_reports(home, reports), {(one.institution, one.delivery) for one in due}, found)
+    write_not_landed(home, found, {(one.institution, str(one.name)) for one in there})
+    return summary(reports, up_to_date_reports(home, reports), {(one.institution, one.delivery) for one in due}, found)
 
 
 def write_all(workplace: Workplace, due: Sequence[Due], today: date, parts: Parts) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pipelines.console import count
 from pipelines.explain import links
 from pipelines.explain.document import Block, Cell, Column, Document, Section, Step, Table, Text, Waterfall
 from pipelines.explain.ids import Named
@@ -27,7 +28,7 @@ from pipelines.explain.people import (
 )
 from pipelines.explain.published import Key, Published
 from pipelines.explain.records import Record, describe
-from pipelines.explain.words import count, known_meaning, letter, odds, text, word
+from pipelines.explain.words import known_meaning, letter, odds, text, word
 
 
 def explain_case(home: Published, named: Named, *, names: bool) -> Document:

@@ -11,13 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.explain.counting import OTHER_HEADING, Made, made_of
 from pipelines.explain.document import Block, Cell, Column, Document, Section, Step, Table, Text, Waterfall
 from pipelines.explain.naming import Figure
 from pipelines.explain.people import sources
 from pipelines.explain.published import Key, Published
-from pipelines.explain.words import count, day, text, word
+from pipelines.explain.words import day, text, word
 
 _METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year corrected", "middle": "the middle of the quarter"}
 _PROBLEMS = {"missing": "there is none, or it cannot be read", "after_delivery": "it lies after the end of the delivered quarter"}

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from pipelines.console import count
 from pipelines.explain.document import Bits, Cell, Column, Step, Table, Text, Waterfall
 from pipelines.explain.linkage import THRESHOLD, Weighing
 from pipelines.explain.published import Key, Published
-from pipelines.explain.words import count, odds, word
+from pipelines.explain.words import odds, word
 from pipelines.registry.tables import Entity, Judgement
 
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from pipelines.console import count
 from pipelines.explain import links
 from pipelines.explain.document import Block, Cell, Column, Document, Section, Table, Text
 from pipelines.explain.ids import Named
 from pipelines.explain.linkage import THRESHOLD, Weighing, decided
 from pipelines.explain.published import Key, Published
 from pipelines.explain.records import Record, describe
-from pipelines.explain.words import count, day, letter, odds, text
+from pipelines.explain.words import day, letter, odds, text
 
 MOST_WEIGHED = 60  # records: beyond, only pairs that the run wrote down are weighed
 MOST_CHARTS = 8

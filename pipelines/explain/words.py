@@ -41,11 +41,6 @@ def day(value: Any) -> str:
     return "" if value is None or pd.isna(value) else pd.Timestamp(str(value)).strftime("%Y-%m-%d")
 
 
-def count(n: int, one: str, many: str | None = None) -> str:
-    """`1 record`, `2 records`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-
 def letter(n: int) -> str:
     """A, B, … Z, AA, AB, …: how a record is called within one explanation."""
     name = ""

@@ -1,13 +1,13 @@
-"""What institutions answered to findings, and what that makes of them.
+"""The institutions' answers to findings, and their effect.
 
-Belongs here: entering, countersigning and applying answers. Does not belong here: the workbook that they come in (`intake`).
+Belongs here: entering, countersigning and applying answers. Does not belong here: the workbook that contains them (`intake`).
 
-- `announced`: a correction will be delivered; the finding stays open until a delivery shows it to be gone.
-- `accepted`: accepted as it is, for a reason. Holds once the system's owner has countersigned it with an expiry, for quarters that end by
-  then.
-- `no_error`: the value is right; the finding does not come again with this value. The owner may refuse it, as any answer.
+- `announced`: a correction will be delivered; the finding stays open until a delivery shows it to be fixed.
+- `accepted`: accepted as it is, with a reason. Takes effect once the system's owner has countersigned it with an expiry, for quarters that
+  end by then.
+- `no_error`: the value is right; the finding is not raised again for this value. The owner may refuse it, as any answer.
 
-An answer speaks of the value that it saw (by a keyed hash) and of the delivery that it answers and later ones.
+An answer applies to the value that was answered (by a keyed hash), in the answered delivery and later ones.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _SAME = ("institution", "finding", "verdict", "reason", "person", "value_mark")
 
 
 def marks(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
-    """A keyed mark for each finding's value (128 bits, hex): whether a value is the one that was answered, and nothing else of it."""
+    """A keyed hash of each finding's value (128 bits, hex), to recognise the answered value without storing it."""
     pairs = zip(findings.fillna(""), values.fillna(""), strict=True)
-    made = [hmac.new(key, f"{f}\0{v}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32] for f, v in pairs]
-    return pd.Series(made, index=findings.index, dtype="str")
+    hashes = [hmac.new(key, f"{f}\0{v}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32] for f, v in pairs]
+    return pd.Series(hashes, index=findings.index, dtype="str")
 
 
 def read(registry: Registry) -> pd.DataFrame:
-    """Every answer in the order in which it was entered: `ANSWERS`."""
+    """All answers in the order of entry: `ANSWERS`."""
     with registry.read() as session:
         rows = session.execute(select(*(getattr(Answer, name) for name in ANSWERS)).order_by(Answer.id)).all()
     frame = pd.DataFrame([tuple(row) for row in rows], columns=list(ANSWERS))
@@ -50,19 +50,19 @@ def read(registry: Registry) -> pd.DataFrame:
 
 
 def latest(answers: pd.DataFrame) -> pd.DataFrame:
-    """The answer that counts for each finding."""
+    """The current answer for each finding."""
     return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
 
 
-def enter(registry: Registry, said: pd.DataFrame) -> pd.Series:
-    """Enter answers (`GIVEN`) in one transaction; one that says what the latest of its finding says already is left out.
+def enter(registry: Registry, given: pd.DataFrame) -> pd.Series:
+    """Enter answers (`GIVEN`) in one transaction, except those equal to the current answer of their finding.
 
     Returns per row whether it was entered.
     """
     known = pd.MultiIndex.from_frame(latest(read(registry))[list(_SAME)])
-    fresh = pd.Series(~pd.MultiIndex.from_frame(said[list(_SAME)]).isin(known), index=said.index)
+    fresh = pd.Series(~pd.MultiIndex.from_frame(given[list(_SAME)]).isin(known), index=given.index)
     moment = now()
-    new = said.loc[fresh, list(GIVEN)].astype(object)
+    new = given.loc[fresh, list(GIVEN)].astype(object)
     rows = new.where(new.notna(), None).to_dict("records")
     if rows:
         with registry.write() as session:
@@ -71,19 +71,19 @@ def enter(registry: Registry, said: pd.DataFrame) -> pd.Series:
 
 
 def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None) -> int:
-    """Countersign or refuse open answers by their number; returns how many.
+    """Countersign or refuse open answers by number; returns how many.
 
-    Raises `HarmoniaError` where one is not there, is decided or no longer counts, needs no countersignature, or was given by `by`.
+    Raises `HarmoniaError` where an answer does not exist, is decided or superseded, needs no countersignature, or was given by `by`.
     """
     counts = latest(read(registry)).set_index("id")
     for number in numbers:
         if number not in counts.index:
-            raise HarmoniaError(f"answer {number} is not there, or a later one took its place: see `harmonia feedback list`")
+            raise HarmoniaError(f"answer {number} does not exist or was superseded: see `harmonia feedback list`")
         row = counts.loc[number]
         if not pd.isna(row["decision"]):
-            raise HarmoniaError(f"answer {number} was {row['decision']} by {row['decided_by']} already")
+            raise HarmoniaError(f"answer {number} was already {row['decision']} by {row['decided_by']}")
         if decision == "countersigned" and row["verdict"] != "accepted":
-            raise HarmoniaError(f"answer {number} says {row['verdict']}: only what is accepted as it is needs a countersignature")
+            raise HarmoniaError(f"answer {number} is {row['verdict']}: only `accepted` needs a countersignature")
         if str(row["person"]).casefold() == by.casefold():
             raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it (--by)")
     with registry.write() as session:
@@ -93,8 +93,8 @@ def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, u
 
 
 def applied(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
-    """The findings (`pipelines.feedback.life.LIVED`) with `answer` (verdict, or `refused`; null where there is none), `answer_id`, and
-    the state `accepted_as_is` where the answer closes them.
+    """The findings (`pipelines.feedback.life.LIVED`) with `answer` (verdict or `refused`; null if unanswered), `answer_id`, and the
+    state `accepted_as_is` where the answer closes them.
     """
     out = lived.reset_index(drop=True)
     asked = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]

@@ -1,7 +1,7 @@
-"""`harmonia feedback …`: what is typed and read.
+"""`harmonia feedback …`: the commands.
 
 Belongs here: options and output of the feedback commands. Does not belong here: what they do; heavy modules are imported inside.
-No value of a finding is printed: what is printed may end in a log.
+No value of a finding is printed, since output may end in a log.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import console, print_frame
+from pipelines.console import console, count, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
@@ -23,9 +23,9 @@ from pipelines.user import this_user
 if TYPE_CHECKING:
     from pipelines.registry import Registry
 
-app = typer.Typer(help="Answers of institutions to what was found in their deliveries.", no_args_is_help=True)
+app = typer.Typer(help="Answers of institutions to the findings in their deliveries.", no_args_is_help=True)
 
-Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Numbers of answers, as `harmonia feedback list` gives them.")]
+Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Numbers of answers, see `harmonia feedback list`.")]
 Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
 
 
@@ -35,7 +35,7 @@ def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workp
 
     workplace = Workplace.of(None, home, registry_url)
     if not workplace.home.root.is_dir():
-        raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
+        raise HarmoniaError(f"home {workplace.home.root} does not exist: set it with --home")
     registry = open_registry(workplace.registry)
     try:
         yield workplace, registry
@@ -44,19 +44,19 @@ def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workp
 
 
 @app.command("import")
-def bring_in(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Workbooks findings.xlsx, filled in, as .xlsx or .ods.")],
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Filled workbooks findings.xlsx, as .xlsx or .ods.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Enter the answers of filled workbooks; they show in the next run. Exit 1 where a row, or a workbook, was refused."""
+    """Import the answers of filled workbooks; the next run applies them. Exit code 1 if a row or a workbook was refused."""
     out, refused = console(markup=False), 0
     with _opened(home, registry_url) as (workplace, registry):
-        from pipelines.feedback.exchange import bring_in as enter
+        from pipelines.feedback.exchange import import_answers
 
         for file in files:
             try:
-                done = enter(workplace.home, registry, file)
+                done = import_answers(workplace.home, registry, file)
             except HarmoniaError as error:
                 if len(files) == 1:
                     raise
@@ -67,8 +67,8 @@ def bring_in(
             for row in done.refused.itertuples(index=False):
                 out.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
             out.print(
-                f"{done.institution} {done.delivery}: {done.entered} answers entered, {done.known} known already, {done.open} rows "
-                f"without an answer, {len(done.refused)} refused. They show in the next `harmonia run`.",
+                f"{done.institution} {done.delivery}: {count(done.entered, 'answer')} entered, {done.known} already known, "
+                f"{count(done.open, 'row')} without an answer, {len(done.refused)} refused. The next `harmonia run` applies them.",
                 soft_wrap=True,
             )
     raise typer.Exit(1 if refused else 0)
@@ -76,12 +76,14 @@ def bring_in(
 
 @app.command("list")
 def show(
-    institution: Annotated[str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Only of this one.")] = None,
-    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that wait for a countersignature.")] = False,
+    institution: Annotated[
+        str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Only of this institution.")
+    ] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only answers that await a countersignature.")] = False,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """The answers that count, by their numbers; reasons stand in the registry, values nowhere."""
+    """List the current answers. Reasons are kept in the registry; values are not stored."""
 
     with _opened(home, registry_url) as (_, registry):
         from pipelines.feedback.answers import latest, read
@@ -93,24 +95,24 @@ def show(
         found = found[(found["verdict"] == "accepted") & found["decision"].isna()]
     shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until"]
     headers = {"id": "number", "record_key": "record", "verdict": "answer"}
-    print_frame(found[shown].rename(columns=headers), "No answer was given." if not waiting else "No answer waits for a countersignature.")
+    print_frame(found[shown].rename(columns=headers), "There are no answers." if not waiting else "No answer awaits a countersignature.")
 
 
 @app.command()
 def countersign(
     numbers: Numbers,
-    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day on which it holds.")],
+    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day of validity.")],
     by: Who = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Countersign, as the system's owner, what an institution accepts as it is. Somebody else than who answered."""
+    """Countersign, as the system's owner, answers "accepted as it is". Must not be the person who answered."""
     _decide(numbers, "countersigned", by, until.date(), home, registry_url)
 
 
 @app.command()
 def refuse(numbers: Numbers, by: Who = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
-    """Refuse an answer, as the system's owner: the finding stays, or comes again."""
+    """Refuse answers, as the system's owner: their findings remain or reopen."""
     _decide(numbers, "refused", by, None, home, registry_url)
 
 
@@ -119,4 +121,4 @@ def _decide(numbers: list[int], decision: str, by: str | None, until: date | Non
         from pipelines.feedback.answers import decide
 
         done = decide(registry, numbers, decision, by or this_user(), until)
-    typer.echo(f"{done} answers {decision}. It shows in the next `harmonia run`.")
+    typer.echo(f"{count(done, 'answer')} {decision}. The next `harmonia run` applies this.")

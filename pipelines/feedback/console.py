@@ -1,7 +1,7 @@
 """What `harmonia check` prints: the findings of a trial delivery as tables, most serious first.
 
-Belongs here: the table for a terminal. Does not belong here: the report that is handed over (`page`, `report`).
-No delivered value stands here: what is printed may end in a log. Nothing delivered is taken for markup or for a terminal's commands.
+Belongs here: the table for a terminal. Does not belong here: the report for the institution (`page`, `report`).
+No delivered value is printed, since output may end in a log. Delivered names are never interpreted as markup or terminal commands.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from pipelines.feedback.texts import texts, visible
 from schemas.findings import SEVERITIES, cells_told, rules
 
 _PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
-_WHOLE = ("file", "delivery")  # levels whose detail is an encoding, a column name: nothing of a person
+_WHOLE = ("file", "delivery")  # levels whose detail is never personal data (an encoding, a column name)
 _STYLE = {"reject": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
 
 
 def render_check(findings: pd.DataFrame, files: pd.DataFrame, language: str = "en") -> RenderableType:
-    """The files with their row counts, then by severity and rule what is wrong, what to do, and a table of places.
+    """The files with their row counts, then by severity and rule what is wrong, what to do, and where.
 
-    findings  `schemas.findings.COLUMNS`, of one delivery; what was `fixed` is left out
+    findings  `schemas.findings.COLUMNS`, of one delivery; `fixed` ones are left out
     files     file, state and the counts of `pipelines.feedback.report` (a missing count is shown as 0)
 
-    Every finding is a row (file, part, line, record, field; detail where it speaks of a whole file), but `info`: a line a rule and column.
-    Raises `ValueError` for a language that is not there.
+    One row per finding (file, part, line, record, field; detail for whole files), for `info` one row per rule and column.
+    Raises `ValueError` for an unknown language.
     """
     words = texts(language)
     open_ = findings[findings["state"] != "fixed"] if "state" in findings else findings
@@ -60,8 +60,8 @@ def _listed(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Ite
         yield Text(f"\n{rule.text[language]} ({len(of_it)})", style="bold")
         yield Text(f"{words['action']}: {rule.action[language]}")
         places = of_it.sort_values(["file", "part", "line"], na_position="first", kind="stable")
-        told = [*_PLACE, "detail"] if rule.level in _WHOLE else list(_PLACE)
-        used = [column for column in told if places[column].notna().any()]
+        columns = [*_PLACE, "detail"] if rule.level in _WHOLE else list(_PLACE)
+        used = [column for column in columns if places[column].notna().any()]
         if used:
             table = _table(*(words[_PLACE.get(column, column)] for column in used))
             for row in places[used].itertuples(index=False):

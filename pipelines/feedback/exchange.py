@@ -1,6 +1,6 @@
-"""Answers in and out: bringing a filled workbook in, and listing what was answered.
+"""Imports filled workbooks into the registry.
 
-Belongs here: the import as a whole, over home and registry. Does not belong here: the form of a workbook (`intake`), what is typed
+Belongs here: the whole import, over home and registry. Does not belong here: the format of a workbook (`intake`), the command line
 (`commands`).
 """
 
@@ -19,12 +19,12 @@ from pipelines.home import Home
 from pipelines.registry import Registry
 from warehouse.stores import secret
 
-_KEPT = ["institution", "delivery", "finding", "state", "severity", "rule", "record_key", "field", "value"]
+_COLUMNS = ["institution", "delivery", "finding", "state", "severity", "rule", "record_key", "field", "value"]
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What became of a workbook's rows: entered, known already, without an answer (`open`), refused (sheet, row, why_not)."""
+class ImportedAnswers:
+    """The outcome of a workbook's rows: entered, already known, without an answer (`open`), refused (sheet, row, why_not)."""
 
     institution: str
     delivery: str
@@ -34,30 +34,30 @@ class Imported:
     refused: pd.DataFrame
 
 
-def bring_in(home: Home, registry: Registry, path: Path) -> Imported:
-    """Enter the answers of a workbook, all that can be taken in one transaction.
+def import_answers(home: Home, registry: Registry, path: Path) -> ImportedAnswers:
+    """Enter all valid answers of a workbook in one transaction.
 
-    Raises `HarmoniaError` where the file is none, or was made by another home.
+    Raises `HarmoniaError` where the file is not a workbook or was made by another home.
     """
     filled = intake.read(path)
     key = secret(home.root)
     if not hmac.compare_digest(filled.mark.encode(), workbook.mark(key, filled.institution, filled.delivery).encode()):
         raise HarmoniaError(
-            f"{path}: says {filled.institution} {filled.delivery}, but {home.root} did not make it so: import it into the home that made it"
+            f"{path}: was not made by home {home.root} for {filled.institution} {filled.delivery}: import it into the home that made it"
         )
     known = findings_of(home, filled.institution)
-    said, refused, blank = intake.judge(filled, known)
+    valid, refused, blank = intake.validate(filled, known)
     own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last")
-    given = said.merge(own, on="finding")
+    given = valid.merge(own, on="finding")
     given = given.assign(value_mark=answers.marks(given["finding"], given["value"], key), origin=filled.origin)
     fresh = answers.enter(registry, given)
-    return Imported(filled.institution, filled.delivery, int(fresh.sum()), int((~fresh).sum()), blank, refused)
+    return ImportedAnswers(filled.institution, filled.delivery, int(fresh.sum()), int((~fresh).sum()), blank, refused)
 
 
 def findings_of(home: Home, institution: str) -> pd.DataFrame:
-    """The findings of an institution as the last run left them. Raises `HarmoniaError` where there was none."""
+    """The findings of an institution from the last run. Raises `HarmoniaError` where there was none."""
     path = home.lake / "findings" / "findings.parquet"
     if not path.is_file():
-        raise HarmoniaError(f"{home.root}: nothing was run here yet: `harmonia run` first")
-    frame: pd.DataFrame = pq.read_table(path, columns=_KEPT, filters=[("institution", "=", institution)]).to_pandas()
+        raise HarmoniaError(f"{home.root}: no run yet; use `harmonia run` first")
+    frame: pd.DataFrame = pq.read_table(path, columns=_COLUMNS, filters=[("institution", "=", institution)]).to_pandas()
     return frame.astype("str")

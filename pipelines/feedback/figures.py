@@ -1,12 +1,11 @@
-"""Which figures a finding moves, or may: indicator and quarter.
+"""The figures that a finding affects or may affect: indicator and quarter.
 
-Belongs here: finding the figures in which a record of an institution stands, by its own records alone. Does not belong here: counting
-(`warehouse.count`), and anything that linkage knows: a figure as harmonised, or the quarter of another institution's date, would tell one
-institution about another.
+Belongs here: finding the figures in which a record counts, from the institution's own records only. Does not belong here: counting
+(`warehouse.count`); results of linkage: harmonised figures, or dates of another institution, would disclose its data.
 
-A finding on a record moves the institution's indicators whose event the record, its case or a person in it has, in the quarters of those
-events. A finding on a row without such an event (set aside, date unreadable), a file or a delivery may move every indicator of the
-institution in the quarter delivered.
+A finding on a record affects the institution's indicators whose event the record, its case or a person in it has, in the quarters of
+those events. A finding on a row without such an event (quarantined, unreadable date), a file or a delivery may affect every indicator of
+the institution in the quarter delivered.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ FIGURES = ("institution", "delivery", "finding", "indicator", "period")
 _CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
 
 
-def moved(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The figures behind each open finding that is no information: `FIGURES`.
+def affected(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The figures that each open finding, a warning or worse, affects: `FIGURES`.
 
     found      `pipelines.feedback.life.LIVED`
     canonical  `case_records`, `person_records`, `events` of `schemas.canonical`
     """
     asks = found[(found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
     asks = asks.drop_duplicates(["institution", "delivery", "finding"])
-    own = _Own.of(asks, canonical)
+    own = _OwnRecords.of(asks, canonical)
     rows = pd.concat([_rows(indicator, own) for indicator in indicators().values()], ignore_index=True)
     exact = _exact(asks, rows)
     rest = asks[~asks.index.isin(exact["at"])]
@@ -48,8 +47,8 @@ def moved(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.Data
 
 
 @dataclass(frozen=True)
-class _Own:
-    """What stands of the records that findings speak of, or of their cases: the others move no figure that anybody asks for.
+class _OwnRecords:
+    """The accepted records that have findings, or whose case has, and their events.
 
     records: by entity: institution, record_key, case_key (role). events: with their `period`.
     """
@@ -58,16 +57,16 @@ class _Own:
     events: pd.DataFrame
 
     @classmethod
-    def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _Own:
+    def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
         asked = _key(asks, "record_key").dropna().drop_duplicates()
         keys = asks["record_key"].dropna().drop_duplicates()
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
-            every = _standing(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
+            every = _accepted(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
             records[entity] = every[among(_key(every, "record_key"), asked) | among(_key(every, "case_key"), asked)]
         both = pd.concat(records.values())
         columns = (*_RECORD, "case_key", "entity", "event", "date")
-        events = _standing(canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates())
+        events = _accepted(canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates())
         of_them = among(_key(events, "case_key"), _key(both, "case_key").dropna().drop_duplicates())
         of_them |= among(_key(events, "record_key"), _key(both, "record_key").drop_duplicates())
         events = events[of_them & events["date"].notna()]
@@ -75,10 +74,10 @@ class _Own:
         return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))
 
 
-def _standing(
+def _accepted(
     canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], records: pd.Series, cases: pd.Series
 ) -> pd.DataFrame:
-    """What stands of a table with one of these record keys or case keys, of whichever institution."""
+    """The accepted rows of a table with one of these record keys or case keys, of any institution."""
     rows = as_arrow(canonical, name, (*columns, "status"))
     alike = [
         pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
@@ -93,8 +92,8 @@ def _key(rows: pd.DataFrame, column: str) -> pd.Series:
     return rows["institution"] + "\0" + rows[column]
 
 
-def _rows(indicator: Indicator, own: _Own) -> pd.DataFrame:
-    """The records that an institution itself would count: institution, entity, record_key, case_key, indicator, period."""
+def _rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
+    """The records that the institution itself would count: institution, entity, record_key, case_key, indicator, period."""
     rules = indicator.rows
     records = own.records[rules.record]
     records = records[records["institution"].isin(indicator.institutions)]
@@ -111,7 +110,7 @@ def _rows(indicator: Indicator, own: _Own) -> pd.DataFrame:
 
 
 def _exact(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Findings whose record stands in figures: `FIGURES` and `at`, their index. A case stands in those of its persons too."""
+    """Findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its persons."""
     entity = asks["part"].map(_numbered_alike())
     asked = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
     asked = asked.dropna(subset=["record_key"])
@@ -122,7 +121,7 @@ def _exact(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbered_alike() -> dict[str, str]:
-    """Tables that are parts of a file, with the kind of record that their rows are or hang on: tables may number their rows alike."""
+    """Tables that are parts of a file -> the entity of their rows or of their parent rows; record keys may repeat across tables."""
     out = {}
     for name in contracts.institutions():
         tables = contracts.load(name).tables
@@ -136,7 +135,7 @@ def _numbered_alike() -> dict[str, str]:
 
 
 def foremost(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
-    """The figures that most findings move: indicator, period, findings."""
+    """The figures that most findings affect: indicator, period, findings."""
     counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
     counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})
     top = counted.sort_values(["findings", "period", "order"], ascending=[False, False, True])

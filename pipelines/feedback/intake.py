@@ -1,10 +1,10 @@
-"""Taking a filled workbook back: what can be entered, and for every other row why not.
+"""Reads a filled workbook: the answers that can be entered, and for every other row the reason why not.
 
-Belongs here: reading the workbook that `workbook` wrote, saved as xlsx or ods by whatever program, and judging its rows. Does not belong
-here: writing it, what an answer makes of a finding (`answers`).
+Belongs here: reading the workbook that `workbook` wrote, saved as xlsx or ods by any program, and validating its rows. Does not belong
+here: writing it, the effect of an answer on a finding (`answers`).
 
-Sheets are read by their headers, in any of the three languages, and rows by the finding that they name: both may be sorted, filtered or
-left out. Formulas are not computed and not taken for answers.
+Sheets are recognised by their headers, in any of the three languages, and rows by their finding id: both may be sorted, filtered or
+left out. A workbook with formulas is refused.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from sources.readers import workbook_apart
 
 MOST_BYTES = 400_000_000  # unpacked
 _FINDING = re.compile("[0-9a-f]{16}")
-_LONGEST = 2000  # letters of a reason
+_LONGEST = 2000  # characters of a reason
 _NEEDED = (*ANSWERS, "id")
 _HEAD_ROWS = 12
-_WAY_OUT = "give the workbook findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
+_WAY_OUT = "use the findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
 _ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _CELLS, _ROWS = ("c", "table-cell"), ("row", "table-row")  # in xlsx and ods
-_MOST_CELLS = 5_000_000  # a sheet that reaches further is read by its filled rows
+_MOST_CELLS = 5_000_000  # of a larger sheet only the filled rows are read
 _BOUNDS = Bounds(seconds=60, memory=1024)
 
 Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
@@ -45,7 +45,7 @@ Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
 
 @dataclass(frozen=True)
 class Filled:
-    """A workbook as it came back. `rows`: sheet, row (as the program numbers it), `ANSWERS`, id; `origin`: SHA-256 of the file."""
+    """A returned workbook. `rows`: sheet, row (number in the sheet), `ANSWERS`, id; `origin`: SHA-256 of the file."""
 
     institution: str
     delivery: str
@@ -55,13 +55,15 @@ class Filled:
 
 
 def read(path: Path) -> Filled:
-    """Read a workbook, in a process that is ended where it takes too much. Raises `HarmoniaError` where it is none of ours, its columns
-    were changed, or it holds formulas."""
+    """Read a workbook in a process with limited time and memory.
+
+    Raises `HarmoniaError` where Harmonia did not write it, its columns were changed, or it contains formulas.
+    """
     try:
         return bounded.alone(_read, path, _BOUNDS)
     except ExceededError as ended:
-        why = ended.detail or "its reader gave up"
-        raise HarmoniaError(f"{path}: takes far more to read than a workbook of feedback ({why}); nothing was taken: {_WAY_OUT}") from None
+        why = ended.detail or "the reader stopped"
+        raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_WAY_OUT}") from None
 
 
 def _read(path: Path) -> Filled:
@@ -72,14 +74,14 @@ def _read(path: Path) -> Filled:
     sheets = _sheets(path, content)
     about = {row[0]: row[1] for _, row in sheets.pop(ABOUT, []) if len(row) > 1}
     if about.get("format") != FORMAT:
-        raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is not there or says otherwise): {_WAY_OUT}")
+        raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is missing or differs): {_WAY_OUT}")
     formulas = _formulas(path, content)
     if formulas:
         shown = ", ".join(formulas[:5]) + (" …" if len(formulas) > 5 else "")
-        raise HarmoniaError(f"{path}: holds formulas ({shown}); nothing was taken: type the answers themselves and save again")
+        raise HarmoniaError(f"{path}: contains formulas ({shown}); nothing was imported: replace them by plain answers and save again")
     parts = [_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header(line) for _, line in lines[:_HEAD_ROWS])]
     if not parts:
-        raise HarmoniaError(f"{path}: no sheet has the columns of answers ({_names('answer')}, …, {_names('id')}): {_WAY_OUT}")
+        raise HarmoniaError(f"{path}: no sheet has the answer columns ({_names('answer')}, …, {_names('id')}): {_WAY_OUT}")
     origin = hashlib.sha256(content).hexdigest()
     return Filled(
         about.get("institution", ""), about.get("delivery", ""), about.get("mark", ""), pd.concat(parts, ignore_index=True), origin
@@ -87,18 +89,18 @@ def _read(path: Path) -> Filled:
 
 
 def _sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
-    """The filled rows of every sheet, each with its number. Read as a delivery's workbook is: a stray cell far out costs no memory."""
+    """The filled rows of every sheet with their numbers. Uses the reader of deliveries: a stray cell far out costs no memory."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             size = sum(part.file_size for part in parts.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise HarmoniaError(f"{path}: is no workbook that can be read ({type(error).__name__}): {_WAY_OUT}") from None
+        raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
     if size > MOST_BYTES:
-        raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, far more than a workbook of feedback: {_WAY_OUT}")
+        raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a feedback workbook: {_WAY_OUT}")
     found = workbook_apart.sheets(content, _MOST_CELLS)
     if found is None:
-        far = "if it is one, something stands far below or beside the tables: delete it there"
-        raise HarmoniaError(f"{path}: is no workbook that can be read; {far}. {_WAY_OUT}")
+        far = "if it is one, delete the stray cells far below or beside the tables"
+        raise HarmoniaError(f"{path}: is not a readable workbook; {far}. {_WAY_OUT}")
     out = {}
     for sheet in found:
         numbered = zip(sheet.lines or range(1, len(sheet.rows) + 1), sheet.rows, strict=True)
@@ -113,7 +115,7 @@ def _text(cell: object) -> str:
 
 
 def _headers() -> dict[str, str]:
-    """Header in any language -> what the column is."""
+    """Header in any language -> name of the column."""
     return {texts(language)[name]: name for language in LANGUAGES for name in _NEEDED}
 
 
@@ -134,8 +136,8 @@ def _rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
     wrong = [_names(column) for column in _NEEDED if len(places.get(column, [])) != 1]
     if wrong:
         raise HarmoniaError(
-            f"{path}: sheet [{name}], row {lines[at][0]}: the columns were changed; not there, or there twice: {'; '.join(wrong)}. Nothing "
-            "was taken: enter the answers in a fresh copy of the workbook"
+            f"{path}: sheet [{name}], row {lines[at][0]}: the columns were changed; missing or repeated: {'; '.join(wrong)}. Nothing "
+            "was imported: enter the answers in a fresh copy of the workbook"
         )
     out = [
         [name, number, *(line[places[column][0]] if places[column][0] < len(line) else "" for column in _NEEDED)]
@@ -146,8 +148,8 @@ def _rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
 
 
 def _formulas(path: Path, content: bytes) -> list[str]:
-    """Where a workbook holds formulas: sheet (or part) and cell. Every part is looked at, wherever it lies and whatever it is called: which
-    is a sheet is said by relations that a reader may follow otherwise than we do. Raises `HarmoniaError` where cells are damaged."""
+    """Where a workbook contains formulas: sheet (or part) and cell. Every part of the package is searched, whatever its name: readers may
+    resolve the relationships that declare a sheet differently. Raises `HarmoniaError` where cells are damaged."""
     found = []
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         for part in parts.infolist():
@@ -164,15 +166,16 @@ def _formulas(path: Path, content: bytes) -> list[str]:
                         element.clear()
             except (etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, StopIteration):
                 if cells:
-                    raise HarmoniaError(f"{path}: part {part.filename} is damaged; nothing was taken: {_WAY_OUT}") from None
+                    raise HarmoniaError(f"{path}: part {part.filename} is damaged; nothing was imported: {_WAY_OUT}") from None
     return list(dict.fromkeys(found))
 
 
-def judge(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Which rows can be taken.
+def validate(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Which rows can be entered.
 
-    known: the findings of the institution, all deliveries: delivery, finding, state, severity, and what an answer keeps.
-    Out: rows to enter (finding, verdict, reason, person), rows refused (sheet, row, why_not), and how many were left without an answer.
+    known: the findings of the institution in all deliveries: delivery, finding, state, severity, …
+    Returns the rows to enter (finding, verdict, reason, person), the refused rows (sheet, row, why_not) and the number of rows without an
+    answer.
     """
     rows = filled.rows
     blank = (rows[list(ANSWERS)] == "").all(axis=1)
@@ -181,25 +184,25 @@ def judge(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last").set_index("finding")
     elsewhere = known.drop_duplicates("finding", keep="last").set_index("finding")["delivery"]
     there, severity = rows["id"].isin(own.index), rows["id"].map(own["severity"])
-    told = pd.Series("", index=rows.index, dtype="str")
+    why_not = pd.Series("", index=rows.index, dtype="str")
 
     def tell(wrong: pd.Series, text: pd.Series | str) -> None:
-        nonlocal told
-        told = told.mask((told == "") & wrong & ~blank, text)
+        nonlocal why_not
+        why_not = why_not.mask((why_not == "") & wrong & ~blank, text)
 
-    tell(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "the last column names no finding: cells were moved or deleted")
+    tell(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "the last column holds no finding id: cells were moved or deleted")
     of = "is a finding of " + rows["id"].map(elsewhere) + f", not of {filled.delivery}: answer it in the workbook of that delivery"
     tell(~there & rows["id"].isin(elsewhere.index), of)
-    tell(~there, f"is no finding of {filled.institution} {filled.delivery}, now or before: the row comes from another workbook")
-    tell(rows["answer"] == "", "a reason or a name without an answer: choose one from the list")
-    tell(verdict.isna(), "[" + rows["answer"].str[:60] + "] is none of the answers in the list, in no language: choose one from the list")
-    tell(rows["person"] == "", "nobody is named as answering")
+    tell(~there, f"is not a finding of {filled.institution} {filled.delivery}, now or before: the row comes from another workbook")
+    tell(rows["answer"] == "", "has a reason or a name but no answer: choose one from the list")
+    tell(verdict.isna(), "[" + rows["answer"].str[:60] + "] is not in the list of answers in any language: choose one from the list")
+    tell(rows["person"] == "", "does not name who answered")
     tell((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "this answer needs a reason")
-    tell(rows["reason"].str.len() > _LONGEST, f"the reason is longer than {_LONGEST} letters")
-    tell((verdict == "no_error") & (severity == "reject"), "a row that cannot be read is not counted, whatever is answered: correct it")
-    tell(rows["id"].map(own["state"]) == "fixed", "was fixed by this delivery: there is nothing to answer")
-    tell(rows.duplicated("id", keep=False) & (told == ""), "the finding is answered in more than one row: keep one")
-    good = ~blank & (told == "")
+    tell(rows["reason"].str.len() > _LONGEST, f"the reason is longer than {_LONGEST} characters")
+    tell((verdict == "no_error") & (severity == "reject"), "an unreadable row is never counted, whatever the answer: correct it")
+    tell(rows["id"].map(own["state"]) == "fixed", "was fixed by this delivery: no answer is needed")
+    tell(rows.duplicated("id", keep=False) & (why_not == ""), "the finding is answered in more than one row: keep one")
+    good = ~blank & (why_not == "")
     entered = pd.DataFrame({"finding": rows["id"], "verdict": verdict, "reason": rows["reason"], "person": rows["person"]})[good]
-    refused = rows.loc[told != "", ["sheet", "row"]].assign(why_not=told[told != ""])
+    refused = rows.loc[why_not != "", ["sheet", "row"]].assign(why_not=why_not[why_not != ""])
     return entered.reset_index(drop=True), refused.reset_index(drop=True), int(blank.sum())

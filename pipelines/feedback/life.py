@@ -1,14 +1,14 @@
-"""The life of a finding over an institution's deliveries: new, remains, reopened, fixed.
+"""The lifecycle of a finding over an institution's deliveries: new, remains, reopened, fixed.
 
-Belongs here: what became of each finding from one delivery to the next.
+Belongs here: the state of each finding from one delivery to the next.
 Does not belong here: which findings of two deliveries are the same (`same`), what the institution answered (`answers`).
 
-A delivery *shows* a finding to be gone where it could have held it and does not: it replaced the version before and is complete, or holds
-the record again, or, for a whole file, is complete. So a record that does not come in a quarter says nothing, and its finding remains.
-Everything is worked out anew from all deliveries in the order of quarter and version: the order of arrival does not matter.
+A delivery *shows* a finding to be fixed where it could contain it and does not: it is complete and replaces the version before, or contains
+the record again, or, for a finding on a whole file, is complete. A record that is not delivered again shows nothing: its finding remains.
+All deliveries are evaluated in the order of quarter and version; the order of arrival does not matter.
 
-A finding in a delivery, or its being shown to be gone, is a *moment*: one number for identity and delivery, so that moments in their order
-tell the life of one identity after the other.
+A *moment* is one identity in one delivery, present or shown to be fixed, coded as one number: sorted moments are the lifecycle of one
+identity after the other.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from sources.contract import DeliveryName, record_tables
 STATES = ("new", "remains", "reopened", "fixed", "accepted_as_is")
 LIVED = (*COLUMNS, "state", "finding", "since")
 KEYS = ("institution", "delivery", "file", "part", "line", "record_key", "field", "rule", "severity", "value")
-"""What of a finding its life hangs on."""
+"""The columns of a finding that determine its lifecycle."""
 HELD = ("institution", "delivery", "part", "record_key", "status")
-"""What of the lineage says which delivery holds a record."""
+"""The columns of the lineage that tell which delivery contains a record."""
 _TYPES = {column: "Int64" if column in NUMBERS else "str" for column in LIVED}
 
 
 @dataclass(frozen=True)
 class Life:
-    """What became of each finding, by its row, and which are gone. Deliveries are places in `deliveries`.
+    """The state of each finding, by row, and the fixed findings. Deliveries are indices into `deliveries`.
 
-    state, since, name  of each finding: place in `STATES`; the delivery since which it is there, -1 where its own is unknown; place of
-                        its name in `named`
-    gone                rows of findings that are gone as they were told last; gone_by: the deliveries that show it; gone_since
+    state, since, name  of each finding: index into `STATES`; the delivery in which it first appeared, -1 where unknown; index of its name
+                        in `named`
+    gone                rows of the last occurrence of each fixed finding; gone_by: the deliveries that show it; gone_since
     """
 
     state: np.ndarray
@@ -52,33 +52,32 @@ class Life:
     deliveries: pd.Index
 
     def there(self, findings: pd.DataFrame, first: int = 0) -> pd.DataFrame:
-        """Some of the findings with their state (`LIVED`). first: which row of all their first one is."""
+        """Some of the findings with their state (`LIVED`). first: row number of the first of them among all findings."""
         rows = slice(first, first + len(findings))
         since = pd.Series(self.deliveries.take(self.since[rows], fill_value=np.nan), index=findings.index)
         state = pd.Index(STATES, dtype="str").take(self.state[rows])
-        told = findings.assign(state=state, finding=self.named.take(self.name[rows]), since=since.fillna(findings["delivery"]))
-        return told[list(LIVED)].astype(_TYPES)
+        out = findings.assign(state=state, finding=self.named.take(self.name[rows]), since=since.fillna(findings["delivery"]))
+        return out[list(LIVED)].astype(_TYPES)
 
     def fixed(self, findings: pd.DataFrame) -> pd.DataFrame:
         """The rows with state `fixed` (`LIVED`). findings: the rows `gone`."""
         blank = pd.Series(pd.NA, index=findings.index, dtype="Int64")
         by, since = self.deliveries.take(self.gone_by), self.deliveries.take(self.gone_since)
-        told = findings.assign(delivery=by, line=blank, column=blank, detail=None, state="fixed", since=since)
-        return told.assign(finding=self.named.take(self.name[self.gone]))[list(LIVED)].astype(_TYPES)
+        out = findings.assign(delivery=by, line=blank, column=blank, detail=None, state="fixed", since=since)
+        return out.assign(finding=self.named.take(self.name[self.gone]))[list(LIVED)].astype(_TYPES)
 
 
 def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The findings with their state, and a row for each that is gone (`LIVED`).
+    """The findings with their state, and a row for each fixed one (`LIVED`).
 
     findings    `schemas.findings.COLUMNS`, all deliveries of any number of institutions
-    deliveries  `institution`, `delivery`, and `state` (complete, partial, unreadable; complete where the column is absent), every
-                delivery that came
-    records     `institution`, `delivery`, `part`, `record_key`, `status`: the lineage. Without it only replacing a version fixes a
-                finding on a record.
+    deliveries  `institution`, `delivery`, and `state` (complete, partial, unreadable; complete where the column is absent), all deliveries
+    records     `institution`, `delivery`, `part`, `record_key`, `status`: the lineage. Without it only a replaced version fixes a finding
+                on a record.
 
-    Returns the findings in their order with `state`: `new`; `remains` (there when the record was last seen); `reopened` (there before, but
-    gone when the record was last seen); `finding`, its name over all deliveries; `since`, the delivery since which it is there. Then rows
-    with state `fixed`: a warning or worse that is gone, in the first delivery that shows it, without line.
+    Returns the findings in their order with `state`: `new`; `remains` (present when the record was last delivered); `reopened` (present
+    earlier, but not when the record was last delivered); `finding`, its name over all deliveries; `since`, the delivery in which it first
+    appeared. Then rows with state `fixed`: a warning or worse that is fixed, in the first delivery that shows it, without line.
     Source: docs/reference/counting-rules.md, `findings`.
     """
     every = findings.reset_index(drop=True)
@@ -89,17 +88,17 @@ def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame
 
 
 def follow(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame | None) -> Life:
-    """The life of findings of which `KEYS` are given, by records of which `HELD` are, their texts coded (`pipelines.resources.coded`)."""
+    """The lifecycle of findings (`KEYS`) given the records (`HELD`), both with coded texts (`pipelines.resources.coded`)."""
     order, same = _in_order(deliveries), alike(findings)
     at, many = _places(findings, order), max(len(order), 1)
     known = at >= 0
-    told = same.of[known] * many + at[known]
-    moments, there = _moments(distinct(told), findings, same, order, records)
+    present = same.of[known] * many + at[known]
+    moments, there = _moments(distinct(present), findings, same, order, records)
     identity, delivery = np.divmod(moments, many)
     new = begins(identity)
     was = np.append(False, there)[: len(there)] & ~new
     since = delivery[np.maximum.accumulate(np.where(there & ~was, np.arange(len(moments)), 0))]
-    row = np.searchsorted(moments, told)
+    row = np.searchsorted(moments, present)
     state = np.where(new, STATES.index("new"), np.where(was, STATES.index("remains"), STATES.index("reopened")))
     gone, last = _gone(there, was, row, np.flatnonzero(known), findings)
     turns = np.lexsort((identity[gone], order["_turn"].to_numpy()[delivery[gone]]))
@@ -117,20 +116,20 @@ def follow(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFra
 
 
 def _spread(values: np.ndarray, known: np.ndarray, otherwise: int) -> np.ndarray:
-    """The values of those that are `known`, and another for the rest."""
+    """`values` where `known`, else `otherwise`."""
     out = np.full(len(known), otherwise, dtype="int32")
     out[known] = values
     return out
 
 
 def _gone(there: np.ndarray, was: np.ndarray, row: np.ndarray, rows: np.ndarray, findings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Moments that show something gone which was a warning or worse, and the finding (its row) as it was told last.
+    """Moments that show a warning or worse to be fixed, and the row of its last occurrence.
 
-    row: of each of the findings `rows` its moment.
+    row: the moment of each of the findings `rows`.
     """
     asks = np.append(findings["severity"].cat.categories != "info", True)[coded.codes(findings["severity"])[rows]]
     first = np.full(len(there), -1)
-    first[row[asks][::-1]] = rows[asks][::-1]  # of several the first
+    first[row[asks][::-1]] = rows[asks][::-1]
     gone = np.flatnonzero(~there & was)
     last = first[gone - 1]
     return gone[last >= 0], last[last >= 0]
@@ -155,38 +154,38 @@ def _in_order(deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _places(rows: pd.DataFrame, order: pd.DataFrame) -> np.ndarray:
-    """Of each row (institution, delivery, coded) the place of its delivery in `order`, -1 where it is unknown."""
+    """For each row (institution, delivery, coded) the index of its delivery in `order`, -1 where unknown."""
     institutions, deliveries = rows["institution"].cat.categories, rows["delivery"].cat.categories
     place = np.full((len(institutions) + 1, len(deliveries) + 1), -1)
     here = institutions.get_indexer(pd.Index(order["institution"])), deliveries.get_indexer(pd.Index(order["delivery"]))
     place[here] = np.arange(len(order))
-    place[-1], place[:, -1] = -1, -1  # of rows without, and of deliveries that no row names
+    place[-1], place[:, -1] = -1, -1  # for missing codes
     return place[coded.codes(rows["institution"]), coded.codes(rows["delivery"])]
 
 
 def _moments(
-    told: np.ndarray, findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None
+    present: np.ndarray, findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The moments of all identities in their order, and whether the finding was there.
+    """The sorted moments of all identities, and whether the finding was present.
 
-    told: moments at which it was, in order. Nothing shows a finding to be gone before it was there.
+    present: the sorted moments at which it was present. A finding cannot be fixed before it was present.
     """
     many = max(len(order), 1)
     first = np.full(len(same), many)
-    identity, delivery = np.divmod(told, many)
+    identity, delivery = np.divmod(present, many)
     new = begins(identity)
     first[identity[new]] = delivery[new]
     next_replaces = np.append(order["_replaces"].to_numpy(dtype=bool), False)[1:]
-    shown = [_of_whole(findings, same, order), told[next_replaces[delivery]] + 1, _held_again(findings, same, order, records)]
+    shown = [_of_whole(findings, same, order), present[next_replaces[delivery]] + 1, _held_again(findings, same, order, records)]
     could = np.concatenate(shown)
     could = could[could % many >= first[could // many]]
-    every = distinct(np.concatenate([told * 2, could * 2 + 1]))
+    every = distinct(np.concatenate([present * 2, could * 2 + 1]))
     every = every[begins(every // 2)]
     return every // 2, every % 2 == 0
 
 
 def _of_whole(findings: pd.DataFrame, same: Same, order: pd.DataFrame) -> np.ndarray:
-    """Moments of findings on whole files and deliveries: complete deliveries, of a whole delivery any."""
+    """Moments of findings on whole files (complete deliveries) and whole deliveries (any delivery)."""
     of_whole = np.flatnonzero(same.whole)
     institution = findings["institution"].iloc[same.first[of_whole]].astype("str").array
     asked = pd.DataFrame({"identity": of_whole, "institution": institution, "any": same.cells["file"][of_whole] < 0})
@@ -196,7 +195,7 @@ def _of_whole(findings: pd.DataFrame, same: Same, order: pd.DataFrame) -> np.nda
 
 
 def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records: pd.DataFrame | None) -> np.ndarray:
-    """Moments of deliveries that hold the record of an identity and can read it: of a charge, the party."""
+    """Moments of deliveries in which the record of an identity was read; for a charge, the party's record."""
     if records is None or order.empty:
         return np.empty(0, dtype="int64")
     place = _places(records, order)
@@ -221,7 +220,7 @@ def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records
 
 
 def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarray:
-    """By institution and part of findings (coded) the part of `records` in which their records stand, -1 where parts are no tables."""
+    """By institution and part of findings (coded): the part of `records` that contains their records, -1 where parts are no tables."""
     names, tables, held = (frame.cat.categories for frame in (findings["institution"], findings["part"], records["part"]))
     found = np.full((len(names) + 1, len(tables) + 1), -1)
     for (name, table), of_records in record_tables().items():
@@ -231,6 +230,6 @@ def _parts_of_records(findings: pd.DataFrame, records: pd.DataFrame) -> np.ndarr
 
 
 def _joined(asked: np.ndarray, wanted: np.ndarray, held: np.ndarray, many: int) -> np.ndarray:
-    """Moments of the identities `asked` at the places that hold what is `wanted`. held: what, times `many`, and place; in order."""
+    """Moments of the identities `asked` in the deliveries that contain their records `wanted`. held: record × `many` + delivery, sorted."""
     first, end = np.searchsorted(held, wanted * many), np.searchsorted(held, (wanted + 1) * many)
     return np.repeat(asked * many, end - first) + held[ranges(first, end - first)] % many

@@ -1,9 +1,9 @@
-"""One delivery's report as HTML pages, one a language; the page for the head of the institution.
+"""The report on one delivery as HTML pages, one per language, and the letter to the head of the institution.
 
-Belongs here: what stands where on the page. Does not belong here: the counting (`report`), words (`texts.yaml`), looks (`templates/`).
+Belongs here: the content of the page and its order. Does not belong here: the counting (`report`), texts (`texts.yaml`), layout
+(`templates/`).
 
-The page is one file without scripts or anything from elsewhere, and says so to the browser (Content-Security-Policy): delivered
-text is shown, never run.
+The page is one file without scripts or external resources, enforced by a Content-Security-Policy: delivered text is shown, never run.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _EXAMPLES = 5
 WORKBOOK = "findings.xlsx"
 
 
-class Told(NamedTuple):
-    """Findings as shown, a list a column. cells: the cell of the table, for each column of `_COLUMNS`; None where it is missing."""
+class ShownFindings(NamedTuple):
+    """Findings as shown, one list per column. cells: per column of `_COLUMNS` the table cells; None where a value is missing."""
 
     cells: Mapping[str, list[Markup | None]]
     rule: list[str]
@@ -53,20 +53,20 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """The findings of one rule: the columns that hold anything (keys of `texts.yaml`); for each finding the cells of its row, which are
-    the same in every language, and its state, which is said in words."""
+    """The findings of one rule: the columns that are not empty (keys of `texts.yaml`); per finding the cells of its row, the same in every
+    language, and its state, which is translated."""
 
     rule: Rule
     severity: str
     anchor: str
     columns: tuple[str, ...]
     rows: list[tuple[Markup, str]]
-    lives: Mapping[str, int]
+    states: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Folded:
-    """What the form permits, once for a rule and column: how often, and where for example."""
+    """Information findings of one rule and column: their number and example places."""
 
     rule: Rule
     file: str | None
@@ -76,12 +76,12 @@ class Folded:
 
 
 def pages(report: Report) -> dict[str, str]:
-    """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others, and `letter` alike."""
-    told = _told(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
-    gone = [n for n, state in enumerate(told.state) if state == "fixed"]
-    accepted = [n for n, state in enumerate(told.state) if state == "accepted_as_is"]
-    open_ = [n for n, state in enumerate(told.state) if state not in ("fixed", "accepted_as_is")]
-    causes = [n for n in open_ if told.origin[n] == "cause"]
+    """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others; the same for `letter`."""
+    shown = _shown_findings(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
+    fixed = [n for n, state in enumerate(shown.state) if state == "fixed"]
+    accepted = [n for n, state in enumerate(shown.state) if state == "accepted_as_is"]
+    open_ = [n for n, state in enumerate(shown.state) if state not in ("fixed", "accepted_as_is")]
+    causes = [n for n in open_ if shown.origin[n] == "cause"]
     content = {
         "report": report,
         "counts": report.counts,
@@ -89,12 +89,12 @@ def pages(report: Report) -> dict[str, str]:
             {**row, "file": visible(str(row["file"])), "state": visible(str(row["state"]))} for row in report.files.to_dict("records")
         ],
         "totals": {name: int(report.files[name].sum()) for name in COUNTS},
-        "causes": {severity: _blocks(told, [n for n in causes if told.severity[n] == severity], "") for severity in _TO_CORRECT},
-        "consequences": _blocks(told, [n for n in open_ if told.origin[n] == "consequence"], "follows-"),
+        "causes": {severity: _blocks(shown, [n for n in causes if shown.severity[n] == severity], "") for severity in _TO_CORRECT},
+        "consequences": _blocks(shown, [n for n in open_ if shown.origin[n] == "consequence"], "follows-"),
         "info": _folded(report.open[~report.open["listed"]]),
-        "to_check": _blocks(told, [n for n in causes if told.severity[n] == "info"], ""),
-        "fixed": _blocks(told, gone, "fixed-"),
-        "accepted": _blocks(told, accepted, "accepted-"),
+        "to_check": _blocks(shown, [n for n in causes if shown.severity[n] == "info"], ""),
+        "fixed": _blocks(shown, fixed, "fixed-"),
+        "accepted": _blocks(shown, accepted, "accepted-"),
         "foremost": rows_of(report.foremost),
         "trend": rows_of(report.trend),
         "indicators": indicators(),
@@ -113,55 +113,55 @@ def pages(report: Report) -> dict[str, str]:
 
 
 def localised(name: str, language: str, own: str) -> str:
-    """The name of a page in `language`, where the institution's own has none in it."""
+    """The file name of a page in `language`; without a language code in the institution's own language."""
     return f"{name}.html" if language == own else f"{name}.{language}.html"
 
 
 @cache
 def environment() -> jinja2.Environment:
-    """Templates of the feedback; whatever is put into them is shown as text."""
+    """The templates of the feedback; every value is escaped."""
     loader = jinja2.PackageLoader("pipelines.feedback")
-    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals.update(COUNTS=COUNTS, languages={language: texts(language)["language"] for language in LANGUAGES})
-    return made
+    out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    out.globals.update(COUNTS=COUNTS, languages={language: texts(language)["language"] for language in LANGUAGES})
+    return out
 
 
-def _told(findings: pd.DataFrame) -> Told:
-    """The findings, in their order, as what is shown of them. A text that comes again is made ready once."""
+def _shown_findings(findings: pd.DataFrame) -> ShownFindings:
+    """The findings as shown, in their order. A repeated text is rendered once."""
     cells = {}
     for name, column in _COLUMNS.items():
         delivered = plain(shortened(findings[column]) if column == "detail" else findings[column])
         known = {cell: _cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
         cells[name] = [known.get(cell) for cell in delivered]
-    return Told(cells, *(plain(findings[name]) for name in ("rule", "severity", "origin", "state")))
+    return ShownFindings(cells, *(plain(findings[name]) for name in ("rule", "severity", "origin", "state")))
 
 
 def _cell(name: str, text: str) -> Markup:
     return Markup('<td role="cell" class="{}"><bdi>{}</bdi></td>').format(name, text)
 
 
-def _blocks(told: Told, rows: Sequence[int], prefix: str) -> list[Block]:
-    """A block for each rule of `rows` (numbers), which are sorted by rule."""
+def _blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[Block]:
+    """A block per rule. rows: row numbers, sorted by rule."""
     blocks = []
-    for code, group in groupby(rows, key=told.rule.__getitem__):
+    for code, group in groupby(rows, key=shown.rule.__getitem__):
         numbers = list(group)
-        used = [name for name, cells in told.cells.items() if any(cells[n] is not None for n in numbers)]
-        columns = [(told.cells[name], Markup('<td role="cell" class="{}">–</td>').format(name)) for name in used]
+        used = [name for name, cells in shown.cells.items() if any(cells[n] is not None for n in numbers)]
+        columns = [(shown.cells[name], Markup('<td role="cell" class="{}">–</td>').format(name)) for name in used]
         blocks.append(
             Block(
                 rule=rules()[code],
-                severity=told.severity[numbers[0]],
+                severity=shown.severity[numbers[0]],
                 anchor=f"{prefix}{code}",
                 columns=(*used, "state"),
-                rows=[(Markup("").join([cells[n] or missing for cells, missing in columns]), told.state[n]) for n in numbers],
-                lives=Counter(told.state[n] for n in numbers),
+                rows=[(Markup("").join([cells[n] or missing for cells, missing in columns]), shown.state[n]) for n in numbers],
+                states=Counter(shown.state[n] for n in numbers),
             )
         )
     return blocks
 
 
 def _folded(findings: pd.DataFrame) -> list[Folded]:
-    """What the form permits, by rule, file and field in the order of the findings."""
+    """Information findings by rule, file and field, in the order of the findings."""
     counted: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], list[str]] = {}
     columns = (plain(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))

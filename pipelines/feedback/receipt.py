@@ -1,6 +1,6 @@
-"""The receipt of a delivery: what came, byte for byte, said at once and before anything is read.
+"""The receipt of a delivery: files with size and hash, written as soon as it is landed, before anything is read.
 
-Belongs here: `receipt.json` and its page. Does not belong here: what was found (`report`).
+Belongs here: `receipt.json` and its page. Does not belong here: findings (`report`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def receipt(
 ) -> dict[str, str]:
     """File name -> content: `receipt.json`, `receipt.html` in `language`, `receipt.<other>.html`.
 
-    files: file, size, sha256 (a missing one is shown as unknown). state: `received` until the delivery was processed, then that of the
-    delivery, with `counts` of findings.
+    files: file, size, sha256 (shown as unknown where missing). state: `received` until the delivery was processed, then its state.
+    counts: of findings, once processed.
     """
     name = DeliveryName.parse(delivery)
-    came = rows_of(files.reindex(columns=["file", *RECEIVED]).sort_values("file"))
-    said: dict[str, Any] = {
+    listed = rows_of(files.reindex(columns=["file", *RECEIVED]).sort_values("file"))
+    data: dict[str, Any] = {
         "format": "harmonia.receipt/1",
         "institution": institution,
         "delivery": delivery,
@@ -42,7 +42,7 @@ def receipt(
         "version": name.version if name else None,
         "received": received.isoformat() if received else None,
         "state": state,
-        "files": [{**file, "size": None if file["size"] is None else int(file["size"])} for file in came],
+        "files": [{**file, "size": None if file["size"] is None else int(file["size"])} for file in listed],
         "counts": counts,
         "report": "findings.html" if counts is not None else None,
     }
@@ -50,9 +50,9 @@ def receipt(
         "publisher": publisher_of(institution),
         "received": received,
         "state": state,
-        "files": [{**file, "file": visible(str(file["file"]))} for file in said["files"]],
+        "files": [{**file, "file": visible(str(file["file"]))} for file in data["files"]],
         "names": {"delivery": visible(delivery)},
     }
     template = environment().get_template("receipt.html.j2")
     pages = {localised("receipt", spoken, language): template.render(t=texts(spoken), language=spoken, **content) for spoken in LANGUAGES}
-    return {"receipt.json": json.dumps(said, ensure_ascii=False, indent=1) + "\n", **pages}
+    return {"receipt.json": json.dumps(data, ensure_ascii=False, indent=1) + "\n", **pages}

@@ -1,6 +1,6 @@
-"""One delivery's report as data, and as JSON (`schemas/feedback.schema.json`).
+"""The report on one delivery as data, and as JSON (`schemas/feedback.schema.json`).
 
-Belongs here: what the report says, in what order. Does not belong here: how it looks (`page`, `console`) and where it is stored (`write`).
+Belongs here: the content of the report and its order. Does not belong here: layout (`page`, `console`), storage (`write`).
 """
 
 from __future__ import annotations
@@ -25,21 +25,22 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
 _PLACE = ("file", "part", "line", "cell", "record_key", "number", "unit", "field")
 _ROW = ("finding", *_PLACE, "rule", "severity", "origin", "follows", "state", "since", "answer", "value", "detail", "figures")
-RECEIVED = ("size", "sha256")  # of a file, where the caller knows them
+RECEIVED = ("size", "sha256")  # of a file; optional
 _DELIVERY = ["institution", "delivery"]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What one institution is told about one delivery.
+    """The report to one institution on one delivery.
 
-    files     file, state, `COUNTS`, size and sha256 where known, and `delivery_state` where it is; sorted by file
-    findings  `pipelines.feedback.life.LIVED`, answer; `cell` (E17; null where the form has none); `listed` (told one by one: a warning
-              or worse, and what only the institution can check; the rest is folded). Most serious first, then by rule and place. What
-              the institution said is no error stands apart: `no_error`
-    figures   finding, indicator, period: the figures that each open finding moves
-    foremost  indicator, period, findings: the figures that most findings move
-    trend     delivery, records, open, fixed: this delivery and those before it
+    files     file, state, `COUNTS`; size, sha256 and `delivery_state` where known; sorted by file
+    findings  `pipelines.feedback.life.LIVED`, answer; `cell` (E17; null unless the file is a workbook); `listed` (shown one by one: a
+              warning or worse, and what only the institution can check; the rest is counted per column). Most serious first, then by
+              rule and place. Without those that the institution answered as no error
+    no_error  number of findings that the institution answered as no error
+    figures   finding, indicator, period: the figures that each open finding affects
+    foremost  indicator, period, findings: the figures that most findings affect
+    trend     delivery, records, open, fixed: this delivery and the preceding ones
     """
 
     institution: str
@@ -57,22 +58,22 @@ class Report:
 
     @property
     def name(self) -> DeliveryName | None:
-        """Quarter and version, or None where the folder's name is no delivery."""
+        """Quarter and version; None where the folder name is not a delivery name."""
         return DeliveryName.parse(self.delivery)
 
     @property
     def next_delivery(self) -> str | None:
-        """The name under which a correction of this delivery comes."""
+        """The name for a corrected version of this delivery."""
         return str(DeliveryName(self.name.period, self.name.version + 1)) if self.name else None
 
     @property
     def deadline(self) -> date | None:
-        """The day by which the findings are to be answered; None where the day of receipt is unknown."""
+        """The last day for answers; None where the day of receipt is unknown."""
         return _after(self.institution, self.received, "answer_days")
 
     @property
     def delete_on(self) -> date | None:
-        """The day by which the report and every copy of it are to be deleted."""
+        """The last day for deleting the report and all copies."""
         return delete_on(self.institution, self.received)
 
     @cached_property
@@ -82,13 +83,13 @@ class Report:
 
     @cached_property
     def overdue(self) -> pd.DataFrame:
-        """Causes, a warning or worse, that were told for an earlier quarter and are still open."""
+        """Open causes, a warning or worse, that were reported for an earlier quarter."""
         asks = self.open[(self.open["origin"] == "cause") & (self.open["severity"] != "info")]
         return asks[asks["since"].str[:7] < self.delivery[:7]]
 
     @cached_property
-    def moved(self) -> dict[str, list[tuple[str, str]]]:
-        """Finding -> the figures that it moves, each as indicator and period."""
+    def affected(self) -> dict[str, list[tuple[str, str]]]:
+        """Finding -> the figures that it affects, each as indicator and period."""
         pairs = zip(self.figures["indicator"], self.figures["period"], strict=True)
         out: dict[str, list[tuple[str, str]]] = {}
         for finding, pair in zip(self.figures["finding"], pairs, strict=True):
@@ -97,14 +98,14 @@ class Report:
 
     @cached_property
     def state(self) -> str:
-        """Of the delivery, as every other output has it; from its files alone where nobody said more (`sources.states`)."""
-        said = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
-        return str(said[0]) if said else of_delivery(self.files["state"])
+        """The state of the delivery: `delivery_state` where given, else derived from the states of its files (`sources.states`)."""
+        given = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
+        return str(given[0]) if given else of_delivery(self.files["state"])
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Open causes by severity (what the form permits once for each column), what is to be checked, consequences, and what was fixed,
-        accepted as it is, or said to be no error."""
+        """Numbers of findings: open causes by severity (information once per column), to be checked, consequences, fixed, accepted as is,
+        no error."""
         causes = self.open.loc[self.open["origin"] == "cause", "severity"]
         permitted = self.open[~self.open["listed"]].drop_duplicates(["file", "field", "rule"])
         return {
@@ -127,21 +128,21 @@ def make(
     received: date | None = None,
     **more: pd.DataFrame,
 ) -> Report:
-    """The report of one delivery from its files and its findings (columns as in `Report`, also as `ordered` gives them).
+    """The report on one delivery from its files and findings (columns as in `Report`, or as returned by `ordered`).
 
     more: `figures`, `foremost`, `trend` as in `Report`.
     """
     contact = contracts.load(institution).contact if institution in contracts.institutions() else None
-    told = findings if "listed" in findings else ordered(findings)
-    apart = (told["state"] == "accepted_as_is") & (told["answer"] == "no_error")
-    told = told[~apart].reset_index(drop=True)
+    rows = findings if "listed" in findings else ordered(findings)
+    no_error = (rows["state"] == "accepted_as_is") & (rows["answer"] == "no_error")
+    rows = rows[~no_error].reset_index(drop=True)
     return Report(
-        institution, delivery, language, received, publisher_of(institution), contact, _files(files), told, int(apart.sum()), **more
+        institution, delivery, language, received, publisher_of(institution), contact, _files(files), rows, int(no_error.sum()), **more
     )
 
 
 def delete_on(institution: str, received: date | None) -> date | None:
-    """The day by which a report and every copy of it are to be deleted; None where the day of receipt is unknown."""
+    """The last day for deleting a report and all copies; None where the day of receipt is unknown."""
     return _after(institution, received, "keep_days")
 
 
@@ -157,7 +158,7 @@ def publisher_of(institution: str) -> Mapping[str, str]:
 
 
 def to_json(report: Report) -> str:
-    """`findings.json`: every finding on a line of its own."""
+    """`findings.json`, one finding per line."""
     head = {
         "format": "harmonia.feedback/1",
         "institution": report.institution,
@@ -174,13 +175,13 @@ def to_json(report: Report) -> str:
         "summary": _summary(report.findings),
         "rules": {code: _rule(code) for code in sorted(report.findings["rule"].unique())},
     }
-    lines = ",\n  ".join(_lines(report.findings, report.moved))
+    lines = ",\n  ".join(_lines(report.findings, report.affected))
     text = json.dumps(head, ensure_ascii=False, indent=1)
     return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
 
 
-def _lines(findings: pd.DataFrame, moved: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
-    """Each finding as an object of JSON. A cell that comes again is written out once."""
+def _lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """Each finding as a JSON object. A repeated cell is serialised once."""
     columns = []
     for name in _ROW:
         if name == "figures":
@@ -189,7 +190,7 @@ def _lines(findings: pd.DataFrame, moved: Mapping[str, list[tuple[str, str]]]) -
         known = {cell: f'"{name}": {_json(cell)}' for cell in set(cells)}
         columns.append([known[cell] for cell in cells])
     figures = {
-        finding: _json([{"indicator": indicator, "period": period} for indicator, period in pairs]) for finding, pairs in moved.items()
+        finding: _json([{"indicator": indicator, "period": period} for indicator, period in pairs]) for finding, pairs in affected.items()
     }
     columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in plain(findings["finding"])])
     return (f"{{{', '.join(cells)}}}" for cells in zip(*columns, strict=True))
@@ -203,7 +204,7 @@ def _files(files: pd.DataFrame) -> pd.DataFrame:
 
 
 def ordered(findings: pd.DataFrame) -> pd.DataFrame:
-    """Findings of any number of deliveries as `Report.findings` has them, delivery by delivery. A missing `state` is `new`."""
+    """Findings of any number of deliveries in the form of `Report.findings`, sorted by delivery. A missing `state` is `new`."""
     out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
     out = out.astype({"finding": "str", "since": "str", "answer": "str"})
     out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out), listed=_listed(out))
@@ -220,7 +221,7 @@ def _listed(findings: pd.DataFrame) -> pd.Series:
 
 
 def _cells(findings: pd.DataFrame) -> pd.Series:
-    """The cell as a spreadsheet program names it (E17), where the file is a workbook."""
+    """The cell reference (E17), where the file is a workbook."""
     books = [name for name in contracts.institutions() if contracts.load(name).files[0].reader == "workbook"]
     known = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
     letters = findings["column"].where(known).map(_letters, na_action="ignore").astype("str")

@@ -1,4 +1,4 @@
-"""How an institution's findings went from delivery to delivery.
+"""The trend of an institution's findings from delivery to delivery.
 
 Belongs here: open and fixed findings beside the records delivered. Does not belong here: scores (the table `quality`).
 """
@@ -14,7 +14,7 @@ SHOWN_AS = {"of": "delivery"}  # as a report names it
 
 
 def trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
-    """For every delivery the last few until it, the oldest first: institution, delivery, of (the delivery that a row is about), records
+    """For every delivery the last few up to it, oldest first: institution, delivery, of (the delivery that a row describes), records
     (rows of data), open (causes, a warning or worse), fixed.
 
     found: `pipelines.feedback.life.LIVED`. accounting: rows by file (`pipelines.current`).
@@ -22,9 +22,9 @@ def trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     history = _history(found, accounting)
     history = history.assign(_turn=history.groupby("institution").cumcount())
     back = pd.DataFrame({"_back": range(_SHOWN - 1, -1, -1)})
-    told = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
-    told = told.assign(_turn=told["_turn"] - told["_back"]).drop(columns="_back")
-    return told.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
+    shown = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
+    shown = shown.assign(_turn=shown["_turn"] - shown["_back"]).drop(columns="_back")
+    return shown.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
 
 
 def _history(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
-"""Whether a report still is what its findings make it, so that a run writes only those that changed.
+"""Whether a report on disk is up to date, so that a run writes only those that changed.
 
-Belongs here: the key of what goes into a report, and the note beside it that says what was written. Does not belong here: writing it.
+Belongs here: the key of a report's inputs, and the note beside the report that lists the files written. Does not belong here: writing it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import pandas as pd
 from pipelines.resources import code
 
 _WORDS = ("pipelines/feedback", "schemas/rules", "warehouse/indicators", "sources/*/contract.yaml")
-"""Everything that is said: code, templates and texts of the feedback, rules, indicators, contracts."""
+"""Everything that determines the texts: code, templates and texts of the feedback, rules, indicators, contracts."""
 NOTE = ".made"
 
 
 def key_of(*parts: object) -> str:
-    """The key of what a report is made of: frames by their content, anything else by its text."""
+    """The key of a report's inputs: frames by content, anything else by `repr`."""
     digest = hashlib.sha256(code.digest(_WORDS).encode())
     for part in parts:
         digest.update(_content(_hashed(part)) if isinstance(part, pd.DataFrame) else repr(part).encode())
@@ -31,7 +31,7 @@ def key_of(*parts: object) -> str:
 
 
 def contents(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """What `frames` (each with institution and delivery) hold of each delivery, as a hash: all deliveries in one go."""
+    """A hash per delivery of its rows in `frames` (each with institution and delivery)."""
     digests: dict[tuple[str, str], hashlib._Hash] = {}
     for n, frame in enumerate(frames):
         hashed = _hashed(frame)
@@ -42,12 +42,12 @@ def contents(*frames: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def _content(hashed: np.ndarray) -> bytes:
-    """The rows in an order of their own: in which one a run found them does not matter."""
+    """The sorted row hashes: the order in which a run found the rows does not matter."""
     return np.sort(hashed).tobytes()
 
 
 def _hashed(frame: pd.DataFrame) -> np.ndarray:
-    """A number for each row (64 bits), of all that it holds. A whole number is the same where another row of the column has none."""
+    """A 64-bit hash per row. An integer hashes alike whether or not its column has missing values."""
     numbers = frame.select_dtypes("number").columns
     mixed = [name for name, dtype in frame.dtypes.items() if str(dtype) == "object"]
     plain = frame.astype({**dict.fromkeys(numbers, "float64"), **dict.fromkeys(mixed, "str")})
@@ -55,15 +55,15 @@ def _hashed(frame: pd.DataFrame) -> np.ndarray:
 
 
 def is_up_to_date(folder: Path, key: str) -> list[Path]:
-    """The files of a report that is there as it was written under `key`; none where anything of it is not.
+    """The files of the report if it was written under `key` and is unchanged; else an empty list.
 
-    A file with the size and the time that it was written with is as it was written; of any other the content is looked at.
+    A file with unchanged size and modification time counts as unchanged; otherwise its content is hashed.
     """
     try:
         note = json.loads((folder / NOTE).read_text("utf-8"))
         if note["key"] != key:
             return []
-        as_written = [_as_written(folder / name, *said) for name, said in note["files"].items()]
+        as_written = [_as_written(folder / name, *stat) for name, stat in note["files"].items()]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return [folder / name for name in note["files"]] if all(as_written) else []
@@ -77,7 +77,7 @@ def _as_written(path: Path, digest: str, size: int, written: int) -> bool:
 
 
 def note(key: str, written: Mapping[Path, bytes]) -> str:
-    """What is to be kept beside a report (its files and what is in them), as `stands` reads it."""
+    """The note stored beside a report (its files and their hashes), as `is_up_to_date` reads it."""
     files = {}
     for path, content in written.items():
         now = path.stat()

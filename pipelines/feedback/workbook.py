@@ -1,9 +1,9 @@
-"""The workbook of one delivery, which the institution fills in: written here, read by `intake`.
+"""The workbook for one delivery, which the institution fills in: written here, read by `intake`.
 
-Belongs here: its sheets, columns and looks. Does not belong here: what is in the report (`report`), what comes back.
+Belongs here: its sheets, columns and layout. Does not belong here: the content of the report (`report`), reading the answers.
 
-A sheet for each unit, in the unit's language, causes first; every finding is a row, what the form permits is folded. Delivered text is
-written as text and never taken for a formula, a link or a number. The last column names the finding: rows may be sorted.
+One sheet per unit, in the unit's language, causes first; one row per finding; information is counted per column. Delivered text is
+written as text, never as a formula, link or number. The last column holds the finding's id: rows may be sorted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from warehouse.indicators import indicators
 
 FORMAT = "harmonia-feedback-1"
 ABOUT = "About"
-HEADER = 4  # rows above the header of a sheet: title, what is confidential, how to send it, how to answer
+HEADER = 4  # rows above the header of a sheet: title, confidentiality, how to send it, how to answer
 ANSWERS = ("answer", "reason", "person")
 COLUMNS = {  # key of `texts.yaml` -> width
     "severity": 10,
@@ -53,30 +53,30 @@ COLUMNS = {  # key of `texts.yaml` -> width
     "person": 14,
     "id": 18,
 }
-_TOLD = (
+_SHOWN = (
     *("rule", "severity", "origin", "follows", "number", "record_key", "file", "part", "cell", "line", "field", "value", "detail"),
     *("state", "since", "answer", "finding"),
 )
-_LONGEST_NAME = 31  # letters of the name of a sheet
-_MOST_ROWS = 1_000_000  # of a sheet; more go on to a further one
-_IN_MEMORY = 10_000  # findings up to which a workbook is made without files of its own: quicker, for more memory
+_LONGEST_NAME = 31  # characters of a sheet name
+_MOST_ROWS = 1_000_000  # per sheet
+_IN_MEMORY = 10_000  # findings up to which a workbook is written without temporary files: faster, more memory
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
 _BEGINNING = datetime(2000, 1, 1)  # noqa: DTZ001 (the same report gives the same bytes)
 
 
 def mark(key: bytes, institution: str, delivery: str) -> str:
-    """What a workbook bears to show that this home made it for this delivery (128 bits, hex)."""
+    """A keyed hash that shows that this home made the workbook for this delivery (128 bits, hex)."""
     return hmac.new(key, f"workbook\0{institution}\0{delivery}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def untouched(content: bytes) -> bool:
-    """Whether a workbook is as it was written here: a program that saves it says when."""
+    """Whether a workbook was not saved since it was written here: programs update its time of modification."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            said = parts.read("docProps/core.xml")
+            properties = parts.read("docProps/core.xml")
     except (KeyError, zipfile.BadZipFile):
         return False
-    return f"{_BEGINNING:%Y-%m-%dT%H:%M:%SZ}</dcterms:modified>".encode() in said
+    return f"{_BEGINNING:%Y-%m-%dT%H:%M:%SZ}</dcterms:modified>".encode() in properties
 
 
 def write(report: Report, key: bytes) -> bytes:
@@ -95,15 +95,15 @@ def write(report: Report, key: bytes) -> bytes:
         looks = _looks(book)
         asks = _asked(report)
         sheets = list(_sheets(report, asks))
-        told = {language: _told(asks, report, language) for language in {language for _, _, language, _ in sheets}}
+        shown = {language: _shown(asks, report, language) for language in {language for _, _, language, _ in sheets}}
         _cover(book.add_worksheet(_name(texts(report.language)["cover"], set())), report, sheets, looks)
         for name, unit, language, rows in sheets:
-            _findings(book.add_worksheet(name), unit, [told[language][row] for row in rows], report, language, looks)
+            _findings(book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks)
         _information(book, report, looks)
         about = book.add_worksheet(ABOUT)
         about.hide()
-        said = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
-        for row, (name, value) in enumerate({**said, "mark": mark(key, report.institution, report.delivery)}.items()):
+        identity = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
+        for row, (name, value) in enumerate({**identity, "mark": mark(key, report.institution, report.delivery)}.items()):
             about.write_string(row, 0, name)
             about.write_string(row, 1, value)
     return content.getvalue()
@@ -129,13 +129,13 @@ def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
 
 
 def _asked(report: Report) -> pd.DataFrame:
-    """The findings that ask for an answer, causes before consequences, on an index of their own."""
+    """The findings to be answered, causes before consequences, reindexed."""
     asks = report.open[report.open["listed"]]
     return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
 
 
 def _sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
-    """Name of the sheet, unit, language and open findings (rows of `asks`) of each unit; first what concerns the whole institution."""
+    """Sheet name, unit, language and open findings (rows of `asks`) of each unit; first the findings of no unit."""
     taken: set[str] = {ABOUT.casefold(), *(_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information"))}
     contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
     units: dict[str, list[int]] = {}
@@ -190,9 +190,9 @@ def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, S
 
 
 def _findings(
-    sheet: Worksheet, unit: str, told: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format]
+    sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format]
 ) -> None:
-    """One unit's findings (of `_told`): a row each, the answer to be chosen from a list."""
+    """One unit's findings (from `_shown`), one per row, with the list of answers."""
     words = texts(language)
     labels = [words["answers"][verdict] for verdict in VERDICTS]
     for n, width in enumerate(COLUMNS.values()):
@@ -203,10 +203,10 @@ def _findings(
     sheet.write_string(3, 0, words["how"][1])
     for n, name in enumerate(COLUMNS):
         sheet.write_string(HEADER, n, words[name], looks["head"])
-    last = HEADER + len(told)
+    last = HEADER + len(findings)
     own = [looks["open" if name in ANSWERS else "id" if name == "id" else "cell"] for name in COLUMNS]
     coloured = list(COLUMNS).index("severity")
-    for row, (*shown, severity) in enumerate(told, start=HEADER + 1):
+    for row, (*shown, severity) in enumerate(findings, start=HEADER + 1):
         own[coloured] = looks[severity]
         for n, (look, value) in enumerate(zip(own, shown, strict=True)):
             if value:
@@ -230,14 +230,14 @@ def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
     sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
 
 
-def _told(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
-    """The cells of `COLUMNS` of each row as text, and last the severity that it is coloured by."""
+def _shown(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
+    """Per row the cells of `COLUMNS` as text, then the severity, which sets its colour."""
     words, known = texts(language), rules()
-    of = {name: plain(rows[name]) for name in _TOLD} | {"detail": plain(shortened(rows["detail"]))}
-    free = cache(lambda text: visible(str(text)))  # delivered text: whatever is in it is shown
-    said = {code: known[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
+    of = {name: plain(rows[name]) for name in _SHOWN} | {"detail": plain(shortened(rows["detail"]))}
+    free = cache(lambda text: visible(str(text)))  # for delivered text
+    rule_texts = {code: known[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
     consequence, line = f" ({words['consequence_one']})", words["line"].lower()
-    figures = {finding: _figures(pairs, language) for finding, pairs in report.moved.items()}
+    figures = {finding: _figures(pairs, language) for finding, pairs in report.affected.items()}
     cells = {name: [free(cell) if cell else "" for cell in of[name]] for name in ("value", "detail", "field")}
     cells |= {
         "severity": [
@@ -245,7 +245,8 @@ def _told(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, 
             for severity, origin in zip(of["severity"], of["origin"], strict=True)
         ],
         "finding": [
-            said[code] + (f"\n← {said[cause]}" if cause is not None else "") for code, cause in zip(of["rule"], of["follows"], strict=True)
+            rule_texts[code] + (f"\n← {rule_texts[cause]}" if cause is not None else "")
+            for code, cause in zip(of["rule"], of["follows"], strict=True)
         ],
         "action": [known[code].action[language] for code in of["rule"]],
         "own_number": [
@@ -280,7 +281,7 @@ def _figures(pairs: list[tuple[str, str]], language: str) -> str:
 
 
 def _folded(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
-    """File, field, rule, and how many there are, in this order; those without a file or a field last."""
+    """Rows of file, field, rule and number of findings, sorted; those without a file or a field last."""
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
     for *column, (cells, _) in zip(*(plain(findings[name]) for name in ("file", "field", "rule")), cells_told(findings), strict=True):
         counted[tuple(column)] += cells
@@ -289,18 +290,18 @@ def _folded(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, i
 
 
 def _information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
-    """What the form permits, once for each rule and column; what was fixed; the files and their rows."""
+    """The sheet with information findings per rule and column, fixed findings, and the files with their row counts."""
     words = texts(report.language)
     sheet = book.add_worksheet(_name(words["information"], set()))
     sheet.set_column(0, 2, 20)
     sheet.set_column(3, 3, 70)
     sheet.set_column(4, 9, 12)
     folded = _folded(report.open[~report.open["listed"]])
-    gone = _folded(report.findings[report.findings["state"] == "fixed"])
+    fixed = _folded(report.findings[report.findings["state"] == "fixed"])
     row = 0
     for title, note, table in (
         (words["severities"]["info"], words["severity_note"]["info"], folded),
-        (words["fixed"], words["fixed_note"], gone),
+        (words["fixed"], words["fixed_note"], fixed),
     ):
         sheet.write_string(row, 0, f"{title} ({sum(n for *_, n in table)})", looks["title"])
         sheet.write_string(row + 1, 0, note)

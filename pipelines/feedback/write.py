@@ -1,6 +1,6 @@
-"""Storing a delivery's report, for the eyes of the running user only.
+"""Stores the report on a delivery, readable by the running user only.
 
-Belongs here: names, permissions and atomic writing of the files below `feedback/<institution>/<delivery>/`.
+Belongs here: names, permissions and atomic writing of the files in `feedback/<institution>/<delivery>/`.
 Does not belong here: their content.
 """
 
@@ -21,8 +21,8 @@ from pipelines.swap import write_whole
 from warehouse.stores import secret
 
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
-NOT_TAKEN = "not-taken"  # in place of a delivery, for what lies where none is
-_ANSWERED = "findings.answered-"  # a workbook that was filled in where it lay
+NOT_LANDED = "not-taken"  # folder, in place of a delivery, for what could not be landed
+_ANSWERED = "findings.answered-"  # a workbook that was filled in place
 
 
 def write_feedback(
@@ -36,25 +36,24 @@ def write_feedback(
     today: date | None = None,
     **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write the report of one delivery: receipt, findings (page, JSON, workbook) and the letter to the head, pages in every language.
+    """Write the report on one delivery: receipt, findings (page, JSON, workbook) and the letter to the head, pages in every language.
 
     files     file, state, read, accepted, superseded, withdrawn, quarantined, structural (physical rows); size and sha256 where
               known; may be empty
     findings  `pipelines.feedback.life.LIVED` and `answer`, of this delivery only; `schemas.findings.COLUMNS` suffice
-    received  the day of the receipt: deadlines follow from it, so that the same delivery gives the same bytes
-    today     where it is past the day on which the report is to be deleted, only the receipt is left of it
+    received  the day of receipt; deadlines are derived from it, so that the same delivery gives the same bytes
+    today     once past the report's deletion date, only the receipt is written
     more      `figures`, `foremost`, `trend` as in `report.Report`
 
-    Returns the paths. A report that still is what these make it is left alone; a workbook that somebody filled in here is kept
-    beside the new one. Raises `HarmoniaError` where the system refuses to write or a name is no folder name, `ValueError` for a language
-    that is not there.
+    Returns the paths. A report that is up to date is not rewritten; a workbook that somebody filled in place is kept beside the new one.
+    Raises `HarmoniaError` where writing fails or a name is not a folder name, `ValueError` for an unknown language.
     """
     key = key_for(home, institution, delivery, language, received, today, up_to_date.key_of(files, findings, *more.values()))
-    there = left_alone(home, institution, delivery, key)
-    return there or write_anew(home, institution, delivery, files, findings, language, received, today, key, **more)
+    there = current_files(home, institution, delivery, key)
+    return there or rewrite(home, institution, delivery, files, findings, language, received, today, key, **more)
 
 
-def write_anew(
+def rewrite(
     home: Path,
     institution: str,
     delivery: str,
@@ -66,32 +65,31 @@ def write_anew(
     key: str,
     **more: pd.DataFrame,
 ) -> list[Path]:
-    """Write the report whatever is there, under `key` (`key_for`); the rest as in `write_feedback`."""
+    """Write the report unconditionally under `key` (`key_for`); otherwise as `write_feedback`."""
     folder = _folder(home / "feedback", institution, delivery)
-    said = report.make(institution, delivery, files, findings, language, received, **more)
+    made = report.make(institution, delivery, files, findings, language, received, **more)
     over = _over(institution, received, today)
-    content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, said.state, said.counts))
+    content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, made.state, made.counts))
     if not over:
-        content |= {"findings.json": report.to_json(said), **page.pages(said), page.WORKBOOK: workbook.write(said, secret(home))}
+        content |= {"findings.json": report.to_json(made), **page.pages(made), page.WORKBOOK: workbook.write(made, secret(home))}
     for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
         if over or not old.name.startswith(_ANSWERED):
             old.unlink()
     written = {folder / name: _encoded(text) for name, text in content.items()}
-    for path, its in written.items():
-        _write(path, its)
+    for path, data in written.items():
+        _write(path, data)
     _write(folder / up_to_date.NOTE, up_to_date.note(key, written))
     return list(written)
 
 
 def key_for(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
-    """The key of a report: it changes when anything would be said otherwise. content: hash of files, findings and what goes with them."""
+    """The key of a report: changes whenever the report would. content: hash of files, findings and their companions."""
     over = _over(institution, received, today)
     return up_to_date.key_of(institution, delivery, language, received, over, secret(home).hex(), content)
 
 
-def left_alone(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
-    """The files of a report that is there as it was written under `key`, closed to others like their folder; none where it is to be
-    written."""
+def current_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
+    """The files of the report if it was written under `key` and is unchanged, with permissions restored; empty if it must be written."""
     there = up_to_date.is_up_to_date(_folder(home / "feedback", institution, delivery), key)
     for path in there:
         _close(path)
@@ -99,19 +97,19 @@ def left_alone(home: Path, institution: str, delivery: str, key: str) -> list[Pa
 
 
 def _over(institution: str, received: date | None, today: date | None) -> bool:
-    """Whether the day is past on which a report is to be deleted."""
+    """Whether the report's deletion date is past."""
     last = report.delete_on(institution, received)
     return bool(today and last and today > last)
 
 
 def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
-    """Write the receipt alone, as soon as a delivery was received; returns the paths. Errors as in `write_feedback`."""
+    """Write only the receipt, when a delivery was received; returns the paths. Errors as in `write_feedback`."""
     folder = _folder(home / "feedback", institution, delivery)
     return [_write(folder / name, text) for name, text in receipt(institution, delivery, files, language, received).items()]
 
 
 def discard(home: Path, institution: str, delivery: str) -> None:
-    """Remove a report that there is no reason for any more."""
+    """Remove a report that is no longer needed."""
     folder = home / "feedback" / institution / delivery
     with storage(folder):
         if folder.is_dir():
@@ -121,7 +119,7 @@ def discard(home: Path, institution: str, delivery: str) -> None:
 def _folder(feedback: Path, institution: str, delivery: str) -> Path:
     for name in (institution, delivery):
         if name in ("", ".", "..") or "/" in name or "\0" in name:
-            raise HarmoniaError(f"feedback for {institution!r} {delivery!r}: this is no folder name; rename the folder in the inbox")
+            raise HarmoniaError(f"feedback for {institution!r} {delivery!r}: not a valid folder name; rename the folder in the inbox")
     folder = feedback
     for name in ("", institution, delivery):
         folder = folder / name
@@ -130,7 +128,7 @@ def _folder(feedback: Path, institution: str, delivery: str) -> Path:
             if folder.stat().st_mode & 0o077:
                 folder.chmod(_PRIVATE_FOLDER)
     with storage(folder):
-        for left in folder.glob(".*.tmp"):  # of a run that was killed
+        for left in folder.glob(".*.tmp"):  # left by a killed run
             left.unlink()
     return folder
 

@@ -91,10 +91,10 @@ def test_nobody_countersigns_what_needs_none_or_what_is_his_own(registry: Regist
     answers.enter(registry, answer(lived(), "accepted"))
     with pytest.raises(HarmoniaError, match="somebody else"):
         answers.decide(registry, [1], "countersigned", "drita", date(2013, 1, 1))
-    with pytest.raises(HarmoniaError, match="is not there"):
+    with pytest.raises(HarmoniaError, match="does not exist"):
         answers.decide(registry, [7], "countersigned", "Arta", date(2013, 1, 1))
     answers.enter(registry, answer(lived(), "announced"))
-    with pytest.raises(HarmoniaError, match="only what is accepted"):
+    with pytest.raises(HarmoniaError, match="only `accepted` needs"):
         answers.decide(registry, [2], "countersigned", "Arta", date(2013, 1, 1))
 
 

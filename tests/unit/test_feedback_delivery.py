@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.current import Current, resolve
-from pipelines.feedback.deliveries import write_not_taken
-from pipelines.feedback.figures import foremost, moved
+from pipelines.feedback.deliveries import write_not_landed
+from pipelines.feedback.figures import affected, foremost
 from pipelines.feedback.life import life
 from pipelines.feedback.trend import trends
 from pipelines.harmonise.stage import harmonise
@@ -88,7 +88,7 @@ def test_a_resubmission_with_60_of_100_corrected_and_5_new_tells_the_state_of_ea
 def test_each_finding_names_the_figures_of_its_own_institution_that_it_moves(tmp_path: Path) -> None:
     current = taken(delivered(tmp_path, "2013-Q1", 20, [(3, 10, "X"), (4, 2, "Kalimtar")]))
     found = lived(current)
-    figures = moved(found, harmonise("police", current.tables))
+    figures = affected(found, harmonise("police", current.tables))
     by_key = figures.merge(found[["finding", "record_key"]], on="finding").groupby("record_key")["indicator"].agg(set)
     assert by_key["2013-PR-00003/1"] == {"suspects_registered"}, "a suspect of a case that was reported in the quarter"
     assert "cases_registered" in by_key["2013-PR-00004/1"], "a person without a role counts nowhere: it may move any"
@@ -106,7 +106,7 @@ def test_what_was_landed_nowhere_is_told_all_the_same(tmp_path: Path) -> None:
         {"institution": None, "delivery": None, "file": "x", "rule": "inbox-stray-file"},
     ]
     found = findings.frame(told)
-    write_not_taken(tmp_path, found, {("police", "2013-Q1")})
+    write_not_landed(tmp_path, found, {("police", "2013-Q1")})
     (said,) = (tmp_path / "feedback").glob("*/not-taken/findings.json")
     rows = json.loads(said.read_text("utf-8"))
     assert {(row["rule"], row["file"]) for row in rows["findings"]} == {
@@ -115,9 +115,9 @@ def test_what_was_landed_nowhere_is_told_all_the_same(tmp_path: Path) -> None:
         ("delivery-special-file", "2013-Q4/rastet.csv"),
     }
     page = (said.parent / "findings.en.html").read_text("utf-8")
-    assert "2013-Q4/rastet.csv" in page and "<h1>What could not be taken</h1>" in page
-    assert "folder that bears the name of the quarter" in page and "as a new version" not in page
-    write_not_taken(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
+    assert "2013-Q4/rastet.csv" in page and "<h1>What could not be ingested</h1>" in page
+    assert "folder named after the quarter" in page and "as a new version" not in page
+    write_not_landed(tmp_path, found.iloc[3:], {("police", "2013-Q1")})
     assert not said.parent.exists()
-    write_not_taken(tmp_path, found.iloc[:0], set())  # an inbox in order
+    write_not_landed(tmp_path, found.iloc[:0], set())  # an inbox in order
     assert not said.parent.exists()

@@ -62,7 +62,7 @@ def answer(
 
 
 def judged(path: Path, found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    return intake.judge(intake.read(path), found)
+    return intake.validate(intake.read(path), found)
 
 
 def test_every_finding_is_a_row_with_number_place_and_name() -> None:
@@ -127,10 +127,10 @@ def test_answers_are_read_in_any_order_of_rows_and_columns(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("said", "reason", "person", "why"),
     [
-        ("Kein Fehler", "x", "Drita", "in no language"),
+        ("Kein Fehler", "x", "Drita", "in any language"),
         ("Nuk është gabim", "", "Drita", "needs a reason"),
-        ("Pranohet siç është", "x", "", "nobody is named"),
-        ("", "x", "Drita", "without an answer"),
+        ("Pranohet siç është", "x", "", "does not name who answered"),
+        ("", "x", "Drita", "but no answer"),
         ("Pranohet siç është", "x" * 2001, "Drita", "longer than"),
     ],
 )
@@ -168,7 +168,7 @@ def test_a_finding_answered_twice_and_a_row_set_aside_are_refused(tmp_path: Path
 
     entered, refused, _ = judged(filled(tmp_path, found, twice), found)
     assert entered.empty
-    assert sorted(refused["why_not"].str[:20]) == ["a row that cannot be", "the finding is answe", "the finding is answe"]
+    assert sorted(refused["why_not"].str[:20]) == ["an unreadable row is", "the finding is answe", "the finding is answe"]
 
 
 def test_a_column_that_is_gone_or_there_twice_is_one_clear_line(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_column_that_is_gone_or_there_twice_is_one_clear_line(tmp_path: Path) 
 
 
 def test_a_formula_anywhere_is_refused_with_its_cell(tmp_path: Path) -> None:
-    with pytest.raises(HarmoniaError, match=r"holds formulas \(sheet2 M6\)"):
+    with pytest.raises(HarmoniaError, match=r"contains formulas \(sheet2 M6\)"):
         intake.read(filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1")))
 
 
@@ -202,7 +202,7 @@ def test_a_formula_is_found_wherever_its_sheet_lies(tmp_path: Path) -> None:
             parts[name] = re.sub(rb'"/?(xl/)?worksheets/sheet2\.xml"', b'"/data/second.part"', parts[name])
 
     path = filled(tmp_path, lived(2), lambda book: answer(book, FIRST, "=A1"))
-    with pytest.raises(HarmoniaError, match=r"holds formulas \(second M6\)"):
+    with pytest.raises(HarmoniaError, match=r"contains formulas \(second M6\)"):
         intake.read(moved(path, elsewhere))
 
 
@@ -216,13 +216,13 @@ def test_a_cell_in_the_last_corner_stops_no_import(tmp_path: Path) -> None:
         )
 
     path = moved(filled(tmp_path, lived(2), answer), corner)
-    with pytest.raises(HarmoniaError, match=r"filled\.xlsx: .*far below or beside the tables: delete it there"):
+    with pytest.raises(HarmoniaError, match=r"filled\.xlsx: .*stray cells far below or beside the tables"):
         intake.read(path)
 
 
 def test_what_is_no_workbook_of_ours_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04nothing")
-    with pytest.raises(HarmoniaError, match="no workbook that can be read"):
+    with pytest.raises(HarmoniaError, match="not a readable workbook"):
         intake.read(tmp_path / "a.xlsx")
     openpyxl.Workbook().save(tmp_path / "b.xlsx")
     with pytest.raises(HarmoniaError, match="was not made by this version"):

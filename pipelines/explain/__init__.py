@@ -1,6 +1,5 @@
-"""Why two records were joined, or not, and what a figure is made of: explanations for stewards and analysts.
+"""Explanations for stewards and analysts: why two records were linked or not, which records a figure counts.
 
-Belongs here: gathering what the registry, the lake and the warehouse already say about one person, case, pair or figure, as text and as
-one page. Does not belong here: any decision or count. `linkage` alone knows how `pipelines.linkage` is asked, `counting` alone how
-`warehouse.count` is.
+Belongs here: collecting what the registry, the lake and the warehouse contain on one person, case, pair or figure, as text and as one
+page. Does not belong here: any decision or count. Only `linkage` calls `pipelines.linkage`, only `counting` calls `warehouse.count`.
 """

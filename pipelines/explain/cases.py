@@ -1,7 +1,7 @@
-"""One case explained: its files side by side, what ties them, the persons in it, what came near, judgements, history.
+"""The explanation of a case: its files side by side, their links, its persons, near matches, judgements, history.
 
-Belongs here: what stands on the page of a case. Weights are those that the last run wrote down: what dates and codes say of two files
-depends on all files of a run. Does not belong here: looks.
+Belongs here: the content of the page of a case. Weights are those stored by the last run, since the evidence of dates and codes depends on
+all files of a run. Does not belong here: layout.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from pipelines.explain.words import known_meaning, letter, odds, text, word
 
 
 def explain_case(home: Published, named: Named, *, names: bool) -> Document:
-    """The page of a case; `names`: with the names of its persons, for stewards."""
+    """The page of a case; `names`: include the names of its persons, for stewards."""
     keys = member_keys(home, named)
     records = describe(home, "case", keys)
     known = {r.key for r in records}
     labels = {r.key: letter(n) for n, r in enumerate(records)}
     labels |= {key: letter(len(labels) + n) for n, key in enumerate(k for k in keys if k not in known)}
     inside = [d for d in decided(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
-    tree = links.carrying((d.a, d.b, d.weight) for d in inside)
+    tree = links.spanning_links((d.a, d.b, d.weight) for d in inside)
     people = home.query(
         "SELECT person_id, institution, record_key FROM lineage WHERE case_id = ? AND entity = 'person' AND status = 'accepted' "
         "ORDER BY person_id, institution, record_key",
@@ -53,13 +53,13 @@ def explain_case(home: Published, named: Named, *, names: bool) -> Document:
         ("linkage model of the run", home.model_of_run),
     ]
     sections = [
-        Section("Files side by side", [file_table(records, labels)], "Each as its accepted state says, else the latest."),
-        _ties(labels, inside, tree),
+        Section("Files side by side", [file_table(records, labels)], "The accepted state of each, else the latest."),
+        _links(labels, inside, tree),
         Section("Persons in the case", [_people(home, people, names=names)]),
         _near(home, labels),
         Section("Judgements", links.judgement_table(home, "case", keys, labels)),
         Section("Where the case counts", [counted_table(home, "case_id", named.entity.id)]),
-        Section("What neighbouring institutions know of it", [_reconciled(home, named.entity.id)]),
+        Section("Reconciliation with neighbouring institutions", [_reconciled(home, named.entity.id)]),
         Section("The id and its history", [links.history(home, named.entity)]),
     ]
     return Document(
@@ -70,19 +70,19 @@ def explain_case(home: Published, named: Named, *, names: bool) -> Document:
 def _lead(named: Named, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
     lead = redirect_notice(named)
     if not keys:
-        return [*lead, Text("No file belongs to this id now: its files moved to another id, or are no longer delivered.", "notice")]
+        return [*lead, Text("This id has no files now: they moved to another id or are no longer delivered.", "notice")]
     if len(keys) == 1:
-        return [*lead, Text("One file only; no other was found to speak of this case.")]
+        return [*lead, Text("One file only; no other file was linked to it.")]
     weakest = min((w for _, _, w in tree), default=0.0)
-    said = (
-        f"{count(len(keys), 'file')} hang together by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits ({odds(weakest)})."
+    summary = (
+        f"{count(len(keys), 'file')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits ({odds(weakest)})."
     )
-    return [*lead, Text(said, "good" if weakest > THRESHOLD else "notice")]
+    return [*lead, Text(summary, "good" if weakest > THRESHOLD else "notice")]
 
 
 def file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
-    """A row a case record."""
-    titles = ("offence", "dates", "file names", "delivered in")
+    """One row per case record."""
+    titles = ("offence", "dates", "numbers cited", "delivered in")
     columns = [Column(""), Column("record"), Column("seat"), Column("stage"), *(Column(title, wrap=title == "offence") for title in titles)]
     rows = [_file_row(r, labels[r.key]) for r in records]
     return Table("The files", columns, rows)
@@ -94,20 +94,20 @@ def _file_row(r: Record, label: str) -> list[Cell]:
     return [label, record(r), r.value("seat"), stage, r.offence, r.dates, r.references, place(r)]
 
 
-def _ties(labels: Mapping[Key, str], inside: Sequence[Decided], tree: Sequence[tuple[Key, Key, float]]) -> Section:
-    title = "How they hang together"
+def _links(labels: Mapping[Key, str], inside: Sequence[Decided], tree: Sequence[tuple[Key, Key, float]]) -> Section:
+    title = "Links between the files"
     if not inside:
-        return Section(title, [Text("There is nothing to tie.")])
-    carrying = {(a, b) for a, b, _ in tree}
-    ordered = sorted(inside, key=lambda d: ((d.a, d.b) not in carrying, -d.weight))
+        return Section(title, [Text("There are no links.")])
+    spanning = {(a, b) for a, b, _ in tree}
+    ordered = sorted(inside, key=lambda d: ((d.a, d.b) not in spanning, -d.weight))
     shown = ordered[:MOST_PAIRS]
     rows = [(f"{labels[d.a]} – {labels[d.b]}", dict(d.reasons), d.weight, "") for d in shown]
     left = len(ordered) - len(shown)
-    note = "Bits: +1 doubles the odds that both are one case, −1 halves them. Zero is even odds. As written down by the run that decided."
+    note = "Bits: +1 doubles the odds that both are one case, −1 halves them. Zero is even odds. Weights as stored by the last run."
     note += f" {count(left, 'weaker pair')} left out." if left else ""
     table = links.reasons_table("Pairs of files", rows, note=note, marked=frozenset(range(len(tree))))
     charts = [case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MOST_CHARTS)]]
-    return Section(title, [table], "Coloured rows carry the group; the others say what else is known.", charts)
+    return Section(title, [table], "Coloured rows connect the group; the others are further evidence.", charts)
 
 
 def case_waterfall(d: Decided, title: str, verdict: str = "") -> Waterfall:
@@ -118,10 +118,10 @@ def case_waterfall(d: Decided, title: str, verdict: str = "") -> Waterfall:
     rest = d.weight - prior - sum(reasons.values())
     if abs(rest) >= 0.05:
         steps.append(Step(word("evidence", "rest"), rest))
-    before = "one file among all of that institution"
+    before = "among all files of that institution"
     return Waterfall(
         title,
-        Step(word("evidence", "prior").split(" before")[0] + " before", prior, before),
+        Step(word("evidence", "prior"), prior, before),
         steps,
         "one case?",
         threshold=THRESHOLD,
@@ -130,13 +130,13 @@ def case_waterfall(d: Decided, title: str, verdict: str = "") -> Waterfall:
 
 
 def evidence_name(name: str) -> str:
-    """A kind of evidence in words."""
-    said = evidence_meanings().get(name, "")
-    return said if said.startswith("days") else word("evidence", name)
+    """The label of a kind of evidence."""
+    description = evidence_meanings().get(name, "")
+    return description if description.startswith("days") else word("evidence", name)
 
 
 def meaning(name: str) -> str:
-    """What a kind of evidence is, in a few words; empty where its name says it all."""
+    """A short description of a kind of evidence; empty where its label says it all."""
     known = known_meaning(name) or evidence_meanings().get(name, "")
     return "" if known == evidence_name(name) else known
 
@@ -160,8 +160,8 @@ def _people(home: Published, people: pd.DataFrame, *, names: bool) -> Table:
 
 
 def _near(home: Published, labels: Mapping[Key, str]) -> Section:
-    """The files that came nearest without being joined."""
-    title = "Near, and not joined"
+    """The nearest files that were not joined."""
+    title = "Near matches, not joined"
     refused = [d for d in decided(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
     case_of = _cases_of(home)
     best: dict[str, tuple[Decided, Key, Key]] = {}
@@ -170,25 +170,25 @@ def _near(home: Published, labels: Mapping[Key, str]) -> Section:
         best.setdefault(case_of.get(other, ":".join(other)), (d, mine, other))
     nearest = list(best.items())[:MOST_NEIGHBOURS]
     if not nearest:
-        return Section(title, [Text("No other file came near.")])
+        return Section(title, [Text("There are no near matches.")])
     others = describe(home, "case", [other for _, (_, _, other) in nearest])
     extra = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
     rows = []
     for case, (d, mine, other) in nearest:
         why = case_apart(home, d, list(labels), [key for key, held_by in case_of.items() if held_by == case] or [other])
         rows.append((f"{labels[mine]} – {extra.get(other, ':'.join(other))}", dict(d.reasons), d.weight, f"{why} ({case})"))
-    blocks: list[Block] = [file_table(others, extra), links.reasons_table("How near they came", rows, last="why not")]
-    return Section(title, blocks, "The nearest files of other cases, against the file of this case that is most like them.")
+    blocks: list[Block] = [file_table(others, extra), links.reasons_table("Weights", rows, last="why not")]
+    return Section(title, blocks, "The nearest files of other cases, each compared with the most similar file of this case.")
 
 
 def case_apart(home: Published, d: Decided, one: Sequence[Key], other: Sequence[Key]) -> str:
     """Why two files, of the cases with the files `one` and `other`, were not joined."""
-    said = home.kept_apart("case", one, other)
-    if said:
-        return f"stewards say that {said[0][1]} and {said[1][1]} are two cases"
+    judged = home.judged_different("case", one, other)
+    if judged:
+        return f"stewards judged {judged[0][1]} and {judged[1][1]} to be two cases"
     if d.weight <= THRESHOLD:
         return f"the odds are against it, {odds(d.weight)}"
-    return "this pair speaks for it, but the two cases as wholes do not: each has files of its own at that stage, or the rest disagrees"
+    return "this pair is above the threshold, but the two cases as wholes are not: both have files at that stage, or the rest disagrees"
 
 
 def _cases_of(home: Published) -> dict[Key, str]:
@@ -213,4 +213,4 @@ def _reconciled(home: Published, case_id: str) -> Table:
         ]
         for r in rows.to_dict("records")
     ]
-    return Table("Reconciliation", columns, lines, "" if lines else "No two neighbouring institutions should both know this case.")
+    return Table("Reconciliation", columns, lines, "" if lines else "This case is expected at only one institution.")

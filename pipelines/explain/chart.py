@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pipelines.explain.document import Step, Waterfall
 
 WIDTH, LABELS, VALUES, ROW, TOP = 480, 178, 48, 22, 8
-LEAST = 1e-6  # amounts closer together than this are drawn as one
-LONGEST = 29  # characters of a label; the whole of it stands in the bar's title
+LEAST = 1e-6  # least range of the axis
+LONGEST = 29  # characters of a label; the bar's title has the whole label
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class Bar:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A waterfall laid out; `zero`: x of zero; `said`: the same in words, for those who do not see it."""
+    """A waterfall laid out; `zero`: x of zero; `text`: the alternative text."""
 
     chart: Waterfall
     bars: list[Bar]
     height: int
     zero: float
-    said: str
+    text: str
     width: int = WIDTH
     labels: int = LABELS
     row: int = ROW
 
 
 def draw(chart: Waterfall) -> Drawing:
-    """Lay out `chart`: a row a step, from top to bottom."""
+    """Lay out `chart`: one row per step, from top to bottom."""
     ends = [0.0]
     for step in [chart.start, *chart.steps]:
         ends.append(ends[-1] + step.amount)

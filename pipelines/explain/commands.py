@@ -1,7 +1,7 @@
-"""`harmonia explain`: the four commands, as typed.
+"""`harmonia explain`: the four commands.
 
-Belongs here: options, and the order of looking, showing and storing. Does not belong here: what is explained. Everything heavy is imported
-inside, so that `harmonia --help` stays quick.
+Belongs here: options; looking up, showing and storing an explanation. Does not belong here: its content. Heavy modules are imported
+inside, so that `harmonia --help` stays fast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.explain.document import Document
     from pipelines.explain.published import Published
 
-explain = typer.Typer(name="explain", help="Say why: what ties a person or a case, weighs a pair, makes up a figure.", no_args_is_help=True)
+explain = typer.Typer(name="explain", help="Explain a person, a case, a pair of records or a figure.", no_args_is_help=True)
 
 Page = Annotated[Path | None, typer.Option("--html", envvar="HARMONIA_HTML", metavar="FILE", help="Write a page instead of text.")]
 Names = Annotated[
@@ -29,13 +29,13 @@ Names = Annotated[
     typer.Option(
         "--names",
         envvar="HARMONIA_NAMES",
-        help="For stewards: with names, birth dates and numbers. That you looked is written to the registry.",
+        help="For stewards: show names, birth dates and numbers. Recorded in the audit log.",
     ),
 ]
 
 
 class AsKind(StrEnum):
-    """What two records are compared as."""
+    """The kind of records to compare."""
 
     person = "person"
     case = "case"
@@ -49,7 +49,7 @@ def person(
     names: Names = False,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """A person: the records side by side, what ties them, what came near."""
+    """Explain a person: its records side by side, their links, near matches."""
 
     def make(published: Published) -> Document:
         from pipelines.explain.ids import find_entity
@@ -68,7 +68,7 @@ def case(
     names: Names = False,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """A case: the files side by side, what ties them, the persons in it."""
+    """Explain a case: its files side by side, their links, its persons."""
 
     def make(published: Published) -> Document:
         from pipelines.explain.cases import explain_case
@@ -87,11 +87,11 @@ def pair(
     page: Page = None,
     names: Names = False,
     kind: Annotated[
-        AsKind | None, typer.Option("--as", envvar="HARMONIA_AS", help="Where a key names a case and a person. Default: person.")
+        AsKind | None, typer.Option("--as", envvar="HARMONIA_AS", help="For a key of both a case and a person. Default: person.")
     ] = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Two records: field by field, the weights with a running sum, the decision."""
+    """Explain a pair of records: weights by field with a running sum, the decision."""
 
     def make(published: Published) -> Document:
         from pipelines.explain.ids import kind_of_pair, read_key
@@ -120,7 +120,7 @@ def figure(
     names: Names = False,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """A figure: as reported, harmonised, and the records behind every step between."""
+    """Explain a figure: as reported, harmonised, and the records behind each step between."""
 
     def make(published: Published) -> Document:
         from pipelines.explain.figures import explain_figure
@@ -141,7 +141,7 @@ def _explain(
     *,
     names: bool,
 ) -> None:
-    """Look it up, write down that names were looked at, then show or store it."""
+    """Make the explanation, record in the audit log that names were shown, then print or store it."""
     from pipelines.explain.published import open_home
 
     with open_home(Workplace.of(None, home, registry_url)) as published:
@@ -154,7 +154,7 @@ def _explain(
         from pipelines.explain.page import save
 
         save(document, page.expanduser())
-        typer.echo(f"{document.title}: {page}{' (holds names: for stewards only)' if names else ''}")
+        typer.echo(f"{document.title}: {page}{' (contains names: for stewards only)' if names else ''}")
         return
     from pipelines.explain.console import show
 

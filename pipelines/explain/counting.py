@@ -1,8 +1,8 @@
-"""What a figure is made of, by the tables that counting made.
+"""The records behind a figure, from the tables that counting wrote.
 
-Belongs here: the rows as reported behind a figure, the units counted in it, and the way from the one to the other, record by record.
-Does not belong here: a counting rule; words and looks.
-The units and the steps of the bridge are read from the warehouse, the rows as reported from what counting kept in the lake.
+Belongs here: the rows as reported, the units counted, and the bridge between them, record by record. Does not belong here: counting rules;
+texts and layout.
+The units and the steps of the bridge are read from the warehouse, the rows as reported from the lake.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ KEY = ["institution", "record_key"]
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a figure is made of.
+class FigureRecords:
+    """The records and units behind a figure.
 
-    reported  a row a record as reported under this heading: institution, record_key, case_id, person_id, own_date, dimensions, `cause`
-              (null: it stands for a unit), `heading` (where it counts harmonised, if under another heading), `counted_by` (the record that
-              stands for its unit in this period), `counted_on`, `counted_in` (day and case by which it counts instead)
-    units     a row a unit counted under this heading: case_id, person_id, day, method, estimated, dimensions, institution and
-              record_key of the record that stands for it, own_date of that record, `cause` (null: reported under this heading as well)
+    reported  one row per record as reported in this category: institution, record_key, case_id, person_id, own_date, dimensions, `cause`
+              (null: it represents a unit), `heading` (the category it counts in when harmonised, if another), `counted_by` (the record
+              that represents its unit in this period), `counted_on`, `counted_in` (day and case by which it counts instead)
+    units     one row per unit counted in this category: case_id, person_id, day, method, estimated, dimensions, institution and
+              record_key of the record that represents it, own_date of that record, `cause` (null: also reported in this category)
     steps     institution, cause, n: as_reported + Σ n = harmonised
     """
 
@@ -39,8 +39,8 @@ class Made:
     steps: pd.DataFrame
 
 
-def made_of(home: Published, figure: Figure) -> Made:
-    """The records and units behind `figure`. Raises `HarmoniaError` where they do not add up to what is published."""
+def figure_records(home: Published, figure: Figure) -> FigureRecords:
+    """The records and units behind `figure`. Raises `HarmoniaError` where they do not add up to the published figure."""
     every, units = _described(home, figure), _units(home, figure)
     period = quarter_of if figure.kind == "quarter" else year_of
     rows = every[period(every["own_date"]) == figure.period].reset_index(drop=True)
@@ -51,19 +51,19 @@ def made_of(home: Published, figure: Figure) -> Made:
     unit_key = "case_id" if figure.indicator.unit == "case" else "unit"
     rows, units = _with_unit(rows), _with_unit(units)
     rows = _counts_instead(home, figure, rows, unit_key)
-    gone = moved[moved["sign"] < 0].drop_duplicates(KEY)
-    rows = rows.merge(gone[[*KEY, "cause"]], on=KEY, how="left")
-    stands = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
+    removed = moved[moved["sign"] < 0].drop_duplicates(KEY)
+    rows = rows.merge(removed[[*KEY, "cause"]], on=KEY, how="left")
+    representing = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
     added = _added(home, moved[moved["sign"] > 0], figure)
-    units = _record_behind(units, stands, added, unit_key)
+    units = _add_record(units, representing, added, unit_key)
     own = every.drop_duplicates(KEY).set_index(KEY)["own_date"]
     units = units.assign(own_date=own.reindex(pd.MultiIndex.from_frame(units[KEY])).to_numpy())
     _check(figure, len(rows[rows["cause"].isna()]), len(units), units)
-    return _under_heading(figure, rows, units, unit_key)
+    return _in_category(figure, rows, units, unit_key)
 
 
 def _described(home: Published, figure: Figure) -> pd.DataFrame:
-    """All rows as reported of the indicator, of whatever period, with their own dimensions."""
+    """All rows as reported of the indicator in any period, with their own dimensions."""
     rows = home.rows_of(figure.indicator.code)
     own = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).reset_index(drop=True)
     return own.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
@@ -78,9 +78,9 @@ def _units(home: Published, figure: Figure) -> pd.DataFrame:
 
 
 def _counts_instead(home: Published, figure: Figure, rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Add `counted_on` and `counted_in`: the day and the case in which the unit of each row counts, in whatever period.
+    """Add `counted_on` and `counted_in`: the day and the case in which the unit of each row counts, in any period.
 
-    Where the unit counts nowhere it is the person's unit that counts in its stead: that of the period, else the earliest.
+    Where the unit is not counted, the person's counted unit: that of the period, else the earliest.
     """
     every = home.query(
         f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day", [figure.indicator.code]
@@ -101,36 +101,36 @@ def _with_unit(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _added(home: Published, moved: pd.DataFrame, figure: Figure) -> pd.DataFrame:
-    """The records behind units that no row of the period stands for, with the ids of their unit."""
+    """The records behind units that no row of the period represents, with the ids of their unit."""
     entity = figure.indicator.rows.record
     ids = home.query(
         "SELECT DISTINCT institution, record_key, case_id, person_id FROM lineage WHERE entity = ? AND status = 'accepted'", [entity]
     )
     found = moved.merge(ids.drop_duplicates(KEY), on=KEY, how="left")
-    lost = found["case_id"].isna()  # a case whose line cannot be read has no row of its own in `lineage`: its persons name it
+    lost = found["case_id"].isna()  # an implied case record has no row in `lineage`
     cases = home.identities["cases"].drop_duplicates(KEY).set_index(KEY)["case_id"]
     named = pd.Series(cases.reindex(pd.MultiIndex.from_frame(found[KEY])).to_numpy(), index=found.index, dtype="str")
     return _with_unit(found.assign(case_id=found["case_id"].astype("str").mask(lost, named), person_id=found["person_id"].astype("str")))
 
 
-def _record_behind(units: pd.DataFrame, stands: pd.DataFrame, added: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Add to each unit the record that stands for it, and the cause where that was not reported in the period."""
+def _add_record(units: pd.DataFrame, representing: pd.DataFrame, added: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Add to each unit the record that represents it, and the cause where that was not reported in the period."""
     other = added.drop_duplicates(by).set_index(by)
     keys = units[by]
     out = units.copy()
     for column in KEY:
-        found = pd.Series(stands[column].reindex(keys).to_numpy(), index=units.index, dtype="str")
+        found = pd.Series(representing[column].reindex(keys).to_numpy(), index=units.index, dtype="str")
         out[column] = found.fillna(pd.Series(other[column].reindex(keys).to_numpy(), index=units.index, dtype="str"))
     cause = pd.Series(other["cause"].reindex(keys).to_numpy(), index=units.index, dtype="str")
-    return out.assign(cause=cause.where(~keys.isin(stands.index)))
+    return out.assign(cause=cause.where(~keys.isin(representing.index)))
 
 
-def _check(figure: Figure, standing_rows: int, counted: int, units: pd.DataFrame) -> None:
+def _check(figure: Figure, representing: int, counted: int, units: pd.DataFrame) -> None:
     added = int(units["cause"].notna().sum())
-    if standing_rows + added != counted or units["record_key"].isna().any():
+    if representing + added != counted or units["record_key"].isna().any():
         raise HarmoniaError(
-            f"{figure.name}: the records do not add up to the published figure ({standing_rows} stand, {added} added, {counted} counted): "
-            "the lake and the warehouse are of different runs; run again, and report it where that does not help"
+            f"{figure.name}: the records do not add up to the figure ({representing} reported, {added} added, {counted} counted): "
+            "the lake and the warehouse are from different runs; run again, and report it if that does not help"
         )
 
 
@@ -142,15 +142,15 @@ def _matches(frame: pd.DataFrame, figure: Figure) -> pd.Series:
 
 
 def _heading(frame: pd.DataFrame, figure: Figure) -> pd.Series:
-    """What a row is broken down as, in the figure's own dimensions."""
-    said = pd.Series("", index=frame.index, dtype="str")
+    """The category of each row in the figure's dimensions."""
+    heading = pd.Series("", index=frame.index, dtype="str")
     for n, dimension in enumerate(figure.breakdown):
-        said = said + (" · " if n else "") + frame[dimension].astype("str").fillna("unknown")
-    return said
+        heading = heading + (" · " if n else "") + frame[dimension].astype("str").fillna("unknown")
+    return heading
 
 
-def _under_heading(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, by: str) -> Made:
-    """Keep what is under the figure's heading; what stands under another one on the other side is a step of its own."""
+def _in_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, by: str) -> FigureRecords:
+    """Keep the rows and units in the figure's category; a record whose unit is in another category is a separate step."""
     here, there = _matches(rows, figure), _matches(units, figure)
     named = units["institution"] + ":" + units["record_key"]
     unit_of = units.assign(here=there, heading=_heading(units, figure), named=named).set_index(by)
@@ -169,16 +169,18 @@ def _under_heading(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, by: 
         subset=["cause"]
     )
     steps = moved.groupby(["institution", "cause", np.sign(moved["n"]).rename("sign")])["n"].sum().reset_index()
-    made = Made(reported, counted, steps[["institution", "cause", "n"]])
-    _adds_up(figure, made)
-    return made
+    out = FigureRecords(reported, counted, steps[["institution", "cause", "n"]])
+    _adds_up(figure, out)
+    return out
 
 
-def _adds_up(figure: Figure, made: Made) -> None:
-    steps = int(made.steps["n"].sum())
-    if (len(made.reported), len(made.units)) != (figure.as_reported, figure.harmonised) or len(made.reported) + steps != len(made.units):
+def _adds_up(figure: Figure, found: FigureRecords) -> None:
+    steps = int(found.steps["n"].sum())
+    if (len(found.reported), len(found.units)) != (figure.as_reported, figure.harmonised) or len(found.reported) + steps != len(
+        found.units
+    ):
         raise HarmoniaError(
-            f"{figure.name}: {len(made.reported)} records as reported {steps:+d} = {len(made.units)} counted, but "
-            f"{figure.as_reported} and {figure.harmonised} are published: the lake and the warehouse are of different runs; run again, "
-            "and report it where that does not help"
+            f"{figure.name}: {len(found.reported)} records as reported {steps:+d} = {len(found.units)} counted, but "
+            f"{figure.as_reported} and {figure.harmonised} are published: the lake and the warehouse are from different runs; run again, "
+            "and report it if that does not help"
         )

@@ -1,7 +1,7 @@
-"""What an explanation is made of: facts, tables, waterfalls, in sections.
+"""The structure of an explanation: facts, tables and waterfalls in sections.
 
-Belongs here: the shape that builders (`people`, `cases`, `pairs`, `figures`) fill, and that `console` and `page` show. Does not belong
-here: where the content comes from, looks.
+Belongs here: the classes that `people`, `cases`, `pairs` and `figures` build, and `console` and `page` show. Does not belong here: the
+source of the content, layout.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a person types to name a case, a person or a record, and what it stands for.
+"""Resolves the ids and record keys typed for `harmonia explain`.
 
-Belongs here: reading ids and record names, redirects, errors that say what would be right. Does not belong here: explaining.
+Belongs here: parsing ids and record keys, redirects, helpful errors. Does not belong here: the explanations.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _TABLE: dict[Kind, str] = {"person": "person_records", "case": "case_records"}
 
 @dataclass(frozen=True)
 class Named:
-    """An id of the register that stands now; `asked`: what was typed, where that leads here by a redirect."""
+    """A current id of the register; `asked`: the id typed, if it redirects here."""
 
     entity: Entity
     asked: str | None
 
 
 def find_entity(home: Published, kind: Kind, typed: str) -> Named:
-    """The case or person that `typed` names, redirects followed. Raises `HarmoniaError` with the way out."""
+    """The case or person with the id `typed`, following redirects. Raises `HarmoniaError` where it is invalid or unknown."""
     matched = re.fullmatch(r"([PC])(\d{1,12})", typed.strip().upper(), re.ASCII)
     if not matched:
-        raise HarmoniaError(f"{_shown(typed)} is no {kind} id: a {kind} id looks like {_LETTER[kind]}0000123 and stands in `lineage`")
+        raise HarmoniaError(f"{_shown(typed)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
     asked = f"{matched[1]}{int(matched[2]):07d}"
     if matched[1] != _LETTER[kind]:
         other = "case" if kind == "person" else "person"
@@ -40,22 +40,22 @@ def find_entity(home: Published, kind: Kind, typed: str) -> Named:
     entity = home.entity(asked)
     if entity is None:
         newest = home.newest(kind)
-        known = f"the newest {kind} here is {newest}" if newest else f"no {kind} is known here yet"
-        raise HarmoniaError(f"{asked} is not known in {home.place}: {known}; ids stand in `lineage` of the warehouse")
+        known = f"the newest {kind} id is {newest}" if newest else f"there is no {kind} yet"
+        raise HarmoniaError(f"{asked} is unknown in {home.place}: {known}; see the table `lineage`")
     while entity.redirect_to:
         following = home.entity(entity.redirect_to)
         if following is None:
-            raise HarmoniaError(f"{entity.id} leads to {entity.redirect_to}, which the registry does not hold: restore it from a copy")
+            raise HarmoniaError(f"{entity.id} redirects to {entity.redirect_to}, which is missing in the registry: restore a backup")
         entity = following
     return Named(entity, asked if entity.id != asked else None)
 
 
 def read_key(typed: str) -> Key:
-    """`institution:key`. Raises `HarmoniaError` where it is none."""
+    """Parse `institution:key`. Raises `HarmoniaError` where it is invalid."""
     institution, colon, key = typed.strip().partition(":")
     if not colon or institution not in institutions() or not key.strip():
         raise HarmoniaError(
-            f"{_shown(typed)} names no record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(institutions())}"
+            f"{_shown(typed)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(institutions())}"
         )
     return institution, key.strip()
 
@@ -63,17 +63,17 @@ def read_key(typed: str) -> Key:
 def kind_of_pair(home: Published, keys: tuple[Key, Key], wanted: Kind | None) -> Kind:
     """Whether two records are compared as persons or as cases. Raises `HarmoniaError` where one of them is unknown or they differ in kind.
 
-    Where both keys name a case as well as a person (inspectorate, corrections), it is the persons, unless `wanted` says otherwise.
+    Where both keys are keys of a case and a person (inspectorate, corrections), `wanted`, else person.
     """
     holds = {kind: [_holds(home, kind, key) for key in keys] for kind in _TABLE}
     for n, key in enumerate(keys):
         if not any(found[n] for found in holds.values()):
-            raise HarmoniaError(f"{_shown(':'.join(key))} is not known in {home.place}: keys stand in `lineage` of the warehouse")
+            raise HarmoniaError(f"{_shown(':'.join(key))} is unknown in {home.place}: see the keys in the table `lineage`")
     if keys[0] == keys[1]:
-        raise HarmoniaError(f"{_shown(':'.join(keys[0]))} stands on both sides: name two different records")
+        raise HarmoniaError(f"{_shown(':'.join(keys[0]))} is on both sides: name two different records")
     possible: list[Kind] = [kind for kind, found in holds.items() if all(found)]
     if wanted and wanted not in possible:
-        raise HarmoniaError(f"the two records are not both {wanted} records: leave --as away, or name two of one kind")
+        raise HarmoniaError(f"the two records are not both {wanted} records: omit --as, or name two of one kind")
     if not possible:
         raise HarmoniaError("one is a case record and the other a person record: name two of one kind")
     return wanted or possible[0]

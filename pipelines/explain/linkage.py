@@ -1,8 +1,8 @@
-"""How linkage is asked: the only module here that knows `pipelines.linkage`.
+"""Match weights and decisions for explanations: the only module here that uses `pipelines.linkage`.
 
-Belongs here: match weights per field of the pairs that an explanation needs, recomputed with the frozen model over the lake's canonical
-tables; the decisions that the last run wrote down; why groups stayed apart. Does not belong here: words and looks.
-Only the pairs asked for are compared; nothing is linked anew.
+Belongs here: match weights by field for the requested pairs, recomputed with the frozen model over the lake's canonical tables; the stored
+decisions of the last run; why groups were not joined. Does not belong here: texts and layout.
+Only the requested pairs are compared; no linkage is run.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ Key = tuple[str, str]
 THRESHOLD = 0.0
 """Bits above which two groups are joined: even odds."""
 NEVER = -100.0
-"""Bits: below this a written weight stands for a hard rule."""
+"""Bits: a stored weight below this marks a hard rule."""
 MOST_ACROSS = 400
 CALIBRATING = 40
-"""Pairs of the last run by which its odds before are found."""
+"""Pairs of the last run used to derive its prior odds."""
 SAME = 0.05
-"""Bits: written weights are rounded to hundredths."""
+"""Bits: stored weights are rounded to hundredths."""
 _PERSONAL = {c.name for c in TABLES["person_records"] if c.personal} | {"given", "surname", "parent", "number"}
 _REASON = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
 class FieldWeight:
-    """What one field says of a pair: the level it reaches (None: missing on a side), bits, and the two compared values as text.
+    """The comparison of a pair in one field: agreement level (None: missing on one side), bits, and the two compared values as text.
 
-    `of_family`: it agrees, and says nothing, as families share it and first names differ.
+    `of_family`: it agrees but has no weight, as families share it and first names differ.
     """
 
     name: str
@@ -57,7 +57,7 @@ class FieldWeight:
 
 @dataclass(frozen=True)
 class Weighing:
-    """A pair of person records, weighed: odds before, evidence by field."""
+    """The weight of a pair of person records: prior odds, evidence by field."""
 
     a: Key
     b: Key
@@ -65,17 +65,17 @@ class Weighing:
     within: bool
     fields: tuple[FieldWeight, ...]
     one_file: bool
-    nameless: bool  # one side says nothing of who it is: such a record is a person of its own
+    nameless: bool  # one record has no identifying data: it is never linked
 
     @property
     def total(self) -> float:
-        """Log2 of the odds that both records speak of one person, hard rules apart."""
+        """Log2 of the odds that both records are one person, ignoring hard rules."""
         return self.prior + sum(f.bits for f in self.fields)
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A pair of the last run's decisions: entity case or person, weight in bits, joined or not, evidence in its own words."""
+    """The last run's decision on a pair of cases or persons: weight in bits, joined or not, evidence."""
 
     a: Key
     b: Key
@@ -86,7 +86,7 @@ class Decided:
 
 @dataclass(frozen=True)
 class Apart:
-    """Why two groups of person records were not joined: a hard rule, or how near they are as wholes."""
+    """Why two groups of person records were not joined: a hard rule, or their similarity as wholes."""
 
     rule: tuple[Key, Key] | None
     best: float
@@ -112,21 +112,21 @@ def _decided(row: Mapping[Any, Any]) -> Decided:
 
 
 def evidence_meanings() -> dict[str, str]:
-    """What each kind of evidence between two files is, by its name, as the frozen model declares it."""
+    """A description of each kind of evidence between two files, by name, from the frozen model."""
     out: dict[str, str] = {}
     for evidence in load_model().evidence:
         first, second = (part.split(".")[1].replace("_", " ") for part in (evidence.first, evidence.second))
         one, other = evidence.between.split("-")
         if evidence.kind == "gap":
-            said = f"days {first} → {second}"
+            meaning = f"days {first} → {second}"
         else:
-            said = f"{first} equal or not" if first == second else f"{first} ({one}) against {second} ({other})"
-        out.setdefault(evidence.name.split(":")[0], said if evidence.kind == "gap" else said.split(" (")[0])
+            meaning = f"{first} equal or not" if first == second else f"{first} ({one}) against {second} ({other})"
+        out.setdefault(evidence.name.split(":")[0], meaning if evidence.kind == "gap" else meaning.split(" (")[0])
     return out
 
 
 class Linkage:
-    """The person records of a home as linkage sees them, and the weights of pairs of them."""
+    """The person records of a home as standardised for linkage, and the weights of their pairs."""
 
     def __init__(
         self, canonical: dict[str, pd.DataFrame], cases: pd.DataFrame, decisions: pd.DataFrame, model: Model | None = None
@@ -139,7 +139,7 @@ class Linkage:
         marked = landmark(tables)
         self._counted = (
             standardise(marked.taken(tables)).persons if marked else self._records.persons
-        )  # what the run's frequencies were read off
+        )  # the records of the run's frequencies
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
         self._rows = {key: n for n, key in enumerate(index.to_flat_index())}
@@ -159,9 +159,9 @@ class Linkage:
 
     @cached_property
     def _odds_between(self) -> tuple[float, bool]:
-        """Odds before that two records of different cases are one person, and whether the last run's weights are those of the model now.
+        """Prior odds that two records of different cases are one person, and whether the last run's weights match the current model.
 
-        The run learns how many persons come again. What it took is what its written weights hold beside the evidence.
+        The run estimates how many persons recur. Its prior is the stored weights minus the evidence.
         """
         rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > NEVER)]
         left, right = (
@@ -179,11 +179,11 @@ class Linkage:
 
     @property
     def as_in_the_run(self) -> bool:
-        """Whether weights computed now are those that the last run decided on."""
+        """Whether weights computed now equal those of the last run."""
         return self._odds_between[1]
 
     def companions(self, keys: Iterable[Key]) -> list[Key]:
-        """The other person records of the cases in which `keys` stand."""
+        """The other person records in the cases of `keys`."""
         rows = {self._rows[key] for key in keys if key in self._rows}
         mates = np.isin(self._case, self._case[list(rows)]) & (self._case >= 0)
         mates[list(rows)] = False
@@ -191,7 +191,7 @@ class Linkage:
         return [(str(institution), str(key)) for institution, key in names.itertuples(index=False)]
 
     def weigh(self, pairs: Sequence[tuple[Key, Key]]) -> list[Weighing]:
-        """The weight of each pair, field by field; pairs with a record that linkage does not know are left out."""
+        """The weight of each pair by field; pairs with a record unknown to linkage are left out."""
         known = [(a, b) for a, b in pairs if a in self._rows and b in self._rows]
         if not known:
             return []
@@ -210,7 +210,7 @@ class Linkage:
         ]
 
     def apart(self, one: Sequence[Key], other: Sequence[Key]) -> Apart:
-        """How near two groups are as wholes: `best_share` of the best pair, the rest the average over the pairs that know a field."""
+        """The similarity of two groups: `best_share` of the best pair's weight, the rest the field averages over the pairs."""
         pairs = [(a, b) for a in one for b in other][:MOST_ACROSS]
         weighed = self.weigh(pairs)
         rule = next(((w.a, w.b) for w in weighed if w.one_file), None)

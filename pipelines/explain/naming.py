@@ -1,6 +1,6 @@
-"""What a person types to name a figure: `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
+"""Resolves a figure as typed: `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
 
-Belongs here: reading it, the published figure that it names, errors that say what there is. Does not belong here: the records behind it.
+Belongs here: parsing it, looking up the published figure, helpful errors. Does not belong here: the records behind it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
 
 @dataclass(frozen=True)
 class Figure:
-    """A published figure. `breakdown`: dimension → value, only where it is broken down; null where nothing could be read."""
+    """A published figure. `breakdown`: dimension → value, without totals; figures are None where nothing could be read."""
 
     indicator: Indicator
     period: str
@@ -44,13 +44,13 @@ class Figure:
 
 
 def read_figure(home: Published, typed: str) -> Figure:
-    """The figure that `typed` names. Brackets and commas may stand between the parts. Raises `HarmoniaError` with what there is."""
+    """The figure named by `typed`; brackets and commas are ignored. Raises `HarmoniaError` listing the valid choices."""
     words = [w for w in re.split(r"[\s,\[\]]+", typed.strip()) if w]
     if not words:
-        raise HarmoniaError("no figure is named: type e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
+        raise HarmoniaError("name a figure, e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
     indicator = _indicator(words[0])
     if len(words) < 2 or "=" in words[1]:
-        raise HarmoniaError(f"{indicator.code} of which period? type a year or a quarter after it; {_periods(home)}")
+        raise HarmoniaError(f"{indicator.code}: add a year or a quarter; {_periods(home)}")
     period = _period(home, words[1])
     breakdown = _breakdown(indicator, words[2:])
     return _published(home, indicator, period, breakdown)
@@ -59,23 +59,23 @@ def read_figure(home: Published, typed: str) -> Figure:
 def _indicator(typed: str) -> Indicator:
     found = indicators().get(typed)
     if found is None:
-        raise HarmoniaError(f"“{visible(typed)}” is no indicator: take one of {', '.join(indicators())}")
+        raise HarmoniaError(f"“{visible(typed)}” is not an indicator: use one of {', '.join(indicators())}")
     return found
 
 
 def _period(home: Published, typed: str) -> str:
     period = typed.upper()
     if not _PERIOD.fullmatch(period):
-        raise HarmoniaError(f"“{visible(typed)}” is no period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
+        raise HarmoniaError(f"“{visible(typed)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
     known = home.query("SELECT count(*) AS n FROM statistics WHERE period = ?", [period])["n"].iloc[0]
     if not known:
-        raise HarmoniaError(f"nothing is published for {period}: no delivery came for it; {_periods(home)}")
+        raise HarmoniaError(f"nothing is published for {period}: it has no delivery; {_periods(home)}")
     return period
 
 
 def _periods(home: Published) -> str:
     found = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
-    return "no period is published here" if pd.isna(found["first"]) else f"{home.place} holds {found['first']} to {found['last']}"
+    return "no period is published" if pd.isna(found["first"]) else f"{home.place} has {found['first']} to {found['last']}"
 
 
 def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
@@ -83,19 +83,19 @@ def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     for word in words:
         dimension, equals, value = word.partition("=")
         if not equals or dimension not in DIMENSIONS:
-            raise HarmoniaError(f"“{visible(word)}” is no breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}")
+            raise HarmoniaError(f"“{visible(word)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}")
         if value == TOTAL:
             continue
         if dimension not in indicator.dimensions:
             raise HarmoniaError(f"{indicator.code} is not broken down by {dimension}, only by {', '.join(indicator.dimensions)}")
         if value not in DIMENSIONS[dimension]:
-            raise HarmoniaError(f"“{visible(value)}” is no {dimension}: take one of {', '.join(DIMENSIONS[dimension])}")
+            raise HarmoniaError(f"“{visible(value)}” is not a value of {dimension}: use one of {', '.join(DIMENSIONS[dimension])}")
         out[dimension] = value
     combination = tuple(d for d in DIMENSIONS if d in out)
     if len(combination) > 1 and not any(set(combination) == set(crossed) for crossed in CROSSED):
         offered = "; ".join(" × ".join(c) for c in CROSSED if set(c) <= set(indicator.dimensions))
         raise HarmoniaError(
-            f"{' × '.join(combination)} is not published for {indicator.code}: there is each dimension by itself, and {offered}"
+            f"{' × '.join(combination)} is not published for {indicator.code}: published are single dimensions, and {offered}"
         )
     return {d: out[d] for d in combination}
 

@@ -1,7 +1,6 @@
-"""An explanation as one HTML page: no scripts, nothing from elsewhere, prints on A4.
+"""An explanation as one HTML page without scripts or external resources, printable on A4.
 
-Belongs here: rendering and storing the page. Does not belong here: content, looks (`templates/`; the style sheet is that of the feedback,
-with a little of its own).
+Belongs here: rendering and storing the page. Does not belong here: content, layout (`templates/`; it extends the style sheet of feedback).
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from pipelines.feedback.texts import visible
 from pipelines.swap import write_whole
 
 _PRIVATE = 0o600
-_FULL_TINT = 12.0  # bits at which a cell has its full colour
+_FULL_TINT = 12.0  # bits of the strongest colour
 
 
 @cache
 def _environment() -> jinja2.Environment:
     loader = jinja2.PrefixLoader({name: jinja2.PackageLoader(f"pipelines.{name}") for name in ("explain", "feedback")})
-    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters.update(shown=_shown, tint=_tint)
-    made.globals.update(draw=draw)
-    made.tests.update(
+    out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    out.filters.update(shown=_shown, tint=_tint)
+    out.globals.update(draw=draw)
+    out.tests.update(
         lines=lambda v: isinstance(v, tuple),
         bits=lambda b: isinstance(b, Bits),
         table=lambda b: isinstance(b, Table),
         text=lambda b: isinstance(b, Text),
         waterfall=lambda b: isinstance(b, Waterfall),
     )
-    return made
+    return out
 
 
 def _shown(value: object) -> str:
@@ -42,7 +41,7 @@ def _shown(value: object) -> str:
 
 
 def _tint(bits: Bits) -> str:
-    """The class of a weight's colour: five steps for, five against."""
+    """The CSS class of a weight: five steps for, five against."""
     if bits.value is None or abs(bits.value) < 0.5:
         return "w0"
     return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"
@@ -54,7 +53,7 @@ def render(document: Document) -> str:
 
 
 def save(document: Document, path: Path) -> None:
-    """Write the page to `path`, whole or not at all; where it holds names for the running user only (0600).
+    """Write the page to `path` atomically; readable by the running user only (0600) where it contains names.
 
     Raises `HarmoniaError` where it cannot be written.
     """

@@ -1,6 +1,6 @@
-"""Two records explained: field by field, with a running sum, and what was decided.
+"""The explanation of a pair of records: field by field, with a running sum and the decision.
 
-Belongs here: what stands on the page of a pair. Does not belong here: weights (`linkage`), looks.
+Belongs here: the content of the page of a pair. Does not belong here: weights (`linkage`), layout.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.explain.words import odds, word
 
 
 def explain_pair(home: Published, kind: Kind, keys: tuple[Key, Key], *, names: bool) -> Document:
-    """The page of two records of one kind; `names`: with the compared values."""
+    """The page of two records of one kind; `names`: include the compared values."""
     return _persons(home, keys, names=names) if kind == "person" else _cases(home, keys, names=names)
 
 
@@ -38,13 +38,13 @@ def _persons(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document
     lead: list[Text]
     if not weighed:
         lead, weights = (
-            [Text("Linkage does not know one of the records: it was never accepted, or has no key that can be read.", "notice")],
+            [Text("One of the records is unknown to linkage: it was never accepted, or has no readable key.", "notice")],
             [],
         )
     else:
         w = weighed[0]
         lead = [_verdict("person", one, w.total), *_reason(home, w, keys, one)]
-        chart = links.person_waterfall(w, "From the odds before to the decision", odds(w.total), names=names)
+        chart = links.person_waterfall(w, "From prior odds to the decision", odds(w.total), names=names)
         weights = [Section("Field by field", [_fields(w, names=names), *_as_decided(home, w)], _HOW, [chart])]
     sections = [
         Section("The two records", [record_table(describe(home, "person", list(keys)), labels, names=names)]),
@@ -57,22 +57,22 @@ def _persons(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document
 
 
 _HOW = (
-    "Bits: +1 doubles the odds, −1 halves them. Above zero the pair speaks for one person; groups are joined best first while they "
-    "stay above zero."
+    "Bits: +1 doubles the odds, −1 halves them. Above zero one person is more likely; groups are joined best first while their weight "
+    "is above zero."
 )
 
 
 def _verdict(kind: Kind, one: bool, weight: float) -> Text:
     answer = "Joined" if one else "Not joined"
-    said = f"{answer}: the pair weighs {weight:+.1f} bits, odds of {odds(weight)}; the threshold is {THRESHOLD:.0f}."
-    return Text(said, "good" if one else "bad")
+    verdict = f"{answer}: the pair weighs {weight:+.1f} bits, odds of {odds(weight)}; the threshold is {THRESHOLD:.0f}."
+    return Text(verdict, "good" if one else "bad")
 
 
 def _reason(home: Published, w: Weighing, keys: tuple[Key, Key], one: bool) -> list[Text]:
     if one and home.verdicts.get(("person", frozenset(keys))) == "same":
-        return [Text("Stewards say that both are one person: that holds, whatever the weight.", "notice")]
+        return [Text("Stewards judged both to be one person; this overrides the weight.", "notice")]
     if one and w.total <= THRESHOLD:
-        return [Text("The pair alone would not do: both are tied to other records of the same person.", "notice")]
+        return [Text("The pair is below the threshold, but both are linked to other records of the same person.", "notice")]
     if one:
         return []
     groups = [_group(home, "person", key) for key in keys]
@@ -80,22 +80,22 @@ def _reason(home: Published, w: Weighing, keys: tuple[Key, Key], one: bool) -> l
 
 
 def _group(home: Published, kind: Kind, key: Key) -> list[Key]:
-    """The records that share the id of a record now."""
+    """The records with the same current id as a record."""
     found = home.entity_of(kind, key)
     members = home.members([found]) if found else []
     return members or [key]
 
 
 def _fields(w: Weighing, *, names: bool) -> Table:
-    """Prior, each field, sum; values where they may be shown."""
+    """Prior, each field, sum; personal values are hidden without `names`."""
     running, rows = w.prior, list[list[Cell]]()
     before = "files of one case" if w.within else "files of different cases"
-    rows.append(["odds before", "", "", before, Bits(w.prior), Bits(running)])
+    rows.append(["prior odds", "", "", before, Bits(w.prior), Bits(running)])
     for f in w.fields:
         running += f.bits
         hidden = f.personal and not names
         values = ["hidden" if hidden and value else value for value in f.values]
-        level = "missing on a side" if f.level is None else word("levels", f.level) + (", in exchanged places" if f.exchanged else "")
+        level = "missing on one side" if f.level is None else word("levels", f.level) + (", exchanged" if f.exchanged else "")
         level += ", as families share it and first names differ" * f.of_family
         rows.append([word("fields", f.name), *values, level, Bits(f.bits if f.level is not None else None), Bits(running)])
     columns = [
@@ -107,7 +107,7 @@ def _fields(w: Weighing, *, names: bool) -> Table:
         Column("so far", number=True),
     ]
     note = (
-        "Values are shown as they are compared: names in one skeleton for both languages and scripts."
+        "Values are shown as compared: names are normalised across languages and scripts."
         if names
         else "Names, birth dates and numbers are hidden; --names shows them to stewards."
     )
@@ -118,7 +118,7 @@ def _as_decided(home: Published, w: Weighing) -> list[Text]:
     found = _decision(home, "person", (w.a, w.b))
     if found is None or w.one_file or abs(found.weight - w.total) < SAME:
         return []
-    return [Text(f"The last run decided on {found.weight:+.2f} bits.", "notice"), *model_notice(home)]
+    return [Text(f"The last run decided with {found.weight:+.2f} bits.", "notice"), *model_notice(home)]
 
 
 def _decision(home: Published, kind: Kind, keys: tuple[Key, Key]) -> Decided | None:
@@ -132,17 +132,15 @@ def _cases(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
     found = _decision(home, "case", keys)
     weights: Sequence[Section] = []
     if found is None:
-        said = (
-            "The two files were never in question: they share no person and no number, or weighed less than −8 bits, which is only counted."
-        )
-        lead = [Text(("Joined by way of other files. " if one else "Not joined. ") + said, "good" if one else "bad")]
+        why = "The pair was no candidate (no person or number in common), or weighed less than −8 bits, which is not stored."
+        lead = [Text(("Joined through other files. " if one else "Not joined. ") + why, "good" if one else "bad")]
     else:
         lead = [_verdict("case", one, found.weight)]
         if not one:
             why = case_apart(home, found, _group(home, "case", keys[0]), _group(home, "case", keys[1]))
             lead.append(Text(f"Why not: {why}.", "notice"))
-        chart = case_waterfall(found, "From the odds before to the decision")
-        weights = [Section("What speaks for and against", [_evidence(found)], _HOW.replace("person", "case"), [chart])]
+        chart = case_waterfall(found, "From prior odds to the decision")
+        weights = [Section("Evidence for and against", [_evidence(found)], _HOW.replace("person", "case"), [chart])]
     sections = [
         Section("The two files", [file_table(describe(home, "case", list(keys)), labels)]),
         *weights,
@@ -160,7 +158,5 @@ def _evidence(d: Decided) -> Table:
         running += bits
         rows.append([evidence_name(name), meaning(name), Bits(bits), Bits(running)])
     rows.append([word("evidence", "rest"), meaning("rest"), Bits(d.weight - running), Bits(d.weight)])
-    columns = [Column("evidence"), Column("what it is", wrap=True), Column("bits", number=True), Column("so far", number=True)]
-    return Table(
-        "Weights", columns, rows, "As written down by the run that decided.", foot=["one case?", odds(d.weight), Bits(d.weight), ""]
-    )
+    columns = [Column("evidence"), Column("meaning", wrap=True), Column("bits", number=True), Column("so far", number=True)]
+    return Table("Weights", columns, rows, "Weights as stored by the last run.", foot=["one case?", odds(d.weight), Bits(d.weight), ""])

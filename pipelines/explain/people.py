@@ -1,6 +1,6 @@
-"""One person explained: records side by side, what ties them, what came near, judgements, history.
+"""The explanation of a person: records side by side, their links, near matches, judgements, history.
 
-Belongs here: what stands on the page of a person. Does not belong here: weights (`linkage`), looks.
+Belongs here: the content of the page of a person. Does not belong here: weights (`linkage`), layout.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from pipelines.explain.published import Key, Published
 from pipelines.explain.records import Record, describe
 from pipelines.explain.words import day, letter, odds, text
 
-MOST_WEIGHED = 60  # records: beyond, only pairs that the run wrote down are weighed
+MOST_WEIGHED = 60  # records; for more, only the pairs stored by the run are weighed
 MOST_CHARTS = 8
 MOST_PAIRS = 24
 MOST_NEIGHBOURS = 8
 LEAST_NEAR = -8.0
-"""Bits: records further away are not called near."""
+"""Bits: the least weight of a near match."""
 _NAMES = (("full_name", ""), ("parent_name", "parent "), ("birth_date", "born "), ("personal_number", "no. "))
 
 
 def explain_person(home: Published, named: Named, *, names: bool) -> Document:
-    """The page of a person; `names`: with names, birth dates and numbers, for stewards."""
+    """The page of a person; `names`: include names, birth dates and numbers, for stewards."""
     keys = member_keys(home, named)
     records = describe(home, "person", keys)
     labels = {r.key: letter(n) for n, r in enumerate(records)}
     weighed = _weigh_inside(home, list(labels))
-    tree = links.carrying((w.a, w.b, w.total) for w in weighed if not w.one_file)
+    tree = links.spanning_links((w.a, w.b, w.total) for w in weighed if not w.one_file)
     cases = list(dict.fromkeys(r.case_id for r in records if r.case_id))
     facts = [
         ("person", named.entity.id),
@@ -43,8 +43,8 @@ def explain_person(home: Published, named: Named, *, names: bool) -> Document:
         ("linkage model", home.linkage.model.version),
     ]
     sections = [
-        Section("Records side by side", [record_table(records, labels, names=names)], "Each as its accepted state says, else the latest."),
-        _ties(records, labels, weighed, tree, names=names),
+        Section("Records side by side", [record_table(records, labels, names=names)], "The accepted state of each, else the latest."),
+        _links(records, labels, weighed, tree, names=names),
         _near(home, labels, names=names),
         Section("Judgements", links.judgement_table(home, "person", list(labels), labels)),
         Section("Where the person counts", [counted_table(home, "person_id", named.entity.id)]),
@@ -56,52 +56,52 @@ def explain_person(home: Published, named: Named, *, names: bool) -> Document:
 
 
 def sources(home: Published, *, names: bool) -> str:
-    """The footer: from where, and for whom."""
-    whom = "for stewards only: it holds names" if names else "no names, no birth dates, no personal numbers"
-    return f"Made from {home.place} by harmonia explain; {whom}. Confidential: it holds record keys."
+    """The footer: source and audience."""
+    whom = "for stewards only: contains names" if names else "no names, no birth dates, no personal numbers"
+    return f"Made from {home.place} by harmonia explain; {whom}. Confidential: contains record keys."
 
 
 def member_keys(home: Published, named: Named) -> list[Key]:
-    """The records that belong to an id now, in the order of joining."""
+    """The current records of an id, in the order of joining."""
     ids = [named.entity.id, *(e.id for e in home.redirected_to(named.entity.id))]
     return home.members(ids)
 
 
 def redirect_notice(named: Named) -> list[Text]:
-    """That an old id was asked for."""
+    """A notice where the requested id redirects to another."""
     if named.asked is None:
         return []
-    return [Text(f"{named.asked} was found to be one with {named.entity.id} and leads here; ids are never used again.", "notice")]
+    return [Text(f"{named.asked} was merged into {named.entity.id}; ids are never reused.", "notice")]
 
 
 def _lead(home: Published, named: Named, records: Sequence[Record], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
     lead = redirect_notice(named)
     if not records:
-        return [*lead, Text("No record belongs to this id now: its records moved to another id, or are no longer delivered.", "notice")]
+        return [*lead, Text("This id has no records now: they moved to another id or are no longer delivered.", "notice")]
     if len(records) == 1:
-        return [*lead, Text("One record only; no other was found to speak of this person.")]
+        return [*lead, Text("One record only; no other record was linked to it.")]
     weakest = min((w for _, _, w in tree), default=0.0)
-    said = f"{count(len(records), 'record')} hang together by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits"
-    said += f" ({odds(weakest)})."
-    lead.append(Text(said, "good" if weakest > THRESHOLD else "notice"))
+    summary = f"{count(len(records), 'record')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits"
+    summary += f" ({odds(weakest)})."
+    lead.append(Text(summary, "good" if weakest > THRESHOLD else "notice"))
     if weakest <= THRESHOLD or len(tree) < len(records) - 1:
         lead.append(
-            Text("A link below zero is carried by a judgement, by the group as a whole, or was weighed after the run decided.", "notice")
+            Text("A link below zero comes from a judgement or from the group as a whole, or its weight changed since the run.", "notice")
         )
     return [*lead, *model_notice(home)]
 
 
 def model_notice(home: Published) -> list[Text]:
-    """That the last run decided with other weights than those shown."""
+    """A notice where the last run used other weights than those shown."""
     ran, now = home.model_of_run, home.linkage.model.version
     if ran == now and home.linkage.as_in_the_run:
         return []
-    said = f"with model {ran}" if ran != now else "before linkage was changed"
-    return [Text(f"The last run decided {said}; the weights here are those of {now} as it is now. Run again to decide by them.", "notice")]
+    how = f"with model {ran}" if ran != now else "before linkage was changed"
+    return [Text(f"The last run decided {how}; the weights shown are those of {now} now. Run again to apply them.", "notice")]
 
 
 def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names: bool) -> Table:
-    """A row a person record."""
+    """One row per person record."""
     columns = [
         Column(""),
         Column("record"),
@@ -110,7 +110,7 @@ def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names:
         Column("case"),
         Column("offence", wrap=True),
         Column("dates"),
-        Column("file names"),
+        Column("numbers cited"),
         Column("delivered in"),
     ]
     rows = [_record_row(r, labels[r.key], names=names) for r in records]
@@ -118,9 +118,9 @@ def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names:
 
 
 def who(r: Record) -> tuple[str, ...]:
-    """Name, parent, birth and number of a record as delivered, a line each; what it does not hold is left out."""
-    held = [(said, r.value(c) or (r.value("birth_year") if c == "birth_date" else "")) for c, said in _NAMES]
-    return tuple(said + value for said, value in held if value)
+    """Name, parent, birth and number of a record as delivered, one line each; missing ones are left out."""
+    values = [(label, r.value(c) or (r.value("birth_year") if c == "birth_date" else "")) for c, label in _NAMES]
+    return tuple(label + value for label, value in values if value)
 
 
 def _record_row(r: Record, label: str, *, names: bool) -> list[Cell]:
@@ -134,7 +134,7 @@ def record(r: Record) -> tuple[str, ...]:
 
 
 def place(r: Record) -> tuple[str, ...]:
-    """Delivery, file and line of the state that is shown; its status; in how many states the record was delivered."""
+    """Delivery, file and line of the state shown; its status; the number of states delivered."""
     where = r.file + (f", line {r.line}" if r.line else "")
     return r.delivery, where, r.status + (f", {r.states} states" if r.states > 1 else "")
 
@@ -147,7 +147,7 @@ def _weigh_inside(home: Published, keys: Sequence[Key]) -> list[Weighing]:
     return home.linkage.weigh([(d.a, d.b) for d in decided(home.decisions, "person", keys, inside=True)])
 
 
-def _ties(
+def _links(
     records: Sequence[Record],
     labels: Mapping[Key, str],
     weighed: Sequence[Weighing],
@@ -156,20 +156,20 @@ def _ties(
     names: bool,
 ) -> Section:
     if len(records) < 2 or not weighed:
-        return Section("How they hang together", [Text("There is nothing to tie.")])
-    carrying = {(a, b) for a, b, _ in tree}
-    ordered = sorted(weighed, key=lambda w: ((w.a, w.b) not in carrying, -w.total))
+        return Section("Links between the records", [Text("There are no links.")])
+    spanning = {(a, b) for a, b, _ in tree}
+    ordered = sorted(weighed, key=lambda w: ((w.a, w.b) not in spanning, -w.total))
     shown = ordered[:MOST_PAIRS]
-    rows = [(f"{labels[w.a]} – {labels[w.b]}", w, "carries the group" if (w.a, w.b) in carrying else _beside(w)) for w in shown]
+    rows = [(f"{labels[w.a]} – {labels[w.b]}", w, "connects the group" if (w.a, w.b) in spanning else _beside(w)) for w in shown]
     left = len(ordered) - len(shown)
     note = (
-        "Bits: +1 doubles the odds that both are one person, −1 halves them; – means that a side says nothing. Zero is even odds. "
-        "Where first names differ, what families share (surname, parent, home) says nothing: they could be brothers."
+        "Bits: +1 doubles the odds that both are one person, −1 halves them; – means missing on one side. Zero is even odds. "
+        "Where first names differ, what families share (surname, parent, home) has no weight: they could be siblings."
     )
     note += f" {count(left, 'weaker pair')} left out." if left else ""
     table = links.weight_table("Pairs of records", rows, note=note, marked=frozenset(range(len(tree))), last="")
     charts = [links.person_waterfall(w, f"{labels[w.a]} – {labels[w.b]}", "", names=names) for w in shown[: min(len(tree), MOST_CHARTS)]]
-    return Section("How they hang together", [table], "Coloured rows carry the group; the others say what else is known.", charts)
+    return Section("Links between the records", [table], "Coloured rows connect the group; the others are further evidence.", charts)
 
 
 def _beside(w: Weighing) -> str:
@@ -177,24 +177,24 @@ def _beside(w: Weighing) -> str:
 
 
 def _near(home: Published, labels: Mapping[Key, str], *, names: bool) -> Section:
-    """The records that came nearest without being joined, each with the reason."""
-    title = "Near, and not joined"
+    """The nearest records that were not joined, each with the reason."""
+    title = "Near matches, not joined"
     found = neighbours(home, list(labels))
     if not found:
-        return Section(title, [Text("No other record came near.")])
+        return Section(title, [Text("There are no near matches.")])
     blocks: list[Block] = []
     others = describe(home, "person", [w.b for w, _, _ in found])
     extra = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
     rows = [(f"{labels[w.a]} – {extra[w.b]}", w, f"{why} ({person})" if person else why) for w, why, person in found if w.b in extra]
     if not rows:
-        return Section(title, [Text("No other record came near.")])
+        return Section(title, [Text("There are no near matches.")])
     blocks.append(record_table(others, extra, names=names))
-    blocks.append(links.weight_table("How near they came", rows, last="why not"))
-    return Section(title, blocks, "The nearest records of other persons, against the record of this person that is most like them.")
+    blocks.append(links.weight_table("Weights", rows, last="why not"))
+    return Section(title, blocks, "The nearest records of other persons, each compared with the most similar record of this person.")
 
 
 def neighbours(home: Published, keys: Sequence[Key]) -> list[tuple[Weighing, str, str]]:
-    """The nearest records outside, one a person: the pair (member, neighbour), why they are apart, the neighbour's id."""
+    """The nearest other records, one per person: the pair (member, neighbour), why they were not joined, the neighbour's id."""
     known = [k for k in keys if k in home.linkage]
     if not known:
         return []
@@ -221,25 +221,25 @@ def _persons_of(home: Published) -> dict[Key, str]:
 
 def why_apart(home: Published, w: Weighing, one: Sequence[Key], other: Sequence[Key]) -> str:
     """Why two groups were not joined, by their best pair and as wholes."""
-    said = home.kept_apart("person", one, other)
-    if said:
-        return f"stewards say that {said[0][1]} and {said[1][1]} are two persons"
+    judged = home.judged_different("person", one, other)
+    if judged:
+        return f"stewards judged {judged[0][1]} and {judged[1][1]} to be two persons"
     if w.one_file:
         return "rule: one file names them as two persons"
     if w.nameless:
-        return "rule: one of them says nothing of who it is, and stays a person of its own"
+        return "rule: one of them has no identifying data and is never linked"
     if w.total <= THRESHOLD:
         return f"the odds are against it, {odds(w.total)}"
     group = home.linkage.apart(one, other)
     if group.rule:
         return f"rule: one file names {group.rule[0][1]} and {group.rule[1][1]} as two persons"
     if group.nearness <= THRESHOLD:
-        return f"this pair speaks for it, but the groups as wholes do not: {group.average:+.1f} bits on average"
-    return "its weight is above zero now: the run weighed it differently, or another record came between"
+        return f"this pair is above the threshold, but the groups as wholes are not: {group.average:+.1f} bits on average"
+    return "its weight is above zero now: its weight in the run differed, or another record prevented the link"
 
 
 def counted_table(home: Published, column: str, entity_id: str) -> Table:
-    """Every indicator in which a case or person counts."""
+    """The indicators in which a case or person counts."""
     rows = home.query(
         f"SELECT indicator, day, estimated, case_id, person_id, offence_group, counts_in_quarter, counts_in_year FROM counted "
         f"WHERE {column} = ? ORDER BY day, indicator",
@@ -250,16 +250,16 @@ def counted_table(home: Published, column: str, entity_id: str) -> Table:
     lines = [
         [
             r["indicator"],
-            day(r["day"]) + (" (estimated)" if r["estimated"] else ""),
+            day(r["day"]) + (" (imputed)" if r["estimated"] else ""),
             text(r[other]),
             r["offence_group"].replace("_", " "),
             _in(r),
         ]
         for r in rows.to_dict("records")
     ]
-    return Table("Figures", columns, lines, "" if lines else "It counts in no published figure.")
+    return Table("Figures", columns, lines, "" if lines else "Not counted in any published figure.")
 
 
 def _in(row: Mapping[Any, Any]) -> str:
     where = [name for name, counts in (("its quarter", row["counts_in_quarter"]), ("its year", row["counts_in_year"])) if counts]
-    return " and ".join(where) or "neither: the person counts once for a period"
+    return " and ".join(where) or "neither: the person counts once per period"

@@ -1,7 +1,7 @@
-"""What a home holds, read as an explanation needs it.
+"""Read access to a published home for explanations.
 
-Belongs here: opening the warehouse, the lake and the registry of a home that was run, and the errors where there is nothing to open. Does
-not belong here: what is made of it.
+Belongs here: opening the warehouse, the lake and the registry of a home, and errors where they are missing. Does not belong here: the
+explanations.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 
 class Published:
-    """A published home. Everything is read on first use and kept."""
+    """A published home. Tables are read on first use and cached."""
 
     def __init__(self, workplace: Workplace, registry: Registry, warehouse: duckdb.DuckDBPyConnection) -> None:
         self._workplace, self.registry, self._warehouse = workplace, registry, warehouse
@@ -47,18 +47,18 @@ class Published:
 
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables of the last run, every state; persons in lists by the keys that they bear now."""
+        """The canonical tables of the last run, every state; persons of lists with their current keys."""
         tables = {name: canonical.conform(name, self._lake("canonical", name)) for name in canonical.TABLES}
         return rekeyed(tables, self._lake("identities", "listed"))
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
-        """What linkage decided in the last run (`pipelines.linkage.decisions`)."""
+        """The linkage decisions of the last run (`pipelines.linkage.decisions`)."""
         return self._lake("links", "decisions")
 
     @cached_property
     def linkage(self) -> Linkage:
-        """The records as linkage sees them."""
+        """The records as standardised for linkage."""
         return Linkage(self.canonical, self._lake("links", "cases"), self.decisions)
 
     @cached_property
@@ -88,12 +88,12 @@ class Published:
             return session.get(Entity, entity_id)
 
     def newest(self, kind: str) -> str | None:
-        """The id minted last."""
+        """The newest id of a kind."""
         with self.registry.read() as session:
             return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
 
     def redirected_to(self, entity_id: str) -> list[Entity]:
-        """All ids that lead to `entity_id`, oldest first."""
+        """All ids that redirect to `entity_id`, oldest first."""
         found: list[Entity] = []
         seen = [entity_id]
         with self.registry.read() as session:
@@ -107,28 +107,28 @@ class Published:
         return more
 
     def memberships(self, ids: Sequence[str]) -> list[Membership]:
-        """Which records belong, or belonged, to `ids`, in the order of joining; a person in a list by the key that stays (`first_key`)."""
+        """Current and former memberships of `ids`, in the order of joining; persons of lists by their permanent key (`first_key`)."""
         with self.registry.read() as session:
             return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
 
     def members(self, ids: Sequence[str]) -> list[Key]:
-        """The records that belong to `ids` now, by the keys that they bear now."""
+        """The current records of `ids`, by their current keys."""
         now = {(i, first): key for i, key, first in self._listed.itertuples(index=False, name=None)}
         known = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
         return [(i, now.get((i, key), key)) for i, key in known]
 
     @cached_property
     def _listed(self) -> pd.DataFrame:
-        """institution, person_key, first_key of persons in lists whose places changed hands (`pipelines.linkage.places`)."""
+        """institution, person_key, first_key of persons in lists whose positions were reassigned (`pipelines.linkage.places`)."""
         return self._lake("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
 
     def delivered(self, key: Key) -> Key:
-        """The key that deliveries hold: that of a person whose place is somebody else's now has the delivery behind it."""
+        """The key as delivered: the key of a person whose position was reassigned has the delivery as a suffix."""
         place = key[1].partition("@")[0]
         return (key[0], place) if ((self._listed["institution"] == key[0]) & (self._listed["person_key"] == key[1])).any() else key
 
     def entity_of(self, kind: str, key: Key) -> str | None:
-        """The id that a record has now."""
+        """The current id of a record."""
         stays = {(i, now): first for i, now, first in self._listed.itertuples(index=False, name=None)} if kind == "person" else {}
         query = select(Membership.entity_id).where(
             Membership.kind == kind,
@@ -143,7 +143,7 @@ class Published:
         return found
 
     def judgements(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
-        """What stewards said about pairs with a record of `keys`, in the order of entry."""
+        """The judgements of stewards on pairs with a record of `keys`, in the order of entry."""
         wanted = set(keys)
         names = [key for _, key in wanted]
         query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
@@ -153,15 +153,15 @@ class Published:
 
     @cached_property
     def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
-        """What stands of the stewards' judgements on each pair: same, different, unsure or disputed (`pipelines.review`)."""
+        """The current verdict of stewards on each pair: same, different, unsure or disputed (`pipelines.review`)."""
         out = {}
         for row in standing(self.registry, self._lake("identities", "listed")).to_dict("records"):
             sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
             out[str(row["entity"]), sides] = str(row["verdict"])
         return out
 
-    def kept_apart(self, kind: str, one: Sequence[Key], other: Sequence[Key]) -> tuple[Key, Key] | None:
-        """A pair between two groups of which stewards say that it is not one; None where there is none."""
+    def judged_different(self, kind: str, one: Sequence[Key], other: Sequence[Key]) -> tuple[Key, Key] | None:
+        """A pair between two groups that stewards judged different; None where there is none."""
         return next(((a, b) for a in one for b in other if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
 
     def _lake(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
@@ -169,7 +169,7 @@ class Published:
         try:
             return pq.read_table(path, filters=filters).to_pandas()
         except FileNotFoundError:
-            raise HarmoniaError(f"{path} is not there: the lake was emptied; `harmonia run --home {self.place}` writes it again") from None
+            raise HarmoniaError(f"{path} is missing: the lake was emptied; `harmonia run --home {self.place}` rewrites it") from None
 
 
 @contextlib.contextmanager
@@ -179,16 +179,16 @@ def open_home(workplace: Workplace) -> Iterator[Published]:
     if not home.warehouse.is_file():
         kind = "was never published" if home.root.is_dir() else "does not exist"
         raise HarmoniaError(
-            f"home {home.root} {kind}: name another with --home (or HARMONIA_HOME), or make it with "
+            f"home {home.root} {kind}: set another with --home (or HARMONIA_HOME), or create it with "
             f"`harmonia run --inbox DIR --home {home.root}`"
         )
     if workplace.registry_url is None and not (home.root / "registry.sqlite").is_file():
-        raise HarmoniaError(f"home {home.root} has no registry.sqlite: name the registry in use with --registry-url, or run again")
+        raise HarmoniaError(f"home {home.root} has no registry.sqlite: set the registry in use with --registry-url, or run again")
     registry = open_registry(workplace.registry)
     try:
         with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
             yield Published(workplace, registry, warehouse)
     except duckdb.IOException as error:
-        raise HarmoniaError(f"{home.warehouse}: cannot be read ({type(error).__name__}); close what holds it, or run again") from error
+        raise HarmoniaError(f"{home.warehouse}: cannot be read ({type(error).__name__}); close its other users, or run again") from error
     finally:
         registry.close()

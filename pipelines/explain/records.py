@@ -1,6 +1,6 @@
-"""The records behind an explanation: where each stands, what it says.
+"""The records behind an explanation: location and content.
 
-Belongs here: the speaking state of a record, its place in a delivery, its dates, references and charges. Does not belong here: links.
+Belongs here: the state of a record that is shown, its location, dates, references and charges. Does not belong here: links.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its key, the state that speaks (accepted, else the latest), where that state stands, and how many states there are."""
+    """One record: its key, the state shown (accepted, else the latest), the location of that state, and the number of states."""
 
     key: Key
     case_key: str
@@ -40,12 +40,12 @@ class Record:
 
     def value(self, column: str) -> str:
         """A canonical column as text."""
-        held = self.values.get(column)
-        return day(held) if column.endswith("_date") else text(held)
+        value = self.values.get(column)
+        return day(value) if column.endswith("_date") else text(value)
 
 
 def describe(home: Published, entity: str, keys: Sequence[Key]) -> list[Record]:
-    """The records `keys` (entity case or person) in the order given; a record that the lake does not hold is left out."""
+    """The records `keys` (entity case or person) in the order given; a record missing in the lake is left out."""
     table = home.canonical["person_records" if entity == "person" else "case_records"]
     states = _of(table, keys, "record_key")
     places = _places(home, entity, keys)
@@ -94,7 +94,7 @@ def _ranked(states: pd.DataFrame) -> pd.DataFrame:
 
 
 def _places(home: Published, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
-    """(institution, key, delivery) → file with part, line, case_id of the accepted state, else of the last."""
+    """(institution, key, delivery) → file with part, line and case_id of the accepted state, else of the latest."""
     names = [home.delivered(key)[1] for key in keys]
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line, case_id, status FROM lineage "
@@ -112,7 +112,7 @@ def _places(home: Published, entity: str, keys: Sequence[Key]) -> dict[tuple[str
 
 
 def _offence(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
-    """The most serious group that the record's charges, else its file, were delivered with."""
+    """The most serious offence group delivered for the record's charges, else for its file."""
     own = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
     if entity == "person":
         mine = own[own["record_key"] == key[1]]
@@ -128,7 +128,7 @@ def _offence(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame
 
 
 def _dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
-    """What happened when, in order, as delivered; a person's own events and the file's; of a register row its own."""
+    """The events as delivered, by date: of a person its own and those of the file; of a register row its own."""
     own = events[events["record_key"] == key]
     if entity == "person":
         own = pd.concat([own, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
@@ -137,5 +137,5 @@ def _dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[
 
 
 def _references(rows: pd.DataFrame) -> tuple[str, ...]:
-    """Numbers that the file names, accepted ones first."""
+    """The numbers cited in the file, accepted ones first."""
     return tuple(dict.fromkeys(_ranked(rows)["number"].dropna().astype(str)))

@@ -1,4 +1,4 @@
-"""What things are called in an explanation. Belongs here: loading `words.yaml`, and numbers in words. Does not belong here: layout."""
+"""The texts of an explanation. Belongs here: loading `words.yaml`, formatting numbers. Does not belong here: layout."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _words() -> dict[str, dict[str, str]]:
 
 
 def word(kind: str, name: str) -> str:
-    """The word for `name` of a `kind` (fields, levels, evidence …); an unknown name with spaces for underscores."""
+    """The label of `name` of a `kind` (fields, levels, evidence …); an unknown name with underscores replaced by spaces."""
     return _words()[kind].get(name, name.replace("_", " "))
 
 
 def known_meaning(evidence: str) -> str:
-    """What a kind of evidence is; empty where nothing is written down."""
+    """The description of a kind of evidence; empty where there is none."""
     return _words()["meanings"].get(evidence, "")
 
 
@@ -42,7 +42,7 @@ def day(value: Any) -> str:
 
 
 def letter(n: int) -> str:
-    """A, B, … Z, AA, AB, …: how a record is called within one explanation."""
+    """A, B, … Z, AA, AB, …: the label of a record within an explanation."""
     name = ""
     n += 1
     while n:

@@ -100,7 +100,7 @@ def test_a_total_names_the_record_behind_every_step(typed) -> None:
     assert code == 0
     assert "10 − 1 = 9" in out
     assert f"police:{AGAIN}" in out.split("The records behind each step")[1].split("The units counted")[0]
-    assert f"counts here by police:{CASE}" in " ".join(out.split())
+    assert f"represented by police:{CASE}" in " ".join(out.split())
     assert "rastet.csv" in out
 
 
@@ -111,7 +111,7 @@ def test_a_total_names_the_record_behind_every_step(typed) -> None:
 def test_a_figure_may_be_typed_in_several_ways(typed, words: tuple[str, ...]) -> None:
     code, out, _ = typed(*words)
     assert code == 0
-    assert "There is nothing between the two" in out
+    assert "There is no difference: every record" in out
 
 
 def test_missing_deliveries_are_flagged(typed) -> None:
@@ -129,14 +129,14 @@ def test_names_are_shown_to_stewards_alone(typed) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("cases_counted", "2013"), "is no indicator: take one of cases_registered"),
-        (("cases_registered",), "of which period?"),
-        (("cases_registered", "2013-Q5"), "is no period: a year looks like 2013, a quarter like 2013-Q2"),
-        (("cases_registered", "March"), "is no period"),
+        (("cases_counted", "2013"), "is not an indicator: use one of cases_registered"),
+        (("cases_registered",), "add a year or a quarter"),
+        (("cases_registered", "2013-Q5"), "is not a period: a year looks like 2013, a quarter like 2013-Q2"),
+        (("cases_registered", "March"), "is not a period"),
         (("cases_registered", "1999"), "nothing is published for 1999"),
         (("cases_registered", "2013", "sex=male"), "is not broken down by sex, only by offence_group"),
-        (("persons_arrested", "2013", "sex=M"), "is no sex: take one of male, female, unknown"),
-        (("persons_arrested", "2013", "colour=red"), "is no breakdown"),
+        (("persons_arrested", "2013", "sex=M"), "is not a value of sex: use one of male, female, unknown"),
+        (("persons_arrested", "2013", "colour=red"), "is not a breakdown"),
         (("persons_arrested", "2013", "sex=male", "citizenship_group=foreign"), "is not published for persons_arrested"),
     ],
 )
@@ -160,5 +160,5 @@ def test_an_unknown_figure_is_told_from_zero() -> None:
     world = World(("2013-Q1",)).case("police", "a", "C1", reported="2013-01-05").missing("courts", "2013-Q1")
     home = _Counted(world.inputs())
     document = explain_figure(home, read_figure(home, "persons_convicted 2013-Q1"), names=False)
-    assert ("as reported", "not known") in document.facts
+    assert ("as reported", "unknown") in document.facts
     assert any("not 0" in text.text for text in document.lead)

@@ -14,7 +14,7 @@ from rich.console import Console
 from pipelines.explain.chart import WIDTH, draw
 from pipelines.explain.console import show
 from pipelines.explain.document import Bits, Column, Document, Section, Step, Table, Text, Waterfall
-from pipelines.explain.links import carrying
+from pipelines.explain.links import spanning_links
 from pipelines.explain.page import render
 from pipelines.explain.words import letter, odds
 
@@ -23,7 +23,7 @@ A, B, C, D = (("police", key) for key in "abcd")
 
 def test_the_heaviest_links_that_join_carry_the_group() -> None:
     pairs = [(A, B, 9.0), (B, C, 1.0), (A, C, 5.0), (C, D, -2.0)]
-    assert carrying(pairs) == [(A, B, 9.0), (A, C, 5.0), (C, D, -2.0)]
+    assert spanning_links(pairs) == [(A, B, 9.0), (A, C, 5.0), (C, D, -2.0)]
 
 
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=12), st.floats(-20, 5))

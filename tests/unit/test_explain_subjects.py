@@ -64,13 +64,13 @@ def test_a_person_shows_every_record_and_what_ties_them(home: Home, typed) -> No
     assert code == 0
     for key in (f"{CASE}/1", f"{AGAIN}/1", "100", f"{COURT}/1"):
         assert key in out
-    assert "4 records hang together by 3 links" in out
-    assert "an initial that fits" in out
+    assert "4 records connected by 3 links" in out
+    assert "a matching initial" in out
 
 
 def test_a_twin_in_the_same_file_is_near_and_kept_apart_by_a_rule(home: Home, typed) -> None:
     _, out, _ = typed("person", person_id(home, f"{CASE}/1"))
-    near = out.split("Near, and not joined")[1].split("Judgements")[0]
+    near = out.split("Near matches, not joined")[1].split("Judgements")[0]
     assert "rule: one file names" in near
     assert person_id(home, f"{CASE}/2") in near
 
@@ -84,15 +84,15 @@ def test_an_old_id_explains_the_one_it_leads_to(home: Home, typed) -> None:
     code, out, _ = typed("case", old.lower().replace("c000", "c"))
     assert code == 0
     assert out.startswith(f"Case {now}")
-    assert f"{old} was found to be one with {now}" in out
+    assert f"{old} was merged into {now}" in out
     assert "left " + old in out
 
 
 def test_a_case_shows_files_persons_and_the_run_s_own_reasons(home: Home, typed) -> None:
     code, out, _ = typed("case", case_id(home, CASE))
     assert code == 0
-    assert "4 files hang together" in out
-    assert "one file names the other" in out
+    assert "4 files connected" in out
+    assert "one file cites the other" in out
     assert "merged into" in out
     for key in (f"{CASE}/1", f"{CASE}/2"):
         assert person_id(home, key) in out
@@ -118,7 +118,7 @@ def test_a_pair_of_files_is_explained_by_the_evidence_written_down(typed) -> Non
     code, out, _ = typed("pair", f"police:{CASE}", "prosecution:10")
     assert code == 0
     assert "Are these one case?" in out
-    assert "one file names the other" in out
+    assert "one file cites the other" in out
 
 
 @pytest.mark.parametrize("what", ["person", "case", "pair"])
@@ -170,7 +170,7 @@ def test_judgements_are_told_with_who_when_and_why(home: Home, typed) -> None:
     registry.close()
     _, out, _ = typed("person", person_id(home, f"{CASE}/1"))
     said = out.split("\nJudgements")[1]
-    for word in ("Vesa", "2014-05-06 07:08", "two brothers", "undone later", "stands", "Stewards disagree about 1 pair"):
+    for word in ("Vesa", "2014-05-06 07:08", "two brothers", "superseded", "current", "Stewards disagree about 1 pair"):
         assert word in said
 
 
@@ -184,22 +184,22 @@ def test_what_stewards_keep_apart_is_said_before_any_rule(home: Home, typed) -> 
             session.add(Judgement(kind=kind, **pair, verdict="different", steward="Vesa", decided_at=moment, why="seen both"))
     registry.close()
     _, out, _ = typed("pair", "police:2013-GL-00010/1", "police:2013-GL-00011/1")
-    assert "stewards say that 2013-GL-00010/1 and 2013-GL-00011/1 are two persons" in out
+    assert "stewards judged 2013-GL-00010/1 and 2013-GL-00011/1 to be two persons" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("person", "P9999999"), "the newest person here is P"),
+        (("person", "P9999999"), "the newest person id is P"),
         (("person", "C0000001"), "type `harmonia explain case C0000001`"),
         (("case", "P0000001"), "type `harmonia explain person P0000001`"),
-        (("person", "Arben"), "is no person id"),
-        (("person", "P\u0661"), "is no person id"),
-        (("pair", "police:2013-XX-1", "prosecution:100"), "is not known"),
+        (("person", "Arben"), "is not a person id"),
+        (("person", "P\u0661"), "is not a person id"),
+        (("pair", "police:2013-XX-1", "prosecution:100"), "is unknown in"),
         (("pair", "customs:1", "prosecution:100"), "type INSTITUTION:KEY"),
         (("pair", "police", "prosecution:100"), "type INSTITUTION:KEY"),
         (("pair", f"police:{CASE}", "prosecution:100"), "one is a case record and the other a person record"),
-        (("pair", "prosecution:100", "prosecution:100"), "stands on both sides"),
+        (("pair", "prosecution:100", "prosecution:100"), "is on both sides"),
         (("pair", f"police:{CASE}/1", "prosecution:100", "--as", "case"), "are not both case records"),
         (("person", "P0000001", "--html", "/nowhere/at/all.html"), "cannot be written"),
     ],

@@ -138,7 +138,7 @@ class Linkage:
         self._records: Records = standardise(tables)
         marked = landmark(tables)
         self._counted = (
-            standardise(marked.taken(tables)).persons if marked else self._records.persons
+            standardise(marked.take_rows(tables)).persons if marked else self._records.persons
         )  # the records of the run's frequencies
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])

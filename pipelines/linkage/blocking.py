@@ -1,8 +1,8 @@
 """Blocking: which pairs of records are compared at all.
 
-Belongs here: the keys of person records as data; for any records and keys the count of pairs before any is made, the narrowing and refusal
-of values that explode. Does not belong here: how rows that share a value make pairs (`sharing`), comparison and weights. No value of a key
-leaves this module: only names of keys and counts.
+Belongs here: the blocking keys of person records as data; for any records and keys the count of pairs before they are generated, the
+narrowing and refusal of too common values. Does not belong here: how rows that share a value form pairs (`sharing`), comparison and
+weights. No value of a key leaves this module, only names of keys and counts.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ import pyarrow as pa
 
 from pipelines.linkage.hashing import cursor, mixed
 from pipelines.linkage.score import Likelihoods
-from pipelines.linkage.sharing import Groups, Pairs, grouped, joined, perhaps_shared
+from pipelines.linkage.sharing import Groups, Pairs, grouped, joined, without_unique
 from pipelines.linkage.states import firsts
 from pipelines.resources.flat import Rows
 
-# A value of a key that more records share than this says nothing: 300 records are 44,850 pairs.
+# A value that more records share than this is refused: 300 records are 44,850 pairs.
 MOST_RECORDS = 300
-# Where fewer rows than this agree, on average, in what a key of one value reads, it is worked out row by row; so many sampled rows say so.
+# If on average fewer rows than this agree in the columns of a key with one value, it is evaluated row by row; estimated on a sample.
 REPEATED = 5.0
 SAMPLE = 20_000
-# A value that more share than this, of a key that can be asked for more, only pairs those that agree in something further.
+# If more records than this share a value, only those that also agree in a further column (`BlockingKey.further`) are paired.
 FEW = 20
 
 
 @dataclass(frozen=True)
 class BlockingKey:
-    """One blocking key: an SQL expression over `records` (text; `several`: a list of texts), null where the record takes no part; what it
-    `catches`; `further`: in what pairs must agree (any of `FURTHER`) where more than `FEW` share a value."""
+    """One blocking key: an SQL expression over `records` (text; `several`: a list of texts), null if the record does not take part; the
+    errors that it `catches`; `further`: columns (of `FURTHER`) of which pairs must agree in one if more than `FEW` share a value."""
 
     name: str
     expression: str
@@ -45,9 +45,9 @@ class BlockingKey:
     several: bool = False
 
 
-# What the keys of persons read; a record without such a column takes no part.
+# The columns that the keys of persons read; they may be absent.
 COLUMNS = ("birth_date", "birth_year", "given", "surname", "parent", "number", "register_id", "municipality", "birthplace")
-# What records may agree in further, where a value alone has become too common to say much: each is as telling as a key's own parts.
+# Further agreement required if a value is too common: each expression is as selective as the parts of a key.
 FURTHER = {
     "home": "municipality",
     "born": "birthplace",
@@ -119,8 +119,8 @@ KEYS: tuple[BlockingKey, ...] = (
 
 @dataclass(frozen=True)
 class Shared:
-    """Who shares a value of a key: `groups` of rows, `report` (see `share`), `refused` (hashes of values that were refused or narrowed),
-    and which rows `moved`: they bear a value that was not, and now is, or the other way round."""
+    """Rows that share a value of a key: `groups` of rows, `report` (see `share`), `refused` (hashes of values that were refused or
+    narrowed), and the rows that `moved`: they have a value that was not refused before and now is, or the reverse."""
 
     groups: Groups
     report: pd.DataFrame
@@ -130,8 +130,8 @@ class Shared:
 
 @dataclass(frozen=True)
 class Blocked:
-    """Pairs (`left` < `right`, rows of the frame given) in order, `report` (see `share`), and the `likelihoods` of pairs that were scored
-    where they were made (`pipelines.linkage.spark`)."""
+    """Sorted pairs (`left` < `right`, rows of the input frame), `report` (see `share`), and the `likelihoods` of pairs that are already
+    scored (`pipelines.linkage.spark`)."""
 
     left: np.ndarray
     right: np.ndarray
@@ -146,7 +146,7 @@ def block(persons: pd.DataFrame) -> Blocked:
 
 
 def every(pairs: Iterable[Pairs]) -> Pairs:
-    """All chunks of pairs together."""
+    """All chunks of pairs concatenated."""
     none = np.empty(0, dtype="int64")
     left, right = zip((none, none), *pairs, strict=True)
     return np.concatenate(left), np.concatenate(right)
@@ -155,21 +155,21 @@ def every(pairs: Iterable[Pairs]) -> Pairs:
 def share(
     records: pd.DataFrame, keys: tuple[BlockingKey, ...] = KEYS, refused: np.ndarray | None = None, most: int = MOST_RECORDS
 ) -> Shared:
-    """Which rows of `records` share a value of any key, a value that at most so many (`most`) share.
+    """Rows of `records` that share a value of any key, if at most `most` rows share it.
 
-    Missing values make a key null, and so do absent columns of `COLUMNS`. `refused`: what `Shared.refused` was before. The report has a row
-    a key: `key, pairs` (also those that another key gives), `refused_values, refused_records, refused_pairs` (values that more than `most`
-    share; what remains of them are pairs that agree further).
+    Missing values and absent columns of `COLUMNS` make a key null. `refused`: `Shared.refused` of the run before. The report has one row
+    per key: `key, pairs` (including pairs of other keys), `refused_values, refused_records, refused_pairs` (values that more than `most`
+    rows share; of these only pairs with further agreement remain).
     """
     before = np.sort(refused) if refused is not None else None
     moved, size = np.zeros(len(records), dtype=bool), len(records)
     found: list[Groups] = []
     out: list[np.ndarray] = []
     rows = []
-    with _asking(records) as asked:
-        further = cache(lambda name: asked.hashes(FURTHER[name]))  # only asked for where a value is common
+    with _evaluator(records) as evaluator:
+        further = cache(lambda name: evaluator.hashes(FURTHER[name]))  # only evaluated if a value is common
         for number, key in enumerate(keys):
-            groups, value = grouped(*asked.values(number, key), size)
+            groups, value = grouped(*evaluator.values(number, key), size)
             many = groups.sizes > (FEW if key.further else most)
             narrower, narrow_value = grouped(
                 *_narrowed(groups.at(many), value[many], [further(name) for name in key.further] if many.any() else []), size
@@ -190,10 +190,10 @@ def _refused(groups: Groups, most: int) -> tuple[int, int, int]:
     return len(refused.sizes), len(refused.row), refused.many_pairs
 
 
-def _narrowed(groups: Groups, value: np.ndarray, asked: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Values of `groups` together with each of `asked` (a hash per row, 0 where there is nothing to agree in), and their rows."""
+def _narrowed(groups: Groups, value: np.ndarray, further: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Values of `groups` combined with each of `further` (a hash per row, 0 if missing), and their rows."""
     values, rows = [np.empty(0, dtype="uint64")], [np.empty(0, dtype="int64")]
-    for number, hashed in enumerate(asked):
+    for number, hashed in enumerate(further):
         agreed = hashed[groups.row]
         values.append(mixed(value[groups.of_entries], agreed, np.full(len(agreed), number))[agreed != 0])
         rows.append(groups.row[agreed != 0])
@@ -201,13 +201,13 @@ def _narrowed(groups: Groups, value: np.ndarray, asked: list[np.ndarray]) -> tup
 
 
 @contextmanager
-def _asking(records: pd.DataFrame) -> Iterator[_Asked]:
+def _evaluator(records: pd.DataFrame) -> Iterator[_Evaluator]:
     with cursor() as database:
-        yield _Asked(records, database)
+        yield _Evaluator(records, database)
 
 
 def _as_read(name: str, values: pd.Index) -> pa.Array:
-    """Values of a column as expressions read them: text, but for days."""
+    """Values of a column as expressions read them: text, except for days."""
     if name == "birth_date" or pd.api.types.is_datetime64_any_dtype(values):
         return pa.array(pd.to_datetime(values))
     values = values.astype("int64") if pd.api.types.is_float_dtype(values) else values
@@ -215,8 +215,8 @@ def _as_read(name: str, values: pd.Index) -> pa.Array:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Values of expressions over `records`; each is worked out once for all rows that agree in what it reads, unless hardly any do."""
+class _Evaluator:
+    """Values of expressions over `records`; evaluated once per distinct combination of the columns read, unless most are distinct."""
 
     records: pd.DataFrame
     database: duckdb.DuckDBPyConnection
@@ -237,19 +237,19 @@ class _Asked:
         query = f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''"
         names = self._read(key.expression)
         if not key.several and self._hardly_repeated(names):
-            found = self._answer(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
-            return perhaps_shared(np.asarray(found["h"], dtype="uint64"), found["id"])
-        place, found = self._ask(query, names)
-        # Sorted while there are few: an entry for each record that has the value comes after.
+            found = self._query(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
+            return without_unique(np.asarray(found["h"], dtype="uint64"), found["id"])
+        place, found = self._query_distinct(query, names)
+        # Sorted before each value is repeated for every record that has it.
         hashed = np.asarray(found["h"], dtype="uint64")
         order = np.argsort(hashed)
         entry, row = Rows(place, int(place.max(initial=-1)) + 1).of(found["id"][order])
         return hashed[order][entry], row
 
     def hashes(self, expression: str) -> np.ndarray:
-        """A hash per record, 0 where `expression` is null or empty."""
+        """A hash per record, 0 if `expression` is null or empty."""
         query = f"SELECT id, hash(value) AS h FROM (SELECT id, {expression} AS value FROM records) WHERE value <> ''"
-        place, found = self._ask(query, self._read(expression))
+        place, found = self._query_distinct(query, self._read(expression))
         out = np.zeros(int(place.max(initial=-1)) + 1, dtype="uint64")
         out[found["id"]] = found["h"]
         return out[place]
@@ -258,8 +258,8 @@ class _Asked:
         """The columns that `expression` reads."""
         return [name for name in dict.fromkeys([*COLUMNS, *self.records]) if re.search(rf"\b{name}\b", expression)]
 
-    def _ask(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Number per record of the values of some columns, and the answer for each such number (`id`)."""
+    def _query_distinct(self, query: str, names: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Number per record of the combination of values in `names`, and the result of `query` by such number (`id`)."""
         code = np.zeros(len(self.records), dtype="int64")
         for name in names:
             own, distinct = self.column(name)
@@ -270,10 +270,10 @@ class _Asked:
         for name in names:
             own, distinct = self.column(name)
             columns[name] = distinct.take(pa.array(own[first], mask=own[first] < 0))
-        return place, self._answer(query, columns, len(first))
+        return place, self._query(query, columns, len(first))
 
     def _hardly_repeated(self, names: list[str]) -> bool:
-        """Whether hardly any rows agree in some columns, all of them texts: as many do as chance finds in a sample."""
+        """Whether few rows agree in `names`, all of them texts: estimated from the duplicates in a sample."""
         if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in names):
             return False
         size = len(self.records)
@@ -281,6 +281,6 @@ class _Asked:
         again = int(self.records[names].iloc[rows].duplicated().sum())
         return 1 + 2 * again * size / max(len(rows), 1) ** 2 < REPEATED
 
-    def _answer(self, query: str, columns: Mapping[str, pa.Array], size: int) -> dict[str, np.ndarray]:
+    def _query(self, query: str, columns: Mapping[str, pa.Array], size: int) -> dict[str, np.ndarray]:
         self.database.register("records", pa.table({**columns, "id": np.arange(size)}))
         return {name: np.asarray(values) for name, values in self.database.execute(query).fetchnumpy().items()}

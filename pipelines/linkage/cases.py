@@ -1,7 +1,7 @@
-"""Which case files speak of one case: collective evidence of references, persons, dates, seats, offences and sentences.
+"""Linkage of case files to cases: evidence of references, persons, dates, seats, offences and sentences.
 
-Belongs here: candidate pairs of files, their weight in bits, the groups. Does not belong here: comparison of persons (`score`),
-resolving of numbers (`references`), the shares behind dates and codes (`evidence`).
+Belongs here: candidate pairs of files, their weight in bits, the clusters. Does not belong here: comparison of persons (`score`),
+resolving of case numbers (`references`), the shares of dates and codes (`evidence`).
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from pipelines.resources.flat import Rows, Table, distinct, each, most_of
 from sources import contract
 
 PARTS = ("prior", "persons", "citation", "together", "apart", "another")
-# Fewer files of an institution than this do not make a citation less telling.
+# An institution counts as having at least so many files in the odds of a pair.
 LEAST_FILES = 50
 PERSON_BITS = 24.0
-# Up to so many files of an institution two files are worth a look for a person who weighs `share_bits`; twice as many files ask one bit
-# more, as they do of a pair of files.
+# Up to so many files of an institution, a pair of persons that weighs `share_bits` makes their files candidates; twice as many files need
+# one bit more, as for a pair of files.
 FEW_FILES = 2_000
-# Persons of more records than this propose no pairs of files.
+# Persons of more records than this give no candidate pairs of files.
 MOST_MATES = 60
-# Bits of a pair of files that is none.
+# Bits of a pair of files that is not a candidate.
 UNTIED = -20.0
-# Few files say that they were merged: to say it into this one is that much more telling than to cite it.
+# Bits of a merger into a file beyond those of a citation: few files are merged, so a merger is stronger evidence.
 MERGED_BITS = 6.0
-# A party is separated on a day, and another file of the same institution with that party is received on it: no chance.
+# Bits of a party separated on the day on which another file of the same institution with that party was received.
 SEPARATED_BITS = 5.0
 
 
 @dataclass(frozen=True)
 class PriorRound:
-    """What is known before a round: cluster per person record (None in the first), share of persons who are in several cases."""
+    """Results of the round before: cluster per person record (None in the first round), share of persons who are in several cases."""
 
     persons: np.ndarray | None
     again: float
@@ -50,8 +50,8 @@ class PriorRound:
 
 @dataclass(frozen=True)
 class Cases:
-    """`cluster` per file; `pairs`: a row a candidate pair with `a, b`, the bits of `PARTS`, `weight`; `bits`: further evidence by pair
-    (`Weigher.bits`); `shares`: what evidence was weighed by."""
+    """`cluster` per file; `pairs`: one row per candidate pair with `a, b`, the bits of `PARTS`, `weight`; `bits`: further evidence by pair
+    (`Weigher.bits`); `shares`: the shares used to weigh it."""
 
     cluster: np.ndarray
     pairs: pd.DataFrame
@@ -61,8 +61,8 @@ class Cases:
 
 @dataclass(frozen=True)
 class Ties:
-    """What files say of each other: who cites whom (`references.cited`), was merged into whom (`merged`), cites the same
-    (`cited_together`), begins together (`detained_together`). `component` per file, where only pairs within a component are looked at."""
+    """Ties between files: citations (`references.cited`), mergers (`merged`), citations of the same number (`cited_together`), stays that
+    begin together (`detained_together`). `component` per file, if only pairs within a component count."""
 
     cites: pd.DataFrame
     joins: pd.DataFrame
@@ -86,9 +86,9 @@ def link_cases(
     ties: Ties | None = None,
     shares: Shares | None = None,
 ) -> Cases:
-    """Group the files of `records`.
+    """Cluster the files of `records`.
 
-    `before`: what the round before found. `constraints`: what stewards decided. `shares`: else read off the records.
+    `before`: results of the round before. `constraints`: decisions of stewards. `shares`: by default estimated from the records.
     """
     ties = ties or ties_of(records)
     pairs, _ = gather(records, people, model, before, constraints.every, ties)
@@ -106,10 +106,10 @@ def link_cases(
 def _with_detained(
     records: Records, model: Model, pairs: pd.DataFrame, bits: pd.DataFrame, detained: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`pairs` and their evidence `bits`, with stays that began together and that nothing else ties.
+    """`pairs` and their evidence `bits`, with stays that began together and have no other tie.
 
-    A stay that is likelier than not of the case of a file of those who register cases is left out: that file says who was arrested in it,
-    and where another's stay is of that case, its person is in that file too.
+    A stay is left out if it probably belongs to the case of a file of an institution that registers cases: that file names everybody who
+    was arrested, so any other stay of that case is tied by its person.
     """
     found = orient(records, detained["a"].to_numpy("int64"), detained["b"].to_numpy("int64"))
     known = _codes(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
@@ -126,7 +126,7 @@ def _with_detained(
 
 
 def weigh(records: Records, model: Model, pairs: pd.DataFrame, shares: Shares | None) -> tuple[pd.DataFrame, pd.DataFrame, Shares]:
-    """`pairs` of `gather` with `weight`, of what the two files say themselves (`another` is 0 yet); further evidence; its shares."""
+    """`pairs` of `gather` with `weight` from the evidence of the two files alone (`another` still 0); further evidence; its shares."""
     shares = shares or read_off(records, certain_pairs(records, pairs), model)
     bits = Weigher(records, shares, model).bits(pairs, pairs["left"].ge(0).to_numpy())
     beside = np.bincount(bits["pair"].to_numpy("int64"), weights=bits["bits"].to_numpy("float64"), minlength=len(pairs))
@@ -144,11 +144,11 @@ def gather(
     chosen: pd.DataFrame | None = None,
     overlaps: PersonOverlap | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Candidate pairs of files, and those of `extra` (`a, b`), with what persons and references say; who cites whom (`cited`).
+    """Candidate pairs of files, and those of `extra` (`a, b`), with the evidence of persons and references; citations (`cited`).
 
-    Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 where none is alike), `best` (bits of that match),
-    `single` (a sole bearer is named), and bits `persons, prior, citation, together, apart`. `chosen`: these pairs and no others;
-    `overlaps`: their persons, where these were compared before.
+    Pairs: `a, b` oriented, `left, right` (the best matching persons, -1 if none is similar), `best` (bits of that match),
+    `single` (a number with a single bearer is cited), and bits `persons, prior, citation, together, apart`. `chosen`: only these pairs;
+    `overlaps`: their persons, if already compared.
     """
     ties = ties or ties_of(records)
     cites, joins, together = ties.cites, ties.joins, ties.together
@@ -157,7 +157,7 @@ def gather(
     expected = each(names, kinds, lambda kind: model.between[kind].expected if kind in model.between else 0.05)
     coverage = each(names, kinds, lambda kind: model.between[kind].coverage if kind in model.between else 0.5)
     pairs = _with_persons(records, overlaps or overlap(records, people, pairs), model, pairs, coverage, before)
-    alike = pairs["best"] >= model.cases["alike_person"]  # only then do the days of two persons say anything of one case
+    alike = pairs["best"] >= model.cases["alike_person"]  # otherwise the days of two persons are no evidence for one case
     pairs[["left", "right"]] = pairs[["left", "right"]].where(alike, -1)
     pairs["prior"] = np.log2(expected) - np.log2(_files_of(records, pairs))
     return pairs.join(_reference_bits(records, model, pairs, cites, joins, together)), cites
@@ -198,7 +198,7 @@ def _codes(records: Records, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def candidates(
     records: Records, people: PersonPairs, model: Model, person_cluster: np.ndarray | None, ties: Ties, extra: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Pairs of files (`a, b`) that share a person, or that references or `extra` name."""
+    """Pairs of files (`a, b`) that share a person, are tied by a reference, or are in `extra`."""
     enough = people.weight >= shared_bits(records, model)
     left, right = people.left[enough], people.right[enough]
     if person_cluster is not None:
@@ -217,7 +217,7 @@ def candidates(
 
 
 def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Files of the larger of the two institutions of each pair."""
+    """Number of files of the larger of the two institutions of each pair."""
     code, names = institutions(records)
     counts = records.files["institution"].value_counts() if records.counts is None else records.counts
     count = each(names, code, lambda name: float(counts[name]))
@@ -227,8 +227,8 @@ def _files_of(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 def _with_persons(
     records: Records, overlaps: PersonOverlap, model: Model, pairs: pd.DataFrame, coverage: np.ndarray, before: PriorRound
 ) -> pd.DataFrame:
-    """`pairs` with the bits that the persons of both files give (`persons`), and the best matching pair of persons (`left` of `a`, `right`
-    of `b`, `best`). `coverage`: share of the persons of one file that is found in the other."""
+    """`pairs` with the bits of the persons of both files (`persons`), and the best matching pair of persons (`left` of `a`, `right`
+    of `b`, `best`). `coverage`: expected share of the persons of one file that are in the other."""
     pair, left, right, weight = overlaps.pair, overlaps.left, overlaps.right, overlaps.weight
     if before.persons is not None:
         one = before.persons[left] == before.persons[right]
@@ -251,7 +251,7 @@ def _with_persons(
 
 
 def _containment(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, wrong: np.ndarray, model: Model) -> np.ndarray:
-    """Bits per pair that the persons of one file are found in the other: the clearest person counts in full, companions less."""
+    """Bits per pair for persons of one file in the other: the clearest person counts in full, companions less."""
     share, chance = coverage[pair], wrong[pair]
     hit = np.log2(1 - share + share * likelier)
     alone = hit - np.log2(1 - chance + chance * likelier)
@@ -267,8 +267,8 @@ def _containment(pair: np.ndarray, likelier: np.ndarray, coverage: np.ndarray, w
 def _reference_bits(
     records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, joins: pd.DataFrame, together: pd.DataFrame
 ) -> pd.DataFrame:
-    """`citation` (either file names the other, both add up), `together` (both name the same number), `apart` (both name numbers of
-    one kind, but different ones), `single` (a sole bearer is named)."""
+    """`citation` (either file cites the other; both add up), `together` (both cite the same number), `apart` (both cite numbers of
+    one kind, but different ones), `single` (a number with a single bearer is cited)."""
     setting, files = model.cases, np.log2(_files_of(records, pairs))
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
     directions = _codes(records, a, b), _codes(records, b, a)
@@ -289,15 +289,15 @@ def _reference_bits(
     table = _table(records, together, "citing")
     both = np.isfinite(table.at(directions[0])) | np.isfinite(table.at(directions[1]))
     shared = np.where(both, files + setting["cited_together"], 0.0)
-    # Two files that name each other, if only nearly, are not kept apart by what else they name, or leave out.
+    # Between files that cite each other, even nearly, other citations or missing ones do not count against the pair.
     apart = references.cited_apart(records, pairs) | (_no_second_file_named(records, pairs) & ~both)
     apart = np.where(apart & (citation == 0), setting["cited_apart"], 0.0)
     return pd.DataFrame({"citation": citation, "together": shared, "apart": apart, "single": single}, index=pairs.index)
 
 
 def _no_second_file_named(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Pairs of files of a prosecution that say nothing of a second one: it has two of one case where a party is separated or cases are
-    joined, and its files state both."""
+    """Pairs of files of a prosecution that mention no second file: it has two files of one case only if a party is separated or cases are
+    joined, and its files record both."""
     silent = records.files["institution"].isin(contract.at("prosecution")).to_numpy().copy()
     silent[records.merges["file"].to_numpy("int64")] = False
     separated_ = np.append(records.persons["separated"].notna().to_numpy(), False)
@@ -306,16 +306,16 @@ def _no_second_file_named(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _table(records: Records, frame: pd.DataFrame, column: str) -> Table:
-    """The least `column` of `frame` by ordered pair of files."""
+    """The smallest `column` of `frame` by ordered pair of files."""
     return Table(_codes(records, frame["a"].to_numpy("int64"), frame["b"].to_numpy("int64")), frame[column].to_numpy())
 
 
 def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd.DataFrame, weighed: pd.DataFrame) -> np.ndarray:
-    """Bits against a pair where one file names another file of the other's institution, or is named by one, and not by its pair.
+    """Bits against a pair if one of its files cites, or is cited by, a third file of the other's institution.
 
-    It weighs as much as it is likely that the third file belongs to the case; nothing where it and the pair's other are one case. Where
-    one file names both, the likelier is named rightly, and the other no longer counts as named.
-    `weighed`: `a, b, weight`, what speaks for pairs of files otherwise, `pairs` (with `citation`) among them.
+    The bits are weighted by the probability that the third file belongs to the case of the first, and not to that of the second. If one
+    file cites both, the likelier citation is taken as right, and the other no longer counts.
+    `weighed`: `a, b, weight` of pairs of files from other evidence, including `pairs` (with `citation`).
     """
     exact, size = cites[~cites["near"]], len(records.files)
     citing, cited = exact["a"].to_numpy("int64"), exact["b"].to_numpy("int64")
@@ -340,15 +340,15 @@ def cites_another(records: Records, model: Model, pairs: pd.DataFrame, cites: pd
 def _third_files(
     records: Records, first: np.ndarray, second: np.ndarray, tied_to: Rows, other: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Other files of the institution of `second` that the file `first` of a pair is tied to: row of the pair, file, whether `first` is
-    tied to `second` as well."""
+    """Other files of the institution of `second` to which the file `first` of a pair is tied: row of the pair, file, whether `first` is
+    also tied to `second`."""
     institution, _ = institutions(records)
     pair, tie = tied_to.of(first)
     third = other[tie]
     own = np.zeros(len(first), dtype=bool)
     own[pair[third == second[pair]]] = True
-    kept = (institution[third] == institution[second[pair]]) & (third != second[pair])
-    return pair[kept], third[kept], own[pair[kept]]
+    others = (institution[third] == institution[second[pair]]) & (third != second[pair])
+    return pair[others], third[others], own[pair[others]]
 
 
 def _probability(bits: np.ndarray) -> np.ndarray:
@@ -361,5 +361,5 @@ def _group(records: Records, model: Model, pairs: pd.DataFrame, constraints: Con
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     kind = mapped(records.files["institution"], {name: n for n, name in enumerate(contract.bearers().values())}, -1)
     strong = ((kind[a] >= 0) & (kind[b] >= 0)) | (pairs["citation"] + pairs["together"] > 0).to_numpy()
-    found = replace(cluster.plain(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
+    found = replace(cluster.from_weights(a, b, pairs["weight"].to_numpy("float64")), strong=strong)
     return cluster.agglomerate(len(records.files), found, rules, kind, constraints)

@@ -1,6 +1,6 @@
-"""Pairs of files that are certainly of one case, or of two, before anything is weighed: shares of evidence are counted among them.
+"""Pairs of files that are certainly of one case, or of two, before weighing: shares of evidence are estimated on them.
 
-Belongs here: which pairs these are. Does not belong here: the shares (`evidence`), any decision (`cases`).
+Belongs here: selection of these pairs. Does not belong here: the shares (`evidence`), decisions (`cases`).
 """
 
 from __future__ import annotations
@@ -13,35 +13,36 @@ from pipelines.linkage.evidence import CertainPairs, institutions
 from pipelines.linkage.standardise import Records
 from sources import contract
 
-# Bits by which persons must agree for a pair of files to be surely one case, beside a citation with a single bearer.
+# Bits with which persons must agree for a pair of files to be certainly one case, in addition to a citation with a single bearer.
 CERTAIN_PERSON = 10.0
 
 
 def certain_pairs(records: Records, pairs: pd.DataFrame) -> CertainPairs:
-    """Pairs surely of one case: a sole bearer is named and a person agrees clearly, and all pairs of a group that these make.
+    """Pairs certainly of one case: a number with a single bearer is cited and a person agrees clearly; and all pairs of the groups that
+    these form.
 
-    Pairs surely of different cases: a person agrees clearly, and the two files are in different groups of that kind, of which each holds
-    a file of its own where a case begins.
+    Pairs certainly of different cases: a person agrees clearly, and the two files are in different groups of that kind, each with its own
+    file of the same institution that opens cases.
     """
     sure = pairs[pairs["single"] & (pairs["best"] >= CERTAIN_PERSON)]
     groups = cluster.components(len(records.files), sure["a"].to_numpy(), sure["b"].to_numpy())
     placed = np.bincount(groups, minlength=len(groups) + 1)[groups] > 1
     clear = pairs[pairs["best"] >= CERTAIN_PERSON][["a", "b", "left", "right"]]
     one = groups[clear["a"]] == groups[clear["b"]]
-    # One offence day in both groups, or a party separated: one case, perhaps, with a file each of those who prosecute it.
+    # The same offence day in both groups, or a separated party: perhaps one case with two files at the prosecution.
     offence = records.files.groupby(groups)["offence"].min().reindex(range(len(groups))).to_numpy()
     first, second = groups[clear["a"]], groups[clear["b"]]
     between = np.minimum(first, second) * len(groups) + np.maximum(first, second)
     twice = (offence[first] == offence[second]) | np.isin(between, between[separated(records, clear)])
-    # Groups that complete each other may be one case that no number ties; where both hold a file of those who take up cases, they are two.
+    # Groups that complement each other may be one case without a citation; if both have a file of one opening institution, they are two.
     begun = _begun(records, groups)
     rival = (begun[first] & begun[second]) > 0
     return CertainPairs(clear[one], clear[~one & ~twice & rival & placed[clear["a"]] & placed[clear["b"]]])
 
 
 def _begun(records: Records, groups: np.ndarray) -> np.ndarray:
-    """The institutions that take up cases of which each group holds a file, as bits: two matters have two files there, while those who
-    judge may divide one."""
+    """The institutions that open cases and have a file in each group, as bits: they keep one file per case, while a court may divide a
+    case."""
     origins = contract.at("registration", "prosecution")
     code, names = institutions(records)
     bit = np.array([1 << origins.index(name) if name in origins else 0 for name in names], dtype="int64")
@@ -51,7 +52,7 @@ def _begun(records: Records, groups: np.ndarray) -> np.ndarray:
 
 
 def separated(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Pairs of one institution where the person of one file was separated on the day on which the other was received."""
+    """Pairs of one institution in which the person of one file was separated on the day on which the other file was received."""
     institution, _ = institutions(records)
     received = records.files["received"].to_numpy()
     day = np.append(records.persons["separated"].to_numpy(), np.datetime64("NaT"))

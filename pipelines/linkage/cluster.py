@@ -1,12 +1,12 @@
-"""Groups out of weighted pairs, joined best first.
+"""Clusters from weighted pairs: agglomeration, best pair first.
 
-Belongs here: agglomeration with vetoes. Does not belong here: what a weight means.
+Belongs here: agglomeration with vetoes. Does not belong here: the meaning of a weight.
 
-Two groups are as near as `best_share` times their best pair plus the rest times what their pairs say on average, part by part
-(a field, say) and only over the pairs that know that part: a record without a number must not bridge two that bear different
-ones, and a chain of lucky pairs must not join strangers. The nearest are joined first, until nothing is above zero.
+The nearness of two groups is `best_share` times their best pair plus the rest times the average of their pairs, part by part (a part is
+e.g. a field) and only over the pairs in which that part is known: a record without a number must not bridge two with different numbers,
+and a chain of chance agreements must not join strangers. The nearest are joined first, until no nearness is above zero.
 
-Members that no positive pairs connect can never meet, so that every connected component joins its nearest two at the same time.
+Members not connected by positive pairs can never be joined, so every connected component joins its nearest two groups at the same time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pipelines.resources.flat import begins
 
 @dataclass(frozen=True)
 class WeightedPairs:
-    """Pairs of members, each at most once. `weight`: all that speaks for the pair; `odds`: the share of it that is no evidence,
-    but odds before (the best counts between groups); `pair_graph`: the evidence part by part, NaN where a part is unknown.
+    """Pairs of members, each at most once. `weight`: evidence and prior odds together; `odds`: the prior odds in it
+    (between groups the best counts); `parts`: the evidence part by part, NaN if a part is unknown.
     `strong`: pairs that may tie two groups with spine members; `veto`: pairs that keep their groups apart."""
 
     left: np.ndarray
@@ -34,16 +34,16 @@ class WeightedPairs:
     veto: np.ndarray
 
 
-def plain(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
-    """WeightedPairs whose weight is all there is to them."""
+def from_weights(left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> WeightedPairs:
+    """`WeightedPairs` with a weight alone: no parts, odds or vetoes."""
     none, every = np.zeros(len(left), dtype=bool), np.ones(len(left), dtype=bool)
     return WeightedPairs(left, right, weight, weight.reshape(-1, 1).astype("float64"), np.zeros(len(left)), every, none)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How groups are joined: `best_share`, see above; `spine`, the weight that the best strong pair needs where both groups hold a
-    spine member and no pair of one kind speaks for them; `occupied`, what each spine kind costs that both groups hold already,
+    """Rules for joining groups: `best_share`, see above; `spine`, the weight that the best strong pair needs if both groups have a
+    spine member and no pair of one kind supports them; `occupied`, the penalty for each spine kind that both groups already have,
     unless a pair of one kind reaches `waived`."""
 
     best_share: float
@@ -57,14 +57,14 @@ def agglomerate(
 ) -> np.ndarray:
     """Group number per member 0..`size`-1, numbered in the order of their first member.
 
-    `spine`: kind of each member as a number from 0, or -1 where it is no spine member. `constraints`: what must be one group, whatever
-    weights and vetoes say, and what must not. The result does not depend on the order of the pairs.
+    `spine`: kind of each member as a number from 0, or -1 if it is not a spine member. `constraints`: members that must, or must not, be
+    in one group, regardless of weights and vetoes. The result does not depend on the order of the pairs.
     """
     constraints = constraints or Constraints()
     kind = np.full(size, -1) if spine is None else spine
     component = connected(size, pairs.left, pairs.right, pairs.weight, constraints)
     group = _first_member(components(size, constraints.same[:, 0], constraints.same[:, 1]))
-    bits = np.zeros(size, dtype="int64")  # the spine kinds that a group holds
+    bits = np.zeros(size, dtype="int64")  # the spine kinds in a group
     np.bitwise_or.at(bits, group, np.where(kind >= 0, 1 << np.maximum(kind, 0), 0))
     links = _links(pairs, kind, constraints).between(group)
     links = links.at(component[links.a] == component[links.b])
@@ -81,7 +81,7 @@ def agglomerate(
 
 
 def connected(size: int, left: np.ndarray, right: np.ndarray, weight: np.ndarray, constraints: Constraints) -> np.ndarray:
-    """Number of the component per member that pairs above zero, and what must be one group, connect: no group can reach beyond."""
+    """Number of the connected component per member, over pairs above zero and `constraints.same`: no group extends further."""
     positive = weight > 0
     return components(
         size, np.concatenate([left[positive], constraints.same[:, 0]]), np.concatenate([right[positive], constraints.same[:, 1]])
@@ -114,8 +114,8 @@ def _first_member(number: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Links:
-    """All pairs between two groups `a` < `b` (named by their first members): the best weight and odds, the best strong pair, the best pair
-    of one spine kind, sums and counts by part, and whether they must stay apart."""
+    """All pairs between two groups `a` < `b` (identified by their first members): the best weight and odds, the best strong pair, the best
+    pair of one spine kind, sums and counts by part, and whether they must stay apart."""
 
     a: np.ndarray
     b: np.ndarray
@@ -131,7 +131,7 @@ class _Links:
         return _Links(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def between(self, group: np.ndarray) -> _Links:
-        """The same between groups that have grown: `group` names the group of each."""
+        """The links between merged groups; `group`: the group of each member."""
         a, b = group[self.a], group[self.b]
         apart = a != b
         a, b = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
@@ -148,19 +148,19 @@ class _Links:
     def nearest(self, component: np.ndarray, rules: Rules, spine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The two groups of each component that are to be joined next."""
         average = (self.sums / np.maximum(self.counts, 1)).sum(axis=1) + self.odds
-        taken = np.where(self.alike < rules.waived, np.bitwise_count(spine[self.a] & spine[self.b]), 0)
-        near = rules.best_share * self.best + (1 - rules.best_share) * average - rules.occupied * taken
+        occupied = np.where(self.alike < rules.waived, np.bitwise_count(spine[self.a] & spine[self.b]), 0)
+        near = rules.best_share * self.best + (1 - rules.best_share) * average - rules.occupied * occupied
         both = (spine[self.a] > 0) & (spine[self.b] > 0)
         rows = np.flatnonzero((near > 0) & ~self.veto & (~both | (self.strong >= rules.spine) | (self.alike > 0)))
         own = component[self.a[rows]]
-        # The numbers of the groups settle ties, so that the order of input does not.
+        # Group numbers break ties, so that the order of input does not matter.
         order = np.lexsort((self.b[rows], self.a[rows], -near[rows], own))
         first = rows[order[begins(own[order])]]
         return self.a[first], self.b[first]
 
 
 def _links(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> _Links:
-    """Each pair as a link; what must stay apart as links that nothing speaks for."""
+    """Each pair as a link; members that must stay apart as links without support."""
     known = ~np.isnan(pairs.parts)
     alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)
     apart, width = len(constraints.apart), pairs.parts.shape[1]

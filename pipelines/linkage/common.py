@@ -1,11 +1,11 @@
-"""What the decision on a few records takes from all of them: frequencies of names, counts, shares of evidence, who comes again.
+"""Statistics of the whole history that each decision uses: frequencies of names, counts, shares of evidence, share of repeated persons.
 
-Belongs here: which records these are read off, so that they hardly ever move; reading them off. Does not belong here: the decision.
+Belongs here: the choice of records from which they are estimated, so that they rarely change. Does not belong here: decisions.
 
-A small history is read as a whole. A larger one is read up to a landmark: the quarter in which the rows of persons, each quarter as it was
-first delivered, reached the last step of a ladder (`FIRST`, each step half as much again). Until the next step is reached, and unless a
-quarter before the landmark comes late, what is read off stays the same to the bit: so the decision on records that nobody touched does too.
-It depends on the records alone, not on when they came.
+A small history is used as a whole. A larger one is used up to a landmark: the quarter in which the number of person rows, each quarter in
+its first version, reached the last step of a ladder (`FIRST`, each step half as much again). Until the next step is reached, and unless a
+quarter before the landmark arrives late, the statistics stay identical, and so do the decisions on unchanged records. They depend only on
+the records, not on the time of arrival.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ Tables = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Common:
-    """Read off a history: `frequencies` of names, `counts` (files by institution, `persons`), and by round the `shares` of evidence and the
-    share of persons who come `again`."""
+    """Statistics of a history: `frequencies` of names, `counts` (files by institution, `persons`), and by round the `shares` of evidence
+    and the share `again` of persons who are in several cases."""
 
     frequencies: Frequencies
     counts: dict[str, int]
@@ -41,24 +41,24 @@ class Common:
 
 
 def counts_of(records: Records) -> dict[str, int]:
-    """Files by institution, and `persons`: what priors go by."""
+    """Number of files by institution, and of `persons`, for the prior odds."""
     files = {str(name): int(n) for name, n in records.files["institution"].value_counts().items()}
     return {**files, "persons": len(records.persons)}
 
 
 @dataclass(frozen=True)
 class Landmark:
-    """What a large history is read off: the rows of each table up to the quarter `until`.
+    """The rows of each table of a large history up to the quarter `until`.
 
-    Of each institution's quarter the first version that came. What became of a row later is left out: all are as good as accepted, but
-    those that were quarantined.
+    Of each quarter of an institution the first version. Later changes of status are ignored: all rows count as accepted, except
+    quarantined ones.
     """
 
     rows: dict[str, np.ndarray]
     until: str
 
-    def taken(self, tables: dict[str, pd.DataFrame]) -> Tables:
-        """The rows, as they were first delivered, out of `tables`, which are emptied: large ones are not held twice."""
+    def take_rows(self, tables: dict[str, pd.DataFrame]) -> Tables:
+        """The rows as first delivered; removes the tables from `tables`, so that large ones are not in memory twice."""
         found = {name: tables.pop(name)[rows] for name, rows in self.rows.items()}
         return {
             name: frame.assign(status=frame["status"].where(frame["status"].eq("quarantined"), "accepted").astype("str"))
@@ -66,7 +66,7 @@ class Landmark:
         }
 
     def fingerprint(self, tables: Tables) -> str:
-        """Hash of the rows, whatever their order."""
+        """Hash of the rows, independent of their order."""
         digest = hashlib.sha256()
         for name, rows in sorted(self.rows.items()):
             frame = tables[name]
@@ -76,7 +76,7 @@ class Landmark:
 
 
 def landmark(canonical: Tables) -> Landmark | None:
-    """The landmark of a large history, as `standardise.read` gives it; None where it is small."""
+    """The landmark of a large history (tables of `standardise.read`); None if the history is small."""
     if len(canonical["person_records"]) < FIRST:
         return None
     delivered = {name: _deliveries(frame) for name, frame in canonical.items()}
@@ -91,8 +91,8 @@ def landmark(canonical: Tables) -> Landmark | None:
         return None
     step = FIRST * STEP ** math.floor(math.log(grown.iloc[-1] / FIRST, STEP) + 1e-9)
     until = str(grown.index[grown >= step][0])
-    kept = pd.MultiIndex.from_frame(first.loc[first["quarter"] <= until, ["institution", "delivery"]])
-    return Landmark({name: pd.MultiIndex.from_frame(own).isin(kept)[number] for name, (number, own) in delivered.items()}, until)
+    chosen = pd.MultiIndex.from_frame(first.loc[first["quarter"] <= until, ["institution", "delivery"]])
+    return Landmark({name: pd.MultiIndex.from_frame(own).isin(chosen)[number] for name, (number, own) in delivered.items()}, until)
 
 
 def _deliveries(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

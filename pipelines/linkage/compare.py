@@ -1,10 +1,10 @@
-"""Comparison of pairs of person records: for each field the level that it reaches.
+"""Comparison of pairs of person records: the level that each field reaches.
 
 Belongs here: the tests that model files may name, vectorised over pairs. Does not belong here: weights (`score`), which pairs
 are compared (`blocking`).
 
-What a test asks of a single value (its letters, its tokens) is worked out once for each value, however many pairs it is in; texts whose
-letters differ too much are never held side by side.
+Properties of a single value (its letters, its tokens) are computed once per value, however many pairs it is in; texts whose letters
+differ too much are not compared in full.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from rapidfuzz.process import cpdist
 from pipelines.linkage.model import Field
 
 MISSING = -1
-WORKERS = 2  # threads of a scoring; the result does not depend on them
-# What Jaro–Winkler adds to Jaro at most, as a share of what is missing to 1: a tenth for each of four letters at the start.
+WORKERS = 2  # threads per scoring; the result does not depend on it
+# The most that Jaro–Winkler adds to Jaro, as a share of the difference to 1: a tenth for each of the first four letters.
 PREFIX = 0.4
-# So many texts are taken apart into letters at once.
+# Number of texts split into letters at a time.
 AT_ONCE = 1 << 16
-# Fewer pairs of texts than this are not worth the start of threads.
+# Threads are not worth starting for fewer pairs of texts.
 THREADS = 20_000
 Values = list[np.ndarray]
 Mask = np.ndarray
 
 
 def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndarray) -> Values:
-    """The values of `columns` at `rows` as arrays that tests understand: text (empty where missing), days as text `yyyymmdd`, numbers."""
+    """The values of `columns` at `rows` as arrays for the tests: text (empty if missing), days as text `yyyymmdd`, numbers."""
     found = []
     for name in columns:
         column = records[name]
@@ -51,21 +51,21 @@ def column_values(records: pd.DataFrame, columns: tuple[str, ...], rows: np.ndar
 
 
 class FieldValues:
-    """Values of a field (an array a column), and what tests ask of single ones, worked out once."""
+    """Values of a field (one array per column), and properties of single values, computed once."""
 
     def __init__(self, columns: Values) -> None:
         self.columns = columns
         self._derived: dict[Hashable, np.ndarray] = {}
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> np.ndarray:
-        """What `make` says of each value of the first column."""
+        """`make` of each value of the first column."""
         if (make, args) not in self._derived:
             self._derived[make, args] = make(self.columns[0], *args)
         return self._derived[make, args]
 
 
 class ValuePairs:
-    """Pairs of values of a field: `a`, `b` are their rows in `certain_pairs`."""
+    """Pairs of values of a field: `a`, `b` are their rows in `known`."""
 
     def __init__(self, known: FieldValues, a: np.ndarray, b: np.ndarray) -> None:
         self.known, self.a, self.b = known, a, b
@@ -78,17 +78,17 @@ class ValuePairs:
         return ValuePairs(self.known, self.a[rows], self.b[rows])
 
     def column(self, n: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """A column of both sides."""
+        """The values of a column on both sides."""
         values = self.known.columns[n]
         return values[self.a], values[self.b]
 
     def derived(self, make: Callable[..., np.ndarray], *args: Hashable) -> tuple[np.ndarray, np.ndarray]:
-        """What `make` says of the text of both sides."""
+        """`make` of the text on both sides."""
         derived = self.known.derived(make, *args)
         return derived[self.a], derived[self.b]
 
     def apart(self) -> np.ndarray:
-        """Lower bound of the letters that are in one text of a pair and not in the other."""
+        """Lower bound for the number of letters that are in one text of a pair and not in the other."""
         one, other = self.derived(_letters)
         return np.bitwise_count(one ^ other)
 
@@ -99,7 +99,7 @@ class ValuePairs:
 
 
 def compare(field: Field, left: Values, right: Values) -> np.ndarray:
-    """Number of the level of `field` that each pair reaches, `MISSING` where either side has nothing; first test that holds wins."""
+    """Number of the level of `field` that each pair reaches, `MISSING` if either side has no value; the first test that holds wins."""
     size = len(left[0])
     known = FieldValues([np.concatenate(both) for both in zip(left, right, strict=True)])
     absent = absences(known.columns)
@@ -109,7 +109,7 @@ def compare(field: Field, left: Values, right: Values) -> np.ndarray:
 
 
 def reached(field: Field, sides: ValuePairs) -> np.ndarray:
-    """The same for values of which both are there."""
+    """The same for pairs of which both values are present."""
     level = np.full(len(sides), len(field.levels) - 1, dtype="int8")
     rows = np.arange(len(sides))
     scores: dict[str, np.ndarray] = {}
@@ -117,7 +117,7 @@ def reached(field: Field, sides: ValuePairs) -> np.ndarray:
         if not len(rows):
             break
         args: dict[str, Any] = dict(spec.args)
-        if spec.test in SCORED:  # levels that differ in their bound alone share one scoring
+        if spec.test in SCORED:  # levels that differ only in their bound share one scoring
             if spec.test not in scores:
                 scores[spec.test] = SCORED[spec.test](sides, [s.args for s in field.levels if s.test == spec.test])
             args["scores"] = scores[spec.test]
@@ -130,7 +130,7 @@ def reached(field: Field, sides: ValuePairs) -> np.ndarray:
 
 
 def absences(values: Values) -> Mask:
-    """Where no column of a field has a value; a true-or-false column only qualifies another."""
+    """Rows in which no column of a field has a value; a boolean column only qualifies another."""
     empty = np.ones(len(values[0]), dtype=bool)
     for column in values:
         if column.dtype.kind == "b":
@@ -144,12 +144,12 @@ def _lengths(texts: np.ndarray) -> np.ndarray:
 
 
 def _letters(texts: np.ndarray) -> np.ndarray:
-    """The letters of each text as bits, the second of a kind another bit than the first; some letters share one."""
-    return _in_turn(_letter_bits, texts)
+    """The letters of each text as bits; a repeated letter gets a further bit; some letters share one."""
+    return _in_batches(_letter_bits, texts)
 
 
-def _in_turn(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
-    """What `make` says of the letters of texts (a row a text, 0 behind its end), of some texts at a time."""
+def _in_batches(make: Callable[[np.ndarray], np.ndarray], texts: np.ndarray) -> np.ndarray:
+    """`make` of the letters of texts (one row per text, padded with 0), in batches of texts."""
     some = [texts[begin : begin + AT_ONCE].astype("U") for begin in range(0, len(texts), AT_ONCE)]
     return np.concatenate([np.empty(0, dtype="uint64"), *(make(part.view("uint32").reshape(len(part), -1)) for part in some)])
 
@@ -169,7 +169,7 @@ def _as_bits(letters: np.ndarray, bit: np.ndarray) -> np.ndarray:
 
 
 def _day_digits(days: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
-    """The digits of days `yyyymmdd` at `places` as one number; all missing days have the same."""
+    """The digits of days `yyyymmdd` at `places` as one number; the same number for all missing days."""
     digits = days.astype("U8").view("uint32").reshape(len(days), 8)
     out = np.zeros(len(days), dtype="int64")
     for place in places:
@@ -184,9 +184,9 @@ def _days_agree(sides: ValuePairs, places: tuple[int, ...], against: tuple[int, 
 
 
 def _similar(sides: ValuePairs, least: float) -> np.ndarray:
-    """Jaro–Winkler similarity of pairs of texts, 0 where it is well below `least`."""
+    """Jaro–Winkler similarity of pairs of texts, 0 if it is well below `least`."""
     one, other = (length.astype("float64") for length in sides.derived(_lengths))
-    # Jaro is a third of: the share of letters in common of either, and the share of these that are in order, at most 1.
+    # Jaro is the mean of the shares of common letters in either text and the share of these in order (at most 1).
     common = (one + other - sides.apart()) / 2
     enough = common * (one + other) >= (3 * (least - PREFIX) / (1 - PREFIX) - 1 - 1e-4) * one * other
     rows = np.flatnonzero(enough & (common > 0))
@@ -196,20 +196,20 @@ def _similar(sides: ValuePairs, least: float) -> np.ndarray:
 
 
 def _likeness(left: np.ndarray, right: np.ndarray, least: float) -> np.ndarray:
-    # At its cutoff itself rapidfuzz rounds to either side.
-    return _held_together(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
+    # Exactly at the cutoff rapidfuzz may round either way.
+    return _scored(JaroWinkler.similarity, left, right, max(least - 1e-6, 0.0))
 
 
-def _held_together(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
+def _scored(scorer: Callable[..., float], left: np.ndarray, right: np.ndarray, cutoff: float) -> np.ndarray:
     workers = WORKERS if len(left) >= THREADS else 1
     return np.asarray(cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float64, workers=workers))
 
 
 def _distances(sides: ValuePairs, most: float) -> np.ndarray:
-    """Edits between pairs of texts (a swap of neighbours is one), more than `most` where there are more than `most`."""
+    """Edits between pairs of texts (a swap of neighbours is one edit); any number above `most` if there are more."""
     out = np.full(len(sides), most + 1, dtype="float64")
-    rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit puts one letter in the place of another at most
-    out[rows] = _held_together(OSA.distance, *sides.at(rows).column(), int(most))
+    rows = np.flatnonzero(sides.apart() <= 2 * most)  # an edit replaces at most one letter
+    out[rows] = _scored(OSA.distance, *sides.at(rows).column(), int(most))
     return out
 
 
@@ -238,7 +238,7 @@ def different_and(sides: ValuePairs) -> Mask:
 
 
 def edits(sides: ValuePairs, most: float, length: float = 4, scores: np.ndarray | None = None) -> Mask:
-    """At most `most` edits (a swap of neighbours is one) between texts of which the longer has at least `length` letters."""
+    """At most `most` edits (a swap of neighbours is one edit) between texts of which the longer has at least `length` letters."""
     found = (_distances(sides, most) if scores is None else scores) <= most
     one, other = sides.derived(_lengths)
     return np.asarray(found & (one > 0) & (other > 0) & (np.maximum(one, other) >= length), dtype=bool)
@@ -266,7 +266,7 @@ def _tokens(texts: np.ndarray) -> np.ndarray:
 
 
 def shared_token(sides: ValuePairs) -> Mask:
-    """A whole token of more than one letter is common to both (double surnames)."""
+    """Both have a token of more than one letter in common (double surnames)."""
     out = np.zeros(len(sides), dtype=bool)
     rows = _of_several(sides)
     one, other = sides.at(rows).derived(_tokens)
@@ -283,8 +283,8 @@ def _last_token(texts: np.ndarray) -> np.ndarray:
 
 
 def near_token(sides: ValuePairs, least: float) -> Mask:
-    """Some token of one is similar to some token of the other (Jaro–Winkler of at least `least`), where either has several."""
-    out = jaro_winkler(sides, least)  # of two that have one token each, all there is to say
+    """A token of one is similar to a token of the other (Jaro–Winkler of at least `least`)."""
+    out = jaro_winkler(sides, least)  # sufficient for pairs with one token each
     rows = _of_several(sides)
     found = np.zeros(len(rows), dtype=bool)
     some = sides.at(rows)
@@ -322,8 +322,8 @@ def _core_lengths(texts: np.ndarray) -> np.ndarray:
 
 
 def _kinds(texts: np.ndarray) -> np.ndarray:
-    """The letters that each text has as bits; those beyond a to z share some."""
-    return _in_turn(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
+    """The set of letters of each text as bits; letters outside a to z share bits."""
+    return _in_batches(lambda letters: _as_bits(letters, letters % np.uint32(61)), texts)
 
 
 def _core_kinds(texts: np.ndarray) -> np.ndarray:
@@ -336,7 +336,7 @@ def stem(sides: ValuePairs, letters: float) -> Mask:
     out = (one >= n) & (other >= n) & (begin == start)
     cores, texts = known.derived(_cores), known.columns[0]
     size, inside, whole = known.derived(_core_lengths), known.derived(_core_kinds), known.derived(_kinds)
-    # A name whose letters are not all in the other is no part of it: that leaves few to look at one by one.
+    # A name is not part of another that lacks one of its letters: few pairs are left to compare one by one.
     for short, full, shorter, longer in ((sides.a, sides.b, one, other), (sides.b, sides.a, other, one)):
         likely = (size[short] >= n) & (shorter <= longer) & (inside[short] & ~whole[full] == 0) & ~out
         rows = np.flatnonzero(likely)
@@ -350,12 +350,12 @@ def day_month_swapped(sides: ValuePairs) -> Mask:
 
 
 def other_century(sides: ValuePairs) -> Mask:
-    """Days `yyyymmdd` that differ in the century alone."""
+    """Days `yyyymmdd` that differ only in the century."""
     return _days_agree(sides, (2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 7))
 
 
 def other_year(sides: ValuePairs) -> Mask:
-    """Days `yyyymmdd` that differ in the year alone."""
+    """Days `yyyymmdd` that differ only in the year."""
     return _days_agree(sides, (4, 5, 6, 7), (4, 5, 6, 7))
 
 
@@ -366,7 +366,7 @@ def same_number(sides: ValuePairs, column: float) -> Mask:
 
 
 def numbers_within(sides: ValuePairs, column: float, most: float) -> Mask:
-    """The numbers in `column` lie at most `most` apart."""
+    """The numbers in `column` differ by at most `most`."""
     left, right = sides.column(int(column))
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(left - right) <= most, dtype=bool)

@@ -1,10 +1,10 @@
-"""What stewards decided, as constraints of clustering.
+"""Decisions of stewards as constraints of clustering.
 
-Belongs here: from current judgements to pairs of rows that must be, or must not be, in one cluster, and how each of them came out.
+Belongs here: current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each judgement.
 Does not belong here: which judgements are current (`pipelines.review.judgements.effective`), clustering (`cluster`).
 
-`same` puts two records into one cluster whatever their weight or a hard rule says. `different` keeps whole clusters apart. Where judgements
-contradict each other, those that keep apart hold, and of the others those that came first.
+`same` puts two records into one cluster regardless of weights and hard rules. `different` keeps whole clusters apart. If judgements
+contradict each other, `different` takes precedence, and among `same` the earlier ones.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Constraints:
 def constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFrame) -> Constraints:
     """The constraints for one entity.
 
-    judgements: `COLUMNS`, the current ones, oldest first; other verdicts than `BINDING` say nothing.
-    records: institution, record_key, in rows that the constraints name; a judgement on a record that is not there says nothing.
+    judgements: `COLUMNS`, the current ones, oldest first; verdicts not in `BINDING` are ignored.
+    records: institution, record_key; the constraints refer to its rows; judgements on other records are ignored.
     """
     if judgements is None or judgements.empty:
         return Constraints()
@@ -55,7 +55,7 @@ def constraints(judgements: pd.DataFrame | None, entity: str, records: pd.DataFr
 
 
 def clashes(judgements: pd.DataFrame) -> np.ndarray:
-    """Which rows of `judgements` (`COLUMNS`) do not hold because others contradict them: only ever `same`, of what others keep apart."""
+    """Rows of `judgements` (`COLUMNS`) that do not hold because others contradict them: only `same`, of records kept apart by others."""
     lost = np.zeros(len(judgements), dtype=bool)
     named = pd.concat([judgements[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["e", "i", "k"], axis=1) for s in "ab"])
     number, distinct = pd.factorize(pd.MultiIndex.from_frame(named.astype("str")))
@@ -85,9 +85,9 @@ def clashes(judgements: pd.DataFrame) -> np.ndarray:
 
 
 def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame], against: pd.DataFrame) -> pd.DataFrame:
-    """How each current judgement came out: `COLUMNS` and `outcome`.
+    """The outcome of each current judgement: `COLUMNS` and `outcome`.
 
-    `holds`; `against_rule`: holds, and a hard rule says otherwise; `contradicted`: does not hold, because of other judgements;
+    `holds`; `against_rule`: holds against a hard rule; `contradicted`: does not hold, because of other judgements;
     `record_gone`. clusters: by entity institution, record_key, cluster; against: pairs of persons joined against a rule.
     """
     if judgements is None:
@@ -108,7 +108,7 @@ def outcomes(judgements: pd.DataFrame | None, clusters: dict[str, pd.DataFrame],
     return own[list(COLUMNS)].assign(outcome=outcome.mask(ruled_out & (own["verdict"] == "same"), "against_rule"))
 
 
-def counted(judged: pd.DataFrame) -> dict[str, int | float | str]:
-    """Counts of judgements by how they came out (`outcomes`), for the statistics of a run."""
+def outcome_counts(judged: pd.DataFrame) -> dict[str, int | float | str]:
+    """Counts of judgements by outcome (`outcomes`), for the statistics of a run."""
     found = judged["outcome"].value_counts()
     return {f"judgements_{name}": int(found.get(name, 0)) for name in ("holds", "against_rule", "contradicted", "record_gone")}

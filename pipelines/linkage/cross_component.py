@@ -1,6 +1,6 @@
-"""Pairs of records of two components: never joined, and recorded where they are refused in some doubt, as within a component.
+"""Pairs of records of two components: never joined, and recorded if refused in some doubt, as within a component.
 
-Belongs here: their final weight and evidence, and what a memory knows of that. Does not belong here: components (`partition`), which
+Belongs here: their final weight and evidence, and its lookup in the memory. Does not belong here: components (`partition`), which
 decisions are recorded (`decisions`).
 """
 
@@ -26,7 +26,7 @@ from pipelines.resources.flat import looked_up
 
 @dataclass(frozen=True)
 class CrossComponent:
-    """Decision records as `decisions` has them; how many pairs of files and of persons are in doubt; `cross_reasons` of a memory."""
+    """Decision records as in `decisions`; the number of pairs of files and of persons in doubt; `cross_reasons` of a memory."""
 
     decisions: pd.DataFrame
     cases_in_doubt: int
@@ -35,7 +35,7 @@ class CrossComponent:
 
 
 def cross_component_decisions(partition: Partition, setting: Setting, cited: pd.DataFrame, memory: LinkageMemory | None) -> CrossComponent:
-    """Decision records of pairs across components. cited: `a, b, weight` of files that cite each other, as decided in their components."""
+    """Decision records of pairs across components. cited: `a, b, weight` of files that cite each other, within their components."""
     known = None if memory is None else memory.cross_reasons
     cases, of_cases = _cases(partition, setting, cited, known)
     persons, of_persons = _persons(partition, setting, known)
@@ -49,7 +49,7 @@ def _in_doubt(records: pd.DataFrame) -> int:
 
 
 def _cases(partition: Partition, setting: Setting, cited: pd.DataFrame, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
-    """`decision_records` of pairs of files, and the hash of each with what third files say of it."""
+    """`decision_records` of pairs of files, and the hash of each with its evidence from third files."""
     pairs = partition.files_across
     weighed = pd.concat([cited, pairs[["a", "b", "weight"]]], ignore_index=True)
     pairs = pairs[pairs["weight"] >= LEAST_WEIGHT]
@@ -62,12 +62,12 @@ def _cases(partition: Partition, setting: Setting, cited: pd.DataFrame, known: p
         frames = pair_graph.cut_to(partition.records, partition.ties, chosen)
         records, ties = unpacked(frames, setting)
         people = PersonPairs(records, setting.model)
-        own, bits = pair_graph.by_themselves(records, people, frames["pairs"], ties, setting, len(pair_graph.ROUNDS) - 1)
+        own, bits = pair_graph.weigh_alone(records, people, frames["pairs"], ties, setting, len(pair_graph.ROUNDS) - 1)
         return case_reasons(own.assign(another=chosen["another"]), bits, np.arange(len(own)))
 
     hashed = mixed(pairs["pair"].to_numpy(), pairs["another"].to_numpy("float64").view("uint64"), np.zeros(len(pairs)))
     a, b, weight = (pairs[name].to_numpy() for name in ("a", "b", "weight"))
-    return as_decision_records(False, a, b, weight, partition.of_files, _remembered(hashed, known, reasons)), hashed
+    return as_decision_records(False, a, b, weight, partition.of_files, _find_reasons(hashed, known, reasons)), hashed
 
 
 def _persons(partition: Partition, setting: Setting, known: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray]:
@@ -76,18 +76,18 @@ def _persons(partition: Partition, setting: Setting, known: pd.DataFrame | None)
     weight = pairs["weight"].to_numpy() + between(partition.records, setting.model.persons, setting.common.again[0])
     nobody = nameless(partition.records.persons)
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
-    kept = np.flatnonzero((weight >= LEAST_WEIGHT) & ~nobody[left] & ~nobody[right])
-    left, right = left[kept], right[kept]
+    recorded = np.flatnonzero((weight >= LEAST_WEIGHT) & ~nobody[left] & ~nobody[right])
+    left, right = left[recorded], right[recorded]
 
     def reasons(chosen: np.ndarray) -> pd.Series:
         return person_reasons(setting.scorer.likelihoods(left[chosen], right[chosen]).bits.assign(same_case=0.0))
 
-    hashed = mixed(pairs["pair"].to_numpy()[kept], np.ones(len(kept)))
-    return as_decision_records(True, left, right, weight[kept], partition.of_persons, _remembered(hashed, known, reasons)), hashed
+    hashed = mixed(pairs["pair"].to_numpy()[recorded], np.ones(len(recorded)))
+    return as_decision_records(True, left, right, weight[recorded], partition.of_persons, _find_reasons(hashed, known, reasons)), hashed
 
 
-def _remembered(hashed: np.ndarray, known: pd.DataFrame | None, reasons: Callable[[np.ndarray], pd.Series]) -> pd.Series:
-    """The reasons of each pair: by its hash those `known` (`cross_reasons` of a memory), else what `reasons` gives of such pairs."""
+def _find_reasons(hashed: np.ndarray, known: pd.DataFrame | None, reasons: Callable[[np.ndarray], pd.Series]) -> pd.Series:
+    """The reasons of each pair: from `known` (`cross_reasons` of a memory) by its hash, else from `reasons`."""
     found, new = pd.Series("", index=np.arange(len(hashed)), dtype="str"), np.ones(len(hashed), dtype=bool)
     if known is not None:
         place, there = looked_up(hashed, known["pair"].to_numpy())

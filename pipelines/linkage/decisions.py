@@ -1,6 +1,6 @@
-"""The record of what was decided: which pairs were joined or refused, on what weight and what evidence.
+"""Decision records: which pairs were joined or refused, with weight and evidence.
 
-Belongs here: the frame of decisions and the counts of a run. Does not belong here: any decision; names, dates or numbers of persons.
+Belongs here: the frame of decisions and the counts of a run. Does not belong here: making decisions; names, dates or numbers of persons.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from pipelines.resources.flat import looked_up
 
 KEY = {"institution": "institution", "key": "record_key"}
 COLUMNS = ("entity", "institution_a", "key_a", "institution_b", "key_b", "weight", "decision", "reasons")
-# Refused pairs below this weight (bits) were never in doubt and are only counted.
+# Refused pairs below this weight (bits) are not in doubt and are not recorded.
 LEAST_WEIGHT = -8.0
 # A pair whose weight is nearer to zero than this (bits) is in doubt.
 IN_DOUBT = 2.0
-# Evidence below this many bits is not worth a word.
+# Evidence below so many bits is not mentioned in `reasons`.
 LEAST_BITS = 0.3
 
 
 def decision_records(records: Records, people: PersonPairs, cases: Cases, persons: Persons) -> pd.DataFrame:
-    """A row per pair that was joined, or refused in some doubt: `person` (whether of persons), `a, b` (rows of the frames), `weight`,
-    `joined`, `reasons` (`evidence +bits` by size, one space between). `weight` is log2 of the odds that both are one case, or one person.
+    """One row per pair that was joined, or refused in some doubt: `person` (whether of persons), `a, b` (rows of the frames), `weight`,
+    `joined`, `reasons` (`evidence +bits`, largest first, separated by a space). `weight` is log2 of the odds that both are one case or
+    one person.
 
     Cases come before persons, pairs in the order of their records.
     """
@@ -53,12 +54,12 @@ def case_decision_records(cases: Cases) -> pd.DataFrame:
 
 
 def case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
-    """`reasons` of the pairs of files `kept` (rows, ascending); `pairs` and further evidence `bits` as `cases.Cases` has them."""
+    """`reasons` of the pairs of files `kept` (rows, ascending); `pairs` and further evidence `bits` as in `cases.Cases`."""
     return _reasons(pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), kept)
 
 
 def person_reasons(bits: pd.DataFrame) -> pd.Series:
-    """`reasons` of pairs of persons; `bits`: a column per kind of evidence, a row a pair."""
+    """`reasons` of pairs of persons; `bits`: one column per kind of evidence, one row per pair."""
     every = np.arange(len(bits))
     return _reasons(_long(bits, every), every)
 
@@ -70,7 +71,7 @@ def against_rules(people: PersonPairs, persons: Persons) -> pd.DataFrame:
 
 
 def named(rows_: pd.DataFrame, records: Records) -> pd.DataFrame:
-    """`decision_records` with the keys of the records in place of rows, and `joined` or `refused` as `decision`: columns `COLUMNS`."""
+    """`decision_records` with record keys instead of rows, and `joined` or `refused` as `decision`: columns `COLUMNS`."""
     person = rows_["person"].to_numpy(dtype=bool)
     found = []
     for entity, frame, rows in (("case", records.files, rows_[~person]), ("person", records.persons, rows_[person])):
@@ -91,7 +92,7 @@ def _worth_recording(left: np.ndarray, right: np.ndarray, weight: np.ndarray, cl
 
 
 def _long(bits: pd.DataFrame, pairs: np.ndarray) -> pd.DataFrame:
-    """`pair, name, bits` of a frame with a column per kind of evidence and a row for each of `pairs`."""
+    """`pair, name, bits` from a frame with one column per kind of evidence and one row for each of `pairs`."""
     values = bits.to_numpy("float64")
     row, column = np.nonzero(np.abs(values) >= LEAST_BITS)
     return pd.DataFrame({"pair": pairs[row], "name": bits.columns.to_numpy(dtype=object)[column], "bits": values[row, column]})
@@ -106,7 +107,7 @@ def as_decision_records(
 
 
 def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
-    """Evidence of the pairs `kept` (ascending) in words: `name +bits`, the weightiest first."""
+    """Evidence of the pairs `kept` (ascending) as text: `name +bits`, the largest first."""
     pair, value = bits["pair"].to_numpy("int64"), bits["bits"].to_numpy("float64")
     place, there = looked_up(pair, kept)
     rows = np.flatnonzero((np.abs(value) >= LEAST_BITS) & there)
@@ -114,7 +115,7 @@ def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
     short = np.array([str(name).split(":")[0] for name in names], dtype=object)
     by_name = np.argsort(np.argsort(short, kind="stable"))
     rows = rows[np.lexsort((by_name[code[rows]], -np.abs(value[rows]), place[rows]))]
-    # A text per name and tenth of a bit: there are few, however many pairs there are.
+    # One text per name and tenth of a bit: few distinct texts, however many pairs.
     tenths = np.round(value[rows] * 10).astype("int64")
     least = int(tenths.min(initial=0))
     span = int(tenths.max(initial=0)) - least + 1
@@ -126,7 +127,7 @@ def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
 
 
 def compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, int]:
-    """How many pairs were compared, and how many of them are in doubt."""
+    """Numbers of pairs compared, and of those in doubt."""
     return {
         "person_pairs_compared": len(people),
         "case_pairs_compared": len(cases.pairs),
@@ -138,7 +139,7 @@ def compared(people: PersonPairs, cases: Cases, persons: Persons) -> dict[str, i
 def statistics(
     records: Records, report: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, counted: Mapping[str, int | float | str]
 ) -> dict[str, int | float | str]:
-    """Counts of a run: records, clusters, refused blocks (`report` of blocking), and what else was `counted`. No personal data."""
+    """Counts of a run: records, clusters, refused blocks (`report` of blocking), and the further counts `counted`. No personal data."""
     refused = report.set_index("key")
     refused = refused[refused["refused_values"] > 0]
     counts: dict[str, int | float | str] = {

@@ -1,10 +1,10 @@
-"""Does the model still fit? How records compare, per institution and quarter, against what the model was trained on.
+"""Model drift: comparison levels per institution and quarter against those of the training data.
 
-Belongs here: shares of comparison levels among linked records, their distance from the model's `expected` shares, when that is alarming.
-Does not belong here: training (`training`), showing it (`pipelines.checks.model`).
+Belongs here: shares of comparison levels among linked records, their difference from the `expected` shares of the model, the alarm.
+Does not belong here: training (`training`), presentation (`pipelines.checks.model`).
 
-A delivery whose birth dates are all shifted, or whose names come in another script, still links, if worse: nothing fails. But its records
-then agree with those of other institutions on other levels than they used to.
+A delivery with shifted birth dates, or names in another script, still links, though worse, and nothing fails. But its records then reach
+other comparison levels with those of other institutions than before.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pipelines.resources.flat import Rows
 
 COLUMNS = ("institution", "period", "field", "level", "share", "expected", "n", "alarm")
 _CELL = ["institution", "period", "field"]
-# Larger clusters give no pairs: they are an error of another kind, and their pairs would outweigh all others.
+# Larger clusters are left out: they are an error of another kind, and their pairs would dominate.
 MOST_IN_CLUSTER = 60
-# Fewer records than this say nothing; of more, so many standard deviations and this much in share are alarming. Errors come in bunches
-# (a person's records share their wrong date), so that a record counts for half.
+# With fewer records there is no alarm; else the alarm needs both so many standard deviations and a shift of the share. Errors are
+# clustered (the records of a person share a wrong date), so a record counts half.
 LEAST_RECORDS = 20
 DEVIATIONS = 4.0
 LEAST_SHIFT = 0.10
@@ -34,17 +34,17 @@ WORTH = 0.5
 
 
 def comparisons(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """How many records reach which level: `institution, period, field, level, n`.
+    """Number of records by level reached: `institution, period, field, level, n`.
 
     canonical: the tables of `schemas.canonical`. persons: `institution, record_key, cluster` as linked. A record is compared with those of
-    other institutions in its cluster, and counts once for each field that it and one of them know, spread over what it reaches. The
-    period is the quarter in which it first came.
+    other institutions in its cluster. It counts once for each field that is known on both sides, divided over the levels reached. The
+    period is the quarter of its first delivery.
     """
     records = standardise(canonical)
     keys, linked = (pd.MultiIndex.from_frame(frame[["institution", "record_key"]].astype("str")) for frame in (records.persons, persons))
     cluster = pd.Series(persons["cluster"].to_numpy(), index=linked).reindex(keys)
     code = pd.factorize(cluster)[0]
-    return counted(records.persons, alike(records, PersonPairs(records, model), code), model)
+    return level_counts(records.persons, alike(records, PersonPairs(records, model), code), model)
 
 
 def alike(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.DataFrame:
@@ -54,12 +54,12 @@ def alike(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.Data
     institution = pd.factorize(records.persons["institution"])[0]
     several = np.flatnonzero((own.sizes > 1) & (own.sizes <= MOST_IN_CLUSTER))
     _, left, right = own.across(several, several)
-    kept = (left < right) & (institution[left] != institution[right])
-    left, right = left[kept], right[kept]
+    chosen = (left < right) & (institution[left] != institution[right])
+    left, right = left[chosen], right[chosen]
     return pd.concat([pd.DataFrame({"a": left, "b": right}), people.levels(left, right)], axis=1)
 
 
-def counted(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
+def level_counts(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
     """See `comparisons`. persons: `institution, quarter`; pairs: see `alike`."""
     cell, cells = numbered(persons[["institution", "quarter"]])
     named = persons[["institution", "quarter"]].iloc[firsts(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
@@ -78,7 +78,7 @@ def counted(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.Data
 
 
 def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, dict[str, tuple[float, ...]]]:
-    """What a model file keeps: share per level, by institution and field, over several sets of `comparisons` taken together."""
+    """The `expected` shares of a model file: share per level, by institution and field, over several sets of `comparisons`."""
     every = pd.concat(list(counted), ignore_index=True)
     out: dict[str, dict[str, tuple[float, ...]]] = {}
     for field in model.fields:
@@ -92,11 +92,10 @@ def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, 
 
 
 def drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """`COLUMNS`, a row a level of each institution, quarter and field: its share of `n` records, what the model expects, and whether
-    the difference is alarming.
+    """`COLUMNS`, one row per institution, quarter, field and level: its share of `n` records, the share that the model expects, and whether
+    the difference raises an alarm.
 
-    counted: `comparisons`. Institutions and fields of which the model expects nothing are left out: a model without `expected` gives
-    no row.
+    counted: `comparisons`. Institutions and fields without expected shares are left out.
     """
     named = [
         (institution, field.name, level.name, share)
@@ -116,7 +115,7 @@ def drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
 
 
 def _alarming(share: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Whether `expected` lies outside Wilson's interval around `share`, and far enough to matter."""
+    """Whether `expected` is outside the Wilson interval around `share`, and by at least `LEAST_SHIFT`."""
     size, z2 = np.maximum(n, 1.0) * WORTH, DEVIATIONS**2
     centre = (share + z2 / (2 * size)) / (1 + z2 / size)
     half = DEVIATIONS / (1 + z2 / size) * np.sqrt(share * (1 - share) / size + z2 / (4 * size**2))

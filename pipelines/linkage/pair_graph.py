@@ -77,12 +77,12 @@ def own_weights(frames: Frames, setting: Setting) -> Frames:
     records, ties = unpacked(frames, setting)
     people = PersonPairs(records, setting.model)
     overlaps = overlap(records, people, frames["pairs"])
-    own = [by_themselves(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUNDS))]
+    own = [weigh_alone(records, people, frames["pairs"], ties, setting, n, overlaps)[0] for n in range(len(ROUNDS))]
     weighed = {name: one["weight"] for name, one in zip(ROUNDS, own, strict=True)}
     return {"weights": pd.DataFrame({**weighed, "citation": own[-1]["citation"]})}
 
 
-def by_themselves(
+def weigh_alone(
     records: Records, people: PersonPairs, pairs: pd.DataFrame, ties: Ties, setting: Setting, n: int, overlaps: PersonOverlap | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`pairs` as `cases.weigh` gives them in round `n`, and further evidence; nobody of one file is known to be in the other."""

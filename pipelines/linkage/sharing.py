@@ -123,7 +123,7 @@ def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.n
     return Groups(rows.astype("int32"), starts(sizes), size), value[first[several]]
 
 
-def perhaps_shared(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def without_unique(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Hashes and their rows without most of those that come once: where few are shared, sorting the others is most of the work (of
     persons' keys most are shared). They are sifted by either half of the hash."""
     for half in (0, 32):

@@ -75,7 +75,7 @@ def undivided(tables: Tables) -> Solved:
     marked = landmark(held)
     assert marked is not None
     model = load_model()
-    shared = read_common(marked.taken(held), model)
+    shared = read_common(marked.take_rows(held), model)
     records = replace(standardise(tables), counts=shared.counts)
     return rounds(records, block(records.persons), model, None, shared)[0]
 

@@ -15,7 +15,7 @@ from review_world import canonical
 from volume import examples
 
 from pipelines.linkage import link, load_model
-from pipelines.linkage.cluster import Rules, agglomerate, plain
+from pipelines.linkage.cluster import Rules, agglomerate, from_weights
 from pipelines.linkage.constraints import Constraints, clashes
 from pipelines.review.pairs import PAIR, one_pair
 
@@ -36,7 +36,7 @@ def constraints(same: list[tuple[int, int]], apart: list[tuple[int, int]]) -> Co
 
 def groups(size: int, weights: dict[tuple[int, int], float], decided: Constraints) -> list[int]:
     left, right = (np.array([pair[n] for pair in weights], dtype="int64") for n in (0, 1))
-    pairs = plain(left, right, np.array(list(weights.values()), dtype="float64"))
+    pairs = from_weights(left, right, np.array(list(weights.values()), dtype="float64"))
     return agglomerate(size, pairs, Rules(0.7), constraints=decided).tolist()
 
 
@@ -52,7 +52,7 @@ def test_different_holds_between_whole_clusters():
 
 
 def test_same_stands_against_a_veto():
-    pairs = plain(np.array([0]), np.array([1]), np.array([-1000.0]))
+    pairs = from_weights(np.array([0]), np.array([1]), np.array([-1000.0]))
     pairs = type(pairs)(**{**vars(pairs), "veto": np.array([True])})
     assert agglomerate(2, pairs, Rules(0.7), constraints=constraints([(0, 1)], [])).tolist() == [0, 0]
 

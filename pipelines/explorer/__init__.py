@@ -1,5 +1,5 @@
-"""The statistics explorer: one page, built from a release, that opens from a folder without a server.
+"""The statistics explorer: one HTML page, built from a release, that works without a server.
 
-Belongs here: the data of the page and the page; `site/` holds its template, script and style. Does not belong here: what may be printed
+Belongs here: the page and its data; `site/` has its template, script and style. Does not belong here: which figures may be published
 (`warehouse/disclosure`): only the public part of a release is read.
 """

@@ -9,22 +9,20 @@ import typer
 
 from pipelines.resources.workplace import Workplace
 
-app = typer.Typer(help="The statistics explorer: a page that opens from a folder.", no_args_is_help=True)
+app = typer.Typer(help="The statistics explorer: a page that works without a server.", no_args_is_help=True)
 
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder. Default: data/home")]
 
 
 @app.callback()
 def _explorer() -> None:
-    """Keeps `build` a command of its own."""
+    """Keeps `build` a subcommand."""
 
 
 @app.command()
 def build(
-    home: Annotated[
-        Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")
-    ] = None,
-    release: Annotated[str | None, typer.Option("--release", help="From which release. Default: the latest.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder. Default: data/home")] = None,
+    release: Annotated[str | None, typer.Option("--release", help="Day of the release. Default: the latest.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to. Default: explorer/<release> in the home.")] = None,
 ) -> None:
     """Write the explorer of a release."""

@@ -1,6 +1,6 @@
-"""What the explorer's page knows: the printed figures of a release with their words. Reads the protected cube alone.
+"""The data of the explorer's page: the published figures of a release with their labels. Reads only the protected cube.
 
-Belongs here: the shape of the page's data. Does not belong here: the page (`site/`), figures that are not printed.
+Belongs here: the structure of the page's data. Does not belong here: the page (`site/`), unpublished figures.
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ Triple = list[str]
 
 
 def data(release: Release) -> dict[str, Any]:
-    """Everything that the page shows: `release`, `words`, `indicators`, `tables`, `measures`, `rows`; every text in all languages.
+    """The page's data: `release`, `words`, `indicators`, `tables`, `measures`, `rows`; every text in all languages.
 
-    A row: indicator, measure, table, of, category, value (null where not shown), notes, the category's code.
+    A row: indicator, measure, table, of, category, value (null where suppressed), notes, the category's code.
     """
-    told = [Figures(release, Words(lang)) for lang in LANGUAGES]
+    figures = [Figures(release, Words(lang)) for lang in LANGUAGES]
     cube = release.cube
-    said = release.table("definitions").sort_values("position")
-    said = said[said["indicator"].isin(cube["indicator"])]
+    definitions = release.table("definitions").sort_values("position")
+    definitions = definitions[definitions["indicator"].isin(cube["indicator"])]
     return {
         "release": release.name,
         "languages": list(LANGUAGES),
         "words": declared(Path(__file__).with_name("words.yaml")),
         "indicators": {
-            str(row["indicator"]): {"title": _each(row, "title"), "definition": _each(row, "definition")} for _, row in said.iterrows()
+            str(row["indicator"]): {"title": _each(row, "title"), "definition": _each(row, "definition")}
+            for _, row in definitions.iterrows()
         },
         "tables": {t: [label("table", t, lang) for lang in LANGUAGES] for t in cube["table"].unique()},
         "measures": {m: [label("measure", m, lang) for lang in LANGUAGES] for m in cube["measure"].unique()},
         "trafficking": [label("offence_group", "trafficking", lang) for lang in LANGUAGES],
-        "rows": [_row(row, told) for row in cube.to_dict("records")],
+        "rows": [_row(row, figures) for row in cube.to_dict("records")],
     }
 
 
@@ -45,22 +46,22 @@ def _each(row: pd.Series, name: str) -> Triple:
     return [str(row[f"{name}_{lang}"]) for lang in LANGUAGES]
 
 
-def _row(row: dict[Any, Any], told: list[Figures]) -> list[Any]:
+def _row(row: dict[Any, Any], figures: list[Figures]) -> list[Any]:
     value = None if pd.isna(row["value"]) else int(row["value"])
-    category = [_category(one, row["table"], row["cell"]) for one in told]
-    notes = [_notes(one, row) for one in told]
+    category = [_category(one, row["table"], row["cell"]) for one in figures]
+    notes = [_notes(one, row) for one in figures]
     return [row["indicator"], row["measure"], row["table"], row["of"], category, value, notes, row["cell"]]
 
 
-def _category(told: Figures, table: str, cell: str) -> str:
+def _category(figures: Figures, table: str, cell: str) -> str:
     if table == "total" or not cell:
-        return label("offence_group", "total", told.words.lang)
-    return told.category(table, cell)
+        return label("offence_group", "total", figures.words.lang)
+    return figures.category(table, cell)
 
 
-def _notes(told: Figures, row: dict[Any, Any]) -> str:
-    """What belongs to a figure: why it is not shown or joined, what is missing, that it was revised."""
+def _notes(figures: Figures, row: dict[Any, Any]) -> str:
+    """The notes on a figure: suppressed or merged, incomplete deliveries."""
     limit = None if pd.isna(row["limit"]) else int(row["limit"])
     missing = row["missing"] if isinstance(row["missing"], str) else None
-    texts = [status_text(row["status"], told.words.lang, limit), told.words.gap(missing)]
+    texts = [status_text(row["status"], figures.words.lang, limit), figures.words.gap(missing)]
     return " ".join(filter(None, texts))

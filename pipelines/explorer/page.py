@@ -1,6 +1,6 @@
-"""The explorer as one file: style, script and data stand in the page, so that it opens from a folder.
+"""The explorer as one HTML file with embedded style, script and data, so that it works without a server.
 
-Belongs here: putting the parts together, what the browser may run. Does not belong here: the data (`data`).
+Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`data`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SITE = Path(__file__).with_name("site")
 
 
 def html(release: Release) -> str:
-    """The page. The browser is told to run our script alone, by its hash; texts of the release are put in as text by the script."""
+    """The page. Only the embedded script may run (by its hash); the script inserts texts of the release as text, never as markup."""
     script = (_SITE / "explorer.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    told = json.dumps(data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    embedded = json.dumps(data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_SITE), autoescape=True, undefined=jinja2.StrictUndefined)
     style = (_SITE / "explorer.css").read_text("utf-8")
     return environment.get_template("explorer.html.j2").render(
-        digest=digest, style=style, script=script, data=told, cube=release.files["cube.csv"].decode("utf-8")
+        digest=digest, style=style, script=script, data=embedded, cube=release.files["cube.csv"].decode("utf-8")
     )
 
 

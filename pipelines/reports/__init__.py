@@ -1,7 +1,7 @@
-"""Reports: what a ministry sends on, made from a release.
+"""Reports: documents for institutions, coordinator, Government and public, made from a release.
 
-Belongs here: what stands in a report, in Albanian, Serbian and English, as a page and as PDF; which reports are due. Does not belong here:
-what may be printed (`warehouse/disclosure`), questionnaires of others (`warehouse/exports`).
+Belongs here: the content of reports in Albanian, Serbian and English, as HTML and PDF; which reports are due. Does not belong here:
+which figures may be published (`warehouse/disclosure`), questionnaires of others (`warehouse/exports`).
 
-`joint` reads the public part of a release alone; `own_figures` is the one door to exact figures, for those whose figures they are.
+`joint` reads only the public part of a release; only `own_figures` reads exact figures, for the institutions that own them.
 """

@@ -1,6 +1,6 @@
-"""Charts as inline SVG: bars by year, the way of cases and persons. Colours come from the style sheet, by class.
+"""Charts as inline SVG: bars by year, the flow of cases and persons. Colours come from the style sheet, by class.
 
-Belongs here: geometry and markup. Does not belong here: figures. A figure that is not shown has no bar, only its mark.
+Belongs here: geometry and markup. Does not belong here: figures. A suppressed figure has no bar, only its mark.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _BAR, _GAP, _HEIGHT, _TOP, _BOTTOM = 26, 16, 120, 18, 22
 
 
 def bars(title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str) -> str:
-    """Two bars a year: the total, and of it the part. Both None: neither is known."""
+    """Two bars per year: the total and its part; None where not shown."""
     high = max([n for n in (*totals, *parts) if n is not None] or [1]) or 1
     step = 2 * _BAR + _GAP
     width = step * len(years) + _GAP
@@ -31,8 +31,8 @@ def bars(title: str, years: Sequence[str], totals: Sequence[int | None], parts: 
 
 
 def _open(title: str, years: Sequence[str], totals: Sequence[int | None], parts: Sequence[int | None], mark: str, w: int, h: int) -> str:
-    told = "; ".join(f"{y}: {_word(t, mark)} / {_word(p, mark)}" for y, t, p in zip(years, totals, parts, strict=True))
-    return f'<svg class="bars" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{escape(f"{title}. {told}")}">'
+    text = "; ".join(f"{y}: {_word(t, mark)} / {_word(p, mark)}" for y, t, p in zip(years, totals, parts, strict=True))
+    return f'<svg class="bars" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{escape(f"{title}. {text}")}">'
 
 
 def _word(value: int | None, mark: str) -> str:
@@ -40,12 +40,12 @@ def _word(value: int | None, mark: str) -> str:
 
 
 def flow(title: str, lanes: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
-    """Boxes from left to right, a lane for cases and one for persons: (lane, [(what, figure)])."""
+    """Boxes from left to right, one lane for cases and one for persons: (lane, [(label, figure)])."""
     wide, tall, gap, head = 128, 74, 22, 20
     most = max(len(boxes) for _, boxes in lanes)
     width, height = most * (wide + gap), len(lanes) * (tall + head + 14)
-    told = ". ".join(f"{lane}: " + ", ".join(f"{what} {figure}" for what, figure in boxes) for lane, boxes in lanes)
-    out = [f'<svg class="flow" role="img" viewBox="0 0 {width} {height}" aria-label="{escape(f"{title}. {told}")}">']
+    alternative = ". ".join(f"{lane}: " + ", ".join(f"{what} {figure}" for what, figure in boxes) for lane, boxes in lanes)
+    out = [f'<svg class="flow" role="img" viewBox="0 0 {width} {height}" aria-label="{escape(f"{title}. {alternative}")}">']
     for row, (lane, boxes) in enumerate(lanes):
         top = row * (tall + head + 14) + head
         out.append(f'<text class="lane" x="0" y="{top - 6}">{escape(lane)}</text>')

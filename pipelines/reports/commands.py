@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.console import count
 from pipelines.errors import HarmoniaError, storage
 from pipelines.resources.workplace import Workplace
 from pipelines.swap import write_whole
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from pipelines.reports.document import Document
 
 app = typer.Typer(help="Reports to institutions, coordinator, Government and public.", invoke_without_command=True)
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder. Default: data/home")]
 RegistryUrl = Annotated[
     str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: in the home")
 ]
 Language = Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")]
-ReleaseDay = Annotated[str | None, typer.Option("--release", help="From which release. Default: the latest.")]
-Institution = Annotated[str | None, typer.Option("--institution", help="Whose figures; for audience institution.")]
+ReleaseDay = Annotated[str | None, typer.Option("--release", help="Day of the release. Default: the latest.")]
+Institution = Annotated[str | None, typer.Option("--institution", help="The institution; only for audience institution.")]
 _AUDIENCES = "institution, coordinator, government or public"
 _PRIVATE, _PUBLIC = 0o600, 0o644
 
@@ -37,15 +38,13 @@ def make(
     release: ReleaseDay = None,
     home: HomeFolder = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to. Default: reports in the home.")] = None,
-    pdf: Annotated[
-        bool, typer.Option("--pdf/--no-pdf", help="Print it too, where there is a Chromium. Default: where there is one.")
-    ] = True,
+    pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="Also write a PDF. Default: if Chromium is installed.")] = True,
 ) -> None:
-    """Write a report as a page and, where a Chromium is on the machine, as PDF."""
+    """Write a report as HTML and, if Chromium is installed, as PDF."""
     if context.invoked_subcommand:
         return
     if not period:
-        raise HarmoniaError("which period? --period 2013 or --period 2013-Q2")
+        raise HarmoniaError("a period is required: --period 2013 or --period 2013-Q2")
     from pipelines.reports import printing
     from pipelines.reports.page import html
 
@@ -64,35 +63,35 @@ def make(
     for path in written:
         typer.echo(str(path))
     if pdf and len(written) == 1:
-        typer.echo("not printed: no Chromium is on this machine (HARMONIA_BROWSER names one); print the page from any browser")
+        typer.echo("no PDF: Chromium was not found (set HARMONIA_BROWSER to its path); print the page from any browser")
 
 
 def _report(releases: Path, name: str | None, period: str, audience: str, institution: str | None, lang: str) -> tuple[Document, bool]:
-    """The report and whether it is confidential. Raises `HarmoniaError` for an unknown audience, or an institution too many or too few."""
+    """The report and whether it is confidential. Raises `HarmoniaError` for an unknown audience, or a missing or needless institution."""
     from pipelines.reports import joint, own_figures
     from warehouse.releases.reading import open_release
 
     if (audience == "institution") != bool(institution):
-        raise HarmoniaError("audience institution needs --institution NAME, and no other audience takes it")
+        raise HarmoniaError("audience institution requires --institution NAME; other audiences do not allow it")
     release = open_release(releases, name)
     if audience == "institution":
         return own_figures.institution(releases, release, period, str(institution), lang), True
     if audience == "coordinator":
         return own_figures.coordinator(releases, release, period, lang), True
     if audience not in ("government", "public"):
-        raise HarmoniaError(f"audience {audience!r} is not known: {_AUDIENCES}")
+        raise HarmoniaError(f"unknown audience {audience!r}: use {_AUDIENCES}")
     return joint.report(release, period, audience, lang), False
 
 
 @app.command()
 def due(
-    today: Annotated[str, typer.Option("--today", envvar="HARMONIA_TODAY", help="The day to look from, e.g. 2014-03-31.")],
+    today: Annotated[str, typer.Option("--today", envvar="HARMONIA_TODAY", help="The current day, e.g. 2014-03-31.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     release: ReleaseDay = None,
-    every: Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Also those that were due before the first run.")] = False,
+    every: Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Include those due before the first run.")] = False,
 ) -> None:
-    """Say which reports are due, sent or late."""
+    """List the reports that are due, sent or late."""
     from pipelines.reports.transmission_register import due as listed
     from warehouse.releases.reading import open_release
 
@@ -102,7 +101,7 @@ def due(
         to = one.institution or one.audience
         typer.echo(f"{one.by}  {one.state(_day(today)):10} {one.period:8} {to}{f'  sent {one.sent}' if one.sent else ''}")
     if before and not every:
-        typer.echo(f"{len(before)} reports were due before the first run of this home, and are not listed: --all lists them")
+        typer.echo(f"{count(len(before), 'report')} due before the first run of this home not listed; use --all to list them")
 
 
 @app.command("sent", hidden=True)  # its name in earlier versions
@@ -110,21 +109,21 @@ def due(
 def sent(
     period: Annotated[str, typer.Option("--period", help="2013, or 2013-Q2.")],
     audience: Annotated[str, typer.Option("--audience", help=f"{_AUDIENCES}.")],
-    to: Annotated[str, typer.Option("--to", help="To whom: the office, not a person.")],
-    day: Annotated[str, typer.Option("--day", help="When, e.g. 2014-03-31.")],
+    to: Annotated[str, typer.Option("--to", help="The recipient: the office, not a person.")],
+    day: Annotated[str, typer.Option("--day", help="Day of sending, e.g. 2014-03-31.")],
     institution: Institution = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Enter into the register that a report was sent."""
+    """Record in the register that a report was sent."""
     from pipelines.reports.transmission_register import Sent, send
 
     send(Workplace.of(None, home, registry_url), Sent(audience, institution or "", period, to, _day(day).isoformat()))
-    typer.echo(f"entered: {institution or audience}, {period}, to {to} on {day}")
+    typer.echo(f"recorded: {institution or audience}, {period}, sent to {to} on {day}")
 
 
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise HarmoniaError(f"{text!r} is not a day: write it as 2014-03-31") from None
+        raise HarmoniaError(f"{text!r} is not a day: use the form 2014-03-31") from None

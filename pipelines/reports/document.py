@@ -1,16 +1,16 @@
-"""A report as data: sections of paragraphs, tables and charts. Belongs here: the shapes. Does not belong here: figures, looks."""
+"""A report as data: sections of paragraphs, tables and charts. Belongs here: the classes. Does not belong here: figures, layout."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 MARK = "‡"
-"""Stands for every figure that is not shown by itself: one mark, one wording."""
+"""Marks every suppressed figure."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table: `number` is set to the right; `marked`: the mark of what is not shown belongs to it."""
+    """A table cell. `number`: right-aligned; `marked`: a suppressed figure."""
 
     text: str
     number: bool = True
@@ -19,7 +19,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Head and rows; the first cell of a row is its heading. `notes` stand below."""
+    """Head and rows; the first cell of a row is its heading. `notes` are shown below."""
 
     caption: str
     head: list[str]
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing: SVG markup, its caption, and what it says in words for those who do not see it."""
+    """A chart: SVG markup, with its alternative text, and caption."""
 
     caption: str
     svg: str
@@ -37,7 +37,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """One heading and what stands under it. `name` is its place in the page's address."""
+    """A heading with its content. `name`: its anchor in the page."""
 
     name: str
     title: str

@@ -1,6 +1,6 @@
-"""The joint report of the institutions: what its sections say. Reads the public part of a release alone.
+"""The joint report of the institutions: its sections. Reads only the public part of a release.
 
-Belongs here: which figures stand in which section. Does not belong here: exact figures (`own_figures`), looks (`page`).
+Belongs here: the figures of each section. Does not belong here: exact figures (`own_figures`), layout (`page`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MINOR = "prostitution"
 _TRAFFICKING = "trafficking"
 _BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
 _TREND = (VICTIMS, "persons_arrested", "cases_received_prosecution", "persons_indicted", "persons_convicted", "persons_convicted_final")
-_WAY = {
+_FLOW = {
     "case": ("cases_registered", "cases_referred", "cases_received_prosecution", "cases_received_court"),
     "person": (
         "suspects_registered",
@@ -35,68 +35,74 @@ _WAY = {
 
 
 def report(release: Release, period: str, audience: str, lang: str) -> Document:
-    """The joint report of a year or a quarter. Raises `HarmoniaError`: a period of which the release knows nothing, an unknown language."""
+    """The joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
     words = Words(lang)
-    told = Figures(release, words)
+    figures = Figures(release, words)
     delivered = known_period(release, period)
     if not delivered:
-        sections = [Section("key", words("sections", "key"), [words("nothing", period=words.period(period))]), _coverage(told, period)]
+        sections = [Section("key", words("sections", "key"), [words("nothing", period=words.period(period))]), _coverage(figures, period)]
     elif "-Q" in period:
-        sections = [_quarter(told, period), _coverage(told, period), _quality(told), _method(told)]
+        sections = [_quarter(figures, period), _coverage(figures, period), _quality(figures), _method(figures)]
     else:
-        sections = [_key(told, period), _trend(told, period), *_broken_down(told, period), _flow(told, period), _bridge(told, period)]
-        sections += [_coverage(told, period), _quality(told), _method(told)]
+        sections = [
+            _key(figures, period),
+            _trend(figures, period),
+            *_broken_down(figures, period),
+            _flow(figures, period),
+            _bridge(figures, period),
+        ]
+        sections += [_coverage(figures, period), _quality(figures), _method(figures)]
     return document(words, release, period, audience, sections)
 
 
 def document(words: Words, release: Release, period: str, audience: str, sections: list[Section], warning: str = "") -> Document:
-    """The report around its sections: title, who, of what release."""
-    said = release.manifest["policy"]
+    """The report with its sections: title, office, facts on the release."""
+    policy = release.manifest["policy"]
     facts = [
         (words("facts", "period"), words.period(period)),
         (words("facts", "release"), release.name),
-        (words("facts", "policy"), f"{said['signed_by']}, {said['signed_on']}"),
+        (words("facts", "policy"), f"{policy['signed_by']}, {policy['signed_on']}"),
     ]
     return Document(words.lang, words("titles", audience), words("office"), facts, warning, sections, words("footer"))
 
 
 def known_period(release: Release, period: str) -> bool:
-    """Whether anything that could be read was delivered for a period.
+    """Whether readable data was delivered for a period.
 
-    Raises `HarmoniaError` where the period is none, or not one of the release's.
+    Raises `HarmoniaError` where the period is invalid or not in the release.
     """
     coverage = release.table("coverage")
     there = sorted(coverage["period"].unique())
     if period not in there:
         years = ", ".join(p for p in there if "-Q" not in p)
         raise HarmoniaError(
-            f"release {release.name} knows nothing of {period!r}: its years are {years or 'none'}, a quarter is written 2013-Q2"
+            f"period {period!r} is not in release {release.name}: its years are {years or 'none'}; a quarter is written 2013-Q2"
         )
     return bool(coverage.loc[coverage["period"] == period, "state"].isin([COMPLETE, PARTIAL]).any())
 
 
-def _key(told: Figures, year: str) -> Section:
-    words = told.words
-    years = told.years(year)
+def _key(figures: Figures, year: str) -> Section:
+    words = figures.words
+    years = figures.years(year)
     head = [words("columns", "indicator"), *years[:-1], f"{year}: {words('columns', 'total').lower()}"]
     head += [words("columns", "trafficking"), words("columns", "minor")]
     tables = []
-    for stage, codes in told.by_stage.items():
+    for stage, codes in figures.by_stage.items():
         rows = []
         for code in codes:
-            cells = [told.total(code, y) for y in years]
-            cells += [told.part(code, year, _TRAFFICKING), _minor(told, code, year)]
-            rows.append([Cell(told.titles[code], number=False), *cells])
+            cells = [figures.total(code, y) for y in years]
+            cells += [figures.part(code, year, _TRAFFICKING), _minor(figures, code, year)]
+            rows.append([Cell(figures.titles[code], number=False), *cells])
         tables.append(Table(words("stages", stage), head, rows, _mark(words, rows)))
-    return Section("key", words("sections", "key"), [words("intro", "key")], tables, notes=told.gaps(*years))
+    return Section("key", words("sections", "key"), [words("intro", "key")], tables, notes=figures.gaps(*years))
 
 
-def _minor(told: Figures, code: str, year: str) -> Cell:
-    """The minor offence's part; indicators that have no such part (victims) say so with a dash."""
-    categories = told.rows(code, "offence_group", year)["cell"]
+def _minor(figures: Figures, code: str, year: str) -> Cell:
+    """The minor offence's part; a dash for indicators without such a part (victims)."""
+    categories = figures.rows(code, "offence_group", year)["cell"]
     if len(categories) and not categories.str.contains(_MINOR).any() and (categories != "").all():
         return Cell("–")
-    return told.part(code, year, _MINOR)
+    return figures.part(code, year, _MINOR)
 
 
 def _mark(words: Words, rows: list[list[Cell]]) -> list[str]:
@@ -107,67 +113,68 @@ def _marked(words: Words, drawn: list[Chart]) -> list[str]:
     return [words("mark")] if any(MARK in chart.svg for chart in drawn) else []
 
 
-def _trend(told: Figures, year: str) -> Section:
-    words, years = told.words, told.years(year)
+def _trend(figures: Figures, year: str) -> Section:
+    words, years = figures.words, figures.years(year)
     drawn = []
     for code in _TREND:
-        totals = [told.number(code, "total", y, "total") for y in years]
-        parts = [told.number(code, "offence_group", y, _TRAFFICKING) for y in years]
-        gaps = [any(told.rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
+        totals = [figures.number(code, "total", y, "total") for y in years]
+        parts = [figures.number(code, "offence_group", y, _TRAFFICKING) for y in years]
+        gaps = [any(figures.rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
         starred = [f"{y}*" if gap else y for y, gap in zip(years, gaps, strict=True)]
-        drawn.append(Chart(told.titles[code], charts.bars(told.titles[code], starred, totals, parts, MARK)))
-    notes = [*_marked(words, drawn), *told.gaps(*years, codes=_TREND)]
+        drawn.append(Chart(figures.titles[code], charts.bars(figures.titles[code], starred, totals, parts, MARK)))
+    notes = [*_marked(words, drawn), *figures.gaps(*years, codes=_TREND)]
     return Section("trend", words("sections", "trend"), [words("intro", "trend")], charts=drawn, notes=notes)
 
 
-def _broken_down(told: Figures, year: str) -> list[Section]:
-    words = told.words
-    tables = [table for name in _BROKEN_DOWN if (table := _printed(told, VICTIMS, name, year))]
+def _broken_down(figures: Figures, year: str) -> list[Section]:
+    words = figures.words
+    tables = [table for name in _BROKEN_DOWN if (table := _printed(figures, VICTIMS, name, year))]
     victims = Section(
         "victims", words("sections", "victims"), [words("intro", "victims")], tables, notes=[] if tables else [words("unpublished")]
     )
     by_offence = []
-    for codes in told.by_stage.values():
-        by_offence += [table for code in codes if (table := told.breakdown(code, "offence_group", year))]
+    for codes in figures.by_stage.values():
+        by_offence += [table for code in codes if (table := figures.breakdown(code, "offence_group", year))]
     return [victims, Section("offences", words("sections", "offences"), tables=by_offence)]
 
 
-def _printed(told: Figures, code: str, table: str, year: str) -> Table | None:
-    """A breakdown of the year, or else of the latest year or window before it that was printed."""
-    cube = told.release.cube
+def _printed(figures: Figures, code: str, table: str, year: str) -> Table | None:
+    """A breakdown of the year, else of the latest published year or window before it."""
+    cube = figures.release.cube
     mine = cube[(cube["indicator"] == code) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
     of = sorted(one for one in mine["of"].unique() if one[-4:] <= year or one[:4] <= year <= one[-4:])
-    return told.breakdown(code, table, of[-1]) if of else None
+    return figures.breakdown(code, table, of[-1]) if of else None
 
 
-def _flow(told: Figures, year: str) -> Section:
-    words = told.words
+def _flow(figures: Figures, year: str) -> Section:
+    words = figures.words
     lanes = [
-        (words("entities", unit), [(told.titles[c], told.part(c, year, _TRAFFICKING).text) for c in codes]) for unit, codes in _WAY.items()
+        (words("entities", unit), [(figures.titles[c], figures.part(c, year, _TRAFFICKING).text) for c in codes])
+        for unit, codes in _FLOW.items()
     ]
     drawn = Chart(words("sections", "flow"), charts.flow(words("sections", "flow"), lanes))
-    notes = [*_marked(words, [drawn]), *told.gaps(year, codes=[code for codes in _WAY.values() for code in codes])]
+    notes = [*_marked(words, [drawn]), *figures.gaps(year, codes=[code for codes in _FLOW.values() for code in codes])]
     return Section("flow", words("sections", "flow"), [words("intro", "flow", year=year)], charts=[drawn], notes=notes)
 
 
-def _bridge(told: Figures, year: str) -> Section:
-    words, lang = told.words, told.words.lang
-    causes = told.release.table("causes").set_index("cause")[lang]
-    bridge = told.release.table("bridge")
+def _bridge(figures: Figures, year: str) -> Section:
+    words, lang = figures.words, figures.words.lang
+    causes = figures.release.table("causes").set_index("cause")[lang]
+    bridge = figures.release.table("bridge")
     bridge = bridge[bridge["period"] == year]
     rows = []
-    for code, title in told.titles.items():
-        ends = [told.total(code, year, "as_reported"), told.total(code, year)]
+    for code, title in figures.titles.items():
+        ends = [figures.total(code, year, "as_reported"), figures.total(code, year)]
         mine = bridge[bridge["indicator"] == code]
         rows.append([Cell(title, number=False), *ends, Cell(_causes(mine, causes, words), number=False)])
     head = [words("columns", name) for name in ("indicator", "reported", "harmonised", "cause")]
     known = [] if len(bridge) else [words("unpublished")]
-    table = Table(words("sections", "bridge"), head, rows, [*told.gaps(year), *known])
+    table = Table(words("sections", "bridge"), head, rows, [*figures.gaps(year), *known])
     return Section("bridge", words("sections", "bridge"), [words("intro", "bridge")], [table])
 
 
 def _causes(mine: pd.DataFrame, causes: pd.Series, words: Words) -> str:
-    """The printed causes of one indicator's difference, in words: "registered twice: −3"."""
+    """The published causes of one indicator's difference, in words: "registered twice: −3"."""
     out = []
     for cause, n, status in zip(mine["cause"], mine["n"], mine["status"], strict=True):
         name = str(causes[cause]) if cause in causes.index else words("other_causes" if len(mine) > 1 else "all_causes")
@@ -176,22 +183,22 @@ def _causes(mine: pd.DataFrame, causes: pd.Series, words: Words) -> str:
     return "; ".join(out)
 
 
-def _coverage(told: Figures, period: str) -> Section:
-    words = told.words
-    coverage = told.release.table("coverage")
+def _coverage(figures: Figures, period: str) -> Section:
+    words = figures.words
+    coverage = figures.release.table("coverage")
     quarters = [p for p in sorted(coverage["period"].unique()) if "-Q" in p and p[:4] == period[:4]]
     state = coverage.set_index(["institution", "period"])["state"]
     rows = []
     for institution in coverage["institution"].drop_duplicates():
-        told_states = [words.state(str(state.get((institution, q), MISSING))) for q in quarters]
-        rows.append([Cell(words.institution(institution), number=False), *(Cell(s, number=False) for s in told_states)])
+        states = [words.state(str(state.get((institution, q), MISSING))) for q in quarters]
+        rows.append([Cell(words.institution(institution), number=False), *(Cell(s, number=False) for s in states)])
     table = Table(words("sections", "coverage"), [words("columns", "institution"), *quarters], rows)
     return Section("coverage", words("sections", "coverage"), [words("intro", "coverage")], [table])
 
 
-def _quality(told: Figures) -> Section:
-    words = told.words
-    shares = told.release.manifest["linkage"]["shares"]
+def _quality(figures: Figures) -> Section:
+    words = figures.words
+    shares = figures.release.manifest["linkage"]["shares"]
     rows = [
         [Cell(words("entities", one["entity"]), number=False), *(Cell(f"{one[k]:.1%}") for k in ("linked", "machine", "people"))]
         for one in shares
@@ -200,34 +207,34 @@ def _quality(told: Figures) -> Section:
     return Section("quality", words("sections", "quality"), [words("intro", "quality")], [table])
 
 
-def _quarter(told: Figures, period: str) -> Section:
-    words, (year, quarter) = told.words, period.split("-")
+def _quarter(figures: Figures, period: str) -> Section:
+    words, (year, quarter) = figures.words, period.split("-")
     rows, unpublished = [], True
-    for code, title in told.titles.items():
-        found = told.rows(code, "quarter", year)
+    for code, title in figures.titles.items():
+        found = figures.rows(code, "quarter", year)
         mine = found[[quarter in str(cell).split("+") for cell in found["cell"]]]
         unpublished = unpublished and found.empty
         if len(mine) and pd.notna(mine["value"].iloc[0]):
-            cell = Cell(told.shown(mine["value"].iloc[0], mine.iloc[0]))
-            rows.append([Cell(title, number=False), cell, Cell(told.category("quarter", str(mine["cell"].iloc[0])), number=False)])
+            cell = Cell(figures.shown(mine["value"].iloc[0], mine.iloc[0]))
+            rows.append([Cell(title, number=False), cell, Cell(figures.category("quarter", str(mine["cell"].iloc[0])), number=False)])
         elif len(found):
             rows.append([Cell(title, number=False), Cell(MARK, marked=True), Cell("", number=False)])
     head = [words("columns", "indicator"), words("columns", "trafficking"), words("facts", "period")]
     tables = [Table(words.period(period), head, rows, _mark(words, rows))] if rows else []
     notes = [words("unpublished")] if unpublished else []
-    return Section("key", words("sections", "key"), [words("intro", "key_quarter")], tables, notes=[*notes, *told.gaps(year)])
+    return Section("key", words("sections", "key"), [words("intro", "key_quarter")], tables, notes=[*notes, *figures.gaps(year)])
 
 
-def _method(told: Figures) -> Section:
-    words = told.words
-    said = told.release.table("definitions").set_index("indicator")
+def _method(figures: Figures) -> Section:
+    words = figures.words
+    definitions = figures.release.table("definitions").set_index("indicator")
     rows = [
         [
             Cell(title, number=False),
-            Cell(str(said.loc[code, f"definition_{words.lang}"]), number=False),
+            Cell(str(definitions.loc[code, f"definition_{words.lang}"]), number=False),
             Cell(", ".join(words.institution(i) for i in indicators()[code].institutions), number=False),
         ]
-        for code, title in told.titles.items()
+        for code, title in figures.titles.items()
     ]
     head = [words("columns", "indicator"), words("definitions"), words("columns", "institution")]
     return Section("method", words("sections", "method"), words.each("method"), [Table(words("definitions"), head, rows)])

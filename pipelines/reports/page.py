@@ -1,4 +1,4 @@
-"""A report as one HTML page: no script, nothing from elsewhere. Belongs here: rendering. Does not belong here: what it says."""
+"""A report as one HTML page without scripts or external resources. Belongs here: rendering. Does not belong here: content."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def _environment() -> jinja2.Environment:
 
 
 def html(report: Document) -> str:
-    """The page. Charts are our own markup; every other text is escaped."""
+    """The page. Charts are trusted markup; every other text is escaped."""
     style = (_TEMPLATES / "report.css").read_text("utf-8")
     return _environment().get_template("report.html.j2").render(report=report, style=style)

@@ -1,4 +1,4 @@
-"""A page as PDF, printed by a Chromium that is on the machine. Belongs here: finding and calling it. Does not belong here: the page."""
+"""A page as PDF, printed by an installed Chromium. Belongs here: finding and calling it. Does not belong here: the page."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ _SECONDS = 120
 
 
 def browser() -> str | None:
-    """The program that prints: `HARMONIA_BROWSER`, else a Chromium on the path; None where there is none."""
+    """`HARMONIA_BROWSER`, else a Chromium on the path; None where there is none."""
     return os.environ.get(VARIABLE) or next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
 def pdf(page: Path, target: Path, mode: int = 0o644) -> None:
-    """Print `page` to `target`, whole or not at all, with `mode`. Raises `HarmoniaError` where no browser is there or it fails."""
+    """Print `page` to `target` atomically with `mode`. Raises `HarmoniaError` where there is no browser or it fails."""
     program = browser()
     if program is None:
-        raise HarmoniaError(
-            f"{target}: no Chromium is on this machine to print it; install one, or name it with {VARIABLE}; the page is {page}"
-        )
-    with tempfile.TemporaryDirectory() as profile:  # for this user alone, as what is printed may be
+        raise HarmoniaError(f"{target}: Chromium was not found; install it, or set {VARIABLE} to its path; the page is {page}")
+    with tempfile.TemporaryDirectory() as profile:  # private: the page may be confidential
         printed = Path(profile) / "printed.pdf"
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         quiet = [
@@ -39,9 +37,9 @@ def pdf(page: Path, target: Path, mode: int = 0o644) -> None:
             "--disable-component-update",
             "--disable-sync",
         ]
-        told = [f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={printed}", page.absolute().as_uri()]
+        output = [f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={printed}", page.absolute().as_uri()]
         try:
-            done = subprocess.run([program, *quiet, *sandbox, *told], capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 the operator's browser
+            done = subprocess.run([program, *quiet, *sandbox, *output], capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 the operator's browser
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HarmoniaError(f"{target}: {program} could not print it ({type(error).__name__}); the page is {page}") from None
         if done.returncode or not printed.is_file():

@@ -1,6 +1,6 @@
-"""The register of reports: which are due, which were sent, to whom and when, which are late.
+"""The register of reports: due, sent (to whom and when) and late.
 
-Belongs here: reading and writing the register (in the registry's log, so that it is sealed with it). Does not belong here: the reports.
+Belongs here: reading and writing the register, in the registry's sealed log. Does not belong here: the reports.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ACTION = "report mark-sent"
 
 @dataclass(frozen=True)
 class Sent:
-    """One report that was sent. `institution` is empty but for the reports to institutions."""
+    """A report that was sent. `institution` is set only for reports to institutions."""
 
     audience: str
     institution: str
@@ -38,8 +38,8 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Due:
-    """One report of the register: by when, and the day on which it was sent (the first, where often)."""
+class DueReport:
+    """One report of the register: its deadline, and the day on which it was first sent."""
 
     audience: str
     institution: str
@@ -61,20 +61,20 @@ def _rules() -> list[dict[str, str | int]]:
 
 
 def send(workplace: Workplace, sent: Sent) -> None:
-    """Enter a report that was sent. Raises `HarmoniaError` for an unknown audience or institution, or one without its institution."""
+    """Record a report that was sent. Raises `HarmoniaError` for an unknown audience, or an unknown, missing or needless institution."""
     if sent.audience not in AUDIENCES:
-        raise HarmoniaError(f"audience {sent.audience!r} is not known: one of {', '.join(AUDIENCES)}")
+        raise HarmoniaError(f"unknown audience {sent.audience!r}: use one of {', '.join(AUDIENCES)}")
     if (sent.audience == "institution") != (sent.institution in contract.institutions()):
         raise HarmoniaError(
-            f"a report to an institution names it (--institution): one of {', '.join(contract.institutions())}; others name none"
+            f"audience institution requires --institution, one of {', '.join(contract.institutions())}; other audiences do not allow it"
         )
     with closing(open_registry(workplace.registry)) as registry:
         note(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
 
 
-def due(workplace: Workplace, release: Release, today: date) -> tuple[list[Due], list[Due]]:
-    """Every report of the periods that the release covers and that are over, by due day: those of this system, and those not sent that were
-    due before the first run of the home."""
+def due(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
+    """The reports of all past periods of the release, by deadline: those of this system, and unsent ones due before the first run of the
+    home."""
     with closing(open_registry(workplace.registry)) as registry:
         found = entries(registry, None)
         begun = first_run(registry)
@@ -99,5 +99,5 @@ def _to(rule: dict[str, str | int]) -> list[str]:
     return list(contract.institutions()) if rule["audience"] == "institution" else [""]
 
 
-def _due(audience: str, institution: str, period: str, by: date, sent: dict[tuple[str, str, str], str]) -> Due:
-    return Due(audience, institution, period, by, sent.get((audience, institution, period)))
+def _due(audience: str, institution: str, period: str, by: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
+    return DueReport(audience, institution, period, by, sent.get((audience, institution, period)))

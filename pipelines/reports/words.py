@@ -1,4 +1,4 @@
-"""The words of the reports in one language. Belongs here: looking them up. Does not belong here: words of codes (a release's labels)."""
+"""The texts of the reports in one language. Belongs here: looking them up. Does not belong here: labels of codes (in the release)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from warehouse.releases.reading import gap_text, label, language
 
 
 @cache
-def said() -> dict[str, Any]:
-    """All words as declared: three of each, in the order of `LANGUAGES`."""
+def texts() -> dict[str, Any]:
+    """All texts as declared: each in three languages, in the order of `LANGUAGES`."""
     found: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
     return found
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one language. Raises `HarmoniaError` for a language that there is not."""
+    """The texts in one language. Raises `HarmoniaError` for an unknown language."""
 
     lang: str
 
@@ -30,26 +30,26 @@ class Words:
         language(self.lang)
 
     def __call__(self, *path: str, **filled: object) -> str:
-        """The words at a path, e.g. `words("sections", "key")`, with the braces filled in."""
-        found: Any = said()
+        """The text at a path, e.g. `words("sections", "key")`, with the placeholders filled in."""
+        found: Any = texts()
         for step in path:
             found = found[step]
         return str(found[LANGUAGES.index(self.lang)]).format(**filled)
 
     def each(self, name: str) -> list[str]:
         """A list of sentences."""
-        return [one[LANGUAGES.index(self.lang)] for one in said()[name]]
+        return [one[LANGUAGES.index(self.lang)] for one in texts()[name]]
 
     def period(self, period: str) -> str:
         """A year as it is, a quarter in words."""
         return self("quarter", year=period[:4], n=period[6:]) if "-Q" in period else period
 
     def institution(self, name: str) -> str:
-        """The name of an institution, as its contract says."""
+        """The name of an institution from its contract."""
         return contract.load(name).publisher[self.lang]
 
     def gap(self, missing: str | None) -> str:
-        """Deliveries that are not complete (`warehouse.releases.labels.gap_text`) in words; empty where all are."""
+        """Incomplete deliveries (`warehouse.releases.labels.gap_text`) in words; empty where there are none."""
         return gap_text(missing, self.lang)
 
     def state(self, state: str) -> str:

@@ -1,6 +1,7 @@
-"""One institution's scorecard as HTML pages, one a language, and storing them for the eyes of the running user only.
+"""One institution's scorecard as HTML pages, one per language, readable by the running user only.
 
-Belongs here: what stands where on the page, names and permissions of its files. Does not belong here: the counting, words (`texts.yaml`).
+Belongs here: the content of the page and its order, names and permissions of its files. Does not belong here: the counting, texts
+(`texts.yaml`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 @cache
 def texts() -> dict[str, dict[str, Any]]:
-    """Every word of the page by language."""
+    """The texts of the page by language."""
     found: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
     return found
 
@@ -33,7 +34,7 @@ def texts() -> dict[str, dict[str, Any]]:
 def pages(quality: pd.DataFrame, institution: str) -> dict[str, str]:
     """File name -> page: `scorecard.html` in the institution's language, `scorecard.<language>.html` in the others.
 
-    quality: rows of the table `quality` of any institutions; only those of `institution` are looked at.
+    quality: rows of the table `quality` of any institutions; only those of `institution` are used.
     """
     contract = contracts.load(institution)
     names = {code: "scorecard.html" if code == contract.language else f"scorecard.{code}.html" for code in LANGUAGES}
@@ -50,9 +51,9 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str) -> list
     folder = home / "scorecards" / institution
     out = []
     with storage(folder):
-        for made in (folder.parent, folder):
-            made.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-            made.chmod(_PRIVATE_FOLDER)
+        for private in (folder.parent, folder):
+            private.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            private.chmod(_PRIVATE_FOLDER)
     for name, page in pages(quality, institution).items():
         write_whole(folder / name, page.encode(), _PRIVATE_FILE)
         out.append(folder / name)
@@ -60,7 +61,7 @@ def write_scorecard(home: Path, quality: pd.DataFrame, institution: str) -> list
 
 
 def _shown(own: pd.DataFrame) -> dict[str, Any]:
-    """What the page shows, in the order in which it is shown; missing cells as None."""
+    """The content of the page, in its order; missing cells as None."""
     known = own.astype(object).where(own.notna(), None)
     whole = known[own["unit"].isna()]
     delivered = whole[(whole["records"] > 0) | (whole["whole"] > 0)]

@@ -13,7 +13,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.reports import joint, own_figures
 from pipelines.reports.page import html
 from pipelines.reports.transmission_register import Sent, due, send
-from pipelines.reports.words import LANGUAGES, said
+from pipelines.reports.words import LANGUAGES, texts
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions, load
 from tests.release_world import FEW, release, signed, source, units
@@ -66,7 +66,7 @@ def words(node):
 
 
 def test_every_text_has_its_three_languages():
-    assert [triple for triple in words(said()) if len(triple) != len(LANGUAGES) or not all(triple)] == []
+    assert [triple for triple in words(texts()) if len(triple) != len(LANGUAGES) or not all(triple)] == []
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -82,8 +82,8 @@ def test_languages_differ_throughout(released):
     """A sentence of one language stands in no report of another."""
     pages = {lang: text(html(joint.report(released, "2013", "public", lang))) for lang in LANGUAGES}
     for lang, page in pages.items():
-        others = [triple[n] for triple in words(said()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
-        own = {triple[LANGUAGES.index(lang)] for triple in words(said())}
+        others = [triple[n] for triple in words(texts()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
+        own = {triple[LANGUAGES.index(lang)] for triple in words(texts())}
         assert [one for one in others if one not in own and one in page] == []
 
 

@@ -1,19 +1,19 @@
 "use strict";
-// The explorer: choices → the printed rows of one table → chart, table, notes, download. All texts go in as text, never as markup.
+// The explorer: choices → the published rows of one table → chart, table, notes, download. All texts are inserted as text, never as markup.
 (() => {
-  const told = JSON.parse(document.getElementById("data").textContent);
+  const data = JSON.parse(document.getElementById("data").textContent);
   const cube = document.getElementById("cube").content.textContent;
   const $ = (id) => document.getElementById(id);
-  const choice = { lang: "sq", indicator: Object.keys(told.indicators)[0], table: "total", of: "", measure: "harmonised" };
-  const at = () => told.languages.indexOf(choice.lang);
-  const word = (name) => told.words[name][at()];
+  const choice = { lang: "sq", indicator: Object.keys(data.indicators)[0], table: "total", of: "", measure: "harmonised" };
+  const at = () => data.languages.indexOf(choice.lang);
+  const word = (name) => data.words[name][at()];
   const unique = (values) => [...new Set(values)];
-  const rows = (...wanted) => told.rows.filter((row) => wanted.every((value, n) => value === null || row[n] === value));
+  const rows = (...wanted) => data.rows.filter((row) => wanted.every((value, n) => value === null || row[n] === value));
 
   function readAddress() {
     for (const [name, value] of new URLSearchParams(location.hash.slice(1))) if (name in choice) choice[name] = value;
-    if (!told.languages.includes(choice.lang)) choice.lang = "sq";
-    if (!(choice.indicator in told.indicators)) choice.indicator = Object.keys(told.indicators)[0];
+    if (!data.languages.includes(choice.lang)) choice.lang = "sq";
+    if (!(choice.indicator in data.indicators)) choice.indicator = Object.keys(data.indicators)[0];
   }
 
   function options(id, values, text) {
@@ -24,14 +24,14 @@
   }
 
   function choices() {
-    options("indicator", Object.keys(told.indicators), (v) => told.indicators[v].title[at()]);
+    options("indicator", Object.keys(data.indicators), (v) => data.indicators[v].title[at()]);
     const held = rows(choice.indicator, null, null);
     const measures = unique(held.map((row) => row[1])).sort().reverse();
     if (!measures.includes(choice.measure)) choice.measure = measures[0];
-    options("measure", measures, (v) => told.measures[v][at()]);
-    const tables = Object.keys(told.tables).filter((t) => held.some((row) => row[1] === choice.measure && row[2] === t));
+    options("measure", measures, (v) => data.measures[v][at()]);
+    const tables = Object.keys(data.tables).filter((t) => held.some((row) => row[1] === choice.measure && row[2] === t));
     if (!tables.includes(choice.table)) choice.table = "total";
-    options("table", tables, (v) => told.tables[v][at()]);
+    options("table", tables, (v) => data.tables[v][at()]);
     const periods = unique(rows(choice.indicator, choice.measure, choice.table).map((row) => row[3])).sort();
     const all = choice.table === "total" ? ["*"] : periods;
     options("of", all, (v) => (v === "*" ? `${periods[0]}–${periods[periods.length - 1]}` : period(v)));
@@ -45,11 +45,11 @@
     const over = choice.table === "total";
     const found = rows(choice.indicator, choice.measure, choice.table, over ? null : choice.of);
     if (!over) return found.map((row) => line(row, row[4][at()]));
-    // a total stands nowhere without its trafficking part
+    // every total is shown with its trafficking part
     return found.sort((a, b) => a[3].localeCompare(b[3])).flatMap((row) => {
       const parts = rows(choice.indicator, choice.measure, "offence_group", row[3]);
       const part = parts.find((one) => one[7] === "trafficking") ?? parts.find((one) => one[7] === "");
-      const beside = part ? [line({ ...part, 5: part[7] ? part[5] : null }, `${row[3]} · ${told.trafficking[at()]}`)] : [];
+      const beside = part ? [line({ ...part, 5: part[7] ? part[5] : null }, `${row[3]} · ${data.trafficking[at()]}`)] : [];
       return [line(row, `${row[3]} · ${row[4][at()]}`), ...beside];
     });
   }
@@ -122,14 +122,14 @@
     document.documentElement.lang = choice.lang;
     document.querySelectorAll("[data-word]").forEach((one) => (one.textContent = word(one.dataset.word)));
     document.title = word("title");
-    $("known").textContent = word("as_known").replace("{day}", told.release);
+    $("known").textContent = word("as_known").replace("{day}", data.release);
     $("languages").setAttribute("aria-label", word("language"));
     $("languages").querySelectorAll("button").forEach((one) => one.setAttribute("aria-pressed", one.value === choice.lang));
     const found = shown();
-    const head = [told.indicators[choice.indicator].title[at()], told.tables[choice.table][at()]];
+    const head = [data.indicators[choice.indicator].title[at()], data.tables[choice.table][at()]];
     if (choice.table !== "total") head.push(period(choice.of));
     $("heading").textContent = head.join(" · ");
-    $("definition").textContent = told.indicators[choice.indicator].definition[at()];
+    $("definition").textContent = data.indicators[choice.indicator].definition[at()];
     chart(found, head.join(" · "));
     table(found);
     const lines = [["category", "figure", "note"].map((name) => quoted(word(name))), ...found.map((one) => [one.name, one.value, one.note].map(quoted))];
@@ -139,7 +139,7 @@
   }
 
   readAddress();
-  $("languages").append(...told.languages.map((lang) => cell("button", { sq: "Shqip", sr: "Srpski", en: "English" }[lang], { type: "button", value: lang, lang })));
+  $("languages").append(...data.languages.map((lang) => cell("button", { sq: "Shqip", sr: "Srpski", en: "English" }[lang], { type: "button", value: lang, lang })));
   $("languages").addEventListener("click", (event) => {
     if (event.target.value) { choice.lang = event.target.value; draw(); }
   });

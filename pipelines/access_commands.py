@@ -1,4 +1,4 @@
-"""`harmonia access …`, `audit …`, `warehouse …`: who may read what is published, who read names, whether the copies agree.
+"""`harmonia access …`, `audit …`, `warehouse …`: access rights, the audit log, comparison of the warehouse copies.
 
 Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import print_frame
+from pipelines.console import plural, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
@@ -19,20 +19,20 @@ from pipelines.resources.workplace import Workplace
 if TYPE_CHECKING:
     import pandas as pd
 
-access = typer.Typer(name="access", help="Who may see what of the warehouse: roles, grants, files.", no_args_is_help=True)
-audit = typer.Typer(name="audit", help="Who looked at names and numbers.", no_args_is_help=True)
+access = typer.Typer(name="access", help="Access to the warehouse: roles, grants, extracts.", no_args_is_help=True)
+audit = typer.Typer(name="audit", help="Audit log: who accessed names and numbers.", no_args_is_help=True)
 warehouse = typer.Typer(name="warehouse", help="The published warehouse and its copies.", no_args_is_help=True)
 
 Url = Annotated[str | None, typer.Option("--warehouse-url", envvar="HARMONIA_WAREHOUSE_URL", help="postgresql://user@host/database")]
 
 
-def _needed(url: str | None) -> str:
+def _required(url: str | None) -> str:
     if not url:
         raise HarmoniaError("name the PostgreSQL warehouse with --warehouse-url (or HARMONIA_WAREHOUSE_URL)")
     return url
 
 
-def _registry_is_there(workplace: Workplace) -> bool:
+def _has_registry(workplace: Workplace) -> bool:
     return workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
 
 
@@ -41,8 +41,8 @@ def _print(rows: pd.DataFrame, title: str) -> None:
 
 
 @access.command("show")
-def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help="The statements that make the roles.")] = False) -> None:
-    """The matrix of roles and tables; with --sql, what a database administrator runs to make the roles."""
+def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help="Print the SQL that creates the roles.")] = False) -> None:
+    """Show the access matrix; with --sql, the statements with which a database administrator creates the roles."""
     import pandas as pd
 
     from warehouse.access import document, grants
@@ -58,15 +58,15 @@ def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help=
 
 @access.command("apply")
 def apply(url: Url = None) -> None:
-    """Make the roles that are missing on the server, and bring the grants in line with the matrix. May be repeated."""
+    """Create missing roles on the server and set the grants to those of the matrix. Idempotent."""
     from warehouse.server import access as server
 
-    created, granted = server.apply(_needed(url))
+    created, granted = server.apply(_required(url))
     typer.echo(f"roles created: {', '.join(created) or 'none'}")
     typer.echo(
-        f"grants that stand: {granted}"
+        f"grants in force: {granted}"
         if granted
-        else "nothing is published there yet: `harmonia run --warehouse-url` grants on what it publishes"
+        else "nothing is published there yet: `harmonia run --warehouse-url` publishes and sets the grants"
     )
 
 
@@ -77,23 +77,23 @@ def check(
     registry_url: RegistryUrl = None,
     administrator: Annotated[
         list[str] | None,
-        typer.Option("--administrator", envvar="HARMONIA_ADMINISTRATOR", help="Login that may have powers over the server; repeat it."),
+        typer.Option("--administrator", envvar="HARMONIA_ADMINISTRATOR", help="Login with administrator rights on the server; repeatable."),
     ] = None,
 ) -> None:
-    """Compare the server with what is declared: grants, what the tables are made of, whatever else stands there. Exit 1 where it differs.
+    """Compare the server with the declarations: grants, table definitions, other objects. Exit 1 if they differ.
 
-    The registry remembers up to where it saw the log of requests, so that lines taken off its end are missed the next time.
+    The registry stores the last entry seen of the request log, so that entries removed from its end are detected the next time.
     """
     from pipelines.audit import head_seen, note_head
     from pipelines.registry import open_registry
     from warehouse.server import access as server
 
     workplace = Workplace.of(None, home, registry_url)
-    registry = open_registry(workplace.registry) if _registry_is_there(workplace) else None
+    registry = open_registry(workplace.registry) if _has_registry(workplace) else None
     try:
-        found = server.differences(_needed(url), administrator or (), head_seen(registry) if registry else None)
+        found = server.differences(_required(url), administrator or (), head_seen(registry) if registry else None)
         if registry and not found:
-            note_head(registry, server.head(_needed(url)))
+            note_head(registry, server.head(_required(url)))
     finally:
         if registry is not None:
             registry.close()
@@ -101,9 +101,9 @@ def check(
         typer.echo(line)
     if registry is None:
         typer.echo(
-            f"no registry in {workplace.home.root}: lines taken off the end of the log of requests are not seen; name it with --home"
+            f"no registry in {workplace.home.root}: entries removed from the end of the request log are not detected; name it with --home"
         )
-    typer.echo(f"{len(found)} differences from what is declared" if found else "the server is as declared, and holds nothing else")
+    typer.echo(f"{plural(len(found), 'difference')} from the declarations" if found else "the server matches the declarations")
     raise typer.Exit(1 if found else 0)
 
 
@@ -113,11 +113,11 @@ def extract(
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="DuckDB file to write.")],
     home: HomeFolder = None,
 ) -> None:
-    """Write what a role sees to a DuckDB file of its own, to hand over where there is no server."""
+    """Write the tables a role may see to a DuckDB file, for use without a server."""
     from warehouse.access import extract as module
 
     rows = module.extract(Workplace.of(None, home).home.root, module.known(role), out.expanduser())
-    typer.echo(f"{out}: {len(rows)} tables, {sum(rows.values())} rows, as {role} may see them")
+    typer.echo(f"{out}: {plural(len(rows), 'table')}, {plural(sum(rows.values()), 'row')}, as visible to {role}")
 
 
 @access.command("resolve")
@@ -126,7 +126,7 @@ def resolve(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """For stewards: the record behind a pseudonym. That you looked is written to the registry first."""
+    """For stewards: show the record behind a pseudonym. The access is written to the audit log first."""
     from pipelines.audit import note
     from pipelines.registry import open_registry
     from warehouse.reading import reading
@@ -142,7 +142,7 @@ def resolve(
             registry.close()
         found = connection.execute(query, [pseudonym]).df()
     if found.empty:
-        raise HarmoniaError(f"no record has the pseudonym {pseudonym}: it may be of before the key was changed, or of another home")
+        raise HarmoniaError(f"no record has the pseudonym {pseudonym}: it may be from before a change of key, or from another home")
     _print(found, pseudonym)
 
 
@@ -152,9 +152,9 @@ def listing(
     registry_url: RegistryUrl = None,
     url: Url = None,
     since: Annotated[datetime | None, typer.Option("--since", envvar="HARMONIA_SINCE", formats=["%Y-%m-%d"], help="First day.")] = None,
-    who: Annotated[str | None, typer.Option("--who", envvar="HARMONIA_WHO", help="This user or login alone.")] = None,
+    who: Annotated[str | None, typer.Option("--who", envvar="HARMONIA_WHO", help="Only this user or login.")] = None,
 ) -> None:
-    """Who looked at names and numbers, when, at whose, why: by Harmonia's commands, and on the PostgreSQL warehouse."""
+    """List accesses to names and numbers (user, time, subject, reason): by Harmonia's commands and on the PostgreSQL warehouse."""
     from pipelines.audit import entries
     from pipelines.registry import open_registry
 
@@ -164,17 +164,17 @@ def listing(
 
         requests = read(url)
     workplace = Workplace.of(None, home, registry_url)
-    there = _registry_is_there(workplace)
-    if not there and requests is None:
-        raise HarmoniaError(f"there is no registry in {workplace.home.root}, and no --warehouse-url was given: name one of them")
-    registry = open_registry(workplace.registry) if there else None
+    has_registry = _has_registry(workplace)
+    if not has_registry and requests is None:
+        raise HarmoniaError(f"{workplace.home.root} has no registry, and --warehouse-url is not set: name one of them")
+    registry = open_registry(workplace.registry) if has_registry else None
     try:
         found = entries(registry, requests, since.date() if since else None, who)
     finally:
         if registry is not None:
             registry.close()
     found["at"] = found["at"].dt.strftime("%Y-%m-%d %H:%M:%S")
-    _print(found, f"{len(found)} times; UTC")
+    _print(found, f"{plural(len(found), 'access', 'accesses')}; times in UTC")
 
 
 @warehouse.command("compare")
@@ -185,15 +185,15 @@ def compare(
         list[str] | None, typer.Option("--store", envvar="HARMONIA_STORE", help="warehouse, analysts, identity. Default: all.")
     ] = None,
 ) -> None:
-    """Compare the DuckDB files with the PostgreSQL schemas, row for row. Exit 0 when no row differs, 1 when one does."""
+    """Compare the DuckDB files with the PostgreSQL schemas, row by row. Exit 1 if a row differs, else 0."""
     from warehouse.compare import compare as differing
     from warehouse.stores import STORES
 
     unknown = [name for name in store or () if name not in STORES]
     if unknown:
-        raise HarmoniaError(f"there is no store {unknown[0]}: {', '.join(STORES)}")
-    found = differing(Workplace.of(None, home).home.root, _needed(url), store or tuple(STORES))
-    _print(found, "Rows by table, and rows that only one side has")
+        raise HarmoniaError(f"unknown store {unknown[0]}: use one of {', '.join(STORES)}")
+    found = differing(Workplace.of(None, home).home.root, _required(url), store or tuple(STORES))
+    _print(found, "Rows by table, and rows found on one side only")
     differ = int(found[["only_duckdb", "only_postgresql"]].to_numpy().sum())
     typer.echo(f"{int(found['rows'].sum())} rows compared, {differ} differ")
     raise typer.Exit(1 if differ else 0)

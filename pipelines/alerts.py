@@ -1,6 +1,6 @@
-"""Telling a person that something needs them: a line in the log, and a webhook or an e-mail where the environment names one.
+"""Alerts: a line in the log, and a webhook or an e-mail if configured in the environment.
 
-Belongs here: the ways of telling. Does not belong here: when to tell. A text names runs, jobs and counts, never a value of a delivery.
+Belongs here: the channels. Does not belong here: when to alert. A text names runs, jobs and counts, never a value of a delivery.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ _LOG = logging.getLogger("harmonia.alerts")
 
 
 def alert(text: str) -> list[str]:
-    """Tell it every way that is set; returns the ways. A way that fails is a line in the log: telling never breaks what it tells of."""
+    """Send `text` through every configured channel; return the channels used. A channel that fails is logged, never raised."""
     _LOG.error(text)
-    told = ["log"]
-    ways = {"webhook": (WEBHOOK, _post), "mail": (MAIL_TO, _mail)}
-    for name, (variable, way) in ways.items():
+    used = ["log"]
+    channels = {"webhook": (WEBHOOK, _post), "mail": (MAIL_TO, _mail)}
+    for name, (variable, send) in channels.items():
         to = os.environ.get(variable)
         if not to:
             continue
         try:
-            way(to, text)
-            told.append(name)
+            send(to, text)
+            used.append(name)
         except (OSError, ValueError, smtplib.SMTPException, http.client.HTTPException) as error:
             _LOG.error("%s could not be used (%s)", variable, type(error).__name__)
-    return told
+    return used
 
 
 def _post(url: str, text: str) -> None:
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{WEBHOOK} is no http address")
+        raise ValueError(f"{WEBHOOK} is not an http URL")
     body = json.dumps({"text": text}).encode()
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 - checked above
     with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310

@@ -1,6 +1,6 @@
-"""Who read names and numbers, who was sent exact figures: the registry's lines, and the requests on a PostgreSQL warehouse, as one list.
+"""The audit log: accesses to names and numbers, exact figures sent. It unites entries of the registry and of the PostgreSQL warehouse.
 
-Belongs here: writing a line in the registry, reading both. Does not belong here: anything that is shown, the server's requests
+Belongs here: writing an entry to the registry, reading both. Does not belong here: output, the server's request log
 (`warehouse/access/identity`).
 """
 
@@ -20,9 +20,9 @@ COLUMNS = ["at", "where", "who", "what", "subject", "reason"]
 
 
 def note(registry: Registry, action: str, subject: str) -> str:
-    """Write down that the user of this process did `action` with the data behind `subject` (an id, a pair of keys, a figure, an export).
+    """Record that the user of this process did `action` with the data of `subject` (an id, a pair of keys, a figure, an export).
 
-    Returns the user. Raises `HarmoniaError` where the registry cannot be written: then nothing must be shown or sent.
+    Returns the user. Raises `HarmoniaError` if the registry cannot be written: then nothing may be shown or sent.
     """
     who = this_user()
     line(registry, who, action, subject)
@@ -30,7 +30,7 @@ def note(registry: Registry, action: str, subject: str) -> str:
 
 
 def line(registry: Registry, who: str, action: str, subject: str) -> None:
-    """Write down that `who`, e.g. a steward who gave a name, did `action`. `subject` names pairs, ids or a file, never a person."""
+    """Record that `who`, e.g. a steward named by --by, did `action`. `subject` names pairs, ids or a file, never a person."""
     with registry.write() as session:
         session.add(Audit(at=now(), who=who, action=action, subject=subject))
 
@@ -39,17 +39,17 @@ SAW = "saw the log of requests"
 
 
 def head_seen(registry: Registry) -> tuple[int, str] | None:
-    """Number and chain of the newest request of the server's log when it was last looked at; None where it never was."""
+    """Number and hash of the newest request in the server's log when it was last checked; None if it never was."""
     with registry.read() as session:
-        said = session.scalar(select(Audit.subject).where(Audit.action == SAW).order_by(Audit.id.desc()).limit(1))
-    if said is None:
+        stored = session.scalar(select(Audit.subject).where(Audit.action == SAW).order_by(Audit.id.desc()).limit(1))
+    if stored is None:
         return None
-    number, chain = said.split()
+    number, chain = stored.split()
     return int(number), chain
 
 
 def note_head(registry: Registry, head: tuple[int, str] | None) -> None:
-    """Keep the head of the server's log, where it is another than the one last seen."""
+    """Store the head of the server's log if it changed since it was last seen."""
     if head is not None and head != head_seen(registry):
         note(registry, SAW, f"{head[0]} {head[1]}")
 
@@ -57,7 +57,7 @@ def note_head(registry: Registry, head: tuple[int, str] | None) -> None:
 def entries(registry: Registry | None, requests: pd.DataFrame | None, since: date | None = None, who: str | None = None) -> pd.DataFrame:
     """`COLUMNS`, oldest first, times in UTC.
 
-    requests  of `warehouse.server.access.requests`; None where there is no server; since: first day; who: this user or login alone
+    requests  of `warehouse.server.access.requests`; None without a server; since: first day; who: only this user or login
     """
     parts = []
     if registry is not None:

@@ -1,10 +1,9 @@
-"""The command line (`harmonia`): options, exit codes, one clear line for every problem.
+"""The command line (`harmonia`): options, exit codes, one line per problem.
 
 Belongs here: what a person types and reads. Does not belong here: what the commands do. Heavy modules are imported inside the
 commands: `harmonia --help` and `harmonia status` never load Dagster.
 
-Exit codes: 0 done; 1 a problem, said in one line (`check`: something was found that costs a row or a value); 2 a wrong option; 130
-interrupted.
+Exit codes: 0 success; 1 a problem, described in one line (`check`: a finding costs a row or a value); 2 invalid option; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ from pipelines.review.commands import app as review
 
 ENGINEER, ANALYST, INSTITUTION = "For data engineers", "For analysts", "For institutions"
 STEWARD, COORDINATOR = "For stewards", "For the coordinator"
-"""For whom each command is, as `harmonia --help` groups them."""
+"""Audiences by which `harmonia --help` groups the commands."""
 
 app = typer.Typer(
     name="harmonia",
-    help="One harmonised set of statistics out of the institutions' deliveries.",
+    help="Build one harmonised set of statistics from the institutions' deliveries.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,7 +68,7 @@ _INTERRUPTED = 130
 
 
 class Noise(StrEnum):
-    """How much is wrong in simulated deliveries."""
+    """Error rate of simulated deliveries."""
 
     clean = "clean"
     typical = "typical"
@@ -77,16 +76,18 @@ class Noise(StrEnum):
 
 
 ModelFile = Annotated[
-    Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Linkage model of `harmonia link train`. Default: the one shipped")
+    Path | None,
+    typer.Option("--model", envvar="HARMONIA_MODEL", help="Linkage model written by `harmonia link train`. Default: the shipped model"),
 ]
 SparkMaster = Annotated[
     str | None,
-    typer.Option("--spark", metavar="MASTER", envvar="HARMONIA_SPARK", help="Score pairs of persons on this Spark. Default: in process"),
+    typer.Option(
+        "--spark", metavar="MASTER", envvar="HARMONIA_SPARK", help="Score pairs of persons on this Spark master. Default: in process"
+    ),
 ]
 
 
-def _declared() -> None:
-    """See that what is declared can be understood."""
+def _check_declarations() -> None:
     from pipelines.declarations import check
 
     check()
@@ -100,30 +101,31 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _harmonia(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version and exit.")] = False,
 ) -> None:
     pass
 
 
 @app.command(rich_help_panel=ENGINEER)
 def simulate(
-    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Folder to write inbox/ and truth/ into.")],
-    seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", help="The same seed gives the same deliveries.")] = 1,
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Folder to write inbox/ and truth/ to.")],
+    seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", help="Random seed. The same seed gives the same deliveries.")] = 1,
     start: Annotated[int, typer.Option("--start", envvar="HARMONIA_START", min=1999, max=2090, help="First year.")] = 2012,
-    years: Annotated[int, typer.Option("--years", envvar="HARMONIA_YEARS", min=1, max=50, help="How many years.")] = 2,
-    cases_per_year: Annotated[int, typer.Option("--cases-per-year", envvar="HARMONIA_CASES_PER_YEAR", min=1, help="Cases a year.")] = 100,
-    noise: Annotated[Noise, typer.Option("--noise", envvar="HARMONIA_NOISE", help="How much is wrong in them.")] = Noise.typical,
+    years: Annotated[int, typer.Option("--years", envvar="HARMONIA_YEARS", min=1, max=50, help="Number of years.")] = 2,
+    cases_per_year: Annotated[int, typer.Option("--cases-per-year", envvar="HARMONIA_CASES_PER_YEAR", min=1, help="Cases per year.")] = 100,
+    noise: Annotated[Noise, typer.Option("--noise", envvar="HARMONIA_NOISE", help="Error rate of the deliveries.")] = Noise.typical,
 ) -> None:
-    """Write made-up deliveries in the institutions' forms, with the truth beside them."""
-    from sources.simulator import simulate as make
+    """Write synthetic deliveries in the institutions' formats, with the ground truth."""
+    from sources.simulator import simulate as write_deliveries
 
     try:
-        made = make(out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value)
+        simulated = write_deliveries(out, seed=seed, start=start, years=years, cases_per_year=cases_per_year, noise=noise.value)
     except ValueError as error:
         raise HarmoniaError(str(error)) from None
     typer.echo(
-        f"{made.deliveries} deliveries with {made.cases} cases, {made.persons} persons and {made.defects} defects are in {made.inbox}, "
-        f"the truth about them in {made.truth}. Next: harmonia run --inbox {made.inbox}"
+        f"Wrote {simulated.deliveries} deliveries with {simulated.cases} cases, {simulated.persons} persons and "
+        f"{simulated.defects} defects to {simulated.inbox}, and the ground truth to {simulated.truth}. "
+        f"Next: harmonia run --inbox {simulated.inbox}"
     )
 
 
@@ -136,19 +138,17 @@ def run(
     model: ModelFile = None,
     spark: SparkMaster = None,
 ) -> None:
-    """Land what is new, take it through all stages, publish. Exit 0 when published, 1 when not."""
-    if model is not None:  # said before anything is landed, and known to whatever links in this process
-        _use(model)
+    """Ingest new deliveries, run all stages, publish. Exit 0 when published, 1 when not."""
+    if model is not None:  # before landing, so that a wrong file fails at once
+        _use_model(model)
     if spark:
-        _score_on(spark)
+        _use_spark(spark)
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
     new = not workplace.home.root.exists()
     workplace.ready()
-    _declared()
+    _check_declarations()
     out = console()
-    out.print(
-        f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}{' (a new home: nothing was there)' if new else ''}", soft_wrap=True
-    )
+    out.print(f"[bold]Harmonia[/] {workplace.inbox} → {workplace.home.root}{' (new home)' if new else ''}", soft_wrap=True)
     from pipelines.progress import Display
     from pipelines.run import run_everything
     from pipelines.summary import show
@@ -159,14 +159,14 @@ def run(
     show(out, workplace, outcome.values, institutions(), outcome.seconds, outcome.unchanged)
 
 
-def _use(model: Path) -> None:
+def _use_model(model: Path) -> None:
     from pipelines.linkage.model import load_model
 
     load_model(model.expanduser())
     os.environ["HARMONIA_MODEL"] = str(model.expanduser().absolute())
 
 
-def _score_on(master: str) -> None:
+def _use_spark(master: str) -> None:
     from pipelines.linkage.spark import SETTING, Spark
 
     os.environ[SETTING] = Spark.at(master).master
@@ -176,15 +176,17 @@ def _score_on(master: str) -> None:
 def check(
     delivery: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one delivery, e.g. police/2013-Q2.")],
     institution: Annotated[
-        str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Default: the parent folder.")
+        str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Default: name of the parent folder.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--delivery", envvar="HARMONIA_DELIVERY", help="e.g. 2013-Q2. Default: the folder.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--delivery", envvar="HARMONIA_DELIVERY", help="e.g. 2013-Q2. Default: name of the folder.")
+    ] = None,
     language: Annotated[
         str | None, typer.Option("--language", envvar="HARMONIA_LANGUAGE", help="sq, sr or en. Default: the institution's.")
     ] = None,
 ) -> None:
-    """Try a delivery before sending it; lands nothing. Exit 0 when nothing costs a row or a value, 1 when something does."""
-    _declared()
+    """Check a delivery before sending it (dry run). Exit 1 when a finding costs a row or a value, else 0."""
+    _check_declarations()
     from pipelines.trial import try_delivery
 
     raise typer.Exit(try_delivery(console(), delivery, institution, name, language))
@@ -192,27 +194,27 @@ def check(
 
 @app.command(rich_help_panel=ENGINEER)
 def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
-    """Show how complete each institution's quarters are: complete, partial, unreadable or missing; and what came late."""
+    """Show the state of each institution's quarters (complete, partial, unreadable, missing) and late deliveries."""
     workplace = Workplace.of(inbox, home, registry_url)
-    _declared()
+    _check_declarations()
     if home is not None and not workplace.home.root.is_dir():
         raise HarmoniaError(
-            f"there is no home {workplace.home.root}: name it with --home (or HARMONIA_HOME); the first `harmonia run` makes it"
+            f"home {workplace.home.root} does not exist: name it with --home (or HARMONIA_HOME); the first `harmonia run` creates it"
         )
     from pipelines.registry import open_registry
     from pipelines.status import outside, table
-    from pipelines.status import status as look
+    from pipelines.status import status as delivery_status
 
-    there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
-    if not there and not workplace.inbox.is_dir():
+    has_registry = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+    if not has_registry and not workplace.inbox.is_dir():
         raise HarmoniaError(
-            f"there is neither an inbox {workplace.inbox} nor a registry in {workplace.home.root}: name them with --inbox and --home"
+            f"inbox {workplace.inbox} does not exist and home {workplace.home.root} has no registry: name them with --inbox and --home"
         )
-    registry = open_registry(workplace.registry) if there else None
+    registry = open_registry(workplace.registry) if has_registry else None
     try:
-        lies = workplace.inbox if workplace.inbox.is_dir() else None
-        console().print(table(look(registry, lies)))
-        for line in outside(lies):
+        inbox_folder = workplace.inbox if workplace.inbox.is_dir() else None
+        console().print(table(delivery_status(registry, inbox_folder)))
+        for line in outside(inbox_folder):
             console(markup=False).print("In the inbox: " + line, style="yellow", soft_wrap=True)
     finally:
         if registry is not None:
@@ -222,11 +224,11 @@ def status(inbox: Inbox = None, home: HomeFolder = None, registry_url: RegistryU
 @app.command(rich_help_panel=ENGINEER)
 def score(
     truth: Annotated[
-        Path, typer.Option("--truth", envvar="HARMONIA_TRUTH", help="Folder with the true answers of a simulated or sample set.")
+        Path, typer.Option("--truth", envvar="HARMONIA_TRUTH", help="Folder with the ground truth of a simulated or sample set.")
     ],
     home: HomeFolder = None,
 ) -> None:
-    """Measure a published warehouse against the truth. For measuring only: the pipeline never reads a truth."""
+    """Score a published warehouse against the ground truth. For evaluation only: the pipeline never reads the truth."""
     from warehouse.score import score as measure
 
     console().print(measure(Workplace.of(None, home).home.warehouse, truth))
@@ -240,7 +242,7 @@ def ui(
     warehouse_url: WarehouseUrl = None,
     port: Annotated[int, typer.Option("--port", envvar="HARMONIA_PORT", min=1, max=65535, help="Port on this machine.")] = 3000,
 ) -> None:
-    """Open Dagster's pages over the home, on this machine only (127.0.0.1)."""
+    """Serve Dagster's web pages for the home, on this machine only (127.0.0.1)."""
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
     workplace.home.create()
     from pipelines.ui import serve
@@ -248,10 +250,10 @@ def ui(
     serve(console(), workplace, port)
 
 
-@app.command("prepare", hidden=True)  # its name in earlier versions, which units of operators call
+@app.command("prepare", hidden=True)  # former name, still used in service units
 @app.command("init", rich_help_panel=ENGINEER)
 def prepare(home: HomeFolder = None) -> None:
-    """Make the home with Dagster's settings in it, for a daemon that starts before any run. Twice changes nothing."""
+    """Create the home with Dagster's settings, for a daemon that starts before the first run. Idempotent."""
     from pipelines.resources.instance import install_dagster
 
     typer.echo(f"DAGSTER_HOME={install_dagster(Workplace.of(None, home).home)}")
@@ -268,23 +270,23 @@ def _plain(line: str) -> str:
     return escape(line)
 
 
-def _unforeseen(error: Exception) -> int:
+def _unexpected(error: Exception) -> int:
     from pipelines.failures import describe, keep
 
     home = os.environ.get("HARMONIA_HOME")
     log = keep(error, Path(home) / "logs", " ".join(sys.argv[1:2])) if home and Path(home).is_dir() else None
-    return _fail(f"{describe(error)}{f'; where and how is in {log}' if log else ''}")
+    return _fail(f"{describe(error)}{f'; details are in {log}' if log else ''}")
 
 
 def main() -> None:
-    """Run the command line; every problem ends in one line on standard error, never in a traceback."""
+    """Run the command line. Every problem is printed as one line on standard error, never as a traceback."""
     try:
         app()
     except SystemExit as ended:
-        if ended.code == _INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
-            _fail("interrupted: what was landed is kept, and what was published before stays as it was; run again when it suits")
+        if ended.code == _INTERRUPTED:  # typer's exit code for Ctrl-C; typer prints nothing
+            _fail("interrupted: ingested files are kept and the published warehouse is unchanged; run again to continue")
         raise
     except HarmoniaError as error:
         sys.exit(_fail(str(error)))
-    except Exception as error:  # noqa: BLE001 - the last line of defence; it is logged without values
-        sys.exit(_unforeseen(error))
+    except Exception as error:  # noqa: BLE001 - last resort; logged without values
+        sys.exit(_unexpected(error))

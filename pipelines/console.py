@@ -1,6 +1,6 @@
-"""What the command line prints with: one console, one form of table.
+"""Console output of the command line: one console, one table style.
 
-Belongs here: how lines and tables look. Does not belong here: what they say. It loads neither pandas nor Dagster.
+Belongs here: the look of lines and tables. Does not belong here: their content. This module imports neither pandas nor Dagster at load.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pandas as pd
 
-_WIDE = 200  # columns where it is no terminal, so that no line is broken in a log
+_WIDE = 200  # columns if output is not a terminal, so that no line is broken in a log
 
 
 def console(*, markup: bool = True) -> Console:
@@ -38,8 +38,13 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """`number` with its noun: 0 files, 1 file, 2 files."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def print_frame(frame: pd.DataFrame, empty: str, title: str | None = None) -> None:
-    """Print a frame as a table, or the line `empty` where it has no rows. Nulls are blank, fractions have two digits."""
+    """Print a frame as a table, or the line `empty` if it has no rows. Nulls are blank, floats have two decimals."""
     import pandas as pd
 
     if frame.empty:

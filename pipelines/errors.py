@@ -1,8 +1,7 @@
-"""Problems that a person can solve.
+"""Errors that a user can resolve.
 
-Belongs here: the one exception that the command line prints as a line without a traceback, and the turning of storage
-errors into it. Does not belong here: problems of delivered data (those are findings) and programming errors (those keep
-their traceback).
+Belongs here: the exception that the command line prints as one line without a traceback, and converting storage errors to it. Does not
+belong here: problems of delivered data (findings), programming errors (they keep their traceback).
 """
 
 from __future__ import annotations
@@ -14,22 +13,22 @@ from pathlib import Path
 
 
 class HarmoniaError(Exception):
-    """One clear line that names the thing and the way out. Never holds a name, a personal number or a password."""
+    """One line with the problem and the remedy. Never contains a name, a personal number or a password."""
 
 
 class TransientError(HarmoniaError):
-    """What may go through by itself in a moment: a server that restarts, a database that another writes to. Input and output alone."""
+    """An error that a retry may cure: a restarting server, a locked database. For input and output only."""
 
 
-_WAY_OUT = {
+_REMEDIES = {
     errno.ENOSPC: "the disk is full; make room, then run again",
     errno.EDQUOT: "the disk quota is used up; make room, then run again",
     errno.EROFS: "the file system is read-only; choose another folder or mount it for writing",
-    errno.EACCES: "this user may not write there; change its permissions or choose another folder",
-    errno.EPERM: "this user may not write there; change its permissions or choose another folder",
-    errno.ENOTDIR: "a part of the path is a file; remove it or choose another folder",
-    errno.EEXIST: "a file stands where a folder should be; remove it or choose another folder",
-    errno.EISDIR: "a folder stands where a file should be; remove it or choose another place",
+    errno.EACCES: "permission denied; change the permissions or choose another folder",
+    errno.EPERM: "permission denied; change the permissions or choose another folder",
+    errno.ENOTDIR: "part of the path is a file; remove it or choose another folder",
+    errno.EEXIST: "a file is in the place of the folder; remove it or choose another folder",
+    errno.EISDIR: "a folder is in the place of the file; remove it or choose another path",
     errno.ENAMETOOLONG: "the path is too long; choose a shorter one",
     errno.EMFILE: "too many files are open; raise the limit (ulimit -n), then run again",
     errno.EIO: "the disk reports an error; check it, then run again",
@@ -38,9 +37,9 @@ _WAY_OUT = {
 
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the block (full disk, no permission, …) into a `HarmoniaError` that names `path` and the way out."""
+    """Convert an `OSError` of the block (disk full, permission denied, …) to a `HarmoniaError` with `path` and the remedy."""
     try:
         yield
     except OSError as error:
-        way_out = _WAY_OUT.get(error.errno or 0, f"the system says: {error.strerror or type(error).__name__}")
-        raise HarmoniaError(f"{path}: cannot be written: {way_out}") from error
+        remedy = _REMEDIES.get(error.errno or 0, f"the system says: {error.strerror or type(error).__name__}")
+        raise HarmoniaError(f"{path}: cannot be written: {remedy}") from error

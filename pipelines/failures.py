@@ -1,8 +1,8 @@
-"""What is said, and kept, when something fails that nobody foresaw.
+"""Reporting and logging of unexpected errors.
 
-Belongs here: one line for the person at the console, and the log under `home/logs/`. Neither holds a local variable, a source value or the
-message of a foreign exception: such a message may quote a cell, and a cell may be a person's name.
-Does not belong here: problems of deliveries. Those are findings.
+Belongs here: the line on the console, and the log under `home/logs/`. Neither contains a local variable, a source value or the message
+of a third-party exception: such a message may quote a cell, and a cell may be a person's name.
+Does not belong here: problems of deliveries, which are findings.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 
 from pipelines.errors import HarmoniaError
 
-_SPEAKABLE = (HarmoniaError, OSError, ImportError)  # their messages name files and modules, never a cell
+_SAFE = (HarmoniaError, OSError, ImportError)  # their messages name files and modules, never a cell
 _ROOT = Path(__file__).parents[1]
 _CALL = re.compile(r"[\w.<>]+\(\) (missing \d+ required|got an unexpected keyword argument|takes \d+ positional)")
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The exception and those behind it, outermost first."""
+    """The exception and its causes, outermost first."""
     found: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in found:
@@ -44,37 +44,37 @@ def _where(error: BaseException) -> list[str]:
 
 
 def disk_full(error: BaseException) -> bool:
-    """Whether this, or an exception behind it, says that no space is left (SQLite calls it an I/O error where its log cannot grow)."""
+    """Whether this exception or one of its causes means that no space is left (SQLite reports an I/O error when its log cannot grow)."""
     if any(isinstance(e, sqlite3.OperationalError) and "disk" in str(e) for e in _chain(error)):
         return True
     return any(isinstance(e, OSError) and (e.errno in (errno.ENOSPC, errno.EDQUOT) or "[Errno 28]" in str(e)) for e in _chain(error))
 
 
 def describe(error: BaseException) -> str:
-    """What happened in one line, safe to show and to keep."""
+    """The error in one line, safe to show and to log."""
     if isinstance(error, HarmoniaError):
         return " ".join(str(error).split())
     if disk_full(error):
-        return "no space is left on the disk: make room and run again; what was landed and published before stays as it is"
+        return "no space is left on the disk: make room and run again; landed files and the published warehouse are unchanged"
     if isinstance(error, MemoryError):
         return "the machine has too little memory for this run"
-    if isinstance(error, _SPEAKABLE):
+    if isinstance(error, _SAFE):
         return " ".join(str(error).split()) or type(error).__name__
     places = _where(error)
     of_sources = [place for place in places if any(place.startswith(f"{folder}/") for folder in _institutions())]
     ours = of_sources or [place for place in places if not place.startswith(("/", ".venv"))]
-    return f"{type(error).__name__}{_of_code(error)} at {ours[-1] if ours else 'an unknown place'}"
+    return f"{type(error).__name__}{_code_detail(error)} at {ours[-1] if ours else 'an unknown place'}"
 
 
 def _institutions() -> list[str]:
-    """The folders of institutions, as `_where` shows them: a mistake there is to be mended there."""
+    """The folders of institutions, as `_where` shows them: errors raised there are fixed there."""
     from sources.contract import folder_of
 
     return [str(path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path) for path in folder_of().values()]
 
 
-def _of_code(error: BaseException) -> str:
-    """What an exception says, where it can speak of code alone: an argument that lacks, a column that a contract names."""
+def _code_detail(error: BaseException) -> str:
+    """The message of an exception if it can only refer to code: a missing argument, a column named in a contract."""
     if isinstance(error, TypeError) and _CALL.match(str(error)):
         return f" ({error})"
     if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
@@ -88,26 +88,26 @@ def _of_code(error: BaseException) -> str:
 
 @contextmanager
 def redact_errors(doing: str, logs: Path | None) -> Iterator[None]:
-    """Let an exception of the block out as one line without values: what it said, or one behind it, may quote a cell, and Dagster keeps it.
+    """Reduce an exception of the block to one line without values: its message or a cause may quote a cell, and Dagster stores it.
 
-    `doing` reads "police: reading". Raises `HarmoniaError`, with the place of the log where `logs` is given.
+    `doing` reads "police: reading". Raises `HarmoniaError`, with the path of the log if `logs` is given.
     """
     try:
         yield
     except HarmoniaError as error:
         raise error from None
-    except Exception as error:  # noqa: BLE001 - whatever it is
+    except Exception as error:  # noqa: BLE001 - any error
         log = keep(error, logs, doing) if logs else None
-        raise HarmoniaError(f"{doing} failed: {describe(error)}{f'; where and how is in {log}' if log else ''}") from None
+        raise HarmoniaError(f"{doing} failed: {describe(error)}{f'; details are in {log}' if log else ''}") from None
 
 
 def keep(error: BaseException, logs: Path, doing: str) -> Path | None:
-    """Write what happened, where, and while doing what, to a file in `logs`, for this user alone. None where even that is not possible."""
+    """Log the error, its stack and the stage to a file in `logs` that only this user may read. None if it cannot be written."""
     now = datetime.now(UTC)
     lines = [f"{now:%Y-%m-%dT%H:%M:%SZ} {doing}"]
     for one in _chain(error):
-        said = f": {' '.join(str(one).split())}" if isinstance(one, _SPEAKABLE) else ""
-        lines += [f"{type(one).__module__}.{type(one).__name__}{said}", *(f"  {place}" for place in _where(one))]
+        message = f": {' '.join(str(one).split())}" if isinstance(one, _SAFE) else ""
+        lines += [f"{type(one).__module__}.{type(one).__name__}{message}", *(f"  {place}" for place in _where(one))]
     path = logs / f"failure-{now:%Y%m%dT%H%M%S%f}.log"
     try:
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Which deliveries came, how completely they could be read, and which are late or missing.
+"""State of every delivery: complete, partial, unreadable or missing, and whether it came late.
 
-Belongs here: the calendar of institutions and quarters, from the ledger and the inbox. Does not belong here: what a delivery
-holds, and findings: lateness hangs on the day of arrival, which no figure may hang on.
+Belongs here: the calendar of institutions and quarters, from the ledger and the inbox. Does not belong here: the content of a
+delivery; findings: lateness depends on the day of arrival, and no figure may depend on that.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ class _Version:
 
     name: DeliveryName
     row: Delivery | None
-    refused: bool = False  # it lies in the inbox, and landing could take nothing of it
+    refused: bool = False  # it is in the inbox, and no file of it could be landed
 
     @property
     def reading(self) -> str | None:
-        """What reading found (`sources.states`); null where it was not read yet."""
+        """State after reading (`sources.states`); null if not read yet."""
         if self.refused:
             return states.MISSING
         return self.row.state if self.row is not None else None
 
 
 def status(registry: Registry | None, inbox: Path | None, today: date | None = None) -> pd.DataFrame:
-    """Every institution × quarter between the first and the last that any institution delivered, a row per version or gap.
+    """Every institution × quarter from the first to the last quarter that any institution delivered, a row per version or gap.
 
-    Returns institution, period, delivery (null where none came), state of that version, state of the quarter, detail (text). States are
-    those of `sources.states`, beside them `received` (not read by a run yet) and `expected` (missing, but not due yet). Lateness is said
-    only where the ledger can know it: a home that was first run years later knows no arrivals.
-    Works without a registry (nothing was run yet) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
+    Returns institution, period, delivery (null if none came), state of that version, state of the quarter, detail (text). States are
+    those of `sources.states`, plus `received` (no run has read it yet) and `expected` (missing, but not due yet). Lateness is reported
+    only where the ledger can know it: a home that was first run years later did not record the arrivals.
+    Works without a registry (no run yet) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
     """
     today = today or datetime.now(UTC).date()
     ledger: list[Delivery] = []
@@ -89,9 +89,9 @@ def status(registry: Registry | None, inbox: Path | None, today: date | None = N
 
 
 def table(frame: pd.DataFrame) -> RenderableType:
-    """The frame of `status` as a grid of quarters and institutions with their states, and below it whatever needs attention."""
+    """The frame of `status` as a grid of quarters and institutions, followed by the deliveries that need attention."""
     if frame.empty:
-        return Text("No delivery yet: neither in the inbox nor landed.")
+        return Text("No deliveries yet, neither in the inbox nor landed.")
     institutions = list(frame["institution"].unique())
     calendar = grid("quarter", *institutions, title="State of the deliveries, by quarter and institution")
     first = frame.sort_values("detail", key=lambda d: ~d.str.contains(_LATE), kind="stable").drop_duplicates(["period", "institution"])
@@ -99,10 +99,10 @@ def table(frame: pd.DataFrame) -> RenderableType:
     for period in sorted(frame["period"].unique()):
         calendar.add_row(period, *(cells.get((period, institution), Text()) for institution in institutions))
     shown = [column for column in COLUMNS if column != "quarter"]
-    notes = grid(*shown, title="To look at")
+    notes = grid(*shown, title="Needs attention")
     counts = ~frame["detail"].str.startswith(_REPLACED)
-    waits = frame["detail"] == _NOT_LANDED  # the grid says so
-    notable = frame[counts & ~waits & ((frame["state"] != states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
+    waiting = frame["detail"] == _NOT_LANDED  # the grid shows these
+    notable = frame[counts & ~waiting & ((frame["state"] != states.COMPLETE) | frame["detail"].str.contains(_LATE))].fillna("")
     notable = notable.sort_values("state", key=lambda s: s.map(_URGENT), kind="stable")
     for institution, period, delivery, state, detail in zip(*(notable[c] for c in shown), strict=True):
         notes.add_row(institution, period, delivery, Text(state, _COLOURS[state]), detail)
@@ -110,12 +110,12 @@ def table(frame: pd.DataFrame) -> RenderableType:
 
 
 def outside(inbox: Path | None) -> list[str]:
-    """What lies in the inbox and is no delivery (a line a rule)."""
+    """Entries of the inbox that are not deliveries, one line per rule."""
     return inbox_lines(pd.DataFrame(walk(inbox).findings, columns=["institution", "delivery", "file", "rule"])) if inbox else []
 
 
 def inbox_lines(found: pd.DataFrame) -> list[str]:
-    """What lies in the inbox and is no delivery: a line per rule with the places. In: findings of landing."""
+    """Entries of the inbox that are not deliveries: one line per rule, with their paths. In: findings of landing."""
     outside = found[found["delivery"].isna()]
     places = outside["institution"].fillna("") + "/" + outside["file"].fillna("")
     lines = []
@@ -125,7 +125,7 @@ def inbox_lines(found: pd.DataFrame) -> list[str]:
 
 
 def shortened(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of further ones."""
     rest = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -133,7 +133,7 @@ def shortened(names: Sequence[str]) -> str:
 def _seen(
     ledger: list[Delivery], inbox: Path | None, refused: Collection[tuple[str | None, str | None]]
 ) -> dict[tuple[str, str], list[_Version]]:
-    """(institution, period) -> its versions, the newest first."""
+    """(institution, period) -> its versions, newest first."""
     found = {(one.institution, one.name): _Version(DeliveryName(one.period, one.version), one) for one in ledger}
     for folder in walk(inbox).folders if inbox is not None else ():
         if any(kind_of(name) != "system" for name in folder.files if "/" not in name):
@@ -146,7 +146,7 @@ def _seen(
 
 
 def _quarter(institution: str, versions: list[_Version], lateness: str | None) -> list[Row]:
-    """The rows of a quarter's versions, the newest first: the last complete one counts, and what came after it."""
+    """The rows of a quarter's versions, newest first. The last complete version counts, and every version after it."""
     read = [one.reading for one in reversed(versions) if one.reading is not None]
     quarter = states.of_quarter(read) if read else RECEIVED
     rows: list[Row] = []
@@ -157,13 +157,13 @@ def _quarter(institution: str, versions: list[_Version], lateness: str | None) -
         if whole is not None:
             notes.append(f"{_REPLACED} {whole}")
         elif one.refused:
-            notes.append("nothing of it could be landed: see the feedback to the institution")
+            notes.append("no file could be landed: see the feedback to the institution")
         elif one.reading == states.UNREADABLE:
             notes.append("cannot be read, replaces nothing" if len(versions) > 1 else "cannot be read")
         else:
             notes += [lateness] if lateness else []
-            notes += [f"counts where {part} holds nothing"] if part else []
-            notes += ["read in part: what it lacks is not withdrawn"] if one.reading == states.PARTIAL else []
+            notes += [f"counts for records not in {part}"] if part else []
+            notes += ["partial: records missing from it are not withdrawn"] if one.reading == states.PARTIAL else []
             whole, part = (whole, one.name) if one.reading == states.PARTIAL else (one.name, part)
         detail = "; ".join([*notes, *([] if one.refused else _ledger_notes(one.row))])
         rows.append((institution, one.name.period, str(one.name), one.reading or RECEIVED, quarter, detail))
@@ -180,7 +180,7 @@ def _ledger_notes(row: Delivery | None) -> list[str]:
 
 
 def _lateness(versions: list[_Version], due: date, since: datetime | None, ours: list[Delivery]) -> str | None:
-    """Why a quarter came late, by its first version to arrive; null where it did not, or where the ledger cannot know."""
+    """How late a quarter came, by its first version to arrive; null if it was not late or the ledger cannot know."""
     arrivals = [one.row.first_seen for one in versions if one.row is not None]
     if not arrivals:
         return None

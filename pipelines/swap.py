@@ -42,7 +42,7 @@ def swap_in(tmp: Path, target: Path) -> None:
     if _log(tmp).exists():
         raise ValueError(f"{tmp.name} still has a write-ahead log: close its connections before the swap")
     if target.is_dir():
-        raise HarmoniaError(f"{target}: a folder stands where the file should be; remove it, then run again")
+        raise HarmoniaError(f"{target}: a folder is in the place of the file; remove it, then run again")
     with storage(target):
         sync(tmp)
         _log(target).unlink(missing_ok=True)

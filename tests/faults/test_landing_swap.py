@@ -42,7 +42,7 @@ def test_what_the_system_refuses_is_one_clear_line_and_the_old_file_stays(tmp_pa
     target.mkdir()
     new = temporary(target)
     new.write_text("new")
-    with pytest.raises(HarmoniaError, match="a folder stands where the file should be"):
+    with pytest.raises(HarmoniaError, match="a folder is in the place of the file"):
         swap_in(new, target)
     target.rmdir()
     target.write_text("old")
@@ -64,5 +64,5 @@ def test_a_small_file_is_written_whole_and_only_its_owner_reads_it(tmp_path: Pat
     write_whole(target, b"new", 0o600)
     assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"new", 0o600)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".page 1.html.77.tmp", "page [1].html"]
-    with pytest.raises(HarmoniaError, match="a folder stands where a file should be"):
+    with pytest.raises(HarmoniaError, match="a folder is in the place of the file"):
         write_whole(tmp_path, b"new")

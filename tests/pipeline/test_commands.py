@@ -73,7 +73,7 @@ def test_check_tells_by_its_exit_code_and_lands_nothing(inbox: Path, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nowhere",), "no folder"),
+        (("nowhere",), "not a folder"),
         (("somewhere/2013-Q1",), "say --institution"),
         (("somewhere/2013-Q1", "--institution", "post"), "unknown"),
         (("police/first",), "say --delivery"),

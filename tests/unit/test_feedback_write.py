@@ -266,7 +266,7 @@ def test_a_folder_where_a_file_should_be_is_one_clear_line(tmp_path: Path) -> No
     folder = written(tmp_path, found(row(1)))
     (folder / "findings.json").unlink()
     (folder / "findings.json").mkdir()
-    with pytest.raises(HarmoniaError, match="folder stands where a file should be"):
+    with pytest.raises(HarmoniaError, match="folder is in the place of the file"):
         written(tmp_path, found(row(1)))
     assert not list(folder.glob(".*.tmp"))
 

@@ -238,5 +238,5 @@ def test_folders_with_personal_data_are_private(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(HarmoniaError, match="is a file"):
         Home(tmp_path / "file").create()
-    with pytest.raises(HarmoniaError, match="a part of the path is a file"):
+    with pytest.raises(HarmoniaError, match="part of the path is a file"):
         Home(tmp_path / "file" / "below").create()

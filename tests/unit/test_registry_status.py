@@ -77,8 +77,8 @@ def test_states_of_versions_and_of_their_quarter(world: World) -> None:
     record_state(world.registry, "courts", "2013-Q2_v4", "unreadable")
     assert told(world, "courts") == [
         ("2013-Q2", "2013-Q2_v4", "unreadable", "cannot be read, replaces nothing"),
-        ("2013-Q2", "2013-Q2_v3", "partial", "read in part: what it lacks is not withdrawn"),
-        ("2013-Q2", "2013-Q2_v2", "complete", "counts where 2013-Q2_v3 holds nothing; 9 rows read, 7 accepted, 1 quarantined"),
+        ("2013-Q2", "2013-Q2_v3", "partial", "partial: records missing from it are not withdrawn"),
+        ("2013-Q2", "2013-Q2_v2", "complete", "counts for records not in 2013-Q2_v3; 9 rows read, 7 accepted, 1 quarantined"),
         ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2"),
     ]
     frame = status(world.registry, None)
@@ -103,7 +103,7 @@ def test_a_folder_of_which_nothing_could_be_landed_is_missing(world: World, monk
     assert [row[2] for row in told(world, "courts", world.inbox)] == ["received"]
     world.land()
     assert told(world, "courts", world.inbox) == [
-        ("2013-Q2", "2013-Q2", "missing", "nothing of it could be landed: see the feedback to the institution")
+        ("2013-Q2", "2013-Q2", "missing", "no file could be landed: see the feedback to the institution")
     ]
 
 
@@ -160,4 +160,4 @@ def test_the_table_shows_states_and_what_needs_attention(world: World) -> None:
     assert "replaces nothing" in shown
     assert "was due on 2013-10-15" in shown
     console.print(table(status(None, None)))
-    assert "No delivery yet" in console.export_text()
+    assert "No deliveries yet" in console.export_text()

@@ -22,7 +22,7 @@ import pandas as pd
 
 from benchmarks.processes import processor
 from pipelines.linkage import Linked, link
-from pipelines.registry.stability import regrouped
+from pipelines.registry.stability import changed_clusters
 
 TABLES = ("case_records", "person_records", "charges", "events", "references")
 GOAL = 1.5
@@ -85,7 +85,7 @@ def main() -> None:
     shuffled = {name: frame.sample(frac=1.0, random_state=1) for name, frame in until(tables, history).items()}
     found_of = {"without memory": anew, "latest quarter first": link(turned), "rows shuffled": link(shuffled)}
     for what, found in found_of.items():
-        differ = len(regrouped(linked.persons, found.persons)) + len(regrouped(linked.cases, found.cases))
+        differ = len(changed_clusters(linked.persons, found.persons)) + len(changed_clusters(linked.cases, found.cases))
         print(f"{what}: {differ} of {len(found.persons) + len(found.cases)} records grouped otherwise")
 
 

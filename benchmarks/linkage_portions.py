@@ -24,7 +24,7 @@ import pandas as pd
 from pipelines.progress import Silence
 from pipelines.registry import open_registry
 from pipelines.registry.identity import resolve
-from pipelines.registry.stability import kept, regrouped
+from pipelines.registry.stability import changed_clusters, id_stability
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -60,7 +60,7 @@ def land(inbox: Path, parts: list[list[Path]], work: Path) -> tuple[Identities, 
         now: Identities = outcome.values["identities"]
         for entity, held in before.items():
             registry = open_registry(place.registry)
-            found = kept(held, now[entity], resolve(registry, held.iloc[:, 2]))
+            found = id_stability(held, now[entity], resolve(registry, held.iloc[:, 2]))
             registry.close()
             lowest = min(lowest, found.share)
             lines.append(
@@ -89,7 +89,7 @@ def main() -> None:
             last, lines, lowest = land(args.inbox, cut(deliveries, args.portions), Path(folder) / name.replace(" ", "-"))
             print(f"{args.inbox}, {len(order)} deliveries in {args.portions} portions, {name}:", *lines, sep="\n")
             for entity, ids in whole.items():
-                differ = regrouped(ids, last[entity])
+                differ = changed_clusters(ids, last[entity])
                 different += len(differ)
                 lowest_of_all = min(lowest_of_all, lowest)
                 print(f"  {entity:7} partition against the run at once: {len(differ)} of {len(ids)} records grouped otherwise")

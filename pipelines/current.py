@@ -1,7 +1,7 @@
-"""Which state of each record stands, over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
+"""Record status over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
 
-Belongs here: status of every row, the lineage of records, and the sum that shows that no row is lost. Order is that of quarter,
-then version, never that of arrival.
+Belongs here: status of every row, lineage of records, row accounting that shows that no row is lost. Deliveries are ordered by quarter,
+then version, never by arrival.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ACCOUNTS = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
 
 @dataclass
 class Current:
-    """All deliveries of one institution, each row with what became of it.
+    """All deliveries of one institution, each row with its status.
 
     tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
     quarantined pipelines.validate.QUARANTINED
@@ -47,16 +47,16 @@ class Current:
 
 
 def resolve(validated: Validated) -> Current:
-    """Decide what stands. Raises `HarmoniaError` if the rows of a file do not add up, naming the file."""
+    """Set the record status of every row. Raises `HarmoniaError`, naming the file, if the rows of a file do not add up."""
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
     tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
-    held_back, left_out = _held_back(quarantined, deliveries), list[pd.DataFrame]()
+    quarantined_keys, left_out = _quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
     for name, spec in contract.tables.items():
         if spec.entity:
-            tables[name]["_status"] = _record_status(tables[name], deliveries, held_back.get(name, pd.DataFrame()))
+            tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
         if spec.place:
-            left = _left_out(tables[name], validated.files, held_back.get(name, pd.DataFrame()))
+            left = _left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
             tables[name].loc[left.index, "_status"] = "superseded"
             left_out.append(
                 findings.complete(left.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
@@ -67,15 +67,15 @@ def resolve(validated: Validated) -> Current:
     lineage = _lineage(validated.institution, contract.tables, tables, quarantined)
     accounting = _accounting(validated, tables)
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
-    told = _without_blanks(validated.findings, later)
-    found = pd.concat([f for f in (told, later, *left_out) if len(f)] or [later], ignore_index=True)
+    reported = _without_blanks(validated.findings, later)
+    found = pd.concat([f for f in (reported, later, *left_out) if len(f)] or [later], ignore_index=True)
     places = Places(tables, contract)
     found = findings.by_value(root_causes(places.placed(found[list(findings.COLUMNS)]), tables), lineage)
     return Current(tables, quarantined, places.placed(lineage), accounting, found, deliveries)
 
 
 def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
-    """A column that went blank is one finding: its empty cells are not told one by one."""
+    """Drop the findings of single empty cells in a column that is reported as blank."""
     columns = ["delivery", "file", "field"]
     blank = later.loc[later["rule"] == "cross-column-blank", columns]
     there = (found["rule"] == "cell-empty") & found["delivery"].isin(blank["delivery"])
@@ -84,16 +84,16 @@ def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     return found[~hit]
 
 
-def _held_back(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Keys that a delivery holds only as a quarantined row, by table: their absence withdraws nothing."""
+def _quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Keys that occur in a delivery only in a quarantined row, by table: such records are not withdrawn."""
     if quarantined.empty:
         return {}
     known = quarantined[quarantined["record_key"].notna()].merge(deliveries[["delivery", "period", "version"]], on="delivery")
     return {str(t): g[["period", "version", "record_key"]] for t, g in known.groupby("table")}
 
 
-def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, held_back: pd.DataFrame) -> pd.Series:
-    """Status of each row of a table of records. In: `_key`, `_content`, `_delivery`, `_period`, `_version` in delivery order."""
+def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.Series:
+    """Status of each row of a record table. In: `_key`, `_content`, `_delivery`, `_period`, `_version` in delivery order."""
     status = pd.Series("superseded", index=frame.index, dtype="str")
     if frame.empty:
         return status
@@ -104,28 +104,28 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, held_back: pd.
     last = states[(states["_version"] == corrected) & (key >= 0)]
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     replaced = last["_period"].map(complete).fillna(0) > last["_version"]
-    if len(held_back):
-        newest = held_back[held_back["version"] == held_back["period"].map(complete)]
+    if len(quarantined_keys):
+        newest = quarantined_keys[quarantined_keys["version"] == quarantined_keys["period"].map(complete)]
         spared = pd.MultiIndex.from_frame(last[["_period", "_key"]]).isin(pd.MultiIndex.from_frame(newest[["period", "record_key"]]))
         replaced &= ~spared
     status.loc[last.index[replaced]] = "withdrawn"
-    standing = pd.DataFrame({"key": key, "period": period}, index=states.index).loc[last.index[~replaced]]
-    newest_period = standing.groupby("key")["period"].transform("max")
-    status.loc[standing.index[standing["period"] == newest_period]] = "accepted"
+    remaining = pd.DataFrame({"key": key, "period": period}, index=states.index).loc[last.index[~replaced]]
+    newest_period = remaining.groupby("key")["period"].transform("max")
+    status.loc[remaining.index[remaining["period"] == newest_period]] = "accepted"
     return status
 
 
-def _left_out(frame: pd.DataFrame, files: pd.DataFrame, held_back: pd.DataFrame) -> pd.DataFrame:
-    """Accepted rows at a place that a later list of their case lacks: the latest list is the case's list (counting-rules.md).
+def _left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
+    """Accepted rows whose list position is missing from a later list of their case: the latest list is valid (counting-rules.md).
 
-    Columns out: record_key, delivery (that of the list), on the index of `frame`.
+    Out: record_key, delivery (of the latest list), on the index of `frame`.
 
-    A list is that of the last version of a quarter whose file was read whole, with what later versions add; a row that was quarantined
-    holds its place. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.
+    The list of a quarter is that of the last version whose file was read completely, plus rows that later versions add. A quarantined row
+    keeps its position. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.
     """
-    whole = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
+    complete_files = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
     rows = frame[frame["_case"].notna() & frame["_key"].notna()]
-    complete = pd.MultiIndex.from_frame(rows[["_delivery", "_file"]]).isin(whole)
+    complete = pd.MultiIndex.from_frame(rows[["_delivery", "_file"]]).isin(complete_files)
     if not complete.any():
         return pd.DataFrame({"record_key": [], "delivery": []}, index=frame.index[:0], dtype="str")
     least = rows[complete].groupby("_period")["_version"].max()
@@ -134,17 +134,17 @@ def _left_out(frame: pd.DataFrame, files: pd.DataFrame, held_back: pd.DataFrame)
     last = lists[lists["_period"] == lists["_case"].map(latest)]
     by = last.groupby("_case")["_delivery"].last()
     there = [last[["_period", "_key"]].set_axis(["period", "key"], axis=1)]
-    if len(held_back):
-        there.append(held_back[["period", "record_key"]].set_axis(["period", "key"], axis=1))
-    held = rows[rows["_status"] == "accepted"].assign(latest=lambda f: f["_case"].map(latest))
-    held = held[held["_period"] < held["latest"]]
-    on_it = pd.MultiIndex.from_frame(held[["latest", "_key"]]).isin(pd.MultiIndex.from_frame(pd.concat(there)))
-    gone = held[~on_it]
+    if len(quarantined_keys):
+        there.append(quarantined_keys[["period", "record_key"]].set_axis(["period", "key"], axis=1))
+    accepted = rows[rows["_status"] == "accepted"].assign(latest=lambda f: f["_case"].map(latest))
+    accepted = accepted[accepted["_period"] < accepted["latest"]]
+    on_it = pd.MultiIndex.from_frame(accepted[["latest", "_key"]]).isin(pd.MultiIndex.from_frame(pd.concat(there)))
+    gone = accepted[~on_it]
     return pd.DataFrame({"record_key": gone["_key"], "delivery": gone["_case"].map(by)}, index=gone.index)
 
 
 def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
-    """The row that speaks for a key in its delivery: the first of identical rows, the last of different ones."""
+    """The row that represents a key in its delivery: the first of identical rows, the last of different ones."""
     group = pd.Series(numbered(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
     if group.is_unique:
         return frame.index
@@ -154,17 +154,17 @@ def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
 
 
 def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
-    """A child row shares the fate of its parent row; one whose parent is not in its delivery stands by itself, the latest of its key."""
+    """A child row has the status of its parent row. If the delivery lacks the parent, the latest row of the key is accepted."""
     parent = tables[str(spec.parent)]
     status = frame["_parent"].map(parent.set_index("_row")["_status"]).astype("str")
-    orphan = status.isna()
-    if orphan.any():
+    parentless = status.isna()
+    if parentless.any():
         owner = frame["_record"].where(frame["_record"].notna(), frame["_key"] if spec.key else "")
-        newest = frame[orphan].groupby(owner[orphan])["_period"].transform("max")
-        status[orphan] = (frame.loc[orphan, "_period"] == newest).map({True: "accepted", False: "superseded"})
+        newest = frame[parentless].groupby(owner[parentless])["_period"].transform("max")
+        status[parentless] = (frame.loc[parentless, "_period"] == newest).map({True: "accepted", False: "superseded"})
     if spec.key:
-        standing = frame[(status == "accepted") & frame["_key"].notna()]
-        status.loc[standing.index[standing["_key"].duplicated(keep="last")]] = "superseded"
+        accepted = frame[(status == "accepted") & frame["_key"].notna()]
+        status.loc[accepted.index[accepted["_key"].duplicated(keep="last")]] = "superseded"
     return status
 
 
@@ -201,21 +201,21 @@ def _entities(spec: TableSpec) -> tuple[str, ...]:
 
 
 def _accounting(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Rows per file. `read` is counted from what the reader gave, the others from what became of it; they must agree."""
+    """Rows per file. `read` is counted from the reader's output, the others from the record status; they must agree."""
     files = validated.files[["delivery", "file", "read"]]
-    judged = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values()]
-    judged.append(validated.quarantined[["delivery", "file"]].assign(status="quarantined"))
-    judged.append(validated.structure[["delivery", "file"]].assign(status="structural"))
-    rows = pd.concat([f for f in judged if len(f)] or judged[:1], ignore_index=True)
+    statuses = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values()]
+    statuses.append(validated.quarantined[["delivery", "file"]].assign(status="quarantined"))
+    statuses.append(validated.structure[["delivery", "file"]].assign(status="structural"))
+    rows = pd.concat([f for f in statuses if len(f)] or statuses[:1], ignore_index=True)
     counted = rows.groupby(["delivery", "file", "status"]).size().unstack("status", fill_value=0)
     index = pd.MultiIndex.from_frame(files[["delivery", "file"]])
     counted = counted.reindex(index=index, columns=list(ACCOUNTS), fill_value=0).reset_index(drop=True)
     out = pd.concat([files, counted], axis=1)
     wrong = out[out["read"] != out[list(ACCOUNTS)].sum(axis=1)]
     if len(wrong) or rows["status"].isna().any() or len(rows) != out["read"].sum():
-        names = ", ".join(f"{w.delivery} {w.file}" for w in wrong.itertuples()) or "a file that the reader did not name"
+        names = ", ".join(f"{w.delivery} {w.file}" for w in wrong.itertuples()) or "a file not named by the reader"
         raise HarmoniaError(
             f"{validated.institution}: the rows of {names} do not add up (read = accepted + superseded + withdrawn + quarantined + "
-            "structural); nothing was published. This is a fault of Harmonia: please report it with the delivery's name"
+            "structural); nothing was published. This is a bug in Harmonia: please report it with the name of the delivery"
         )
     return out.assign(institution=validated.institution)[["institution", "delivery", "file", "read", *ACCOUNTS]]

@@ -1,6 +1,6 @@
-"""Everything that is declared, held against its shape before anything is done: a run that ends over a slip of the pen ends at once.
+"""Validation of all declarations before a run starts, so that a typo stops the run at once.
 
-Belongs here: which declarations there are. Does not belong here: what each may say (the modules that read them).
+Belongs here: the list of declarations. Does not belong here: their schemas (the modules that read them).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from schemas.declared import DeclarationError
 
 
 def check() -> None:
-    """Read contracts, rules, agreements and indicators. Raises `HarmoniaError` with file, key, value and way out."""
+    """Read contracts, rules, agreements and indicators. Raises `HarmoniaError` with file, key, value and remedy."""
     from pipelines.comparison.agreements import matrix
     from schemas.findings import rules
     from sources.contract import bearers, institutions
@@ -20,14 +20,14 @@ def check() -> None:
 
     for read in (institutions, bearers, rules, matrix, indicators):
         read()
-    each_counts({name for one in catalogue().values() for name in one.institutions})
+    check_coverage({name for one in catalogue().values() for name in one.institutions})
 
 
-def each_counts(counted: Collection[str]) -> None:
-    """Raises `DeclarationError` for an institution that no indicator counts: figures would be published without it, in silence."""
+def check_coverage(counted: Collection[str]) -> None:
+    """Raise `DeclarationError` for an institution that no indicator counts: figures would silently lack it."""
     from sources import contract
 
     for name in contract.institutions():
         if name not in counted:
-            way_out = "name indicators under `counts_in` of its contract, or it in their files, or move its folder away"
-            raise DeclarationError(f"sources/{name}: no indicator counts it: {way_out}")
+            remedy = "list indicators under `counts_in` in its contract, add it to the indicator files, or remove its folder"
+            raise DeclarationError(f"sources/{name}: no indicator counts it: {remedy}")

@@ -1,4 +1,4 @@
-"""What every asset does in the same way: say what it counted, and fail in one line."""
+"""Helpers of all assets: report counts, fail with one line."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from pipelines.errors import TransientError
 from pipelines.failures import redact_errors
 from pipelines.resources.workplace import Workplace
 
-ROWS = "dagster/row_count"  # Dagster draws it as a line over the runs
-TRIES, PAUSE = 3, 2.0  # further tries of an input or output, seconds before the first of them; then twice as long, and again
-WRITER = "writer"  # pool of assets that write to landing or warehouse: one slot, whatever the instance allows otherwise
+ROWS = "dagster/row_count"  # Dagster plots it over runs
+RETRIES, PAUSE = 3, 2.0  # retries of an input or output; seconds before the first, doubled for each further one
+WRITER = "writer"  # pool of assets that write to landing or warehouse: always one slot
 _SHOWN = 60  # rows of a small table; the rest is in the lake or the warehouse
 
 
 @contextmanager
 def redact_stage_errors(workplace: Workplace, doing: str, context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
-    """Turn what nobody foresaw into one line without values, with the place of the log. `doing` reads "police: reading".
+    """Reduce an unexpected error to one line without values, with the path of the log. `doing` is e.g. "police: reading".
 
-    context: given by assets that do input or output, which are tried again where that may help (`TransientError`); never a computation.
+    context: passed by assets that do input or output; they are retried on a `TransientError`. Computations are not retried.
     """
     try:
         with redact_errors(doing, workplace.logs):
             yield
     except TransientError:
-        if context is None or context.retry_number >= TRIES:
+        if context is None or context.retry_number >= RETRIES:
             raise
-        raise dg.RetryRequested(max_retries=TRIES, seconds_to_wait=PAUSE * 2**context.retry_number) from None
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=PAUSE * 2**context.retry_number) from None
 
 
 def check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
-    """`dg.asset_check(**declared)` over a function that fails in one line, as assets do."""
+    """`dg.asset_check(**declared)` for a function that fails with one line, as assets do."""
 
     def decorate(function: Callable[..., dg.AssetCheckResult]) -> dg.AssetChecksDefinition:
         @wraps(function)
-        def checked(*given: Any, **named: Any) -> dg.AssetCheckResult:
-            with redact_errors(f"check {declared.get('name', function.__name__)}", getattr(named.get("workplace"), "logs", None)):
-                return function(*given, **named)
+        def checked(*args: Any, **kwargs: Any) -> dg.AssetCheckResult:
+            with redact_errors(f"check {declared.get('name', function.__name__)}", getattr(kwargs.get("workplace"), "logs", None)):
+                return function(*args, **kwargs)
 
         return dg.asset_check(**declared)(checked)
 
@@ -50,7 +50,7 @@ def check(**declared: Any) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.
 
 
 def table(frame: pd.DataFrame) -> dg.MetadataValue:
-    """A small table of counts for Dagster's pages. `frame` holds keys, codes and numbers only."""
+    """A small table of counts for Dagster's pages. `frame` contains keys, codes and numbers only."""
     shown = frame.head(_SHOWN)
     records = [
         dg.TableRecord({str(k): (None if pd.isna(v) else v if isinstance(v, int | float | str | bool) else str(v)) for k, v in row.items()})
@@ -61,7 +61,7 @@ def table(frame: pd.DataFrame) -> dg.MetadataValue:
 
 
 def say(context: dg.AssetExecutionContext, rows: int | None, counts: Mapping[str, Any]) -> None:
-    """Attach `rows` and what else was counted to the materialisation."""
+    """Attach `rows` and other counts to the materialisation."""
     metadata = dict(counts)
     if rows is not None:
         metadata[ROWS] = int(rows)

@@ -1,7 +1,7 @@
-"""`harmonia erase …`: what a person types and reads.
+"""`harmonia erase …`: options and output.
 
-Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside. Persons are named by their
-id alone: what is printed may end in a log.
+Does not belong here: what the commands do; heavy modules are imported inside. Persons are named by id only: the output may end up in
+a log.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import print_frame
+from pipelines.console import plural, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.resources.workplace import Workplace
 from pipelines.user import this_user
 
 if TYPE_CHECKING:
-    from pipelines.erasure.trial import Plan
+    from pipelines.erasure.dry_run import Plan
     from pipelines.registry import Registry
 
-app = typer.Typer(help="Remove a person's data from every store; figures stay. One orders, another carries out.", no_args_is_help=True)
+app = typer.Typer(
+    help="Erase a person's data from every store without changing figures. One user orders, another executes.", no_args_is_help=True
+)
 
-PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Id of the person, e.g. P0000012, from the identity store.")]
-Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
+PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Person id from the identity store, e.g. P0000012.")]
+Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Your name. Default: the system user.")]
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def _opened(workplace: Workplace) -> Iterator[Registry]:
     from pipelines.registry import open_registry
 
     if not workplace.home.root.is_dir():
-        raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
+        raise HarmoniaError(f"home {workplace.home.root} does not exist: name it with --home")
     registry = open_registry(workplace.registry)
     try:
         yield registry
@@ -44,61 +46,64 @@ def _opened(workplace: Workplace) -> Iterator[Registry]:
 
 @app.command()
 def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
-    """Say what would go, and whether a figure would move; tried on a copy, nothing is changed. Exit 1 where something would be left."""
+    """Dry run on a copy: show what would be erased and which figures would change. Exit 1 if data would remain or figures change."""
     workplace = Workplace.of(None, home, registry_url)
-    with _opened(workplace):  # a wrong home is said at once
-        from pipelines.erasure.trial import try_out
+    with _opened(workplace):  # fails at once for a wrong home
+        from pipelines.erasure.dry_run import dry_run
 
-        plan = try_out(workplace, person, _run)
-    _told(plan)
-    raise typer.Exit(1 if plan.left or plan.moved else 0)
+        plan = dry_run(workplace, person, _run)
+    _print_plan(plan)
+    raise typer.Exit(1 if plan.remaining or plan.changed else 0)
 
 
 def _run(workplace: Workplace) -> None:
-    """Take a home through all stages."""
+    """Run all stages."""
     from pipelines.progress import Silence
     from pipelines.run import run_everything
 
     run_everything(workplace, Silence())
 
 
-def _told(plan: Plan) -> None:
-    for one in plan.emptied:
-        typer.echo(f"{one.institution} {one.delivery}: {one.rows} rows emptied, {len(one.gone)} files removed and read as they were read")
+def _print_plan(plan: Plan) -> None:
+    for one in plan.redacted:
+        typer.echo(f"{one.institution} {one.delivery}: {plural(one.rows, 'row')} redacted, {plural(len(one.removed), 'file')} replaced")
     typer.echo(
-        f"{plan.person.id}: {len(plan.person.records)} records in {len(plan.emptied)} deliveries, {plan.files} files. "
-        f"{len(plan.ties)} pairs of records are held as they are. Figures that move: {', '.join(plan.moved) or 'none'}."
+        f"{plan.person.id}: {plural(len(plan.person.records), 'record')} in {plural(len(plan.redacted), 'delivery', 'deliveries')}, "
+        f"{plural(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
+        f"Figures that change: {', '.join(plan.changed) or 'none'}."
     )
     if plan.person.shared:
-        typer.echo(f"{plan.person.shared} numbers or spellings of the name are borne by others as well: files were not searched for those.")
-    for path in plan.left:
-        typer.echo(f"would be left in {path}")
+        typer.echo(
+            f"{plan.person.shared} numbers or spellings of the name are shared with other persons: files were not searched for them."
+        )
+    for path in plan.remaining:
+        typer.echo(f"would remain in {path}")
 
 
-@app.command("order")
-def give(
+@app.command()
+def order(
     person: PersonId,
-    ground: Annotated[str, typer.Option("--ground", help="Law, decision or request it rests on; name nobody.")],
+    ground: Annotated[str, typer.Option("--ground", help="Legal basis: law, decision or request; without names.")],
     by: Who = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Order the erasure of a person; somebody else carries it out."""
+    """Order the erasure of a person. A different user executes it."""
     with _opened(Workplace.of(None, home, registry_url)) as registry:
         from pipelines.erasure import orders
 
-        number = orders.give(registry, person, by or this_user(), ground)
-    typer.echo(f"Order {number} is entered. Somebody else carries it out: harmonia erase execute {number} --by NAME")
+        number = orders.order(registry, person, by or this_user(), ground)
+    typer.echo(f"Order {number} was recorded. A different user executes it: harmonia erase execute {number} --by NAME")
 
 
 @app.command("list")
 def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
-    """All orders, with who gave and who carried out."""
+    """List all orders, with who ordered and who executed them."""
     with _opened(Workplace.of(None, home, registry_url)) as registry:
         from pipelines.erasure import orders
 
-        found = orders.listed(registry)
-    print_frame(found, "No order was given.")
+        found = orders.list_orders(registry)
+    print_frame(found, "No orders.")
 
 
 @app.command()
@@ -107,44 +112,46 @@ def repeat(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """After a restore: enter again the orders that a later backup knows as carried out. Exit 1 where records are not known here yet."""
+    """After a restore: order again the erasures that a later backup lists as executed. Exit 1 if some records are not here yet."""
     with _opened(Workplace.of(None, home, registry_url)) as registry:
-        from pipelines.erasure.repeat import repeat as enter
+        from pipelines.erasure.repeat import repeat as order_again
 
-        found = enter(registry, backup)
+        found = order_again(registry, backup)
     for one in found:
-        orders = ", ".join(f"order {number} ({person})" for number, person in one.given.items())
-        typer.echo(f"order {one.number} there: {one.known} of {one.records} records are known here; {orders or 'nothing to enter'}")
+        orders = ", ".join(f"order {number} ({person})" for number, person in one.ordered.items())
+        typer.echo(f"order {one.number} of the backup: {one.known} of {one.records} records are known here; {orders or 'nothing to order'}")
     if any(one.known < one.records for one in found):
-        typer.echo("Records that are not known here come with the inbox: harmonia run, then this once more.")
+        typer.echo("Unknown records come from the inbox: run `harmonia run`, then repeat this command.")
         raise typer.Exit(1)
-    typer.echo("Somebody else carries them out: harmonia erase execute ORDER --by NAME" if found else f"{backup} knows no erasure.")
+    typer.echo(
+        "A different user executes them: harmonia erase execute ORDER --by NAME" if found else f"{backup} contains no executed erasures."
+    )
 
 
-@app.command("carry-out", hidden=True)  # its name in earlier versions
+@app.command("carry-out", hidden=True)  # former name
 @app.command()
 def execute(
     number: Annotated[int, typer.Argument(metavar="ORDER", help="Number of the order.")],
     by: Who = None,
-    moving: Annotated[bool, typer.Option("--moving", help="Also where figures move.")] = False,
+    moving: Annotated[bool, typer.Option("--moving", help="Execute even if figures change.")] = False,
     inbox: Inbox = None,
     home: HomeFolder = None,
     warehouse_url: WarehouseUrl = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Carry out an order: tried on a copy first, then done, then a run. Exit 1 where the person is still found."""
+    """Execute an order: dry run on a copy, erasure, run. Exit 1 if the person is still found."""
     workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
     with _opened(workplace):
-        from pipelines.erasure.carry import carry_out as carry
+        from pipelines.erasure.execute import execute as erase
 
-    done = carry(workplace, number, by or this_user(), _run, moving=moving)
-    _told(done.plan)
-    for path in done.pages:
+    done = erase(workplace, number, by or this_user(), _run, moving=moving)
+    _print_plan(done.plan)
+    for path in done.deleted_pages:
         typer.echo(f"removed {path}")
-    for path in done.left:
+    for path in done.remaining:
         typer.echo(f"still found in {path}")
     typer.echo(
-        f"Erasure {done.number} of order {number} is done. Not reached from here: backups made before, workbooks and pages handed out "
-        "(`harmonia audit list`), the inbox. Make a new backup and let older ones go: docs/reference/governance.md."
+        f"Erasure {done.number} of order {number} is done. It does not reach earlier backups, exported workbooks and pages "
+        "(`harmonia audit list`), or the inbox. Make a new backup and delete older ones: docs/reference/governance.md."
     )
-    raise typer.Exit(1 if done.left else 0)
+    raise typer.Exit(1 if done.remaining else 0)

@@ -1,4 +1,4 @@
-"""`harmonia export …`: options and output. Does not belong here: what the exports hold; heavy modules are imported inside."""
+"""`harmonia export …`: options and output. Does not belong here: the exports' content; heavy modules are imported inside."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RegistryUrl = Annotated[
     str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: in the home")
 ]
 Name = Annotated[str, typer.Argument(metavar="EXPORT", help="As `harmonia export list` names it.")]
-ReleaseDay = Annotated[str | None, typer.Option("--release", help="Which release. Default: the latest.")]
+ReleaseDay = Annotated[str | None, typer.Option("--release", help="Release. Default: the latest.")]
 Recipient = Annotated[str, typer.Option("--recipient", help="Who receives the full figures.")]
 
 
 @app.command("list")
 def list_exports(lang: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en") -> None:
-    """Say which exports there are, and how each may leave the house."""
+    """List the exports and whether each may be published."""
     from warehouse.exports.catalogue import exports
 
     for one in exports().values():
@@ -37,10 +37,10 @@ def create(
     lang: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en",
     full: Annotated[bool, typer.Option("--full", help="Exact figures, for one recipient, with the coordinator's approval.")] = False,
     recipient: Annotated[str | None, typer.Option("--recipient", help="Who receives the full figures.")] = None,
-    approval: Annotated[Path | None, typer.Option("--approval", help="The coordinator's approval of this transmission.")] = None,
+    approval: Annotated[Path | None, typer.Option("--approval", help="File with the coordinator's approval.")] = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Write an export: public and protected, or (--full) exact, for one recipient; that is logged."""
+    """Write an export: protected figures for the public, or (--full) exact figures for one recipient, which is logged."""
     from warehouse.exports import catalogue
 
     workplace = Workplace.of(None, home, registry_url)
@@ -63,11 +63,11 @@ def approve(
     home: HomeFolder = None,
     release: ReleaseDay = None,
 ) -> None:
-    """The coordinator approves that an export in full goes to one recipient."""
+    """For the coordinator: approve sending a full export to one recipient."""
     from warehouse.exports.catalogue import to_approve
     from warehouse.exports.transmission_approval import approve as sign
 
     where = Workplace.of(None, home).home
     sent = to_approve(where.releases, name, release, recipient)
     sign(where.root, key.expanduser(), sent, signer, day, out)
-    typer.echo(f"{out} approves {sent.export} in full of release {sent.release} for {sent.recipient}")
+    typer.echo(f"{out} approves the full export {sent.export} of release {sent.release} for {sent.recipient}")

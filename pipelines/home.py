@@ -1,6 +1,6 @@
-"""Where Harmonia keeps everything: the folders and files below one home.
+"""The home folder: paths and permissions of all files and folders of an installation.
 
-Belongs here: names and permissions of what a home holds. Does not belong here: what is in them.
+Does not belong here: their content.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
 
-_PRIVATE = 0o700  # holds personal data: for the one user that runs the pipeline
+_PRIVATE = 0o700  # personal data: only for the user that runs the pipeline
 
 
 @dataclass(frozen=True)
 class Home:
-    """The home folder `root`, and what lies in it."""
+    """The home folder `root` and the paths below it."""
 
     root: Path
 
     @property
     def landing(self) -> Path:
-        """Every file as received, by content hash. Never lost."""
+        """Every file as received, by content hash. In the backup."""
         return self.root / "landing"
 
     @property
     def registry_file(self) -> Path:
-        """The embedded registry, where none is named elsewhere. Never lost."""
+        """The embedded registry, unless another database is configured. In the backup."""
         return self.root / "registry.sqlite"
 
     @property
@@ -36,12 +36,12 @@ class Home:
 
     @property
     def published(self) -> bool:
-        """Whether a run ever published here."""
+        """Whether a run has published here."""
         return (self.root / "published" / "current").exists()
 
     @property
     def lake(self) -> Path:
-        """Parquet of the stages; can be rebuilt."""
+        """Parquet outputs of the stages; can be rebuilt."""
         return self.root / "lake"
 
     @property
@@ -61,12 +61,12 @@ class Home:
 
     @property
     def feedback(self) -> Path:
-        """What is handed back to the institutions, `<institution>/<delivery>/`."""
+        """Feedback to the institutions, `<institution>/<delivery>/`."""
         return self.root / "feedback"
 
     @property
     def releases(self) -> Path:
-        """Published figures as known on a day. Never lost."""
+        """Published figures as known on a day. In the backup."""
         return self.root / "releases"
 
     @property
@@ -75,9 +75,9 @@ class Home:
         return self.root / "dagster"
 
     def create(self) -> Home:
-        """Make the folders that are not there yet; those with personal data are for the running user alone (0700).
+        """Create missing folders; those with personal data only for the running user (0700).
 
-        Raises `HarmoniaError` where the root is a file or cannot be written.
+        Raises `HarmoniaError` if the root is a file or cannot be written.
         """
         if self.root.exists() and not self.root.is_dir():
             raise HarmoniaError(f"home {self.root} is a file: name a folder with --home (or HARMONIA_HOME), or remove the file")

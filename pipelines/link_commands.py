@@ -1,7 +1,7 @@
-"""`harmonia link …`: training a model, verifying one.
+"""`harmonia link …`: options and output.
 
-Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside, and so is the package
-`pipelines.linkage`, in which this file for that reason does not lie.
+Does not belong here: what the commands do. Heavy modules are imported inside the commands, among them the package `pipelines.linkage`;
+that is why this file is outside it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Annotated
 
 import typer
 
+from pipelines.console import plural
 from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from pipelines.user import this_user
 
-app = typer.Typer(help="The linkage model: train a new one, verify one; pairs on Spark.", no_args_is_help=True)
+app = typer.Typer(help="Linkage model: train, verify; score pairs on Spark.", no_args_is_help=True)
 
 
 class Source(StrEnum):
-    """What a model is trained on."""
+    """Training data of a model."""
 
     unlabelled = "unlabelled"
     judgements = "judgements"
@@ -34,57 +35,60 @@ def train(
         typer.Option(
             "--from",
             envvar="HARMONIA_TRAIN_FROM",
-            help="unlabelled: a home's records; judgements: also stewards' judgements; simulated: sets with their truth.",
+            help="unlabelled: records of a home; judgements: also stewards' judgements; simulated: sets with ground truth.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Model file to write; its name is the version.")],
-    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to learn from.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home with the training records.")] = None,
     registry_url: Annotated[
         str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database.")
     ] = None,
     simulated: Annotated[
-        list[Path] | None, typer.Option("--simulated", envvar="HARMONIA_SIMULATED", help="Folder of `harmonia simulate`; may be repeated.")
+        list[Path] | None,
+        typer.Option("--simulated", envvar="HARMONIA_SIMULATED", help="Output folder of `harmonia simulate`; repeatable."),
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who trains it. Default: the system's user.")] = None,
+    by: Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Your name. Default: the system user.")] = None,
 ) -> None:
-    """Train a new model from the shipped one and write it to a file of its own; nothing uses it until --model names it."""
-    from pipelines import training as trainer
+    """Train a model, starting from the shipped one, and write it to a new file. Use it with `harmonia run --model`."""
+    from pipelines import training
 
     if source is Source.simulated:
         if not simulated:
-            raise HarmoniaError("--from simulated needs --simulated DIR, once for each set")
-        material = trainer.of_simulated(simulated)
+            raise HarmoniaError("--from simulated requires --simulated DIR, once per set")
+        material = training.of_simulated(simulated)
     else:
         if simulated:
-            raise HarmoniaError(f"--simulated goes with --from simulated, not with --from {source.value}")
-        material = trainer.of_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
-    version = trainer.write(material, out, by or this_user())
-    typer.echo(f"{version} is in {out}. Next: harmonia run --model {out}")
+            raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
+        material = training.of_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
+    version = training.write(material, out, by or this_user())
+    typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
 
 
 @app.command()
 def verify(
-    model: Annotated[Path | None, typer.Argument(metavar="FILE", help="Model file. Default: HARMONIA_MODEL, else the one shipped.")] = None,
+    model: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Model file. Default: HARMONIA_MODEL, else the shipped model.")
+    ] = None,
 ) -> None:
-    """Verify a model file and show what it was trained on. Exit 1 when it cannot be used."""
+    """Verify a model file and show its training data. Exit 1 if it cannot be used."""
     from pipelines.linkage.model import load_model
 
     found = load_model(model)
-    typer.echo(f"{found.version}: valid, {len(found.fields)} fields of persons, {len(found.evidence)} kinds of evidence on cases")
+    typer.echo(f"{found.version}: valid, {len(found.fields)} person fields, {len(found.evidence)} types of case evidence")
     for half, provenance in found.provenance.items():
         typer.echo(f"  {half}: " + "; ".join(f"{key} {value}" for key, value in provenance.items()))
-    watched = ", ".join(found.expected) or "nothing: this model has no expected shares; train a new one"
+    watched = ", ".join(found.expected) or "nothing: the model has no expected shares; train a new one"
     typer.echo(f"  drift is monitored for {watched}")
 
 
 @app.command()
 def spark(
-    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="New folder for the pairs, as Parquet.")],
-    master: Annotated[str, typer.Option("--master", envvar="HARMONIA_SPARK", help="Spark's master. Default: this machine.")] = "local[*]",
-    model: Annotated[Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Model file. Default: the one shipped.")] = None,
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="New folder for the pairs (Parquet).")],
+    master: Annotated[str, typer.Option("--master", envvar="HARMONIA_SPARK", help="Spark master. Default: this machine.")] = "local[*]",
+    model: Annotated[Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Model file. Default: the shipped model.")] = None,
     home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to compare.")] = None,
 ) -> None:
-    """Score candidate pairs of persons by Splink on Spark; write keys and weights, no name. `run --spark` decides from such pairs."""
+    """Score candidate pairs of persons with Splink on Spark; write keys and match weights, no names. `run --spark` scores alike."""
     from pipelines.linkage.blocking import share
     from pipelines.linkage.decisions import keys_of
     from pipelines.linkage.model import load_model
@@ -103,4 +107,4 @@ def spark(
     pairs = Spark.at(master).close(persons, share(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
     out.mkdir(parents=True)
     keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
-    typer.echo(f"{len(pairs)} pairs of {len(persons)} person records are in {out}, scored by {found.version}.")
+    typer.echo(f"Wrote {plural(len(pairs), 'pair')} of {plural(len(persons), 'person record')} to {out}, scored by {found.version}.")

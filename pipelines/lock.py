@@ -1,4 +1,4 @@
-"""Locks between processes, held by the kernel: a killed process holds nothing.
+"""Locks between processes, held by the kernel: a killed process releases them.
 
 Belongs here: one run per home, one landing per home. Does not belong here: locks of a database.
 """
@@ -16,27 +16,27 @@ from pathlib import Path
 from pipelines.errors import HarmoniaError, storage
 from pipelines.home import Home
 
-_PAUSE = 0.05  # seconds between two tries while waiting
-_LOOK = 0.2  # seconds: longer than `run_is_held` looks
+_PAUSE = 0.05  # seconds between two attempts
+_GRACE = 0.2  # seconds: longer than `run_is_held` holds its shared lock
 _RUN = ".run.lock"
 
 
 @contextmanager
 def run_lock(home: Home) -> Iterator[None]:
-    """Hold the home for one run. Raises `HarmoniaError` at once where another run holds it. Not re-entrant."""
-    with _held(home.root / _RUN, f"home {home.root}", wait=_LOOK):
+    """Hold the home for one run. Raises `HarmoniaError` at once if another run holds it. Not re-entrant."""
+    with _held(home.root / _RUN, f"home {home.root}", wait=_GRACE):
         yield
 
 
 def run_is_held(home: Home) -> bool:
-    """Whether a run, or a command that changes the home, holds it at this moment. Raises `HarmoniaError` where that cannot be seen."""
+    """Whether a run, or a command that changes the home, holds the lock. Raises `HarmoniaError` if the lock file cannot be opened."""
     path = home.root / _RUN
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise HarmoniaError(f"{path}: cannot be opened ({error.strerror}): give it to the user that runs Harmonia") from error
+        raise HarmoniaError(f"{path}: cannot be opened ({error.strerror}): change its owner to the user that runs Harmonia") from error
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -58,16 +58,16 @@ def _held(path: Path, what: str, wait: float) -> Iterator[None]:
     with storage(path):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take(file, what, time.monotonic() + wait)
+        _acquire(file, what, time.monotonic() + wait)
         with storage(path):
             os.ftruncate(file, 0)
             os.pwrite(file, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
         yield
     finally:
-        os.close(file)  # releases the lock; the file stays, since removing it would let two processes lock two files
+        os.close(file)  # releases the lock; removing the file would let two processes lock two files
 
 
-def _take(file: int, what: str, until: float) -> None:
+def _acquire(file: int, what: str, until: float) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

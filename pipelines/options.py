@@ -1,6 +1,6 @@
-"""Options that many commands take, in the same words and with the same environment variables.
+"""Options shared by many commands, with the same help texts and environment variables.
 
-Belongs here: the places of a home. Does not belong here: options of one command, or the same place in other words for it.
+Does not belong here: options of one command.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 Inbox = Annotated[Path | None, typer.Option("--inbox", envvar="HARMONIA_INBOX", help="Folder of deliveries. Default: data/inbox")]
-HomeFolder = Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept. Default: data/home")]
+HomeFolder = Annotated[
+    Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder with all data of the installation. Default: data/home")
+]
 RegistryUrl = Annotated[
     str | None,
     typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database. Default: SQLite in the home"),

@@ -1,7 +1,7 @@
-"""Findings that show only between deliveries of one institution: columns that went blank, an unusual number of records, corrections that
-replace nothing or lose records.
+"""Findings across deliveries of one institution: columns that became blank, an unusual number of records, corrections that replace
+nothing or lose records.
 
-Belongs here: what an institution can be told about its deliveries as a series. The states themselves are decided in `current`.
+Does not belong here: the record status (`current`).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _unusual_volume(name: str, frame: pd.DataFrame, deliveries: pd.DataFrame) ->
     quarters = counted.drop_duplicates("period", keep="last").set_index("period")["rows"]
     usual = quarters.expanding(_ENOUGH_QUARTERS).median().shift().reindex(counted["period"]).to_numpy()
     counted = counted.assign(usual=usual)
-    few = (counted["usual"] >= 1 / _FEWEST) & (counted["rows"] <= counted["usual"] * _FEWEST)  # of less, a tenth is no record
+    few = (counted["usual"] >= 1 / _FEWEST) & (counted["rows"] <= counted["usual"] * _FEWEST)  # below that, a tenth is less than one record
     odd = counted[few | (counted["rows"] >= counted["usual"].clip(lower=1) * _MOST)]
     file = frame.drop_duplicates("_delivery").set_index("_delivery")["_file"]
     return [
@@ -90,7 +90,7 @@ def _merged_into_nothing(tables: dict[str, pd.DataFrame], contract: Contract) ->
 
 
 def _withdrawn(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Records that a correction no longer holds: told to the delivery that left them out."""
+    """Records missing from a correction: a finding of the delivery that omits them."""
     complete = deliveries[deliveries["state"] == "complete"].drop_duplicates("period", keep="last").set_index("period")["delivery"]
     gone = lineage[lineage["status"] == "withdrawn"].drop_duplicates(["record_key", "delivery"])
     period = gone["delivery"].map(deliveries.set_index("delivery")["period"])
@@ -98,7 +98,7 @@ def _withdrawn(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _never_delivered(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Quarters between the first and the last delivered one that never came: told to the next delivery that did."""
+    """Quarters between the first and the last delivered one that never came: a finding of the next delivery."""
     first = deliveries.drop_duplicates("period").sort_values("period", ignore_index=True)
     out = []
     for (_, before), (delivery, period) in pairwise(zip(first["delivery"], first["period"], strict=True)):
@@ -107,7 +107,7 @@ def _never_delivered(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _between(before: str, after: str) -> list[str]:
-    """The quarters after one and before another."""
+    """The quarters between two quarters."""
     quarters = pd.period_range(before.replace("-", ""), after.replace("-", ""), freq="Q")[1:-1]
     return [f"{quarter.year}-Q{quarter.quarter}" for quarter in quarters]
 

@@ -1,4 +1,4 @@
-"""Quarters by their names (`2013-Q2`), one at a time.
+"""Quarters by name (`2013-Q2`).
 
 Belongs here: the calendar of deliveries. Does not belong here: whole columns of dates (`warehouse.count`).
 """
@@ -15,7 +15,7 @@ def last_day(period: str) -> date:
 
 
 def quarters(first: str, last: str) -> list[str]:
-    """All quarters from `first` to `last`, both included."""
+    """All quarters from `first` to `last`, inclusive."""
     start, end = _number(first), _number(last)
     return [f"{n // 4}-Q{n % 4 + 1}" for n in range(start, end + 1)]
 

@@ -1,7 +1,7 @@
-"""Moments of a run at which a kill would hurt most, by name, so that tests can kill there.
+"""Kill points of a run: named moments at which tests kill the process.
 
-Belongs here: the names, and dying at one of them. The modules at the edges call `reached`; without `HARMONIA_DIE_AT` it does nothing.
-Does not belong here: what is left behind and who cleans it up (`tests/faults/crash`, docs/reference/backup.md).
+Belongs here: the names, and the kill. Modules that write call `reached`; without `HARMONIA_DIE_AT` it does nothing. Does not belong here:
+what a kill leaves and who cleans it up (`tests/faults/crash`, docs/reference/backup.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ VARIABLE = "HARMONIA_DIE_AT"
 
 
 class Point(StrEnum):
-    """A moment, in the order of a run."""
+    """A kill point, in the order of a run."""
 
     REGISTRY_MIGRATED = "registry-migrated"  # in the transaction
     BYTES_ASIDE = "bytes-aside"
@@ -33,20 +33,20 @@ class Point(StrEnum):
     SERVER_COMMITTED = "server-committed"
     STATES_ENTERED = "states-entered"  # in the transaction
     RUN_CLOSED = "run-closed"
-    PAGE_WRITTEN = "page-written"  # of feedback, scorecard, report, export: beside the old one
+    PAGE_WRITTEN = "page-written"  # of feedback, scorecard, report, export; beside the old one
     JUDGEMENTS_ENTERED = "judgements-entered"  # review, in the transaction
-    RELEASE_WRITTEN = "release-written"  # all of it, under its unfinished name
-    BACKUP_COPIED = "backup-copied"  # all of it, under its unfinished name
+    RELEASE_WRITTEN = "release-written"  # complete, under its temporary name
+    BACKUP_COPIED = "backup-copied"  # complete, under its temporary name
     RESTORE_COPIED = "restore-copied"
-    ERASURE_ENTERED = "erasure-entered"  # the bytes still lie there
+    ERASURE_ENTERED = "erasure-entered"  # the bytes are still in the store
 
 
 times: Counter[Point] = Counter()  # how often each was reached in this process
-dying = 0  # the process that dies: this one, or in one that works for a run the run
+dying = 0  # the process to kill: this one, or for a worker the run that started it
 
 
 def reached(point: Point) -> None:
-    """Die by SIGKILL where `HARMONIA_DIE_AT` names this point (`name`: the next time it is reached; `name:3`: the third time)."""
+    """Kill the process (SIGKILL) if `HARMONIA_DIE_AT` names this point (`name`: the next time it is reached; `name:3`: the third time)."""
     times[point] += 1
     wanted, _, nth = os.environ.get(VARIABLE, "").partition(":")
     if wanted == point and nth in ("", str(times[point])):

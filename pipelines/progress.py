@@ -1,6 +1,6 @@
-"""How far is the run? A line per stage as it ends, and on a terminal a bar under them.
+"""Progress of a run: a line per finished stage, and a progress bar on a terminal.
 
-Belongs here: what the person at the console sees while the run goes on. Does not belong here: what the run found (`summary.py`).
+Does not belong here: the results of the run (`summary.py`).
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 
 class Listener(Protocol):
-    """Who wants to know how far a run is. Steps are named as in Dagster: `police__raw`."""
+    """Receives progress of a run. Steps are named as in Dagster: `police__raw`."""
 
     def planned(self, steps: Mapping[str, str]) -> None:
-        """The steps that will run, and the stage of each, in the order of a record's way."""
+        """The planned steps and the stage of each, in order of execution."""
 
     def started(self, step: str) -> None:
-        """A step begins."""
+        """A step started."""
 
     def ended(self, step: str, rows: int | None) -> None:
-        """A step ended well; `rows` as it counted them."""
+        """A step succeeded; `rows` is its row count."""
 
 
 class Silence:
-    """A listener that says nothing."""
+    """A listener that ignores all events."""
 
     def planned(self, steps: Mapping[str, str]) -> None:
-        """Say nothing."""
+        """Ignored."""
 
     def started(self, step: str) -> None:
-        """Say nothing."""
+        """Ignored."""
 
     def ended(self, step: str, rows: int | None) -> None:
-        """Say nothing."""
+        """Ignored."""
 
 
 class Display:
-    """Lines per stage on `console`; with a bar where it is a terminal."""
+    """A line per stage on `console`; with a progress bar on a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -50,7 +50,7 @@ class Display:
         self._open: dict[str, set[str]] = defaultdict(set)
         self._rows: dict[str, int | None] = {}
         self._spent: dict[str, float] = defaultdict(float)
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._bar = Progress(
             TextColumn("  [bold]{task.description:<12}"),
             BarColumn(bar_width=40),
@@ -70,25 +70,25 @@ class Display:
         self._bar.stop()
 
     def planned(self, steps: Mapping[str, str]) -> None:
-        """Remember the stages and draw the empty bar."""
+        """Store the stages and draw the empty bar."""
         self._stage = dict(steps)
         for step, stage in steps.items():
             self._open[stage].add(step)
         self._task = self._bar.add_task("starting", total=len(steps))
 
     def started(self, step: str) -> None:
-        """Name the stage that is at work."""
-        self._begun = time.monotonic()
+        """Show the current stage."""
+        self._started = time.monotonic()
         if step in self._stage and self._task is not None:
             self._bar.update(self._task, description=self._stage[step])
 
     def ended(self, step: str, rows: int | None) -> None:
-        """Count the step; when its stage is complete, print the stage's line."""
+        """Count the step; print the line of its stage when the stage is complete."""
         stage = self._stage.get(step)
         if stage is None or step not in self._open[stage]:
             return
         self._open[stage].discard(step)
-        self._spent[stage] += time.monotonic() - self._begun
+        self._spent[stage] += time.monotonic() - self._started
         if rows is not None:
             self._rows[stage] = (self._rows.get(stage) or 0) + rows
         if self._task is not None:

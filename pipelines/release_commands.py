@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.console import plural
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder
 from pipelines.resources.workplace import Workplace
@@ -22,44 +23,43 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise HarmoniaError(f"{text!r} is not a day: write it as 2014-06-30") from None
+        raise HarmoniaError(f"{text!r} is not a date: write it as 2014-06-30") from None
 
 
 @app.command()
 def create(
-    as_of: Annotated[str, typer.Option("--as-of", envvar="HARMONIA_AS_OF", help="The day of the release, e.g. 2014-06-30.")],
+    as_of: Annotated[str, typer.Option("--as-of", envvar="HARMONIA_AS_OF", help="Day of the release, e.g. 2014-06-30.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Make the release of a day from the warehouse as it stands; attackers try it before it is written. Its explorer comes with it."""
+    """Create the release of a day from the published warehouse, after a disclosure-risk test. Also builds its explorer."""
     from pipelines.explorer.page import build
     from pipelines.release_source import read
-    from warehouse.releases.create import create as make
+    from warehouse.releases.create import create as create_release
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.of(None, home, registry_url)
-    target, made, written = make(workplace, read(workplace), _day(as_of))
-    for line in made.overlapping:
-        typer.echo(f"not printed: {line}")
-    typer.echo(f"release {made.name} {'is in' if written else 'was there already, made again with identical bytes:'} {target}")
-    typer.echo(f"explorer: {build(open_release(workplace.home.releases, made.name), workplace.home.root / 'explorer' / made.name)}")
+    target, created, written = create_release(workplace, read(workplace), _day(as_of))
+    for line in created.overlapping:
+        typer.echo(f"not published: {line}")
+    typer.echo(f"release {created.name} {'is in' if written else 'already exists with identical bytes:'} {target}")
+    typer.echo(f"explorer: {build(open_release(workplace.home.releases, created.name), workplace.home.root / 'explorer' / created.name)}")
 
 
 @app.command("list")
 def list_releases(home: HomeFolder = None) -> None:
-    """Say which releases there are."""
+    """List the releases."""
     from warehouse.releases.folder import names
     from warehouse.releases.reading import open_release
 
     where = Workplace.of(None, home).home.releases
     for name in names(where):
-        said = open_release(where, name)
-        broken = said.cube[(said.cube["edition"] == name) & (said.cube["period_type"] != "year")]
-        typer.echo(
-            f"{name}  years {', '.join(said.years())}  {said.manifest['figures']} figures, {len(broken)} of quarters and windows new in it"
-        )
+        release = open_release(where, name)
+        broken = release.cube[(release.cube["edition"] == name) & (release.cube["period_type"] != "year")]
+        years = ", ".join(release.years())
+        typer.echo(f"{name}  years {years}  {release.manifest['figures']} figures, {len(broken)} new ones of quarters and windows")
     if not names(where):
-        typer.echo(f"{where} holds no release yet: harmonia release create --as-of DAY")
+        typer.echo(f"no releases in {where} yet: harmonia release create --as-of DAY")
 
 
 @app.command()
@@ -68,7 +68,7 @@ def show(
     home: HomeFolder = None,
     language: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en",
 ) -> None:
-    """Show what a release says: its versions, and every table as printed."""
+    """Show a release: its versions and every table as published."""
     from warehouse.releases.reading import open_release
     from warehouse.releases.showing import text
 
@@ -82,18 +82,19 @@ def diff(
     home: HomeFolder = None,
     language: Annotated[str, typer.Option("--lang", envvar="HARMONIA_LANG", help="sq, sr or en.")] = "en",
     confidential: Annotated[
-        bool, typer.Option("--confidential", envvar="HARMONIA_CONFIDENTIAL", help="Every exact figure that differs. Not for the public.")
+        bool,
+        typer.Option("--confidential", envvar="HARMONIA_CONFIDENTIAL", help="Show every exact figure that differs. Not for the public."),
     ] = False,
     records: Annotated[
-        Path | None, typer.Option("--records", help="With --confidential: also write the records behind it to a CSV.")
+        Path | None, typer.Option("--records", help="With --confidential: also write the underlying records to a CSV file.")
     ] = None,
 ) -> None:
-    """What two releases say differently, each difference with its reason; from what is public, unless --confidential."""
+    """Show the differences between two releases, each with its reason; from public figures unless --confidential."""
     from warehouse.releases import comparing
 
     place = Workplace.of(None, home).home
     if records and not confidential:
-        raise HarmoniaError("--records shows records: it goes with --confidential")
+        raise HarmoniaError("--records requires --confidential")
     lines = (
         comparing.confidential(place.root, old, new, language, records)
         if confidential
@@ -105,13 +106,17 @@ def diff(
 
 @app.command()
 def sign(
-    key: Annotated[Path, typer.Option("--key", envvar="HARMONIA_COORDINATOR_KEY", help="The coordinator's private key; made if absent.")],
+    key: Annotated[
+        Path, typer.Option("--key", envvar="HARMONIA_COORDINATOR_KEY", help="The coordinator's private key; created if missing.")
+    ],
     name: Annotated[str, typer.Option("--name", envvar="HARMONIA_SIGNED_BY", help="Who signs.")],
     day: Annotated[str, typer.Option("--day", envvar="HARMONIA_SIGNED_ON", help="Day of the signature.")],
-    policy: Annotated[Path | None, typer.Option("--policy", envvar="HARMONIA_POLICY", help="Default: the home's, else as shipped.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", envvar="HARMONIA_POLICY", help="Default: the home's policy, else the shipped one.")
+    ] = None,
     home: HomeFolder = None,
 ) -> None:
-    """The coordinator signs the disclosure policy and so puts it in force."""
+    """For the coordinator: sign the disclosure policy and put it into force."""
     from warehouse.disclosure import policy as policies
 
     where = Workplace.of(None, home).home.root
@@ -121,7 +126,7 @@ def sign(
 
 @app.command()
 def verify(home: HomeFolder = None) -> None:
-    """Check every release: all files as written, each release after the one it names, every printed figure as its warehouse says."""
+    """Verify every release: file checksums, the chain of releases, every published figure against its warehouse."""
     from warehouse.releases import folder, recount
 
     where = Workplace.of(None, home).home.releases
@@ -130,11 +135,11 @@ def verify(home: HomeFolder = None) -> None:
     wrong = [f"{name}: {one}" for name in found for one in recount.wrong(name, files)]
     if wrong:
         raise HarmoniaError(
-            f"{len(wrong)} printed figures are not the warehouse's: {'; '.join(wrong[:5])}. "
+            f"{plural(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "
             "Withdraw these releases (docs/reference/releases.md)"
         )
     typer.echo(
-        f"{len(found)} releases in {where} are as they were written, and print what the warehouse of their day says"
+        f"{plural(len(found), 'release')} in {where} verified: files unchanged, figures match the warehouse of their day"
         if found
-        else f"{where} holds no release yet"
+        else f"no releases in {where} yet"
     )

@@ -1,6 +1,6 @@
-"""Reading what a release is made from: the published warehouse of a home, its linkage, stewards' judgements.
+"""Input of a release: the published warehouse of a home, its linkage, stewards' judgements.
 
-Belongs here: reading a home, once. Does not belong here: what a release makes of it (`warehouse.releases`).
+Does not belong here: building a release (`warehouse.releases`).
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _FEW = 5
 
 
 def read(workplace: Workplace) -> Source:
-    """Read a home. Raises `HarmoniaError` where no run published in it."""
+    """Read a home. Raises `HarmoniaError` if no run has published in it."""
     if not workplace.home.warehouse.is_file():
-        raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: `harmonia run --inbox DIR --home DIR` first")
+        raise HarmoniaError(f"home {workplace.home.root} has no warehouse to release: run `harmonia run --inbox DIR --home DIR` first")
     registry = opened(workplace)
     try:
         found = published(workplace.home, registry)
         items = json.loads(str(found.table("links", "_items")["plain"].iloc[0]))["statistics"]
-        said = effective(judgements(registry))
+        effective_judgements = effective(judgements(registry))
         return Source(
             tables=_tables(workplace.home),
             deliveries=found.table("record_status", "deliveries"),
-            judgements=said,
+            judgements=effective_judgements,
             linkage={
                 "model": items.get("model", ""),
-                "shares": _shares(found.table("links", "cases"), found.table("links", "persons"), said),
+                "shares": _shares(found.table("links", "cases"), found.table("links", "persons"), effective_judgements),
                 "estimated_error": _error(registry),
             },
             versions=versions(),
@@ -55,13 +55,15 @@ def _tables(home: Home) -> dict[str, pd.DataFrame]:
         with duckdb.connect(str(home.warehouse), read_only=True) as connection:
             return {name: connection.execute(f'FROM "{name}"').df() for name in _READ}
     except duckdb.Error as error:
-        raise HarmoniaError(f"{home.warehouse}: cannot be read ({type(error).__name__}): `harmonia run --home {home.root}` again") from None
+        raise HarmoniaError(
+            f"{home.warehouse}: cannot be read ({type(error).__name__}): run `harmonia run --home {home.root}` again"
+        ) from None
 
 
 def _shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of the records of each kind, the share that stands together with another, by machine and by people.
+    """Share of case and person records that are linked to another record, by machine and by people.
 
-    By people: a record that a judgement `same` puts together with another. A number of records below 5 is not told (null).
+    By people: linked through a judgement `same`. Numbers of records below 5 are suppressed (null).
     """
     out = []
     for entity, records in (("case", cases), ("person", persons)):
@@ -77,11 +79,11 @@ def _shares(cases: pd.DataFrame, persons: pd.DataFrame, judgements: pd.DataFrame
 
 
 def _error(registry: Registry) -> list[dict[str, Any]]:
-    """Precision and recall of linkage with 95 % intervals, of the latest blind sample with judgements; empty where there is none."""
+    """Precision and recall of linkage with 95 % intervals, from the latest blind sample with judgements; empty without one."""
     try:
         figures = estimate(labels(registry, chosen(registry, None)))
     except HarmoniaError:
         return []
     known = figures[figures["labelled"] > 0]
-    told = known[["entity", "measure", "estimate", "low", "high"]].dropna().round(4)
-    return [{str(name): value for name, value in row.items()} for row in told.to_dict("records")]
+    estimates = known[["entity", "measure", "estimate", "low", "high"]].dropna().round(4)
+    return [{str(name): value for name, value in row.items()} for row in estimates.to_dict("records")]

@@ -14,7 +14,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.feedback.deliveries import received_files
 from pipelines.feedback.write import write_receipt
 from pipelines.landing import LandedDelivery, land, landed
-from pipelines.registry import Registry, open_registry, standing
+from pipelines.registry import Registry, open_registry, published_seal
 from pipelines.registry.ledger import begin_run
 from pipelines.registry.tables import File, Run
 from pipelines.resources.lake import Version, Versioned
@@ -53,7 +53,7 @@ def _is_of(workplace: Workplace, registry: Registry) -> None:
             f"registry {registry.place} knows none of the files landed in {workplace.home.root}, which was published with another: name "
             "that one with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, restore a backup into an empty home"
         )
-    standing.require(workplace.home, registry)
+    published_seal.require(workplace.home, registry)
 
 
 @dg.asset(

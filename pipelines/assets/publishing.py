@@ -15,7 +15,7 @@ from pipelines.feedback.life import LIVED
 from pipelines.landing import landed
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
-from pipelines.registry.standing import remember
+from pipelines.registry.published_seal import remember
 from pipelines.resources import coded
 from pipelines.resources.lake import Tables, Version, keep_version, version_of
 from pipelines.resources.workplace import Workplace

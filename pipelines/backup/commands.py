@@ -23,7 +23,7 @@ def backup(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Keep a copy of all that may not be lost: received files, registry, releases, keys. A run may be going on meanwhile."""
-    from pipelines.backup.keep import backup as keep
+    from pipelines.backup.create import backup as keep
 
     manifest = keep(Workplace.of(None, home, registry_url), target.expanduser().absolute())
     size = sum(size for size, _ in manifest.files.values())

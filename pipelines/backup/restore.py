@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from pipelines.backup.keep import transfer
+from pipelines.backup.create import transfer
 from pipelines.backup.manifest import REGISTRY, Manifest, damaged
 from pipelines.errors import HarmoniaError, storage
 from pipelines.points import Point, reached

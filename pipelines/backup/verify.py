@@ -16,7 +16,7 @@ from sqlalchemy import select
 from pipelines.backup.manifest import REGISTRY, Manifest, damaged, digest
 from pipelines.errors import HarmoniaError
 from pipelines.landing.store import Store
-from pipelines.registry import Registry, open_registry, seal, standing
+from pipelines.registry import Registry, open_registry, published_seal, seal
 from pipelines.registry.ledger import deliveries, removed
 from pipelines.registry.tables import File
 from pipelines.resources.workplace import Workplace
@@ -84,7 +84,7 @@ def _ledger(registry: Registry, known: tuple[int, str] | None) -> Iterator[str]:
 def _behind(workplace: Workplace, registry: Registry) -> Iterator[str]:
     """Whether the registry is behind the one that the home was published with, or another one."""
     try:
-        standing.require(workplace.home, registry)
+        published_seal.require(workplace.home, registry)
     except HarmoniaError as error:
         yield f"ledger: {error}"
 

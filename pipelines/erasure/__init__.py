@@ -1,8 +1,8 @@
-"""Removing a person's data from every store, while the figures stay.
+"""Erasure: removes a person's data from every store without changing figures.
 
-Belongs here: orders and carrying them out (`orders`, `carry`), which rows are the person's and how they are emptied (`rows`, `births`),
-the reading that is kept in place of a file (`reading`), what keeps links as they were (`ties`), the search for what is left (`search`).
-Does not belong here: how emptied rows are judged (`pipelines.validate.blanked`), what is past its time (`pipelines.retention`).
+Belongs here: orders (`orders`), dry run and execution (`dry_run`, `execute`), redaction of the person's rows (`rows`, `birth_dates`), the
+redacted reading stored in place of a file (`reading`), judgements that preserve links (`link_constraints`), the search for remaining data
+(`search`). Does not belong here: validation of redacted rows (`pipelines.validate.blanked`), retention periods (`pipelines.retention`).
 
-docs/decisions/0011-erasure.md says why it is done so.
+Design: docs/decisions/0011-erasure.md.
 """

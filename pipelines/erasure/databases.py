@@ -1,6 +1,6 @@
-"""Looking for a person in databases outside the home: a registry and a warehouse on a server.
+"""Search for a person in databases outside the home: registry and warehouse on a server.
 
-Belongs here: which tables are looked through. Does not belong here: files of the home, what counts as found (`search`).
+Does not belong here: files of the home, matching (`search`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _ROWS = 50_000
 
 
 def left(workplace: Workplace, person: Person) -> list[str]:
-    """Tables in which the person is found, by name; none where registry and warehouse are files of the home.
+    """Names of the tables in which the person is found; none if registry and warehouse are files of the home.
 
-    Only what a reader sees: dead row versions and a server's log of writes are the server's to clear (docs/reference/governance.md).
+    Searches visible rows only: the server clears dead row versions and its write-ahead log (docs/reference/governance.md).
     """
     found = [f"registry, table {name}" for name, frame in _registry(workplace.registry_url) if frame_holds(frame, person)]
     found += [f"warehouse, table {name}" for name, frame in _warehouse(workplace.warehouse_url) if frame_holds(frame, person)]

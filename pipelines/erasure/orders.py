@@ -1,6 +1,6 @@
-"""Orders to erase a person: one gives it, another carries it out.
+"""Orders to erase a person: one user orders, another executes.
 
-Belongs here: entering and listing orders, who may carry one out. Does not belong here: what carrying out does (`carry`).
+Belongs here: adding and listing orders, who may execute one. Does not belong here: execution (`execute`).
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from pipelines.registry.ledger import now
 from pipelines.registry.tables import Entity, Erasure, ErasureOrder
 from pipelines.review.judgements import cleaned
 
-COLUMNS = ["order", "person", "ordered by", "at", "ground", "carried out", "last by"]
+COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by"]
 
 
-def give(registry: Registry, person_id: str, by: str, ground: str) -> int:
-    """Enter an order; returns its number. Raises `HarmoniaError` where there is no such person, or a name or ground is missing."""
+def order(registry: Registry, person_id: str, by: str, ground: str) -> int:
+    """Add an order; return its number. Raises `HarmoniaError` if the person does not exist, or name or ground is missing."""
     by, ground = cleaned("steward", by), cleaned("why", ground)
-    standing = str(resolve(registry, pd.Series([person_id])).iloc[0])
+    current_id = str(resolve(registry, pd.Series([person_id])).iloc[0])
     with registry.write() as session:
-        entity = session.get(Entity, standing)
+        entity = session.get(Entity, current_id)
         if entity is None or entity.kind != "person":
-            raise HarmoniaError(f"there is no person {person_id}: take the id from `harmonia explain` or the identity store")
-        order = ErasureOrder(at=now(), person_id=standing, ordered_by=by, ground=ground)
-        session.add(order)
+            raise HarmoniaError(f"person {person_id} does not exist: take the id from `harmonia explain` or the identity store")
+        added = ErasureOrder(at=now(), person_id=current_id, ordered_by=by, ground=ground)
+        session.add(added)
         session.flush()
-        return order.id
+        return added.id
 
 
-def given(registry: Registry, number: int) -> ErasureOrder:
-    """An order by its number. Raises `HarmoniaError` where there is none."""
+def get_order(registry: Registry, number: int) -> ErasureOrder:
+    """An order by its number. Raises `HarmoniaError` if it does not exist."""
     with registry.read() as session:
-        order = session.get(ErasureOrder, number)
-    if order is None:
-        raise HarmoniaError(f"there is no order {number}: `harmonia erase list` names them, `harmonia erase order` gives one")
-    return order
+        found = session.get(ErasureOrder, number)
+    if found is None:
+        raise HarmoniaError(f"order {number} does not exist: `harmonia erase list` lists orders, `harmonia erase order` adds one")
+    return found
 
 
-def another(order: ErasureOrder, by: str) -> str:
-    """Who carries an order out. Raises `HarmoniaError` where that is who gave it."""
+def check_executor(order: ErasureOrder, by: str) -> str:
+    """The name of the user who executes an order. Raises `HarmoniaError` if the same user placed it."""
     who = cleaned("steward", by)
     if who.casefold() == order.ordered_by.casefold():
-        raise HarmoniaError(f"order {order.id} was given by {order.ordered_by}: somebody else must carry it out (--by)")
+        raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it (--by)")
     return who
 
 
-def listed(registry: Registry) -> pd.DataFrame:
+def list_orders(registry: Registry) -> pd.DataFrame:
     """All orders, `COLUMNS`: persons by id only."""
     done = select(Erasure.order_id, func.count().label("times"), func.max(Erasure.id).label("last")).group_by(Erasure.order_id).subquery()
     query = (

@@ -1,9 +1,9 @@
-"""The reading of a delivery as one file, kept in the landing store in place of bytes that had to go.
+"""A redacted reading: the reader's output for a delivery as one file, stored in place of removed bytes.
 
-Belongs here: its form, writing and loading it. Does not belong here: what is left out of it (`rows`).
+Belongs here: its format, writing and loading. Does not belong here: redacting it (`rows`).
 
-A zip of Parquet tables (`pipelines.resources.lake.pack`): what the reader made of the files, rows, positions and findings, without the
-person's values. Where it stands for a delivery, the delivery is not read again: a later reader does not see the bytes.
+It is a zip of Parquet tables (`pipelines.resources.lake.pack`) with rows, positions and findings, without the person's values. A delivery
+with a redacted reading is not read from its bytes again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.resources import lake, parquet
 from sources.readers.result import ReadResult
 
-_MADE = (1980, 1, 1, 0, 0, 0)  # the same reading gives the same bytes
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same reading gives the same bytes
 
 
 def dump(result: ReadResult) -> bytes:
@@ -27,7 +27,7 @@ def dump(result: ReadResult) -> bytes:
         for name, frame in sorted(lake.pack(result).items()):
             table = io.BytesIO()
             pq.write_table(parquet.to_arrow(name, frame), table, compression="zstd")
-            archive.writestr(zipfile.ZipInfo(f"{name}.parquet", _MADE), table.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{name}.parquet", _FIXED_TIME), table.getvalue())
     return out.getvalue()
 
 

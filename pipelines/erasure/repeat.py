@@ -1,10 +1,10 @@
-"""Orders that a restored home does not know, entered again from a later backup.
+"""Erasure orders that a restored home lacks, ordered again from a later backup.
 
-Belongs here: which orders those are, and who the person is here. Does not belong here: carrying them out (`carry`), restoring
+Belongs here: finding these orders and the person in this home. Does not belong here: execution (`execute`), restoring
 (`pipelines.backup`).
 
-A restore of a backup that is older than an erasure brings the person back and forgets the order. Ids of the two registries need not agree:
-a person is known by the records that were the person's when the order was carried out.
+Restoring a backup older than an erasure brings the person back and loses the order. Ids of the two registries may differ, so a person is
+identified by the records at the time of the erasure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from pipelines.backup.manifest import REGISTRY, Manifest, digest
-from pipelines.erasure.orders import give
+from pipelines.erasure.orders import order as place_order
 from pipelines.errors import HarmoniaError, storage
 from pipelines.registry import Registry, open_registry
 from pipelines.registry.tables import Erasure, ErasureOrder, Membership
@@ -29,15 +29,15 @@ Records = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Repeated:
-    """An order of a backup, by its number there: how many records it was carried out on, and how many of them are known here.
+    """An order of a backup by its number: how many records it erased, and how many of them are known here.
 
-    given: new orders by number -> person here; none where the order is known here already, or none of its records is.
+    ordered: new orders, number -> person; empty if the order is known here already, or none of its records is.
     """
 
     number: int
     records: int
     known: int
-    given: dict[int, str]
+    ordered: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -50,30 +50,30 @@ class _Order:
 
 
 def repeat(registry: Registry, backup: Path) -> list[Repeated]:
-    """Enter again every order that `backup` knows as carried out; once more changes nothing.
+    """Order again every erasure that `backup` lists as executed. Idempotent.
 
-    They stay the orders of who gave them: somebody else carries them out. Raises `HarmoniaError` where `backup` is none or is damaged.
+    The original user remains the one who ordered. Raises `HarmoniaError` if `backup` is not a backup or is damaged.
     """
     out = []
-    for order in _carried_out(backup):
+    for order in _executed(backup):
         with registry.read() as session:
             there = list(session.scalars(select(ErasureOrder)))
             found = _holders(session, order.records)
         ground = f"{order.ground} (order {order.number} of a later backup)"
         known = any((o.id, o.at) == (order.number, order.at) for o in there)  # this registry is an older copy of that one
-        entered = {o.person_id for o in there if o.ground == ground}
-        persons = set() if known else set(found.values()) - entered
-        given = {give(registry, person, order.by, ground): person for person in sorted(persons)}
-        out.append(Repeated(order.number, len(order.records), len(found), given))
+        ordered_before = {o.person_id for o in there if o.ground == ground}
+        persons = set() if known else set(found.values()) - ordered_before
+        ordered = {place_order(registry, person, order.by, ground): person for person in sorted(persons)}
+        out.append(Repeated(order.number, len(order.records), len(found), ordered))
     return out
 
 
-def _carried_out(backup: Path) -> list[_Order]:
-    """The orders of a backup that were carried out. Its registry is read in a copy: opening one brings it to this version."""
-    told = Manifest.read(backup).files.get(REGISTRY)
+def _executed(backup: Path) -> list[_Order]:
+    """The executed orders of a backup. Reads a copy of its registry, because opening a registry migrates it."""
+    expected = Manifest.read(backup).files.get(REGISTRY)
     with storage(backup), tempfile.TemporaryDirectory() as folder:
-        if told is None or digest(backup / REGISTRY) != told:
-            raise HarmoniaError(f"{backup}: its {REGISTRY} holds other bytes than were kept: name another backup")
+        if expected is None or digest(backup / REGISTRY) != expected:
+            raise HarmoniaError(f"{backup}: its {REGISTRY} was changed: name another backup")
         copy = Path(shutil.copyfile(backup / REGISTRY, Path(folder) / REGISTRY))
         registry = open_registry(f"sqlite:///{copy}")
         try:
@@ -82,20 +82,20 @@ def _carried_out(backup: Path) -> list[_Order]:
                 rows = session.execute(
                     select(ErasureOrder, last.c.at).join(last, last.c.order_id == ErasureOrder.id).order_by(ErasureOrder.id)
                 )
-                return [_Order(o.id, o.at, o.ordered_by, o.ground, _of(session, o.person_id, at)) for o, at in rows.all()]
+                return [_Order(o.id, o.at, o.ordered_by, o.ground, _records(session, o.person_id, at)) for o, at in rows.all()]
         finally:
             registry.close()
 
 
-def _of(session: Session, person: str, at: datetime) -> Records:
-    """The records of a person as they were at a moment."""
-    stood = or_(Membership.until.is_(None), Membership.until > at)
-    query = select(Membership.institution, Membership.record_key).where(Membership.entity_id == person, Membership.since <= at, stood)
+def _records(session: Session, person: str, at: datetime) -> Records:
+    """The records of a person at a moment."""
+    current = or_(Membership.until.is_(None), Membership.until > at)
+    query = select(Membership.institution, Membership.record_key).where(Membership.entity_id == person, Membership.since <= at, current)
     return frozenset((name, key) for name, key in session.execute(query))
 
 
 def _holders(session: Session, records: Records) -> dict[tuple[str, str], str]:
-    """Which person holds each of the records now; records that are not known are left out."""
+    """The current person of each record; unknown records are omitted."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id).where(
         Membership.kind == "person", Membership.until.is_(None), Membership.record_key.in_({key for _, key in records})
     )

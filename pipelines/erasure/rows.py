@@ -1,10 +1,10 @@
-"""Which rows of a delivery are the person's, and the delivery without what they say of the person.
+"""Redaction of a person's rows in a delivery.
 
-Belongs here: finding the rows, emptying their cells, the values that went. Does not belong here: where a delivery comes from and goes to
-(`carry`), how emptied rows are judged (`pipelines.validate.blanked`).
+Belongs here: finding the rows, clearing their cells. Does not belong here: loading and storing deliveries (`redaction`), validation of
+redacted rows (`pipelines.validate.blanked`).
 
-Names, numbers and places of birth go, a day of birth becomes another of its year (`births`). What is counted stays: role, sex, citizenship,
-municipality, offences, dates of the case.
+Names, numbers and places of birth are removed; a date of birth is replaced by another day of its year (`birth_dates`). Counted values stay:
+role, sex, citizenship, municipality, offences, dates of the case.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sources import contract as contracts
 from sources.contract import ColumnSpec, DeliveryName
 from sources.readers.result import ReadResult
 
-_KEPT = ("municipality",)  # types of personal columns that are counted
+_COUNTED = ("municipality",)  # types of personal columns that figures use
 _FORMATS = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d"}
 GONE = b"[erased]"
-_JUDGED = ["_row", "table", "field", "rule"]
+_FINDING = ["_row", "table", "field", "rule"]
 
 
-def emptied(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
-    """The delivery without the person, and the files that name the person; None where none does."""
+def redact(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
+    """The delivery without the person, and the files that name the person; None if no row does."""
     name, contract = str(delivery), contracts.load(institution)
     place = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
     typed, aside, found = validate_tables(institution, {name: result}, place)
@@ -38,12 +38,12 @@ def emptied(institution: str, delivery: DeliveryName, result: ReadResult, person
     tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
     rows, lines = set[int](), set[tuple[str, int]]()
     for table, spec in contract.tables.items():
-        personal = [c for c in spec.columns if c.personal and c.type not in _KEPT]
+        personal = [c for c in spec.columns if c.personal and c.type not in _COUNTED]
         if not personal or table not in tables:
             continue
         frame = pd.concat([typed[table], aside[table]])
         frame = frame[~(frame["_row"] - offset).isin(result.blanked["_row"])]
-        mine = frame[frame["_record"].isin(keys) | _told(tables[table], frame["_row"] - offset, personal, person)]
+        mine = frame[frame["_record"].isin(keys) | _named(tables[table], frame["_row"] - offset, personal, person)]
         if len(mine):
             tables[table], gone = _without(tables[table], mine.assign(_row=mine["_row"] - offset), personal, spec.columns, person)
             blanked.append(gone)
@@ -53,25 +53,25 @@ def emptied(institution: str, delivery: DeliveryName, result: ReadResult, person
     unreadable, more = _raw(result.unreadable, person)
     if not rows and not more:
         return None
-    judged = pd.concat([result.judged, _judged(found, rows, offset)], ignore_index=True)
-    findings = [_silent(finding, lines, person) for finding in result.findings]
-    made = replace(
+    judged = pd.concat([result.judged, _findings_in(found, rows, offset)], ignore_index=True)
+    findings = [_without_values(finding, lines, person) for finding in result.findings]
+    redacted = replace(
         result, tables=tables, unreadable=unreadable, findings=findings, blanked=pd.concat(blanked, ignore_index=True), judged=judged
     )
-    return made, files | more
+    return redacted, files | more
 
 
-def _told(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
-    """Rows that name the person although their key does not: those whose key cannot be read, or is another's."""
+def _named(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
+    """Rows that name the person but have an unreadable key or the key of another person."""
     names = [c.name for c in personal if c.name in text]
-    held = text.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
-    return pd.Series([person.is_in(one) for one in held], index=rows.index, dtype="bool")
+    texts = text.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
+    return pd.Series([person.is_in(one) for one in texts], index=rows.index, dtype="bool")
 
 
 def _without(
     text: pd.DataFrame, typed: pd.DataFrame, personal: list[ColumnSpec], declared: tuple[ColumnSpec, ...], person: Person
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A table with the rows of `typed` emptied, and what was emptied (`ReadResult.blanked`)."""
+    """The table with the rows of `typed` redacted, and the redacted cells (`ReadResult.blanked`)."""
     out, by_row = text.copy(), typed.drop_duplicates("_row").set_index("_row")
     hit = out["_row"].isin(by_row.index)
     at = out.loc[hit, "_row"].to_numpy()
@@ -87,7 +87,7 @@ def _without(
 
 
 def _births(typed: pd.DataFrame, column: ColumnSpec, person: Person) -> list[str | None]:
-    """What stands in place of days of birth: another day of the year; the year where that is all that was known."""
+    """Substitute dates of birth: another day of the year, or the year if only that was known."""
     out: list[str | None] = []
     for day, year in zip(typed[column.name], typed[f"{column.name}:year"], strict=True):
         if pd.notna(day) and (day.month, day.day) != (1, 1):
@@ -98,23 +98,23 @@ def _births(typed: pd.DataFrame, column: ColumnSpec, person: Person) -> list[str
 
 
 def _raw(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
-    """Rows that nobody could read, emptied where the person stands in them; the files of those."""
-    held = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
-    mine = pd.Series([any(person.is_in(raw.decode(code, "replace")) for code in CODES) for raw in held], dtype="bool")
+    """Unreadable rows, redacted if they name the person; the files with such rows."""
+    raw_rows = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
+    mine = pd.Series([any(person.is_in(raw.decode(code, "replace")) for code in CODES) for raw in raw_rows], dtype="bool")
     mine.index = unreadable.index
     files = set(unreadable.loc[mine, "file"].astype("str"))
     return unreadable.assign(raw=unreadable["raw"].mask(mine, GONE)), files
 
 
-def _judged(found: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
-    """What was found in the rows, without a value."""
-    every = pd.concat([pd.DataFrame(columns=_JUDGED), *(frame[_JUDGED] for frame in found if len(frame))])
+def _findings_in(found: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
+    """Findings in the rows, without values."""
+    every = pd.concat([pd.DataFrame(columns=_FINDING), *(frame[_FINDING] for frame in found if len(frame))])
     every = every.assign(_row=every["_row"].astype("int64") - offset)
     return every[every["_row"].isin(set(rows))].astype({"table": "str", "field": "str", "rule": "str"})
 
 
-def _silent(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: Person) -> Mapping[str, Any]:
-    """A finding of the reader without what it quotes of the person."""
+def _without_values(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: Person) -> Mapping[str, Any]:
+    """A finding of the reader without values of the person."""
     if (finding.get("file"), finding.get("line")) in lines:
         return {**finding, "value": None}
     return {key: None if isinstance(value, str) and person.is_in(value) else value for key, value in finding.items()}

@@ -1,6 +1,6 @@
-"""Looking for a person in files: in text of any encoding, in archives and workbooks, in Parquet and database files.
+"""Search for a person in files: text in any encoding, archives, workbooks, Parquet and database files.
 
-Belongs here: whether, and where, a person is left. Does not belong here: whose values these are (`person`), removing files.
+Does not belong here: the values to search for (`person`), removing files.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import pyarrow.parquet as pq
 
 from pipelines.erasure.person import Person
 
-CODES = ("utf-8", "cp1250", "utf-16-le", "cp852", "mac-croatian")  # in which registers are known to deliver
-_LARGEST = 1 << 30  # bytes of a member of an archive that is opened
+CODES = ("utf-8", "cp1250", "utf-16-le", "cp852", "mac-croatian")  # encodings of known deliveries
+_LARGEST = 1 << 30  # bytes; larger members of an archive are not searched
 _ROWS = 50_000
 
 
 def left(home: Path, person: Person) -> list[str]:
-    """Files below `home` in which the person is found, by their paths."""
+    """Paths of the files below `home` in which the person is found."""
     return [str(path.relative_to(home)) for path in sorted(home.rglob("*")) if path.is_file() and holds(path, person)]
 
 
 def holds(path: Path, person: Person) -> bool:
-    """Whether a file holds a number or the names of the person."""
+    """Whether a file contains a number or the names of the person."""
     if path.suffix == ".duckdb":
         return any(frame_holds(frame, person) for frame in _database(path))
     return _holds(path.read_bytes(), person)
@@ -43,7 +43,7 @@ def _holds(content: bytes, person: Person) -> bool:
 
 
 def _archive_holds(content: bytes, person: Person) -> bool:
-    """Workbooks keep each text once, apart from its row: names of one person that stand anywhere in one member count."""
+    """A workbook stores each text once, outside its row: names found anywhere in one member count as a match."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [archive.read(one) for one in archive.infolist() if one.file_size <= _LARGEST]
@@ -66,7 +66,7 @@ def _database(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def frame_holds(frame: pd.DataFrame, person: Person) -> bool:
-    """Whether one row of a table holds a number or the names of the person."""
+    """Whether a row of a table contains a number or the names of the person."""
     texts = frame.select_dtypes(include=["object", "str"])
     if texts.empty:
         return False
@@ -75,5 +75,5 @@ def frame_holds(frame: pd.DataFrame, person: Person) -> bool:
 
 
 def _text(cell: object) -> str:
-    """A cell as text; bytes in the code page of their day."""
+    """A cell as text; bytes are decoded as cp1250."""
     return cell.decode("cp1250", "replace") if isinstance(cell, bytes) else "" if cell is None or cell is pd.NA else str(cell)

@@ -5,7 +5,7 @@ Belongs here: what happens to an inbox before anything is read. Does not belong 
 
 from __future__ import annotations
 
+from pipelines.landing.ingest import LandingReport, land
 from pipelines.landing.receipts import LandedDelivery, landed
-from pipelines.landing.taking import LandingReport, land
 
 __all__ = ["LandedDelivery", "LandingReport", "land", "landed"]

@@ -24,7 +24,7 @@ from pipelines.landing.store import Store
 from pipelines.landing.walk import Finding, Folder, Walk
 from pipelines.periods import last_day
 from pipelines.registry import Registry
-from pipelines.registry.ledger import deliveries, keep_problems, redactions
+from pipelines.registry.ledger import deliveries, record_problems, redactions
 from pipelines.registry.tables import Delivery, DeliveryFile, File, Receipt
 from sources.contract import DeliveryName
 from sources.readers.result import SourceFile
@@ -33,7 +33,7 @@ _CONTENT = ("file", "dump")  # kinds that make up what was delivered
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredFile:
     """A file of a delivery, as the store has it."""
 
     sha256: str
@@ -41,11 +41,11 @@ class Held:
 
 
 @dataclass
-class StagedFile:
+class StagedDelivery:
     """What a run took from one delivery folder: files by shown name, and the names that it left alone."""
 
     folder: Folder
-    files: dict[str, Held]
+    files: dict[str, StoredFile]
     left: set[str]
 
     @property
@@ -70,7 +70,7 @@ class LandedDelivery:
 
 
 @dataclass(frozen=True)
-class ReceivedDelivery:
+class RecordedLanding:
     """What was entered: deliveries (institution, name) whose content is new, all findings, files and bytes that are new."""
 
     new: set[tuple[str, str]]
@@ -79,10 +79,10 @@ class ReceivedDelivery:
     new_bytes: int
 
 
-Standing = dict[tuple[str, str], dict[str, Held]]
+CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 
-def standing(session: Session) -> Standing:
+def current_files(session: Session) -> CurrentFiles:
     """What each delivery holds by its newest receipt: (institution, delivery) -> shown file name -> file."""
     return {(d.institution, d.name): _held(d.receipts[-1]) for d in deliveries(session)}
 
@@ -113,7 +113,7 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
     return out
 
 
-def enter(session: Session, found: Walk, taken: list[StagedFile], sizes: Mapping[str, int], moment: datetime) -> ReceivedDelivery:
+def enter(session: Session, found: Walk, taken: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime) -> RecordedLanding:
     """Enter files (`sizes` by hash), receipts and problems of a run; the findings are also those that the history shows."""
     known = {(d.institution, d.name): d for d in deliveries(session)}
     fresh = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
@@ -132,18 +132,18 @@ def enter(session: Session, found: Walk, taken: list[StagedFile], sizes: Mapping
     _presence(found, known, moment)
     session.flush()
     findings = _sorted([*found.findings, *_history(deliveries(session))])
-    keep_problems(session, findings, moment)
-    return ReceivedDelivery(new, findings, len(fresh), sum(sizes[sha256] for sha256 in fresh))
+    record_problems(session, findings, moment)
+    return RecordedLanding(new, findings, len(fresh), sum(sizes[sha256] for sha256 in fresh))
 
 
-def _delivery(session: Session, one: StagedFile, moment: datetime) -> Delivery:
+def _delivery(session: Session, one: StagedDelivery, moment: datetime) -> Delivery:
     (institution, name), parsed = one.place, one.folder.name
     delivery = Delivery(institution=institution, name=name, period=parsed.period, version=parsed.version, first_seen=moment, receipts=[])
     session.add(delivery)
     return delivery
 
 
-def _holds(found: Walk, one: StagedFile, before: Mapping[str, Held]) -> dict[str, Held]:
+def _holds(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
     """What the delivery holds now: what was taken; of files left alone, what was there before.
 
     Where files went and none came, the delivery is as it was: nothing that was landed is lost by a folder that is cleared.
@@ -160,7 +160,7 @@ def _holds(found: Walk, one: StagedFile, before: Mapping[str, Held]) -> dict[str
     return holds
 
 
-def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, Held], incomplete: bool, moment: datetime) -> bool:
+def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
     """Add a receipt where the delivery is not as it was; says whether what was delivered is new."""
     hash_, content = _hash(holds), _hash({name: file for name, file in holds.items() if file.kind in _CONTENT})
     if before is not None and before.hash == hash_:
@@ -232,17 +232,17 @@ def _difference(before: Receipt, after: Receipt) -> str:
 
 
 def _landed(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile], reading: Path | None) -> LandedDelivery:
-    content = reading.name if reading else _hash({file.name: Held(file.sha256, file.kind) for file in read})
+    content = reading.name if reading else _hash({file.name: StoredFile(file.sha256, file.kind) for file in read})
     key = hashlib.sha256(json.dumps([delivery.institution, delivery.name, content]).encode()).hexdigest()
     name = DeliveryName(delivery.period, delivery.version)
     return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
 
 
-def _held(receipt: Receipt) -> dict[str, Held]:
-    return {file.name: Held(file.sha256, file.kind) for file in receipt.files}
+def _held(receipt: Receipt) -> dict[str, StoredFile]:
+    return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 
-def _hash(files: Mapping[str, Held]) -> str:
+def _hash(files: Mapping[str, StoredFile]) -> str:
     listed = sorted((name, file.sha256, file.kind) for name, file in files.items())
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 

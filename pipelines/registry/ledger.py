@@ -99,7 +99,7 @@ def open_problems(session: Session) -> list[Problem]:
     return list(session.scalars(select(Problem).where(Problem.resolved.is_(None)).order_by(Problem.id)))
 
 
-def keep_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: datetime) -> None:
+def record_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: datetime) -> None:
     """Enter the problems that are new, and close those that are no longer found; what is still there stays untouched."""
     there = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in open_problems(session)}
     seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in found)
@@ -124,7 +124,7 @@ def unknown(session: Session, hashes: Collection[str]) -> set[str]:
     return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()
 
 
-def to_let_go(session: Session) -> set[str]:
+def erased_unread(session: Session) -> set[str]:
     """Of those, the bytes that nothing reads: an erasure that was killed may have left them. Bytes that came again since are read."""
     read = set(redactions(session).values())
     unread = select(Redaction.receipt_id)

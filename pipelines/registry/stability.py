@@ -13,7 +13,7 @@ _RECORD = ["institution", "record_key"]
 
 
 @dataclass(frozen=True)
-class Kept:
+class IdStability:
     """Of the records that both runs know (`records`): how many have the id they had (`same`), how many an id to which theirs leads
     on (`redirected`)."""
 
@@ -32,7 +32,7 @@ class Kept:
         return (self.same + self.redirected) / self.records if self.records else 1.0
 
 
-def kept(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> Kept:
+def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> IdStability:
     """Compare the ids of two runs.
 
     before, after: institution, record_key, and the id as third column. now: per row of `before` the id that stands for it today
@@ -41,10 +41,10 @@ def kept(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> Kept:
     old = before[_RECORD].assign(old=before.iloc[:, 2].to_numpy(), now=now.to_numpy())
     both = old.merge(after.set_axis([*_RECORD, "new"], axis=1), on=_RECORD)
     same = both["old"] == both["new"]
-    return Kept(len(both), int(same.sum()), int((~same & (both["now"] == both["new"])).sum()))
+    return IdStability(len(both), int(same.sum()), int((~same & (both["now"] == both["new"])).sum()))
 
 
-def regrouped(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def changed_clusters(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Records that stand in one of two partitions only, or in other company: `institution, record_key`. Names of groups do not matter.
 
     one, other: institution, record_key, and the group as third column.

@@ -30,18 +30,18 @@ def retention(
     if not workplace.home.root.is_dir():
         raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
     from pipelines.lock import run_lock
-    from pipelines.retention.past import past, remove, rules
+    from pipelines.retention.expired import find_expired, remove, rules
 
     with run_lock(workplace.home):
-        found = past(workplace, (today or datetime.now(UTC)).date())
+        found = find_expired(workplace, (today or datetime.now(UTC)).date())
         if apply:
             remove(workplace, found)
     by_store = {one.rule.store: one for one in found}
     table = grid("store", "kept (days)", "counted from", "past", "bytes", "removed by", right=("kept (days)", "past", "bytes"))
     for name, rule in rules().items():
         one = by_store.get(name)
-        told = (str(one.things), f"{one.size:,}") if one else ("–", "–")
+        told = (str(one.items), f"{one.size:,}") if one else ("–", "–")
         table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *told, rule.removed_by)
     console(markup=False).print(table)
     if apply:
-        typer.echo(f"{sum(one.things for one in found if one.rule.removed_by == 'command')} things were removed.")
+        typer.echo(f"{sum(one.items for one in found if one.rule.removed_by == 'command')} items were removed.")

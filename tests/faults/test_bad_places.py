@@ -14,7 +14,7 @@ import pytest
 from landing_world import World
 
 from pipelines.errors import HarmoniaError
-from pipelines.landing import taking
+from pipelines.landing import ingest
 from pipelines.registry import ledger, seal
 
 ROOT = os.geteuid() == 0
@@ -44,13 +44,13 @@ def test_an_inbox_that_vanishes_loses_nothing_and_comes_back(world: World) -> No
 
 
 def test_a_delivery_that_vanishes_while_it_is_landed_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = taking._Landing.take
+    real = ingest._Landing.stage
 
     def vanishes(self: Any, *known: Any) -> Any:
         shutil.rmtree(world.inbox / "police")
         return real(self, *known)
 
-    monkeypatch.setattr(taking._Landing, "take", vanishes)
+    monkeypatch.setattr(ingest._Landing, "stage", vanishes)
     assert {(rule, institution) for rule, institution, *_ in world.told()} == {("delivery-file-changing", "police")}
     monkeypatch.undo()
     world.put("police/2013-Q1/rastet.csv", "one")
@@ -63,7 +63,7 @@ def test_a_clock_that_jumps_changes_no_content_and_breaks_no_seal(world: World, 
     world.land()
     there = datetime.now(UTC) + timedelta(days=365 * years)
     monkeypatch.setattr(ledger, "now", lambda: there)
-    monkeypatch.setattr(taking, "now", lambda: there)
+    monkeypatch.setattr(ingest, "now", lambda: there)
     world.put("police/2013-Q2/rastet.csv", "three")
     world.put("police/2013-Q1/rastet.csv", "one, changed")
     for path in world.inbox.rglob("*"):
@@ -80,9 +80,9 @@ def test_a_clock_that_jumps_changes_no_content_and_breaks_no_seal(world: World, 
 
 def test_a_clock_that_is_set_back_while_files_are_watched_holds_up_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     real, moments = time.time, itertools.count()
-    monkeypatch.setattr(taking.time, "time", lambda: real() - 86_400 * next(moments))  # a day back, each time somebody asks
+    monkeypatch.setattr(ingest.time, "time", lambda: real() - 86_400 * next(moments))  # a day back, each time somebody asks
     slept: list[float] = []
-    monkeypatch.setattr(taking.time, "sleep", slept.append)
+    monkeypatch.setattr(ingest.time, "sleep", slept.append)
     world.land(settle=0.2)
     assert sum(slept) < 1
 
@@ -105,7 +105,7 @@ def test_a_file_beyond_the_limit_is_kept_and_told(world: World, monkeypatch: pyt
     os.truncate(path, 1 << 21)
     monkeypatch.setattr("sources.readers.files.LIMIT", 1 << 20)
     world.land()
-    (delivery,) = [d for d in taking.landed(world.registry, world.home) if str(d.name) == "2013-Q2"]
+    (delivery,) = [d for d in ingest.landed(world.registry, world.home) if str(d.name) == "2013-Q2"]
     result = read_delivery("police", delivery.files)
     assert result.files["rastet.csv"] == "unreadable"
     assert "file-unsafe" in {f["rule"] for f in result.findings}

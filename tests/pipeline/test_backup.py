@@ -13,7 +13,7 @@ from pipeline_world import Ran
 
 from pipelines import points
 from pipelines.audit import line
-from pipelines.backup.keep import backup
+from pipelines.backup.create import backup
 from pipelines.backup.manifest import Manifest
 from pipelines.backup.restore import restore
 from pipelines.backup.verify import verify_backup, verify_home

@@ -16,7 +16,7 @@ import pytest
 from erasure_world import harmonia, of_most_institutions
 from release_world import signed
 
-from pipelines.backup.keep import backup
+from pipelines.backup.create import backup
 from pipelines.backup.restore import restore
 from pipelines.backup.verify import verify_home
 from pipelines.erasure import search
@@ -69,7 +69,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     kept = releases(place.home.root)
     assert harmonia(place, "erase", "order", chosen, "--ground", "decision 12/2014", "--by", "A. Officer")[0] == 0
     code, said = harmonia(place, "erase", "execute", 1, "--by", " a. officer")
-    assert (code, "somebody else" in said) == (1, True)
+    assert (code, "a different user" in said) == (1, True)
     code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
     assert code == 0, said
     return Erased(place, person, before, named, kept, said)

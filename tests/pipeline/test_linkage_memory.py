@@ -17,7 +17,7 @@ from pipelines.linkage.decisions import compared, decision_records, named
 from pipelines.linkage.drift import comparisons
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import read, standardise
-from pipelines.registry.stability import regrouped
+from pipelines.registry.stability import changed_clusters
 
 Tables = dict[str, pd.DataFrame]
 pytestmark = pytest.mark.slow
@@ -86,7 +86,7 @@ def test_parts_make_the_partition_of_the_undivided_records(tables: Tables, undiv
         (records.persons, undivided.persons.cluster, linked.persons),
         (records.files, undivided.cases.cluster, linked.cases),
     ):
-        assert regrouped(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
+        assert changed_clusters(frame[["institution", "record_key"]].assign(cluster=cluster), other).empty
     assert counts_of(records)["persons"] == len(records.persons)
 
 

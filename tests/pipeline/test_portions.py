@@ -12,7 +12,7 @@ from pipeline_world import Ran
 from pipelines.progress import Silence
 from pipelines.registry import open_registry
 from pipelines.registry.identity import resolve
-from pipelines.registry.stability import kept, regrouped
+from pipelines.registry.stability import changed_clusters, id_stability
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 
@@ -34,8 +34,8 @@ def test_two_portions_in_the_wrong_order_end_as_one(ran: Ran, inbox: Path, tmp_p
     registry = open_registry(place.registry)
     try:
         for entity in ("cases", "persons"):
-            assert regrouped(whole[entity], last[entity]).empty
-            found = kept(first[entity], last[entity], resolve(registry, first[entity].iloc[:, 2]))
+            assert changed_clusters(whole[entity], last[entity]).empty
+            found = id_stability(first[entity], last[entity], resolve(registry, first[entity].iloc[:, 2]))
             assert found.records > 0
             assert found.share >= 0.9  # of a few dozen records; benchmarks/linkage_portions.py measures it on real sizes
     finally:

@@ -134,8 +134,8 @@ def test_no_institution_is_named_outside_its_folder() -> None:
 
 def test_an_institution_that_no_indicator_counts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contract, "institutions", lambda: ("police", "customs"))
-    with pytest.raises(HarmoniaError, match=r"sources/customs: no indicator counts it: name indicators under `counts_in`"):
-        declarations.each_counts(["police"])
+    with pytest.raises(HarmoniaError, match=r"sources/customs: no indicator counts it: list indicators under `counts_in`"):
+        declarations.check_coverage(["police"])
 
 
 @pytest.mark.parametrize(

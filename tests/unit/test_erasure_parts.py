@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.erasure import entering, reading, search, ties
-from pipelines.erasure.births import stand_in
-from pipelines.erasure.orders import another, give, listed
+from pipelines.erasure import link_constraints, reading, redaction, search
+from pipelines.erasure.birth_dates import substitute_birth_date
+from pipelines.erasure.orders import check_executor, list_orders
+from pipelines.erasure.orders import order as place_order
 from pipelines.erasure.person import Person
-from pipelines.erasure.rows import emptied
+from pipelines.erasure.rows import redact
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
 from pipelines.landing import land, landed
@@ -35,7 +36,7 @@ DAYS = st.dates(date(1990, 1, 1), date(2020, 12, 31))
 
 @given(born=st.dates(date(1930, 1, 1), date(1990, 12, 31)).filter(lambda day: (day.month, day.day) != (1, 1)), counted=st.lists(DAYS))
 def test_the_day_in_place_is_of_the_same_year_and_gives_every_counted_age(born: date, counted: list[date]) -> None:
-    other = stand_in(born, counted)
+    other = substitute_birth_date(born, counted)
     assert other.year == born.year
     assert (other.month, other.day) != (1, 1)
     true, made = ([day.year - on.year - ((day.month, day.day) < (on.month, on.day)) for day in counted] for on in (born, other))
@@ -43,8 +44,8 @@ def test_the_day_in_place_is_of_the_same_year_and_gives_every_counted_age(born: 
 
 
 def test_a_birthday_that_no_counted_day_tells_is_in_the_middle_of_the_year() -> None:
-    assert stand_in(date(1980, 3, 4), []) == date(1980, 7, 1)
-    assert stand_in(date(1980, 3, 4), [date(2013, 6, 1)]) == date(1980, 2, 1)
+    assert substitute_birth_date(date(1980, 3, 4), []) == date(1980, 7, 1)
+    assert substitute_birth_date(date(1980, 3, 4), [date(2013, 6, 1)]) == date(1980, 2, 1)
 
 
 def delivered(folder: Path) -> Path:
@@ -71,7 +72,7 @@ def person() -> Person:
     return Person(
         "P1",
         frozenset({("police", "2013-PR-00001/1")}),
-        lambda born: stand_in(born, []),
+        lambda born: substitute_birth_date(born, []),
         frozenset({"1234567890"}),
         frozenset({("agim", "krasniqi")}),
     )
@@ -81,7 +82,7 @@ def test_emptied_rows_are_found_wrong_in_what_they_were_and_name_nobody(tmp_path
     folder = delivered(tmp_path / "delivery")
     files = [SourceFile(path.name, path) for path in sorted(folder.iterdir())]
     before = read_delivery("police", files)
-    done = emptied("police", DeliveryName("2013-Q1", 1), before, person())
+    done = redact("police", DeliveryName("2013-Q1", 1), before, person())
     assert done is not None
     made, gone = done
     assert gone == {"personat.csv"}
@@ -108,7 +109,7 @@ def test_a_delivery_without_the_person_is_left_alone(tmp_path: Path) -> None:
     folder = delivered(tmp_path / "delivery")
     result = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
     nobody = Person("P2", frozenset({("police", "2013-PR-00009/1")}), lambda born: born, frozenset({"9999999999"}))
-    assert emptied("police", DeliveryName("2013-Q1", 1), result, nobody) is None
+    assert redact("police", DeliveryName("2013-Q1", 1), result, nobody) is None
 
 
 @pytest.mark.parametrize("code", search.CODES)
@@ -144,31 +145,31 @@ def test_ties_hold_what_was_together_and_keep_apart_what_was_apart() -> None:
         apart = 3 if said.get(("c", "d")) == "different" else 2
         return {"person": partition(a=1, b=together, c=2, d=apart)}
 
-    nothing = pd.DataFrame(columns=ties.COLUMNS, dtype="str")
-    held = ties.holding(before, link, nothing)
+    nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
+    held = link_constraints.find_constraints(before, link, nothing)
     assert {(row.key_a, row.key_b, row.verdict) for row in held.itertuples()} == {("a", "b", "same"), ("c", "d", "different")}
     with pytest.raises(HarmoniaError, match="nothing was removed"):
-        ties.holding(before, lambda _: {"person": partition(a=1, b=2, c=3, d=4)}, nothing)
+        link_constraints.find_constraints(before, lambda _: {"person": partition(a=1, b=2, c=3, d=4)}, nothing)
 
 
 def test_who_gave_an_order_does_not_carry_it_out() -> None:
     order = ErasureOrder(id=1, ordered_by="A. Officer")
-    assert another(order, "B. Engineer") == "B. Engineer"
-    with pytest.raises(HarmoniaError, match="somebody else"):
-        another(order, "a. officer")
+    assert check_executor(order, "B. Engineer") == "B. Engineer"
+    with pytest.raises(HarmoniaError, match="a different user"):
+        check_executor(order, "a. officer")
 
 
 def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_it(tmp_path: Path) -> None:
     home = Home(tmp_path).create()
     registry = open_registry(home.registry_url)
     assign(registry, "person", partition(a=1, b=1))
-    number = give(registry, "P0000001", "A. Officer", "decision 12/2014")
-    held = pd.DataFrame([("person", "police", "a", "police", "b", "same")], columns=ties.COLUMNS)
-    assert entering.enter(registry, home, number, "B. Engineer", (), held) == 1
+    number = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
+    held = pd.DataFrame([("person", "police", "a", "police", "b", "same")], columns=link_constraints.COLUMNS)
+    assert redaction.record(registry, home, number, "B. Engineer", (), held) == 1
     said = effective(read(registry))
     assert said.values.tolist() == [["person", "police", "a", "police", "b", "same"]]
     assert set(read(registry)["steward"]) == {"erasure 1"}
-    assert listed(registry)[["person", "ordered by", "carried out", "last by"]].values.tolist() == [
+    assert list_orders(registry)[["person", "ordered by", "executed", "last by"]].values.tolist() == [
         ["P0000001", "A. Officer", 1, "B. Engineer"]
     ]
     with registry.read() as session:
@@ -182,8 +183,8 @@ def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_i
 
 def test_an_order_names_a_person_there_is(tmp_path: Path) -> None:
     registry = open_registry(Home(tmp_path).create().registry_url)
-    with pytest.raises(HarmoniaError, match="no person P0000099"):
-        give(registry, "P0000099", "A. Officer", "decision 12/2014")
+    with pytest.raises(HarmoniaError, match="person P0000099 does not exist"):
+        place_order(registry, "P0000099", "A. Officer", "decision 12/2014")
     registry.close()
 
 
@@ -194,18 +195,18 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
     registry = open_registry(home.registry_url)
     land(tmp_path / "inbox", home, registry, settle=0)
     assign(registry, "person", partition(a=1))
-    order = give(registry, "P0000001", "A. Officer", "decision 12/2014")
-    nothing = pd.DataFrame(columns=ties.COLUMNS, dtype="str")
-    entering.enter(registry, home, order, "B. Engineer", tuple(entering.found(registry, home, person())), nothing)
+    order = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
+    nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
+    redaction.record(registry, home, order, "B. Engineer", tuple(redaction.find(registry, home, person())), nothing)
     other = Person("P2", frozenset({("police", "2013-PR-00001/2")}), lambda born: born, names=frozenset({("drita", "gashi")}))
     with monkeypatch.context() as killed:
         killed.setattr(Store, "let_go", lambda *_: None)
-        entering.enter(registry, home, order, "B. Engineer", tuple(entering.found(registry, home, other)), nothing)
+        redaction.record(registry, home, order, "B. Engineer", tuple(redaction.find(registry, home, other)), nothing)
     assert search.left(home.landing, other)
     land(tmp_path / "inbox", home, registry, settle=0)
     assert [search.left(home.landing, one) for one in (person(), other)] == [[], []]
     (one,) = landed(registry, home)
     assert one.reading is not None
     assert reading.load(one.reading).tables["personat"]["Nr_rastit"].notna().all()
-    assert tuple(entering.found(registry, home, other)) == ()
+    assert tuple(redaction.find(registry, home, other)) == ()
     registry.close()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.backup.keep import backup
+from pipelines.backup.create import backup
 from pipelines.backup.restore import restore
 from pipelines.cli import app
 from pipelines.erasure import orders
@@ -37,8 +37,8 @@ def lost(tmp_path: Path) -> Workplace:
     link(registry, RECORDS[:3])
     backup(place, tmp_path / "older")
     person = link(registry, RECORDS)[0]
-    number = orders.give(registry, person, "A. Officer", "decision 12/2014")
-    orders.give(registry, person, "A. Officer", "not carried out")
+    number = orders.order(registry, person, "A. Officer", "decision 12/2014")
+    orders.order(registry, person, "A. Officer", "not carried out")
     with registry.write() as session:
         session.add(Erasure(at=now(), order_id=number, carried_out_by="B. Engineer"))
     registry.close()
@@ -55,13 +55,13 @@ def harmonia(place: Workplace, *words: object) -> tuple[int, str]:
 
 def test_the_order_is_entered_again_once_and_tells_records_that_are_not_there_yet(lost: Workplace, tmp_path: Path) -> None:
     code, said = harmonia(lost, "erase", "repeat", tmp_path / "later")
-    assert (code, "order 1 there: 2 of 3 records are known here; order 1 (P0000001)" in said) == (1, True)
+    assert (code, "order 1 of the backup: 2 of 3 records are known here; order 1 (P0000001)" in said) == (1, True)
     registry = open_registry(lost.registry)
     link(registry, RECORDS)  # as a run does
     (again,) = repeat(registry, tmp_path / "later")
-    assert (again.known, again.records, again.given) == (3, 3, {})
-    listed = orders.listed(registry)
-    assert listed[["person", "ordered by", "ground", "carried out"]].to_numpy().tolist() == [
+    assert (again.known, again.records, again.ordered) == (3, 3, {})
+    listed = orders.list_orders(registry)
+    assert listed[["person", "ordered by", "ground", "executed"]].to_numpy().tolist() == [
         ["P0000001", "A. Officer", "decision 12/2014 (order 1 of a later backup)", 0]
     ]
     registry.close()
@@ -73,14 +73,14 @@ def test_where_the_records_are_of_two_persons_here_each_gets_an_order(lost: Work
     ids = link(registry, [("police", "a", 1), ("courts", "b", 2), ("police", "c", 3), ("corrections", "d", 2)])
     (done,) = repeat(registry, tmp_path / "later")
     registry.close()
-    assert sorted(done.given.values()) == sorted({ids[0], ids[1]})
+    assert sorted(done.ordered.values()) == sorted({ids[0], ids[1]})
 
 
 def test_who_gave_the_order_does_not_carry_it_out(lost: Workplace, tmp_path: Path) -> None:
     registry = open_registry(lost.registry)
     repeat(registry, tmp_path / "later")
-    with pytest.raises(HarmoniaError, match="somebody else"):
-        orders.another(orders.given(registry, 1), "a. officer")
+    with pytest.raises(HarmoniaError, match="a different user"):
+        orders.check_executor(orders.get_order(registry, 1), "a. officer")
     registry.close()
 
 
@@ -88,7 +88,7 @@ def test_a_home_that_knows_the_order_gets_none(lost: Workplace, tmp_path: Path) 
     place = Workplace.of(tmp_path, tmp_path / "another")
     restore(tmp_path / "later", place)
     registry = open_registry(place.registry)
-    assert [one.given for one in repeat(registry, tmp_path / "later")] == [{}]
+    assert [one.ordered for one in repeat(registry, tmp_path / "later")] == [{}]
     registry.close()
 
 
@@ -99,7 +99,7 @@ def test_a_backup_is_only_read_and_a_damaged_one_refused(lost: Workplace, tmp_pa
     repeat(registry, tmp_path / "later")
     assert (kept.read_bytes(), kept.with_name("registry.sqlite-wal").exists()) == (before, False)
     kept.write_bytes(before + b"x")
-    with pytest.raises(HarmoniaError, match="other bytes"):
+    with pytest.raises(HarmoniaError, match="was changed"):
         repeat(registry, tmp_path / "later")
     with pytest.raises(HarmoniaError, match="is no backup"):
         repeat(registry, tmp_path)

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
-from pipelines.landing import land, landed, taking
+from pipelines.landing import ingest, land, landed
 from pipelines.registry.tables import Audit
 
 
@@ -62,7 +62,7 @@ def test_altered_or_lost_bytes_are_taken_again_and_that_is_told_and_audited(worl
     assert path.read_bytes() == b"as received"
     with world.registry.read() as session:
         (line,) = session.scalars(select(Audit)).all()
-    assert (line.action, line.subject) == (taking.REPLACED, f"police 2013-Q2: {path.name}")
+    assert (line.action, line.subject) == (ingest.REPLACED, f"police 2013-Q2: {path.name}")
     assert world.told() == []
 
 
@@ -210,7 +210,7 @@ def test_bytes_that_a_killed_run_moved_but_did_not_enter_stay_only_where_they_co
     world.land()
     world.put("police/2013-Q2/rastet.csv", "moved, not entered")
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(taking, "enter", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(ingest, "enter", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         world.land()
     assert b"moved, not entered" in world.stored().values()
     if withdrawn:

@@ -42,7 +42,7 @@ def failing(times: int, error: type[HarmoniaError], tmp_path: Path, *, io: bool)
     ("times", "error", "io", "ends"),
     [
         (2, TransientError, True, (True, 3)),
-        (9, TransientError, True, (False, 1 + describing.TRIES)),
+        (9, TransientError, True, (False, 1 + describing.RETRIES)),
         (1, HarmoniaError, True, (False, 1)),  # a full disk is not mended by waiting
         (1, TransientError, False, (False, 1)),  # a computation is never tried again
     ],

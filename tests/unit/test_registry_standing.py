@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
-from pipelines.registry import Registry, open_registry, standing
+from pipelines.registry import Registry, open_registry, published_seal
 from pipelines.registry.ledger import begin_run
 
 
@@ -28,14 +28,14 @@ def opened(home: Home) -> Registry:
 def ran(home: Home) -> None:
     registry = opened(home)
     begin_run(registry)
-    standing.remember(home, registry)
+    published_seal.remember(home, registry)
     registry.close()
 
 
 def held(home: Home) -> None:
     registry = opened(home)
     try:
-        standing.require(home, registry)
+        published_seal.require(home, registry)
     finally:
         registry.close()
 

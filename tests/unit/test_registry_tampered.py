@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from test_registry_seal import lived
 
 from pipelines.backup.verify import verify_home
-from pipelines.registry import Registry, open_registry, seal, standing
+from pipelines.registry import Registry, open_registry, published_seal, seal
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Audit, Base, Instant
 from pipelines.resources.workplace import Workplace
@@ -122,7 +122,7 @@ def test_a_registry_exchanged_for_an_older_one_is_found(copied: Registry) -> Non
     registry = open_registry(workplace.registry)
     with registry.write() as session:
         session.add(Audit(at=now(), who="a", action="looked", subject="P0000002"))
-    standing.remember(workplace.home, registry)
+    published_seal.remember(workplace.home, registry)
     registry.close()
     told = [line for line in verify_home(workplace) if line.startswith("ledger")]
     assert told == []

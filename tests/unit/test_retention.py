@@ -13,7 +13,7 @@ from pipelines.home import Home
 from pipelines.landing import land
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
-from pipelines.retention.past import past, remove, rules
+from pipelines.retention.expired import find_expired, remove, rules
 from pipelines.run import _instance
 
 LATER = date.today() + timedelta(days=200)  # noqa: DTZ011 - past the 180 days of feedback, not past a year
@@ -42,18 +42,18 @@ def place(tmp_path: Path) -> Workplace:
     return place
 
 
-def things(place: Workplace, today: date) -> dict[str, int]:
-    return {one.rule.store: one.things for one in past(place, today)}
+def items(place: Workplace, today: date) -> dict[str, int]:
+    return {one.rule.store: one.items for one in find_expired(place, today)}
 
 
 def test_nothing_is_past_its_time_on_the_day_of_the_receipt_but_what_is_old_already(place):
     today = datetime.now(UTC).date()
-    assert things(place, today) == {"landing": 0, "feedback": 0, "logs": 1, "dagster": 0, "trials": 1}
+    assert items(place, today) == {"landing": 0, "feedback": 0, "logs": 1, "dagster": 0, "trials": 1}
 
 
 def test_what_is_past_its_time_goes_and_the_receipt_stays(place):
-    assert things(place, LATER)["feedback"] == 2
-    remove(place, past(place, LATER))
+    assert items(place, LATER)["feedback"] == 2
+    remove(place, find_expired(place, LATER))
     assert [path.name for path in (place.home.feedback / "police" / "2013-Q1").iterdir()] == ["receipt.sq.html"]
     assert not (place.home.root.parent / ".home.trial.abc").exists()
     assert {one.store for one in rules().values() if one.removed_by == "command"} == {"feedback", "logs", "dagster", "trials"}
@@ -61,9 +61,9 @@ def test_what_is_past_its_time_goes_and_the_receipt_stays(place):
 
 def test_landing_is_told_and_never_removed(place):
     far = datetime.now(UTC).date() + timedelta(days=3660)
-    assert things(place, far)["landing"] == 1
-    remove(place, past(place, far))
-    assert things(place, far)["landing"] == 1
+    assert items(place, far)["landing"] == 1
+    remove(place, find_expired(place, far))
+    assert items(place, far)["landing"] == 1
 
 
 def test_old_runs_leave_dagsters_history(place):
@@ -73,9 +73,9 @@ def test_old_runs_leave_dagsters_history(place):
     with _instance(Home(place.home.root)) as instance:
         dg.materialize([something], instance=instance)
     far = datetime.now(UTC).date() + timedelta(days=401)
-    assert things(place, far)["dagster"] == 1
-    remove(place, past(place, far))
-    assert things(place, far)["dagster"] == 0
+    assert items(place, far)["dagster"] == 1
+    remove(place, find_expired(place, far))
+    assert items(place, far)["dagster"] == 0
 
 
 def test_the_command_shows_every_store_and_removes_only_when_asked(place):
@@ -83,9 +83,9 @@ def test_the_command_shows_every_store_and_removes_only_when_asked(place):
     said = CliRunner().invoke(app, words)
     assert said.exit_code == 0, said.output
     assert all(name in said.output for name in rules())
-    assert things(place, LATER)["feedback"] == 2
+    assert items(place, LATER)["feedback"] == 2
     assert "removed" in CliRunner().invoke(app, [*words, "--apply"]).output
-    assert things(place, LATER)["feedback"] == 0
+    assert items(place, LATER)["feedback"] == 0
 
 
 def test_the_page_on_governance_tells_every_store_and_its_days():

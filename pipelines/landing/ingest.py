@@ -18,13 +18,13 @@ from pipelines.errors import HarmoniaError, storage
 from pipelines.home import Home
 from pipelines.landing.database import UnreachableError, dump, dump_name, pointer_of
 from pipelines.landing.names import kind_of, shown
-from pipelines.landing.receipts import Held, LandedDelivery, StagedFile, Standing, enter, landed, standing
+from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, enter, landed
 from pipelines.landing.store import ChangingError, Staged, Store, UnreadableError
 from pipelines.landing.walk import FileStat, Finding, Folder, Walk, opened, walk
 from pipelines.lock import landing_lock
 from pipelines.points import Point, reached
 from pipelines.registry import Registry
-from pipelines.registry.ledger import kept, now, removed, to_let_go, unknown
+from pipelines.registry.ledger import erased_unread, kept, now, removed, unknown
 from pipelines.registry.tables import Audit
 from pipelines.user import this_user
 
@@ -64,8 +64,8 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
         work.store.clean()
         try:
             with registry.read() as session:
-                before, gone = standing(session), removed(session)
-                work.store.let_go(to_let_go(session) | unknown(session, work.store.unentered()))
+                before, gone = current_files(session), removed(session)
+                work.store.let_go(erased_unread(session) | unknown(session, work.store.unentered()))
             work.store.entered()
             taken = work.take(before, gone)
             work.watch(settle)
@@ -105,11 +105,11 @@ class _Landing:
         self.replaced: list[str] = []  # bytes that were landed before, are no longer as received, and came again
         self._away: dict[bytes, UnreachableError] = {}  # pointers whose database did not answer: asked once a run
 
-    def take(self, before: Standing, gone: Collection[str] = ()) -> list[StagedFile]:
+    def take(self, before: CurrentFiles, gone: Collection[str] = ()) -> list[StagedDelivery]:
         """Put the files of all deliveries aside; not again what an erasure removed (`gone`) and still lies in the inbox as it was."""
         taken = []
         for folder in self.found.folders:
-            one = StagedFile(folder, {}, set())
+            one = StagedDelivery(folder, {}, set())
             known = {file.sha256 for file in before.get(one.place, {}).values()}.intersection(gone)
             for name, still in folder.files.items():
                 kind = "nested" if "/" in name else kind_of(name)
@@ -132,7 +132,7 @@ class _Landing:
         if any(one.temporary is not None for one in self.staged.values()) and youngest > (self.started - _FRESH) * 1e9:
             time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # a clock set back would let it wait for ever
 
-    def confirm(self, one: StagedFile) -> None:
+    def confirm(self, one: StagedDelivery) -> None:
         """Look at the files of a delivery once more, and leave alone those that are not as they were."""
         for name, still in one.folder.files.items():
             if shown(name) in one.files and not self._is_still(one.folder, name, still):
@@ -142,13 +142,13 @@ class _Landing:
             one.files.pop(dump_name(pointer), None)
             one.left.add(dump_name(pointer))
 
-    def keep(self, taken: list[StagedFile]) -> dict[str, int]:
+    def keep(self, taken: list[StagedDelivery]) -> dict[str, int]:
         """Move what the deliveries hold to its place in the store; gives the sizes of all of it by hash."""
         wanted = {file.sha256 for one in taken for file in one.files.values()} & self.staged.keys()
         self.store.keep([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
-    def tell_replaced(self, taken: list[StagedFile], kept: Collection[str]) -> None:
+    def tell_replaced(self, taken: list[StagedDelivery], kept: Collection[str]) -> None:
         """Say which bytes the store held no longer, or no longer whole, although it must (`kept`), and took once more."""
         for one in taken:
             for name, file in one.files.items():
@@ -184,17 +184,17 @@ class _Landing:
         except OSError:
             return False
 
-    def _add(self, one: StagedFile, name: str, kind: str, staged: Staged) -> None:
-        one.files[name] = Held(staged.sha256, kind)
+    def _add(self, one: StagedDelivery, name: str, kind: str, staged: Staged) -> None:
+        one.files[name] = StoredFile(staged.sha256, kind)
         if staged.temporary is not None or staged.sha256 not in self.staged:
             self.staged[staged.sha256] = staged  # the same bytes once more: either copy will do, the other is cleaned up
 
-    def _leave(self, one: StagedFile, name: str, rule: str, detail: str = "") -> None:
+    def _leave(self, one: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
         one.files.pop(name, None)
         one.left.add(name)
         self.found.note(rule, *one.place, name, detail)
 
-    def _ask_database(self, one: StagedFile, before: Mapping[str, Held]) -> None:
+    def _ask_database(self, one: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
         """Dump the database that a delivery leads to, unless its dump was landed for the very same pointer."""
         pointer = pointer_of(one.folder.institution, set(one.files) | one.left)
         if pointer is None:

@@ -37,11 +37,11 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Past:
-    """What of a store is past its time: things, bytes; paths to remove; the history of Dagster before a moment, by id of the run."""
+class Expired:
+    """What of a store is past its time: items, bytes; paths to remove; the history of Dagster before a moment, by id of the run."""
 
     rule: Rule
-    things: int = 0
+    items: int = 0
     size: int = 0
     paths: tuple[Path, ...] = ()
     runs: tuple[str, ...] = field(default=(), repr=False)
@@ -54,9 +54,9 @@ def rules() -> Mapping[str, Rule]:
     return {name: Rule(name, said["days"], said["from"], said["removed_by"]) for name, said in raw.items()}
 
 
-def past(workplace: Workplace, today: date) -> list[Past]:
+def find_expired(workplace: Workplace, today: date) -> list[Expired]:
     """Every store in which a thing can be past its time, with what is on `today`."""
-    looks: dict[str, Callable[[Workplace, Rule, date], Past]] = {
+    looks: dict[str, Callable[[Workplace, Rule, date], Expired]] = {
         "landing": _landing,
         "feedback": _feedback,
         "logs": _logs,
@@ -66,7 +66,7 @@ def past(workplace: Workplace, today: date) -> list[Past]:
     return [look(workplace, rules()[name], today) for name, look in looks.items()]
 
 
-def remove(workplace: Workplace, found: list[Past]) -> None:
+def remove(workplace: Workplace, found: list[Expired]) -> None:
     """Remove what `past` found, of the stores that a command may. Raises `HarmoniaError` where the system refuses."""
     for one in (one for one in found if one.rule.removed_by == "command"):
         for path in one.paths:
@@ -80,17 +80,17 @@ def _day(path: Path) -> date:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
-def _of_paths(rule: Rule, paths: Iterator[Path] | list[Path]) -> Past:
+def _of_paths(rule: Rule, paths: Iterator[Path] | list[Path]) -> Expired:
     every = tuple(sorted(paths))
     files = [file for path in every for file in (path.rglob("*") if path.is_dir() else (path,)) if file.is_file()]
-    return Past(rule, len(every), sum(file.stat().st_size for file in files), every)
+    return Expired(rule, len(every), sum(file.stat().st_size for file in files), every)
 
 
 def _older(rule: Rule, today: date) -> date:
     return today - timedelta(days=int(rule.days or 0))
 
 
-def _landing(workplace: Workplace, rule: Rule, today: date) -> Past:
+def _landing(workplace: Workplace, rule: Rule, today: date) -> Expired:
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -98,10 +98,10 @@ def _landing(workplace: Workplace, rule: Rule, today: date) -> Past:
             files = [one for one in session.scalars(select(File)) if one.sha256 not in gone and one.first_seen.date() < _older(rule, today)]
     finally:
         registry.close()
-    return Past(rule, len(files), sum(one.size for one in files))
+    return Expired(rule, len(files), sum(one.size for one in files))
 
 
-def _feedback(workplace: Workplace, rule: Rule, today: date) -> Past:
+def _feedback(workplace: Workplace, rule: Rule, today: date) -> Expired:
     """Reports, and workbooks that were filled in where they lay, of deliveries received too long ago; their receipts stay."""
     registry = open_registry(workplace.registry)
     try:
@@ -121,16 +121,16 @@ def _stays(path: Path) -> bool:
     return path.name.startswith(("receipt", "."))
 
 
-def _logs(workplace: Workplace, rule: Rule, today: date) -> Past:
+def _logs(workplace: Workplace, rule: Rule, today: date) -> Expired:
     return _of_paths(rule, [path for path in workplace.logs.glob("*") if path.is_file() and _day(path) < _older(rule, today)])
 
 
-def _trials(workplace: Workplace, rule: Rule, today: date) -> Past:
+def _trials(workplace: Workplace, rule: Rule, today: date) -> Expired:
     root = workplace.home.root
     return _of_paths(rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _day(path) <= _older(rule, today)])
 
 
-def _dagster(workplace: Workplace, rule: Rule, today: date) -> Past:
+def _dagster(workplace: Workplace, rule: Rule, today: date) -> Expired:
     import dagster as dg
 
     from pipelines.resources.instance import install_dagster
@@ -138,7 +138,7 @@ def _dagster(workplace: Workplace, rule: Rule, today: date) -> Past:
     before = datetime.combine(_older(rule, today), datetime.min.time(), UTC)
     with dg.DagsterInstance.from_config(str(install_dagster(workplace.home))) as instance:
         found = instance.get_run_records(dg.RunsFilter(created_before=before))
-    return Past(rule, len(found), runs=tuple(one.dagster_run.run_id for one in found))
+    return Expired(rule, len(found), runs=tuple(one.dagster_run.run_id for one in found))
 
 
 def _forget(workplace: Workplace, runs: tuple[str, ...]) -> None:

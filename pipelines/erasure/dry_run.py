@@ -1,6 +1,6 @@
-"""What an erasure would do, tried on a copy of the home: which files and rows go, whether a figure would move, what would be left.
+"""Dry run of an erasure on a copy of the home: redacted files and rows, changed figures, remaining data.
 
-Belongs here: the copy, and comparing before with after. Does not belong here: changing the home (`carry`).
+Belongs here: the copy, comparing before and after. Does not belong here: changing the home (`execute`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from typing import TypeAlias
 import duckdb
 import pandas as pd
 
-from pipelines.backup.keep import copy_registry
+from pipelines.backup.create import copy_registry
 from pipelines.backup.manifest import REGISTRY
-from pipelines.erasure import entering, search, ties
-from pipelines.erasure.entering import Emptied
-from pipelines.erasure.orders import give
+from pipelines.erasure import link_constraints, orders, redaction, search
 from pipelines.erasure.person import Person, find
+from pipelines.erasure.redaction import RedactedReceipt
 from pipelines.errors import HarmoniaError, storage
 from pipelines.linkage import link
 from pipelines.registry import Registry, open_registry, seal
@@ -32,86 +31,87 @@ from pipelines.resources.workplace import Workplace
 from pipelines.review.following import standing
 from pipelines.swap import share
 
-_LINKED = ("landing", "lake", "releases")  # never written into in place: the copy shares their bytes
-_UNFINISHED = shutil.ignore_patterns(".*")  # and locks
+_LINKED = ("landing", "lake", "releases")  # never modified in place: the copy uses hard links
+_UNFINISHED = shutil.ignore_patterns(".*")  # including locks
 _COPIED = ("*.key", "*.yaml", "*.sig", "*.pub")
 
 
 Run: TypeAlias = Callable[[Workplace], object]
-"""Takes a home through all stages."""
+"""Runs all stages on a home."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """moved: tables of the warehouse that would change; left: files that would still name the person; seal: of the ledger tried on."""
+    """changed: warehouse tables that would change; remaining: files that would still name the person; seal: of the ledger at the time."""
 
     person: Person
-    emptied: tuple[Emptied, ...]
-    ties: pd.DataFrame
-    moved: tuple[str, ...]
-    left: tuple[str, ...]
+    redacted: tuple[RedactedReceipt, ...]
+    constraints: pd.DataFrame
+    changed: tuple[str, ...]
+    remaining: tuple[str, ...]
     seal: tuple[int, str]
 
     @property
     def files(self) -> int:
-        """How many landed files would go."""
-        return len(frozenset[str]().union(*(one.gone for one in self.emptied)))
+        """How many landed files would be removed."""
+        return len(frozenset[str]().union(*(one.removed for one in self.redacted)))
 
 
-def try_out(workplace: Workplace, person_id: str, run: Run) -> Plan:
-    """Erase a person on a copy that is gone afterwards. run: takes a home through all stages. Raises `HarmoniaError` where nothing names
-    the person."""
+def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
+    """Erase a person on a temporary copy. run: runs all stages. Raises `HarmoniaError` if nothing names the person."""
     with _copy(workplace) as place, _opened(place) as registry:
         with registry.read() as session:
             head = seal.head(session)
         run(place)
         before, linked = _figures(place), _partition(place)
         person = find(place, person_id)
-        emptied = tuple(entering.found(registry, place.home, person))
-        if not emptied:
+        redacted = tuple(redaction.find(registry, place.home, person))
+        if not redacted:
             raise HarmoniaError(f"no landed file names person {person_id}: the person was erased already")
-        order = give(registry, person.id, "trial", "trial")
-        held = _needed(place, order, emptied, linked, run)
-        entering.clean(place.home, person)
-        entering.enter(registry, place.home, order, "trial", emptied, held)
+        order = orders.order(registry, person.id, "trial", "trial")
+        constraints = _constraints(place, order, redacted, linked, run)
+        redaction.clean(place.home, person)
+        redaction.record(registry, place.home, order, "trial", redacted, constraints)
         run(place)
-        entering.let_go(place.home)
+        redaction.remove_old_publications(place.home)
         after = _figures(place)
-        moved = tuple(name for name in before if not before[name].equals(after[name]))
-        return Plan(person, emptied, held, moved, tuple(search.left(place.home.root, person)), head)
+        changed = tuple(name for name in before if not before[name].equals(after[name]))
+        return Plan(person, redacted, constraints, changed, tuple(search.left(place.home.root, person)), head)
 
 
-def _needed(workplace: Workplace, order: int, emptied: tuple[Emptied, ...], linked: ties.Partition, run: Run) -> pd.DataFrame:
-    """The ties without which links would move, found on a further copy."""
+def _constraints(
+    workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], linked: link_constraints.Partition, run: Run
+) -> pd.DataFrame:
+    """The link constraints that preserve all links, found on a second copy."""
     with _copy(workplace) as place, _opened(place) as registry:
-        nothing = pd.DataFrame(columns=ties.COLUMNS, dtype="str")
-        entering.enter(registry, place.home, order, "trial", emptied, nothing)
+        nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
+        redaction.record(registry, place.home, order, "trial", redacted, nothing)
         run(place)
         canonical = lake.read(place.home.lake / "canonical")
-        judged = standing(registry, lake.read(place.home.lake / "identities")["listed"])
+        judgements_in_force = standing(registry, lake.read(place.home.lake / "identities")["listed"])
 
-        def again(judgements: pd.DataFrame) -> ties.Partition:
+        def relink(judgements: pd.DataFrame) -> link_constraints.Partition:
             found = link(canonical, judgements=judgements)
             return {"case": found.cases, "person": found.persons}
 
-        return ties.holding(linked, again, judged)
+        return link_constraints.find_constraints(linked, relink, judgements_in_force)
 
 
 @contextmanager
 def _copy(workplace: Workplace) -> Iterator[Workplace]:
-    """A home beside the home with the same landing, lake, registry and keys, over an empty inbox; gone at the end.
+    """A temporary home beside the home, with the same landing, lake, registry and keys and an empty inbox.
 
-    Its runs are in no history but its own: a server's would close the house's runs for dead.
+    It has its own run history: in a shared one on a server it would close the runs of the real home as dead.
     """
     root = workplace.home.root
     history = os.environ.pop(URL, None)
     with storage(root.parent):
-        made = Path(tempfile.mkdtemp(prefix=f".{root.name}.trial.", dir=root.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{root.name}.trial.", dir=root.parent))
     try:
-        place = Workplace.of(made / "inbox", made / "home")
+        place = Workplace.of(folder / "inbox", folder / "home")
         place.inbox.mkdir()
         place.home.create()
-        with storage(made):
+        with storage(folder):
             for name in _LINKED:
                 shutil.copytree(root / name, place.home.root / name, copy_function=share, dirs_exist_ok=True, ignore=_UNFINISHED)
             for path in (path for pattern in _COPIED for path in root.glob(pattern)):
@@ -122,7 +122,7 @@ def _copy(workplace: Workplace) -> Iterator[Workplace]:
     finally:
         if history is not None:
             os.environ[URL] = history
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -135,13 +135,13 @@ def _opened(workplace: Workplace) -> Iterator[Registry]:
 
 
 def _figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
-    """Every table of the warehouse, rows in order."""
+    """Every table of the warehouse, rows sorted."""
     with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
         names = [name for (name,) in warehouse.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         return {name: warehouse.execute(f'FROM "{name}" ORDER BY ALL').df() for name in names}
 
 
-def _partition(workplace: Workplace) -> ties.Partition:
-    """Which records are one case or person, as they have their ids."""
+def _partition(workplace: Workplace) -> link_constraints.Partition:
+    """The partition of records into cases and persons, by their ids."""
     ids = lake.read(workplace.home.lake / "identities")
     return {one: ids[f"{one}s"].rename(columns={f"{one}_id": "cluster"}) for one in ("case", "person")}

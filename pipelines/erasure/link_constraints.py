@@ -1,7 +1,7 @@
-"""What keeps the links of records as they were, once names are gone that they hung on.
+"""Link constraints: pairs that keep the links of records unchanged after names are erased.
 
-Belongs here: which pairs must be held together or apart. Does not belong here: linkage itself. They are entered like the judgements of a
-steward named after the erasure, so that every later run obeys them and a steward sees them.
+Does not belong here: linkage itself. The pairs are stored as judgements of a steward named after the erasure, so that every later run
+obeys them and stewards see them.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _ROUNDS = 8
 Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, cluster
 
 
-def holding(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
-    """Pairs (`COLUMNS`) that, beside `judgements`, make `link` find the partition `before` again.
+def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
+    """Pairs (`COLUMNS`) with which, added to `judgements`, `link` yields the partition `before` again.
 
-    Raises `HarmoniaError` where none do.
+    Raises `HarmoniaError` if no such pairs are found.
     """
-    ties = pd.DataFrame(columns=COLUMNS, dtype="str")
+    constraints = pd.DataFrame(columns=COLUMNS, dtype="str")
     for _ in range(_ROUNDS):
-        after = link(pd.concat([judgements, ties], ignore_index=True))
+        after = link(pd.concat([judgements, constraints], ignore_index=True))
         moved = [pair for entity, partition in before.items() for pair in _moved(entity, partition, after[entity])]
         if not moved:
-            return ties
-        ties = pd.concat([ties, ordered(pd.DataFrame(moved, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
-    raise HarmoniaError("the links of other records cannot be held as they are without this person's names: nothing was removed")
+            return constraints
+        constraints = pd.concat([constraints, ordered(pd.DataFrame(moved, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
+    raise HarmoniaError("the links of other records cannot be preserved without this person's names: nothing was removed")
 
 
 def _moved(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """Pairs that were together and no longer are (`same`), or the reverse (`different`)."""
+    """Pairs that were linked and no longer are (`same`), or the reverse (`different`)."""
     both = before.merge(after, on=RECORD, suffixes=("_before", "_after"))
     for whole, part, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
         parts = both.drop_duplicates([whole, part])
-        torn = parts[parts.duplicated(whole, keep=False)]
-        for _, heads in torn.groupby(whole):
+        split = parts[parts.duplicated(whole, keep=False)]
+        for _, heads in split.groupby(whole):
             keys = list(heads[RECORD].astype("str").itertuples(index=False, name=None))
             for a, b in combinations(keys, 2) if verdict == "different" else ((keys[0], one) for one in keys[1:]):
                 yield (entity, *a, *b, verdict)

@@ -1,0 +1,54 @@
+"""Execution of an erasure order: dry run on a copy, redaction if no figure changes, a run that rewrites everything else.
+
+Belongs here: the sequence of steps and the conditions that stop it. Does not belong here: the steps (`dry_run`, `redaction`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.erasure import databases, redaction, search
+from pipelines.erasure.dry_run import Plan, Run, dry_run
+from pipelines.erasure.orders import check_executor, get_order
+from pipelines.errors import HarmoniaError
+from pipelines.lock import run_lock
+from pipelines.registry import open_registry, seal
+from pipelines.resources.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class ExecutedErasure:
+    """An executed erasure: its number, the plan, deleted pages, files and tables in which the person is still found."""
+
+    number: int
+    plan: Plan
+    deleted_pages: tuple[str, ...]
+    remaining: tuple[str, ...]
+
+
+def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: bool = False) -> ExecutedErasure:
+    """Execute order `number`. run: runs all stages; moving: execute even if figures change.
+
+    Raises `HarmoniaError` if `by` placed the order, nothing names the person, figures would change, or the ledger changed meanwhile.
+    """
+    workplace.ready()
+    registry = open_registry(workplace.registry)
+    try:
+        order = get_order(registry, number)
+        who = check_executor(order, by)
+        plan = dry_run(workplace, order.person_id, run)
+        if plan.changed and not moving:
+            raise HarmoniaError(f"figures would change in {', '.join(plan.changed)}: nothing was removed; use --moving to execute anyway")
+        with run_lock(workplace.home):
+            with registry.read() as session:
+                if seal.head(session) != plan.seal:
+                    raise HarmoniaError("the ledger changed during the dry run: nothing was removed; execute the order again")
+            deleted_pages = redaction.clean(workplace.home, plan.person)
+            erasure = redaction.record(registry, workplace.home, number, who, plan.redacted, plan.constraints)
+    finally:
+        registry.close()
+    run(workplace)
+    with run_lock(workplace.home):
+        redaction.remove_old_publications(workplace.home)
+    remaining = [*search.left(workplace.home.root, plan.person), *databases.left(workplace, plan.person)]
+    return ExecutedErasure(erasure, plan, tuple(deleted_pages), tuple(remaining))

@@ -1,7 +1,7 @@
-"""Everything that Dagster loads: assets, checks, the job, and the places they work in.
+"""Dagster definitions: assets, checks, jobs, schedules, sensors, resources.
 
-Belongs here: putting the parts together, explicitly. Does not belong here: any of the parts. `dagster dev -w workspace.yaml` takes
-`defs`, built from the environment; `harmonia run` and tests call `build_definitions` with their own places.
+Belongs here: assembling the parts. Does not belong here: the parts. `dagster dev -w workspace.yaml` loads `defs`, built from the
+environment; `harmonia run` and tests call `build_definitions` with their own workplace.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ SHAPES: Mapping[str, Any] = {
     "validated": DeliveryStore,
     "harmonised": DeliveryStore,
     "links": Linked,
-}  # what an asset's value is, by the last part of its key; every other one is a frame by name
+}  # type of an asset's value, by the last part of its key; all others are dicts of frames
 
 
 @cache
 def all_assets() -> tuple[dg.AssetsDefinition, ...]:
-    """Every asset, in the order of a record's way."""
+    """Every asset, in order of the stages."""
     names = institutions()
     alone = [asset for name in names for asset in institution.institution_assets(name)]
     shared = (
@@ -63,9 +63,9 @@ def _opened(workplace: Workplace, hold_lock: bool) -> Callable[[dg.InitResourceC
 def build_definitions(
     workplace: Workplace, *, hold_lock: bool = True, loggers: Mapping[str, dg.LoggerDefinition] | None = None
 ) -> dg.Definitions:
-    """The definitions over the given places.
+    """The definitions for a workplace.
 
-    `hold_lock`: whether a run takes the lock of the home itself; False where the caller holds it. `loggers`: in place of Dagster's own.
+    `hold_lock`: whether a run acquires the lock of the home; False if the caller holds it. `loggers`: replace Dagster's own.
     """
     return dg.Definitions(
         assets=[*all_assets(), *(deliveries.asset(name) for name in institutions())],
@@ -75,13 +75,11 @@ def build_definitions(
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run],
         resources={
             "workplace": dg.ResourceDefinition(
-                _opened(workplace, hold_lock), description="Inbox, home, registry and warehouse of this run"
+                _opened(workplace, hold_lock), description="Inbox, home, registry and warehouse of the run; holds the run lock"
             ),
-            "places": dg.ResourceDefinition.hardcoded_resource(
-                workplace, description="The same for those that only look: no lock is taken"
-            ),
+            "places": dg.ResourceDefinition.hardcoded_resource(workplace, description="The same for read-only jobs, without the run lock"),
             "io_manager": dg.IOManagerDefinition(
-                lambda _: LakeIOManager(workplace.home.lake, SHAPES), description="Parquet in the lake; in memory within a run"
+                lambda _: LakeIOManager(workplace.home.lake, SHAPES), description="Parquet files in the lake, cached in memory during a run"
             ),
         },
         executor=dg.in_process_executor,
@@ -91,5 +89,5 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Over the places that the environment names (`HARMONIA_INBOX`, `HARMONIA_HOME`, …)."""
+    """Definitions for the workplace of the environment (`HARMONIA_INBOX`, `HARMONIA_HOME`, …)."""
     return build_definitions(Workplace.from_environment())

@@ -1,14 +1,14 @@
-"""Causes apart from what follows from them: a fault of a whole column or file is one finding, its cells are consequences.
+"""Root causes: a fault of a whole column or file is one finding; the findings of its cells are consequences.
 
-Belongs here: recognising a fault that runs through a column, columns that hold each other's values, rows that are all broken alike; and
-linking a consequence to its cause. Does not belong here: judging a cell (`pipelines.validate`) or a file (`sources.readers`).
+Belongs here: detecting faults of a whole column, shifted columns and uniformly broken rows; linking consequences to their cause. Does
+not belong here: validating a cell (`pipelines.validate`) or a file (`sources.readers`).
 
 Three patterns, each within one delivery, file and part:
 
-- *throughout*: one rule is broken by at least `_MOST` of a column's filled cells (or of the rows), by `_FEWEST` of them, and
-  in `_LEAST` of all rows;
-- *shifted*: the values do not fit in two or more columns, throughout or in a run of rows (nearly all between the first and the last);
-- *blank*: a column is empty or absent as a whole (`cross-column-blank`, `file-column-missing`), and its cells are told as missing.
+- *throughout*: at least `_MOST` of a column's filled cells (or of the rows) break one rule, at least `_FEWEST` of them, in at least
+  `_LEAST` of all rows;
+- *shifted*: the values of two or more columns are invalid, throughout or in a run of rows (nearly all between the first and the last);
+- *blank*: a column is empty or missing (`cross-column-blank`, `file-column-missing`), and its cells are reported as missing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import pandas as pd
 from schemas import findings
 from schemas.findings import COLUMNS, SEVERITIES, rules
 
-_MOST = 0.8  # share of the cells of a column, or of the rows, for a fault to be the column's or the file's
+_MOST = 0.8  # minimum share of cells or rows for a fault of the column or the file
 _FEWEST = 10
-_LEAST = 0.1  # share of all rows: of a column that is hardly filled, a fault says nothing
+_LEAST = 0.1  # minimum share of all rows: a fault of a nearly empty column says nothing
 _UNFIT = (
     "cell-date-unreadable",
     "cell-date-impossible",
@@ -45,16 +45,16 @@ _WITHIN_ROW = ("row", "cell", "cross_field")
 
 
 def root_causes(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The findings (`schemas.findings.COLUMNS`) of one institution, causes added, consequences marked (`origin`, `follows`).
+    """The findings (`schemas.findings.COLUMNS`) of one institution, with causes added and consequences marked (`origin`, `follows`).
 
-    tables: typed, of all deliveries. What is `info` stays as it is: it asks for nothing. No finding is taken away.
+    tables: typed, of all deliveries. Findings of severity `info` are unchanged. No finding is removed.
     """
     if found.empty:
         return found
     every = found.reset_index(drop=True)
     within = every["rule"].isin([code for code, rule in rules().items() if rule.level in _WITHIN_ROW])
-    asks = (every["severity"] != "info") & every["file"].notna() & every["follows"].isna()
-    cells = every.loc[asks & within, [*_FAULT, "severity", "line", "column"]].fillna({"part": "", "field": ""})
+    actionable = (every["severity"] != "info") & every["file"].notna() & every["follows"].isna()
+    cells = every.loc[actionable & within, [*_FAULT, "severity", "line", "column"]].fillna({"part": "", "field": ""})
     cells["follows"] = _blank(every, cells)
     rows = _rows(tables)
     through = _throughout(cells[cells["follows"].isna()], rows, tables)
@@ -64,8 +64,8 @@ def root_causes(found: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.D
     every.loc[cells.index, "follows"] = cells["follows"].astype("str")
     every.loc[every["follows"].notna(), "origin"] = "consequence"
     causes = _causes(cells, shifts, through).assign(institution=every["institution"].iloc[0])
-    told = pd.concat([findings.complete(causes), every[list(COLUMNS)]], ignore_index=True) if len(causes) else every[list(COLUMNS)]
-    return _parents(told)
+    combined = pd.concat([findings.complete(causes), every[list(COLUMNS)]], ignore_index=True) if len(causes) else every[list(COLUMNS)]
+    return _link_unattributed(combined)
 
 
 def _in(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.Series:
@@ -74,15 +74,15 @@ def _in(frame: pd.DataFrame, other: pd.DataFrame, key: list[str]) -> pd.Series:
 
 
 def _blank(every: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
-    """For cells told as missing in a column that is empty or absent as a whole: the rule that says so."""
+    """For cells reported as missing in an empty or missing column: the rule of the column."""
     key = ["delivery", "file", "field"]
-    said = every.loc[every["rule"].isin(_BLANK), [*key, "rule"]].drop_duplicates(key).set_index(key)["rule"]
-    asked = pd.MultiIndex.from_frame(cells[key])
-    return pd.Series(said.reindex(asked).array, index=cells.index, dtype="str").where(cells["rule"] == "cell-missing", None)
+    columns = every.loc[every["rule"].isin(_BLANK), [*key, "rule"]].drop_duplicates(key).set_index(key)["rule"]
+    index = pd.MultiIndex.from_frame(cells[key])
+    return pd.Series(columns.reindex(index).array, index=cells.index, dtype="str").where(cells["rule"] == "cell-missing", None)
 
 
 def _rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Per row delivered: `_PLACE`, line."""
+    """Per delivered row: `_PLACE`, line."""
     parts = [_places(frame).assign(line=frame["_line"]) for frame in tables.values()]
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(filled, ignore_index=True)
@@ -93,7 +93,7 @@ def _places(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _filled(tables: Mapping[str, pd.DataFrame], fields: Collection[str]) -> pd.DataFrame:
-    """How many cells of each of `fields` are filled in each place: `_PLACE`, field, filled. Tables in one place are added up."""
+    """Number of filled cells per field and place: `_PLACE`, field, filled. Tables in the same place are added up."""
     parts = []
     for frame in tables.values():
         given = {name: frame[f"{name}:given"].astype(bool) for name in fields if f"{name}:given" in frame}
@@ -105,7 +105,7 @@ def _filled(tables: Mapping[str, pd.DataFrame], fields: Collection[str]) -> pd.D
 
 
 def _throughout(cells: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Faults that run through a column, or through the rows of a file: `_FAULT`, n."""
+    """Faults of a whole column, or of all rows of a file: `_FAULT`, n."""
     counted = cells.groupby(_FAULT).size().rename("n").reset_index()
     counted = counted[counted["n"] >= _FEWEST]
     filled = _filled(tables, counted["field"].unique())
@@ -114,12 +114,12 @@ def _throughout(cells: pd.DataFrame, rows: pd.DataFrame, tables: Mapping[str, pd
     aside = cells[cells["severity"] == "reject"].groupby(_PLACE).size().rename("aside")
     counted = counted.merge(aside.reset_index(), on=_PLACE, how="left").fillna({"rows": 0, "aside": 0})
     of_row = counted["field"].eq("") | counted["rule"].eq("cell-missing")
-    held = counted["filled"].mask(of_row, counted["rows"] + counted["aside"])
-    return counted.loc[(counted["n"] >= _MOST * held) & (counted["n"] >= _LEAST * counted["rows"]), [*_FAULT, "n"]]
+    total = counted["filled"].mask(of_row, counted["rows"] + counted["aside"])
+    return counted.loc[(counted["n"] >= _MOST * total) & (counted["n"] >= _LEAST * counted["rows"]), [*_FAULT, "n"]]
 
 
 def _shifts(cells: pd.DataFrame, through: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Places whose columns hold each other's values: `_PLACE`, first and last line of the run (null: throughout)."""
+    """Places with shifted columns: `_PLACE`, first and last line of the run (null: throughout)."""
     unfit = through[through["rule"].isin(_UNFIT) & (through["field"] != "")]
     columns = unfit.groupby(_PLACE)["field"].nunique()
     everywhere = columns[columns >= 2].reset_index()[_PLACE].assign(first=None, last=None)
@@ -136,14 +136,14 @@ def _shifts(cells: pd.DataFrame, through: pd.DataFrame, rows: pd.DataFrame) -> p
 
 
 def _of_shift(cells: pd.DataFrame, shifts: pd.DataFrame) -> pd.Series:
-    """`_SHIFTED` for the cells of the rows that a shift goes through."""
+    """`_SHIFTED` for the cells in the rows of a shift."""
     at = cells[[*_PLACE, "line"]].merge(shifts.assign(here=True), on=_PLACE, how="left").set_index(cells.index)
     through = at["here"].notna() & (at["first"].isna() | at["line"].between(at["first"], at["last"]).fillna(False))
     return pd.Series(None, index=cells.index, dtype="str").mask(through, _SHIFTED)
 
 
 def _causes(cells: pd.DataFrame, shifts: pd.DataFrame, through: pd.DataFrame) -> pd.DataFrame:
-    """A finding for each shift and each fault throughout, as severe as the worst that follows from it."""
+    """A finding for each shift and each fault throughout, with the highest severity of its consequences."""
     rank = {severity: n for n, severity in enumerate(SEVERITIES)}
     parts = []
     for rule, places, key in ((_SHIFTED, shifts, _PLACE), (_THROUGHOUT, through, _FAULT)):
@@ -160,11 +160,11 @@ def _causes(cells: pd.DataFrame, shifts: pd.DataFrame, through: pd.DataFrame) ->
     return out.reindex(columns=list(COLUMNS)).replace({"part": "", "field": ""}, None).assign(origin="cause")
 
 
-def _parents(told: pd.DataFrame) -> pd.DataFrame:
-    """Consequences by their rule (a person whose case row cannot be read): what they follow from, the gravest cause of their delivery."""
-    grave = told[(told["origin"] == "cause") & told["severity"].isin(["reject", "error"])]
+def _link_unattributed(found: pd.DataFrame) -> pd.DataFrame:
+    """Link consequences without a cause (e.g. a person whose case row is unreadable) to the gravest cause of their delivery."""
+    grave = found[(found["origin"] == "cause") & found["severity"].isin(["reject", "error"])]
     aside = grave[(grave["severity"] == "reject") | grave["rule"].map({c: r.whole for c, r in rules().items()}).astype(bool)]
     first = aside.sort_values(["severity", "rule"], ascending=[False, True]).drop_duplicates("delivery").set_index("delivery")["rule"]
-    alone = (told["origin"] == "consequence") & told["follows"].isna()
-    told.loc[alone, "follows"] = told.loc[alone, "delivery"].map(first).astype("str")
-    return told
+    alone = (found["origin"] == "consequence") & found["follows"].isna()
+    found.loc[alone, "follows"] = found.loc[alone, "delivery"].map(first).astype("str")
+    return found

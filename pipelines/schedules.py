@@ -1,38 +1,39 @@
-"""What runs by the clock: every night the stores are checked, every Monday the register of reports is looked through.
+"""Schedules: verification of the stores every night, the register of reports every Monday.
 
-Belongs here: jobs that look and tell, and when. Does not belong here: runs over deliveries (a sensor starts those), making releases: a
-release is the coordinator's act.
+Belongs here: read-only jobs and their times. Does not belong here: runs over deliveries (started by a sensor), releases (created by the
+coordinator).
 """
 
 import dagster as dg
 
 from pipelines.alerts import alert
 from pipelines.checks.deliveries import ZONE
+from pipelines.console import plural
 from pipelines.errors import HarmoniaError
 from pipelines.failures import redact_errors
 from pipelines.jobs import automated
 from pipelines.resources.workplace import Workplace
 
 
-@dg.op(description="What was edited or lost in landing, ledger, warehouse and releases; fails where anything was.")
+@dg.op(description="Verify landing, ledger, warehouse and releases; fails if anything was changed or lost.")
 def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workplace]) -> None:
-    """Check every store that may not be lost; the places are named, never their contents."""
+    """Verify every store in the backup. Logs paths, never contents."""
     from pipelines.backup.verify import verify_home
 
     if places.registry_url is None and not places.home.registry_file.exists() and not places.home.published:
-        context.log.info("nothing was landed yet")
+        context.log.info("nothing ingested yet")
         return
     with redact_errors("verifying the stores", places.logs):
         found = list(verify_home(places))
     for line in found:
         context.log.error(line)
     if found:
-        raise dg.Failure(f"{len(found)} things are not as they were written; `harmonia verify` names them")
+        raise dg.Failure(f"{plural(len(found), 'integrity problem')} found; `harmonia verify` lists them")
 
 
-@dg.op(description="Reports that are due or late, told with their number.")
+@dg.op(description="Count due and late reports.")
 def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workplace]) -> None:
-    """Look through the register of reports; late ones are an alert."""
+    """Check the register of reports; late reports raise an alert."""
     from datetime import UTC, datetime
 
     from pipelines.reports.transmission_register import due
@@ -48,25 +49,25 @@ def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workpla
     late = states.count("late")
     context.add_output_metadata({"late": late, "due": states.count("due"), "sent": len(states) - late - states.count("due")})
     if late:
-        alert(f"Harmonia: {late} reports are late. `harmonia report due` lists them.")
+        alert(f"Harmonia: {plural(late, 'report')} overdue. `harmonia report due` lists them.")
 
 
-_NO_LONGER = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds; then a run whose process was killed is closed, and others can start
+_TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dagster closes a run whose process was killed
 
 
 @dg.job(
-    description="Every night: are landing, ledger, warehouse and releases as they were written?",
+    description="Every night: verify landing, ledger, warehouse and releases.",
     executor_def=dg.in_process_executor,
-    tags=_NO_LONGER,
+    tags=_TIME_LIMIT,
 )
 def nightly_checks() -> None:
-    """One op; reads, writes nothing."""
+    """One read-only op."""
     verify_stores()
 
 
-@dg.job(description="Every Monday: which reports are due, which are late?", executor_def=dg.in_process_executor, tags=_NO_LONGER)
+@dg.job(description="Every Monday: check for due and late reports.", executor_def=dg.in_process_executor, tags=_TIME_LIMIT)
 def register_of_reports() -> None:
-    """One op; reads, writes nothing."""
+    """One read-only op."""
     reports_due()
 
 
@@ -74,7 +75,7 @@ JOBS = (nightly_checks, register_of_reports)
 
 
 def schedules() -> list[dg.ScheduleDefinition]:
-    """Both, on from the start where the environment says so (`pipelines.jobs.automated`)."""
+    """Both schedules, on by default if automation is enabled (`pipelines.jobs.automated`)."""
     status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
     times = ((nightly_checks, "15 3 * * *"), (register_of_reports, "0 7 * * 1"))
     return [dg.ScheduleDefinition(job=job, cron_schedule=at, execution_timezone=ZONE, default_status=status) for job, at in times]

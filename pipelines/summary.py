@@ -1,7 +1,7 @@
-"""What a run ends with: deliveries, rows, findings, the latest year's figures, and what to open next.
+"""Summary of a run: deliveries, rows, findings, the latest year's figures, next steps.
 
-Belongs here: picking these out of what the run made, and laying them out for the console. Does not belong here: counting. Counts and
-codes only; no record is shown.
+Belongs here: selecting these from the run outputs and formatting them for the console. Does not belong here: counting. Shows counts and
+codes only, no records.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from sources.states import COMPLETE, UNREADABLE
 from warehouse.indicators import DIMENSIONS, indicators
 
 RELATED = "trafficking and related offences"
-COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "apart: minor offence of prostitution"}
+COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "separate: minor offence of prostitution"}
 _ROWS = ("read", *ACCOUNTS)
 
 
 def accounting(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
-    """Physical rows by institution: index institution; columns deliveries, read and what became of them."""
+    """Physical rows by institution: index institution; columns deliveries, read and the record statuses."""
     counts = record_status["accounting"].groupby("institution")[list(_ROWS)].sum()
     counts.insert(0, "deliveries", record_status["deliveries"].groupby("institution").size().reindex(counts.index))
     return counts.reindex(list(institutions)).fillna(0).astype("int64")
 
 
 def severities(findings: pd.DataFrame) -> dict[str, int]:
-    """Findings of the deliveries by severity, worst first; those that were fixed are left out."""
+    """Open findings by severity, worst first."""
     there = findings.loc[findings["state"] != "fixed", "severity"]
     return {severity: int((there == severity).sum()) for severity in SEVERITIES}
 
 
 def latest_year(statistics: pd.DataFrame) -> str | None:
-    """The last year of which most figures are known, or else the last that is published; None where none is."""
+    """The last year with most figures known, else the last published year; None if there is none."""
     years = statistics[statistics["period"].str.fullmatch(r"\d{4}")]
     known = years["harmonised"].notna().groupby(years["period"]).mean()
-    told = known[known > 0.5] if (known > 0.5).any() else known
-    return str(told.index.max()) if len(told) else None
+    candidates = known[known > 0.5] if (known > 0.5).any() else known
+    return str(candidates.index.max()) if len(candidates) else None
 
 
 def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
-    """The year's figures not broken down but by offence group.
+    """The year's figures by offence group, without other breakdowns.
 
     Columns: indicator, group (total, trafficking, prostitution), as_reported, harmonised, incomplete, missing.
     """
@@ -66,7 +66,7 @@ def _number(value: Any) -> str:
 
 
 def rows_table(counts: pd.DataFrame) -> Table:
-    """Rows read and what became of them, by institution; the number of its deliveries in brackets."""
+    """Rows read by institution and record status; the number of deliveries in brackets."""
     table = grid("", title="Rows by institution (deliveries)")
     for name in _ROWS:
         table.add_column(name, justify="right")
@@ -74,12 +74,12 @@ def rows_table(counts: pd.DataFrame) -> Table:
         table.add_row(f"{institution} ({row['deliveries']})", *(_number(row[name]) for name in _ROWS))
     table.add_section()
     sums = counts.sum()
-    table.add_row(f"together ({sums['deliveries']})", *(_number(sums[name]) for name in _ROWS))
+    table.add_row(f"total ({sums['deliveries']})", *(_number(sums[name]) for name in _ROWS))
     return table
 
 
 def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
-    """The year's figures, reported beside harmonised, and which deliveries are not complete behind those marked with a star."""
+    """The year's figures, as reported and harmonised, and the incomplete deliveries of figures marked with a star."""
     table = grid("", title=f"{year}: as reported → harmonised")
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right", max_width=20)
@@ -99,20 +99,20 @@ def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
 
 
 def deliveries_line(deliveries: pd.DataFrame) -> str:
-    """How many deliveries are landed, and which of them are new."""
+    """Number of landed deliveries, and the new ones."""
     new = deliveries[deliveries["new"]]
     named = shortened(list(new["institution"] + " " + new["delivery"]))
-    return f"{len(deliveries)} landed, {len(new) or 'none'} of them new{f': {named}' if named else ''}"
+    return f"{len(deliveries)} landed, {len(new) or 'none'} new{f': {named}' if named else ''}"
 
 
 def not_complete(coverage: pd.DataFrame) -> str:
-    """Every published quarter that is not complete, with its state; empty where all are."""
+    """Every published quarter that is not complete, with its state; empty if all are."""
     gaps = coverage[coverage["period"].str.contains("-Q") & (coverage["state"] != COMPLETE)]
     return ", ".join(gaps["institution"] + " " + gaps["period"] + " " + gaps["state"])
 
 
 def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame, coverage: pd.DataFrame) -> str:
-    """New corrections that could not be read, while another version of their quarter could. In: `new` of landing; their `state`."""
+    """New unreadable corrections whose quarter has another, readable version. In: `new` of landing; their `state`."""
     new = deliveries[deliveries["new"]].merge(states, on=["institution", "delivery"])
     new = new.merge(coverage, on=["institution", "period"], suffixes=("", "_quarter"))
     new = new[(new["state"] == UNREADABLE) & (new["state_quarter"] != UNREADABLE)]
@@ -120,7 +120,7 @@ def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame, coverage: pd
 
 
 def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
-    """New deliveries with far fewer or more records than usual, with both numbers by table; empty where there is none."""
+    """New deliveries with far fewer or more records than usual, with both numbers by table; empty if there are none."""
     there = (found["rule"] == "cross-volume-unusual") & (found["state"] != "fixed")
     odd = found.loc[there, ["institution", "delivery", "detail"]].astype("str")
     odd = odd.merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
@@ -139,8 +139,8 @@ def show(
         console.print("  Nothing changed since the last run: its results are shown.")
     notes = {
         "Not complete": not_complete(coverage),
-        "Corrections that cannot be read, and replace nothing": replace_nothing(landed, values["record_status"]["deliveries"], coverage),
-        "New, of unusual volume": unusual(landed, values["findings"]["findings"]),
+        "Unreadable corrections, which replace nothing": replace_nothing(landed, values["record_status"]["deliveries"], coverage),
+        "New, with an unusual number of records": unusual(landed, values["findings"]["findings"]),
     }
     for title, named in notes.items():
         if named:
@@ -154,12 +154,12 @@ def show(
     console.print()
     year = latest_year(tables["statistics"])
     if year is None:
-        console.print("No period is published: no delivery could be read.", style="yellow")
+        console.print("No period published: no delivery could be read.", style="yellow")
     else:
         table, absent = figures_table(year, figures(tables["statistics"], year))
         console.print(table)
         if absent:
-            console.print(f"* incomplete, a delivery is missing, unreadable or partial: {shortened(absent)}", highlight=False)
+            console.print(f"* incomplete: a delivery is missing, unreadable or partial: {shortened(absent)}", highlight=False)
     _next(console, workplace, year, seconds)
 
 
@@ -169,9 +169,9 @@ def _next(console: Console, workplace: Workplace, year: str | None, seconds: flo
     also = " and the database of --warehouse-url" if workplace.warehouse_url else ""
     lines = [
         ("Published", f"{home.warehouse}{also}, in {seconds:.1f} s"),
-        ("Ask it", f'{python} -c "import duckdb; duckdb.connect(\'{home.warehouse}\', read_only=True).sql(\\"{query}\\").show()"'),
+        ("Query", f'{python} -c "import duckdb; duckdb.connect(\'{home.warehouse}\', read_only=True).sql(\\"{query}\\").show()"'),
         ("Feedback", f"{home.feedback}/<institution>/<delivery>/findings.html"),
-        ("How it came about", f"{python.with_name('harmonia')} ui --inbox {workplace.inbox} --home {home.root}"),
+        ("Dagster pages", f"{python.with_name('harmonia')} ui --inbox {workplace.inbox} --home {home.root}"),
     ]
     for name, text in lines:
         console.print(f"[bold]{name:<18}[/] ", end="")

@@ -1,8 +1,8 @@
-"""Putting a new file in the place of the old one, whole.
+"""Atomic replacement of files.
 
-Belongs here: the swap of a single finished file, writing a small one, sharing one. Does not belong here: what is in the file.
+Belongs here: replacing one finished file, writing a small one, hard-linking one. Does not belong here: the content of the file.
 
-A process that still holds the old file open goes on seeing the old one, also through new connections: keep no connections.
+A process that has the old file open continues to see it, even through new connections: close connections after use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SUFFIX = ".tmp"
 
 
 def temporary(target: Path) -> Path:
-    """A free path beside `target` to build its successor in; removes what killed runs left. Call it under the run lock."""
+    """A free path beside `target` for building its successor; removes leftovers of killed runs. Call it under the run lock."""
     clean(target)
     return target.with_name(f".{target.name}.{os.getpid()}{_SUFFIX}")
 
@@ -33,11 +33,10 @@ def clean(target: Path) -> None:
 
 
 def swap_in(tmp: Path, target: Path) -> None:
-    """Put the finished file `tmp` in the place of `target` in one step, durably; then clean up after killed runs.
+    """Replace `target` by the finished file `tmp` atomically and durably; then remove leftovers of killed runs.
 
-    `tmp` lies in the folder of `target` and is closed: a write-ahead log beside it means that it is not, which is a
-    `ValueError`. A log beside the old file goes, or it would be replayed onto the new one.
-    Raises `HarmoniaError` where the system refuses; `target` is then as before.
+    `tmp` is in the folder of `target` and closed: raises `ValueError` if it has a write-ahead log. The old file's log is removed, or it
+    would be replayed onto the new one. Raises `HarmoniaError` if the system refuses; `target` is then unchanged.
     """
     if _log(tmp).exists():
         raise ValueError(f"{tmp.name} still has a write-ahead log: close its connections before the swap")
@@ -54,7 +53,7 @@ def swap_in(tmp: Path, target: Path) -> None:
 
 
 def share(source: Path | str, target: Path | str) -> None:
-    """Have a file that nobody writes into stand at `target` too: the same bytes, or a copy where there are no hard links."""
+    """Hard-link a file that is never modified to `target`, or copy it if hard links are not supported."""
     try:
         os.link(source, target)
     except OSError:
@@ -62,13 +61,13 @@ def share(source: Path | str, target: Path | str) -> None:
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a small file in one step, with `mode` from its first byte. Not forced to the disk: for what can be written again.
+    """Write a small file atomically, with `mode` from creation on. Not synced to disk: only for files that can be rebuilt.
 
-    Raises `HarmoniaError` where the system refuses; `path` is then as before.
+    Raises `HarmoniaError` if the system refuses; `path` is then unchanged.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
     with storage(path):
-        for left in path.parent.glob(f".{glob.escape(path.name)}.*{_SUFFIX}"):  # of a process that was killed
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*{_SUFFIX}"):  # leftovers of killed processes
             left.unlink(missing_ok=True)
         try:
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -84,7 +83,7 @@ def _log(database: Path) -> Path:
 
 
 def sync(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk. Raises `OSError`."""
+    """Sync a file or folder to disk. Raises `OSError`."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -1,7 +1,7 @@
-"""A new model file out of a home, its judgements, or simulated sets.
+"""Training of a new model file from a home, its judgements, or simulated sets.
 
-Belongs here: where training data comes from, what a new file says of itself. Does not belong here: estimation (`training`), the command
-line (`pipelines.link_commands`), who is who in a simulated set (`sources.simulator.answers`).
+Belongs here: collecting training data, provenance of the file. Does not belong here: estimation (`pipelines.linkage.training`), the
+command line (`pipelines.link_commands`), true identities in a simulated set (`sources.simulator.answers`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from pipelines.resources.workplace import Workplace
 from sources.simulator import answers
 
 Tables = dict[str, pd.DataFrame]
-# Fewer person records than this give shares that are noise: the declared ones are better.
+# With fewer person records the estimated shares are noise: the declared ones are better.
 LEAST_RECORDS = 200
 
 
 @dataclass(frozen=True)
 class Material:
-    """What to train on: canonical tables by set, what is known of them, and what the model file says of it."""
+    """Training data: canonical tables by set, labels, provenance for the model file."""
 
     sets: list[Tables]
     labels: Callable[[int, Records], Labels] | None
@@ -44,7 +44,7 @@ class Material:
 
 
 def of_home(workplace: Workplace, judged: bool) -> Material:
-    """The records of a home as the last run left them; with `judged` also what stewards judged. Raises `HarmoniaError`."""
+    """The records of a home after its last run; with `judged` also the stewards' judgements. Raises `HarmoniaError`."""
     folder = workplace.home.lake / "canonical"
     if not folder.is_dir():
         raise HarmoniaError(f"home {workplace.home.root} has no records yet: run `harmonia run` first, or name another with --home")
@@ -55,20 +55,20 @@ def of_home(workplace: Workplace, judged: bool) -> Material:
     persons = judgements[judgements["entity"] == "person"]
     count = {verdict: int((persons["verdict"] == verdict).sum()) for verdict in ("same", "different")}
     if not sum(count.values()):
-        raise HarmoniaError(f"home {workplace.home.root} has no judgements on persons: `harmonia review list` shows what to judge")
-    return Material(sets, partial(_judged, judgements), {"from": "judgements", **provenance, "judged": count})
+        raise HarmoniaError(f"home {workplace.home.root} has no judgements on persons: `harmonia review list` lists pairs to judge")
+    return Material(sets, partial(_judgement_labels, judgements), {"from": "judgements", **provenance, "judged": count})
 
 
 def of_simulated(folders: Sequence[Path]) -> Material:
-    """The deliveries in `<folder>/inbox`, taken through the pipeline into a home that is thrown away, with who is who in them."""
+    """The deliveries in `<folder>/inbox`, run through the pipeline into a temporary home, with the true identities."""
     from pipelines.progress import Silence
     from pipelines.run import run_everything
 
     for folder in folders:
         if not answers.is_set(folder):
             raise HarmoniaError(
-                f"{folder} is not an unchanged simulated set: training needs one of `harmonia simulate` with the simulated.json and truth "
-                "that it wrote; make one with `harmonia simulate --out DIR`"
+                f"{folder} is not an unchanged simulated set: training needs the simulated.json and truth written by `harmonia simulate`; "
+                "create a set with `harmonia simulate --out DIR`"
             )
     sets, known = [], []
     for folder in folders:
@@ -76,12 +76,12 @@ def of_simulated(folders: Sequence[Path]) -> Material:
             outcome = run_everything(Workplace.of(folder / "inbox", Path(home) / "home"), Silence())
         sets.append(outcome.values["canonical"])
         known.append(answers.persons(folder))
-    return Material(sets, partial(_simulated, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
+    return Material(sets, partial(_simulated_labels, known), {"from": "simulated", "sets": [folder.resolve().name for folder in folders]})
 
 
 def fit(material: Material, version: str, by: str, start: Model | None = None) -> tuple[Model, dict[str, Any]]:
-    """A model trained on `material` from `start` (the one shipped), and the content of its file. Raises `HarmoniaError` where there is
-    too little."""
+    """A model trained on `material`, starting from `start` (default: the shipped model), and the content of its file. Raises
+    `HarmoniaError` if there are too few records."""
     records = sum(len(tables["person_records"]) for tables in material.sets)
     if records < LEAST_RECORDS:
         raise HarmoniaError(
@@ -104,7 +104,7 @@ def fit(material: Material, version: str, by: str, start: Model | None = None) -
 
 
 def write(material: Material, out: Path, by: str) -> str:
-    """Train and write the model file `out`; returns its version. Raises `HarmoniaError`, before training where `out` exists."""
+    """Train and write the model file `out`; return its version. Raises `HarmoniaError`; if `out` exists, before training."""
     if out.exists():
         raise HarmoniaError(f"{out} already exists: a model file is never overwritten, choose another name")
     _, content = fit(material, out.stem, by)
@@ -122,13 +122,13 @@ def _judgements(workplace: Workplace) -> pd.DataFrame:
         registry.close()
 
 
-def _judged(judgements: pd.DataFrame, _: int, records: Records) -> Labels:
+def _judgement_labels(judgements: pd.DataFrame, _: int, records: Records) -> Labels:
     found = constraints(judgements, "person", records.persons)
     return Labels(found.same, found.apart)
 
 
-def _simulated(known: list[pd.DataFrame], number: int, records: Records) -> Labels:
-    """All pairs of records of one simulated person, from different files."""
+def _simulated_labels(known: list[pd.DataFrame], number: int, records: Records) -> Labels:
+    """All pairs of records of the same simulated person from different files."""
     rows = (
         records.persons[["institution", "record_key", "file"]]
         .reset_index(names="row")

@@ -1,8 +1,7 @@
-"""Trying a delivery before it is sent: the same landing, reading and judging as in a run, in a folder that is gone afterwards.
+"""Dry run of one delivery: the landing, reading and validation of a run, in a temporary folder.
 
-Belongs here: taking one folder through the first stages by itself. Does not belong here: how findings are shown (`feedback.console`).
-Nothing is kept and the home is not touched, so what only earlier deliveries
-could tell (a record withdrawn, a state superseded) is not seen.
+Does not belong here: display of findings (`feedback.console`). The home is not used, so findings that depend on earlier deliveries (a
+withdrawn or superseded record) are not reported.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from rich.console import Console
 
 from pipelines.assets.by_delivery import by_delivery, canonical_rows, refused
 from pipelines.assets.portioning import RULES
+from pipelines.console import plural
 from pipelines.current import resolve
 from pipelines.errors import HarmoniaError, storage
 from pipelines.failures import redact_errors
@@ -36,12 +36,12 @@ from sources.readers.result import SourceFile
 from sources.reading import read_delivery
 from sources.states import MISSING
 
-_COSTLY = ("reject", "error")  # a row or a value is not taken as it stands
+_COSTLY = ("reject", "error")  # findings that cost a row or a value
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What would become of a delivery: its state, findings (`schemas.findings.COLUMNS`), and per file state and physical rows."""
+    """Result of the dry run: state of the delivery, findings (`schemas.findings.COLUMNS`), state and physical rows per file."""
 
     state: str
     findings: pd.DataFrame
@@ -49,26 +49,26 @@ class Trial:
 
 
 def name_of(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
-    """Whose delivery a folder is, and which: as said, else by the names of its parent and of itself.
+    """Institution and delivery of a folder: as given, else the names of its parent and of itself.
 
-    Raises `HarmoniaError` where neither says it.
+    Raises `HarmoniaError` if they are not valid names.
     """
     if not folder.is_dir():
-        raise HarmoniaError(f"{folder} is no folder: name the folder of one delivery, such as police/2013-Q2")
+        raise HarmoniaError(f"{folder} is not a folder: name the folder of one delivery, such as police/2013-Q2")
     known = contract.institutions()
     whole = folder.resolve()
     whose, which = institution or whole.parent.name, delivery or whole.name
     if whose not in known:
-        said = f"institution {whose!r} is unknown" if institution else f"the folder above {folder} is no institution"
-        raise HarmoniaError(f"{said}: say --institution with one of {', '.join(known)}")
+        problem = f"institution {whose!r} is unknown" if institution else f"the parent folder of {folder} is not an institution"
+        raise HarmoniaError(f"{problem}: use --institution with one of {', '.join(known)}")
     if DeliveryName.parse(which) is None:
-        said = f"{which!r} is no delivery" if delivery else f"the name of {folder} is no delivery"
-        raise HarmoniaError(f"{said}: say --delivery with a quarter such as 2013-Q2, or 2013-Q2_v2 for a corrected one")
+        problem = f"{which!r} is not a delivery name" if delivery else f"the name of {folder} is not a delivery name"
+        raise HarmoniaError(f"{problem}: use --delivery with a quarter such as 2013-Q2, or 2013-Q2_v2 for a corrected one")
     return whose, which
 
 
 def attempt(folder: Path, institution: str, delivery: str) -> Trial:
-    """Take the folder through landing, reading, validation, harmonising. Raises `HarmoniaError` where it cannot be copied."""
+    """Run landing, reading, validation and harmonisation on the folder. Raises `HarmoniaError` if it cannot be copied."""
     with TemporaryDirectory(prefix="harmonia-check-") as temporary:
         root = Path(temporary)
         inbox, home = root / "inbox", Home(root / "home").create()
@@ -77,8 +77,8 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
         registry = open_registry(home.registry_url)
         try:
             report = land(inbox, home, registry)
-            ours = landed(registry, home)
-            validated = _judged(institution, {str(one.name): tuple(one.files) for one in ours})
+            deliveries = landed(registry, home)
+            validated = _validated(institution, {str(one.name): tuple(one.files) for one in deliveries})
         finally:
             registry.close()
     current = resolve(validated)
@@ -91,19 +91,19 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
     )
 
 
-def _judged(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
-    """What a run would make of the files, within the bounds that it has."""
+def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
+    """Validate the files as a run would, within the same resource limits."""
     try:
-        return bounded.alone(_judge, (institution, dict(delivered)), Bounds.of())
+        return bounded.alone(_validate, (institution, dict(delivered)), Bounds.of())
     except ExceededError as ended:
         rule, detail = RULES[ended.reason], ended.detail
-        instead = {name: refused(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()}
-        return validate(institution, instead)
+        replacement = {name: refused(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()}
+        return validate(institution, replacement)
 
 
-def _judge(asked: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
-    """Read, validated, and harmonised for a trial: a mapping that fails is told before a run meets it."""
-    institution, delivered = asked
+def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
+    """Read and validate; also harmonise, so that a failing mapping is found before a run."""
+    institution, delivered = request
     found = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
     with redact_errors(f"{institution}: harmonising", None):
         canonical_rows(institution, by_delivery(found))
@@ -111,22 +111,22 @@ def _judge(asked: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated
 
 
 def try_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:
-    """Print what would be found in the delivery. Returns 1 where something costs a row or a value (reject, error), else 0."""
+    """Print the findings of a dry run. Returns 1 if a finding costs a row or a value (reject, error), else 0."""
     whose, which = name_of(folder, institution, delivery)
-    spoken = language or contract.load(whose).language
-    if spoken not in found.LANGUAGES:
-        raise HarmoniaError(f"language {spoken!r} is unknown: say one of {', '.join(found.LANGUAGES)}")
-    console.print(f"[bold]{whose} {which}[/] ({folder}), tried only: nothing is landed", soft_wrap=True)
+    chosen = language or contract.load(whose).language
+    if chosen not in found.LANGUAGES:
+        raise HarmoniaError(f"language {chosen!r} is unknown: use one of {', '.join(found.LANGUAGES)}")
+    console.print(f"[bold]{whose} {which}[/] ({folder}). Dry run: nothing was ingested", soft_wrap=True)
     trial = attempt(folder, whose, which)
-    words = texts(spoken)
+    words = texts(chosen)
     state = ". ".join(filter(None, (words["states"][trial.state], words["state_note"].get(trial.state))))
     console.print(f"{words['delivery_state']}: {state}", soft_wrap=True, markup=False)
-    console.print(render_check(trial.findings, trial.files, spoken))
+    console.print(render_check(trial.findings, trial.files, chosen))
     costly = int(trial.findings["severity"].isin(_COSTLY).sum())
-    said = (
-        f"{costly} of {len(trial.findings)} findings cost a row or a value: correct them before sending."
+    verdict = (
+        f"{costly} of {plural(len(trial.findings), 'finding')} cost a row or a value: correct them before sending."
         if costly
-        else "Nothing here costs a row or a value."
+        else "No finding costs a row or a value."
     )
-    console.print(f"\n[bold]{said}[/]")
+    console.print(f"\n[bold]{verdict}[/]")
     return 1 if costly else 0

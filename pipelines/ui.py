@@ -1,6 +1,6 @@
-"""Dagster's pages over a home.
+"""Dagster's web pages for a home.
 
-Belongs here: starting them, bound to this machine. They have no login of their own: never bind them wider.
+The pages have no login: always bind them to this machine only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 
 
 def serve(console: Console, workplace: Workplace, port: int) -> None:
-    """Replace this process by Dagster's web server and daemon over the home. Raises `HarmoniaError` where the port is taken."""
+    """Replace this process by Dagster's web server and daemon for the home. Raises `HarmoniaError` if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -34,10 +34,10 @@ def serve(console: Console, workplace: Workplace, port: int) -> None:
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
     console.print(
-        f"Dagster's pages over {workplace.home.root} will be at [bold]http://{HOST}:{port}[/] in a few seconds; Ctrl-C ends them."
+        f"Dagster's pages for {workplace.home.root} will be at [bold]http://{HOST}:{port}[/] in a few seconds. Press Ctrl-C to stop."
     )
     sys.stdout.flush()
-    quiet = "ignore:Function `dev_command` is superseded"  # `dg dev`, its successor, wants a project of its own form
+    quiet = "ignore:Function `dev_command` is superseded"  # its successor `dg dev` requires another project layout
     dagster = [sys.executable, "-W", quiet, "-m", "dagster", "dev", "-m", "pipelines.definitions"]
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # started in the background, it would be ignored, and SIGTERM with it
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background process would otherwise ignore SIGINT
     os.execve(sys.executable, [*dagster, "-h", HOST, "-p", str(port), "--log-level", "warning"], environment)  # noqa: S606 - no shell

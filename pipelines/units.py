@@ -1,7 +1,7 @@
-"""Which part of the institution each finding goes to, and under which number the institution knows the case.
+"""Routing of findings: the unit of the institution and the institution's own case number.
 
-Belongs here: unit and own number of a record, the language of a unit. Does not belong here: where findings come from.
-Source: `units` of the contract.
+Belongs here: unit and case number of a record, language of a unit. Does not belong here: creating findings.
+Source: `units` in the contract.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BETWEEN = " – "
 
 
 class Places:
-    """Unit and number of every record of one institution. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
+    """Unit and case number of every record of one institution. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], contract: Contract) -> None:
         self._contract = contract
@@ -31,7 +31,7 @@ class Places:
         number = top[f"{contract.units.number}:text"] if contract.units.number else None
         frame = {"delivery": top["_delivery"], "case": top["_case"], "unit": _named(top, contract.units, contract), "number": number}
         known = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
-        self._told = known[["unit", "number"]].astype("str")
+        self._known = known[["unit", "number"]].astype("str")
         self._cases, self._deliveries = pd.Index(known["case"].unique()), pd.Index(known["delivery"].unique())
         case = places(known["case"], self._cases)
         last = known.drop_duplicates("case", keep="last").index.to_numpy()
@@ -44,8 +44,7 @@ class Places:
         self._of_record = self._of(pd.concat(parts.values()).drop_duplicates("_record"))
 
     def placed(self, found: pd.DataFrame) -> pd.DataFrame:
-        """`found` (delivery, part, record_key: findings, or records) with `unit` and `number` where the record says it: as delivered in
-        the same delivery, else as last delivered."""
+        """`found` (findings or records with delivery, part, record_key) with `unit` and `number`: of the same delivery, else of the latest."""
         units = self._contract.units
         if units is None or found.empty:
             nothing = pd.Series(None, index=found.index, dtype="str")
@@ -60,21 +59,20 @@ class Places:
         )
 
     def _of(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
-        """Records, and of each the place of its case; the last for one that is unknown."""
+        """Records and the index of each record's case; -1 at the end, for unknown records."""
         return pd.Index(part["_record"]), np.append(places(part["_case"], self._cases), -1)
 
     def _places(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
-        """One number for delivery and case, -1 where either is unknown."""
+        """One number per delivery and case, -1 if either is unknown."""
         at = places(delivery, self._deliveries)
         return np.where((at >= 0) & (case >= 0), at * len(self._cases) + case, -1)
 
     def _rows(self, rows: np.ndarray) -> pd.DataFrame:
-        """What is told at these places, nothing at -1."""
-        return pd.DataFrame({name: self._told[name].array.take(rows, allow_fill=True) for name in self._told})
+        """Unit and number at these rows, null at -1."""
+        return pd.DataFrame({name: self._known[name].array.take(rows, allow_fill=True) for name in self._known})
 
     def _cases_of(self, found: pd.DataFrame) -> np.ndarray:
-        """The place of the case of each finding's record. Where a part is a table, its own rows say it: tables may number their rows
-        alike."""
+        """The case index of each finding's record. If a part is a table, only its rows are used: tables may share record numbers."""
         records, cases = self._of_record
         out = cases[places(found["record_key"], records)]
         for part in set(found["part"].dropna().unique()) & set(self._of_part):
@@ -85,20 +83,20 @@ class Places:
 
 
 def placed_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Findings that came without unit and number, with those of their record. lineage: as `pipelines.current` gives it.
+    """Add unit and number of the record to findings without them. lineage: as returned by `pipelines.current`.
 
-    Where a part is a table, a record is one of its table: a file and a party of one number are two.
+    If a part is a table, records belong to their table: a file and a party with the same number are two records.
     """
     key = ["institution", "record_key", "table"]
-    lost = found["unit"].isna() & found["record_key"].notna()
-    asked = _of_tables(found.loc[lost, ["institution", "record_key", "part"]])
-    known = _of_tables(lineage[lineage["unit"].notna() & lineage["record_key"].isin(asked["record_key"])])
-    own = known.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(asked[key]))
-    return found.assign(**{name: found[name].mask(lost, pd.Series(own[name].array, index=asked.index)) for name in own.columns})
+    missing = found["unit"].isna() & found["record_key"].notna()
+    wanted = _of_tables(found.loc[missing, ["institution", "record_key", "part"]])
+    known = _of_tables(lineage[lineage["unit"].notna() & lineage["record_key"].isin(wanted["record_key"])])
+    own = known.drop_duplicates(key, keep="last").set_index(key)[["unit", "number"]].reindex(pd.MultiIndex.from_frame(wanted[key]))
+    return found.assign(**{name: found[name].mask(missing, pd.Series(own[name].array, index=wanted.index)) for name in own.columns})
 
 
 def _of_tables(rows: pd.DataFrame) -> pd.DataFrame:
-    """`rows` with the `table` of the records that they are of, or hang on; empty where the part says none."""
+    """`rows` with the `table` of their records; empty if the part is not a table."""
     parts = rows[["institution", "part"]].astype("str").drop_duplicates()
     tables = [record_tables().get(pair, "") for pair in parts.itertuples(index=False, name=None)]
     named = parts.assign(table=pd.Series(tables, index=parts.index, dtype="str"))
@@ -106,13 +104,13 @@ def _of_tables(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def language_of(unit: str | None, contract: Contract) -> str:
-    """The language in which a unit reads its feedback; the institution's own where no pattern fits."""
+    """The feedback language of a unit; the institution's language if no pattern matches."""
     patterns = contract.units.languages if contract.units else {}
     return next((language for language, pattern in patterns.items() if unit and re.search(pattern, unit)), contract.language)
 
 
 def _named(top: pd.DataFrame, units: Units, contract: Contract) -> pd.Series:
-    """The unit's name per row: seats by their label, others tidied, spellings of one name under the one that is most frequent."""
+    """The unit name per row: seats by label, others tidied; spelling variants are replaced by the most frequent one."""
     out: pd.Series | None = None
     for column in units.columns:
         seat = column in top and not column.startswith("_") and contract.tables[units.table].column(column).type == "seat"

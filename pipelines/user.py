@@ -1,6 +1,6 @@
-"""Who types a command, by the system's word.
+"""The system user that runs a command.
 
-Belongs here: asking the system. Does not belong here: what somebody says of themselves (`--by`), what is noted of it (`pipelines.audit`).
+Does not belong here: names that users give (`--by`), the audit log (`pipelines.audit`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _NOBODY = (1 << 32) - 1
 
 
 def this_user() -> str:
-    """Who runs this process by the system's word, not by a variable that anybody may set; behind `sudo` and its like also who logged in."""
+    """The user of this process, from the system and not from an environment variable; under `sudo` also the login user."""
     try:
         logged_in = int(_LOGGED_IN.read_text("ascii"))
     except (OSError, ValueError):
@@ -26,5 +26,5 @@ def this_user() -> str:
 def _name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
-    except KeyError:  # as in a container
+    except KeyError:  # e.g. in a container
         return f"user {user}"

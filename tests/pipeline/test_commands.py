@@ -74,10 +74,10 @@ def test_check_tells_by_its_exit_code_and_lands_nothing(inbox: Path, monkeypatch
     ("arguments", "said"),
     [
         (("nowhere",), "not a folder"),
-        (("somewhere/2013-Q1",), "say --institution"),
+        (("somewhere/2013-Q1",), "use --institution"),
         (("somewhere/2013-Q1", "--institution", "post"), "unknown"),
-        (("police/first",), "say --delivery"),
-        (("police/first", "--delivery", "2013-Q5"), "no delivery"),
+        (("police/first",), "use --delivery"),
+        (("police/first", "--delivery", "2013-Q5"), "not a delivery name"),
         (("police/first", "--delivery", "2013-Q1", "--language", "de"), "one of sq, sr, en"),
     ],
 )

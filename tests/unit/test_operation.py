@@ -104,7 +104,7 @@ def test_while_a_run_goes_nothing_is_asked_and_nothing_forgotten(workplace, look
     run = looks.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     requests, why = looks()
     assert requests == []
-    assert "wait for the run" in why
+    assert "waiting for the current run" in why
     looks.instance.report_run_failed(run)
     assert len(looks()[0]) == 1
 
@@ -116,9 +116,9 @@ def test_a_run_whose_process_is_gone_is_closed_and_others_do_not_wait_for_ever(w
     dead = looks.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     looks()
     with run_lock(workplace.home):  # as a run that does go on
-        assert "wait for the run" in looks()[1]
+        assert "waiting for the current run" in looks()[1]
         assert looks.instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.STARTED
-    assert "wait for the run" in looks()[1]  # free for a moment may be a run that begins or ends
+    assert "waiting for the current run" in looks()[1]  # free for a moment may be a run that begins or ends
     looks()
     assert looks.instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
     assert len(looks()[0]) == 1
@@ -138,7 +138,7 @@ def test_a_command_that_holds_the_home_is_waited_for(workplace, looks):
     with run_lock(workplace.home):
         requests, why = looks()
     assert requests == []
-    assert "wait for the command that holds the home" in why
+    assert "waiting for the command that holds the home" in why
     assert len(looks()[0]) == 1
 
 

@@ -57,9 +57,9 @@ def test_a_year_of_which_little_is_known_yet_is_not_the_latest() -> None:
 def test_new_deliveries_are_named() -> None:
     landed = pd.DataFrame({"institution": ["police"] * 9, "delivery": [f"2013-Q{n}" for n in range(9)], "new": [n > 0 for n in range(9)]})
     line = summary.deliveries_line(landed)
-    assert line.startswith("9 landed, 8 of them new: police 2013-Q1, police 2013-Q2")
+    assert line.startswith("9 landed, 8 new: police 2013-Q1, police 2013-Q2")
     assert line.endswith("and 2 more")
-    assert summary.deliveries_line(landed.assign(new=False)) == "9 landed, none of them new"
+    assert summary.deliveries_line(landed.assign(new=False)) == "9 landed, none new"
 
 
 def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import plural, print_frame
+from pipelines.console import count, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
@@ -103,7 +103,7 @@ def check(
         typer.echo(
             f"no registry in {workplace.home.root}: entries removed from the end of the request log are not detected; name it with --home"
         )
-    typer.echo(f"{plural(len(found), 'difference')} from the declarations" if found else "the server matches the declarations")
+    typer.echo(f"{count(len(found), 'difference')} from the declarations" if found else "the server matches the declarations")
     raise typer.Exit(1 if found else 0)
 
 
@@ -117,7 +117,7 @@ def extract(
     from warehouse.access import extract as module
 
     rows = module.extract(Workplace.of(None, home).home.root, module.known(role), out.expanduser())
-    typer.echo(f"{out}: {plural(len(rows), 'table')}, {plural(sum(rows.values()), 'row')}, as visible to {role}")
+    typer.echo(f"{out}: {count(len(rows), 'table')}, {count(sum(rows.values()), 'row')}, as visible to {role}")
 
 
 @access.command("resolve")
@@ -174,7 +174,7 @@ def listing(
         if registry is not None:
             registry.close()
     found["at"] = found["at"].dt.strftime("%Y-%m-%d %H:%M:%S")
-    _print(found, f"{plural(len(found), 'access', 'accesses')}; times in UTC")
+    _print(found, f"{count(len(found), 'access', 'accesses')}; times in UTC")
 
 
 @warehouse.command("compare")

@@ -38,11 +38,6 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """`number` with its noun: 0 files, 1 file, 2 files."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def print_frame(frame: pd.DataFrame, empty: str, title: str | None = None) -> None:
     """Print a frame as a table, or the line `empty` if it has no rows. Nulls are blank, floats have two decimals."""
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import plural, print_frame
+from pipelines.console import count, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.resources.workplace import Workplace
@@ -66,10 +66,10 @@ def _run(workplace: Workplace) -> None:
 
 def _print_plan(plan: Plan) -> None:
     for one in plan.redacted:
-        typer.echo(f"{one.institution} {one.delivery}: {plural(one.rows, 'row')} redacted, {plural(len(one.removed), 'file')} replaced")
+        typer.echo(f"{one.institution} {one.delivery}: {count(one.rows, 'row')} redacted, {count(len(one.removed), 'file')} replaced")
     typer.echo(
-        f"{plan.person.id}: {plural(len(plan.person.records), 'record')} in {plural(len(plan.redacted), 'delivery', 'deliveries')}, "
-        f"{plural(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
+        f"{plan.person.id}: {count(len(plan.person.records), 'record')} in {count(len(plan.redacted), 'delivery', 'deliveries')}, "
+        f"{count(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
         f"Figures that change: {', '.join(plan.changed) or 'none'}."
     )
     if plan.person.shared:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import console, grid, plural
+from pipelines.console import console, count, grid
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder
 from pipelines.resources.workplace import Workplace
@@ -39,7 +39,7 @@ def check(file: File = None) -> None:
 
     found = [load(file)] if file else list(catalogue().values())
     validate(found)
-    console().print(f"{plural(len(found), 'indicator')} valid")
+    console().print(f"{count(len(found), 'indicator')} valid")
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import plural
+from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from pipelines.user import this_user
@@ -107,4 +107,4 @@ def spark(
     pairs = Spark.at(master).close(persons, share(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
     out.mkdir(parents=True)
     keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
-    typer.echo(f"Wrote {plural(len(pairs), 'pair')} of {plural(len(persons), 'person record')} to {out}, scored by {found.version}.")
+    typer.echo(f"Wrote {count(len(pairs), 'pair')} of {count(len(persons), 'person record')} to {out}, scored by {found.version}.")

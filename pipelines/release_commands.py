@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import plural
+from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder
 from pipelines.resources.workplace import Workplace
@@ -135,11 +135,11 @@ def verify(home: HomeFolder = None) -> None:
     wrong = [f"{name}: {one}" for name in found for one in recount.wrong(name, files)]
     if wrong:
         raise HarmoniaError(
-            f"{plural(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "
+            f"{count(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "
             "Withdraw these releases (docs/reference/releases.md)"
         )
     typer.echo(
-        f"{plural(len(found), 'release')} in {where} verified: files unchanged, figures match the warehouse of their day"
+        f"{count(len(found), 'release')} in {where} verified: files unchanged, figures match the warehouse of their day"
         if found
         else f"no releases in {where} yet"
     )

@@ -1,7 +1,7 @@
-"""One whole run, as `harmonia run` starts it: the same job as in Dagster's pages, in this process, recorded in the home's instance.
+"""A complete run, as started by `harmonia run`: the same job as in Dagster's pages, in this process, recorded in the home's instance.
 
-Belongs here: Dagster's instance in a home, starting the job, telling a listener how far it is, and what it leaves behind when it
-fails. Does not belong here: what the stages do, what the console shows.
+Belongs here: Dagster's instance of a home, starting the job, reporting progress to a listener, cleaning up after a failure. Does not
+belong here: what the stages do, what the console shows.
 """
 
 from __future__ import annotations
@@ -42,15 +42,14 @@ from pipelines.sensors import DIED
 from warehouse import postgres
 from warehouse.reading import current
 
-_REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # so that Dagster's pages find the run's job
-_ALWAYS = ("landing", "warehouse")  # of a run over which nothing changed: the ledger learns of it
+_REPOSITORY = {".dagster/repository": "__repository__@pipelines.definitions"}  # lets Dagster's pages find the run's job
+_ALWAYS = ("landing", "warehouse")  # assets of a run without changes: they record the run in the ledger
 _OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that published. `values`: what the assets made (`pipelines.resources.lake.Made`). `unchanged`: nothing changed since the last
-    run, whose outputs these are."""
+    """A run that published. `values`: the outputs of the assets (`pipelines.resources.lake.Made`); of the last run if `unchanged`."""
 
     run_id: str
     seconds: float
@@ -58,14 +57,14 @@ class Outcome:
     unchanged: bool
 
 
-class _Teller(logging.Handler):
-    """Tells a listener what Dagster's event log says. `broken`: checks that must hold and do not."""
+class _ProgressHandler(logging.Handler):
+    """Passes Dagster's events on to a listener. `failed_checks`: blocking checks that failed."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__()
         self._listener = listener
         self._rows: dict[str, int] = {}
-        self.broken: list[str] = []
+        self.failed_checks: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_meta", {}).get("dagster_event")
@@ -81,13 +80,13 @@ class _Teller(logging.Handler):
         elif kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             found = event.asset_check_evaluation_data
             if not found.passed and found.blocking:
-                self.broken.append(f"{found.asset_key.to_user_string()}:{found.check_name}")
+                self.failed_checks.append(f"{found.asset_key.to_user_string()}:{found.check_name}")
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
             self._listener.ended(event.step_key, self._rows.get(event.step_key))
 
 
 class _Unquoted(io.TextIOBase):
-    """Standard error without what Dagster says of an event that it could not store: that quotes the event, and is no line of ours."""
+    """Standard error without Dagster's message about an event that it could not store: the message quotes the event."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -99,11 +98,11 @@ class _Unquoted(io.TextIOBase):
         self._out.flush()
 
 
-def _logger(teller: _Teller) -> dg.LoggerDefinition:
-    @dg.logger({}, description="Tells how far the run is; keeps Dagster's own lines off the console")
+def _logger(handler: _ProgressHandler) -> dg.LoggerDefinition:
+    @dg.logger({}, description="Reports the progress of the run; keeps Dagster's own lines off the console")
     def console(_: dg.InitLoggerContext) -> logging.Logger:
-        log = logging.Logger("harmonia.run", logging.DEBUG)  # an own one, without handlers from elsewhere
-        log.addHandler(teller)
+        log = logging.Logger("harmonia.run", logging.DEBUG)  # a separate logger, without inherited handlers
+        log.addHandler(handler)
         return log
 
     return console
@@ -113,22 +112,22 @@ _RUNNING: ContextVar[dg.JobDefinition] = ContextVar("running")
 
 
 def this_run(_: str) -> dg.JobDefinition:
-    """The job of the run in this process. Dagster asks for it several times, by name and by a mark of the run."""
+    """The job of the current run. Dagster calls this function several times, by name, with an id of the run."""
     return _RUNNING.get()
 
 
-def _job(workplace: Workplace, teller: _Teller) -> dg.JobDefinition:
-    return build_definitions(workplace, hold_lock=False, loggers={"console": _logger(teller)}).resolve_job_def(HARMONISE_EVERYTHING)
+def _job(workplace: Workplace, handler: _ProgressHandler) -> dg.JobDefinition:
+    return build_definitions(workplace, hold_lock=False, loggers={"console": _logger(handler)}).resolve_job_def(HARMONISE_EVERYTHING)
 
 
 @contextmanager
 def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance in the home. Runs that a killed process left open are closed: under the run lock none can be alive."""
+    """Dagster's instance of the home. Closes runs that a killed process left open: under the run lock none can be alive."""
     folder = install_dagster(home)
     with quick_sqlite(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
-        made = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
-        never = [run for run in made if run.remote_job_origin is None]  # made by a process such as this one, not waiting for another
-        for run in [*instance.get_runs(dg.RunsFilter(statuses=_OPEN)), *never]:
+        created = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
+        never_started = [run for run in created if run.remote_job_origin is None]  # created by `harmonia run`, not queued for the daemon
+        for run in [*instance.get_runs(dg.RunsFilter(statuses=_OPEN)), *never_started]:
             instance.report_run_failed(run, DIED)
         yield instance
 
@@ -143,16 +142,16 @@ def _close_as_failed(workplace: Workplace) -> None:
 
 
 def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
-    """Land, read, … publish, feed back. Raises `HarmoniaError` with one clear line where nothing, or not all, was published."""
+    """Run all stages, from landing to feedback. Raises `HarmoniaError` (one line) if anything was not published."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-    begun = time.monotonic()
+    started = time.monotonic()
     workplace.ready()
     if workplace.warehouse_url:
-        postgres.place(workplace.warehouse_url)  # a wrong URL is said at once, not after a whole run
-    Bounds.of()  # a wrong one as well
+        postgres.place(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
+    Bounds.of()  # a wrong limit as well
     with run_lock(workplace.home):
-        if _news(workplace):
+        if _may_have_new_files(workplace):
             bounded.begin()
         unchanged, inbox, before = last_run.is_unchanged(workplace), last_run.inbox_state(workplace), _landed(workplace)
         try:
@@ -161,25 +160,25 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
                 unchanged, run_id = False, _execute(workplace, listener)
             last_run.remember(workplace, inbox)
         except BaseException:
-            with suppress(HarmoniaError):  # on a full disk, say: what failed first is said, and the next run closes this one
+            with suppress(HarmoniaError):  # e.g. disk full: report the first error; the next run closes this one
                 _close_as_failed(workplace)
             raise
         finally:
             bounded.rest()
     values = Made(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
-    return Outcome(run_id, time.monotonic() - begun, values, unchanged)
+    return Outcome(run_id, time.monotonic() - started, values, unchanged)
 
 
 def _landed(workplace: Workplace) -> tuple[str | None, bool]:
-    """The version of what landing made, and whether it found a new delivery."""
+    """The version of the landing output, and whether it has a new delivery."""
     folder = workplace.home.lake / "landing"
     there = version_of(folder)
     return (there.version, bool(Tables(folder)["deliveries"]["new"].any())) if there else (None, False)
 
 
-def _news(workplace: Workplace) -> bool:
-    """Whether something in the inbox may be newer than the last publishing: then a process is started that will be needed. A wrong guess
-    costs some seconds, nothing else."""
+def _may_have_new_files(workplace: Workplace) -> bool:
+    """Whether the inbox may hold files newer than the published warehouse: then the reading process is started early. A wrong guess only
+    costs a few seconds."""
     published = current(workplace.home.root) / "warehouse.duckdb"
     if not published.exists():
         return True
@@ -188,16 +187,16 @@ def _news(workplace: Workplace) -> bool:
 
 
 def _execute(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
-    """Run the job, or `only` some of its assets; returns the id of the run."""
-    teller = _Teller(listener)
-    mine = _RUNNING.set(_job(workplace, teller))
+    """Run the job, or `only` some of its assets; return the run id."""
+    handler = _ProgressHandler(listener)
+    token = _RUNNING.set(_job(workplace, handler))
     assets = [asset for asset in all_assets() if only is None or "/".join(asset.key.path) in only]
     listener.planned({"__".join(asset.key.path): asset.group_names_by_key[asset.key] for asset in assets})
     try:
         with _instance(workplace.home) as instance, redirect_stderr(_Unquoted(sys.stderr)):
-            # not `execute_in_process`, which would hold whatever any asset made to the end
+            # not `execute_in_process`, which keeps every output in memory until the end
             config: dict[str, object] = {"loggers": {"console": {"config": {}}}}
-            # Dagster keeps the job that was asked for last: without a mark of its own a run would be given the one before, and its home.
+            # Dagster caches the last job: without a unique argument a run would get the job, and the home, of the run before.
             job = dg.build_reconstructable_job(__name__, this_run.__name__, (uuid4().hex,))
             chosen = None if only is None else [asset.key for asset in assets]
             return dg.execute_job(job, instance, config, tags=_REPOSITORY, raise_on_error=True, asset_selection=chosen).run_id
@@ -205,13 +204,13 @@ def _execute(workplace: Workplace, listener: Listener, only: Sequence[str] | Non
         raise
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
-    except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a cell
-        if isinstance(error, dg.DagsterError) and teller.broken:  # what is wrong is on the check's page
-            checks = ", ".join(teller.broken)
+    except Exception as error:  # noqa: BLE001 - its message may quote a cell
+        if isinstance(error, dg.DagsterError) and handler.failed_checks:  # details are on the check's page
+            checks = ", ".join(handler.failed_checks)
             tampered = any(name in checks for name in ("bytes_are_as_received", "ledger_is_as_entered"))
-            way_out = "`harmonia verify` names what was changed" if tampered else "`harmonia ui` shows the counts"
-            raise HarmoniaError(f"a check that must hold does not ({checks}); nothing was published: {way_out}") from None
+            way_out = "`harmonia verify` lists what was changed" if tampered else "`harmonia ui` shows the counts"
+            raise HarmoniaError(f"a blocking check failed ({checks}); nothing was published: {way_out}") from None
         log = keep(error, workplace.logs, "run")
-        raise HarmoniaError(f"the run failed: {describe(error)}; where and how is in {log or 'no log (it could not be written)'}") from None
+        raise HarmoniaError(f"the run failed: {describe(error)}; details are in {log or 'no log (it could not be written)'}") from None
     finally:
-        _RUNNING.reset(mine)
+        _RUNNING.reset(token)

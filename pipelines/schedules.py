@@ -8,7 +8,7 @@ import dagster as dg
 
 from pipelines.alerts import alert
 from pipelines.checks.deliveries import ZONE
-from pipelines.console import plural
+from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.failures import redact_errors
 from pipelines.jobs import automated
@@ -28,7 +28,7 @@ def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workp
     for line in found:
         context.log.error(line)
     if found:
-        raise dg.Failure(f"{plural(len(found), 'integrity problem')} found; `harmonia verify` lists them")
+        raise dg.Failure(f"{count(len(found), 'integrity problem')} found; `harmonia verify` lists them")
 
 
 @dg.op(description="Count due and late reports.")
@@ -49,7 +49,7 @@ def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workpla
     late = states.count("late")
     context.add_output_metadata({"late": late, "due": states.count("due"), "sent": len(states) - late - states.count("due")})
     if late:
-        alert(f"Harmonia: {plural(late, 'report')} overdue. `harmonia report due` lists them.")
+        alert(f"Harmonia: {count(late, 'report')} overdue. `harmonia report due` lists them.")
 
 
 _TIME_LIMIT = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dagster closes a run whose process was killed

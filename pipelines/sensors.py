@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.alerts import alert
-from pipelines.console import plural
+from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.jobs import HARMONISE_EVERYTHING, automated, harmonise_everything
 from pipelines.landing.walk import Folder, walk
@@ -76,10 +76,10 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
             context.instance.report_run_failed(run, DIED)
         cursor = _cursor(now, asked, lifeless)
         if not ready:
-            return dg.SensorResult(skip_reason=f"{plural(len(now), 'delivery', 'deliveries')}, {moving} new or changing", cursor=cursor)
+            return dg.SensorResult(skip_reason=f"{count(len(now), 'delivery', 'deliveries')}, {moving} new or changing", cursor=cursor)
         if going or held:
             holder = "current run" if going else "command that holds the home"
-            return dg.SensorResult(skip_reason=f"{plural(len(ready), 'delivery', 'deliveries')} waiting for the {holder}", cursor=cursor)
+            return dg.SensorResult(skip_reason=f"{count(len(ready), 'delivery', 'deliveries')} waiting for the {holder}", cursor=cursor)
         key = hashlib.sha256(json.dumps(sorted(ready.items())).encode()).hexdigest()
         request = dg.RunRequest(run_key=key, tags={"harmonia/deliveries": str(len(ready)), **_RETRY_ONCE})
         return dg.SensorResult(run_requests=[request], cursor=_cursor(now, {**asked, **ready}, []))

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from pipelines.assets.by_delivery import by_delivery, canonical_rows, refused
 from pipelines.assets.portioning import RULES
-from pipelines.console import plural
+from pipelines.console import count
 from pipelines.current import resolve
 from pipelines.errors import HarmoniaError, storage
 from pipelines.failures import redact_errors
@@ -124,7 +124,7 @@ def try_delivery(console: Console, folder: Path, institution: str | None, delive
     console.print(render_check(trial.findings, trial.files, chosen))
     costly = int(trial.findings["severity"].isin(_COSTLY).sum())
     verdict = (
-        f"{costly} of {plural(len(trial.findings), 'finding')} cost a row or a value: correct them before sending."
+        f"{costly} of {count(len(trial.findings), 'finding')} cost a row or a value: correct them before sending."
         if costly
         else "No finding costs a row or a value."
     )

@@ -44,7 +44,7 @@ class Places:
         self._of_record = self._of(pd.concat(parts.values()).drop_duplicates("_record"))
 
     def placed(self, found: pd.DataFrame) -> pd.DataFrame:
-        """`found` (findings or records with delivery, part, record_key) with `unit` and `number`: of the same delivery, else of the latest."""
+        """`found` (findings or records with delivery, part, record_key) with `unit` and `number` of that delivery, else the latest."""
         units = self._contract.units
         if units is None or found.empty:
             nothing = pd.Series(None, index=found.index, dtype="str")

@@ -157,7 +157,7 @@ def sample(groups: Groups, most: int) -> tuple[Iterator[Pairs], float]:
     """About `most` of the pairs of `groups` at most, from stretches of rows all over; and how many pairs each of them represents."""
     many = groups.many_pairs
     stretches, every = max(-(-many // CHUNK), 1), max(-(-many // most), 1)
-    return groups.pairs(chunk=CHUNK, turn=(0, every)), stretches / -(-stretches // every)
+    return groups.pairs(chunk=CHUNK, stride=(0, every)), stretches / -(-stretches // every)
 
 
 def estimate(

@@ -1,10 +1,10 @@
 """Values as codes, and the level that each pair of codes reaches.
 
-Belongs here: one code per distinct value of a field, each comparison done once. Does not belong here: the tests behind the levels
-(`compare`), what a level weighs (`score`).
+Belongs here: one code per distinct value of a field, each comparison done once. Does not belong here: the tests of the levels
+(`compare`), the weight of a level (`score`).
 
-A field's values are factorised once. Codes are numbered by frequency, so that pairs of the frequent values meet in a small table of
-levels that is filled as they come up; pairs of rare values are compared one by one.
+The values of a field are factorised once. Codes are numbered by frequency, so that the levels of pairs of frequent values are cached in a
+small table; pairs of rare values are compared each time.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import pandas as pd
 from pipelines.linkage.compare import MISSING, FieldValues, ValuePairs, Values, absences, column_values, reached
 from pipelines.linkage.model import Field
 
-# So many of the most frequent values of a field have a table of levels: 4096² bytes are 16 MiB.
+# Number of the most frequent values of a field in the table of levels: 4096² bytes are 16 MiB.
 TABLE = 4096
-# Levels in the table have this much added; 0 is one that is not known yet.
+# Offset of the levels in the table; 0 means not computed yet.
 TABLED = 2
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Values of some columns of records: `codes` per record, `values` per code (an array a column, as `compare` takes them), `count` of
+    """Values of columns of records: `codes` per record, `values` per code (one array per column, as for `compare`), `count` of
     records per code. The most frequent value has code 0."""
 
     codes: np.ndarray
@@ -47,9 +47,9 @@ def encode(records: pd.DataFrame, columns: tuple[str, ...]) -> Encoded:
     rank = np.empty(len(count), dtype="int32")
     rank[order] = np.arange(len(order), dtype="int32")
     codes = rank[combined]
-    some = np.empty(len(order), dtype="int64")  # a record of each
-    some[codes] = np.arange(len(codes))
-    values = column_values(records[list(columns)].iloc[some], columns, np.arange(len(some)))
+    sample = np.empty(len(order), dtype="int64")  # one record of each code
+    sample[codes] = np.arange(len(codes))
+    values = column_values(records[list(columns)].iloc[sample], columns, np.arange(len(sample)))
     return Encoded(codes, values, count[order])
 
 
@@ -59,14 +59,14 @@ class Comparer:
     def __init__(self, field: Field, values: Values) -> None:
         self.field, self._known, self._size = field, FieldValues(values), len(values[0])
         self.absent = absences(values)
-        # What a value reaches against itself is asked for far more often than anything else.
+        # The level of a value against itself is needed far more often than any other.
         every = np.arange(self._size)
         self._itself = self._compare(every, every)
         width = min(self._size, TABLE)
         self._table, self._width = np.zeros(width * width, dtype="int8"), np.int32(width)
 
     def levels(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Level (int8) per pair of codes, `MISSING` where either side is absent."""
+        """Level (int8) per pair of codes, `MISSING` if either side is absent."""
         found = self._itself[a]
         rows = np.flatnonzero(a != b)
         found[rows] = self._different(a[rows], b[rows])

@@ -1,7 +1,7 @@
-"""What dates, seats, offences and sentences of two case files say about their being one case.
+"""Evidence of dates, seats, offences and sentences that two case files are one case.
 
-Belongs here: the levels of each kind of evidence, their shares among files surely of one case and among files at random, read
-off the data at hand and steadied by the model. Does not belong here: references and persons (`references`, `cases`).
+Belongs here: the levels of each kind of evidence, their shares among files certainly of one case and among random files, estimated from
+the data with the model as prior. Does not belong here: references and persons (`references`, `cases`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def institutions(records: Records) -> tuple[np.ndarray, list[str]]:
 
 
 def levels(records: Records, pairs: Columns, evidence: Evidence, edges: np.ndarray) -> np.ndarray:
-    """Level of `evidence` per row of `pairs` (`a, b` files, `left, right` their best matching persons or -1); -1 where it says nothing."""
+    """Level of `evidence` per row of `pairs` (`a, b` files, `left, right` their best matching persons or -1); -1 if a value is missing."""
     first, second = _values(records, pairs, evidence.first, "a", "left"), _values(records, pairs, evidence.second, "b", "right")
     if evidence.kind == "gap":
         days = np.abs(second - first) if evidence.either_way else second - first
@@ -48,8 +48,8 @@ def _values(records: Records, pairs: Columns, column: str, file: str, person: st
 
 
 def _column(records: Records, column: str) -> np.ndarray:
-    """`file.<column>` or `person.<column>` with a missing value appended: days as numbers (NaN), texts as numbers (-1), the same text in
-    every column the same."""
+    """`file.<column>` or `person.<column>` with a missing value appended: days as numbers (NaN), texts as numbers (-1), equal texts in
+    all columns with the same number."""
     table, name = column.split(".")
     values = (records.files if table == "file" else records.persons)[name]
     if pd.api.types.is_datetime64_any_dtype(values):
@@ -63,15 +63,15 @@ def _column(records: Records, column: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CertainPairs:
-    """Pairs of files (`a, b, left, right` as for `levels`) of which it is sure that they are of one case (`same`), or of different
-    cases of one person (`again`)."""
+    """Pairs of files (`a, b, left, right` as for `levels`) that are certainly of one case (`same`), or of different cases of one person
+    (`again`)."""
 
     same: pd.DataFrame
     again: pd.DataFrame
 
 
 def counts(records: Records, known: CertainPairs, evidence: Evidence, edges: np.ndarray) -> dict[str, np.ndarray]:
-    """How often each level of `evidence` is reached among pairs `same`, `again` and at random: `m`, `again`, `u`."""
+    """Counts of each level of `evidence` among pairs `same`, `again` and random pairs: `m`, `again`, `u`."""
     out = {}
     for share, pairs in (("m", known.same), ("again", known.again)):
         kinds, names = pair_kinds(records, pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
@@ -88,7 +88,7 @@ def _tally(records: Records, pairs: pd.DataFrame, evidence: Evidence, edges: np.
 
 
 def _random(records: Records, between: str) -> pd.DataFrame:
-    """Random pairs of files of the two institutions, each with a random person; the same for the same files."""
+    """Random pairs of files of the two institutions, each with a random person; reproducible for the same files."""
     institution = records.files["institution"].to_numpy(dtype=object)
     draw = np.random.default_rng(0)
     sides = [np.flatnonzero(institution == name) for name in between.split("-")]
@@ -113,14 +113,14 @@ def _some_person(records: Records) -> pd.Series:
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares of the levels of each kind of evidence (`m`, `again`, `u`), and the sure pairs that `m` was observed on."""
+    """Shares of the levels of each kind of evidence (`m`, `again`, `u`), and the number of certain pairs observed for `m`."""
 
     levels: dict[str, dict[str, np.ndarray]]
     observed: dict[str, int]
 
 
 def read_off(records: Records, known: CertainPairs, model: Model) -> Shares:
-    """The model's shares, worth `evidence_worth` pairs, plus what is observed."""
+    """Estimated shares: the shares of the model, weighted as `evidence_worth` pairs, plus the observed counts."""
     edges = np.array(model.edges, dtype="float64")
     found: dict[str, dict[str, np.ndarray]] = {}
     observed: dict[str, int] = {}
@@ -142,12 +142,12 @@ class Weigher:
         self.shares = shares.levels
 
     def bits(self, pairs: pd.DataFrame, again: np.ndarray) -> pd.DataFrame:
-        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`, by family the first kind that is known.
+        """Evidence on `pairs` (`a, b, left, right`): `pair` (row of `pairs`), `name`, `bits`; of each family the first kind that is known.
 
-        `again`: pairs that share a person, so that the other possibility is another case of that person, not a case at random.
+        `again`: pairs that share a person, so that the alternative is another case of that person, not a random case.
         """
         found = []
-        rest: dict[str, np.ndarray] = {}  # by family: how much likelier within a case what its later kinds say is
+        rest: dict[str, np.ndarray] = {}  # by family: likelihood ratio of its later kinds
         named: dict[str, np.ndarray] = {}
         columns = {name: pairs[name].to_numpy() for name in ("a", "b", "left", "right")}
         kinds, kind_names = pair_kinds(self._records, columns["a"], columns["b"])
@@ -163,10 +163,10 @@ class Weigher:
             level = levels(self._records, {name: values[rows] for name, values in columns.items()}, evidence, self._edges)
             share = self.shares[evidence.name]
             use = np.flatnonzero(level >= 0)
-            # Another case of one person falls on any level at least as easily as a case at random: few such pairs were seen.
+            # Another case of the same person reaches any level at least as often as a random case: few such pairs are observed.
             repeated = np.maximum(share["again"], share["u"])
             other = np.where(again[rows[use]], repeated[level[use]], share["u"][level[use]])
-            # A slip of the pen makes any level possible within a case, as often as it falls there by chance; then the next kind speaks.
+            # A clerical error makes any level possible within a case, as often as by chance; then the next kind of evidence counts.
             likelier = rest.setdefault(evidence.family, np.ones(len(pairs)))
             likelier[rows[use]] = (1 - slip) * share["m"][level[use]] / other + slip * likelier[rows[use]]
             named.setdefault(evidence.family, np.full(len(pairs), -1))[rows[use]] = number

@@ -1,4 +1,4 @@
-"""64-bit hashes of rows and numbers, the same in every run; the connection that they are made with. Does not belong here: what for."""
+"""Stable 64-bit hashes of rows and numbers, and the database connection that computes them. Does not belong here: their use."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def _database(threads: int) -> duckdb.DuckDBPyConnection:
 
 
 def cursor(threads: int = 1) -> duckdb.DuckDBPyConnection:
-    """A connection to an empty database that others use too (tables must be temporary): to open one takes longer than most questions.
+    """A connection to a shared empty database (tables must be temporary): opening a new one takes longer than most queries.
 
-    Most are short, and of long ones a second thread of `threads` hardly makes any shorter.
+    Most queries are short, and long ones hardly gain from a second thread.
     """
     return _database(threads).cursor()
 
 
 def mixed(*parts: np.ndarray) -> np.ndarray:
-    """One 64-bit number of several, row by row; the order of the parts counts."""
+    """Combine several numbers into one 64-bit number per row; the order of the parts matters."""
     out = np.zeros(len(parts[0]), dtype="uint64")
     for part in parts:
         out = (out ^ part.astype("uint64")) * MIX
@@ -43,7 +43,7 @@ def hashes(frame: pd.DataFrame) -> np.ndarray:
     columns = {f"c{n}": pa.array(frame[name], from_pandas=True) for n, name in enumerate(frame.columns)}
     with cursor() as database:
         database.register("rows", pa.table({**columns, "n": np.arange(len(frame))}))
-        # Rows are numbered, since they come back in no order.
+        # Rows are numbered because the result is not ordered.
         found = database.execute(f"SELECT n, hash({', '.join(columns)}) AS h FROM rows").fetchnumpy()
     out = np.empty(len(frame), dtype="uint64")
     out[found["n"]] = found["h"]

@@ -1,6 +1,6 @@
-"""Incremental linkage: decide the components that no memory knows, and put them together with those that it does.
+"""Incremental linkage: decide the components that are not in the memory, and combine them with those that are.
 
-Belongs here: what the memory keeps of a component, and reading it back. Does not belong here: components
+Belongs here: storing the results of a component in the memory, and reading them back. Does not belong here: components
 (`partition`), deciding (`solving`).
 """
 
@@ -25,15 +25,15 @@ from pipelines.linkage.solving import Solved, rounds
 from pipelines.linkage.tasks import Frames, Setting, packed, run_tasks, unpacked
 from pipelines.resources.flat import Rows, looked_up
 
-# So many records are decided on at once, so that memory does not grow with history.
+# Number of records decided at a time, so that memory use does not grow with history.
 BATCH = 30_000
 COUNTS = ("person_pairs_compared", "case_pairs_compared", "case_pairs_in_doubt", "person_pairs_in_doubt")
 
 
 @dataclass(frozen=True)
 class DecidedComponents:
-    """Cluster per file and per person record, decision records and pairs against a rule (see `decisions`), pairs found
-    `alike` (see `drift`), counts, and the memory for the next run. `solved`: components decided in this one."""
+    """Cluster per file and per person record, decision records and pairs against a rule (see `decisions`), linked pairs
+    (`alike`, see `drift`), counts, and the memory for the next run. `solved`: number of components decided in this run."""
 
     cases: np.ndarray
     persons: np.ndarray
@@ -46,7 +46,7 @@ class DecidedComponents:
 
 
 class RowIndex:
-    """From component and place within it to rows: of files and, at `True`, of persons."""
+    """Rows by component and rank within it: of files (`False`) and of persons (`True`)."""
 
     def __init__(self, partition: Partition) -> None:
         self.component = {False: partition.of_files, True: partition.of_persons}
@@ -54,7 +54,7 @@ class RowIndex:
         self._rows = {person: Rows(component, len(partition.keys)) for person, component in self.component.items()}
 
     def rows(self, person: np.ndarray, component: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        """The row of each record, of a person where `person` holds, else of a file."""
+        """The row of each record: of a person if `person` is true, else of a file."""
         out = np.empty(len(component), dtype="int64")
         for which, rows in self._rows.items():
             mine = person == which
@@ -63,21 +63,21 @@ class RowIndex:
 
 
 def decide(partition: Partition, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> DecidedComponents:
-    """Decide on the components that are open; take the others from `memory`."""
+    """Decide the open components; take the others from `memory`."""
     index = RowIndex(partition)
     batches = list(_batches(partition, np.flatnonzero(partition.open)))
     lean = replace(partition, records=pair_graph.lean(partition.records, setting.model))
     tasks = (_task(lean, index, files, persons, judgements) for files, persons in batches)
-    made = list(run_tasks(decided, tasks, setting, sum(len(persons) for _, persons in batches)))
-    new = {name: pd.concat([frames[name] for frames in made], ignore_index=True) for name in made[0]}
+    results = list(run_tasks(decide_task, tasks, setting, sum(len(persons) for _, persons in batches)))
+    new = {name: pd.concat([frames[name] for frames in results], ignore_index=True) for name in results[0]}
     if memory is not None:
-        kept = np.sort(partition.keys[~partition.open])
-        new = {name: pd.concat([frame, _of(getattr(memory, name), kept)], ignore_index=True) for name, frame in new.items()}
-    return _together(partition, index, new, setting, memory)
+        known = np.sort(partition.keys[~partition.open])
+        new = {name: pd.concat([frame, _of_components(getattr(memory, name), known)], ignore_index=True) for name, frame in new.items()}
+    return _combined(partition, index, new, setting, memory)
 
 
-def _together(partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: LinkageMemory | None) -> DecidedComponents:
-    """All components, those of a memory too, and the decision records of pairs across them."""
+def _combined(partition: Partition, index: RowIndex, found: Frames, setting: Setting, memory: LinkageMemory | None) -> DecidedComponents:
+    """All components, including those of the memory, and the decision records of pairs across them."""
     order = np.argsort(partition.keys)
     component = {name: order[looked_up(frame["component"].to_numpy(), partition.keys[order])[0]] for name, frame in found.items()}
 
@@ -113,7 +113,7 @@ def _together(partition: Partition, index: RowIndex, found: Frames, setting: Set
 
 
 def _batches(partition: Partition, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The files and persons of the components `chosen`, in batches of whole components; at least one batch, if an empty one."""
+    """The files and persons of the components `chosen`, in batches of whole components; at least one batch, possibly empty."""
     sizes = np.bincount(partition.of_files, minlength=len(partition.keys)) + np.bincount(
         partition.of_persons, minlength=len(partition.keys)
     )
@@ -123,13 +123,13 @@ def _batches(partition: Partition, chosen: np.ndarray) -> Iterator[tuple[np.ndar
         yield np.flatnonzero(batch[partition.of_files] == number), np.flatnonzero(batch[partition.of_persons] == number)
 
 
-def _of(frame: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
-    return frame[looked_up(frame["component"].to_numpy(), kept)[1]]
+def _of_components(frame: pd.DataFrame, keys: np.ndarray) -> pd.DataFrame:
+    return frame[looked_up(frame["component"].to_numpy(), keys)[1]]
 
 
 def _task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.ndarray, judgements: pd.DataFrame | None) -> Frames:
-    """The records in `files` and `persons`, whole components, with all that deciding on them needs: `left, right` of the pairs blocked,
-    and the key of the component and the rank in it of files and persons."""
+    """The records in `files` and `persons` (whole components) with everything that deciding them needs: `left, right` of blocked pairs,
+    and component key and rank of files and persons."""
     number = np.full(len(partition.of_persons), -1)
     number[persons] = np.arange(len(persons))
     left, right = number[partition.blocked.left], number[partition.blocked.right]
@@ -149,8 +149,8 @@ def _task(partition: Partition, index: RowIndex, files: np.ndarray, persons: np.
     }
 
 
-def decided(task: Frames, setting: Setting) -> Frames:
-    """`records`, `decisions`, `against`, `alike`, `cited` and `counts` of a memory, of a task of whole components."""
+def decide_task(task: Frames, setting: Setting) -> Frames:
+    """Decide a task of whole components: `records`, `decisions`, `against`, `alike`, `cited` and `counts` as in `LinkageMemory`."""
     keys, number = np.unique(
         np.concatenate([task[name]["component"].to_numpy() for name in ("of_files", "of_persons")]), return_inverse=True
     )
@@ -160,8 +160,8 @@ def decided(task: Frames, setting: Setting) -> Frames:
     blocked = Blocked(task["blocked"]["left"].to_numpy(), task["blocked"]["right"].to_numpy(), pd.DataFrame())
     solved, _ = rounds(records, blocked, setting.model, task.get("judgements"), setting.common, ties)
 
-    def kept(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
-        """`pairs` with the key of their component, and ranks in place of rows."""
+    def by_component(pairs: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
+        """`pairs` with the key of their component, and ranks instead of rows."""
         of_component = np.zeros(len(pairs), dtype="int64")
         sides = {side: np.zeros(len(pairs), dtype="int64") for side in "ab"}
         for which in component:
@@ -181,16 +181,16 @@ def decided(task: Frames, setting: Setting) -> Frames:
     found = alike(records, solved.people, solved.persons.cluster)
     return {
         "records": pd.concat(placed, ignore_index=True),
-        "decisions": kept(recorded, recorded["person"].to_numpy(dtype=bool)),
-        "against": kept(against, np.ones(len(against), dtype=bool)),
-        "alike": kept(found, np.ones(len(found), dtype=bool)),
-        "cited": kept(cited, np.zeros(len(cited), dtype=bool)),
+        "decisions": by_component(recorded, recorded["person"].to_numpy(dtype=bool)),
+        "against": by_component(against, np.ones(len(against), dtype=bool)),
+        "alike": by_component(found, np.ones(len(found), dtype=bool)),
+        "cited": by_component(cited, np.zeros(len(cited), dtype=bool)),
         "counts": _counted(keys, solved, component[False], component[True]),
     }
 
 
 def _cited(solved: Solved, ties: Ties) -> pd.DataFrame:
-    """`a, b, weight` of the pairs of files of which one cites the other, but for what third files say."""
+    """`a, b, weight` of the pairs of files of which one cites the other, without evidence from third files."""
     pairs, exact = solved.cases.pairs, ties.cites[~ties.cites["near"]]
     size = max(len(solved.records.files), 1)
     a, b = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")
@@ -219,7 +219,7 @@ def _clusters(index: RowIndex, component: np.ndarray, records: pd.DataFrame) -> 
         local[index.rows(np.full(len(rank), person), component[mine], rank)] = records["cluster"].to_numpy()[mine]
         if (local < 0).any() or mine.sum() != len(local):
             raise ValueError(
-                "the memory of linkage does not hold the records that it says it holds: remove lake/linkage_memory and run again"
+                "the linkage memory is inconsistent: its records do not match its components; remove lake/linkage_memory and run again"
             )
         out.append(numbered(of_records * (local.max(initial=0) + 1) + local))
     return out[0], out[1]

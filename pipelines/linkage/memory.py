@@ -1,8 +1,8 @@
-"""What linkage keeps from run to run, so that it decides again only what has changed.
+"""The linkage memory: results kept from run to run, so that only changes are decided again.
 
-Belongs here: the layout of the memory and its file. Does not belong here: what is put in. The memory is a cache: a run without it, or with
-one of another model, code or landmark (`data_version`), comes to the same and takes longer. It holds hashes, weights, and tokens of
-names with their frequency: it lies in the lake, readable by its owner only.
+Belongs here: layout and files of the memory. Does not belong here: its content. The memory is a cache: a run without it, or with that of
+another model, code or landmark (`data_version`), has the same result and takes longer. It contains hashes, weights, and tokens of names
+with their frequency; it is in the lake, readable by its owner only.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _MANIFEST, _COMMON = "manifest.json", "common.json"
 
 @dataclass
 class LinkageMemory:
-    """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed then.
+    """persons: hash of every person record whose blocked pairs were compared; refused: values that blocking refused or narrowed.
     pairs: left, right (hashes), weight: compared pairs that can matter. files: pair (hash of two files and their ties), weight by round,
     bits of `citation`. cross_reasons: pair (hash of two records of different components), reasons, see `pipelines.linkage.cross_component`.
     All others by component (its key), with the rank of records in it: records: component, person (whether of a person), rank, cluster
     (within the component); decisions: `pipelines.linkage.decisions.decision_records`; against: pairs of persons against a rule; cited:
-    a, b, weight of files that cite each other; alike: pairs of persons found to be one and the levels that they reach; counts of a run.
+    a, b, weight of files that cite each other; alike: linked pairs of persons and the levels that they reach; counts of a run.
     """
 
     persons: pd.DataFrame
@@ -54,12 +54,12 @@ class LinkageMemory:
 
 
 def data_version(model: Model, landmark: str) -> str:
-    """What a memory must have been made with. landmark: hash of the records that what is common was read off."""
+    """The version with which a memory must have been written. landmark: hash of the records behind the common statistics."""
     return hashlib.sha256(f"{digest(_CODE, _LIBRARIES)} {model!r} {landmark}".encode()).hexdigest()
 
 
 def load(folder: Path, wanted: str) -> tuple[Common, LinkageMemory] | None:
-    """The memory in `folder`; None where there is none that can be used."""
+    """The memory in `folder`; None if there is none that can be used."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         if manifest["data_version"] != wanted:
@@ -73,7 +73,7 @@ def load(folder: Path, wanted: str) -> tuple[Common, LinkageMemory] | None:
 
 
 def save(folder: Path, wanted: str, common: Common, memory: LinkageMemory) -> None:
-    """Replace what is in `folder`, whole or not at all. Call it under the run lock. Raises `OSError`."""
+    """Replace the memory in `folder` atomically. Call it under the run lock. Raises `OSError`."""
     fresh, old = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "old"))
     for left in (fresh, old):  # of a run that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -89,13 +89,13 @@ def save(folder: Path, wanted: str, common: Common, memory: LinkageMemory) -> No
 
 
 def write_common(folder: Path, common: Common) -> None:
-    """Write what is common into `folder`."""
-    _write(folder / "frequencies.parquet", _listed(common.frequencies))
+    """Write the common statistics into `folder`."""
+    _write(folder / "frequencies.parquet", _frequency_table(common.frequencies))
     (folder / _COMMON).write_text(json.dumps(_as_json(common)))
 
 
 def read_common(folder: Path) -> Common:
-    """What `write_common` wrote."""
+    """The common statistics from `write_common`."""
     return _common(json.loads((folder / _COMMON).read_text()), pq.read_table(folder / "frequencies.parquet").to_pandas())
 
 
@@ -103,12 +103,12 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False, nthreads=1), path, compression="zstd", compression_level=1)
 
 
-def _listed(known: Frequencies) -> pd.DataFrame:
+def _frequency_table(known: Frequencies) -> pd.DataFrame:
     words = [word for table in known.shares.values() for word in table]
     return pd.DataFrame(
         {
             "field": np.repeat(np.array(list(known.shares), dtype=object), [len(table) for table in known.shares.values()]),
-            "data_version": [token for token, _ in words],
+            "token": [token for token, _ in words],
             "group": [group for _, group in words],
             "share": np.fromiter((share for table in known.shares.values() for share in table.values()), dtype="float64"),
         }
@@ -126,7 +126,7 @@ def _as_json(common: Common) -> dict[str, Any]:
 
 def _common(content: dict[str, Any], listed: pd.DataFrame) -> Common:
     shares: dict[str, dict[tuple[str, str], float]] = {field: {} for field in content["usual"]}
-    for field, word, group, share in zip(*(listed[name].tolist() for name in ("field", "data_version", "group", "share")), strict=True):
+    for field, word, group, share in zip(*(listed[name].tolist() for name in ("field", "token", "group", "share")), strict=True):
         shares[field][word, group] = share
     rounds = tuple(
         Shares({e: {s: np.array(v) for s, v in found.items()} for e, found in one["levels"].items()}, one["observed"])

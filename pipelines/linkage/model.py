@@ -1,12 +1,12 @@
 """The frozen linkage model: levels, probabilities and settings, read from versioned files.
 
-Belongs here: the shape of a model file and its checks. Does not belong here: how records are compared (`compare`), how the
-numbers were found (`training`). `*-v0.json` are declared by hand and are where training starts; the last version is in use.
+Belongs here: the structure of a model file and its checks. Does not belong here: comparison of records (`compare`), estimation of the
+numbers (`training`). `*-v0.json` are declared by hand and are the start of training; the last version is in use.
 
-A model is two files in `models/`, or one that holds both under `persons` and `cases` (as `harmonia link train` writes it); all carry
+A model is two files in `models/`, or one file with both under `persons` and `cases` (as written by `harmonia link train`); all have
 a checksum (`modelfile`). `persons-*.json`: for each compared field its levels in the order in which they are tried,
-with `m` (share among pairs of one person) and `u` (among strangers), and whether it runs in families (`family`).
-`cases-*.json`: for each kind of evidence between two case files its levels with `m` and `u`, and settings in words.
+with `m` (share among pairs of one person) and `u` (among pairs of different persons), and whether it runs in families (`family`).
+`cases-*.json`: for each kind of evidence between two case files its levels with `m` and `u`, and named settings.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ FOLDER = Path(__file__).parent / "models"
 PERSONS, CASES = "persons-v3.json", "cases-v4.json"
 PERSON_SETTINGS = {
     "in_other_file": "share of a file's persons who are in each other file of the case",
-    "again": "share of persons who are in several cases, before the data says so",
-    "again_worth": "in persons, what that share is worth against the data",
-    "least_records": "fewer person records than this do not make strangers more alike",
+    "again": "prior share of persons who are in several cases",
+    "again_worth": "weight of that prior share, in persons",
+    "least_records": "least number of person records in the prior odds",
     "best_share": "share of the best pair in the nearness of two groups of records, the rest is their average by field",
 }
 CASE_SETTINGS = {
-    "evidence_worth": "in pairs, what the model's shares are worth against those seen in the data",
+    "evidence_worth": "weight of the model's shares against those observed in the data, in pairs",
     "slip": "share of dates and codes that are wrong, so that any level is possible",
-    "companions": "share of a repeated person's companions who come along into another case",
-    "companion_bits": "most that companions found or missed may weigh",
+    "companions": "share of the companions of a repeated person who are also in another case of that person",
+    "companion_bits": "limit of the weight of companions, for and against",
     "share_bits": "match weight from which a pair of persons makes their files candidates",
-    "alike_person": "match weight from which the days of two persons say something of one case",
+    "alike_person": "match weight from which the days of two persons are evidence for one case",
     "known_person": "least weight of two records found to be one person in the round before",
     "other_person": "most weight of two records found to be two persons in the round before",
     "reference_right": "share of citations that name a file of the case",
-    "reference_wrong": "expected bearers of a number beside its right one",
-    "near_reference": "bits, beside the number of files, of a number one character off",
-    "cited_together": "bits, beside the number of files, of citing the same number",
-    "detained_together": "bits of two stays that nothing else ties, of different persons, begun within days, for one offence, at one seat",
+    "reference_wrong": "expected number of further bearers of a number beside the right one",
+    "near_reference": "bits, in addition to the number of files, of a number with one wrong character",
+    "cited_together": "bits, in addition to the number of files, of citing the same number",
+    "detained_together": "bits of two stays of different persons without other tie, begun within days, for one offence, at one seat",
     "cited_apart": "bits against two files that cite different numbers of one kind",
-    "another_cited": "bits against a file where another of its institution is cited",
-    "cited_by_another": "bits against a file where another of its institution cites the pair's other",
+    "another_cited": "bits against a file if another file of its institution is cited",
+    "cited_by_another": "bits against a file if another file of its institution cites the other file of the pair",
     "best_share": "share of the best pair in the nearness of two groups of files, the rest is their average",
-    "spine": "bits that two groups need between them that both hold files whose numbers others cite",
+    "spine": "least bits between two groups that both have files whose numbers others cite",
     "occupied": "bits against two groups for each of these institutions with a file in both",
 }
 FLOOR = 1e-5  # no level is impossible: a probability of zero would let one field decide alone
@@ -56,21 +56,21 @@ FLOOR = 1e-5  # no level is impossible: a probability of zero would let one fiel
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a comparison: the test that reaches it, and how often it is reached by the same, by strangers."""
+    """One level of a comparison: its test, and how often pairs of the same person (`m`) and of different persons (`u`) reach it."""
 
     name: str
     test: str
     m: float
     u: float
     args: dict[str, float] = field(default_factory=dict)
-    frequency: float = 0.0  # share of the term-frequency adjustment that applies; 0: none
+    frequency: float = 0.0  # share of the term-frequency adjustment; 0: none
 
 
 @dataclass(frozen=True)
 class Field:
-    """One compared field: the columns of the persons frame that it reads, and its levels; missing on either side weighs nothing.
+    """One compared field: the columns of the persons frame that it reads, and its levels; a missing value has weight 0.
 
-    `family`: whether two of one family agree in it, so that agreement says nothing of two who differ in their first names.
+    `family`: whether members of a family agree in it, so that agreement is no evidence if the first names differ.
     """
 
     name: str
@@ -83,11 +83,11 @@ class Field:
 class Evidence:
     """One kind of evidence between files of two institutions, from `first` of the one to `second` of the other.
 
-    `kind`: `gap` (days between, in the classes that the model's `edges` make; `either_way`: whichever comes first) or `equal`
+    `kind`: `gap` (days between, in classes bounded by the model's `edges`; `either_way`: in either order) or `equal`
     (equal, different). `first`, `second`: `file.<column>` or `person.<column>` of the frames of `standardise.Records`. Of the
-    kinds in one `family` only the first counts that is known for a pair. Shares per level: `m` among files of one case, `u`
-    among files at random, `again` among files of different cases of one person (who comes from the same place and does the
-    same again, so that seat and offence say far less).
+    kinds in one `family` only the first that is known for a pair counts. Shares per level: `m` among files of one case, `u`
+    among random files, `again` among files of different cases of one person (often at the same seat and for the same offence, so
+    that both are weaker evidence).
     """
 
     name: str
@@ -104,7 +104,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Between:
-    """Files of two institutions: how many of the one a file of the other has in its case, and the share of its persons found there."""
+    """Two institutions: `expected` files of the one in the case of a file of the other, and the share of its persons found there."""
 
     expected: float
     coverage: float
@@ -112,7 +112,7 @@ class Between:
 
 @dataclass(frozen=True)
 class Model:
-    """A persons model and a cases model; `version` names both, `provenance` says what they were trained on, how and when."""
+    """A persons model and a cases model; `version` names both, `provenance` gives training data, method and date."""
 
     version: str
     fields: tuple[Field, ...]
@@ -126,9 +126,9 @@ class Model:
 
 
 def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
-    """The model in two files, or in one that holds both; by default the one that `HARMONIA_MODEL` names, else the one shipped.
+    """The model in two files, or in one file with both; by default the one that `HARMONIA_MODEL` names, else the one shipped.
 
-    Raises `HarmoniaError` that names the file, what is wrong, and the way out.
+    Raises `HarmoniaError` with the file, the fault and the remedy.
     """
     named = os.environ.get("HARMONIA_MODEL")
     if persons is None and cases is None:
@@ -192,7 +192,7 @@ def _evidence(spec: dict[str, Any], edges: tuple[float, ...], path: Path) -> Evi
         shares = list(getattr(found, share))
         where = f"{path.name}: evidence {found.name!r}: {share}"
         if len(shares) != levels:
-            raise ValueError(f"{where} must have {levels} shares, it has {len(shares)}")
+            raise ValueError(f"{where} must have {levels} shares but has {len(shares)}")
         _check_sum(shares, where)
     return found
 
@@ -205,4 +205,4 @@ def _check_settings(found: dict[str, float], known: dict[str, str], path: Path) 
 
 def _check_sum(shares: list[float], where: str) -> None:
     if min(shares) < FLOOR or abs(sum(shares) - 1.0) > 0.01:
-        raise ValueError(f"{where} must be at least {FLOOR} each and sum to 1, they are {shares}")
+        raise ValueError(f"{where} must be at least {FLOOR} each and sum to 1 but are {shares}")

@@ -1,10 +1,10 @@
-"""Model files as files: layout, checksum, never written over.
+"""Model files: layout, checksum, never overwritten.
 
-Belongs here: reading and writing JSON that carries its own checksum. Does not belong here: what a model means (`model`), how its numbers
-are found (`training`).
+Belongs here: reading and writing JSON with a checksum. Does not belong here: the meaning of a model (`model`), estimation of its numbers
+(`training`).
 
-The checksum guards against slips (a file cut off, edited by hand, from another version), not against a forger: who may write a model
-file may write its checksum too.
+The checksum protects against accidents (a truncated file, a manual edit, another version), not against forgery: whoever can write a model
+file can also write its checksum.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 
 from pipelines.errors import HarmoniaError, storage
 
-# Raised by every change of layout that older programs would misread.
+# Increased with every change of layout that older versions would misread.
 FORMAT = 2
 _OWN = ("format", "checksum")
-_SHORT = 4  # a mapping of numbers within another stays on its line up to this length
+_SHORT = 4  # a nested mapping of numbers up to this length is written on one line
 
 
 def checksum(content: dict[str, Any]) -> str:
-    """SHA-256 over the content, whatever its order and white space; its own `checksum` left out."""
+    """SHA-256 of the content without `checksum`, independent of order and white space."""
     plain = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -31,7 +31,7 @@ def checksum(content: dict[str, Any]) -> str:
 def read(path: Path) -> dict[str, Any]:
     """The content of the model file `path`, without format and checksum.
 
-    Raises `HarmoniaError` that names the file and the way out where it is missing, not JSON, of another format or changed.
+    Raises `HarmoniaError` with the file and the remedy if it is missing, not JSON, of another format or changed.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
@@ -41,11 +41,11 @@ def read(path: Path) -> dict[str, Any]:
         raise HarmoniaError(f"model file {path} is not JSON, or is cut off: fetch it again, or train one (`harmonia link train`)") from None
     if not isinstance(content, dict) or "checksum" not in content:
         raise HarmoniaError(
-            f"model file {path} has no checksum: it is not a model file, or was changed by hand; fetch it again, or train one"
+            f"model file {path} has no checksum: it is not a model file, or was edited by hand; fetch it again, or train one"
         )
     if content.get("format") != FORMAT:
         raise HarmoniaError(
-            f"model file {path} is of format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
+            f"model file {path} has format {content.get('format')!r}, this version of Harmonia reads format {FORMAT}: "
             "train a new one (`harmonia link train`), or run the version that wrote it"
         )
     found = checksum(content)
@@ -59,7 +59,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` with format and checksum. Raises `HarmoniaError` where a file exists or it cannot be written."""
+    """Write `content` with format and checksum. Raises `HarmoniaError` if the file exists or cannot be written."""
     sealed = {"format": FORMAT, **{key: value for key, value in content.items() if key not in _OWN}}
     if path.exists():
         raise HarmoniaError(f"{path} already exists: a model file is never overwritten, choose another name")
@@ -68,7 +68,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def as_text(content: dict[str, Any]) -> str:
-    """JSON with one level, kind of evidence or setting a line, so that versions can be compared line by line."""
+    """JSON with one level, kind of evidence or setting per line, so that versions can be compared line by line."""
     return "{\n" + ",\n".join(_lines(key, value, 1) for key, value in content.items()) + "\n}\n"
 
 

@@ -1,13 +1,13 @@
-"""The pair graph: its connected components can be decided one by one, and a component's key changes with all that its decision needs.
+"""The pair graph: its connected components can be decided one by one; the key of a component changes with every input of its decision.
 
-Belongs here: which pairs are edges, cutting records into components, keys. Does not belong here: the decision, where it is kept (`memory`).
+Belongs here: which pairs are edges, division of records into components, keys. Does not belong here: decisions, their storage (`memory`).
 
-Two files are tied where one cites the other, where two stays begin together, where a steward judged them, or where their pair, by the
-evidence of the two alone, may weigh more than zero in either round; two persons where they are in one file, a steward judged them, or their
-pair may weigh so much between cases. No other pair could join anything: with nobody of one file found in the other a pair of files stays
-below zero in the second round too, since persons of different components are strangers there; and the evidence of third files only counts
-against. Clusters grow along pairs above zero alone. Pairs refused in some doubt across components are recorded by `cross_component`.
-`tests/pipeline/test_linkage_memory.py` holds all that to the undivided engine.
+Two files are tied if one cites the other, if two stays begin together, if a steward judged them, or if their pair, by the evidence of the
+two alone, can weigh more than zero in either round; two persons if they are in one file, if a steward judged them, or if their pair can
+weigh that much between cases. No other pair can join anything: without a common person a pair of files stays below zero also in the second
+round, in which persons of different components are different persons; and the evidence of third files only counts against a pair.
+Clusters grow only along pairs above zero. Pairs across components that are refused in some doubt are recorded by `cross_component`.
+`tests/pipeline/test_linkage_memory.py` compares the result with that of the undivided engine.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pipelines.linkage.persons import between
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.tasks import Frames, Setting, packed, unpacked
 
-# A pair that may weigh so much (bits) ties; none below zero joins, and what is added up in another order stays on its side.
+# A pair that can weigh so much (bits) is a tie; slightly below zero, so that rounding cannot matter.
 TIES = -0.01
 ROUNDS = ("first", "second")
-# What two files say themselves: the weight of their pair by round, and the bits of a citation.
-THEMSELVES = (*ROUNDS, "citation")
-# Texts that evidence alone may read in a task: persons are compared by `Setting.coded`, references have frames of their own.
+# Evidence of two files alone: the weight of their pair by round, and the bits of a citation.
+OWN_EVIDENCE = (*ROUNDS, "citation")
+# Texts that only `Evidence` may read in a task: persons are compared by `Setting.coded`, references have separate frames.
 _READ_BEFORE = {
     "files": ("number", "state", "merged_into", "law"),
     "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "quarter"),
@@ -43,14 +43,14 @@ _READ_BEFORE = {
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Hash per person record and per file; that of a file takes in its persons and all that it refers to."""
+    """Hash per person record and per file; that of a file includes its persons and references."""
 
     persons: np.ndarray
     files: np.ndarray
 
 
 def fingerprints(records: Records) -> Fingerprints:
-    """The hashes of `records`; numbers of rows, which move with every new record, stay out."""
+    """The hashes of `records`; without row numbers, which change with every new record."""
     persons = hashes(records.persons.drop(columns=["file", "quarter"]))
     files = hashes(records.files)
     own = records.persons["file"].to_numpy()
@@ -73,7 +73,7 @@ def tie_fingerprints(ties: Ties, fingerprints: Fingerprints) -> pd.DataFrame:
 
 
 def own_weights(frames: Frames, setting: Setting) -> Frames:
-    """What the two files of each of the `pairs` (`a, b` oriented) of a task say themselves: `weights`, the columns of `THEMSELVES`."""
+    """Weights of the `pairs` (`a, b` oriented) of a task from the evidence of the two files alone: `weights`, columns `OWN_EVIDENCE`."""
     records, ties = unpacked(frames, setting)
     people = PersonPairs(records, setting.model)
     overlaps = overlap(records, people, frames["pairs"])
@@ -85,15 +85,15 @@ def own_weights(frames: Frames, setting: Setting) -> Frames:
 def weigh_alone(
     records: Records, people: PersonPairs, pairs: pd.DataFrame, ties: Ties, setting: Setting, n: int, overlaps: PersonOverlap | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`pairs` as `cases.weigh` gives them in round `n`, and further evidence; nobody of one file is known to be in the other."""
+    """`pairs` weighed by `cases.weigh` in round `n`, and further evidence; without known common persons of the two files."""
     model, common = setting.model, setting.common
     before = PriorRound(np.arange(len(records.persons)), common.again[n - 1]) if n else PriorRound(None, model.persons["again"])
-    given, _ = gather(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
-    return weigh(records, model, given, common.shares[n])[:2]
+    gathered, _ = gather(records, people, model, before, ties=ties, chosen=pairs, overlaps=overlaps)
+    return weigh(records, model, gathered, common.shares[n])[:2]
 
 
 def least_between(records: Records, model: Model, common: Common, bits: float) -> float:
-    """Match weight from which a pair of persons of different cases may weigh `bits` in either round."""
+    """Match weight from which a pair of persons of different cases can weigh `bits` in either round."""
     return bits - max(between(records, model.persons, again) for again in (model.persons["again"], *common.again))
 
 
@@ -108,7 +108,7 @@ def label(records: Records, files: list[np.ndarray], persons: list[np.ndarray]) 
 
 
 def keys(components: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints, within: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Key per component: of its records in their order, and of what lies `within` components (number of the component, hash)."""
+    """Key per component: of its records in their order, and of the hashes `within` components (number of the component, hash)."""
     size = int(max((p.max(initial=-1) for p in components), default=-1)) + 1
     key = np.zeros(size, dtype="uint64")
     for n, (component, hashed) in enumerate(zip(components, (fingerprints.files, fingerprints.persons), strict=True)):
@@ -119,26 +119,26 @@ def keys(components: tuple[np.ndarray, np.ndarray], fingerprints: Fingerprints, 
 
 
 def rank(component: np.ndarray) -> np.ndarray:
-    """Place of every record within its component."""
+    """Rank of every record within its component."""
     return pd.Series(component).groupby(component).cumcount().to_numpy("int64")
 
 
 def lean(records: Records, model: Model) -> Records:
-    """`records` without texts that are read before they are cut and not after: to cut and hand over texts is most of what tasks cost.
-    What the evidence of `model` goes by stays."""
+    """`records` without texts that tasks do not read: cutting and passing texts is most of the cost of tasks. Columns that the evidence of
+    `model` reads stay."""
     read = {column for evidence in model.evidence for column in (evidence.first, evidence.second)}
-    gone = {name: [text for text in texts if f"{name[:-1]}.{text}" not in read] for name, texts in _READ_BEFORE.items()}
-    return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in gone.items()})
+    unused = {name: [text for text in texts if f"{name[:-1]}.{text}" not in read] for name, texts in _READ_BEFORE.items()}
+    return replace(records, **{name: getattr(records, name).drop(columns=texts) for name, texts in unused.items()})
 
 
 def cut(records: Records, files: np.ndarray, persons: np.ndarray) -> Records:
-    """The records in some rows of both frames, renumbered in the same order."""
+    """The records at the given rows of both frames, renumbered in the same order."""
     number = np.full(len(records.files) + 1, -1)
     number[files] = np.arange(len(files))
-    kept = records.persons.iloc[persons].reset_index(drop=True)
-    kept["file"] = number[kept["file"].to_numpy()]
+    people = records.persons.iloc[persons].reset_index(drop=True)
+    people["file"] = number[people["file"].to_numpy()]
     references, own, merges = (_renumbered(frame, number, ["file"]) for frame in (records.references, records.own, records.merges))
-    return Records(records.files.iloc[files].reset_index(drop=True), kept, references, own, merges, records.counts)
+    return Records(records.files.iloc[files].reset_index(drop=True), people, references, own, merges, records.counts)
 
 
 def cut_to(records: Records, ties: Ties, pairs: pd.DataFrame) -> Frames:
@@ -168,5 +168,5 @@ def _renumbered(frame: pd.DataFrame, number: np.ndarray, columns: list[str]) -> 
 
 
 def constrained_pairs(constraints: Constraints) -> np.ndarray:
-    """Pairs of rows that stewards judged."""
+    """Pairs of rows with a judgement of a steward."""
     return np.concatenate([constraints.same, constraints.apart])

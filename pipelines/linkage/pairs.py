@@ -1,6 +1,6 @@
-"""Every pair of person records that was compared, compared once.
+"""The compared pairs of person records; each pair is compared once.
 
-Belongs here: the store of pairs with their likelihoods. Does not belong here: what follows from a weight.
+Belongs here: the store of pairs with their likelihoods. Does not belong here: decisions by weight.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pipelines.resources.flat import distinct, looked_up
 
 
 class PersonPairs:
-    """Pairs of rows of `persons` with their likelihoods; a pair that is asked for and not there is compared and kept."""
+    """Pairs of rows of `persons` with their likelihoods; a new pair is compared when it is added."""
 
     def __init__(self, records: Records, model: Model) -> None:
-        """Weights go by the scorer that `records` remember, else by the frequencies of their own names."""
+        """Weights by the scorer in the memo of `records`, else by the frequencies of their own names."""
         persons = records.persons
         self._scorer: Scorer = records.memo.get("scorer") or Scorer.of(persons, model)
         self._size = max(len(persons), 1)
@@ -30,7 +30,7 @@ class PersonPairs:
 
     @property
     def known(self) -> Frequencies:
-        """The frequencies that weights go by."""
+        """The frequencies used by weights."""
         return self._scorer.known
 
     def __len__(self) -> int:
@@ -38,31 +38,31 @@ class PersonPairs:
 
     @property
     def left(self) -> np.ndarray:
-        """The smaller row of each pair kept."""
+        """The smaller row of each pair."""
         return self._codes // self._size
 
     @property
     def right(self) -> np.ndarray:
-        """The greater row of each pair kept."""
+        """The greater row of each pair."""
         return self._codes % self._size
 
     @property
     def bits(self) -> pd.DataFrame:
-        """Bits per field of each pair kept."""
+        """Bits per field of each pair."""
         return self._found.bits
 
     def parts(self, rows: np.ndarray) -> np.ndarray:
-        """Evidence of the pairs at `rows`, field by field: bits, NaN where a field is missing."""
+        """Evidence of the pairs at `rows`, field by field: bits, NaN if a field is missing."""
         bits = self._found.bits.to_numpy()[rows].astype("float64")
         missing = self._found.levels.to_numpy()[rows] == MISSING
         return np.where(missing, np.nan, bits)
 
     def put(self, left: np.ndarray, right: np.ndarray, found: Likelihoods) -> None:
-        """Keep pairs (`left` < `right`, in order) with the likelihoods that were `found` elsewhere, in place of what is kept."""
+        """Replace the content by sorted pairs (`left` < `right`) with likelihoods that were computed elsewhere."""
         self._codes, self._found = self._code(left, right), found
 
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Compare the pairs that are not kept yet; the order of the two rows of a pair does not matter."""
+        """Compare pairs that are not in the store yet; the order of the two rows of a pair does not matter."""
         codes = distinct(self._code(left, right))
         if len(self._codes):
             place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
@@ -80,7 +80,7 @@ class PersonPairs:
         return np.searchsorted(self._codes, self._code(left, right))
 
     def levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-        """Level per field of pairs, also of such as are not kept."""
+        """Level per field of pairs, also of pairs that are not in the store."""
         place, there = looked_up(self._code(left, right), self._codes)
         found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
         fresh = self._scorer.likelihoods(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels
@@ -91,7 +91,7 @@ class PersonPairs:
 
     @property
     def weight(self) -> np.ndarray:
-        """Match weight (bits) of each pair kept."""
+        """Match weight (bits) of each pair."""
         return self._found.weight
 
     def _code(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""A history divided into connected components of its pair graph, with what a memory already knows of its pairs.
+"""A history divided into the connected components of its pair graph, reusing pairs from the memory.
 
-Belongs here: weights of pairs looked up or computed, the components that they make, their keys. Does not belong here: which pairs are edges
-(`pair_graph`), what is decided in a component (`incremental`).
+Belongs here: looking up or computing weights of pairs, the components, their keys. Does not belong here: which pairs are edges
+(`pair_graph`), the decisions in a component (`incremental`).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from pipelines.linkage.constraints import Constraints, constraints
 from pipelines.linkage.decisions import LEAST_WEIGHT
 from pipelines.linkage.hashing import mixed
 from pipelines.linkage.memory import LinkageMemory
-from pipelines.linkage.pair_graph import ROUNDS, THEMSELVES, Fingerprints
+from pipelines.linkage.pair_graph import OWN_EVIDENCE, ROUNDS, Fingerprints
 from pipelines.linkage.score import close_pairs
 from pipelines.linkage.sharing import Groups
 from pipelines.linkage.standardise import Records
 from pipelines.linkage.tasks import Frames, Setting, processes, run_tasks
 from pipelines.resources.flat import looked_up, starts
 
-# So many pairs of files are weighed at once, so that memory does not grow with history.
+# Number of pairs of files weighed at a time, so that memory use does not grow with history.
 AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
 class Partition:
-    """Number of the component per file and per person record; per component its key, and whether it is `open`: the memory has no decision.
+    """Number of the component per file and per person record; per component its key, and whether it is `open` (not in the memory).
 
-    `ties` are those within components, `blocked` those within open ones. `files_across` (`a, b, weight, citation`) and `persons_across`
-    (`left, right, weight`), both with the hash of the `pair`: pairs across components that may be recorded. `known`: what is now known of
-    pairs, `persons`, `refused`, `pairs` and `files` of `LinkageMemory`.
+    `ties` are those within components, `blocked` the pairs within open ones. `files_across` (`a, b, weight, citation`) and
+    `persons_across` (`left, right, weight`), both with the hash of the `pair`: pairs across components that may be recorded. `known`: the
+    updated frames `persons`, `refused`, `pairs` and `files` of `LinkageMemory`.
     """
 
     records: Records
@@ -51,7 +51,7 @@ class Partition:
 
 
 def partition_records(records: Records, setting: Setting, judgements: pd.DataFrame | None, memory: LinkageMemory | None) -> Partition:
-    """Divide `records` into components. What `memory` knows of pairs is not computed again; without it the result is the same."""
+    """Divide `records` into components. Pairs in `memory` are not computed again; the result is the same without it."""
     model, common = setting.model, setting.common
     records = replace(records, counts=common.counts, memo={})
     fingerprints = pair_graph.fingerprints(records)
@@ -66,7 +66,7 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
     alike = weight >= shared_bits(records, model)
     pairs = _candidates(records, left[alike], right[alike], ties)
     files = pd.DataFrame({"pair": _pair_fingerprints(pairs, tie_hashes, fingerprints)})
-    files[list(THEMSELVES)] = _weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
+    files[list(OWN_EVIDENCE)] = _weights(records, setting, pairs, files["pair"].to_numpy(), ties, memory)
     near = weight >= pair_graph.least_between(records, model, common, pair_graph.TIES)
     tied = (files[list(ROUNDS)] >= pair_graph.TIES).any(axis=1).to_numpy()
     named = (pairs[tied], ties.cites[~ties.cites["near"]], ties.joins, ties.detained)
@@ -81,7 +81,7 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
         *_constraint_fingerprints(constrained, (of_files, of_persons), fingerprints),
     ]
     keys = pair_graph.keys((of_files, of_persons), fingerprints, content)
-    # Of rows that are not fresh a memory has seen the pairs: these need not be made to know that they are the same.
+    # The pairs of rows that are not fresh are in the memory and need not be generated again.
     undecided = np.ones(len(keys), dtype=bool)
     if memory is not None:
         undecided = ~looked_up(keys, np.sort(memory.counts["component"].to_numpy()))[1]
@@ -103,25 +103,25 @@ def partition_records(records: Records, setting: Setting, judgements: pd.DataFra
 def _close(
     records: Records, shared_: Shared, setting: Setting, fingerprints: Fingerprints, fresh: np.ndarray, memory: LinkageMemory | None
 ) -> pd.DataFrame:
-    """`left, right, weight` of the pairs of persons that can matter across cases, in order. fresh: rows whose pairs no memory knows."""
+    """Sorted `left, right, weight` of the pairs of persons that can matter across cases. fresh: rows whose pairs are not in the memory."""
     least = pair_graph.least_between(records, setting.model, setting.common, LEAST_WEIGHT)
     least = min(shared_bits(records, setting.model), least)
     found, groups = [], shared_.groups
     if memory is not None:
-        found.append(_remembered(memory.pairs, fingerprints, fresh))
+        found.append(_known_pairs(memory.pairs, fingerprints, fresh))
         groups = groups.of_rows(fresh)
     if setting.spark is not None:
         some = None if fresh.all() else fresh
         found.append(setting.spark.close(records.persons, groups, setting.model, setting.scorer, least, some))
         return _in_order(found)
-    held = {
+    shared_frames = {
         "fresh": pd.DataFrame({"fresh": fresh}),
         "rows": pd.DataFrame({"row": groups.row}),
         "sizes": pd.DataFrame({"size": groups.sizes}),
     }
     many = int(np.count_nonzero(np.bincount(groups.row)))
     of = processes(setting, many)
-    tasks = ({**held, "turn": pd.DataFrame({"turn": [n], "of": [of], "least": [least]})} for n in range(of))
+    tasks = ({**shared_frames, "stride": pd.DataFrame({"first": [n], "of": [of], "least": [least]})} for n in range(of))
     found.extend(one["pairs"] for one in run_tasks(_weighed, tasks, setting, many))
     return _in_order(found)
 
@@ -132,16 +132,16 @@ def _in_order(found: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _weighed(frames: Frames, setting: Setting) -> Frames:
-    """`pairs` (`left, right, weight`) of the persons of a task that weigh enough, every so many chunks of them."""
+    """`pairs` (`left, right, weight`) of persons that weigh enough, of the chunks of this task (every `of`-th)."""
     fresh = frames["fresh"]["fresh"].to_numpy()
     groups = Groups(frames["rows"]["row"].to_numpy(), starts(frames["sizes"]["size"].to_numpy()), len(fresh))
-    number, of, least = frames["turn"].iloc[0]
-    pairs = groups.pairs(None if fresh.all() else fresh, turn=(int(number), int(of)))
+    first, of, least = frames["stride"].iloc[0]
+    pairs = groups.pairs(None if fresh.all() else fresh, stride=(int(first), int(of)))
     return {"pairs": pd.DataFrame(dict(zip(("left", "right", "weight"), close_pairs(setting.scorer, pairs, least), strict=True)))}
 
 
-def _remembered(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarray) -> pd.DataFrame:
-    """The pairs of a memory of which both rows are there, and neither is `fresh`."""
+def _known_pairs(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarray) -> pd.DataFrame:
+    """The pairs of a memory of which both rows still exist and neither is `fresh`."""
     order = np.argsort(fingerprints.persons)
     sides, there = [], np.ones(len(pairs), dtype=bool)
     for name in ("left", "right"):
@@ -154,7 +154,7 @@ def _remembered(pairs: pd.DataFrame, fingerprints: Fingerprints, fresh: np.ndarr
 
 
 def _candidates(records: Records, left: np.ndarray, right: np.ndarray, ties: Ties) -> pd.DataFrame:
-    """Pairs of files that a pair of persons or a reference names."""
+    """Pairs of files that are tied by a pair of persons or a reference."""
     file = records.persons["file"].to_numpy()
     named = (ties.cites, ties.joins, ties.together)
     a = np.concatenate([file[left], *(frame["a"].to_numpy("int64") for frame in named)])
@@ -164,7 +164,7 @@ def _candidates(records: Records, left: np.ndarray, right: np.ndarray, ties: Tie
 
 
 def _pair_fingerprints(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprints: Fingerprints) -> np.ndarray:
-    """Hash of each pair of files, with what ties it."""
+    """Hash of each pair of files with its ties."""
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     size = len(fingerprints.files)
     codes, place = np.unique(np.minimum(a, b) * size + np.maximum(a, b), return_inverse=True)
@@ -177,17 +177,17 @@ def _pair_fingerprints(pairs: pd.DataFrame, tie_hashes: pd.DataFrame, fingerprin
 def _weights(
     records: Records, setting: Setting, pairs: pd.DataFrame, codes: np.ndarray, ties: Ties, memory: LinkageMemory | None
 ) -> np.ndarray:
-    """What the two files of each pair say themselves: a row a pair, the columns of `THEMSELVES`."""
-    found, new = np.zeros((len(pairs), len(THEMSELVES))), np.ones(len(pairs), dtype=bool)
+    """Evidence of the two files of each pair alone: one row per pair, columns `OWN_EVIDENCE`."""
+    found, new = np.zeros((len(pairs), len(OWN_EVIDENCE))), np.ones(len(pairs), dtype=bool)
     if memory is not None and len(memory.files):
         place, there = looked_up(codes, memory.files["pair"].to_numpy())
-        found[there], new = memory.files[list(THEMSELVES)].to_numpy()[place[there]], ~there
+        found[there], new = memory.files[list(OWN_EVIDENCE)].to_numpy()[place[there]], ~there
     rows = np.flatnonzero(new)
     some = np.array_split(rows, max(len(rows) // AT_ONCE, 1))
     lean = pair_graph.lean(records, setting.model)
     tasks = (pair_graph.cut_to(lean, ties, pairs.iloc[chosen]) for chosen in some)
     for chosen, weighed in zip(some, run_tasks(pair_graph.own_weights, tasks, setting, len(rows)), strict=True):
-        found[chosen] = weighed["weights"][list(THEMSELVES)].to_numpy()
+        found[chosen] = weighed["weights"][list(OWN_EVIDENCE)].to_numpy()
     return found
 
 

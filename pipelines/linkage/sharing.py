@@ -1,9 +1,9 @@
-"""Rows that share a value, and the pairs that they make.
+"""Rows that share a value, and the pairs that they form.
 
-Belongs here: groups of rows as flat arrays, their pairs in chunks. Does not belong here: what the values are (`blocking`).
+Belongs here: groups of rows as flat arrays, their pairs in chunks. Does not belong here: the values (`blocking`).
 
-A row is in many groups, and two rows often share several: groups of the same rows are kept once, and pairs are made row by row, so
-that each comes once and no more than a chunk of them is held.
+A row is in many groups, and two rows often share several: duplicate groups are removed, and pairs are generated row by row, so that each
+occurs once and only one chunk of them is in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups of two rows or more: the rows of group g are `row[start[g]:start[g + 1]]`, ascending. `size`: number of rows there are."""
+    """Groups of two rows or more: the rows of group g are `row[start[g]:start[g + 1]]`, ascending. `size`: total number of rows."""
 
     row: np.ndarray
     start: np.ndarray
@@ -40,12 +40,12 @@ class Groups:
         return np.repeat(np.arange(len(self.start) - 1, dtype="int32"), self.sizes)
 
     def at(self, chosen: np.ndarray) -> Groups:
-        """The groups where `chosen` holds."""
+        """The groups for which `chosen` is true."""
         sizes = self.sizes
         return Groups(self.row[np.repeat(chosen, sizes)], starts(sizes[chosen]), self.size)
 
     def distinct(self) -> Groups:
-        """Groups of the same rows once."""
+        """The groups without duplicates (groups of the same rows)."""
         if not len(self.row):
             return self
         content = np.add.reduceat(mixed(np.arange(1, self.size + 1))[self.row], self.start[:-1])  # the hash of 0 is 0
@@ -54,36 +54,35 @@ class Groups:
         return self.at(first)
 
     def within(self, part: np.ndarray) -> Groups:
-        """Groups of the rows that share a value and a number of `part` (per row; below zero: none)."""
+        """Groups of rows that share a value and a number of `part` (per row; below zero: none)."""
         own = part[self.row]
         there = own >= 0
         number = self.of_entries[there].astype("int64") * (int(part.max(initial=0)) + 1) + own[there]
         return grouped(number, self.row[there], self.size)[0].distinct()
 
     def of_rows(self, rows: np.ndarray) -> Groups:
-        """The groups that hold any of `rows` (whether, per row)."""
+        """The groups that contain any of `rows` (boolean per row)."""
         return self.at(np.logical_or.reduceat(rows[self.row], self.start[:-1])) if len(self.row) else self
 
     @property
     def many_pairs(self) -> int:
-        """How many pairs the groups make; one that two of them make counts twice."""
+        """Number of pairs of the groups; a pair that is in two groups counts twice."""
         return int((self.sizes * (self.sizes - 1) // 2).sum())
 
-    def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK, turn: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
-        """The pairs (`left` < `right`), each once, about `chunk` at a time; only those with a row that is `fresh`, if that is given.
+    def pairs(self, fresh: np.ndarray | None = None, chunk: int = CHUNK, stride: tuple[int, int] = (0, 1)) -> Iterator[Pairs]:
+        """The pairs (`left` < `right`), each once, about `chunk` at a time; if `fresh` is given, only those with such a row.
 
-        `turn`: which stretch of rows, of a chunk each, to begin with, and how many to go on: others take the others.
+        `stride`: first chunk and step, so that several processes can share the chunks.
         """
         entries, bounds = self._stretches(fresh, chunk)
         of_entries = self.of_entries
-        for n in range(turn[0], len(bounds) - 1, turn[1]):
+        for n in range(stride[0], len(bounds) - 1, stride[1]):
             chosen = entries[bounds[n] : bounds[n + 1]]
             if len(chosen):
-                yield self._made(chosen, of_entries[chosen], fresh)
+                yield self._pairs_of(chosen, of_entries[chosen], fresh)
 
     def _stretches(self, fresh: np.ndarray | None, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        """Entries (those of rows that are `fresh`) by stretches of rows that make about `chunk` pairs, and where each stretch begins and
-        the last ends."""
+        """Entries (of `fresh` rows) sorted into stretches of rows with about `chunk` pairs each, and the bounds of the stretches."""
         sizes, row = self.sizes, self.row
         entries = np.arange(len(row)) if fresh is None else np.flatnonzero(fresh[row])
         if not len(entries):
@@ -93,24 +92,24 @@ class Groups:
         many = np.repeat(self.start[1:] - 1, sizes) - entries if fresh is None else np.repeat(sizes, sizes)[entries]
         before = np.cumsum(np.bincount(row[entries], weights=many, minlength=self.size))
         stretch = np.maximum((before - 1) // chunk, 0)  # of each row
-        stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # numbers so small are sorted in one pass
+        stretch = stretch.astype(np.min_scalar_type(int(stretch[-1])))[row[entries]]  # small numbers are sorted in one pass
         return entries[np.argsort(stretch, kind="stable")].astype("int32"), starts(np.bincount(stretch))
 
-    def _made(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
-        """The pairs of these entries' rows, with the rows after them in their group; where some are `fresh`, with all others."""
+    def _pairs_of(self, entries: np.ndarray, group: np.ndarray, fresh: np.ndarray | None) -> Pairs:
+        """The pairs of the rows of `entries` with the rows after them in their group; with `fresh`, with all other rows."""
         first = entries + 1 if fresh is None else self.start[group]
         many = self.start[group + 1] - first
         left, right = np.repeat(self.row[entries].astype("int64"), many), self.row[ranges(first, many)].astype("int64")
-        if fresh is not None:  # a pair of two fresh rows comes with the smaller
-            kept = (right != left) & ~(fresh[right] & (right < left))
-            left, right = left[kept], right[kept]
+        if fresh is not None:  # a pair of two fresh rows is generated from the smaller one
+            chosen = (right != left) & ~(fresh[right] & (right < left))
+            left, right = left[chosen], right[chosen]
             left, right = np.minimum(left, right), np.maximum(left, right)
         codes = distinct(left << _ROW_BITS | right)
         return codes >> _ROW_BITS, codes & ((1 << _ROW_BITS) - 1)
 
 
 def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.ndarray]:
-    """Groups of two rows or more with one `value`, and the value of each. A row has a value at most once."""
+    """Groups of two rows or more with the same `value`, and the value of each. A row has a value at most once."""
     if (value[1:] < value[:-1]).any():
         order = np.argsort(value)
         value, row = value[order], row[order]
@@ -124,8 +123,8 @@ def grouped(value: np.ndarray, row: np.ndarray, size: int) -> tuple[Groups, np.n
 
 
 def without_unique(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hashes and their rows without most of those that come once: where few are shared, sorting the others is most of the work (of
-    persons' keys most are shared). They are sifted by either half of the hash."""
+    """Hashes and their rows without most of the unique ones, filtered by either half of the hash: if few are shared, sorting unique ones
+    would be most of the work."""
     for half in (0, 32):
         place = (value >> np.uint64(half) & np.uint64((1 << len(value).bit_length() + 1) - 1)).view("int64")
         several = np.flatnonzero(np.bincount(place)[place] > 1)
@@ -134,7 +133,7 @@ def without_unique(value: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def joined(every: Iterable[Groups], size: int) -> Groups:
-    """The groups of several, one after the other."""
+    """Several sets of groups concatenated."""
     every = list(every)
     rows = np.concatenate([groups.row for groups in every] or [np.empty(0, dtype="int32")])
     return Groups(rows, starts(np.concatenate([groups.sizes for groups in every] or [np.empty(0, dtype="int64")])), size)

@@ -1,6 +1,6 @@
-"""Which person records speak of one person, given which files are one case.
+"""Linkage of person records to persons, given which files are one case.
 
-Belongs here: the odds before the comparison (within a case, between cases), vetoes, the groups. Does not belong here: match
+Belongs here: the prior odds (within a case, between cases), vetoes, the clusters. Does not belong here: match
 weights (`score`), which pairs are compared (`blocking`, `cases`).
 """
 
@@ -19,17 +19,17 @@ from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import numbered
 from pipelines.resources.flat import Rows
 
-# Persons of one case are all compared with each other up to this number; beyond, blocking must do.
+# Up to this number all persons of one case are compared with each other; in larger cases only blocked pairs.
 MOST_IN_CASE = 150
 NEVER = -1000.0
-# A record with none of these is a person of its own: sex, citizenship and year of birth are those of thousands.
+# A record without any of these is never linked: sex, citizenship and year of birth fit thousands of persons.
 IDENTITY = ("given", "surname", "number", "birth_date", "register_id")
 
 
 @dataclass(frozen=True)
 class Persons:
-    """`cluster` per person record; `weight` per pair kept (odds before included, log2), `within` whether its files are one case,
-    `never` whether a hard rule forbids it."""
+    """`cluster` per person record; per pair `weight` (with prior odds, log2), `within` (whether its files are one case) and
+    `never` (whether a hard rule forbids it)."""
 
     cluster: np.ndarray
     weight: np.ndarray
@@ -40,9 +40,9 @@ class Persons:
 def link_persons(
     records: Records, people: PersonPairs, model: Model, case_cluster: np.ndarray, again: float, constraints: Constraints
 ) -> Persons:
-    """Group the person records of `records`, where `case_cluster` says per file which are one case.
+    """Cluster the person records of `records`; `case_cluster`: the case of each file.
 
-    `again`: share of persons who are in several cases. `constraints`: what stewards decided.
+    `again`: share of persons who are in several cases. `constraints`: decisions of stewards.
     """
     persons = records.persons
     case = cases_of(persons, case_cluster)
@@ -56,7 +56,7 @@ def link_persons(
     nobody = nameless(persons)
     never = one_file(persons, left, right) | nobody[left] | nobody[right]
     weight = np.where(never, NEVER, weight)
-    # Only pairs inside what the positive ones connect can matter; the others are by far the most.
+    # Only pairs within components of positive pairs can matter; most pairs are not.
     reach = cluster.connected(len(persons), left, right, weight, constraints)
     rows = np.flatnonzero(reach[left] == reach[right])
     parts, every = people.parts(rows), np.ones(len(rows), dtype=bool)
@@ -66,12 +66,12 @@ def link_persons(
 
 
 def nameless(persons: pd.DataFrame) -> np.ndarray:
-    """Records that name nobody."""
+    """Records without any of `IDENTITY`."""
     return np.asarray(persons[list(IDENTITY)].isna().all(axis=1))
 
 
 def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
-    """Case cluster per person record; a record whose file is unknown has one of its own, below zero."""
+    """Case cluster per person record; a record whose file is unknown gets a unique number below zero."""
     file = persons["file"].to_numpy()
     return np.where(file >= 0, np.append(case_cluster, -1)[file], -1 - np.arange(len(persons)))
 
@@ -79,19 +79,19 @@ def cases_of(persons: pd.DataFrame, case_cluster: np.ndarray) -> np.ndarray:
 def share_again(
     persons: pd.DataFrame, case_cluster: np.ndarray, person_cluster: np.ndarray, expected: float = 0.0, worth: float = 0.0
 ) -> float:
-    """Share of persons who are in several cases, steadied by what is `expected`, worth so many persons."""
+    """Share of persons who are in several cases, smoothed by the share `expected` with the weight of `worth` persons."""
     cases = pd.Series(cases_of(persons, case_cluster)).groupby(person_cluster).nunique()
     return float((cases.gt(1).sum() + worth * expected) / max(len(cases) + worth, 1.0))
 
 
 def between(records: Records, setting: dict[str, float], again: float) -> float:
-    """Log2 odds that two records of different cases are one person: a few come again among all."""
+    """Log2 prior odds that two records of different cases are one person."""
     among = len(records.persons) if records.counts is None else records.counts["persons"]
     return float(np.log2(again) - np.log2(max(among, setting["least_records"]) / 2))
 
 
 def within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, setting: dict[str, float]) -> np.ndarray:
-    """Log2 odds that two records of one case are one person: nearly all are in the other file, one among so many of their side."""
+    """Log2 prior odds that two records of one case are one person: most persons are in the other file, as one of those of their side."""
     number, size = numbered(persons[["file", "side"]])
     count = np.bincount(number, minlength=size)[number].astype("float64")
     share = setting["in_other_file"] / np.maximum(count[left], count[right])
@@ -99,7 +99,7 @@ def within_case(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray, sett
 
 
 def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of person records in one case, but for cases with too many."""
+    """All pairs of person records in one case, except for cases with too many."""
     rows = Rows(case, int(case.max(initial=-1)) + 1)
     cases = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= MOST_IN_CASE))
     _, left, right = rows.across(cases, cases)
@@ -107,6 +107,6 @@ def _pairs_within(case: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def one_file(persons: pd.DataFrame, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Two records in one file are two persons, whatever their roles: a file lists a person once."""
+    """Whether two records are in one file: they are two persons, since a file lists a person once."""
     file = persons["file"].to_numpy()
     return np.asarray((file[left] == file[right]) & (file[left] >= 0), dtype=bool)

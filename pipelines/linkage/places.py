@@ -1,14 +1,14 @@
-"""Records whose key is a place in the list of a case: which states of a list are of one person.
+"""Records whose key is a position in the list of a case: which states of a list are of the same person.
 
-Belongs here: keys of listed persons, and canonical tables with these in place of record keys. Does not belong here: which state counts
+Belongs here: keys of listed persons, and canonical tables with these instead of record keys. Does not belong here: which state is current
 (`pipelines.current`), linkage of persons between files (`persons`).
 
-A person who is added to a list or taken out of it moves the others, so that a place can be another person's in a later delivery. All states
-of a list are compared with each other: nobody is in one list twice, and a place that comes again is mostly the same person's.
+Adding a person to a list, or removing one, shifts the others, so a position can be another person's in a later delivery. All states
+of a list are compared with each other: nobody is in one list twice, and a repeated position is mostly the same person's.
 
-A listed person has two keys. `person_key` is the key of the accepted state (else of the latest), which everybody reads; where somebody
-else is there, with the delivery behind it (`2014-PR-00412/2@2014-Q4`). It moves with the list. `first_key` is that of the first state,
-with the delivery behind it where another person stood there before: it stays, and the identity register goes by it.
+A listed person has two keys. `person_key`, used everywhere, is the key of the accepted state (else of the latest), with the delivery
+appended if the position is also another person's (`2014-PR-00412/2@2014-Q4`). It changes with the list. `first_key` is the key of the first
+state, with the delivery appended if another person had the position before: it never changes, and the identity register uses it.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from pipelines.linkage.states import deliveries, numbered, of_delivery
 from pipelines.resources.flat import Rows, distinct
 
 COLUMNS = [*STATE, "status", "person_key", "first_key"]
-# Log2 odds that a place which comes again is the same person's: 92 of 100 in a real register.
-KEPT = 3.5
-# In longer lists than this only states of one place are compared.
+# Log2 prior odds that a repeated position is the same person's: 92 of 100 in a real register.
+SAME_POSITION_ODDS = 3.5
+# In longer lists than this only states of one position are compared.
 LONGEST = 150
-_SAYS = [
+_CONTENT = [
     *("role", "name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton", "personal_number", "birth_date", "birth_year"),
     *("sex", "citizenship", "municipality", "birthplace"),
 ]
 
 
 def listed(people: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """`COLUMNS`: the keys of the person of every state of the lists in which some place changed hands.
+    """`COLUMNS`: the person keys of every state of the lists in which a position changed hands.
 
-    people: person states as `standardise.read` gives them; only those of natural persons with a `place` are looked at.
+    people: person states from `standardise.read`; only natural persons with a `place` are considered.
     """
     own = people[people["place"].notna() & people["case_key"].notna() & ~people["kind"].isin(["legal", "unknown"])]
     own = own.assign(accepted=own["status"] == "accepted").sort_values("accepted", kind="stable").drop_duplicates(STATE, keep="last")
-    own = own.assign(file=numbered(own[["institution", "case_key"]])[0], content=hashes(own[_SAYS]))
+    own = own.assign(file=numbered(own[["institution", "case_key"]])[0], content=hashes(own[_CONTENT]))
     own = own[_changed(own)].reset_index(drop=True)
     if own.empty:
         return pd.DataFrame(columns=COLUMNS, dtype="str")
-    # Members: what a place holds, in one delivery or in several.
+    # Members: the distinct contents of a position, over one or several deliveries.
     member, _ = numbered(own[["file", "record_key", "content"]])
     members = own.iloc[np.unique(member, return_index=True)[1]].reset_index(drop=True)
     person = _persons(members, member, own, model)[member]
@@ -58,7 +58,7 @@ def listed(people: pd.DataFrame, model: Model) -> pd.DataFrame:
 
 
 def rekeyed(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Canonical tables in which each state of a person, and each of its events, bears the key of the person (`found`: of `listed`)."""
+    """Canonical tables in which each state of a person, and each of its events, has the key of the person (`found`: from `listed`)."""
     out = dict(tables)
     if found.empty:
         return out
@@ -73,12 +73,14 @@ def rekeyed(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> dict[str
 
 
 def _changed(states: pd.DataFrame) -> np.ndarray:
-    """States of lists of which a place does not hold the same in all deliveries, or of which two places hold the same."""
-    held = states[["file", "record_key", "content"]].drop_duplicates()
-    whole = states.groupby("file")["delivery"].nunique() > 1
-    counts = held.groupby("file").agg(held=("content", "size"), places=("record_key", "nunique"), contents=("content", "nunique"))
-    odd = whole & ((counts["held"] > counts["places"]) | (counts["held"] > counts["contents"]))
-    return states["file"].map(odd).to_numpy(dtype=bool)
+    """States of lists in which the content of a position differs between deliveries, or two positions have the same content."""
+    distinct_states = states[["file", "record_key", "content"]].drop_duplicates()
+    repeated = states.groupby("file")["delivery"].nunique() > 1
+    counts = distinct_states.groupby("file").agg(
+        states=("content", "size"), places=("record_key", "nunique"), contents=("content", "nunique")
+    )
+    changed = repeated & ((counts["states"] > counts["places"]) | (counts["states"] > counts["contents"]))
+    return states["file"].map(changed).to_numpy(dtype=bool)
 
 
 def _persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, model: Model) -> np.ndarray:
@@ -90,15 +92,15 @@ def _persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, mo
     same_place = members["record_key"].to_numpy()[left] == members["record_key"].to_numpy()[right]
     nobody = nameless(frame)
     veto = np.isin(left * size + right, together) | (~same_place & (nobody[left] | nobody[right]))
-    found = likelihoods(frame, left, right, model, _alike(frame, model))
-    odds = np.where(same_place, KEPT, within_case(frame, left, right, model.persons))
+    found = likelihoods(frame, left, right, model, _uniform_frequencies(frame, model))
+    odds = np.where(same_place, SAME_POSITION_ODDS, within_case(frame, left, right, model.persons))
     parts = np.where(found.levels.to_numpy() == MISSING, np.nan, found.bits.to_numpy("float64"))
     pairs = cluster.WeightedPairs(left, right, found.weight + odds, parts, odds, np.ones(len(left), dtype=bool), veto)
     return cluster.agglomerate(size, pairs, cluster.Rules(model.persons["best_share"]))
 
 
 def _pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of members of one list; of a long one those of one place."""
+    """Pairs of members of one list; of a long list only those of one position."""
     file = members["file"].to_numpy()
     rows = Rows(file, int(file.max()) + 1)
     long = rows.sizes[file] > LONGEST
@@ -110,7 +112,7 @@ def _pairs(members: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndarray:
-    """Codes of the pairs of members that one delivery lists beside each other."""
+    """Codes of the pairs of members that are in one list of one delivery."""
     lists, many = numbered(states[["file", "delivery"]])
     rows = Rows(lists, many)
     several = np.flatnonzero((rows.sizes > 1) & (rows.sizes <= LONGEST))
@@ -119,25 +121,26 @@ def _in_one_list(states: pd.DataFrame, member: np.ndarray, size: int) -> np.ndar
     return distinct((a * size + b)[a < b])
 
 
-def _alike(frame: pd.DataFrame, model: Model) -> Frequencies:
-    """All names as usual as the model expects: a list is too short to count names, and its own states must decide."""
+def _uniform_frequencies(frame: pd.DataFrame, model: Model) -> Frequencies:
+    """Every name with the frequency that the model expects: a list is too short to count names."""
     usual = frequencies(coded(frame.iloc[:0], model), model).usual
     return Frequencies({field: {} for field in usual}, usual, usual)
 
 
 def _named(states: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
-    """`COLUMNS` of the lists in which a person bears another key than some place; person: number of each of `states`."""
+    """`COLUMNS` of the lists in which a person key differs from a record key; person: number of the person of each of `states`."""
     arrival = of_delivery(states, deliveries([states]), "arrival").to_numpy()
     ordered = states.assign(person=person, arrival=arrival).sort_values(["arrival", "record_key"], kind="stable")
-    first = _own(ordered)
-    speaking = ordered.assign(accepted=ordered["status"] == "accepted").sort_values(["accepted", "arrival"], ascending=False, kind="stable")
-    keys = states[[*STATE, "status"]].assign(person_key=_own(speaking).reindex(person).array, first_key=first.reindex(person).array)
+    first = _person_keys(ordered)
+    latest = ordered.assign(accepted=ordered["status"] == "accepted").sort_values(["accepted", "arrival"], ascending=False, kind="stable")
+    keys = states[[*STATE, "status"]].assign(person_key=_person_keys(latest).reindex(person).array, first_key=first.reindex(person).array)
     moved = (keys["person_key"] != keys["record_key"]) | (keys["first_key"] != keys["record_key"])
     return keys[moved.groupby(states["file"]).transform("any")].astype("str").reset_index(drop=True)
 
 
-def _own(ordered: pd.DataFrame) -> pd.Series:
-    """A key for each person, by number: that of the person's first row of `ordered`, bare where that row is also the first of its place."""
+def _person_keys(ordered: pd.DataFrame) -> pd.Series:
+    """A key for each person, by number: that of the person's first row of `ordered`, with the delivery appended unless that row is also the
+    first of its position."""
     mine = ordered.drop_duplicates("person")
     bare = mine.index.isin(ordered.drop_duplicates(["institution", "record_key"]).index)
     return mine["record_key"].where(bare, mine["record_key"] + "@" + mine["delivery"]).set_axis(mine["person"])

@@ -1,7 +1,7 @@
 """Case numbers as evidence: which file cites which, and which files cite the same number.
 
-Belongs here: resolving numbers to their bearers, also numbers without register and numbers one character off.
-Does not belong here: what a citation weighs (`cases`), how a number is read (`pipelines.harmonise.numbers`).
+Belongs here: resolving numbers to the files that bear them, including numbers without register and with one wrong character.
+Does not belong here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonise.numbers`).
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from pipelines.linkage.standardise import Records
 from pipelines.linkage.states import among, numbered
 from pipelines.resources.flat import Rows
 
-# A number that so many files cite says nothing about any two of them.
+# A number that more files cite is no evidence for a pair of them.
 MOST_CITING = 300
-# Stays that begin within so many days are taken to begin together; where more begin on one day, that says nothing.
+# Stays that begin within so many days begin together; if more than so many begin on one day at a seat, they are not tied.
 TOGETHER_DAYS, MOST_DETAINED = 2, 30
-# Nor where a seat has so many for the offence that this many others are to be expected within those days.
-# Fewer days than these do not tell how many a seat has.
+# Stays are also not tied if more than so many others are expected by chance at the seat for the offence within those days, over a span of
+# at least so many days.
 MOST_BY_CHANCE, LEAST_SPAN = 0.25, 365
-# Nor does a number where citing files times bearers exceed this.
+# A number is uninformative if citing files times bearers exceed this.
 MOST_TIES = 3_000
-# The register in a case number (`PP.II.nr.89/2011`), which not everybody writes.
+# The register in a case number (`PP.II.nr.89/2011`), which is often omitted.
 REGISTER = r"\.[A-Z]+\."
 
 
 def cited(records: Records) -> pd.DataFrame:
     """Which file cites which: `a, b, number, bearers, near, current`.
 
-    `a` names `number`, which `b` bears; `bearers` counts the files that bear it. `near`: nobody bears the number, but `b` bears
-    one that differs in a single character (a digit wrong, lost, added, or two exchanged).
+    `a` cites `number`, which `b` bears; `bearers` counts the files that bear it. `near`: no file bears the number, but `b` bears
+    one that differs in a single character (a digit wrong, missing, added, or two swapped).
     """
     own = records.own.rename(columns={"file": "b"})
     references = records.references.rename(columns={"file": "a"})[["a", "number", "current"]]
@@ -52,14 +52,14 @@ def cited(records: Records) -> pd.DataFrame:
 
 
 def uninformative_citations(records: Records) -> pd.Index:
-    """Numbers that so many files cite, or so many bear, that citing them says nothing."""
+    """Numbers that too many files cite or bear for a citation to be evidence."""
     citing, bearing = records.references["number"].value_counts(), records.own["number"].value_counts()
     ties = citing * bearing.reindex(citing.index).fillna(1)
     return ties.index[ties > MOST_TIES]
 
 
 def merged(records: Records) -> pd.DataFrame:
-    """Which file was merged into which of its institution: `a, b, bearers`."""
+    """Which file was merged into which file of the same institution: `a, b, bearers`."""
     institution = records.files["institution"]
     found = records.merges.rename(columns={"file": "a"}).merge(records.own.rename(columns={"file": "b"}), on="number")
     alike = institution.reindex(found["a"]).to_numpy() == institution.reindex(found["b"]).to_numpy()
@@ -68,9 +68,9 @@ def merged(records: Records) -> pd.DataFrame:
 
 
 def cited_together(records: Records) -> pd.DataFrame:
-    """Pairs of files that cite the same number, which nobody bears: `a` < `b`, `citing` (how many files cite it).
+    """Pairs of files that cite the same number, which no file bears: `a` < `b`, `citing` (number of files that cite it).
 
-    Where somebody bears the number, the bearer ties the two: to count that between them as well would be to count it twice.
+    A number with a bearer already ties both files through it, and would count twice.
     """
     references = records.references.rename(columns={"file": "a"})[["a", "number"]].drop_duplicates()
     references = references[~references["number"].str.contains("?", regex=False) & ~among(references["number"], records.own["number"])]
@@ -84,7 +84,7 @@ def cited_together(records: Records) -> pd.DataFrame:
 def detained_together(records: Records) -> pd.DataFrame:
     """Stays of different persons detained within days of each other, for the same offence, at the same seat: `a` < `b`, `days`.
 
-    Who is arrested together is detained together; where no other file of their case was delivered, nothing else ties them.
+    Persons arrested together are detained together; if no other file of their case was delivered, this is the only tie.
     """
     stays = records.persons[["file", "register_id", "detained"]].join(records.files[["seat", "group"]], on="file")
     stays = stays[stays["file"] >= 0].dropna(subset=["detained", "seat", "group"])
@@ -103,7 +103,7 @@ def detained_together(records: Records) -> pd.DataFrame:
 
 
 def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:
-    """Which of `pairs` (`a, b`) both cite numbers of one kind, but not a single one of any kind in common."""
+    """Whether both files of each of `pairs` (`a, b`) cite numbers of one kind, and none of any kind in common."""
     rows, kind, number, plain, loose = records.once("cited_numbers", lambda: _cited_numbers(records))
     pair, one, other = rows.across(pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"))
     alike = kind[one] == kind[other]
@@ -115,8 +115,8 @@ def cited_apart(records: Records, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _cited_numbers(records: Records) -> tuple[Rows, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of what is cited by file; of each row numbers for its kind, its case number and this without its register, and whether it
-    lacks that."""
+    """Rows of citations by file; for each row codes of its kind, of its case number and of the number without register, and whether it
+    lacks the register."""
     cited_ = records.references[["file", "kind", "number"]].drop_duplicates()
     loose = cited_["number"].str.contains("?", regex=False).to_numpy(dtype=bool)
     plain = cited_["number"].str.replace(REGISTER, ".?.", n=1, regex=True)
@@ -125,7 +125,7 @@ def _cited_numbers(records: Records) -> tuple[Rows, np.ndarray, np.ndarray, np.n
 
 
 def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Bearers of numbers whose register is unknown (`PP.?.nr.89/2011`): serial and year agree, within the same label."""
+    """Bearers of numbers with unknown register (`PP.?.nr.89/2011`): serial, year and label agree."""
     unknown = references[references["number"].str.contains("?", regex=False)]
     unknown = unknown.join(_extracted(unknown["number"], r"^(?P<label>[A-Z]+)\.\?\.(?P<rest>.+)$")).dropna(subset=["rest"])
     if unknown.empty:
@@ -135,18 +135,18 @@ def _without_register(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFra
 
 
 def _extracted(numbers: pd.Series, pattern: str) -> pd.DataFrame:
-    """The named groups of `pattern`, null where it does not fit."""
+    """The named groups of `pattern`, null if it does not match."""
     found = pc.extract_regex(pa.array(numbers, type=pa.string()), pattern)
     columns = {name: pc.struct_field(found, name).to_pandas().array for name in ("label", "rest")}
     return pd.DataFrame(columns, index=numbers.index).astype("str")
 
 
 def _near(references: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Bearers of a number one character off, by comparing both numbers with each single digit left out."""
+    """Bearers of a number with one wrong character, by comparing both numbers with each single digit left out."""
     with cursor() as database:
         for name, frame in (("cited", references), ("borne", own)):
             database.register(name, pa.table({"number": pa.array(frame["number"], type=pa.string())}))
-        # The century of a number is derived when a year is typed with two digits, so that it says nothing here.
+        # The century is left out, since it is derived if the year was typed with two digits.
         plain = r"replace(regexp_replace(number, '/\d\d(\d\d)$', '/\1'), '?', '')"
         digits = "list_filter(range(1, length(plain) + 1), lambda i: substr(plain, i, 1) BETWEEN '0' AND '9')"
         shorter = f"list_transform({digits}, lambda i: left(plain, i - 1) || substr(plain, i + 1))"

@@ -1,13 +1,13 @@
 """Fellegi–Sunter match weights of pairs of records, in bits.
 
-Belongs here: from levels to weights, term frequencies, what families share. Does not belong here: thresholds and clusters (`persons`,
-`cluster`), the tests behind the levels (`compare`).
+Belongs here: weights of levels, term frequencies, agreement within families. Does not belong here: thresholds and clusters (`persons`,
+`cluster`), the tests of the levels (`compare`).
 
-Any records can be scored whose fields are declared (`Fields`): persons by a model, other sets by fields of their own. What is peculiar to
-persons applies where the fields have it: names that may be exchanged, what runs in families, frequencies within one citizenship.
+Any records with declared fields (`Fields`) can be scored: persons by a model, other data sets by other fields. Rules specific to persons
+apply if the fields exist: swapped names, fields that run in families, frequencies within one citizenship.
 
-The weight of a pair is log2 of how much likelier its levels are for one person than for two strangers. Two of one family share surname,
-parent and home (and twins the birth date): where first names differ, agreement in a field that runs in families says nothing.
+The weight of a pair is log2 of the likelihood ratio of its levels, one person against two. Members of a family share surname, parent and
+home (twins the birth date): if first names differ, agreement in a field that runs in families is no evidence.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from pipelines.linkage.model import Field
 from pipelines.linkage.sharing import Pairs
 from pipelines.resources.flat import Rows
 
-# Given name and surname are tried in exchanged places too; an exchange costs this much (bits).
+# Given name and surname are also compared swapped; a swap costs this much (bits).
 EXCHANGED = {"given": "surname", "surname": "given"}
 EXCHANGE_COST = 2.0
-# Who differ in this are taken for two of one family.
+# Records that differ in this field are taken for different members of a family.
 FIRST_NAME = "given"
-# Worth, in records, of the model's own frequency of a value against the counts in the data, and of those of all against those
-# of one citizenship: names go with the country, so that two foreigners of one country share names far more easily.
+# Weight, in records, of the model's frequency of a value against the counts in the data, and of the overall frequency against that
+# within one citizenship: names depend on the country, so two foreigners of one country share names far more often.
 FREQUENCY_WORTH = 50.0
 GROUP_WORTH = 10.0
 GROUP = "citizenship"
@@ -42,7 +42,7 @@ Scored = tuple[np.ndarray, np.ndarray]  # level and bits per pair
 
 
 class Fields(Protocol):
-    """What says how records are compared: a model, or what else has fields."""
+    """Anything with compared fields: a model, or fields declared elsewhere."""
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -52,8 +52,8 @@ class Fields(Protocol):
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Share of records per token, by field and by citizenship (empty: all); `usual` is what the model expects of an exact agreement,
-    `rare` the share of a token that was not among those counted."""
+    """Share of records per token, by field and by citizenship (empty: all); `usual` is the share of exact agreement that the model expects,
+    `rare` the share of a token that was not counted."""
 
     shares: dict[str, dict[tuple[str, str], float]]
     usual: dict[str, float]
@@ -71,7 +71,7 @@ class Frequencies:
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """Per pair: `levels` (a column a field), `bits` (a column a field: log2 m/u), and their sum `weight`, the match weight."""
+    """Per pair: `levels` (one column per field), `bits` (one column per field: log2 m/u), and their sum `weight`, the match weight."""
 
     levels: pd.DataFrame
     bits: pd.DataFrame
@@ -80,8 +80,8 @@ class Likelihoods:
 
 @dataclass(frozen=True)
 class Coded:
-    """Person records as numbers: `codes`, a column a field; `values` of each field by code, as `encoded.Encoded` has them; number of the
-    `group` of each (below zero: none) and the `groups`."""
+    """Person records as numbers: `codes`, one column per field; `values` of each field by code, as in `encoded.Encoded`; number of the
+    `group` of each record (below zero: none) and the `groups`."""
 
     codes: dict[str, np.ndarray]
     values: dict[str, Values]
@@ -99,8 +99,8 @@ class Coded:
 
 
 def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -> Frequencies:
-    """Token frequencies of every field whose levels use them, among `records`, steadied by the model's own share of agreement, which is
-    `worth` so many records."""
+    """Token frequencies among `records` of every field whose levels use them, smoothed by the model's share of agreement with the weight
+    of `worth` records."""
     shares: dict[str, dict[tuple[str, str], float]] = {}
     usual: dict[str, float] = {}
     rare: dict[str, float] = {}
@@ -108,7 +108,7 @@ def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -
         if not any(level.frequency for level in field.levels):
             continue
         usual[field.name] = expected = field.levels[0].u
-        # Each text is taken apart once, however many records have it.
+        # Each distinct text is split once.
         text, texts, count = records.texts(field.name)
         owner, token, tokens = _tokens(texts)
         total = float(count.sum())
@@ -130,7 +130,7 @@ def frequencies(records: Coded, model: Fields, worth: float = FREQUENCY_WORTH) -
 
 
 def _tokens(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every token of some distinct texts: number of its text, its own number, and the tokens by number."""
+    """Every token of distinct texts: number of its text, its own number, and the tokens by number."""
     words = [text.split() for text in texts] if len("".join(texts).split()) > 1 or "" in texts else None
     if words is None:  # every text is a token
         every = np.arange(len(texts))
@@ -148,7 +148,7 @@ def coded(persons: pd.DataFrame, model: Fields) -> Coded:
     """The records of `persons` (the columns of the fields, and `GROUP`, if there is one)."""
     group, groups = pd.factorize(persons[GROUP]) if GROUP in persons else (np.full(len(persons), -1), pd.Index([], dtype="str"))
     exchanged = exchanged_fields(model)
-    # The two names share their codes, since either may be in the other's place.
+    # The two names share their codes, since they may be swapped.
     both = pd.concat([persons[field.columns[0]] for field in exchanged], ignore_index=True).to_frame("name") if exchanged else None
     shared = encode(both, ("name",)) if both is not None else None
     codes, values = {}, {}
@@ -160,13 +160,13 @@ def coded(persons: pd.DataFrame, model: Fields) -> Coded:
 
 
 def exchanged_fields(model: Fields) -> list[Field]:
-    """The fields that are tried in each other's place: both, or none."""
+    """The fields that are also compared swapped: both, or none."""
     fields = [field for field in model.fields if field.name in EXCHANGED]
     return fields if len(fields) == len(EXCHANGED) else []
 
 
 class Scorer:
-    """Scores pairs of records, as often as it is asked to: values are compared once."""
+    """Scores pairs of records; each pair of values is compared once over all calls."""
 
     def __init__(self, records: Coded, model: Fields, known: Frequencies) -> None:
         self.known = known
@@ -182,7 +182,7 @@ class Scorer:
         return cls(records, model, frequencies(records, model, worth))
 
     def at(self, rows: np.ndarray) -> Scorer:
-        """The same for the records at `rows`, numbered from 0; what was compared stays common to both."""
+        """A scorer of the records at `rows`, numbered from 0; both share cached comparisons."""
         out = copy(self)
         out._group, out._codes = self._group[rows], {name: codes[rows] for name, codes in self._codes.items()}
         return out
@@ -204,11 +204,11 @@ class Scorer:
         names = {name: self._scored(name, name, left, right, group) for name in self._exchanged}
         self._exchange_names(left, right, group, names)
         found = {name: names.get(name) or self._scored(name, name, left, right, group) for name in self._fields}
-        self._as_of_one_family(found)
+        self._discount_family(found)
         return found
 
-    def _as_of_one_family(self, found: dict[str, Scored]) -> None:
-        """Where first names differ, that brothers or twins share what families share says nothing (changes `found`)."""
+    def _discount_family(self, found: dict[str, Scored]) -> None:
+        """Remove the evidence of fields that run in families if first names differ, as of siblings (changes `found`)."""
         if FIRST_NAME not in found:
             return
         differ = found[FIRST_NAME][0] == self._fields[FIRST_NAME].last
@@ -221,9 +221,9 @@ class Scorer:
         return self._fields[name](self._codes[name][left], self._codes[other][right], group)
 
     def _exchange_names(self, left: np.ndarray, right: np.ndarray, group: np.ndarray, names: dict[str, Scored]) -> None:
-        """Where given name and surname agree better with the places of one side exchanged, put that in their stead (changes `names`).
+        """Use swapped names of one side if given name and surname then agree better (changes `names`).
 
-        Either side may be the one that has them exchanged, so that it does not matter which of the two comes first.
+        Either side may be the swapped one, so the order of the two does not matter.
         """
         if not names:
             return
@@ -234,7 +234,7 @@ class Scorer:
             crossed = {name: self._scored(name, EXCHANGED[name], one, other, group) for name in names}
             weight = sum((bits for _, bits in crossed.values()), np.full(len(rows), -EXCHANGE_COST))
             better = weight > best
-            for name, (level, _) in crossed.items():  # one name in the other's place is a relative rather than an exchange
+            for name, (level, _) in crossed.items():  # if only one name agrees, it is a relative rather than a swap
                 better &= (level != MISSING) & (level != self._fields[name].last)
             best = np.where(better, weight, best)
             for n, name in enumerate(names):
@@ -248,24 +248,24 @@ def _summed(found: dict[str, Scored], size: int) -> np.ndarray:
 
 
 def close_pairs(scorer: Scorer, pairs: Iterable[Pairs], least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`left`, `right` and weight of those of a stream of pairs that weigh at least `least` bits."""
+    """`left`, `right` and weight of the pairs in a stream that weigh at least `least` bits."""
     found = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
     for left, right in pairs:
         weight = scorer.weight(left, right)
-        kept = np.flatnonzero(weight >= least)
-        found.append((left[kept], right[kept], weight[kept]))
+        close = np.flatnonzero(weight >= least)
+        found.append((left[close], right[close], weight[close]))
     left, right, weight = (np.concatenate(columns) for columns in zip(*found, strict=True))
     return left, right, weight
 
 
 class _FieldScorer:
-    """Level and bits of one field for pairs of codes; `last`: its level of difference, `family`: whether it runs in families."""
+    """Level and bits of one field for pairs of codes; `last`: the level of disagreement, `family`: whether it runs in families."""
 
     def __init__(self, field: Field, values: Values, known: Frequencies, groups: np.ndarray) -> None:
         self.last, self.family = len(field.levels) - 1, field.family
         self._name, self._known, self._texts, self._groups = field.name, known, values[0], groups
         self._comparer = Comparer(field, values)
-        # The level MISSING is -1, so that the appended zero is what it picks.
+        # The level MISSING is -1 and picks the appended zero.
         self._m, self._u = (np.append(np.log2([getattr(spec, share) for spec in field.levels]), 0.0) for share in ("m", "u"))
         self._bits = self._m - self._u
         self._share = np.append([spec.frequency for spec in field.levels], 0.0)
@@ -282,12 +282,12 @@ class _FieldScorer:
         return level, bits
 
     def _shift(self, a: np.ndarray, b: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """How much more frequent (bits) the more frequent of both values is than the model expects of an agreement."""
+        """How much more frequent (bits) the more frequent of both values is than the model expects."""
         rarer = np.maximum(self._shares(a, group), self._shares(b, group))
         return np.asarray(np.log2(rarer) - np.log2(self._known.usual[self._name]))
 
     def _shares(self, code: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Frequency of each value in its group, looked up once."""
+        """Frequency of each value in its group, cached."""
         groups = len(self._groups)
         if not self._rarity.size:
             self._rarity = np.full(len(self._texts) * groups, np.nan)

@@ -1,6 +1,6 @@
-"""Deciding on records: cases and persons in turns.
+"""Deciding records: rounds that alternate between cases and persons.
 
-Belongs here: the rounds, and reading off a history what is common to it. Does not belong here: what a round does (`cases`, `persons`).
+Belongs here: the rounds, and estimating the common statistics of a history. Does not belong here: a single round (`cases`, `persons`).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records, standardise
 
 ROUNDS = 2
-# So many person records are enough to read shares off.
+# Number of person records that is enough to estimate shares.
 ENOUGH = 20_000
 
 
 @dataclass(frozen=True)
 class Solved:
-    """Linkage from within: feature frames, blocked and compared pairs, and both solutions in rows of the frames."""
+    """Linkage with its intermediate results: feature frames, blocked and compared pairs, and both solutions by row of the frames."""
 
     records: Records
     blocked: Blocked
@@ -48,7 +48,7 @@ def rounds(
     common: Common | None = None,
     ties: Ties | None = None,
 ) -> tuple[Solved, Common]:
-    """Cases and persons in turns, by what is `common`, else by what these records say themselves; that is returned too."""
+    """Alternate between cases and persons, with the statistics `common`, else with those of these records; also returns the statistics."""
     if common and "scorer" not in records.memo:
         records.memo["scorer"] = Scorer(coded(records.persons, model), model, common.frequencies)
     people = PersonPairs(records, model)
@@ -73,7 +73,7 @@ def rounds(
 
 
 def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> Blocked:
-    """The pairs of persons of a small history that blocking keys give; made and scored on `spark`, where that is given."""
+    """The blocked pairs of persons of a small history; generated and scored on `spark`, if given."""
     persons = records.persons
     if spark is None:
         return block(persons)
@@ -84,7 +84,7 @@ def candidate_pairs(records: Records, model: Model, spark: Spark | None) -> Bloc
 
 
 def read_common(tables: Tables, model: Model) -> Common:
-    """What is common, read off a history of its own; off a large one by a sample of its persons."""
+    """The common statistics of a history; of a large one from a sample of its persons."""
     records = standardise(tables)
     known = frequencies(coded(records.persons, model), model)
     records = replace(records, counts=counts_of(records))
@@ -97,9 +97,9 @@ def read_common(tables: Tables, model: Model) -> Common:
 
 
 def sample(records: Records) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of files and persons that shares are read off: all of a small history, else of every so many persons all records.
+    """Rows of files and persons from which shares are estimated: all of a small history, else all records of a sample of persons.
 
-    A person's records mostly agree in the day of birth, so that it says who is in; those without go by their number, or their names.
+    The sample is drawn by day of birth, in which the records of a person mostly agree; without it by number, or by names.
     """
     persons = records.persons
     every = max(len(persons) // ENOUGH, 1)

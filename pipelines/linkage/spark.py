@@ -1,8 +1,8 @@
-"""Candidate pairs of person records made and scored by Splink on Spark, for histories past one machine, with the same model file.
+"""Candidate pairs of person records generated and scored by Splink on Spark, for histories too large for one machine; same model file.
 
-Belongs here: the setting, the exported model in Spark's SQL, a session, the scored pairs. Does not belong here: the model as Splink has it
-(`splink_export`); cases, clusters and ids, which are decided from these pairs as from those scored in process. Needs the extra `spark` and
-Java 17.
+Belongs here: the setting, the exported model in Spark SQL, a session, the scored pairs. Does not belong here: the Splink settings of the
+model (`splink_export`); cases, clusters and ids, which are decided in the same way as from pairs scored in process. Needs the extra
+`spark` and Java 17.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SETTING = "HARMONIA_SPARK"
 WEIGHT = "match_weight"
 FRESH = "fresh"
-# Splink adds the odds before to every weight; these add nothing.
+# Splink adds prior odds to every weight; even odds add nothing.
 EVEN_ODDS = 0.5
 
 
@@ -50,12 +50,12 @@ class Spark:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Spark | None:
-        """As `HARMONIA_SPARK` says; None where it is not set: pairs are made and scored in process."""
+        """The Spark that `HARMONIA_SPARK` names; None if it is not set: pairs are generated and scored in process."""
         return cls.at(environment[SETTING]) if environment.get(SETTING) else None
 
     @classmethod
     def at(cls, master: str) -> Spark:
-        """Raises `HarmoniaError` where PySpark or Splink is not installed."""
+        """Raises `HarmoniaError` if PySpark or Splink is not installed."""
         if find_spec("pyspark") is None or find_spec("splink") is None:
             raise HarmoniaError(
                 f"pairs cannot be scored on Spark at {master}: this environment has no PySpark; install the extra `spark` and Java 17 "
@@ -64,7 +64,7 @@ class Spark:
         return cls(master)
 
     def scored(self, persons: pd.DataFrame, blocks: Groups, model: Model, scorer: Scorer) -> tuple[np.ndarray, np.ndarray, Likelihoods]:
-        """All pairs of rows of `persons` that share a block: `left` < `right`, in order, and their likelihoods."""
+        """All pairs of rows of `persons` that share a block: `left` < `right`, sorted, and their likelihoods."""
         names = [field.name for field in model.fields]
         parts = [f"{kind}_{name}" for name in names for kind in ("mw", "mw_tf_adj")]
         found = self._predicted(persons, blocks, model, scorer.known, ["gamma_" + name for name in names] + parts)
@@ -94,7 +94,7 @@ class Spark:
         least: float = -np.inf,
         fresh: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """`left, right, weight` of the pairs that share a block and weigh at least `least` bits; where `fresh` is given (whether, per row),
+        """`left, right, weight` of the pairs that share a block and weigh at least `least` bits; if `fresh` (boolean per row) is given,
         only pairs with such a row."""
         found = self._predicted(persons, blocks, model, scorer.known, [], least, fresh)
         rows, weight = np.flatnonzero(found[EXCHANGED]), found[WEIGHT].to_numpy("float64", copy=True)
@@ -111,8 +111,8 @@ class Spark:
         least: float = -np.inf,
         fresh: np.ndarray | None = None,
     ) -> pd.DataFrame:
-        """`left` < `right` in order, `WEIGHT`, `EXCHANGED` (whether: such pairs are to be scored in process, whatever they weigh) and those
-        of `columns` that Splink gives."""
+        """`left` < `right`, sorted, `WEIGHT`, `EXCHANGED` (boolean: score the pair in process, whatever its weight) and those of `columns`
+        that Splink returns."""
         if not len(blocks.row):
             nothing = pd.DataFrame(dict.fromkeys(["left", "right", *(c for c in columns if c.startswith("gamma_"))], np.empty(0, "int64")))
             return nothing.assign(**{WEIGHT: 0.0, EXCHANGED: False})
@@ -132,7 +132,7 @@ class Spark:
 
 @contextmanager
 def session(master: str) -> Iterator[SparkSession]:
-    """A session of Spark with Splink's functions. Raises `HarmoniaError` where Spark does not start."""
+    """A Spark session with Splink's functions. Raises `HarmoniaError` if Spark does not start."""
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
     from splink.internals.spark.jar_location import similarity_jar_location
@@ -170,9 +170,9 @@ def predicted(
     fresh: np.ndarray | None = None,
     pairs: pd.DataFrame | None = None,
 ) -> DataFrame:
-    """What Splink predicts of the pairs of rows of `persons` that share a block, with `match_weight` (bits, no odds before).
+    """Splink's predictions for the pairs of rows of `persons` that share a block, with `match_weight` (bits, without prior odds).
 
-    known: frequencies of names; fresh: see `Spark.close`; pairs: these and no others (`join_key_l`, `join_key_r`)
+    known: frequencies of names; fresh: see `Spark.close`; pairs: only these (`join_key_l`, `join_key_r`)
     """
     import splink
     from splink.backends.spark import SparkAPI
@@ -181,29 +181,29 @@ def predicted(
     records = splink_records(persons, model, blocks)
     if fresh is not None:
         records[FRESH] = fresh
-    linker = splink.Linker(api.register(_given(spark, records)), spark_settings(model, fresh is not None), log_level=None)
+    linker = splink.Linker(api.register(_to_spark(spark, records)), spark_settings(model, fresh is not None), log_level=None)
     for column, table in term_frequencies(persons, model, known).items():
-        linker.table_management.register_term_frequency_lookup(api.register(_given(spark, table)), column)
+        linker.table_management.register_term_frequency_lookup(api.register(_to_spark(spark, table)), column)
     if pairs is not None:
-        linker.table_management.register_blocked_pairs_for_predict(api.register(_given(spark, pairs.assign(match_key="0"))))
+        linker.table_management.register_blocked_pairs_for_predict(api.register(_to_spark(spark, pairs.assign(match_key="0"))))
     found: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
     return found
 
 
 def spark_settings(model: Model, fresh: bool = False) -> dict[str, Any]:
-    """The exported model with its conditions in Spark's SQL; `fresh`: only pairs of which a record says so."""
+    """The exported model with its conditions in Spark SQL; `fresh`: only pairs with a fresh record."""
     settings = splink_settings(model, 0) | {"probability_two_random_records_match": EVEN_ODDS}
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:
-            level["sql_condition"] = _spoken(level["sql_condition"])
+            level["sql_condition"] = _to_spark_sql(level["sql_condition"])
     for rule in settings["blocking_rules_to_generate_predictions"]:
         rule["sql_dialect"] = "spark"
         rule["blocking_rule"] += f" AND (l.{FRESH} OR r.{FRESH})" if fresh else ""
     return settings
 
 
-def _spoken(condition: str) -> str:
-    """A condition of DuckDB in Spark's SQL; similarity is a function of Splink's there."""
+def _to_spark_sql(condition: str) -> str:
+    """Translate a DuckDB condition to Spark SQL, in which similarity is a function of Splink."""
     import sqlglot
     from sqlglot import exp
 
@@ -220,7 +220,7 @@ def _spoken(condition: str) -> str:
     return sqlglot.parse_one(condition, read="duckdb").transform(renamed).sql(dialect="spark")
 
 
-def _given(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
-    """A pandas frame for Spark by Arrow, missing values as null."""
-    made: DataFrame = spark.createDataFrame(pa.Table.from_pandas(frame, preserve_index=False))
-    return made
+def _to_spark(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
+    """A pandas frame as a Spark frame (through Arrow), missing values as null."""
+    converted: DataFrame = spark.createDataFrame(pa.Table.from_pandas(frame, preserve_index=False))
+    return converted

@@ -1,20 +1,20 @@
 """The frozen persons model as settings for Splink 5, so that Splink can check, chart or run it.
 
-Belongs here: levels as SQL (DuckDB), m and u, term frequencies, odds before, blocking rules, and the columns that these need.
-Does not belong here: any use of Splink (`tests`, `benchmarks`), cases, clusters.
+Belongs here: levels as SQL (DuckDB), m and u, term frequencies, prior odds, blocking rules, and the columns that these need.
+Does not belong here: use of Splink (`tests`, `benchmarks`), cases, clusters.
 
-What goes over: every level of every field, as SQL, with `m` and `u`, the share of the term-frequency adjustment, and the odds before
-of two records of different cases. Names are rarer in one citizenship than among all: pairs of one citizenship look their frequency up
-by citizenship and value, in a column of its own (`given_here`), which Splink takes as a level of its own with equal m and u. That what
-families share says nothing where first names differ: levels of their own with m equal to u.
+Exported: every level of every field as SQL, with `m` and `u`, the share of the term-frequency adjustment, and the prior odds
+of two records of different cases. Name frequencies differ by citizenship: pairs of one citizenship look up their frequency by
+citizenship and value in an additional column (`given_here`), which is an additional Splink level with the same m and u. Fields that run
+in families are no evidence if first names differ: additional levels with m equal to u.
 
-Candidate pairs are those of `blocking`, narrowed and refused values included: a record carries the numbers of its blocks, and Splink's one
-blocking rule joins them.
+Candidate pairs are those of `blocking`, including narrowed and refused values: a record has the numbers of its blocks, and the single
+blocking rule of Splink joins them.
 
-What does not go over, because Splink has no place for it: the odds within a case, and names in exchanged places. The comparison
-`EXCHANGED` weighs nothing and marks the pairs whose given names and surnames may be exchanged; on all others Splink's match weight less its
-prior is that of `score`. DuckDB counts edits over bytes and lets a pair of exchanged letters be edited again; on skeletons (ASCII) and at
-one edit that is the same.
+Not exported, because Splink does not support it: the prior odds within a case, and swapped names. The comparison `EXCHANGED` has no weight
+and marks the pairs whose given names and surnames may be swapped; for all others Splink's match weight without its prior equals that of
+`score`. DuckDB counts edits over bytes and allows swapped letters to be edited again; on skeletons (ASCII) with one edit the result is the
+same.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def splink_settings(model: Model, records: int) -> dict[str, Any]:
 
 
 def splink_records(persons: pd.DataFrame, model: Model, blocks: Groups) -> pd.DataFrame:
-    """`persons` as Splink reads them: `unique_id` (the row), compared columns, `<field>_here` per field with term frequencies, and the
-    numbers of the record's `blocks` (of `blocking.share`)."""
+    """`persons` as input of Splink: `unique_id` (the row), compared columns, `<field>_here` per field with term frequencies, and the
+    numbers of the record's `blocks` (from `blocking.share`)."""
     columns = sorted({column for field in model.fields for column in field.columns} | {GROUP, "birth_year", "birth_date"})
     frame = persons[columns].reset_index(drop=True)
     for column in columns:
@@ -96,14 +96,14 @@ def _with_frequencies(model: Model) -> list[Field]:
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """Days as text `yyyymmdd`, numbers and truths as they are, all else text; null where missing."""
+    """Days as text `yyyymmdd`, numbers and booleans unchanged, everything else as text; null if missing."""
     if pd.api.types.is_datetime64_any_dtype(column):
         return column.dt.strftime("%Y%m%d").astype("str")
     return column if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) else column.astype("str")
 
 
 def first_names_differ(model: Model) -> str | None:
-    """The condition under which what families share says nothing: both first names are there, and reach no level but the last."""
+    """The condition that first names differ: both are present, and reach only the last level."""
     field = next((field for field in model.fields if field.name == FIRST_NAME), None)
     if field is None:
         return None
@@ -113,13 +113,13 @@ def first_names_differ(model: Model) -> str | None:
 
 
 def _renamed(condition: str, own: str, place: str, one: str, other: str) -> str:
-    """`condition` on both sides' `own`, asked of `own` of side `one` and of `place` of side `other`."""
+    """`condition` on column `own` of both sides, rewritten to `own` of side `one` and `place` of side `other`."""
     columns = {f'"{own}_l"': f'"{own}_{one}"', f'"{own}_r"': f'"{place}_{other}"'}
     return re.sub(r'"\w+"', lambda found: columns[found.group()], condition)
 
 
 def _exchanged(model: Model) -> list[dict[str, Any]]:
-    """The comparison `EXCHANGED`: level 1 where both names reach a level of likeness in each other's place. It weighs nothing."""
+    """The comparison `EXCHANGED`: level 1 if both names reach a level of similarity when swapped. It has no weight."""
     fields = exchanged_fields(model)
     sides = []
     for one, other in (("l", "r"), ("r", "l")):
@@ -139,8 +139,8 @@ def _exchanged(model: Model) -> list[dict[str, Any]]:
 
 
 def comparison(field: Field, group: str | None = None, differ: str | None = None) -> dict[str, Any]:
-    """`field` as a comparison of Splink; `group`: the column within which values have frequencies of their own, if any; `differ`:
-    condition under which agreement says nothing where the field runs in families."""
+    """`field` as a comparison of Splink; `group`: the column with separate frequencies per value, if any; `differ`: condition under which
+    agreement in a field that runs in families is no evidence."""
     kinds = [column for column in field.columns if column not in QUALIFIERS]
     absent = [" AND ".join(f'"{column}_{side}" IS NULL' for column in kinds) for side in ("l", "r")]
     missing = {"sql_condition": " OR ".join(f"({side})" for side in absent), "label_for_charts": "missing", "is_null_level": True}
@@ -149,13 +149,13 @@ def comparison(field: Field, group: str | None = None, differ: str | None = None
 
 
 def gamma_levels(field: Field, model: Model) -> np.ndarray:
-    """Number of the level of `field` by Splink's gamma, which counts from the last level; gamma -1 (missing) picks the -1 appended."""
+    """Number of the level of `field` by Splink's gamma, which counts from the last level; gamma -1 (missing) picks the appended -1."""
     numbers = [number for number, _ in _all_levels(field, GROUP, first_names_differ(model))]
     return np.array([*reversed(numbers), -1], dtype="int8")
 
 
 def _all_levels(field: Field, group: str | None, differ: str | None) -> list[tuple[int, dict[str, Any]]]:
-    """Every level of `comparison` but the missing one, with the number of the level of `field` that it stands for."""
+    """Every level of `comparison` except the missing one, with the number of the corresponding level of `field`."""
     levels: list[tuple[int, dict[str, Any]]] = []
     for number, level in enumerate(field.levels):
         if field.family and differ and level.test != "else":
@@ -167,7 +167,7 @@ def _all_levels(field: Field, group: str | None, differ: str | None) -> list[tup
 
 
 def _levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any]]:
-    """The level as Splink has it; with term frequencies in groups twice, first for pairs of one group."""
+    """The Splink levels of `level`: two if it has term frequencies in groups, the first for pairs of one group."""
     condition = "ELSE" if level.test == "else" else SQL[level.test](field.columns, **level.args)
     plain = {"sql_condition": condition, "label_for_charts": level.name, "m_probability": level.m, "u_probability": level.u}
     if not level.frequency:
@@ -182,7 +182,7 @@ def _levels(field: Field, level: Level, group: str | None) -> list[dict[str, Any
     return [{**plain, **here}, plain]
 
 
-# True-or-false columns only qualify another: a field is missing without regard to them.
+# Boolean columns only qualify another: they are ignored when deciding whether a field is missing.
 QUALIFIERS = frozenset({"valid"})
 
 

@@ -1,6 +1,6 @@
-"""Feature frames of linkage: one row per record, out of every state that a delivery held.
+"""Feature frames of linkage: one row per record, from all delivered states of the record.
 
-Belongs here: which state of a record speaks, one given name and one surname per record, files and their dates, references.
+Belongs here: which state of a record takes precedence, given name and surname per record, files and their dates, references.
 Does not belong here: parsing of delivered text (`pipelines.harmonise`), comparison, weights.
 """
 
@@ -25,18 +25,18 @@ from pipelines.linkage.states import (
     numbered,
     of_delivery,
     ranked,
+    record_states,
     rows_of,
-    spoken,
     take,
 )
 from schemas.canonical import FOREIGN, OFFENCE_GROUPS, conform
 
 SIDES = {"suspect": "offender", "defendant": "offender", "prisoner": "offender", "victim": "victim", "witness": "witness"}
-# A name must be seen so often in two-field sources before its usual place outvotes the field in which it stands.
+# Weight, in occurrences in two-field sources, of the prior that a token is a given name or a surname with equal probability.
 MIN_SEEN = 4
 FILE_EVENTS = ("reported", "offence", "sent", "received", "separated", "dismissed", "indicted", "terminated")
-# By what two rows of one delivery are about the same; of events and references all count, in whatever order.
-TOLD_APART: dict[str, list[str]] = {
+# Columns in which two rows of one delivery for the same record agree; all events and references count, in any order.
+SAME_RECORD: dict[str, list[str]] = {
     "case_records": ["institution", "delivery", "record_key"],
     "person_records": ["institution", "delivery", "record_key"],
     "charges": ["institution", "delivery", "case_key"],
@@ -61,17 +61,16 @@ PERSON_EVENTS = ("arrested", "indicted", "separated", "judged", "final", "detain
 
 @dataclass(frozen=True)
 class Records:
-    """What linkage works on; every frame has a RangeIndex that serves as the record's number.
+    """The input of linkage; every frame has a RangeIndex that is used as the number of the record.
 
-    `files`: a row a case record, also one that only its persons name: `institution, record_key, number, seat, municipality,
+    `files`: one row per case record, including implied ones: `institution, record_key, number, seat, municipality,
     source, merged_into, form, group, law, state, current`, and a date column per `FILE_EVENTS`.
-    `persons`: a row a person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
+    `persons`: one row per person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
     compared fields, `sentence_months`, `quarter` (of its first delivery), a date column per `PERSON_EVENTS`, `admitted` (as detainee or
     convict), and `stays`.
     `references`: `file, kind, number, seat, current`, distinct. `own`: `file, number`, every number that a file ever had.
-    `merges`: `file, number`: the case of the same institution that took this one. `counts`: files of each institution and `persons` that
-    priors go by, where that is not what is here. `memo`: what was worked out of these frames and is
-    asked for again; nothing else may be kept there.
+    `merges`: `file, number`: the case of the same institution into which this one was merged. `counts`: files of each institution and
+    `persons` for prior odds, if not those of these frames. `memo`: cache of results computed from these frames, nothing else.
     """
 
     files: pd.DataFrame
@@ -83,7 +82,7 @@ class Records:
     memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """What `make` gives, worked out the first time."""
+        """The result of `make`, computed once."""
         if key not in self.memo:
             self.memo[key] = make()
         return self.memo[key]
@@ -96,7 +95,7 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     """
     tables = read(canonical)
     known = deliveries(tables.values())
-    tables = {name: ranked(frame, known, TOLD_APART[name]) for name, frame in tables.items()}
+    tables = {name: ranked(frame, known, SAME_RECORD[name]) for name, frame in tables.items()}
     events = tables["events"].assign(quarter=of_delivery(tables["events"], known, "quarter"))
     files = _files(tables)
     quarters = known.drop_duplicates("arrival").set_index("arrival")["quarter"]
@@ -109,9 +108,9 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))
     files = files.join(_dates(events, files, FILE_EVENTS, "case"))
-    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "turn"])
+    references = _located(tables["references"], files, "case_key", ["kind", "number", "seat", "current", "precedence"])
     references = references.dropna(subset=["number"])
-    references = references.iloc[np.lexsort((references["turn"], ~references["current"]))].drop(columns="turn")
+    references = references.iloc[np.lexsort((references["precedence"], ~references["current"]))].drop(columns="precedence")
     references = _distinct(references, ["file", "kind", "number", "seat"])
     cases = _located(tables["case_records"], files, "record_key", ["number", "merged_into"])
     own = _distinct(cases[["file", "number"]].dropna(), ["file", "number"])
@@ -120,7 +119,7 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
 
 
 def read(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """What linkage reads of the canonical tables, typed; no other column is touched, since tables are large. Twice is no more work."""
+    """The columns of the canonical tables that linkage reads, typed; no other column is touched, since tables are large. Idempotent."""
     return {
         name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_types(name)).reset_index(drop=True)
         for name, columns in READ.items()
@@ -139,7 +138,7 @@ def _distinct(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 
 def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
-    """`file`, the row of `files` that `institution` and `key` name, and `columns`; rows without one fall away."""
+    """`file`, the row of `files` that `institution` and `key` name, and `columns`; rows without a file are dropped."""
     file = rows_of(files, frame, key)
     found = frame[columns][file >= 0].reset_index(drop=True)
     found.insert(0, "file", file[file >= 0])
@@ -147,27 +146,27 @@ def _located(frame: pd.DataFrame, files: pd.DataFrame, key: str, columns: list[s
 
 
 def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Case records, and the cases that only their persons or charges name (an unreadable case line leaves its persons behind)."""
-    kept = _CASE
-    shared = ["institution", "record_key", "arrival", "current", "turn"]
+    """Case records and implied case records, which only persons or charges refer to (e.g. the case line is unreadable)."""
+    shared = ["institution", "record_key", "arrival", "current", "precedence"]
     cases = tables["case_records"]
     named = [tables[name][["institution", "case_key", *shared[2:]]].set_axis(shared, axis=1) for name in ("person_records", "charges")]
-    # A state of the case record itself speaks before whatever its persons say.
-    named = [frame.assign(turn=frame["turn"] + turns) for frame, turns in zip(named, (len(cases), len(cases) + len(named[0])), strict=True)]
+    # States of the case record itself take precedence over those of its persons.
+    offsets = len(cases), len(cases) + len(named[0])
+    named = [frame.assign(precedence=frame["precedence"] + offset) for frame, offset in zip(named, offsets, strict=True)]
     every = pd.concat([cases[shared], *named], ignore_index=True)
-    latest = spoken(every)
-    files = latest.keys.assign(current=latest.first(every["current"]), **{name: latest.first(cases[name]) for name in kept})
+    latest = record_states(every)
+    files = latest.keys.assign(current=latest.first(every["current"]), **{name: latest.first(cases[name]) for name in _CASE})
     files = files.rename(columns={"offence_group": "group"})
     group, form = _principal(tables["charges"], files)
     files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
-    return files[[*RECORD, *kept[:-1], "current", "group"]]
+    return files[[*RECORD, *_CASE[:-1], "current", "group"]]
 
 
 def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Most serious offence group and its form per file, of its charges."""
+    """Most serious offence group of the charges of each file, and its form."""
     rank = {name: n for n, name in enumerate(OFFENCE_GROUPS)}
     seriousness = mapped(charges["offence_group"], rank, len(rank))
-    order = np.lexsort((charges["turn"].to_numpy(), seriousness, charges["rank"].to_numpy()))
+    order = np.lexsort((charges["precedence"].to_numpy(), seriousness, charges["rank"].to_numpy()))
     file = rows_of(files, charges, "case_key")[order]
     own = charges[["offence_group", "form"]].iloc[order[file >= 0]]
     group, form = (filled(own[name], file[file >= 0], len(files)) for name in own.columns)
@@ -178,10 +177,10 @@ def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> 
     named = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
     states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=named)
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
-    kept = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
-    kept += ["municipality", "birthplace", "register_id", "sentence_months"]
-    latest = spoken(states)
-    first = latest.keys.assign(**{name: latest.first(states[name]) for name in names + kept})
+    fields = ["case_key", "role", "parent_skeleton", "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship"]
+    fields += ["municipality", "birthplace", "register_id", "sentence_months"]
+    latest = record_states(states)
+    first = latest.keys.assign(**{name: latest.first(states[name]) for name in names + fields})
     first["file"] = rows_of(files, first, "case_key")
     first["quarter"] = quarters.reindex(latest.arrival).astype("str").array
     first = features(first)
@@ -194,18 +193,18 @@ def features(persons: pd.DataFrame) -> pd.DataFrame:
     """Rows of person records with the fields that are compared: `side`, `given`, `surname`, `parent`, `number`, `valid`, `birth_year`."""
     role, roles = pd.factorize(persons["role"])
     out = persons.assign(side=take(pd.Series([SIDES.get(str(name)) for name in roles], dtype="str"), role).array)
-    out = out.join(place_names(out))
+    out = out.join(resolve_name_order(out))
     out["valid"] = (out["number_valid"].fillna(False) & out["personal_number"].notna()).astype(bool)
     out["birth_year"] = out["birth_year"].astype("float64").fillna(out["birth_date"].dt.year.astype("float64"))
     return out.rename(columns={"parent_skeleton": "parent", "personal_number": "number"})
 
 
-def place_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """Given name and surname of each record, put right where the order is doubtful.
+def resolve_name_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Given name and surname of each record, swapped if they were probably delivered in the wrong order.
 
-    In: `name_tokens`, `given_skeleton`, `surname_skeleton`. Out, on the same index: `given`, `surname` (several tokens with a
-    space between). How often a token stands as given name and how often as surname in the sources with two fields tells which
-    it is; a token seen too seldom leaves the order as delivered, and for one field the first token by that share is the given name.
+    In: `name_tokens`, `given_skeleton`, `surname_skeleton`. Out, on the same index: `given`, `surname` (tokens separated by a space).
+    The share of a token's uses as given name in the sources with two fields decides; the order stays as delivered for rare tokens. Of a
+    name in one field the token with the highest share is the given name.
     """
     given, surname = frame["given_skeleton"].fillna(""), frame["surname_skeleton"].fillna("")
     two = (given != "") & (surname != "")
@@ -220,13 +219,13 @@ def place_names(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _given_share(given: pd.Series, surname: pd.Series) -> dict[str, float]:
-    """Share of a token's occurrences as given name, pulled to one half where it was seen seldom; of names with both."""
+    """Share of a token's occurrences that are as given name, smoothed towards one half; of names with both fields."""
     as_given, as_surname = _tokens(given), _tokens(surname)
     return {token: (as_given[token] + MIN_SEEN / 2) / (as_given[token] + as_surname[token] + MIN_SEEN) for token in as_given | as_surname}
 
 
 def _tokens(names: pd.Series) -> Counter[str]:
-    """How often each token stands in `names`."""
+    """Number of occurrences of each token in `names`."""
     found: Counter[str] = Counter()
     for text, n in names.value_counts().items():
         for token in str(text).split():
@@ -245,7 +244,7 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
     if len(tokens) < 2:
         return ("", text)
     full = [t for t in tokens if len(t) > 1] or tokens
-    # An initial is a shortened given name far more often than anything else.
+    # An initial is mostly a shortened given name.
     given = next((t for t in tokens if len(t) == 1 and len(full) == 1), max(full, key=lambda t: (share.get(t, 0.5), t)))
     rest = list(tokens)
     rest.remove(given)
@@ -253,7 +252,7 @@ def _split_tokens(text: str, share: dict[str, float]) -> tuple[str, str]:
 
 
 def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], entity: str) -> pd.DataFrame:
-    """Earliest day per record and event among the states that speak first; a column per event, on the index of `rows`."""
+    """Earliest day per record and event among the states with the best status; one column per event, on the index of `rows`."""
     number = mapped(events["event"], {name: n for n, name in enumerate(names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
     own = events.loc[chosen, ["institution", "record_key", "date", "quarter", "rank"]]
@@ -271,9 +270,9 @@ def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], ent
 
 
 def possible_days(events: pd.DataFrame) -> pd.Series:
-    """`date` of each event, without days that cannot be: after the end of the quarter in whose delivery they stand.
+    """`date` of each event, without impossible days: after the end of the quarter of their delivery.
 
-    Such a day is read with day and month exchanged where that makes it possible, else it is null. In: `date`, `quarter`
+    Of such a day, day and month are swapped if that makes it possible, else it is null. In: `date`, `quarter`
     (`2013-Q2`; anything else is not checked).
     """
     days = events["date"]
@@ -289,8 +288,8 @@ def possible_days(events: pd.DataFrame) -> pd.Series:
 def stays(persons: pd.DataFrame) -> pd.DataFrame:
     """Start of the stay that each register row belongs to: `stay_detained`, `stay_imprisoned`, on the index of `persons`.
 
-    In: `register_id, admitted, released, detained, imprisoned`. Rows of one number in the register of which each begins on the
-    day on which the one before ends are one stay: a person moved to another facility, or from detention into a sentence.
+    In: `register_id, admitted, released, detained, imprisoned`. Rows with one register number are one stay if each begins on the
+    day on which the one before ends: a transfer to another facility, or from detention to a sentence.
     """
     rows = persons.dropna(subset=["register_id", "admitted"]).sort_values(["register_id", "admitted"], kind="stable")
     before = rows[["register_id", "released"]].shift()

@@ -1,7 +1,7 @@
-"""One row per record, out of every state that a delivery held.
+"""One row per record, from all delivered states of the record.
 
-Belongs here: which state of a record speaks, numbers in place of keys, lookups by them. Does not belong here: what the columns mean
-(`standardise`). Everything works on whole columns: keys are turned into numbers once, and no group is looked at by itself.
+Belongs here: which state of a record takes precedence, numbers for keys, lookups by number. Does not belong here: the meaning of columns
+(`standardise`). Everything is vectorised: keys are converted to numbers once, and there is no loop over groups.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECORD = ["institution", "record_key"]
 
 
 def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The deliveries that `frames` name: `quarter` and `arrival` (place by quarter and version), by name of the delivery."""
+    """The deliveries in `frames`: `quarter` and `arrival` (rank by quarter and version), by name of the delivery."""
     names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames]).drop_duplicates()
     parts = names.str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$")
     quarter, version = parts["quarter"].fillna("").astype("str"), parts["version"].fillna("1").astype("int64")
@@ -30,36 +30,36 @@ def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:
-    """Add `arrival`, `rank`, `current`, and `turn`: the order in which states speak, accepted ones first, then the latest.
+    """Add `arrival`, `rank`, `current`, and `precedence`: the order of states, accepted ones first, then the latest.
 
-    known: see `deliveries`; apart: rows of one delivery that agree in these are put in the order of their content.
+    known: see `deliveries`; apart: rows of one delivery that agree in these columns are sorted by content.
     """
     arrival = of_delivery(frame, known, "arrival").to_numpy("int64")
     rank = mapped(frame["status"], STATUS_RANK, len(STATUS_RANK))
     content = np.arange(len(frame))
     alike = repeated(frame, apart) if apart else np.zeros(len(frame), dtype=bool)
-    if alike.any():  # the order of the input must not matter where one delivery names a record twice
+    if alike.any():  # the order of the input must not matter if a delivery has a record twice
         sequence = frame[alike].sort_values(list(frame.columns), kind="stable").index
         content[np.concatenate([np.flatnonzero(~alike), sequence])] = np.arange(len(frame))
-    turn = np.empty(len(frame), dtype="int64")
-    turn[np.lexsort((content, -arrival, rank))] = np.arange(len(frame))
-    return frame.assign(arrival=arrival, rank=rank, current=rank == STATUS_RANK["accepted"], turn=turn)
+    precedence = np.empty(len(frame), dtype="int64")
+    precedence[np.lexsort((content, -arrival, rank))] = np.arange(len(frame))
+    return frame.assign(arrival=arrival, rank=rank, current=rank == STATUS_RANK["accepted"], precedence=precedence)
 
 
 def of_delivery(frame: pd.DataFrame, known: pd.DataFrame, column: str) -> pd.Series:
-    """What `certain_pairs` (see `deliveries`) says in `column` of the delivery of each row."""
+    """The value in `column` of `known` (see `deliveries`) for the delivery of each row."""
     code, names = pd.factorize(frame["delivery"], use_na_sentinel=False)
     return take(known[column].reindex(names), code).set_axis(frame.index)
 
 
 def mapped(column: pd.Series, numbers: Mapping[str, int], otherwise: int) -> np.ndarray:
-    """The number of each value of `column`, `otherwise` where it has none: each distinct value is looked up once."""
+    """The number of each value of `column`, `otherwise` if it has none; each distinct value is looked up once."""
     code, distinct = pd.factorize(column)
     return np.array([*(numbers.get(str(value), otherwise) for value in distinct), otherwise], dtype="int64")[code]
 
 
 def among(column: pd.Series, values: pd.Series | pd.Index) -> np.ndarray:
-    """Which texts of `column` are among `values`."""
+    """Whether each text of `column` is among `values`."""
     texts_, known = (pa.array(texts, type=pa.large_string(), from_pandas=True) for texts in (column, values))
     return np.asarray(pc.is_in(texts_, value_set=known).to_numpy(zero_copy_only=False), dtype=bool)
 
@@ -75,35 +75,35 @@ def numbered(frame: pd.DataFrame) -> tuple[np.ndarray, int]:
 
 
 def repeated(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Rows that agree with another row in `columns`."""
+    """Whether each row agrees with another row in `columns`."""
     number, size = numbered(frame[columns])
     return np.asarray(np.bincount(number, minlength=size)[number] > 1)
 
 
 def firsts(number: np.ndarray, size: int, rows: np.ndarray) -> np.ndarray:
-    """The first of `rows` (in their order) per number, -1 where a number has none."""
+    """The first of `rows` (in their order) per number, -1 if a number has none."""
     found = np.full(size, -1)
     found[number[rows][::-1]] = rows[::-1]
     return found
 
 
 def take(column: pd.Series, rows: np.ndarray) -> pd.Series:
-    """The values at `rows`, missing where a row is -1, on a RangeIndex."""
+    """The values at `rows`, missing if a row is -1, on a RangeIndex."""
     if (rows >= 0).all():
         return pd.Series(column.array.take(rows), copy=False)
     return pd.Series(column.array.take(rows, allow_fill=True), copy=False)
 
 
 def filled(column: pd.Series, number: np.ndarray, size: int) -> pd.Series:
-    """Per number the first value of `column` that is there."""
+    """The first value of `column` per number that is not missing."""
     return take(column, firsts(number, size, np.flatnonzero(column.notna().to_numpy())))
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """Records out of states. `keys`: `institution, record_key`, a row a record, ordered by earliest delivery, institution and key;
-    `number`: the record of each state, -1 where it names none; `rows`: the states that name one, in the order in which they speak;
-    `arrival`: earliest of each record."""
+class RecordStates:
+    """States by record. `keys`: `institution, record_key`, one row per record, ordered by earliest delivery, institution and key;
+    `number`: the record of each state, -1 if it has no key; `rows`: the states with a key, by precedence;
+    `arrival`: the earliest of each record."""
 
     keys: pd.DataFrame
     number: np.ndarray
@@ -111,17 +111,17 @@ class Spoken:
     arrival: np.ndarray
 
     def first(self, column: pd.Series) -> pd.Series:
-        """Per record the first value of `column` (of the states, or of as many as come first) that is there."""
+        """The first value of `column` (of all states, or of the first ones) per record that is not missing."""
         rows = self.rows[self.rows < len(column)]
         rows = rows[column.notna().to_numpy()[rows]]
         return take(column, firsts(self.number, len(self.keys), rows))
 
 
-def spoken(states: pd.DataFrame) -> Spoken:
-    """The records of `states`: `institution, record_key, arrival, turn`."""
+def record_states(states: pd.DataFrame) -> RecordStates:
+    """The records of `states` (`institution, record_key, arrival, precedence`)."""
     number, size = numbered(states[RECORD])
     named = states[RECORD].notna().all(axis=1).to_numpy()
-    rows = np.argsort(states["turn"].to_numpy())
+    rows = np.argsort(states["precedence"].to_numpy())
     rows = rows[named[rows]]
     earliest = np.full(size, np.iinfo("int64").max)
     np.minimum.at(earliest, number, states["arrival"].to_numpy("int64"))
@@ -131,7 +131,7 @@ def spoken(states: pd.DataFrame) -> Spoken:
     order = np.lexsort((places_in_order(keys["record_key"]), _place_of_institution(keys["institution"]), earliest[there]))
     place = np.full(size, -1)
     place[there[order]] = np.arange(len(order))
-    return Spoken(keys.iloc[order].reset_index(drop=True), place[number], rows, earliest[there[order]])
+    return RecordStates(keys.iloc[order].reset_index(drop=True), place[number], rows, earliest[there[order]])
 
 
 def _place_of_institution(names: pd.Series) -> np.ndarray:
@@ -142,19 +142,19 @@ def _place_of_institution(names: pd.Series) -> np.ndarray:
 
 
 def places_in_order(column: pd.Series) -> np.ndarray:
-    """Numbers that sort as the values of `column` do, missing ones last."""
+    """Numbers that sort like the values of `column`, missing ones last."""
     code, distinct = pd.factorize(column, sort=True)
     return np.where(code < 0, len(distinct), code)
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` sorted by all its columns, the first before the second."""
+    """`frame` sorted by all its columns, from the first to the last."""
     order = np.lexsort([places_in_order(frame[name]) for name in reversed(frame.columns)])
     return frame.iloc[order].reset_index(drop=True)
 
 
 def rows_of(records: pd.DataFrame, frame: pd.DataFrame, key: str = "record_key") -> np.ndarray:
-    """Row of `records` (`institution, record_key`, distinct) that each row of `frame` names by institution and `key`; -1 where none."""
+    """Row of `records` (`institution, record_key`, distinct) with the institution and `key` of each row of `frame`; -1 if none."""
     size = len(records)
     codes = []
     for own, other in (("institution", "institution"), ("record_key", key)):
@@ -164,5 +164,5 @@ def rows_of(records: pd.DataFrame, frame: pd.DataFrame, key: str = "record_key")
     both = np.where((institution < 0) | (record < 0), -1, institution * many + record)
     row = np.full(int(both.max(initial=-1)) + 2, -1)
     row[both[:size]] = np.arange(size)
-    row[-1] = -1  # what lacks a key
+    row[-1] = -1  # rows without a key
     return np.asarray(row[both[size:]])

@@ -1,8 +1,8 @@
-"""Tasks of a large history, worked on in this process or shared among several.
+"""Tasks of a large history, run in this process or in several.
 
-Belongs here: records, ties and what is common as frames and back, handing tasks to processes. Does not belong here: the work. A task
-holds all that its work needs. Processes read it from a folder and leave there what they find, so that nothing of size is handed over; the
-folder is readable by its owner only, goes with the work, and what a killed run left of it goes with the next.
+Belongs here: converting records, ties and common statistics to frames and back, passing tasks to processes. Does not belong here: the work
+itself. A task contains everything that its work needs. Processes read it from a folder and write results there, so that nothing large is
+passed between them; the folder is readable by its owner only, is removed after the work, and after a killed run by the next run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.feather as feather
 
-from pipelines.linkage import memory as kept
+from pipelines.linkage import memory as memory_files
 from pipelines.linkage.cases import Ties
 from pipelines.linkage.common import Common
 from pipelines.linkage.model import Model
@@ -32,14 +32,14 @@ Frames = dict[str, pd.DataFrame]
 _RECORDS = ("files", "persons", "references", "own", "merges")
 _TIES = ("cites", "joins", "together", "detained")
 _CODED, _GROUP = "coded", "its group"
-# Fewer person records than this are not worth the start of processes.
+# Processes are not worth starting for fewer person records.
 WORTH = 60_000
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every task goes by; `coded`: all person records, of which a task names rows; `folder`: through which tasks are shared among
-    processes, None where they are worked on here; `spark`: where candidate pairs are made and scored, None: in process."""
+    """The input common to all tasks; `coded`: all person records, to whose rows a task refers; `folder`: for sharing tasks among processes,
+    None to run them in this process; `spark`: where candidate pairs are generated and scored, None: in process."""
 
     model: Model
     common: Common
@@ -49,7 +49,7 @@ class Setting:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """Scores pairs of all person records; tasks that are worked on by one process compare the same two values once."""
+        """Scorer of all person records; tasks in one process share its cache of comparisons."""
         return Scorer(self.coded, self.model, self.common.frequencies)
 
 
@@ -57,12 +57,12 @@ Work = Callable[[Frames, Setting], Frames]
 
 
 def processes(setting: Setting, rows: int) -> int:
-    """How many processes share tasks of so many person records."""
+    """Number of processes for tasks with so many person records."""
     return 1 if setting.folder is None or rows < WORTH else len(os.sched_getaffinity(0))
 
 
 def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) -> Iterator[Frames]:
-    """What `work` (a function of a module) makes of each task, in their order. rows: about how many person records they hold together."""
+    """Results of `work` (a function of a module) for each task, in order. rows: approximate number of person records of all tasks."""
     folder = setting.folder
     if folder is None or processes(setting, rows) < 2:
         yield from (work(task, setting) for task in tasks)
@@ -70,17 +70,17 @@ def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
-        kept.write_common(folder, setting.common)
-        _write(folder / _CODED, _laid_out(setting.coded))
-        handed: list[_Task] = []
+        memory_files.write_common(folder, setting.common)
+        _write(folder / _CODED, _to_frames(setting.coded))
+        submitted: list[_Task] = []
 
         def written() -> Iterator[_Task]:
             for n, task in enumerate(tasks):
-                handed.append(_Task(work, setting.model, _write(folder / str(n), task)))
-                yield handed[-1]
+                submitted.append(_Task(work, setting.model, _write(folder / str(n), task)))
+                yield submitted[-1]
 
         each(_work, written(), rows)
-        for one in handed:
+        for one in submitted:
             yield _read(one.folder / "found")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -93,18 +93,18 @@ class _Task:
     folder: Path
 
 
-_settings: dict[Path, Setting] = {}  # of this process
+_settings: dict[Path, Setting] = {}  # cache of this process
 
 
 def _work(task: _Task) -> None:
     folder = task.folder.parent
     if folder not in _settings:
-        _settings[folder] = Setting(task.model, kept.read_common(folder), _coded(_read(folder / _CODED)))
+        _settings[folder] = Setting(task.model, memory_files.read_common(folder), _coded(_read(folder / _CODED)))
     _write(task.folder / "found", task.work(_read(task.folder), _settings[folder]))
     release_memory()
 
 
-def _laid_out(coded: Coded) -> Frames:
+def _to_frames(coded: Coded) -> Frames:
     values = {f"values.{name}": pd.DataFrame(dict(enumerate(columns))).rename(columns=str) for name, columns in coded.values.items()}
     return {"codes": pd.DataFrame(coded.codes).assign(**{_GROUP: coded.group}), "groups": pd.DataFrame({"name": coded.groups}), **values}
 
@@ -116,7 +116,7 @@ def _coded(frames: Frames) -> Coded:
 
 
 def _plain(column: pd.Series) -> np.ndarray:
-    """As `compare.column_values` gives it."""
+    """The column as `compare.column_values` returns it."""
     return column.to_numpy() if column.dtype.kind in "bf" else column.to_numpy(dtype=object)
 
 
@@ -132,13 +132,13 @@ def _read(folder: Path) -> Frames:
 
 
 def packed(records: Records, ties: Ties, rows: np.ndarray) -> Frames:
-    """Records and ties as frames; `rows`: which of all person records these are."""
+    """Records and ties as frames; `rows`: the rows of these persons among all person records."""
     found = {name: getattr(source, name) for source, names in ((records, _RECORDS), (ties, _TIES)) for name in names}
     return {**found, "rows": pd.DataFrame({"row": rows})}
 
 
 def unpacked(frames: Frames, setting: Setting, component: np.ndarray | None = None) -> tuple[Records, Ties]:
-    """Records, scored by what is common, and ties that `packed` laid out; `component`: of the files, as `Ties` has it."""
+    """Records (scored with the common statistics) and ties from `packed`; `component`: of the files, as in `Ties`."""
     scorer = setting.scorer.at(frames["rows"]["row"].to_numpy())
     records = Records(**{name: frames[name] for name in _RECORDS}, counts=setting.common.counts, memo={"scorer": scorer})
     return records, Ties(**{name: frames[name] for name in _TIES}, component=component)

@@ -1,17 +1,17 @@
-"""How the numbers of a model are found: without any truth, or with pairs that people judged or that a simulation knows.
+"""Training: estimation of the numbers of a model, unsupervised or with labelled pairs from stewards or a simulation.
 
 Belongs here: estimation of the shares in the model files from canonical tables. Does not belong here: their use, the files (`modelfile`).
 
-Persons: `u` from pairs of records at random that are not evidently one person; `m` of a field from the pairs that all *other*
-fields together show to be one person (given the person, fields err apart from one another, so that this is not biased to
-agreement); no share below `LEAST_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of strangers agree on what
-they were blocked by. What data cannot say stays as declared (`FIXED`).
+Persons: `u` from random pairs of records that are not evidently one person; `m` of a field from the pairs that all *other*
+fields together show to be one person (errors of fields are independent given the person, so this is not biased towards
+agreement); no share below `LEAST_SHARE`. Expectation maximisation was tried and drifts: blocked pairs of different persons agree on their
+blocking key. Shares that cannot be estimated stay as declared (`FIXED`).
 
-Cases: levels counted among pairs surely of one case, surely of different cases of one person, and at random
-(`evidence.counts`); where too few were seen, the declared shares stay.
+Cases: levels counted among pairs certainly of one case, certainly of different cases of one person, and random pairs
+(`evidence.counts`); with too few pairs the declared shares stay.
 
-Labels move only `m` of the persons' fields. Judged pairs were chosen because they were doubtful: they join the anchored pairs, or leave
-them, and are never used alone. A simulated truth is complete and is used alone.
+Labels change only `m` of the fields of persons. Pairs judged by stewards were selected because they were doubtful: they are added to the
+anchored pairs, or removed from them, and never used alone. A simulated truth is complete and is used alone.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ ANCHOR = 20.0
 RANDOM_PAIRS = 100_000
 LEAST_SHARE = 0.004
 FIXED = frozenset({("number", "u"), ("register", "u"), ("register", "m")})
-# Fewer pairs than this do not move a declared share of the cases model.
+# With fewer pairs than this the declared shares of the cases model stay.
 LEAST_SEEN = 15
 SMOOTHING = 6.0
-# Share of what is declared in what comes out: other deliveries err in other places than those trained on.
+# Weight of the declared shares in the result: other deliveries have other errors than the training data.
 DECLARED = 0.1
 
 
@@ -50,7 +50,7 @@ DECLARED = 0.1
 class Labels:
     """Pairs of rows of `Records.persons` (arrays of shape n × 2) known to be one person (`same`), or two (`apart`).
 
-    `complete`: `same` holds all pairs of one person, so that no others are looked for.
+    `complete`: `same` has all pairs of one person, so no others are searched.
     """
 
     same: np.ndarray
@@ -59,9 +59,9 @@ class Labels:
 
 
 def train(sets: list[dict[str, pd.DataFrame]], model: Model, labels: Callable[[int, Records], Labels] | None = None) -> Model:
-    """`model` with shares estimated from several sets of canonical tables, taken together; settings stay.
+    """`model` with shares estimated from several sets of canonical tables together; settings stay.
 
-    labels: gives what is known of the persons of set number n, whose feature frames it is handed.
+    labels: returns the labels of the persons of set number n, given its feature frames.
     """
     every = [standardise(canonical) for canonical in sets]
     known = [labels(n, records) if labels else None for n, records in enumerate(every)]
@@ -86,14 +86,14 @@ def _plain(spec: Field | Level) -> dict[str, Any]:
 
 def _train_fields(sets: list[Records], known: list[Labels | None], model: Model) -> tuple[Field, ...]:
     declared = fields = _strangers(sets, model)
-    pairs = [_apart(records) for records in sets]
+    pairs = [_blocked_pairs(records) for records in sets]
     for _ in range(ROUNDS):
         current = replace(model, fields=fields)
         fields = tuple(_anchored(field, sets, pairs, known, current) for field in declared)
     return fields
 
 
-def _apart(records: Records) -> tuple[np.ndarray, np.ndarray]:
+def _blocked_pairs(records: Records) -> tuple[np.ndarray, np.ndarray]:
     """Blocked pairs of records of different files."""
     persons, blocked = records.persons, block(records.persons)
     file = persons["file"].to_numpy()
@@ -104,7 +104,7 @@ def _apart(records: Records) -> tuple[np.ndarray, np.ndarray]:
 def _anchored(
     field: Field, sets: list[Records], pairs: list[tuple[np.ndarray, np.ndarray]], known: list[Labels | None], model: Model
 ) -> Field:
-    """`field` with `m` counted among the pairs that all other fields together show to be one person, and those known to be."""
+    """`field` with `m` counted among the pairs that all other fields together show to be one person, and labelled pairs."""
     others = replace(model, fields=tuple(f for f in model.fields if f.name != field.name))
     tally = np.zeros(len(field.levels))
     for records, (left, right), labels in zip(sets, pairs, known, strict=True):
@@ -124,8 +124,8 @@ def _with_labels(left: np.ndarray, right: np.ndarray, labels: Labels | None, siz
     if labels is None:
         return left, right
     code = np.concatenate([_codes(np.column_stack([left, right]), size), _codes(labels.same, size)])
-    kept = np.setdiff1d(code, _codes(labels.apart, size))
-    return kept // size, kept % size
+    remaining = np.setdiff1d(code, _codes(labels.apart, size))
+    return remaining // size, remaining % size
 
 
 def _codes(pairs: np.ndarray, size: int) -> np.ndarray:
@@ -151,8 +151,8 @@ def _with_shares(field: Field, share: str, tally: np.ndarray, least: float) -> F
     if (field.name, share) in FIXED or tally.sum() < LEAST_SEEN:
         return field
     declared = np.array([getattr(level, share) for level in field.levels])
-    kept = DECLARED if share == "m" else 0.0
-    values = np.maximum((1 - kept) * tally / tally.sum() + kept * declared, least)
+    weight = DECLARED if share == "m" else 0.0
+    values = np.maximum((1 - weight) * tally / tally.sum() + weight * declared, least)
     values = values / values.sum()
     levels = [Level(**{**vars(level), share: round(float(v), 6)}) for level, v in zip(field.levels, values, strict=True)]
     return replace(field, levels=tuple(levels))
@@ -175,12 +175,12 @@ def _train_evidence(sets: list[Records], model: Model) -> tuple[Evidence, ...]:
 
 
 def _estimated(evidence: Evidence, seen: dict[str, np.ndarray]) -> Evidence:
-    """Shares of one kind of evidence; what is seen too seldom is steadied by, or left to, what is declared."""
-    u = _steadied(seen["u"], np.array(evidence.u))
-    # Without a word on the same person's other cases, dates fall as they do at random; codes as declared.
-    again = _steadied(seen["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
+    """Shares of one kind of evidence, smoothed by the declared shares, or left as declared if too few pairs were observed."""
+    u = _smoothed(seen["u"], np.array(evidence.u))
+    # The prior for other cases of the same person: random shares for dates, declared shares for codes.
+    again = _smoothed(seen["again"], u if evidence.kind == "gap" else np.array(evidence.again), worth=2 * SMOOTHING)
     declared = np.array(evidence.m)
-    m = _steadied(seen["m"], declared) if seen["m"].sum() >= LEAST_SEEN else declared
+    m = _smoothed(seen["m"], declared) if seen["m"].sum() >= LEAST_SEEN else declared
     return replace(evidence, m=_rounded(m), u=_rounded(u), again=_rounded(again))
 
 
@@ -188,6 +188,6 @@ def _rounded(values: np.ndarray) -> tuple[float, ...]:
     return tuple(round(float(v), 6) for v in values)
 
 
-def _steadied(tally: np.ndarray, declared: np.ndarray, worth: float = SMOOTHING) -> np.ndarray:
+def _smoothed(tally: np.ndarray, declared: np.ndarray, worth: float = SMOOTHING) -> np.ndarray:
     values = np.maximum((tally + worth * declared) / (tally.sum() + worth), 10 * FLOOR)
     return np.asarray(values / values.sum())

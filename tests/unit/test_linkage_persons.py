@@ -11,7 +11,7 @@ from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.blocking import FEW, MOST_RECORDS, block, share
 from pipelines.linkage.compare import compare
 from pipelines.linkage.score import coded, frequencies, likelihoods
-from pipelines.linkage.standardise import place_names, standardise
+from pipelines.linkage.standardise import resolve_name_order, standardise
 
 WHO = 501
 NO_NUMBER = {"personal_number": None, "number_valid": None}
@@ -91,7 +91,7 @@ def test_place_is_read_off_how_names_are_used():
             "name_tokens": ["agim gashi"] * 7 + ["agim gashi hoxha", "a gashi"],
         }
     )
-    placed = place_names(frame)
+    placed = resolve_name_order(frame)
     assert placed["given"].tolist() == ["agim"] * 8 + ["a"]
     assert placed["surname"].tolist() == ["gashi"] * 7 + ["gashi hoxha", "gashi"]
 

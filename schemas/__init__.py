@@ -1,1 +1,1 @@
-"""What must the data look like? Canonical vocabulary, delivered tables, code lists, quality rules. No movement of data here."""
+"""What must the data look like? Canonical schema, delivered tables, code lists, quality rules. No data processing here."""

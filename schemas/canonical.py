@@ -1,9 +1,9 @@
-"""The one vocabulary: the harmonised tables between `pipelines.harmonise` and everything after it.
+"""The canonical schema: the harmonised tables that `pipelines.harmonise` writes and all later stages read.
 
 Belongs here: names, types and meaning of canonical columns, and the closed lists of canonical values.
-Does not belong here: an institution's own words (`sources/`), counting rules (`warehouse/`).
+Does not belong here: an institution's terms (`sources/`), counting rules (`warehouse/`).
 
-Each canonical table holds **every state that a delivery held** (column `status`), keyed by
+Each canonical table contains **every delivered state** of a record (column `status`), keyed by
 `institution`, `delivery`, `record_key`. Only `accepted` states count; the others are evidence for linkage.
 """
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 Kind = Literal["text", "date", "int", "bool", "float"]
 
 Stage = Literal["registration", "prosecution", "courts", "corrections"]
-STAGES: tuple[Stage, ...] = get_args(Stage)  # of a case's way; of each institution its contract says which
+STAGES: tuple[Stage, ...] = get_args(Stage)  # in the order of the case flow; the contract names an institution's stage
 STATUSES = ("accepted", "superseded", "withdrawn", "quarantined")
 OFFENCE_GROUPS = (
     "trafficking",
@@ -31,10 +31,10 @@ OFFENCE_GROUPS = (
 FORMS = ("sexual", "forced_labour", "forced_begging", "slavery_servitude", "organ_removal", "other", "unknown")
 SEXES = ("male", "female", "unknown")
 AGE_GROUPS = ("child", "adult", "unknown")
-FOREIGN = "XXF"  # a citizenship that is foreign, of which country is not known
+FOREIGN = "XXF"  # foreign citizenship, country unknown
 CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
 ROLES = ("suspect", "victim", "witness", "defendant", "prisoner")
-PERSON_KINDS = ("natural", "legal", "unknown")  # unknown: the row names nobody; only natural persons are linked and have an id
+PERSON_KINDS = ("natural", "legal", "unknown")  # unknown: the row has no name; only natural persons are linked and have an id
 CASE_STATES = ("investigating", "sent", "closed", "merged", "suspended", "dismissed", "indicted", "terminated")
 EVENTS = (
     "reported",  # case: report date (police, inspectorate)
@@ -51,7 +51,7 @@ EVENTS = (
     "final",  # person: that judgment became final; same `outcome`
     "detained",  # person: admission of a register row as a detainee
     "imprisoned",  # person: admission of a register row as a convict
-    "released",  # person: end of a register row; `outcome` its reason as the contract names it
+    "released",  # person: end of a register row; `outcome`: the reason by the contract's codes
 )
 
 
@@ -69,7 +69,7 @@ def _state(extra: list[Column]) -> tuple[Column, ...]:
     return (
         Column("institution", "text", "short name of the institution"),
         Column("delivery", "text", "folder name, with _v2"),
-        Column("status", "text", f"what became of this state: {', '.join(STATUSES)}"),
+        Column("status", "text", f"record status: {', '.join(STATUSES)}"),
         Column("record_key", "text", "key of the record (docs/reference/counting-rules.md, `lineage`)"),
         Column("case_key", "text", "record key of the case that the record belongs to (corrections: the record itself)"),
         *extra,
@@ -84,32 +84,32 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("municipality", "text", "municipality of the offence, a code of schemas/codes/municipalities.csv"),
             Column("state", "text", f"one of {', '.join(CASE_STATES)}"),
             Column("source", "text", "prosecution: who sent it: police, inspectorate, other"),
-            Column("merged_into", "text", "number, in normal form, of the case of the same institution that took this one"),
+            Column("merged_into", "text", "number, in normal form, of the case of the same institution into which this one was merged"),
             Column("form", "text", "form of exploitation as the police state it; null where unstated"),
             Column("offence_date", "date", "day of the offence, as delivered"),
-            Column("law", "text", "code named or derived: KPK2003, KPRK2012, KPRK2019, LRQP2009"),
+            Column("law", "text", "law, named or derived: KPK2003, KPRK2012, KPRK2019, LRQP2009"),
             Column("article", "text", "article number, as text"),
-            Column("article_group", "text", "offence group that the article gives; null if unknown or not in force"),
-            Column("words_group", "text", "offence group that the institution's words give; null where there are none"),
+            Column("article_group", "text", "offence group by article; null if unknown or not in force"),
+            Column("words_group", "text", "offence group by the institution's wording; null if there is none"),
             Column("offence_group", "text", "group as reported: article first, else words, else `other`"),
             Column("period", "text", "quarter of the delivery, 2013-Q2"),
         ]
     ),
     "person_records": _state(
         [
-            Column("place", "text", "place in the list of the case, where the key is made of it; null where a key stays with its person"),
+            Column("place", "text", "position in the case's list if the key contains it; null if a key stays with its person"),
             Column("role", "text", f"one of {', '.join(ROLES)}"),
             Column("kind", "text", f"one of {', '.join(PERSON_KINDS)}"),
-            Column("given_name", "text", "as delivered; null where the source has one field", personal=True),
-            Column("surname", "text", "as delivered; null where the source has one field", personal=True),
+            Column("given_name", "text", "as delivered; null if the source has one field", personal=True),
+            Column("surname", "text", "as delivered; null if the source has one field", personal=True),
             Column("full_name", "text", "given name and surname, or the one field, as delivered", personal=True),
             Column("parent_name", "text", "as delivered", personal=True),
             Column("name_tokens", "text", "skeletons of all name tokens (not parent), space-separated, sorted", True),
             Column("given_skeleton", "text", "skeleton of the given name; null where the source has one field", True),
             Column("surname_skeleton", "text", "skeleton of the surname; null where the source has one field", True),
-            Column("parent_skeleton", "text", "skeleton of the parent's name, also where it stood inline", True),
-            Column("personal_number", "text", "repaired to ten digits where that is certain, else the digits", True),
-            Column("number_valid", "bool", "ten digits and the check digit holds"),
+            Column("parent_skeleton", "text", "skeleton of the parent's name, also if delivered within the name", True),
+            Column("personal_number", "text", "repaired to ten digits if that is certain, else the digits", True),
+            Column("number_valid", "bool", "ten digits and a correct check digit"),
             Column("birth_date", "date", "null where only the year, or nothing, is known", personal=True),
             Column("birth_year", "int", "year of birth", personal=True),
             Column("birth_precision", "text", "day, year (also 1 January), or null"),
@@ -139,9 +139,9 @@ TABLES: dict[str, tuple[Column, ...]] = {
         [
             Column("entity", "text", "case or person: what record_key names"),
             Column("event", "text", f"one of {', '.join(EVENTS)}"),
-            Column("date", "date", "as delivered, the 15th where only the month was; null where unreadable or impossible"),
-            Column("date_precision", "text", "day or month; null where no date was delivered"),
-            Column("unreadable", "bool", "a date was delivered but is no date (31.02., text)"),
+            Column("date", "date", "as delivered, the 15th if only the month was; null if unreadable or impossible"),
+            Column("date_precision", "text", "day or month; null if no date was delivered"),
+            Column("unreadable", "bool", "the delivered value is not a date (31.02., text)"),
             Column("present", "bool", "the record says that the event took place, with or without a readable date"),
             Column("outcome", "text", "convicted, acquitted, rejected; reason of a release; decision number of an indictment"),
             Column("period", "text", "quarter of the delivery"),
@@ -149,16 +149,16 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "sentences": _state(
         [
-            Column("kind", "text", "imprisonment, fine, suspended, measure: of the judgment that decides in the file"),
+            Column("kind", "text", "imprisonment, fine, suspended, measure: of the deciding judgment in the file"),
             Column("months", "int", "imprisonment in months"),
             Column("euros", "int", "fine in euros"),
         ]
     ),
     "references": _state(
         [
-            Column("kind", "text", "whose number it is: `cited_as` of a contract, or other"),
+            Column("kind", "text", "kind of number: `cited_as` of a contract, or other"),
             Column("number", "text", "number in normal form, comparable with case_records.number"),
-            Column("seat", "text", "seat of the bearer where it is known, else null"),
+            Column("seat", "text", "seat of the institution that has the number; null if unknown"),
         ]
     ),
 }
@@ -185,7 +185,7 @@ def arrow_schema(table: str) -> pa.Schema:
 
 
 def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Give `frame` exactly the canonical columns of `table`, in order and typed; absent columns become null.
+    """`frame` with exactly the canonical columns of `table`, in order and typed; absent columns become null.
 
     Raises `KeyError` for a column that the table does not declare.
     """

@@ -31,31 +31,30 @@ COLUMNS: tuple[str, ...] = (
     "origin",
     "value",
     "detail",
-    "column",  # place of the field among the columns delivered, from 1; null where the form has no order of columns
+    "column",  # position of the field among the delivered columns, from 1; null if the format has no column order
     "unit",  # station, seat, court and branch, facility that the record belongs to
-    "number",  # the institution's own case number, where the record key is another
-    "follows",  # of a consequence: the rule of the finding in the same delivery that it follows from
+    "number",  # the institution's case number, if the record key is another
+    "follows",  # of a consequence: the rule of the finding in the same delivery that caused it
 )
 SEVERITIES = ("reject", "error", "warning", "info")
 LEVELS = ("delivery", "file", "row", "cell", "cross_field", "cross_table", "over_time", "cross_institution")
 LANGUAGES = ("sq", "sr", "en")
 DIMENSIONS = ("completeness", "validity", "consistency", "uniqueness", "timeliness", "accuracy")
-TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity, where the rule says nothing else
+TOLERANCES = {"reject": 0.02, "error": 0.02, "warning": 0.05, "info": 1.0}  # by severity, unless the rule sets another
 NUMBERS = ("line", "column")
-_FIRST = 5  # rows that a finding on a column names
-_MANY = 1000  # cells of a file's column from which information is told of the column, and one text in them of the text
+_FIRST = 5  # rows listed in a finding on a column
+_MANY = 1000  # cells in a column above which findings are combined: information by column, errors and warnings by text
 _COLUMN = ["delivery", "file", "part", "field", "rule"]
 _SEVERAL = r"^(?P<cells>\d+): (?P<rows>.*)$"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One quality rule: what is checked, how grave it is, and what the supplier is told (`text`, `action` by language).
+    """One quality rule: what is checked, its severity, and the texts for the supplier (`text`, `action` by language).
 
-    `share`: the share of a delivery's records that may break it before a check warns, where the rule does not leave it to `TOLERANCES`
-    (rules on whole files and deliveries tolerate nothing). `by_column`: one finding for each file, part and column, not for each cell;
-    its `detail` says in how many cells, and in which rows the first of them stand (`by_column`). Of any other rule on cells very many with
-    one text are one finding (`by_value`).
+    `share`: the share of a delivery's records that may break it before a check warns, instead of `TOLERANCES` (rules on whole files and
+    deliveries tolerate nothing). `by_column`: one finding for each file, part and column, not for each cell; its `detail` gives the number
+    of cells and the first rows. For other rules on cells, very many cells with the same text are one finding (`by_value`).
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -73,7 +72,7 @@ class Rule:
 
     @property
     def whole(self) -> bool:
-        """Whether it speaks of a whole file or delivery, not of a record."""
+        """Whether it applies to a whole file or delivery, not to a record."""
         return self.level in ("file", "delivery")
 
     @property
@@ -91,7 +90,7 @@ def rules() -> dict[str, Rule]:
     for path in sorted((Path(__file__).parent / "rules").glob("*.yaml")):
         for code, spec in (declared(path) or {}).items():
             if code in found:
-                raise DeclarationError(f"{shown(path)}: rule {code} is defined twice: take one out")
+                raise DeclarationError(f"{shown(path)}: rule {code} is defined twice: remove one")
             rule = checked(Rule, {**spec, "code": code} if isinstance(spec, Mapping) else spec, path, str(code))
             for key, allowed in (("severity", SEVERITIES), ("level", LEVELS), ("dimension", DIMENSIONS)):
                 if getattr(rule, key) not in allowed:
@@ -104,7 +103,7 @@ def rules() -> dict[str, Rule]:
 
 
 def folded(found: pd.DataFrame) -> pd.DataFrame:
-    """Findings of one rule in single cells, but one for a column where the rule wants it so, or where it is information on very many."""
+    """Findings of one rule in single cells; combined to one per column if the rule requires it, or if very many are information."""
     rule = rules()[found["rule"].iloc[0]]
     number = found.groupby(_COLUMN, dropna=False)["rule"].transform("size")
     many = number > (0 if rule.by_column else _MANY if rule.severity == "info" else len(found))
@@ -116,19 +115,21 @@ def by_column(found: pd.DataFrame) -> pd.DataFrame:
     key = _COLUMN
     rows = found[key].assign(line=found["line"], row=found["line"].astype("str").fillna(found["record_key"]))
     groups = rows.sort_values("line", kind="stable").groupby(key, dropna=False)["row"]
-    told = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_first)}).reset_index()
-    more = (told["cells"] > _FIRST).map({True: " …", False: ""})
-    return told[key].assign(detail=told["cells"].astype("str") + ": " + told["rows"] + more)
+    combined = pd.DataFrame({"cells": groups.size(), "rows": groups.agg(_first)}).reset_index()
+    more = (combined["cells"] > _FIRST).map({True: " …", False: ""})
+    return combined[key].assign(detail=combined["cells"].astype("str") + ": " + combined["rows"] + more)
 
 
 def by_value(found: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Errors and warnings in very many cells of one column that hold the same text, as one each; all others as they are.
+    """Combine errors and warnings in very many cells of one column with the same text to one finding; leave all others unchanged.
 
-    found: `COLUMNS`. records: delivery, file, part, line of rows that are records: only of these, as their lines tell which they are.
-    `detail` of the one says in how many cells, and in all lines (`lines_told`).
+    found: `COLUMNS`. records: delivery, file, part, line of rows that are records; only their findings are combined, since their lines
+    identify them. `detail` gives the number of cells and all lines (`affected_lines`).
     """
-    asks = found["rule"].isin([code for code, rule in rules().items() if rule.level == "cell" and rule.severity in ("error", "warning")])
-    many = asks & found["line"].notna() & found["detail"].isna()
+    eligible = found["rule"].isin(
+        [code for code, rule in rules().items() if rule.level == "cell" and rule.severity in ("error", "warning")]
+    )
+    many = eligible & found["line"].notna() & found["detail"].isna()
     key = [*_COLUMN, "value", "severity", "origin", "follows"]
     many[many] = found[many].groupby(key, dropna=False)["rule"].transform("size") > _MANY
     if not many.any():
@@ -147,34 +148,34 @@ def by_value(found: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _runs(lines: pd.Series) -> str:
-    """Lines in order, those that follow one another as a run: `2-4, 7`."""
+    """Sorted lines with consecutive ones as a run: `2-4, 7`."""
     at = np.unique(lines.to_numpy("int64"))
     begins = np.flatnonzero(np.diff(at, prepend=at[0] - 2) != 1)
     ends = np.append(begins[1:], len(at)) - 1
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(at[begins], at[ends], strict=True))
 
 
-def lines_told(detail: str) -> list[int]:
-    """All lines that the one finding of `by_value` speaks of."""
+def affected_lines(detail: str) -> list[int]:
+    """All lines in the `detail` of a finding combined by `by_value`."""
     runs = (run.partition("-") for run in detail.partition(": ")[2].split(", "))
     return [line for first, _, last in runs for line in range(int(first), int(last or first) + 1)]
 
 
 def of_many(found: pd.DataFrame) -> pd.Series:
-    """Whether each finding speaks of several cells of a column (`by_column`, `by_value`)."""
-    told = rules()
-    of_cells = found["rule"].isin([code for code in found["rule"].unique() if told[code].by_column or told[code].level == "cell"])
+    """Whether each finding covers several cells of a column (`by_column`, `by_value`)."""
+    known = rules()
+    of_cells = found["rule"].isin([code for code in found["rule"].unique() if known[code].by_column or known[code].level == "cell"])
     return of_cells & found["line"].isna() & found["record_key"].isna() & found["detail"].str.match(_SEVERAL, na=False)
 
 
 def number_of_cells(found: pd.DataFrame) -> pd.Series:
-    """In how many cells each finding was found."""
+    """Number of cells of each finding."""
     several = found["detail"].where(of_many(found)).astype("str").str.extract(_SEVERAL)["cells"]
     return several.fillna("1").astype("int64")
 
 
 def shortened(details: pd.Series) -> pd.Series:
-    """Details as they are shown: of many lines the first."""
+    """Details for display: only the first of many lines."""
     long = details.str.count(",").fillna(0) >= _FIRST
     return details.mask(long & details.str.match(_SEVERAL, na=False), details[long].map(_start))
 
@@ -187,8 +188,8 @@ def _first(rows: pd.Series) -> str:
     return ", ".join(rows.dropna().iloc[:_FIRST])
 
 
-def cells_told(found: pd.DataFrame) -> list[tuple[int, str | None]]:
-    """Of each finding in how many cells it was found, and the rows that it names of several (None: its own)."""
+def cells_and_rows(found: pd.DataFrame) -> list[tuple[int, str | None]]:
+    """For each finding the number of cells, and the rows that it lists (None: only its own row)."""
     split = shortened(found["detail"].where(of_many(found)).astype("str")).str.extract(_SEVERAL)
     return [(1, None) if pd.isna(cells) else (int(cells), rows) for cells, rows in split.itertuples(index=False, name=None)]
 
@@ -199,7 +200,7 @@ def frame(items: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
 
 
 def complete(found: pd.DataFrame) -> pd.DataFrame:
-    """Any findings with at least `rule`, given exactly `COLUMNS`; severity and origin come from the rule unless given."""
+    """Findings with at least `rule`, extended to exactly `COLUMNS`; severity and origin come from the rule unless given."""
     out = found.reindex(columns=list(COLUMNS))
     if len(out):
         known = {code: rules()[code] for code in out["rule"].unique()}

@@ -1,8 +1,8 @@
-"""The catalogue of rules as a page, `docs/reference/rules.md`, made from `schemas/rules/*.yaml`.
+"""The rule catalogue as a page, `docs/reference/rules.md`, generated from `schemas/rules/*.yaml`.
 
 Run `python -m schemas.rules_doc` after a change.
 
-Belongs here: the page's form only. Does not belong here: rules and their words.
+Belongs here: the page's layout only. Does not belong here: rules and their texts.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ _RULES = Path(__file__).resolve().parent / "rules"
 _STAGES = {
     "delivery": "Deliveries",
     "file": "Files",
-    "permitted": "What the form permits",
-    "comparison": "Between institutions, where an agreement allows it",
+    "permitted": "Permitted by the agreed format",
+    "comparison": "Between institutions, if an agreement allows it",
     "cell": "Cells",
     "cross": "Between cells, rows, tables and deliveries",
-    "causes": "One cause of many findings",
+    "causes": "Common causes of many findings",
 }
 _PAGE = re.compile(r"docs/[\w./-]+\.md")
 _LANGUAGE = {"sq": "Albanian", "sr": "Serbian", "en": "English"}
 _HEAD = """# Quality rules
 
-Made from `schemas/rules/*.yaml` by `python -m schemas.rules_doc`; change those, not this page.
+Generated from `schemas/rules/*.yaml` by `python -m schemas.rules_doc`; edit those, not this page.
 
-A finding names one rule. `reject`: the row was set aside, because its key or its structure cannot be read. `error`: changes figures, or
-may. `warning`: probably entered wrongly. `info`: what the form permits, or what only the institution can judge; told once for each
+A finding names one rule. `reject`: the row was quarantined, because its key or structure cannot be read. `error`: changes figures, or
+may. `warning`: probably a data entry error. `info`: permitted by the agreed format, or only the institution can decide; reported once per
 column, never a fault. *Tolerated* is the share of a delivery's records that may break the rule before a check warns. A rule
-marked *consequence* follows from another finding and goes when that is corrected.
+marked *consequence* follows from another finding and disappears when that is corrected.
 """
 
 
 def page() -> str:
-    """The page as Markdown: a table of the rules of each file, then the words for the supplier in every language."""
+    """The page as Markdown: a table of the rules of each file, then the texts for the supplier in every language."""
     known = rules()
     of_file = {path.stem: list(declared(path) or {}) for path in sorted(_RULES.glob("*.yaml"))}
     stages = [*(stage for stage in _STAGES if stage in of_file), *(stage for stage in of_file if stage not in _STAGES)]
     parts = [_HEAD]
     for stage in stages:
         parts += [f"## {_STAGES.get(stage, stage)}\n", _table([known[code] for code in of_file[stage]])]
-    parts.append("## What the supplier is told\n")
+    parts.append("## Texts for the supplier\n")
     parts += [_words(known[code]) for stage in stages for code in sorted(of_file[stage])]
     return "\n".join(parts)
 
@@ -70,7 +70,7 @@ def _words(rule: Rule) -> str:
 
 
 def linked(text: str, page: Path) -> str:
-    """A text of a generated page with the pages of `docs/` that it names as links."""
+    """Turn the pages of `docs/` named in a text of a generated page into links."""
     return _PAGE.sub(lambda found: f"[{Path(found[0]).stem}]({os.path.relpath(_ROOT / found[0], page.parent)})", text)
 
 

@@ -1,6 +1,6 @@
-"""Who delivers, and in what form? A folder per institution; nothing outside this package knows a format or an institution's words.
+"""Who delivers, and in what form? One folder per institution; no code outside this package knows a format or an institution's terms.
 
-An institution may also lie in a folder that `HARMONIA_SOURCES` names: its modules are found as those of this package are.
+An institution's folder may also be in a folder named in `HARMONIA_SOURCES`; its modules are imported as if they were in this package.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What an institution has declared to deliver: the typed form of `sources/<institution>/contract.yaml`.
 
-Belongs here: loading and checking contracts, walking the institutions, and the name of a delivery.
-Does not belong here: reading a file (`sources/readers`), judging a value (`pipelines/validate`).
+Belongs here: loading and checking contracts, listing the institutions, and the name of a delivery.
+Does not belong here: reading a file (`sources/readers`), validating a value (`pipelines/validate`).
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _DELIVERY = re.compile(r"(?P<period>(?P<year>(?:19|20)[0-9]{2})-Q(?P<quarter>[1-
 
 SOURCES = Path(__file__).parent
 FURTHER = "HARMONIA_SOURCES"
-"""Environment variable: folders that hold further institutions, as `sources` holds its own; several are separated as in `PATH`."""
-_PARTS = ("contract.yaml", "reader.py", "mapping.py")  # of a folder that is an institution's
-OTHER = "other"  # the kind of numbers that are of no institution
-_CLOSED: dict[str, Any] = {"extra": "forbid"}  # a key that nobody reads is a slip of the pen
+"""Environment variable: further folders with institutions, separated as in `PATH`."""
+_PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an institution's folder must contain
+OTHER = "other"  # kind of a number that belongs to no institution
+_CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
 DateFormat = Literal["dmy", "dmy/", "dmy-", "iso"]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 TYPES = (
     "text",  # anything
     "code",  # a value of the closed list `codes`
-    "number",  # an institution's case number, normal form by pipelines.harmonise.numbers
+    "number",  # the institution's own case number; normal form: pipelines.harmonise.numbers
     "reference",  # a case number of another institution, any spelling
     "integer",
     "date",  # day; `year_only: true` also permits a year alone, `month_only: true` a month and a year
@@ -53,14 +53,14 @@ TYPES = (
 
 @dataclass(frozen=True)
 class DeliveryName:
-    """`2012-Q4_v2`: period 2012-Q4, version 2. Orders by period, then version: the order in which states stand."""
+    """`2012-Q4_v2`: period 2012-Q4, version 2. Sorts by period, then version: a later state supersedes an earlier one."""
 
     period: str
     version: int
 
     @classmethod
     def parse(cls, name: str) -> DeliveryName | None:
-        """The delivery that a folder name says, or None where it is no delivery name."""
+        """Parse a folder name; None if it is not a delivery name."""
         match = _DELIVERY.fullmatch(name)
         return cls(match["period"], int(match["version"] or 1)) if match else None
 
@@ -89,16 +89,16 @@ class ColumnSpec:
     format: DateFormat = "dmy"  # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy) or iso
     year_only: bool = False
     month_only: bool = False
-    expected: bool = False  # usually known: an empty cell is told as information
-    agreed: Literal["label", "code", "full"] = "label"  # which form was agreed: Albanian label or code of the list; article with code
-    not_before: str | None = None  # column of the case's row before which this day cannot lie …
-    not_before_days: int = 0  # … by more than so many days
+    expected: bool = False  # usually known: an empty cell is reported as information
+    agreed: Literal["label", "code", "full"] = "label"  # the agreed form: Albanian label or code of the list; article with code
+    not_before: str | None = None  # column of the case's row: this date cannot be earlier …
+    not_before_days: int = 0  # … by more than this number of days
     event: bool = False  # the date of an event inside the delivered history (not after the quarter, in order)
 
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One delivered table. `parent` names the table that its rows hang on, `via` the columns that hold the parent's key."""
+    """One delivered table. `parent` names the parent table, `via` the columns that contain the parent's key."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -108,12 +108,12 @@ class TableSpec:
     key: tuple[str, ...] = ()
     parent: str | None = None
     via: tuple[str, ...] = ()
-    expected: bool = False  # each parent usually has such a row: where it has none, that is told as information
-    place: str | None = None  # column of the key that is a place in the parent's list: the latest list of a parent is its list
-    required: bool = False  # no delivery is complete without a row of it; by default so for tables of records
+    expected: bool = False  # each parent usually has such a row: its absence is reported as information
+    place: str | None = None  # key column that is a position in the parent's list: the latest list of a parent replaces earlier ones
+    required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
 
     def column(self, name: str) -> ColumnSpec:
-        """The declaration of a column; raises `KeyError` naming the table."""
+        """The declaration of a column. Raises `KeyError` naming the table."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -122,7 +122,7 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class FileSpec:
-    """One file that a delivery must hold, and how it is read."""
+    """One file that a delivery must contain, and how it is read."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -130,13 +130,13 @@ class FileSpec:
     reader: Literal["delimited", "workbook", "xml", "database"]
     tables: Annotated[tuple[str, ...], Field(min_length=1)]
     options: Mapping[str, Any] = field(default_factory=dict)
-    alternatives: tuple[str, ...] = ()  # other file names that may stand in its place (psh.url)
+    alternatives: tuple[str, ...] = ()  # file names accepted instead (psh.url)
 
 
 @dataclass(frozen=True)
 class Units:
-    """How an institution is divided: `columns` of `table` name the unit (`_part`: the sheet), `number` its own case number, where the
-    record key is another; `languages`: language -> pattern of the names of the units that read it."""
+    """How an institution is divided: `columns` of `table` name the unit (`_part`: the sheet), `number` the institution's case number if
+    the record key is not it; `languages`: language -> pattern of the names of the units that use it."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
@@ -148,12 +148,12 @@ class Units:
 
 @dataclass(frozen=True)
 class Contract:
-    """Everything that one institution declared."""
+    """Everything that one institution has declared."""
 
     __pydantic_config__: ClassVar = _CLOSED
 
     institution: str
-    order: int  # of a case's way
+    order: int  # position in the case flow
     stage: canonical.Stage
     publisher: Mapping[str, str]
     cadence: Literal["quarterly"]
@@ -164,33 +164,35 @@ class Contract:
     tables: Mapping[str, TableSpec]
     rules: tuple[Mapping[str, Any], ...] = ()  # cross-field rules, read by schemas.exports
     units: Units | None = None
-    cited_as: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None  # by which others cite its files
+    cited_as: Annotated[str, Field(pattern=r"^[a-z_]+$")] | None = None  # kind under which other institutions cite its case numbers
     states_form: bool = False  # its records state the form of exploitation
-    counts_in: tuple[str, ...] = ()  # indicators that count its records beside those of the institutions that their files name
-    one_file_a_case: bool = False  # two files of one case, with a person in common, are a mistake: it is told of them
-    deals_with_victims: bool = False  # what others' records say of victims may be agreed to be told to it, and told by it
-    tells_nothing_to: tuple[str, ...] = ()  # institutions that are told nothing of its records without a clause that says so
+    counts_in: tuple[
+        str, ...
+    ] = ()  # indicators that count its records in addition to those of the institutions named in the indicators' files
+    one_file_a_case: bool = False  # two files of one case with a person in common are an error and are reported to it
+    deals_with_victims: bool = False  # agreements may let it receive and give data on victims
+    tells_nothing_to: tuple[str, ...] = ()  # institutions that learn nothing about its records unless a clause allows it
     answer_days: Annotated[int, Field(ge=1, le=365)] = 30  # from receipt, to answer the findings
-    compared: Mapping[str, str] = field(default_factory=dict)  # what is compared with others' records -> column
-    tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> share of the weight that may be at fault (`quality`)
-    keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt, then the feedback is deleted
+    compared: Mapping[str, str] = field(default_factory=dict)  # attribute compared with others' records -> column
+    tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> tolerated share of faulty weight (`quality`)
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt until the feedback is deleted
 
     @property
     def person_key_extends_case_key(self) -> bool:
-        """Whether the key of a person is that of the case with something behind it."""
+        """Whether a person's key is the case's key with further parts appended."""
         people = [table for table in self.tables.values() if table.entity == "person" and table.parent]
         return any(len(table.key) > len(table.via) > 0 and table.key[: len(table.via)] == table.via for table in people)
 
 
 def _named(raw: Any, path: Path, key: str) -> list[Any]:
-    """A mapping name -> entry as a list of entries that bear their names."""
+    """Convert a mapping name -> entry to a list of entries, each with its `name`."""
     if not isinstance(raw, Mapping):
-        raise wrong(path, key, raw, "it must name one thing after the other, each with its keys below it")
+        raise wrong(path, key, raw, "it must be a mapping of names to entries")
     return [{**entry, "name": str(name)} if isinstance(entry := inner or {}, Mapping) else inner for name, inner in raw.items()]
 
 
 def _shaped(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """A contract as it is written, in the shape of `Contract`; tables as a list, so that an error can name each."""
+    """The YAML of a contract in the shape of `Contract`; tables as a list, so that an error can name each."""
     tables = _named(raw.get("tables"), path, "tables")
     for table in tables:
         if isinstance(table, dict):
@@ -204,13 +206,13 @@ def _shaped(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Written(Contract):
-    """A contract as it is written: tables in a row."""
+    """A contract as written in YAML: tables as a list."""
 
     tables: tuple[TableSpec, ...]  # type: ignore[assignment]
 
 
 def read(path: Path) -> Contract:
-    """The contract in a file. Raises `DeclarationError` with file, key, value and way out for what no contract can say."""
+    """Read a contract. Raises `DeclarationError` with file, key, value and remedy if it is invalid."""
     raw = declared(path)
     if not isinstance(raw, dict):
         raise wrong(path, "the file", raw, "a contract is a mapping of keys to values")
@@ -221,13 +223,13 @@ def read(path: Path) -> Contract:
 
 
 def _whole(found: Contract, path: Path) -> None:
-    """That the parts of a contract fit each other. Raises `DeclarationError`."""
+    """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
     if found.institution != path.parent.name:
         raise wrong(path, "institution", found.institution, f"it must be the name of the folder, {path.parent.name}")
     if lacking := [language for language in LANGUAGES if not found.publisher.get(language)]:
         raise wrong(path, "publisher", dict(found.publisher), f"add {', '.join(lacking)}")
     if found.cited_as == OTHER:
-        raise wrong(path, "cited_as", OTHER, "that is the kind of numbers that are nobody's: name one of its own")
+        raise wrong(path, "cited_as", OTHER, "this kind is reserved for numbers of no institution: choose another")
     if odd := sorted(set(found.tolerances) - set(DIMENSIONS)):
         raise wrong(path, "tolerances", odd[0], f"it must be one of {', '.join(DIMENSIONS)}")
     read_by = [table for file in found.files for table in file.tables]
@@ -235,7 +237,7 @@ def _whole(found: Contract, path: Path) -> None:
         if name not in found.tables:
             raise wrong(path, "files", name, f"declare it under tables, or name one of {', '.join(found.tables)}")
         if read_by.count(name) != 1:
-            raise wrong(path, f"tables.{name}", read_by.count(name), "so many files hold it: name it under the tables of one")
+            raise wrong(path, f"tables.{name}", read_by.count(name), "that many files contain it: list it under the tables of exactly one")
     for table in found.tables.values():
         _whole_table(table, found.tables, path)
     every = {column.name for table in found.tables.values() for column in table.columns}
@@ -254,15 +256,15 @@ def _whole_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
     if table.place is not None and table.place not in table.key:
         raise wrong(path, f"{key}.place", table.place, "it must be a column of the key")
     if table.parent is not None and (table.parent not in tables or not table.via):
-        raise wrong(path, f"{key}.parent", table.parent, "it must be another table, and `via` the columns that hold its key")
+        raise wrong(path, f"{key}.parent", table.parent, "it must be another table, and `via` must name the columns with its key")
     for column in table.columns:
         place = f"{key}.columns.{column.name}"
         if column.type not in TYPES:
             raise wrong(path, f"{place}.type", column.type, f"it must be one of {', '.join(TYPES)}")
         if (column.type == "code") != bool(column.codes):
-            raise wrong(path, f"{place}.codes", dict(column.codes), "a column of type code has a list of codes, and no other has")
+            raise wrong(path, f"{place}.codes", dict(column.codes), "only a column of type code has a list of codes, and it must have one")
         if column.key != (column.name in table.key) or (column.key and not column.required):
-            raise wrong(path, f"{place}.key", column.key, "the columns of the table's key, and no others, say `key: true, required: true`")
+            raise wrong(path, f"{place}.key", column.key, "exactly the columns of the table's key must have `key: true, required: true`")
         if column.not_before and column.not_before not in {c.name for t in tables.values() for c in t.columns}:
             raise wrong(path, f"{place}.not_before", column.not_before, "it must be a column")
         if column.pattern is not None:
@@ -291,7 +293,7 @@ def load(institution: str) -> Contract:
 
 @cache
 def record_tables() -> Mapping[tuple[str, str], str]:
-    """(institution, table) -> the table of the records that its rows are, or hang on."""
+    """(institution, table) -> the table of records that its rows are or belong to."""
     return {(name, table): _of_records(load(name).tables, table) for name in institutions() for table in load(name).tables}
 
 
@@ -301,12 +303,12 @@ def _of_records(tables: Mapping[str, TableSpec], table: str) -> str:
 
 
 def folders(*parents: Path) -> Mapping[str, Path]:
-    """The folder of each institution below `parents`. Raises `DeclarationError` for one that is not completely there, whose figures would
-    be absent without a word, and for two of one name."""
+    """The folder of each institution below `parents`. Raises `DeclarationError` for an incomplete folder, whose figures would otherwise be
+    missing silently, and for two of one name."""
     found: dict[str, Path] = {}
     for parent in parents:
         if not parent.is_dir():
-            raise DeclarationError(f"{FURTHER} names {parent}, which is no folder: correct it")
+            raise DeclarationError(f"{FURTHER} names {parent}, which is not a folder: correct it")
         for folder in sorted(path for path in parent.iterdir() if path.is_dir() and any((path / part).exists() for part in _PARTS)):
             lacking = [shown(folder / part) for part in _PARTS if not (folder / part).is_file()]
             if lacking:
@@ -319,50 +321,50 @@ def folders(*parents: Path) -> Mapping[str, Path]:
 
 @cache
 def folder_of() -> Mapping[str, Path]:
-    """The folder of each institution: those of `sources`, and those of the folders that `HARMONIA_SOURCES` names."""
+    """The folder of each institution, in `sources` and in the folders named in `HARMONIA_SOURCES`."""
     return folders(SOURCES, *further())
 
 
 def further() -> tuple[Path, ...]:
-    """The folders that `HARMONIA_SOURCES` names."""
+    """The folders named in `HARMONIA_SOURCES`."""
     return tuple(Path(one).resolve() for one in os.environ.get(FURTHER, "").split(os.pathsep) if one)
 
 
 @cache
 def institutions() -> tuple[str, ...]:
-    """Every institution, in the order of a case's way (`order` of the contract). Raises `DeclarationError` where one is not whole."""
+    """Every institution, in the order of the case flow (`order` of the contract). Raises `DeclarationError` if one is incomplete."""
     found = sorted(folder_of(), key=lambda name: load(name).order)
     for one, other in pairwise(found):
         if load(one).order == load(other).order:
-            raise wrong(folder_of()[other] / "contract.yaml", "order", load(other).order, f"{one} has the same: give each its own")
+            raise wrong(folder_of()[other] / "contract.yaml", "order", load(other).order, f"{one} has the same: make it unique")
     return tuple(found)
 
 
 @cache
 def place_of() -> Mapping[str, int]:
-    """The place of each institution in the order of a case's way, from 0."""
+    """The position of each institution in the case flow, from 0."""
     return {name: n for n, name in enumerate(institutions())}
 
 
 @cache
 def stage_of() -> Mapping[str, str]:
-    """The stage of each institution, in the order of a case's way."""
+    """The stage of each institution, in the order of the case flow."""
     return {name: load(name).stage for name in institutions()}
 
 
 def at(*stages: canonical.Stage) -> tuple[str, ...]:
-    """The institutions of these stages, in the order of a case's way."""
+    """The institutions of these stages, in the order of the case flow."""
     return tuple(name for name, stage in stage_of().items() if stage in stages)
 
 
 @cache
 def bearers() -> Mapping[str, str]:
-    """Kind of number -> the institution whose files bear it. Raises `DeclarationError` where two say the same."""
+    """Kind of number -> the institution whose files have it. Raises `DeclarationError` if two declare the same."""
     found: dict[str, str] = {}
     for name in institutions():
         kind = load(name).cited_as
         if kind is not None and found.setdefault(kind, name) != name:
-            raise wrong(folder_of()[name] / "contract.yaml", "cited_as", kind, f"{found[kind]} has the same: give each its own")
+            raise wrong(folder_of()[name] / "contract.yaml", "cited_as", kind, f"{found[kind]} has the same: make it unique")
     return found
 
 
@@ -374,17 +376,17 @@ def stating_form() -> tuple[str, ...]:
 
 @cache
 def one_file_a_case() -> tuple[str, ...]:
-    """The institutions that hold a case in one file; others' files are separated and joined by decision, or follow one another."""
+    """The institutions that keep a case in one file; others separate and join files by decision, or open successive files."""
     return tuple(name for name in institutions() if load(name).one_file_a_case)
 
 
 @cache
 def reference_kinds() -> tuple[str, ...]:
-    """Whose numbers files can cite: the kinds of all institutions, and `other`."""
+    """The kinds of numbers that files can cite: those of all institutions, and `other`."""
     return (*bearers(), OTHER)
 
 
 @cache
 def naming(role: str) -> tuple[str, ...]:
-    """The institutions whose persons can have a role, by the codes of their contracts."""
+    """The institutions whose persons can have a role according to the codes of their contracts."""
     return tuple(name for name in institutions() if any(role in c.codes.values() for t in load(name).tables.values() for c in t.columns))

@@ -1,6 +1,6 @@
-"""How case numbers are written: what the forms of all institutions have in common.
+"""Forms of case numbers: what all institutions have in common.
 
-Belongs here: the parts of a number, and the shape in which an institution declares its own (`FORMS` in `sources/<institution>/numbers.py`).
+Belongs here: the parts of a number, and the type of an institution's own forms (`FORMS` in `sources/<institution>/numbers.py`).
 Does not belong here: any institution's letters, finding numbers in a text (`pipelines.harmonise.numbers`).
 """
 
@@ -18,7 +18,7 @@ from sources import contract
 
 
 class Number(NamedTuple):
-    """One number as read: `register` with its letters (`PP.I`, `PKR`, `SMIL`), `region` where it bears one; unread parts are null."""
+    """One parsed number: `register` with its letters (`PP.I`, `PKR`, `SMIL`), `region` if it has one; unread parts are null."""
 
     kind: str
     number: str
@@ -32,13 +32,13 @@ class Number(NamedTuple):
 class Form:
     """One form of the numbers of an institution.
 
-    normal    pattern of its normal form, whole
-    patterns  of its spellings within a text in capitals, looked for in this order; groups `serial` and `year`, others as `build` reads them
-    build     the number of a match of any of them
-    bare      the number of a serial and a year that stand without letters in a text of this institution's; None: nobody's
-    continues whether a serial and a year without letters go on in the register of such a number before them ("PP.I.nr. 3/13 and 4/13")
-    regions   the regions that such a number can bear
-    first     whether its spellings are looked for before those of all other forms
+    normal    pattern of the complete normal form
+    patterns  patterns of its spellings in upper-case text, tried in this order; groups `serial` and `year`, and those that `build` needs
+    build     builds the number from a match
+    bare      builds the number from a serial and a year without letters in a text of this institution; None: such a number is ignored
+    continues whether a serial and a year without letters continue the register of the number before them ("PP.I.nr. 3/13 and 4/13")
+    regions   the regions that such a number can contain
+    first     whether its spellings are tried before those of all other forms
     """
 
     normal: str
@@ -68,13 +68,13 @@ def full_year(year: str) -> int:
 
 
 def registered(kind: str, register: str, serial: int, year: int) -> Number:
-    """A number of a register: `PKR.nr.12/2013`."""
+    """A number with a register: `PKR.nr.12/2013`."""
     return Number(kind, f"{register}.nr.{serial}/{year}", register, serial, year, None)
 
 
 @cache
 def forms() -> dict[str, tuple[Form, ...]]:
-    """The forms of every kind of number, in the order of a case's way; of an institution that declares none, none."""
+    """The forms of every kind of number, in the order of the case flow; none for an institution that declares none."""
     found = {}
     for kind, name in contract.bearers().items():
         module = f"sources.{name}.numbers"

@@ -1,12 +1,12 @@
-"""How complete a file, a delivery, a quarter, a year is: four states, and how each follows from those below it.
+"""Completeness of a file, a delivery, a quarter, a year: four states, each derived from the level below.
 
-Belongs here: this derivation, once; every output takes its state from here. Does not belong here: what reading found of a file
-(`sources/readers`, `pipelines/validate/completeness`), which figures a state concerns (`warehouse/count/coverage`).
+Belongs here: this derivation only; all outputs use it. Does not belong here: the state of a file as read
+(`sources/readers`, `pipelines/validate/completeness`), which figures a state affects (`warehouse/count/coverage`).
 
 complete    everything that the contract requires could be read
 partial     something was read, and something that the contract requires was not
-unreadable  it came, and no record of it could be read
-missing     nothing came
+unreadable  it was delivered, but no record could be read
+missing     nothing was delivered
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ COMPLETE, PARTIAL, UNREADABLE, MISSING = STATES = ("complete", "partial", "unrea
 
 
 def of_delivery(files: Iterable[str], *, received_whole: bool = True) -> str:
-    """State of a delivery, from those of its files; states that are none of `STATES` are of files that nobody asked for.
+    """State of a delivery, from those of its files; states outside `STATES` belong to files that were not requested and are ignored.
 
-    `received_whole`: False where a file was still being written or could not be opened when the delivery was landed.
+    `received_whole`: False if a file was still being written or could not be opened when the delivery was landed.
     """
     ours = [state for state in files if state in STATES]
     if COMPLETE not in ours and PARTIAL not in ours:
@@ -28,9 +28,9 @@ def of_delivery(files: Iterable[str], *, received_whole: bool = True) -> str:
 
 
 def of_quarter(versions: Iterable[str]) -> str:
-    """State of a quarter, from those of its versions in order: what counts is the last complete version and whatever came after it.
+    """State of a quarter, from those of its versions in order: the last complete version and all later ones count.
 
-    An unreadable version replaces nothing. One read in part leaves the quarter partial until a complete one comes.
+    An unreadable version replaces nothing. A partial version leaves the quarter partial until a complete one arrives.
     """
     state = MISSING
     for version in versions:

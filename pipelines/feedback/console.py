@@ -17,7 +17,7 @@ from rich.text import Text
 
 from pipelines.feedback.report import COUNTS
 from pipelines.feedback.texts import texts, visible
-from schemas.findings import SEVERITIES, cells_told, rules
+from schemas.findings import SEVERITIES, cells_and_rows, rules
 
 _PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
 _WHOLE = ("file", "delivery")  # levels whose detail is never personal data (an encoding, a column name)
@@ -71,7 +71,7 @@ def _listed(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Ite
 
 def _folded(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
     table = _table(words["file"], words["field"], words["count"], words["finding"])
-    cells = findings.assign(count=[cells for cells, _ in cells_told(findings)])
+    cells = findings.assign(count=[cells for cells, _ in cells_and_rows(findings)])
     counted = cells.groupby(["file", "field", "rule"], dropna=False, sort=True)["count"].sum()
     for row in counted.reset_index().itertuples(index=False):
         table.add_row(_text(row.file), _text(row.field), str(row[3]), Text(rules()[str(row.rule)].text[language]))

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from pipelines.feedback.report import COUNTS, Report, plain, rows_of
 from pipelines.feedback.texts import texts, visible
-from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_told, rules, shortened
+from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_and_rows, rules, shortened
 from warehouse.indicators import indicators
 
 _TO_CORRECT = tuple(severity for severity in SEVERITIES if severity != "info")
@@ -165,7 +165,7 @@ def _folded(findings: pd.DataFrame) -> list[Folded]:
     counted: Counter[tuple[str, str, str]] = Counter()
     where: dict[tuple[str, str, str], list[str]] = {}
     columns = (plain(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
-    for code, file, name, line, key, (cells, rows) in zip(*columns, cells_told(findings), strict=True):
+    for code, file, name, line, key, (cells, rows) in zip(*columns, cells_and_rows(findings), strict=True):
         column = (code, file or "", name or "")
         counted[column] += cells
         places = where.setdefault(column, [])

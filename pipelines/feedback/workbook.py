@@ -27,7 +27,7 @@ from pipelines.feedback.answers import VERDICTS
 from pipelines.feedback.report import COUNTS, Report, plain
 from pipelines.feedback.texts import texts, visible
 from pipelines.units import language_of
-from schemas.findings import cells_told, rules, shortened
+from schemas.findings import cells_and_rows, rules, shortened
 from sources import contract as contracts
 from warehouse.indicators import indicators
 
@@ -283,7 +283,7 @@ def _figures(pairs: list[tuple[str, str]], language: str) -> str:
 def _folded(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
     """Rows of file, field, rule and number of findings, sorted; those without a file or a field last."""
     counted: Counter[tuple[str | None, str | None, str]] = Counter()
-    for *column, (cells, _) in zip(*(plain(findings[name]) for name in ("file", "field", "rule")), cells_told(findings), strict=True):
+    for *column, (cells, _) in zip(*(plain(findings[name]) for name in ("file", "field", "rule")), cells_and_rows(findings), strict=True):
         counted[tuple(column)] += cells
     order = sorted(counted, key=lambda one: [(cell is None, cell or "") for cell in one])
     return [(*one, counted[one]) for one in order]

@@ -1,6 +1,6 @@
-"""One country and topic as data: the country, the stages of a case's way. Another country has other files here, and the same program.
+"""One country and topic as data: the country, the stages of the case flow. Another country needs other files here, not other code.
 
-Belongs here: what the files say, typed. Does not belong here: codes with labels (`schemas/codes`), institutions (`sources`).
+Belongs here: the typed content of the files. Does not belong here: codes with labels (`schemas/codes`), institutions (`sources`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Country:
-    """The country that a warehouse is of; ages in full years."""
+    """The country of a warehouse; ages in full years."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -32,7 +32,7 @@ class Country:
 
 @dataclass(frozen=True)
 class HandOver:
-    """To which stage a case goes on, within how many days; persons: each person by itself."""
+    """The next stage of a case, and within how many days; `persons`: each person separately."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -43,7 +43,7 @@ class HandOver:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """What is declared of a stage."""
+    """Declaration of a stage."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -53,14 +53,14 @@ class StageSpec:
 
 @cache
 def country() -> Country:
-    """The country. Raises `DeclarationError` for what the file cannot say."""
+    """The country. Raises `DeclarationError` if the file is invalid."""
     path = _FOLDER / "country.yaml"
     return checked(Country, declared(path), path)
 
 
 @cache
 def stages() -> Mapping[Stage, StageSpec]:
-    """The stages in order. Raises `DeclarationError` for what the file cannot say."""
+    """The stages in order. Raises `DeclarationError` if the file is invalid."""
     path = _FOLDER / "stages.yaml"
     found = {stage: checked(StageSpec, spec, path, stage) for stage, spec in declared(path).items()}
     if tuple(found) != STAGES:

@@ -22,12 +22,12 @@ _OLDEST_YEARS = 110
 
 
 def _check(check: Callable[[pd.DataFrame], pd.Series], rule: str, field: str) -> pa.Check:
-    """A rule over the cells of a row; which rows break it is read off what `check` gives, so that none but one is told in words."""
+    """A rule over the cells of a row. The rows that break it are read from the result of `check`; pandera formats only one of them."""
     return pa.Check(check, name=rule, title=field, ignore_na=False, n_failure_cases=1)
 
 
 def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
-    """Days that follow one another: each pair of neighbours, and where one is missing the next that is there."""
+    """Dates in order: each adjacent pair; a missing date is skipped."""
     checks = []
     for i, later in enumerate(columns[1:], start=1):
         earlier = columns[:i]
@@ -42,7 +42,7 @@ def in_order(*columns: str, rule: str = "cross-date-order") -> list[pa.Check]:
 
 
 def requires(when: str, value: str, column: str, rule: str = "cross-status-without-date") -> pa.Check:
-    """A row that says `value` in `when` needs a date in `column`: delivered, even if unreadable (that has its own finding)."""
+    """A row with `value` in `when` needs a date in `column`: delivered, even if unreadable (which has its own finding)."""
 
     def stated(frame: pd.DataFrame) -> pd.Series:
         return (frame[when] != value) | frame[column].notna() | frame[f"{column}:unreadable"]
@@ -51,7 +51,7 @@ def requires(when: str, value: str, column: str, rule: str = "cross-status-witho
 
 
 def names(when: str, values: Sequence[str], column: str, rule: str = "cell-empty") -> pa.Check:
-    """A row that says one of `values` in `when` is expected to have something in `column`."""
+    """A row with one of `values` in `when` is expected to have a value in `column`."""
 
     def given(frame: pd.DataFrame) -> pd.Series:
         return ~frame[when].isin(values) | frame[f"{column}:given"]
@@ -60,7 +60,7 @@ def names(when: str, values: Sequence[str], column: str, rule: str = "cell-empty
 
 
 def agrees(column: str, reference: str, values: Mapping[str, str], rule: str = "cross-source-disagrees") -> pa.Check:
-    """What `column` says of the sender is what the number in `reference` says: kind of number -> value of `column`."""
+    """The sender in `column` must match the number in `reference`: kind of number -> value of `column`."""
 
     def same(frame: pd.DataFrame) -> pd.Series:
         told = frame[f"{reference}:kind"].map(values)
@@ -99,7 +99,7 @@ def _born(spec: ColumnSpec) -> pa.Check:
 
 
 def build(contract: Contract, cross: Mapping[str, Sequence[pa.Check]] | None = None) -> dict[str, pa.DataFrameSchema]:
-    """A lazy model per table of `contract`: types, code lists, required cells, days within reason, and the `cross` rules given."""
+    """A lazy model per table of `contract`: types, code lists, required cells, plausible dates, and the `cross` rules."""
     return {name: _model(spec, list((cross or {}).get(name, ()))) for name, spec in contract.tables.items()}
 
 

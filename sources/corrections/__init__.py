@@ -1,1 +1,1 @@
-"""The Correctional Service of Kosovo: contract, reader, mapping. Nothing outside this folder knows its form."""
+"""The Correctional Service of Kosovo: contract, reader, mapping. No code outside this folder knows its format."""

@@ -1,4 +1,4 @@
-"""From the register of detainees and prisoners to the canonical vocabulary: each row is one stay in one facility."""
+"""From the register of detainees and prisoners to the canonical schema: each row is one stay in one facility."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _reason(rows: pd.DataFrame) -> pd.Series:
-    """Why the row ends, as the contract names it (`transfer`: moved to another facility); `other`: words that it does not know."""
-    said = rows["Arsyeja e lirimit"]
+    """The reason for release by the contract's codes (`transfer`: moved to another facility); `other`: unknown wording."""
+    reason = rows["Arsyeja e lirimit"]
     prefixes = contract.load(INSTITUTION).tables["te_burgosurit"].column("Arsyeja e lirimit").prefixes
-    reason = said.mask(said.notna(), "other")
+    reason = reason.mask(reason.notna(), "other")
     for prefix, meaning in prefixes.items():
-        reason = reason.mask(said.str.casefold().str.startswith(prefix.casefold(), na=False), meaning)
+        reason = reason.mask(reason.str.casefold().str.startswith(prefix.casefold(), na=False), meaning)
     return reason

@@ -1,1 +1,1 @@
-"""The Kosovo Judicial Council: contract, reader, mapping. Nothing outside this folder knows its form."""
+"""The Kosovo Judicial Council: contract, reader, mapping. No code outside this folder knows its format."""

@@ -1,4 +1,4 @@
-"""From the courts' export to the canonical vocabulary."""
+"""From the courts' export to the canonical schema."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _references(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _deciding(sentences: pd.DataFrame, judgments: pd.DataFrame) -> pd.DataFrame:
-    """Sentences of the latest judgment of each state of a defendant: within one court file that one decides."""
+    """Sentences of the latest judgment of each state of a defendant, which decides within one court file."""
     who = ["_delivery", "_record"]
     latest = judgments.sort_values("data", kind="stable", na_position="first").drop_duplicates(who, keep="last")
     return sentences[sentences["_parent"].isin(latest["_row"])]

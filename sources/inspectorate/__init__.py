@@ -1,1 +1,1 @@
-"""The Police Inspectorate of Kosovo: contract, reader, mapping. Nothing outside this folder knows its form."""
+"""The Police Inspectorate of Kosovo: contract, reader, mapping. No code outside this folder knows its format."""

@@ -1,4 +1,4 @@
-"""From the inspectorate's list of cases to the canonical vocabulary: each row is a case and its one suspect."""
+"""From the inspectorate's list of cases to the canonical schema: each row is a case and its only suspect."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How a delivery of the inspectorate is read: one hand-kept workbook with a title block and a total line.
+"""How a delivery of the inspectorate is read: one manually kept workbook with a title block and a total line.
 
-Belongs here: what is peculiar to this institution's files. All else is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
 """
 
 from __future__ import annotations

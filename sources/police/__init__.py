@@ -1,1 +1,1 @@
-"""The Kosovo Police: contract, reader, mapping. Nothing outside this folder knows its form."""
+"""The Kosovo Police: contract, reader, mapping. No code outside this folder knows its format."""

@@ -1,4 +1,4 @@
-"""From the police's two tables to the canonical vocabulary."""
+"""From the police's two tables to the canonical schema."""
 
 from __future__ import annotations
 

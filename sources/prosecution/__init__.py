@@ -1,1 +1,1 @@
-"""The State Prosecutor: contract, reader, mapping. Nothing outside this folder knows its form."""
+"""The State Prosecutor: contract, reader, mapping. No code outside this folder knows its format."""

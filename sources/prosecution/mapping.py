@@ -1,4 +1,4 @@
-"""From the prosecution's four tables to the canonical vocabulary."""
+"""From the prosecution's four tables to the canonical schema."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 
 def _decisions(decisions: pd.DataFrame) -> list[pd.DataFrame]:
-    """Decisions that name a party are events of that person, the others of the case; `outcome` is the number of an indictment."""
+    """Decisions that name a party are events of that person, others of the case; `outcome`: the decision number of an indictment."""
     known = decisions["lloji"].notna()
     named = decisions["pala_id"].notna()
     of_person = decisions[known & named]

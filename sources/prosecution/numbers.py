@@ -7,7 +7,7 @@ from sources.number_forms import BEHIND, GAP, START, TAIL, Form, Number, full_ye
 
 
 def _roman(text: str | None) -> str:
-    """`I`, `II`, `III` from Roman or Arabic digits and letters mistaken for them; `?` where the register is not said or unknown."""
+    """`I`, `II`, `III` from Roman or Arabic digits and letters mistaken for them; `?` if the register is missing or unknown."""
     if not text:
         return "?"
     if text in ("2", "3"):

@@ -1,6 +1,6 @@
 """How a delivery of the prosecution is read: a database, or the dump of one.
 
-Belongs here: what is peculiar to this institution's files. All else is in `sources.readers`, driven by `contract.yaml`.
+Belongs here: what is specific to this institution's files. The rest is in `sources.readers`, driven by `contract.yaml`.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ from sources.readers.result import ReadResult, SourceFile
 
 
 def read(files: list[SourceFile], contract: Contract) -> ReadResult:
-    """Read `psh.sqlite` or `psh.dump` into `lenda`, `pala`, `akuza`, `vendimi`; children hang on their parents by id."""
+    """Read `psh.sqlite` or `psh.dump` into `lenda`, `pala`, `akuza`, `vendimi`; children belong to their parents by id."""
     return read_files(files, contract)

@@ -1,1 +1,1 @@
-"""File in, text out: delimited text, workbook, XML, database. Readers give text and positions and never judge a value."""
+"""File in, text out: delimited text, workbook, XML, database. Readers return text and positions and never validate a value."""

@@ -1,10 +1,10 @@
-"""Which 8-bit code page text is in: the one in which its words are words of the region.
+"""Detect the 8-bit code page of a text: the one in which its words are plausible words of the region.
 
-Belongs here: candidates, what speaks for and against a reading, the choice. Does not belong here: UTF-8, lines, files (`encoding`).
+Belongs here: candidates, their scores, the choice. Does not belong here: UTF-8, lines, files (`encoding`).
 
-Every byte above ASCII means a letter in any code page, so no byte tells by itself. What tells: a sign in the middle of a word (`Pej‰`), a
-small letter among capitals (`MOćKI`), a letter that the languages here hardly have, and words that the institution itself agreed (values
-of its code lists, names of places and countries). Other files of the delivery count as well: a file with three words says little.
+Every byte above ASCII is a letter in some code page, so no single byte decides. Evidence: a symbol inside a word (`Pej‰`), a
+lower-case letter among capitals (`MOćKI`), a letter that is rare in the region's languages, and words that the institution agreed (values
+of its code lists, names of places and countries). Other files of the delivery also count: three words in one file are little evidence.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _USUAL = set("ëËçÇčČćĆšŠžŽđĐ")
 _KNOWN = set("öÖüÜäÄğĞışŞİâÂîÎáÁéÉíÍóÓúÚýÝßőŐűŰăĂțȚșȘţŢłŁńŃśŚźŹżŻřŘňŇěĚůŮąĄęĘťŤďĎ")
 _CYRILLIC = set(map(chr, range(0x400, 0x460)))
 _QUOTES = set("‘’“”„«»–—…§°·€´")
-_STRONG, _SIGN, _APOSTROPHE, FOREIGN, _RARE = 8.0, 4.0, 1.0, 2.0, 1.0  # what speaks against a reading, by character
-_WORD = 3.0  # what an agreed word speaks for it, and a letter of the wrong case against it
-_NOISE = 2.0  # the most that signs without a letter of ASCII beside them say
+_STRONG, _SIGN, _APOSTROPHE, FOREIGN, _RARE = 8.0, 4.0, 1.0, 2.0, 1.0  # penalty by character
+_WORD = 3.0  # bonus of an agreed word, and penalty of a letter in the wrong case
+_NOISE = 2.0  # maximum penalty of symbols without an ASCII letter next to them
 _LONGEST = 60  # bytes of a word
-MARGIN = 3.0  # by so much one reading must be better than every other to be taken for another than the agreed one
+MARGIN = 3.0  # minimum lead over every other code page to replace the agreed one
 _BYTES = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LISTS = ("municipalities", "countries", "seats", "forms", "sexes", "offences")
 _CODES = Path(__file__).resolve().parents[2] / "schemas" / "codes"
@@ -42,19 +42,19 @@ _CODES = Path(__file__).resolve().parents[2] / "schemas" / "codes"
 
 @dataclass(frozen=True)
 class Choice:
-    """The code page to read in; `others`: pages that give another text and are as likely (then nothing was decided)."""
+    """The chosen code page; `others`: pages that give a different text and are as likely (then nothing was decided)."""
 
     page: str
     others: tuple[str, ...] = ()
 
 
 def words_of(data: bytes) -> Counter[bytes]:
-    """The words of a text with a byte above ASCII, and how often each stands there."""
+    """The words of a text with a byte above ASCII, and how often each occurs."""
     return Counter(word for word in _BYTES.findall(data) if len(word) <= _LONGEST and not word.isascii())
 
 
 def agreed_words(contract: Contract) -> frozenset[str]:
-    """Words with a letter above ASCII that the contract or a code list names."""
+    """Words with a letter above ASCII in the contract or a code list."""
     texts = [
         text
         for table in contract.tables.values()
@@ -79,7 +79,7 @@ def _words(texts: Iterable[str]) -> frozenset[str]:
 
 
 def choose(own: Counter[bytes], agreed: str, words: frozenset[str], beside: Counter[bytes] | None = None) -> Choice:
-    """The code page of a text with these words: the agreed one unless its words, with those `beside`, speak clearly for another."""
+    """The code page of a text with these words: the agreed one unless the words, with those `beside`, clearly favour another."""
     if not own:
         return Choice(agreed)
     pages = list(dict.fromkeys((agreed, *CANDIDATES)))
@@ -96,18 +96,18 @@ def choose(own: Counter[bytes], agreed: str, words: frozenset[str], beside: Coun
 
 
 def _different(own: Counter[bytes], page: str, others: Sequence[str]) -> tuple[str, ...]:
-    """Those of the other code pages in which some word reads otherwise."""
+    """Those of the other code pages in which some word reads differently."""
     text = [word.decode(page, errors="replace") for word in own]
     return tuple(other for other in others if [word.decode(other, errors="replace") for word in own] != text)
 
 
 def _against(counted: Counter[bytes], page: str, words: frozenset[str]) -> float:
-    """What speaks against reading these words in a code page. A word that comes often says little more than one that comes once."""
+    """The penalty of reading these words in a code page. A frequent word counts little more than a single one."""
     return sum((1 + log10(n)) * against(word.decode(page, errors="replace"), words) for word, n in counted.items())
 
 
 def against(text: str, words: frozenset[str]) -> float:
-    """What speaks against a word as it is read; below zero where it is an agreed one."""
+    """The penalty of a decoded word; negative for an agreed one."""
     if text.casefold() in words:
         return -_WORD
     ascii_letters = [c for c in text if c.isascii()]
@@ -134,10 +134,10 @@ def against(text: str, words: frozenset[str]) -> float:
 
 
 def misread(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) -> Choice:
-    """Whether words (given as Latin-1 bytes) were written in windows-1250 and read as Latin-1: the code page in which they are right.
+    """Whether words (as Latin-1 bytes) were written in windows-1250 and read as Latin-1: the code page in which they are correct.
 
-    Letters of other languages alone prove nothing (`Thérèse` is not `Thérčse`). Some word must hold a sign where a letter belongs, end as
-    Serbian surnames do, or be an agreed word in the other reading.
+    Letters of other languages alone prove nothing (`Thérèse` is not `Thérčse`). Some word must contain a symbol in place of a letter, end
+    like a Serbian surname, or be an agreed word in the other code page.
     """
     stands, other = _against(own, LATIN_1, words), _against(own, _MISREAD, words)
     gain = stands - other
@@ -148,7 +148,7 @@ def misread(own: Counter[bytes], words: frozenset[str], margin: float = MARGIN) 
 
 
 def _proves(stands: str, other: str, words: frozenset[str]) -> bool:
-    """Whether a word cannot be meant as it stands and can in the other reading."""
+    """Whether a word is implausible as delivered and plausible in the other code page."""
     if (other.casefold() in words and stands.casefold() not in words) or (_IC.search(stands) and _IC_READ.search(other)):
         return True
     inside = zip(stands[1:-1], other[1:-1], strict=True)

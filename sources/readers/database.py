@@ -1,7 +1,7 @@
 """A database file: SQLite opened as a copy, read-only; or the dump of a PostgreSQL schema. Table rows to text.
 
-Belongs here: opening, reading table by table, telling tables and columns. Does not belong here: pages of a damaged file
-(`database_salvage`), the form of the dump (`dump`).
+Belongs here: opening, reading table by table, matching tables and columns. Does not belong here: pages of a damaged file
+(`database_salvage`), the format of the dump (`dump`).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from sources.readers.result import SourceFile
 
 __all__ = ["dump_postgres", "read"]
 
-_PATIENCE = 60.0  # seconds for all queries: a view could run for ever
-_LARGEST_CELL = 1 << 16  # bytes that a view may make of nothing, where the file is smaller
-_ROOM = 16 << 20  # bytes of a view, beside four times the file's
+_PATIENCE = 60.0  # seconds for all queries: a view could run forever
+_LARGEST_CELL = 1 << 16  # bytes that a view's cell may have even if the file is smaller
+_ROOM = 16 << 20  # bytes that a view may have in addition to four times the file size
 _AT_ONCE = 10_000  # rows
-_BROKEN_RULES = ("ok", "NULL value in", "CHECK constraint failed")  # what a whole file may say of itself
-_AGREED = "windows-1250"  # of text that is no UTF-8, where its words do not speak for another code page
-_LONGEST_TEXT = 1000  # bytes of a cell that is looked at to tell a code page
+_BROKEN_RULES = ("ok", "NULL value in", "CHECK constraint failed")  # messages of quick_check that an undamaged file may give
+_AGREED = "windows-1250"  # of text that is not UTF-8, unless its words favour another code page
+_LONGEST_TEXT = 1000  # bytes of a cell that is used to detect the code page
 _MAGIC = b"SQLite format 3\x00"
 
 Table = tuple[list[str], list[Sequence[Any]]]
@@ -60,14 +60,14 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
 
 
 def _code_page(found: dict[str, Table], contract: Contract) -> Choice:
-    """The code page of text that is no UTF-8, by its words in the whole database."""
+    """The code page of text that is not UTF-8, by its words in the whole database."""
     cells = {cell for _, rows in found.values() for row in rows for cell in row if isinstance(cell, bytes) and len(cell) <= _LONGEST_TEXT}
     odd = [cell for cell in cells if not is_utf_8(cell)]
     return code_pages.choose(code_pages.words_of(b"\n".join(odd)), _AGREED, code_pages.agreed_words(contract))
 
 
 def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, piece: Piece) -> None:
-    """Delivered tables to declared ones: by name, by spelling, or by their columns."""
+    """Match delivered tables to declared ones: by name, by spelling, or by their columns."""
     free = dict(found)
     for exact in (True, False):
         for spec in specs:
@@ -90,7 +90,7 @@ def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, pi
 
 
 def _alike(spec: TableSpec, free: dict[str, Table]) -> str:
-    """The one free table that bears the name up to spelling, else the one that holds most declared columns."""
+    """The one unmatched table with this name up to spelling, else the one with most declared columns."""
     for name in free:
         if headers.fold(name) == headers.fold(spec.name):
             return name
@@ -115,7 +115,7 @@ def _table(spec: TableSpec, name: str, table: Table, odd: Choice, piece: Piece) 
 
 
 def _texts(values: Sequence[Any], column: str, part: str, odd: Choice, piece: Piece) -> list[str | None]:
-    """Values as text: whole numbers as digits, other numbers as they print, bytes as UTF-8 or in a code page with a finding."""
+    """Values as text: integers as digits, other numbers as printed, bytes as UTF-8 or in a code page with a finding."""
     kinds = set(map(type, values))
     if kinds <= {str, type(None)}:
         return list(values)
@@ -146,7 +146,7 @@ def _dump(data: bytes, piece: Piece) -> dict[str, Table] | None:
             name, *row = json.loads(line)
             if len(row) != len(tables[name][0]) or any(isinstance(v, (list, dict)) for v in row):
                 raise ValueError(name)
-            json.dumps(row, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
+            json.dumps(row, ensure_ascii=False).encode("utf-8")  # raises for a lone surrogate
             tables[name][1].append(row)
         except (ValueError, TypeError, KeyError, RecursionError):
             piece.rows += 1
@@ -177,7 +177,7 @@ def _sqlite(data: bytes, piece: Piece) -> dict[str, Table] | None:
 
 
 def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
-    """All tables and views. Raises `sqlite3.Error` where they hold more than a file of `size` bytes can, or a sensible view of it."""
+    """All tables and views. Raises `sqlite3.Error` if they give more than a file of `size` bytes, or a sensible view of it, can contain."""
     db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
     try:
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(size, _LARGEST_CELL))
@@ -194,15 +194,15 @@ def _query(path: Path, size: int, piece: Piece) -> dict[str, Table]:
                 piece.find("db-view", part=name)
             quoted = '"' + name.replace('"', '""') + '"'
             tables[name] = _rows(db, f"SELECT * FROM {quoted}", size, kind == b"view")
-        if any(not said.startswith(_BROKEN_RULES) for (said,) in db.execute("PRAGMA quick_check")):
-            raise sqlite3.DatabaseError("pages lie where they do not belong")
+        if any(not message.startswith(_BROKEN_RULES) for (message,) in db.execute("PRAGMA quick_check")):
+            raise sqlite3.DatabaseError("misplaced pages")
         return tables
     finally:
         db.close()
 
 
 def _rows(db: sqlite3.Connection, query: str, size: int, view: bool) -> Table:
-    """Columns and rows. Text is UTF-8, as nearly always; where some is not, that is handed over as its bytes and looked at later."""
+    """Columns and rows. Text that is not UTF-8 is returned as bytes and decoded later."""
     db.text_factory = str
     fetched = _viewed if view else _fetched
     with suppress(sqlite3.OperationalError):
@@ -215,19 +215,19 @@ def _fetched(db: sqlite3.Connection, query: str, size: int) -> Table:
     found, rows = db.execute(query), list[Sequence[Any]]()
     while part := found.fetchmany(_AT_ONCE):
         rows += part
-        if len(rows) * 2 > size:  # each takes a pointer of two bytes at least: pages that lead to each other in a ring never end
-            raise sqlite3.DataError("more rows than the file can hold")
+        if len(rows) * 2 > size:  # a row takes a pointer of at least two bytes: pages that point to each other never end
+            raise sqlite3.DataError("more rows than the file can contain")
     return [str(d[0]) for d in found.description], rows
 
 
 def _viewed(db: sqlite3.Connection, query: str, size: int) -> Table:
-    """As `_fetched`, held against its text: a view makes any number of rows of any size out of nothing."""
+    """As `_fetched`, with a limit on the text: a view can generate any number of rows of any size."""
     found, rows, room = db.execute(query), list[Sequence[Any]](), _ROOM + 4 * size
     for row in found:
         rows.append(row)
         room -= sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
         if room < 0:
-            raise sqlite3.DataError("more in a view than can be of the file")
+            raise sqlite3.DataError("a view returns more than the file can contain")
     return [str(d[0]) for d in found.description], rows
 
 

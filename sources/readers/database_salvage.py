@@ -1,7 +1,7 @@
-"""What can still be read of a damaged SQLite file: the pages that are there, walked by the file format itself.
+"""Recover rows from a damaged SQLite file by walking its pages.
 
 Belongs here: pages, cells and records of the SQLite file format (sqlite.org/fileformat2.html). Does not belong here: SQL.
-Tables are walked from their roots; leaf pages that no root leads to are given to the table whose rows they can only be.
+Tables are walked from their roots; unreachable leaf pages go to the only table that their rows fit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Table = tuple[list[str], list[Any]]
 
 
 class _Pages:
-    """The pages of a file by number; those that are not whole are padded with zeros, those past its end are absent."""
+    """The pages of a file by number; incomplete ones are padded with zeros, those past the end are absent."""
 
     def __init__(self, data: bytes) -> None:
         size = struct.unpack(">H", data[16:18])[0] if len(data) >= _HEADER else 0
@@ -47,7 +47,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
-    """Tables with the rows that can be read (name -> columns, rows), and pages of rows that belong to no table (number, bytes)."""
+    """Tables with the readable rows (name -> columns, rows), and pages of rows that belong to no table (number, bytes)."""
     pages = _Pages(data)
     seen: set[int] = set()
     out: dict[str, Table] = {}
@@ -76,7 +76,7 @@ def tables(data: bytes) -> tuple[dict[str, Table], list[tuple[int, bytes]]]:
 
 
 def _columns(statement: str) -> list[tuple[str, bool]]:
-    """Column names of a CREATE TABLE, each with whether it stands for the row number (INTEGER PRIMARY KEY)."""
+    """Column names of a CREATE TABLE, each with whether it is the row number (INTEGER PRIMARY KEY)."""
     body = statement[statement.find("(") + 1 : statement.rfind(")")]
     parts = re.split(r",(?![^()]*\))", body)
     out = []
@@ -134,7 +134,7 @@ def _leaf(pages: _Pages, number: int) -> Iterator[tuple[int, Row]]:
 
 
 def _payload(pages: _Pages, page: bytes, at: int, length: int) -> tuple[bytes, int]:
-    """The bytes of a record, followed into overflow pages; and where its cell ends in the page."""
+    """The bytes of a record including its overflow pages, and where its cell ends in the page."""
     usable = pages.usable
     if length <= usable - 35:
         return page[at : at + length], at + length
@@ -146,7 +146,7 @@ def _payload(pages: _Pages, page: bytes, at: int, length: int) -> tuple[bytes, i
     while following and len(out) < length and following not in visited:
         visited.add(following)
         if following * pages.size > len(pages.data):
-            raise ValueError("overflow page is not there")
+            raise ValueError("overflow page is missing")
         more = pages.page(following)
         out += more[4:usable]
         following = struct.unpack(">I", more[:4])[0]
@@ -163,7 +163,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         value = (value << 7) | (byte & 0x7F)
         if byte < 0x80:
             return value, at + i + 1
-    raise ValueError("no varint")
+    raise ValueError("not a varint")
 
 
 def _record(payload: bytes, encoding: str) -> Row:
@@ -177,7 +177,7 @@ def _record(payload: bytes, encoding: str) -> Row:
     for kind in kinds:
         size = _SIZES[kind] if kind in _SIZES else (kind - 12) // 2
         if kind in (10, 11) or size < 0 or at + size > len(payload):
-            raise ValueError("no record")
+            raise ValueError("not a record")
         row.append(_value(kind, payload[at : at + size], encoding))
         at += size
     return tuple(row)

@@ -1,6 +1,6 @@
-"""Delimited text: bytes to records by the declared dialect, departures from it decided from the whole file and reported.
+"""Delimited text: bytes to records by the declared dialect; deviations are detected from the whole file and reported.
 
-Belongs here: line ends, delimiter, quotes, truncation. Does not belong here: encodings (`encoding`), headers and row kinds (`tabular`).
+Belongs here: line endings, delimiter, quotes, truncation. Does not belong here: encodings (`encoding`), headers and row kinds (`tabular`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ DELIMITERS = (";", ",", "\t", "|")
 _BREAK = re.compile("(\r\n|\r|\n)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MOST_LINES = 50  # physical lines that one quoted cell may span
-_LONGEST = 100_000  # characters that one quoted cell may hold
-_MOST_QUOTED, _FEW_BROKEN = 2000, 3  # lines looked at to tell a quoting; broken ones that say nothing yet
-_LOOK = 200  # lines looked at to tell a delimiter
+_LONGEST = 100_000  # characters of one quoted cell
+_MOST_QUOTED, _FEW_BROKEN = 2000, 3  # lines examined to detect the quoting; broken ones that are not yet evidence
+_LOOK = 200  # lines examined to detect the delimiter
 
 
 @dataclass
 class Lines:
-    """Physical lines of a text with the line end of each (`""` after the last where the file breaks off)."""
+    """Physical lines of a text with the line ending of each (`""` after the last if the file is truncated)."""
 
     text: list[str]
     ends: list[str]
@@ -36,7 +36,7 @@ class Lines:
 
     @property
     def usual_end(self) -> str:
-        """The most frequent line end."""
+        """The most frequent line ending."""
         return max(("\r\n", "\n", "\r"), key=self.ends.count)
 
     @cached_property
@@ -44,14 +44,14 @@ class Lines:
         return re.split(rb"\r\n|\r|\n", self.data)
 
     def raw(self, first: int, last: int) -> bytes:
-        """The bytes of the lines `first` to before `last`, as received, without the last line end."""
+        """The bytes of lines `first` up to but excluding `last`, as received, without the last line ending."""
         same = len(self._bytes) - len(self.text) in (0, 1)
         lines = self._bytes[first:last] if same else [t.encode("utf-8", "replace") for t in self.text[first:last]]
         return b"\n".join(lines)
 
 
 def physical_lines(text: str, data: bytes) -> Lines:
-    """Split at CRLF, LF and lone CR; a last empty line is none."""
+    """Split at CRLF, LF and lone CR; an empty last line is dropped."""
     parts = _BREAK.split(text)
     lines, ends = parts[::2], parts[1::2]
     if not lines[-1]:
@@ -62,9 +62,9 @@ def physical_lines(text: str, data: bytes) -> Lines:
 
 
 def fields(text: str, delimiter: str, closed: bool = False) -> tuple[list[str], bool, bool]:
-    """The cells of one record by RFC 4180; whether its last quote is open; whether a quote stands where none may (kept as text).
+    """The cells of one record by RFC 4180; whether its last quote is open; whether it has a misplaced quote (treated as text).
 
-    `closed`: the record ends here, so that a quote which nothing closes is text as well.
+    `closed`: the record ends here, so an unclosed quote is text too.
     """
     out: list[str] = []
     at, stray = 0, False
@@ -92,7 +92,7 @@ def fields(text: str, delimiter: str, closed: bool = False) -> tuple[list[str], 
 
 
 def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[TableSpec]) -> str:
-    """The declared delimiter, unless only another one gives a header, or rows of the declared width."""
+    """The declared delimiter, unless only another one yields a header, or rows of the declared width."""
     candidates = dict.fromkeys((declared, *DELIMITERS))
     for delimiter in candidates:
         rows = [fields(line, delimiter)[0] for line in lines[:_LOOK]]
@@ -105,12 +105,12 @@ def choose_delimiter(lines: Sequence[str], declared: str, tables: Sequence[Table
 
 @dataclass(frozen=True)
 class Quoting:
-    """A way to quote other than that of RFC 4180 (`name`), and how a line is put in its terms."""
+    """A quoting style other than RFC 4180 (`name`), and the conversion of a line to RFC 4180."""
 
     name: str = ""
 
     def plain(self, line: str, delimiter: str) -> str:
-        """The line as RFC 4180 would have it; a quote that is text then stands as `_TEXT`."""
+        """The line in RFC 4180 quoting; a literal quote becomes `_TEXT`."""
         between = re.escape(delimiter)
         if self.name == _APOSTROPHE:
             line = re.sub(f"(^|{between})'", r'\1"', line.replace('""', '"').replace('"', _TEXT))
@@ -126,7 +126,7 @@ RFC_4180 = Quoting()
 
 
 def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableSpec]) -> Quoting:
-    """RFC 4180, unless many lines are broken by it and hardly one is by another quoting."""
+    """RFC 4180, unless it breaks many lines and another quoting hardly any."""
     some = [line for line in lines[:_MOST_QUOTED] if "'" in line or '"' in line]
     heads = [fields(line, delimiter)[0] for line in lines[:_LOOK]]
     width = next((len(row) for row in heads if any(headers.is_header(row, table) for table in tables)), None)
@@ -143,7 +143,7 @@ def choose_quoting(lines: Sequence[str], delimiter: str, tables: Sequence[TableS
 
 
 def is_doubtful(text: str, delimiter: str, row: Sequence[str]) -> bool:
-    """Whether a line with a stray quote can be read in another way: its quotes come in pairs, and the cells between them are others."""
+    """Whether a line with a stray quote is ambiguous: its quotes are paired, and pairing them gives other cells."""
     parts = text.split('"')
     if len(parts) % 2 == 0:
         return False
@@ -152,13 +152,13 @@ def is_doubtful(text: str, delimiter: str, row: Sequence[str]) -> bool:
 
 
 def _is_record(text: str, delimiter: str, width: int) -> bool:
-    """Whether a line is plainly a record of its own, and so no part of a quoted cell."""
+    """Whether a line is clearly a complete record and so not part of a quoted cell."""
     cells = text.split(delimiter)
     return len(cells) == width and '"' not in text and 2 * sum(map(bool, cells)) >= width
 
 
 def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> tuple[list[str], int]:
-    """The record that starts in line `i`, which holds a quote, and the line after it."""
+    """The record that starts in line `i`, which contains a quote, and the line after it."""
     text = lines.text[i]
     row, is_open, stray = fields(text, delimiter)
     if not is_open:
@@ -181,7 +181,7 @@ def _quoted(lines: Lines, i: int, delimiter: str, width: int, piece: Piece) -> t
 
 
 def _joined(lines: Lines, i: int, delimiter: str, width: int, usual: str) -> tuple[list[str], int] | None:
-    """A record broken by an unquoted line end that is not the file's usual one, put together; None where that gives no record."""
+    """A record split by an unquoted, unusual line ending, joined again; None if that gives no record."""
     text = lines.text[i]
     for j in range(i + 1, min(i + _MOST_LINES, len(lines.text))):
         if lines.ends[j - 1] == usual or '"' in lines.text[j]:
@@ -193,7 +193,7 @@ def _joined(lines: Lines, i: int, delimiter: str, width: int, usual: str) -> tup
 
 
 def _width(lines: Lines, delimiter: str, tables: Sequence[TableSpec]) -> int:
-    """Cells of a record: as many as the header has, else as most lines have; where most are wider than the header, they are right."""
+    """Number of cells of a record: that of the header, else of most lines; if most lines are wider than the header, theirs."""
     counts = Counter(t.count(delimiter) + 1 for t in lines.text if '"' not in t and t.strip(delimiter + " "))
     header = next((r for t in lines.text[:_LOOK] if any(headers.is_header(r := fields(t, delimiter)[0], s) for s in tables)), None)
     usual = counts.most_common(1)[0][0] if counts else 1
@@ -237,7 +237,7 @@ def _other_delimiter(delimiter: str) -> Callable[[list[str], int], tuple[list[st
 
 
 def _clean(text: str, piece: Piece) -> str:
-    """Take zero bytes and a DOS end mark out; say in which lines control characters stood."""
+    """Remove zero bytes and a DOS end-of-file mark; report lines with control characters."""
     if not _CONTROL.search(text):
         return text
     if text.endswith("\x00"):
@@ -258,7 +258,7 @@ def _note_dialect(lines: Lines, delimiter: str, spec: FileSpec, piece: Piece) ->
 
 
 def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), known: Known = encoding.NOTHING) -> Piece:
-    """Read a delimited file into the tables of `spec` (or, where its header says so, another delimited table of the contract)."""
+    """Read a delimited file into the tables of `spec` (or into another delimited table of the contract if the header is that table's)."""
     piece = Piece(spec.name)
     data = files.load(file, piece)
     if data is None:

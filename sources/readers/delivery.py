@@ -1,6 +1,6 @@
-"""The files of one delivery to one `ReadResult`: which file is what, each read by its form, rows numbered, children given parents.
+"""Read the files of one delivery into one `ReadResult`: identify each file, read it by its format, number rows, link children to parents.
 
-Belongs here: everything that is the same whatever the institution. Does not belong here: forms (the readers beside this module).
+Belongs here: everything that is the same for all institutions. Does not belong here: file formats (the readers beside this module).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMS: dict[str, Callable[..., Piece]] = {
     "xml": xml.read,
     "database": database.read,
 }
-_TEXT = ("delimited", "xml")  # readers that have to tell an encoding
+_TEXT = ("delimited", "xml")  # readers that detect the encoding
 _LEFTOVER = re.compile(
     r"^~\$|^\.~|~$|\.(part|partial|tmp|crdownload|swp|bak)$|-(journal|wal|shm)$|^(thumbs\.db|desktop\.ini|\.ds_store|\._.*)$", re.IGNORECASE
 )
@@ -41,7 +41,7 @@ _SUFFIXES = {
 
 
 def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResult:
-    """Read every file of a delivery by `contract`. Raises nothing: what cannot be read is a finding."""
+    """Read every file of a delivery by `contract`. Never raises: what cannot be read is a finding."""
     others = [contracts.load(name) for name in contracts.institutions() if name != contract.institution]
     pieces, taken = [], set()
     found = {spec.name: _find(spec, delivered, contract) for spec in contract.files}
@@ -59,7 +59,7 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
         pieces.append(_rename(piece, file.name))
     pointers = {n for spec in contract.files for n in spec.alternatives if n.endswith(".url")}
     for file in delivered:
-        if file.name in pointers - taken:  # its dump was landed beside it and has been read in its place
+        if file.name in pointers - taken:  # its dump was landed with it and has been read instead
             pieces.append(Piece(file.name))
         elif file.name not in taken:
             pieces.append(_further(file, others))
@@ -69,7 +69,7 @@ def read_files(delivered: Sequence[SourceFile], contract: Contract) -> ReadResul
 
 
 def _find(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -> SourceFile | None:
-    """The delivered file that `spec` speaks of: by name, by name up to spelling, or the one file that bears its name in part."""
+    """The delivered file for `spec`: by name, by name up to spelling, or the only file whose name contains it."""
     names = [spec.name, *spec.alternatives]
     by_name = {f.name: f for f in delivered}
     for name in names:
@@ -85,7 +85,7 @@ def _find(spec: FileSpec, delivered: Sequence[SourceFile], contract: Contract) -
 
 
 def _rename(piece: Piece, name: str) -> Piece:
-    """Let a piece bear the name that its file was delivered under."""
+    """Give a piece the name of the delivered file."""
     if piece.file != name:
         for row in (*piece.structure, *piece.unreadable, *piece.findings, *piece.layout):
             row["file"] = name
@@ -95,7 +95,7 @@ def _rename(piece: Piece, name: str) -> Piece:
 
 
 def _known(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> dict[str, Known]:
-    """By declared file what is known for telling its encoding: agreed words, and those of the delivery's other files of text."""
+    """By declared file, the evidence for its encoding: agreed words, and the words of the delivery's other text files."""
     agreed = code_pages.agreed_words(contract)
     text = {spec.name: files.load(file, Piece(spec.name)) for spec, file in found if spec.reader == "delimited"} if len(found) > 1 else {}
     words = {name: encoding.eight_bit_words(data) for name, data in text.items() if data}
@@ -104,20 +104,20 @@ def _known(found: Sequence[tuple[FileSpec, SourceFile]], contract: Contract) -> 
 
 
 def _read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract], known: Known) -> Piece:
-    """Read one file; whatever the reader did not foresee makes it unreadable, without a word of its content."""
+    """Read one file; an unexpected error makes it unreadable and reveals none of its content."""
     more = {"known": known} if spec.reader in _TEXT else {}
     try:
         return FORMS[spec.reader](file, spec, contract, others, **more)
     except UnsafeError as error:
         return Piece(spec.name).fail("file-unsafe", str(error))
     except MemoryError:
-        raise  # what the delivery may take is used up: said of it as a whole
-    except Exception as error:  # noqa: BLE001 - a file of any content must end in a finding, not in a stop
+        raise  # limits of the whole delivery are reported for the delivery
+    except Exception as error:  # noqa: BLE001 - any content must end in a finding, never stop the run
         return Piece(spec.name).fail("file-failed", type(error).__name__)
 
 
 def _further(file: SourceFile, others: Sequence[Contract]) -> Piece:
-    """A file that the contract does not name: left over, of another institution, or simply not declared."""
+    """A file that the contract does not name: left over, from another institution, or undeclared."""
     piece = Piece(file.name)
     if _LEFTOVER.search(file.name):
         piece.state = "leftover"
@@ -140,7 +140,7 @@ def _further(file: SourceFile, others: Sequence[Contract]) -> Piece:
 
 
 def assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
-    """What was read of single files as one delivery."""
+    """Combine the files read into one delivery."""
     result = ReadResult()
     frames: dict[str, list[pd.DataFrame]] = {}
     offset = 0
@@ -169,14 +169,14 @@ def assemble(pieces: Sequence[Piece], contract: Contract) -> ReadResult:
 
 
 def _rows(rows: list[dict[str, Any]], like: pd.DataFrame) -> pd.DataFrame:
-    """Rows of dictionaries as a typed frame with the columns of `like`."""
+    """Dictionaries as a typed frame with the columns of `like`."""
     out = pd.DataFrame(rows).reindex(columns=list(like.columns))
     numbers = {c: "Int64" for c in ("line", "column") if c in out}
     return out.astype(numbers | {c: "str" for c in out.columns if c not in (*numbers, "raw")})
 
 
 def _shift(frame: pd.DataFrame, offset: int) -> pd.DataFrame:
-    """Row numbers that a form gave within its file, made unique within the delivery."""
+    """Shift row numbers that are unique in a file to be unique in the delivery."""
     if "_row" not in frame:
         return frame
     return frame.assign(_row=frame["_row"] + offset, _parent=frame["_parent"] + offset)
@@ -200,7 +200,7 @@ def _repair(result: ReadResult, known: Known) -> None:
 
 
 def _shorten(result: ReadResult) -> None:
-    """Empty cells that no value of a person or case is as long as: what is compared with all others would be compared for hours."""
+    """Empty cells longer than any real value: comparing them with all others would take hours."""
     for name, frame in result.tables.items():
         for column in (c for c in frame.columns if c not in POSITION):
             long = frame.index[frame[column].str.len().gt(MOST_LETTERS).fillna(False)]
@@ -213,7 +213,7 @@ def _shorten(result: ReadResult) -> None:
 
 
 def _number(result: ReadResult) -> None:
-    """Number rows that no form numbered, after those that one did."""
+    """Number rows that have no number yet, after those that have one."""
     start = 0
     for frame in result.tables.values():
         if len(frame) and frame["_row"].notna().any():
@@ -226,7 +226,7 @@ def _number(result: ReadResult) -> None:
 
 
 def _parents(result: ReadResult, contract: Contract) -> None:
-    """Where a form does not nest, the parent is the last row of the parent table that bears the key."""
+    """In formats without nesting, the parent is the last row of the parent table with the key."""
     for name, spec in contract.tables.items():
         if spec.parent is None or result.tables[name]["_parent"].notna().any():
             continue
@@ -240,7 +240,7 @@ def _parents(result: ReadResult, contract: Contract) -> None:
 
 
 def _joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series[Any]:
-    """Key columns as one text, null where a part is missing."""
+    """Key columns as one text; null if a part is missing."""
     out = frame[columns[0]].str.strip()
     for column in columns[1:]:
         out = out + "/" + frame[column].str.strip()

@@ -1,8 +1,8 @@
-"""A database delivery as one deterministic file: written from PostgreSQL when it is landed, read back like any database file.
+"""A database delivery as one deterministic file: dumped from PostgreSQL on landing, read like any database file.
 
-Belongs here: the form of the dump. First line a JSON object (`dump`, `version`, `tables`: name -> column names, `others`: further
-tables), then a JSON array a row: table, then its values; tables in declared order, rows by key. The same rows give the same bytes.
-Does not belong here: what the tables mean, and the connection URL (never in a message: it holds a password).
+Belongs here: the format of the dump. First line: a JSON object (`dump`, `version`, `tables`: name -> column names, `others`: further
+tables). Then one JSON array per row: table, values; tables in declared order, rows by key. The same rows give the same bytes.
+Does not belong here: what the tables mean, and the connection URL (never in a message: it contains a password).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCHEMA = "psh"
 VERSION = 1
 SECONDS = 60  # for a whole dump
 _CONNECTING = 10  # seconds, for each address of the server
-_SILENT = 20  # seconds after which a server that sends no sign of life is given up
+_SILENT = 20  # seconds without a response before the connection is dropped
 _MOST_BYTES = 1 << 28  # of text: a larger dump would not be read
 _AT_ONCE = 5_000  # rows
 
@@ -40,14 +40,14 @@ _CONNECTION: Mapping[str, Any] = {
 
 
 class DumpError(ValueError):
-    """A dump could not be made or read; the message says what to do and holds no URL."""
+    """A dump could not be written or read; the message says what to do and contains no URL."""
 
 
 def dump_postgres(url: str) -> bytes:
-    """The four tables of schema `psh` as a dump (`psh.dump`), read in one read-only snapshot.
+    """Dump the four tables of schema `psh` (`psh.dump`), read in one read-only snapshot.
 
-    Raises `DumpError` where the server cannot be reached, holds none of the tables, or far more than a quarter. A server that falls silent
-    in the middle of a row is not noticed here: whoever calls ends the process (`pipelines.landing.database`).
+    Raises `DumpError` if the server cannot be reached, has none of the tables, or far more than a quarter. A server that stops responding
+    within a row is not detected here: the caller ends the process (`pipelines.landing.database`).
     """
     try:
         with psycopg.connect(url, **_CONNECTION) as db:
@@ -64,18 +64,16 @@ def dump_postgres(url: str) -> bytes:
     except (psycopg.Error, UnicodeError, ValueError) as error:
         kind = type(error).__name__
         message = (
-            f"the prosecution's database could not be read ({kind}): see that the server runs and that psh.url names the right variable"
+            f"the prosecution's database could not be read ({kind}): check that the server runs and that psh.url names the right variable"
         )
         raise DumpError(message) from None
     if not rows:
-        raise DumpError(
-            f"the prosecution's database holds none of {', '.join(TABLES)} in schema {SCHEMA}: create the views or grant access"
-        )
+        raise DumpError(f"the prosecution's database has none of {', '.join(TABLES)} in schema {SCHEMA}: create the views or grant access")
     return write(rows, present)
 
 
 def dumped(url: str) -> bytes | str:
-    """What `dump_postgres` gives, or why it gives nothing."""
+    """The dump, or why there is none."""
     try:
         return dump_postgres(url)
     except DumpError as error:
@@ -114,8 +112,8 @@ def _columns(db: psycopg.Connection[Any]) -> dict[str, list[str]]:
 
 
 def _rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], room: int, until: float) -> tuple[Rows, int]:
-    """The rows of a table, some at a time, and how many bytes of text are left of `room`. Raises `DumpError` where they or the time run
-    out: a view makes any number of rows out of nothing."""
+    """The rows of a table, read in batches, and how many bytes of text are left of `room`. Raises `DumpError` if `room` or the time is
+    exceeded: a view can generate any number of rows."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     found: Rows = []
     with db.cursor(name="dump") as cursor:
@@ -124,14 +122,16 @@ def _rows(db: psycopg.Connection[Any], table: str, columns: Iterable[str], room:
             found.append(row)
             room -= 8 + sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
             if room < 0:
-                raise DumpError(f"{SCHEMA}.{table} gives more than {_MOST_BYTES >> 20} MiB: see that the view gives the quarter alone")
+                raise DumpError(f"{SCHEMA}.{table} returns more than {_MOST_BYTES >> 20} MiB: make the view return only the quarter")
             if time.monotonic() > until:
-                raise DumpError(f"{SCHEMA}.{table} takes longer than {SECONDS} s: see that the view ends, or deliver its dump as a file")
+                raise DumpError(
+                    f"{SCHEMA}.{table} takes longer than {SECONDS} s: check that the view terminates, or deliver its dump as a file"
+                )
     return found, room
 
 
 def _plain(value: Any) -> str | int | float | None:
-    """A value as JSON holds it: whole numbers as such, dates in ISO form, truth as 1 and 0, anything else as text."""
+    """A value for JSON: integers unchanged, dates in ISO form, booleans as 1 and 0, anything else as text."""
     if isinstance(value, bool):
         return int(value)
     if value is None or isinstance(value, (str, int, float)):

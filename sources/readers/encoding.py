@@ -1,7 +1,7 @@
-"""Bytes to text: which encoding a file is in, decided from all of its bytes, and text that was encoded twice or misread.
+"""Bytes to text: detect the encoding of a file from all its bytes; repair text that was encoded twice or misread.
 
-Belongs here: Unicode or not, decoding line by line, repair of cells. Every assumption comes back as a finding.
-Does not belong here: telling code pages apart (`code_pages`), anything about lines as records.
+Belongs here: Unicode or not, decoding line by line, repair of cells. Every assumption is returned as a finding.
+Does not belong here: detecting the code page (`code_pages`), anything about lines as records.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Finding = dict[str, Any]
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a file beside its bytes: `words` that the institution agreed, and the words of the other files of its delivery."""
+    """Evidence for the encoding outside the file: `words` that the institution agreed, and words of the delivery's other files."""
 
     words: frozenset[str] = frozenset()
     beside: Counter[bytes] = field(default_factory=Counter)
@@ -49,9 +49,9 @@ NOTHING = Known()
 
 
 def decode(data: bytes, declared: str, hint: str | None = None, known: Known = NOTHING) -> tuple[str, list[Finding]]:
-    """The text of `data` and what was assumed: findings with rule, line and detail (encoding taken).
+    """The text of `data`, and findings on what was assumed, with rule, line and detail (the encoding used).
 
-    `declared` is what the contract says, `hint` what the file says of itself (only where it is not UTF-8 does that matter).
+    `declared`: the encoding in the contract; `hint`: the one declared in the file (used only if the file is not UTF-8).
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -74,7 +74,7 @@ _NO_TEXT = 0.005  # share of control characters
 
 
 def eight_bit_words(data: bytes) -> Counter[bytes]:
-    """The words with a byte above ASCII of a text in an 8-bit code page; none of any other, nor of bytes that are no text."""
+    """The words with a byte above ASCII of a text in an 8-bit code page; none for other encodings and for bytes that are not text."""
     if len(_CONTROL.findall(data)) > len(data) * _NO_TEXT:
         return Counter()
     if any(data.startswith(mark) for mark, _ in _BOMS) or _wide(data) or data.isascii() or is_utf_8(data):
@@ -83,7 +83,7 @@ def eight_bit_words(data: bytes) -> Counter[bytes]:
 
 
 def _misread(text: str, known: Known) -> tuple[str, list[Finding]]:
-    """Text of which every character is one of Latin-1, in the code page that it was written in before somebody read it as Latin-1."""
+    """Undo a misreading: text with only Latin-1 characters, decoded in the code page in which it was written."""
     if text.isascii() or max(text) > _LAST_OF_LATIN_1:
         return text, []
     choice = _read_as_latin_1([text], known)
@@ -93,13 +93,13 @@ def _misread(text: str, known: Known) -> tuple[str, list[Finding]]:
 
 
 def _read_as_latin_1(texts: Iterable[str], known: Known, margin: float = code_pages.MARGIN) -> Choice:
-    """In which code page texts were written that came as Latin-1; letters that were encoded twice are another matter."""
+    """The code page in which texts delivered as Latin-1 were written; letters encoded twice are ignored."""
     data = "\n".join(_TWICE_RE.sub(" ", text) for text in texts).encode("latin-1")
     return code_pages.misread(code_pages.words_of(data), known.words, margin)
 
 
 def _reread(text: str, page: str) -> str:
-    """`text` with what was read as Latin-1 read in the code page `page`, but for letters that were encoded twice."""
+    """`text` decoded in `page` instead of Latin-1, except letters that were encoded twice."""
     parts = _TWICE_APART.split(text)
     parts[::2] = [part.translate(_table(page)) for part in parts[::2]]
     return "".join(parts)
@@ -132,7 +132,7 @@ def _marked(data: bytes, encoding: str, declared: str, known: Known) -> tuple[st
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of Latin text is zero."""
+    """Detect UTF-16 without a byte order mark: every other byte of Latin text is zero."""
     sample = data[: 1 << 16]
     if len(sample) < 8:
         return None
@@ -150,7 +150,7 @@ def _known(encoding: str) -> bool:
 
 
 def is_utf_8(line: bytes) -> bool:
-    """Whether bytes are text in UTF-8."""
+    """Whether bytes are valid UTF-8."""
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
@@ -159,14 +159,14 @@ def is_utf_8(line: bytes) -> bool:
 
 
 def _eight_bit(data: bytes, declared: str, known: Known) -> tuple[str, list[Finding]]:
-    """The code page that the words speak for, and what is said where they do not decide."""
+    """Decode in the most likely code page; a finding if the words do not decide."""
     own = declared if not _same(declared, "utf-8") and _known(declared) else "windows-1250"
     choice = code_pages.choose(code_pages.words_of(data), own, known.words, known.beside)
     return choice.page, [_undecided(choice)] if choice.others else []
 
 
 def _by_line(data: bytes, declared: str, hint: str, known: Known) -> tuple[str, list[Finding]]:
-    """Neither ASCII nor all UTF-8: the encoding of the majority, and each line that is otherwise by itself."""
+    """Neither ASCII nor all UTF-8: decode in the encoding of the majority, and each deviating line separately."""
     if not _SEQUENCE.search(data):
         eight, doubt = _eight_bit(data, hint, known)
         text = data.decode(eight, errors="replace")
@@ -191,7 +191,7 @@ def _by_line(data: bytes, declared: str, hint: str, known: Known) -> tuple[str, 
 
 
 def _view(character: str, encoding: str) -> str:
-    """How the UTF-8 bytes of a character look when read in an 8-bit encoding (undefined bytes as control characters)."""
+    """The UTF-8 bytes of a character decoded in an 8-bit encoding (undefined bytes as control characters)."""
     return "".join(b.decode(encoding, errors="ignore") or b.decode("latin-1") for b in (bytes([x]) for x in character.encode("utf-8")))
 
 
@@ -211,7 +211,7 @@ _CYRILLIC_RE = re.compile(_any(_CYRILLIC_TWICE))
 
 
 def once(text: str) -> str:
-    """`text` with letters that were encoded twice (or more often) put right."""
+    """`text` with letters encoded twice (or more often) repaired."""
     for _ in range(3):
         better = _TWICE_RE.sub(lambda m: _LATIN_TWICE.get(m[0]) or _CYRILLIC_RE.sub(lambda c: _CYRILLIC_TWICE[c[0]], m[0]), text)
         if better == text:
@@ -221,7 +221,7 @@ def once(text: str) -> str:
 
 
 def _foreign(cells: pd.Series) -> Iterable[str]:
-    """The different texts with a letter that is not of ASCII."""
+    """The distinct texts with a letter outside ASCII."""
     unique: Iterable[str] = cells[cells.str.contains(_BEYOND_ASCII, regex=True, na=False)].unique()
     return unique
 
@@ -229,10 +229,9 @@ def _foreign(cells: pd.Series) -> Iterable[str]:
 def repair(
     frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], known: Known = NOTHING
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """The tables of a delivery with cells that were encoded twice, or read as Latin-1, put right; findings name file, part, line, field
-    and the delivered value.
+    """Repair cells that were encoded twice or misread as Latin-1; findings name file, part, line, field and the delivered value.
 
-    Where at least half of a file's cells with a letter above ASCII are affected, the whole file was: one finding.
+    If at least half of a file's cells with a letter above ASCII are affected, there is one finding on the file.
     """
     twice = {v: once(v) for name, frame in frames.items() for c in columns[name] for v in _foreign(frame[c]) if _TWICE_RE.search(v)}
     out, found = _replaced(frames, columns, twice, ("cell-text-encoded-twice", "file-text-encoded-twice"))
@@ -244,9 +243,9 @@ def repair(
 
 
 def _pages(texts: set[str], known: Known) -> tuple[dict[str, str], list[Finding]]:
-    """Of texts that came as Latin-1 the code page that they were written in.
+    """By text delivered as Latin-1, the code page in which it was written.
 
-    Where the delivery holds letters beyond Latin-1, not all of it was misread: each text must show it by itself.
+    If the delivery contains letters outside Latin-1, not all of it was misread: each text needs its own evidence.
     """
     latin = {text for text in texts if max(text) <= _LAST_OF_LATIN_1}
     if any(c > _LAST_OF_LATIN_1 and c.isalpha() for text in texts for c in text):
@@ -260,7 +259,7 @@ def _pages(texts: set[str], known: Known) -> tuple[dict[str, str], list[Finding]
 def _replaced(
     frames: Mapping[str, pd.DataFrame], columns: Mapping[str, list[str]], better: Mapping[str, str], rules: tuple[str, str]
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """The frames with some texts replaced, and a finding for each cell, or one for a file that is affected as a whole (`rules`)."""
+    """Replace texts in the frames, with a finding for each cell, or one for a file that is affected as a whole (`rules`)."""
     if not better:
         return dict(frames), []
     out, found, wide = {}, dict[str, list[Finding]](), Counter[str]()

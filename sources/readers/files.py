@@ -1,6 +1,6 @@
-"""Getting at the bytes of a landed file, and telling from its first bytes what it is.
+"""Open a landed file and identify its type by its first bytes.
 
-Belongs here: opening, size limits, magic numbers. Does not belong here: reading a form.
+Belongs here: opening, size limits, magic numbers. Does not belong here: reading a format.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from sources.readers import headers
 from sources.readers.piece import Piece
 from sources.readers.result import SourceFile
 
-LIMIT = 1 << 28  # bytes; the forms of one institution and quarter are a hundred times smaller
+LIMIT = 1 << 28  # bytes; real deliveries are a hundred times smaller
 MOST = {"lines": 2_000_000, "cells": 40_000_000}
-"""What a delimited text may fall into: while it is read a line takes some 700 bytes of memory and a cell some 50, be they ever so short."""
+"""Limits of a delimited text: even a very short line takes about 700 bytes of memory while it is read, and a cell about 50."""
 _MAGIC = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -28,12 +28,12 @@ _MAGIC = (
 
 
 def kind(data: bytes) -> str:
-    """What the first bytes say: zip, sqlite, ole2, pdf, …; else `text`."""
+    """File type by the first bytes: zip, sqlite, ole2, pdf, …; else `text`."""
     return next((name for magic, name in _MAGIC if data.startswith(magic)), "text")
 
 
 def load(file: SourceFile, piece: Piece) -> bytes | None:
-    """The bytes of a file; None, with the finding noted, where there are none to be had."""
+    """The bytes of a file; None, with a finding, if they cannot be read."""
     try:
         if file.path.is_dir() or not file.path.exists():
             piece.fail("file-no-file")
@@ -52,13 +52,13 @@ def load(file: SourceFile, piece: Piece) -> bytes | None:
 
 
 def too_many(data: bytes) -> str | None:
-    """What a text falls into more of than can be looked at one by one, in words; None where it does not."""
+    """Which limit of `MOST` a text exceeds, in words; None if it exceeds none."""
     found = {"lines": max(map(data.count, (b"\n", b"\r"))), "cells": max(map(data.count, (b";", b",", b"\t", b"|")))}
     return next((f"> {MOST[what]:,} {what}" for what, n in found.items() if n > MOST[what]), None)
 
 
 def owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
-    """The institution whose table has a header among the rows `names`, or None."""
+    """The institution that has a table with one of the rows `names` as header, or None."""
     for contract in contracts:
         for table in contract.tables.values():
             if len(table.columns) > 3 and any(headers.is_header(row, table) for row in names):
@@ -67,7 +67,7 @@ def owner(names: list[list[str]], contracts: list[Contract]) -> str | None:
 
 
 def quarantine_lines(piece: Piece, data: bytes, rule: str) -> None:
-    """Set every physical line of a file aside, with its bytes; a file that is no text, or falls into too much, is one row."""
+    """Quarantine every physical line of a file with its bytes; a file that is not text, or exceeds the limits, is one row."""
     if kind(data) != "text" or b"\x00" in data[:4096] or too_many(data):
         lines = [data[: 1 << 20]]
     else:

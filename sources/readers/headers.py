@@ -1,4 +1,4 @@
-"""Delivered headers and declared columns: which is which, and what was assumed.
+"""Match delivered headers to declared columns, and report what was assumed.
 
 Belongs here: matching names (folded, similar, by position), recognising a header row. Does not belong here: cells below the header.
 """
@@ -16,9 +16,9 @@ from rapidfuzz import fuzz
 
 from sources.contract import ColumnSpec, TableSpec
 
-SIMILAR = 75.0  # of 100: two names of one column by themselves
-NEAR = 65.0  # enough where the place is right as well
-_MOST_EXTRA = 100  # undeclared columns that are kept; the file keeps the rest
+SIMILAR = 75.0  # of 100: minimum similarity of two names of one column
+NEAR = 65.0  # minimum if the position matches too
+_MOST_EXTRA = 100  # undeclared columns that are read; the file keeps the rest
 _MOST_NAMES = 500
 _SAME_WORD = {"numri": "nr", "numer": "nr", "no": "nr", "num": "nr", "datat": "data", "datum": "data"}
 
@@ -27,14 +27,14 @@ Fits = Callable[[int, str], bool]
 
 @lru_cache(maxsize=65536)
 def fold(name: str) -> str:
-    """A name without case, diacritics and punctuation: words in lower-case ASCII, one space between."""
+    """A name without case, diacritics and punctuation: words in lower-case ASCII, separated by one space."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return " ".join(_SAME_WORD.get(w, w) for w in re.findall(r"[a-z]+|[0-9]+", plain))
 
 
 @dataclass
 class Match:
-    """Delivered positions by declared column, further columns by their name, and findings (rule, field, detail)."""
+    """Declared column by delivered position, further columns by position, and findings (rule, field, detail)."""
 
     columns: dict[int, str] = field(default_factory=dict)
     extra: dict[int, str] = field(default_factory=dict)
@@ -43,12 +43,12 @@ class Match:
 
     @property
     def names(self) -> dict[int, str]:
-        """Every delivered position with the name that its column has in the frame read."""
+        """Every delivered position with its column name in the frame."""
         return {**self.columns, **self.extra}
 
 
 def similarity(first: str, second: str) -> float:
-    """How alike two folded names are, 0 to 100; a name that holds all words of the other counts nearly as equal."""
+    """Similarity of two folded names, 0 to 100; nearly 100 if one contains all words of the other."""
     if not first or not second:
         return 0.0
     solid = fuzz.ratio(first.replace(" ", ""), second.replace(" ", ""))
@@ -68,8 +68,8 @@ def is_header(cells: Sequence[str | None], table: TableSpec) -> bool:
 
 
 def resembles(cells: Sequence[str | None], table: TableSpec) -> bool:
-    """Whether a row is a header of `table` in other words: most declared columns have a similar name in it."""
-    delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold(c))}  # numbers are no names
+    """Whether a row is a header of `table` with other names: most declared columns have a similar name in it."""
+    delivered = {name for c in cells if c and len(c) < 60 and re.search("[a-z]", name := fold(c))}  # numbers are not names
     if len(delivered) < 3:
         return False
     alike = sum(1 for c in table.columns if any(similarity(fold(c.name), d) >= SIMILAR for d in delivered))
@@ -79,9 +79,9 @@ def resembles(cells: Sequence[str | None], table: TableSpec) -> bool:
 def match(cells: Sequence[str | None], table: TableSpec, fits: Fits | None = None, by_place: bool = True) -> Match:
     """Find the declared columns of `table` among the delivered names `cells`.
 
-    Exact names first, then spelling and aliases, then similar names, then a name at the right place. `fits(position, column)` says
-    whether the cells below could be values of the column: evidence where the name is none. `by_place=False`: the form has no order of
-    columns, names alone decide. All but exact matches are findings.
+    Exact names first, then spelling and aliases, then similar names, then a name in the right position. `fits(position, column)` says
+    whether the cells below could be values of the column: evidence if the name gives none. `by_place=False`: the format has no column
+    order, so only names decide. All but exact matches are findings.
     """
     out = Match()
     names = [(c or "").strip() for c in cells]
@@ -117,7 +117,7 @@ def _open(names: list[str], out: Match) -> list[int]:
 def _claim_similar(
     names: list[str], table: TableSpec, open_columns: dict[str, int], out: Match, claim: Callable[..., None], by_place: bool
 ) -> None:
-    """Most similar pairs first; a name at its own place needs less. Among very many names none is looked for."""
+    """Most similar pairs first; a name in its declared position needs less similarity. Skipped if there are very many names."""
     if len(names) > _MOST_NAMES:
         return
     pairs = [
@@ -143,7 +143,7 @@ def _between(position: int, place: int, table: TableSpec, out: Match) -> bool:
 def _claim_by_place(
     names: list[str], table: TableSpec, open_columns: dict[str, int], out: Match, claim: Callable[..., None], fits: Fits | None
 ) -> None:
-    """A column whose name says nothing, at the place of the one column missing there, holding values that fit."""
+    """Match a column with an unknown name by position if exactly one column is missing there and the values fit."""
     if len(names) != len(table.columns):
         return
     for i in _open(names, out):
@@ -153,7 +153,7 @@ def _claim_by_place(
 
 
 def _leftovers(names: list[str], open_columns: dict[str, int], out: Match) -> None:
-    """Names that no column claims become further columns, up to a limit; declared columns without a name are missing."""
+    """Unmatched names become further columns, up to a limit; declared columns without a name are missing."""
     used = {*out.columns.values(), *open_columns}
     further = _open(names, out)
     for i in further[:_MOST_EXTRA]:
@@ -181,7 +181,7 @@ _FORMS = {
 
 
 def contradicts(values: Sequence[str], column: ColumnSpec) -> bool | None:
-    """Whether most of `values` cannot be values of a declared column; None where they say nothing (text, or no value at all)."""
+    """Whether most of `values` are invalid for a declared column; None if that cannot be decided (text, or no values)."""
     filled = [v.strip() for v in values if v.strip()]
     if not filled:
         return None

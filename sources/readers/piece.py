@@ -1,7 +1,7 @@
-"""What one file gives: the piece of a `ReadResult` that a reader builds up while it reads.
+"""The part of a `ReadResult` that a reader collects from one file.
 
-Belongs here: the collector, and what all forms share (names of records in text, giving a frame its positions).
-Does not belong here: knowledge of a form.
+Belongs here: the collector, and what all formats share (record keys in text, positions of a frame).
+Does not belong here: knowledge of a format.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import pyarrow as pa
 
 from sources.contract import ColumnSpec, TableSpec
 
-_LONGEST_KEY = 200  # characters; no agreed number comes near
+_LONGEST_KEY = 200  # characters; agreed numbers are far shorter
 _DMY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 
 
 class UnsafeError(Exception):
-    """The file is no honest export: nothing of it is taken. The text says of what it holds too much."""
+    """The file exceeds a safety limit and is not read. The message names the limit."""
 
 
 @dataclass
 class Piece:
-    """One file while it is read. `rows` counts physical rows when they are met, not when they are dealt with."""
+    """One file while it is read. `rows` counts physical rows when they are encountered, before they are classified."""
 
     file: str
     state: str = "complete"
@@ -39,11 +39,11 @@ class Piece:
     rows: int = 0
 
     def find(self, rule: str, **where: Any) -> None:
-        """Note a finding; `where` are columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
+        """Add a finding; `where`: columns of `schemas.findings.COLUMNS` (part, line, record_key, field, value, detail)."""
         self.findings.append({"file": self.file, "rule": rule, **where})
 
     def structural(self, line: int | None, kind: str, part: str | None = None) -> None:
-        """Note a row that is no data: title, header, repeated_header, blank, total, sheet, earlier."""
+        """Add a row that is not data: title, header, repeated_header, blank, total, sheet, earlier."""
         self.structure.append({"file": self.file, "part": part, "line": line, "kind": kind})
 
     def quarantine(
@@ -56,19 +56,19 @@ class Piece:
         record_key: str | None = None,
         detail: str | None = None,
     ) -> None:
-        """Set a row aside with its bytes, and say so."""
+        """Quarantine a row with its bytes, and add a finding."""
         where = {"part": part, "line": line, "record_key": record_key}
         self.unreadable.append({"file": self.file, "table": table, "rule": rule, "raw": raw, **where})
         self.find(rule, detail=detail, **where)
 
     def fail(self, rule: str, detail: str | None = None) -> Piece:
-        """Nothing of the file can be read: say why."""
+        """Mark the file as unreadable, with a finding that says why."""
         self.state = "unreadable"
         self.find(rule, detail=detail)
         return self
 
     def add(self, table: str, frame: pd.DataFrame) -> None:
-        """Add rows of a table: text columns with `_part`, `_line` and, where the form nests, `_row` and `_parent`."""
+        """Add rows of a table: text columns with `_part`, `_line` and, in nested formats, `_row` and `_parent`."""
         self.tables.setdefault(table, []).append(frame.assign(_file=self.file))
 
     def data_rows(self) -> int:
@@ -77,7 +77,7 @@ class Piece:
 
 
 def text_frame(columns: Mapping[str, Sequence[str | None]]) -> pd.DataFrame:
-    """Columns of text as a frame of `str` columns; an empty cell becomes null."""
+    """Text columns as a frame of `str` columns; an empty cell becomes null."""
     arrays = {name: pa.array([v or None for v in values], pa.large_string()) for name, values in columns.items()}
     return pd.DataFrame({name: pd.array(array, dtype="str") for name, array in arrays.items()})
 
@@ -88,9 +88,9 @@ def nulls(n: int) -> Any:
 
 
 def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str | None:
-    """The text of one part of a record key, or None where it cannot be read.
+    """The text of one part of a record key, or None if it cannot be read.
 
-    `whole=False`: the cell may have been cut short, so it counts only where its form leaves no room for more.
+    `whole=False`: the cell may have been truncated, so it counts only if its pattern shows that it is complete.
     """
     text = (value or "").strip()
     if not text or len(text) > _LONGEST_KEY:
@@ -106,9 +106,9 @@ def key_part(column: ColumnSpec, value: str | None, whole: bool = True) -> str |
 
 
 def record_key(table: TableSpec, cells: Mapping[str, str | None], cut_after: str | None = None) -> str | None:
-    """The record key that `cells` (column -> text) give, parts joined by `/`; None where a part is missing or unreadable.
+    """The record key from `cells` (column -> text), parts joined by `/`; None if a part is missing or unreadable.
 
-    `cut_after`: the column at whose cell the row was cut.
+    `cut_after`: the column in whose cell the row was truncated.
     """
     parts = []
     for name in table.key:

@@ -1,4 +1,4 @@
-"""What every reader returns. Belongs here: the shape only."""
+"""What every reader returns. Belongs here: the types only."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from sources.states import of_delivery
 POSITION: tuple[str, ...] = ("_file", "_part", "_line", "_row", "_parent")
 """Positional columns of every table read.
 
-`_file` text; `_part` sheet or table, else null; `_line` Int64, null for database rows; `_row` Int64, unique within the
-delivery over all tables; `_parent` Int64: `_row` of the parent row in the same file where the form nests or where the key leads to it,
-else null.
+`_file` text; `_part` sheet or table, else null; `_line` Int64, null for database rows; `_row` Int64, unique in the delivery across all
+tables; `_parent` Int64: `_row` of the parent row in the same file, by nesting or by key, else null.
 """
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A landed file: where its bytes are, and the name that it was delivered under."""
+    """A landed file: its path, and the name under which it was delivered."""
 
     name: str
     path: Path
@@ -38,16 +37,16 @@ class ReadResult:
     structure   file, part, line, kind (title, header, repeated_header, blank, total, sheet: a row of a sheet without data, earlier:
                 a row of the table of an earlier period)
     unreadable  file, part, line, table, record_key (null where it cannot be read), rule, raw (bytes): rows to be quarantined;
-                each has its finding among `findings` already
+                each already has its finding in `findings`
     findings    mappings for `schemas.findings.frame` without institution and delivery
-    files       file -> state: complete, partial (something of it could not be read and may be lost), unreadable,
-                missing (declared, not delivered), foreign (not a file of this institution),
+    files       file -> state: complete, partial (some of it could not be read and may be lost), unreadable,
+                missing (declared, not delivered), foreign (a file of another institution),
                 leftover (*.part, *-journal, ~$*, ...), undeclared
-    rows        file -> physical rows counted as they were read, apart from what became of them
-    declared    what a file says of itself: `periudha`, `krijuar`
-    layout      file, part, field, column: at which place, from 1, a declared column was delivered; for forms with an order of columns
-    blanked     _row, field, content: cells that an erasure emptied (`pipelines.erasure`), and a number for what the row held before
-    judged      _row, table, field, rule: what was found in those rows before; it stands in place of what would be found now
+    rows        file -> physical rows, counted on reading, independently of their outcome
+    declared    metadata stated in a file: `periudha`, `krijuar`
+    layout      file, part, field, column: position, from 1, of a declared column as delivered; for formats with a column order
+    blanked     _row, field, content: cells emptied by an erasure (`pipelines.erasure`), and a number for the former content of the row
+    judged      _row, table, field, rule: findings on those rows before the erasure; they replace the present findings
     """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -65,15 +64,15 @@ class ReadResult:
 
     @property
     def state(self) -> str:
-        """Of the delivery, as far as reading sees; validation looks at its records too (`pipelines.validate.completeness`)."""
+        """State of the delivery as far as reading can tell; validation also checks the records (`pipelines.validate.completeness`)."""
         return of_delivery(self.files.values())
 
 
 def accounting(result: ReadResult) -> pd.DataFrame:
-    """What became of the physical rows of each file: file, rows_read, data, structural, unreadable.
+    """Row accounting by file: file, rows_read, data, structural, unreadable.
 
-    A row of XML is an element of a declared table, a row of a database a table row. `rows_read` was counted while reading;
-    it equals the sum of the other three (`docs/reference/counting-rules.md`, "Record status").
+    In XML a row is an element of a declared table, in a database a table row. `rows_read` is counted while reading and equals the sum of
+    the other three (`docs/reference/counting-rules.md`, "Record status").
     """
     data = pd.concat([frame["_file"] for frame in result.tables.values()]) if result.tables else pd.Series(dtype="str")
     counts = {

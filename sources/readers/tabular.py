@@ -1,6 +1,6 @@
-"""Rows of cells to tables: the part that delimited text and workbooks share.
+"""Rows of cells to tables, for delimited text and workbooks.
 
-Belongs here: finding headers, telling data from titles, blank, total and broken rows. Does not belong here: how cells come out of a file.
+Belongs here: finding headers; separating data from titles, blank, total and broken rows. Does not belong here: reading cells from a file.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from sources.readers.piece import Piece, key_part, nulls, record_key, text_frame
 TOTAL = re.compile(r"(gjithsej|totali?|gjithsejt|shuma|ukupno|svega|sum[ae]?|grand total)\b")
 _LOST = 0.1  # share of the records that a total line counts
 _NUMBER = re.compile(r"(?<!\d)\d+(?!\d)")
-_HEAD = 200  # rows looked at for a header in other words
-_NEARLY_ALL = 0.9  # share of rows that may speak for all about the header above them
-_FEW = 2  # filled cells that make no record
+_HEAD = 200  # rows searched for a header with other names
+_NEARLY_ALL = 0.9  # share of rows that decides about the header above them
+_FEW = 2  # a row with so few filled cells is not a record
 
 
 @dataclass
 class Grid:
-    """Rows as they were delivered: `cells` by row (ragged where the form allows it), physical first `lines`, bytes on demand."""
+    """Rows as delivered: `cells` by row (ragged if the format allows it), first physical line of each, bytes on demand."""
 
     cells: list[list[str]]
     lines: Sequence[int]
     raw: Callable[[int], bytes]
     part: str | None = None
-    cut_at: int | None = None  # the row at which the file breaks off
-    doubtful: frozenset[int] = frozenset()  # rows whose cells can be told apart in more than one way
-    earlier: str | None = None  # what a row says below which the table of an earlier period stands
+    cut_at: int | None = None  # the row at which the file is truncated
+    doubtful: frozenset[int] = frozenset()  # rows that can be split into cells in more than one way
+    earlier: str | None = None  # text of the row above the table of an earlier period
     repair: Callable[[list[str], int], tuple[list[str], str] | None] = lambda row, width: None
 
 
 @dataclass
 class Block:
-    """Rows that are read by one header: the ranges of rows below it, wherever it stands or comes again (None: there is none)."""
+    """Rows under one header: the ranges of rows below each occurrence of it (None: there is no header)."""
 
     header: int | None
     table: TableSpec
     match: headers.Match
     width: int
-    regular: tuple[int, ...] = ()  # how many cells its rows have; those beyond `width` hold nothing
+    regular: tuple[int, ...] = ()  # accepted numbers of cells; cells past `width` are empty
     ranges: list[tuple[int, int]] = field(default_factory=list)
     data: int = 0
     broken: int = 0
@@ -53,12 +53,12 @@ class Block:
 
 
 def is_blank(row: Sequence[str]) -> bool:
-    """Whether no cell of the row holds anything but space."""
+    """Whether all cells of the row are empty or whitespace."""
     return not any(c and not c.isspace() for c in row)
 
 
 def find_headers(grid: Grid, tables: Sequence[TableSpec]) -> list[tuple[int, TableSpec]]:
-    """Rows that are headers, each with the table that it is best for, in order."""
+    """Header rows in order, each with the table that it matches best."""
     names = {c.name for t in tables for c in t.columns}
     found = []
     for i, row in enumerate(grid.cells):
@@ -81,13 +81,13 @@ def _same_names(row: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def looks_like_data(row: Sequence[str], table: TableSpec) -> bool:
-    """Whether a row without a header has the declared number of columns and a readable key in the declared place."""
+    """Whether a row without a header has the declared number of columns and a readable key in the declared position."""
     names = [c.name for c in table.columns]
     return len(row) == len(names) and record_key(table, dict(zip(names, row, strict=True))) is not None
 
 
 def read_grid(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> bool:
-    """Put all rows of a grid into `piece`; False, with nothing done, where no header and no row of any table is found."""
+    """Put all rows of a grid into `piece`; False, with nothing done, if there is neither a header nor a row of any table."""
     before, end = len(piece.structure), _end(grid)
     now = replace(grid, cells=grid.cells[:end]) if end < len(grid.cells) else grid
     blocks = _blocks(now, tables, piece)
@@ -106,7 +106,7 @@ def read_grid(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> bool:
 
 
 def _end(grid: Grid) -> int:
-    """The row at which the table of an earlier period begins, with the blank rows above it; else that behind the last."""
+    """The row at which the table of an earlier period begins, with the blank rows above it; else the row after the last."""
     says = headers.fold(grid.earlier) if grid.earlier else None
     here = (i for i, row in enumerate(grid.cells) if says and _filled(row) <= _FEW and says in map(headers.fold, row))
     end = next(here, len(grid.cells))
@@ -116,7 +116,7 @@ def _end(grid: Grid) -> int:
 
 
 def _earlier(grid: Grid, end: int, tables: Sequence[TableSpec], piece: Piece) -> None:
-    """Rows of an earlier period's table: no data of this delivery; its total is checked against its own rows."""
+    """Rows of an earlier period's table: not data of this delivery; its total is checked against its own rows."""
     rows = range(end, len(grid.cells))
     for i in rows:
         piece.structural(grid.lines[i], "earlier", grid.part)
@@ -131,7 +131,7 @@ def _earlier(grid: Grid, end: int, tables: Sequence[TableSpec], piece: Piece) ->
 
 
 def _blocks(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
-    """The headers of a grid, each with its rows; a header that comes again as it was adds to the block of the first."""
+    """The headers of a grid, each with its rows; a repeated header adds to the block of the first."""
     found = find_headers(grid, tables)
     if not found:
         return _headless(grid, tables, piece)
@@ -156,8 +156,8 @@ def _blocks(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block
 def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) -> Block:
     """The block under a header row.
 
-    Where nearly all rows are wider or narrower than the header, their cells say which name is missing or surplus; where they do not say
-    it, rows and header do not belong together, and the rows cannot be read.
+    If nearly all rows are wider or narrower than the header, their cells show which name is missing or surplus; if they do not, rows and
+    header do not match, and the rows cannot be read.
     """
     below = [r for r in grid.cells[i + 1 : last] if not is_blank(r)]
     widths = pd.Series([len(r) for r in below], dtype="int64")
@@ -174,7 +174,7 @@ def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) 
         return not contradicts(position, column)
 
     def shown(match: headers.Match) -> bool:
-        """Whether cells show that these names are those of the rows: none contradicts, and one of the last two says so."""
+        """Whether the cells confirm these names: none contradicts, and one of the last two agrees."""
         said = {k: contradicts(k, name) for k, name in match.columns.items()}
         return not match.missing and True not in said.values() and any(said[k] is False for k in sorted(said)[-2:])
 
@@ -199,7 +199,7 @@ def _matched(grid: Grid, i: int, last: int, cells: list[str], table: TableSpec) 
 
 
 def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Block]:
-    """Rows without a header: columns by place, where the first rows are plainly rows of a table."""
+    """Rows without a header: columns by position, if the first rows are clearly rows of a table."""
     rows = [(i, r) for i, r in enumerate(grid.cells[:_HEAD]) if not is_blank(r)]
     for table in tables:
         like = [i for i, r in rows if looks_like_data(r, table)]
@@ -211,7 +211,7 @@ def _headless(grid: Grid, tables: Sequence[TableSpec], piece: Piece) -> list[Blo
 
 
 def _before(grid: Grid, block: Block, piece: Piece) -> None:
-    """Rows above the first header: titles and blanks, or data that a sorted file put there."""
+    """Rows above the first header: titles and blanks, or data moved there by sorting."""
     if block.header is None:
         return
     above = Block(None, block.table, block.match, block.width, block.regular)
@@ -247,7 +247,7 @@ def _read_block(grid: Grid, block: Block, piece: Piece) -> None:
 
 
 def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], piece: Piece) -> None:
-    """Rows of the right width: structural ones out, the rest into the table."""
+    """Rows of the right width: take out structural rows, add the rest to the table."""
     if not rows:
         return
     columns = list(zip(*rows, strict=True))
@@ -265,7 +265,7 @@ def _add_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]],
 
 
 def _odd_rows(grid: Grid, block: Block, index: list[int], rows: list[list[str]], frame: pd.DataFrame, piece: Piece) -> set[int]:
-    """Positions of rows that are blank, a total, or too little to be a record; only rows without a readable key are looked at."""
+    """Positions of rows that are blank, a total, or too sparse for a record; only rows without a readable key are checked."""
     readable = pd.Series(True, index=frame.index)
     for name in block.table.key:
         pattern = block.table.column(name).pattern
@@ -297,7 +297,7 @@ def _is_total(row: Sequence[str]) -> bool:
 
 
 def _irregular(grid: Grid, block: Block, i: int, piece: Piece) -> list[str] | None:
-    """A row of another width: the cells to read it by, or None where it was dealt with here."""
+    """A row of another width: its cells after repair, or None if it was handled here."""
     row, line, width = grid.cells[i], grid.lines[i], block.width
     if is_blank(row):
         piece.structural(line, "blank", grid.part)
@@ -321,7 +321,7 @@ def _is_regular(row: Sequence[str], block: Block) -> bool:
 
 
 def _ends_surplus(row: list[str], block: Block) -> bool:
-    """Whether the empty cells at the end of a row are the surplus ones: in any other reading some cell could not be what its column is."""
+    """Whether the surplus cells of a row are the empty ones at its end: in any other alignment some cell would not fit its column."""
     width, more = block.width, len(row) - block.width
     own = row[:width]
     others = [row[:k] + row[k + more :] for k in range(width) if is_blank(row[k : k + more])]
@@ -330,7 +330,7 @@ def _ends_surplus(row: list[str], block: Block) -> bool:
 
 
 def _misfits(cells: list[str], block: Block) -> bool:
-    """Whether some cell of a row cannot be what its column is: of another form, or empty where a value is required."""
+    """Whether some cell of a row does not fit its column: another format, or empty where a value is required."""
     columns = ((cells[k], block.table.column(name)) for k, name in block.match.columns.items())
     return any(headers.contradicts([v], c) or (c.key and key_part(c, v) is None) or (c.required and not v.strip()) for v, c in columns)
 
@@ -354,7 +354,7 @@ def _quarantine(grid: Grid, block: Block, i: int, piece: Piece) -> None:
 
 
 def _lack(stated: int, found: int) -> bool:
-    """Whether a total line says that records are missing; to be one off is a slip in counting."""
+    """Whether a total line shows that records are missing; a difference of one is a counting error."""
     return stated - found > max(1, _LOST * stated)
 
 
@@ -371,7 +371,7 @@ def _totals(grid: Grid, blocks: list[Block], piece: Piece) -> None:
 
 
 def _check_total(grid: Grid, i: int, right: set[int], rows: int, piece: Piece) -> int | None:
-    """The number that a total line states where it is none of the right ones."""
+    """The number that a total line states, if it is not one of the right ones."""
     stated = [int(n) for n in _NUMBER.findall(" ".join(grid.cells[i]))]
     if not stated:
         piece.find("file-total-unreadable", part=grid.part, line=grid.lines[i])

@@ -1,7 +1,7 @@
-"""Workbooks: every sheet looked at, cells to text, by python-calamine where it can and openpyxl where it cannot (xls: by xlrd).
+"""Workbooks: cells of all sheets to text, by python-calamine, or openpyxl if calamine fails (xls: xlrd).
 
 Belongs here: sheets, cells as text, merged and hidden parts.
-Does not belong here: what the zip holds (`workbook_parts`), row kinds (`tabular`).
+Does not belong here: the zip (`workbook_parts`), row kinds (`tabular`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sources.readers.piece import Piece
 from sources.readers.result import SourceFile
 from sources.readers.workbook_parts import Overlay
 
-_MOST_CELLS = 5_000_000  # a used range beyond this is a stray cell far out, not a table
-_MOST_COLUMNS = 60  # read where calamine cannot; no agreed sheet has a third of them
+_MOST_CELLS = 5_000_000  # a larger used range is due to a stray cell far out, not to a table
+_MOST_COLUMNS = 60  # read by openpyxl; agreed sheets have fewer than a third
 _MOST_BLANK = 10_000
-_MOST_LETTERS = 256 << 20  # one text can stand in every cell, and takes room once it is written out
+_MOST_LETTERS = 256 << 20  # a shared text can be in every cell and needs memory once expanded
 
 
 class Sheet(NamedTuple):
-    """A sheet as text: rows of one width, and the row of the sheet (from 1) that each is."""
+    """A sheet as text: rows of equal width, and the sheet row (from 1) of each."""
 
     name: str
     visible: bool
@@ -39,7 +39,7 @@ class Sheet(NamedTuple):
 
 
 def cell_text(value: Any) -> str:
-    """A cell as text: days in ISO form, whole numbers as digits, text exactly as it stands."""
+    """A cell as text: dates in ISO form, integers as digits, text unchanged."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -54,8 +54,8 @@ def cell_text(value: Any) -> str:
 
 
 def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
-    """All sheets by calamine, or xlrd; None where neither can read the file or a sheet reaches too far. Errors in cells of the old form are
-    added to `overlays`."""
+    """All sheets by calamine, or xlrd; None if neither can read the file or a sheet is too large. Errors in xls cells are added to
+    `overlays`."""
     if any(overlay.area > _MOST_CELLS for overlay in overlays.values()):
         return None
     read = workbook_apart.sheets(data, _MOST_CELLS)
@@ -69,31 +69,31 @@ def _calamine(data: bytes, overlays: dict[str, Overlay]) -> list[Sheet] | None:
             out.append(_filled(raw.name, raw.visible, zip(raw.lines, raw.rows, strict=True)))
             continue
         overlay = overlays.get(raw.name)
-        told = [row for row, _ in (*overlay.errors, *overlay.formulas)] if overlay else []  # what calamine shows as empty
-        rows = _trim([[cell_text(v) for v in row] for row in raw.rows], max(told, default=-1) + 1)
+        overlaid = [row for row, _ in (*overlay.errors, *overlay.formulas)] if overlay else []  # calamine returns these as empty
+        rows = _trim([[cell_text(v) for v in row] for row in raw.rows], max(overlaid, default=-1) + 1)
         out.append(Sheet(raw.name, raw.visible, rows, range(1, len(rows) + 1)))
     return out
 
 
 def _openpyxl(data: bytes) -> list[Sheet] | None:
-    """All sheets by openpyxl, streamed, the first columns only; None where it cannot read the file."""
+    """All sheets by openpyxl, streamed, the first columns only; None if it cannot read the file."""
     try:
         with warnings.catch_warnings(action="ignore"):
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         out = []
         for sheet in book.worksheets:
-            sheet.reset_dimensions()  # what the file says of its size may be wrong
+            sheet.reset_dimensions()  # the stated dimensions may be wrong
             rows = enumerate(sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS), 1)
             out.append(_filled(sheet.title, sheet.sheet_state == "visible", rows))
-    except Exception:  # noqa: BLE001 - whatever openpyxl trips over, the file cannot be read by it
+    except Exception:  # noqa: BLE001 - openpyxl raises many types on damaged files
         return None
     return out
 
 
 def _filled(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any]]]) -> Sheet:
-    """A sheet as far as it is filled, from numbered rows that are streamed.
+    """A sheet without trailing blank rows, from a stream of numbered rows.
 
-    Blank rows far down are left out: between a table and a stray cell at the end of the sheet lie a million of them.
+    Long runs of blank rows are skipped: there can be a million between a table and a stray cell at the end of the sheet.
     """
     kept: dict[int, list[str]] = {}
     for line, row in rows:
@@ -108,7 +108,7 @@ def _filled(name: str, visible: bool, rows: Iterable[tuple[int, Sequence[Any]]])
 
 
 def _trim(rows: list[list[str]], least: int = 0) -> list[list[str]]:
-    """Rows up to the last that holds anything, and the first `least` ones in any case."""
+    """Rows up to the last that is not empty, and at least the first `least` rows."""
     last = len(rows)
     while last > least and tabular.is_blank(rows[last - 1]):
         last -= 1
@@ -143,7 +143,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
     if workbook_parts.counts_from_1904(data):
         piece.find("workbook-dates-1904")
     tables = [contract.tables[t] for t in spec.tables]
-    sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows stand against those of a copy
+    sheets.sort(key=lambda sheet: sheet.name == spec.options.get("sheet"))  # last, so that its rows prevail over those of a copy
     took = sum([_sheet(sheet, tables, spec, piece) for sheet in sheets])
     if not took:
         _nothing(sheets, piece, others)
@@ -151,7 +151,7 @@ def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[
 
 
 def read_sheets(data: bytes, kind: str, piece: Piece) -> list[Sheet] | None:
-    """All sheets of a workbook (xlsx or xls) as text, with what the stored values of the visible ones do not show; None where no library
+    """All sheets of a workbook (xlsx or xls) as text, the visible ones with formulas, errors and merged cells resolved; None if no library
     can read it."""
     overlays = workbook_parts.overlays(data) if kind == "xlsx" else {}
     sheets = _calamine(data, overlays)
@@ -168,7 +168,7 @@ def read_sheets(data: bytes, kind: str, piece: Piece) -> list[Sheet] | None:
 
 
 def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> None:
-    """No sheet has the agreed columns: all rows are set aside."""
+    """No sheet has the agreed columns: quarantine all rows."""
     owner = files.owner([r for sheet in sheets for r in sheet.rows[:50]], list(others))
     rule = "file-foreign" if owner else "file-header-not-found"
     piece.structure.clear()
@@ -181,7 +181,7 @@ def _nothing(sheets: list[Sheet], piece: Piece, others: Sequence[Contract]) -> N
 
 
 def _sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, piece: Piece) -> bool:
-    """One sheet into the piece; whether it is a sheet of data."""
+    """Read one sheet into the piece; return whether it contains data."""
     name, rows = sheet.name, sheet.rows
     if not sheet.visible:
         piece.find("sheet-hidden", part=name)
@@ -202,7 +202,7 @@ def _sheet(sheet: Sheet, tables: Sequence[TableSpec], spec: FileSpec, piece: Pie
 
 
 def _total_absent(part: str, piece: Piece) -> None:
-    """No total line was read: it is a formula without a stored value, or it is not there, and nothing says that the sheet is whole."""
+    """No total line was read (absent, or a formula without a stored value), so nothing confirms that the sheet is complete."""
     unread = (str(f.get("value")) for f in piece.findings if f["rule"] == "cell-formula-unread" and f.get("part") == part)
     if any(tabular.TOTAL.search(headers.fold(formula)) for formula in unread):
         piece.find("file-total-unreadable", part=part)
@@ -212,7 +212,7 @@ def _total_absent(part: str, piece: Piece) -> None:
 
 
 def _unknown(sheet: Sheet, tables: Sequence[TableSpec], piece: Piece) -> bool:
-    """A sheet without the agreed header: wide rows may be records and are set aside; anything else is a summary, a list, notes."""
+    """A sheet without the agreed header: wide rows may be records and are quarantined; anything else is a summary, a list or notes."""
     filled = pd.Series([sum(1 for c in row if c and not c.isspace()) for row in sheet.rows], dtype="int64")
     if filled[filled > 0].median() * 2 < min(len(t.columns) for t in tables):
         piece.find("sheet-no-data", part=sheet.name)
@@ -239,7 +239,7 @@ def _no_data(sheet: Sheet, piece: Piece) -> bool:
 
 
 def _overlay(sheet: Sheet, overlay: Overlay, piece: Piece) -> None:
-    """Put in what the stored values do not show: formulas without a value, errors, merged cells, hidden rows."""
+    """Apply what stored values do not show: formulas without a value, errors, merged cells, hidden rows."""
     rows, width = sheet.rows, len(sheet.rows[0])
     place = {line - 1: i for i, line in enumerate(sheet.lines)}
     cached = 0
@@ -264,7 +264,7 @@ def _overlay(sheet: Sheet, overlay: Overlay, piece: Piece) -> None:
 
 
 def _name_fields(sheet: Sheet, piece: Piece) -> None:
-    """Name the column of what was found in single cells (their `detail` is a cell reference) by the header as delivered."""
+    """Give findings on single cells (whose `detail` is a cell reference) the name of the column in the delivered header."""
     heads = [row["line"] for row in piece.structure if row["part"] == sheet.name and row["kind"] == "header"]
     header = sheet.rows[list(sheet.lines).index(heads[0])] if heads else []
     for finding in piece.findings:
@@ -275,7 +275,7 @@ def _name_fields(sheet: Sheet, piece: Piece) -> None:
 
 
 def _merged(sheet: Sheet, overlay: Overlay, place: dict[int, int], piece: Piece) -> None:
-    """A cell merged over several rows of a table speaks for each row that holds anything else."""
+    """Copy a cell merged over several rows of a table to each row that is not otherwise empty."""
     rows, width = sheet.rows, len(sheet.rows[0])
     for top, left, bottom, right in overlay.merged:
         if top == bottom or left != right or left >= width or top not in place or not rows[place[top]][left]:

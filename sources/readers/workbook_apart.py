@@ -1,8 +1,8 @@
-"""Sheets of a workbook by calamine, those of the old form by xlrd, in a process of its own with little memory and time.
+"""Read sheets of a workbook by calamine (xls: xlrd) in a separate process with limited memory and time.
 
-Calamine lays out a sheet from its first to its last cell, and ends the process where memory does not suffice: a small file with a stray
-cell far out would end every run. Belongs here: that process, its limits, the plain values that come back. Does not belong here: text of
-cells (`workbook`). Run as a script this file is that process, so it imports nothing of ours.
+Calamine allocates a sheet from its first to its last cell and aborts the process if memory runs out: a small file with a stray cell far
+out would abort every run. Belongs here: that process, its limits, the plain values that it returns. Does not belong here: text of cells
+(`workbook`). Run as a script this file is that process, so it imports nothing from Harmonia.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import resource
 import sys
 from typing import Any, NamedTuple
 
-_MEMORY = 2 << 30  # bytes: a sheet of the old form with a cell in its last corner takes 1.4 GiB
+_MEMORY = 2 << 30  # bytes: an xls sheet with a cell in its last corner takes 1.4 GiB
 _SECONDS = 120
 _OLD = b"\xd0\xcf\x11\xe0"
-_LAST_DAY = 2_958_466  # of the year 9999
+_LAST_DAY = 2_958_466  # last day of the year 9999
 
 
 class Raw(NamedTuple):
-    """A sheet: its rows as values from the first row of the sheet on; where `lines` are given only those that hold anything, with their
-    numbers from 1. `errors` (row and column from 0 -> the error): cells of the old form that hold one."""
+    """A sheet: its rows as values, from the first row; if `lines` is set only non-empty rows, with their numbers from 1.
+    `errors`: xls cells with an error (row and column from 0 -> the error)."""
 
     name: str
     visible: bool
@@ -32,8 +32,8 @@ class Raw(NamedTuple):
 
 
 def sheets(data: bytes, most_cells: int) -> list[Raw] | None:
-    """All sheets; of one that reaches beyond `most_cells` the filled rows. None where calamine cannot read them within the limits."""
-    import subprocess  # not in the other process, which starts sooner without
+    """All sheets; only the filled rows of one with more than `most_cells`. None if calamine cannot read them within the limits."""
+    import subprocess  # not needed in the child process, which starts faster without it
 
     command = [sys.executable, "-I", __file__, str(most_cells)]
     try:
@@ -44,7 +44,7 @@ def sheets(data: bytes, most_cells: int) -> list[Raw] | None:
 
 
 def _old(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
-    """All sheets of a workbook of the old form by xlrd. Raises whatever it trips over."""
+    """All sheets of an xls workbook by xlrd. Raises any error of xlrd."""
     import xlrd
 
     def value(kind: int, cell: Any) -> Any:
@@ -77,7 +77,7 @@ def _old(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
 
 def _read(data: bytes, most_cells: int) -> list[tuple[Any, ...]]:
     if data.startswith(_OLD):
-        with contextlib.suppress(Exception):  # whatever xlrd trips over, calamine may read
+        with contextlib.suppress(Exception):  # calamine may read what xlrd cannot
             return _old(data, most_cells)
     import python_calamine
 

@@ -1,6 +1,6 @@
-"""The zip under a workbook: whether it is one, whether it is safe to open, and what its cells hold beside their stored values.
+"""The zip of a workbook: its type, whether it is safe to open, and what its cells contain besides stored values.
 
-Belongs here: limits, kinds, formulas, errors, merged and hidden parts of the sheet XML. Does not belong here: values of cells (`workbook`).
+Belongs here: limits, types, formulas, errors, merged and hidden parts of the sheet XML. Does not belong here: values of cells (`workbook`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _PIECE = re.compile(r'\s*("(?:[^"]|"")*"|-?\d+(?:\.\d+)?)\s*')
 
 @dataclass
 class Overlay:
-    """What a sheet holds beside values; rows and columns from 0. `area`: cells in its used range; `damaged`: it breaks off somewhere, so
-    that rows may be missing of which a tolerant reader says nothing."""
+    """What a sheet contains besides values; rows and columns from 0. `area`: cells in its used range; `damaged`: it is truncated, so rows
+    may be missing that a tolerant reader does not report."""
 
     formulas: dict[tuple[int, int], str] = field(default_factory=dict)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Overlay:
 
 
 def kind(data: bytes) -> str:
-    """`xlsx`, the older `xls`, or why it is no workbook: `encrypted`, `unsafe`, `damaged`, `zip` or what the bytes say."""
+    """`xlsx`, `xls`, or why it is not a workbook: `encrypted`, `unsafe`, `damaged`, `zip` or the file type by its first bytes."""
     first = files.kind(data)
     if first == "ole2":
         return "encrypted" if "EncryptedPackage".encode("utf-16-le") in data else "xls"
@@ -58,7 +58,7 @@ def kind(data: bytes) -> str:
             if large or not all(_is_safe(archive, part) for part in parts):
                 return "unsafe"
             names = {part.filename for part in parts}
-            if len({name.lower() for name in names}) < len(parts):  # one program reads the first of two, another the second
+            if len({name.lower() for name in names}) < len(parts):  # programs differ in which of two parts they read
                 return "unsafe"
     except _ERRORS:
         return "damaged"
@@ -66,7 +66,7 @@ def kind(data: bytes) -> str:
 
 
 def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    """Whether a part unpacks within the limits, to what it says, and declares no entities."""
+    """Whether a part unpacks within the limits and to its stated size, and declares no entities."""
     if part.file_size > 8 << 20 and part.file_size > _MOST_RATIO * max(part.compress_size, 1):
         return False
     with archive.open(part) as stream:
@@ -77,9 +77,9 @@ def _is_safe(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
 
 
 def rebuild(data: bytes) -> bytes | None:
-    """A sound zip of the parts of a damaged one that are there whole, found by their own headers; None where there are none.
+    """A valid zip of the complete parts of a damaged one, found by their local headers; None if there are none.
 
-    Only what was unpacked here, within the limits, goes into it: the sizes that a damaged zip states are not to be trusted.
+    It contains only what was unpacked here within the limits: the sizes stated in a damaged zip cannot be trusted.
     """
     out, total, at = io.BytesIO(), 0, data.find(_LOCAL)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -95,7 +95,7 @@ def rebuild(data: bytes) -> bytes | None:
 
 
 def _part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
-    """The part whose local header is at `at`: its name, its content (None where it is not whole), and where it ends."""
+    """The part whose local header is at `at`: its name, its content (None if incomplete), and where it ends."""
     header = data[at : at + 30]
     if len(header) < 30:
         return "", None, at + 4
@@ -118,7 +118,7 @@ def _part(data: bytes, at: int, most: int) -> tuple[str, bytes | None, int]:
 
 
 def overlays(data: bytes) -> dict[str, Overlay]:
-    """An overlay for each sheet of an xlsx file, by sheet name; empty where the file's own index cannot be read."""
+    """An overlay for each sheet of an xlsx file, by sheet name; empty if the file's index cannot be read."""
     out: dict[str, Overlay] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -135,13 +135,13 @@ def overlays(data: bytes) -> dict[str, Overlay]:
 
 
 def _to_its_end(xml: bytes) -> None:
-    """Raise `etree.XMLSyntaxError` where a part is not well-formed."""
+    """Raise `etree.XMLSyntaxError` if a part is not well-formed."""
     for _, element in etree.iterparse(io.BytesIO(xml), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False):
         element.clear()
 
 
 def counts_from_1904(data: bytes) -> bool:
-    """Whether a workbook (xlsx or xls) says of itself that it counts days from 1904. The libraries read its dates so; nobody tells it."""
+    """Whether a workbook (xlsx or xls) uses the 1904 date system. The libraries convert its dates without reporting it."""
     if files.kind(data) == "ole2":
         return _datemode(data) == 1
     try:
@@ -153,7 +153,7 @@ def counts_from_1904(data: bytes) -> bool:
 
 
 def _datemode(data: bytes) -> int | None:
-    """The record of an old workbook's date system, looked for from the first record of its globals on."""
+    """The date system record of an xls workbook, searched from the first record of its globals."""
     at = data.find(_GLOBALS)
     while 0 <= at < len(data) - 4:
         record, length = (int.from_bytes(data[k : k + 2], "little") for k in (at, at + 2))
@@ -195,7 +195,7 @@ def _position(reference: str | None) -> tuple[int, int] | None:
 
 
 def reference(row: int, column: int) -> str:
-    """How the spreadsheet program calls a cell, `M2`; row and column from 0."""
+    """The cell reference, `M2`; row and column from 0."""
     letters = ""
     column += 1
     while column:

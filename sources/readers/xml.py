@@ -1,7 +1,7 @@
-"""XML: elements of declared tables to rows, streamed by lxml; no entity is expanded, nothing outside the file is read.
+"""XML: elements of declared tables to rows, streamed by lxml; entities are not expanded, nothing outside the file is read.
 
-Belongs here: elements to rows, names and namespace. Does not belong here: making the text safe to parse (`xml_text`), what to do where
-it is not well-formed (`xml_salvage`), encodings (`encoding`).
+Belongs here: elements to rows, names and namespace. Does not belong here: making the text safe to parse (`xml_text`), text that is not
+well-formed (`xml_salvage`), encodings (`encoding`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sources.readers.result import SourceFile
 from sources.readers.xml_text import blank_comments, make_safe, parser_options, without_encoding
 
 _DEEP = 64  # levels; an agreed export has five
-_MOST_TAGS = 10_000_000  # each may be a row, which takes some 300 bytes of memory while it is read
+_MOST_TAGS = 10_000_000  # each may be a row, which takes about 300 bytes of memory while it is read
 
 
 @dataclass
 class Form:
-    """What the contract says of the elements (`options` of the file), ready for use."""
+    """The element declarations of the contract (`options` of the file)."""
 
     elements: Mapping[str, Mapping[str, Any]]
     namespace: str
@@ -38,7 +38,7 @@ class Form:
     tags: dict[str | bytes, tuple[str, str | None]] = field(default_factory=dict)
 
     def named(self, tag: str | bytes) -> tuple[str, str | None]:
-        """The local name of a tag, and its table: asked for every element, so that it is worked out once a tag."""
+        """The local name of a tag, and its table; cached per tag."""
         found = self.tags.get(tag)
         if found is None:
             local = _local(tag)
@@ -46,7 +46,7 @@ class Form:
         return found
 
     def table(self, local: str) -> str | None:
-        """The declared table that an element of this local name holds a row of, up to spelling."""
+        """The declared table of elements with this local name, up to spelling."""
         if local not in self.known:
             alike = (t for t in self.elements if headers.fold(t) == headers.fold(local))
             self.known[local] = local if local in self.elements else next(alike, None)
@@ -55,7 +55,7 @@ class Form:
 
 @dataclass
 class Rows:
-    """Rows by table as they are met: position, parent, delivered names and texts."""
+    """Rows by table in document order: position, parent, delivered names and texts."""
 
     form: Form
     rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class Rows:
     count: int = 0
 
     def note(self, rule: str, table: str, name: str, line: int) -> None:
-        """Remember where something was met first."""
+        """Record the first line where something occurs."""
         self.notes.setdefault((rule, table, name), line)
 
     def take(self, element: etree._Element, table: str, parent: int | None, shift: int = 0, depth: int = 0) -> None:
-        """A row of `table` and, below it, the rows nested in it. `shift` lines are added to the position."""
+        """Add a row of `table` and the rows nested in it. `shift`: lines to add to the position."""
         spec, line = self.form.elements[table], _line(element) + shift
         own = self.count
         self.count += 1
@@ -121,7 +121,7 @@ def _text(element: etree._Element) -> str:
 
 
 def read(file: SourceFile, spec: FileSpec, contract: Contract, others: Sequence[Contract] = (), known: Known = encoding.NOTHING) -> Piece:
-    """Read the elements of declared tables. Columns: attributes, child elements, and the keys of the elements around (`options`)."""
+    """Read the elements of declared tables. Columns: attributes, child elements, and keys of enclosing elements (`options`)."""
     piece = Piece(spec.name)
     data = files.load(file, piece)
     if data is None:
@@ -160,7 +160,7 @@ def _is_ours(text: str, form: Form) -> bool:
 
 
 def _stream(text: str, rows: Rows, piece: Piece) -> bool:
-    """Take rows as far as the document is well-formed and no deeper than any export; whether that was to its end."""
+    """Read rows as long as the document is well-formed and not too deep; return whether its end was reached."""
     source = BytesIO(text.encode("utf-8", "replace").lstrip())
     shift = text[: len(text) - len(text.lstrip())].count("\n")
     open_rows, deep, begun, named, known = 0, 0, False, rows.form.named, rows.form.tags
@@ -191,7 +191,7 @@ def _stream(text: str, rows: Rows, piece: Piece) -> bool:
 
 
 def _forget(element: etree._Element) -> None:
-    """Free what has been read; the element itself stays as a mark that lxml needs."""
+    """Free what has been read; the element itself stays, because lxml needs it."""
     element.clear()
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:
@@ -199,7 +199,7 @@ def _forget(element: etree._Element) -> None:
 
 
 def _outermost(element: etree._Element, table: str | None, rows: Rows, shift: int) -> None:
-    """An element that stands in no row: a row with all that is nested in it, or something undeclared, which is said once."""
+    """An element outside any row: a row with everything nested in it, or an undeclared element, which is reported once."""
     local, line = _local(element.tag), _line(element) + shift
     if table is None:
         if element.getparent() is not None:
@@ -233,9 +233,9 @@ def _notes(rows: Rows, piece: Piece) -> None:
 
 
 def _frames(rows: Rows, contract: Contract, piece: Piece) -> None:
-    """Rows to frames: delivered names to declared columns, keys of the rows around filled in, parents by row number."""
+    """Rows to frames: delivered names to declared columns, keys of enclosing rows filled in, parents by row number."""
     piece.rows += rows.count
-    around: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, place in it, parent
+    around: dict[int, tuple[str, int, int | None]] = {}  # row number -> table, position in it, parent
     frames: dict[str, pd.DataFrame] = {}
     for table, delivered in rows.rows.items():
         around |= {own: (table, i, rows.parents[table][i]) for i, own in enumerate(rows.ids[table])}
@@ -254,7 +254,7 @@ def _frames(rows: Rows, contract: Contract, piece: Piece) -> None:
 
 
 def _ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None, table: str) -> int | None:
-    """The place in `table` of the row that holds row number `row`, however deep."""
+    """The position in `table` of the ancestor of row number `row`."""
     while row is not None:
         of, place, parent = around[row]
         if of == table:
@@ -264,7 +264,7 @@ def _ancestor(around: Mapping[int, tuple[str, int, int | None]], row: int | None
 
 
 def _frame(delivered: Sequence[Mapping[str, str]], table: str, contract: Contract, rows: Rows, piece: Piece) -> pd.DataFrame:
-    """Delivered names to declared columns; an absent element is how XML leaves a cell empty, so only a required one is missed."""
+    """Match delivered names to declared columns; XML omits empty cells, so an absent element is a finding only if it is required."""
     names = list(dict.fromkeys(name for row in delivered for name in row))
     spec, declared = rows.form.elements[table], contract.tables[table]
     own = {*spec.get("attributes", {}).values(), *spec.get("children", {}).values(), spec.get("text")}

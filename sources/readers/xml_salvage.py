@@ -1,6 +1,6 @@
-"""XML that is not well-formed from some point: later records are read one by one, broken ones set aside with bytes and keys.
+"""XML that is not well-formed from some point on: read later records one by one, quarantine broken ones with bytes and keys.
 
-Belongs here: cutting the rest of a file into records and parsing each by itself. Does not belong here: rows and columns (`xml`).
+Belongs here: splitting the rest of a file into records and parsing each separately. Does not belong here: rows and columns (`xml`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from sources.readers.xml_text import Places, blank_comments, parser_options
 if TYPE_CHECKING:
     from sources.readers.xml import Rows
 
-_MOST_BROKEN = 10_000  # records; each is set aside by itself
+_MOST_BROKEN = 10_000  # records; each is quarantined separately
 _NAME = r"(?:[\w.-]+:)?"
 _ATTRIBUTE = re.compile(r"""([\w.:-]+)\s*=\s*("[^"<]*"|'[^'<]*')""")
 
 
 def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
-    """Go on after the rows that were streamed: read each whole record, set the others aside. Raises `UnsafeError`.
+    """Continue after the streamed rows: read each complete record, quarantine the others. Raises `UnsafeError`.
 
-    The file is partial unless nothing had to be set aside and it ends as it should (the same document twice).
+    The file is partial unless nothing was quarantined and it ends correctly (the same document twice).
     """
     before_state, piece.state, aside = piece.state, "partial", len(piece.unreadable)
     top = next(iter(rows.form.elements))
@@ -52,13 +52,13 @@ def salvage(text: str, rows: Rows, contract: Contract, piece: Piece) -> None:
 
 
 def _end(text: str, start: int, limit: int, top: str) -> int:
-    """Where the record that starts at `start` ends: after its end tag, else where the next one begins."""
+    """The end of the record that starts at `start`: after its end tag, else where the next one begins."""
     close = re.compile(rf"</{_NAME}{re.escape(top)}\s*>").search(text, start, limit)
     return close.end() if close else limit
 
 
 def _wrapper(text: str, before: int, rows: Rows) -> tuple[tuple[str, str], int]:
-    """The start tag of the root with its namespaces, on one line, and its end tag, to parse a record in; and where the tag ends."""
+    """The root's start tag with its namespaces, on one line, and end tag, in which to parse a record; and where the start tag ends."""
     root = re.search(rf"<({_NAME}{re.escape(rows.form.root)})(?=[\s>])[^<>]*>", text[:before])
     own = (root[0].replace("\n", " "), f"</{root[1]}>") if root else ("", "")
     if root and _parse(own, "<x/>") is not None:
@@ -68,7 +68,7 @@ def _wrapper(text: str, before: int, rows: Rows) -> tuple[tuple[str, str], int]:
 
 
 def _parse(wrapper: tuple[str, str], fragment: str) -> etree._Element | None:
-    """The first element in `fragment`; None where it is not well-formed."""
+    """The first element in `fragment`; None if it is not well-formed."""
     parser = etree.XMLParser(**parser_options())
     try:
         root = etree.fromstring((wrapper[0] + fragment + wrapper[1]).encode("utf-8", "replace"), parser)
@@ -82,7 +82,7 @@ def _attributes(tag: str) -> dict[str, str]:
 
 
 def _broken(fragment: str, line: int, rows: Rows, contract: Contract, piece: Piece, top: str) -> None:
-    """Set a broken record aside: one row for itself, one for each nested row whose start tag and key can be read."""
+    """Quarantine a broken record: one row for the record, one for each nested row whose start tag and key can be read."""
     table = contract.tables[top]
     around = _attributes(fragment[: fragment.find(">") + 1 or len(fragment)].split("<", 2)[1])
     own = record_key(table, {c: around.get(c) for c in table.key})
@@ -115,7 +115,7 @@ def _nested_key(spec: TableSpec, own: dict[str, str], around: dict[str, str], el
 
 
 def _between(text: str, start: int, end: int, place: Places, rows: Rows, piece: Piece) -> None:
-    """Text between records: kept with its bytes unless it is space, the XML declaration, or a tag of the root."""
+    """Quarantine text between records unless it is whitespace, the XML declaration, or a tag of the root."""
     between = text[start:end]
     rest = re.sub(rf"</?{_NAME}{re.escape(rows.form.root)}(?:\s[^<>]*)?>|<\?xml[^<>]*\?>", "", between)
     if rest.strip():

@@ -1,4 +1,4 @@
-"""The text of an XML file before it is parsed: nothing left in it that a parser could expand, fetch or be misled by.
+"""Make the text of an XML file safe to parse: nothing remains that a parser could expand or fetch.
 
 Belongs here: document types, entity references, control characters, comments, the declared encoding, positions as lines.
 Does not belong here: elements (`xml`). Everything is linear in the length of the text.
@@ -22,7 +22,7 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def make_safe(text: str, piece: Piece) -> str:
-    """Take the document type away and show entity references as plain text; lines stay where they are. Each is a finding."""
+    """Remove the document type and turn entity references into plain text, each with a finding; line numbers do not change."""
     if _ILLEGAL.search(text):
         for i, line in enumerate(text.split("\n"), 1):
             if _ILLEGAL.search(line):
@@ -49,7 +49,7 @@ def make_safe(text: str, piece: Piece) -> str:
 
 
 class Places:
-    """Which line a position of a text is in."""
+    """Converts positions in a text to line numbers."""
 
     def __init__(self, text: str) -> None:
         self.breaks = [m.start() for m in re.finditer("\n", text)]
@@ -60,7 +60,7 @@ class Places:
 
 
 def verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<![CDATA[", "]]>"))) -> list[tuple[int, int]]:
-    """Where comments and CDATA sections begin and end, in order; one that never ends is none."""
+    """Start and end of comments and CDATA sections, in order; unclosed ones are ignored."""
     out: list[tuple[int, int]] = []
     opening = re.compile("|".join(re.escape(a) for a, _ in kinds))
     closing = dict(kinds)
@@ -80,7 +80,7 @@ def verbatim(text: str, kinds: Sequence[tuple[str, str]] = (("<!--", "-->"), ("<
 
 
 def _doctype_end(text: str, at: int) -> int:
-    """Where the document type declaration that was entered before `at` ends; where it does not, the root element begins."""
+    """The end of the document type declaration that began before `at`; if it is unclosed, the start of the root element."""
     depth, pos = 0, at
     while match := _DOCTYPE_TOKEN.search(text, pos):
         pos = match.end()
@@ -97,7 +97,7 @@ def _doctype_end(text: str, at: int) -> int:
 
 
 def parser_options() -> dict[str, Any]:
-    """Options of every parser: nothing is expanded, loaded or fetched, and no limit is lifted."""
+    """Options of every parser: expand, load and fetch nothing, keep all limits."""
     return {
         "resolve_entities": False,
         "no_network": True,
@@ -109,7 +109,7 @@ def parser_options() -> dict[str, Any]:
 
 
 def blank_comments(text: str) -> str:
-    """`text` with comments made space; every other character stays where it is."""
+    """Replace comments by spaces; positions do not change."""
     out, done = [], 0
     for start, end in verbatim(text, (("<!--", "-->"),)):
         out += [text[done:start], _LINE.sub(lambda m: " " * len(m[0]), text[start:end])]
@@ -118,7 +118,7 @@ def blank_comments(text: str) -> str:
 
 
 def without_encoding(text: str, found: Sequence[Mapping[str, Any]], piece: Piece) -> str:
-    """Take the declared encoding away, since the text is decoded; say where it was wrong."""
+    """Replace the declared encoding, since the text is decoded; report it if it was wrong."""
     match = _DECLARATION.match(text.lstrip())
     if match:
         used = next((str(f["detail"]) for f in found if f["rule"] == "file-encoding-assumed"), "utf-8")

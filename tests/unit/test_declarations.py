@@ -1,4 +1,4 @@
-"""What is declared is held against its shape when it is loaded: file, key, value and way out in one line, before a run begins."""
+"""Declarations are checked against their types when they are loaded: file, key, value and remedy in one line, before a run begins."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
         (at("due_days", value=90), "due_days is 90: it must be less than or equal to 80"),
         (at("due_days", value="soon"), "due_days is 'soon': it must be a valid integer"),
         (at("due_days", value=0), "due_days is 0: it must be greater than or equal to 1"),
-        (lambda raw: raw.pop("due_days"), "due_days is not there: add it"),
-        (at("duedays", value=15), "duedays is no key that is known here"),
+        (lambda raw: raw.pop("due_days"), "due_days is missing: add it"),
+        (at("duedays", value=15), "duedays is not a known key"),
         (at("cadence", value="monthly"), "cadence is 'monthly': it must be 'quarterly'"),
         (at("language", value="de"), "language is 'de': it must be 'sq', 'sr' or 'en'"),
         (at("institution", value="customs"), "institution is 'customs': it must be the name of the folder, police"),
@@ -66,7 +66,7 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
         (at("tolerances", value={"validity": 5}), "tolerances.validity is 5: it must be less than or equal to 1"),
         (at("tolerances", value={"beauty": 0.5}), "tolerances is 'beauty': it must be one of completeness"),
         (at(*KEY, "type", value="numbr"), r"tables\.rastet\.columns\.Nr_rastit\.type is 'numbr': it must be one of text"),
-        (at(*KEY, "requird", value=True), r"tables\.rastet\.columns\.Nr_rastit\.requird is no key that is known here"),
+        (at(*KEY, "requird", value=True), r"tables\.rastet\.columns\.Nr_rastit\.requird is not a known key"),
         (at(*KEY, "pattern", value="(["), r"tables\.rastet\.columns\.Nr_rastit\.pattern .* regular expression"),
         (at(*KEY, "key", value=False), r"tables\.rastet\.columns\.Nr_rastit\.key is False"),
         (at("tables", "rastet", "key", value=["Nr"]), r"tables\.rastet\.key is 'Nr': it must be a column of the table"),
@@ -89,7 +89,7 @@ def test_a_contract_that_says_what_it_cannot(tmp_path: Path, change: Callable[[d
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("text", "said"), [("a: [", "line 2: is no YAML"), ("- a", "a contract is a mapping"), ("", "the file is None")])
+@pytest.mark.parametrize(("text", "said"), [("a: [", "line 2: is not YAML"), ("- a", "a contract is a mapping"), ("", "the file is None")])
 def test_a_contract_that_is_none(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "contract.yaml"
     path.write_text(text)
@@ -107,7 +107,7 @@ def test_an_institution_is_wholly_there_and_of_its_own_name_or_refused(tmp_path:
     assert dict(contract.folders(here)) == {"police": here / "police"}
     with pytest.raises(HarmoniaError, match=r"further/police: an institution of this name is in .*sources/police: rename"):
         contract.folders(here, further)
-    with pytest.raises(HarmoniaError, match=r"HARMONIA_SOURCES names .*nowhere, which is no folder"):
+    with pytest.raises(HarmoniaError, match=r"HARMONIA_SOURCES names .*nowhere, which is not a folder"):
         contract.folders(here, tmp_path / "nowhere")
     (here / "customs").mkdir()
     (here / "customs" / "mapping.py").touch()
@@ -141,7 +141,7 @@ def test_an_institution_that_no_indicator_counts_is_refused(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
-        ([{"recievers": ["courts"]}], "recievers is no key that is known"),
+        ([{"recievers": ["courts"]}], "recievers is not a known key"),
         ([{"receivers": "courts"}], "receivers is 'courts'"),
         ("all", "agreements is 'all'"),
     ],

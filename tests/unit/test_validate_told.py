@@ -62,7 +62,7 @@ def test_white_space_is_told_once_a_column_with_its_number_and_first_rows() -> N
     assert told[["file", "field", "detail"]].to_numpy().tolist() == [["a.csv", "Emri", "7: 2, 3, 4, 5, 6 …"], ["b.csv", "Emri", "1: k7"]]
     assert told[["line", "record_key", "value"]].isna().all(axis=None)
     assert set(told["severity"]) == {"info"}
-    assert findings.cells_told(told) == [(7, "2, 3, 4, 5, 6 …"), (1, "k7")]
+    assert findings.cells_and_rows(told) == [(7, "2, 3, 4, 5, 6 …"), (1, "k7")]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_information_on_very_many_cells_is_told_of_their_column(rule: str, numbe
     cells = pd.DataFrame({"delivery": "2013-Q2", "file": "a.csv", "part": None, **rows}).astype({"line": "Int64"})
     found = findings.complete(findings.folded(cells))
     assert len(found) == told
-    assert sum(n for n, _ in findings.cells_told(found)) == number
+    assert sum(n for n, _ in findings.cells_and_rows(found)) == number
 
 
 def unknown_codes(lines: range, value: str = "X") -> pd.DataFrame:
@@ -90,7 +90,7 @@ def test_an_error_in_very_many_cells_with_one_text_is_told_once_with_all_their_l
     one = told[told["value"] == "X"]
     assert one[["line", "record_key"]].isna().all(axis=None)
     assert one["detail"].tolist() == ["1001: 2-699, 800-1102"]
-    assert findings.lines_told(one["detail"].iloc[0]) == lines
+    assert findings.affected_lines(one["detail"].iloc[0]) == lines
     assert findings.number_of_cells(told).tolist() == [1, 1, 1, 1001]
     assert told.loc[told["value"] == "Y", "line"].tolist() == [700, 701, 702]
 

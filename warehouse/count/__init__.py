@@ -18,7 +18,7 @@ from sqlalchemy import Date
 
 from pipelines.errors import HarmoniaError
 from schemas.declared import declared
-from schemas.findings import lines_told, of_many
+from schemas.findings import affected_lines, of_many
 from warehouse import tables
 from warehouse.count import dimensions
 from warehouse.count.coverage import coverage
@@ -143,7 +143,7 @@ def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
     )
     many = found[of_many(found)]
-    yield many[["n"]].assign(line=many["detail"].map(lines_told)).explode("line").astype("Int64")
+    yield many[["n"]].assign(line=many["detail"].map(affected_lines)).explode("line").astype("Int64")
 
 
 def _indicators() -> pd.DataFrame:

@@ -1,11 +1,10 @@
-"""What analysts see of the warehouse: keyed pseudonyms for keys and ids, days, ages and places as coarse as the questions need, no order.
+"""What analysts see of the warehouse: keyed pseudonyms for keys and ids; coarse days, ages and places; no original order.
 
-Belongs here: the analysts' form of every table, and its rows. Does not belong here: what a table holds (`tables`, `star`), the key and the
-crosswalk behind pseudonyms (`stores`), how a store is written.
-
-By the kind of a column: a record key is a pseudonym, so is an id (ids are minted in the order of the deliveries); a day is the first of its
-quarter; where a column says `coarse`, what stands for it below. Rows are in the order of their values, which tells nothing of the order in
-which they came. The views are answered from the exact rows and lie there as tables: over coarse days they would give other answers.
+Belongs here: the analysts' version of every table, and its rows. Does not belong here: the content of a table (`tables`, `star`), the key
+and the crosswalk of pseudonyms (`stores`), how a store is written.
+By kind of column: record keys and ids are pseudonyms (ids are assigned in the order of deliveries); a day becomes the first of its quarter;
+a column with `coarse` is replaced as declared in `COARSE`. Rows are sorted by their values, which reveals nothing about the order of
+arrival. Views are computed from the exact rows and stored as tables: on coarse days they would give other results.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ COARSE = {
     "nothing": ("CAST(NULL AS {1})", "null"),
     "adult": ("CASE WHEN {0} < 18 THEN 0 WHEN {0} >= 18 THEN 18 END", "0 for a child, 18 for an adult"),
     "domestic": (f"CASE WHEN {{0}} = '{country().domestic}' THEN {{0}} END", "null unless domestic; see the group and the region"),
-    "rank": ("row_number() OVER (PARTITION BY r.case_id ORDER BY r.order_day, {0})", "the place within its case"),
-    "number": (f"CAST('0x' || left({_FIRST}, 13) AS BIGINT)", "another number, that tells no order"),
+    "rank": ("row_number() OVER (PARTITION BY r.case_id ORDER BY r.order_day, {0})", "the position within its case"),
+    "number": (f"CAST('0x' || left({_FIRST}, 13) AS BIGINT)", "another number, which reveals no order"),
 }
-"""What stands in place of a column's values -> SQL (of its name and type), and in words. 13 digits: a number that every tool takes."""
+"""Replacement of a column's values -> SQL (with name and type), and its description. 13 digits: a number that every tool accepts."""
 _QUARTER = "CAST(date_trunc('quarter', {0}) AS DATE)", "the first day of its quarter"
 PSEUDONYM = "a keyed pseudonym"
 _MEMORY = "500MB"
 
 
 def changed(table: Table, column: Column[object]) -> str | None:
-    """What analysts see in place of the column's values, in words; None where they see them."""
+    """Description of what analysts see instead of the column's values; None if they see the values."""
     if column.name in tables.key_columns(table) or column.name in IDS:
         return PSEUDONYM
     if isinstance(column.type, Date) and table.info["rows"] != "reference":
@@ -54,13 +53,13 @@ def changed(table: Table, column: Column[object]) -> str | None:
 
 
 def _with_days(table: Table) -> str:
-    """SQL that gives the rows of a table as they lie in a file, where a day can be a moment, with its days as days."""
+    """SQL for the stored rows of a table, where a day may be a timestamp, with days as dates."""
     kept = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
     return f'SELECT {", ".join(kept)} FROM "{table.name} as it lies"'
 
 
 def altered(table: Table) -> bool:
-    """Whether analysts see the table in another form than it has in the warehouse."""
+    """Whether the analysts' table differs from the warehouse's."""
     return "view" not in table.info and any(changed(table, column) for column in table.columns)
 
 
@@ -78,12 +77,12 @@ def _declared() -> MetaData:
 
 
 ANALYSTS = _declared()
-"""The analysts' tables: the warehouse's, its views among them, with comments that say what is changed."""
+"""The analysts' tables: those of the warehouse, including its views, with comments that describe what is changed."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Rows of `table` as analysts see them, not held. pairs: of `crosswalk`; key: of the pseudonyms; base: where it is worked out."""
+    """Rows of `table` as analysts see them, computed on demand. pairs: from `crosswalk`; key: of the pseudonyms; base: database used."""
 
     table: Table
     rows: Rows
@@ -92,7 +91,7 @@ class Seen:
     base: duckdb.DuckDBPyConnection
 
     def to_batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows some at a time, in the order of their values."""
+        """The rows in batches, sorted by their values."""
         chosen = ", ".join(f'"{name}"' for name in columns or [column.name for column in self.table.columns])
         inner = ", ".join(f'{_expression(self.table, column)} AS "{column.name}"' for column in self.table.columns)
         joins = "".join(
@@ -104,15 +103,15 @@ class Seen:
             show(connection, "incoming", self.rows)
             connection.register("crosswalk", self.pairs)
             reader = connection.sql(f"SELECT {chosen} FROM (SELECT {inner} FROM incoming r{joins}) ORDER BY ALL").to_arrow_reader(BATCH)
-            yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # where there are no rows, their columns
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)  # no rows: columns only
             yield from reader
 
 
 class ForAnalysts(Mapping[str, Rows]):
-    """The rows of every table of `ANALYSTS`, each made when it is asked for."""
+    """The rows of every table of `ANALYSTS`, computed on access."""
 
     def __init__(self, published: Mapping[str, Rows], pairs: pd.DataFrame, key: bytes) -> None:
-        """pairs: of `crosswalk`."""
+        """pairs: from `crosswalk`."""
         self._published, self._key = published, key
         self._pairs = pa.Table.from_pandas(pairs, schema=tables.arrow_schema(tables.CROSSWALK), preserve_index=False)
 
@@ -126,7 +125,7 @@ class ForAnalysts(Mapping[str, Rows]):
 
     @cached_property
     def _base(self) -> duckdb.DuckDBPyConnection:
-        """A database in memory; what is too much for it lies in a folder that only this user reads, and that goes with this object."""
+        """An in-memory database; it spills to a folder that only this user can read and that is deleted with this object."""
         place = tempfile.mkdtemp(prefix="harmonia-")
         weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
         connection = duckdb.connect()
@@ -135,7 +134,7 @@ class ForAnalysts(Mapping[str, Rows]):
 
     @cached_property
     def _answers(self) -> dict[str, pd.DataFrame]:
-        """The rows of every view, over exact rows."""
+        """The rows of every view, computed from exact rows."""
         views = tables.views(tables.WAREHOUSE)
         said = " ".join(str(view.info["view"]) for view in views)
         out = {}
@@ -143,7 +142,7 @@ class ForAnalysts(Mapping[str, Rows]):
             for table in tables.stored(tables.WAREHOUSE):
                 if table.name in said:
                     rows = self._published[table.name]
-                    if isinstance(rows, pd.DataFrame):  # whose days would be moments
+                    if isinstance(rows, pd.DataFrame):  # whose days would be timestamps
                         connection.register(table.name, tables.to_arrow(table, tables.conform(table, rows)))
                     else:
                         show(connection, f"{table.name} as it lies", rows)
@@ -161,7 +160,7 @@ class ForAnalysts(Mapping[str, Rows]):
 
 
 def _expression(table: Table, column: Column[object]) -> str:
-    """SQL of DuckDB for what analysts see in place of a column of `r`."""
+    """DuckDB SQL for what analysts see instead of a column of `r`."""
     own = f'r."{column.name}"'
     if column.name in tables.key_columns(table):
         return f'"of_{column.name}".pseudonym'

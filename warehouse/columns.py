@@ -1,9 +1,9 @@
-"""How a column of a published table is declared. Belongs here: the four kinds of columns. Does not belong here: tables (`tables`, `star`).
+"""Declaration of the columns of published tables. Belongs here: the four kinds of columns. Does not belong here: tables (`tables`, `star`).
 
-`of` names the column of a dimension that a column points to (`dim_time.day`). It is not enforced by the database: the warehouse is
-rebuilt whole, and a test holds that every value is there. `linked`: the value depends on other institutions' records (who is whom, a
-day corrected by another's); the institution whose row it is does not read it (docs/reference/access.md). `coarse`: what analysts see in
-place of the values, one of `warehouse.analysts.COARSE`.
+`of` names the dimension column that a column references (`dim_time.day`). The database does not enforce it: the warehouse is rebuilt
+completely, and a test checks that every value exists. `linked`: the value depends on other institutions' records (record linkage, a day
+corrected by another's), so the institution that owns the row cannot read it (docs/reference/access.md). `coarse`: what analysts see
+instead of the values, one of `warehouse.analysts.COARSE`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Text
 def text(
     name: str, comment: str, *, key: bool | str = False, of: str | None = None, linked: bool = False, coarse: str | None = None
 ) -> Column[str]:
-    """A text column. `key`: it holds record keys, which analysts see as keyed pseudonyms only; of the institution that the column
-    `institution` names, or the column named here.
+    """A text column. `key`: it contains record keys, which analysts see only as keyed pseudonyms, of the institution in the column
+    `institution`, or in the column named here.
     """
     return Column(
         name,

@@ -1,6 +1,6 @@
-"""The DuckDB files and the PostgreSQL schemas of one publishing, row for row.
+"""Compare the DuckDB files and the PostgreSQL schemas of one publication, row by row.
 
-Belongs here: counting rows that one has and the other has not. Does not belong here: deciding which of them is right.
+Belongs here: counting rows that only one of them has. Does not belong here: deciding which of them is right.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MORE = "SELECT count(*) FROM (SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2
 def compare(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.DataFrame:
     """Every table and view of every store: store, table, rows (in DuckDB), only_duckdb, only_postgresql (rows without a counterpart).
 
-    Nulls equal nulls, and no value is rounded. Raises `HarmoniaError` where one of the two cannot be read.
+    Nulls are equal, and no value is rounded. Raises `HarmoniaError` if one of the two cannot be read.
     """
     out = []
     for store in stores:

@@ -1,6 +1,6 @@
 """Who may see what of the published stores.
 
-Belongs here: the roles as data (`roles.yaml`), the matrix role x table x column that follows (`matrix`), what a role sees of given tables
-(`seen`), the same said to PostgreSQL (`grants`, `identity`, `log`) and compared there (`server`). Does not belong here: what a table holds
-and whose rows it has (`warehouse/tables.py`), logins and passwords (the database administrator's).
+Belongs here: the roles as data (`roles.yaml`), the matrix role x table x column derived from them (`matrix`), the rows that a role sees
+(`seen`), the same as PostgreSQL statements (`grants`, `identity`, `log`). Does not belong here: the content of a table and the owner of its
+rows (`warehouse/tables.py`), logins and passwords (managed by the database administrator).
 """

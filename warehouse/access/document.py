@@ -1,6 +1,6 @@
 """The matrix as a page, `docs/reference/access-matrix.md`: run `python -m warehouse.access.document` after a change of tables or roles.
 
-Belongs here: the page's form only. Does not belong here: roles and tables; how access is given (`docs/reference/access.md`).
+Belongs here: the page's layout only. Does not belong here: roles and tables; how access is granted (`docs/reference/access.md`).
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access-matr
 WORDS = {ALL: "all rows", OWN: "own rows", ON_REQUEST: "by request", NONE: "–"}
 _HEAD = """# Who may see what
 
-Made from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m warehouse.access.document`; change those, not this page.
-What each word means, and how it is enforced: [access.md](access.md).
-
-`institution` stands for one role for each institution. A role that may read a table reads all its columns, but an institution not those in
-*italics*: they depend on others' records. **Bold**: a record key. In the schema `analysts` **bold** is a keyed pseudonym and *italics* are
-coarser than in the warehouse, as the column's comment says.
-Nobody but the owner writes; there is no role for the public.
+Generated from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m warehouse.access.document`; edit those, not this page.
+What each term means, and how it is enforced: [access.md](access.md).
+`institution` means one role for each institution. A role that may read a table reads all its columns, except that an institution does not
+read those in *italics*, which depend on others' records. **Bold**: a record key. In the schema `analysts`, **bold** is a keyed pseudonym
+and *italics* are coarser than in the warehouse, as described in the column's comment.
+Only the owner writes; there is no role for the public.
 """
 
 
 def matrix() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
-    """Names of the roles (the institutions' as one), and schema, table, rows for each of them."""
+    """Names of the roles (institutions combined), and schema, table and rows for each of them."""
     shown = {role.name if role.institution is None else "institution": role for role in roles()}
     lines = [
         (schema, table, [role.sees(schema, table) for role in shown.values()])

@@ -1,4 +1,4 @@
-"""What a role sees, as a DuckDB file of its own to hand over: the row rules of the server where there is no server.
+"""What a role may see, as a separate DuckDB file: the row rules of the server for use without a server.
 
 Belongs here: reading a home and writing the file. Does not belong here: which rows a role sees (`warehouse/access/seen`).
 """
@@ -18,22 +18,20 @@ from warehouse.stores import STORES
 
 
 def known(name: str) -> Role:
-    """The role called `name`. Raises `HarmoniaError` where there is none."""
+    """The role called `name`. Raises `HarmoniaError` if there is none."""
     found = role(name)
     if found is None:
-        raise HarmoniaError(
-            f"there is no role {name}: {', '.join(one.name for one in roles())}; for the public there is none, see releases"
-        )
+        raise HarmoniaError(f"there is no role {name}: {', '.join(one.name for one in roles())}; the public has no role, see releases")
     return found
 
 
 def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
-    """Write what `reader` sees of the published home to the new file `target`, for its owner alone. Out: rows by table.
+    """Write what `reader` may see of the published home to the new file `target`, readable only by its owner. Returns rows by table.
 
-    Raises `HarmoniaError` where nothing is published, or the file is there or cannot be written.
+    Raises `HarmoniaError` if nothing is published, or the file exists or cannot be written.
     """
     if target.exists():
-        raise HarmoniaError(f"{target} is there already: remove it, or name another file")
+        raise HarmoniaError(f"{target} already exists: remove it, or name another file")
     with reading(home, reader.store) as connection:
         held = {table.name: connection.table(table.name).df() for table in tables.stored(STORES[reader.store])}
     frames = seen(reader, {reader.store: held})

@@ -1,6 +1,6 @@
-"""The matrix in PostgreSQL's words: roles, grants, row policies, secure views.
+"""The matrix as PostgreSQL statements: roles, grants, row policies, secure views.
 
-Belongs here: statements, and the same as data, with which a server is compared. Does not belong here: running them (`warehouse/postgres`,
+Belongs here: statements, and the same as data for comparison with a server. Does not belong here: running them (`warehouse/postgres`,
 `warehouse/server/access`), the functions of the identity store (`warehouse/access/identity`).
 """
 
@@ -32,7 +32,7 @@ class Grant:
 
 @dataclass(frozen=True, order=True)
 class Policy:
-    """Rows of `table` that `role` may read: those for which `using` holds, in the words in which PostgreSQL gives it back."""
+    """Rows of `table` that `role` may read: those for which `using` is true, written as PostgreSQL returns it."""
 
     table: str
     role: str
@@ -40,17 +40,17 @@ class Policy:
 
 
 def is_view(schema: str, table: Table) -> bool:
-    """Whether the table is a view: declared as one, or an analysts' table that is as the warehouse's."""
+    """Whether the table is a view: declared as one, or an analysts' table that equals the warehouse's."""
     return "view" in table.info or (schema == ANALYSTS and not table.info["altered"])
 
 
 def physical(schema: str) -> list[Table]:
-    """Tables of `schema` that hold rows of their own."""
+    """Tables of `schema` that store rows."""
     return [table for table in SCHEMAS[schema].sorted_tables if not is_view(schema, table)]
 
 
 def readable() -> Iterator[tuple[Role, str, Table, str]]:
-    """role, schema, table, rows of every table that a role reads at all."""
+    """role, schema, table, rows for every table that a role may read."""
     for role in roles():
         for schema, metadata in SCHEMAS.items():
             for table in metadata.sorted_tables:
@@ -60,7 +60,7 @@ def readable() -> Iterator[tuple[Role, str, Table, str]]:
 
 
 def grants(existing: Collection[str]) -> list[Grant]:
-    """Every grant that follows from the matrix, for the roles that exist."""
+    """Every grant derived from the matrix, for the existing roles."""
     out: set[Grant] = set()
     for role, schema, table, rows in readable():
         if role.name in existing:
@@ -75,13 +75,13 @@ def grants(existing: Collection[str]) -> list[Grant]:
 
 
 def protected() -> list[Table]:
-    """Tables of the warehouse under row security: those of which a role sees its own rows only."""
+    """Tables of the warehouse with row security: those of which some role sees only its own rows."""
     own = {table.name for _, schema, table, rows in readable() if schema == WAREHOUSE and rows == OWN}
     return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in own]
 
 
 def policies(existing: Collection[str]) -> list[Policy]:
-    """The row policies of the protected tables, one a role that exists."""
+    """The row policies of the protected tables, one per existing role."""
     names = {table.name for table in protected()}
     using = {ALL: "true"}
     return sorted(
@@ -92,10 +92,10 @@ def policies(existing: Collection[str]) -> list[Policy]:
 
 
 def structure() -> list[str]:
-    """What is made once with the tables: views, functions, row security.
+    """Statements that are run once after the tables are created: views, functions, row security.
 
-    No statistics on record keys of protected tables: comparing text counts as leakproof, so that the planner's estimates (EXPLAIN)
-    would tell an institution, by and by, which keys the others have.
+    Record keys of protected tables have no statistics: text comparison is leakproof, so the planner's estimates (EXPLAIN) would
+    gradually reveal to an institution which keys the others have.
     """
     out = [f"SET LOCAL search_path TO {WAREHOUSE}", *ddl(tables.views(STORES[WAREHOUSE])), "RESET search_path"]
     for table in tables.stored(STORES[ANALYSTS]):
@@ -114,7 +114,7 @@ def structure() -> list[str]:
 
 
 def statements(existing: Collection[str]) -> list[str]:
-    """Take from the roles that exist whatever they have on the schemas, and give them what follows from the matrix. May be repeated."""
+    """Revoke everything that the existing roles have on the schemas, and grant what the matrix allows. Idempotent."""
     known = [role.name for role in roles() if role.name in existing]
     out = []
     for schema in SCHEMAS if known else ():
@@ -135,7 +135,7 @@ def _granting(one: Grant) -> str:
 
 
 def create_roles(missing: Collection[str]) -> list[str]:
-    """The statements that make roles; a database administrator may run them by hand."""
+    """The statements that create roles; a database administrator may run them manually."""
     return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing]
 
 

@@ -1,12 +1,12 @@
-"""The identity store on PostgreSQL: nobody reads its tables; stewards make a request, and read by functions what they asked for.
+"""The identity store on PostgreSQL: nobody reads its tables directly; stewards make a request and read the requested rows by functions.
 
 Belongs here: the functions. Does not belong here: the log's table (`warehouse/access/log`), who may call them (`roles.yaml`).
 
     SELECT identity.request('person', 'P0000123', 'complaint 14/2026');   -- 7; written to audit.identity_requests
-    SELECT * FROM identity.read_persons(7);                               -- a transaction of its own, within 15 minutes
+    SELECT * FROM identity.read_persons(7);                               -- in a separate transaction, within 15 minutes
 
-A function that wrote its log line while it reads could be rolled back by its caller, with the line. So a request is honoured only once it
-is committed: what was shown stands in the log, whatever the reader does afterwards.
+If a function wrote its log row while reading, its caller could roll the row back. So a request is honoured only after it is committed:
+everything that was shown is in the log.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ END $$"""
 
 
 def _read(table: Table) -> str:
-    """The function that gives the rows of `table` that a request asks for."""
+    """The function that returns the requested rows of `table`."""
     record = "t.institution = split_part(asked.subject, ':', 1) AND t.record_key = substr(asked.subject, strpos(asked.subject, ':') + 1)"
     of_pseudonym = (
         f"(t.institution, t.record_key) IN (SELECT c.institution, c.record_key FROM {IDENTITY}.{tables.CROSSWALK.name} c "
@@ -78,6 +78,6 @@ FUNCTIONS: dict[str, str] = {
     f"{IDENTITY}.request(text, text, text)": _REQUEST,
     **{f"{IDENTITY}.read_{table.name}(bigint)": _read(table) for table in tables.IDENTITY.sorted_tables},
 }
-"""What stewards call, and how it is made."""
+"""The functions that stewards call, and their definitions."""
 OWN_FUNCTIONS: dict[str, str] = {f"{IDENTITY}.honoured(bigint)": _HONOURED}
-"""What only those functions call."""
+"""Functions that only those call."""

@@ -1,10 +1,9 @@
-"""The log of requests for the identity store on PostgreSQL: who asked for whom, when, why. Append-only, outlives every publishing.
+"""The log of requests for the identity store on PostgreSQL: who asked for whom, when, why. Append-only; publishing does not touch it.
 
-Each row holds a hash over itself and the hash of the row before: one that is changed or taken out breaks the chain, the last ones are
-missed where an earlier head of it is known (`pipelines/audit.py` keeps one in the registry).
-
+Each row contains a hash over itself and the hash of the row before: a changed or removed row breaks the chain; removed last rows are
+detected if an earlier head is known (`pipelines/audit.py` stores one in the registry).
 Belongs here: the log's table, its chain. Does not belong here: how a request is made and honoured (`warehouse/access/identity`), the
-registry's log of what stewards looked at with Harmonia's own commands (`pipelines/registry`).
+registry's log of what stewards viewed with Harmonia's commands (`pipelines/registry`).
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ REQUESTS = Table(
     Column("address", Text, comment="address of the client; null for a local socket"),
     Column("kind", Text, nullable=False, comment="person, case, record, pseudonym, all"),
     Column("subject", Text, comment="id, institution:record key, pseudonym; null for all; never a name"),
-    Column("reason", Text, nullable=False, comment="why, in the words of who asked"),
-    Column("transaction", Text, nullable=False, comment="that wrote it: only a committed request is honoured"),
+    Column("reason", Text, nullable=False, comment="why, as stated by the requester"),
+    Column("transaction", Text, nullable=False, comment="transaction that wrote it: only a committed request is honoured"),
     Column("chain", Text, comment="SHA-256 over this row and the chain of the row before"),
     comment="Requests to read names and numbers; a request is committed before anything is shown",
     info={"rows": "audit"},
@@ -31,10 +30,10 @@ _LOG = f"{AUDIT}.{REQUESTS.name}"
 
 
 def chained(before: str, row: str) -> str:
-    """SQL of the chain of `row` (a prefix of its columns, "r.", or none) after one with the chain `before`, an expression."""
+    """SQL of the chain of `row` (a column prefix, "r.", or none); `before`: expression of the chain of the previous row."""
     parts = ", ".join(f"{row}{name}" for name in ("ticket", "login", "address", "kind", "subject", "reason", "transaction"))
-    said = f"jsonb_build_array({before}, extract(epoch FROM {row}at), {parts})"
-    return f"encode(sha256(convert_to({said}::text, 'UTF8')), 'hex')"
+    content = f"jsonb_build_array({before}, extract(epoch FROM {row}at), {parts})"
+    return f"encode(sha256(convert_to({content}::text, 'UTF8')), 'hex')"
 
 
 UPGRADE = (
@@ -49,7 +48,7 @@ BEGIN
   END LOOP;
 END $$""",
 )
-"""Brings the log of an earlier version, without a chain, to this form; changes nothing else."""
+"""Adds the chain to the log of an earlier version; changes nothing else."""
 BROKEN = f"""
 SELECT ticket FROM (SELECT *, lag(chain, 1, '') OVER (ORDER BY ticket) AS before FROM {_LOG}) r
 WHERE chain IS DISTINCT FROM {chained("before", "r.")} ORDER BY ticket"""

@@ -1,6 +1,6 @@
-"""Role x table x column, derived: `roles.yaml` says what a role sees of a class of tables, `warehouse/tables.py` the class of each table.
+"""Role x table x column: derived from `roles.yaml` (what a role sees of a class of tables) and `tables.py` (the class of each table).
 
-Belongs here: roles, and the cells of the matrix. Does not belong here: any database's way of enforcing them.
+Belongs here: roles, and the cells of the matrix. Does not belong here: their enforcement in a database.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCHEMAS: dict[str, MetaData] = {**STORES, AUDIT: REQUESTS.metadata}
 
 @dataclass(frozen=True)
 class Role:
-    """A role as `roles.yaml` declares it; `institution` is set for `institution_<name>`. `rows`: class of table -> all, own."""
+    """A role declared in `roles.yaml`; `institution` is set for `institution_<name>`. `rows`: class of table -> all, own."""
 
     name: str
     store: str
@@ -43,7 +43,7 @@ class Role:
         return self.rows.get(str(table.info.get("rows")), NONE) if schema == self.store else NONE
 
     def columns(self, schema: str, table: Table) -> list[str]:
-        """Columns of `table` in `schema` that the role may read: of its own rows none that depend on others' records."""
+        """Columns of `table` in `schema` that the role may read; if it sees only its own rows, none that depend on others' records."""
         rows = self.sees(schema, table)
         hidden = tables.linked_columns(table) if rows == OWN else set()
         return [] if rows == NONE else [column.name for column in table.columns if column.name not in hidden]
@@ -51,7 +51,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Cell:
-    """What `role` sees of `column`: `rows` all, own, on_request or none; `form` value, or what analysts see."""
+    """What `role` sees of `column`: `rows` all, own, on_request or none; `form`: value, or what analysts see."""
 
     role: Role
     schema: str
@@ -63,30 +63,30 @@ class Cell:
 
 @cache
 def roles() -> tuple[Role, ...]:
-    """Every role, in the order of `roles.yaml`. Raises `ValueError` for a word that is none of the declared ones."""
+    """Every role, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
     declared = yaml.safe_load(files("warehouse.access").joinpath("roles.yaml").read_text("utf-8"))
     out: list[Role] = []
-    for name, said in declared.items():
-        each = said.pop("each", None)
-        _proven(name, said)
+    for name, spec in declared.items():
+        each = spec.pop("each", None)
+        _check(name, spec)
         if each:
-            out += [Role(f"{name}_{one}", institution=one, **said) for one in contract.institutions()]
+            out += [Role(f"{name}_{one}", institution=one, **spec) for one in contract.institutions()]
         else:
-            out.append(Role(name, **said))
+            out.append(Role(name, **spec))
     return tuple(out)
 
 
-def _proven(name: str, said: dict[str, object]) -> None:
-    rows = said["rows"]
+def _check(name: str, declared: dict[str, object]) -> None:
+    rows = declared["rows"]
     if (
-        said["store"] not in STORES
+        declared["store"] not in STORES
         or not isinstance(rows, dict)
         or not set(rows) <= {"own", "shared", "reference"}
         or not set(rows.values()) <= {ALL, OWN}
-        or said.get("personal", ON_REQUEST) != ON_REQUEST
-        or said.get("audit", ALL) != ALL
+        or declared.get("personal", ON_REQUEST) != ON_REQUEST
+        or declared.get("audit", ALL) != ALL
     ):
-        raise ValueError(f"roles.yaml: role {name} says something that is not declared at the head of the file")
+        raise ValueError(f"roles.yaml: role {name} uses a term that is not declared at the head of the file")
 
 
 def role(name: str) -> Role | None:

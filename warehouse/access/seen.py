@@ -1,4 +1,4 @@
-"""What a role sees of the published stores, as frames: the one meaning of a row rule, for files and for the tests of the server.
+"""What a role may see of the published stores, as frames: the reference implementation of row rules, for files and for server tests.
 
 Belongs here: choosing rows. Does not belong here: which role sees what (`roles.yaml`), pseudonyms (`warehouse/stores`).
 """
@@ -14,7 +14,7 @@ from warehouse.stores import STORES, Stores
 
 
 def seen(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
-    """Table -> rows and columns that `role` reads without a request; a table that it may not read is absent."""
+    """Table -> rows and columns that `role` may read without a request; tables that it may not read are absent."""
     out: dict[str, pd.DataFrame] = {}
     for table in tables.stored(STORES[role.store]):
         rows = role.sees(role.store, table)

@@ -1,6 +1,6 @@
-"""The attackers: what can be learnt from published releases about figures that are not printed.
+"""Disclosure-risk test: what an intruder can infer from published releases about suppressed figures.
 
-Belongs here: attacks on public cubes, by one who knows the rule and its code, by one who reckons with everything released jointly, by one
-who replays the algorithm. Does not belong here: protection. Written apart from the defender: nothing here imports `warehouse/disclosure` or
-`warehouse/releases`; the rule comes as a function to be called, as an outsider with the code would.
+Belongs here: attacks on public cubes by an intruder who knows the rule and its code, one who combines everything released, and one who
+replays the algorithm. Does not belong here: protection. Independent of the protection: nothing here imports `warehouse/disclosure` or
+`warehouse/releases`; the rule is passed as a function, as an outsider with the code could call it.
 """

@@ -1,10 +1,9 @@
-"""The attacker who knows rule, threshold and code: every table that would have been printed just so.
+"""The intruder who knows rule, threshold and code: enumerate every table that would have been published identically.
 
-Belongs here: listing the tables behind a print and counting what each cell may still be. Does not belong here: what several tables say
-together (`integer_programme`).
-
-Of categories joined to a large sum only those tables are listed in which all but one are at most `FEW`, and of a bridge only those that
-differ from the true one by a few records moved: fewer tables can make a cell look narrower than it is, never wider.
+Belongs here: listing the tables consistent with a published table and counting the possible values of each cell. Does not belong here:
+combining several tables (`integer_programme`).
+For categories merged to a large sum, only tables in which all but one category are at most `FEW` are listed; for a bridge, only those that
+differ from the true one by a few moved records. Fewer tables can make a cell look narrower than it is, never wider.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ Truth = Mapping[Table, Mapping[str, int]]
 
 
 def attack(knowledge: Knowledge, truth: Truth, only: frozenset[Table] | None = None) -> list[Learnt]:
-    """What is learnt from the latest release, table by table. truth: the exact counts behind each; `only`: of these tables."""
+    """What can be inferred from the latest release, table by table. truth: the exact counts; `only`: restrict to these tables."""
     out: list[Learnt] = []
     for name, printed in knowledge.last.items():
         if name not in truth or (only is not None and name not in only):
@@ -51,7 +50,7 @@ def attack(knowledge: Knowledge, truth: Truth, only: frozenset[Table] | None = N
 
 
 def _total(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[Learnt]:
-    """A total that is only said to be small."""
+    """A total published only as small."""
     possible = {"public": printed.limit, "knows": printed.limit - min(knowledge.persons[name.indicator], truth["total"])}
     return [Learnt(name, "total", n, who, NAME) for who, n in possible.items() if n < VALUES]
 
@@ -67,7 +66,7 @@ def _one_way(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping
 
 
 def _said(knowledge: Knowledge, name: Table, truth: Mapping[str, int]) -> Iterator[tuple[str, range]]:
-    """What others published of cells of a table, where that is true: cell, values."""
+    """What others published about cells of a table, if it is true: cell, values."""
     for one in knowledge.already:
         if (one["indicator"], "harmonised", one["table"], str(one["period"])) == name and str(one["category"]) in truth:
             cell = str(one["category"])
@@ -77,9 +76,7 @@ def _said(knowledge: Knowledge, name: Table, truth: Mapping[str, int]) -> Iterat
 
 
 def behind(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> np.ndarray:
-    """Every table (a row each, the true one last) that would have been printed as `printed`. None at all where not even the total is
-    public.
-    """
+    """Every table (one per row, the true one last) that would have been published as `printed`. Empty if not even the total is public."""
     cells = tuple(truth)
     rows = fitting(knowledge, name, printed, truth)
     if not len(rows):
@@ -90,7 +87,7 @@ def behind(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[s
 
 
 def fitting(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> np.ndarray:
-    """Every table that fits what is printed, whatever the program would print of it."""
+    """Every table consistent with the published cells, whatever the program would publish for it."""
     cells, blocks = tuple(truth), list(printed.blocks)
     if name.table == "sex_age_group":
         years = _whole(knowledge, name)
@@ -102,7 +99,7 @@ def fitting(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[
 
 
 def _offences(knowledge: Knowledge, name: Table, blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) -> np.ndarray:
-    """By offence: printed whole; trafficking alone, the total not shown; or the total alone."""
+    """By offence: published completely; trafficking only, the total suppressed; or the total only."""
     total = knowledge.last.get(name._replace(table="total"))
     if total and total.blocks:
         return _product(blocks or [(cells, total.blocks[0][1])], cells)
@@ -112,7 +109,7 @@ def _offences(knowledge: Knowledge, name: Table, blocks: list[tuple[tuple[str, .
 
 
 def _product(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) -> np.ndarray:
-    """Every way to spread the blocks' sums over their categories."""
+    """Every distribution of the blocks' sums over their categories."""
     spread = [_spread(value, len(block)) for block, value in blocks]
     out = np.zeros((int(np.prod([len(s) for s in spread])), len(cells)), dtype=np.int64)
     index = np.indices([len(s) for s in spread]).reshape(len(spread), -1)
@@ -123,7 +120,7 @@ def _product(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) 
 
 @cache
 def _spread(value: int, parts: int) -> np.ndarray:
-    """Ways to spread a sum over joined categories."""
+    """Distributions of a sum over merged categories."""
     if parts <= 2 or (value + 1) ** (parts - 1) <= MANY:
         return compositions(value, parts)
     small = np.stack(np.meshgrid(*[np.arange(FEW + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
@@ -133,7 +130,7 @@ def _spread(value: int, parts: int) -> np.ndarray:
 
 
 def count(name: Table, rows: np.ndarray, cells: tuple[str, ...], true: tuple[int, ...], hidden: list[str], persons: int) -> list[Learnt]:
-    """What the tables behind a print leave open, for the public and for everyone who knows `persons` of those counted."""
+    """What the consistent tables leave open, for the public and for anyone who knows `persons` of those counted."""
     out: list[Learnt] = []
     truth = np.array(true)
     for who, has in [("public", np.zeros(len(cells), dtype=np.int64)), *(("knows", k) for k in knowing(truth, persons))]:
@@ -148,9 +145,9 @@ def count(name: Table, rows: np.ndarray, cells: tuple[str, ...], true: tuple[int
 
 
 def _crossed(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[Learnt]:
-    """Sex × age where both are printed whole: one cell decides all four, within what every year leaves it.
+    """Sex × age if both are published completely: one cell determines all four, within the bounds of every year.
 
-    One who knows persons knows that many more or fewer of it, whatever their years.
+    An intruder who knows persons knows that many of the cell, whatever their years.
     """
     hidden, years = protected(knowledge, name, printed, truth), _whole(knowledge, name)
     if not hidden or not years:
@@ -171,12 +168,12 @@ def _crossed(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping
 
 
 def _corners(cells: tuple[str, ...]) -> list[int]:
-    """Positions of the four cells of which everything is known."""
+    """Positions of the four cells whose sex and age are both known."""
     return [n for n, cell in enumerate(cells) if "unknown" not in cell.split(ACROSS)]
 
 
 def _between(cells: tuple[str, ...], true: np.ndarray, years: list[tuple[list[int], list[int]]]) -> np.ndarray:
-    """Every sex × age with the margins of the years, added up."""
+    """Every sex × age table with the margins of the years, summed."""
     first = sum(max(0, sex[0] - age[1]) for sex, age in years)
     last = sum(min(sex[0], age[0]) for sex, age in years)
     corner, beside, below, across = _corners(cells)
@@ -186,7 +183,7 @@ def _between(cells: tuple[str, ...], true: np.ndarray, years: list[tuple[list[in
 
 
 def _whole(knowledge: Knowledge, name: Table) -> list[tuple[list[int], list[int]]]:
-    """The figures by sex and by age of each year (or of the window), where all print both categories and that nobody's is not known."""
+    """The figures by sex and by age of each year (or of the window), if all publish both categories and nobody is unknown."""
     sides = []
     for table in ("sex", "age_group"):
         printed = margins(knowledge.last, name, table)
@@ -199,10 +196,10 @@ def _whole(knowledge: Knowledge, name: Table) -> list[tuple[list[int], list[int]
 
 
 def attack_bridge(knowledge: Knowledge, truth: Truth, release: str | None = None) -> list[Learnt]:
-    """What is learnt of the causes between the totals as reported and harmonised; `release`: of what it printed first.
+    """What can be inferred about the causes between reported and harmonised totals; `release`: only what it published first.
 
-    Tried twice: every cause may add records and take them away; every cause only takes away (or only adds) as the difference does, and
-    one who knows persons knows their causes.
+    Two assumptions: every cause may add and remove records; or every cause only removes (or only adds) as the difference does, and
+    an intruder who knows persons knows their causes.
     """
     out: list[Learnt] = []
     assert knowledge.bridge is not None
@@ -223,7 +220,7 @@ def _causes(knowledge: Knowledge, name: Table, alone: set[str], lines: bool, tru
     free = [n for n, cell in enumerate(cells) if cell not in alone]
     once = moved(len(cells), tuple(free), STEPS)
     found: list[Learnt] = []
-    for tried in (0, MANY, 50 * MANY):  # more rows only where fewer leave too little
+    for tried in (0, MANY, 50 * MANY):  # more rows only if fewer leave too few values
         one, other = np.divmod(np.linspace(0, len(once) ** 2 - 1, tried, dtype=np.int64), len(once))
         rows = np.concatenate([true + once, true + once[one] + once[other], [true]])
         if lines:

@@ -1,12 +1,9 @@
-"""The attacker who reckons with everything at once: one integer programme per indicator over all releases and what others published.
+"""The intruder who combines everything: one integer programme per indicator over all releases and what others published.
 
-Belongs here: the programme and the bounds that it leaves for every cell. Does not belong here: the rule of joining (`enumeration` knows
-it).
-
-Unknowns are the true counts: offence groups of each year as known in each release, harmonised and as reported; each year's breakdowns,
-with sex × age where they are pooled; windows. Known are all printed sums, that quarters and categories add up, that a total said to be
-small is, that a part is not reported less often than it counts where that holds for its totals, and what others published unless it
-contradicts.
+Belongs here: the programme and the bounds that it leaves for every cell. Does not belong here: the merging rule (`enumeration`).
+Unknowns: the true counts: offence groups of each year as known in each release, harmonised and as reported; each year's breakdowns, with
+sex × age if they are pooled; windows. Constraints: all published sums; quarters and categories add up; a total published as small is small;
+a part is reported at least as often as it counts if that is true for its totals; what others published unless it contradicts.
 """
 
 from __future__ import annotations
@@ -33,7 +30,7 @@ class Programme:
     rows: list[tuple[dict[int, int], float, float]] = field(default_factory=list)
 
     def add(self, terms: Iterable[tuple[Variable, int]], least: float, most: float) -> None:
-        """Add a constraint; unknown variables are made."""
+        """Add a constraint; new variables are created."""
         row: dict[int, int] = {}
         for variable, factor in terms:
             at = self.names.setdefault(variable, len(self.names))
@@ -42,7 +39,7 @@ class Programme:
 
 
 def build(knowledge: Knowledge, indicator: str, *, reported: bool = True) -> Programme:
-    """The constraints that the releases put on one indicator; `reported`: with the guess that no part counts more than is reported."""
+    """The constraints that the releases put on one indicator; `reported`: assume that no part counts more than is reported."""
     out = Programme()
     for n, release in enumerate(knowledge.releases):
         mine = {name: printed for name, printed in release.items() if name.indicator == indicator}
@@ -56,7 +53,7 @@ def build(knowledge: Knowledge, indicator: str, *, reported: bool = True) -> Pro
 
 
 def variable(name: Table, printed: Printed, cell: str) -> Variable:
-    """The unknown behind a cell. Offence groups and totals differ by release; breakdowns are those of one release for good."""
+    """The unknown of a cell. Offence groups and totals differ by release; breakdowns are published once."""
     edition = printed.edition if name.table in ("total", "offence_group") else ""
     return (*name, edition, cell)
 
@@ -79,7 +76,7 @@ def _table(out: Programme, knowledge: Knowledge, name: Table, printed: Printed, 
     if name.table == "sex_age_group":
         _pooled(out, knowledge, name, printed, mine)
         return
-    # Trafficking of the years, as known in the release whose records the breakdown counts; open where a year's total is too small.
+    # Trafficking of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
     whole = [_trafficking(knowledge, name._replace(table="offence_group", of=year), printed.known) for year in years]
     open_ended = None in whole
     terms = [(variable(name, printed, cell), 1) for cell in cells] + [(part, -1) for part in whole if part]
@@ -87,14 +84,14 @@ def _table(out: Programme, knowledge: Knowledge, name: Table, printed: Printed, 
 
 
 def _trafficking(knowledge: Knowledge, offence: Table, known: str) -> Variable | None:
-    """The unknown of trafficking in a year, of the newest figures not younger than `known`; None where no release broke the year down."""
+    """The unknown of trafficking in a year, from the newest figures not newer than `known`; None if no release broke the year down."""
     at = [release[offence] for release in knowledge.releases if offence in release]
     fit = [printed for printed in at if printed.known <= known] or at
     return variable(offence, fit[-1], "trafficking") if fit else None
 
 
 def _reported(out: Programme, name: Table, printed: Printed, mine: Mapping[Table, Printed]) -> None:
-    """Parts counted are not more than parts reported, where that holds for the totals."""
+    """Counted parts do not exceed reported parts, if that is true for the totals."""
     other = mine.get(name._replace(measure="as_reported"))
     ours, theirs = (mine.get(name._replace(table="total", measure=m)) for m in ("harmonised", "as_reported"))
     if name.measure != "harmonised" or not other or not ours or not theirs or not ours.blocks or not theirs.blocks:
@@ -120,11 +117,11 @@ def _pooled(out: Programme, knowledge: Knowledge, name: Table, printed: Printed,
 
 
 class Solver:
-    """HiGHS over a programme: least and most of a variable, exact: a fractional corner is solved again with whole numbers."""
+    """HiGHS over a programme: exact minimum and maximum of a variable; a fractional solution is solved again with integers."""
 
     def __init__(self, programme: Programme) -> None:
         import highspy
-        from highspy.highs import _Highs  # highspy.Highs prints a banner when it is made, whatever its options
+        from highspy.highs import _Highs  # highspy.Highs prints a banner on creation, whatever its options
 
         self._highs = _Highs()
         self._highs.setOptionValue("output_flag", False)
@@ -138,7 +135,7 @@ class Solver:
         self._aim: list[int] = []
 
     def feasible(self) -> bool:
-        """Whether anything fulfils the constraints."""
+        """Whether the constraints can be satisfied."""
         self._objective({}, 1)
         self._highs.run()
         return bool(self._highs.getModelStatus() == self._kinds.HighsModelStatus.kOptimal)
@@ -153,12 +150,12 @@ class Solver:
         self._highs.addRow(least, most, len(row), np.array(list(row), dtype=np.int32), np.array(list(row.values()), dtype=np.float64))
 
     def unfix(self) -> None:
-        """Take the last constraint away."""
+        """Remove the last constraint."""
         last = self._highs.getNumRow() - 1
         self._highs.deleteRows(1, np.array([last], dtype=np.int32))
 
     def range(self, terms: Mapping[Variable, int]) -> tuple[int, int]:
-        """Least and most of a sum of variables."""
+        """Minimum and maximum of a sum of variables."""
         at = {self.programme.names[v]: f for v, f in terms.items()}
         return self._solve(at, 1), self._solve(at, -1)
 
@@ -188,7 +185,7 @@ class Solver:
 
 
 def _already(knowledge: Knowledge, solver: Solver, indicator: str) -> None:
-    """Take what others published for true, statement by statement, unless it contradicts."""
+    """Assume what others published, statement by statement, unless it contradicts."""
     for said in knowledge.already:
         name = Table(indicator, "harmonised", str(said["table"]), str(said["period"]))
         printed = knowledge.last.get(name)
@@ -205,10 +202,10 @@ def _already(knowledge: Knowledge, solver: Solver, indicator: str) -> None:
 def attack(
     knowledge: Knowledge, truth: Mapping[Table, Mapping[str, int]], indicators: Iterable[str], only: frozenset[Table] | None = None
 ) -> list[Learnt]:
-    """What is learnt of the latest release's tables from all releases together, as the public and knowing persons.
+    """What the public, and those who know persons, can infer about the latest release's tables from all releases together.
 
-    truth: the exact counts behind each table. The one who knows persons knows, in turn, those of the cell itself and those of each
-    other cell that is joined with it.
+    truth: the exact counts of each table. Known persons are, in turn, those of the cell itself and those of each other cell
+    merged with it.
     """
     out: list[Learnt] = []
     for indicator in indicators:
@@ -219,7 +216,7 @@ def attack(
         if not solver.feasible():
             solver = Solver(build(knowledge, indicator, reported=False))
         if not solver.feasible():
-            raise ValueError(f"the printed figures of {indicator} contradict each other")
+            raise ValueError(f"the published figures of {indicator} contradict each other")
         _already(knowledge, solver, indicator)
         for name, printed in knowledge.last.items():
             if name.indicator == indicator and name in truth and (only is None or name in only) and printed.status != "no_delivery":
@@ -237,10 +234,10 @@ def _table_learnt(knowledge: Knowledge, solver: Solver, name: Table, printed: Pr
             continue
         least, most = solver.range({unknown: 1})
         found = [("public", most - least + 1)]
-        own = min(persons, truth[cell])  # he knows that many of the cell itself …
+        own = min(persons, truth[cell])  # known persons of the cell itself …
         found.append(("knows", most - max(least, own) + 1))
         beside = [c for block, _ in printed.blocks if cell in block for c in block if c != cell] or [c for c in truth if c != cell]
-        if most - least + 1 - persons < VALUES:  # … or of those joined with it
+        if most - least + 1 - persons < VALUES:  # … or of those merged with it
             for other in beside:
                 mate = variable(name, printed, other)
                 solver.bound(mate, min(persons, truth[other]), MOST)
@@ -252,7 +249,7 @@ def _table_learnt(knowledge: Knowledge, solver: Solver, name: Table, printed: Pr
 
 
 def _differences(knowledge: Knowledge, solver: Solver, indicator: str) -> list[Learnt]:
-    """Tables printed differently by two releases: a difference of a cell, or of the total, that is surely 1 to 4."""
+    """Tables printed differently by two releases: a difference of a cell, or of the total, that is certainly 1 to 4."""
     out = []
     for newer, older in zip(knowledge.releases[1:], knowledge.releases[:-1], strict=True):
         for name, now in newer.items():

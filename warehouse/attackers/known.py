@@ -1,6 +1,6 @@
-"""What an attacker has: the public cubes, the published programme, and perhaps some persons.
+"""What an intruder has: the public cubes, the published programme, and perhaps knowledge of some persons.
 
-Belongs here: tables as an attacker reads them, what counts as protected and as learnt. Does not belong here: any attack.
+Belongs here: tables as an intruder reads them, what counts as protected and as disclosed. Does not belong here: any attack.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 VALUES = 3
-"""A protected cell must leave at least so many possible values."""
+"""Minimum number of possible values of a protected cell."""
 JOINED, ACROSS = "+", "|"
 
 
 class Table(NamedTuple):
-    """Name of a table: as the columns of a cube."""
+    """Name of a table, by the columns of a cube."""
 
     indicator: str
     measure: str
@@ -29,7 +29,7 @@ class Table(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """Something that an attack gave away. values: how many were still possible; who: public, or knows (persons)."""
+    """A disclosure found by an attack. values: how many were still possible; who: public, or knows (persons)."""
 
     table: Table
     cell: str
@@ -40,7 +40,7 @@ class Learnt(NamedTuple):
 
 @dataclass(frozen=True)
 class Printed:
-    """A table as printed: status, (categories, value) per printed figure, limit, release whose records it counts, first to print it so."""
+    """A published table: status, (categories, value) per figure, limit, release whose records it counts, first release with this form."""
 
     status: str
     blocks: tuple[tuple[tuple[str, ...], int], ...]
@@ -50,24 +50,24 @@ class Printed:
 
     @property
     def says(self) -> tuple[object, ...]:
-        """What can be read in it."""
+        """The published content."""
         return self.status, self.blocks, self.limit
 
 
 Alike = Callable[[Table, tuple[str, ...], np.ndarray], np.ndarray]
-"""(table, categories, counts) → a number for each row of counts: equal for those of which the program keeps the same apart in print."""
+"""(table, categories, counts) → a number for each row of counts: equal if the program publishes the same categories for them."""
 
 
 @dataclass(frozen=True)
 class Knowledge:
     """Everything public: the cubes of all releases, oldest first; the policy's programme; the program's code.
 
-    categories   what a table is broken down by, in the order of the policy
-    threshold, persons   per indicator: least count printed alone; of how many persons an insider may know everything
-    alike        the program, asked which tables it prints alike
+    categories   categories of a table, in the order of the policy
+    threshold, persons   per indicator: minimum count published separately; number of persons whom an insider may know
+    alike        the program, asked which tables it publishes alike
     bridge       the latest release's lines of the bridge
     already      statements of others about the same figures (`public_already` of the policy)
-    step         a difference of two releases below this is learnt
+    step         a smaller difference between two releases is a disclosure
     """
 
     cubes: Sequence[pd.DataFrame]
@@ -86,7 +86,7 @@ class Knowledge:
 
     @property
     def last(self) -> dict[Table, Printed]:
-        """The latest release's tables: it repeats all that still stands."""
+        """The latest release's tables: it repeats all that are still valid."""
         return self.releases[-1]
 
 
@@ -105,7 +105,7 @@ def tables(cube: pd.DataFrame) -> dict[Table, Printed]:
 
 
 def expand(table: str, cell: str) -> Iterator[str]:
-    """The categories behind a printed cell: parts of a joined one, pairs of a crossed one."""
+    """The categories of a published cell: parts of a merged one, pairs of a crossed one."""
     if ACROSS in cell:
         rows, columns = (side.split(JOINED) for side in cell.split(ACROSS))
         yield from (f"{r}{ACROSS}{c}" for r in rows for c in columns)
@@ -114,7 +114,7 @@ def expand(table: str, cell: str) -> Iterator[str]:
 
 
 def population(knowledge: Knowledge, name: Table) -> int | None:
-    """The public total of a breakdown: its own printed figures, or trafficking in its years as known when it was broken down; None where
+    """The public total of a breakdown: its published figures, or trafficking in its years as known when it was broken down; None if
     that is not public.
     """
     own = knowledge.last[name]
@@ -132,7 +132,7 @@ def population(knowledge: Knowledge, name: Table) -> int | None:
 
 
 def protected(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[str]:
-    """Cells that nobody should learn: under the threshold and not printed, unless others published them."""
+    """Cells that must not be disclosed: under the threshold and suppressed, unless others published them."""
     alone = {block[0] for block, _ in printed.blocks if len(block) == 1}
     told = {
         str(said["category"])
@@ -145,33 +145,33 @@ def protected(knowledge: Knowledge, name: Table, printed: Printed, truth: Mappin
 
 
 def _narrow(said: Mapping[str, Any]) -> bool:
-    """Whether others left a cell fewer values than an attack may, whatever is released."""
+    """Whether what others published already leaves a cell fewer values than an attack may."""
     return "at_most" in said and int(said["at_most"]) - int(said.get("at_least", 0)) + 1 < VALUES
 
 
 def _nobody(knowledge: Knowledge, name: Table, cell: str) -> bool:
-    """Whether every year prints "not known: 0" for the row or the column of a crossed cell."""
+    """Whether every year publishes "not known: 0" for the row or the column of a crossed cell."""
     sides = [table for side, table in zip(cell.split(ACROSS), ("sex", "age_group"), strict=True) if side == "unknown"]
     printed = [margins(knowledge.last, name, table) for table in sides]
     return bool(printed) and all(any(t and dict(t.blocks).get(("unknown",)) == 0 for t in yearly) for yearly in zip(*printed, strict=False))
 
 
 def margins(release: Mapping[Table, Printed], name: Table, table: str) -> list[Printed | None]:
-    """What is printed by sex, or by age, of a crossed table's window: as a whole, or else of each of its years."""
+    """The published tables by sex, or by age, for a crossed table's window: of the window, or else of each year."""
     own = name._replace(table=table)
     years = [str(year) for year in range(int(name.of[:4]), int(name.of[-4:]) + 1)]
     return [release[own]] if own in release else [release.get(own._replace(of=year)) for year in years]
 
 
 def knowing(true: np.ndarray, persons: int) -> list[np.ndarray]:
-    """Every way to know so many of the persons counted: how many of each category."""
+    """Every way to know this many of the persons counted: how many of each category."""
     places = combinations_with_replacement(np.flatnonzero(true).tolist(), min(persons, int(true.sum())))
     ways = (np.bincount(np.array(own, dtype=np.int64), minlength=len(true)) for own in places)
     return [known for known in ways if (known <= true).all()]
 
 
 def compositions(total: int, parts: int) -> np.ndarray:
-    """Every way to spread `total` over `parts`, one a row."""
+    """Every distribution of `total` over `parts`, one per row."""
     if parts == 1:
         return np.array([[total]])
     marks = np.stack(np.meshgrid(*[np.arange(total + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)

@@ -1,7 +1,7 @@
-"""The attacker who replays the whole program on alternative worlds, and the institution that holds records of its own.
+"""The intruder who replays the whole program with alternative counts, and the institution that has its own records.
 
-Belongs here: what is left of a hidden cell when all releases are made again with other counts; how probable each value is; what is left
-when a part of the persons is known. Does not belong here: what the rule of a single table leaves open (`enumeration`).
+Belongs here: the possible values of a suppressed cell when all releases are recomputed with other counts; how probable each is; which
+remain if some persons are known. Does not belong here: what the rule of a single table leaves open (`enumeration`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from warehouse.attackers.known import VALUES, Knowledge, Learnt, Table, knowing,
 SURE = 0.9
 NAME = "replay"
 Program = Callable[[Table, np.ndarray], bool]
-"""Whether all releases, made again with these counts of one table, print in everything what they printed."""
+"""Whether all releases, recomputed with these counts of one table, publish exactly what they published."""
 
 
 def rerun(knowledge: Knowledge, truth: Truth, program: Program) -> list[Learnt]:
-    """What is learnt by making all releases again with every other table that fits, the nearest first, until three values are found.
+    """Recompute all releases with every other consistent table, the nearest first, until three values are found.
 
-    As the public, and as one who knows persons of the table. Raises ValueError where `program` does not print the true table as it was
-    printed: it is another program then, and finds nothing alike.
+    For the public, and for those who know persons of the table. Raises ValueError if `program` does not publish the true table as it was
+    published: then it is another program.
     """
     out: list[Learnt] = []
     for name, counts in truth.items():
@@ -42,7 +42,7 @@ def rerun(knowledge: Knowledge, truth: Truth, program: Program) -> list[Learnt]:
             continue
         if hidden and len(rows):
             if not program(name, np.array(list(counts.values()))):
-                raise ValueError(f"{' '.join(name)}: made again, the releases do not print what they printed")
+                raise ValueError(f"{' '.join(name)}: recomputed, the releases do not publish what they published")
             persons = 0 if name.table == "bridge" else knowledge.persons[name.indicator]
             out += _tried(name, counts, hidden, rows, program, persons)
     return out
@@ -76,7 +76,7 @@ def _tried(name: Table, counts: Mapping[str, int], hidden: list[str], rows: np.n
 
 @dataclass(frozen=True)
 class Worlds:
-    """The tables (rows) behind one print, and what of it is hidden."""
+    """The tables (rows) consistent with one published table, and its suppressed cells."""
 
     name: Table
     cells: tuple[str, ...]
@@ -86,7 +86,7 @@ class Worlds:
 
 
 def worlds(knowledge: Knowledge, truth: Truth) -> list[Worlds]:
-    """Every one-way table of the latest release with hidden cells, and all worlds in which the algorithm prints it so."""
+    """Every one-way table of the latest release with suppressed cells, and all worlds in which the algorithm publishes it identically."""
     out = []
     for name, printed in knowledge.last.items():
         if name not in truth or name.table in ("total", "sex_age_group") or printed.status == "no_delivery":
@@ -98,7 +98,7 @@ def worlds(knowledge: Knowledge, truth: Truth) -> list[Worlds]:
 
 
 def shares(knowledge: Knowledge, name: Table) -> np.ndarray:
-    """What the attacker expects: the categories' shares over all printed tables of this kind, joined figures spread evenly."""
+    """The intruder's prior: the categories' shares over all published tables of this kind, merged figures spread evenly."""
     cells = knowledge.categories(name)
     tally = np.full(len(cells), 0.5)
     for other, printed in knowledge.last.items():
@@ -109,7 +109,7 @@ def shares(knowledge: Knowledge, name: Table) -> np.ndarray:
 
 
 def posterior(world: Worlds, expected: np.ndarray) -> dict[str, tuple[float, bool]]:
-    """Per hidden cell: how probable its most probable value is, and whether that is the true one."""
+    """Per suppressed cell: the probability of its most probable value, and whether that is the true one."""
     likelihood = world.rows @ np.log(expected) - np.array([sum(lgamma(n + 1) for n in row) for row in world.rows.tolist()])
     weight = np.exp(likelihood - likelihood.max())
     out = {}
@@ -122,13 +122,13 @@ def posterior(world: Worlds, expected: np.ndarray) -> dict[str, tuple[float, boo
 
 
 def as_institution(world: Worlds, held: Mapping[str, int]) -> dict[str, int]:
-    """Per hidden cell: how many values are left to one who holds records of so many of each category."""
+    """Per suppressed cell: how many values remain for an institution with this many records of each category."""
     own = np.array([held.get(cell, 0) for cell in world.cells])
     left = world.rows[(world.rows >= own).all(axis=1)]
     return {cell: len(np.unique(left[:, world.cells.index(cell)])) for cell in world.hidden}
 
 
 def sure(found: Mapping[str, tuple[float, bool]]) -> tuple[int, int]:
-    """Of cells with their best guess: how many guesses are at least `SURE`, how many of those are right."""
+    """Number of best guesses with a probability of at least `SURE`, and how many of those are right."""
     certain = [right for share, right in found.values() if share >= SURE]
     return len(certain), sum(certain)

@@ -1,7 +1,7 @@
 """Counting: accepted records with their case and person ids in, the tables of the warehouse out.
 
-Belongs here: which tables are made, and those that SQL does not make. Does not belong here: any rule (`warehouse/models`, and the modules
-beside this one), files and databases that are published (`warehouse/publish`).
+Belongs here: the list of tables, and those not computed in SQL. Does not belong here: any rule (`warehouse/models`, and the other modules
+of this package), published files and databases (`warehouse/publish`).
 The same inputs give the same tables.
 """
 
@@ -41,16 +41,16 @@ _AT_A_TIME = 300_000  # events
 
 @cache
 def causes() -> dict[str, dict[str, str]]:
-    """What each cause of the bridge means, by language."""
+    """The meaning of each cause of the bridge, by language."""
     found: dict[str, dict[str, str]] = declared(Path(__file__).parent / "causes.yaml")
     return found
 
 
 @contextmanager
 def counting(inputs: CountInputs, spill: Path | None = None, memory: str | None = None) -> Iterator[Models]:
-    """Models over `inputs`. They take no more than `memory` ("1GiB") beside this process, and put what is more into the folder `spill`.
+    """Models over `inputs`. They use at most `memory` ("1GiB") and spill the rest to the folder `spill`.
 
-    Raises `HarmoniaError` for an indicator file whose SQL does not run, as soon as its figures are asked for.
+    Raises `HarmoniaError` for an indicator file whose SQL fails, when its figures are requested.
     """
     with database(spill, memory) as connection:
         show_inputs(connection, inputs)
@@ -58,14 +58,14 @@ def counting(inputs: CountInputs, spill: Path | None = None, memory: str | None 
 
 
 def everything(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """Every published table by its name. Raises `HarmoniaError` where a bridge does not add up, or an indicator's SQL does not run."""
+    """Every published table by name. Raises `HarmoniaError` if a bridge does not add up, or an indicator's SQL fails."""
     with counting(inputs) as models:
         require_bridges(models)
         return {table.name: models.published(table) for table in tables.stored(tables.WAREHOUSE)}
 
 
 def require_bridges(models: Models) -> None:
-    """Raise `HarmoniaError` naming the figure where as_reported + Σ n is not harmonised: that is a mistake of this program."""
+    """Raise `HarmoniaError` naming the figure if as_reported + Σ n is not harmonised, which is a bug in this program."""
     models.need("statistics", "bridge")
     wrong = models.connection.execute(
         """SELECT indicator, period FROM statistics AS total LEFT JOIN (
@@ -76,13 +76,13 @@ def require_bridges(models: Models) -> None:
     ).fetchall()
     if wrong:
         raise HarmoniaError(
-            f"the bridge of {wrong[0][0]} {wrong[0][1]} does not add up ({len(wrong)} figures): this is a mistake of the "
-            "program, nothing was published; report it with the deliveries that led to it"
+            f"the bridge of {wrong[0][0]} {wrong[0][1]} does not add up ({len(wrong)} figures): this is a bug in Harmonia, "
+            "nothing was published; report it with the deliveries that caused it"
         )
 
 
 def _functions(inputs: CountInputs) -> list[Model]:
-    """The models that SQL does not make."""
+    """The models not computed in SQL."""
 
     def of_frames(name: str, make: Callable[..., pd.DataFrame], *reads: str) -> Model:
         return Model(name, frozenset(reads), function=lambda models: [make(*(models.frame(one) for one in reads))])
@@ -105,7 +105,7 @@ def _functions(inputs: CountInputs) -> list[Model]:
 
 
 def _fact_days() -> Model:
-    """Every day that stands in a fact."""
+    """Every day that occurs in a fact."""
     dated = [
         (table.name, column.name)
         for table in tables.stored(tables.WAREHOUSE)
@@ -117,14 +117,14 @@ def _fact_days() -> Model:
 
 
 def _further_statistics() -> list[Model]:
-    """The figures of the indicators that their own SQL defines, and all of them below one another."""
+    """The figures of the indicators defined by SQL, and their union."""
     single = [of_sql(f"figures_of_{one.code}", statement(one)) for one in catalogue().values() if one.sql and not one.counted]
     union = " UNION ALL BY NAME ".join(f"FROM {model.name}" for model in single)
     return [*single, of_sql("further_statistics", f"FROM ({union}) ORDER BY ALL")]
 
 
 def _event_days(models: Models) -> Iterator[pd.DataFrame]:
-    """place, day, method, date_problem of the events of `dated_event`, the events of some whole cases at a time."""
+    """place, day, method, date_problem of the events of `dated_event`, in batches of complete cases."""
     number = models.rows("dated_event") // _AT_A_TIME + 1
 
     def parts() -> Iterator[pd.DataFrame]:
@@ -138,7 +138,7 @@ def _event_days(models: Models) -> Iterator[pd.DataFrame]:
 
 
 def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
-    """n, line: every line of a finding that is a warning or worse and speaks of several."""
+    """n, line: every line of a finding that is a warning or worse and covers several lines."""
     found = models.frame(
         "delivered_findings", "n, rule, line, record_key, detail", "severity <> 'info' AND line IS NULL AND record_key IS NULL"
     )
@@ -147,7 +147,7 @@ def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:
 
 
 def _indicators() -> pd.DataFrame:
-    """What each indicator means."""
+    """The definition of each indicator."""
     meanings = [
         {
             "indicator": i.code,
@@ -167,6 +167,6 @@ def _indicators() -> pd.DataFrame:
 
 
 def _causes() -> pd.DataFrame:
-    """What each cause of the bridge means."""
+    """The meaning of each cause of the bridge."""
     meanings = [{"cause": cause, **{f"text_{n}": text[n] for n in LANGUAGES}} for cause, text in causes().items()]
     return tables.conform(tables.BRIDGE_CAUSES, pd.DataFrame(meanings))

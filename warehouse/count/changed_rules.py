@@ -1,6 +1,6 @@
-"""What a changed rule would do: the figures of the rule as published beside those of the rule in the file, over the same facts.
+"""Effect of a changed rule: the figures by the published rule and by the rule in the file, over the same facts.
 
-Belongs here: reading the published rule, comparing, and refusing a rule that changed under the same version. Does not belong here: running
+Belongs here: reading the published rule, comparing, and refusing a rule that changed without a new version. Does not belong here: running
 SQL (`warehouse/star/figures`) or models (`warehouse/count/effect`), the command (`pipelines/indicator_commands`).
 """
 
@@ -25,7 +25,7 @@ _DECLARED = ("order", "title", "definition", "unit", "reference", "institutions"
 
 
 def published(connection: duckdb.DuckDBPyConnection) -> dict[str, Definition]:
-    """The rules of every indicator as a published warehouse holds them, by code."""
+    """The rules of every indicator in a published warehouse, by code."""
     rows = connection.execute("SELECT * FROM indicators").df().astype(object)
     rows = rows.where(rows.notna(), None)
     return {str(row["indicator"]): _definition({str(k): v for k, v in row.items()}) for row in rows.to_dict("records")}
@@ -54,7 +54,7 @@ def _definition(row: Mapping[str, object]) -> Definition:
 
 
 def published_rules(home: Path) -> dict[str, Definition]:
-    """The rules that a home publishes; none where nothing is published, or by a version that kept no rules."""
+    """The rules published in a home; none if nothing is published, or by a version that did not store rules."""
     try:
         with reading(home) as connection:
             return published(connection)
@@ -63,16 +63,16 @@ def published_rules(home: Path) -> dict[str, Definition]:
 
 
 def unversioned(before: Mapping[str, Definition], now: Mapping[str, Definition]) -> list[str]:
-    """Indicators whose rule is another than the published one under the same version."""
+    """Indicators whose rule differs from the published one of the same version."""
     return [code for code, one in now.items() if code in before and one.rule != before[code].rule and one.version == before[code].version]
 
 
 def require_versions(before: Mapping[str, Definition], now: Mapping[str, Definition]) -> None:
-    """Raise `HarmoniaError` where a rule changed and its version did not."""
+    """Raise `HarmoniaError` if a rule changed and its version did not."""
     changed = unversioned(before, now)
     if changed:
         raise HarmoniaError(
-            f"the rule of {', '.join(changed)} is not the published one, and its version is the same: see the effect with "
+            f"the rule of {', '.join(changed)} differs from the published one, but its version is the same: see the effect with "
             f"`harmonia indicator diff {changed[0]}`, then raise `version` in warehouse/indicators/{changed[0]}.yaml"
         )
 
@@ -88,8 +88,8 @@ def _figures(connection: duckdb.DuckDBPyConnection, one: Definition | None) -> p
 def effect(connection: duckdb.DuckDBPyConnection, before: Definition | None, now: Definition) -> pd.DataFrame:
     """Every figure by both rules over the facts of a published warehouse.
 
-    Out: CELL, as_reported and harmonised of `before` and (`_new`) of `now`, differs. A cell that one of two rules does not give is 0 in it.
-    Raises `HarmoniaError` where a rule does not run.
+    Out: CELL, as_reported and harmonised of `before` and (`_new`) of `now`, differs. A cell that only one rule gives is 0 in the other.
+    Raises `HarmoniaError` if a rule fails.
     """
     old, new = (_figures(connection, one) for one in (before, now))
     both = old.merge(new, on=CELL, how="outer", suffixes=("", "_new"), indicator="given")

@@ -19,20 +19,20 @@ QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 
 
 def published(deliveries: pd.DataFrame) -> list[str]:
-    """The years and quarters for which at least one delivery came, years first ("What is counted", docs/reference/counting-rules.md)."""
+    """The years and quarters with at least one delivery, years first ("What is counted", docs/reference/counting-rules.md)."""
     quarters = sorted(deliveries["period"].dropna().unique())
     return sorted({quarter[:4] for quarter in quarters}) + quarters
 
 
 def quarter_states(deliveries: pd.DataFrame) -> pd.Series:
-    """State of every quarter that an institution delivered, by institution and period (with `version`)."""
+    """State of every delivered quarter, by institution and period (with `version`)."""
     return deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_quarter).astype("str")
 
 
 def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
     """Columns out: institution, period (every published year and quarter), state (`sources.states`).
 
-    A quarter for which no institution delivered is not published, but is missing in its year.
+    A quarter without any delivery is not published, but is missing in its year.
     """
     periods = published(deliveries)
     years = [p for p in periods if len(p) == 4]
@@ -48,10 +48,10 @@ def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, periods: Sequence[str]) -> pd.DataFrame:
-    """What is not complete behind each figure. covered: of `coverage`; periods: of `published`.
+    """Incomplete deliveries behind each figure. covered: from `coverage`; periods: from `published`.
 
-    Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null where all is complete), silent
-    (nothing of any of the indicator's institutions could be read in the whole period: its figures are null).
+    Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null if all are complete), silent
+    (nothing could be read from any of the indicator's institutions in the whole period: its figures are null).
     """
     state = covered.set_index(["institution", "period"])["state"]
     rows = []

@@ -1,10 +1,9 @@
-"""How a source enters its dates: how late, and how often with a slip. Counted in its own deliveries, nothing else.
+"""How a source enters its dates: how late, and how often with an error. Estimated from its own deliveries only.
 
-Belongs here: lags between an event and its first delivery, the year in a file's number, slips that show, and how likely they make a day.
-Does not belong here: which dates contradict one another, which day is imputed (`dates`).
-
-Method: plain counting of what can be one thing only, with a few expected counts in place of a source that is not known yet (a Dirichlet
-and a Beta prior). docs/explanation/dates.md has the tables and an example.
+Belongs here: lags between an event and its first delivery, the year in a file's number, detectable errors, and the likelihood of a day.
+Does not belong here: which dates contradict each other, which day is imputed (`dates`).
+Method: counts of unambiguous cases plus a few expected counts for an unknown source (a Dirichlet and a Beta prior).
+docs/explanation/dates.md has the tables and an example.
 """
 
 from __future__ import annotations
@@ -19,31 +18,31 @@ from sources import contract
 from warehouse.count.periods import quarter_end, quarter_index, quarter_start
 
 OLDEST = 80
-"""Years before its delivery in which an event can lie: registers open cases of offences that are decades old, not of another century."""
+"""Maximum years from an event to its delivery: registers open cases of offences that are decades old, but not a century."""
 OPENING = ("reported", "received_prosecution", "received_court")
-"""Events that open a file: it bears a number of the year in which it was opened (docs/reference/deliveries.md)."""
+"""Events that open a file: its number contains the year in which it was opened (docs/reference/deliveries.md)."""
 YEARS_BACK, MONTHS = 12, 12
-"""How far back a year is looked for; months of a year."""
+"""How many years back a year is searched; months of a year."""
 
 LAGS = (0, 1, 2, 5, 9)
-"""Quarters from an event to the delivery that first held it: none, one, two to four, five to eight, more."""
+"""Quarters from an event to its first delivery: none, one, two to four, five to eight, more."""
 BEFORE = len(LAGS)
-"""The lag of an event before the institution's first delivery, which had no earlier one to come in."""
+"""The lag of an event before the institution's first delivery (left-censored)."""
 LAGS_OF = tuple(f"lag_{n}" for n in range(BEFORE + 1))
 LAG_WIDTHS = (1, 1, 3, 4, 12, 12)
 LAGS_EXPECTED = (45.0, 2.0, 1.0, 0.5, 0.25, 1.25)
 NUMBER_WIDTHS = (1, 1, 8, 8)
-"""Years from an event that opens a file to the one in its number: none, one, more, less than none."""
+"""Years from an event that opens a file to the year in the file's number: none, one, more, negative."""
 NUMBERS_EXPECTED = {"on_time": (46.0, 2.0, 1.0, 1.0), "late": (25.0, 20.0, 3.0, 2.0)}
 NUMBERS_OF = {when: tuple(f"number_{when}_{n}" for n in range(4)) for when in NUMBERS_EXPECTED}
 MISTAKES = {"exchanged": ("exchangeable", 0.5, 1), "year": ("dates", 0.5, 9), "other": ("dates", 0.1, 100)}
-"""Kinds of mistakes: among which dates they are counted, how many are expected in `DATES_EXPECTED` of these, and how many dates the mistake
-can make of one: one exchanged date, nine years that differ in a digit, and any other day, in quarters."""
+"""Kinds of errors: the dates among which they are counted, how many are expected in `DATES_EXPECTED` of these, and how many dates an error
+can produce from one: one exchanged date, nine years that differ in a digit, and any other day, in quarters."""
 DATES_EXPECTED = 500
 
 
 def steps(events: pd.DataFrame) -> pd.Series:
-    """The event, and for `received` by whom: the prosecution or a court."""
+    """The event; for `received` with the receiver: the prosecution or a court."""
     court = (events["event"] == "received") & events["institution"].isin(contract.at("courts"))
     prosecution = (events["event"] == "received") & events["institution"].isin(contract.at("prosecution"))
     return events["event"].mask(court, "received_court").mask(prosecution, "received_prosecution")
@@ -52,11 +51,11 @@ def steps(events: pd.DataFrame) -> pd.Series:
 def entries(events: pd.DataFrame) -> pd.DataFrame:
     """How each event was entered. In: events of the model `dated_event`.
 
-    Columns out: institution, step, date, number_year, begins; told: the quarter in which it happened as its first delivery tells (null
-    where that does not tell, nor does it of an offence, which may be old when it is reported); starts, last: first and last day of the
-    quarter in which the date was first seen; earliest: 1 January, `OLDEST` years before; month: of the date only the month is known;
-    on_time: the date lies in a quarter in which the event was first seen, or in one that was not delivered whole (what that would have
-    held comes later).
+    Columns out: institution, step, date, number_year, begins; first_quarter: the quarter in which it happened by its first delivery (null
+    if that does not show it, and for an offence, which may be old when it is reported); starts, last: first and last day of the
+    quarter in which the date was first delivered; earliest: 1 January, `OLDEST` years before; month: only the month of the date is known;
+    on_time: the date is in a quarter in which the event was first delivered, or in one that was not completely delivered (whose
+    events come later).
     """
     days, last = events["date"], quarter_end(events["first_same_period"])
     seen = [(days >= quarter_start(events[c])) & (days <= quarter_end(events[c])) for c in ("first_same_period", "first_period")]
@@ -64,7 +63,7 @@ def entries(events: pd.DataFrame) -> pd.DataFrame:
         {
             "step": steps(events).astype("category"),
             **{name: events[name] for name in ("institution", "date", "number_year", "begins")},
-            "told": events["first_same_period"].mask(events["left_censored"] | (events["event"] == "offence")),
+            "first_quarter": events["first_same_period"].mask(events["left_censored"] | (events["event"] == "offence")),
             "starts": quarter_start(events["first_same_period"]),
             "last": last,
             "earliest": pd.Series((last.to_numpy("datetime64[Y]") - OLDEST).astype("datetime64[s]"), index=events.index),
@@ -75,7 +74,7 @@ def entries(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _day(year: pd.Series, month: pd.Series, day: pd.Series) -> pd.Series:
-    """The day of a year, a month and a day; null where there is no such day: 29 February of a common year, a thirteenth month."""
+    """The date of a year, a month and a day; null if it does not exist: 29 February of a common year, a thirteenth month."""
     years, months, days = (numbers.to_numpy("float64", na_value=np.nan) for numbers in (year, month, day))
     known = ~np.isnan(years + months + days) & (months <= MONTHS)
     of_month = np.where(known, (years - 1970) * MONTHS + months - 1, 0).astype("int64").astype("datetime64[M]")
@@ -92,14 +91,14 @@ def _one_digit_off(a: pd.Series, b: pd.Series) -> pd.Series:
 
 
 def exchanged(dates: pd.Series) -> pd.Series:
-    """Each date with day and month exchanged; null where that is no day, or the same."""
+    """Each date with day and month exchanged; null if that is not a date, or the same."""
     found = _day(dates.dt.year, dates.dt.day, dates.dt.month)
     return found.mask(found == dates)
 
 
 def slips(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Series]]:
-    """The days that one slip can have turned into each date, with the kind of slip and the years back from the year of `latest`: day and
-    month exchanged, then one digit of the year, from that year back."""
+    """The days that one error can have turned into each date, with the kind of error and the years back from the year of `latest`: day
+    and month exchanged, then one digit of the year, from that year back."""
     yield "exchanged", 0, exchanged(dates)
     for back in range(YEARS_BACK + 1):
         year = latest.dt.year - back
@@ -107,15 +106,15 @@ def slips(dates: pd.Series, latest: pd.Series) -> Iterator[tuple[str, int, pd.Se
 
 
 def _lag(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
-    """The place in `LAGS` of each day, or `BEFORE`; -1 where the first delivery does not tell."""
-    quarters = quarter_index(rows["told"]) - (days.dt.year * 4 + days.dt.quarter - 1)
+    """The index in `LAGS` of each day, or `BEFORE`; -1 if the first delivery does not show it."""
+    quarters = quarter_index(rows["first_quarter"]) - (days.dt.year * 4 + days.dt.quarter - 1)
     found = np.searchsorted(LAGS, quarters.fillna(0).clip(lower=0).to_numpy("int64"), side="right") - 1
     found = np.where((days < rows["begins"]).to_numpy(), BEFORE, found)
-    return np.where(rows["told"].isna() | days.isna(), -1, found)
+    return np.where(rows["first_quarter"].isna() | days.isna(), -1, found)
 
 
 def _number(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
-    """The place in `NUMBER_WIDTHS` of each day; -1 where the event opens no file with a year in its number."""
+    """The index in `NUMBER_WIDTHS` of each day; -1 if the event does not open a file with a year in its number."""
     off = (rows["number_year"] - days.dt.year).where(rows["step"].isin(OPENING))
     years = off.fillna(0).to_numpy("int64")
     return np.where(off.isna(), -1, np.where(years < 0, 3, np.minimum(years, 2)))
@@ -125,21 +124,21 @@ def _number(rows: pd.DataFrame, days: pd.Series) -> np.ndarray:
 class Habits:
     """How sources enter dates. rates: by institution (index), powers of two, so that a further delivery rarely changes one. Columns:
 
-    exchanged, year, other  how often a date is mistaken in this way and becomes the very one that is seen
-    lag_*                   share of events that come with this lag, for each quarter of it
-    number_*                share of files with a number so many years after the event, for each year, of those on time and those late
+    exchanged, year, other  how often a date has this error and becomes exactly the delivered one
+    lag_*                   share of events with this lag, per quarter
+    number_*                share of files whose number is this many years after the event, per year, by on time and late
     """
 
     rates: pd.DataFrame
 
     def of(self, institution: pd.Series, names: tuple[str, ...]) -> np.ndarray:
-        """The rates with these names, a row for each institution."""
+        """The rates with these names, one row per institution."""
         return self.rates[list(names)].reindex(institution).fillna(_EXPECTED).to_numpy()
 
     def likelihood(self, rows: pd.DataFrame, days: pd.Series, *, delivered: bool = False) -> np.ndarray:
-        """How likely each day is for its event (of `entries`): by the quarter of its first delivery and the year in its file's number.
+        """Likelihood of each day for its event (from `entries`): by the quarter of its first delivery and the year in its file's number.
 
-        0 for no day; delivered: the days are the dates that came, of which `on_time` is known.
+        0 if there is no day; delivered: the days are the delivered dates, for which `on_time` is known.
         """
         lag, number, place = _lag(rows, days), _number(rows, days), np.arange(len(rows))
         if delivered:
@@ -154,19 +153,19 @@ class Habits:
 def observed(parts: Iterable[pd.DataFrame]) -> Habits:
     """Count how the dates of events (of the model `dated_event`, in parts) were entered.
 
-    A date after the end of the quarter that first held it is a mistake: `exchanged` or `year` where that slip alone moves it into that
-    quarter, `other` where no slip gives a day that is over by then. `exchangeable` dates would lie after it if day and month were
-    exchanged: only of these an exchange is seen so. Possible dates are counted by lag, and by the year in the number of the file they open.
+    A date after the end of the quarter of its first delivery is an error: `exchanged` or `year` if only that error moves it into that
+    quarter, `other` if no single error gives an earlier day. `exchangeable` dates would be after it if day and month were exchanged: only
+    in these an exchange is detectable. Possible dates are counted by lag, and by the year in the number of the file they open.
     """
     return Habits(_rates(pd.concat([_NOTHING_SEEN.iloc[:0], *map(_seen, parts)]).groupby(level=0).sum()))
 
 
 def _seen(events: pd.DataFrame) -> pd.DataFrame:
-    """How often each habit was seen, by institution (index)."""
+    """Counts of each habit, by institution (index)."""
     rows = entries(events.reset_index(drop=True))
     date, last = rows["date"], rows["last"]
     possible = (date >= rows["earliest"]) & (date <= last)
-    lag = pd.Series(np.where(rows["on_time"] & rows["told"].notna(), 0, _lag(rows, date)), index=rows.index)
+    lag = pd.Series(np.where(rows["on_time"] & rows["first_quarter"].notna(), 0, _lag(rows, date)), index=rows.index)
     late, number = lag.between(1, BEFORE - 1), pd.Series(_number(rows, date), index=rows.index)
     kinds = _mistakes(rows[date > last]).reindex(rows.index)
     seen = {kind: kinds == kind for kind in MISTAKES} | {"dates": date.notna(), "exchangeable": possible & (exchanged(date) > last)}
@@ -178,7 +177,7 @@ def _seen(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mistakes(future: pd.DataFrame) -> pd.Series:
-    """The kind of mistake of dates after the end of the quarter that first held them; null where it can be one or another."""
+    """The kind of error of dates after the end of the quarter of their first delivery; null if ambiguous."""
     kind, none = pd.Series(None, index=future.index, dtype="str"), pd.Series(True, index=future.index)
     for name, _, day in slips(future["date"], future["last"]):
         kind = kind.mask(kind.isna() & (day >= future["starts"]) & (day <= future["last"]), name)
@@ -187,7 +186,7 @@ def _mistakes(future: pd.DataFrame) -> pd.Series:
 
 
 def _rates(counts: pd.DataFrame) -> pd.DataFrame:
-    """`Habits.rates` of what was counted: counts and expected counts together, over all of their kind."""
+    """`Habits.rates` from counts: (counts + expected counts) / all of their kind."""
     out = pd.DataFrame(index=counts.index)
     for kind, (of, expected, dates) in MISTAKES.items():
         out[kind] = (counts[kind] + expected) / (counts[of] + DATES_EXPECTED) / dates
@@ -200,4 +199,4 @@ def _rates(counts: pd.DataFrame) -> pd.DataFrame:
 
 _NOTHING_SEEN = pd.DataFrame(0, index=["a source"], columns=["dates", "exchangeable", *MISTAKES, *LAGS_OF, *sum(NUMBERS_OF.values(), ())])
 _EXPECTED = _rates(_NOTHING_SEEN).iloc[0]
-"""The rates of a source of which nothing is known."""
+"""The rates of an unknown source."""

@@ -1,7 +1,7 @@
-"""On which day did it happen? Dates that cannot be right, and the day imputed for each.
+"""Impute dates: find dates that cannot be right, and impute a day for each.
 
-Belongs here: the order of events, finding dates that contradict it, choosing the mistake that explains them best. Does not belong here:
-reading a date (`pipelines/harmonise`), how a source enters dates (`date_habits`), which of several days counts (`warehouse/count/units`).
+Belongs here: the order of events, finding dates that contradict it, choosing the error that explains them best. Does not belong here:
+reading a date (`pipelines/harmonise`), how a source enters dates (`date_habits`), which of several days counts (`models/figures`).
 
 Rules (counting-rules.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
@@ -24,16 +24,16 @@ from warehouse.count.periods import quarter_middle, quarter_of
 
 METHODS = ("delivered", "exchanged", "year", "middle")
 MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
-"""Why a date was imputed; beside these `before_` and `after_` with the event that contradicts it most."""
+"""Reasons for imputing a date; also `before_` and `after_` with the event that contradicts it most."""
 ROUNDS = 6
 SCOPES = ("record", "file", "person", "case")
-"""Within what events are put in order: a record or a file of an institution, a person in a case, a case."""
+"""Scopes within which events are ordered: a record or a file of an institution, a person in a case, a case."""
 ACROSS = ("person", "case")
-"""Scopes over several files: there a rule binds only where one event stands against one, and not for a file that was merged."""
+"""Scopes over several files: here a rule is binding only between two single events, and not for a merged file."""
 OUT_OF_ORDER = {"record": 1e-5, "file": 1e-5, "person": 1e-4, "case": 1e-4}
-"""How often dates that are right break a rule of `ORDER` all the same: cases that linkage joined wrongly, files that follow one another."""
+"""How often correct dates break a rule of `ORDER`: wrongly linked cases, successive files."""
 CONVINCING = 3.0
-"""How many times likelier than the dates as delivered a mistake must be."""
+"""How many times more likely than the delivered dates an error must be."""
 NEVER, NOWHERE = np.iinfo("int64").max, -2
 
 
@@ -65,20 +65,20 @@ ORDER: tuple[Order, ...] = (
 
 
 def _working(events: pd.DataFrame) -> pd.DataFrame:
-    """What judging reads of the events, worked out once, on their index: columns of `entries`, merged, and for every scope the number of
-    the event's group (-1: none, a case's event is of no person)."""
+    """The events' columns needed below, on their index: columns of `entries`, merged, and for every scope the number of the event's group
+    (-1: none, since an event of a case belongs to no person)."""
     groups = {name: events[f"{name}_group"].fillna(-1).astype("int64") for name in SCOPES}
     return entries(events).assign(merged=events["merged"], **groups)
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The events that an order speaks of, by their places among all: a row each.
+    """The events of an order, one row each.
 
-    at: the place; earlier, later: which side it is of (neither, across files, where its file was merged); day, low, high: its day, the
-    first earlier day and the first later one of its group, in seconds, `NEVER` where there is none (of a month that of an earlier event is
-    the first day, that of a later one the last); n, m: the earlier and later events of its group; told: its own date is known and not
-    wrong.
+    at: the event's position; earlier, later: its side (neither if its file was merged, in scopes across files); day, low, high: its day,
+    the first earlier day and the first later one of its group, in seconds, `NEVER` if there is none (for a month, the first day of an
+    earlier event and the last day of a later one); n, m: numbers of earlier and later events of its group; usable: its date is known and
+    not wrong.
     """
 
     at: np.ndarray
@@ -89,51 +89,51 @@ class Sides:
     high: np.ndarray
     n: np.ndarray
     m: np.ndarray
-    told: np.ndarray
+    usable: np.ndarray
 
 
 def _sides(work: pd.DataFrame) -> Iterator[tuple[Order, Sides]]:
-    """Every order with the events that it speaks of."""
+    """Every order with its events."""
     step, merged = work["step"].cat.codes.to_numpy(), work["merged"].to_numpy()
     code_of = {name: code for code, name in enumerate(work["step"].cat.categories)}
     day = first = last = _seconds(work["date"])
     if work["month"].any():
         precision = work["month"].map({True: "month", False: "day"})
         first, last = (_seconds(of_month(work["date"], precision)) for of_month in (first_day, last_day))
-    told = ~work["wrong"].to_numpy() & (day != NEVER)
+    usable = ~work["wrong"].to_numpy() & (day != NEVER)
     for order in ORDER:
         is_earlier = step == code_of.get(order.earlier, NOWHERE)
         at = np.flatnonzero(is_earlier | (step == code_of.get(order.later, NOWHERE)))
         earlier, group = is_earlier[at], work[order.scope].to_numpy()[at]
-        later, good = ~earlier, told[at] & (group >= 0)
+        later, good = ~earlier, usable[at] & (group >= 0)
         can_be = np.where(earlier, first[at], last[at])
-        many = int(group.max(initial=-1)) + 2  # the last, of those that are in none, stays empty
+        many = int(group.max(initial=-1)) + 2  # the last, of events without a group, stays empty
         n, m = (np.bincount(group[good & side], minlength=many)[group] for side in (earlier, later))
         if order.scope in ACROSS:
             earlier, later = earlier & ~merged[at], later & ~merged[at]
         low, high = (_first(can_be, group, good & side, many) for side in (earlier, later))
-        yield order, Sides(at, earlier, later, can_be, low, high, n, m, told[at])
+        yield order, Sides(at, earlier, later, can_be, low, high, n, m, usable[at])
 
 
 def _seconds(days: pd.Series) -> np.ndarray:
-    """Days in seconds, `NEVER` where there is none."""
+    """Days in seconds, `NEVER` if there is none."""
     return np.where(days.isna(), NEVER, days.to_numpy("datetime64[s]").astype("int64"))
 
 
 def _first(day: np.ndarray, group: np.ndarray, chosen: np.ndarray, many: int) -> np.ndarray:
-    """The first of the `chosen` days of each row's group, of so `many`."""
+    """The first of the `chosen` days of each row's group; `many`: number of groups."""
     first = np.full(many, NEVER)
     np.minimum.at(first, group[chosen], day[chosen])
     return np.asarray(first[group])
 
 
 def _conflicts(work: pd.DataFrame) -> pd.DataFrame:
-    """How much the order of events speaks against each date.
+    """The evidence of the order of events against each date.
 
-    Columns out: weight: over all rules that it breaks, the logarithm of how seldom right dates do; by: the event that speaks most against
-    it, with before or after. Where several earlier events stand against one later, each carries its share. A later event is out of order
-    when it lies before every earlier one: files of one case may follow each other. Over several files a rule binds where one event stands
-    against one; else it counts half, and such rules count once: they have one reason.
+    Columns out: weight: the sum over all broken rules of the logarithm of how rarely correct dates break them; by: the event with most
+    weight against it, with before or after. If several earlier events contradict one later event, each has its share. A later event is out
+    of order if it is before every earlier one: files of one case may follow each other. Over several files a rule is binding between two
+    single events; else it counts half, and such rules count once, since they have one reason.
     """
     score, loose, most = (np.zeros(len(work)) for _ in range(3))
     by = np.full(len(work), None, dtype=object)
@@ -153,28 +153,28 @@ def _conflicts(work: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bounds(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Between which days each event can lie, by the dates that are not wrong and the quarter in which it was first seen."""
+    """The possible range of days of each event, by the dates that are not wrong and the quarter in which it was first delivered."""
     low, high = _seconds(work["earliest"]), _seconds(work["last"])
     for _, of in _sides(work):
         later = of.later & (of.low != NEVER)
         low[of.at[later]] = np.maximum(low[of.at[later]], of.low[later])
-        alone = of.earlier & (of.n <= of.told) & (high[of.at] != NEVER)
+        alone = of.earlier & (of.n <= of.usable) & (high[of.at] != NEVER)
         high[of.at[alone]] = np.minimum(high[of.at[alone]], of.high[alone])
     return _days(low, work.index), _days(high, work.index)
 
 
 def _days(seconds: np.ndarray, index: pd.Index) -> pd.Series:
-    """The days of `_seconds`."""
+    """The inverse of `_seconds`."""
     found = seconds.astype("datetime64[s]")
     found[seconds == NEVER] = np.datetime64("NaT")
     return pd.Series(found, index=index)
 
 
 def _explanations(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Habits) -> pd.DataFrame:
-    """The mistake that explains each of the flagged dates best, between the days that the other events of their cases (`rows`) leave.
+    """The error that best explains each flagged date, within the range left by the other events of its case (`rows`).
 
-    Columns out: day (null where a mistake that is no slip is likelier than any), method (exchanged, year), weight: how likely the mistake
-    is, with its day.
+    Columns out: day (null if an unspecific error is more likely than any other), method (exchanged, year), weight: likelihood of the error
+    with its day.
     """
     low, high = (bound[flagged.index] for bound in _bounds(rows))
     of = flagged["institution"]
@@ -182,8 +182,8 @@ def _explanations(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Habits) -> 
     day, method = pd.Series(pd.NaT, index=flagged.index).astype("datetime64[s]"), pd.Series(None, index=flagged.index, dtype="str")
     for kind, back, proposed in slips(flagged["date"], high):
         possible = proposed.where((proposed >= low) & (proposed <= high))
-        # Where the first delivery does not tell the quarter, each year further back is half as likely.
-        share = np.where(flagged["told"].isna(), 0.5**back, 1.0) if kind == "year" else 1.0
+        # If the first delivery does not show the quarter, each year further back is half as likely.
+        share = np.where(flagged["first_quarter"].isna(), 0.5**back, 1.0) if kind == "year" else 1.0
         weight = habits.of(of, (kind,))[:, 0] * share * habits.likelihood(flagged, possible)
         better = weight > best
         best = np.where(better, weight, best)
@@ -193,13 +193,13 @@ def _explanations(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Habits) -> 
 
 
 def _of_the_same_cases(work: pd.DataFrame, some: pd.DataFrame) -> pd.DataFrame:
-    """The events of every case that has one of `some`."""
+    """The events of every case with an event of `some`."""
     return work[work["case"].isin(some["case"])]
 
 
 def _accuse(work: pd.DataFrame, habits: Habits) -> pd.Series:
-    """Of the dates that contradict each other in a case the one that is most likely a mistake, with what contradicts it; null for all
-    others, and for all dates of a case where it is nearly as likely that they are right."""
+    """Among dates of a case that contradict each other, the one that is most likely an error, with what contradicts it; null for all
+    others, and for all dates of a case if it is nearly as likely that they are right."""
     conflicts = _conflicts(work)
     flagged = work[conflicts["weight"] > 0]
     if flagged.empty:
@@ -212,7 +212,7 @@ def _accuse(work: pd.DataFrame, habits: Habits) -> pd.Series:
 
 
 def _problems(work: pd.DataFrame, habits: Habits) -> pd.Series:
-    """Why each date that is known cannot be right; null where it can."""
+    """Why each known date cannot be right; null if it can."""
     problem = pd.Series(None, index=work.index, dtype="str").mask(work["date"] > work["last"], AFTER_DELIVERY)
     problem = problem.mask(work["date"] < work["earliest"], TOO_EARLY)
     contested = work
@@ -226,12 +226,12 @@ def _problems(work: pd.DataFrame, habits: Habits) -> pd.Series:
 
 
 def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
-    """Give each event the day on which it counts.
+    """Determine the day on which each event counts.
 
-    In: events of the model `dated_event`, of whole cases; habits of their sources. Added: `day`; `method` (delivered;
-    exchanged, year: one slip; middle: of the quarter of first appearance, also where no date is known); `date_problem`: why the day is not
-    the one delivered (missing, after_delivery, too_early, before_ and after_ with another event; null where it is). An offence without a
-    usable date stays without a day: nothing is counted by it.
+    In: events of the model `dated_event`, of complete cases; habits of their sources. Added: `day`; `method` (delivered;
+    exchanged, year: one error; middle: of the quarter of first delivery, also if no date is known); `date_problem`: why the day is not
+    the delivered one (missing, after_delivery, too_early, before_ and after_ with another event; null if it is). An offence without a
+    usable date has no day: nothing is counted by it.
     """
     events = events.reset_index(drop=True)
     work = _working(events)

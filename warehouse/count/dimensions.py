@@ -1,4 +1,4 @@
-"""Dimensions: from the code lists, and from the days and articles that the facts hold.
+"""Dimensions: from the code lists, and from the days and articles in the facts.
 
 Belongs here: the rows of every `dim_` table. Does not belong here: the code lists themselves (`schemas/codes`, `labels.yaml`,
 `eu_members.csv`: dates of accession and exit from the treaties of accession and the withdrawal agreement).
@@ -49,13 +49,13 @@ def _labelled(kind: str, column: str) -> pd.DataFrame:
 
 
 def time(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """`dim_time`: every day of the delivered years and of the facts between, far days that were delivered, and their quarters' first."""
+    """`dim_time`: every day of the delivered years, of the range of facts, delivered outliers, and the first days of their quarters."""
     held = fact_days["day"].drop_duplicates()
     periods = published(deliveries)
     quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
     first, last = quarter_start(quarters).min() - pd.DateOffset(years=12), quarter_end(quarters).max()
     span = pd.Series(pd.date_range(max(first, held.min()), last) if len(quarters) and len(held) else [], dtype="datetime64[s]")
-    quarterly = quarter_start(quarter_of(held.dropna()))  # what analysts see in place of a day
+    quarterly = quarter_start(quarter_of(held.dropna()))  # what analysts see instead of a day
     every = (
         pd.concat([held.astype("datetime64[s]"), quarterly.astype("datetime64[s]"), span]).drop_duplicates().sort_values(ignore_index=True)
     )
@@ -163,4 +163,4 @@ STATIC: Mapping[str, Callable[[], pd.DataFrame]] = {
     "dim_seat": lambda: _codes("seats").rename(columns={"code": "seat"}),
     "dim_event": lambda: _labelled("events", "event"),
 }
-"""The `dim_` tables that no run adds to."""
+"""The `dim_` tables that do not depend on a run."""

@@ -1,4 +1,4 @@
-"""Counting an indicator again over published facts, by another declaration. Belongs here: what the models read of a published warehouse."""
+"""Recount an indicator over published facts by another declaration. Belongs here: what the models read from a published warehouse."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from warehouse.star.figures import CELL
 _MODELS = ("deciding_event", "indicator_row", "unit", "statistics")
 
 
-def counted_again(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd.DataFrame:
+def recounted(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -> pd.DataFrame:
     """Every figure of an indicator over the facts of a published warehouse: CELL, as_reported, harmonised.
 
-    connection: reads a published warehouse; a database in memory is attached to it and taken away again.
+    connection: reads a published warehouse; an in-memory database is attached temporarily.
     """
     published = str(connection.execute("SELECT current_database()").fetchall()[0][0])
     connection.execute("ATTACH ':memory:' AS again (READ_WRITE); USE again")
@@ -30,8 +30,8 @@ def counted_again(connection: duckdb.DuckDBPyConnection, indicator: Indicator) -
 
 
 def _show(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indicator) -> None:
-    """What the models read. A published fact does not say on which day an unknown person's event would count, nor which file gave a day:
-    no figure hangs on either."""
+    """The inputs of the models. Published facts contain neither the counting day of unknown persons' events nor the file that a day came
+    from: no figure depends on either."""
     facts = f'"{published}".main'
     connection.execute(
         f"""CREATE VIEW fact_event AS

@@ -1,6 +1,6 @@
-"""What counting starts from: the tables of the run, and what contracts and vocabularies declare, as tables that the models read.
+"""Inputs of counting: the tables of the run, and the declarations of contracts and code lists, as tables for the models.
 
-Belongs here: the shape of the inputs, their columns and types in SQL. Does not belong here: any counting rule (`warehouse/models`).
+Belongs here: the inputs, their columns and types in SQL. Does not belong here: any counting rule (`warehouse/models`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ NAMES = (
     *("given_name", "surname", "full_name", "parent_name", "name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton"),
     *("personal_number", "number_valid", "birthplace"),
 )
-"""Columns of person records that counting has no use for."""
+"""Columns of person records that counting does not use."""
 BARE_YEAR, UNLIKELY = 0.2, 0.5
-"""How much less a year alone, and a year that makes an accused person too young, weighs in the vote for the year of birth (a day: 1)."""
+"""Weight in the vote on the year of birth (a full date: 1) of a year only, and of a year that makes an accused person too young."""
 QUALITY_QUARTERS = 12
 FORM_OF_CASE = ("trafficking", "withholding_identity_papers")
 """Offences whose form is that of the case; only their charges and records state it."""
@@ -47,10 +47,10 @@ class CountInputs:
     cases        institution, record_key, case_id: of case records; a person record finds its case by `case_key`
     persons      institution, record_key, person_id: of person records
     deliveries   institution, delivery, period, version, state (complete, partial, unreadable); missing ones are absent
-    lineage      institution, entity, record_key, delivery, file, part, line, status, and `unit` (station, seat, facility) where it is known
+    lineage      institution, entity, record_key, delivery, file, part, line, status, and `unit` (station, seat, facility) if known
     quarantined  institution, delivery, rows
     findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
-    listed       institution, delivery, record_key, person_id: states of records at whose place another person stands, or stood; None: none
+    listed       institution, delivery, record_key, person_id: states of records whose position another person has or had; None: none
     """
 
     canonical: Mapping[str, Rows]
@@ -81,11 +81,11 @@ _RUN: dict[str, dict[str, str]] = {
         "detail": "VARCHAR",
     },
 }
-"""Tables of a run that models read, with their columns; each has `n`, the place of a row, beside."""
+"""Tables of a run that models read, with their columns; each also has `n`, the row number."""
 
 
 def show_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
-    """Let models read `inputs` and what is declared, under the names by which they ask for them."""
+    """Register `inputs` and the declarations under the names that the models use."""
     given: dict[str, Rows | None] = {
         **inputs.canonical,
         "case_ids": inputs.cases,
@@ -104,7 +104,7 @@ def show_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> N
 
 
 def _show(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Rows | None) -> None:
-    """`rows` as the view `name`: the columns, typed and null where they are not there, and `n`."""
+    """`rows` as the view `name`: the columns, typed, null if absent, and `n`."""
     if rows is None:
         nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
         connection.execute(f'CREATE VIEW "{name}" AS SELECT {nothing}, 0::BIGINT AS n LIMIT 0')
@@ -112,7 +112,7 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str
     there = rows.schema.names if isinstance(rows, ds.Dataset) else [str(column) for column in rows]  # type: ignore[union-attr]
     typed = ", ".join(f"{column if column in there else 'NULL'}::{kind} AS {column}" for column, kind in columns.items())
     files = list(rows.files) if isinstance(rows, ds.FileSystemDataset) else []
-    if files and not any(sign in file for file in files for sign in "*?["):  # which DuckDB would take for a pattern
+    if files and not any(sign in file for file in files for sign in "*?["):  # which DuckDB would interpret as a pattern
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
         of_files = f"read_parquet([{listed}], file_row_number = true)"
         connection.execute(f'CREATE VIEW "{name}" AS SELECT {typed}, file_row_number AS n FROM {of_files}')
@@ -123,9 +123,9 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str
 
 @cache
 def by_number() -> Mapping[str, str]:
-    """The offence group of each article number that only one group has, whatever the code: 171 is trafficking, 4 prostitution.
+    """The offence group of each article number that belongs to only one group in all codes: 171 is trafficking, 4 prostitution.
 
-    Codes that apply only where they are named (`laws.csv`) do not count.
+    Laws that apply only if named (`laws.csv`) are ignored.
     """
     rows = codes.table("offences").query("articles != '' and group != 'other'")
     listed = rows[["group", "articles"]].assign(entry=lambda f: f["articles"].str.split("|")).explode("entry")
@@ -137,7 +137,7 @@ def by_number() -> Mapping[str, str]:
 
 
 def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
-    """What contracts, vocabularies and these indicators say, as tables."""
+    """The declarations of contracts, code lists and these indicators, as tables."""
     contracts = [contract.load(name) for name in contract.institutions()]
     rules, country = findings.rules(), domain.country()
     return {
@@ -216,7 +216,7 @@ def declared_tables(every: Sequence[Indicator]) -> dict[str, pd.DataFrame]:
 
 
 def _of_deliveries(inputs: CountInputs) -> dict[str, pd.DataFrame]:
-    """What the deliveries say of periods."""
+    """The periods of the deliveries."""
     every, deliveries = dict(indicators()), inputs.deliveries
     periods = published(deliveries)
     return {

@@ -1,7 +1,7 @@
-"""Running the models of `warehouse/models` in DuckDB: one file a table, each after those that it reads.
+"""Run the models of `warehouse/models` in DuckDB: one file per table, each after those that it reads.
 
-Belongs here: finding the models, their order, running them, giving their rows. Does not belong here: any counting rule, what they read of
-a run (`inputs`).
+Belongs here: finding the models, their order, running them, returning their rows. Does not belong here: any counting rule, their inputs
+(`inputs`).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ BATCH = 60_000
 
 @dataclass(frozen=True)
 class Model:
-    """A table that is made of others: by SQL, or where DuckDB cannot, by a function that gives it in parts.
+    """A table computed from others: by SQL, or, if DuckDB cannot, by a function that returns it in parts.
 
-    reads: the names of the tables that it is made of
+    reads: the names of its input tables
     """
 
     name: str
@@ -50,7 +50,7 @@ def sql_models() -> Mapping[str, Model]:
 
 
 def of_sql(name: str, sql: str) -> Model:
-    """The model of a statement that is made from declarations."""
+    """The model of a generated statement."""
     with duckdb.connect() as parser:
         return Model(name, _reads(parser, sql), sql)
 
@@ -79,7 +79,7 @@ def _walk(tree: Any, named: set[str], own: set[str]) -> None:
 
 
 class Models:
-    """A database in which models are run as they are asked for. `connection` can read what they start from."""
+    """A database in which models are run on demand. `connection` can read their inputs."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> None:
         self.connection, self._models = connection, models
@@ -87,7 +87,7 @@ class Models:
         self._done: set[str] = set()
 
     def need(self, *names: str) -> None:
-        """Run the models `names` and all that they are made of, each once."""
+        """Run the models `names` and all their inputs, each once."""
         graph: dict[str, Set[str]] = {}
         waiting = list(names)
         while waiting:
@@ -105,7 +105,7 @@ class Models:
             try:
                 self.connection.execute(f'CREATE TABLE "{model.name}" AS {model.sql}')
             except duckdb.Error as error:
-                raise HarmoniaError(f"the model {model.name} does not run ({str(error).splitlines()[0]})") from error
+                raise HarmoniaError(f"the model {model.name} failed ({str(error).splitlines()[0]})") from error
             return
         for part in model.function(self):
             self._add(model.name, part)
@@ -119,12 +119,12 @@ class Models:
         self.connection.unregister("part")
 
     def frame(self, name: str, columns: str = "*", where: str = "true") -> pd.DataFrame:
-        """Some columns and rows of a table, as pandas reads them."""
+        """Some columns and rows of a table, as a frame."""
         self.need(name)
         return framed(self.connection.sql(f'SELECT {columns} FROM "{name}" WHERE {where}').to_arrow_table())
 
     def rows(self, name: str) -> int:
-        """How many rows a table has."""
+        """Number of rows of a table."""
         self.need(name)
         return int(self.connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0])
 
@@ -135,7 +135,7 @@ class Models:
         return tables.conform(table, pa.concat_tables(parts).to_pandas(date_as_object=False))
 
     def parts(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
-        """The rows of a table, some at a time and at least once: the columns of `schema`, null where it lacks them; else its own."""
+        """The rows of a table in batches, at least one: the columns of `schema`, null if it lacks them; else its own."""
         self.need(name)
         columns = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
         there = [column for (column,) in self.connection.execute(columns, [name]).fetchall()]
@@ -148,7 +148,7 @@ class Models:
 
 @contextmanager
 def database(spill: Path | None = None, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB in which models run; it takes no more than `memory` ("1GiB") and puts what is more into the folder `spill`."""
+    """A DuckDB database for models; it uses at most `memory` ("1GiB") and spills the rest to the folder `spill`."""
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         if spill and memory:
@@ -158,7 +158,7 @@ def database(spill: Path | None = None, memory: str | None = None) -> Iterator[d
 
 
 def framed(found: pa.Table) -> pd.DataFrame:
-    """As a frame: text as `str`, whole numbers and flags that may be null as pandas' own types, days to the second."""
+    """As a frame: text as `str`, nullable integers and flags as pandas types, days to the second."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     out = found.to_pandas(date_as_object=False, types_mapper=kinds.get)
     days = [field.name for field in found.schema if pa.types.is_temporal(field.type)]

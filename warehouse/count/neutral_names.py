@@ -1,7 +1,7 @@
-"""Names of files, sheets, columns and units in published tables: those that the contract declares, and neutral ones for all others.
+"""Names of files, sheets, columns and units in published tables: declared names, and neutral ones for all others.
 
-Belongs here: what replaces a name that an institution delivered and nobody declared. Such a name is free text, and free text can name a
-person: it stays in the landing store, the lake and the feedback to its supplier. Does not belong here: matching files and columns to the
+Belongs here: the replacement of delivered names that the contract does not declare. Such a name is free text and may name a person: it
+stays in the landing store, the lake and the feedback to its supplier. Does not belong here: matching files and columns to the
 contract (`sources/readers`).
 """
 
@@ -19,12 +19,12 @@ from sources.readers.headers import fold
 NEUTRAL = {"file": "undeclared file", "part": "undeclared sheet", "field": "undeclared column"}
 OTHER_UNITS = "other"
 BORNE_BY, SEEN_IN = 5, 2
-"""Records and deliveries in which the name of a unit recurs; another may name a person (`models/quality/delivered_record.sql`)."""
+"""Minimum records and deliveries with a unit's name; a rarer name may be a person's (`models/quality/delivered_record.sql`)."""
 _DELIVERY = ["institution", "delivery"]
 
 
 def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
-    """The folded names that an institution declares: `file`, `part` (sheets and tables), `field`."""
+    """The folded names declared by an institution: `file`, `part` (sheets and tables), `field`."""
     files = {name for file in contract.files for name in (file.name, *file.alternatives)}
     dumps = {f"{name.removesuffix('.url')}.dump" for name in files if name.endswith(".url")}
     sheets = {sheet for file in contract.files for sheet in (*file.options.get("sheets", ()), file.options.get("sheet", ""))}
@@ -34,7 +34,7 @@ def declared_names(contract: Contract) -> Mapping[str, frozenset[str]]:
 
 
 def neutral_names(delivered: pd.DataFrame) -> pd.DataFrame:
-    """The neutral name of every name that no contract declares.
+    """The neutral name of every undeclared name.
 
     delivered: institution, delivery, kind (`file`, `part`, `field`), name. Columns out: those, neutral: numbered within its delivery, in
     the order of the names (`undeclared file 2`).

@@ -1,4 +1,4 @@
-"""Quarters and years of whole columns of days. Belongs here: the calendar, as pandas reads it. Its twin in SQL: `models/macros.sql`."""
+"""Quarters and years of columns of days. Belongs here: the calendar in pandas. The same in SQL: `models/macros.sql`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pandas as pd
 
 
 def _named(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
-    """The `name` of each number as text; null where there is none. There are few numbers, however many the rows."""
+    """The `name` of each number as text; null if there is none. Computed once per distinct number."""
     code, found = pd.factorize(numbers)
     names = pd.array([name(int(number)) for number in found], dtype="str")
     return pd.Series(names.take(code, allow_fill=True), index=numbers.index)
 
 
 def quarter_of(days: pd.Series) -> pd.Series:
-    """Quarter of each day as text, `2013-Q2`; null where the day is."""
+    """Quarter of each day as text, `2013-Q2`; null if the day is null."""
     return _named(days.dt.year * 4 + days.dt.quarter - 1, lambda n: f"{n // 4}-Q{n % 4 + 1}")
 
 
 def year_of(days: pd.Series) -> pd.Series:
-    """Year of each day as text; null where the day is."""
+    """Year of each day as text; null if the day is null."""
     return _named(days.dt.year, str)
 
 
 def quarter_index(periods: pd.Series) -> pd.Series:
-    """Running number of each quarter (`2013-Q2` → 2013 * 4 + 1); null where the period is."""
+    """Running number of each quarter (`2013-Q2` → 2013 * 4 + 1); null if the period is null."""
     parts = periods.astype("str").str.extract(r"^(\d{4})-Q([1-4])$")
     return parts[0].astype("Float64") * 4 + parts[1].astype("Float64") - 1
 
@@ -44,9 +44,9 @@ def quarter_end(periods: pd.Series) -> pd.Series:
 
 
 def _each_quarter(periods: pd.Series, day: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
-    """A day of each quarter, out of their first months; null where the period is no quarter."""
+    """A day of each quarter, computed from its first month; null if the period is not a quarter."""
     code, names = pd.factorize(periods.astype("str"))
-    months = np.array([_first_month(str(name)) for name in [*names, ""]])  # -1, the code of a null, takes the last
+    months = np.array([_first_month(str(name)) for name in [*names, ""]])  # -1, the code of a null, selects the last
     return pd.Series(day(months).astype("datetime64[s]")[code], index=periods.index)
 
 
@@ -57,6 +57,6 @@ def _first_month(quarter: str) -> np.datetime64:
 
 
 def quarter_middle(periods: pd.Series) -> pd.Series:
-    """The day in the middle of each quarter: where an event counts whose day nobody knows."""
+    """The day in the middle of each quarter, on which an event with an unknown day counts."""
     start = quarter_start(periods)
     return (start + (quarter_end(periods) - start) // 2).dt.normalize()

@@ -1,13 +1,12 @@
-"""The table `quality`: how an institution's deliveries do, by quarter, unit and dimension, against its own tolerance and its own past.
+"""The table `quality`: an institution's data quality by quarter, unit and dimension, against its own tolerance and its own past.
 
-Belongs here: judging scores. Does not belong here: which records are at fault (`models/quality`), rules and their severity
-(`schemas/rules`), tolerances (`tolerances` of the contract), the page (`pipelines/scorecard`). Institutions are never ranked: no row hangs
-on another institution's.
-
-A record that was delivered is at fault in a dimension where a finding of that dimension that is a warning or worse speaks of it;
-information never counts, nor what was fixed or accepted as it is. It weighs 1, and 1 more for each of the institution's figures in which it
-counts as reported: a fault in a record that moves four figures weighs five times one in a record that moves none. The score is the share of
-the weight that is free of faults. What could not be judged is *not applicable*, which is not *within*.
+Belongs here: scores and states. Does not belong here: which records are faulty (`models/quality`), rules and their severity
+(`schemas/rules`), tolerances (`tolerances` of the contract), the page (`pipelines/scorecard`). Institutions are never ranked: no row
+depends on another institution's.
+A delivered record is faulty in a dimension if a finding of that dimension that is a warning or worse concerns it; information never counts,
+nor do findings fixed or accepted as they are. It weighs 1, plus 1 for each of the institution's figures in which it counts as reported: a
+fault in a record that affects four figures weighs five times one in a record that affects none. The score is the fault-free share of
+the weight. What could not be assessed is *not applicable*, which is not *within*.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from schemas.findings import DIMENSIONS, rules
 from sources import contract as contracts
 
 WHOLE_SCORE = 10_000  # hundredths of a percent
-_NOTICEABLE = 100  # of them: less than one percent up or down is the same
+_NOTICEABLE = 100  # hundredths: a change of less than one percent is the same
 _SCORED = ("reject", "error", "warning")
 _BY = ["institution", "unit", "period", "dimension"]
 
@@ -26,41 +25,41 @@ _BY = ["institution", "unit", "period", "dimension"]
 def quality(deliveries: pd.DataFrame, scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     """The rows of `quality`: columns of `warehouse.tables.QUALITY`.
 
-    Of the models: deliveries: `standing_delivery`, those that count; scored: `quality_score`; whole: `whole_fault`.
-    `unit` is null for the institution as a whole; its other rows are of the units that delivered in the quarter.
+    From the models: deliveries: `standing_delivery`, those that count; scored: `quality_score`; whole: `whole_fault`.
+    `unit` is null for the institution as a whole; other rows are for the units that delivered in the quarter.
     """
     counts = ["records", "faulty", "weight", "weight_faulty"]
     out = _every(scored, deliveries).merge(scored, on=_BY, how="left").fillna(dict.fromkeys(counts, 0))
-    out = _with_past(_judged(out, whole))
+    out = _with_past(_scored(out, whole))
     return out.assign(unit=out["unit"].where(out["unit"] != "", None)).sort_values(_BY, na_position="first", ignore_index=True)
 
 
 def _every(scored: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Every institution, quarter and dimension, delivered or not; units where they delivered."""
+    """Every institution, quarter and dimension, delivered or not; units only if they delivered."""
     institutions, periods = (deliveries[[name]].drop_duplicates() for name in ("institution", "period"))
     whole = institutions.merge(periods, how="cross").merge(pd.DataFrame({"dimension": list(DIMENSIONS)}), how="cross").assign(unit="")
     return pd.concat([whole[_BY], scored.loc[scored["unit"] != "", _BY]], ignore_index=True).drop_duplicates()
 
 
-def _judged(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
-    """Add whole, score, tolerance and state. No rule judges records on timeliness: that is told of whole deliveries alone."""
+def _scored(scored: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+    """Add whole, score, tolerance and state. Timeliness has no rules on records, only on whole deliveries."""
     out = scored.merge(whole, on=["institution", "period", "dimension"], how="left").fillna({"whole": 0})
     out["whole"] = out["whole"].where(out["unit"] == "", 0)
     on_records = {rule.dimension for rule in rules().values() if not rule.whole and rule.severity in _SCORED}
-    judged = (out["records"] > 0) & out["dimension"].isin(on_records)
+    assessed = (out["records"] > 0) & out["dimension"].isin(on_records)
     share = 1 - out["weight_faulty"] / out["weight"].where(out["weight"] > 0)
-    out["score"] = (share * WHOLE_SCORE).round().where(judged).astype("Int64")
+    out["score"] = (share * WHOLE_SCORE).round().where(assessed).astype("Int64")
     out["tolerance"] = [
         round(contracts.load(name).tolerances.get(dimension, 0.0) * WHOLE_SCORE)
         for name, dimension in zip(out["institution"], out["dimension"], strict=True)
     ]
     beyond = (out["whole"] > 0) | (out["score"] < WHOLE_SCORE - out["tolerance"]).fillna(False)
-    out["state"] = pd.Series("within", index=out.index, dtype="str").mask(~judged, "not_applicable").mask(beyond, "beyond")
+    out["state"] = pd.Series("within", index=out.index, dtype="str").mask(~assessed, "not_applicable").mask(beyond, "beyond")
     return out
 
 
 def _with_past(scored: pd.DataFrame) -> pd.DataFrame:
-    """Add `before`, the mean score of the earlier quarters shown, and `trend` against it: better, same, worse; null without a past."""
+    """Add `before`, the mean score of the earlier quarters shown, and `trend` against it: better, same, worse; null if none."""
     out = scored.sort_values([*_BY[:2], "dimension", "period"], ignore_index=True)
     known, score = out["score"].notna().astype("int64"), out["score"].astype("Float64").fillna(0)
     by = [out[name] for name in ("institution", "unit", "dimension")]

@@ -1,4 +1,4 @@
-"""Between which institutions the same cases (or persons) should be known. What is compared: `models/figures/reconciliation.sql`."""
+"""Pairs of institutions that should know the same cases (or persons). What is compared: `models/figures/reconciliation.sql`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from schemas import domain
 from sources import contract
 
 ON_THE_WAY_DAYS = 31
-"""How long before the end of the last delivery an upstream event may be for its downstream side to be under way still."""
+"""Maximum time from an upstream event to the end of the last delivery for its downstream record to be still pending."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step between two institutions: what upstream says and what downstream must hold.
+    """A step between two institutions: an upstream event and its required downstream record.
 
-    `tolerance_days`: further apart than this the days disagree (declared, no rule of law); None: only the order is looked at.
+    `tolerance_days`: a larger difference between the days is a disagreement (declared, not law); None: only the order is checked.
     """
 
     name: str

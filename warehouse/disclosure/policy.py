@@ -1,9 +1,9 @@
-"""The policy and its signature: nothing is published under a policy that the coordinator has not signed as it stands.
+"""The policy and its signature: nothing is published under a policy that the coordinator has not signed in its current form.
 
 Belongs here: finding, signing and verifying `disclosure_policy.yaml`. Does not belong here: what it says (`programme`).
 
-In a home lie `disclosure_policy.yaml`, `disclosure_policy.sig.json` (who signed, when, the Ed25519 signature over both and the policy's
-bytes) and `coordinator.pub`, the key that signatures are held against. The private key is the coordinator's and lies elsewhere.
+A home contains `disclosure_policy.yaml`, `disclosure_policy.sig.json` (who signed, when, the Ed25519 signature over both and the policy's
+bytes) and `coordinator.pub`, the key that verifies signatures. The coordinator stores the private key elsewhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ POLICY, SIGNATURE = "disclosure_policy.yaml", "disclosure_policy.sig.json"
 
 @dataclass(frozen=True)
 class Policy:
-    """A signed policy: its programme, its bytes, and what a manifest says of it."""
+    """A signed policy: its programme, its bytes, and its entries in a manifest."""
 
     programme: Programme
     content: bytes
@@ -43,7 +43,7 @@ def _message(content: bytes, name: str, day: str) -> bytes:
 def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = None) -> None:
     """Sign `policy` (default: the one in the home, else the one shipped) as `name` and put it in force in `home`.
 
-    key_file: the coordinator's private key (PEM, Ed25519); made when it does not exist. The first signature lays down the home's
+    key_file: the coordinator's private key (PEM, Ed25519); created if it does not exist. The first signature creates the home's
     `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another key or a policy that cannot be applied.
     """
     source = policy or (home / POLICY if (home / POLICY).is_file() else SHIPPED)
@@ -57,11 +57,11 @@ def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = 
 
 
 def load(home: Path) -> Policy:
-    """The policy in force in `home`. Raises `HarmoniaError` where there is none, it is unsigned, or it was changed after it was signed."""
-    way_out = f"the coordinator signs it with: harmonia release sign --home {home} --key KEYFILE --name NAME --day DATE"
+    """The policy in force in `home`. Raises `HarmoniaError` if there is none, it is unsigned, or it was changed after it was signed."""
+    remedy = f"the coordinator signs it with: harmonia release sign --home {home} --key KEYFILE --name NAME --day DATE"
     for name in (POLICY, SIGNATURE, signature.PUBLIC_KEY):
         if not (home / name).is_file():
-            raise HarmoniaError(f"the disclosure policy of {home} is not signed ({name} is missing), and nothing is published: {way_out}")
+            raise HarmoniaError(f"the disclosure policy of {home} is not signed ({name} is missing), so nothing is published: {remedy}")
     content = _read(home / POLICY)
     try:
         said = json.loads(_read(home / SIGNATURE))
@@ -69,7 +69,9 @@ def load(home: Path) -> Policy:
     except (ValueError, KeyError, TypeError, AttributeError):
         held = False
     if not held:
-        raise HarmoniaError(f"{home / POLICY} is not what was signed, or not signed by the key of {signature.PUBLIC_KEY}: {way_out}")
+        raise HarmoniaError(
+            f"{home / POLICY} was changed after it was signed, or not signed by the key of {signature.PUBLIC_KEY}: {remedy}"
+        )
     return Policy(programme(_parsed(content, home / POLICY)), content, hashlib.sha256(content).hexdigest(), said["name"], said["day"])
 
 
@@ -86,5 +88,5 @@ def _parsed(content: bytes, path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise HarmoniaError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(raw, dict):
-        raise HarmoniaError(f"{path}: is not a policy; see docs/reference/releases.md")
+        raise HarmoniaError(f"{path}: not a policy; see docs/reference/releases.md")
     return raw

@@ -1,7 +1,7 @@
-"""The table programme: which tables are published of which indicator, in which categories; read from the signed policy.
+"""The table programme: which tables of each indicator are published, in which categories; read from the signed policy.
 
 Belongs here: the typed form of `disclosure_policy.yaml` and its checks. Does not belong here: the signature (`policy`), the choice of
-what is joined (`rule`).
+merged categories (`rule`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 TRAFFICKING, REST, UNKNOWN = "trafficking", "rest", "unknown"
 HARMONISED, REPORTED = "harmonised", "as_reported"
 ACROSS, JOINED = "|", "+"
-"""In the name of a cell: between the dimensions of a crossed table; between categories that are joined."""
+"""Separators in the name of a cell: between the dimensions of a crossed table; between merged categories."""
 _MOST = 10**6
 
 
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Indicator:
-    """What is published of one indicator: its tables beside total and offence, its offence categories."""
+    """What is published for one indicator: its tables besides total and offence, its offence categories."""
 
     code: str
     group: str
@@ -42,7 +42,7 @@ class Indicator:
     offences: tuple[str, ...]
 
     def of_period(self, *, pooled: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Tables of each year and of a window, where the window is pooled and where it is not."""
+        """Tables of each year and of a window, for a pooled and a non-pooled window."""
         by_year = () if pooled else tuple(t for t in self.tables if t != CROSSED)
         return by_year, tuple(t for t in self.tables if t == CROSSED or (pooled and t != QUARTER))
 
@@ -53,8 +53,8 @@ class Programme:
 
     mapping      dimension → warehouse value → published category
     groups       group → (threshold, known)
-    revise_from  least difference to an earlier release that is printed
-    differ_from  least difference between harmonised and reported that is printed
+    revise_from  minimum published difference from an earlier release
+    differ_from  minimum published difference between harmonised and reported
     """
 
     indicators: Mapping[str, Indicator]
@@ -83,23 +83,23 @@ class Programme:
         return self.categories[key.table]
 
     def rule(self, indicator: str, cells: tuple[str, ...], key: Key | None = None) -> Rule:
-        """How a table of that indicator with those categories is printed. key: the table, of which others may have published figures."""
+        """The rule for a table of that indicator with those categories. key: the table, of which others may have published figures."""
         threshold, known = self.groups[self.indicators[indicator].group]
         unknown = cells.index(UNKNOWN) if UNKNOWN in cells else None
         said = tuple((cells.index(cell), *bounds) for cell, bounds in (self.said(key) if key else {}).items() if cell in cells)
         return Rule(len(cells), threshold, known, unknown, said)
 
     def floor(self, indicator: str) -> int:
-        """Least total, and least cause, that is printed."""
+        """Minimum published total, and minimum published cause."""
         return self.rule(indicator, (TOTAL,)).floor
 
     def window(self, year: int) -> str:
-        """The window that a year lies in, as `2012/2014`."""
+        """The window that contains a year, as `2012/2014`."""
         first = self.first_window + (year - self.first_window) // self.window_years * self.window_years
         return f"{first}/{first + self.window_years - 1}"
 
     def said(self, key: Key) -> dict[str, tuple[int, int]]:
-        """What others published about cells of a table: at least, at most."""
+        """What others published about cells of a table: minimum, maximum."""
         mine = (one for one in self.public_already if (one["indicator"], HARMONISED, one["table"], str(one["period"])) == key)
         return {
             str(one["category"]): (int(one.get("value", one.get("at_least", 0))), int(one.get("value", one.get("at_most", _MOST))))
@@ -108,13 +108,13 @@ class Programme:
 
 
 def years_of(window: str) -> tuple[str, ...]:
-    """The years of a window; of a year, itself."""
+    """The years of a window; a year itself."""
     first, last = window[:4], window[-4:]
     return tuple(str(year) for year in range(int(first), int(last) + 1))
 
 
 def programme(raw: Mapping[str, Any]) -> Programme:
-    """Type a policy as read from YAML. Raises `HarmoniaError` naming what is wrong in it."""
+    """Convert a policy read from YAML. Raises `HarmoniaError` naming the error."""
     try:
         mapping = {d: {value: cell for cell, values in cells.items() for value in values} for d, cells in raw["categories"].items()}
         found = Programme(
@@ -145,7 +145,7 @@ def _indicator(code: str, said: Mapping[str, Any], raw: Mapping[str, Any]) -> In
 
 
 def _check(found: Programme) -> None:
-    """Refuse what could not be protected or counted."""
+    """Refuse a policy that cannot be protected or counted."""
     problems = [f"indicator {code} is not defined" for code in found.indicators if code not in indicators()]
     for dimension, values in DIMENSIONS.items():
         lost = sorted(set(values) - set(found.mapping.get(dimension, {})))
@@ -155,7 +155,7 @@ def _check(found: Programme) -> None:
         problems += [f"{code}: group {said.group} has no threshold"] if said.group not in found.groups else []
         problems += [f"{code}: table {t} is unknown" for t in tables - {QUARTER, CROSSED, "sex", "age_group", "citizenship_group", "form"}]
         if said.offences[:1] != (TRAFFICKING,):
-            problems.append(f"{code}: the first offence category must be {TRAFFICKING}: no total stands without it")
+            problems.append(f"{code}: the first offence category must be {TRAFFICKING}: no total is published without it")
         if CROSSED in tables and not {"sex", "age_group"} <= tables:
             problems.append(f"{code}: {CROSSED} goes with tables sex and age_group, which are not in its programme")
     problems += [f"group {g}: threshold {t} is below 3" for g, (t, known) in found.groups.items() if t < 3 or known < 0]

@@ -1,11 +1,10 @@
-"""From exact figures to what a release prints, given what earlier releases printed.
+"""From exact figures to the tables of a release, given the tables of earlier releases.
 
-Belongs here: what is due in a release, what is carried over, revised, held. Does not belong here: how a table is joined (`rule`, `prints`),
-attacks (`warehouse/releases/gate`).
-
-Year totals (with their part by offence) are printed from the first release after the year on, and revised when every difference to all
-that was printed before is 0 or `revise_from` and more; else the printed figures stay, or only the parts do where the new total tells too
-little of them. Breakdowns are printed once, one release later, of the records that printed trafficking counts, so that they add up
+Belongs here: what is due in a release, what is carried over, revised, held back. Does not belong here: merging categories (`rule`,
+`published_tables`), attacks (`warehouse/releases/gate`).
+Year totals (with their part by offence) are published from the first release after the year on, and revised if every difference from all
+earlier values is 0 or at least `revise_from`; else the published figures stay, or only the parts stay if the new total reveals too little
+about them. Breakdowns are published once, one release later, of the records that published trafficking counts, so that they add up
 to it; windows once, of the records that the breakdowns of their years count. So no two figures of one table differ by 1 to 4.
 """
 
@@ -37,11 +36,11 @@ _SIDES = ("sex", "age_group")
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a release is made of.
+    """The inputs of a release.
 
-    exact       by release: the figures as known then, that of the new release among them
-    history     what each earlier release printed, oldest first
-    incomplete  (indicator, year) of which a delivery is missing
+    exact       by release: the figures as known then, including the new release
+    history     the published tables of each earlier release, oldest first
+    incomplete  (indicator, year) with a missing delivery
     """
 
     programme: Programme
@@ -53,7 +52,7 @@ class Inputs:
 
     @property
     def before(self) -> PublishedTables:
-        """What the last release printed."""
+        """The tables of the last release."""
         return self.history[-1] if self.history else {}
 
     @property
@@ -63,7 +62,7 @@ class Inputs:
 
 
 def protect(given: Inputs) -> PublishedTables:
-    """All that the release prints: what earlier ones printed and still stands, and what is new."""
+    """All tables of the release: those of earlier releases that are still valid, and new ones."""
     out: PublishedTables = {}
     for code in given.programme.indicators:
         years = sorted({key.period for key in given.now if key.indicator == code and key.table == TOTAL})
@@ -74,7 +73,7 @@ def protect(given: Inputs) -> PublishedTables:
 
 
 def _with_earlier(given: Inputs, out: PublishedTables) -> PublishedTables:
-    """`out`, and what earlier releases printed and this one says nothing of: breakdowns, and years that are no longer counted."""
+    """`out` plus tables of earlier releases that this one does not replace: breakdowns, and years that are no longer counted."""
     again = {(key.indicator, key.period) for key in out if key.table == TOTAL}
     standing = {k: old for k, old in given.before.items() if k.table not in (TOTAL, OFFENCE) or (k.indicator, k.period) not in again}
     return {**standing, **out}
@@ -100,7 +99,7 @@ def _totals(given: Inputs, code: str, year: str) -> PublishedTables:
 def _reported_standing(
     given: Inputs, total: Key, made: PublishedTables, ours: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
-    """`made` of a year as reported; nothing is shown where that it stays would leave too few values."""
+    """`made` of a year as reported; suppressed if leaving it unchanged would leave too few possible values."""
     if not made or any(one.known == given.release for one in made.values()):
         return made
     whole, offence = ours
@@ -115,7 +114,7 @@ def _reported_standing(
 def reported(
     given: Inputs, code: str, year: str, counts: tuple[int, ...], ours: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
-    """The two tables of a year as reported, beside the harmonised ones."""
+    """The two tables of a year as reported, consistent with the harmonised ones."""
     key, parts = (Key(code, REPORTED, table, year) for table in (TOTAL, OFFENCE))
     cells = given.programme.cells(parts)
     rule, least = given.programme.rule(code, cells[1:]), given.programme.differ_from
@@ -128,7 +127,7 @@ def _pair(given: Inputs, key: Key, parts: Key, total: PublishedTable, offence: P
 
 
 def _standing(given: Inputs, fresh: PublishedTables) -> PublishedTables:
-    """`fresh` where it may replace what was printed, else what was printed."""
+    """`fresh` if it may replace the published tables, else the published tables."""
     earlier = [{key: prints[key] for key in fresh if key in prints} for prints in given.history]
     step = given.programme.revise_from
     may = {key: all(may_replace(new, old[key], step) for old in earlier if key in old) for key, new in fresh.items()}
@@ -143,7 +142,7 @@ def _standing(given: Inputs, fresh: PublishedTables) -> PublishedTables:
 
 
 def _goes_ahead(given: Inputs, total: Key, fresh: PublishedTables, kept: PublishedTables) -> bool:
-    """Whether the year's new total is printed although its parts by offence stay."""
+    """Whether the year's new total is published although its parts by offence stay."""
     parts = total._replace(table=OFFENCE)
     if any(one.get(parts) is None or one[parts].status != "printed" for one in (fresh, kept)):
         return False
@@ -154,13 +153,13 @@ def _goes_ahead(given: Inputs, total: Key, fresh: PublishedTables, kept: Publish
 
 
 def _edition(given: Inputs, key: Key, new: PublishedTable) -> PublishedTable:
-    """`new` with the release that first printed it so."""
+    """`new` with the release that first published it in this form."""
     old = given.before.get(key)
     return replace(new, edition=old.edition if old and old.same(new) else given.release)
 
 
 def _due(given: Inputs, code: str, year: str) -> bool:
-    """Whether the year's breakdowns come with this release."""
+    """Whether the year's breakdowns are due in this release."""
     total = Key(code, HARMONISED, TOTAL, year)
     months = (given.as_of.year - int(year) - 1) * 12 + given.as_of.month - 1
     after = months >= given.programme.after_months or any(total in prints for prints in given.history)
@@ -169,13 +168,13 @@ def _due(given: Inputs, code: str, year: str) -> bool:
 
 
 def _trafficking(out: PublishedTables, code: str, year: str) -> PublishedTable | None:
-    """The printed part by offence of a year, where trafficking stands in it on its own."""
+    """The published part by offence of a year, if it shows trafficking separately."""
     offence = out.get(Key(code, HARMONISED, OFFENCE, year))
     return offence if offence and offence.value(TRAFFICKING) is not None else None
 
 
 def pools(given: Inputs, code: str, window: str, out: PublishedTables) -> bool:
-    """Whether a window is pooled: its first year's trafficking is not printed or small, and no year of it was broken down yet."""
+    """Whether a window is pooled: its first year's trafficking is suppressed or small, and no year of it was broken down yet."""
     years = [y for y in years_of(window) if Key(code, HARMONISED, TOTAL, y) in out]
     if any(Key(code, HARMONISED, table, year) in given.before for year in years for table in given.programme.indicators[code].tables):
         return False
@@ -184,7 +183,7 @@ def pools(given: Inputs, code: str, window: str, out: PublishedTables) -> bool:
 
 
 def wanted(given: Inputs, code: str, out: PublishedTables) -> list[Key]:
-    """The breakdowns that the programme has of an indicator up to the day of the release."""
+    """The breakdowns of an indicator in the programme up to the day of the release."""
     years = sorted(key.period for key in given.now if key.indicator == code and key.table == TOTAL)
     due = [year for year in years if _due(given, code, year)]
     keys = []
@@ -196,7 +195,7 @@ def wanted(given: Inputs, code: str, out: PublishedTables) -> list[Key]:
 
 
 def _breakdowns(given: Inputs, code: str, out: PublishedTables) -> PublishedTables:
-    """The breakdowns that come with this release; those of windows last, since sex × age looks at the others."""
+    """The breakdowns due in this release; those of windows last, since sex × age depends on the others."""
     made: PublishedTables = {}
     for key in sorted(wanted(given, code, out), key=lambda k: (k.table == CROSSED, k)):
         if key in given.before or undoes(key, given.before):
@@ -213,20 +212,20 @@ def _breakdowns(given: Inputs, code: str, out: PublishedTables) -> PublishedTabl
 
 
 def undoes(key: Key, before: PublishedTables) -> Key | None:
-    """A window, or a year of one, of the same table that was printed before: a difference to `key` would tell what neither tells."""
+    """A window, or a year of one, of the same table published before, whose difference from `key` would disclose what neither does."""
     own = set(years_of(key.period))
     same = (k for k in before if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
     return next((k for k in same if own & set(years_of(k.period))), None)
 
 
 def overlapping(given: Inputs, out: PublishedTables) -> dict[Key, Key]:
-    """Tables of the programme that are not printed since they would undo an earlier release, each with the table that they would undo."""
+    """Tables of the programme that are not published since they would undo an earlier release, each with the table in question."""
     due = [key for code in given.programme.indicators for key in wanted(given, code, out)]
     return {key: other for key in due if key not in given.before and (other := undoes(key, given.before))}
 
 
 def _pooled(given: Inputs, key: Key, out: PublishedTables) -> PublishedTable:
-    """A table over a window, of the records that its years' printed figures count."""
+    """A table over a window, of the records that its years' published figures count."""
     counts, known = counts_behind(given, key, out)
     if counts is None:
         return PublishedTable("not_broken_down", known=given.release)
@@ -237,9 +236,9 @@ def _pooled(given: Inputs, key: Key, out: PublishedTables) -> PublishedTable:
 
 
 def counts_behind(given: Inputs, key: Key, out: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
-    """The exact counts that a printed table tells of, and the (newest) release whose records they count.
+    """The exact counts of a published table, and the (newest) release whose records they count.
 
-    out: all that is printed. A window sums its years, each as counted by its breakdowns or else by its total.
+    out: all published tables. A window sums its years, each as counted by its breakdowns or else by its total.
     """
     if "/" not in key.period:
         return given.exact[out[key].known].get(key), out[key].known
@@ -251,25 +250,25 @@ def counts_behind(given: Inputs, key: Key, out: PublishedTables) -> tuple[tuple[
 
 
 def when_printed(given: Inputs, key: Key, out: PublishedTables) -> PublishedTables:
-    """All that was printed when a table was: a window counts its years as they stood then. out: of the newest release."""
+    """All tables published together with a table: a window counts its years as known then. out: of the newest release."""
     return next((old for old in given.history if "/" in key.period and key in old), out)
 
 
 def counted_as(given: Inputs, code: str, year: str, out: PublishedTables) -> str:
-    """The release whose records the year's breakdowns count; where there are none, its part by offence, or else its total."""
+    """The release whose records the year's breakdowns count; if there are none, its part by offence, or else its total."""
     yearly = (out.get(Key(code, HARMONISED, table, year)) for table in (*given.programme.indicators[code].tables, OFFENCE, TOTAL))
     return next((made.known for made in yearly if made), given.release)
 
 
 def _crossed(given: Inputs, key: Key, counts: tuple[int, ...], out: PublishedTables) -> PublishedTable:
-    """Sex × age over a window, where the tables by sex and by age of all its years, or its own, print every category by itself."""
+    """Sex × age over a window, if the tables by sex and by age of all its years, or its own, publish every category separately."""
     years = crossed_margins(given.programme, key, out)
     threshold, known = given.programme.groups[given.programme.indicators[key.indicator].group]
     return crossed(given.programme.cells(key), counts, crossed_least(threshold, known, years) if years else None)
 
 
 def crossed_margins(programme: Programme, key: Key, out: PublishedTables) -> list[Margins] | None:
-    """What is printed by sex and by age beside sex × age: one entry where the window has tables of its own, else one a year."""
+    """The published margins (by sex and by age) of sex × age: one entry if the window has its own tables, else one per year."""
     own = key._replace(table=_SIDES[0]) in out
     years = []
     for period in (key.period,) if own else years_of(key.period):
@@ -281,7 +280,7 @@ def crossed_margins(programme: Programme, key: Key, out: PublishedTables) -> lis
 
 
 def _everybody(programme: Programme, key: Key, out: PublishedTables) -> tuple[int, int] | None:
-    """The printed figures of a table of two categories, where each is printed by itself and nobody's is not known."""
+    """The published figures of a table of two categories, if each is published separately and nobody is unknown."""
     printed = dict(out[key].cells) if key in out else {}
     named = [cell for cell in programme.cells(key) if cell != UNKNOWN]
     if len(named) != 2 or printed.keys() != set(programme.cells(key)) or printed.get(UNKNOWN):

@@ -1,7 +1,7 @@
-"""Rows on their way into a store: held as a frame, or read some at a time from where they lie.
+"""Rows to load into a store: a frame in memory, or batches read from files.
 
-Belongs here: what may be given for a table, and its rows as Arrow with the declared types. Does not belong here: a store's own way of
-taking them (`publish`, `postgres`).
+Belongs here: the accepted types of rows, and rows as Arrow with the declared types. Does not belong here: loading into a particular
+store (`publish`, `postgres`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sqlalchemy import Table
 from warehouse import tables
 
 BATCH = 60_000
-"""Rows that are loaded at a time where they are not held."""
+"""Number of rows per batch."""
 
 
 class Batched(Protocol):
-    """Rows that are too many to be held: a dataset of pyarrow, or what gives them as one does."""
+    """Rows that do not fit in memory: a pyarrow dataset, or an object with the same method."""
 
     def to_batches(self, columns: list[str] | None = None) -> Iterable[pa.RecordBatch]:
-        """The rows some at a time, in their order."""
+        """The rows in batches, in order."""
         ...
 
 
@@ -35,7 +35,7 @@ Rows: TypeAlias = pd.DataFrame | Batched
 
 
 def parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
-    """The rows of `table` with the types of `tables.arrow_schema`: a frame at once, others some at a time."""
+    """The rows of `table` with the types of `tables.arrow_schema`: a frame at once, others in batches."""
     if isinstance(rows, pd.DataFrame):
         yield tables.to_arrow(table, tables.conform(table, rows))
         return
@@ -45,15 +45,15 @@ def parts(table: Table, rows: Rows) -> Iterator[pa.Table]:
 
 
 def batches(rows: Batched, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows some at a time, in their order."""
-    if isinstance(rows, ds.Dataset):  # which else reads some twenty batches ahead of whoever takes them
+    """The rows in batches, in order."""
+    if isinstance(rows, ds.Dataset):  # which would otherwise read about twenty batches ahead of the consumer
         yield from rows.to_batches(columns, batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
     else:
         yield from rows.to_batches(columns)
 
 
 def ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same, each made while whoever takes them is still at work on the one before."""
+    """The same batches, each computed while the consumer processes the one before."""
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, made, None)
         while (batch := waiting.result()) is not None:
@@ -62,12 +62,12 @@ def ahead(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def show(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> list[str]:
-    """Let `connection` read `rows` as the table `name`; returns the files that it needs access to for that."""
+    """Register `rows` as the table `name` in `connection`; returns the files that it needs to access."""
     files = list(rows.files) if isinstance(rows, ds.FileSystemDataset) else []
-    if not files or any(sign in file for file in files for sign in "*?["):  # which DuckDB would take for a pattern
+    if not files or any(sign in file for file in files for sign in "*?["):  # which DuckDB would interpret as a pattern
         connection.register(name, rows)
         return []
-    # Its own reader works in several threads, and reads once what several parts of a statement ask for.
+    # DuckDB's reader uses several threads and reads data used by several parts of a statement only once.
     connection.read_parquet(files).create_view(name)
     return files
 

@@ -1,12 +1,12 @@
-"""Publishing to PostgreSQL as well: the stores as schemas (`warehouse`, `analysts`, `identity`), in one transaction.
+"""Publish to PostgreSQL: the stores as schemas (`warehouse`, `analysts`, `identity`), in one transaction.
 
-Belongs here: connecting, DDL, loading, the transaction. Does not belong here: what is in the tables (`warehouse/count`), the DuckDB files
+Belongs here: connecting, DDL, loading, the transaction. Does not belong here: table content (`warehouse/count`), the DuckDB files
 (`warehouse/publish`), who may see what (`warehouse/access`).
 
-The tables stay, their rows are replaced (DELETE, COPY, COMMIT): a statement, or a repeatable-read transaction, of a reader sees one
-publishing whole, nothing waits for anybody, and grants stand. Schemas that are renamed into place give such a transaction empty tables,
-and wait for every reader (docs/decisions/0009). Only where the tables, or the access to them, are not as this version declares them,
-they are built anew and take the place of the old ones in the same transaction.
+The tables stay, their rows are replaced (DELETE, COPY, COMMIT): a reader's statement, or repeatable-read transaction, sees exactly one
+publication, nothing blocks, and grants remain. Schemas renamed into place would show such a transaction empty tables and wait for every
+reader (docs/decisions/0009). Only if the tables, or the access to them, differ from this version's declaration, they are rebuilt and
+replace the old ones in the same transaction.
 """
 
 from __future__ import annotations
@@ -37,82 +37,82 @@ from warehouse.publish import ddl
 from warehouse.stores import STORES, WAREHOUSE, Stores
 
 _LOCK = 0x4841524D  # advisory: one publisher at a time
-_WAIT = 60  # seconds for another publisher, and for readers of tables that must be rebuilt
-_PART = 100_000  # rows sent at a time
+_WAIT = 60  # seconds to wait for another publisher, and for readers of tables that must be rebuilt
+_PART = 100_000  # rows per batch
 _COLUMNS = """
 SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped"""  # information_schema shows one's own only
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped"""  # information_schema shows only one's own
 _UNQUOTED_IS_NULL = csv.WriteOptions(include_header=False, quoting_style="all_valid")
 _WAY_OUT = {
-    "53100": "its disk is full: make room there, then run again",
-    "53": "it is out of memory or connections: give it more, then run again",
-    "55P03": "another run publishes there, or readers hold the tables: wait until they have ended, then run again",
-    "57014": "it stopped a statement (a time limit, or an administrator): raise statement_timeout for this login, then run again",
-    "57": "it was stopped or restarted meanwhile: run again when it is up",
-    "25006": "it takes no writing (a standby, or default_transaction_read_only): name the primary",
-    "42501": "this login may not do or see that: docs/reference/access.md says which role may",
-    "42P01": "a table is not there: publish first, with `harmonia run --warehouse-url`",
-    "3F000": "a schema is not there: publish first, with `harmonia run --warehouse-url`",
-    "42703": "its tables are of another version of Harmonia: `harmonia run --warehouse-url` publishes them anew",
+    "53100": "its disk is full: free space there, then run again",
+    "53": "it is out of memory or connections: increase them, then run again",
+    "55P03": "another run is publishing, or readers lock the tables: wait until they have ended, then run again",
+    "57014": "it cancelled a statement (a time limit, or an administrator): raise statement_timeout for this login, then run again",
+    "57": "it was stopped or restarted: run again when it is up",
+    "25006": "it is read-only (a standby, or default_transaction_read_only): connect to the primary",
+    "42501": "this login lacks the permission: see docs/reference/access.md for the roles",
+    "42P01": "a table is missing: publish first, with `harmonia run --warehouse-url`",
+    "3F000": "a schema is missing: publish first, with `harmonia run --warehouse-url`",
+    "42703": "its tables are from another version of Harmonia: `harmonia run --warehouse-url` rebuilds them",
 }
-"""By SQLSTATE, or its class."""
+"""Message by SQLSTATE, or its class."""
 _PASSING = ("57P01", "57P02", "57P03", "55P03", "08000", "08003", "08006")
 
 
 def place(url: str) -> str:
-    """The database without its password, for messages. Raises `HarmoniaError` for what is no PostgreSQL URL."""
+    """The database without its password, for messages. Raises `HarmoniaError` if it is not a PostgreSQL URL."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise HarmoniaError(
-            "the warehouse URL is not understood: give postgresql://user@host/database with --warehouse-url (or HARMONIA_WAREHOUSE_URL)"
+            "the warehouse URL is invalid: give postgresql://user@host/database with --warehouse-url (or HARMONIA_WAREHOUSE_URL)"
         )
     return parsed.render_as_string(hide_password=True)
 
 
 @contextmanager
 def connected(url: str) -> Iterator[psycopg.Connection]:
-    """A connection; whatever the server refuses becomes one line with the way out, without the server's words: they may hold values."""
+    """A connection; a server error becomes one line with the remedy, without the server's message, which may contain values."""
     where = place(url)
     try:
         with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
             yield connection
     except psycopg.Error as error:
-        kind = TransientError if _passes(error) else HarmoniaError
-        raise kind(f"warehouse {where}: {_way_out(error)}") from error
+        kind = TransientError if _is_transient(error) else HarmoniaError
+        raise kind(f"warehouse {where}: {_remedy(error)}") from error
 
 
-def _passes(error: psycopg.Error) -> bool:
-    """Whether waiting may be enough: the server restarts or cannot be reached, another publishes."""
+def _is_transient(error: psycopg.Error) -> bool:
+    """Whether the error is transient: the server restarts or cannot be reached, another run is publishing."""
     state = error.sqlstate or ""
     return state in _PASSING or (not state and isinstance(error, psycopg.OperationalError))
 
 
-def _way_out(error: psycopg.Error) -> str:
+def _remedy(error: psycopg.Error) -> str:
     state = error.sqlstate or ""
     known = _WAY_OUT.get(state) or _WAY_OUT.get(state[:2])
     if known or not isinstance(error, psycopg.OperationalError):
-        return known or f"the database refuses ({type(error).__name__}): check the rights of its user"
-    return "the database server does not answer or refuses: check that it runs and the URL"
+        return known or f"database error ({type(error).__name__}): check the permissions of its user"
+    return "the database server does not answer or refuses the connection: check the URL and that it runs"
 
 
 def run(cursor: psycopg.Cursor, statements: list[str]) -> None:
-    """Run statements of ours one by one."""
+    """Run our statements one by one."""
     for statement in statements:
         cursor.execute(statement.encode())
 
 
 def existing_roles(cursor: psycopg.Cursor) -> set[str]:
-    """Which roles of the matrix the server has."""
+    """The roles of the matrix that exist on the server."""
     names = [role.name for role in roles()]
     return {name for (name,) in cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (names,)).fetchall()}
 
 
 def lock(cursor: psycopg.Cursor) -> None:
-    """Wait for another publisher of this database, not for ever; then be the only one until the transaction ends."""
+    """Wait, with a limit, for another publisher of this database; then hold the lock until the transaction ends."""
     cursor.execute(f"SET LOCAL lock_timeout = '{_WAIT}s'".encode())
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
@@ -128,12 +128,12 @@ def form() -> str:
 
 
 def mark(existing: set[str]) -> str:
-    """What the schema's comment says of the form of its tables and of the access to them."""
+    """The schema comment that identifies the structure of its tables and the access to them."""
     return f"form {form()}, access {_digest(grants.statements(existing))}"
 
 
 def standing(cursor: psycopg.Cursor) -> str | None:
-    """The mark of the tables that stand; None where there are none, or someone changed their columns by hand."""
+    """The mark of the existing tables; None if there are none, or their columns were changed manually."""
     listed = cursor.execute(_COLUMNS.encode(), (list(STORES),)).fetchall()
     declared = {
         (schema, table.name, c.name) for schema, metadata in STORES.items() for table in metadata.sorted_tables for c in table.columns
@@ -142,7 +142,7 @@ def standing(cursor: psycopg.Cursor) -> str | None:
 
 
 def said(cursor: psycopg.Cursor) -> str | None:
-    """The mark that the schema bears; None where there is none."""
+    """The mark in the schema's comment; None if there is none."""
     found = cursor.execute("SELECT obj_description(oid) FROM pg_namespace WHERE nspname = %s", (WAREHOUSE,)).fetchone()
     return found[0] if found else None
 
@@ -158,7 +158,7 @@ def _load(cursor: psycopg.Cursor, schema: str, table: Table, rows: Rows) -> None
 
 
 def _replace(cursor: psycopg.Cursor, stores: Stores) -> None:
-    """New rows in the tables that stand."""
+    """Replace the rows of the existing tables."""
     for schema in STORES:
         held = grants.physical(schema)
         run(cursor, [f"DELETE FROM {schema}.{table.name}" for table in reversed(held)])
@@ -167,7 +167,7 @@ def _replace(cursor: psycopg.Cursor, stores: Stores) -> None:
 
 
 def make_empty(cursor: psycopg.Cursor, existing: set[str]) -> None:
-    """All schemas as this version makes them, without rows and with access for the roles that exist; none of them may be there."""
+    """Create all schemas of this version, without rows and with access for the existing roles; none of them may exist."""
     for schema in STORES:
         run(cursor, [f"CREATE SCHEMA {schema}", f"SET LOCAL search_path TO {schema}", *ddl(grants.physical(schema))])
     _make_log(cursor)
@@ -179,7 +179,7 @@ def _make_log(cursor: psycopg.Cursor) -> None:
 
 
 def _build(cursor: psycopg.Cursor, stores: Stores) -> None:
-    """New tables beside those that stand, if any."""
+    """Create new tables beside the existing ones, if any."""
     for schema in STORES:
         run(
             cursor, [f"DROP SCHEMA IF EXISTS {schema}_new CASCADE", f"CREATE SCHEMA {schema}_new", f"SET LOCAL search_path TO {schema}_new"]
@@ -194,7 +194,7 @@ def _build(cursor: psycopg.Cursor, stores: Stores) -> None:
 
 
 def _swap(cursor: psycopg.Cursor) -> None:
-    """Put what `_build` made in the place of what stands, with views, functions and access."""
+    """Replace the existing schemas by those of `_build`, with views, functions and access."""
     hold_alone(cursor)
     run(cursor, [f"DROP SCHEMA IF EXISTS {', '.join(STORES)} CASCADE"])
     run(cursor, [f"ALTER SCHEMA {schema}_new RENAME TO {schema}" for schema in STORES])
@@ -203,7 +203,7 @@ def _swap(cursor: psycopg.Cursor) -> None:
 
 
 def hold_alone(cursor: psycopg.Cursor) -> None:
-    """Lock every standing table at once, or none while waiting: a reader that holds one of them may ask for another meanwhile."""
+    """Lock all existing tables at once, or none while waiting: a reader that uses one of them may need another."""
     query = "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = ANY(%s) ORDER BY 1"
     held = [name for (name,) in cursor.execute(query, (list(STORES),)).fetchall()]
     until = time.monotonic() + _WAIT
@@ -219,7 +219,7 @@ def hold_alone(cursor: psycopg.Cursor) -> None:
 
 
 def _vacuum(connection: psycopg.Connection) -> None:
-    """Give back the room of replaced rows (and of a publishing that failed), learn the new ones' distribution. Waits for nobody."""
+    """Free the space of replaced rows (and of a failed publication) and update statistics. Does not wait."""
     connection.autocommit = True
     for schema in STORES:
         for table in grants.physical(schema):
@@ -230,9 +230,9 @@ def _vacuum(connection: psycopg.Connection) -> None:
 
 @contextmanager
 def prepared(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
-    """Load every store into a transaction; the block calls what it is given to put them in place, or nothing changes.
+    """Load every store in a transaction; the block calls the given function to commit, otherwise nothing changes.
 
-    Readers see the old rows whole until then, and the new ones whole after it. Raises `HarmoniaError` where the server refuses.
+    Readers see only old rows until then, and only new ones afterwards. Raises `HarmoniaError` on a server error.
     """
     with connected(url) as connection:
         _vacuum(connection)
@@ -251,12 +251,12 @@ def prepared(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
 
         yield commit
         connection.rollback()
-        with contextlib.suppress(psycopg.Error):  # published it is
+        with contextlib.suppress(psycopg.Error):  # it is already published
             _vacuum(connection)
 
 
 def frames(url: str, schema: str) -> Iterator[tuple[Table, pa.Table]]:
-    """Every table of a store (no view) with its rows as they stand on the server, all of one moment. Raises `HarmoniaError`."""
+    """Every table of a store (not views) with its rows on the server, in one snapshot. Raises `HarmoniaError`."""
     reading = csv.ConvertOptions(
         strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""], true_values=["t"], false_values=["f"]
     )

@@ -1,16 +1,15 @@
-"""Writing the stores as DuckDB files in the home: each publishing whole, in a folder of its own, shown by a pointer.
+"""Write the stores as DuckDB files in the home: each publication in a separate folder, selected by a pointer.
 
-Belongs here: the DDL, loading, file modes, the swap. Does not belong here: what is in the tables (`warehouse/count`), what a store is
-(`warehouse/stores`), reading them (`warehouse/reading`), releases to the public (they are no view of these tables).
+Belongs here: the DDL, loading, file modes, the swap. Does not belong here: the content of the tables (`warehouse/count`), the definition of
+a store (`warehouse/stores`), reading them (`warehouse/reading`), public releases (they are not views of these tables).
 
 `warehouse.duckdb`  exact figures and record keys, no names, no personal numbers (mode 0600: confidential)
-`analysts.duckdb`   the same with keyed pseudonyms in place of record keys (mode 0640)
-`identity.duckdb`   names and numbers behind the person records, for stewards (mode 0600)
-
-The three lie in `published/<number>/`; `published/current` holds the number that stands, replaced in one step, so that whoever goes by it
-sees three files of one publishing. The same files stand under their plain names in the home (hard links, or copies where the file system
-has none). The folder before the current one is kept for readers that are about to open it. All is finished before anything is shown: what
-fails on the way leaves everything as it was.
+`analysts.duckdb`   the same with keyed pseudonyms instead of record keys (mode 0640)
+`identity.duckdb`   names and numbers of the person records, for stewards (mode 0600)
+The three are in `published/<number>/`; `published/current` contains the current number and is replaced atomically, so that readers who
+follow it see three files of one publication. The same files have plain names in the home (hard links, or copies if the file system has
+none). The previous folder is kept for readers that are about to open it. The pointer changes only when all files are complete: a failure
+before that changes nothing.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores
 
 FOLDER, POINTER = "published", "current"
 HELD = "500MB"
-"""Of a file that is being built; what is more lies beside it until all is committed."""
+"""Memory limit while a file is built; the rest is spilled beside it until the commit."""
 SHARED = 0o640
-"""Of the analysts' file: the group of the home may read it."""
+"""Mode of the analysts' file: the group of the home may read it."""
 
 
 def ddl(declared: Iterable[Table]) -> list[str]:
-    """CREATE and COMMENT statements of tables, then views, in PostgreSQL's words, which DuckDB takes as they are."""
+    """CREATE and COMMENT statements of tables, then views, in PostgreSQL's dialect, which DuckDB accepts."""
     out = []
     for table in tables.makeable(declared):
         comment, view = _said(SetTableComment(table)), table.info.get("view")
@@ -62,7 +61,7 @@ def _said(statement: ExecutableDDLElement) -> str:
 
 @contextlib.contextmanager
 def _for_this_user_alone() -> Iterator[None]:
-    """Files made in the block (also the database's log) can be read by the running user alone."""
+    """Files created in the block (also the database's log) can be read only by the running user."""
     before = os.umask(0o077)
     try:
         yield
@@ -71,9 +70,9 @@ def _for_this_user_alone() -> Iterator[None]:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> int:
-    """Put `rows` into their table, in the order of its columns; returns how many.
+    """Insert `rows` into their table, in the order of its columns; returns their number.
 
-    In one statement: rows inserted by several lie in memory until all is committed.
+    In one statement: rows inserted by several statements stay in memory until the commit.
     """
     if isinstance(rows, ds.FileSystemDataset):
         show(connection, "incoming", rows)
@@ -87,15 +86,15 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, rows: Rows) -> in
 
 
 def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -> dict[str, int]:
-    """Write a new DuckDB file `target` with the tables and views `declared`, for its owner alone; returns the rows by table.
+    """Write a new DuckDB file `target` with the tables and views `declared`, readable only by its owner; returns the rows by table.
 
-    Raises `HarmoniaError` where it cannot be written (a full disk, no permission).
+    Raises `HarmoniaError` if it cannot be written (full disk, no permission).
     """
     try:
         with _for_this_user_alone(), duckdb.connect(str(target)) as connection:
-            # One thread keeps rows in their order, in full groups; each store is built in a thread of its own.
+            # One thread preserves the order of rows in full row groups; each store is built in a separate thread.
             connection.execute(f"SET threads = 1; SET memory_limit = '{HELD}'")
-            connection.begin()  # one transaction: hundreds of statements, each of which the disk would be waited for
+            connection.begin()  # one transaction: otherwise each of hundreds of statements would wait for the disk
             for statement in ddl(declared):
                 connection.execute(statement)
             rows = {table.name: _load(connection, table, frames[table.name]) for table in declared if "view" not in table.info}
@@ -103,12 +102,12 @@ def build(target: Path, declared: Sequence[Table], frames: Mapping[str, Rows]) -
             return rows
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         raise HarmoniaError(
-            f"{target}: could not be built ({type(error).__name__}): make room or give permission, then run again"
+            f"{target}: could not be built ({type(error).__name__}): free disk space or grant permission, then run again"
         ) from error
 
 
 def _built(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
-    """Write the file of every store into `folder`, side by side: the rows by table of each."""
+    """Write the file of every store into `folder` in parallel; returns the rows by table of each."""
     rows = {}
     with _for_this_user_alone(), ThreadPoolExecutor() as pool:
         waiting = {
@@ -121,20 +120,20 @@ def _built(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
 
 
 def numbers(folder: Path) -> list[int]:
-    """Numbers of the publishings that lie in `folder`, ascending."""
+    """Numbers of the publications in `folder`, ascending."""
     return sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit())
 
 
 def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: None) -> dict[str, int]:
-    """Write every store into a new folder of `home`, then show it. Call it under the run lock.
+    """Write every store into a new folder of `home`, then make it current. Call it under the run lock.
 
-    meanwhile  called when all files are finished and none is shown yet; what it raises leaves the published files as they were
-    Out: rows by table of the warehouse. Raises `HarmoniaError`.
+    meanwhile  called when all files are complete, before the pointer changes; if it raises, the published files do not change
+    Returns the rows by table of the warehouse. Raises `HarmoniaError`.
     """
     folder = home / FOLDER
     with storage(folder):
         folder.mkdir(exist_ok=True)
-        for left in folder.glob(".*.tmp"):  # of killed runs: half a publishing, or a pointer not yet in place
+        for left in folder.glob(".*.tmp"):  # of killed runs: an incomplete publication, or a pointer not yet in place
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         number = max(numbers(folder), default=0) + 1
         made = folder / f".{number}.tmp"
@@ -155,7 +154,7 @@ def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: 
 
 
 def _show(home: Path, folder: Path, number: int) -> None:
-    """Point to publishing `number`, give its files their plain names, let go of all but the one before."""
+    """Point to publication `number`, link its files under their plain names, delete all older ones except the previous."""
     before = temporary(folder / POINTER)
     with storage(folder):
         before.write_text(f"{number}\n")

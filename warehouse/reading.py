@@ -1,7 +1,7 @@
-"""Reading what is published, so that one logical read never sees two publishings.
+"""Read published stores, so that one logical read never sees two publications.
 
-Belongs here: opening the files of one publishing of a home, a consistent transaction on PostgreSQL, and a clear line where what stands
-was made by another version. Does not belong here: writing them (`warehouse/publish`, `warehouse/postgres`).
+Belongs here: opening the files of one publication of a home, a consistent transaction on PostgreSQL, and a clear error for a publication
+by another version. Does not belong here: writing them (`warehouse/publish`, `warehouse/postgres`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TRIES, _PAUSE = 20, 0.05
 
 
 def current(home: Path) -> Path:
-    """The folder of the publishing that stands: `home/published/<number>`, or `home` itself where no pointer is."""
+    """The folder of the current publication: `home/published/<number>`, or `home` itself if there is no pointer."""
     with contextlib.suppress(OSError):
         return home / FOLDER / (home / FOLDER / POINTER).read_text().strip()
     return home
@@ -31,10 +31,10 @@ def current(home: Path) -> Path:
 
 @contextlib.contextmanager
 def reading(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads one publishing of `home` to the end, whatever is published meanwhile.
+    """A connection that reads one publication of `home`, even if another is published meanwhile.
 
-    stores  names of `warehouse.stores.STORES`, the warehouse if none: the first is the database, the others are attached by their names
-    Raises `HarmoniaError` where nothing is published, a file may not be read, or it was made by another version.
+    stores  names of `warehouse.stores.STORES`, default the warehouse: the first is the database, the others are attached by their names
+    Raises `HarmoniaError` if nothing is published, a file cannot be read, or another version wrote it.
     """
     names = stores or (WAREHOUSE,)
     connection = _open(home, names)
@@ -47,7 +47,7 @@ def reading(home: Path, *stores: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _open(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
-    """Go by the pointer; where its folder is gone since it was read (two publishings later), go by it again."""
+    """Follow the pointer; if its folder was deleted since (two publications later), follow it again."""
     for remaining in reversed(range(_TRIES)):
         folder = current(home)
         try:
@@ -67,7 +67,7 @@ def _open(home: Path, names: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
 
 
 def require(connection: duckdb.DuckDBPyConnection, store: str, metadata: MetaData) -> None:
-    """Raise `HarmoniaError` where the tables of `store` are not those of this version."""
+    """Raise `HarmoniaError` if the tables of `store` are not those of this version."""
     query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_catalog = ? AND table_schema = 'main'"
     lacking = absent(metadata, set(connection.execute(query, [store]).fetchall()))
     if lacking:
@@ -75,7 +75,7 @@ def require(connection: duckdb.DuckDBPyConnection, store: str, metadata: MetaDat
 
 
 def absent(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
-    """`table.column` of `metadata` that is not among `there`."""
+    """`table.column` of `metadata` that is missing in `there`."""
     return [
         f"{table.name}.{column.name}"
         for table in metadata.sorted_tables
@@ -85,14 +85,14 @@ def absent(metadata: MetaData, there: set[tuple[str, str]]) -> list[str]:
 
 
 def older(what: str, lacking: list[str]) -> str:
-    """The line for tables of another version."""
+    """The message for tables of another version."""
     more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-    return f"{what} was made by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it anew"
+    return f"{what} was published by another version of Harmonia: it lacks {lacking[0]}{more}; `harmonia run` publishes it again"
 
 
 @contextlib.contextmanager
 def reading_postgres(url: str) -> Iterator[psycopg.Connection]:
-    """A connection that reads one publishing of a PostgreSQL warehouse to the end: one repeatable-read, read-only transaction."""
+    """A connection that reads one publication of a PostgreSQL warehouse: one repeatable-read, read-only transaction."""
     with psycopg.connect(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True

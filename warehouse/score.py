@@ -1,7 +1,7 @@
-"""How far is a published warehouse from the truth? For measuring only: nothing of the pipeline imports this module or reads a truth.
+"""Accuracy of a published warehouse against the truth. For evaluation only: the pipeline never imports this module or reads a truth.
 
-Belongs here: comparing contract tables with a truth folder (`statistics.csv`, `records.csv`, `reconciliation.csv`), and showing
-it. Does not belong here: anything that changes a figure.
+Belongs here: comparing published tables with a truth folder (`statistics.csv`, `records.csv`, `reconciliation.csv`), and showing
+the result. Does not belong here: anything that changes a figure.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ STRATEGY = Path(__file__).parents[1] / "benchmarks" / "strategy_figures.csv"
 
 @dataclass(frozen=True)
 class Score:
-    """What was measured.
+    """The result of the comparison.
 
     missing         records of the truth that lineage lacks: RECORD
-    wrong_status    records whose status is neither expected nor as good: RECORD, status, expected_status, alt_status
-    extra           records in lineage that the truth does not hold: RECORD
+    wrong_status    records whose status is neither the expected nor the alternative one: RECORD, status, expected_status, alt_status
+    extra           records in lineage that are not in the truth: RECORD
     totals          grand totals: indicator, period, as_reported, harmonised, and both of the truth (`_true`)
     errors          name, table (years, quarters × one dimension, …), measure, wrong (cells), off (sum of absolute errors), of (true sum)
-    strategy        the strategy's figures where the truth carries them: indicator, period, offence_group, figure, harmonised
-    pairs           entity, precision, recall, f1 of pairs of records put together
+    strategy        the strategy's figures if the truth contains them: indicator, period, offence_group, figure, harmonised
+    pairs           entity, precision, recall, f1 of pairs of linked records
     reconciliation  step, ours, true, equal (rows that agree in case or person, period and outcome)
     """
 
@@ -49,7 +49,7 @@ class Score:
     reconciliation: pd.DataFrame
 
     def off(self, measure: str) -> float:
-        """Sum of the absolute errors of the yearly totals over the true harmonised sum; of `as_reported`, how far row by row is off."""
+        """Sum of the absolute errors of the yearly totals over the true harmonised sum; for `as_reported`, the error of counting rows."""
         true = self.totals["harmonised_true"]
         return float((self.totals[measure] - true).abs().sum() / true.sum()) if true.sum() else 0.0
 
@@ -63,7 +63,7 @@ class Score:
             (self.errors, "Errors of figures"),
             (self.totals, "Yearly totals: trafficking and related offences"),
             (self.strategy, "The strategy's figures"),
-            (self.pairs, "Records put together"),
+            (self.pairs, "Linked records"),
             (self.reconciliation, "Reconciliation"),
         ):
             if len(frame):
@@ -86,7 +86,7 @@ def _grid(frame: pd.DataFrame, title: str) -> Grid:
 
 
 def _read(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
-    """A file of the truth as text; null where a cell is empty. Raises `HarmoniaError` for a column that is not there."""
+    """A file of the truth as text; empty cells are null. Raises `HarmoniaError` for a missing column."""
     frame = pd.read_csv(truth / name, dtype="str", keep_default_na=False, na_values=[""])
     absent = [c for c in columns if c not in frame.columns]
     if absent:
@@ -95,21 +95,21 @@ def _read(truth: Path, name: str, columns: list[str]) -> pd.DataFrame:
 
 
 def _tables(warehouse: Path, names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
-    """Published tables as frames. Raises `HarmoniaError` where the warehouse is not there or is none."""
+    """Published tables as frames. Raises `HarmoniaError` if the warehouse is missing or invalid."""
     if not warehouse.is_file():
-        raise HarmoniaError(f"{warehouse}: no warehouse was published there; run harmonia run first, or name its home with --home")
+        raise HarmoniaError(f"{warehouse}: no warehouse is published there; run `harmonia run` first, or name its home with --home")
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             return {name: connection.table(name).df() for name in names}
     except duckdb.Error as error:
-        raise HarmoniaError(f"{warehouse}: cannot be read as a warehouse ({type(error).__name__}); run harmonia run again") from error
+        raise HarmoniaError(f"{warehouse}: cannot be read as a warehouse ({type(error).__name__}); run `harmonia run` again") from error
 
 
 def records(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Missing, wrong and extra records of `lineage` (RECORD, status) against `true` (RECORD, expected_status, alt_status).
 
-    `unparseable` in the truth is `quarantined` in the lineage; a record that cannot be parsed may be absent. Of several lines of one
-    record in a delivery one must have the expected status.
+    `unparseable` in the truth is `quarantined` in the lineage; an unparseable record may be absent. If a record has several lines in a
+    delivery, one of them must have the expected status.
     """
     true = true.assign(line_of=range(len(true)))
     as_good = true[["expected_status", "alt_status"]].replace("unparseable", "quarantined")
@@ -129,7 +129,7 @@ def records(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd
 
 
 def compared(statistics: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
-    """Every cell of the truth with ours beside it (an absent row is 0): CELL, as_reported, harmonised, *_true, table, length.
+    """Every cell of the truth with ours (an absent row is 0): CELL, as_reported, harmonised, *_true, table, length.
 
     table: how many dimensions are broken down, and which; length: year or quarter.
     """
@@ -159,7 +159,7 @@ def errors(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def strategy(cells: pd.DataFrame) -> pd.DataFrame:
-    """The strategy's figures beside ours, where the truth carries every one of them; else empty."""
+    """The strategy's figures with ours, if the truth contains all of them; else empty."""
     figures = pd.read_csv(STRATEGY, dtype={"indicator": "str", "period": "str", "offence_group": "str"}).drop(columns="source")
     others = [d for d in DIMENSIONS if d != "offence_group"]
     known = cells[(cells[others] == "total").all(axis=1)]
@@ -173,7 +173,7 @@ def _two(n: pd.Series) -> float:
 
 
 def pairwise(ours: pd.Series, true: pd.Series) -> dict[str, float]:
-    """Precision, recall and F1 of the pairs of records that two clusterings put together (aligned, no nulls)."""
+    """Precision, recall and F1 of the pairs of records linked by two clusterings (aligned, no nulls)."""
     both = pd.DataFrame({"ours": ours.to_numpy(), "true": true.to_numpy()})
     hit, made, wanted = _two(both.groupby(["ours", "true"]).size()), _two(both.groupby("ours").size()), _two(both.groupby("true").size())
     precision, recall = hit / made if made else 1.0, hit / wanted if wanted else 1.0
@@ -181,7 +181,7 @@ def pairwise(ours: pd.Series, true: pd.Series) -> dict[str, float]:
 
 
 def pairs(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
-    """Pairwise figures of cases (case records) and persons (person records). A record without an id of ours stands alone."""
+    """Pairwise figures of cases (case records) and persons (person records). A record without an id is a singleton."""
     key = ["institution", "entity", "record_key"]
     out = []
     for entity, column in (("case", "case_id"), ("person", "person_id")):
@@ -194,7 +194,7 @@ def pairs(lineage: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
 
 
 def _true_ids(lineage: pd.DataFrame, true: pd.DataFrame, entity: str, column: str) -> pd.Series:
-    """For each of our ids the true one that most of its records have."""
+    """For each of our ids the true id of most of its records."""
     key = ["institution", "entity", "record_key"]
     both = lineage[lineage["entity"] == entity].drop_duplicates(key).merge(true.drop_duplicates(key), on=key, suffixes=("", "_true"))
     tally = both.groupby([column, f"{column}_true"]).size().rename("n").reset_index().sort_values("n", ascending=False)
@@ -220,11 +220,11 @@ def reconciliation(ours: pd.DataFrame, true: pd.DataFrame, lineage: pd.DataFrame
 def score(warehouse: Path, truth: Path) -> Score:
     """Compare a published warehouse file with a truth folder.
 
-    Raises `HarmoniaError` where either is not there or not what it should be.
+    Raises `HarmoniaError` if either is missing or invalid.
     """
     for name in NEEDED:
         if not (truth / name).is_file():
-            raise HarmoniaError(f"{truth}: holds no {name}; name a truth folder with --truth")
+            raise HarmoniaError(f"{truth}: has no {name}; name a truth folder with --truth")
     found = _tables(warehouse, ("statistics", "lineage", "reconciliation"))
     known = _read(truth, "records.csv", [*RECORD, "case_id", "person_id", "expected_status"])
     known = known if "alt_status" in known else known.assign(alt_status=None)

@@ -1,7 +1,7 @@
-"""What is published, by store: the warehouse, the analysts' copy of it, the identity store.
+"""The published stores: the warehouse, the analysts' copy of it, the identity store.
 
-Belongs here: which tables a store holds, keyed pseudonyms, the crosswalk behind them, the key. Does not belong here: the form in which
-analysts see a table (`warehouse/analysts`), how a store is written (`warehouse/publish` as DuckDB files, `warehouse/postgres` as
+Belongs here: the tables of each store, keyed pseudonyms, their crosswalk, the key. Does not belong here: the analysts' version of
+a table (`warehouse/analysts`), how a store is written (`warehouse/publish` as DuckDB files, `warehouse/postgres` as
 schemas), who may see it (`warehouse/access`).
 """
 
@@ -36,17 +36,17 @@ _PRIVATE = 0o600
 
 
 def secret(home: Path) -> bytes:
-    """The key of the pseudonyms: the same record keeps its pseudonym from run to run.
+    """The key of the pseudonyms: a record keeps its pseudonym from run to run.
 
-    It lies in the file that `HARMONIA_PSEUDONYM_KEY` names, else in the home (mode 0600, made on first use); never in a store.
-    Raises `HarmoniaError` where the file cannot be read, or is no such key.
+    It is in the file named by `HARMONIA_PSEUDONYM_KEY`, else in the home (mode 0600, created on first use); never in a store.
+    Raises `HarmoniaError` if the file cannot be read or is not such a key.
     """
     named = os.environ.get(KEY_VARIABLE)
     path = Path(named).expanduser() if named else home / KEY_FILE
     if named and not path.is_file():
         raise HarmoniaError(
-            f"{path}: no key of the pseudonyms is there; {KEY_VARIABLE} names it: copy {KEY_FILE} of a backup there, or, where nothing was "
-            f"published yet, {KEY_BYTES} random bytes"
+            f"{path}: the pseudonym key named by {KEY_VARIABLE} is missing: restore {KEY_FILE} from a backup, or, if nothing was "
+            f"published yet, create it with {KEY_BYTES} random bytes"
         )
     with storage(path):
         with contextlib.suppress(FileExistsError):
@@ -58,7 +58,7 @@ def secret(home: Path) -> bytes:
             path.chmod(_PRIVATE)
     if len(key) != KEY_BYTES:
         raise HarmoniaError(
-            f"{path}: holds {len(key)} bytes where a key of {KEY_BYTES} should be; restore it from a copy, "
+            f"{path}: has {len(key)} bytes, but a key has {KEY_BYTES}: restore it from a backup, "
             "or remove it (analysts then see new pseudonyms)"
         )
     return key
@@ -69,11 +69,11 @@ def pseudonyms(institutions: pd.Series, keys: pd.Series, key: bytes) -> pd.Serie
     which, texts = pd.factorize(institutions.fillna("") + "\0" + keys)
     coded = pa.array(texts, type=pa.string()).cast(pa.binary()).to_pylist()
     made = [hmac.digest(key, text, "sha256").hex()[: analysts.PSEUDONYM_HEX] for text in coded]
-    return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, takes the last
+    return pd.Series(pd.array([*made, None], dtype="str").take(which), index=keys.index)  # -1, the code of a null, selects the last
 
 
 def crosswalk(published: Mapping[str, Rows], key: bytes) -> pd.DataFrame:
-    """The rows of `identity.crosswalk`: institution, record_key, pseudonym, one for every pair in any published table."""
+    """The rows of `identity.crosswalk`: institution, record_key, pseudonym, for every pair in any published table."""
     named = []
     with duckdb.connect() as connection:
         for name, table in tables.WAREHOUSE.tables.items():
@@ -99,7 +99,7 @@ def people(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: 
 
 
 def arranged(published: Mapping[str, Rows], named: pd.DataFrame, key: bytes) -> Stores:
-    """Every store with its rows: `published` holds every table of `warehouse.count.count`, `named` is of `people`."""
+    """Every store with its rows. published: every table of `warehouse.count`; named: from `people`."""
     pairs = crosswalk(published, key)
     return {
         WAREHOUSE: published,

@@ -1,7 +1,7 @@
-"""Every published table, declared once: SQLAlchemy Core metadata for any database.
+"""Declaration of every published table: SQLAlchemy Core metadata for any database.
 
-Belongs here: names, types and comments of tables and columns, whose rows they are, and giving a frame exactly these columns. Does not
-belong here: which role sees what of it (`warehouse/access`), how a figure is counted (`warehouse/count`), how a database is written
+Belongs here: names, types and comments of tables and columns, the owner of their rows, and conforming a frame to these columns. Does not
+belong here: which role sees them (`warehouse/access`), how a figure is counted (`warehouse/count`), how a database is written
 (`warehouse/publish`). Names and columns of the first six tables are a contract with outside users (docs/reference/counting-rules.md).
 """
 
@@ -20,11 +20,11 @@ from warehouse.columns import text as _text
 WAREHOUSE = MetaData()
 IDENTITY = MetaData()
 
-# Whose rows a table holds, `info` of every table: from it follow grants, row policies and files. A table without is a failing test.
-OWN = {"rows": "own"}  # each row is of the one institution that its column `institution` names, and follows from its deliveries alone
-SHARED = {"rows": "shared"}  # cases, persons, figures, whatever follows from several institutions' records: for none of them alone
-REFERENCE = {"rows": "reference"}  # code lists, definitions: speaks of no case and no person
-PERSONAL = {"rows": "personal"}  # names, numbers, the crosswalk: for stewards alone
+# Owner of a table's rows, in `info` of every table: grants, row policies and files are derived from it. A test fails for a table without.
+OWN = {"rows": "own"}  # each row belongs to the institution in its column `institution`, and depends only on its deliveries
+SHARED = {"rows": "shared"}  # cases, persons, figures, everything that depends on several institutions' records
+REFERENCE = {"rows": "reference"}  # code lists, definitions: no data on cases or persons
+PERSONAL = {"rows": "personal"}  # names, numbers, the crosswalk: only for stewards
 
 
 STATISTICS = Table(
@@ -37,11 +37,11 @@ STATISTICS = Table(
     _text("sex", "male, female, unknown; total: not broken down"),
     _text("age_group", "child (under 18 on the day of the event), adult, unknown; total: not broken down"),
     _text("citizenship_group", "domestic (XKX), foreign, unknown; total: not broken down"),
-    _count("as_reported", "one per accepted row with the event; null where nothing of any of its institutions could be read"),
-    _count("harmonised", "after linkage, once per case or person and period; null where nothing of any of its institutions could be read"),
+    _count("as_reported", "one per accepted row with the event; null if nothing could be read from any of its institutions"),
+    _count("harmonised", "after linkage, once per case or person and period; null if nothing could be read from any of its institutions"),
     _count("quarantined", "quarantined rows in the institutions' deliveries of the period; on grand totals, else null"),
     _flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
-    _text("missing", "which: institution, quarter and state, comma-separated; null where none"),
+    _text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
     comment="Every figure as reported and harmonised, by indicator, period and dimension",
     info=SHARED,
 )
@@ -50,10 +50,10 @@ BRIDGE = Table(
     WAREHOUSE,
     _text("indicator", "indicator"),
     _text("period", "year or quarter"),
-    _text("institution", "institution whose record is behind the step"),
+    _text("institution", "institution of the record"),
     _text("cause", "why the record counts differently; see bridge_causes"),
     _count("n", "added to as_reported; as_reported + sum of n = harmonised"),
-    comment="How each total as reported becomes the harmonised one, by cause",
+    comment="Difference between each total as reported and harmonised, by cause",
     info=SHARED,
 )
 COVERAGE = Table(
@@ -72,13 +72,13 @@ LINEAGE = Table(
     _text("entity", "case or person"),
     _text("record_key", "the institution's own key of the record", key=True),
     _text("case_id", "case that the record belongs to", linked=True),
-    _text("person_id", "person that the record speaks of; null for cases, and for unknown and legal persons", linked=True),
+    _text("person_id", "person of the record; null for cases, and for unknown and legal persons", linked=True),
     _text("delivery", "folder name of the delivery, with _v2"),
-    _text("file", "file of the delivery, as the contract calls it; others are numbered: undeclared file 1", coarse="nothing"),
-    _text("part", "sheet or table; null where the file has none; others than the contract names: undeclared sheet 1", coarse="nothing"),
+    _text("file", "file of the delivery, by its name in the contract; others are numbered: undeclared file 1", coarse="nothing"),
+    _text("part", "sheet or table; null if the file has none; if not in the contract: undeclared sheet 1", coarse="nothing"),
     _count("line", "physical line, row of the sheet, line of the XML element; null for database rows", coarse="nothing"),
     _text("status", "accepted, superseded, withdrawn, quarantined"),
-    comment="Every record that a delivery held and whose key can be read",
+    comment="Every delivered record with a readable key, and its status",
     info=OWN,
 )
 RECONCILIATION = Table(
@@ -89,9 +89,9 @@ RECONCILIATION = Table(
     _text("case_id", "case"),
     _text("person_id", "person, for courts_corrections; else null"),
     _text("outcome", "matched, missing_downstream, missing_upstream"),
-    _text("differs", "on a matched pair: date, offence, person, comma-separated; null where nothing disagrees"),
-    _text("detail", "why one side may be absent; null where nothing is to be said"),
-    comment="What two neighbouring institutions should both know",
+    _text("differs", "on a matched pair: date, offence, person, comma-separated; null if nothing differs"),
+    _text("detail", "why one side may be absent; null if there is nothing to note"),
+    comment="Cases and persons that two neighbouring institutions should both know",
     info=SHARED,
 )
 FINDINGS = Table(
@@ -103,32 +103,32 @@ FINDINGS = Table(
     _text("part", "sheet or table", coarse="nothing"),
     _count("line", "physical line, row or element line", coarse="nothing"),
     _text("record_key", "key of the record; null for a file or a line without key", key=True),
-    _text("field", "column, as the contract calls it; others: undeclared column 1"),
+    _text("field", "column, by its name in the contract; others: undeclared column 1"),
     _text("rule", "rule of schemas/rules"),
     _text("severity", "reject, error, warning, info"),
     _text("origin", "cause, or consequence of another finding"),
     _text("state", "new, remains, fixed, reopened, accepted_as_is; against the institution's preceding delivery"),
-    comment="One row per thing found wrong; no values",
+    comment="One row per finding; no values",
     info=OWN,
 )
 QUALITY = Table(
     "quality",
     WAREHOUSE,
     _text("institution", "institution that delivered"),
-    _text("unit", "station, seat, court and branch, facility; other: names that few records bear; null for the institution as a whole"),
+    _text("unit", "station, seat, court and branch, facility; other: rare names; null for the institution as a whole"),
     _text("period", "quarter, one of the last twelve"),
     _text("dimension", "completeness, validity, consistency, uniqueness, timeliness, accuracy"),
-    _count("records", "records in the quarter's last readable delivery; 0 where none came"),
+    _count("records", "records in the quarter's last readable delivery; 0 if there is none"),
     _count("faulty", "of them with a finding of the dimension that is a warning or worse; information never counts"),
     _count("weight", "records, each once and once more for each of the institution's figures in which it counts as reported"),
-    _count("weight_faulty", "of that weight at fault"),
+    _count("weight_faulty", "faulty part of that weight"),
     _count("whole", "faults of whole files or the delivery that cost rows or values; on the institution as a whole"),
-    _count("score", "share of the weight that is free of faults, in hundredths of a percent; null where nothing was judged"),
-    _count("tolerance", "share that may be at fault by the institution's own contract, in hundredths of a percent"),
-    _text("state", "within, beyond (its own tolerance), not_applicable (not judged, which is not passed)"),
-    _count("before", "mean score of its own earlier quarters among the twelve; null where there is none"),
-    _text("trend", "better, same, worse than its own past (by a percent or more); null where there is none"),
-    comment="How each institution's deliveries do against its own tolerance and its own past; no comparison between institutions",
+    _count("score", "fault-free share of the weight, in hundredths of a percent; null if nothing was assessed"),
+    _count("tolerance", "tolerated faulty share by the institution's contract, in hundredths of a percent"),
+    _text("state", "within or beyond (exceeds) its own tolerance, not_applicable (not assessed, which is not within)"),
+    _count("before", "mean score of its own earlier quarters among the twelve; null if there is none"),
+    _text("trend", "better, same, worse than its own past (by a percent or more); null if there is none"),
+    comment="Data quality of each institution against its own tolerance and its own past; no comparison between institutions",
     info=OWN,
 )
 COUNTED = Table(
@@ -136,9 +136,9 @@ COUNTED = Table(
     WAREHOUSE,
     _text("indicator", "indicator"),
     _text("case_id", "case"),
-    _text("person_id", "person; null where cases are counted"),
+    _text("person_id", "person; null if cases are counted"),
     Column("day", Date, comment="day on which the unit counts"),
-    _flag("estimated", "the day was put right or estimated"),
+    _flag("estimated", "the day was imputed"),
     _text("method", "delivered, exchanged (day and month), year (one digit), middle (of the quarter of first appearance)"),
     _text("offence_group", "principal offence at the indicator's stage"),
     _text("form", "form of exploitation"),
@@ -157,9 +157,9 @@ BRIDGE_RECORDS = Table(
     _text("period", "year or quarter"),
     _text("institution", "institution of the record"),
     _text("cause", "as in bridge"),
-    _text("record_key", "record behind the step", key=True),
-    _count("sign", "+1 added, -1 taken away"),
-    comment="The records behind each step of the bridge",
+    _text("record_key", "record that causes the difference", key=True),
+    _count("sign", "+1 added, -1 removed"),
+    comment="The records of each cause of the bridge",
     info=SHARED,
 )
 BRIDGE_CAUSES = Table(
@@ -176,26 +176,23 @@ INDICATORS = Table(
     "indicators",
     WAREHOUSE,
     _text("indicator", "indicator"),
-    _count("position", "place in the order of a case's way"),
+    _count("position", "position in the case flow"),
     _text("published_in", "statistics (with its bridge), further_statistics, or null: no source delivers it"),
-    _count("version", "version of its rule; a changed rule is a new version"),
+    _count("version", "version of its rule; a changed rule has a new version"),
     _text("unit", "case, person or indictment"),
-    _text("kind", "flow: what happened in a period; stock: what there was at its end"),
+    _text("kind", "flow: events in a period; stock: state at its end"),
     _text("reference", "event whose date counts"),
     _text("institutions", "institutions, comma-separated"),
     _text("dimensions", "dimensions that apply, comma-separated"),
     *(_text(f"{kind}_{language}", f"{kind}, {language}") for kind in ("title", "definition") for language in ("sq", "sr", "en")),
-    *(
-        _text(f"not_available_{language}", f"who would have the figures, {language}; null where there are some")
-        for language in ("sq", "sr", "en")
-    ),
-    _text("standards", "items of other statistics that it is nearest to, separated by semicolons"),
-    _text("source", "where the rule stands"),
-    _text("rule", "digest of what makes its figures"),
-    _text("counting", "which records are its rows, and how they become its units, as JSON; null where its SQL defines it"),
-    _text("sql_as_reported", "its rows as reported, over the facts; null where it is counted"),
-    _text("sql_harmonised", "its units harmonised, over the facts; null where it is counted"),
-    comment="What each indicator means, also those that no source delivers",
+    *(_text(f"not_available_{language}", f"who would have the figures, {language}; null if available") for language in ("sq", "sr", "en")),
+    _text("standards", "nearest items of other statistics, separated by semicolons"),
+    _text("source", "source of the rule"),
+    _text("rule", "digest of everything that determines its figures"),
+    _text("counting", "which records are its rows, and how they become its units, as JSON; null if defined by SQL"),
+    _text("sql_as_reported", "SQL of its rows as reported, over the facts; null if counted by the models"),
+    _text("sql_harmonised", "SQL of its units harmonised, over the facts; null if counted by the models"),
+    comment="Definition of each indicator, also of those that no source delivers",
     info=REFERENCE,
 )
 PERSONS = Table(
@@ -210,12 +207,12 @@ PERSONS = Table(
     _text("surname", "as delivered"),
     _text("full_name", "as delivered"),
     _text("parent_name", "as delivered"),
-    _text("personal_number", "digits, repaired where certain"),
-    Column("birth_date", Date, comment="null where only the year is known"),
+    _text("personal_number", "digits, repaired if certain"),
+    Column("birth_date", Date, comment="null if only the year is known"),
     _count("birth_year", "year of birth"),
     _text("sex", "sex"),
     _text("citizenship", "ISO 3166-1 alpha-3 with XKX"),
-    comment="Names and numbers behind the accepted person records; for stewards only",
+    comment="Names and numbers of the accepted person records; for stewards only",
     info=PERSONAL,
 )
 CROSSWALK = Table(
@@ -223,30 +220,30 @@ CROSSWALK = Table(
     IDENTITY,
     _text("institution", "institution of the record"),
     _text("record_key", "the institution's own key of the record", key=True),
-    _text("pseudonym", "what analysts see in its place"),
-    comment="Which record key is behind a pseudonym; for stewards only",
+    _text("pseudonym", "what analysts see instead"),
+    comment="The record key of each pseudonym; for stewards only",
     info=PERSONAL,
 )
 CONTRACT = ("statistics", "bridge", "coverage", "lineage", "reconciliation", "findings")
 
 
 def key_columns(table: Table) -> dict[str, str]:
-    """Columns of `table` that hold record keys, each with the column that names whose: analysts see keyed pseudonyms in their place."""
+    """Columns of `table` with record keys, each with the column that names the institution: analysts see keyed pseudonyms instead."""
     return {c.name: str(c.info["record_key"]) for c in table.columns if c.info.get("record_key")}
 
 
 def linked_columns(table: Table) -> set[str]:
-    """Columns of `table` whose values depend on other institutions' records: not for the one whose row it is."""
+    """Columns of `table` whose values depend on other institutions' records: hidden from the owner of the row."""
     return {c.name for c in table.columns if c.info.get("linked")}
 
 
 def narrowed(table: Table, columns: Collection[str]) -> Table:
-    """`table` as declared, with these of its columns alone."""
+    """`table` with only these columns."""
     return Table(table.name, MetaData(), *(c._copy() for c in table.columns if c.name in columns), comment=table.comment, info=table.info)
 
 
 def stored(metadata: MetaData) -> list[Table]:
-    """The tables that hold rows."""
+    """The tables that store rows."""
     return [table for table in metadata.sorted_tables if "view" not in table.info]
 
 
@@ -256,12 +253,12 @@ def views(metadata: MetaData) -> list[Table]:
 
 
 def makeable(declared: Iterable[Table]) -> list[Table]:
-    """The same in the order in which they can be made: tables, then views as declared."""
+    """The same in the order in which they can be created: tables, then views as declared."""
     return sorted(declared, key=lambda table: list(table.metadata.tables).index(table.name) if "view" in table.info else -1)
 
 
 def conform(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    """Give `frame` exactly the columns of `table`, in order and typed (text, Int64, boolean, days); absent columns become null."""
+    """`frame` with exactly the columns of `table`, in order and typed (text, Int64, boolean, dates); absent columns become null."""
     out = frame.reindex(columns=[c.name for c in table.columns]).reset_index(drop=True)
     for column in table.columns:
         if isinstance(column.type, BigInteger):

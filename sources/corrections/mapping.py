@@ -49,9 +49,9 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
 
 def _reason(rows: pd.DataFrame) -> pd.Series:
     """The reason for release by the contract's codes (`transfer`: moved to another facility); `other`: unknown wording."""
-    reason = rows["Arsyeja e lirimit"]
+    delivered = rows["Arsyeja e lirimit"]
     prefixes = contract.load(INSTITUTION).tables["te_burgosurit"].column("Arsyeja e lirimit").prefixes
-    reason = reason.mask(reason.notna(), "other")
+    reason = delivered.mask(delivered.notna(), "other")
     for prefix, meaning in prefixes.items():
-        reason = reason.mask(reason.str.casefold().str.startswith(prefix.casefold(), na=False), meaning)
+        reason = reason.mask(delivered.str.casefold().str.startswith(prefix.casefold(), na=False), meaning)
     return reason

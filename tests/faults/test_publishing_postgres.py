@@ -114,7 +114,7 @@ def test_away(server: Server, place: Place) -> None:
     ("setting", "said"),
     [
         ("statement_timeout = '1ms'", "stopped a statement"),
-        ("default_transaction_read_only = on", "takes no writing"),
+        ("default_transaction_read_only = on", "is read-only"),
         ("temp_file_limit = 0", None),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_server_that_is_set_otherwise(place: Place, setting: str, said: str | 
 def test_a_login_that_is_no_owner(server: Server, place: Place) -> None:
     database = str(psycopg.conninfo.conninfo_to_dict(place[0])["dbname"])
     stranger = server.url(server.login(f"stranger{next(NUMBER)}"), database)
-    with pytest.raises(HarmoniaError, match=r"may not do or see that: docs/reference/access\.md"):
+    with pytest.raises(HarmoniaError, match=r"lacks the permission: see docs/reference/access\.md"):
         both((stranger, place[1]), NEW)
     assert still_old(place)
 
@@ -149,7 +149,7 @@ def test_files_that_cannot_be_written_leave_the_server_as_it_was(place: Place, m
 
     with monkeypatch.context() as patched:
         patched.setattr("warehouse.publish._load", full)
-        with pytest.raises(HarmoniaError, match="make room"):
+        with pytest.raises(HarmoniaError, match="free disk space"):
             both(place, NEW)
     assert still_old(place)
     assert succeeds(place)
@@ -181,7 +181,7 @@ def test_a_disk_that_is_full(server: Server, small_disk: Path, tmp_path: Path) -
     much["warehouse"]["statistics"] = pd.concat([made(NEW)["warehouse"]["statistics"]] * 10_000, ignore_index=True)
     try:
         for _ in range(2):  # a second try finds no less room than the first
-            with pytest.raises(HarmoniaError, match="its disk is full: make room there"):
+            with pytest.raises(HarmoniaError, match="its disk is full: free space there"):
                 both((url, home), much)
             assert still_old((url, home))
         assert succeeds((url, home))

@@ -117,7 +117,7 @@ def test_what_a_backup_cannot_keep_is_said_and_not_left_out(few: Ran, tmp_path: 
         backup(few.place, tmp_path / "other")
     (root / "notes").unlink()
     monkeypatch.setenv("HARMONIA_PSEUDONYM_KEY", str(tmp_path / "no.key"))
-    with pytest.raises(HarmoniaError, match="no key of the pseudonyms is there"):
+    with pytest.raises(HarmoniaError, match="the pseudonym key named by"):
         backup(few.place, tmp_path / "other")
     assert not (tmp_path / "other").exists()
 

@@ -145,7 +145,7 @@ def test_apply_brings_the_grants_back(justice: Published) -> None:
         "GRANT SELECT (full_name) ON identity.persons TO engineer": "engineer has SELECT on column identity.persons.full_name",
         "REVOKE USAGE ON SCHEMA analysts FROM analyst": "analyst lacks USAGE on schema analysts",
         "REVOKE SELECT (institution) ON warehouse.lineage FROM institution_police": "institution_police lacks SELECT on column",
-        "DROP POLICY steward ON warehouse.lineage": "row policy warehouse.lineage.steward is not there",
+        "DROP POLICY steward ON warehouse.lineage": "row policy warehouse.lineage.steward is missing",
     }
     for change, found in changes.items():
         with psycopg.connect(justice.owner) as owner:

@@ -33,7 +33,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
     ),
     "a further function": (
         "CREATE FUNCTION identity.all_of_them() RETURNS SETOF identity.persons LANGUAGE sql SECURITY DEFINER AS 'TABLE identity.persons'",
-        "function identity.all_of_them() is there",
+        "function identity.all_of_them() exists",
     ),
     "a function beside the schemas": (
         "CREATE FUNCTION public.people() RETURNS SETOF identity.persons LANGUAGE sql SECURITY DEFINER AS 'TABLE identity.persons'",
@@ -64,11 +64,11 @@ TAMPERED: dict[str, tuple[str, str]] = {
     ),
     "a materialised view in a schema of ours": (
         "CREATE MATERIALIZED VIEW analysts.people AS TABLE identity.persons",
-        "materialised view analysts.people is there",
+        "materialised view analysts.people exists",
     ),
     "a further schema": ("CREATE SCHEMA mine; CREATE TABLE mine.copy AS TABLE identity.persons", "schema mine is not of Harmonia"),
     # tables
-    "a further table": ("CREATE TABLE warehouse.copy AS TABLE identity.persons", "table warehouse.copy is there"),
+    "a further table": ("CREATE TABLE warehouse.copy AS TABLE identity.persons", "table warehouse.copy exists"),
     "a table of another owner": (
         "ALTER TABLE warehouse.lineage OWNER TO login_engineer",
         "table warehouse.lineage has owner login_engineer",
@@ -85,20 +85,20 @@ TAMPERED: dict[str, tuple[str, str]] = {
     "a trigger": (
         "CREATE FUNCTION public.copied() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
         "CREATE TRIGGER copied BEFORE INSERT ON identity.persons FOR EACH ROW EXECUTE FUNCTION public.copied()",
-        "trigger identity.persons.copied is there",
+        "trigger identity.persons.copied exists",
     ),
     "a rule that keeps the log empty": (
         "CREATE RULE nothing AS ON INSERT TO audit.identity_requests DO INSTEAD NOTHING",
-        "rule audit.identity_requests.nothing is there",
+        "rule audit.identity_requests.nothing exists",
     ),
     "a check constraint that calls a function": (
         "ALTER TABLE warehouse.coverage ADD CONSTRAINT odd CHECK (state IS NULL OR state <> '?')",
-        "constraint warehouse.coverage.odd is there",
+        "constraint warehouse.coverage.odd exists",
     ),
-    "an index over keys": ("CREATE INDEX by_key ON warehouse.lineage (lower(record_key))", "index warehouse.by_key is there"),
+    "an index over keys": ("CREATE INDEX by_key ON warehouse.lineage (lower(record_key))", "index warehouse.by_key exists"),
     "a child table that holds rows elsewhere": (
         "CREATE TABLE public.more () INHERITS (warehouse.lineage)",
-        "child table more is there",
+        "child table more exists",
     ),
     # row security
     "row security off": ("ALTER TABLE warehouse.lineage DISABLE ROW LEVEL SECURITY", "table warehouse.lineage has row security false"),
@@ -106,8 +106,8 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "ALTER TABLE warehouse.lineage FORCE ROW LEVEL SECURITY",
         "table warehouse.lineage has row security true, forced true",
     ),
-    "a policy less": ("DROP POLICY steward ON warehouse.lineage", "row policy warehouse.lineage.steward is not there"),
-    "a policy more": ("CREATE POLICY more ON warehouse.lineage USING (true)", "row policy warehouse.lineage.more is there"),
+    "a policy less": ("DROP POLICY steward ON warehouse.lineage", "row policy warehouse.lineage.steward is missing"),
+    "a policy more": ("CREATE POLICY more ON warehouse.lineage USING (true)", "row policy warehouse.lineage.more exists"),
     "a policy with another condition": (
         "ALTER POLICY institution_police ON warehouse.lineage USING (institution <> 'courts')",
         "row policy warehouse.lineage.institution_police has",
@@ -128,7 +128,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
     ),
     "extended statistics on keys": (
         "CREATE STATISTICS public.keys (mcv) ON record_key, file FROM warehouse.lineage",
-        "extended statistics public.keys is there",
+        "extended statistics public.keys exists",
     ),
     # grants
     "a grant": ("GRANT SELECT ON warehouse.lineage TO analyst", "analyst has SELECT on table warehouse.lineage"),
@@ -155,15 +155,15 @@ TAMPERED: dict[str, tuple[str, str]] = {
     ),
     "a setting that may be made": ("GRANT SET ON PARAMETER session_replication_role TO analyst", "analyst may set the parameter"),
     # roles
-    "a login that passes by row security": ("CREATE ROLE passing LOGIN BYPASSRLS", "role passing passes by row security"),
+    "a login that passes by row security": ("CREATE ROLE passing LOGIN BYPASSRLS", "role passing bypasses row security"),
     "a login that reads all data": (
         "CREATE ROLE reading LOGIN; GRANT pg_read_all_data TO reading",
         "reading is a member of pg_read_all_data",
     ),
     "a second superuser": ("CREATE ROLE second LOGIN SUPERUSER", "role second is a superuser"),
-    "a login that makes roles": ("CREATE ROLE making LOGIN CREATEROLE", "role making may make roles"),
+    "a login that makes roles": ("CREATE ROLE making LOGIN CREATEROLE", "role making may create roles"),
     "a login that copies the server": ("CREATE ROLE copying LOGIN REPLICATION", "role copying may copy the server"),
-    "a role with powers": ("ALTER ROLE analyst BYPASSRLS", "role analyst passes by row security"),
+    "a role with powers": ("ALTER ROLE analyst BYPASSRLS", "role analyst bypasses row security"),
     "a role that logs in": ("ALTER ROLE analyst LOGIN", "role analyst may log in"),
     "a role within a role": ("GRANT engineer TO institution_police", "role institution_police is a member of engineer"),
     "a login of the owner's": ("CREATE ROLE ours LOGIN; GRANT postgres TO ours", "ours is a member of postgres, who owns the tables"),
@@ -189,12 +189,12 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "CREATE FOREIGN DATA WRAPPER away; CREATE SERVER there FOREIGN DATA WRAPPER away",
         "foreign server there leads elsewhere",
     ),
-    "a large object": ("SELECT lo_from_bytea(0, 'a')", "1 large objects lie in this database"),
+    "a large object": ("SELECT lo_from_bytea(0, 'a')", "1 large objects exist in this database"),
     "an operator for everybody": (
         "CREATE OPERATOR public.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq)",
         "operator",
     ),
-    "a domain in a schema of ours": ("CREATE DOMAIN warehouse.odd AS text", "type warehouse.odd is there"),
+    "a domain in a schema of ours": ("CREATE DOMAIN warehouse.odd AS text", "type warehouse.odd exists"),
     # the log
     "the whole log deleted": (ASKED + "DELETE FROM audit.identity_requests", "the log of requests has lost"),
     "the last line deleted": (
@@ -211,7 +211,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
         ASKED + "ALTER TABLE audit.identity_requests RENAME TO old; CREATE TABLE audit.identity_requests (LIKE audit.old)",
         "the log of requests has lost",
     ),
-    "the log's table gone": ("DROP TABLE audit.identity_requests CASCADE", "the log of requests is gone"),
+    "the log's table gone": ("DROP TABLE audit.identity_requests CASCADE", "the log of requests is missing"),
 }
 """What somebody did -> statements, and how the line begins that tells of it."""
 QUICK = (

@@ -106,7 +106,7 @@ def test_apply_to_tables_of_another_version_is_told(
         owner.execute("COMMENT ON SCHEMA warehouse IS 'form 0, access 0'")
     code, said = harmonia(capsys, monkeypatch, "access", "apply", "--warehouse-url", url)
     assert code == 1
-    assert "of another version of Harmonia" in said
+    assert "from another version of Harmonia" in said
 
 
 def test_extract_holds_what_the_role_sees_and_nothing_else(
@@ -121,7 +121,7 @@ def test_extract_holds_what_the_role_sees_and_nothing_else(
     assert names == {name for name, table in WAREHOUSE.tables.items() if table.info["rows"] in ("own", "reference")}
     assert b"KEY-courts" not in out.read_bytes()
     assert out.stat().st_mode & 0o777 == 0o600
-    assert "is there already" in harmonia(capsys, monkeypatch, *arguments)[1]
+    assert "already exists" in harmonia(capsys, monkeypatch, *arguments)[1]
     said = harmonia(capsys, monkeypatch, "access", "extract", "public", "--home", str(home), "--out", str(out))[1]
     assert "there is no role public" in said
     assert "the public has no role" in said
@@ -154,11 +154,11 @@ def test_a_login_that_asks_for_what_it_may_not_see_is_told(
     as_ana = server.url("ana", "justice")
     code, said = harmonia(capsys, monkeypatch, "warehouse", "compare", "--home", str(home), "--warehouse-url", as_ana)
     assert code == 1
-    assert "this login may not do or see that" in said
+    assert "this login lacks the permission" in said
     arguments = ("warehouse", "compare", "--home", str(home), "--warehouse-url", as_ana, "--store", "analysts")
     assert harmonia(capsys, monkeypatch, *arguments)[0] == 0
-    assert "may not" in harmonia(capsys, monkeypatch, "access", "apply", "--warehouse-url", as_ana)[1]
-    assert "may not" in harmonia(capsys, monkeypatch, "audit", "list", "--home", str(home), "--warehouse-url", as_ana)[1]
+    assert "lacks the permission" in harmonia(capsys, monkeypatch, "access", "apply", "--warehouse-url", as_ana)[1]
+    assert "lacks the permission" in harmonia(capsys, monkeypatch, "audit", "list", "--home", str(home), "--warehouse-url", as_ana)[1]
 
 
 def test_audit_lists_both_logs_and_resolving_is_one_of_the_lines(

@@ -76,7 +76,10 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
         (at("tables", value=None), "tables is None"),
         (at("files", value=[]), "files is \\[\\]"),
         (at("files", value=[{"name": "rastet.csv", "reader": "csv", "tables": ["rastet"]}]), r"files\.rastet\.csv\.reader is 'csv'"),
-        (at("files", value=[{"name": "rastet.csv", "reader": "delimited", "tables": ["rastet"]}]), r"tables\.personat is 0: so many files"),
+        (
+            at("files", value=[{"name": "rastet.csv", "reader": "delimited", "tables": ["rastet"]}]),
+            r"tables\.personat is 0: that many files",
+        ),
         (at("compared", value={"number": "Nr"}), "compared is 'Nr': it must be a column of a table"),
         (at("units", "table", value="stacionet"), r"units\.table is 'stacionet'"),
     ],

@@ -195,5 +195,5 @@ def test_a_touched_release_is_not_exported(home, tmp_path):
     touched = shutil.copytree(home / "releases", tmp_path / "releases")
     path = touched / "2015-03-31" / "public" / "cube.parquet"
     path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(HarmoniaError, match="touched"):
+    with pytest.raises(HarmoniaError, match="modified"):
         catalogue.publish(touched, "sdmx", None, "en", tmp_path)

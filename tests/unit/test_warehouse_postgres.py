@@ -150,5 +150,5 @@ def test_a_server_that_does_not_answer_is_one_line_without_the_password() -> Non
 
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "nonsense", "postgresql+"])
 def test_what_is_no_url_is_said_so(url: str) -> None:
-    with pytest.raises(HarmoniaError, match="not understood"):
+    with pytest.raises(HarmoniaError, match="is invalid"):
         postgres.place(url)

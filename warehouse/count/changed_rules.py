@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
-from warehouse.count.effect import counted_again
+from warehouse.count.effect import recounted
 from warehouse.indicators import LANGUAGES, read
 from warehouse.indicators.catalogue import MEASURES, Definition
 from warehouse.reading import reading
@@ -81,7 +81,7 @@ def _figures(connection: duckdb.DuckDBPyConnection, one: Definition | None) -> p
     """CELL, as_reported, harmonised by a rule."""
     if one and one.counting:
         declared = {key: getattr(one, key) for key in _DECLARED} | {"indicator": one.code, **one.counting}
-        return counted_again(connection, read(Path(f"{one.code}.yaml"), declared))
+        return recounted(connection, read(Path(f"{one.code}.yaml"), declared))
     return figures(connection, [one] if one and one.sql else [])[[*CELL, *_MEASURED]]
 
 

@@ -1,6 +1,6 @@
-"""One table as printed, and the comparing of two prints of it.
+"""One published table, and the comparison of two versions of it.
 
-Belongs here: printing counts under a partition; whether a new print may take the place of an old one. Does not belong here: when
+Belongs here: publishing counts under a partition; whether a new version may replace an old one. Does not belong here: when
 (`protect`).
 """
 
@@ -19,17 +19,17 @@ Status = Literal["printed", "not_broken_down", "not_shown", "fewer_than", "no_de
 
 
 Margins = tuple[tuple[int, int], tuple[int, int]]
-"""Of one year: how many of either sex, how many of either age group, where both are printed and nobody's is not known."""
+"""Of one year: counts by sex and by age group, if both are published and nobody is unknown."""
 Said = tuple[int, int]
-"""What others published about a figure: at least, at most."""
+"""What others published about a figure: minimum, maximum."""
 _SMALL, _NOTHING, _TRAFFICKING, _TOTAL, _BOTH = range(5)
 
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A printed table: `cells` (name, with joined categories `a+b`, and value); `limit` of `fewer_than`.
+    """A published table: `cells` (name, with merged categories `a+b`, and value); `limit` of `fewer_than`.
 
-    edition  release that first printed it so
+    edition  release that first published it in this form
     known    release whose records it counts
     """
 
@@ -40,21 +40,21 @@ class PublishedTable:
     limit: int | None = None
 
     def same(self, other: PublishedTable) -> bool:
-        """Whether both say the same."""
+        """Whether both publish the same."""
         return (self.status, self.cells, self.limit) == (other.status, other.cells, other.limit)
 
     def value(self, cell: str) -> int | None:
-        """The value of a category printed on its own; None where it is not."""
+        """The value of a separately published category; None if it is not."""
         return dict(self.cells).get(cell)
 
 
 def print_year(
     rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], said: Said | None = None
 ) -> tuple[PublishedTable, PublishedTable | None]:
-    """Print a year's total and its part by offence; trafficking comes first in `cells`, `rule` is that of the other offences.
+    """Publish a year's total and its part by offence; trafficking comes first in `cells`, `rule` is that of the other offences.
 
-    Both, where trafficking and the rest reach the floor. Trafficking alone, the total not shown, where the rest does not. The total
-    alone, said not to be broken down, where trafficking does not and the total does not bound it. Else nothing but that a total is
+    Both, if trafficking and the rest reach the floor. Only trafficking, the total suppressed, if the rest does not. Only the total,
+    marked as not broken down, if trafficking does not and the total does not bound it. Else only that the total is
     below the floor. said: what others published about the total.
     """
     whole, own = sum(counts), counts[0]
@@ -75,9 +75,9 @@ def print_year(
 def print_reported(
     rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], ours: tuple[PublishedTable, PublishedTable | None], least: int
 ) -> tuple[PublishedTable, PublishedTable | None]:
-    """Print a year as reported beside the harmonised tables `ours` (total, by offence): never finer, and no difference below `least`.
+    """Publish a year as reported given the harmonised tables `ours` (total, by offence): never finer, and no difference below `least`.
 
-    With the harmonised total: the total, and trafficking and the rest where both reach the floor. With harmonised trafficking alone:
+    With the harmonised total: the total, and trafficking and the rest if both reach the floor. With only harmonised trafficking:
     trafficking.
     """
     whole, own, floor = sum(counts), counts[0], rule.floor
@@ -96,15 +96,15 @@ def print_reported(
 
 
 def year_codes(rule: Rule, tables: np.ndarray, said: Said | None = None) -> np.ndarray:
-    """For tables by offence (rows × categories, trafficking first) a number each: equal where `print_year` keeps the same apart."""
+    """For tables by offence (rows × categories, trafficking first) one number each: equal if `print_year` publishes the same categories."""
     own, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
     whole, floor = own + rest, rule.floor
     out = np.where((own >= floor) & (rest >= floor), _BOTH, _NOTHING)
     alone = (own >= floor) & (rest < floor)
-    if said:  # trafficking beside others' total would bound the rest
+    if said:  # trafficking together with others' total would bound the rest
         alone &= (said[1] < own) | (said[0] > own + floor - 1) | ((said[0] <= own) & (said[1] >= own + floor - 1))
     out[alone] = _TRAFFICKING
-    out[(own < floor) & (rest >= floor) & (whole >= 2 * floor - 1)] = _TOTAL  # or the total would say that trafficking is smaller still
+    out[(own < floor) & (rest >= floor) & (whole >= 2 * floor - 1)] = _TOTAL  # or the total would bound trafficking further
     out[whole < floor] = _SMALL
     both = out == _BOTH
     if tables.shape[1] > 2 and both.any():
@@ -113,7 +113,7 @@ def year_codes(rule: Rule, tables: np.ndarray, said: Said | None = None) -> np.n
 
 
 def print_table(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...]) -> PublishedTable:
-    """Print counts of a known total."""
+    """Publish counts with a known total."""
     partition = rule.print(counts)
     if len(partition) == 1:
         return PublishedTable("not_broken_down")
@@ -134,7 +134,7 @@ def join(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str]
 
 
 def may_replace(new: PublishedTable, old: PublishedTable, step: int) -> bool:
-    """Whether no difference between two prints of a table, nor of its total, lies between 1 and `step` - 1."""
+    """Whether no difference between two versions of a table, or of its total, is between 1 and `step` - 1."""
     if new.status != "printed" or old.status != "printed":
         return True
     now, then = ({frozenset(n.split(JOINED)): v for n, v in p.cells} for p in (new, old))
@@ -145,10 +145,10 @@ def may_replace(new: PublishedTable, old: PublishedTable, step: int) -> bool:
 
 
 def total_may_go_ahead(new: PublishedTable, old: PublishedTable, parts: Sequence[tuple[int, int]], floor: int, step: int) -> bool:
-    """Whether a year's new total may be printed while its parts by offence stay: where that leaves trafficking `VALUES` values.
+    """Whether a year's new total may be published while its parts by offence stay: if that leaves trafficking `VALUES` values.
 
-    That the parts stay tells that trafficking, or the rest, differs by 1 to `step` - 1 from a printed pair. parts: those pairs
-    (trafficking, rest), one at least. Both parts of the new total come to `floor`.
+    Unchanged parts reveal that trafficking, or the rest, differs by 1 to `step` - 1 from a published pair. parts: those pairs
+    (trafficking, rest), at least one. Both parts of the new total reach `floor`.
     """
     now, then = new.value(TOTAL), old.value(TOTAL)
     if now is None or then is None or abs(now - then) < step or not parts:
@@ -159,10 +159,10 @@ def total_may_go_ahead(new: PublishedTable, old: PublishedTable, parts: Sequence
 
 
 def reported_may_stay(ours: int, before: Collection[int], floor: int, apart: int, step: int) -> bool:
-    """Whether a figure as reported may stay printed since its new value differs from one of `before` by 1 to `step` - 1.
+    """Whether a figure as reported may stay published since its new value differs from one of `before` by 1 to `step` - 1.
 
-    That it stays tells as much, and that the new value lies `apart` or more from the harmonised figure `ours`: at least `VALUES` must do
-    both. Without figures before it is a part that keeps the table, and the figure is open.
+    Leaving it reveals this, and that the new value differs by `apart` or more from the harmonised figure `ours`: at least `VALUES` values
+    must satisfy both. Without earlier figures a part keeps the table unchanged, and the figure is open.
     """
     value = np.arange(floor, max(before, default=0) + step)
     return not before or int(np.count_nonzero(_near(value, before, step) & (abs(value - ours) >= apart))) >= VALUES
@@ -175,11 +175,11 @@ def _near(values: np.ndarray, others: Collection[int], step: int) -> np.ndarray:
 
 
 def crossed_least(threshold: int, known: int, years: Sequence[Margins]) -> int | None:
-    """The least count of a printed cell of sex × age over `years`: None where the table is not printed, whatever its cells hold.
+    """The minimum count of a published cell of sex × age over `years`; None if the table is never published.
 
-    With its margins public, one cell decides all four. It has `first` to `last` values, and the table is printed where the smallest of its
-    four cells holds the least count. The least count is the first from the threshold on with which the tables that are not printed leave
-    every cell `VALUES` values, also to one who knows `known` persons: each of these takes one value off either end at most.
+    With public margins, one cell determines all four. It has `first` to `last` values, and the table is published if the smallest of its
+    four cells has the minimum count: the first from the threshold on with which the suppressed tables leave every cell `VALUES` values,
+    also for an intruder who knows `known` persons, each of whom removes at most one value at either end.
     """
     first = sum(max(0, sexes[0] - ages[1]) for sexes, ages in years)
     last = sum(min(sexes[0], ages[0]) for sexes, ages in years)
@@ -195,7 +195,7 @@ def crossed_least(threshold: int, known: int, years: Sequence[Margins]) -> int |
 
 
 def crossed(cells: tuple[str, ...], counts: tuple[int, ...], least: int | None) -> PublishedTable:
-    """Print a table of two dimensions, of which everybody's are known. cells: names `row|column`, in the order of `counts`."""
+    """Publish a table of two dimensions without unknown values. cells: names `row|column`, in the order of `counts`."""
     if least is None or min(n for cell, n in zip(cells, counts, strict=True) if UNKNOWN not in cell.split(ACROSS)) < least:
         return PublishedTable("not_broken_down")
     return PublishedTable("printed", tuple(sorted(zip(cells, counts, strict=True))))

@@ -1,16 +1,14 @@
-"""Which small categories of a table are joined: the rule, safe also against one who knows it.
+"""Which small categories of a table are merged: the rule, safe even against an intruder who knows it.
 
-Belongs here: the choice of a partition for one table with a known total, and of the causes of a bridge that are printed. Does not belong
-here: which tables there are (`programme`), when they are published (`protect`), attacks (`warehouse/attackers`, which knows nothing of this
+Belongs here: the choice of a partition for one table with a known total, and of the published causes of a bridge. Does not belong here:
+which tables there are (`programme`), when they are published (`protect`), attacks (`warehouse/attackers`, which is independent of this
 package).
-
-A table with the public total N is printed as a partition of its categories with the sum of each block. A block of one category holds
-`threshold` or more ("not known" may also hold 0); a block of several holds `threshold` or more together. Partitions are tried in one fixed
-order, most single categories first. A partition is used for all tables of N that would print alike, or for none of them: those that would
-print alike are all that the reader can tell apart by knowing the rule, and the print is refused unless they leave every category under the
-threshold at least `VALUES` values, for the public and for one who knows any `known` of the persons. So nobody learns from a choice.
-
-Cells beyond `CAP` behave as `CAP` does: tables of large totals are decided by their capped form (a test compares both).
+A table with the public total N is published as a partition of its categories with the sum of each block. A block of one category has
+`threshold` or more ("not known" may also be 0); a block of several has `threshold` or more together. Partitions are tried in a fixed
+order, most single categories first. A partition is used for all tables of N that would be published identically, or for none of them. A
+reader who knows the rule can only narrow the table to this set, and the partition is refused unless the set leaves every category under the
+threshold at least `VALUES` values, for the public and for anyone who knows any `known` of the persons. So the choice discloses nothing.
+Cells above `CAP` are treated as `CAP`: tables of large totals are decided by their capped form (a test compares both).
 """
 
 from __future__ import annotations
@@ -25,19 +23,19 @@ import numpy as np
 VALUES = 3
 CAP = 10
 EXACT = 40
-"""Totals up to this are decided as they are, and all of which others published something; larger ones by their capped form, whose total is
-never larger (four categories)."""
+"""Totals up to this, and all about which others published something, are decided exactly; larger ones by their capped form, whose total
+is never larger (four categories)."""
 Partition = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How tables of `size` categories are printed.
+    """How tables of `size` categories are published.
 
-    threshold  least count that is printed on its own
-    known      of how many persons someone may know everything
-    unknown    position of "not known", whose 0 may be printed; None where there is none
-    said       what others published: position, at least, at most
+    threshold  minimum separately published count
+    known      number of persons whom an intruder may know completely
+    unknown    position of "not known", whose 0 may be published; None if there is none
+    said       what others published: position, minimum, maximum
     """
 
     size: int
@@ -48,12 +46,12 @@ class Rule:
 
     @property
     def floor(self) -> int:
-        """Least total that is printed: one who knows `known` persons is left `VALUES` values below it."""
+        """Minimum published total: an intruder who knows `known` persons is left `VALUES` values below it."""
         return max(self.threshold, self.known + VALUES)
 
     @property
     def partitions(self) -> tuple[Partition, ...]:
-        """All partitions in the order in which they are tried; the last is the whole in one."""
+        """All partitions in the order in which they are tried; the last is a single block."""
         return _ordered(self.size, self.unknown)
 
     def choose(self, tables: np.ndarray) -> np.ndarray:
@@ -68,12 +66,12 @@ class Rule:
         return out
 
     def print(self, counts: tuple[int, ...]) -> Partition:
-        """The partition under which one table is printed."""
+        """The partition under which a table is published."""
         return self.partitions[int(self.choose(np.array([counts]))[0])]
 
 
 def _code(tables: np.ndarray, total: int) -> np.ndarray:
-    """One number a table of that total, from all but its last category."""
+    """One number per table of that total, from all but its last category."""
     return np.asarray(tables[:, :-1] @ ((total + 1) ** np.arange(tables.shape[1] - 1)))
 
 
@@ -102,7 +100,7 @@ def _ordered(size: int, unknown: int | None) -> tuple[Partition, ...]:
 
 
 def compositions(total: int, size: int) -> np.ndarray:
-    """Every table of `size` categories with that total, one a row, in the order of its counts."""
+    """Every table of `size` categories with that total, one per row, sorted by its counts."""
     first = np.indices((total + 1,) * (size - 1)).reshape(size - 1, -1).T
     first = first[first.sum(axis=1) <= total]
     return np.column_stack([first, total - first.sum(axis=1)])
@@ -114,7 +112,7 @@ def _decided(rule: Rule, total: int) -> np.ndarray:
     tables = compositions(total, rule.size)
     chosen = np.full(len(tables), len(rule.partitions) - 1, dtype=np.int64)
     free, public = np.ones(len(tables), dtype=bool), _public(rule, tables)
-    # What is public already is printed as it is, where the rest can be; then everything else is decided together.
+    # Cells that are already public are published if the rest can be; then everything else is decided together.
     for told in sorted({tuple(np.flatnonzero(row).tolist()) for row in np.unique(public, axis=0)} | {()}, key=len, reverse=True):
         mine = (public[:, told].all(axis=1) & (public.sum(axis=1) == len(told))) if told else True
         for n, partition in enumerate(rule.partitions[:-1]):
@@ -128,7 +126,7 @@ def _decided(rule: Rule, total: int) -> np.ndarray:
 
 
 def _public(rule: Rule, tables: np.ndarray) -> np.ndarray:
-    """Which small cells are public already with their very value: they are printed, if the others come to the floor and are two or more."""
+    """Which small cells are already public with their exact value: they are published if the others, at least two, reach the floor."""
     out = np.zeros(tables.shape, dtype=bool)
     for n, least, most in rule.said:
         if least == most < rule.threshold:
@@ -147,9 +145,9 @@ def _valid(rule: Rule, partition: Partition, tables: np.ndarray, told: Collectio
 
 
 def _safe(rule: Rule, partition: Partition, tables: np.ndarray) -> np.ndarray:
-    """Which rows may be printed under `partition`: those whose alikes (same sums of blocks) leave every small category enough values.
+    """Which rows may be published under `partition`: the rows with equal block sums leave every small category enough values.
 
-    So they do also for one who believes any of what others published, where that is true.
+    This also holds for an intruder who believes any of what others published, if it is true.
     """
     joined = [block for block in partition if len(block) > 1]
     sums = np.stack([tables[:, list(block)].sum(axis=1) for block in partition], axis=1)
@@ -170,7 +168,7 @@ def _safe(rule: Rule, partition: Partition, tables: np.ndarray) -> np.ndarray:
 
 
 def _distinct(group: np.ndarray, value: np.ndarray, groups: int) -> np.ndarray:
-    """How many different values each group holds."""
+    """Number of distinct values of each group."""
     width = int(value.max()) + 1 if len(value) else 1
     seen = np.zeros(groups * width, dtype=bool)
     seen[group * width + value] = True
@@ -178,15 +176,15 @@ def _distinct(group: np.ndarray, value: np.ndarray, groups: int) -> np.ndarray:
 
 
 def causes_apart(counts: np.ndarray, floor: int) -> np.ndarray:
-    """For each row of `counts` (records per cause, of either sign): which causes are printed on their own.
+    """For each row of `counts` (records per cause, of either sign): which causes are published separately.
 
-    Those of `floor` records and more. Of these the smallest are joined with all other causes, zeros too, one after the other until the
-    joined causes come to `floor` or more (fewer would leave two values to one who knows three of these records, also where that is why
-    nothing is printed), and to no more than all but one of them could hold below `floor`. Nothing is apart where that takes all of them.
+    Those of `floor` records and more. Of these the smallest are merged one by one with all other causes, including zeros, until the
+    merged causes reach `floor` (fewer would leave two values to an intruder who knows three of these records, also if that is why nothing
+    is published), and no more than all but one of them could have below `floor`. None is separate if that takes all of them.
     """
     size, place = np.abs(counts), np.arange(counts.shape[1])
     order = np.argsort(-size, axis=1, kind="stable")
-    joined = np.abs(np.cumsum(np.take_along_axis(counts, order, axis=1)[:, ::-1], axis=1)[:, ::-1])  # of the causes from each place on
+    joined = np.abs(np.cumsum(np.take_along_axis(counts, order, axis=1)[:, ::-1], axis=1)[:, ::-1])  # of the causes from each position on
     large = (size >= floor).sum(axis=1)[:, None]
     may = (place <= large) & (joined >= floor) & (joined <= (floor - 1) * (len(place) - 1 - place))
     first = np.where(may.any(axis=1), len(place) - 1 - np.argmax(may[:, ::-1], axis=1), 0)

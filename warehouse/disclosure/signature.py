@@ -1,4 +1,4 @@
-"""The coordinator's signature: Ed25519, over what is said with the name and the day.
+"""The coordinator's signature: Ed25519, over a message with name and day.
 
 Belongs here: the private key's file, signing, verifying against a home's `coordinator.pub`. Does not belong here: what is signed (`policy`,
 `warehouse/exports/approval`).
@@ -16,14 +16,14 @@ PUBLIC_KEY = "coordinator.pub"
 
 
 def message(about: str, name: str, day: str, sha256: str) -> bytes:
-    """What is signed: of what kind (so that a signature of one thing is none of another), by whom, when, over which hash."""
+    """The signed message: kind of document (so that a signature is valid for one kind only), signer, day, hash."""
     return "\n".join([about, name, day, sha256]).encode()
 
 
-def signed(home: Path, key_file: Path, said: bytes) -> str:
-    """The signature of `said`, as text. key_file: the coordinator's private key (PEM); made when it does not exist.
+def signed(home: Path, key_file: Path, content: bytes) -> str:
+    """The signature of `content`, as text. key_file: the coordinator's private key (PEM); created if it does not exist.
 
-    The first signature lays down the home's `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another.
+    The first signature creates the home's `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -31,21 +31,21 @@ def signed(home: Path, key_file: Path, said: bytes) -> str:
     public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     kept = home / PUBLIC_KEY
     if kept.is_file() and kept.read_bytes() != public:
-        raise HarmoniaError(f"{key_file} is not the key of {kept}: sign with the coordinator's key, or remove that file to hand over")
+        raise HarmoniaError(f"{key_file} does not match {kept}: sign with the coordinator's key, or remove that file to change the key")
     with storage(home):
         home.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(public)
-    return base64.b64encode(private.sign(said)).decode()
+    return base64.b64encode(private.sign(content)).decode()
 
 
-def holds(home: Path, said: bytes, signature: str) -> bool:
-    """Whether `signature` is of `said` and by the key of the home's `coordinator.pub`."""
+def holds(home: Path, content: bytes, signature: str) -> bool:
+    """Whether `signature` is a valid signature of `content` by the key of the home's `coordinator.pub`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key: Any = load_pem_public_key((home / PUBLIC_KEY).read_bytes())
-        key.verify(base64.b64decode(signature), said)
+        key.verify(base64.b64decode(signature), content)
     except (InvalidSignature, ValueError, TypeError, AttributeError, OSError):
         return False
     return True

@@ -1,6 +1,6 @@
-"""Which exports there are, and the two ways out of the house: `publish` (protected, for everyone) and `transmit` (full, one recipient).
+"""The available exports, and their two outputs: `publish` (protected, for everyone) and `transmit` (full, one recipient).
 
-Belongs here: the list, what each writes, the log of transmissions. Does not belong here: any form's content.
+Belongs here: the list, what each writes, the log of transmissions. Does not belong here: the content of any format.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Export:
-    """One export: `public` makes its protected files, `exact` its full ones; None where it does not leave the house that way."""
+    """One export: `public` creates its protected files, `exact` its full ones; None if it has no such form."""
 
     name: str
     titles: Mapping[str, str]
@@ -45,12 +45,12 @@ class Export:
     exact: Callable[[Path, Release, str, str], Files] | None
 
     def title(self, lang: str) -> str:
-        """What it is. Raises `HarmoniaError` for an unknown language."""
+        """Its title. Raises `HarmoniaError` for an unknown language."""
         return self.titles[language(lang)]
 
     @property
     def kinds(self) -> str:
-        """How it may leave the house."""
+        """Its forms: public, full."""
         return " and ".join(k for k, made in (("public", self.public), ("full", self.exact)) if made)
 
 
@@ -89,18 +89,18 @@ def _named(name: str) -> Export:
 
 
 def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) -> list[Path]:
-    """Write the protected files of an export to `out`. Raises `HarmoniaError`: unknown export or language, no such or a touched release."""
+    """Write the protected files of an export to `out`. Raises `HarmoniaError`: unknown export or language, missing or modified release."""
     export = _named(name)
     if export.public is None:
         raise HarmoniaError(
-            f"{name} holds persons one by one and is never public: --full with the coordinator's approval, for one recipient"
+            f"{name} contains individual persons and is never public: use --full with the coordinator's approval, for one recipient"
         )
     files = export.public(open_release(releases, day), language(lang))
     return _write(out, files)
 
 
 def to_approve(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
-    """What a full transmission is, for the coordinator to approve. Raises `HarmoniaError` where the export has no full form."""
+    """A full transmission for the coordinator to approve. Raises `HarmoniaError` if the export has no full form."""
     return _asked(releases, name, day, recipient)[1]
 
 
@@ -116,7 +116,7 @@ def transmit(
 ) -> list[Path]:
     """Write the full files of an export to `out`, for `recipient`. Logged in the registry before anything is written.
 
-    Raises `HarmoniaError`: no recipient, no approval of just this, an unknown export or language, a registry that cannot be written.
+    Raises `HarmoniaError`: no recipient, no approval of this transmission, an unknown export or language, an unwritable registry.
     """
     if not recipient:
         raise HarmoniaError(f"{name} in full goes to one recipient: name it with --recipient")
@@ -124,7 +124,7 @@ def transmit(
     release, sent = _asked(releases, name, day, recipient)
     by = approved(workplace.home.root, signed, sent)
     made = _named(name).exact
-    assert made is not None  # _asked() has refused those without
+    assert made is not None  # _asked() refuses those without a full form
     files = made(releases, release, language(lang), f"{by.name}, {by.day}; {recipient}")
     transmission.log(workplace, sent, by)
     return _write(out, files, private=True)

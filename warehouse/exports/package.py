@@ -20,8 +20,8 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 
 
 @cache
-def _said() -> dict[str, Any]:
-    """What the resources and their columns hold, in words."""
+def _descriptions() -> dict[str, Any]:
+    """Descriptions of the resources and their columns."""
     found: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
     return found
 
@@ -33,7 +33,7 @@ def files(release: Release) -> dict[str, bytes]:
 
 def descriptor(release: Release) -> dict[str, Any]:
     """`datapackage.json` as a mapping; a resource for each table, CSV with a schema, Parquet beside it."""
-    said = _said()
+    said = _descriptions()
     resources: list[dict[str, Any]] = []
     for name, table in said["resources"].items():
         if f"{name}.csv" not in release.files:
@@ -48,7 +48,7 @@ def descriptor(release: Release) -> dict[str, Any]:
                 **_titled(table),
                 "schema": {
                     "fields": [{"name": column, "type": "any"} for column in _columns(release, name).names]
-                },  # its own has the types
+                },  # the Parquet file has its own types
             }
         )
     return {
@@ -68,7 +68,7 @@ def _titled(table: dict[str, Any]) -> dict[str, str]:
 
 
 def _file(release: Release, path: str, form: str, media: str) -> dict[str, Any]:
-    """Where a file is and what it is. Size and hash of the CSV only: validators do not read Parquet; the manifest has both of all files."""
+    """Path and type of a file. Size and hash of the CSV only: validators do not read Parquet; the manifest has both for all files."""
     if form != "csv":
         return {"path": path, "format": form, "mediatype": media, "profile": "data-resource"}
     listed = release.manifest["files"][path]
@@ -78,7 +78,7 @@ def _file(release: Release, path: str, form: str, media: str) -> dict[str, Any]:
 
 
 def _schema(release: Release, name: str) -> dict[str, Any]:
-    table = _said()["resources"][name]
+    table = _descriptions()["resources"][name]
     fields = [
         {"name": f.name, "type": _type(f.type), "description": table.get("columns", {}).get(f.name, f.name)}
         for f in _columns(release, name)

@@ -1,6 +1,6 @@
-"""Questionnaires: what others ask, and which figure answers it. A form is a file in `questionnaires/`; adding one is adding a file.
+"""Questionnaires: questions of other organisations, and the figures that answer them. Each is a file in `questionnaires/`.
 
-Belongs here: reading the forms, a release's answers to one. Does not belong here: the workbook (`workbook`), exact figures
+Belongs here: reading the files, a release's answers. Does not belong here: the workbook (`workbook`), exact figures
 (`transmission`).
 """
 
@@ -29,7 +29,7 @@ Words = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, with what answers it: an indicator's tables, or (`not_available`) who would know."""
+    """A question, with its answer: an indicator's tables, or (`not_available`) who would know."""
 
     no: int
     asks: Words
@@ -41,7 +41,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Form:
-    """One questionnaire: `known` says how much of the original form was read."""
+    """One questionnaire; `known`: how much of the original form was read."""
 
     code: str
     title: Words
@@ -52,7 +52,7 @@ class Form:
 
 @cache
 def forms() -> dict[str, Form]:
-    """All questionnaires by code. Raises `HarmoniaError` naming the file and what is wrong in it."""
+    """All questionnaires by code. Raises `HarmoniaError` naming the file and the error."""
     return {path.stem: _form(path) for path in sorted(FOLDER.glob("*.yaml"))}
 
 
@@ -63,15 +63,15 @@ def _form(path: Path) -> Form:
         form = Form(path.stem, _words(raw["title"]), raw["recipient"], _words(raw["known"]), questions)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise HarmoniaError(
-            f"{path}: is no questionnaire ({type(error).__name__}: {error}); docs/reference/exports.md says how one is written"
+            f"{path}: not a questionnaire ({type(error).__name__}: {error}); the format is in docs/reference/exports.md"
         ) from None
     return form
 
 
-def _words(said: Any) -> Words:
-    if set(said) != set(LANGUAGES):
-        raise ValueError(f"{said} is not in {', '.join(LANGUAGES)}")
-    return dict(said)
+def _words(texts: Any) -> Words:
+    if set(texts) != set(LANGUAGES):
+        raise ValueError(f"{texts} is not in {', '.join(LANGUAGES)}")
+    return dict(texts)
 
 
 def _question(no: int, raw: Mapping[str, Any]) -> Question:
@@ -89,7 +89,7 @@ def _question(no: int, raw: Mapping[str, Any]) -> Question:
 
 
 def answers(form: Form, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
-    """`ANSWERS`, a row each figure. figures: (indicator, table) → rows of `period`, `category`, `figure`, `note`, `confidentiality`."""
+    """`ANSWERS`, one row per figure. figures: (indicator, table) → rows of `period`, `category`, `figure`, `note`, `confidentiality`."""
     out = []
     for question in form.questions:
         for table in question.tables:
@@ -105,7 +105,7 @@ def answers(form: Form, figures: Callable[[str, str], pd.DataFrame], lang: str) 
 
 
 def protected(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """The figures of a release as `answers` takes them; what is not shown has no figure, and the one wording of the release as note."""
+    """The figures of a release for `answers`; suppressed ones have no figure, and the release's wording as a note."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
         c = release.cube

@@ -1,7 +1,7 @@
 """A release as SDMX-ML 2.1: a structure (concepts, code lists, data structure, dataflow) and structure-specific data.
 
-Belongs here: the mapping of the cube to SDMX, as `sdmx.yaml` declares it. Does not belong here: writing XML (`sdmx1`, `pysdmx`), figures.
-The lists are modelled on cross-domain code lists; they are no list of Eurostat's or of the SDMX sponsors'.
+Belongs here: the mapping of the cube to SDMX, declared in `sdmx.yaml`. Does not belong here: writing XML (`sdmx1`, `pysdmx`), figures.
+The lists are modelled on cross-domain code lists; they are not lists of Eurostat or of the SDMX sponsors.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ def files(release: Release) -> dict[str, bytes]:
 
 
 def observations(release: Release) -> pd.DataFrame:
-    """The cube in SDMX's words: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null: not shown)."""
-    cube, dims, attributes = release.cube, area.said()["dimensions"], area.said()["attributes"]
+    """The cube in SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null: suppressed)."""
+    cube, dims, attributes = release.cube, area.config()["dimensions"], area.config()["attributes"]
     unit = release.table("definitions").set_index("indicator")["unit"]
     quarterly = cube["table"] == "quarter"
     out = pd.DataFrame(index=cube.index)
     out["FREQ"] = cube["period_type"].replace({"quarter": "year"}).map(dims["FREQ"]["codes"])
     out["REF_AREA"] = area.code()
     out["INDICATOR"] = cube["indicator"].str.upper()
-    for name, told in dims.items():
-        if "from" in told:
-            out[name] = _coded(cube[told["from"]], told)
+    for name, spec in dims.items():
+        if "from" in spec:
+            out[name] = _coded(cube[spec["from"]], spec)
     out["QUARTER"] = cube["cell"].where(quarterly & (cube["cell"] != ""), "_T").str.replace(JOINED, _OR, regex=False)
     out["TIME_PERIOD"] = [_time(of) for of in cube["of"]]
     out["UNIT_MEASURE"] = cube["indicator"].map(unit).map(attributes["UNIT_MEASURE"]["codes"])
@@ -57,64 +57,64 @@ def observations(release: Release) -> pd.DataFrame:
     return out
 
 
-def _coded(values: pd.Series, told: dict[str, Any]) -> pd.Series:
-    return values.map({value: _OR.join(_code(part, told) for part in value.split(JOINED)) for value in values.unique()})
+def _coded(values: pd.Series, spec: dict[str, Any]) -> pd.Series:
+    return values.map({value: _OR.join(_code(part, spec) for part in value.split(JOINED)) for value in values.unique()})
 
 
-def _code(part: str, told: dict[str, Any]) -> str:
-    return str(told.get("codes", {}).get(part, {"total": "_T", "unknown": "_U"}.get(part, part.upper())))
+def _code(part: str, spec: dict[str, Any]) -> str:
+    return str(spec.get("codes", {}).get(part, {"total": "_T", "unknown": "_U"}.get(part, part.upper())))
 
 
 def _time(of: str) -> str:
-    """A year as it is; a window `2012/2014` as a range of SDMX's: its first day and its length."""
+    """A year unchanged; a window `2012/2014` as an SDMX time range: its first day and its length."""
     return of if "/" not in of else f"{of[:4]}-01-01/P{int(of[-4:]) - int(of[:4]) + 1}Y"
 
 
 def _comment(status: str, limit: float | None, missing: str | None) -> str | None:
-    told = [status_text(status, "en", None if pd.isna(limit) else int(limit or 0))]
-    told += [gap_text(missing, "en")] if isinstance(missing, str) else []
-    return " ".join(filter(None, told)) or None
+    notes = [status_text(status, "en", None if pd.isna(limit) else int(limit or 0))]
+    notes += [gap_text(missing, "en")] if isinstance(missing, str) else []
+    return " ".join(filter(None, notes)) or None
 
 
 def _lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dict[str, str]]]:
-    """Dimension or attribute → code → language → words, for the codes that the release uses and the categories that they join."""
-    spec = area.said()
+    """Dimension or attribute → code → language → label, for the codes used in the release and the categories that they merge."""
+    config = area.config()
     titles = release.table("definitions").set_index("indicator")
     out: dict[str, dict[str, dict[str, str]]] = {}
-    for name, told in spec["dimensions"].items():
-        if "from" in told:
-            values = sorted(release.cube[told["from"]].unique())
-            out[name] = {_coded(pd.Series([v]), told).iloc[0]: {n: label(told["from"], v, n) for n in LANGUAGES} for v in values}
-    out["FREQ"], out["REF_AREA"] = spec["dimensions"]["FREQ"]["labels"], {area.code(): {n: area.name(n) for n in LANGUAGES}}
+    for name, spec in config["dimensions"].items():
+        if "from" in spec:
+            values = sorted(release.cube[spec["from"]].unique())
+            out[name] = {_coded(pd.Series([v]), spec).iloc[0]: {n: label(spec["from"], v, n) for n in LANGUAGES} for v in values}
+    out["FREQ"], out["REF_AREA"] = config["dimensions"]["FREQ"]["labels"], {area.code(): {n: area.name(n) for n in LANGUAGES}}
     out["INDICATOR"] = {i.upper(): {n: str(titles.loc[i, f"title_{n}"]) for n in LANGUAGES} for i in titles.index}
     out["QUARTER"] = {c: dict.fromkeys(LANGUAGES, c.replace(_OR, ", ")) for c in sorted({*rows["QUARTER"], *QUARTERS} - {"_T"})}
     out["QUARTER"]["_T"] = {"sq": "Viti", "sr": "Godina", "en": "The year"}
-    return out | {name: told["labels"] for name, told in spec["attributes"].items() if "labels" in told}
+    return out | {name: spec["labels"] for name, spec in config["attributes"].items() if "labels" in spec}
 
 
 def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
-    """Everything maintainable, by name: agency, concepts, lists, dsd, flow."""
-    spec = area.said()
-    agency = m.Agency(id=spec["agency"]["id"], name=spec["agency"]["title"])
+    """All maintainable artefacts by name: agency, concepts, lists, dsd, flow."""
+    config = area.config()
+    agency = m.Agency(id=config["agency"]["id"], name=config["agency"]["title"])
     common: dict[str, Any] = {
         "maintainer": agency,
-        "version": spec["structure"]["version"],
+        "version": config["structure"]["version"],
         "is_final": True,
         "is_external_reference": False,
     }
-    titled = {**spec["dimensions"], "TIME_PERIOD": {"title": _TIME}, "OBS_VALUE": {"title": _VALUE}, **spec["attributes"]}
-    concepts = m.ConceptScheme(id="CS_THB", name=spec["name"], **common)
-    for name, told in titled.items():
-        concepts.append(m.Concept(id=name, name=told["title"]))
+    titled = {**config["dimensions"], "TIME_PERIOD": {"title": _TIME}, "OBS_VALUE": {"title": _VALUE}, **config["attributes"]}
+    concepts = m.ConceptScheme(id="CS_THB", name=config["name"], **common)
+    for name, spec in titled.items():
+        concepts.append(m.Concept(id=name, name=spec["title"]))
     lists = {}
     for name, codes in _lists(release, rows).items():
         found = m.Codelist(id=f"CL_{name}", name=titled[name]["title"], description=_modelled(titled[name]), **common)
         for code, words in codes.items():
             found.append(m.Code(id=code, name=words))
         lists[name] = found
-    dsd = m.DataStructureDefinition(id=spec["structure"]["id"], name=spec["name"], **common)
+    dsd = m.DataStructureDefinition(id=config["structure"]["id"], name=config["name"], **common)
     dsd.dimensions.id, dsd.attributes.id, dsd.measures.id = "DimensionDescriptor", "AttributeDescriptor", "MeasureDescriptor"
-    for name in spec["dimensions"]:
+    for name in config["dimensions"]:
         dsd.dimensions.append(
             m.Dimension(id=name, concept_identity=concepts[name], local_representation=m.Representation(enumerated=lists[name]))
         )
@@ -124,7 +124,7 @@ def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
     dsd.dimensions.assign_order()
     measure = m.PrimaryMeasure(id="OBS_VALUE", concept_identity=concepts["OBS_VALUE"])
     dsd.measures.append(measure)
-    for name in spec["attributes"]:
+    for name in config["attributes"]:
         kind = m.Representation(enumerated=lists[name]) if name in lists else _text("String")
         status = m.UsageStatus.mandatory if name in lists else m.UsageStatus.conditional
         dsd.attributes.append(
@@ -136,7 +136,7 @@ def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
                 related_to=m.PrimaryMeasureRelationship(),
             )
         )
-    flow = m.DataflowDefinition(id=spec["structure"]["flow"], name=spec["name"], structure=dsd, **common)
+    flow = m.DataflowDefinition(id=config["structure"]["flow"], name=config["name"], structure=dsd, **common)
     return {"agency": agency, "concepts": concepts, "lists": lists, "dsd": dsd, "flow": flow}
 
 
@@ -144,11 +144,9 @@ _TIME = {"sq": "Periudha", "sr": "Period", "en": "Time period"}
 _VALUE = {"sq": "Vlera", "sr": "Vrednost", "en": "Observation value"}
 
 
-def _modelled(told: dict[str, Any]) -> dict[str, str]:
-    known = told.get("modelled_on")
-    return {
-        "en": f"Modelled on the cross-domain code list {known}; joined categories added." if known else "A list of this dataflow's own."
-    }
+def _modelled(spec: dict[str, Any]) -> dict[str, str]:
+    known = spec.get("modelled_on")
+    return {"en": f"Modelled on the cross-domain code list {known}; joined categories added." if known else "A list of this dataflow only."}
 
 
 def _text(kind: str) -> m.Representation:
@@ -157,11 +155,11 @@ def _text(kind: str) -> m.Representation:
 
 
 def _header(release: Release) -> Header:
-    return Header(id=f"HARMONIA_{release.name}", prepared=_day(release), sender=m.Agency(id=area.said()["agency"]["id"]), test=False)
+    return Header(id=f"HARMONIA_{release.name}", prepared=_day(release), sender=m.Agency(id=area.config()["agency"]["id"]), test=False)
 
 
 def _day(release: Release) -> datetime:
-    """The day of the release: no clock is read, the same release gives the same bytes."""
+    """The day of the release, not the current time: the same release gives the same bytes."""
     return datetime.fromisoformat(release.name).replace(tzinfo=UTC)
 
 
@@ -173,9 +171,9 @@ def _message(structure: dict[str, Any], head: Header) -> StructureMessage:
 
 
 def _data(structure: bytes, rows: pd.DataFrame, release: Release) -> bytes:
-    """Structure-specific data. By pysdmx: sdmx1 writes the names of a structure in several languages, but no valid data."""
+    """Structure-specific data, by pysdmx: sdmx1 writes multilingual structures, but no valid data."""
     dsd = read_sdmx(structure.decode(), validate=False).get_data_structure_definitions()[0]
-    told = PandasDataset(structure=dsd.to_schema(), data=rows.astype(object).where(rows.notna(), None))
-    sender = Organisation(id=area.said()["agency"]["id"])
+    dataset = PandasDataset(structure=dsd.to_schema(), data=rows.astype(object).where(rows.notna(), None))
+    sender = Organisation(id=area.config()["agency"]["id"])
     head = pysdmx.model.message.Header(id=f"HARMONIA_{release.name}_DATA", prepared=_day(release), sender=sender)
-    return str(write_sdmx([told], Format.DATA_SDMX_ML_2_1_STR, header=head)).encode()
+    return str(write_sdmx([dataset], Format.DATA_SDMX_ML_2_1_STR, header=head)).encode()

@@ -1,7 +1,7 @@
-"""The one door of exports to exact figures: the confidential part of a release, for one recipient, with the coordinator's approval.
+"""Exact figures for exports: the confidential part of a release, for one recipient, with the coordinator's approval.
 
 Belongs here: exact figures and victims for a transmission, sending and logging it. Does not belong here: the approval
-(`transmission_approval`), the forms. Nothing else in this package reads anything but `warehouse.releases.reading`.
+(`transmission_approval`), the formats. All other modules of this package read only `warehouse.releases.reading`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _VICTIMS = "victims_identified"
 
 
 def figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
-    """The exact figures of a release as `questionnaires.answers` takes them, of the years that it publishes.
+    """The exact figures of a release for `questionnaires.answers`, for the years that it publishes.
 
-    Marked confidential where the release does not show this very figure. Raises `HarmoniaError` where the release was touched.
+    Marked confidential if the release does not publish the exact figure. Raises `HarmoniaError` if the release was modified.
     """
     exact = _table(releases, release, "exact")
     grand = _table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
@@ -64,9 +64,9 @@ def _fields() -> dict[str, dict[str, dict[str, str] | str]]:
 
 
 def victims(releases: Path, release: Release) -> pd.DataFrame:
-    """Victims as rows in the field names and values of HTCDS (the open standard that IC-TIP is fed with); no id, no name, no day.
+    """Victims as rows in the field names and values of HTCDS (the open standard used by IC-TIP); no id, no name, no day.
 
-    Of the years that the release publishes. A field that no source delivers is an empty column: it is asked for, and nobody knows.
+    For the years that the release publishes. A field that no source delivers is an empty column.
     """
     counted = _table(releases, release, "counted")
     rows = counted[(counted["indicator"] == _VICTIMS) & counted["counts_in_year"].astype("bool")]
@@ -88,7 +88,7 @@ def _table(releases: Path, release: Release, name: str) -> pd.DataFrame:
 
 
 def log(workplace: Workplace, sent: Transmission, by: Approval) -> None:
-    """Write down in the registry what leaves the house, before it does. Raises `HarmoniaError` where that cannot be written."""
+    """Log a transmission in the registry before it is written. Raises `HarmoniaError` if that fails."""
     registry = open_registry(workplace.registry)
     try:
         note(registry, "transmission", f"{sent.export} of {sent.release} in full to {sent.recipient}, approved by {by.name} on {by.day}")

@@ -1,6 +1,6 @@
-"""A questionnaire as a workbook: answers, crosswalk to our definitions, what is not available, and what the workbook is.
+"""A questionnaire as a workbook: answers, crosswalk to our definitions, unavailable data, and metadata.
 
-Belongs here: sheets and their look. Does not belong here: figures (`questionnaires`, `transmission`). The same answers give the same bytes.
+Belongs here: sheets and their format. Does not belong here: figures (`questionnaires`, `transmission`). Output is deterministic.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _WIDE = 60
 
 @cache
 def words() -> dict[str, Any]:
-    """The words of the workbooks by language."""
+    """The texts of the workbooks by language."""
     found: dict[str, Any] = declared(Path(__file__).with_name("words.yaml"))
     return found
 
 
 def workbook(form: Form, answers: pd.DataFrame, release: Release, lang: str, manifest: str, approved: str | None = None) -> bytes:
-    """The workbook of `answers` (columns: `questionnaires.ANSWERS`). approved: by whom and when, of a full transmission."""
+    """The workbook of `answers` (columns: `questionnaires.ANSWERS`). approved: by whom and when, for a full transmission."""
     sink = io.BytesIO()
     book = xlsxwriter.Workbook(sink, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": form.title[lang], "created": datetime.fromisoformat(release.name)})

@@ -1,7 +1,7 @@
 """The indicators as data: one YAML file each, and their typed form.
 
-Belongs here: what an indicator is called, what it means in three languages, which records and events it reads and how its units are
-picked; in `catalogue`, its SQL. Does not belong here: the counting itself (`warehouse/count`), how figures are shown or released.
+Belongs here: name and definition of an indicator in three languages, which records and events it reads and how its units are
+selected; in `catalogue`, its SQL. Does not belong here: the counting itself (`warehouse/count`), how figures are shown or released.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Rows:
 
     record       entity whose records are rows: case or person
     event        canonical event that gives the reference date
-    of           whose event: the `record`'s own, or that of the `case` (file) that it stands in
+    of           whose event: of the `record`, or of its `case` (file)
     roles        roles of person records; empty for cases
     outcomes     outcomes of the event that count; empty: any
-    decide       which event of several on one record decides (then its outcome is looked at)
-    covers_file  an event on the file, without a person, covers every person of `roles` who was then in the file
-    unless       an event of the same file that keeps it from counting
-    after        an event of the same record of which the latest must have one of the outcomes too, where there is any
+    decide       which of several events of one record decides (its outcome is then checked)
+    covers_file  an event of the file, without a person, covers every person of `roles` who was then in the file
+    unless       an event of the same file that excludes it
+    after        an event of the same record whose latest outcome, if any, must also be one of the outcomes
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -59,9 +59,9 @@ class Rows:
 class Harmonised:
     """How rows become units: one per case (and person).
 
-    stage   where the offence is read
-    day     which day counts where a case (and person) has several
-    unless  `indicted`: not where a file of the case led to an indictment; `convicted`: not where the person is convicted in the case
+    stage   stage from which the offence is read
+    day     which day counts if a case (and person) has several
+    unless  `indicted`: not if a file of the case led to an indictment; `convicted`: not if the person is convicted in the case
     once    a person counts once per `period`, or once `ever`; None for cases
     """
 
@@ -97,13 +97,13 @@ def _known(path: Path, what: str, values: tuple[str, ...], allowed: tuple[str, .
 
 
 def of_institutions(code: str, named: Sequence[str]) -> tuple[str, ...]:
-    """The institutions whose records an indicator counts: those that its file names, and those whose contracts say `counts_in`."""
+    """The institutions whose records an indicator counts: those named in its file, and those whose contracts have it in `counts_in`."""
     joining = [name for name in contract.institutions() if code in contract.load(name).counts_in]
     return tuple(dict.fromkeys([*named, *joining]))
 
 
 def read(path: Path, raw: Mapping[str, Any]) -> Indicator:
-    """The indicator that `raw` declares in the file `path`. Raises `DeclarationError` naming file, key and way out."""
+    """The indicator declared by `raw` in the file `path`. Raises `DeclarationError` naming file, key and remedy."""
     own = {name.name for name in fields(Indicator)} - {"code"}
     counting = {"institutions": of_institutions(str(raw.get("indicator")), raw.get("institutions") or ())}
     found = checked(Indicator, {"code": raw.get("indicator"), **{key: value for key, value in raw.items() if key in own}, **counting}, path)
@@ -122,9 +122,9 @@ def read(path: Path, raw: Mapping[str, Any]) -> Indicator:
 
 @cache
 def indicators() -> Mapping[str, Indicator]:
-    """The indicators that counting knows, by code, in the order of a case's way; `catalogue` has those, too, that their SQL alone defines.
+    """The indicators computed by the counting models, by code, in the order of the case flow; `catalogue` also has those defined by SQL.
 
-    Raises `DeclarationError` naming file, key and way out for a broken definition.
+    Raises `DeclarationError` naming file, key and remedy for an invalid definition.
     """
     paths = [path for path in Path(__file__).parent.glob("*.yaml") if "rows" in (declared(path) or {})]
     found = sorted((read(path, declared(path)) for path in paths), key=lambda i: i.order)

@@ -1,10 +1,9 @@
-"""Every indicator with its SQL: also those that counting does not know, and those that no source delivers.
+"""Every indicator: those counted by the models, those defined by SQL, and those that no source delivers.
 
-Belongs here: reading and judging an indicator file: its texts, and that its SQL is one SELECT over the facts with the columns that a figure
-needs. Does not belong here: what `rows` and `harmonised` may say (`warehouse.indicators`), running the SQL (`star/figures`).
-
-An indicator is one file. With `rows` and `harmonised` the models count and bridge it, and it is published in `statistics`. With `sql` that
-alone defines it, and it is published in `further_statistics`. With `not_available` it says who would have the figures.
+Belongs here: reading and checking an indicator file: its texts, and that its SQL is one SELECT over the facts with the required columns.
+Does not belong here: the content of `rows` and `harmonised` (`warehouse.indicators`), running the SQL (`star/figures`).
+An indicator is one file. With `rows` and `harmonised` the models count and bridge it, and it is published in `statistics`. With `sql` it is
+defined by the SQL and published in `further_statistics`. With `not_available` it names who would have the figures.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ _NEEDED = ("indicator", "order", "title", "definition", "unit", "reference", "so
 class Definition:
     """One indicator file.
 
-    kind           flow: what happened in a period; stock: what there was at its end (the SQL gives a row per quarter, `day` its last day)
-    counting       `rows` and `harmonised` of what the models count; empty for others
+    kind           flow: events in a period; stock: state at its end (the SQL gives a row per quarter, `day`: its last day)
+    counting       `rows` and `harmonised` if counted by the models; else empty
     sql            by measure, one SELECT each; empty for others
-    not_available  who would have the figures, by language; empty for what is there
+    not_available  who would have the figures, by language; empty if available
     """
 
     code: str
@@ -73,7 +72,7 @@ class Definition:
         return None if self.not_available else "statistics" if self.counted else "further_statistics"
 
     def columns(self, measure: str) -> tuple[str, ...]:
-        """The columns that the SELECT of a measure must give."""
+        """The columns that the SELECT of a measure must return."""
         keys = {"case": ("case_id",), "person": ("case_id", "person_id")}.get(self.unit, ())
         if measure == "as_reported":
             return ("day", *self.dimensions)
@@ -86,14 +85,14 @@ def _wrong(path: Path, what: str) -> HarmoniaError:
 
 
 def _checked(path: Path, raw: Mapping[str, Any]) -> None:
-    """Raise `HarmoniaError` for a key or value that an indicator file cannot have."""
+    """Raise `HarmoniaError` for an invalid key or value in an indicator file."""
     absent = [key for key in _NEEDED if not raw.get(key)]
     if absent:
         raise _wrong(path, f"lacks {', '.join(absent)}: see docs/how-to/add-an-indicator.md")
     if odd := sorted(set(raw) - {*_NEEDED, *_FURTHER}):
-        raise _wrong(path, f"{odd[0]} is no key that is known: one of {', '.join((*_NEEDED, *_FURTHER))}")
+        raise _wrong(path, f"{odd[0]} is not a known key: one of {', '.join((*_NEEDED, *_FURTHER))}")
     if raw["indicator"] != path.stem:
-        raise _wrong(path, f"says indicator {raw['indicator']!r}: it must be the name of the file")
+        raise _wrong(path, f"indicator is {raw['indicator']!r}: it must be the name of the file")
     lists = {"unit": UNITS, "kind": KINDS, "institutions": contract.institutions(), "dimensions": tuple(DIMENSIONS)}
     for key, allowed in lists.items():
         given = raw.get(key) or []
@@ -110,17 +109,17 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
     if "sql" in ways and set(raw["sql"] or {}) != set(MEASURES):
         raise _wrong(path, "needs `sql` with `as_reported` and `harmonised`")
     if "not_available" not in raw and not raw.get("institutions"):
-        raise _wrong(path, "names no institutions: without them nobody knows which missing delivery makes a figure incomplete")
+        raise _wrong(path, "names no institutions: they are needed to mark figures with missing deliveries as incomplete")
 
 
 def load(path: Path) -> Definition:
-    """The definition in a file. Raises `HarmoniaError` naming the file and the way out for what is no indicator."""
+    """The definition in a file. Raises `HarmoniaError` naming the file and the remedy if it is not an indicator."""
     try:
         raw = declared(path)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise _wrong(path, f"cannot be read ({type(error).__name__}): it must be YAML in UTF-8") from error
     if not isinstance(raw, dict):
-        raise _wrong(path, "is no mapping of keys to values")
+        raise _wrong(path, "is not a mapping of keys to values")
     _checked(path, raw)
     engine = {key: raw[key] for key in ("rows", "harmonised") if key in raw}
     if engine:
@@ -146,21 +145,21 @@ def load(path: Path) -> Definition:
 
 
 def _squeezed(raw: Mapping[str, Any]) -> list[Any]:
-    """What makes the figures: the SQL without its spacing, and what is summed."""
+    """What determines the figures: the SQL without its spacing, and what is summed."""
     sql = {measure: " ".join(str(text).split()) for measure, text in (raw.get("sql") or {}).items()}
     return [sql, *(raw.get(key) for key in ("unit", "kind", "institutions", "dimensions"))]
 
 
 @cache
 def catalogue(folder: Path = FOLDER) -> Mapping[str, Definition]:
-    """Every indicator file by code, in the order of a case's way. Raises `HarmoniaError` for a broken file."""
+    """Every indicator file by code, in the order of the case flow. Raises `HarmoniaError` for an invalid file."""
     found = sorted((load(path) for path in folder.glob("*.yaml")), key=lambda one: (one.order, one.code))
     check(found)
     return {one.code: one for one in found}
 
 
 def check(definitions: list[Definition]) -> None:
-    """That every SQL is one SELECT over facts and dimensions, binds, and gives the columns of a figure. Raises `HarmoniaError`."""
+    """Check that every SQL is one SELECT over facts and dimensions, binds, and returns the required columns. Raises `HarmoniaError`."""
     with duckdb.connect() as empty:
         for name, table in tables.WAREHOUSE.tables.items():
             if name.startswith(READABLE):
@@ -177,32 +176,32 @@ def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, 
         given = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:
         raise _wrong(
-            where, f"the SQL of {measure} does not run: {str(error).splitlines()[0]}; columns are in docs/reference/dictionary.md"
+            where, f"the SQL of {measure} fails: {str(error).splitlines()[0]}; columns are in docs/reference/dictionary.md"
         ) from error
     except ValueError as error:
         raise _wrong(where, f"the SQL of {measure} {error}") from error
     lacking = [column for column in one.columns(measure) if column not in given]
     if lacking:
-        raise _wrong(where, f"the SQL of {measure} gives no column {', '.join(lacking)}; it gives {', '.join(given)}")
+        raise _wrong(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(given)}")
 
 
 def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise `ValueError` for SQL that is not one SELECT over facts and dimensions alone, by DuckDB's own parser."""
+    """Raise `ValueError` for SQL that is not one SELECT over facts and dimensions only, by DuckDB's parser."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
-        raise ValueError(f"holds {len(statements)} statements: one SELECT is allowed")
+        raise ValueError(f"has {len(statements)} statements: one SELECT is allowed")
     kind = statements[0].type
     if kind != duckdb.StatementType.SELECT:
         raise ValueError(f"is a {kind.name}: one SELECT is allowed")
     tree = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
     kinds = _kinds(json.loads(tree[0]) if tree else {})
-    if any(node.endswith("_QUERY_NODE") for node in kinds):  # DuckDB takes INSERT … RETURNING within WITH for a SELECT
+    if any(node.endswith("_QUERY_NODE") for node in kinds):  # DuckDB parses INSERT … RETURNING within WITH as a SELECT
         raise ValueError("writes: one SELECT is allowed")
     if "TABLE_FUNCTION" in kinds:
-        raise ValueError("reads from a function: facts (fact_) and dimensions (dim_) alone are allowed")
+        raise ValueError("reads from a function: only facts (fact_) and dimensions (dim_) are allowed")
     foreign = sorted(name for name in connection.get_table_names(sql) if not name.startswith(READABLE))
     if foreign:
-        raise ValueError(f"reads {', '.join(foreign)}: facts (fact_) and dimensions (dim_) alone are allowed")
+        raise ValueError(f"reads {', '.join(foreign)}: only facts (fact_) and dimensions (dim_) are allowed")
 
 
 def _kinds(tree: Any) -> set[str]:

@@ -1,5 +1,5 @@
-"""Releases: figures as known on a day, protected, kept for good.
+"""Releases: figures as known on a day, protected, immutable.
 
-Belongs here: what a release folder holds, making, reading, verifying and comparing releases. Does not belong here: what may be printed
-(`warehouse/disclosure`), attacks (`warehouse/attackers`), reports and exports (they read `reading` and nothing else).
+Belongs here: the release folder; creating, reading, verifying and comparing releases. Does not belong here: what may be published
+(`warehouse/disclosure`), attacks (`warehouse/attackers`), reports and exports (they read only `reading`).
 """

@@ -1,7 +1,7 @@
 """The public part of the bridge: why a year's harmonised total differs from the one reported, by cause.
 
-Belongs here: for which years causes are printed, and their rows. Does not belong here: counting causes (`warehouse/count/bridge`), which
-causes are joined (`warehouse/disclosure/rule`).
+Belongs here: for which years causes are published, and their rows. Does not belong here: counting causes (`models/figures`), which
+causes are merged (`warehouse/disclosure/rule`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from warehouse.releases.exact import BRIDGE as TABLE
 def bridge_rows(
     programme: Programme, prints: PublishedTables, exact: Mapping[str, Exact], before: pd.DataFrame, release: str
 ) -> pd.DataFrame:
-    """One row per printed cause and one for all others together, `cube.BRIDGE`. Printed once, with the year's breakdowns.
+    """One row per published cause and one for all others together, `cube.BRIDGE`. Published once, with the year's breakdowns.
 
-    before: the rows of the last release, which are repeated. A year is told where its two totals are printed and count the same records.
+    before: the rows of the last release, which are repeated. A year is included if its two totals are published and count the same records.
     """
     done = set(zip(before["indicator"], before["period"], strict=True))
     rows = []
@@ -33,7 +33,7 @@ def bridge_rows(
         if key.table != TOTAL or key.measure != HARMONISED or (key.indicator, key.period) in done or not reported:
             continue
         counts = exact.get(total.known, {}).get(Key(key.indicator, TABLE, TABLE, key.period))
-        again = total.edition != release or total.known != release  # printed by an earlier release already
+        again = total.edition != release or total.known != release  # already published by an earlier release
         if counts is None or (not again and not _broken(prints, key, release)) or (total.status, reported.status) != ("printed", "printed"):
             continue
         if reported.known == total.known:
@@ -43,13 +43,13 @@ def bridge_rows(
 
 
 def _broken(prints: PublishedTables, key: Key, release: str) -> bool:
-    """Whether breakdowns of that year came with this release."""
+    """Whether breakdowns of that year are new in this release."""
     tables = (k for k, p in prints.items() if k.indicator == key.indicator and k.period == key.period and p.edition == release)
     return any(k.table not in (TOTAL, "offence_group") for k in tables)
 
 
 def lines(programme: Programme, indicator: str, counts: tuple[int, ...]) -> list[tuple[str, int | None, str]]:
-    """(causes, records, status): the causes that are apart, by size, and all others together."""
+    """(causes, records, status): the separate causes, by size, and all others together."""
     apart = causes_apart(np.array([counts]), programme.floor(indicator))[0]
     named = list(zip(counts, causes(), apart, strict=True))
     alone = sorted(((n, cause) for n, cause, own in named if own), key=lambda line: (-abs(line[0]), line[1]))

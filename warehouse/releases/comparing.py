@@ -1,6 +1,6 @@
 """Differences of two releases as lines for the terminal.
 
-Belongs here: reading both releases and saying what differs. Does not belong here: finding it (`diff`, `reasons`).
+Belongs here: reading both releases and formatting the differences. Does not belong here: finding them (`diff`, `reasons`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PRIVATE = 0o600
 def _there(releases: Path, old: str, new: str) -> None:
     for name in (old, new):
         if name not in folder.names(releases):
-            raise HarmoniaError(f"there is no release {name} in {releases}; there are: {', '.join(folder.names(releases)) or 'none'}")
+            raise HarmoniaError(f"there is no release {name} in {releases}; available: {', '.join(folder.names(releases)) or 'none'}")
     if old >= new:
         raise HarmoniaError(f"{old} is not before {new}: name the earlier release first")
 
@@ -39,7 +39,7 @@ def _number(value: Any) -> str:
 
 
 def public(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
-    """What is printed otherwise, a line a figure; reads nothing but the public parts."""
+    """Figures published differently, one line each; reads only the public parts."""
     language(lang)
     _there(releases, old, new)
     found = public_diff(releases, old, new)
@@ -47,7 +47,7 @@ def public(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
         name = " ".join(str(row[part]) for part in NAME)
         yield f"{name} {row['cell']}: {_number(row['before'])} → {_number(row['after'])} ({_why(row['reasons'], lang)})"
     if found.empty:
-        yield f"{old} and {new} print the same in every table that both print"
+        yield f"{old} and {new} publish the same figures in every table that both contain"
 
 
 def confidential(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""The confidential part of a release, for what is transmitted in full to a named recipient.
+"""The confidential part of a release, for full transmissions to a named recipient.
 
-Belongs here: opening it, verified. Does not belong here: approval, logging, formats (`warehouse/exports`); anything for the public
+Belongs here: opening and verifying it. Does not belong here: approval, logging, formats (`warehouse/exports`); anything for the public
 (`reading`).
 Only modules called `transmission…` or `own_figures…` may import this; `tests/unit/test_publishing_paths.py` rejects others.
 """
@@ -18,7 +18,7 @@ from warehouse.releases import folder
 
 @dataclass(frozen=True)
 class Confidential:
-    """What a release was made from; `name` is its day."""
+    """The source data of a release; `name` is its day."""
 
     name: str
     files: dict[str, bytes]
@@ -29,7 +29,7 @@ class Confidential:
 
 
 def open_confidential(releases: Path, name: str) -> Confidential:
-    """Open the confidential part of a release of `HOME/releases`. Raises `HarmoniaError` where it is not there, or was touched."""
+    """Open the confidential part of a release of `HOME/releases`. Raises `HarmoniaError` if it is missing or was modified."""
     if name not in folder.names(releases) or not (releases / name / folder.CONFIDENTIAL).is_dir():
-        raise HarmoniaError(f"{releases} holds no confidential part of a release {name}: it stays where the release was made")
+        raise HarmoniaError(f"{releases} has no confidential part of a release {name}: it stays where the release was created")
     return Confidential(name, folder.stored(releases / name))

@@ -1,7 +1,7 @@
-"""Making a release: exact figures, protection, the attackers' test, the files.
+"""Create a release: exact figures, protection, the disclosure-risk test, the files.
 
-Belongs here: the order of the steps and what is refused. Does not belong here: any rule of protection (`warehouse/disclosure`), any attack.
-Nothing here reads a clock: the day is given, and the same inputs give the same bytes.
+Belongs here: the order of the steps, and checks. Does not belong here: any rule of protection (`warehouse/disclosure`), any attack.
+The day is a parameter, not the current date: the same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from warehouse.releases.source import Source
 
 @dataclass(frozen=True)
 class Made:
-    """A release in memory: its files by path, and a line for each table that is not printed beside an earlier window."""
+    """A release in memory: its files by path, and a line for each table suppressed because of an earlier window."""
 
     name: str
     files: dict[str, bytes]
@@ -43,7 +43,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What earlier releases hold: their printed tables, exact figures, gaps, and the last one's name and manifest hash."""
+    """The content of earlier releases: published tables, exact figures, gaps, and the last one's name and manifest hash."""
 
     names: list[str]
     prints: list[PublishedTables]
@@ -55,10 +55,10 @@ class Earlier:
 
 
 def create(workplace: Workplace, source: Source, as_of: date) -> tuple[Path, Made, bool]:
-    """Make the release of a day from `source`. Out: its folder, what it holds, whether it was written now.
+    """Create the release of a day from `source`. Returns its folder, its content, and whether it was written now.
 
-    Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of what was delivered or before an earlier release, a
-    touched release, a release that is there with other bytes, protection that attackers undo.
+    Raises `HarmoniaError`: no signed policy, no warehouse, a day before the end of the delivered period or before an earlier release, a
+    modified release, an existing release with other bytes, a failed disclosure-risk test.
     """
     signed = policy.load(workplace.home.root)
     workplace.home.create()
@@ -67,8 +67,8 @@ def create(workplace: Workplace, source: Source, as_of: date) -> tuple[Path, Mad
     if target.exists():
         if folder.stored(target) != made.files:
             raise HarmoniaError(
-                f"release {made.name} is there already with other figures, and a release is never overwritten: "
-                f"choose a later day; `harmonia release diff {made.name} DAY` then says what changed"
+                f"release {made.name} already exists with other figures, and a release is never overwritten: "
+                f"choose a later day; `harmonia release diff {made.name} DAY` then shows what changed"
             )
         return target, made, False
     folder.write(target, made.files)
@@ -102,19 +102,19 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     files |= {f"{folder.CONFIDENTIAL}/{n}": content for n, content in confidential.items()}
     wrong = recount.wrong(name, {**earlier.files, name: files})
     if wrong:
-        raise HarmoniaError(f"release {name} is refused, since it would print what the warehouse does not say: {'; '.join(wrong[:5])}")
-    beside = [f"{name_of(key)} shares a year with {name_of(other)}, printed before" for key, other in overlapping(given, prints).items()]
+        raise HarmoniaError(f"release {name} is refused, since its figures do not match the warehouse: {'; '.join(wrong[:5])}")
+    beside = [f"{name_of(key)} shares a year with {name_of(other)}, published before" for key, other in overlapping(given, prints).items()]
     return Made(name, files, beside)
 
 
 def _check_day(name: str, source: Source, before: list[str]) -> None:
     later = [b for b in before if b > name]
     if later:
-        raise HarmoniaError(f"release {later[-1]} is later than {name}: releases are made in the order of their days")
+        raise HarmoniaError(f"release {later[-1]} is later than {name}: releases must be created in the order of their days")
     quarters = source.tables["coverage"]["period"]
     last = max((p for p in quarters if "-Q" in p), default="")
     if last and name < f"{last[:4]}-{int(last[-1]) * 3:02d}-31"[:10]:
-        raise HarmoniaError(f"{name} lies before the end of {last}, of which a delivery counts in the warehouse: choose a later day")
+        raise HarmoniaError(f"{name} is before the end of {last}, for which the warehouse has a delivery: choose a later day")
 
 
 def _earlier(programme: Programme, releases: Path, name: str) -> Earlier:
@@ -140,14 +140,14 @@ def _earlier(programme: Programme, releases: Path, name: str) -> Earlier:
 
 
 def _gaps(name: str, statistics: pd.DataFrame) -> dict[tuple[str, str, str], str]:
-    """(release, indicator, year) → what is missing of the year's deliveries."""
+    """(release, indicator, year) → missing deliveries of the year."""
     yearly = statistics[(statistics["period"].str.len() == 4) & statistics["missing"].notna()]
     said = yearly[["indicator", "period", "missing"]].drop_duplicates()
     return {(name, str(indicator), str(year)): str(missing) for indicator, year, missing in said.itertuples(index=False, name=None)}
 
 
 def _revised(prints: Mapping[Key, PublishedTable], history: list[PublishedTables]) -> set[tuple[Key, str]]:
-    """The figures (table, cell) of which an earlier release said something else."""
+    """The figures (table, cell) that an earlier release published differently."""
 
     def said(one: PublishedTable, cell: str) -> tuple[int | None, str, int | None]:
         value = one.value(cell)
@@ -162,13 +162,13 @@ def _revised(prints: Mapping[Key, PublishedTable], history: list[PublishedTables
 
 
 def _counted(given: Inputs, prints: PublishedTables) -> dict[Key, dict[str, str]]:
-    """Of each window, by year: the release whose records it counts, as they stood in the release that printed it."""
+    """For each window, by year: the release whose records it counts, as known in the release that published it."""
     then = {key: when_printed(given, key, prints) for key in prints if "/" in key.period}
     return {key: {year: counted_as(given, key.indicator, year, out) for year in years_of(key.period)} for key, out in then.items()}
 
 
 def _revisions(given: Inputs, prints: PublishedTables, earlier: Earlier, source: Source) -> pd.DataFrame:
-    """Figures that this release prints otherwise than the last one, with the reasons."""
+    """Figures that this release publishes differently than the last one, with the reasons."""
     snapshots = {n: snapshot(files) for n, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}
     snapshots[given.release] = Snapshot(source.tables["counted"], _records(source), source.judgements, versions)
@@ -177,7 +177,7 @@ def _revisions(given: Inputs, prints: PublishedTables, earlier: Earlier, source:
 
 
 def _public_tables(source: Source, rows: pd.DataFrame, bridge: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:
-    """The tables for everyone, with the schema of those that other releases read."""
+    """The public tables, with the schema of those that other releases read."""
     return {
         "cube": (rows, cube.SCHEMA),
         "bridge": (bridge, cube.BRIDGE),
@@ -214,7 +214,7 @@ def _public(
 
 
 def _confidential(signed: policy.Policy, source: Source, counts: Counts) -> dict[str, bytes]:
-    """What the release was made from: for later releases, for `diff`, and for what is transmitted in full."""
+    """The source data of the release: for later releases, for `diff`, and for full transmissions."""
     tables = {
         "exact": to_frame(signed.programme, counts),
         "statistics": source.tables["statistics"],
@@ -230,11 +230,11 @@ def _confidential(signed: policy.Policy, source: Source, counts: Counts) -> dict
 
 
 def _records(source: Source) -> pd.DataFrame:
-    """The accepted records with their ids and the delivery that holds their state."""
+    """The accepted records with their ids and the delivery of their state."""
     live = source.tables["lineage"]
     return live[live["status"] == "accepted"][["institution", "entity", "record_key", "case_id", "person_id", "delivery"]]
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows in an order that does not depend on how they came."""
+    """Rows sorted independently of their input order."""
     return frame.sort_values(list(frame.columns), kind="stable").reset_index(drop=True)

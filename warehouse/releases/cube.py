@@ -1,6 +1,7 @@
-"""The protected cube: every printed figure as a row. docs/reference/releases.md describes its columns.
+"""The protected cube: every published figure as a row. docs/reference/releases.md describes its columns.
 
-Belongs here: the columns, and the way from printed tables to rows and back. Does not belong here: what is printed (`warehouse/disclosure`).
+Belongs here: the columns, and the conversion of published tables to rows and back. Does not belong here: what is published
+(`warehouse/disclosure`).
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ def rows(
     revised: set[tuple[Key, str]],
     counted: Mapping[Key, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
-    """The cube of what is printed, in a fixed order.
+    """The cube of published figures, in a fixed order.
 
-    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) of which an earlier release said
-    something else; counted: of windows, by year: the release whose records it counts.
+    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) that an earlier release published
+    differently; counted: for windows, by year: the release whose records it counts.
     """
     out = []
     for key, made in sorted(prints.items()):
@@ -95,7 +96,7 @@ def rows(
 
 
 def prints_of(cube: pd.DataFrame) -> dict[Key, PublishedTable]:
-    """The printed tables that a cube holds: the reverse of `rows`."""
+    """The published tables of a cube: the inverse of `rows`."""
     out: dict[Key, PublishedTable] = {}
     for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
         first = part.iloc[0]

@@ -1,6 +1,6 @@
-"""Two releases side by side: what is printed otherwise and why; and, confidential, every exact figure that differs.
+"""Compare two releases: figures published differently and why; and, confidential, every exact figure that differs.
 
-Belongs here: the tables of differences. Does not belong here: reasons (`reasons`), words for the terminal (`commands`).
+Belongs here: the tables of differences. Does not belong here: reasons (`reasons`), output on the terminal (`comparing`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def snapshot(files: Mapping[str, bytes]) -> Snapshot:
 
 
 def printed(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
-    """Figures that two releases print differently: `PUBLIC` without reasons; before and after null where not printed."""
+    """Figures that two releases publish differently: `PUBLIC` without reasons; before and after null if suppressed."""
     rows = []
     for key in sorted(old.keys() & new.keys()):
         if not old[key].same(new[key]):
@@ -48,7 +48,7 @@ def printed(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
 def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Every figure of the programme that differs, by reason: `EXACT`; `change` of all reasons adds up to after - before.
 
-    before, after: `exact` of the two releases (of `exact.to_frame`). As reported the change is not split: one row names all reasons.
+    before, after: `exact` of the two releases (from `exact.to_frame`). For as reported the change is not split: one row names all reasons.
     """
     both = before.merge(after, on=[*NAME, "cell"], how="outer", suffixes=("_old", "_new"))
     both = both.rename(columns={"value_old": "before", "value_new": "after"})
@@ -64,7 +64,7 @@ def exact_differences(programme: Programme, old: Snapshot, new: Snapshot, before
 
 
 def _by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
-    """Changes of units as changes of cells: `NAME`, cell, reason, change (those that cancel out within a reason left out)."""
+    """Changes of units as changes of cells: `NAME`, cell, reason, change (without those that cancel out within a reason)."""
     rows = []
     for unit in units.to_dict("records"):
         said = programme.indicators.get(unit["indicator"])
@@ -83,7 +83,7 @@ def _by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reported_reasons(indicator: str, records: pd.DataFrame, old: Snapshot, new: Snapshot) -> str:
-    """Why a figure as reported may differ: what became of its institutions' records (of `record_changes`), or another rule."""
+    """Why a figure as reported may differ: changes of its institutions' records (from `record_changes`), or another rule."""
     kinds = set(records.loc[records["institution"].isin(indicators()[indicator].institutions), "kind"])
     reasons = [kind for kind in (CORRECTED, NEW) if kind in kinds]
     return "+".join(reasons + ([RULE] if indicator in changed_rules(old.versions, new.versions) else [])) or RULE
@@ -96,9 +96,9 @@ def revisions(
     snapshots: Mapping[str, Snapshot],
     exact: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """The public account of revisions: `PUBLIC`, the reasons by name, never how many records each concerns.
+    """The public list of revisions: `PUBLIC`, with the reasons by name, never the number of records.
 
-    snapshots, exact: by release, those whose records the prints count.
+    snapshots, exact: by release, those whose records the published tables count.
     """
     out = printed(before, prints)
     steps = [(before[key].known, prints[key].known) for key in map(Key._make, out[NAME].itertuples(index=False, name=None))]
@@ -111,7 +111,7 @@ def revisions(
 
 
 def public_diff(releases: Path, old: str, new: str) -> pd.DataFrame:
-    """What two releases print differently, with the reasons that the releases between tell: `PUBLIC`."""
+    """Figures that two releases publish differently, with the reasons given in the releases between: `PUBLIC`."""
     names = [n for n in folder.names(releases) if old < n <= new]
     cubes = {n: folder.from_parquet(folder.public(releases / n)["cube.parquet"]) for n in (old, new)}
     told = [folder.from_parquet(folder.public(releases / n)["revisions.parquet"]) for n in names]

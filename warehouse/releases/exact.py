@@ -1,7 +1,7 @@
 """The exact figures of the table programme, counted from the warehouse. Confidential.
 
-Belongs here: counts per table and year, harmonised, as reported, and the bridge between; their frame. Does not belong here: what of them is
-printed (`warehouse/disclosure`).
+Belongs here: counts per table and year, harmonised, as reported, and the bridge between; their frame. Does not belong here: which of them
+are published (`warehouse/disclosure`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ BRIDGE = "bridge"
 
 
 def exact(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
-    """Every table of every year that is published at all.
+    """Every table of every published year.
 
     tables: `statistics`, `counted`, `bridge` of the warehouse. Out: counts in the order of `Programme.cells` (bridge: of the causes); None
-    where none of the indicator's institutions delivered. The tables beside total and offence speak of trafficking alone; units count in
-    the quarter of the event with which they count in the year, so that quarters add up to it.
+    if none of the indicator's institutions delivered. Tables other than total and offence are about trafficking only; units count in
+    the quarter of the event with which they count in the year, so that quarters add up to the year.
     """
     statistics = tables["statistics"]
     yearly = statistics[statistics["period"].str.len() == 4]
@@ -100,9 +100,9 @@ def to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
 
 
 def from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
-    """The reverse of `to_frame`, in whatever order the rows are. A cause that the frame does not know yet has no records.
+    """The inverse of `to_frame`, for rows in any order. A cause missing in the frame has no records.
 
-    Raises `HarmoniaError` where a table lacks a category of the programme or has another one.
+    Raises `HarmoniaError` if a table lacks a category of the programme or has another one.
     """
     out: Counts = {}
     for names, part in frame.groupby(["indicator", "measure", "table", "of"], sort=False):
@@ -114,7 +114,7 @@ def from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
         unknown = sorted(set(counts.index) - set(cells))
         if unknown or not counts.index.is_unique or (key.table != BRIDGE and len(counts) != len(cells)):
             raise HarmoniaError(
-                f"exact figures of {' '.join(key)} are in other categories than the policy in force has ({', '.join(counts.index)}): "
+                f"exact figures of {' '.join(key)} have other categories than the policy in force ({', '.join(counts.index)}): "
                 "sign a policy with the categories of the earlier releases"
             )
         out[key] = None if counts.isna().any() else tuple(int(counts.get(cell, 0)) for cell in cells)

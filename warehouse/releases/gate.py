@@ -1,7 +1,7 @@
-"""The attackers' test that every release must stand before it is written.
+"""The disclosure-risk test that every release must pass before it is written.
 
-Belongs here: handing the attackers what they have, and refusing a release of which they learn. Does not belong here: attacks
-(`warehouse/attackers`), protection (`warehouse/disclosure`), which is safe without this test: nothing printed depends on it.
+Belongs here: assembling the intruder's knowledge, and refusing a release that discloses something. Does not belong here: attacks
+(`warehouse/attackers`), protection (`warehouse/disclosure`), which is safe without this test: no published figure depends on it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Truth = dict[Table, dict[str, int]]
 
 @dataclass(frozen=True)
 class Published:
-    """What all releases print, the new one last: tables, and the lines of its bridge."""
+    """The content of all releases, the new one last: tables, and the rows of its bridge."""
 
     given: Inputs
     prints: PublishedTables
@@ -41,19 +41,19 @@ class Published:
 
 
 def check(published: Published) -> None:
-    """Raise `HarmoniaError` where an attacker learns something of the new release that earlier ones do not give away."""
+    """Raise `HarmoniaError` if the new release discloses something that earlier ones do not."""
     learnt = attacked(published)
     if learnt:
         first = learnt[0]
         raise HarmoniaError(
-            f"release {published.given.release} is refused: {name_of(Key(*first.table))} would give away a cell under the threshold "
+            f"release {published.given.release} is refused: {name_of(Key(*first.table))} would disclose a cell under the threshold "
             f"({first.attack}). Wait for more records; or have the coordinator sign a programme without that table, or without the figures "
-            "of others that give it away (public_already)"
+            "of others that disclose it (public_already)"
         )
 
 
 def attacked(published: Published) -> list[Learnt]:
-    """What enumeration and integer programme learn from the release beside all earlier ones, and not from those alone."""
+    """What enumeration and integer programme infer from the release and all earlier ones, but not from the earlier ones only."""
     given, prints = published.given, published.prints
     new = frozenset(Table(*key) for key, made in prints.items() if made.edition == given.release)
     truth, indicators = truths(given, prints), sorted({table.indicator for table in new})
@@ -68,7 +68,7 @@ def attacked(published: Published) -> list[Learnt]:
 
 
 def known(published: Published, releases: Sequence[PublishedTables] | None = None) -> Knowledge:
-    """What an outsider has who read all releases, the policy and the code."""
+    """The knowledge of an outsider who read all releases, the policy and the code."""
     given, programme = published.given, published.given.programme
     releases = published.releases if releases is None else releases
     groups = {code: programme.groups[said.group] for code, said in programme.indicators.items()}
@@ -80,7 +80,7 @@ def known(published: Published, releases: Sequence[PublishedTables] | None = Non
         if key.measure == REPORTED:
             then = next(prints for prints in releases if key in prints and prints[key].known == releases[-1][key].known)
             total, offence = (then.get(key._replace(measure=HARMONISED, table=t)) for t in (TOTAL, OFFENCE))
-            assert total, f"{name_of(key)} as reported stands beside the harmonised total"
+            assert total, f"{name_of(key)} as reported needs the harmonised total"
             made = (reported(given, key.indicator, key.period, tuple(row), (total, offence)) for row in tables.tolist())
             return _numbered(tuple((k.table, one.status, one.cells) for k, one in both.items()) for both in made)
         if key.table == OFFENCE:
@@ -111,7 +111,7 @@ def _numbered(values: Iterable[Hashable]) -> np.ndarray:
 
 
 def truths(given: Inputs, prints: PublishedTables) -> Truth:
-    """The exact counts behind every printed table, by category, and behind the bridge to every harmonised total that is printed."""
+    """The exact counts of every published table, by category, and of the bridge to every published harmonised total."""
     out = {}
     for key, made in prints.items():
         counts, _ = counts_behind(given, key, when_printed(given, key, prints))
@@ -124,5 +124,5 @@ def truths(given: Inputs, prints: PublishedTables) -> Truth:
 
 
 def name_of(key: Key) -> str:
-    """A table in words."""
+    """A table's name for messages."""
     return f"{key.indicator} {key.period}" + (f" by {key.table}" if key.table != TOTAL else "")

@@ -1,6 +1,6 @@
-"""The words of a release in Albanian, Serbian and English.
+"""The labels of a release in Albanian, Serbian and English.
 
-Belongs here: labels of codes, also of joined ones, and of what is not shown. Does not belong here: what indicators mean
+Belongs here: labels of codes, also of merged ones, and of suppressed figures. Does not belong here: definitions of indicators
 (`warehouse/indicators`).
 """
 
@@ -20,20 +20,20 @@ from warehouse.indicators import LANGUAGES, indicators
 
 @cache
 def words() -> dict[str, dict[str, dict[str, str]]]:
-    """dimension → code → language → words."""
+    """dimension → code → language → label."""
     raw = declared(Path(__file__).with_suffix(".yaml"))
     return {d: {code: dict(zip(LANGUAGES, said, strict=True)) for code, said in codes.items()} for d, codes in raw.items()}
 
 
 def language(wanted: str) -> str:
-    """`wanted` where it is a language of releases. Raises `HarmoniaError` where not."""
+    """`wanted` if it is a language of releases. Raises `HarmoniaError` otherwise."""
     if wanted not in LANGUAGES:
         raise HarmoniaError(f"language {wanted!r} is not known: one of {', '.join(LANGUAGES)}")
     return wanted
 
 
 def label(dimension: str, code: str, lang: str) -> str:
-    """The words for a code, also for a joined one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
+    """The label of a code, also of a merged one (`male+unknown`: "Male or sex not known"). Raises `HarmoniaError` for an unknown
     language.
     """
     language(lang)
@@ -42,7 +42,7 @@ def label(dimension: str, code: str, lang: str) -> str:
 
 
 def category(table: str, cell: str, lang: str) -> str:
-    """The words for a cell of a table ("Male, 18 to 24"; joined quarters "Q1, Q2"); empty for the total, or where nothing is told apart."""
+    """The label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total, or if there is one category."""
     if table == QUARTER:
         return cell.replace(JOINED, ", ")
     if table == TOTAL or not cell:
@@ -54,12 +54,12 @@ def category(table: str, cell: str, lang: str) -> str:
 
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:
-    """What stands for a figure that is not shown, or beside a joined one."""
+    """The text in place of a suppressed figure, or beside a merged one."""
     return words()["status"][status][language(lang)].format(limit=limit)
 
 
 def gap_text(missing: str | None, lang: str) -> str:
-    """What a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`) says, in words; empty where nothing is."""
+    """The text for a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`); empty if nothing is missing."""
     if not missing:
         return ""
     note, known = words()["note"], contract.institutions()
@@ -81,7 +81,7 @@ def label_table() -> pd.DataFrame:
 
 
 def definition_table() -> pd.DataFrame:
-    """What the indicators mean: indicator, position, unit, reference, institutions, title_*, definition_* by language."""
+    """The definitions of the indicators: indicator, position, unit, reference, institutions, title_*, definition_* by language."""
     return pd.DataFrame(
         [
             {

@@ -1,6 +1,6 @@
-"""A release for those who publish it: reports, exports, the explorer. They read this module and nothing else.
+"""A release for reports, exports and the explorer, which read releases only through this module.
 
-Belongs here: the public part of a release, verified when it is opened. Does not belong here: exact figures, the warehouse, the home.
+Belongs here: the public part of a release, verified on opening. Does not belong here: exact figures, the warehouse, the home.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Release:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What the release is: day, versions, linkage, policy, files."""
+        """Metadata of the release: day, versions, linkage, policy, files."""
         found: dict[str, Any] = json.loads(self.files[folder.MANIFEST])
         return found
 
@@ -52,15 +52,15 @@ class Release:
 
     @cached_property
     def cube(self) -> pd.DataFrame:
-        """Every published figure up to this release, a row each."""
+        """Every published figure up to this release, one row each."""
         return self.table("cube")
 
     def years(self) -> list[str]:
-        """The years for which the release holds figures."""
+        """The years for which the release has figures."""
         return sorted(self.cube.loc[self.cube["period_type"] == "year", "period"].unique())
 
     def figures(self, indicator: str, table: str, of: str, measure: str = "harmonised") -> pd.DataFrame:
-        """The rows of one table, in the order in which it is printed; empty where it was not (yet) published.
+        """The rows of one table, in published order; empty if it was not (yet) published.
 
         of: a year, or a window such as `2012/2014`.
         """
@@ -69,27 +69,29 @@ class Release:
 
 
 def release_hash(release: Release) -> str:
-    """SHA-256 of the release's manifest, which names the hash of every file: it stands for the whole release."""
+    """SHA-256 of the release's manifest, which contains the hash of every file: it identifies the release."""
     return folder.sha256(release.files[folder.MANIFEST])
 
 
 def open_release(where: Path, name: str | None = None) -> Release:
-    """Open a release. where: a folder of releases (`HOME/releases`; `name`: which, default the latest), or one release's own folder.
+    """Open a release. where: a folder of releases (`HOME/releases`; `name`: which, default the latest), or the folder of one release.
 
-    Raises `HarmoniaError` where there is none, or where a file is not what was released.
+    Raises `HarmoniaError` if there is none, or if a file was modified.
     """
     if (where / folder.PUBLIC).is_dir():
         return Release(where.name, folder.public(where))
     chosen = name or latest(where)
     if chosen not in folder.names(where):
         there = ", ".join(folder.names(where)) or "none"
-        raise HarmoniaError(f"there is no release {chosen} in {where}; there are: {there}. `harmonia release create --as-of DAY` makes one")
+        raise HarmoniaError(
+            f"there is no release {chosen} in {where}; available: {there}. `harmonia release create --as-of DAY` creates one"
+        )
     return Release(chosen, folder.public(where / chosen))
 
 
 def latest(releases: Path) -> str:
-    """The name of the latest release. Raises `HarmoniaError` where there is none."""
+    """The name of the latest release. Raises `HarmoniaError` if there is none."""
     found = folder.names(releases)
     if not found:
-        raise HarmoniaError(f"{releases} holds no release yet: `harmonia release create --as-of DAY` makes one")
+        raise HarmoniaError(f"{releases} has no release yet: `harmonia release create --as-of DAY` creates one")
     return found[-1]

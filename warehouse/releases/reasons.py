@@ -1,11 +1,10 @@
-"""Why figures of two releases differ: every unit that counts otherwise, with its reason. Confidential.
+"""Why figures of two releases differ: every unit that counts differently, with its reason. Confidential.
 
-Belongs here: telling new records, corrected deliveries, review decisions and changed rules apart, unit by unit. Does not belong here:
-what of it is public (`diff`), figures (`exact`).
-
-A unit that came, went or changed has the reason of what became of its own records, or else of other records of its case: a judgement of
-stewards on a record of its person or case; a record delivered anew by a correction, or withdrawn by one; a record delivered for the first
-time or with a later state. Where all of them stand as they stood, it is the rule or model that changed.
+Belongs here: distinguishing new records, corrected deliveries, review decisions and changed rules, unit by unit. Does not belong here:
+what is public (`diff`), figures (`exact`).
+The reason for an added, removed or changed unit is a change of its own records, or else of other records of its case: a review decision
+on a record of its person or case; a record delivered again or withdrawn by a correction; a record delivered for the first
+time or with a later state. If none of them changed, the rule or model did.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a release keeps of the records behind it: tables `counted`, `records`, `judgements`, and the versions by which it was made."""
+    """The records stored with a release: tables `counted`, `records`, `judgements`, and the versions used."""
 
     counted: pd.DataFrame
     records: pd.DataFrame
@@ -35,7 +34,7 @@ class Snapshot:
 
 
 def changed_units(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Units of years that differ: `UNIT`, `VALUES`, sign (-1: as it counted before, 1: as it counts now), reason."""
+    """Yearly units that differ: `UNIT`, `VALUES`, sign (-1: as counted before, 1: as counted now), reason."""
     both = pd.concat([_units(old).assign(sign=-1), _units(new).assign(sign=1)], ignore_index=True)
     both["net"] = both.groupby([*UNIT, *VALUES], dropna=False)["sign"].transform("sum")
     out = both[both["net"] != 0].drop(columns="net").reset_index(drop=True)
@@ -61,19 +60,19 @@ def _reasons(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.ndarray:
         (_in_case(units, fresh), NEW),
         (units["indicator"].isin(changed_rules(old.versions, new.versions)), RULE),
     ]
-    # What is left had records beside it that linkage now sees otherwise: the commonest change in the set.
+    # The remaining units changed because other records are now linked differently: the most frequent change.
     common = records.loc[records["kind"] != "", "kind"]
     rest = common.mode().iloc[0] if len(common) else RULE
     return np.select([which.to_numpy() for which, _ in found], [reason for _, reason in found], default=rest)
 
 
 def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Records of either release: `RECORD`, kind (what became of it, empty: nothing), judged, and the ids of both releases."""
+    """Records of either release: `RECORD`, kind (of change, empty: none), judged, and the ids of both releases."""
     columns = [*RECORD, "case_id", "person_id", "delivery"]
     sides = [s.records[columns].astype("str").fillna("").drop_duplicates(RECORD, keep="last") for s in (old, new)]
     both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
     before, after = both["delivery_old"], both["delivery_new"]
-    # Withdrawn by a correction, an earlier quarter's state stands again.
+    # Withdrawn by a correction: the state of an earlier quarter is current again.
     correction = after.str.contains("_v") | (after == "") | (after < before)
     both["kind"] = np.select([before == after, correction], ["", CORRECTED], default=NEW)
     both["judged"] = _judged(both, old, new)
@@ -81,7 +80,7 @@ def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
 
 
 def _judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
-    """Which records belong, or belonged, to a case or person with a record on which the judgements of the two releases differ."""
+    """Which records belong, or belonged, to a case or person with a record for which the judgements of the two releases differ."""
     said = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
     ends = [said[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"]
     keys = pd.MultiIndex.from_frame(pd.concat(ends)[RECORD]) if len(said) else pd.MultiIndex.from_tuples([], names=RECORD)
@@ -98,7 +97,7 @@ def _ids(records: pd.DataFrame, name: str) -> set[str]:
 
 
 def _own(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
-    """Which units have one of these records as their own: of the person, or the record of the case."""
+    """Which units have one of these records as their own: a record of the person, or the record of the case."""
     return units["person_id"].isin(_ids(records, "person_id")) | units["case_id"].isin(
         _ids(records[records["entity"] == "case"], "case_id")
     )
@@ -110,7 +109,7 @@ def _in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
 
 
 def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
-    """Indicators whose figures another rule, code list or model may have moved."""
+    """Indicators whose figures a changed rule, code list or model may have changed."""
     every, parts = set(new["indicators"]), set(new["code"]) - {"disclosure"}
     if any(old["code"].get(part) != new["code"][part] for part in parts) or old.get("model") != new.get("model"):
         return every
@@ -118,7 +117,7 @@ def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
 
 
 def record_keys(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """The records behind changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
+    """The records of changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
     sides = [s.records[[*RECORD, "case_id", "person_id"]].astype("str").fillna("") for s in (old, new)]
     every = pd.concat(sides).drop_duplicates()
     persons = units[units["person_id"] != ""].merge(every[every["entity"] == "person"], on=["case_id", "person_id"])

@@ -1,8 +1,7 @@
-"""The recount: every printed figure of a release compared with the warehouse that it says it counts.
+"""Recount: compare every published figure of a release with the warehouse from which it was counted.
 
-Belongs here: reading printed cells by name, and counting them again straight from the tables `statistics`, `counted` and `bridge`. Does not
-belong here: anything that takes part in making a release, so that a wrong reading there does not pass here too. Of the policy only its
-categories are used.
+Belongs here: reading published cells by name, and recounting them directly from the tables `statistics`, `counted` and `bridge`. Does not
+belong here: any code used to create a release, so that an error there is not repeated here. Of the policy only its categories are used.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ _DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 
 @dataclass(frozen=True)
 class Categories:
-    """What the policy publishes. mapping: dimension → value in the warehouse → category; offences: indicator → its offence categories."""
+    """The policy's categories. mapping: dimension → value in the warehouse → category; offences: indicator → its offence categories."""
 
     mapping: Mapping[str, Mapping[str, str]]
     offences: Mapping[str, tuple[str, ...]]
 
 
 class Known:
-    """What the warehouse held on the day of a release: its tables `statistics`, `counted` and `bridge`."""
+    """The warehouse on the day of a release: its tables `statistics`, `counted` and `bridge`."""
 
     def __init__(self, statistics: pd.DataFrame, counted: pd.DataFrame, bridge: pd.DataFrame) -> None:
         yearly = statistics[statistics["period"].str.len() == 4].dropna(subset=["as_reported", "harmonised"])
@@ -44,7 +43,7 @@ class Known:
         self.bridge = bridge
 
     def figure(self, indicator: str, year: str, measure: str, **values: str) -> int:
-        """One figure of `statistics`; dimensions that are not named hold `total`, an absent row is 0."""
+        """One figure of `statistics`; unnamed dimensions are `total`, an absent row is 0."""
         name = (indicator, year, *(values.get(dimension, "total") for dimension in _DIMENSIONS))
         return int(self._figures[name][measure]) if name in self._figures else 0
 
@@ -54,7 +53,7 @@ class Known:
 
 
 def wrong(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
-    """What release `name` printed first and its warehouse does not say. releases: the files of it and of those before, by name and path."""
+    """Figures first published by release `name` that do not match its warehouse. releases: its files and those before, by name and path."""
 
     def table(release: str, path: str) -> pd.DataFrame:
         return pd.read_parquet(pa.BufferReader(releases[release][f"{path}.parquet"]))
@@ -72,7 +71,7 @@ def wrong(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
 
 
 def differences(release: str, cube: pd.DataFrame, bridge: pd.DataFrame, known: Mapping[str, Known], categories: Categories) -> list[str]:
-    """What a release printed first and its warehouse does not say, a line each: cube and bridge as in `docs/reference/releases.md`.
+    """Figures first published by a release that do not match its warehouse, one line each. cube, bridge: see docs/reference/releases.md.
 
     known: by release, at least those whose records the figures count.
     """
@@ -111,7 +110,7 @@ def _years(row: Row, cube: pd.DataFrame) -> dict[str, str]:
 
 
 def _cell(row: Row, known: Known, year: str, categories: Categories) -> int:
-    """One printed cell of one year, counted from the warehouse."""
+    """One published cell of one year, counted from the warehouse."""
     indicator, measure, table = row["indicator"], row["measure"], row["table"]
     if table == "total":
         return known.figure(indicator, year, measure)
@@ -126,7 +125,7 @@ def _cell(row: Row, known: Known, year: str, categories: Categories) -> int:
 
 
 def _offence(row: Row, known: Known, year: str, category: str, categories: Categories) -> int:
-    """One offence category; the last of an indicator holds whatever the others do not."""
+    """One offence category; the last of an indicator contains the remainder."""
     indicator, measure = row["indicator"], row["measure"]
     listed = categories.offences[indicator] if measure == "harmonised" else ("trafficking", _REST)
 
@@ -140,5 +139,5 @@ def _offence(row: Row, known: Known, year: str, category: str, categories: Categ
 
 
 def _values(categories: Mapping[str, str], cell: str) -> list[str]:
-    """The warehouse's values in a cell of joined categories."""
+    """The warehouse values of a cell of merged categories."""
     return [value for value, category in categories.items() if category in cell.split("+")]

@@ -1,4 +1,4 @@
-"""A release as text, for the terminal. Belongs here: the words and the layout. Does not belong here: reading (`reading`)."""
+"""A release as text, for the terminal. Belongs here: the layout. Does not belong here: reading (`reading`)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from warehouse.releases.reading import Release
 
 
 def cell_label(row: pd.Series, language: str) -> str:
-    """What a row of the cube speaks of: its category in words."""
+    """The label of a row of the cube: its category."""
     if row["table"] in ("total", "quarter"):
         return str(row["period"]) if row["table"] == "quarter" else label("offence_group", "total", language)
     return category(row["table"], row["cell"], language)
 
 
 def figure(row: pd.Series, language: str) -> str:
-    """The figure of a row, or what stands for it."""
+    """The figure of a row, or the text in its place."""
     return str(int(row["value"])) if pd.notna(row["value"]) else status_text(row["status"], language, row["limit"])
 
 

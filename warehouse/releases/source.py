@@ -1,6 +1,6 @@
-"""What a release is made from: the published tables of a home, its linkage and its versions.
+"""The source of a release: the published tables of a home, its linkage and its versions.
 
-Belongs here: its shape, and describing by what versions it was made. Does not belong here: reading a home (`pipelines.release_source`),
+Belongs here: its type, and the versions of the program. Does not belong here: reading a home (`pipelines.release_source`),
 figures (`exact`), files of a release.
 """
 
@@ -32,7 +32,7 @@ _CODE = {
 
 @dataclass(frozen=True)
 class Source:
-    """The warehouse's tables by name, deliveries, judgements on pairs, and what the manifest says of linkage and versions."""
+    """The warehouse's tables by name, deliveries, judgements on pairs, and the manifest entries on linkage and versions."""
 
     tables: dict[str, pd.DataFrame]
     deliveries: pd.DataFrame
@@ -42,7 +42,7 @@ class Source:
 
 
 def versions() -> dict[str, Any]:
-    """The program's version, and a hash of each part of it that moves figures, each indicator by itself."""
+    """The program's version, and a hash of each part that affects figures, separately for each indicator."""
     code = {part: _hash(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE.items()}
     folder = Path(str(warehouse.__path__[0])) / "indicators"
     return {"harmonia": version("harmonia"), "code": code, "indicators": {i: _hash(folder, (f"{i}.yaml",)) for i in indicators()}}

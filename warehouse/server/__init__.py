@@ -1,1 +1,1 @@
-"""A PostgreSQL server and the access matrix: making it so, comparing, reading its log."""
+"""A PostgreSQL server and the access matrix: applying, comparing, reading its log."""

@@ -1,7 +1,7 @@
-"""A PostgreSQL server and the matrix: making it so, and comparing.
+"""Apply the access matrix to a PostgreSQL server, and compare them.
 
-Belongs here: creating roles, granting on what is published, finding every difference, reading the log. Does not belong here: the statements
-(`warehouse/access/grants`), what follows from them on a server (`declared`), publishing (`warehouse/postgres`).
+Belongs here: creating roles, granting on published tables, finding differences, reading the log. Does not belong here: the statements
+(`warehouse/access/grants`), their result on a server (`declared`), publishing (`warehouse/postgres`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from warehouse.server import catalogue, declared
 from warehouse.stores import WAREHOUSE
 
 Head: TypeAlias = tuple[int, str]
-"""Number and chain of a request of the log."""
+"""Number and chain of a request in the log."""
 _ACL = """
 SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE grantee::regrole::text END, is_grantable FROM (
   SELECT 'SCHEMA' AS kind, nspname::text AS object, (aclexplode(coalesce(nspacl, acldefault('n', nspowner)))).*, nspowner AS owner
@@ -43,10 +43,10 @@ SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE gran
 
 
 def apply(url: str) -> tuple[list[str], int]:
-    """Create the roles that are missing, and bring the access to what is published in line with the matrix.
+    """Create missing roles, and set the access to published tables by the matrix.
 
-    Out: the roles created, the number of grants that stand now. Raises `HarmoniaError` where the login may not, or where the tables are not
-    of this version.
+    Returns the roles created and the number of grants. Raises `HarmoniaError` if the login lacks permission, or if the tables are from
+    another version.
     """
     with postgres.connected(url) as connection:
         cursor = connection.cursor()
@@ -59,8 +59,8 @@ def apply(url: str) -> tuple[list[str], int]:
             return missing, 0
         if not stands.startswith(f"form {postgres.form()},"):
             raise HarmoniaError(
-                f"warehouse {postgres.place(url)}: its tables are of another version of Harmonia: "
-                "`harmonia run --warehouse-url` publishes them anew, with the access to them"
+                f"warehouse {postgres.place(url)}: its tables are from another version of Harmonia: "
+                "`harmonia run --warehouse-url` rebuilds them, with the access to them"
             )
         there = postgres.existing_roles(cursor)
         postgres.hold_alone(cursor)
@@ -69,7 +69,7 @@ def apply(url: str) -> tuple[list[str], int]:
 
 
 def differences(url: str, administrators: Sequence[str] = (), known: Head | None = None) -> list[str]:
-    """How the server at `url` differs from what is declared (`differing`)."""
+    """Differences between the server at `url` and the declaration (`differing`)."""
     with postgres.connected(url) as connection:
         found = differing(connection.cursor(), administrators, known)
         connection.rollback()
@@ -77,21 +77,21 @@ def differences(url: str, administrators: Sequence[str] = (), known: Head | None
 
 
 def differing(cursor: psycopg.Cursor, administrators: Sequence[str] = (), known: Head | None = None) -> list[str]:
-    """How the server differs from what is declared, one line each, nothing where it does not: what it grants, what its schemas are made
-    of, what else the database and the server have that gives a way to the rows, the log of requests.
+    """Differences between the server and the declaration, one line each: grants, structure of the schemas, other objects of database and
+    server that give access to the rows, the log of requests.
 
-    administrators: logins that may have powers over the server. known: a head of the log that was seen earlier.
+    administrators: logins that may administer the server. known: a head of the log seen earlier.
     """
     names = [role.name for role in roles()]
     there = postgres.existing_roles(cursor)
-    out = [f"role {name} is not there: `harmonia access apply`" for name in sorted(set(names) - there)]
+    out = [f"role {name} is missing: `harmonia access apply`" for name in sorted(set(names) - there)]
     keys = [f"{WAREHOUSE}.{table.name}.{key}" for table in grants.protected() for key in tables.key_columns(table)]
     out += catalogue.beside(cursor, list(SCHEMAS), names, administrators, keys)
     if not (postgres.said(cursor) or "").startswith(f"form {postgres.form()},"):
         return [*out, "no tables of this version are published: `harmonia run --warehouse-url`"]
     out += _grants(cursor, there)
     if any(line.startswith("event trigger") for line in out):
-        out.append("what the tables are made of is not compared while an event trigger would act on the comparison: remove it, check again")
+        out.append("the structure of the tables is not compared while an event trigger would act on the comparison: remove it, check again")
     else:
         out += declared.differing(cursor, there)
     return [*out, *_log(cursor, known)]
@@ -108,26 +108,26 @@ def _grants(cursor: psycopg.Cursor, there: set[str]) -> list[str]:
 
 
 def _log(cursor: psycopg.Cursor, known: Head | None) -> list[str]:
-    """What was changed in the log of requests, or taken out of it."""
+    """Changes to the log of requests, or deletions from it."""
     try:
         with cursor.connection.transaction():
             broken = [ticket for (ticket,) in cursor.execute(log.BROKEN.encode()).fetchall()]
             lost = known is not None and cursor.execute(log.HOLDS.encode(), known).fetchone() == (False,)
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName):
-        return ["the log of requests is gone, or has another form"]
-    out = [f"request {ticket} of the log, or the one before it, was changed or taken out" for ticket in broken[:1]]
-    return out + (["the log of requests has lost what it held when it was last looked at"] if lost else [])
+        return ["the log of requests is missing, or has another structure"]
+    out = [f"request {ticket} of the log, or the one before it, was changed or deleted" for ticket in broken[:1]]
+    return out + (["the log of requests has lost entries since it was last checked"] if lost else [])
 
 
 def head(url: str) -> Head | None:
-    """Number and chain of the newest request of the log, to be held against it later; None where there is none."""
+    """Number and chain of the newest request in the log, for later comparison; None if there is none."""
     with postgres.connected(url) as connection:
         found = connection.execute(log.HEAD.encode()).fetchone()
     return None if found is None else (int(found[0]), str(found[1]))
 
 
 def requests(url: str) -> pd.DataFrame:
-    """The log: at (UTC), login, address, kind, subject, reason; oldest first. Raises `HarmoniaError` where it may not be read."""
+    """The log: at (UTC), login, address, kind, subject, reason; oldest first. Raises `HarmoniaError` if it cannot be read."""
     with postgres.connected(url) as connection:
         asked = "SELECT at AT TIME ZONE 'UTC', login, address, kind, subject, reason FROM {}.{} ORDER BY ticket"
         rows = connection.execute(asked.format(AUDIT, REQUESTS.name).encode()).fetchall()

@@ -1,6 +1,6 @@
-"""What a server's catalogue holds, as facts: what the schemas of Harmonia are made of, and what stands beside them in the database.
+"""A server's catalogue as facts: the structure of Harmonia's schemas, and other objects in the database.
 
-Belongs here: questions to the catalogue. Does not belong here: what should be there (`warehouse/server/declared`), grants on it
+Belongs here: queries of the catalogue. Does not belong here: the declared state (`warehouse/server/declared`), grants
 (`warehouse/access/grants`).
 """
 
@@ -13,11 +13,11 @@ import psycopg
 
 _SQL = files("warehouse.access").joinpath("sql")
 Facts = dict[tuple[str, str], list[str]]
-"""What and which (view, warehouse.flow_cases) -> what is so about it, sorted."""
+"""Kind and name of an object (view, warehouse.flow_cases) -> its properties, sorted."""
 
 
 def structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Facts:
-    """What the schemas are made of: owners, columns, definitions, triggers, rules, policies, functions, whatever stands in them."""
+    """The structure of the schemas: owners, columns, definitions, triggers, rules, policies, functions, all other objects."""
     out: Facts = {}
     for what, name, fact in cursor.execute(_SQL.joinpath("structure.sql").read_bytes(), {"schemas": list(schemas)}).fetchall():
         out.setdefault((what, name), []).append(fact)
@@ -27,9 +27,9 @@ def structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Facts:
 def beside(
     cursor: psycopg.Cursor, schemas: Sequence[str], roles: Sequence[str], administrators: Sequence[str], keys: Sequence[str]
 ) -> list[str]:
-    """What the database and the server have beside the schemas that no setup asks for, a line each.
+    """Objects of the database and the server outside the schemas that no setup needs, one line each.
 
-    administrators: logins that may have powers. keys: schema.table.column of which no statistics may be kept.
+    administrators: logins that may administer the server. keys: schema.table.column that must have no statistics.
     """
     asked = {"schemas": list(schemas), "roles": list(roles), "administrators": list(administrators), "keys": list(keys)}
     return sorted(line for (line,) in cursor.execute(_SQL.joinpath("beside.sql").read_bytes(), asked).fetchall())

@@ -1,11 +1,10 @@
-"""What a server should be made of, derived: the statements that publishing runs are run, looked at and rolled back.
+"""The declared structure of a server, derived by running the statements of publishing in a transaction that is rolled back.
 
-Belongs here: that, and how it differs from what stands. Does not belong here: the statements (`warehouse/access/grants`,
-`warehouse/postgres`), questions to the catalogue (`warehouse/server/catalogue`).
-
-The standing schemas are renamed, those of this version are made under their names, the server is asked what they are made of, and all is
-rolled back: nobody sees anything of it, nothing is locked but names. So nothing is declared twice, and whatever no statement of ours
-makes shows.
+Belongs here: that, and the comparison with the existing structure. Does not belong here: the statements (`warehouse/access/grants`,
+`warehouse/postgres`), queries of the catalogue (`warehouse/server/catalogue`).
+The existing schemas are renamed, those of this version are created under their names, the catalogue is queried, and everything is
+rolled back: no other session sees it, and only names are locked. So nothing is declared twice, and any object that our statements do not
+create is reported.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from warehouse.server import catalogue
 from warehouse.server.catalogue import Facts
 
 _OWNER = "SELECT datdba::regrole::text FROM pg_database WHERE datname = current_database()"
-_LENGTH = 60  # of a fact that is told whole; a definition is only said to be another
+_LENGTH = 60  # of a fact that is shown completely; a longer definition is only reported as different
 
 
 def differing(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
-    """How the standing schemas differ from what this version makes, a line each. Leaves the transaction as it was."""
+    """Differences between the existing schemas and those of this version, one line each. Leaves the transaction unchanged."""
     names = list(SCHEMAS)
     standing = catalogue.structure(cursor, names)
     try:
@@ -31,12 +30,12 @@ def differing(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
             _make(cursor, existing)
             declared = catalogue.structure(cursor, names)
     except errors.InsufficientPrivilege:
-        return ["what the tables are made of is not compared: check as the owner of the database, who owns the schemas, or as a superuser"]
+        return ["the structure of the tables is not compared: check as the owner of the database, who owns the schemas, or as a superuser"]
     return _lines(standing, declared)
 
 
 def _make(cursor: psycopg.Cursor, existing: set[str]) -> None:
-    """The schemas as this version makes them, empty, in the place of those that stand; owned by who owns the database."""
+    """Create the schemas of this version, empty, in place of the existing ones, with the owner of the database as owner."""
     (owner,) = cursor.execute(_OWNER).fetchone() or ("",)
     stand = cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(SCHEMAS),)).fetchall()
     for (name,) in stand:
@@ -50,15 +49,15 @@ def _lines(standing: Facts, declared: Facts) -> list[str]:
     for what, name in sorted({*standing, *declared}):
         there, wanted = standing.get((what, name)), declared.get((what, name))
         if wanted is None:
-            out.append(f"{what} {name} is there, and no version of Harmonia makes it")
+            out.append(f"{what} {name} exists, but Harmonia does not create it")
         elif there is None:
-            out.append(f"{what} {name} is not there")
+            out.append(f"{what} {name} is missing")
         elif there != wanted:
             more, less = (", ".join(_short(one) for one in a if one not in b) or "nothing" for a, b in ((there, wanted), (wanted, there)))
-            out.append(f"{what} {name} has {more}, where {less} should be")
+            out.append(f"{what} {name} has {more}, should have {less}")
     return out
 
 
 def _short(fact: str) -> str:
-    """A fact in few words: of a definition that it is one."""
+    """A fact, shortened: for a definition only that it differs."""
     return fact if len(fact) <= _LENGTH and "\n" not in fact else f"another {fact.split(maxsplit=1)[0]}"

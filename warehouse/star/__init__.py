@@ -1,6 +1,6 @@
-"""The star: facts and dimensions for analysts, built from the same records that the statistics are counted from.
+"""The star schema: facts and dimensions for analysts, built from the same records as the statistics.
 
-`tables`      what each fact, dimension and view is, column by column
+`tables`      every fact and dimension, column by column
 `dimensions`  time, periods, offences with their code, places, countries, ages
 `records`     facts a record an institution holds: files, persons in files, charges, sentences, stays, references
 `events`      the fact that counting reads: one row per event of a file and of a person in it, as delivered and put right

@@ -1,9 +1,8 @@
-"""Figures out of facts: the SQL of the indicators, summed by period and dimension, null where nothing was delivered.
+"""Figures from facts: the SQL of the indicators, summed by period and dimension, null if nothing was delivered.
 
-Belongs here: the one statement around an indicator's SQL, the same for DuckDB and PostgreSQL, and running it over frames or a published
+Belongs here: the statement around an indicator's SQL, the same for DuckDB and PostgreSQL, and running it over frames or a published
 file. Does not belong here: what an indicator counts (its file), the counting of `statistics` (`warehouse/count`).
-
-"A person counts once for a period": under the most serious offence, then the earliest day, in the quarter and, once, in the year.
+"A person counts once for a period": under the most serious offence, then the earliest day, once per quarter and once per year.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ CROSSED = (
     ("offence_group", "sex", "age_group"),
     ("form", "sex", "age_group"),
 )
-"""Tables of two and three dimensions; in them an absent row is 0. Totals and one-way tables hold a row per declared value, zeros too."""
+"""Tables of two and three dimensions; here an absent row is 0. Totals and one-way tables have a row per declared value, including zeros."""
 CELL = ["indicator", "period", *DIMENSIONS]
 VALUES = ["as_reported", "harmonised", "incomplete", "missing"]
 NEEDS = (*READABLE, "coverage")
 
 
 def _breakdowns(one: Definition) -> list[tuple[str, ...]]:
-    """Nothing, each dimension by itself, and the crossed tables of `statistics` whose dimensions all apply."""
+    """The total, each dimension separately, and the crossed tables of `statistics` whose dimensions all apply."""
     alone = [c for n in (0, 1) for c in combinations(one.dimensions, n)]
     return [*alone, *(crossed for crossed in CROSSED if set(crossed) <= set(one.dimensions))]
 
 
 def _cell(one: Definition, broken_down: Iterable[str] = (), *, all_of: str | None = None) -> str:
-    """The five dimensions as columns: as they are, or `total`."""
+    """The five dimensions as columns: their value, or `total`."""
     parts = []
     for name in DIMENSIONS:
         if all_of:
@@ -54,7 +53,7 @@ def _cell(one: Definition, broken_down: Iterable[str] = (), *, all_of: str | Non
 
 
 def _units(one: Definition) -> str:
-    """Rows as reported and units harmonised with their quarter and year, and whether they count in each (1 or 0)."""
+    """Rows as reported and harmonised units with their quarter and year, and whether they count in each (1 or 0)."""
     dims = "".join(f", u.{name}" for name in one.dimensions)
     if one.unit == "person" and one.kind == "flow":
         first = "CASE WHEN row_number() OVER (PARTITION BY u.person_id, t.{} ORDER BY g.position, u.day, u.case_id) = 1 THEN 1 ELSE 0 END"
@@ -75,7 +74,7 @@ def _units(one: Definition) -> str:
 
 
 def _zeros(one: Definition) -> str:
-    """Every cell that must be there with 0: the total, and each value of each dimension, of every published period."""
+    """Every cell that must exist even if 0: the total, and each value of each dimension, of every published period."""
     parts = [f"SELECT period, {_cell(one)}, 0 AS as_reported, 0 AS harmonised FROM dim_period WHERE published"]
     for name in one.dimensions:
         values = ", ".join(f"('{value}')" for value in DIMENSIONS[name])
@@ -85,8 +84,8 @@ def _zeros(one: Definition) -> str:
 
 
 def _gaps(one: Definition) -> str:
-    """What is not complete behind each period: `missing` in words, `silent` where nothing of any of the indicator's institutions could
-    be read."""
+    """Incomplete deliveries of each period: `missing` as text; `silent`: nothing could be read from any of the indicator's
+    institutions."""
     named = ", ".join(f"('{name}', {place})" for place, name in enumerate(one.institutions))
     return f"""SELECT p.period,
     string_agg(i.institution || ' ' || q.period || ' ' || coalesce(c.state, 'missing'), ', ' ORDER BY i.place, q.period) AS missing,
@@ -101,7 +100,7 @@ def _gaps(one: Definition) -> str:
 
 
 def statement(one: Definition) -> str:
-    """The SQL that gives every figure of an indicator from facts, for DuckDB and PostgreSQL.
+    """The SQL for every figure of an indicator from facts, for DuckDB and PostgreSQL.
 
     Columns: indicator, period, the five dimensions, as_reported, harmonised, incomplete, missing.
     """
@@ -131,9 +130,9 @@ GROUP BY c.period, {cells}, g.missing, g.silent"""
 
 
 def over(frames: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
-    """A connection in which facts, dimensions and coverage can be read, and nothing can be written or reached.
+    """A connection that can read facts, dimensions and coverage, and cannot write or access anything else.
 
-    Rows that are not held are a dataset of pyarrow, with the types of `tables.arrow_schema`.
+    Rows that do not fit in memory are a pyarrow dataset with the types of `tables.arrow_schema`.
     """
     connection = duckdb.connect()
     files = []
@@ -157,7 +156,7 @@ def figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definit
         try:
             parts.append(connection.execute(statement(one)).df())
         except duckdb.Error as error:
-            raise HarmoniaError(f"indicator {one.code}: its SQL does not run over the facts ({str(error).splitlines()[0]})") from error
+            raise HarmoniaError(f"indicator {one.code}: its SQL fails on the facts ({str(error).splitlines()[0]})") from error
     out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*CELL, *VALUES])
     return out.astype({**dict.fromkeys([*CELL, "missing"], "str"), "as_reported": "Int64", "harmonised": "Int64", "incomplete": "boolean"})
 
@@ -165,7 +164,7 @@ def figures(connection: duckdb.DuckDBPyConnection, definitions: Iterable[Definit
 def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """Figures that differ between two sets: CELL, and as_reported, harmonised, missing of each (`_theirs`); an absent row is 0.
 
-    Only periods and indicators that both hold are compared, so that a null is compared with a null.
+    Only periods and indicators in both are compared.
     """
     both = ours[[*CELL, *VALUES]].merge(theirs[[*CELL, *VALUES]], on=CELL, how="outer", suffixes=("", "_theirs"), indicator=True)
     differ = pd.Series(False, index=both.index)

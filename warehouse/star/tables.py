@@ -1,9 +1,8 @@
-"""Facts and dimensions as declared: names, types, comments, and which dimension a column points to.
+"""Declaration of facts and dimensions: names, types, comments, and the dimension that a column references.
 
-Belongs here: the star's tables. Does not belong here: its views (`views`), how rows are made. No names, no personal numbers, no birth
-date: of a person's age the warehouse keeps full years on the day of an event and on the day of the offence, and age groups.
-
-Columns ending in `_reported` hold what the institution's own record says; those without hold what counts, harmonised.
+Belongs here: the star's tables. Does not belong here: its views (`views`), computing rows. No names, no personal numbers, no birth
+dates: of a person's age the warehouse has only full years on the day of an event and on the day of the offence, and age groups.
+Columns ending in `_reported` contain the institution's own record; those without, the harmonised value.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ def _fact(name: str, comment: str, *columns: SchemaItem, own: bool) -> Table:
 
 
 def _record() -> list[SchemaItem]:
-    """What every fact of an institution's own records starts with."""
+    """The first columns of every fact of an institution's own records."""
     return [
         text("institution", "institution that delivered the record", of="dim_institution.institution"),
         text("record_key", "the institution's own key of the record", key=True),
-        text("file_key", "key of the file that the record stands in", key=True),
+        text("file_key", "key of the file that the record belongs to", key=True),
         text("case_id", "case", of="fact_case.case_id", linked=True),
     ]
 
 
 def _person() -> list[SchemaItem]:
     return [
-        text("sex", "best supported over all of the person's records", of="dim_sex.sex"),
+        text("sex", "best supported value over all of the person's records", of="dim_sex.sex"),
         text("citizenship", "country of citizenship, best supported; null where unknown", of="dim_country.country", coarse="domestic"),
         text("citizenship_group", "domestic, foreign, unknown"),
     ]
@@ -68,9 +67,9 @@ DIM_PERIOD = _dimension(
 )
 DIM_INSTITUTION = _dimension(
     "dim_institution",
-    "The institutions that deliver, in the order of a case's way",
+    "The institutions that deliver, in the order of the case flow",
     text("institution", "short name"),
-    count("position", "place in the order of a case's way"),
+    count("position", "position in the case flow"),
     text("stage", f"one of {', '.join(STAGES)}"),
     *_labels(),
 )
@@ -79,7 +78,7 @@ DIM_OFFENCE_GROUP = _dimension(
     "Groups of offences, most serious first; all together: trafficking and related offences",
     text("offence_group", "group"),
     count("position", "1: most serious; a case counts under its most serious offence"),
-    flag("minor", "a minor offence, published as a block of its own"),
+    flag("minor", "a minor offence, published as a separate block"),
     *_labels(),
 )
 DIM_LAW = _dimension(
@@ -92,18 +91,18 @@ DIM_LAW = _dimension(
 )
 DIM_OFFENCE = _dimension(
     "dim_offence",
-    "Articles of the codes with the group that they belong to; also articles that were charged and are on no list",
-    text("offence", "law and article, KPRK2012:171; ?:171 where the law is not known"),
+    "Articles of the codes with their group; also charged articles that are not listed",
+    text("offence", "law and article, KPRK2012:171; ?:171 if the law is not known"),
     text("law", "code of the law; null where unknown", of="dim_law.law"),
     text("article", "article"),
-    text("offence_group", "group of the article; other where it is on no list", of="dim_offence_group.offence_group"),
+    text("offence_group", "group of the article; other if it is not listed", of="dim_offence_group.offence_group"),
     *_labels(),
 )
 DIM_FORM = _dimension("dim_form", "Forms of exploitation", text("form", "form"), count("position", "order of the list"), *_labels())
 DIM_SEX = _dimension("dim_sex", "Sexes as recorded", text("sex", "sex"), *_labels())
 DIM_AGE = _dimension(
     "dim_age",
-    "Full years of age with the groups that standards ask for",
+    "Full years of age with the groups that standards require",
     count("age", "full years"),
     text("age_group", "child: under 18; adult"),
     text("band", "ten bands of criminal statistics: 0-13 (not responsible), 14-15, 16-17, 18-20, 21-24, 25-34 … 65+"),
@@ -113,7 +112,7 @@ DIM_COUNTRY = _dimension(
     "dim_country",
     "Countries: ISO 3166-1 alpha-3 with XKX, and when they were members of the European Union",
     text("country", "code"),
-    flag("domestic", "the country that this warehouse is of"),
+    flag("domestic", "the country of this warehouse"),
     day("eu_from", "first day as a member of the European Union; null: never"),
     day("eu_to", "last day as a member; null: still, or never"),
     *_labels(),
@@ -132,31 +131,31 @@ DIM_EVENT = _dimension("dim_event", "What happens to cases and persons", text("e
 
 FACT_CASE_RECORD = _fact(
     "fact_case_record",
-    "A file of an institution, as it stands; several files can be one case",
+    "A file of an institution, current state; several files can be one case",
     *_record(),
     text("seat", "seat of court, prosecution or police region", of="dim_seat.seat", coarse="nothing"),
-    text("municipality", "municipality of the offence, as the file says", of="dim_municipality.municipality", coarse="nothing"),
+    text("municipality", "municipality of the offence, by the file", of="dim_municipality.municipality", coarse="nothing"),
     text("state", "state of the file: investigating, sent, closed, merged, suspended, dismissed, indicted, terminated"),
     text("sender", "prosecution: who sent it: police, inspectorate, other"),
     flag("merged", "the file was merged into another one"),
     text("offence_reported", "article that the file names", of="dim_offence.offence"),
     text("offence_group_reported", "most serious offence of the file, as reported", of="dim_offence_group.offence_group"),
-    text("form_reported", "form of exploitation that stands with it; unknown where none", of="dim_form.form"),
+    text("form_reported", "form of exploitation stated with it; unknown if none", of="dim_form.form"),
     day("opened_reported", "first day reported or received, as delivered", of="dim_time.day"),
-    day("opened", "the same, put right", of="dim_time.day", linked=True),
+    day("opened", "the same, imputed if wrong", of="dim_time.day", linked=True),
     day("resolved_reported", "day of the last decision that ends the file, as delivered; null while it is open", of="dim_time.day"),
-    day("resolved", "the same, put right", of="dim_time.day", linked=True),
+    day("resolved", "the same, imputed if wrong", of="dim_time.day", linked=True),
     own=True,
 )
 FACT_PERSON_RECORD = _fact(
     "fact_person_record",
-    "A person in a file of an institution, as it stands; several such records can be one person",
+    "A person in a file of an institution, current state; several such records can be one person",
     *_record(),
     text("person_id", "person; null for a legal or unknown one", linked=True),
     text("role", "suspect, victim, witness, defendant, prisoner"),
-    text("kind", "natural, legal, unknown (N.N.: the record names nobody)"),
-    text("sex_reported", "as the record says", of="dim_sex.sex"),
-    text("citizenship_reported", "as the record says; null where it says none", of="dim_country.country", coarse="domestic"),
+    text("kind", "natural, legal, unknown (N.N.: the record has no name)"),
+    text("sex_reported", "by the record", of="dim_sex.sex"),
+    text("citizenship_reported", "by the record; null if it has none", of="dim_country.country", coarse="domestic"),
     text("residence", "municipality of residence", of="dim_municipality.municipality", coarse="nothing"),
     own=True,
 )
@@ -164,65 +163,67 @@ FACT_CHARGE = _fact(
     "fact_charge",
     "An offence of which a file or a person in it is accused",
     *_record(),
-    text("person_id", "person; null where the whole file is meant", linked=True),
-    text("offence", "article charged; null where none is named", of="dim_offence.offence"),
+    text("person_id", "person; null if the charge is of the whole file", linked=True),
+    text("offence", "article charged; null if none is named", of="dim_offence.offence"),
     text("paragraph", "paragraph of the article"),
     flag("principal", "marked as the principal charge"),
-    text("form_reported", "form that the charge states; null where it states none", of="dim_form.form"),
-    text("offence_group_reported", "group as the institution's own record says", of="dim_offence_group.offence_group"),
+    text("form_reported", "form stated in the charge; null if none", of="dim_form.form"),
+    text("offence_group_reported", "group by the institution's own record", of="dim_offence_group.offence_group"),
     text("offence_group", "group harmonised", of="dim_offence_group.offence_group", linked=True),
     own=True,
 )
 FACT_EVENT = _fact(
     "fact_event",
-    "What happened to a file (subject case) or to a person in it (subject person); what counting reads",
-    count("event_id", "running number; of events on one day the order in which they were recorded", coarse="rank"),
+    "Events of a file (subject case) or of a person in it (subject person), on which counting is based",
+    count("event_id", "running number; for events on one day the order in which they were recorded", coarse="rank"),
     text("subject", "case: of the file; person: of a person in it"),
     *_record(),
     text("person_id", "person; null for subject case, and for an unknown person"),
     text("role", "role of the person; null for subject case"),
     text("event", "what happened", of="dim_event.event"),
-    text("scope", "whose event: own (of the record), file (of its file as a whole), case (of another file of its case)"),
+    text("scope", "level of the event: own (the record), file (its file as a whole), case (another file of its case)"),
     text("outcome", "judgment: convicted, acquitted, rejected; release: its reason, as of fact_stay.ended_by"),
-    text("indictment_number", "number of the indictment, as the event states it; null where it states none", key=True),
-    flag("readable", "the record that it belongs to could be read; else it is known from the event alone"),
-    flag("inferred", "no record of the event: the case or person was there, the day is estimated from the delivery"),
-    day("date_reported", "day as delivered, the 15th where only the month was; null where unreadable", of="dim_time.day"),
+    text("indictment_number", "number of the indictment stated in the event; null if none", key=True),
+    flag("readable", "the record that it belongs to could be read; else it is known only from the event"),
+    flag("inferred", "no record of the event: the case or person was delivered, the day is estimated from the delivery"),
+    day("date_reported", "day as delivered, the 15th if only the month was; null if unreadable", of="dim_time.day"),
     day(
         "day",
-        "day on which it counts, put right where the delivered one cannot be; null: not known, or of an unknown person",
+        "day on which it counts, imputed if the delivered one is wrong; null: not known, or of an unknown person",
         of="dim_time.day",
     ),
-    text("method", "how the day was found: delivered, exchanged (day and month), year (one digit), middle (of the quarter of delivery)"),
+    text(
+        "method", "how the day was determined: delivered, exchanged (day and month), year (one digit), middle (of the quarter of delivery)"
+    ),
     text(
         "date_problem",
-        "why the day is not the one delivered: missing (or unreadable), after_delivery, too_early, before_… and after_… with the event "
-        "that contradicts it; null where it is",
+        "why the day is not the delivered one: missing (or unreadable), after_delivery, too_early, before_… and after_… with the event "
+        "that contradicts it; null if it is",
     ),
-    day("order_day", "day by which events are put in order: an estimate in the middle of a quarter goes last in it"),
+    day("order_day", "day by which events are ordered: an estimate in the middle of a quarter comes last in it"),
     text("offence_group_reported", "principal offence by the record's own charges", of="dim_offence_group.offence_group"),
     text("offence_group", "principal offence of the case or person at this stage, harmonised", of="dim_offence_group.offence_group"),
     text("form_reported", "form by the record's own charges", of="dim_form.form"),
     text("form", "form of the case, harmonised", of="dim_form.form"),
-    text("sex_reported", "as the record says", of="dim_sex.sex"),
+    text("sex_reported", "by the record", of="dim_sex.sex"),
     *_person(),
     text("citizenship_region", "domestic, eu, other on that day, unknown"),
-    text("citizenship_group_reported", "domestic, foreign, unknown as the record says"),
+    text("citizenship_group_reported", "domestic, foreign, unknown by the record"),
     text("age_group_reported", "child, adult, unknown on date_reported by the record's own birth date"),
     text("age_group", "child, adult, unknown on that day"),
-    count("age", "full years on that day; null where the day of birth is not known", of="dim_age.age", coarse="adult"),
+    count("age", "full years on that day; null if the day of birth is not known", of="dim_age.age", coarse="adult"),
     count("age_at_offence", "full years on the day of the offence", of="dim_age.age", coarse="adult"),
     own=False,
 )
 FACT_SENTENCE = _fact(
     "fact_sentence",
-    "A sentence of a judgment that stands; one judgment can pass several",
+    "A sentence of a current judgment; one judgment can have several",
     *_record(),
     text("person_id", "person; null for an unknown one", linked=True),
     text("kind", "imprisonment, fine, suspended, measure"),
     count("months", "imprisonment in months; null for others"),
     count("euros", "fine in euros; null for others"),
-    day("judged", "day of the judgment, put right", of="dim_time.day", linked=True),
+    day("judged", "day of the judgment, imputed if wrong", of="dim_time.day", linked=True),
     day("final", "day on which it became final; null while an appeal is open", of="dim_time.day", linked=True),
     text("offence_group", "principal offence at the courts", of="dim_offence_group.offence_group", linked=True),
     own=True,
@@ -239,18 +240,18 @@ FACT_STAY = _fact(
         "ended_by",
         "transfer, served, conditional_release, court_decision, house_arrest, sentence_begun, detention_ended, other",
     ),
-    count("chain", "running number of the stay that the row is part of; rows joined by transfers share it", linked=True, coarse="number"),
+    count("chain", "running number of the stay that the row belongs to; rows joined by transfers share it", linked=True, coarse="number"),
     flag("first_of_chain", "the row that begins the stay", linked=True),
-    count("months", "sentence to be served in months, as the register says"),
+    count("months", "sentence to be served in months, by the register"),
     own=True,
 )
 FACT_REFERENCE = _fact(
     "fact_reference",
     "A file cites another institution's number for the same matter",
     *_record(),
-    text("cited", "whose number: police, inspectorate, prosecution, court, other"),
+    text("cited", "kind of number: police, inspectorate, prosecution, court, other"),
     flag("found", "a file of that institution with that number was delivered"),
-    flag("same_case", "and it is the same case"),
+    flag("same_case", "that file belongs to the same case"),
     own=False,
 )
 MILESTONES = {
@@ -258,7 +259,7 @@ MILESTONES = {
     "referred": "first sent to the prosecution",
     "received_prosecution": "first received by the prosecution",
     "investigated": "investigation opened",
-    "dismissed": "report dismissed, where no file of the case led to an indictment",
+    "dismissed": "report dismissed, if no file of the case led to an indictment",
     "indicted": "first indictment",
     "resolved_prosecution": "last decision that ends the prosecution's files; null while one is open",
     "received_court": "first received by a court",
@@ -275,18 +276,18 @@ CASE_MILESTONES = {
     "dismissed": "cases_dismissed",
     "received_court": "cases_received_court",
 }
-"""Milestones of a case that are the days of an indicator's units."""
+"""Milestones of a case that are days of an indicator's units."""
 FACT_CASE = _fact(
     "fact_case",
-    "A case with the days of its way from report to prison",
+    "A case with its milestones from report to prison",
     text("case_id", "case"),
     text(
         "municipality",
-        "municipality of the offence, as the first file says that names one",
+        "municipality of the offence, from the first file that names one",
         of="dim_municipality.municipality",
         coarse="nothing",
     ),
-    text("seat", "seat that deals with it: court, else prosecution, else police region", of="dim_seat.seat", coarse="nothing"),
+    text("seat", "seat responsible for it: court, else prosecution, else police region", of="dim_seat.seat", coarse="nothing"),
     day("offence_day", "day of the offence; null where unknown", of="dim_time.day"),
     *(text(f"offence_{stage}", f"principal offence at {stage}", of="dim_offence_group.offence_group") for stage in STAGES),
     text("form", "form of exploitation stated for the case", of="dim_form.form"),
@@ -295,10 +296,10 @@ FACT_CASE = _fact(
     count("suspects", "persons registered as suspects"),
     count("victims", "persons registered as victims, by any institution"),
     count("defendants", "persons prosecuted or before a court"),
-    day("first_day", "first of all its days", of="dim_time.day"),
+    day("first_day", "earliest of its days", of="dim_time.day"),
     *(day(name, meaning, of="dim_time.day") for name, meaning in MILESTONES.items()),
-    text("stage", "how far it came: registration, prosecution, courts"),
-    flag("open", "something is left to be done at that stage, by the last delivery"),
+    text("stage", "stage reached: registration, prosecution, courts"),
+    flag("open", "pending at that stage, as of the last delivery"),
     own=False,
 )
 PERSON_MILESTONES = {
@@ -315,7 +316,7 @@ PERSON_MILESTONES = {
 }
 FACT_PERSON = _fact(
     "fact_person",
-    "A person in a case with the days of the person's way through it",
+    "A person in a case with the person's milestones",
     text("case_id", "case", of="fact_case.case_id"),
     text("person_id", "person"),
     *(flag(role, f"the person is a {role} in the case") for role in ("suspect", "victim", "witness", "defendant", "prisoner")),
@@ -331,8 +332,8 @@ FACT_CASE_SNAPSHOT = _fact(
     "The state of a case at the end of each published quarter, from its first day to the quarter in which it was closed",
     text("case_id", "case", of="fact_case.case_id"),
     text("quarter", "quarter", of="dim_period.period"),
-    text("stage", "how far it had come: registration, prosecution, courts"),
-    flag("open", "something was left to be done at the end of the quarter"),
+    text("stage", "stage reached: registration, prosecution, courts"),
+    flag("open", "pending at the end of the quarter"),
     count(
         "days_open", "days from the first day of the case to the end of the quarter, or to the day on which it was closed", coarse="nothing"
     ),
@@ -341,16 +342,16 @@ FACT_CASE_SNAPSHOT = _fact(
 FURTHER_STATISTICS = Table(
     "further_statistics",
     WAREHOUSE,
-    text("indicator", "an indicator beyond those of `statistics`", of="indicators.indicator"),
+    text("indicator", "an indicator not in `statistics`", of="indicators.indicator"),
     text("period", "year (2013) or quarter (2013-Q2)", of="dim_period.period"),
     *(
         text(name, "as in statistics; total: not broken down")
         for name in ("offence_group", "form", "sex", "age_group", "citizenship_group")
     ),
-    count("as_reported", "by the institutions' own records; null where nothing of any of its institutions could be read"),
-    count("harmonised", "after linkage; null where nothing of any of its institutions could be read"),
+    count("as_reported", "by the institutions' own records; null if nothing could be read from any of its institutions"),
+    count("harmonised", "after linkage; null if nothing could be read from any of its institutions"),
     flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
-    text("missing", "which: institution, quarter and state, comma-separated; null where none"),
-    comment="Figures of the indicators that are defined by their SQL alone; no bridge leads from reported to harmonised",
+    text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
+    comment="Figures of the indicators defined by SQL only, without a bridge from reported to harmonised",
     info=SHARED,
 )

@@ -1,8 +1,8 @@
-"""Ready-made questions over the star: cohorts and what became of them, how long it takes, what is open.
+"""Views over the star: cohorts and their attrition, durations, pending cases.
 
 Belongs here: the SQL of the views, for DuckDB and PostgreSQL, and a comment on every column. Does not belong here: facts (`tables`).
 
-A quarter of which nothing could be read from any institution of a stage has null, not 0, and one that is not complete from all of them is
+A quarter for which nothing could be read from any institution of a stage is null, not 0; one that is not complete from all of them is
 `incomplete`.
 """
 
@@ -42,12 +42,12 @@ STAGES_OPEN = ("registration", "prosecution", "courts")
 
 
 def _view(name: str, comment: str, sql: str, *columns: SchemaItem) -> Table:
-    """Shared, always: a view reads with its owner's rights, so that row policies of the tables behind it would not hold."""
+    """Always shared: a view reads with its owner's rights, so row policies of the underlying tables would not apply."""
     return Table(name, WAREHOUSE, *columns, comment=comment, info={**SHARED, "view": sql.strip()})
 
 
 def _gaps(stage: str) -> str:
-    """Which quarters of the institutions of a stage are complete: gap (not all), silent (nothing of any could be read)."""
+    """Completeness of the quarters of a stage's institutions: gap (not all complete), silent (nothing could be read from any)."""
     return f"""(
   SELECT period, bool_and(state IN ('missing', 'unreadable')) AS silent, bool_or(state <> 'complete') AS gap
   FROM period_coverage WHERE stage = '{stage}' GROUP BY period
@@ -78,7 +78,7 @@ ORDER BY p.period, g.position"""
 
 
 def _days(share: float, of: str) -> str:
-    """A quantile in days, to a tenth: the two databases interpolate with another last digit."""
+    """A quantile in days, to a tenth: the two databases differ in the last digit of interpolation."""
     return f"CAST(round(CAST(percentile_cont({share}) WITHIN GROUP (ORDER BY {of}) AS numeric(18, 6)), 1) AS float8)"
 
 
@@ -92,7 +92,7 @@ def _double(name: str, comment: str) -> Column[float]:
 
 PERIOD_COVERAGE = _view(
     "period_coverage",
-    "What every institution delivered for every quarter of the published years, also for quarters for which nobody delivered",
+    "State of the deliveries of every institution for every quarter of the published years, also for quarters without a delivery",
     """
 SELECT p.period, i.institution, i.stage, coalesce(c.state, 'missing') AS state
 FROM dim_period p CROSS JOIN dim_institution i
@@ -121,32 +121,32 @@ FROM further_statistics""",
     count("as_reported", "as in statistics"),
     count("harmonised", "as in statistics"),
     flag("incomplete", "a delivery of one of the indicator's institutions is partial, unreadable or missing in the period"),
-    text("missing", "which: institution, quarter and state, comma-separated; null where none"),
+    text("missing", "incomplete deliveries: institution, quarter and state, comma-separated; null if none"),
 )
 FLOW_CASES = _view(
     "flow_cases",
-    "Cohorts of cases by the quarter of their first report and their offence then: how many came how far by the last delivery",
+    "Cohorts of cases by the quarter of their first report and their offence then: how many reached each step by the last delivery",
     _cohort("fact_case", "", CASE_STEPS, "count(CASE WHEN f.open THEN 1 END)"),
     text("cohort", "quarter of the first report"),
     text("offence_group", "principal offence as registered"),
-    count("registered", "cases registered in that quarter; null where nothing of police or inspectorate could be read"),
+    count("registered", "cases registered in that quarter; null if nothing could be read from police and inspectorate"),
     *_steps(CASE_STEPS, star.MILESTONES),
-    count("open", "of them: something is left to be done at the stage that they reached"),
+    count("open", "of them: pending at the stage that they reached"),
     flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_PERSONS = _view(
     "flow_persons",
-    "Cohorts of suspects by the quarter in which their case was reported: how many came how far by the last delivery",
+    "Cohorts of suspects by the quarter in which their case was reported: how many reached each step by the last delivery",
     _cohort("fact_person", " WHERE f.suspect", PERSON_STEPS, ""),
     text("cohort", "quarter of the report"),
     text("offence_group", "principal offence as registered"),
-    count("registered", "suspects registered in that quarter, once a case; null where nothing of police or inspectorate could be read"),
+    count("registered", "suspects registered in that quarter, once per case; null if nothing could be read from police and inspectorate"),
     *_steps(PERSON_STEPS, {name: meaning for name, (_, meaning) in star.PERSON_MILESTONES.items()}),
     flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_DURATIONS = _view(
     "flow_durations",
-    "How many days the steps of a case take, by the quarter of its first report; cases that took the step by the last delivery",
+    "Duration in days of the steps of a case, by the quarter of its first report; cases that took the step by the last delivery",
     f"""
 SELECT p.period AS cohort, s.step, CASE WHEN d.silent THEN NULL ELSE coalesce(f.cases, 0) END AS cases,
   f.median_days, f.ninth_decile_days, coalesce(d.gap, false) AS incomplete
@@ -161,15 +161,15 @@ LEFT JOIN {_gaps("registration")} d ON d.period = p.period
 WHERE p.kind = 'quarter' AND p.published
 ORDER BY p.period, s.place""",
     text("cohort", "quarter of the first report"),
-    text("step", "from which day to which"),
-    count("cases", "cases that took the step; null where nothing of police or inspectorate could be read"),
-    _double("median_days", "half of them took at most so many days"),
-    _double("ninth_decile_days", "nine of ten took at most so many days"),
+    text("step", "first and last day of the step"),
+    count("cases", "cases that took the step; null if nothing could be read from police and inspectorate"),
+    _double("median_days", "half of them took at most this number of days"),
+    _double("ninth_decile_days", "nine of ten took at most this number of days"),
     flag("incomplete", "the quarter of police or inspectorate is partial, unreadable or missing"),
 )
 FLOW_OPEN = _view(
     "flow_open",
-    "What was open at the end of each quarter, by the stage that the case had reached",
+    "Cases pending at the end of each quarter, by the stage that they had reached",
     f"""
 SELECT p.period AS quarter, s.stage, CASE WHEN d.silent THEN NULL ELSE coalesce(f.cases, 0) END AS open,
   f.median_days_open, coalesce(d.gap, false) AS incomplete
@@ -185,9 +185,9 @@ LEFT JOIN (
 WHERE p.kind = 'quarter' AND p.published
 ORDER BY p.period, s.place""",
     text("quarter", "quarter"),
-    text("stage", "how far the cases had come"),
-    count("open", "cases; null where no institution of the stage delivered the quarter"),
-    _double("median_days_open", "half of them had been open for at most so many days"),
+    text("stage", "stage reached"),
+    count("open", "cases; null if no institution of the stage delivered the quarter"),
+    _double("median_days_open", "half of them had been open for at most this number of days"),
     flag("incomplete", "the quarter of an institution of the stage is partial, unreadable or missing"),
 )
 VICTIMS_BY_AGE = _view(
@@ -229,6 +229,6 @@ GROUP BY t.year, s.kind""",
     text("year", "year of admission"),
     text("kind", "detained or imprisoned"),
     count("stays", "stays"),
-    _double("median_days", "half of them took at most so many days"),
-    _double("ninth_decile_days", "nine of ten took at most so many days"),
+    _double("median_days", "half of them took at most this number of days"),
+    _double("ninth_decile_days", "nine of ten took at most this number of days"),
 )

@@ -35,7 +35,7 @@ UNION ALL SELECT format('foreign server %%I leads elsewhere', srvname) FROM pg_f
 UNION ALL SELECT format('foreign data wrapper %%I leads elsewhere', fdwname) FROM pg_foreign_data_wrapper
 UNION ALL SELECT format('extension %%I is not needed', extname) FROM pg_extension WHERE extname <> 'plpgsql'
 UNION ALL SELECT format('language %%I is not needed', lanname) FROM pg_language WHERE oid >= 16384 AND lanname <> 'plpgsql'
-UNION ALL SELECT format('%%s large objects lie in this database', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
+UNION ALL SELECT format('%%s large objects exist in this database', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
 UNION ALL SELECT format('default privileges of %%s give to others%%s', d.defaclrole::regrole, coalesce(' in schema ' || d.defaclnamespace::regnamespace, ''))
   FROM (SELECT defaclrole, nullif(defaclnamespace, 0) AS defaclnamespace FROM pg_default_acl) d
 UNION ALL SELECT format('%%s has %%s on database %%I', CASE a.grantee WHEN 0 THEN 'everybody' ELSE a.grantee::regrole::text END,
@@ -67,7 +67,7 @@ UNION ALL SELECT format('setting %%s is made for %%s', split_part(one, '=', 1),
   WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
     AND NOT (s.setrole <> 0 AND split_part(one, '=', 1) IN ('search_path', 'default_transaction_isolation'))
 UNION ALL SELECT format('role %%s %%s', p.rolname, concat_ws(', ', CASE WHEN r.rolsuper THEN 'is a superuser' END,
-    CASE WHEN r.rolbypassrls THEN 'passes by row security' END, CASE WHEN r.rolcreaterole THEN 'may make roles' END,
+    CASE WHEN r.rolbypassrls THEN 'bypasses row security' END, CASE WHEN r.rolcreaterole THEN 'may create roles' END,
     CASE WHEN r.rolcreatedb THEN 'may make databases' END, CASE WHEN r.rolreplication THEN 'may copy the server' END))
   FROM powerful p JOIN pg_roles r ON r.oid = p.oid
 UNION ALL SELECT format('role %%s may log in, and should not', rolname) FROM pg_roles WHERE rolname = ANY(%(roles)s) AND rolcanlogin

@@ -218,7 +218,7 @@ def test_a_window_that_overlaps_an_earlier_one_is_refused_with_the_reason(tmp_pa
     made = release(home, "2016-12-31", source(persons, [2012, 2013, 2014, 2015]))
     (said,) = made.overlapping
     assert said == (
-        "victims_identified 2013/2015 by sex_age_group shares a year with victims_identified 2012/2014 by sex_age_group, printed before"
+        "victims_identified 2013/2015 by sex_age_group shares a year with victims_identified 2012/2014 by sex_age_group, published before"
     )
     assert open_release(home / "releases").figures(VICTIMS, "sex_age_group", "2013/2015").empty
 

@@ -1,10 +1,10 @@
-"""Train the model that is shipped: from the declared shares (`*-v0.json`), on simulated sets and on nothing else.
+"""Train the shipped model: from the declared shares (`*-v0.json`), only on simulated sets.
 
     .venv/bin/python -m benchmarks.linkage_train --version v2 --by NAME SET [SET ...]
 
 Each SET is a folder of `harmonia simulate`; a folder without the simulator's mark is refused. Writes `persons-<version>.json` and
-`cases-<version>.json`, sealed, with the expected shares of levels that `model_still_fits` compares with. A new version comes into use
-when `pipelines/linkage/model.py` names it, never by itself. `harmonia link train` trains further from the shipped one, into one file.
+`cases-<version>.json` with checksum and the expected shares of levels for `model_still_fits`. A new version is used only when
+`pipelines/linkage/model.py` names it. `harmonia link train` continues from the shipped model and writes one file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines.linkage import modelfile, trainer
+from pipelines import training
+from pipelines.linkage import modelfile
 from pipelines.linkage.model import FOLDER, load_model
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--by", required=True)
     args = parser.parse_args()
     declared = load_model(FOLDER / "persons-v0.json", FOLDER / "cases-v0.json")
-    _, content = trainer.fit(trainer.of_simulated(args.sets), args.version, args.by, declared)
+    _, content = training.fit(training.of_simulated(args.sets), args.version, args.by, declared)
     for half in ("persons", "cases"):
         path = args.out / f"{content[half]['version']}.json"
         modelfile.write(path, content[half])

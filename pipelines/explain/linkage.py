@@ -19,7 +19,7 @@ import pandas as pd
 from pipelines.linkage.common import landmark
 from pipelines.linkage.compare import MISSING, column_values, compare
 from pipelines.linkage.model import Field, Model, load_model
-from pipelines.linkage.persons import between, nameless, one_file, within_case
+from pipelines.linkage.persons import between, one_file, unidentified, within_case
 from pipelines.linkage.score import EXCHANGED, Frequencies, Likelihoods, coded, frequencies, likelihoods
 from pipelines.linkage.standardise import Records, read, standardise
 from schemas.canonical import TABLES
@@ -202,7 +202,7 @@ class Linkage:
         prior = np.where(within, within_case(self._persons, left, right, self.model.persons), self._odds_between[0])
         forbidden = one_file(self._persons, left, right)
         fields = self._field_weights(found, left, right)
-        nobody = nameless(self._persons)
+        nobody = unidentified(self._persons)
         nobody = nobody[left] | nobody[right]
         return [
             Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], bool(forbidden[n]), bool(nobody[n]))

@@ -19,7 +19,7 @@ from sqlalchemy import or_, select
 
 from pipelines.errors import HarmoniaError
 from pipelines.explain.linkage import Linkage
-from pipelines.linkage.places import rekeyed
+from pipelines.linkage.places import with_person_keys
 from pipelines.registry import open_registry
 from pipelines.registry.connection import Registry
 from pipelines.registry.tables import Entity, Judgement, Membership
@@ -49,7 +49,7 @@ class Published:
     def canonical(self) -> dict[str, pd.DataFrame]:
         """The canonical tables of the last run, every state; persons of lists with their current keys."""
         tables = {name: canonical.conform(name, self._lake("canonical", name)) for name in canonical.TABLES}
-        return rekeyed(tables, self._lake("identities", "listed"))
+        return with_person_keys(tables, self._lake("identities", "listed"))
 
     @cached_property
     def decisions(self) -> pd.DataFrame:

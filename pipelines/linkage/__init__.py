@@ -28,7 +28,7 @@ from pipelines.linkage.drift import alike, level_counts
 from pipelines.linkage.incremental import decide
 from pipelines.linkage.model import Model, load_model
 from pipelines.linkage.partition import partition_records
-from pipelines.linkage.places import listed, rekeyed
+from pipelines.linkage.places import listed, with_person_keys
 from pipelines.linkage.score import coded
 from pipelines.linkage.solving import Solved, candidate_pairs, read_common, rounds
 from pipelines.linkage.spark import Spark
@@ -64,7 +64,7 @@ def solve(canonical: Tables, model: Model | None = None, judgements: pd.DataFram
     """Decide cases and persons in alternation; parameters as for `link`."""
     model = model or load_model()
     tables = read(canonical)
-    tables = rekeyed(tables, listed(tables["person_records"], model))
+    tables = with_person_keys(tables, listed(tables["person_records"], model))
     marked = landmark(tables)
     records = standardise(tables)
     if marked is None:
@@ -93,7 +93,7 @@ def link(
     model = model or load_model()
     tables = read(canonical)
     places = listed(tables["person_records"], model) if places is None else places
-    tables = rekeyed(tables, places)
+    tables = with_person_keys(tables, places)
     marked = landmark(tables)
     if marked is None:
         return _link_whole(standardise(tables), model, judgements, places, spark)
@@ -101,7 +101,7 @@ def link(
     loaded = memory_files.load(memory, version) if memory is not None else None
     if loaded is None:
         common, before = read_common(marked.take_rows(tables), model), None
-        tables = rekeyed(read(canonical), places)
+        tables = with_person_keys(read(canonical), places)
     else:
         common, before = loaded
     records = standardise(tables)

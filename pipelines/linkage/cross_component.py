@@ -19,7 +19,7 @@ from pipelines.linkage.hashing import mixed
 from pipelines.linkage.memory import LinkageMemory
 from pipelines.linkage.pairs import PersonPairs
 from pipelines.linkage.partition import Partition
-from pipelines.linkage.persons import between, nameless
+from pipelines.linkage.persons import between, unidentified
 from pipelines.linkage.tasks import Setting, unpacked
 from pipelines.resources.flat import looked_up
 
@@ -74,9 +74,9 @@ def _persons(partition: Partition, setting: Setting, known: pd.DataFrame | None)
     """`decision_records` of pairs of persons, and the hash of each."""
     pairs = partition.persons_across
     weight = pairs["weight"].to_numpy() + between(partition.records, setting.model.persons, setting.common.again[0])
-    nobody = nameless(partition.records.persons)
+    anonymous = unidentified(partition.records.persons)
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
-    recorded = np.flatnonzero((weight >= LEAST_WEIGHT) & ~nobody[left] & ~nobody[right])
+    recorded = np.flatnonzero((weight >= LEAST_WEIGHT) & ~anonymous[left] & ~anonymous[right])
     left, right = left[recorded], right[recorded]
 
     def reasons(chosen: np.ndarray) -> pd.Series:

@@ -38,9 +38,9 @@ def decision_records(records: Records, people: PersonPairs, cases: Cases, person
     """
     case_rows = case_decision_records(cases)
     left, right, weight = people.left, people.right, persons.weight
-    kept = _worth_recording(left, right, weight, persons.cluster)
-    bits = people.bits.iloc[kept].assign(same_case=persons.within[kept] * 1.0)
-    person_rows = as_decision_records(True, left[kept], right[kept], weight[kept], persons.cluster, person_reasons(bits))
+    recorded = _worth_recording(left, right, weight, persons.cluster)
+    bits = people.bits.iloc[recorded].assign(same_case=persons.within[recorded] * 1.0)
+    person_rows = as_decision_records(True, left[recorded], right[recorded], weight[recorded], persons.cluster, person_reasons(bits))
     return pd.concat([case_rows, person_rows], ignore_index=True)
 
 
@@ -48,14 +48,14 @@ def case_decision_records(cases: Cases) -> pd.DataFrame:
     """`decision_records` of pairs of files."""
     pairs = cases.pairs
     a, b, weight = pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64"), pairs["weight"].to_numpy("float64")
-    kept = _worth_recording(a, b, weight, cases.cluster)
-    rows = as_decision_records(False, a[kept], b[kept], weight[kept], cases.cluster, case_reasons(pairs, cases.bits, kept))
+    recorded = _worth_recording(a, b, weight, cases.cluster)
+    rows = as_decision_records(False, a[recorded], b[recorded], weight[recorded], cases.cluster, case_reasons(pairs, cases.bits, recorded))
     return rows.iloc[np.lexsort((rows["b"], rows["a"]))]
 
 
-def case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
-    """`reasons` of the pairs of files `kept` (rows, ascending); `pairs` and further evidence `bits` as in `cases.Cases`."""
-    return _reasons(pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), kept)
+def case_reasons(pairs: pd.DataFrame, bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
+    """`reasons` of the pairs of files at `recorded` (rows, ascending); `pairs` and further evidence `bits` as in `cases.Cases`."""
+    return _reasons(pd.concat([_long(pairs[list(PARTS)], np.arange(len(pairs))), bits], ignore_index=True), recorded)
 
 
 def person_reasons(bits: pd.DataFrame) -> pd.Series:
@@ -106,10 +106,10 @@ def as_decision_records(
     return pd.DataFrame({"person": person, "a": a, "b": b, "weight": weight, "joined": cluster[a] == cluster[b], "reasons": reasons})
 
 
-def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
-    """Evidence of the pairs `kept` (ascending) as text: `name +bits`, the largest first."""
+def _reasons(bits: pd.DataFrame, recorded: np.ndarray) -> pd.Series:
+    """Evidence of the pairs at `recorded` (ascending) as text: `name +bits`, the largest first."""
     pair, value = bits["pair"].to_numpy("int64"), bits["bits"].to_numpy("float64")
-    place, there = looked_up(pair, kept)
+    place, there = looked_up(pair, recorded)
     rows = np.flatnonzero((np.abs(value) >= LEAST_BITS) & there)
     code, names = pd.factorize(bits["name"])
     short = np.array([str(name).split(":")[0] for name in names], dtype=object)
@@ -121,7 +121,7 @@ def _reasons(bits: pd.DataFrame, kept: np.ndarray) -> pd.Series:
     span = int(tenths.max(initial=0)) - least + 1
     which, texts = pd.factorize(code[rows] * span + tenths - least)
     words = pa.array([f"{short[text // span]} {(text % span + least) / 10:+.1f}" for text in texts.tolist()], type=pa.string())
-    ends = np.concatenate([[0], np.cumsum(np.bincount(place[rows], minlength=len(kept)))])
+    ends = np.concatenate([[0], np.cumsum(np.bincount(place[rows], minlength=len(recorded)))])
     lists = pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), words.take(pa.array(which)))
     return pd.Series(pc.binary_join(lists, " "), dtype="str")
 

@@ -137,11 +137,11 @@ def load_model(persons: Path | None = None, cases: Path | None = None) -> Model:
 
 
 def named_model() -> str | None:
-    """The content of the model file that `HARMONIA_MODEL` names; None where the shipped model is used. Raises `HarmoniaError`."""
+    """The content of the model file that `HARMONIA_MODEL` names; None if the shipped model is used. Raises `HarmoniaError`."""
     named = os.environ.get("HARMONIA_MODEL")
     if not named:
         return None
-    load_model()  # says so where it cannot be used
+    load_model()  # raises if the file cannot be used
     return Path(named).expanduser().read_text("utf-8")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.linkage.evidence import institutions
 from pipelines.linkage.pairs import PersonPairs
-from pipelines.linkage.persons import nameless
+from pipelines.linkage.persons import unidentified
 from pipelines.linkage.standardise import Records
 from pipelines.resources.flat import Rows, begins
 from sources import contract
@@ -59,6 +59,6 @@ def _persons_across(records: Records, pairs: pd.DataFrame) -> tuple[np.ndarray, 
     knows = np.array([[name in naming.get(side, names) for name in names] for side in [*sides, None]], dtype=bool)
     knows = knows.reshape(len(sides) + 1, len(names))
     known = knows[side[left], code[b[pair]]] & knows[side[right], code[a[pair]]]
-    named: np.ndarray = records.once("named", lambda: ~nameless(records.persons))
+    named: np.ndarray = records.once("named", lambda: ~unidentified(records.persons))
     known &= named[left] & named[right]
     return pair[known], left[known], right[known]

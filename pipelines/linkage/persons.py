@@ -53,8 +53,8 @@ def link_persons(
     setting = model.persons
     odds = np.where(within, within_case(persons, left, right, setting), between(records, setting, again))
     weight = people.weight + odds
-    nobody = nameless(persons)
-    never = one_file(persons, left, right) | nobody[left] | nobody[right]
+    anonymous = unidentified(persons)
+    never = one_file(persons, left, right) | anonymous[left] | anonymous[right]
     weight = np.where(never, NEVER, weight)
     # Only pairs within components of positive pairs can matter; most pairs are not.
     reach = cluster.connected(len(persons), left, right, weight, constraints)
@@ -65,7 +65,7 @@ def link_persons(
     return Persons(groups, weight, within, never)
 
 
-def nameless(persons: pd.DataFrame) -> np.ndarray:
+def unidentified(persons: pd.DataFrame) -> np.ndarray:
     """Records without any of `IDENTITY`."""
     return np.asarray(persons[list(IDENTITY)].isna().all(axis=1))
 

@@ -22,7 +22,7 @@ from pipelines.linkage import cluster
 from pipelines.linkage.compare import MISSING
 from pipelines.linkage.hashing import hashes
 from pipelines.linkage.model import Model
-from pipelines.linkage.persons import nameless, within_case
+from pipelines.linkage.persons import unidentified, within_case
 from pipelines.linkage.score import Frequencies, coded, frequencies, likelihoods
 from pipelines.linkage.standardise import STATE, features
 from pipelines.linkage.states import deliveries, numbered, of_delivery
@@ -57,7 +57,7 @@ def listed(people: pd.DataFrame, model: Model) -> pd.DataFrame:
     return _named(own, person)
 
 
-def rekeyed(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def with_person_keys(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Canonical tables in which each state of a person, and each of its events, has the key of the person (`found`: from `listed`)."""
     out = dict(tables)
     if found.empty:
@@ -90,8 +90,8 @@ def _persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, mo
     left, right = _pairs(members)
     together = _in_one_list(states, member, size)
     same_place = members["record_key"].to_numpy()[left] == members["record_key"].to_numpy()[right]
-    nobody = nameless(frame)
-    veto = np.isin(left * size + right, together) | (~same_place & (nobody[left] | nobody[right]))
+    anonymous = unidentified(frame)
+    veto = np.isin(left * size + right, together) | (~same_place & (anonymous[left] | anonymous[right]))
     found = likelihoods(frame, left, right, model, _uniform_frequencies(frame, model))
     odds = np.where(same_place, SAME_POSITION_ODDS, within_case(frame, left, right, model.persons))
     parts = np.where(found.levels.to_numpy() == MISSING, np.nan, found.bits.to_numpy("float64"))

@@ -100,10 +100,10 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     files = _files(tables)
     quarters = known.drop_duplicates("arrival").set_index("arrival")["quarter"]
     states = tables["person_records"]
-    nobody = states["kind"].isin(["legal", "unknown"])
-    persons = _persons(states[~nobody], files, quarters)
-    of_nobody = pd.MultiIndex.from_frame(events[STATE]).isin(pd.MultiIndex.from_frame(states.loc[nobody, STATE]))
-    of_persons = events[~of_nobody] if nobody.any() else events
+    not_natural = states["kind"].isin(["legal", "unknown"])
+    persons = _persons(states[~not_natural], files, quarters)
+    of_others = pd.MultiIndex.from_frame(events[STATE]).isin(pd.MultiIndex.from_frame(states.loc[not_natural, STATE]))
+    of_persons = events[~of_others] if not_natural.any() else events
     persons = persons.join(_dates(of_persons, persons, PERSON_EVENTS, "person"))
     persons["admitted"] = persons["detained"].fillna(persons["imprisoned"])
     persons = persons.join(stays(persons))
@@ -262,8 +262,8 @@ def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], ent
     rank, seconds = own["rank"].to_numpy()[there], day.to_numpy("datetime64[s]").astype("int64")[there]
     best, found = (np.full(len(rows) * len(names), np.iinfo("int64").max) for _ in range(2))
     np.minimum.at(best, cell, rank)
-    speaks = rank == best[cell]
-    np.minimum.at(found, cell[speaks], seconds[speaks])
+    applies = rank == best[cell]
+    np.minimum.at(found, cell[applies], seconds[applies])
     days = found.astype("datetime64[s]")
     days[found == np.iinfo("int64").max] = np.datetime64("NaT")
     return pd.DataFrame(dict(zip(names, days.reshape(len(rows), len(names)).T, strict=True)), index=rows.index)

@@ -47,9 +47,9 @@ class Published:
 
     def canonical(self) -> dict[str, pd.DataFrame]:
         """The canonical tables (schemas.canonical) of all states; persons in lists by the keys that they bear now."""
-        from pipelines.linkage.places import rekeyed
+        from pipelines.linkage.places import with_person_keys
 
-        return rekeyed({name: self.table("canonical", name) for name in CANONICAL}, self.table("identities", "listed"))
+        return with_person_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("identities", "listed"))
 
     def decisions(self) -> pd.DataFrame:
         """The pairs that were joined or refused in some doubt: `pair` (id), `PAIR` in order, weight, decision, reasons."""

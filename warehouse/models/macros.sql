@@ -2,20 +2,20 @@
 CREATE MACRO quarter_of(day) AS year(day) || '-Q' || quarter(day);
 CREATE MACRO quarter_start(period) AS make_date(period[1:4]::INT, 3 * period[7:7]::INT - 2, 1);
 CREATE MACRO quarter_end(period) AS last_day(quarter_start(period) + INTERVAL 2 MONTH);
--- Where an event counts of which only the quarter is known.
+-- The day on which an event counts if only the quarter is known.
 CREATE MACRO quarter_middle(period) AS quarter_start(period) + ((quarter_end(period) - quarter_start(period)) // 2)::INT;
--- By which events are put in order: an estimate in the middle of a quarter goes last in it, before what is known only where the whole quarter is.
+-- Sort key of events: an estimate in the middle of a quarter comes last in it.
 CREATE MACRO order_day_of(day, method) AS CASE WHEN method = 'middle' THEN quarter_end(quarter_of(day)) ELSE day END;
 
 CREATE MACRO rank_of(offence) AS (SELECT listed.rank FROM offence_group AS listed WHERE listed.offence_group = offence);
 CREATE MACRO offence_of(place) AS (SELECT listed.offence_group FROM offence_group AS listed WHERE listed.rank = coalesce(place, rank_of('other')));
 CREATE MACRO day_number(day) AS year(day) * 10000 + month(day) * 100 + day(day);
--- Full years from one day to another; below zero where the birth date is the later.
+-- Full years from one day to another; negative if the birth date is later.
 CREATE MACRO years_between(birth_date, day) AS floor((day_number(day) - day_number(birth_date)) / 10000)::BIGINT;
--- Full years of age; null where the birth date is not known, later, or too early to be right.
+-- Full years of age; null if the birth date is not known, later, or implausibly early.
 CREATE MACRO age_on(birth_date, day) AS
   CASE WHEN years_between(birth_date, day) BETWEEN 0 AND (SELECT oldest FROM setting) THEN years_between(birth_date, day) END;
--- By full years, or where only the year of birth is known by the difference of years.
+-- By full years, or by the difference of years if only the year of birth is known.
 CREATE MACRO age_group_on(birth_date, birth_year, day) AS CASE
   WHEN birth_date IS NOT NULL AND years_between(birth_date, day) < (SELECT adult FROM setting) THEN 'child'
   WHEN birth_date IS NOT NULL AND day IS NOT NULL THEN 'adult'
@@ -24,5 +24,5 @@ CREATE MACRO age_group_on(birth_date, birth_year, day) AS CASE
   ELSE 'unknown' END;
 CREATE MACRO citizenship_group_of(country) AS
   CASE WHEN country IS NULL THEN 'unknown' WHEN country = (SELECT domestic FROM setting) THEN 'domestic' ELSE 'foreign' END;
--- The number of an event: its kind of record, the place of the event, the place of the person in it.
+-- The number of an event: its kind of record, the position of the event, the position of the person in it.
 CREATE MACRO event_number(part, event, party) AS ((part::BIGINT << 28) + event << 28) + party;

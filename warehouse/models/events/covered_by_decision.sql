@@ -1,5 +1,5 @@
--- One row per decision of the prosecution on a whole file and party that it covers: the parties in the file at the end of the quarter in
--- which it was taken (of the first delivery that holds it, where that came later), unless separated from it by then.
+-- One row per decision of the prosecution on a whole file and party that it covers: the parties in the file at the end of the quarter of
+-- the decision (or of the first delivery that contains it, if later), unless separated from the file by then.
 -- Source: docs/reference/deliveries.md, "A decision without `pala_id` speaks of the parties in the file at the end of the quarter in which it was taken".
 WITH decision AS (
   SELECT *, greatest(coalesce(quarter_of(day), first_period), first_period) AS until

@@ -1,5 +1,5 @@
--- One row per accepted event that took place, with everything by which its date is judged (`warehouse.count.dates`).
--- record, file, person, case: the number of the event's group in each scope; null for a person where the event is of none.
+-- One row per accepted event that took place, with the inputs of date imputation (`warehouse.count.dates`).
+-- record, file, person, case: the number of the event's group in each scope; person is null if the event belongs to none.
 WITH files AS (
   SELECT
     institution, case_key, bool_or(merged) AS merged,

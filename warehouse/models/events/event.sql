@@ -1,4 +1,4 @@
--- One row per accepted event that took place, with the day on which it counts (`event_day`, of `warehouse.count.dates`).
+-- One row per accepted event that took place, with the day on which it counts (`event_day`, from `warehouse.count.dates`).
 SELECT
   n, institution, entity, record_key, case_key, case_id, person_id, stage, event, outcome, date, first_period,
   day, method, date_problem, order_day_of(day, method) AS order_day

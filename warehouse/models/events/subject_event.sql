@@ -1,7 +1,7 @@
--- What happened to a file (subject case) and to a person in it (subject person): the basis of `fact_event` and of every figure.
--- scope: whose event it is: `own` of the record, `file` of its file as a whole, `case` of another file of its case.
--- giver_*: the file that the event is of; null where the day is estimated because no file has the event.
--- part, n: the order of recording; event_id: a number in that order, the same whatever other records there are.
+-- Events of a file (subject case) and of a person in it (subject person): the basis of `fact_event` and of every figure.
+-- scope: level of the event: `own` the record, `file` its file as a whole, `case` another file of its case.
+-- giver_*: the file of the event; null if the day is estimated because no file has the event.
+-- part, n: the order of recording; event_id: a number in that order, independent of other records.
 -- readable: the case record of the file could be read. inferred: no record of the event; the day is estimated from the delivery.
 WITH file AS (
   SELECT DISTINCT institution, case_key FROM accepted_case
@@ -13,7 +13,7 @@ WITH file AS (
     CASE WHEN entity = 'case' THEN 'file' ELSE 'own' END AS scope,
     file.case_key IS NOT NULL AS readable
   FROM event LEFT JOIN file USING (institution, case_key)
-), unread_file AS (  -- files whose case record cannot be read, known by their persons alone
+), unread_file AS (  -- implied case records: files whose case record cannot be read, known only through their persons
   SELECT institution, case_key, case_id, stage, min(period) AS first_period, min(n) AS party_n
   FROM accepted_person ANTI JOIN file USING (institution, case_key)
   GROUP BY ALL
@@ -21,7 +21,7 @@ WITH file AS (
   SELECT unread_file.*, opening.event
   FROM unread_file JOIN opening USING (stage)
   WHERE NOT EXISTS (FROM event WHERE event.case_id = unread_file.case_id AND event.event = opening.event AND event.stage = opening.stage)
-), earlier_judgment AS (  -- judgments that an appeal rewrote: a later state of the record has none of this outcome
+), earlier_judgment AS (  -- judgments changed on appeal: a later state of the record has none with this outcome
   SELECT institution, record_key, outcome, date, min(n) AS n
   FROM events
   WHERE event = 'judged' AND status = 'superseded' AND date IS NOT NULL
@@ -37,7 +37,7 @@ WITH file AS (
   UNION ALL SELECT institution, record_key, 'judged_before', outcome, date, date, 'delivered', NULL, 'own', 4, n FROM earlier_judgment
 ), of_party AS (
   SELECT party.*, of_record.* EXCLUDE (institution, record_key, n), of_record.n AS event_n FROM of_record JOIN party USING (institution, record_key)
-), of_case AS (  -- a case's report or receipt is that of every person recorded at its stage
+), of_case AS (  -- a case's report or receipt applies to every person recorded at its stage
   SELECT
     party.*, event.event, event.date, event.day, event.method, event.date_problem,
     event.institution AS giver_institution, event.case_key AS giver_case_key, event.n AS event_n

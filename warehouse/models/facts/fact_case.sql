@@ -1,5 +1,5 @@
--- `fact_case`: one row per case, with the days of its way. A day is that of an indicator's unit, so that what follows a cohort and what
--- counts a year agree; those of persons are the first of any person of the case.
+-- `fact_case`: one row per case, with its milestones. A day is that of an indicator's unit, so that cohorts and yearly figures agree;
+-- days of persons are the first of any person of the case.
 WITH known AS (
   SELECT case_id FROM accepted_case UNION SELECT case_id FROM accepted_person UNION SELECT case_id FROM fact_event
 ), milestone AS (

@@ -1,4 +1,4 @@
--- `fact_case_record`: a file of an institution as its accepted record says, with the first day that opened it and the last that ended it.
+-- `fact_case_record`: a file of an institution by its accepted record, with the first day that opened it and the last that ended it.
 -- A court's file ends with the first judgment of its last defendant.
 WITH opening AS (
   SELECT institution, case_key, min(day) AS opened, min(date_reported) AS opened_reported

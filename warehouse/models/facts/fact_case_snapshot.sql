@@ -1,5 +1,5 @@
 -- `fact_case_snapshot`: the state of a case at the end of each published quarter, from its first day to the quarter in which it was closed.
--- A case that the police closed (of which they give no day) has none.
+-- A case that the police closed (they deliver no day for this) has none.
 WITH grid AS (
   SELECT case_id, period AS quarter, last_day, fact_case.first_day, received_prosecution, received_court, if(closed <= last_day, closed, NULL) AS stopped
   FROM fact_case JOIN dim_period

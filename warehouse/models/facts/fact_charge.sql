@@ -1,4 +1,4 @@
--- `fact_charge`: charges of persons, and the offence under which the registration stage holds a file.
+-- `fact_charge`: charges of persons, and the offence of a file at the registration stage.
 SELECT
   institution, record_key, case_key AS file_key, case_id, person_id,
   coalesce(law, '?') || ':' || article AS offence, law, article, paragraph, principal, form AS form_reported,

@@ -1,5 +1,5 @@
--- `fact_event`: what happened to a file and to a person in it, as reported and harmonised.
--- An unknown person counts as reported only: its events have no day. Beside the published columns stand those by which figures are made:
+-- `fact_event`: events of a file and of a person in it, as reported and harmonised.
+-- An unknown person counts only as reported: its events have no day. Columns used only for computing figures:
 -- stage, case_key, own_day (also of an unknown person), giver_*, part, n of `subject_event`.
 WITH happened AS (
   SELECT
@@ -10,7 +10,7 @@ WITH happened AS (
     CASE WHEN stage = 'corrections' AND event IN ('detained', 'imprisoned') THEN event ELSE '' END AS admission,
     states_form
   FROM subject_event JOIN institution USING (institution, stage)
-), stated_beside AS (  -- events that an institution that states no form holds beside one that does
+), stated_beside AS (  -- events of an institution that states no form, with those of one that does
   SELECT DISTINCT subject, event, stage, case_id, coalesce(person_id, '') AS person_id, coalesce(role, '') AS role
   FROM happened
   WHERE states_form AND (case_id, stage) IN (SELECT (case_id, stage) FROM happened WHERE NOT states_form)

@@ -1,4 +1,4 @@
--- `fact_reference`: each number that a file cites, and whether a file of that institution bears it, of the same case.
+-- `fact_reference`: each number that a file cites, and whether a file of that institution has it and belongs to the same case.
 WITH cited AS (
   SELECT DISTINCT institution, record_key, case_key, kind, number FROM "references" WHERE status = 'accepted'
 ), bearer AS (

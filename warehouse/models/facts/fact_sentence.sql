@@ -1,4 +1,4 @@
--- `fact_sentence`: sentences of accepted judgments; convictions alone pass one.
+-- `fact_sentence`: sentences of accepted judgments; only convictions have one.
 WITH person AS (
   SELECT institution, record_key, case_id, person_id FROM accepted_person
   QUALIFY row_number() OVER (PARTITION BY institution, record_key ORDER BY n) = 1

@@ -1,4 +1,4 @@
--- `fact_stay`: rows of the register of prisoners, joined into chains: a row that ends by transfer goes on in the person's next row.
+-- `fact_stay`: rows of the register of prisoners, joined into chains: a row that ends by transfer continues in the person's next row.
 WITH register AS (
   SELECT * FROM accepted_person WHERE stage = 'corrections'
 ), admission AS (

@@ -1,4 +1,4 @@
--- `bridge`: by how many records of which institution and cause a figure as reported becomes the harmonised one.
+-- `bridge`: number of records by institution and cause between a figure as reported and harmonised.
 SELECT records.indicator, records.period, records.institution, cause, sum(sign)::BIGINT AS n
 FROM bridge_records AS records JOIN statistics USING (indicator, period)
 WHERE offence_group = 'total' AND form = 'total' AND sex = 'total' AND age_group = 'total' AND citizenship_group = 'total'

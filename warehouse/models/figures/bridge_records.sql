@@ -1,6 +1,6 @@
--- The record behind every step from as reported to harmonised, for quarters and years.
--- In a period every row as reported either stands for a unit that counts there, or is taken away with a cause; every unit without such a
--- row is added with a cause. So as_reported + Σ sign = harmonised by construction. What a cause means: causes.yaml.
+-- The record of every difference between as reported and harmonised, for quarters and years.
+-- In a period every row as reported either represents a unit that counts there, or is removed with a cause; every unit without such a
+-- row is added with a cause. So as_reported + Σ sign = harmonised by construction. Causes: causes.yaml.
 WITH paired AS (
   SELECT
     rows.indicator, rows.institution, rows.record_key, rows.case_key, rows.case_id, rows.person_id, entity, own_date, own_day,
@@ -16,7 +16,7 @@ WITH paired AS (
   LEFT JOIN unit
     ON unit.indicator = rows.indicator AND unit.case_id = rows.case_id AND unit.person_id IS NOT DISTINCT FROM rows.person_id,
   (VALUES ('quarter'), ('year')) AS kinds(kind)
-), standing AS (  -- the row that stands for each counted unit in the unit's own period: the one that gives the day, else the first by key
+), standing AS (  -- the row that represents each counted unit in the unit's own period: the one with the day, else the first by key
   SELECT *
   FROM paired
   WHERE counts AND row_period = unit_period
@@ -31,7 +31,7 @@ WITH paired AS (
   SELECT *, -1 AS sign, row_period AS period FROM matched WHERE own_date IS NOT NULL AND NOT stands
   UNION ALL
   SELECT *, 1, unit_period FROM matched WHERE gives AND counts AND NOT has_standing
-), compared AS (  -- taken away for a record of the same period, or because the unit counts on another day
+), compared AS (  -- removed for a record of the same period, or because the unit counts on another day
   SELECT
     *,
     sign = -1 AND (unit IS NULL OR NOT has_day) AS nowhere,

@@ -1,2 +1,2 @@
--- `counted`: every harmonised unit behind the statistics.
+-- `counted`: every harmonised unit of the statistics.
 SELECT *, method <> 'delivered' AS estimated FROM unit WHERE excluded IS NULL

@@ -1,5 +1,5 @@
--- The event of each record that decides for an indicator, by side: `reported`, of the record by the date delivered; `own`, of the record by
--- the day on which it counts; `harmonised`, the same, or where the event is the case's the first of the case at the stage.
+-- The deciding event of each record for an indicator, by side: `reported`, of the record by the delivered date; `own`, of the record by
+-- the day on which it counts; `harmonised`, the same, or, for events of the case, the first of the case at the stage.
 WITH candidate AS (
   SELECT
     indicator.indicator, event.institution, event.record_key, event_id, date_reported, own_day,

@@ -1,8 +1,8 @@
--- One row per indicator and record that it counts, as reported (own_date) or harmonised (day), driven by the declarations alone.
--- own_date: as delivered; null where the record does not count as reported. day, method: by which it counts harmonised; null where it does
--- not, as an unknown person. own_day, own_method: of the record's own event, where `day` may come from another file of the case.
--- giver_*: the file that gave `day`. Dimensions: as reported, and harmonised on `day`.
-WITH latest AS (  -- "within one court file the latest judgment of a defendant decides": what was final falls with a later judgment
+-- One row per indicator and counted record, as reported (own_date) or harmonised (day), derived from the declarations.
+-- own_date: as delivered; null if the record does not count as reported. day, method: of the harmonised count; null if it does not
+-- count, e.g. an unknown person. own_day, own_method: of the record's own event (`day` may come from another file of the case).
+-- giver_*: the file that `day` comes from. Dimensions: as reported, and harmonised on `day`.
+WITH latest AS (  -- "within one court file the latest judgment of a defendant decides": a final judgment is void after a later judgment
   SELECT
     indicator, institution, record_key,
     arg_max(coalesce(list_contains(outcomes, outcome), false), (date_reported, event_id)) FILTER (date_reported IS NOT NULL) AS reported_stands,
@@ -26,7 +26,7 @@ WITH latest AS (  -- "within one court file the latest judgment of a defendant d
   FROM counts WHERE side = 'reported'
 ), own AS (
   SELECT indicator, institution, record_key, own_day, method AS own_method FROM counts WHERE side = 'own'
-), harmonised AS (  -- an unknown person counts as reported only
+), harmonised AS (  -- an unknown person counts only as reported
   SELECT
     indicator, unit, subject AS entity, institution, record_key, case_key, case_id, if(unit = 'person', person_id, NULL) AS person_id,
     own_day AS day, method, order_day_of(own_day, method) AS order_day, giver_institution, giver_case_key,

@@ -1,13 +1,13 @@
--- `reconciliation`: what two neighbouring institutions should both know, and whether they do. One row per step and case (or person in it).
--- Both sides are looked for in all accepted records. Between case files: what upstream sent or indicted against what downstream received;
--- at the end of the way: persons finally sentenced to imprisonment against persons admitted as convicts.
--- Found on both sides is matched, also where the upstream record does not say yet that it was sent.
-WITH cited AS (  -- whose number stands in a prosecution file
+-- `reconciliation`: cases and persons that two neighbouring institutions should both know, and whether they do. One row per step and case
+-- (or person in it). Both sides are searched in all accepted records. Between case files: sent or indicted upstream against received
+-- downstream; at the last step: persons finally sentenced to imprisonment against persons admitted as convicts.
+-- Found on both sides is matched, even if the upstream record does not yet say that it was sent.
+WITH cited AS (  -- kinds of numbers cited in a prosecution file
   SELECT institution, case_key, arg_max(kind, (status = 'accepted', n)) AS sender
   FROM "references"
   WHERE status IN ('accepted', 'superseded') AND kind IN (SELECT institution FROM institution WHERE stage = 'registration')
   GROUP BY ALL
-), sent_file AS (  -- prosecution files with their sender: what the file says, or where it names none, whose number stands in it
+), sent_file AS (  -- prosecution files with their sender: as stated, or, if none is stated, by the kind of number cited
   SELECT
     institution, case_key,
     coalesce(CASE WHEN source IN (SELECT institution FROM institution WHERE stage = 'registration') THEN source END, cited.sender) AS sender
@@ -36,7 +36,7 @@ WITH cited AS (  -- whose number stands in a prosecution file
   UNION ALL
   SELECT step, case_id, person_id, day, order_day
   FROM step JOIN event ON event.event = 'imprisoned' WHERE downstream_stage = 'corrections' AND person_id IS NOT NULL
-), known AS (  -- what upstream knows at all
+), known AS (  -- everything that upstream knows
   SELECT step, case_id, NULL AS person_id FROM step JOIN accepted_case ON accepted_case.institution = step.upstream
   WHERE downstream_stage = 'prosecution'
   UNION
@@ -73,7 +73,7 @@ WITH cited AS (  -- whose number stands in a prosecution file
   UNION ALL SELECT institution, case_id, NULL, min(offence) FROM charge GROUP BY ALL
 ), people AS (
   SELECT DISTINCT institution, case_id, person_id, role FROM accepted_person WHERE person_id IS NOT NULL AND role IN ('suspect', 'defendant')
-), other_people AS (  -- cases in which both sides do not name the same persons; the prosecution may charge more than come before a court
+), other_people AS (  -- cases in which the two sides do not name the same persons; the prosecution may charge more persons than come before a court
   SELECT DISTINCT step, coalesce(up.case_id, down.case_id) AS case_id
   FROM (
     SELECT step, upstream_stage, case_id, person_id FROM step JOIN people ON people.institution = step.upstream

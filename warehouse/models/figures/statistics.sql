@@ -1,6 +1,6 @@
 -- `statistics`: figures as reported and harmonised by indicator, period and dimension.
--- Totals and one-way tables hold a row per declared value, zeros too; in crossed tables an absent row is 0. A figure is null where nothing
--- of its institutions could be read, and incomplete where something of theirs is missing, unreadable or partial.
+-- Totals and one-way tables have a row per declared value, including zeros; in crossed tables an absent row is 0. A figure is null if nothing
+-- could be read from its institutions, and incomplete if one of their deliveries is missing, unreadable or partial.
 WITH figure AS (
   SELECT
     indicator, unnest([quarter_of(own_date), year(own_date)::TEXT]) AS period, offence_group_reported AS offence_group, form_reported AS form,
@@ -28,7 +28,7 @@ WITH figure AS (
     (indicator, period, offence_group, citizenship_group),
     (indicator, period, offence_group, sex, age_group), (indicator, period, form, sex, age_group)
   )
-), declared AS (  -- every row that must be there
+), declared AS (  -- every row that must exist
   SELECT
     indicator, period, 0 AS as_reported, 0 AS harmonised,
     if(dimension = 'offence_group', value, 'total') AS offence_group,

@@ -1,5 +1,5 @@
--- One row per case, or person in a case, that an indicator counts harmonised; the record that gives the day describes it.
--- excluded: why it counts nowhere. A person counts once per period: under the most serious offence, then the earliest.
+-- One row per case, or person in a case, in an indicator's harmonised count, described by the record with the counting day.
+-- excluded: why it does not count. A person counts once per period: under the most serious offence, then the earliest.
 WITH first AS (
   SELECT rows.*, indicator.once, indicator.unless, offence_group.rank AS offence
   FROM indicator_row AS rows JOIN indicator USING (indicator) JOIN offence_group USING (offence_group)

@@ -1,6 +1,6 @@
--- The form of exploitation of every case for which one is stated: from the prosecution's charges, else from the registration stage.
--- Of several that with the most serious offence counts, then the best supported, then the first of the list of forms.
--- of_trafficking: charges of offences whose form is that of the case go first, whoever states them. of_case: for those who state none.
+-- The form of exploitation of every case with a stated form: from the prosecution's charges, else from the registration stage.
+-- Of several, the one with the most serious offence counts, then the best supported, then the first in the list of forms.
+-- of_trafficking: charges of offences whose form is that of the case come first, from any institution. of_case: for those that state none.
 WITH tally AS (
   SELECT case_id, stage = 'registration' AS later, charge.offence, form, form.rank AS form_rank, count(*) AS times
   FROM charge JOIN form USING (form)

@@ -1,6 +1,6 @@
 -- One row per charge at any stage, and per file of the registration stage, which names an offence itself.
--- reported: rank of the offence as the record says. offence: rank harmonised: by the article in force, else the words, else the article's
--- number alone where it can mean only one offence (a code named wrongly still names the offence); where the record does not tell, the
+-- reported: rank of the offence by the record. offence: harmonised rank: by the article in force, else the wording, else only the article's
+-- number if it can mean only one offence (whatever the code named); if the record does not show it, the
 -- principal offence of the same person at the nearest other stage of the case, else of the case there, else `other`.
 WITH stated AS (
   SELECT

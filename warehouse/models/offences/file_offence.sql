@@ -1,4 +1,4 @@
--- The most serious offence of every file as its own records say, one that states a form before one that does not, and that form.
+-- The most serious offence of every file by its own records, preferring one with a stated form, and that form.
 SELECT
   institution, case_key,
   arg_min(coalesce(reported, rank_of('other')), (coalesce(reported, 99), form IS NULL, kind, n)) AS offence,

@@ -1,7 +1,7 @@
--- The principal offence (rank) of every case at every stage, and of every person who is charged there: person_id null for the case.
+-- The principal offence (rank) of every case at every stage, and of every person charged there: person_id is null for the case.
 -- A case without a charge at the stage has that of the nearest other stage, else none.
--- admission: '' for all; of the register of prisoners a row that is no charge of the sentence does not count for it, so that there the
--- offence is also told by kind of admission (detained, imprisoned).
+-- admission: '' for all; in the register of prisoners a row without a charge of the sentence does not count for it, so there the
+-- offence is also given by kind of admission (detained, imprisoned).
 WITH admitted AS (
   SELECT DISTINCT institution, record_key, event AS admission FROM event WHERE event IN ('detained', 'imprisoned')
 ), counted AS (
@@ -11,7 +11,7 @@ WITH admitted AS (
   FROM charge JOIN admitted USING (institution, record_key) WHERE stage = 'corrections'
 ), of_stage AS (
   SELECT case_id, stage, admission, min(offence) AS offence FROM counted GROUP BY ALL
-), asked AS (  -- the stage asked for, and where it may be told
+), asked AS (  -- each stage, and the stages from which its offence may be taken
   SELECT stage, other, distance, '' AS admission, '' AS told_by FROM stage_distance
   UNION ALL
   SELECT stage, other, distance, admission, CASE WHEN other = 'corrections' THEN admission ELSE '' END

@@ -1,4 +1,4 @@
--- The most serious offence of every record (a party; a file of the registration stage) as its own charges say, and the form with it.
+-- The most serious offence of every record (a party; a file of the registration stage) by its own charges, and the form stated with it.
 SELECT
   institution, record_key,
   arg_min(coalesce(reported, rank_of('other')), (coalesce(reported, 99), form IS NULL, kind, n)) AS offence,

@@ -1,4 +1,4 @@
--- The principal offence (rank) at each stage of every case, and of every person charged in it: person_id null for the case.
+-- The principal offence (rank) at each stage of every case, and of every person charged in it: person_id is null for the case.
 SELECT
   case_id, person_id,
   min(offence) FILTER (stage = 'registration') AS registration,

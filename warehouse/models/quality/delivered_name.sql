@@ -1,4 +1,4 @@
--- Every name of a file, sheet or column that a delivery bears, for `warehouse.count.neutral_names`.
+-- Every delivered name of a file, sheet or column, for `warehouse.count.neutral_names`.
 WITH every AS (
   SELECT institution, delivery, unnest(['file', 'part']) AS kind, unnest([file, part]) AS name FROM delivered_records
   UNION

@@ -1,6 +1,6 @@
 -- The records of the deliveries that count, each with its weight: 1, and 1 more for each figure in which it counts as reported.
--- record: a record key among all of its institution, whose tables may number their rows alike. unit: station, seat or facility; empty: none;
--- a name that too few records bear may name a person, and stands as `other`.
+-- record: a record key, unique in its institution (its tables may number their rows alike). unit: station, seat or facility; empty: none;
+-- a rare name may be a person's and becomes `other`.
 WITH named AS (
   SELECT
     records.institution, records.delivery, entity, record_key, records.unit, records.n, "table",

@@ -1,4 +1,4 @@
--- Which record of a delivery is at fault in which dimension. A finding on many lines (`finding_line`) speaks of the record of each.
+-- Faulty records of a delivery by dimension. A finding on many lines (`finding_line`) applies to the record of each.
 WITH spoken_of AS (
   SELECT institution, delivery, part, record_key, dimension FROM open_finding
   WHERE record_key IS NOT NULL AND n NOT IN (SELECT n FROM finding_line)

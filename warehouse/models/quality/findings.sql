@@ -1,4 +1,4 @@
--- `findings`: one row per thing found wrong, with neutral names in place of names that no contract declares.
+-- `findings`: one row per finding, with neutral names instead of undeclared names.
 SELECT
   found.* REPLACE (
     coalesce(neutral_file.neutral, file) AS file, coalesce(neutral_part.neutral, part) AS part, coalesce(neutral_field.neutral, field) AS field

@@ -1,5 +1,5 @@
--- Records and their weight, all and at fault, by institution, unit (empty: the institution as a whole), quarter and dimension; and faults of
--- whole files and deliveries that cost rows or values. `warehouse.count.quality` judges them.
+-- Records and their weight, all and faulty, by institution, unit (empty: the institution as a whole), quarter and dimension; and faults of
+-- whole files and deliveries that lose rows or values. Scores: `warehouse.count.quality`.
 WITH record AS (
   SELECT institution, '' AS unit, period, delivery, record, weight FROM delivered_record
   UNION ALL

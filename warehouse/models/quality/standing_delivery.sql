@@ -1,5 +1,4 @@
--- The delivery that counts of each institution and quarter, of the last quarters that any delivered: the last version that could be read,
--- else the last.
+-- The delivery that counts for each institution and quarter, for the last delivered quarters: the last readable version, else the last.
 WITH shown AS (
   SELECT DISTINCT period FROM deliveries ORDER BY period DESC LIMIT (SELECT quality_quarters FROM setting)
 )

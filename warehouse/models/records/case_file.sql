@@ -1,5 +1,6 @@
--- One row per file (case record key) of which anything is accepted: the case that it is of.
--- Linkage names records: a file is of the case of its own key, else of the first record in it that has one, else a case by itself.
+-- One row per file (case record key) with an accepted record: its case.
+-- Linkage assigns cases to records: a file belongs to the case of its own key, else of the first record in it that has one, else it is a
+-- separate case.
 WITH known AS (
   SELECT institution, case_key, record_key, 1 AS kind, n FROM case_records WHERE status = 'accepted'
   UNION ALL SELECT institution, case_key, record_key, 2, n FROM person_records WHERE status = 'accepted'

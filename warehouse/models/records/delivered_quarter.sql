@@ -1,6 +1,6 @@
--- One row per institution and quarter of which something could be read.
--- complete: a delivery of it was whole. left_censored: the quarter before is not known whole, so that this one does not tell when a thing
--- first happened (the first delivery of an institution shows cases of earlier years).
+-- One row per institution and quarter from which something could be read.
+-- complete: a delivery of it was complete. left_censored: the quarter before is not completely known, so this one does not show when an
+-- event first occurred (the first delivery of an institution contains cases of earlier years).
 WITH quarters AS (
   SELECT institution, period, bool_or(state = 'complete') AS complete, bool_or(state <> 'unreadable') AS readable
   FROM deliveries GROUP BY ALL

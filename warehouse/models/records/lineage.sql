@@ -1,6 +1,6 @@
--- `lineage`: every record that a delivery held, with the case and person that it was found to belong to.
--- A person's case is that of its file: by its record, else (a quarantined row whose key can be read) by its key. A state whose key names
--- another person in another delivery has the person of that state; a state that is of no natural person has none.
+-- `lineage`: every delivered record, with its linked case and person.
+-- A person's case is that of its file: by its record, else (a quarantined row with a readable key) by its key. A state whose key denotes
+-- another person in another delivery has the person of that state; a state of no natural person has none.
 WITH parent AS (
   SELECT institution, record_key, arg_min(case_key, (status <> 'accepted', n)) AS case_key FROM person_records GROUP BY ALL
 ), nobody AS (

@@ -1,2 +1,2 @@
--- One row per case record: the case that linkage found.
+-- One row per case record: its linked case.
 SELECT institution, record_key, arg_max(case_id, n) AS case_id FROM case_ids GROUP BY ALL

@@ -1,4 +1,4 @@
--- One row per record of a natural person: the person that linkage found, else a person by itself. Legal and unknown persons have none.
+-- One row per record of a natural person: its linked person, else a separate person. Legal and unknown persons have none.
 WITH named AS (
   SELECT institution, record_key, arg_max(person_id, n) AS person_id FROM person_ids GROUP BY ALL
 ), natural_person AS (

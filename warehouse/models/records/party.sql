@@ -1,4 +1,4 @@
--- One row per accepted person record key that is of no legal person: who stands in a file, and since which quarter.
+-- One row per accepted person record key that is not a legal person: the persons in a file, and since which quarter.
 WITH first_state AS (
   SELECT institution, record_key, min(period) AS first_period FROM person_state GROUP BY ALL
 )

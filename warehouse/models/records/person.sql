@@ -1,7 +1,7 @@
--- One row per person: sex, citizenship and birth date best supported over all of the person's accepted records.
--- A source has one vote per value: a file, or a number of the register of prisoners, whose rows are moves of one person. A tie goes to
--- the institution that comes first on a case's way, then by value. The year of birth is voted first (a year alone weighs less than a day,
--- a year that makes an accused person too young least), then a day within it: equal dates, then that day and month in other years.
+-- One row per person: best supported sex, citizenship and birth date over all of the person's accepted records.
+-- A source has one vote per value: a file, or a number in the register of prisoners, whose rows are moves of one person. Ties: by
+-- the order of institutions, then by value. The year of birth is decided first (a year without a day weighs less, a year
+-- that makes an accused person too young least), then a day within it: equal dates, then that day and month in other years.
 WITH case_day AS (
   SELECT case_id, min(day) AS day FROM event WHERE event <> 'offence' GROUP BY ALL
 ), source AS (

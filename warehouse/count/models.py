@@ -45,21 +45,22 @@ class Model:
 def sql_models() -> Mapping[str, Model]:
     """Every model in SQL, by name."""
     with duckdb.connect() as parser:
-        found = {path.stem: path.read_text("utf-8") for path in sorted(FOLDER.glob("*/*.sql"))}
-        return {name: Model(name, _reads(parser, sql) - {name}, sql) for name, sql in found.items()}
+        found = {path.stem: (path, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*/*.sql"))}
+        return {name: Model(name, _reads(parser, sql, str(path)) - {name}, sql) for name, (path, sql) in found.items()}
 
 
 def of_sql(name: str, sql: str) -> Model:
     """The model of a generated statement."""
     with duckdb.connect() as parser:
-        return Model(name, _reads(parser, sql), sql)
+        return Model(name, _reads(parser, sql, f"the statement of {name}"), sql)
 
 
-def _reads(parser: duckdb.DuckDBPyConnection, sql: str) -> Set[str]:
-    """The tables that a statement reads."""
+def _reads(parser: duckdb.DuckDBPyConnection, sql: str, place: str) -> Set[str]:
+    """The tables that a statement reads. Raises `HarmoniaError` with `place` and line where it is no query."""
     tree = json.loads(parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
     if tree["error"]:
-        raise ValueError(f"{tree['error_message']} in: {sql.strip().splitlines()[0]}")
+        line = sql.count("\n", 0, int(tree.get("position") or 0)) + 1
+        raise HarmoniaError(f"{place}, line {line}: is not one SELECT that DuckDB reads ({tree['error_message']}): correct it")
     named, own = set[str](), set[str]()
     _walk(tree, named, own)
     return named - own
@@ -105,7 +106,7 @@ class Models:
             try:
                 self.connection.execute(f'CREATE TABLE "{model.name}" AS {model.sql}')
             except duckdb.Error as error:
-                raise HarmoniaError(f"the model {model.name} failed ({str(error).splitlines()[0]})") from error
+                raise HarmoniaError(f"{_file(model.name)}: DuckDB cannot run it ({str(error).splitlines()[0]}): correct it") from error
             return
         for part in model.function(self):
             self._add(model.name, part)
@@ -135,15 +136,27 @@ class Models:
         return tables.conform(table, pa.concat_tables(parts).to_pandas(date_as_object=False))
 
     def parts(self, name: str, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
-        """The rows of a table in batches, at least one: the columns of `schema`, null if it lacks them; else its own."""
+        """The rows of a table in batches, at least one: the columns of `schema`, else its own.
+
+        Raises `HarmoniaError` where the table lacks one.
+        """
         self.need(name)
         columns = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
         there = [column for (column,) in self.connection.execute(columns, [name]).fetchall()]
-        chosen = ", ".join(f'"{column}"' if column in there else f'NULL AS "{column}"' for column in (schema.names if schema else there))
+        wanted = schema.names if schema else there
+        if lacking := [column for column in wanted if column not in there]:
+            way_out = "add it to the model, or take it out of warehouse/tables.py"
+            raise HarmoniaError(f"{_file(name)}: gives no {', '.join(lacking)}, which is declared for the published table: {way_out}")
+        chosen = ", ".join(f'"{column}"' for column in wanted)
         reader = self.connection.sql(f'SELECT {chosen} FROM "{name}"').to_arrow_reader(BATCH)
         empty = reader.schema.empty_table()
         for batch in chain([empty], (pa.Table.from_batches([batch]) for batch in reader)):
             yield batch.cast(schema) if schema else batch
+
+
+def _file(name: str) -> str:
+    """Where a model is: its file, or its name where a function makes it."""
+    return str(next(FOLDER.glob(f"*/{name}.sql"), f"the model {name}"))
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def build_definitions(
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
         schedules=schedules.schedules(),
-        sensors=[sensors.inbox_sensor(workplace), sensors.failed_run],
+        sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
         resources={
             "workplace": dg.ResourceDefinition(
                 _opened(workplace, hold_lock), description="Inbox, home, registry and warehouse of the run; holds the run lock"

@@ -17,6 +17,7 @@ import dagster as dg
 
 from pipelines.alerts import alert
 from pipelines.console import count
+from pipelines.delivery_report import NOT_COMPLETE
 from pipelines.errors import HarmoniaError
 from pipelines.jobs import HARMONISE_EVERYTHING, automated, harmonise_everything
 from pipelines.landing.walk import Folder, walk
@@ -112,3 +113,18 @@ def failed_run(context: dg.RunFailureSensorContext) -> None:
     run = context.dagster_run
     channels = alert(f"Harmonia: run {run.run_id} of {run.job_name} failed. See Dagster's pages and docs/how-to/troubleshoot.md.")
     context.log.info(f"alert for run {run.run_id} sent by {', '.join(channels)}")
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    name="incomplete_delivery",
+    description="Reports new deliveries that are partial or unreadable in the log and, if configured, by webhook or e-mail.",
+    monitor_all_code_locations=True,  # a manual `harmonia run` has no code location
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def incomplete_delivery(context: dg.RunStatusSensorContext) -> None:
+    """Name new deliveries that are not complete, as the run tagged them."""
+    run = context.dagster_run
+    if named := run.tags.get(NOT_COMPLETE):
+        channels = alert(f"Harmonia: run {run.run_id} received deliveries that are not complete: {named}. Their feedback says why.")
+        context.log.info(f"alert for run {run.run_id} sent by {', '.join(channels)}")

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from pipelines.console import grid
 from pipelines.current import ACCOUNTS
+from pipelines.delivery_report import not_complete as not_complete_new
 from pipelines.resources.workplace import Workplace
 from pipelines.status import inbox_lines, shortened
 from schemas.findings import SEVERITIES
@@ -127,6 +128,15 @@ def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
     return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["detail"].str.replace("≠", "records, usually") + ")")
 
 
+def changed_lines(changed: pd.DataFrame) -> list[str]:
+    """The totals that changed, in words. In: `pipelines.delivery_report.changed_totals`."""
+    titles = {code: indicator.title["en"] for code, indicator in indicators().items()}
+    known = changed[changed["indicator"].isin(list(titles))]
+    return [
+        f"{titles[row['indicator']]} {row['period']} {_number(row['before'])} → {_number(row['after'])}" for row in known.to_dict("records")
+    ]
+
+
 def show(
     console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float, unchanged: bool = False
 ) -> None:
@@ -138,6 +148,7 @@ def show(
     if unchanged:
         console.print("  Nothing changed since the last run: its results are shown.")
     notes = {
+        "New and not complete": not_complete_new(values["warehouse"]["new"]),
         "Not complete": not_complete(coverage),
         "Unreadable corrections, which replace nothing": replace_nothing(landed, values["record_status"]["deliveries"], coverage),
         "New, with an unusual number of records": unusual(landed, values["findings"]["findings"]),
@@ -147,6 +158,8 @@ def show(
             console.print(f"  {title}: {named}", highlight=False, markup=False, style="yellow")
     for line in inbox_lines(values["landing"]["findings"]):
         console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
+    if changes := changed_lines(values["warehouse"]["changed"]):
+        console.print(f"  Yearly totals changed (harmonised): {shortened(changes)}", highlight=False, markup=False)
     console.print()
     console.print(rows_table(accounting(values["record_status"], institutions)))
     found = severities(values["findings"]["findings"])

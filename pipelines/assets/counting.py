@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.assets.following import follow_all
 from pipelines.assets.versions import content, hashed, stage
+from pipelines.delivery_report import totals
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.errors import HarmoniaError
 from pipelines.feedback.answers import read
@@ -24,7 +25,6 @@ from warehouse.count import CountInputs, counting, require_bridges
 from warehouse.count.models import Models
 from warehouse.stores import secret
 
-_DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
 ROWS = "indicator_row"
 """The rows behind every figure, kept beside the published tables for whoever explains one."""
 
@@ -60,12 +60,6 @@ def findings(
         made, counts = follow_all(workplace, record_status, comparison, answers, secret(workplace.home.root))
     say(context, int(counts["findings"].sum()), {"by institution, severity and state": table(counts)})
     return made
-
-
-def totals(statistics: pd.DataFrame) -> pd.DataFrame:
-    """The grand totals by year: indicator, period, as_reported, harmonised. All offence groups: trafficking and related offences."""
-    grand = (statistics[_DIMENSIONS] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
-    return statistics.loc[grand, ["indicator", "period", "as_reported", "harmonised"]]
 
 
 class Published(parquet.Stream):

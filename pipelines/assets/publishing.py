@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import dagster as dg
 import pandas as pd
 
+from pipelines import delivery_report
 from pipelines.assets.reporting import write_reports
 from pipelines.assets.versions import hashed, stage
 from pipelines.checks.deliveries import report
@@ -59,14 +60,19 @@ def warehouse(
     statistics: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dict[str, pd.DataFrame]:
-    """`published`: table, rows. The ledger learns what was found out about each delivery, and that the run published."""
+    """`published`: table, rows. `new` and `changed`: the delivery report (`pipelines.delivery_report`).
+
+    The registry records each delivery's state and rows, and that the run published.
+    """
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
         require_versions(published_rules(home), catalogue())
         records = {"person_records": canonical.some("person_records", _NAMED)}
         wanted, there = _wanted(workplace), version_of(current(home))
         unchanged = wanted is not None and there is not None and there.version == wanted
+        before = None
         if not unchanged:
+            before = delivery_report.published_totals(home)
             published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
             stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
             also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
@@ -83,10 +89,15 @@ def warehouse(
             remember(workplace.home, registry)
         finally:
             registry.close()
+        new = delivery_report.new_deliveries(landing["deliveries"], record_status["deliveries"], record_status["accounting"])
+        after = delivery_report.NO_TOTALS if before is None else delivery_report.totals(statistics["statistics"])
+        changed = delivery_report.changed_totals(delivery_report.NO_TOTALS if before is None else before, after)
+        context.instance.add_run_tags(context.run.run_id, delivery_report.tags(new, changed))
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
     said = {"file": dg.MetadataValue.path(str(workplace.home.warehouse)), "rows by table": table(rows), "unchanged": unchanged}
+    said |= {"new deliveries": table(new), "yearly totals changed (harmonised)": table(changed)}
     say(context, int(rows["rows"].sum()), said)
-    return {"published": rows}
+    return {"published": rows, "new": new, "changed": changed}
 
 
 def _wanted(workplace: Workplace) -> str | None:

@@ -188,7 +188,7 @@ def test_only_what_is_as_before_and_was_not_asked_for_is_still():
 def test_definitions_load_with_sensor_and_schedules(workplace):
     found = build_definitions(workplace)
     dg.Definitions.validate_loadable(found)
-    assert {one.name for one in found.sensors} == {"inbox", "failed_run"}
+    assert {one.name for one in found.sensors} == {"inbox", "failed_run", "incomplete_delivery"}
     assert {one.job_name for one in found.schedules} == {job.name for job in schedules.JOBS}
 
 

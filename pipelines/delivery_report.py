@@ -1,0 +1,73 @@
+"""What a run changed: its new deliveries with their state, and the yearly totals that differ from the publishing before.
+
+Belongs here: selecting both from the outputs of a run, as frames, tags and one line. Does not belong here: the state of a delivery
+(`sources.states`), where the report is shown (`assets.publishing`, `summary`, `sensors`). Counts and codes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from pipelines.status import shortened
+from sources.states import COMPLETE
+from warehouse.reading import reading
+
+_BY = ["institution", "delivery"]
+_DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
+_TOTAL = ["indicator", "period"]
+_PREFIX = "harmonia/"
+NOT_COMPLETE = f"{_PREFIX}not_complete"
+"""The tag of a run that names its new deliveries that are partial or unreadable; only there where there is one."""
+
+
+NO_TOTALS = pd.DataFrame({"indicator": [], "period": [], "harmonised": []}).astype({"indicator": "str", "period": "str"})
+
+
+def totals(statistics: pd.DataFrame) -> pd.DataFrame:
+    """The grand totals by year: indicator, period, as_reported, harmonised. All offence groups: trafficking and related offences."""
+    grand = (statistics[_DIMENSIONS] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
+    return statistics.loc[grand, [*_TOTAL, "as_reported", "harmonised"]]
+
+
+def published_totals(home: Path) -> pd.DataFrame | None:
+    """The grand totals by year that are published; None where nothing is, or another version published it."""
+    total = " AND ".join(f"{dimension} = 'total'" for dimension in _DIMENSIONS)
+    with suppress(HarmoniaError), reading(home) as warehouse:
+        return warehouse.sql(f"SELECT * FROM statistics WHERE {total} AND length(period) = 4").df()
+    return None
+
+
+def changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The harmonised yearly totals that differ: indicator, period, before, after."""
+    both = before[[*_TOTAL, "harmonised"]].merge(after[[*_TOTAL, "harmonised"]], on=_TOTAL, how="outer", suffixes=("_before", "_after"))
+    both = both.rename(columns={"harmonised_before": "before", "harmonised_after": "after"}).astype({"before": "Int64", "after": "Int64"})
+    same = (both["before"] == both["after"]).fillna(False) | (both["before"].isna() & both["after"].isna())
+    return both[~same.astype("bool")].sort_values(_TOTAL, ignore_index=True)
+
+
+def new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+    """New deliveries: institution, delivery, state, read, accepted, quarantined (rows).
+
+    landed: institution, delivery, new; states: institution, delivery, state; accounting: rows by file (`pipelines.current`).
+    """
+    rows = accounting.groupby(_BY)[["read", "accepted", "quarantined"]].sum().reset_index()
+    new = landed.loc[landed["new"], _BY].merge(states[[*_BY, "state"]], on=_BY, how="left").merge(rows, on=_BY, how="left")
+    return new.fillna({"read": 0, "accepted": 0, "quarantined": 0}).astype({"read": "int64", "accepted": "int64", "quarantined": "int64"})
+
+
+def not_complete(new: pd.DataFrame) -> str:
+    """The new deliveries that are not complete, with their state; empty where all are."""
+    odd = new[new["state"] != COMPLETE]
+    return shortened(list(odd["institution"] + " " + odd["delivery"] + " " + odd["state"].astype("str")))
+
+
+def tags(new: pd.DataFrame, changed: pd.DataFrame) -> Mapping[str, str]:
+    """The report as tags of a run, for Dagster's list of runs."""
+    odd = not_complete(new)
+    counts = {f"{_PREFIX}new_deliveries": str(len(new)), f"{_PREFIX}changed_yearly_totals": str(len(changed))}
+    return counts | ({NOT_COMPLETE: odd} if odd else {})

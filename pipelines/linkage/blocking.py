@@ -236,7 +236,7 @@ class _Evaluator:
         listed = f"SELECT id, {values} AS value FROM records"
         query = f"SELECT id, hash({number}, value) AS h FROM ({listed}) WHERE value <> ''"
         names = self._read(key.expression)
-        if not key.several and self._hardly_repeated(names):
+        if not key.several and self._mostly_distinct(names):
             found = self._query(query, {name: pa.array(self.records[name], type=pa.string()) for name in names}, len(self.records))
             return without_unique(np.asarray(found["h"], dtype="uint64"), found["id"])
         place, found = self._query_distinct(query, names)
@@ -272,7 +272,7 @@ class _Evaluator:
             columns[name] = distinct.take(pa.array(own[first], mask=own[first] < 0))
         return place, self._query(query, columns, len(first))
 
-    def _hardly_repeated(self, names: list[str]) -> bool:
+    def _mostly_distinct(self, names: list[str]) -> bool:
         """Whether few rows agree in `names`, all of them texts: estimated from the duplicates in a sample."""
         if not all(name in self.records and pd.api.types.is_string_dtype(self.records[name]) for name in names):
             return False

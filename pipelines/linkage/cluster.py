@@ -164,14 +164,14 @@ def _links(pairs: WeightedPairs, kind: np.ndarray, constraints: Constraints) -> 
     known = ~np.isnan(pairs.parts)
     alike = (kind[pairs.left] == kind[pairs.right]) & (kind[pairs.left] >= 0)
     apart, width = len(constraints.apart), pairs.parts.shape[1]
-    nothing = np.full(apart, -np.inf)
+    no_weight = np.full(apart, -np.inf)
     return _Links(
         a=np.concatenate([np.minimum(pairs.left, pairs.right), constraints.apart.min(axis=1, initial=len(kind))]).astype("int64"),
         b=np.concatenate([np.maximum(pairs.left, pairs.right), constraints.apart.max(axis=1, initial=-1)]).astype("int64"),
-        best=np.concatenate([pairs.weight, nothing]),
-        odds=np.concatenate([pairs.odds, nothing]),
-        strong=np.concatenate([np.where(pairs.strong, pairs.weight, -np.inf), nothing]),
-        alike=np.concatenate([np.where(alike, pairs.weight, -np.inf), nothing]),
+        best=np.concatenate([pairs.weight, no_weight]),
+        odds=np.concatenate([pairs.odds, no_weight]),
+        strong=np.concatenate([np.where(pairs.strong, pairs.weight, -np.inf), no_weight]),
+        alike=np.concatenate([np.where(alike, pairs.weight, -np.inf), no_weight]),
         sums=np.vstack([np.where(known, pairs.parts, 0.0), np.zeros((apart, width))]),
         counts=np.vstack([known, np.zeros((apart, width), dtype=bool)]).astype("int64"),
         veto=np.concatenate([pairs.veto, np.ones(apart, dtype=bool)]),

@@ -3,8 +3,8 @@
 Belongs here: shares of comparison levels among linked records, their difference from the `expected` shares of the model, the alarm.
 Does not belong here: training (`training`), presentation (`pipelines.checks.model`).
 
-A delivery with shifted birth dates, or names in another script, still links, though worse, and nothing fails. But its records then reach
-other comparison levels with those of other institutions than before.
+A delivery with shifted birth dates, or with names in another script, links worse but does not fail. Its records then reach other
+comparison levels than before with those of other institutions.
 """
 
 from __future__ import annotations

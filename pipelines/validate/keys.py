@@ -18,7 +18,7 @@ def key_parts(frame: pd.DataFrame, spec: TableSpec, columns: tuple[str, ...]) ->
 
 
 def joined(parts: pd.DataFrame) -> pd.Series:
-    """One text key per row, parts joined by `/`; null where any part is null (`docs/reference/counting-rules.md`, `lineage`)."""
+    """One text key per row, parts joined by `/`; null if any part is null (`docs/reference/counting-rules.md`, `lineage`)."""
     if parts.shape[1] == 0:
         return pd.Series(pd.NA, index=parts.index, dtype="str")
     out = parts.iloc[:, 0]

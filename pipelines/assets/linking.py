@@ -20,7 +20,7 @@ from pipelines.registry.tables import Entity, Judgement, Membership
 from pipelines.resources import bounded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
-from pipelines.review.following import standing
+from pipelines.review.following import current_verdicts
 from pipelines.review.pairs import pair_ids
 
 
@@ -28,7 +28,7 @@ def _stewards_said(workplace: Workplace, places: pd.DataFrame) -> pd.DataFrame:
     """The judgements that stand. places: of `pipelines.linkage.places.listed`."""
     registry = open_registry(workplace.registry)
     try:
-        return standing(registry, places)
+        return current_verdicts(registry, places)
     finally:
         registry.close()
 

@@ -28,7 +28,7 @@ from pipelines.registry import Registry, open_registry, seal
 from pipelines.resources import lake
 from pipelines.resources.instance import URL
 from pipelines.resources.workplace import Workplace
-from pipelines.review.following import standing
+from pipelines.review.following import current_verdicts
 from pipelines.swap import share
 
 _LINKED = ("landing", "lake", "releases")  # never modified in place: the copy uses hard links
@@ -88,7 +88,7 @@ def _constraints(
         redaction.record(registry, place.home, order, "trial", redacted, nothing)
         run(place)
         canonical = lake.read(place.home.lake / "canonical")
-        judgements_in_force = standing(registry, lake.read(place.home.lake / "identities")["listed"])
+        judgements_in_force = current_verdicts(registry, lake.read(place.home.lake / "identities")["listed"])
 
         def relink(judgements: pd.DataFrame) -> link_constraints.Partition:
             found = link(canonical, judgements=judgements)

@@ -24,7 +24,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.connection import Registry
 from pipelines.registry.tables import Entity, Judgement, Membership
 from pipelines.resources.workplace import Workplace
-from pipelines.review.following import standing
+from pipelines.review.following import current_verdicts
 from schemas import canonical
 
 Key = tuple[str, str]
@@ -155,7 +155,7 @@ class Published:
     def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
         """The current verdict of stewards on each pair: same, different, unsure or disputed (`pipelines.review`)."""
         out = {}
-        for row in standing(self.registry, self._lake("identities", "listed")).to_dict("records"):
+        for row in current_verdicts(self.registry, self._lake("identities", "listed")).to_dict("records"):
             sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
             out[str(row["entity"]), sides] = str(row["verdict"])
         return out

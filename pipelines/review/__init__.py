@@ -1,8 +1,7 @@
-"""Review: what stewards say about the machine's decisions, and what follows from it.
+"""Clerical review: stewards judge pairs of records, and blind samples measure the linkage.
 
-Belongs here: the queue of doubtful pairs, judgements as records, workbooks for stewards, blind samples and what they say about
-precision and recall. Does not belong here: linkage itself, which takes the judgements that stand as given
-(`pipelines.linkage.constraints`). The parts: `pairs` (one name for a pair), `judgements` (enter, read, what stands), `published` (what
-the last run left), `queue` with `influence`, `describe` (records side by side), `workbook` and `intake`, `sampling` and
-`estimating`, `commands`.
+Belongs here: the queue of doubtful pairs, judgements, workbooks for stewards, blind samples and the precision and recall estimated from
+them. Does not belong here: linkage, which takes current judgements as constraints (`pipelines.linkage.constraints`). The parts: `pairs`
+(ids of pairs), `judgements` (enter, read, current verdicts), `published` (the last run), `queue` with `influence`, `describe` (records
+side by side), `workbook` and `intake`, `sampling` and `estimating`, `commands`.
 """

@@ -1,4 +1,4 @@
-"""`harmonia review …`: what a steward types and reads.
+"""`harmonia review …`: the commands for stewards.
 
 Belongs here: options and output of the review commands. Does not belong here: what they do; heavy modules are imported inside.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import console, print_frame
+from pipelines.console import console, count, print_frame
 from pipelines.errors import HarmoniaError
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pipelines.registry import Registry
     from pipelines.review.published import Published
 
-app = typer.Typer(help="Doubtful pairs for stewards: look, decide, and measure precision and recall.", no_args_is_help=True)
+app = typer.Typer(help="Review of doubtful pairs by stewards; estimates of precision and recall.", no_args_is_help=True)
 
 
 class Verdict(StrEnum):
-    """What a steward may say about a pair."""
+    """The verdicts of a steward on a pair."""
 
     same = "same"
     different = "different"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 class Entity(StrEnum):
-    """Of what the two records speak."""
+    """The kind of the two records."""
 
     case = "case"
     person = "person"
@@ -44,11 +44,11 @@ class Entity(StrEnum):
 
 Of = Annotated[Entity | None, typer.Option("--entity", envvar="HARMONIA_ENTITY", help="Only cases, or only persons.")]
 Names = Annotated[
-    bool, typer.Option("--names", envvar="HARMONIA_NAMES", help="Show names and numbers, for stewards; noted in the audit log.")
+    bool, typer.Option("--names", envvar="HARMONIA_NAMES", help="Show names and numbers, for stewards; recorded in the audit log.")
 ]
 Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
-All = Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Also those that are judged already.")]
-Limit = Annotated[int, typer.Option("--limit", envvar="HARMONIA_LIMIT", min=1, help="At most so many pairs.")]
+All = Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Include pairs already judged.")]
+Limit = Annotated[int, typer.Option("--limit", envvar="HARMONIA_LIMIT", min=1, help="Greatest number of pairs.")]
 SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_SAMPLE", help="Number of a blind sample.")]
 
 
@@ -70,29 +70,29 @@ def _who(by: str | None) -> str:
     try:
         return cleaned("steward", by or this_user())
     except (KeyError, OSError):
-        raise HarmoniaError("the system does not say who you are: name yourself with --by") from None
+        raise HarmoniaError("the system's user is unknown: set your name with --by") from None
 
 
 @app.command("list")
 def list_pairs(
     home: HomeFolder = None, registry_url: RegistryUrl = None, entity: Of = None, limit: Limit = 20, everything: All = False
 ) -> None:
-    """List the pairs in doubt, those first that could move most published figures."""
+    """List the doubtful pairs, those first that affect most published figures."""
     from pipelines.review.queue import queue
 
     with _opened(home, registry_url) as (found, registry):
         pairs = queue(found, registry, everything)
     pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
     if pairs.empty:
-        typer.echo("No pair is in doubt. `harmonia review list --all` also shows those that were judged.")
+        typer.echo("No pair is in doubt. `harmonia review list --all` includes pairs already judged.")
         return
     shown = pairs.head(limit).assign(
         a=lambda f: f["institution_a"] + " " + f["key_a"], b=lambda f: f["institution_b"] + " " + f["key_b"], figures=lambda f: f["moves"]
     )
     columns = ["pair", "a", "b", "weight", "decision", "contradiction", "figures", "touched", "state"]
-    title = f"{len(shown)} of {len(pairs)} pairs; figures: how many published figures the other decision would move"
+    title = f"{len(shown)} of {count(len(pairs), 'pair')}; figures: published figures that the opposite decision would change"
     print_frame(shown[columns], "", title)
-    console(markup=False).print("Look at one: harmonia review show PAIR", soft_wrap=True)
+    console(markup=False).print("Show one: harmonia review show PAIR", soft_wrap=True)
 
 
 @app.command()
@@ -101,10 +101,10 @@ def show(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     names: Names = False,
-    blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="Without weight and decision.")] = False,
+    blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="Hide weight and decision.")] = False,
     by: Who = None,
 ) -> None:
-    """Show the two records of a pair side by side, with the weight of each piece of evidence."""
+    """Show the two records of a pair side by side, with the weight of the evidence."""
     from pipelines.audit import line
     from pipelines.review.judgements import read
     from pipelines.review.naming import resolve
@@ -119,33 +119,33 @@ def show(
         print_frame(records(found, one, names), "", name)
         if not blind:
             console(markup=False).print(evidence(found, one), soft_wrap=True)
-            said = read(registry).merge(one, on=PAIR)
-            if len(said):
-                said["decided_at"] = said["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
-                print_frame(said[["verdict", "steward", "decided_at", "why"]], "", "What stewards said, latest last")
+            judgements = read(registry).merge(one, on=PAIR)
+            if len(judgements):
+                judgements["decided_at"] = judgements["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
+                print_frame(judgements[["verdict", "steward", "decided_at", "why"]], "", "Judgements, latest last")
 
 
 @app.command()
 def decide(
     pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
-    verdict: Annotated[Verdict, typer.Argument(help="`withdrawn` takes back what you said before.")],
-    by: Annotated[str, typer.Option("--by", envvar="HARMONIA_BY", help="Who judges.")],
-    why: Annotated[str, typer.Option("--why", envvar="HARMONIA_WHY", help="The reason; no names of persons.")],
+    verdict: Annotated[Verdict, typer.Argument(help="`withdrawn` withdraws your earlier judgement.")],
+    by: Annotated[str, typer.Option("--by", envvar="HARMONIA_BY", help="The steward.")],
+    why: Annotated[str, typer.Option("--why", envvar="HARMONIA_WHY", help="The reason, without names of persons.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="You saw neither weight nor decision.")] = False,
 ) -> None:
-    """Enter a judgement. It holds from the next run on, through every later one; undo it with another."""
+    """Enter a judgement. It applies from the next run on, until you enter another."""
     from pipelines.review.judgements import cleaned, enter, read
     from pipelines.review.naming import resolve
     from pipelines.review.pairs import PAIR, parse
-    from pipelines.review.showing import standing
+    from pipelines.review.showing import current_verdict
 
     who, reason = cleaned("steward", by), cleaned("why", why)
     with _opened(home, registry_url) as (found, registry):
         one = resolve(found, registry, parse(pair))
         weight = found.decisions().merge(one, on=PAIR)["weight"]
-        said = one.assign(
+        judgement = one.assign(
             verdict=verdict.value,
             steward=who,
             why=reason,
@@ -154,15 +154,15 @@ def decide(
             blind=blind,
             origin=None,
         )
-        fresh = bool(enter(registry, said).iloc[0])
-        typer.echo("Entered." if fresh else "You said so already; nothing was entered.")
-        for line in standing(read(registry), one):
+        fresh = bool(enter(registry, judgement).iloc[0])
+        typer.echo("Judgement entered." if fresh else "The same judgement exists already; nothing was entered.")
+        for line in current_verdict(read(registry), one):
             typer.echo(line)
 
 
 @app.command()
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="Workbook to write; it must not exist yet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="Workbook to write; must not exist.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     entity: Of = None,
@@ -172,7 +172,7 @@ def export(
     names: Names = False,
     by: Who = None,
 ) -> None:
-    """Write a workbook for stewards: the pairs in doubt, or with --sample the pairs of a blind sample."""
+    """Write a workbook for stewards with the doubtful pairs or, with --sample, a blind sample."""
     from pipelines.review import exchange
     from pipelines.review.queue import queue
     from pipelines.review.sampling import chosen
@@ -185,25 +185,26 @@ def export(
         pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
         pairs = pairs if sample is not None else pairs.head(limit)
         written = exchange.export(found, registry, file, pairs, sample or 0, names, _who(by) if names else "")
-    typer.echo(f"{written} pairs are in {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
+    typer.echo(f"{count(written, 'pair')} written to {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
 
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="A workbook that `export` wrote and stewards filled in.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="A workbook written by `export` and filled in.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Take the judgements of a workbook. Exit 0 when every row with a verdict was taken, 1 when some could not be."""
-    from pipelines.review.exchange import bring_in
+    """Import the judgements of a workbook. Exit code 1 if a row with a verdict was refused."""
+    from pipelines.review.exchange import import_judgements
     from pipelines.review.judgements import read
     from pipelines.review.showing import contradictory
 
     with _opened(home, registry_url) as (found, registry):
-        done = bring_in(found, registry, file)
+        done = import_judgements(found, registry, file)
         clashes = contradictory(read(registry))
     typer.echo(
-        f"{done.entered} judgements entered, {done.known} known already, {done.open} rows without a verdict, {len(done.refused)} refused."
+        f"{count(done.entered, 'judgement')} entered, {done.known} already known, {count(done.open, 'row')} without a verdict, "
+        f"{len(done.refused)} refused."
     )
     for row in done.refused.itertuples(index=False):
         typer.echo(f"row {row.row} [{row.pair}]: {row.why_not}")
@@ -215,7 +216,7 @@ def import_file(
 
 @app.command()
 def sample(
-    pairs: Annotated[int, typer.Option("--pairs", envvar="HARMONIA_PAIRS", min=1, max=100_000, help="How many to draw.")] = 300,
+    pairs: Annotated[int, typer.Option("--pairs", envvar="HARMONIA_PAIRS", min=1, max=100_000, help="Number of pairs to draw.")] = 300,
     seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", min=0, help="The same run and seed give the same pairs.")] = 1,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
@@ -230,8 +231,8 @@ def sample(
     out = drawn.left_out
     screen = console(markup=False)
     screen.print(
-        f"Sample {drawn.sample}: {len(drawn.pairs)} of {int(drawn.strata['pairs'].sum())} pairs. No candidates are {out['forbidden']} "
-        f"pairs that a hard rule keeps apart and {out['nothing_shared']} that share no blocking key and weigh next to nothing.",
+        f"Sample {drawn.sample}: {len(drawn.pairs)} of {int(drawn.strata['pairs'].sum())} pairs. Not candidates: {out['forbidden']} "
+        f"excluded by a hard rule, {out['nothing_shared']} without a common blocking key and of negligible weight.",
         soft_wrap=True,
     )
     screen.print(f"Next: harmonia review export --sample {drawn.sample} FILE.xlsx --names", soft_wrap=True)
@@ -239,7 +240,7 @@ def sample(
 
 @app.command()
 def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
-    """Say how right the published clustering is, out of the judgements on a blind sample, with 95 % intervals."""
+    """Estimate precision and recall of the published linkage from a blind sample, with 95 % intervals."""
     from pipelines.review.estimating import estimate as measure
     from pipelines.review.exchange import progress
     from pipelines.review.sampling import chosen, labels
@@ -249,8 +250,7 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
         judged, drawn = progress(registry, number)
         if judged == 0:
             raise HarmoniaError(
-                f"no pair of sample {number} was judged blind yet: "
-                f"harmonia review export --sample {number} FILE.xlsx, fill it in, import it"
+                f"no pair of sample {number} was judged yet: use harmonia review export --sample {number} FILE.xlsx, fill it in, import it"
             )
         figures = measure(labels(registry, number))
     for name in ("estimate", "low", "high"):
@@ -259,19 +259,19 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
     title = f"Sample {number}: {judged} of {drawn} pairs judged; 95 % interval from low to high"
     print_frame(figures, "", title)
     out.print(
-        "Of the clustering as it was published when the sample was drawn. Recall is over candidate pairs: a pair that no blocking key "
-        f"brought together is not in it. {_blocking(found)}",
+        "For the linkage as published when the sample was drawn. Recall is over candidate pairs: pairs without a common blocking key "
+        f"are not included. {_blocking(found)}",
         soft_wrap=True,
     )
 
 
 def _blocking(found: Published) -> str:
-    """What blocking refused in the last run, as a sentence."""
+    """The blocking values dropped in the last run, as a sentence."""
     import json
 
     plain = json.loads(str(found.table("links", "_items")["plain"].iloc[0])).get("statistics", {})
     refused = int(plain.get("blocking_values_refused", 0))
     if not refused:
-        return "Blocking refused nothing in the last run."
+        return "Blocking dropped no values in the last run."
     pairs = int(plain.get("blocking_pairs_refused", 0))
-    return f"In the last run blocking refused {refused} values that too many records share, with {pairs} pairs."
+    return f"In the last run blocking dropped {count(refused, 'value')} shared by too many records, with {count(pairs, 'pair')}."

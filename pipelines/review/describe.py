@@ -1,7 +1,7 @@
-"""Two records side by side, as a steward compares them.
+"""The fields of records as a steward compares them.
 
-Belongs here: which fields are shown of a case and of a person record, without and with what identifies a person. Does not belong here:
-weights, where it is shown.
+Belongs here: the fields shown of a case and of a person record, with or without those that identify a person. Does not belong here:
+weights, layout.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def fields_of(entity: str, names: bool) -> tuple[str, ...]:
 
 
 def describe(found: Published, entity: str, names: bool) -> pd.DataFrame:
-    """Every record of `entity` as text, indexed by institution and record key; columns `fields_of`, empty where nothing is known.
+    """Every record of `entity` as text, indexed by institution and record key; columns `fields_of`, empty where unknown.
 
-    The accepted state speaks, else the latest one. With `names` the identity store is read, which holds accepted records only.
+    Uses the accepted state, else the latest. With `names` the identity store is read, which has accepted records only.
     """
     canonical = found.canonical()
-    cases, persons = (_speaking(canonical[name]) for name in ("case_records", "person_records"))
+    cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
     days = _days(canonical["events"], entity)
     if entity == "case":
         out = cases.set_index(RECORD)
@@ -48,7 +48,7 @@ def describe(found: Published, entity: str, names: bool) -> pd.DataFrame:
     return out.astype("str").fillna("")
 
 
-def _speaking(states: pd.DataFrame) -> pd.DataFrame:
+def _shown_state(states: pd.DataFrame) -> pd.DataFrame:
     """One state per record: the accepted one, else the latest."""
     rank = states["status"].map(_RANK).fillna(len(_RANK))
     ordered = states.assign(rank=rank).sort_values(["rank", "period", "delivery"], ascending=[True, False, False], kind="stable")
@@ -56,7 +56,7 @@ def _speaking(states: pd.DataFrame) -> pd.DataFrame:
 
 
 def _days(events: pd.DataFrame, entity: str) -> pd.Series:
-    """What happened when, by record: `reported 2013-02-01; sent 2013-03-04`."""
+    """The dates of events by record: `reported 2013-02-01; sent 2013-03-04`."""
     own = events[(events["entity"] == entity) & (events["status"] == "accepted")].dropna(subset=["date"])
     own = own.sort_values("date", kind="stable").drop_duplicates([*RECORD, "event", "date"])
     text = own["event"] + " " + own["date"].dt.strftime("%Y-%m-%d")
@@ -70,14 +70,14 @@ def _cites(references: pd.DataFrame) -> pd.Series:
 
 
 def _names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
-    """`NAME_FIELDS` by institution and record key, out of the identity store; `persons` says in which file each person stands."""
+    """`NAME_FIELDS` by institution and record key, from the identity store; `persons` has the file of each person."""
     try:
         with duckdb.connect(str(home.identity), read_only=True) as connection:
             people = connection.table("persons").df()
     except (duckdb.Error, OSError) as error:
         raise HarmoniaError(
             f"{home.identity}: the identity store cannot be read ({type(error).__name__}); run `harmonia run --home {home.root}` again, "
-            "or leave out --names"
+            "or omit --names"
         ) from error
     split = people["surname"].str.cat(people["given_name"], sep=", ")
     people["name"] = people["full_name"].fillna(split)

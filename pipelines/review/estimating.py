@@ -1,13 +1,13 @@
-"""Precision and recall of what was published, out of judgements on a blind sample.
+"""Precision and recall of the published linkage, estimated from judgements on a blind sample.
 
 Belongs here: the estimates and their intervals. Does not belong here: drawing the sample (`strata`), the registry (`sampling`).
 
-Estimate: Horvitz–Thompson, that is per stratum its pairs times the share of matches among those labelled. Interval, 95 %: each stratum's
-number of matches among the pairs not labelled has two confidence distributions, the exact ones of sampling without replacement
-(beta-binomial with Beta(x, n − x + 1) for the lower side, Beta(x + 1, n − x) for the upper); the lower end of a figure takes for every
-stratum the side that lowers it, the upper end the other (melding: Fay, Proschan and Brittain 2015). A stratum that is labelled whole adds
-nothing to the interval; one in which no match was seen still adds what may have been missed. `unsure` and disputed pairs
-count as not right for the lower end, as right for the upper one, and as not labelled for the estimate.
+Estimate: Horvitz–Thompson, i.e. per stratum its number of pairs times the share of matches among labelled pairs. Interval, 95 %: the number
+of matches among a stratum's unlabelled pairs has two confidence distributions, exact for sampling without replacement (beta-binomial with
+Beta(x, n − x + 1) for the lower side, Beta(x + 1, n − x) for the upper). The lower limit uses for every stratum the side that lowers the
+figure, the upper limit the other (melding: Fay, Proschan and Brittain 2015). A fully labelled stratum does not widen the interval; one
+without an observed match still does. `unsure` and disputed pairs count as non-matches for the lower limit, as matches for the upper
+limit, and as unlabelled for the estimate.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SEED = 20120101  # of the Monte Carlo: the same labels give the same interval
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """Labels of the strata of one entity, arrays of one length: joined, pairs, matches, others, open (unsure or disputed)."""
+class Labels:
+    """Label counts of the strata of one entity, arrays of one length: joined, pairs, matches, others, unsure (also disputed)."""
 
     joined: np.ndarray
     pairs: np.ndarray
@@ -34,21 +34,21 @@ class Labelled:
 
     @property
     def labelled(self) -> np.ndarray:
-        """Pairs with a label that says something."""
+        """Number of pairs labelled as match or non-match."""
         return self.matches + self.others
 
 
 def estimate(labels: pd.DataFrame) -> pd.DataFrame:
     """Precision and recall per entity with their intervals.
 
-    labels: a row a stratum: entity, joined, pairs, same, different, unsure (numbers of pairs).
-    Out: entity, measure (precision, recall), estimate, low, high (shares; null where nothing was labelled), pairs (candidate pairs that the
-    figure speaks of), labelled, unsure.
+    labels: one row per stratum: entity, joined, pairs, same, different, unsure (numbers of pairs).
+    Returns entity, measure (precision, recall), estimate, low, high (shares; null where nothing was labelled), pairs (the candidate pairs
+    covered), labelled, unsure.
     """
     rows = []
     for entity, part in labels.groupby("entity", sort=True):
         columns = (part[name].to_numpy() for name in ("joined", "pairs", "same", "different", "unsure"))
-        one = Labelled(*columns)
+        one = Labels(*columns)
         low, high = _ends(one)
         values = {"precision": (_precision(one), one.joined.astype(bool)), "recall": (_recall(one), np.ones(len(part), dtype=bool))}
         for n, (measure, (value, part_of)) in enumerate(values.items()):
@@ -57,24 +57,24 @@ def estimate(labels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["entity", "measure", "estimate", "low", "high", "pairs", "labelled", "unsure"])
 
 
-def _rates(one: Labelled) -> np.ndarray:
-    """Estimated matches per stratum: null where nothing was labelled."""
+def _rates(one: Labels) -> np.ndarray:
+    """Estimated matches per stratum; null where nothing was labelled."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(one.pairs * (one.matches / one.labelled))
 
 
-def _precision(one: Labelled) -> float:
+def _precision(one: Labels) -> float:
     joined = one.joined.astype(bool)
     return float(_rates(one)[joined].sum() / one.pairs[joined].sum()) if joined.any() else float("nan")
 
 
-def _recall(one: Labelled) -> float:
+def _recall(one: Labels) -> float:
     matches, joined = _rates(one), one.joined.astype(bool)
     return float(matches[joined].sum() / matches.sum()) if matches.sum() != 0 else float("nan")
 
 
-def _ends(one: Labelled) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Lower and upper ends of precision and recall."""
+def _ends(one: Labels) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Lower and upper limits of precision and recall."""
     chance = np.random.default_rng(_SEED)
     few, many = (_matches(one, side, chance) for side in ("low", "high"))
     joined = one.joined.astype(bool)
@@ -92,13 +92,13 @@ def _ends(one: Labelled) -> tuple[tuple[float, float], tuple[float, float]]:
     return (ends[0][0], ends[0][1]), (ends[1][0], ends[1][1])
 
 
-def _matches(one: Labelled, side: str, chance: np.random.Generator) -> np.ndarray:
+def _matches(one: Labels, side: str, chance: np.random.Generator) -> np.ndarray:
     """Draws of the number of matches per stratum (draws × strata) from the confidence distribution of one side."""
     matches = one.matches + (one.unsure if side == "high" else 0)
     others = one.others + (one.unsure if side == "low" else 0)
     left = one.pairs - matches - others
     a, b = (matches, others + 1) if side == "low" else (matches + 1, others)
-    # A beta distribution with a parameter of zero is a point: nothing seen, so none may be there (low), or all may be (high).
+    # A beta distribution with a parameter of zero is a point mass: at 0 (low) or at 1 (high).
     share = chance.beta(np.maximum(a, 1e-9), np.maximum(b, 1e-9), size=(DRAWS, len(left)))
     share = np.where(a == 0, 0.0, np.where(b == 0, 1.0, share))
     return np.asarray(matches + chance.binomial(left, share))

@@ -1,7 +1,7 @@
-"""Workbooks out and in: which pairs go into one, and entering what comes back.
+"""Export and import of workbooks for stewards.
 
-Belongs here: putting together queue or sample, descriptions and workbook; the import as a whole. Does not belong here: the form of the
-workbook (`workbook`, `intake`), what is typed (`commands`).
+Belongs here: combining queue or sample, descriptions and workbook; the whole import. Does not belong here: the format of the workbook
+(`workbook`, `intake`), the command line (`commands`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pipelines.review.sampling import labels, sampled
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What became of a workbook's rows: entered, known already, without a verdict (`open`), refused (row, pair, why_not)."""
+class ImportedJudgements:
+    """The outcome of a workbook's rows: entered, already known, without a verdict (`open`), refused (row, pair, why_not)."""
 
     entered: int
     known: int
@@ -34,7 +34,7 @@ class Imported:
 
 
 def side_by_side(found: Published, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
-    """Fields of both records of each pair, `<field> a` and `<field> b`, on the index of `pairs`; empty where a record has no such field."""
+    """Fields of both records of each pair, `<field> a` and `<field> b`, indexed as `pairs`; empty where a record lacks the field."""
     columns = [f"{field} {side}" for field in all_fields(pairs["entity"].unique().tolist(), names) for side in "ab"]
     out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
     for entity in pairs["entity"].unique():
@@ -53,15 +53,13 @@ def all_fields(entities: list[str], names: bool) -> list[str]:
 
 
 def export(found: Published, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
-    """Write a workbook of `pairs` (`PAIR`, and of `workbook.SHOWN` what may be seen) and return how many it holds.
+    """Write a workbook of `pairs` (`PAIR`, and those columns of `workbook.SHOWN` to be shown) and return their number.
 
-    sample: number of the blind sample, 0 for none. With `names` an entry is made in the audit log. Raises `HarmoniaError` where there is no
-    pair, or the file cannot be written.
+    sample: number of the blind sample, 0 for none. With `names` the export is recorded in the audit log. Raises `HarmoniaError` where
+    there is no pair, or the file cannot be written.
     """
     if pairs.empty:
-        raise HarmoniaError(
-            "there is no open pair to export: all are judged, or the run left none in doubt (--all exports those judged too)"
-        )
+        raise HarmoniaError("there is no open pair to export: none is in doubt, or all are judged (--all includes judged pairs)")
     rows = pairs.reset_index(drop=True)
     rows = rows.assign(pair=pair_ids(rows)).join(side_by_side(found, rows, names))
     if names:
@@ -72,41 +70,41 @@ def export(found: Published, registry: Registry, path: Path, pairs: pd.DataFrame
 
 
 def of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame:
-    """The pairs of a blind sample in their random order, without weight; those judged blind are left out unless `everything`."""
+    """The pairs of a blind sample in random order, without weight; without those judged blind unless `everything`."""
     pairs = sampled(registry)
     pairs = pairs.loc[pairs["sample"] == number, PAIR]
-    said = read(registry)
-    judged = effective(said[said["blind"]])
+    judgements = read(registry)
+    judged = effective(judgements[judgements["blind"]])
     done = pd.MultiIndex.from_frame(pairs).isin(pd.MultiIndex.from_frame(judged[PAIR]))
     return pairs if everything else pairs[~done]
 
 
-def bring_in(found: Published, registry: Registry, path: Path) -> Imported:
-    """Enter the judgements of a workbook, all that can be taken in one transaction.
+def import_judgements(found: Published, registry: Registry, path: Path) -> ImportedJudgements:
+    """Enter all valid judgements of a workbook in one transaction.
 
-    Raises `HarmoniaError` where the file is none, or belongs to another home.
+    Raises `HarmoniaError` where the file is not a workbook or belongs to another home.
     """
     filled = intake.read(path)
     if filled.about.mark != found.mark:
-        raise HarmoniaError(f"{path}: was exported from another home than {found.home.root}: import it there, or export again here")
+        raise HarmoniaError(f"{path}: was exported from another home, not {found.home.root}: import it there, or export again here")
     rows = filled.rows
     pairs = rows[PAIR].where(rows["entity"].isin(ENTITIES), "")
     missing = missing_records(pairs, found.clusters())
     names = any(column.startswith(("name ", "persons ")) for column in filled.shown)
     now = side_by_side(found, pairs[pairs["entity"] != ""], names).reindex(index=rows.index, columns=filled.shown)
-    said, refused, blank = intake.judge(filled, now, missing)
+    valid, refused, blank = intake.validate(filled, now, missing)
     decisions = found.decisions().set_index(PAIR)["weight"]
-    said = said.assign(
+    valid = valid.assign(
         model=filled.about.model or None,
-        weight=decisions.reindex(pd.MultiIndex.from_frame(said[PAIR])).to_numpy(),
+        weight=decisions.reindex(pd.MultiIndex.from_frame(valid[PAIR])).to_numpy(),
         blind=filled.about.sample > 0,
         origin=filled.origin,
     )
-    fresh = enter(registry, said)
-    return Imported(int(fresh.sum()), int((~fresh).sum()), blank, refused, filled.about.sample > 0)
+    fresh = enter(registry, valid)
+    return ImportedJudgements(int(fresh.sum()), int((~fresh).sum()), blank, refused, filled.about.sample > 0)
 
 
 def progress(registry: Registry, number: int) -> tuple[int, int]:
-    """How many pairs of a sample were judged blind, and how many it holds."""
+    """The number of pairs of a sample judged blind, and of all its pairs."""
     counted = labels(registry, number)
     return int(counted[["same", "different", "unsure"]].to_numpy().sum()), int(counted["drawn"].sum())

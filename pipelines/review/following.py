@@ -1,6 +1,6 @@
-"""Judgements on persons in lists whose places change hands: they stay with the person, not with the place.
+"""Judgements on persons in lists whose positions are reassigned: a judgement follows the person, not the position.
 
-Belongs here: which person a judgement spoke of. Does not belong here: which states are one person's (`pipelines.linkage.places`).
+Belongs here: the person that a judgement refers to. Does not belong here: which states are one person's (`pipelines.linkage.places`).
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from pipelines.registry.ledger import deliveries
 from pipelines.review.judgements import effective, read
 
 
-def standing(registry: Registry, places: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts that stand (`judgements.effective`), on persons by the keys that they bear now. places: of `places.listed`."""
-    said = read(registry)
-    if places.empty or said.empty:
-        return effective(said)
+def current_verdicts(registry: Registry, places: pd.DataFrame) -> pd.DataFrame:
+    """The current verdicts (`judgements.effective`), with the current keys of persons. places: from `places.listed`."""
+    judgements = read(registry)
+    if places.empty or judgements.empty:
+        return effective(judgements)
     with registry.read() as session:
         received = {(one.institution, one.name): one.receipts[0].first_seen for one in deliveries(session)}
-    return effective(followed(said, places, received))
+    return effective(followed(judgements, places, received))
 
 
-def followed(said: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
-    """`said` with the key that the person bears now, in place of that of the place at which the person stood when it was said.
+def followed(judgements: pd.DataFrame, places: pd.DataFrame, received: Mapping[tuple[str, str], datetime]) -> pd.DataFrame:
+    """`judgements` with the current key of each person in place of the key of its position at the time of the judgement.
 
-    said: of `judgements.read`. received: first receipt of each institution and delivery.
+    judgements: from `judgements.read`. received: first receipt by institution and delivery.
     """
     first = pd.Series(received).rename("received").rename_axis(["institution", "delivery"])
     states = places.merge(first.reset_index(), on=["institution", "delivery"], how="left")
-    out = said.copy()
+    out = judgements.copy()
     for side in "ab":
-        asked = said.loc[said["entity"] == "person", [f"institution_{side}", f"key_{side}", "decided_at"]]
+        asked = judgements.loc[judgements["entity"] == "person", [f"institution_{side}", f"key_{side}", "decided_at"]]
         asked = asked.set_axis(["institution", "record_key", "decided_at"], axis=1).rename_axis("row").reset_index()
         asked = asked.assign(bare=asked["record_key"].str.partition("@")[0], at=asked["record_key"].str.partition("@")[2])
         found = asked.merge(states.rename(columns={"record_key": "bare"}), on=["institution", "bare"])

@@ -1,18 +1,18 @@
-"""How many published figures a doubt could move.
+"""The number of published figures that the opposite decision on a pair would change.
 
-Belongs here: the measure, over many pairs at once. Does not belong here: the order in which pairs are shown (`queue`).
+Belongs here: the measure, for many pairs at once. Does not belong here: the order of the queue (`queue`).
 
-A figure is an indicator × quarter, or × year: as grand total, and as cell of its offence group, so that each counts twice. Turning a
-decision over moves a figure where both sides count in it now and only one would (a pair refused), or the other way round (a pair
-joined). The sides: of a refused pair the two clusters; of a joined pair one record and the rest of its cluster, whichever of the two
-records moves more.
+A figure is an indicator × quarter, or × year: as grand total and as the cell of its offence group, so that each counts twice. Reversing a
+decision changes a figure where both sides count in it now and only one would (a refused pair), or the reverse (a joined pair). The sides:
+of a refused pair the two clusters; of a joined pair one record and the rest of its cluster, whichever of the two records changes more.
 
-- Persons count once a period: a figure moves where both sides have a row of the indicator in the same quarter, or the same year.
-  Two suspects in one quarter weigh more than two in different years. Who counts once ever moves quarter and year of the later day.
-- A case counts once: where both sides have a row of the indicator, quarter and year of the later one move. So do those of a person
-  that both cases share, where the two rows lie in different periods.
+- Persons count once per period: a figure changes where both sides have a row of the indicator in the same quarter, or the same year.
+  Two suspects in one quarter weigh more than two in different years. Where persons count once ever, quarter and year of the later day
+  change.
+- A case counts once: where both sides have a row of the indicator, quarter and year of the later one change. So do those of a person
+  that both cases share, where the two rows are in different periods.
 
-`touched` counts the figures in which either side has any part; it settles ties, since sex, age or offence may change there.
+`touched` counts the figures in which either side counts; it breaks ties, since sex, age or offence may change there.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _PERIODS = ("quarter", "year")
 
 
 def counted_rows(found: Published) -> pd.DataFrame:
-    """The rows behind the figures: a row per record and indicator in which it counts.
+    """The rows behind the figures: one row per record and indicator in which it counts.
 
-    Columns out: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_key, case_id, person_id,
+    Columns: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_key, case_id, person_id,
     quarter, year.
     """
     from warehouse.count.periods import quarter_of, year_of
@@ -43,9 +43,9 @@ def counted_rows(found: Published) -> pd.DataFrame:
 
 
 def influence(pairs: pd.DataFrame, rows: pd.DataFrame, cases: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """Per pair how many figures would move, and how many either side has part in: `moves`, `touched`, on the index of `pairs`.
+    """Per pair the number of figures that would change (`moves`) and in which either side counts (`touched`), indexed as `pairs`.
 
-    pairs: `PAIR`, joined (bool); rows: of `counted_rows`; cases, persons: institution, record_key, case_id or person_id.
+    pairs: `PAIR`, joined (bool); rows: from `counted_rows`; cases, persons: institution, record_key, case_id or person_id.
     """
     out = pd.DataFrame({"moves": 0, "touched": 0}, index=pairs.index)
     for entity, ids, column in (("case", cases, "case_id"), ("person", persons, "person_id")):
@@ -94,7 +94,7 @@ def _moves(sides: pd.DataFrame, entity: str, pairs: int) -> np.ndarray:
 
 
 def _shared(sides: pd.DataFrame, by: list[str], pairs: int) -> np.ndarray:
-    """Per pair in how many groups `by` both sides have a row."""
+    """Per pair the number of groups `by` in which both sides have a row."""
     groups = sides.groupby(["pair", *by])["side"].nunique()
     both = groups[groups == 2].reset_index()["pair"]
     return np.bincount(both.to_numpy("int64"), minlength=pairs)

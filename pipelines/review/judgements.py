@@ -1,10 +1,10 @@
-"""Judgements of stewards: entering them, reading them, and which of them stand.
+"""Judgements of stewards: entering and reading them, and the current verdicts.
 
-Belongs here: what is a judgement, the rule by which several become one verdict. Does not belong here: who may judge, what linkage
-makes of it.
+Belongs here: the form of a judgement, the rule that combines several into one verdict. Does not belong here: who may judge, how linkage
+uses verdicts.
 
-A judgement is never changed or deleted. A steward's latest one on a pair counts; `withdrawn` takes back what the steward said
-before. Where stewards disagree none has effect, and the pair is shown as disputed.
+A judgement is never changed or deleted. A steward's latest judgement on a pair counts; `withdrawn` withdraws the earlier one. Where
+stewards disagree none has effect, and the pair is disputed.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ _STORED = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
 
 
 def cleaned(what: str, value: str) -> str:
-    """`value` on one line without needless spaces. Raises `HarmoniaError` where it is empty, too long or holds control characters.
+    """`value` on one line with spaces normalised. Raises `HarmoniaError` where it is empty, too long or has control characters.
 
     what: `steward` or `why`
     """
     flat = " ".join(unicodedata.normalize("NFC", value).split())
     if not flat:
-        raise HarmoniaError(f"{what} is empty: " + ("say who judges (--by)" if what == "steward" else "say why (--why)"))
+        raise HarmoniaError(f"{what} is empty: " + ("name who judges (--by)" if what == "steward" else "give a reason (--why)"))
     if len(flat) > MOST_LETTERS[what]:
-        raise HarmoniaError(f"{what} has {len(flat)} letters, at most {MOST_LETTERS[what]} are kept: shorten it")
+        raise HarmoniaError(f"{what} has {len(flat)} characters, the limit is {MOST_LETTERS[what]}: shorten it")
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co") for letter in flat):
-        raise HarmoniaError(f"{what} holds characters that cannot be printed: type it again")
+        raise HarmoniaError(f"{what} contains unprintable characters: type it again")
     return flat
 
 
 def steward_key(names: pd.Series) -> pd.Series:
-    """What makes two spellings of a steward's name one: case and spaces do not."""
+    """The names of stewards normalised: case and spaces are ignored."""
     return names.astype("str").str.casefold().str.split().str.join(" ")
 
 
-def enter(registry: Registry, said: pd.DataFrame) -> pd.Series:
+def enter(registry: Registry, given: pd.DataFrame) -> pd.Series:
     """Enter judgements, all in one transaction.
 
-    said: `PAIR`, verdict, steward, why, model, weight, blind, origin (null: typed). A judgement is not entered again where the steward's
-    latest on the pair says the same in the same words, or where this steward's judgement on the pair came in this very file before.
-    Out, on the index of `said`: True where a judgement was entered. Raises `HarmoniaError` where the registry is held by another.
+    given: `PAIR`, verdict, steward, why, model, weight, blind, origin (null: typed). A judgement is not entered again where the steward's
+    latest on the pair is identical, or where this steward's judgement on the pair was imported from the same file before.
+    Returns, indexed as `given`, whether each was entered. Raises `HarmoniaError` where the registry is locked by another process.
     """
-    rows = ordered(said).assign(who=steward_key(said["steward"]))
+    rows = ordered(given).assign(who=steward_key(given["steward"]))
     with registry.write() as session:
-        if session.get_bind().dialect.name == "postgresql":  # one writer at a time, as SQLite has it by itself
+        if session.get_bind().dialect.name == "postgresql":  # one writer at a time, as in SQLite
             session.execute(text("LOCK TABLE judgement IN SHARE ROW EXCLUSIVE MODE"))
         fresh = ~_known(rows, _stored(session))
         moment = now()
@@ -73,16 +73,16 @@ def enter(registry: Registry, said: pd.DataFrame) -> pd.Series:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of `frame` as the database takes them."""
+    """The rows of `frame` as dicts for SQLAlchemy."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _known(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
-    """Which of `rows` would say again what `stored` holds."""
+    """Which of `rows` are already in `stored`."""
     stored = stored.assign(who=steward_key(stored["steward"]))
     latest = stored.drop_duplicates([*PAIR, "who"], keep="last")
-    said = [*PAIR, "who", "verdict", "why", "blind"]
-    again = pd.MultiIndex.from_frame(rows[said].astype("str")).isin(pd.MultiIndex.from_frame(latest[said].astype("str")))
+    same = [*PAIR, "who", "verdict", "why", "blind"]
+    again = pd.MultiIndex.from_frame(rows[same].astype("str")).isin(pd.MultiIndex.from_frame(latest[same].astype("str")))
     filed = [*PAIR, "who", "origin"]
     files = stored.dropna(subset=["origin"])
     before = pd.MultiIndex.from_frame(rows[filed].astype("str")).isin(pd.MultiIndex.from_frame(files[filed].astype("str")))
@@ -90,7 +90,7 @@ def _known(rows: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
 
 
 def read(registry: Registry) -> pd.DataFrame:
-    """All judgements ever entered, in the order in which they were: `JUDGEMENT`."""
+    """All judgements in the order of entry: `JUDGEMENT`."""
     with registry.read() as session:
         return _stored(session)
 
@@ -104,11 +104,10 @@ def _stored(session: Session) -> pd.DataFrame:
 
 
 def effective(judgements: pd.DataFrame) -> pd.DataFrame:
-    """The verdict that stands on each pair: `PAIR`, verdict, in the order in which the verdicts came to stand.
+    """The current verdict on each pair: `PAIR`, verdict, in the order of the latest judgement.
 
-    judgements: `PAIR`, verdict, steward, in the order of entry (`read`). Verdicts out: `same`, `different`; `unsure` where nobody
-    says more; `disputed` where one steward's latest word is `same` and another's is `different`. A pair of which all was withdrawn
-    is absent.
+    judgements: `PAIR`, verdict, steward, in the order of entry (`read`). Verdicts: `same`, `different`; `unsure` where no steward
+    decided; `disputed` where stewards' latest judgements are both `same` and `different`. A pair with all judgements withdrawn is absent.
     """
     rows = ordered(judgements[[*PAIR, "verdict", "steward"]])
     rows = rows.assign(who=steward_key(rows["steward"]), place=np.arange(len(rows)))

@@ -1,4 +1,4 @@
-"""Which pair somebody means. Belongs here: finding a pair by its id or its records. Does not belong here: what is said of it."""
+"""Finds a pair by its id or its records. Belongs here: resolving what was typed. Does not belong here: showing the pair."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipelines.review.sampling import sampled
 
 
 def resolve(found: Published, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
-    """The pair (one row of `PAIR`) that a person named, by id or by its two records.
+    """The pair (one row of `PAIR`) named by its id or by its two records.
 
-    An id is looked for among the decisions of the last run, the judgements and the samples. Raises `HarmoniaError` where it is not
-    there, or where a record named is in no delivery.
+    An id is searched in the decisions of the last run, the judgements and the samples. Raises `HarmoniaError` where it is not found, or
+    where a record is not delivered.
     """
     clusters = found.clusters()
     if isinstance(wanted, pd.DataFrame):
@@ -25,8 +25,8 @@ def resolve(found: Published, registry: Registry, wanted: str | pd.DataFrame) ->
         known = pd.concat([found.decisions()[PAIR], read(registry)[PAIR], sampled(registry)[PAIR]], ignore_index=True).drop_duplicates()
         pair = known[(pair_ids(known) == wanted).to_numpy()].reset_index(drop=True)
         if pair.empty:
-            raise HarmoniaError(f"pair {wanted} is unknown in home {found.home.root}: `harmonia review list` shows those in doubt")
+            raise HarmoniaError(f"pair {wanted} is unknown in home {found.home.root}: see `harmonia review list`")
     absent = missing_records(pair, clusters).iloc[0]
     if absent:
-        raise HarmoniaError(f"{absent} is in no delivery of home {found.home.root}: check institution and key")
+        raise HarmoniaError(f"{absent} is not in any delivery of home {found.home.root}: check institution and key")
     return pair

@@ -1,6 +1,6 @@
-"""One name for a pair of records, whichever of the two is named first.
+"""Ids of pairs of records, independent of the order of the two records.
 
-Belongs here: the order of the two records, the pair's id, reading of what a person types. Does not belong here: any decision.
+Belongs here: the canonical order of the two records, the pair's id, parsing. Does not belong here: any decision.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sources.contract import institutions, place_of
 
 ENTITIES = ("case", "person")
 PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b"]
-_LETTERS = 12  # of base32: 60 bits, so that 10⁷ pairs meet by chance once in 20,000 homes
+_LETTERS = 12  # of base32: 60 bits; 10⁷ pairs have a collision once in 20,000 homes
 _ID = re.compile(rf"(case|person)-[a-z2-7]{{{_LETTERS}}}")
 
 
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` (columns `PAIR` among others) with the two records of each pair in one order: by institution, then by key."""
+    """`frame` (with columns `PAIR`) with the two records of each pair in canonical order: by institution, then by key."""
     rank = place_of()
     a, b = (frame[f"institution_{side}"].map(rank).fillna(len(rank)).to_numpy() for side in "ab")
     keys = [frame[c].astype("str").to_numpy(dtype=object) for c in ("institution_a", "key_a", "institution_b", "key_b")]
@@ -35,7 +35,7 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def pair_ids(frame: pd.DataFrame) -> pd.Series:
-    """The id of each pair of `frame` (columns `PAIR`, in the order of `ordered`), e.g. `person-k7qx2m4tbz3a`. Says nothing of a person."""
+    """The id of each pair of `frame` (columns `PAIR`, in the order of `ordered`), e.g. `person-k7qx2m4tbz3a`. It discloses nothing."""
     named = frame[PAIR].itertuples(index=False, name=None)
     return pd.Series([f"{parts[0]}-{_hash(parts)}" for parts in named], index=frame.index, dtype="str")
 
@@ -46,12 +46,12 @@ def _hash(parts: tuple[str, ...]) -> str:
 
 
 def one_pair(entity: str, institution_a: str, key_a: str, institution_b: str, key_b: str) -> pd.DataFrame:
-    """A frame with one pair, in order."""
+    """A frame with one pair in canonical order."""
     return ordered(pd.DataFrame([(entity, institution_a, key_a, institution_b, key_b)], columns=PAIR, dtype="str"))
 
 
 def parse(text: str) -> str | pd.DataFrame:
-    """What a person types for a pair: its id, or `person:police:KEY~courts:KEY` (a frame of one row).
+    """Parse a pair as typed: its id (returned as is), or `person:police:KEY~courts:KEY` (a frame of one row).
 
     Raises `HarmoniaError` where it is neither.
     """
@@ -63,10 +63,10 @@ def parse(text: str) -> str | pd.DataFrame:
     whole = colon and entity in ENTITIES and len(sides) == 2 and all(name in institutions() and key for name, _, key in sides)
     if not whole:
         raise HarmoniaError(
-            f"[{typed}] names no pair: give an id as `harmonia review list` shows it (person-…, case-…), or two records as "
+            f"[{typed}] is not a pair: use an id from `harmonia review list` (person-…, case-…) or two records as "
             "person:police:KEY~courts:KEY"
         )
     pair = one_pair(entity, sides[0][0], sides[0][2], sides[1][0], sides[1][2])
     if tuple(pair.iloc[0, 1:3]) == tuple(pair.iloc[0, 3:5]):
-        raise HarmoniaError(f"[{typed}] names one record twice: a pair is two records")
+        raise HarmoniaError(f"[{typed}] names one record twice: a pair has two records")
     return pair

@@ -1,7 +1,7 @@
-"""What the last run left behind, as review needs it.
+"""Read access to the last run for review.
 
-Belongs here: reading links, ids and canonical tables of a home from its lake, and the mark of the run that they come from. Does not
-belong here: writing anything, Dagster (commands of review start without it).
+Belongs here: reading links, ids and canonical tables of a home from its lake, and the mark of its registry. Does not belong here: writing
+anything, Dagster (review commands start without it).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ CANONICAL = ("case_records", "person_records", "charges", "events", "references"
 
 @dataclass(frozen=True)
 class Published:
-    """The last run of a home: `run`, its number; `mark`, which names the home's registry whatever it is called or wherever it lies."""
+    """The last run of a home. `run`: its number; `mark`: identifies the home's registry, whatever its name or location."""
 
     home: Home
     run: int
     mark: str
 
     def table(self, stage: str, name: str) -> pd.DataFrame:
-        """A table of the lake. Raises `HarmoniaError` where the run did not leave it."""
+        """A table of the lake. Raises `HarmoniaError` where it cannot be read."""
         path = self.home.lake / stage / f"{name}.parquet"
         try:
             frame = pq.read_table(path).to_pandas()
@@ -46,18 +46,18 @@ class Published:
         return frame.drop(columns="_item", errors="ignore")
 
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables (schemas.canonical) of all states; persons in lists by the keys that they bear now."""
+        """The canonical tables (schemas.canonical) of all states; persons of lists with their current keys."""
         from pipelines.linkage.places import with_person_keys
 
         return with_person_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("identities", "listed"))
 
     def decisions(self) -> pd.DataFrame:
-        """The pairs that were joined or refused in some doubt: `pair` (id), `PAIR` in order, weight, decision, reasons."""
+        """The stored decisions on pairs, joined or refused: `pair` (id), `PAIR` in order, weight, decision, reasons."""
         frame = ordered(self.table("links", "decisions"))
         return frame.assign(pair=pair_ids(frame))
 
     def clusters(self) -> pd.DataFrame:
-        """Which records the run put together: entity, institution, record_key, cluster."""
+        """The clusters of the run: entity, institution, record_key, cluster."""
         parts = [self.table("links", f"{entity}s").assign(entity=entity) for entity in ("case", "person")]
         return pd.concat(parts, ignore_index=True)[["entity", *RECORD, "cluster"]].astype({"entity": "str"})
 
@@ -70,7 +70,7 @@ class Published:
 
 
 def opened(workplace: Workplace) -> Registry:
-    """The registry of a home that was run. Raises `HarmoniaError` where there is none; never makes one."""
+    """The registry of a home. Raises `HarmoniaError` where there is none; never creates one."""
     there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
     if not there:
         raise HarmoniaError(_never_run(workplace.home.root))
@@ -78,7 +78,7 @@ def opened(workplace: Workplace) -> Registry:
 
 
 def published(home: Home, registry: Registry) -> Published:
-    """What the last run that published left in `home`. Raises `HarmoniaError` where none did."""
+    """The last published run of `home`. Raises `HarmoniaError` where there is none."""
     begun = first_run(registry)
     with registry.read() as session:
         run = session.scalar(select(func.max(Run.id)).where(Run.outcome == "published"))
@@ -88,11 +88,11 @@ def published(home: Home, registry: Registry) -> Published:
 
 
 def _never_run(root: Path) -> str:
-    return f"home {root} holds no finished run, so there is nothing to review: `harmonia run --inbox DIR --home {root}` first"
+    return f"home {root} has no finished run, so there is nothing to review: use `harmonia run --inbox DIR --home {root}` first"
 
 
 def missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
-    """Per pair the first record that no delivery holds, as `person record KEY of police`; empty where both are there."""
+    """Per pair the first record that is not delivered, as `person record KEY of police`; empty where both are."""
     known = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
     out = pd.Series("", index=pairs.index, dtype="str")
     for side in "ba":

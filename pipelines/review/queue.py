@@ -1,7 +1,7 @@
-"""The queue: which decisions of the last run a steward should look at, most influential first.
+"""The review queue: the doubtful decisions of the last run, most influential first.
 
 Belongs here: which pairs are in doubt, contradictions within clusters, the order. Does not belong here: the measure of influence
-(`influence`), what the records say (`describe`).
+(`influence`), the fields of records (`describe`).
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 import pandas as pd
 
 from pipelines.registry import Registry
-from pipelines.review.following import standing
+from pipelines.review.following import current_verdicts
 from pipelines.review.influence import counted_rows, influence
 from pipelines.review.pairs import PAIR
 from pipelines.review.published import RECORD, Published
 
-# Odds of 32 to 1 and better are no doubt by weight alone.
+# Odds beyond 32 to 1 are not doubtful by weight.
 DOUBT_BITS = 5.0
-# Two birth dates of one person lie closer than this, but for an error in the year that nothing explains.
+# Birth dates of one person further apart than this contradict each other.
 BIRTH_DAYS = 366
 QUEUE = ["pair", *PAIR, "weight", "decision", "contradiction", "state", "moves", "touched", "reasons"]
 OPEN = ("open", "unsure", "disputed")
 
 
 def queue(found: Published, registry: Registry, everything: bool = False) -> pd.DataFrame:
-    """The pairs in doubt, columns `QUEUE`: those that could move most figures first, then by figures touched, then the most doubtful.
+    """The doubtful pairs, columns `QUEUE`, by figures changed, figures touched, then doubt.
 
-    A pair is in doubt where its weight lies within `DOUBT_BITS` of zero, where the two records contradict each other and were joined all
-    the same (`contradiction`: number, birth, sex), or where stewards disagree. `state`: open, same, different, unsure, disputed. Pairs
-    with a verdict that stands are left out unless `everything`.
+    A pair is doubtful where its weight is within `DOUBT_BITS` of zero, where two joined records contradict each other (`contradiction`:
+    number, birth, sex), or where stewards disagree. `state`: open, same, different, unsure, disputed. Judged pairs are left out unless
+    `everything`.
     """
     decisions = found.decisions()
-    states = standing(registry, found.table("identities", "listed")).rename(columns={"verdict": "state"})
+    states = current_verdicts(registry, found.table("identities", "listed")).rename(columns={"verdict": "state"})
     pairs = decisions.merge(states, on=PAIR, how="left").fillna({"state": "open"})
     pairs["contradiction"] = contradictions(found, pairs)
     doubtful = pairs["weight"].abs().le(DOUBT_BITS) | pairs["contradiction"].ne("") | pairs["state"].ne("open")
@@ -47,7 +47,7 @@ def queue(found: Published, registry: Registry, everything: bool = False) -> pd.
 
 
 def contradictions(found: Published, pairs: pd.DataFrame) -> pd.Series:
-    """What speaks against persons who were joined: `number` (two valid ones), `birth` (dates far apart), `sex`, comma-separated."""
+    """Contradictions between joined persons: `number` (two valid ones), `birth` (dates far apart), `sex`, comma-separated."""
     from pipelines.linkage.standardise import standardise
 
     persons = standardise(found.canonical()).persons

@@ -1,7 +1,7 @@
-"""Blind samples in the registry: drawn once, kept with their probabilities, labelled by judgements.
+"""Blind samples in the registry: drawn once, stored with their inclusion probabilities, labelled by judgements.
 
-Belongs here: the candidate pairs of a published run, recording a sample, what stewards said about it so far. Does not belong here: how
-a sample is laid out (`strata`), what follows from the labels (`estimating`).
+Belongs here: the candidate pairs of a published run, recording a sample, its labels so far. Does not belong here: the sampling design
+(`strata`), estimates (`estimating`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pipelines.review.published import RECORD, Published
 from pipelines.review.strata import draw
 
 SAMPLED = ["sample", "position", "stratum", *PAIR, "weight", "probability"]
-# All pairs within a cluster of more records than this are not listed: only those that were compared.
+# In clusters of more records than this only compared pairs are listed.
 MOST_RECORDS = 300
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A sample: its number, the pairs in the order in which they are shown, the strata, and what was no candidate, by reason."""
+class DrawnSample:
+    """A sample: its number, the pairs in the order shown, the strata, and the number of non-candidates by reason."""
 
     sample: int
     pairs: pd.DataFrame
@@ -36,10 +36,10 @@ class Drawn:
 
 
 def population(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
-    """All pairs that the published clustering decided on: candidates, and pairs joined through others that were never compared.
+    """All pairs decided by the published clustering: candidates, and pairs joined through others without comparison.
 
-    candidates: `PAIR`, weight; clusters: entity, institution, record_key, cluster. Out: `PAIR` in order, weight (null: never compared),
-    joined; in a fixed order.
+    candidates: `PAIR`, weight; clusters: entity, institution, record_key, cluster. Returns `PAIR` in order, weight (null: never compared)
+    and joined, sorted.
     """
     joined = pd.concat([_joined(clusters[clusters["entity"] == entity], entity) for entity in ENTITIES], ignore_index=True)
     out = ordered(candidates)[[*PAIR, "weight"]].drop_duplicates(PAIR).merge(joined.assign(listed=True), on=PAIR, how="outer")
@@ -52,7 +52,7 @@ def population(candidates: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame
 
 
 def _joined(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
-    """All pairs within the clusters of one entity, but for clusters beyond `MOST_RECORDS`."""
+    """All pairs within the clusters of one entity, except clusters of more than `MOST_RECORDS`."""
     own = clusters[clusters.groupby("cluster")["cluster"].transform("size").between(2, MOST_RECORDS)]
     own = own[[*RECORD, "cluster"]].reset_index(drop=True).reset_index(names="row")
     both = own.merge(own, on="cluster", suffixes=("_a", "_b"))
@@ -60,11 +60,11 @@ def _joined(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
     return ordered(both.assign(entity=entity)[PAIR])
 
 
-def sample(found: Published, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> Drawn:
-    """Draw and record a blind sample of `size` candidate pairs. Raises `HarmoniaError` where there is nothing to draw from.
+def sample(found: Published, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
+    """Draw and record a blind sample of `size` candidate pairs. Raises `HarmoniaError` where there are none.
 
-    The same run and seed give the same pairs. The sample speaks of the clustering as it was published when it was drawn: later runs
-    obey its judgements, and would look better than they are.
+    The same run and seed give the same pairs. The sample measures the clustering as published when it was drawn: later runs apply its
+    judgements, which would bias the estimate.
     """
     from pipelines.linkage.candidates import candidates
 
@@ -72,7 +72,7 @@ def sample(found: Published, registry: Registry, size: int, seed: int, entities:
     pairs = population(pairs, found.clusters())
     pairs = pairs[pairs["entity"].isin(entities)].reset_index(drop=True)
     if pairs.empty:
-        raise HarmoniaError(f"home {found.home.root} has no candidate pairs of {' and '.join(entities)}: there is nothing to sample")
+        raise HarmoniaError(f"home {found.home.root} has no candidate pairs of {' and '.join(entities)} to sample")
     taken, strata = draw(pairs, size, seed)
     with registry.write() as session:
         drawn = Sample(drawn_at=now(), seed=seed, run_id=found.run, model=found.model)
@@ -85,11 +85,11 @@ def sample(found: Published, registry: Registry, size: int, seed: int, entities:
         rows["weight"] = rows["weight"].where(rows["weight"].notna(), None)
         session.execute(insert(SampledPair), records(rows))
         number = drawn.id
-    return Drawn(number, taken, strata, left_out)
+    return DrawnSample(number, taken, strata, left_out)
 
 
 def sampled(registry: Registry) -> pd.DataFrame:
-    """All pairs ever sampled: `SAMPLED`, by sample in the order in which they are shown."""
+    """All sampled pairs: `SAMPLED`, by sample in the order shown."""
     one = SampledPair
     columns = (one.sample_id, one.position, one.stratum, one.kind, one.institution_a, one.record_key_a, one.institution_b, one.record_key_b)
     with registry.read() as session:
@@ -99,28 +99,27 @@ def sampled(registry: Registry) -> pd.DataFrame:
 
 
 def chosen(registry: Registry, number: int | None) -> int:
-    """The sample `number`, else the latest. Raises `HarmoniaError` where it is not there."""
+    """The sample `number`, else the latest. Raises `HarmoniaError` where it does not exist."""
     with registry.read() as session:
         known = session.scalars(select(Sample.id).order_by(Sample.id)).all()
     if not known:
-        raise HarmoniaError("no blind sample was drawn in this home: `harmonia review sample --pairs 300 --seed 1` draws one")
+        raise HarmoniaError("this home has no blind sample: draw one with `harmonia review sample --pairs 300 --seed 1`")
     if number is not None and number not in known:
-        raise HarmoniaError(f"there is no sample {number} in this home; there are {', '.join(map(str, known))}")
+        raise HarmoniaError(f"sample {number} does not exist in this home; use one of {', '.join(map(str, known))}")
     return number if number is not None else known[-1]
 
 
 def labels(registry: Registry, number: int) -> pd.DataFrame:
-    """What blind judgements say about the sample `number`, by stratum.
+    """The labels of the sample `number` by stratum.
 
-    Columns: stratum, entity, joined, pairs, drawn, same, different, unsure (also disputed). Judgements that were given with the weight
-    in view do not count.
+    Columns: stratum, entity, joined, pairs, drawn, same, different, unsure (also disputed). Only blind judgements count.
     """
     one = SampleStratum
     with registry.read() as session:
         query = select(one.name, one.kind, one.joined, one.pairs, one.drawn).where(one.sample_id == number).order_by(one.name)
         strata = pd.DataFrame([tuple(row) for row in session.execute(query)], columns=["stratum", "entity", "joined", "pairs", "drawn"])
-    said = read(registry)
-    verdicts = effective(said[said["blind"]]).replace({"verdict": {"disputed": "unsure"}})
+    judgements = read(registry)
+    verdicts = effective(judgements[judgements["blind"]]).replace({"verdict": {"disputed": "unsure"}})
     pairs = sampled(registry)
     pairs = pairs[pairs["sample"] == number].merge(verdicts, on=PAIR, how="inner")
     counts = pd.crosstab(pairs["stratum"], pairs["verdict"]).reindex(columns=["same", "different", "unsure"], fill_value=0)

@@ -1,6 +1,6 @@
-"""What is said about one pair: records side by side, evidence, what stands and what clashes, in words.
+"""One pair on the console: records side by side, evidence, current verdict, contradictions.
 
-Belongs here: texts and small tables for the console. Does not belong here: options, judging.
+Belongs here: texts and small tables for the console. Does not belong here: options, entering judgements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.review.published import Published
 
 
 def records(found: Published, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
-    """The two records of the one `pair`: a row a field, columns field, and `institution key` of either."""
+    """The two records of `pair`: one row per field; columns field, and `institution key` of each."""
     entity = str(pair["entity"].iloc[0])
     values = side_by_side(found, pair, names).iloc[0]
     heads = [f"{pair[f'institution_{side}'].iloc[0]} {pair[f'key_{side}'].iloc[0]}" for side in "ab"]
@@ -25,34 +25,33 @@ def records(found: Published, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
 
 
 def evidence(found: Published, pair: pd.DataFrame) -> str:
-    """Weight, decision and the bits of each piece of evidence of the one `pair`, as the last run had them."""
+    """Weight, decision and evidence in bits of `pair` in the last run."""
     known = found.decisions().merge(pair, on=PAIR)
     if known.empty:
-        return "Weight: the last run had no doubt about this pair: far below the threshold, or never compared."
+        return "Weight: not stored by the last run: far below the threshold, or never compared."
     row = known.iloc[0]
-    bits = str(row["reasons"]) or "none worth a word"
-    return f"Weight {row['weight']:+.2f} bits, {row['decision']}. Evidence, in bits for (+) and against (-) being one: {bits}"
+    bits = str(row["reasons"]) or "negligible"
+    return f"Weight {row['weight']:+.2f} bits, {row['decision']}. Evidence in bits, for (+) and against (-) a match: {bits}"
 
 
-def standing(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
-    """What stands on the one `pair`, and whether it clashes with other judgements: a line each."""
-    stands = effective(judgements)
-    verdict = stands.merge(pair, on=PAIR)["verdict"]
+def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
+    """The current verdict on `pair`, and contradictions with other judgements, one line each."""
+    found = effective(judgements).merge(pair, on=PAIR)["verdict"]
     name = pair_ids(pair).iloc[0]
-    said = str(verdict.iloc[0]) if len(verdict) else ""
+    verdict = str(found.iloc[0]) if len(found) else ""
     lines = {
-        "": f"{name}: nothing stands; linkage decides.",
-        "disputed": f"{name}: disputed, since stewards disagree; it has no effect until they agree.",
+        "": f"{name}: no current judgement; linkage decides.",
+        "disputed": f"{name}: disputed, since stewards disagree; no effect until they agree.",
         "unsure": f"{name}: unsure; linkage decides.",
     }
-    return [lines.get(said, f"{name}: {said}, from the next run on."), *contradictory(judgements)]
+    return [lines.get(verdict, f"{name}: {verdict}, from the next run on."), *contradictory(judgements)]
 
 
 def contradictory(judgements: pd.DataFrame) -> list[str]:
-    """A line per judgement `same` that does not hold because others keep its records apart."""
-    stands = effective(judgements)
-    lost = stands[clashes(stands)]
+    """One line per judgement `same` without effect because it contradicts others."""
+    current = effective(judgements)
+    lost = current[clashes(current)]
     return [
-        f"{pair}: `same` contradicts other judgements that keep the two apart; it has no effect until one of them is withdrawn."
+        f"{pair}: `same` contradicts other judgements that separate the two; it has no effect until one of them is withdrawn."
         for pair in pair_ids(lost)
     ]

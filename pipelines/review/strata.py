@@ -1,11 +1,11 @@
-"""How a blind sample is laid out: which candidate pairs are strata, and how many of each are drawn.
+"""The design of a blind sample: its strata of candidate pairs, and their allocation.
 
-Belongs here: bands of weight, allocation, the draw. Does not belong here: where pairs come from, the registry (`sampling`), what the
-labels say (`estimating`).
+Belongs here: bands of weight, allocation, the draw. Does not belong here: the candidate pairs, the registry (`sampling`), estimates
+(`estimating`).
 
-What the clustering joined and what it refused are strata of their own, so that precision and recall each have their part of the
-sample. Within them the share goes by the size of a band and by how often its pairs may be decided wrongly (Neyman's allocation, with
-the model's own odds as a guess and a floor under it: the guess decides only how well the sample is spent, never what it says).
+Joined and refused pairs are separate strata, so that precision and recall each get their part of the sample. Within them pairs are
+allocated by the size of a band and its expected share of wrong decisions (Neyman allocation, with the model's odds as a guess and a
+lower limit: the guess affects only the efficiency of the sample, not its validity).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-# Bits that divide the bands, low to high. Few bands: each one of which nothing is seen widens the interval.
+# Limits of the bands in bits. Few bands, since each without observed matches widens the interval.
 JOINED_BANDS = {"doubtful": (-np.inf, 4.0), "sure": (4.0, np.inf)}
 REFUSED_BANDS = {"sure": (-np.inf, -8.0), "doubtful": (-8.0, np.inf)}
 NEVER_COMPARED = "through others"
 JOINED_SHARE = 0.45
 LEAST_DRAWN = 10
 ERROR_FLOOR = 0.004
-ERROR_UNKNOWN = 0.03  # of pairs that were joined through others, never compared
+ERROR_UNKNOWN = 0.03  # for pairs joined through others, never compared
 
 
 def stratify(pairs: pd.DataFrame) -> pd.DataFrame:
-    """`pairs` (entity, joined, weight: bits or null) with `stratum` (text) and `doubt`, the guessed share of wrong decisions there."""
+    """`pairs` (entity, joined, weight: bits or null) with `stratum` (text) and `doubt`, its expected share of wrong decisions."""
     name = pd.Series(NEVER_COMPARED, index=pairs.index, dtype="str")
     for joined, bands in ((True, JOINED_BANDS), (False, REFUSED_BANDS)):
         for band, (low, high) in bands.items():
@@ -37,9 +37,9 @@ def stratify(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def allocate(strata: pd.DataFrame, size: int) -> pd.Series:
-    """How many pairs to draw from each stratum: whole numbers, at most its `pairs`, together `size` (or all pairs there are).
+    """The number of pairs to draw from each stratum: at most its `pairs`, in total `size` (or all pairs).
 
-    strata: indexed by name; entity, joined, pairs, doubt. Entities share alike; within one, what was joined gets `JOINED_SHARE`.
+    strata: indexed by name; entity, joined, pairs, doubt. Entities get equal shares; within one, joined pairs get `JOINED_SHARE`.
     """
     share = pd.Series(0.0, index=strata.index)
     entities = strata["entity"].nunique()
@@ -48,7 +48,7 @@ def allocate(strata: pd.DataFrame, size: int) -> pd.Series:
         share[part.index] = (JOINED_SHARE if joined else 1 - JOINED_SHARE) / entities * spread / spread.sum()
     total = min(size, int(strata["pairs"].sum()))
     drawn = strata["pairs"].clip(upper=min(LEAST_DRAWN, total // max(len(strata), 1))).astype("float64")
-    for _ in range(len(strata) + 1):  # a stratum that is full hands its share on
+    for _ in range(len(strata) + 1):  # redistribute the shares of exhausted strata
         open_strata = drawn < strata["pairs"]
         free = total - drawn.sum()
         if free <= 1e-9 or not open_strata.any():
@@ -65,9 +65,9 @@ def allocate(strata: pd.DataFrame, size: int) -> pd.Series:
 def draw(pairs: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A stratified sample without replacement.
 
-    pairs: entity, joined, weight and whatever names a pair, in any but a fixed order (the same order and `seed` give the same sample).
-    Out: the pairs drawn in the random order in which they are to be shown, with stratum and probability (of inclusion); the strata:
-    stratum, entity, joined, pairs, drawn.
+    pairs: entity, joined, weight and the pair's columns, in a fixed order (the same order and `seed` give the same sample).
+    Returns the pairs drawn in random order, with stratum and inclusion probability, and the strata: stratum, entity, joined, pairs,
+    drawn.
     """
     placed = stratify(pairs)
     strata = placed.groupby("stratum").agg(

@@ -1,10 +1,10 @@
 """The workbook that stewards fill in: written here, read by `intake`.
 
-Belongs here: its sheets and columns, the checksum of a row, writing it. Does not belong here: which pairs go in, what comes back.
+Belongs here: its sheets and columns, the checksum of a row, writing it. Does not belong here: which pairs it contains, reading it.
 
-A row is a pair. The columns that say which one are protected, and a checksum over all that was shown tells later whether the row still
-is what the steward was asked about. Verdict, why and steward are open, the verdict as a list to choose from. Texts are text, never
-formulas, whatever a delivered value begins with. A workbook for a blind sample shows no weight and no decision.
+One row per pair. The columns that identify it are protected, and a checksum over all shown fields detects changes on import. Verdict, why
+and steward are editable, the verdict as a list. Delivered texts are written as text, never as formulas. A workbook for a blind sample
+shows no weight and no decision.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _WIDTHS = {"pair": 22, "entity": 8, "checksum": 10, "why": 40, "steward": 18, "v
 
 @dataclass(frozen=True)
 class About:
-    """What a workbook says of itself: the mark of the registry and the run that it was made from, the model, the sample (0: none)."""
+    """The origin of a workbook: the mark of the registry, the run, the model, the sample (0: none)."""
 
     mark: str
     run: int
@@ -54,7 +54,7 @@ class About:
 
 
 def checksum(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """A short checksum of each row over `columns`: whether a row is as it was written, no protection against forgery."""
+    """A short checksum of each row over `columns`, to detect changes; no protection against forgery."""
     joined = (
         "\0".join(f"{c}={'' if v is None else v}" for c, v in zip(columns, row, strict=True))
         for row in rows[list(columns)].itertuples(index=False, name=None)
@@ -65,11 +65,11 @@ def checksum(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 def write(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: About) -> None:
     """Write `rows` to the new file `path` (mode 0600).
 
-    rows: pair, `PAIR`, `<field> a` and `<field> b` per field, and of `SHOWN` what is to be seen. Raises `HarmoniaError` where it cannot
-    be written, or is there already.
+    rows: pair, `PAIR`, `<field> a` and `<field> b` per field, and the columns of `SHOWN` to be shown. Raises `HarmoniaError` where it
+    exists already or cannot be written.
     """
     if path.suffix.lower() != ".xlsx":
-        raise HarmoniaError(f"{path}: name a file that ends in .xlsx")
+        raise HarmoniaError(f"{path}: the file name must end in .xlsx")
     sides = [f"{field} {side}" for field in fields for side in "ab"]
     shown = [c for c in SHOWN if c in rows.columns]
     rows = rows.assign(**{side: rows[side].map(flat).astype("str") for side in sides})
@@ -88,13 +88,13 @@ def write(path: Path, rows: pd.DataFrame, fields: Sequence[str], about: About) -
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
         except FileExistsError:
-            raise HarmoniaError(f"{path}: is there already, and may hold a steward's work: name another file, or remove it") from None
+            raise HarmoniaError(f"{path}: exists already and may contain a steward's work: name another file, or remove it") from None
         with os.fdopen(file, "wb") as out:
             out.write(content.getvalue())
 
 
 def _put(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
-    """A cell with `value`; text stays text, also where it begins like a formula."""
+    """A cell with `value`; text that looks like a formula stays text."""
     cell = sheet.cell(row, column)
     assert isinstance(cell, Cell)
     cell.value = value
@@ -104,7 +104,7 @@ def _put(sheet: Worksheet, row: int, column: int, value: Any) -> Cell:
 
 
 def flat(text: str) -> str:
-    """`text` on one line, without what no workbook can hold, and no longer than a cell may be."""
+    """`text` on one line, without unprintable characters, cut to the greatest length of a cell."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MOST_LETTERS]
 
 

@@ -75,7 +75,7 @@ def test_a_home_never_run_is_one_line(typed, tmp_path, command):
     }.get(command, [])
     code, _, error = typed(command, *arguments, "--home", tmp_path / "none")
     assert code == 1
-    assert "holds no finished run" in error
+    assert "has no finished run" in error
     assert not (tmp_path / "none").exists()
 
 
@@ -115,7 +115,7 @@ def test_a_judgement_is_entered_shown_and_undone(typed, home):
 def test_two_records_that_were_never_compared_can_be_judged(typed, home):
     code, out, _ = typed("decide", "case:police:2013-PR-00001~prosecution:1007", "same", "--by", "Ana", "--why", "x", "--home", home)
     assert code == 0
-    assert "Entered" in out
+    assert "Judgement entered" in out
 
 
 def test_contradicting_judgements_are_said(typed, home):
@@ -128,14 +128,14 @@ def test_contradicting_judgements_are_said(typed, home):
     ("arguments", "said"),
     [
         (["show", "person-aaaaaaaaaaaa"], "is unknown in home"),
-        (["show", "nonsense"], "names no pair"),
-        (["show", "case:police:2013-PR-00001~police:2013-PR-99999"], "case record 2013-PR-99999 of police is in no delivery"),
+        (["show", "nonsense"], "is not a pair"),
+        (["show", "case:police:2013-PR-00001~police:2013-PR-99999"], "case record 2013-PR-99999 of police is not in any delivery"),
         (["decide", "person-aaaaaaaaaaaa", "same", "--by", "Ana", "--why", "x"], "is unknown in home"),
         (["decide", "case:police:2013-PR-00001~prosecution:1001", "same", "--by", " ", "--why", "x"], "steward is empty"),
         (["decide", "case:police:2013-PR-00001~prosecution:1001", "same", "--by", "Ana", "--why", ""], "why is empty"),
-        (["estimate"], "no blind sample was drawn"),
-        (["export", "x.xlsx", "--sample", "7"], "no blind sample was drawn"),
-        (["export", "x.ods"], "ends in .xlsx"),
+        (["estimate"], "has no blind sample"),
+        (["export", "x.xlsx", "--sample", "7"], "has no blind sample"),
+        (["export", "x.ods"], "end in .xlsx"),
     ],
 )
 def test_what_is_wrong_is_one_line(typed, home, arguments, said):

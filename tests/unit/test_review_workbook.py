@@ -18,7 +18,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.home import Home
 from pipelines.resources.workplace import Workplace
 from pipelines.review import workbook
-from pipelines.review.exchange import Imported, bring_in, export
+from pipelines.review.exchange import ImportedJudgements, export, import_judgements
 from pipelines.review.judgements import effective, read
 from pipelines.review.pairs import PAIR
 from pipelines.review.published import Published, opened, published
@@ -51,10 +51,10 @@ def look(home: Home) -> tuple[Published, object]:
     return published(home, registry), registry
 
 
-def taken(home: Home, path: Path) -> Imported:
+def taken(home: Home, path: Path) -> ImportedJudgements:
     found, registry = look(home)
     try:
-        return bring_in(found, registry, path)
+        return import_judgements(found, registry, path)
     finally:
         registry.close()
 
@@ -96,7 +96,7 @@ def test_it_is_private_protected_and_offers_the_verdicts(made):
 
 
 def test_it_replaces_no_file_that_is_there(made):
-    with pytest.raises(HarmoniaError, match="there already"):
+    with pytest.raises(HarmoniaError, match="exists already"):
         workbook.write(made[1], pd.DataFrame({c: [] for c in ["pair", *PAIR]}), [], workbook.About("", 1, "", 0))
 
 
@@ -138,9 +138,9 @@ def test_rows_without_a_verdict_stay_open(world):
         ("entity", "dog", "changed in the file"),
         ("checksum", "00000000", "changed in the file"),
         ("name a", "Somebody Else", "changed in the file"),
-        ("verdict", "maybe", "verdict [maybe] is none"),
-        ("verdict", "=A1", "holds a formula (verdict)"),
-        ("verdict", None, "without a verdict"),
+        ("verdict", "maybe", "verdict [maybe] is unknown"),
+        ("verdict", "=A1", "contains a formula (verdict)"),
+        ("verdict", None, "but no verdict"),
         ("steward", None, "steward is empty"),
         ("steward", "x" * 150, "shorten it"),
         ("why", "y" * 2500, "shorten it"),
@@ -204,7 +204,7 @@ def test_records_that_changed_or_went_since_are_told(world):
         links = home.lake / "links" / f"{name}.parquet"
         pd.read_parquet(links).iloc[:0].to_parquet(links)
     gone = taken(home, path)
-    assert gone.refused["why_not"].str.contains("is in no delivery any more").all()
+    assert gone.refused["why_not"].str.contains("is no longer delivered").all()
 
 
 def test_a_workbook_of_another_home_is_refused(world, tmp_path):
@@ -217,14 +217,14 @@ def test_a_workbook_of_another_home_is_refused(world, tmp_path):
 def test_what_is_no_workbook_is_refused_in_one_line(world, content):
     home, path = world
     path.write_bytes(content)
-    with pytest.raises(HarmoniaError, match="no workbook"):
+    with pytest.raises(HarmoniaError, match="not a readable workbook"):
         taken(home, path)
 
 
 def test_other_workbooks_and_changed_columns_are_refused(world, tmp_path):
     home, path = world
     openpyxl.Workbook().save(tmp_path / "empty.xlsx")
-    with pytest.raises(HarmoniaError, match="no workbook for review"):
+    with pytest.raises(HarmoniaError, match="not a review workbook"):
         taken(home, tmp_path / "empty.xlsx")
     edit(path, lambda sheet, at: sheet.delete_cols(at["checksum"]))
     with pytest.raises(HarmoniaError, match="columns were changed"):
@@ -253,7 +253,7 @@ def test_two_stewards_importing_at_once_both_succeed(world, tmp_path):
             sheet.cell(row, at["verdict"]).value = "different"
 
     edit(other, rename)
-    done: list[Imported] = []
+    done: list[ImportedJudgements] = []
     threads = [threading.Thread(target=lambda p=p: done.append(taken(home, p))) for p in (path, other)]
     for thread in threads:
         thread.start()

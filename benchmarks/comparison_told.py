@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks.feedback_told import _FIELDS, Set, classified
 from pipelines.comparison.agreements import everything
 from pipelines.comparison.gathering import gather
-from pipelines.comparison.telling import RULES, told
+from pipelines.comparison.permitted import RULES, permitted
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DeliveryStore
 
@@ -151,7 +151,7 @@ def report(one: Set, verbose: bool) -> None:
     ids = lake.read(base / "identities")
     deliveries = lake.read(base / "record_status")["deliveries"]
     evidence = gather(one.canonical, ids["cases"], ids["persons"], deliveries)
-    found = told(evidence, everything())
+    found = permitted(evidence, everything())
     defects = classified(one)
     other = defects[(defects["shows"] == "another")].copy()
     other = other[standing(one, other)]

@@ -7,10 +7,10 @@ import pandas as pd
 
 from pipelines.assets.versions import content
 from pipelines.comparison import rounds
-from pipelines.comparison.again import other_persons, registered_twice
 from pipelines.comparison.agreements import matrix
+from pipelines.comparison.duplicates import other_persons, registered_twice
 from pipelines.comparison.gathering import gather
-from pipelines.comparison.telling import PLACE, as_findings, told, withheld
+from pipelines.comparison.permitted import PLACE, as_findings, permitted, restricted
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.registry import open_registry
 from pipelines.resources import coded
@@ -36,12 +36,12 @@ def comparison(
         quarters, again = rounds.current(deliveries, _early(record_status)), registered_twice(canonical)
         registry = open_registry(workplace.registry)
         try:
-            made = rounds.keep(registry, quarters, lambda: gather(canonical, identities["cases"], identities["persons"], deliveries))
-            evidence = rounds.held(registry, agreements.cells["receiver"].unique(), quarters)
+            made = rounds.store(registry, quarters, lambda: gather(canonical, identities["cases"], identities["persons"], deliveries))
+            evidence = rounds.stored(registry, agreements.cells["receiver"].unique(), quarters)
         finally:
             registry.close()
         by_round = evidence[agreements.allows(evidence)].groupby("period")
-        parts = [told(found.drop(columns="period"), agreements).assign(period=period) for period, found in by_round]
+        parts = [permitted(found.drop(columns="period"), agreements).assign(period=period) for period, found in by_round]
         rows = (
             pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
@@ -49,7 +49,7 @@ def comparison(
         replaced = other_persons(identities["listed"], deliveries)
         found = pd.concat([again, replaced, as_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
-        apart = withheld(evidence[newest], agreements)
+        apart = restricted(evidence[newest], agreements)
     counts = found.groupby(["institution", "rule"]).size().rename("findings").reset_index()
     say(
         context,

@@ -1,6 +1,6 @@
-"""Which institution may be told what from whose records: `sources/<sender>/agreements.yaml`, nothing unless listed there.
+"""What an institution may learn from another's records: `sources/<sender>/agreements.yaml`; nothing unless listed there.
 
-Belongs here: the matrix sender x receiver x role x case status and what needs an exception. Does not belong here: applying it (`telling`).
+Belongs here: the matrix sender x receiver x role x case status, exceptions. Does not belong here: applying it (`permitted`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ASKED = ("receivers", "roles", "statuses", "agreement")
 
 @dataclass(frozen=True)
 class _Entry:
-    """One agreement, as it is written."""
+    """One entry of a file of agreements."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -48,14 +48,14 @@ class _File:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Every allowed cell with its agreement: a frame with `COLUMNS` and `agreement`, a row a cell."""
+    """The allowed cells with their agreements: a frame with `COLUMNS` and `agreement`, one row per cell."""
 
     cells: pd.DataFrame
 
     def allows(self, asked: pd.DataFrame) -> pd.Series:
-        """Whether each row (`COLUMNS`) is a cell that some agreement allows."""
+        """Whether an agreement allows each row (`COLUMNS`)."""
         named = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
-        allowed = np.zeros([len(known) + 1 for known in named.values()], dtype=bool)  # the last of each is for what is not named
+        allowed = np.zeros([len(known) + 1 for known in named.values()], dtype=bool)  # the last position is for unknown names
         allowed[tuple(known.get_indexer(pd.Index(self.cells[name])) for name, known in named.items())] = True
         return pd.Series(allowed[tuple(_places(asked[name], known) for name, known in named.items())], index=asked.index)
 
@@ -66,13 +66,13 @@ class Matrix:
 
 
 def _places(column: pd.Series, known: pd.Index) -> np.ndarray:
-    """Where each cell stands among the `known` texts; -1 where it does not."""
+    """The index of each cell in `known`; -1 where it is not there."""
     codes, texts = pd.factorize(column)
     return np.append(known.get_indexer(pd.Index(texts)), -1)[codes]
 
 
 def matrix(folder: Path = SOURCES) -> Matrix:
-    """The matrix as it stands. Raises `DeclarationError` where an entry is not understood or lacks its exception."""
+    """The current matrix. Raises `DeclarationError` where an entry is invalid or lacks a required exception."""
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
         path = folder / sender / "agreements.yaml"
@@ -85,7 +85,7 @@ def matrix(folder: Path = SOURCES) -> Matrix:
 
 
 def everything() -> Matrix:
-    """Every cell allowed: what could be told if all institutions agreed. For measuring only."""
+    """The matrix with every cell allowed, as if all institutions agreed. For measuring only."""
     names = institutions()
     return Matrix.of([(s, r, role, status, "everything") for s in names for r in names if r != s for role in ROLES for status in STATUSES])
 
@@ -94,28 +94,28 @@ def _cells(sender: str, entry: Mapping[str, Any], where: str) -> list[tuple[str,
     lacking = [name for name in _ASKED if not entry[name]]
     if lacking:
         raise DeclarationError(
-            f"{where}: lacks {', '.join(lacking)}; an entry names {', '.join(_ASKED)} (and `exception` where one is needed)"
+            f"{where}: {', '.join(lacking)} missing; an entry needs {', '.join(_ASKED)} (and `exception` where required)"
         )
     known = {"receivers": set(institutions()) - {sender}, "roles": set(ROLES), "statuses": set(STATUSES)}
     for name, allowed in known.items():
         odd = sorted(set(map(str, entry[name])) - allowed)
         if odd:
-            raise DeclarationError(f"{where}: {name} names {', '.join(odd)}; possible are {', '.join(sorted(allowed))}")
+            raise DeclarationError(f"{where}: unknown {name} {', '.join(odd)}; use {', '.join(sorted(allowed))}")
     cells = [
         (sender, str(r), str(role), str(status)) for r in entry["receivers"] for role in entry["roles"] for status in entry["statuses"]
     ]
     closed = sorted({reason for cell in cells if (reason := _needs_exception(*cell))})
     if closed and not entry["exception"]:
-        raise DeclarationError(f"{where}: {'; '.join(closed)}: take that out, or name the agreement's clause under `exception`")
+        raise DeclarationError(f"{where}: {'; '.join(closed)}: remove it, or give the agreement's clause under `exception`")
     return [(*cell, str(entry["agreement"])) for cell in cells]
 
 
 def _needs_exception(sender: str, receiver: str, role: str, status: str) -> str | None:
-    """Why a cell is closed by default (issue E, item 3); None where it is not."""
+    """Why a cell needs an exception; None where it does not."""
     if receiver in contract.load(sender).tells_nothing_to:
-        return f"nothing goes from {sender} to {receiver}"
+        return f"{sender} discloses nothing to {receiver}"
     if role == "victim" and not all(contract.load(name).deals_with_victims for name in (sender, receiver)):
-        return "nothing on victims goes to or from an institution that does not deal with them"
+        return "data on victims is restricted to institutions that deal with them"
     if status == "investigation":
-        return "nothing goes before an indictment"
+        return "nothing is disclosed before an indictment"
     return None

@@ -1,6 +1,6 @@
-"""`harmonia compare`: which comparison between institutions is allowed, and what was withheld, for stewards.
+"""`harmonia compare`: the agreements on comparison between institutions, and the restricted evidence, for stewards.
 
-Belongs here: what a person types and reads. Does not belong here: comparing. Heavy modules are imported inside the commands.
+Belongs here: options and output. Does not belong here: comparing. Heavy modules are imported inside the commands.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import print_frame
+from pipelines.console import count, print_frame
 from pipelines.errors import HarmoniaError, storage
 from pipelines.options import HomeFolder
 
-app = typer.Typer(help="Comparison between institutions: what agreements allow, and what goes to stewards instead.", no_args_is_help=True)
+app = typer.Typer(help="Comparison between institutions: agreements, and restricted evidence for stewards.", no_args_is_help=True)
 
 
 @app.command()
 def agreements() -> None:
-    """Show every sender, receiver, role and case status that an agreement allows to be compared. Nothing else is told."""
+    """List the senders, receivers, roles and case statuses that agreements allow to be compared. Nothing else is reported."""
     from pipelines.comparison.agreements import COLUMNS, matrix
 
     cells = matrix().cells
-    nothing = "No agreement allows anything: nothing of another institution is told. See sources/<institution>/agreements.yaml."
+    nothing = "There are no agreements: no evidence from another institution is reported. See sources/<institution>/agreements.yaml."
     print_frame(cells.set_axis([*COLUMNS, "agreement"], axis=1), nothing)
 
 
 @app.command("withheld", hidden=True)  # its name in earlier versions
 @app.command("restricted")
-def withheld(
-    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="CSV file to write; readable by you alone.")],
+def restricted(
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="CSV file to write; readable only by you.")],
     home: HomeFolder = None,
-    institution: Annotated[str | None, typer.Option("--institution", help="Only what is about its records.")] = None,
+    institution: Annotated[str | None, typer.Option("--institution", help="Only evidence on its records.")] = None,
 ) -> None:
-    """Write what no agreement lets be told: record, field, and the record that speaks against it, for a steward to follow up."""
+    """Write the evidence that no agreement allows to be reported, for stewards: record, field, and the differing record."""
     from pipelines.resources.lake import read
     from pipelines.resources.workplace import Workplace
 
@@ -43,7 +43,7 @@ def withheld(
     try:
         rows = read(place)["withheld"]
     except FileNotFoundError:
-        raise HarmoniaError(f"{place} is not there: run `harmonia run` first") from None
+        raise HarmoniaError(f"{place} does not exist: use `harmonia run` first") from None
     if institution is not None:
         rows = rows[rows["receiver"] == institution]
     columns = ["receiver", "record_key", "field", "what", "sender", "sender_key", "role", "status"]
@@ -51,6 +51,6 @@ def withheld(
         file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as target:
             os.fchmod(target.fileno(), 0o600)
-            plain = rows[columns].astype("str").replace(r"^([=+\-@\t\r])", r"'\1", regex=True)  # no formula for a spreadsheet to run
+            plain = rows[columns].astype("str").replace(r"^([=+\-@\t\r])", r"'\1", regex=True)  # prevent formula injection
             plain.to_csv(target, index=False)
-    typer.echo(f"{len(rows)} rows are in {out}. Record keys of several institutions: for stewards only.")
+    typer.echo(f"{count(len(rows), 'row')} written to {out}. It contains record keys of several institutions: for stewards only.")

@@ -1,6 +1,6 @@
-"""What one institution's record says about another's: the evidence, a row for each record spoken of and record that speaks.
+"""Evidence that one institution's record gives about another's: one row per compared record and record as evidence.
 
-Belongs here: the shape of evidence, the standing of a case, putting the kinds together. Does not belong here: who may know it (`telling`).
+Belongs here: the columns of evidence, the status of a case. Does not belong here: who may learn it (`permitted`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pipelines.resources.lake import matching, some
 from sources import contract as contracts
 
 EVIDENCE: tuple[str, ...] = (
-    "receiver",  # institution whose record is spoken of
+    "receiver",  # institution whose record is compared
     "record_key",  # that record
     "what",  # personal_number, birth_date, sex, name, reference, again, not_received, not_sent, no_indictment, no_judgment
-    "field",  # column of the record, as the receiver calls it
-    "sender",  # institution whose record, or lack of one, is the evidence
-    "sender_key",  # that record; null where it is the lack of one
-    "same",  # the two agree
-    "group",  # senders' records with one value have one group within a record and field; null where nothing is compared
+    "field",  # column of the record, under the receiver's name
+    "sender",  # institution whose record, or missing record, is the evidence
+    "sender_key",  # that record; null where it is missing
+    "same",  # whether the two agree
+    "group",  # equal for senders' records with the same value, within a record and field; null where no values are compared
     "apart",  # senders of the same group that did not copy from this one, comma-separated
     "role",  # accused, victim, witness, case
     "status",  # of the case: investigation, indicted, judged, final
@@ -37,8 +37,8 @@ CROWD = 100  # files of one register
 _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 
 
-class Known:
-    """Accepted records with their ids, and what is known of cases.
+class LinkedRecords:
+    """Accepted records with their ids, and the status of cases.
 
     cases, persons, references, events: accepted rows of the canonical tables with `case_id` (and `person_id`); `status` of a case:
     case_id -> one of `agreements.STATUSES`; `spans`: institution -> first and last day of its readable deliveries.
@@ -64,7 +64,7 @@ class Known:
         self.spans = pd.DataFrame({"first": first, "last": last}, index=read.index)
 
     def finished(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
-        """Rows with receiver, record_key, field, sender and a `case_id` as evidence: columns and the status of the case filled in."""
+        """Rows with receiver, record_key, field, sender and `case_id` as evidence, with `what` and the status of the case."""
         out = rows.assign(what=what, status=rows["case_id"].map(self.status).fillna("investigation"))
         out = out.reindex(columns=list(EVIDENCE))
         out["same"] = out["same"].astype("boolean").fillna(False).astype(bool)
@@ -72,17 +72,17 @@ class Known:
 
 
 def uncrowded(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The rows whose `keys` no more than `CROWD` rows share. Whatever more files of a register bear is no person's and no case's, and each
-    with every other would be more pairs than a machine can hold."""
+    """The rows whose `keys` are shared by at most `CROWD` rows. Values in more files identify no person or case, and would give too many
+    pairs."""
     return frame[frame.groupby(keys, dropna=False)[keys[0]].transform("size") <= CROWD]
 
 
 def fields(concept: str) -> dict[str, str]:
-    """Institution -> its column of a concept that is compared (`compared` of the contract)."""
+    """Institution -> its column for a compared concept (`compared` in the contract)."""
     return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
 
 
 def _with_case(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
-    """The rows with `case_id`: by their `case_key`."""
+    """The rows with `case_id`, by their `case_key`."""
     ids = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
     return table.merge(ids[["institution", "case_key", "case_id"]], on=["institution", "case_key"], how="left")

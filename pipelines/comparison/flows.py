@@ -1,16 +1,17 @@
-"""What should have come from, or gone to, the neighbour and did not; and cases that a register holds under two numbers.
+"""Missing counterparts of records at the neighbouring institution, and cases that a register has under two numbers.
 
-Belongs here: sent but never received, received but never sent, judgment without indictment, prisoner without judgment, registered twice as
-another's records show it. Does not belong here: the published table of the same question (`warehouse/models/figures/reconciliation.sql`).
+Belongs here: sent but not received, received but not sent, judgment without indictment, prisoner without judgment, registered twice as
+shown by another's records. Does not belong here: the published table on the same question
+(`warehouse/models/figures/reconciliation.sql`).
 
-A side that may lie outside what was delivered says nothing: `_ON_THE_WAY` days at the end, `_BEFORE` days at the beginning.
+Near the limits of the delivered periods nothing is reported: `_BEFORE` days at the beginning, `_ON_THE_WAY` days at the end.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.comparison.evidence import Known, fields, uncrowded
+from pipelines.comparison.evidence import LinkedRecords, fields, uncrowded
 from pipelines.resources.coded import among
 from schemas import canonical
 from sources import contract
@@ -19,20 +20,20 @@ _ON_THE_WAY = pd.Timedelta(days=92)
 _BEFORE = pd.Timedelta(days=92)
 
 
-def evidence(known: Known) -> pd.DataFrame:
+def evidence(known: LinkedRecords) -> pd.DataFrame:
     """Evidence (`EVIDENCE`) of all these kinds."""
     parts = [*_not_received(known), *_not_sent(known), _no_indictment(known), _no_judgment(known), _again(known)]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled or parts[:1], ignore_index=True)
 
 
-def _held(known: Known, *institutions: str) -> pd.Index:
-    """Cases of which any of the institutions holds a record."""
+def _held(known: LinkedRecords, *institutions: str) -> pd.Index:
+    """Cases with a record at any of the institutions."""
     return pd.Index(known.every_case.loc[known.every_case["institution"].isin(institutions), "case_id"].dropna().unique())
 
 
-def _within(known: Known, days: pd.Series, *institutions: str) -> pd.Series:
-    """Days that the deliveries of all the institutions must cover."""
+def _within(known: LinkedRecords, days: pd.Series, *institutions: str) -> pd.Series:
+    """Whether the deliveries of all the institutions cover each day."""
     if not institutions or not set(institutions) <= set(known.spans.index):
         return pd.Series(False, index=days.index)
     spans = known.spans.loc[list(institutions)]
@@ -41,12 +42,12 @@ def _within(known: Known, days: pd.Series, *institutions: str) -> pd.Series:
 
 
 def _sender(stage: canonical.Stage) -> str | None:
-    """Whose deliveries show that a stage has no record: of several institutions the first."""
+    """The institution whose deliveries show that a stage has no record; the first of several."""
     return next(iter(contract.at(stage)), None)
 
 
-def _not_received(known: Known) -> list[pd.DataFrame]:
-    """Sent by the day that the sender's record says, and no file of it at the prosecution."""
+def _not_received(known: LinkedRecords) -> list[pd.DataFrame]:
+    """Sent according to the sender's record, without a file at the prosecution."""
     sent = known.events[(known.events["event"] == "sent") & known.events["institution"].isin(contract.at("registration"))]
     joined = known.cases.loc[known.cases["state"] == "merged", ["institution", "record_key"]]
     lost = ~among(sent["case_id"], _held(known, *contract.at("prosecution"))) & _within(known, sent["date"], *contract.at("prosecution"))
@@ -55,8 +56,8 @@ def _not_received(known: Known) -> list[pd.DataFrame]:
     return [known.finished(out.assign(field=out["receiver"].map(fields("sent"))), "not_received")]
 
 
-def _not_sent(known: Known) -> list[pd.DataFrame]:
-    """Received from a sender by what the prosecution's file says, and no record of it there."""
+def _not_sent(known: LinkedRecords) -> list[pd.DataFrame]:
+    """Received according to the prosecution's file, without a record at the sender."""
     files = known.cases[
         known.cases["institution"].isin(contract.at("prosecution")) & known.cases["source"].isin(contract.at("registration"))
     ]
@@ -72,22 +73,22 @@ def _not_sent(known: Known) -> list[pd.DataFrame]:
     return out
 
 
-def _no_indictment(known: Known) -> pd.DataFrame:
-    """Judged by a court in a case that the prosecution's deliveries do not know as indicted: told to the court."""
+def _no_indictment(known: LinkedRecords) -> pd.DataFrame:
+    """Judged by a court in a case without an indictment in the prosecution's deliveries; reported to the court."""
     judged = known.events[(known.events["event"] == "judged") & known.events["institution"].isin(contract.at("courts"))]
     indicted = known.events.loc[known.events["event"] == "indicted", "case_id"]
     files = known.cases[known.cases["institution"].isin(contract.at("prosecution"))]
     indicted = pd.concat([indicted, files.loc[files["state"] == "indicted", "case_id"]]).drop_duplicates()
     came = known.events[(known.events["event"] == "received") & known.events["institution"].isin(contract.at("courts"))]
     days = came.drop_duplicates("record_key").set_index("record_key")["date"]
-    opened = pd.Series(days.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` over nothing loses the type
+    opened = pd.Series(days.reindex(judged["case_key"].to_numpy()).array, index=judged.index)  # `map` on an empty series loses the type
     lost = judged[~among(judged["case_id"], indicted) & _within(known, opened, *contract.at("prosecution"))].drop_duplicates("case_key")
     rows = lost.rename(columns={"institution": "receiver"}).assign(record_key=lost["case_key"], sender=_sender("prosecution"), role="case")
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_indictment")
 
 
-def _no_judgment(known: Known) -> pd.DataFrame:
-    """Admitted as a convict, and no court file of the case convicts the person: told to the prison."""
+def _no_judgment(known: LinkedRecords) -> pd.DataFrame:
+    """Admitted as a convict without a conviction in the court's files; reported to the prison."""
     admitted = known.events[known.events["event"] == "imprisoned"]
     convicted = known.events[(known.events["event"].isin(["judged", "final"])) & (known.events["outcome"] == "convicted")]
     ids = known.persons[["institution", "record_key", "person_id"]]
@@ -99,8 +100,8 @@ def _no_judgment(known: Known) -> pd.DataFrame:
     return known.finished(rows.assign(field=rows["receiver"].map(fields("reference"))), "no_judgment")
 
 
-def _again(known: Known) -> pd.DataFrame:
-    """Two files of one register in one case, with a person in common, neither merged: the later one is spoken of, others' records speak."""
+def _again(known: LinkedRecords) -> pd.DataFrame:
+    """Two unmerged files of one register in one case with a common person: evidence on the later one, by the records of others."""
     files = known.cases[(known.cases["state"].fillna("") != "merged") & known.cases["merged_into"].isna()]
     files = files[files["institution"].isin(contract.one_file_a_case())].dropna(subset=["case_id"])
     people = uncrowded(known.persons[["institution", "case_key", "person_id"]].dropna().drop_duplicates(), ["institution", "person_id"])
@@ -117,8 +118,8 @@ def _again(known: Known) -> pd.DataFrame:
     return known.finished(out.assign(field=out["receiver"].map(fields("number")), role="case"), "again")
 
 
-def _later(known: Known, pairs: pd.DataFrame) -> pd.Series:
-    """Whether the file of each pair was opened after its `_first`; of one day, the higher number."""
+def _later(known: LinkedRecords, pairs: pd.DataFrame) -> pd.Series:
+    """Whether the file of each pair was opened after its `_first`; on the same day, whether its number is higher."""
     opened = known.events[known.events["event"].isin(["reported", "received"])].drop_duplicates(["institution", "case_key"])
     day = opened.set_index(["institution", "case_key"])["date"]
     mine = day.reindex(pd.MultiIndex.from_frame(pairs[["institution", "case_key"]])).to_numpy()

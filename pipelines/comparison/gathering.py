@@ -1,4 +1,4 @@
-"""All evidence between institutions. Belongs here: putting the kinds together. Does not belong here: any of them."""
+"""All evidence between institutions. Belongs here: combining the kinds. Does not belong here: any one of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipelines.comparison import flows, people, references
-from pipelines.comparison.evidence import EVIDENCE, Known
+from pipelines.comparison.evidence import EVIDENCE, LinkedRecords
 
 
 def gather(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """All evidence (`EVIDENCE`) between institutions on what differs, whoever may know it; with it goes who agrees.
+    """All evidence (`EVIDENCE`) between institutions on differing records, with agreeing senders; agreements are not applied.
 
     canonical: tables of `schemas.canonical`; cases, persons: record to `case_id`, `person_id`; deliveries: institution, period, state.
     """
-    known = Known(canonical, cases, persons, deliveries)
+    known = LinkedRecords(canonical, cases, persons, deliveries)
     parts = [people.evidence(known), references.evidence(known), flows.evidence(known)]
     out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     text = [column for column in EVIDENCE if column not in ("same", "group")]

@@ -1,10 +1,10 @@
-"""Where records of one person disagree between institutions: personal number, birth date, sex, name.
+"""Differences between institutions' records of one person: personal number, birth date, sex, name.
 
-Belongs here: which two records are surely one person, and on what they differ. Only such pairs speak, and never on the field that made
-them one. Does not belong here: linkage itself; whether a name's script or language differs (never a defect: skeletons are compared);
+Belongs here: which two records are certainly one person, and where they differ. Only such pairs are evidence, and never on the field that
+made them certain. Does not belong here: linkage; differences of script or language in names (never a defect: skeletons are compared);
 how two names differ (`spelled`).
 
-A cell is compared as a number that stands for its text, and a record as its place: text is fetched only of what differs.
+Cells are compared as codes, records as row numbers: texts are fetched only where they differ.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import numpy as np
 import pandas as pd
 
 from pipelines.comparison import spelled
-from pipelines.comparison.evidence import Known, fields
+from pipelines.comparison.evidence import LinkedRecords, fields
 from pipelines.harmonise.text import map_frame, phrase_skeleton
 
-_SURE = 2  # names that agree
-_AT_A_TIME = 20_000  # persons
+_SURE = 2  # agreeing names
+_AT_A_TIME = 20_000  # persons per chunk
 _COPIED = ("full_name", "parent_name", "citizenship", "municipality", "personal_number", "birth_date")
 _KEY = ("institution", "record_key", "case_id")
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Each two records of one person at different institutions, both ways: `mine` is spoken of, `theirs` speaks.
+    """Pairs of records of one person at different institutions, in both orders: `mine` is compared, `theirs` is the evidence.
 
     people        records
-    codes         of each cell a number, -1 where it is empty, in the order of the texts (`first` and `last` share theirs)
-    tokens        what the numbers of `name_tokens` stand for
-    mine, theirs  places of the two records
+    codes         cells as codes, -1 where empty, in the order of the texts (`first` and `last` share theirs)
+    tokens        the texts of the codes of `name_tokens`
+    mine, theirs  row numbers of the two records
     """
 
     people: pd.DataFrame
@@ -45,7 +45,7 @@ class Pairs:
         return len(self.mine)
 
     def where(self, mask: np.ndarray) -> Pairs:
-        """Those of the pairs."""
+        """The pairs selected by `mask`."""
         return replace(self, mine=self.mine[mask], theirs=self.theirs[mask])
 
     def both(self, name: str) -> np.ndarray:
@@ -54,33 +54,33 @@ class Pairs:
         return (code[self.mine] >= 0) & (code[self.theirs] >= 0)
 
     def same(self, name: str, other: str = "") -> np.ndarray:
-        """Whether both have the cell, and the same one. other: the cell of the one who speaks, where it is another."""
+        """Whether both have the cell, with equal values. other: the column of `theirs`, if another."""
         mine, theirs = self.codes[name][self.mine], self.codes[other or name][self.theirs]
         return (mine >= 0) & (mine == theirs)
 
     def text(self, name: str, side: np.ndarray) -> pd.Series:
-        """The cells of one side (`mine`, `theirs`) as they are."""
+        """The cells of one side (`mine`, `theirs`) as text."""
         return pd.Series(self.people[name].array.take(side))
 
     def field(self, concept: str) -> pd.Series:
-        """The column of the one spoken of that holds a concept; none where it has none."""
+        """The column of a concept at the institution of `mine`; missing where it has none."""
         return self.text("institution", self.mine).map(fields(concept))
 
 
-def evidence(known: Known) -> pd.DataFrame:
-    """Evidence (`EVIDENCE`) on people: records that differ from another institution's record of the same person, a row for each of those.
+def evidence(known: LinkedRecords) -> pd.DataFrame:
+    """Evidence (`EVIDENCE`) on people: one row per record and another institution's record of the same person that differs from it.
 
-    Some thousand persons at a time, so that memory does not grow with them.
+    Works in chunks of persons to limit memory.
     """
     people = _people(known.persons)
     codes, tokens = _codes(people)
-    portion = codes["person_id"] // _AT_A_TIME
-    parts = [_of_some(known, _pairs(people, codes, tokens, np.flatnonzero(portion == n))) for n in range(portion.max(initial=0) + 1)]
+    chunk = codes["person_id"] // _AT_A_TIME
+    parts = [_of_some(known, _pairs(people, codes, tokens, np.flatnonzero(chunk == n))) for n in range(chunk.max(initial=0) + 1)]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
-def _of_some(known: Known, pairs: Pairs) -> pd.DataFrame:
+def _of_some(known: LinkedRecords, pairs: Pairs) -> pd.DataFrame:
     alike, left, right = spelled.tokens(pairs.tokens, *_two(pairs, "name_tokens"))
     sure = (alike >= _SURE) | ((alike == _SURE - 1) & spelled.near(left, right))
     number, birth, case = (pairs.same(name) for name in ("personal_number", "birth_day", "case_id"))
@@ -99,7 +99,7 @@ def _two(pairs: Pairs, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _people(persons: pd.DataFrame) -> pd.DataFrame:
-    """One row a record of a person that several institutions have: what is compared, on an index of its own."""
+    """The records of persons known to several institutions, with the compared columns, reindexed."""
     out = _of_several(persons.dropna(subset=["person_id"])).reset_index(drop=True)
     whole = out["birth_precision"] == "day"
     ten = out["personal_number"].str.fullmatch(r"\d{10}", na=False)
@@ -113,21 +113,21 @@ def _people(persons: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_several(persons: pd.DataFrame) -> pd.DataFrame:
-    """The records of persons that several institutions have: of the others nobody else speaks."""
+    """The records of persons known to several institutions."""
     (person, people), (institution, institutions) = (pd.factorize(persons[name]) for name in ("person_id", "institution"))
-    at = np.unique(person * len(institutions) + institution) // max(len(institutions), 1)  # each person once for every institution
+    at = np.unique(person * len(institutions) + institution) // max(len(institutions), 1)  # each person once per institution
     return persons[np.bincount(at, minlength=len(people))[person] > 1]
 
 
 def _read(name: str) -> tuple[str | None, str | None, str, str]:
-    """The first and the last of several names in a full name, and `spelled.once`."""
+    """The first and the last of several names in a full name, and the result of `spelled.once`."""
     tokens = phrase_skeleton(name).split()
     first, last = (tokens[0], tokens[-1]) if len(tokens) > 1 else (None, None)
     return first, last, *spelled.once(name)
 
 
 def _codes(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
-    """The cells as numbers, and tokens, of `Pairs`; `person_id` in the order of the records; `record`: institution and key."""
+    """`codes` and `tokens` of `Pairs`; `person_id` in the order of the records; `record`: institution and key."""
     columns = ("institution", "case_id", "birth_day", "sex", *_COPIED, "name_tokens", "folded", "single")
     numbered = {name: pd.factorize(people[name], sort=True) for name in columns}
     out: dict[str, np.ndarray] = {name: codes for name, (codes, _) in numbered.items()}
@@ -138,7 +138,7 @@ def _codes(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
 
 
 def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], some: np.ndarray) -> Pairs:
-    """The pairs of the records `some` (places)."""
+    """The pairs among the records `some` (row numbers)."""
     one = pd.DataFrame({"person": codes["person_id"][some], "institution": codes["institution"][some], "at": some})
     both = one.merge(one, on="person", suffixes=("_l", "_r"))
     both = both[both["institution_l"] != both["institution_r"]]
@@ -146,7 +146,7 @@ def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequen
 
 
 def _in_question(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
-    """Pairs that speak of a record of which some pair differs: of no other there is anything to tell."""
+    """Pairs whose `mine` differs in at least one pair; the others give no evidence."""
     record = pairs.codes["record"]
     asked = np.zeros(record.max(initial=0) + 1, dtype=bool)
     asked[record[pairs.mine[differ]]] = True
@@ -154,14 +154,14 @@ def _in_question(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
 
 
 def _compared(pairs: Pairs, column: str, concept: str) -> pd.DataFrame:
-    """Pairs that both have the field: who is spoken of, who speaks, whether they agree, which speakers agree with each other."""
+    """Evidence on pairs in which both have the field: receiver, sender, whether they agree, which senders agree with each other."""
     held = pairs.where(pairs.both(column))
     held = held.where(_in_question(held, ~held.same(column)))
-    return _spoken(held, held.same(column), held.codes[column][held.theirs], held.field(concept))
+    return _rows(held, held.same(column), held.codes[column][held.theirs], held.field(concept))
 
 
-def _spoken(held: Pairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
-    """value: what each speaker says, as something that can be put in order."""
+def _rows(held: Pairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
+    """value: the sender's value, sortable."""
     about, theirs = held.text("about", held.mine), held.text("about", held.theirs)
     out = pd.DataFrame(
         {
@@ -180,10 +180,10 @@ def _spoken(held: Pairs, same: np.ndarray, value: np.ndarray, field: pd.Series) 
 
 
 def _apart(rows: pd.DataFrame, held: Pairs) -> pd.Series:
-    """For each speaker the other institutions that say the same and did not copy from it: some other cell that both fill differs.
+    """Per row the other institutions with the same value that did not copy from the sender: another cell that both fill differs.
 
-    Whoever copies a record copies it whole; two that were entered apart differ somewhere. Cells are compared as delivered. The one spoken
-    of is among them where it agrees.
+    A copied record is copied whole; independently entered records differ somewhere. Cells are compared as delivered. The receiver is
+    included where it agrees.
     """
     self_apart = np.zeros(len(rows), dtype=bool)
     for name in _COPIED:
@@ -196,22 +196,22 @@ def _apart(rows: pd.DataFrame, held: Pairs) -> pd.Series:
     one = one.reset_index()
     both = one.merge(one, on=["record", "group"], suffixes=("", "_other"))
     both = both[both["sender"] != both["sender_other"]]
-    said = replace(held, mine=both["at"].to_numpy(), theirs=both["at_other"].to_numpy())
-    differs = np.zeros(len(said), dtype=bool)
+    senders = replace(held, mine=both["at"].to_numpy(), theirs=both["at_other"].to_numpy())
+    differs = np.zeros(len(senders), dtype=bool)
     for name in _COPIED:
-        differs |= said.both(name) & ~said.same(name)
+        differs |= senders.both(name) & ~senders.same(name)
     own_name = pd.DataFrame({"index": rows.index[self_apart], "sender_other": institution[held.mine[self_apart]]})
     every = pd.concat([both.loc[differs, ["index", "sender_other"]], own_name], ignore_index=True).drop_duplicates()
-    bits = pd.Series(1 << every["sender_other"].to_numpy(), index=every["index"]).groupby(level=0).sum()  # a set of institutions
+    bits = pd.Series(1 << every["sender_other"].to_numpy(), index=every["index"]).groupby(level=0).sum()  # a bit set of institutions
     institutions = sorted(held.people["institution"].dropna().unique())
     named = {sum_: ",".join(name for n, name in enumerate(institutions) if sum_ >> n & 1) for sum_ in bits.unique()}
     return bits.map(named).reindex(rows.index).astype("str")
 
 
-def _names(known: Known, held: Pairs, alike: np.ndarray, left: np.ndarray, right: np.ndarray) -> list[pd.DataFrame]:
-    """Names with a letter wrong, and given name and surname exchanged: on pairs that number or birth date makes one person.
+def _names(known: LinkedRecords, held: Pairs, alike: np.ndarray, left: np.ndarray, right: np.ndarray) -> list[pd.DataFrame]:
+    """Misspelled names, and given name and surname exchanged: on pairs identified by number, birth date or case.
 
-    alike: names that both have. left, right: the one name of each side that the other lacks (`spelled.tokens`).
+    alike: number of common names. left, right: the one name of each side that the other lacks (`spelled.tokens`).
     """
     doubled = ~held.same("folded") & held.same("single")
     near = spelled.near(left, right) | doubled
@@ -227,6 +227,6 @@ def _names(known: Known, held: Pairs, alike: np.ndarray, left: np.ndarray, right
     where = full.where(full.notna(), given.where(pd.Series(in_given, dtype=bool), surname))
     where = where.where(~doubled | full.notna(), given)
     agree = can_swap & held.same("first") & held.same("last")
-    typed = _spoken(held, ~near, right.astype("str"), where)[(near | (alike >= _SURE)) & ~swapped]
-    either = [_spoken(held, ~swapped, swapped, field)[swapped | agree] for field in (given, surname)]
+    typed = _rows(held, ~near, right.astype("str"), where)[(near | (alike >= _SURE)) & ~swapped]
+    either = [_rows(held, ~swapped, swapped, field)[swapped | agree] for field in (given, surname)]
     return [known.finished(part, "name") for part in (typed, *either)]

@@ -1,10 +1,10 @@
-"""How long what was compared stands: until the institution's next quarter, whatever is corrected and delivered again meanwhile.
+"""Rounds of comparison: the evidence on an institution is fixed until its next quarter, whatever is corrected in between.
 
-Belongs here: which quarter an institution is in, keeping and reading its evidence. Does not belong here: finding it (`evidence`).
+Belongs here: the current quarter of an institution, storing and reading its evidence. Does not belong here: finding it (`evidence`).
 
-A round is made once, when a quarter of the institution is first run, and kept in the registry. A correction (`_v2`), however often, and the
-deliveries of others change nothing in it: whoever tries values until a finding goes learns nothing. Agreements are applied when it is read:
-one that ends takes effect at once.
+A round is made once, when a quarter of the institution is first run, and stored in the registry. Corrections (`_v2`) and deliveries of
+others do not change it: trying values until a finding disappears discloses nothing. Agreements are applied on reading: the end of one takes
+effect at once.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _PARQUET = b"PAR1"
 
 
 def current(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
-    """The quarter that each institution is in: institution, period; its newest one that had ended when it was delivered.
+    """The current quarter of each institution: institution, period; the newest one that had ended when it was delivered.
 
-    deliveries: institution, delivery, period. early: institution, delivery of those that came before their quarter's end.
+    deliveries: institution, delivery, period. early: institution, delivery of those delivered before the end of their quarter.
     """
     place = ["institution", "delivery"]
     in_time = ~pd.MultiIndex.from_frame(deliveries[place]).isin(pd.MultiIndex.from_frame(early[place]))
     return deliveries[in_time].groupby("institution")["period"].max().reset_index()
 
 
-def held(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The evidence kept: `EVIDENCE` and the `period` of its round; all, or of all rounds of `receivers` and those of `quarters`
-    (institution, period)."""
+def stored(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The stored evidence: `EVIDENCE` and the `period` of its round; all of it, or of all rounds of `receivers` and of the rounds
+    `quarters` (institution, period)."""
     asked = select(Compared.period, Compared.evidence).order_by(Compared.period)
     if receivers is not None and quarters is not None:
         newest = [(Compared.institution == one) & (Compared.period == period) for one, period in _pairs(quarters)]
@@ -52,8 +52,8 @@ def held(registry: Registry, receivers: Collection[str] | None = None, quarters:
     return pd.concat(filled, ignore_index=True) if filled else _typed(pd.DataFrame()).assign(period=pd.Series(dtype="str"))
 
 
-def keep(registry: Registry, quarters: pd.DataFrame, gathered: Callable[[], pd.DataFrame]) -> int:
-    """Keep a round for each of `quarters` (institution, period) without one, of the evidence `gathered`; returns how many were made."""
+def store(registry: Registry, quarters: pd.DataFrame, gathered: Callable[[], pd.DataFrame]) -> int:
+    """Store a round of the evidence `gathered` for each of `quarters` (institution, period) without one; returns how many."""
     with registry.read() as session:
         known = {(institution, period) for institution, period in session.execute(select(Compared.institution, Compared.period))}
     fresh = [pair for pair in _pairs(quarters) if pair not in known]
@@ -72,19 +72,19 @@ def _pairs(quarters: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _packed(evidence: pd.DataFrame) -> str:
-    """As Parquet: a round speaks of the whole history, and all of them are kept."""
+    """Compressed Parquet as text: a round covers the whole history, and all rounds are stored."""
     table = io.BytesIO()
     pq.write_table(parquet.to_arrow("evidence", evidence), table, compression="zstd")
     return base64.b64encode(table.getvalue()).decode("ascii")
 
 
 def _unpacked(text: str) -> pd.DataFrame:
-    """What `_packed` made; earlier rounds are JSON, the first of them not compressed."""
-    kept = b"" if text.startswith("{") else base64.b64decode(text)
-    if kept.startswith(_PARQUET):
-        return parquet.read_table(kept)
-    said = json.loads(zlib.decompress(kept) if kept else text)
-    return pd.DataFrame(said["data"], columns=said["columns"])
+    """The frame from `_packed`; earlier rounds are JSON, the first of them not compressed."""
+    content = b"" if text.startswith("{") else base64.b64decode(text)
+    if content.startswith(_PARQUET):
+        return parquet.read_table(content)
+    table = json.loads(zlib.decompress(content) if content else text)
+    return pd.DataFrame(table["data"], columns=table["columns"])
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,8 @@
-"""How two names of one person differ: in which names, by a typing error, by a letter written twice.
+"""Differences between two names of one person: which names differ, typing errors, doubled letters.
 
-Belongs here: names against names. Does not belong here: which records are compared, and what a difference means (`people`).
+Belongs here: comparing names. Does not belong here: which records are compared, and what a difference means (`people`).
 
-Names come as numbers that stand for them, two at a time: whatever is the same on both sides is not looked at, and no two are looked at
-twice.
+Names are passed as pairs of codes: equal ones are skipped, and each distinct pair is compared once.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from rapidfuzz.distance import OSA
 from pipelines.harmonise.text import folded_words
 
 _TWICE = re.compile(r"([^lr])\1")
-_LEAST = 4  # letters of a name in which one error is an error and not another name
-_ERRORS = 2  # letters that a typing error may change; beyond that it may be another name of the same person
+_LEAST = 4  # letters; shorter names that differ are different names
+_ERRORS = 2  # letters changed by typing errors; with more it may be another name
 
 
 def tokens(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each two texts how many names both have; the one name of each side that the other lacks, empty where it is not exactly one.
+    """Per pair of texts the number of common names, and the one name of each side that the other lacks, empty unless exactly one.
 
-    left, right: numbers of texts, -1 for none.
+    left, right: codes of texts, -1 for none.
     """
     split = {code: texts[code].split() if code >= 0 else [] for code in _present(left, right)}
     sizes = pd.Series({code: len(set(one)) for code, one in split.items()}, dtype="int64")
@@ -41,15 +40,14 @@ def tokens(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[n
 
 
 def once(text: str) -> tuple[str, str]:
-    """The names of a text, folded and in order; and with no letter written twice, where that is no spelling (Albanian writes ll and rr as
-    it likes)."""
+    """The names of a text, folded and sorted; and the same without doubled letters, except ll and rr, which are Albanian letters."""
     tokens = sorted(folded_words(text))
     folded = " ".join(tokens)
     return folded, " ".join(sorted(_TWICE.sub(r"\1", token) for token in tokens)) if _TWICE.search(folded) else folded
 
 
 def near(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Whether two names are one with a typing error in it."""
+    """Whether two names differ only by typing errors."""
     asked = np.flatnonzero((left != "") & (right != ""))
     mine, theirs = left[asked].tolist(), right[asked].tolist()
     errors = np.asarray(process.cpdist(mine, theirs, scorer=OSA.distance), dtype="int64")
@@ -64,7 +62,7 @@ def _present(left: np.ndarray, right: np.ndarray) -> list[int]:
 
 
 def _different(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """Each two numbers that differ, once, with the places where they stand."""
+    """The distinct pairs of different codes, with their positions."""
     places = np.flatnonzero(left != right)
     many = int(max(left.max(initial=0), right.max(initial=0))) + 2
     both = (left[places].astype("int64") + 1) * many + right[places] + 1

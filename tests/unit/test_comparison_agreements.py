@@ -37,7 +37,7 @@ def test_an_agreement_allows_the_cells_that_it_lists_and_no_other(tmp_path: Path
 @pytest.mark.parametrize(
     ("sender", "entry", "why"),
     [
-        ("inspectorate", {"receivers": ["police"]}, "inspectorate to police"),
+        ("inspectorate", {"receivers": ["police"]}, "inspectorate discloses nothing to police"),
         ("courts", {"receivers": ["corrections"], "roles": ["victim"]}, "victims"),
         ("police", {"roles": ["victim"], "receivers": ["courts"]}, "victims"),
         ("police", {"statuses": ["investigation"]}, "before an indictment"),
@@ -55,8 +55,8 @@ def test_what_is_closed_by_default_needs_an_exception(tmp_path: Path, sender: st
         ({"receivers": ["customs"]}, "customs"),
         ({"receivers": ["police"]}, "police"),  # its own records are its own
         ({"roles": ["suspekt"]}, "suspekt"),
-        ({"statuses": []}, "lacks statuses"),
-        ({"agreement": None}, "lacks agreement"),
+        ({"statuses": []}, "statuses missing"),
+        ({"agreement": None}, "agreement missing"),
     ],
 )
 def test_an_entry_that_cannot_be_understood_is_said_with_file_and_way_out(tmp_path: Path, entry: dict[str, object], said: str) -> None:

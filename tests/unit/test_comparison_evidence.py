@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines.comparison.again import _shared, registered_twice
 from pipelines.comparison.agreements import everything
+from pipelines.comparison.duplicates import _shared, registered_twice
 from pipelines.comparison.gathering import gather
-from pipelines.comparison.telling import told
+from pipelines.comparison.permitted import permitted
 from schemas import canonical
 from sources.contract import institutions
 
@@ -56,12 +56,12 @@ class World:
     def tables(self) -> dict[str, pd.DataFrame]:
         return {name: canonical.conform(name, pd.DataFrame(rows)) for name, rows in self.rows.items()}
 
-    def told(self) -> set[tuple[str, str, str]]:
+    def permitted(self) -> set[tuple[str, str, str]]:
         """Everything that would be told with every agreement given: institution, record, rule."""
         cases, persons = (
             pd.DataFrame(self.ids[kind], columns=["institution", "record_key", f"{kind}_id"], dtype="str") for kind in ("case", "person")
         )
-        found = told(gather(self.tables, cases, persons, DELIVERIES), everything())
+        found = permitted(gather(self.tables, cases, persons, DELIVERIES), everything())
         return set(found[["institution", "record_key", "rule"]].itertuples(index=False, name=None))
 
 
@@ -81,7 +81,7 @@ def people(
     world.person("prosecution", "21", "11", "P1", **{"personal_number": "1000000001", **prosecution})
     if courts is not None:
         world.person("courts", "PKR.nr.7/2013/1", "PKR.nr.7/2013", "P1", personal_number="1000000001", **courts)
-    return {row for row in world.told() if "registered" not in row[2]}
+    return {row for row in world.permitted() if "registered" not in row[2]}
 
 
 def test_two_records_that_differ_in_birth_date_or_sex_are_both_asked(world: World) -> None:
@@ -126,13 +126,13 @@ def test_a_letter_wrong_or_names_exchanged_are_told_another_surname_is_not(world
 def test_a_reference_that_leads_elsewhere_is_told_to_who_cites_it(world: World) -> None:
     world.case("prosecution", "12", "C2", number="PP.I.nr.9/2013", state="investigating")
     world.cites("police", "2013-PR-00001", "prosecution", "PP.I.nr.9/2013")
-    assert ("police", "2013-PR-00001", "check-reference") in world.told()
+    assert ("police", "2013-PR-00001", "check-reference") in world.permitted()
 
 
 def test_a_right_reference_or_one_without_its_register_is_not_told(world: World) -> None:
     world.cites("police", "2013-PR-00001", "prosecution", "PP.?.nr.4/2013")
     world.cites("courts", "PKR.nr.7/2013", "prosecution", "PP.I.nr.4/2013")
-    assert not any(rule == "check-reference" for *_, rule in world.told())
+    assert not any(rule == "check-reference" for *_, rule in world.permitted())
 
 
 def test_sent_and_never_received_received_and_never_sent(world: World) -> None:
@@ -140,24 +140,24 @@ def test_sent_and_never_received_received_and_never_sent(world: World) -> None:
     world.event("police", "2013-PR-00002", "sent", "2012-10-03", entity="case")
     world.case("prosecution", "13", "C4", state="investigating", source="inspectorate")
     world.event("prosecution", "13", "received", "2012-10-03", entity="case")
-    assert {("police", "2013-PR-00002", "check-not-received"), ("prosecution", "13", "check-not-sent")} <= world.told()
+    assert {("police", "2013-PR-00002", "check-not-received"), ("prosecution", "13", "check-not-sent")} <= world.permitted()
 
 
 def test_what_may_still_be_on_its_way_is_not_told(world: World) -> None:
     world.case("police", "2013-PR-00002", "C3", state="sent")
     world.event("police", "2013-PR-00002", "sent", "2013-12-20", entity="case")
-    assert not any(rule == "check-not-received" for *_, rule in world.told())
+    assert not any(rule == "check-not-received" for *_, rule in world.permitted())
 
 
 def test_a_prisoner_whom_no_court_convicted_is_told_to_the_prison(world: World) -> None:
     world.case("corrections", "P-1/2013-02-01", "C1")
     world.person("corrections", "P-1/2013-02-01", "P-1/2013-02-01", "P9", role="prisoner", name="Ilir Gashi")
     world.event("corrections", "P-1/2013-02-01", "imprisoned", "2013-02-01", entity="person")
-    assert ("corrections", "P-1/2013-02-01", "check-no-judgment") in world.told()
+    assert ("corrections", "P-1/2013-02-01", "check-no-judgment") in world.permitted()
 
 
 def test_an_empty_world_has_nothing_to_tell() -> None:
-    assert World().told() == set()
+    assert World().permitted() == set()
 
 
 def test_a_case_registered_twice_shows_in_the_register_itself() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.comparison.agreements import Matrix, everything
 from pipelines.comparison.evidence import EVIDENCE
-from pipelines.comparison.telling import RULES, as_findings, told, withheld
+from pipelines.comparison.permitted import RULES, as_findings, permitted, restricted
 from schemas.findings import rules
 
 NOTHING = Matrix.of([])
@@ -29,36 +29,36 @@ def rule_of(found: pd.DataFrame) -> list[str]:
 
 
 def test_two_that_differ_are_both_asked() -> None:
-    found = told(evidence(("police", "a", "courts", False, 1, None), ("courts", "b", "police", False, 2, None)), everything())
+    found = permitted(evidence(("police", "a", "courts", False, 1, None), ("courts", "b", "police", False, 2, None)), everything())
     assert dict(zip(found["institution"], found["rule"], strict=True)) == {"police": "check-birth-date", "courts": "check-birth-date"}
 
 
 def test_one_is_called_wrong_where_two_apart_agree_against_it() -> None:
     against = [("police", "a", "courts", False, 1, "corrections"), ("police", "a", "corrections", False, 1, "courts")]
-    assert rule_of(told(evidence(*against), everything())) == ["comparison-birth-date"]
+    assert rule_of(permitted(evidence(*against), everything())) == ["comparison-birth-date"]
 
 
 def test_two_that_copied_from_each_other_are_one_source() -> None:
     against = [("police", "a", "courts", False, 1, None), ("police", "a", "prosecution", False, 1, None)]
-    assert rule_of(told(evidence(*against), everything())) == ["check-birth-date"]
+    assert rule_of(permitted(evidence(*against), everything())) == ["check-birth-date"]
 
 
 def test_the_second_source_counts_only_where_it_may_be_told() -> None:
     against = [("police", "a", "courts", False, 1, "corrections"), ("police", "a", "corrections", False, 1, "courts")]
     one = Matrix.of([("courts", "police", "accused", "indicted", "MoU")])
-    assert rule_of(told(evidence(*against), one)) == ["check-birth-date"]
+    assert rule_of(permitted(evidence(*against), one)) == ["check-birth-date"]
 
 
 def test_who_is_confirmed_by_a_source_of_its_own_is_not_asked() -> None:
     rows = [("police", "a", "courts", True, 1, "police"), ("police", "a", "corrections", False, 2, None)]
-    assert rule_of(told(evidence(*rows), everything())) == []
+    assert rule_of(permitted(evidence(*rows), everything())) == []
 
 
 def test_without_an_agreement_nothing_is_told_and_all_goes_to_stewards() -> None:
     known = evidence(("police", "a", "courts", False, 1, None), ("police", "c", "courts", True, 1, "police"))
-    assert told(known, NOTHING).empty
-    assert withheld(known, NOTHING)["record_key"].tolist() == ["a"]
-    assert withheld(known, everything()).empty
+    assert permitted(known, NOTHING).empty
+    assert restricted(known, NOTHING)["record_key"].tolist() == ["a"]
+    assert restricted(known, everything()).empty
 
 
 def test_all_versions_of_a_quarter_are_told_the_same() -> None:

@@ -10,7 +10,7 @@ import pytest
 from linkage_world import World, background, number, person
 
 from pipelines.assets.linking import _by_first_key
-from pipelines.comparison.again import other_persons
+from pipelines.comparison.duplicates import other_persons
 from pipelines.linkage import link, load_model
 from pipelines.linkage.places import listed
 from pipelines.linkage.standardise import read

@@ -1,9 +1,9 @@
-"""A case that a register holds under two numbers, as the register's own records show it: no other institution has a part in it.
+"""Cases that a register has under two numbers, as shown by its own records.
 
-Belongs here: comparing the files of one institution with each other. Does not belong here: what another's records show (`flows`).
+Belongs here: comparing the files of one institution with each other. Does not belong here: evidence from another's records (`flows`).
 
-Two files are one case where they name the same person and the same event: a person with the same ten digits, or the same name and birth
-date; and the same day of the offence, or two such persons, or the same number of another institution. Told to the file opened later.
+Two files are one case where they have the same person and the same event: a person with the same personal number, or the same name and
+birth date; and the same day of the offence, or two such persons, or the same number of another institution. Reported on the later file.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ _SEVERAL = 2
 
 
 def registered_twice(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: every delivery that holds the later of the two, until one is merged."""
+    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: for every delivery with the later of the two, until one is merged."""
     every = some(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
     own = every[every["institution"].isin(contracts.one_file_a_case()) & (every["status"] != "quarantined")]
-    held = own[["institution", "delivery", "record_key"]].drop_duplicates()
-    told = _pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(held, on=["institution", "record_key"])
+    delivered = own[["institution", "delivery", "record_key"]].drop_duplicates()
+    found = _pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
     merged = own[(own["state"] == "merged") | own["merged_into"].notna()].groupby(["institution", "record_key"])["delivery"].min()
     for key in ("record_key", "first"):
-        since = merged.reindex(pd.MultiIndex.from_frame(told[["institution", key]])).set_axis(told.index)
-        told = told[since.isna() | (told["delivery"] < since.fillna(""))]
-    return findings.complete(told.assign(rule="cross-case-again", field=told["institution"].map(fields("number")), detail=told["first"]))
+        since = merged.reindex(pd.MultiIndex.from_frame(found[["institution", key]])).set_axis(found.index)
+        found = found[since.isna() | (found["delivery"] < since.fillna(""))]
+    return findings.complete(found.assign(rule="cross-case-again", field=found["institution"].map(fields("number")), detail=found["first"]))
 
 
 def other_persons(listed: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Findings of `cross-place-other-person`: every delivery that has another person at a place than the one before that held the place.
+    """Findings of `cross-place-other-person`: for every delivery with another person at a position than the delivery before.
 
-    listed: of `pipelines.linkage.places`; deliveries: institution, delivery, period, version.
+    listed: from `pipelines.linkage.places`; deliveries: institution, delivery, period, version.
     """
     own = listed[listed["status"].isin(["accepted", "superseded"])].merge(deliveries, on=["institution", "delivery"])
     own = own.sort_values(["period", "version"], kind="stable")
     before = own.groupby(["institution", "record_key"])[["person_key", "delivery"]].shift()
-    told = own[before["person_key"].notna() & (before["person_key"] != own["person_key"])]
+    found = own[before["person_key"].notna() & (before["person_key"] != own["person_key"])]
     place = {name: next((t.place for t in contracts.load(name).tables.values() if t.place), None) for name in own["institution"].unique()}
-    detail = before["delivery"].reindex(told.index)
+    detail = before["delivery"].reindex(found.index)
     return findings.complete(
-        told[["institution", "delivery", "record_key"]].assign(
-            rule="cross-place-other-person", field=told["institution"].map(place), detail=detail
+        found[["institution", "delivery", "record_key"]].assign(
+            rule="cross-place-other-person", field=found["institution"].map(place), detail=detail
         )
     )
 
 
 def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Files of one register that name the same person and event: institution, record_key (opened later), first."""
+    """Files of one register with the same person and event: institution, record_key (opened later), first."""
     named = ("personal_number", "birth_date", "birth_precision", "name_tokens")
-    shared = _shared(_signs(some(canonical, "person_records", (*_KEYS, "case_key", *named))))
+    shared = _shared(_person_keys(some(canonical, "person_records", (*_KEYS, "case_key", *named))))
     days = _days(some(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
     shared = shared.merge(days, on=["institution", "case_key"]).merge(
         days.add_suffix("_first").rename(columns={"institution_first": "institution"}), on=["institution", "case_key_first"]
@@ -72,8 +72,8 @@ def _pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _shared(people: pd.DataFrame) -> pd.DataFrame:
-    """Each two files of a register in which the same person is named, both ways: institution, case_key, case_key_first, persons (how many
-    names these bear). people: as `_signs` gives them."""
+    """Pairs of files of a register with a common person, in both orders: institution, case_key, case_key_first, persons (number of distinct
+    names). people: from `_person_keys`."""
     people = people.dropna(subset=["case_key"]).reset_index(drop=True)
     codes = {name: pd.factorize(people[name])[0] for name in people}
     rows = {"file": numbered(codes["institution"], codes["case_key"]), "sign": numbered(codes["institution"], codes["sign"])}
@@ -81,7 +81,9 @@ def _shared(people: pd.DataFrame) -> pd.DataFrame:
     both = one.merge(one[["file", "sign"]], on="sign", suffixes=("", "_first"))
     both = both.loc[both["file"] != both["file_first"], ["file", "file_first", "who"]].drop_duplicates()
     shared = (both["who"] >= 0).groupby([both["file"], both["file_first"]]).sum().rename("persons").reset_index()
-    files = people.loc[~pd.Series(rows["file"]).duplicated(), ["institution", "case_key"]].reset_index(drop=True)  # in the order of numbers
+    files = people.loc[~pd.Series(rows["file"]).duplicated(), ["institution", "case_key"]].reset_index(
+        drop=True
+    )  # in the order of the codes
     first = files["case_key"].array.take(shared["file_first"].to_numpy())
     return (
         files.iloc[shared["file"]]
@@ -90,8 +92,8 @@ def _shared(people: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _signs(records: pd.DataFrame) -> pd.DataFrame:
-    """By what a person in a file is known: institution, case_key, sign (number, or name and birth date), who (name in the file)."""
+def _person_keys(records: pd.DataFrame) -> pd.DataFrame:
+    """The identifiers of persons by file: institution, case_key, sign (number, or name and birth date), who (name in the file)."""
     own = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
     number = own["personal_number"].where(own["personal_number"].str.fullmatch(r"\d{10}", na=False))
     day, days = pd.factorize(own["birth_date"])
@@ -103,7 +105,7 @@ def _signs(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _days(events: pd.DataFrame) -> pd.DataFrame:
-    """Of each file the day on which it was opened and that of the offence: institution, case_key, opened, offence."""
+    """The days of opening and of the offence by file: institution, case_key, opened, offence."""
     own = events[
         events["institution"].isin(contracts.one_file_a_case()) & (events["status"] != "quarantined") & (events["entity"] == "case")
     ]

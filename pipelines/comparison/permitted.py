@@ -1,9 +1,9 @@
-"""From evidence to what each institution is told, as far as agreements allow; the rest is for stewards.
+"""The findings that each institution may get from the evidence, as far as agreements allow; the rest is for stewards.
 
-Belongs here: applying the matrix, when a record is called wrong, the rules by kind. Does not belong here: the words (`schemas/rules`).
+Belongs here: applying the matrix, when a record counts as wrong, the rules by kind. Does not belong here: texts (`schemas/rules`).
 
-A record is called wrong only where two institutions that did not copy from each other agree against it and nobody agrees with it; where two
-agree with it, it is not told at all. Otherwise each side gets the same neutral "please check", which is information and never a score.
+A record counts as wrong only where two institutions that did not copy from each other agree against it and none agrees with it; where two
+sources agree with it, nothing is reported. Otherwise each side gets the same neutral "please check", which is information and never scored.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ RULES = {
     "no_indictment": ("", "check-no-indictment"),
     "no_judgment": ("", "check-no-judgment"),
 }
-"""What is compared -> the rule where a record is called wrong (none where nobody ever is), the rule where it should be checked."""
+"""What is compared -> the rule for a wrong record (empty where there is none), the rule for a record to check."""
 PLACE = ("institution", "delivery", "record_key", "file", "part", "line")
 _RECORD = ["receiver", "record_key", "what", "field"]
 
 
-def told(evidence: pd.DataFrame, agreements: Matrix) -> pd.DataFrame:
-    """What may be told: institution, record_key, field, rule; a row a record and field."""
+def permitted(evidence: pd.DataFrame, agreements: Matrix) -> pd.DataFrame:
+    """What may be reported: institution, record_key, field, rule; one row per record and field."""
     known = evidence[agreements.allows(evidence)]
     differs = known[~known["same"]]
     if differs.empty:
@@ -50,34 +50,34 @@ def told(evidence: pd.DataFrame, agreements: Matrix) -> pd.DataFrame:
 
 
 def _named_apart(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows once for each institution that says the same and did not copy: `other`."""
+    """The rows once per institution (`other`) with the same value that did not copy."""
     pairs = rows.dropna(subset=["apart"])
     return pairs.assign(other=pairs["apart"].str.split(",")).explode("other")
 
 
 def _two_apart(rows: pd.DataFrame, known: pd.DataFrame) -> pd.MultiIndex:
-    """Records about which two allowed senders say the same and did not copy from each other."""
+    """Records on which two allowed senders agree that did not copy from each other."""
     pairs = _named_apart(rows)
     hit = pd.MultiIndex.from_frame(pairs[[*_RECORD, "other"]]).isin(pd.MultiIndex.from_frame(known[[*_RECORD, "sender"]]))
     return pd.MultiIndex.from_frame(pairs.loc[hit, _RECORD].drop_duplicates())
 
 
 def _with_itself(agreeing: pd.DataFrame) -> pd.MultiIndex:
-    """Records with which an allowed sender agrees that did not copy from it: two sources, so that the others are to be checked."""
+    """Records with which an allowed sender agrees that did not copy from it: two sources confirm them."""
     pairs = _named_apart(agreeing)
     return pd.MultiIndex.from_frame(pairs.loc[pairs["other"] == pairs["receiver"], _RECORD].drop_duplicates())
 
 
-def withheld(evidence: pd.DataFrame, agreements: Matrix) -> pd.DataFrame:
-    """What no agreement allows to be told: the evidence (`EVIDENCE`) where it differs, for stewards."""
+def restricted(evidence: pd.DataFrame, agreements: Matrix) -> pd.DataFrame:
+    """The evidence (`EVIDENCE`) of differences that no agreement allows to be reported, for stewards."""
     return evidence.loc[~agreements.allows(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
 
 
 def as_findings(rows: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """What is told, as findings (`schemas.findings.COLUMNS`) of each of the deliveries named.
+    """`rows` as findings (`schemas.findings.COLUMNS`) of each of the deliveries.
 
-    rows: institution, period, record_key, field, rule. deliveries: institution, delivery, period: all versions of a quarter get the same,
-    so that a correction tells nothing. lineage (`PLACE` and status) gives file, part and line where the delivery holds the record.
+    rows: institution, period, record_key, field, rule. deliveries: institution, delivery, period: all versions of a quarter get the same
+    findings, so that a correction discloses nothing. lineage (`PLACE` and status): file, part and line of the record in the delivery.
     """
     placed = rows.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
     asked = (lineage["status"] != "quarantined") & among(lineage["record_key"], placed["record_key"].drop_duplicates())

@@ -94,8 +94,13 @@ def warehouse(
         changed = delivery_report.changed_totals(delivery_report.NO_TOTALS if before is None else before, after)
         context.instance.add_run_tags(context.run.run_id, delivery_report.tags(new, changed))
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
-    said = {"file": dg.MetadataValue.path(str(workplace.home.warehouse)), "rows by table": table(rows), "unchanged": unchanged}
-    said |= {"new deliveries": table(new), "yearly totals changed (harmonised)": table(changed)}
+    said = {
+        "new deliveries": table(new),
+        "yearly totals changed (harmonised)": table(changed),
+        "file": dg.MetadataValue.path(str(workplace.home.warehouse)),
+        "rows by table": table(rows),
+        "unchanged": unchanged,
+    }
     say(context, int(rows["rows"].sum()), said)
     return {"published": rows, "new": new, "changed": changed}
 

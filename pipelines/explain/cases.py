@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.console import count
 from pipelines.explain import links
-from pipelines.explain.document import Block, Cell, Column, Document, Section, Step, Table, Text, Waterfall
+from pipelines.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
 from pipelines.explain.ids import Named
 from pipelines.explain.linkage import THRESHOLD, Decided, decided, evidence_meanings
 from pipelines.explain.people import (
@@ -26,12 +26,12 @@ from pipelines.explain.people import (
     redirect_notice,
     sources,
 )
-from pipelines.explain.published import Key, Published
+from pipelines.explain.published import Key, PublishedHome
 from pipelines.explain.records import Record, describe
 from pipelines.explain.words import known_meaning, letter, odds, text, word
 
 
-def explain_case(home: Published, named: Named, *, names: bool) -> Document:
+def explain_case(home: PublishedHome, named: Named, *, names: bool) -> Explanation:
     """The page of a case; `names`: include the names of its persons, for stewards."""
     keys = member_keys(home, named)
     records = describe(home, "case", keys)
@@ -62,7 +62,7 @@ def explain_case(home: Published, named: Named, *, names: bool) -> Document:
         Section("Reconciliation with neighbouring institutions", [_reconciled(home, named.entity.id)]),
         Section("The id and its history", [links.history(home, named.entity)]),
     ]
-    return Document(
+    return Explanation(
         f"Case {named.entity.id}", facts, _lead(named, keys, tree), sections, names, sources(home, names=names), named.entity.id
     )
 
@@ -141,7 +141,7 @@ def meaning(name: str) -> str:
     return "" if known == evidence_name(name) else known
 
 
-def _people(home: Published, people: pd.DataFrame, *, names: bool) -> Table:
+def _people(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
     described = {r.key: r for r in describe(home, "person", [(r[1], r[2]) for r in people.itertuples(index=False)])}
     columns = [
         Column("person"),
@@ -159,7 +159,7 @@ def _people(home: Published, people: pd.DataFrame, *, names: bool) -> Table:
     return Table("Persons", columns, rows)
 
 
-def _near(home: Published, labels: Mapping[Key, str]) -> Section:
+def _near(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
     """The nearest files that were not joined."""
     title = "Near matches, not joined"
     refused = [d for d in decided(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
@@ -181,7 +181,7 @@ def _near(home: Published, labels: Mapping[Key, str]) -> Section:
     return Section(title, blocks, "The nearest files of other cases, each compared with the most similar file of this case.")
 
 
-def case_apart(home: Published, d: Decided, one: Sequence[Key], other: Sequence[Key]) -> str:
+def case_apart(home: PublishedHome, d: Decided, one: Sequence[Key], other: Sequence[Key]) -> str:
     """Why two files, of the cases with the files `one` and `other`, were not joined."""
     judged = home.judged_different("case", one, other)
     if judged:
@@ -191,13 +191,13 @@ def case_apart(home: Published, d: Decided, one: Sequence[Key], other: Sequence[
     return "this pair is above the threshold, but the two cases as wholes are not: both have files at that stage, or the rest disagrees"
 
 
-def _cases_of(home: Published) -> dict[Key, str]:
+def _cases_of(home: PublishedHome) -> dict[Key, str]:
     cases = home.identities["cases"]
     keys = zip(cases["institution"].astype(str), cases["record_key"].astype(str), strict=True)
     return dict(zip(keys, cases["case_id"].astype(str), strict=True))
 
 
-def _reconciled(home: Published, case_id: str) -> Table:
+def _reconciled(home: PublishedHome, case_id: str) -> Table:
     rows = home.query(
         "SELECT step, period, person_id, outcome, differs, detail FROM reconciliation WHERE case_id = ? ORDER BY step, period", [case_id]
     )

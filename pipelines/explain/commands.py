@@ -18,8 +18,8 @@ from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
 if TYPE_CHECKING:
-    from pipelines.explain.document import Document
-    from pipelines.explain.published import Published
+    from pipelines.explain.document import Explanation
+    from pipelines.explain.published import PublishedHome
 
 explain = typer.Typer(name="explain", help="Explain a person, a case, a pair of records or a figure.", no_args_is_help=True)
 
@@ -51,7 +51,7 @@ def person(
 ) -> None:
     """Explain a person: its records side by side, their links, near matches."""
 
-    def make(published: Published) -> Document:
+    def make(published: PublishedHome) -> Explanation:
         from pipelines.explain.ids import find_entity
         from pipelines.explain.people import explain_person
 
@@ -70,7 +70,7 @@ def case(
 ) -> None:
     """Explain a case: its files side by side, their links, its persons."""
 
-    def make(published: Published) -> Document:
+    def make(published: PublishedHome) -> Explanation:
         from pipelines.explain.cases import explain_case
         from pipelines.explain.ids import find_entity
 
@@ -93,7 +93,7 @@ def pair(
 ) -> None:
     """Explain a pair of records: weights by field with a running sum, the decision."""
 
-    def make(published: Published) -> Document:
+    def make(published: PublishedHome) -> Explanation:
         from pipelines.explain.ids import kind_of_pair, read_key
         from pipelines.explain.pairs import explain_pair
         from pipelines.home import Home
@@ -122,7 +122,7 @@ def figure(
 ) -> None:
     """Explain a figure: as reported, harmonised, and the records behind each step between."""
 
-    def make(published: Published) -> Document:
+    def make(published: PublishedHome) -> Explanation:
         from pipelines.explain.figures import explain_figure
         from pipelines.explain.naming import read_figure
 
@@ -137,7 +137,7 @@ def _explain(
     home: Path | None,
     registry_url: str | None,
     page: Path | None,
-    make: Callable[[Published], Document],
+    make: Callable[[PublishedHome], Explanation],
     *,
     names: bool,
 ) -> None:

@@ -11,14 +11,14 @@ from rich.table import Table as Lines
 from rich.text import Text as Styled
 
 from pipelines.explain.chart import LEAST
-from pipelines.explain.document import Bits, Block, Cell, Document, Table, Text, Waterfall
+from pipelines.explain.document import Bits, Block, Cell, Explanation, Table, Text, Waterfall
 from pipelines.feedback.texts import visible
 
 _TONES = {"plain": "", "good": "green", "bad": "red", "notice": "yellow"}
 _BAR = 36  # characters of the widest waterfall
 
 
-def show(console: Console, document: Document) -> None:
+def show(console: Console, document: Explanation) -> None:
     """Print `document`; colours and lines only where the console is a terminal."""
     console.print(Styled(document.title, style="bold"))
     for name, value in document.facts:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError
 from pipelines.explain.naming import Figure
-from pipelines.explain.published import Published
+from pipelines.explain.published import PublishedHome
 from warehouse.count.periods import quarter_of, year_of
 from warehouse.indicators import DIMENSIONS
 
@@ -39,7 +39,7 @@ class FigureRecords:
     steps: pd.DataFrame
 
 
-def figure_records(home: Published, figure: Figure) -> FigureRecords:
+def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
     """The records and units behind `figure`. Raises `HarmoniaError` where they do not add up to the published figure."""
     every, units = _described(home, figure), _units(home, figure)
     period = quarter_of if figure.kind == "quarter" else year_of
@@ -62,14 +62,14 @@ def figure_records(home: Published, figure: Figure) -> FigureRecords:
     return _in_category(figure, rows, units, unit_key)
 
 
-def _described(home: Published, figure: Figure) -> pd.DataFrame:
+def _described(home: PublishedHome, figure: Figure) -> pd.DataFrame:
     """All rows as reported of the indicator in any period, with their own dimensions."""
     rows = home.rows_of(figure.indicator.code)
     own = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).reset_index(drop=True)
     return own.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
 
 
-def _units(home: Published, figure: Figure) -> pd.DataFrame:
+def _units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
     """All units that count in the period."""
     period = "year(day) = ?" if figure.kind == "year" else "year(day) = ? AND quarter(day) = ?"
     numbers = [int(part) for part in figure.period.replace("Q", "").split("-")]
@@ -77,7 +77,7 @@ def _units(home: Published, figure: Figure) -> pd.DataFrame:
     return home.query(query, [figure.indicator.code, *numbers]).astype({"case_id": "str", "person_id": "str"})
 
 
-def _counts_instead(home: Published, figure: Figure, rows: pd.DataFrame, by: str) -> pd.DataFrame:
+def _counts_instead(home: PublishedHome, figure: Figure, rows: pd.DataFrame, by: str) -> pd.DataFrame:
     """Add `counted_on` and `counted_in`: the day and the case in which the unit of each row counts, in any period.
 
     Where the unit is not counted, the person's counted unit: that of the period, else the earliest.
@@ -100,7 +100,7 @@ def _with_unit(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(unit=frame["case_id"].astype("str") + " " + frame["person_id"].astype("str").fillna(""))
 
 
-def _added(home: Published, moved: pd.DataFrame, figure: Figure) -> pd.DataFrame:
+def _added(home: PublishedHome, moved: pd.DataFrame, figure: Figure) -> pd.DataFrame:
     """The records behind units that no row of the period represents, with the ids of their unit."""
     entity = figure.indicator.rows.record
     ids = home.query(

@@ -103,7 +103,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Document:
+class Explanation:
     """One explanation. `lead`: the answer in a sentence or two; `named`: it holds personal data; `subject`: its id, for the audit."""
 
     title: str

@@ -14,10 +14,10 @@ import pandas as pd
 from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.explain.counting import OTHER_HEADING, FigureRecords, figure_records
-from pipelines.explain.document import Block, Cell, Column, Document, Section, Step, Table, Text, Waterfall
+from pipelines.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
 from pipelines.explain.naming import Figure
 from pipelines.explain.people import sources
-from pipelines.explain.published import Key, Published
+from pipelines.explain.published import Key, PublishedHome
 from pipelines.explain.words import day, text, word
 
 _METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year corrected", "middle": "the middle of the quarter"}
@@ -57,7 +57,7 @@ class _Context:
         return [Column("case"), *(person if self.person else [])]
 
 
-def explain_figure(home: Published, figure: Figure, *, names: bool) -> Document:
+def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Explanation:
     """The page of a figure; `names`: include the names of person records, for stewards."""
     title = figure.indicator.title["en"]
     facts = [
@@ -77,10 +77,10 @@ def explain_figure(home: Published, figure: Figure, *, names: bool) -> Document:
         lead.append(Text(_sum(figure, context.records), "good"))
         sections = [_bridge(home, context), _causes(context), _units(context), *_imputed(home, context), _reported(context)]
     sections.append(Section("Deliveries", [_coverage(home, figure)]))
-    return Document(f"{title}, {figure.period}", facts, lead, sections, names, sources(home, names=names), figure.name)
+    return Explanation(f"{title}, {figure.period}", facts, lead, sections, names, sources(home, names=names), figure.name)
 
 
-def _context(home: Published, figure: Figure, *, names: bool) -> _Context:
+def _context(home: PublishedHome, figure: Figure, *, names: bool) -> _Context:
     causes = home.query("SELECT cause, text_en FROM bridge_causes")
     meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: word("causes", OTHER_HEADING)}
     return _Context(figure, figure_records(home, figure), meanings, _places(home, figure), _names(home) if names else None)
@@ -99,7 +99,7 @@ def _sum(figure: Figure, records: FigureRecords) -> str:
     return f"{figure.as_reported}{parts} = {figure.harmonised}: each step is explained below, with its records."
 
 
-def _bridge(home: Published, context: _Context) -> Section:
+def _bridge(home: PublishedHome, context: _Context) -> Section:
     """Table and waterfall from as reported to harmonised."""
     figure, records = context.figure, context.records
     _same_as_bridge(home, figure, records)
@@ -117,7 +117,7 @@ def _bridge(home: Published, context: _Context) -> Section:
     return Section("From as reported to harmonised", [table], charts=[chart])
 
 
-def _same_as_bridge(home: Published, figure: Figure, records: FigureRecords) -> None:
+def _same_as_bridge(home: PublishedHome, figure: Figure, records: FigureRecords) -> None:
     """Compare the steps of a total with the published bridge. Raises `HarmoniaError` where they differ."""
     if figure.breakdown:
         return
@@ -165,7 +165,7 @@ def _instead(row: Mapping[Any, Any]) -> str:
     return f"counts on {day(row['counted_on'])}" if same else f"the person counts in {row['counted_in']} on {day(row['counted_on'])}"
 
 
-def _places(home: Published, figure: Figure) -> dict[Key, tuple[str, str, str]]:
+def _places(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line FROM lineage WHERE entity = ? "
         "ORDER BY status = 'accepted', delivery",  # the last row of a key wins: the accepted state
@@ -177,7 +177,7 @@ def _places(home: Published, figure: Figure) -> dict[Key, tuple[str, str, str]]:
     return dict(zip(keys, zip(rows["delivery"], file, line, strict=True), strict=True))
 
 
-def _names(home: Published) -> dict[Key, str]:
+def _names(home: PublishedHome) -> dict[Key, str]:
     """Names as delivered, by accepted person record."""
     people = home.canonical["person_records"]
     people = people[people["status"] == "accepted"]
@@ -198,7 +198,7 @@ def _units(context: _Context) -> Section:
     return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
 
 
-def _imputed(home: Published, context: _Context) -> list[Section]:
+def _imputed(home: PublishedHome, context: _Context) -> list[Section]:
     units = context.records.units
     rows = units[units["estimated"].fillna(False).astype(bool)]
     if rows.empty:
@@ -236,7 +236,7 @@ def _reported(context: _Context) -> Section:
     return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
 
 
-def _coverage(home: Published, figure: Figure) -> Table:
+def _coverage(home: PublishedHome, figure: Figure) -> Table:
     """The deliveries of the indicator's institutions for the period, by quarter."""
     rows = home.query(
         "SELECT institution, period, state FROM coverage WHERE starts_with(period, ?) AND length(period) = 7 ORDER BY institution, period",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.errors import HarmoniaError
-from pipelines.explain.published import Key, Published
+from pipelines.explain.published import Key, PublishedHome
 from pipelines.feedback.texts import visible
 from pipelines.registry.tables import Entity
 from sources.contract import institutions
@@ -28,7 +28,7 @@ class Named:
     asked: str | None
 
 
-def find_entity(home: Published, kind: Kind, typed: str) -> Named:
+def find_entity(home: PublishedHome, kind: Kind, typed: str) -> Named:
     """The case or person with the id `typed`, following redirects. Raises `HarmoniaError` where it is invalid or unknown."""
     matched = re.fullmatch(r"([PC])(\d{1,12})", typed.strip().upper(), re.ASCII)
     if not matched:
@@ -60,7 +60,7 @@ def read_key(typed: str) -> Key:
     return institution, key.strip()
 
 
-def kind_of_pair(home: Published, keys: tuple[Key, Key], wanted: Kind | None) -> Kind:
+def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None) -> Kind:
     """Whether two records are compared as persons or as cases. Raises `HarmoniaError` where one of them is unknown or they differ in kind.
 
     Where both keys are keys of a case and a person (inspectorate, corrections), `wanted`, else person.
@@ -79,7 +79,7 @@ def kind_of_pair(home: Published, keys: tuple[Key, Key], wanted: Kind | None) ->
     return wanted or possible[0]
 
 
-def _holds(home: Published, kind: Kind, key: Key) -> bool:
+def _holds(home: PublishedHome, kind: Kind, key: Key) -> bool:
     table = home.canonical[_TABLE[kind]]
     return bool(((table["institution"] == key[0]) & (table["record_key"] == key[1])).any())
 

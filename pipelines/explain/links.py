@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipelines.console import count
 from pipelines.explain.document import Bits, Cell, Column, Step, Table, Text, Waterfall
 from pipelines.explain.linkage import THRESHOLD, Weighing
-from pipelines.explain.published import Key, Published
+from pipelines.explain.published import Key, PublishedHome
 from pipelines.explain.words import odds, word
 from pipelines.registry.tables import Entity, Judgement
 
@@ -100,7 +100,7 @@ def reasons_table(
     return Table(caption, columns, cells, note, marked)
 
 
-def judgement_table(home: Published, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
+def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
     """All judgements of stewards on these records; the latest of each steward on a pair is marked."""
     found = home.judgements(kind, keys)
     if not found:
@@ -132,7 +132,7 @@ def _called(j: Judgement, names: Mapping[Key, str]) -> str:
     )
 
 
-def history(home: Published, entity: Entity) -> Table:
+def history(home: PublishedHome, entity: Entity) -> Table:
     """The history of an id: minted, other ids redirected to it, records joined and left."""
     older = home.redirected_to(entity.id)
     rows: list[tuple[object, str]] = [(entity.minted_at, f"{entity.id} minted")]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipelines.errors import HarmoniaError
-from pipelines.explain.published import Published
+from pipelines.explain.published import PublishedHome
 from pipelines.feedback.texts import visible
 from warehouse.indicators import DIMENSIONS, Indicator, indicators
 from warehouse.star.figures import CROSSED, TOTAL
@@ -43,7 +43,7 @@ class Figure:
         return "quarter" if "-" in self.period else "year"
 
 
-def read_figure(home: Published, typed: str) -> Figure:
+def read_figure(home: PublishedHome, typed: str) -> Figure:
     """The figure named by `typed`; brackets and commas are ignored. Raises `HarmoniaError` listing the valid choices."""
     words = [w for w in re.split(r"[\s,\[\]]+", typed.strip()) if w]
     if not words:
@@ -63,7 +63,7 @@ def _indicator(typed: str) -> Indicator:
     return found
 
 
-def _period(home: Published, typed: str) -> str:
+def _period(home: PublishedHome, typed: str) -> str:
     period = typed.upper()
     if not _PERIOD.fullmatch(period):
         raise HarmoniaError(f"“{visible(typed)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
@@ -73,7 +73,7 @@ def _period(home: Published, typed: str) -> str:
     return period
 
 
-def _periods(home: Published) -> str:
+def _periods(home: PublishedHome) -> str:
     found = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
     return "no period is published" if pd.isna(found["first"]) else f"{home.place} has {found['first']} to {found['last']}"
 
@@ -100,7 +100,7 @@ def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     return {d: out[d] for d in combination}
 
 
-def _published(home: Published, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
+def _published(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
     """The row of `statistics`; "in crossed tables an absent row is 0", but null where the total is (docs/reference/counting-rules.md)."""
     wanted = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
     where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)

@@ -12,7 +12,7 @@ import jinja2
 
 from pipelines.errors import HarmoniaError
 from pipelines.explain.chart import draw
-from pipelines.explain.document import Bits, Document, Table, Text, Waterfall
+from pipelines.explain.document import Bits, Explanation, Table, Text, Waterfall
 from pipelines.feedback.texts import visible
 from pipelines.swap import write_whole
 
@@ -47,12 +47,12 @@ def _tint(bits: Bits) -> str:
     return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"
 
 
-def render(document: Document) -> str:
+def render(document: Explanation) -> str:
     """The page as text."""
     return _environment().get_template("explain/page.html.j2").render(d=document)
 
 
-def save(document: Document, path: Path) -> None:
+def save(document: Explanation, path: Path) -> None:
     """Write the page to `path` atomically; readable by the running user only (0600) where it contains names.
 
     Raises `HarmoniaError` where it cannot be written.

@@ -9,21 +9,21 @@ from collections.abc import Sequence
 
 from pipelines.explain import links
 from pipelines.explain.cases import case_apart, case_waterfall, evidence_name, file_table, meaning
-from pipelines.explain.document import Bits, Cell, Column, Document, Section, Table, Text
+from pipelines.explain.document import Bits, Cell, Column, Explanation, Section, Table, Text
 from pipelines.explain.ids import Kind
 from pipelines.explain.linkage import SAME, THRESHOLD, Decided, Weighing, decided
 from pipelines.explain.people import model_notice, record_table, sources, why_apart
-from pipelines.explain.published import Key, Published
+from pipelines.explain.published import Key, PublishedHome
 from pipelines.explain.records import describe
 from pipelines.explain.words import odds, word
 
 
-def explain_pair(home: Published, kind: Kind, keys: tuple[Key, Key], *, names: bool) -> Document:
+def explain_pair(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], *, names: bool) -> Explanation:
     """The page of two records of one kind; `names`: include the compared values."""
     return _persons(home, keys, names=names) if kind == "person" else _cases(home, keys, names=names)
 
 
-def _facts(home: Published, kind: Kind, keys: tuple[Key, Key], version: str) -> tuple[list[tuple[str, str]], bool]:
+def _facts(home: PublishedHome, kind: Kind, keys: tuple[Key, Key], version: str) -> tuple[list[tuple[str, str]], bool]:
     ids = [home.entity_of(kind, key) for key in keys]
     one = ids[0] is not None and ids[0] == ids[1]
     facts = [(f"record {name}", f"{key[0]}:{key[1]}") for name, key in zip("AB", keys, strict=True)]
@@ -31,7 +31,7 @@ def _facts(home: Published, kind: Kind, keys: tuple[Key, Key], version: str) -> 
     return [*facts, ("linkage model", version)], one
 
 
-def _persons(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
+def _persons(home: PublishedHome, keys: tuple[Key, Key], *, names: bool) -> Explanation:
     facts, one = _facts(home, "person", keys, home.linkage.model.version)
     labels = dict(zip(keys, "AB", strict=True))
     weighed = home.linkage.weigh([keys])
@@ -51,7 +51,7 @@ def _persons(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document
         *weights,
         Section("Judgements", links.judgement_table(home, "person", list(keys), labels)),
     ]
-    return Document(
+    return Explanation(
         "Are these one person?", facts, lead, sections, names, sources(home, names=names), " ".join(":".join(key) for key in keys)
     )
 
@@ -68,7 +68,7 @@ def _verdict(kind: Kind, one: bool, weight: float) -> Text:
     return Text(verdict, "good" if one else "bad")
 
 
-def _reason(home: Published, w: Weighing, keys: tuple[Key, Key], one: bool) -> list[Text]:
+def _reason(home: PublishedHome, w: Weighing, keys: tuple[Key, Key], one: bool) -> list[Text]:
     if one and home.verdicts.get(("person", frozenset(keys))) == "same":
         return [Text("Stewards judged both to be one person; this overrides the weight.", "notice")]
     if one and w.total <= THRESHOLD:
@@ -79,7 +79,7 @@ def _reason(home: Published, w: Weighing, keys: tuple[Key, Key], one: bool) -> l
     return [Text(f"Why not: {why_apart(home, w, groups[0], groups[1])}.", "notice")]
 
 
-def _group(home: Published, kind: Kind, key: Key) -> list[Key]:
+def _group(home: PublishedHome, kind: Kind, key: Key) -> list[Key]:
     """The records with the same current id as a record."""
     found = home.entity_of(kind, key)
     members = home.members([found]) if found else []
@@ -114,19 +114,19 @@ def _fields(w: Weighing, *, names: bool) -> Table:
     return Table("Weights", columns, rows, note, foot=["one person?", "", "", odds(w.total), Bits(w.total), ""])
 
 
-def _as_decided(home: Published, w: Weighing) -> list[Text]:
+def _as_decided(home: PublishedHome, w: Weighing) -> list[Text]:
     found = _decision(home, "person", (w.a, w.b))
     if found is None or w.one_file or abs(found.weight - w.total) < SAME:
         return []
     return [Text(f"The last run decided with {found.weight:+.2f} bits.", "notice"), *model_notice(home)]
 
 
-def _decision(home: Published, kind: Kind, keys: tuple[Key, Key]) -> Decided | None:
+def _decision(home: PublishedHome, kind: Kind, keys: tuple[Key, Key]) -> Decided | None:
     found = decided(home.decisions, kind, keys, inside=True)
     return found[0] if found else None
 
 
-def _cases(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
+def _cases(home: PublishedHome, keys: tuple[Key, Key], *, names: bool) -> Explanation:
     facts, one = _facts(home, "case", keys, home.model_of_run)
     labels = dict(zip(keys, "AB", strict=True))
     found = _decision(home, "case", keys)
@@ -146,7 +146,7 @@ def _cases(home: Published, keys: tuple[Key, Key], *, names: bool) -> Document:
         *weights,
         Section("Judgements", links.judgement_table(home, "case", list(keys), labels)),
     ]
-    return Document(
+    return Explanation(
         "Are these one case?", facts, lead, sections, names, sources(home, names=names), " ".join(":".join(key) for key in keys)
     )
 

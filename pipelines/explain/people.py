@@ -11,10 +11,10 @@ from typing import Any
 
 from pipelines.console import count
 from pipelines.explain import links
-from pipelines.explain.document import Block, Cell, Column, Document, Section, Table, Text
+from pipelines.explain.document import Block, Cell, Column, Explanation, Section, Table, Text
 from pipelines.explain.ids import Named
 from pipelines.explain.linkage import THRESHOLD, Weighing, decided
-from pipelines.explain.published import Key, Published
+from pipelines.explain.published import Key, PublishedHome
 from pipelines.explain.records import Record, describe
 from pipelines.explain.words import day, letter, odds, text
 
@@ -27,7 +27,7 @@ LEAST_NEAR = -8.0
 _NAMES = (("full_name", ""), ("parent_name", "parent "), ("birth_date", "born "), ("personal_number", "no. "))
 
 
-def explain_person(home: Published, named: Named, *, names: bool) -> Document:
+def explain_person(home: PublishedHome, named: Named, *, names: bool) -> Explanation:
     """The page of a person; `names`: include names, birth dates and numbers, for stewards."""
     keys = member_keys(home, named)
     records = describe(home, "person", keys)
@@ -50,18 +50,18 @@ def explain_person(home: Published, named: Named, *, names: bool) -> Document:
         Section("Where the person counts", [counted_table(home, "person_id", named.entity.id)]),
         Section("The id and its history", [links.history(home, named.entity)]),
     ]
-    return Document(
+    return Explanation(
         f"Person {named.entity.id}", facts, _lead(home, named, records, tree), sections, names, sources(home, names=names), named.entity.id
     )
 
 
-def sources(home: Published, *, names: bool) -> str:
+def sources(home: PublishedHome, *, names: bool) -> str:
     """The footer: source and audience."""
     whom = "for stewards only: contains names" if names else "no names, no birth dates, no personal numbers"
     return f"Made from {home.place} by harmonia explain; {whom}. Confidential: contains record keys."
 
 
-def member_keys(home: Published, named: Named) -> list[Key]:
+def member_keys(home: PublishedHome, named: Named) -> list[Key]:
     """The current records of an id, in the order of joining."""
     ids = [named.entity.id, *(e.id for e in home.redirected_to(named.entity.id))]
     return home.members(ids)
@@ -74,7 +74,7 @@ def redirect_notice(named: Named) -> list[Text]:
     return [Text(f"{named.asked} was merged into {named.entity.id}; ids are never reused.", "notice")]
 
 
-def _lead(home: Published, named: Named, records: Sequence[Record], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
+def _lead(home: PublishedHome, named: Named, records: Sequence[Record], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
     lead = redirect_notice(named)
     if not records:
         return [*lead, Text("This id has no records now: they moved to another id or are no longer delivered.", "notice")]
@@ -91,7 +91,7 @@ def _lead(home: Published, named: Named, records: Sequence[Record], tree: Sequen
     return [*lead, *model_notice(home)]
 
 
-def model_notice(home: Published) -> list[Text]:
+def model_notice(home: PublishedHome) -> list[Text]:
     """A notice where the last run used other weights than those shown."""
     ran, now = home.model_of_run, home.linkage.model.version
     if ran == now and home.linkage.as_in_the_run:
@@ -139,7 +139,7 @@ def place(r: Record) -> tuple[str, ...]:
     return r.delivery, where, r.status + (f", {r.states} states" if r.states > 1 else "")
 
 
-def _weigh_inside(home: Published, keys: Sequence[Key]) -> list[Weighing]:
+def _weigh_inside(home: PublishedHome, keys: Sequence[Key]) -> list[Weighing]:
     if len(keys) < 2:
         return []
     if len(keys) <= MOST_WEIGHED:
@@ -176,7 +176,7 @@ def _beside(w: Weighing) -> str:
     return "one file" if w.one_file else ""
 
 
-def _near(home: Published, labels: Mapping[Key, str], *, names: bool) -> Section:
+def _near(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
     """The nearest records that were not joined, each with the reason."""
     title = "Near matches, not joined"
     found = neighbours(home, list(labels))
@@ -193,7 +193,7 @@ def _near(home: Published, labels: Mapping[Key, str], *, names: bool) -> Section
     return Section(title, blocks, "The nearest records of other persons, each compared with the most similar record of this person.")
 
 
-def neighbours(home: Published, keys: Sequence[Key]) -> list[tuple[Weighing, str, str]]:
+def neighbours(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[Weighing, str, str]]:
     """The nearest other records, one per person: the pair (member, neighbour), why they were not joined, the neighbour's id."""
     known = [k for k in keys if k in home.linkage]
     if not known:
@@ -213,13 +213,13 @@ def neighbours(home: Published, keys: Sequence[Key]) -> list[tuple[Weighing, str
     return [(w, why_apart(home, w, known, groups[person] or [w.b]), person) for person, w in nearest]
 
 
-def _persons_of(home: Published) -> dict[Key, str]:
+def _persons_of(home: PublishedHome) -> dict[Key, str]:
     persons = home.identities["persons"]
     keys = zip(persons["institution"].astype(str), persons["record_key"].astype(str), strict=True)
     return dict(zip(keys, persons["person_id"].astype(str), strict=True))
 
 
-def why_apart(home: Published, w: Weighing, one: Sequence[Key], other: Sequence[Key]) -> str:
+def why_apart(home: PublishedHome, w: Weighing, one: Sequence[Key], other: Sequence[Key]) -> str:
     """Why two groups were not joined, by their best pair and as wholes."""
     judged = home.judged_different("person", one, other)
     if judged:
@@ -238,7 +238,7 @@ def why_apart(home: Published, w: Weighing, one: Sequence[Key], other: Sequence[
     return "its weight is above zero now: its weight in the run differed, or another record prevented the link"
 
 
-def counted_table(home: Published, column: str, entity_id: str) -> Table:
+def counted_table(home: PublishedHome, column: str, entity_id: str) -> Table:
     """The indicators in which a case or person counts."""
     rows = home.query(
         f"SELECT indicator, day, estimated, case_id, person_id, offence_group, counts_in_quarter, counts_in_year FROM counted "

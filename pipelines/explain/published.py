@@ -30,7 +30,7 @@ from schemas import canonical
 Key = tuple[str, str]
 
 
-class Published:
+class PublishedHome:
     """A published home. Tables are read on first use and cached."""
 
     def __init__(self, workplace: Workplace, registry: Registry, warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -173,7 +173,7 @@ class Published:
 
 
 @contextlib.contextmanager
-def open_home(workplace: Workplace) -> Iterator[Published]:
+def open_home(workplace: Workplace) -> Iterator[PublishedHome]:
     """Open the home of a workplace for reading. Raises `HarmoniaError` where it was never run."""
     home = workplace.home
     if not home.warehouse.is_file():
@@ -187,7 +187,7 @@ def open_home(workplace: Workplace) -> Iterator[Published]:
     registry = open_registry(workplace.registry)
     try:
         with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
-            yield Published(workplace, registry, warehouse)
+            yield PublishedHome(workplace, registry, warehouse)
     except duckdb.IOException as error:
         raise HarmoniaError(f"{home.warehouse}: cannot be read ({type(error).__name__}); close its other users, or run again") from error
     finally:

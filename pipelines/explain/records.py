@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines.explain.published import Key, Published
+from pipelines.explain.published import Key, PublishedHome
 from pipelines.explain.words import day, text
 
 _STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
@@ -44,7 +44,7 @@ class Record:
         return day(value) if column.endswith("_date") else text(value)
 
 
-def describe(home: Published, entity: str, keys: Sequence[Key]) -> list[Record]:
+def describe(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[Record]:
     """The records `keys` (entity case or person) in the order given; a record missing in the lake is left out."""
     table = home.canonical["person_records" if entity == "person" else "case_records"]
     states = _of(table, keys, "record_key")
@@ -93,7 +93,7 @@ def _ranked(states: pd.DataFrame) -> pd.DataFrame:
     return states.assign(rank=rank).sort_values(["rank", "delivery"], ascending=[True, False], kind="stable").drop(columns="rank")
 
 
-def _places(home: Published, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+def _places(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
     """(institution, key, delivery) → file with part, line and case_id of the accepted state, else of the latest."""
     names = [home.delivered(key)[1] for key in keys]
     rows = home.query(

@@ -21,7 +21,7 @@ from pipelines.user import this_user
 
 if TYPE_CHECKING:
     from pipelines.registry import Registry
-    from pipelines.review.published import Published
+    from pipelines.review.published import PublishedRun
 
 app = typer.Typer(help="Review of doubtful pairs by stewards; estimates of precision and recall.", no_args_is_help=True)
 
@@ -53,7 +53,7 @@ SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_S
 
 
 @contextmanager
-def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Published, Registry]]:
+def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[PublishedRun, Registry]]:
     from pipelines.review.published import opened, published
 
     workplace = Workplace.of(None, home, registry_url)
@@ -265,7 +265,7 @@ def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: 
     )
 
 
-def _blocking(found: Published) -> str:
+def _blocking(found: PublishedRun) -> str:
     """The blocking values dropped in the last run, as a sentence."""
     import json
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
-from pipelines.review.published import RECORD, Published
+from pipelines.review.published import RECORD, PublishedRun
 
 CASE_FIELDS = ("number", "seat", "municipality", "state", "source", "merged_into", "offence_group", "article", "form", "cites", "days")
 PERSON_FIELDS = ("case", "role", "sex", "citizenship", "municipality", "sentence_months", "offence_group", "seat", "days")
@@ -26,7 +26,7 @@ def fields_of(entity: str, names: bool) -> tuple[str, ...]:
     return (*NAME_FIELDS[entity], *own) if names else own
 
 
-def describe(found: Published, entity: str, names: bool) -> pd.DataFrame:
+def describe(found: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
     """Every record of `entity` as text, indexed by institution and record key; columns `fields_of`, empty where unknown.
 
     Uses the accepted state, else the latest. With `names` the identity store is read, which has accepted records only.

@@ -18,7 +18,7 @@ from pipelines.review import intake, workbook
 from pipelines.review.describe import describe, fields_of
 from pipelines.review.judgements import effective, enter, read
 from pipelines.review.pairs import ENTITIES, PAIR, pair_ids
-from pipelines.review.published import Published, missing_records
+from pipelines.review.published import PublishedRun, missing_records
 from pipelines.review.sampling import labels, sampled
 
 
@@ -33,7 +33,7 @@ class ImportedJudgements:
     blind: bool
 
 
-def side_by_side(found: Published, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
+def side_by_side(found: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
     """Fields of both records of each pair, `<field> a` and `<field> b`, indexed as `pairs`; empty where a record lacks the field."""
     columns = [f"{field} {side}" for field in all_fields(pairs["entity"].unique().tolist(), names) for side in "ab"]
     out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
@@ -52,7 +52,7 @@ def all_fields(entities: list[str], names: bool) -> list[str]:
     return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in fields_of(entity, names)))
 
 
-def export(found: Published, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
+def export(found: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
     """Write a workbook of `pairs` (`PAIR`, and those columns of `workbook.SHOWN` to be shown) and return their number.
 
     sample: number of the blind sample, 0 for none. With `names` the export is recorded in the audit log. Raises `HarmoniaError` where
@@ -79,7 +79,7 @@ def of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame
     return pairs if everything else pairs[~done]
 
 
-def import_judgements(found: Published, registry: Registry, path: Path) -> ImportedJudgements:
+def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> ImportedJudgements:
     """Enter all valid judgements of a workbook in one transaction.
 
     Raises `HarmoniaError` where the file is not a workbook or belongs to another home.

@@ -20,13 +20,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipelines.review.published import RECORD, Published
+from pipelines.review.published import RECORD, PublishedRun
 
 EACH = 2  # the grand total, and the cell of the offence group
 _PERIODS = ("quarter", "year")
 
 
-def counted_rows(found: Published) -> pd.DataFrame:
+def counted_rows(found: PublishedRun) -> pd.DataFrame:
     """The rows behind the figures: one row per record and indicator in which it counts.
 
     Columns: indicator, unit (case, person), ever (counts once ever), institution, entity, record_key, case_key, case_id, person_id,

@@ -8,11 +8,11 @@ from pipelines.errors import HarmoniaError
 from pipelines.registry import Registry
 from pipelines.review.judgements import read
 from pipelines.review.pairs import PAIR, pair_ids
-from pipelines.review.published import Published, missing_records
+from pipelines.review.published import PublishedRun, missing_records
 from pipelines.review.sampling import sampled
 
 
-def resolve(found: Published, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
+def resolve(found: PublishedRun, registry: Registry, wanted: str | pd.DataFrame) -> pd.DataFrame:
     """The pair (one row of `PAIR`) named by its id or by its two records.
 
     An id is searched in the decisions of the last run, the judgements and the samples. Raises `HarmoniaError` where it is not found, or

@@ -27,7 +27,7 @@ CANONICAL = ("case_records", "person_records", "charges", "events", "references"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRun:
     """The last run of a home. `run`: its number; `mark`: identifies the home's registry, whatever its name or location."""
 
     home: Home
@@ -77,14 +77,14 @@ def opened(workplace: Workplace) -> Registry:
     return open_registry(workplace.registry)
 
 
-def published(home: Home, registry: Registry) -> Published:
+def published(home: Home, registry: Registry) -> PublishedRun:
     """The last published run of `home`. Raises `HarmoniaError` where there is none."""
     begun = first_run(registry)
     with registry.read() as session:
         run = session.scalar(select(func.max(Run.id)).where(Run.outcome == "published"))
     if begun is None or run is None or not (home.lake / "links").is_dir():
         raise HarmoniaError(_never_run(home.root))
-    return Published(home, run, hashlib.sha256(begun.isoformat().encode()).hexdigest()[:16])
+    return PublishedRun(home, run, hashlib.sha256(begun.isoformat().encode()).hexdigest()[:16])
 
 
 def _never_run(root: Path) -> str:

@@ -12,7 +12,7 @@ from pipelines.registry import Registry
 from pipelines.review.following import current_verdicts
 from pipelines.review.influence import counted_rows, influence
 from pipelines.review.pairs import PAIR
-from pipelines.review.published import RECORD, Published
+from pipelines.review.published import RECORD, PublishedRun
 
 # Odds beyond 32 to 1 are not doubtful by weight.
 DOUBT_BITS = 5.0
@@ -22,7 +22,7 @@ QUEUE = ["pair", *PAIR, "weight", "decision", "contradiction", "state", "moves",
 OPEN = ("open", "unsure", "disputed")
 
 
-def queue(found: Published, registry: Registry, everything: bool = False) -> pd.DataFrame:
+def queue(found: PublishedRun, registry: Registry, everything: bool = False) -> pd.DataFrame:
     """The doubtful pairs, columns `QUEUE`, by figures changed, figures touched, then doubt.
 
     A pair is doubtful where its weight is within `DOUBT_BITS` of zero, where two joined records contradict each other (`contradiction`:
@@ -46,7 +46,7 @@ def queue(found: Published, registry: Registry, everything: bool = False) -> pd.
     return pairs[QUEUE].reset_index(drop=True)
 
 
-def contradictions(found: Published, pairs: pd.DataFrame) -> pd.Series:
+def contradictions(found: PublishedRun, pairs: pd.DataFrame) -> pd.Series:
     """Contradictions between joined persons: `number` (two valid ones), `birth` (dates far apart), `sex`, comma-separated."""
     from pipelines.linkage.standardise import standardise
 

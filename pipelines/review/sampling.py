@@ -17,7 +17,7 @@ from pipelines.registry.ledger import now
 from pipelines.registry.tables import Sample, SampledPair, SampleStratum
 from pipelines.review.judgements import effective, read, records
 from pipelines.review.pairs import ENTITIES, PAIR, ordered
-from pipelines.review.published import RECORD, Published
+from pipelines.review.published import RECORD, PublishedRun
 from pipelines.review.strata import draw
 
 SAMPLED = ["sample", "position", "stratum", *PAIR, "weight", "probability"]
@@ -60,7 +60,7 @@ def _joined(clusters: pd.DataFrame, entity: str) -> pd.DataFrame:
     return ordered(both.assign(entity=entity)[PAIR])
 
 
-def sample(found: Published, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
+def sample(found: PublishedRun, registry: Registry, size: int, seed: int, entities: tuple[str, ...] = ENTITIES) -> DrawnSample:
     """Draw and record a blind sample of `size` candidate pairs. Raises `HarmoniaError` where there are none.
 
     The same run and seed give the same pairs. The sample measures the clustering as published when it was drawn: later runs apply its

@@ -12,10 +12,10 @@ from pipelines.review.describe import fields_of
 from pipelines.review.exchange import side_by_side
 from pipelines.review.judgements import effective
 from pipelines.review.pairs import PAIR, pair_ids
-from pipelines.review.published import Published
+from pipelines.review.published import PublishedRun
 
 
-def records(found: Published, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
+def records(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
     """The two records of `pair`: one row per field; columns field, and `institution key` of each."""
     entity = str(pair["entity"].iloc[0])
     values = side_by_side(found, pair, names).iloc[0]
@@ -24,7 +24,7 @@ def records(found: Published, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["field", *heads])
 
 
-def evidence(found: Published, pair: pd.DataFrame) -> str:
+def evidence(found: PublishedRun, pair: pd.DataFrame) -> str:
     """Weight, decision and evidence in bits of `pair` in the last run."""
     known = found.decisions().merge(pair, on=PAIR)
     if known.empty:

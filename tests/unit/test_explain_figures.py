@@ -15,7 +15,7 @@ from pipelines import cli
 from pipelines.errors import HarmoniaError
 from pipelines.explain.figures import explain_figure
 from pipelines.explain.naming import read_figure
-from pipelines.explain.published import Published, open_home
+from pipelines.explain.published import PublishedHome, open_home
 from pipelines.home import Home
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs, counting
@@ -41,7 +41,7 @@ def typed(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return run
 
 
-class _Counted(Published):
+class _Counted(PublishedHome):
     """What counting made of a few records, without a home."""
 
     def __init__(self, inputs: CountInputs) -> None:
@@ -62,7 +62,7 @@ class _Counted(Published):
     deliveries = property(lambda self: self._inputs.deliveries)  # type: ignore[assignment]
 
 
-def explain_all(home: Published) -> int:
+def explain_all(home: PublishedHome) -> int:
     """Explain every quarterly figure by offence or sex that differs; each raises where it does not add up. Returns how many there are."""
     whole = " AND ".join(f"{d} = 'total'" for d in ("form", "age_group", "citizenship_group"))
     one_way = "(offence_group = 'total' OR sex = 'total')"

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipelines.explain.chart import WIDTH, draw
 from pipelines.explain.console import show
-from pipelines.explain.document import Bits, Column, Document, Section, Step, Table, Text, Waterfall
+from pipelines.explain.document import Bits, Column, Explanation, Section, Step, Table, Text, Waterfall
 from pipelines.explain.links import spanning_links
 from pipelines.explain.page import render
 from pipelines.explain.words import letter, odds
@@ -48,7 +48,7 @@ def test_what_was_delivered_is_shown_and_never_run() -> None:
     evil = "<script>alert(1)</script>\u202e"
     table = Table(evil, [Column(evil)], [[evil], [(evil, evil)], [Bits(1.0, evil)]], note=evil)
     chart = Waterfall(evil, Step(evil, 1, evil), [], evil, verdict=evil)
-    page = render(Document(evil, [(evil, evil)], [Text(evil)], [Section(evil, [table], evil, [chart])], sources=evil))
+    page = render(Explanation(evil, [(evil, evil)], [Text(evil)], [Section(evil, [table], evil, [chart])], sources=evil))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
@@ -56,7 +56,7 @@ def test_what_was_delivered_is_shown_and_never_run() -> None:
 def test_text_holds_no_colour_and_no_box_lines_where_it_is_piped() -> None:
     out = io.StringIO()
     table = Table("t", [Column("a"), Column("b", number=True)], [["x", Bits(-3.0)], [("one", "two"), None]], marked=frozenset({0}))
-    show(Console(file=out, width=100), Document("Title", [("a", "b")], [Text("lead", "good")], [Section("s", [table])]))
+    show(Console(file=out, width=100), Explanation("Title", [("a", "b")], [Text("lead", "good")], [Section("s", [table])]))
     assert "\x1b" not in out.getvalue()
     assert out.getvalue().isascii()
 

@@ -18,7 +18,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.tables import Audit
 from pipelines.review.judgements import effective, read
 from pipelines.review.pairs import PAIR, pair_ids
-from pipelines.review.published import Published
+from pipelines.review.published import PublishedRun
 from pipelines.review.sampling import labels, sampled
 
 COMMANDS = ("list", "show", "decide", "export", "import", "sample", "estimate")
@@ -55,7 +55,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 def a_pair(home: Path, entity: str = "person") -> str:
-    decisions = Published(Home(home), 1, "").decisions()
+    decisions = PublishedRun(Home(home), 1, "").decisions()
     return str(decisions.loc[decisions["entity"] == entity, "pair"].iloc[0])
 
 
@@ -193,11 +193,11 @@ def test_judgements_given_with_the_weight_in_view_label_no_sample(typed, home):
 
 
 def test_judgements_hold_in_the_next_run_and_those_after(typed, home):
-    decisions = Published(Home(home), 1, "").decisions()
+    decisions = PublishedRun(Home(home), 1, "").decisions()
     joined = decisions[(decisions["entity"] == "person") & (decisions["decision"] == "joined")].iloc[0]
     typed("decide", joined["pair"], "different", "--by", "Ana", "--why", "two men", "--home", home)
     for _ in range(2):
         registry = open_registry(Home(home).registry_url)
         make_home(home, 26, effective(read(registry)))
-        clusters = Published(Home(home), 1, "").table("identities", "persons").set_index(["institution", "record_key"])["person_id"]
+        clusters = PublishedRun(Home(home), 1, "").table("identities", "persons").set_index(["institution", "record_key"])["person_id"]
         assert clusters[joined["institution_a"], joined["key_a"]] != clusters[joined["institution_b"], joined["key_b"]]

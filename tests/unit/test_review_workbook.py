@@ -21,7 +21,7 @@ from pipelines.review import workbook
 from pipelines.review.exchange import ImportedJudgements, export, import_judgements
 from pipelines.review.judgements import effective, read
 from pipelines.review.pairs import PAIR
-from pipelines.review.published import Published, opened, published
+from pipelines.review.published import PublishedRun, opened, published
 from pipelines.review.queue import queue
 
 
@@ -46,7 +46,7 @@ def world(made: tuple[Path, Path], tmp_path: Path) -> tuple[Home, Path]:
     return Home(tmp_path / "home"), tmp_path / "in.xlsx"
 
 
-def look(home: Home) -> tuple[Published, object]:
+def look(home: Home) -> tuple[PublishedRun, object]:
     registry = opened(Workplace.of(None, home.root))
     return published(home, registry), registry
 

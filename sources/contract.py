@@ -218,11 +218,11 @@ def read(path: Path) -> Contract:
         raise wrong(path, "the file", raw, "a contract is a mapping of keys to values")
     written = checked(_Written, _shaped(raw, path), path)
     found = Contract(**{**vars(written), "tables": {table.name: table for table in written.tables}})
-    _whole(found, path)
+    _check(found, path)
     return found
 
 
-def _whole(found: Contract, path: Path) -> None:
+def _check(found: Contract, path: Path) -> None:
     """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
     if found.institution != path.parent.name:
         raise wrong(path, "institution", found.institution, f"it must be the name of the folder, {path.parent.name}")
@@ -239,15 +239,15 @@ def _whole(found: Contract, path: Path) -> None:
         if read_by.count(name) != 1:
             raise wrong(path, f"tables.{name}", read_by.count(name), "that many files contain it: list it under the tables of exactly one")
     for table in found.tables.values():
-        _whole_table(table, found.tables, path)
+        _check_table(table, found.tables, path)
     every = {column.name for table in found.tables.values() for column in table.columns}
     if odd := sorted(set(found.compared.values()) - every):
         raise wrong(path, "compared", odd[0], "it must be a column of a table")
     if found.units:
-        _whole_units(found.units, found.tables, path)
+        _check_units(found.units, found.tables, path)
 
 
-def _whole_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) -> None:
+def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) -> None:
     key = f"tables.{table.name}"
     names = {column.name for column in table.columns}
     for part, columns in (("key", table.key), ("via", table.via)):
@@ -274,7 +274,7 @@ def _whole_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
                 raise wrong(path, f"{place}.pattern", column.pattern, f"it must be a regular expression ({error.msg})") from None
 
 
-def _whole_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:
+def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:
     if units.table not in tables:
         raise wrong(path, "units.table", units.table, f"it must be one of {', '.join(tables)}")
     names = {"_part", *(column.name for column in tables[units.table].columns)}

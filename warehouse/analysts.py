@@ -54,8 +54,8 @@ def changed(table: Table, column: Column[object]) -> str | None:
 
 def _with_days(table: Table) -> str:
     """SQL for the stored rows of a table, where a day may be a timestamp, with days as dates."""
-    kept = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
-    return f'SELECT {", ".join(kept)} FROM "{table.name} as it lies"'
+    casts = (f'CAST("{c.name}" AS DATE) AS "{c.name}"' if isinstance(c.type, Date) else f'"{c.name}"' for c in table.columns)
+    return f'SELECT {", ".join(casts)} FROM "{table.name} as stored"'
 
 
 def altered(table: Table) -> bool:
@@ -136,16 +136,16 @@ class ForAnalysts(Mapping[str, Rows]):
     def _answers(self) -> dict[str, pd.DataFrame]:
         """The rows of every view, computed from exact rows."""
         views = tables.views(tables.WAREHOUSE)
-        said = " ".join(str(view.info["view"]) for view in views)
+        view_sql = " ".join(str(view.info["view"]) for view in views)
         out = {}
         with self._base.cursor() as connection:
             for table in tables.stored(tables.WAREHOUSE):
-                if table.name in said:
+                if table.name in view_sql:
                     rows = self._published[table.name]
                     if isinstance(rows, pd.DataFrame):  # whose days would be timestamps
                         connection.register(table.name, tables.to_arrow(table, tables.conform(table, rows)))
                     else:
-                        show(connection, f"{table.name} as it lies", rows)
+                        show(connection, f"{table.name} as stored", rows)
                         connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {_with_days(table)}')
             for view in views:
                 connection.execute(f'CREATE TEMP VIEW "{view.name}" AS {view.info["view"]}')

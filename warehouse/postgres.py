@@ -238,12 +238,12 @@ def prepared(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
         _vacuum(connection)
         cursor = connection.cursor()
         lock(cursor)
-        stands = standing(cursor) == mark(existing_roles(cursor))
-        (_replace if stands else _build)(cursor, stores)
+        is_unchanged = standing(cursor) == mark(existing_roles(cursor))
+        (_replace if is_unchanged else _build)(cursor, stores)
         reached(Point.SERVER_LOADED)
 
         def commit() -> None:
-            if not stands:
+            if not is_unchanged:
                 _swap(cursor)
             reached(Point.SERVER_RENAMED)
             connection.commit()

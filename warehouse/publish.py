@@ -46,16 +46,16 @@ def ddl(declared: Iterable[Table]) -> list[str]:
     """CREATE and COMMENT statements of tables, then views, in PostgreSQL's dialect, which DuckDB accepts."""
     out = []
     for table in tables.makeable(declared):
-        comment, view = _said(SetTableComment(table)), table.info.get("view")
+        comment, view = _compiled(SetTableComment(table)), table.info.get("view")
         if view:
             out += [f'CREATE VIEW "{table.name}" AS {view}', comment.replace("COMMENT ON TABLE", "COMMENT ON VIEW", 1)]
         else:
-            out += [_said(CreateTable(table)), comment]
-        out += [_said(SetColumnComment(column)) for column in table.columns if column.comment]
+            out += [_compiled(CreateTable(table)), comment]
+        out += [_compiled(SetColumnComment(column)) for column in table.columns if column.comment]
     return out
 
 
-def _said(statement: ExecutableDDLElement) -> str:
+def _compiled(statement: ExecutableDDLElement) -> str:
     return str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
 
 

@@ -73,7 +73,7 @@ def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, pi
         for spec in specs:
             if spec.name in piece.tables:
                 continue
-            name = spec.name if exact else _alike(spec, free)
+            name = spec.name if exact else _find_table(spec, free)
             if name in free:
                 if name != spec.name:
                     piece.find("db-table-renamed", part=name, detail=spec.name)
@@ -89,7 +89,7 @@ def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, pi
         piece.state = "partial"
 
 
-def _alike(spec: TableSpec, free: dict[str, Table]) -> str:
+def _find_table(spec: TableSpec, free: dict[str, Table]) -> str:
     """The one unmatched table with this name up to spelling, else the one with most declared columns."""
     for name in free:
         if headers.fold(name) == headers.fold(spec.name):

@@ -195,8 +195,8 @@ def _repair(result: ReadResult, known: Known) -> None:
     columns = {name: [c for c in frame.columns if c not in POSITION] for name, frame in filled.items()}
     repaired, found = encoding.repair(filled, columns, known)
     result.tables |= repaired
-    told = {f.get("file") for f in result.findings if f["rule"] == encoding.UNDECIDED}
-    result.findings += [f for f in found if f["rule"] != encoding.UNDECIDED or f["file"] not in told]
+    undecided = {f.get("file") for f in result.findings if f["rule"] == encoding.UNDECIDED}
+    result.findings += [f for f in found if f["rule"] != encoding.UNDECIDED or f["file"] not in undecided]
 
 
 def _shorten(result: ReadResult) -> None:

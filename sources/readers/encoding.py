@@ -272,8 +272,8 @@ def _replaced(
             for file, part, line, value in frame.loc[affected, ["_file", "_part", "_line", column]].itertuples(index=False, name=None):
                 where = {"file": file, "part": part, "line": None if pd.isna(line) else int(line), "field": column}
                 found.setdefault(file, []).append({"rule": rules[0], **where, "value": value})
-    told: list[Finding] = []
+    reported: list[Finding] = []
     for file, cells in found.items():
         whole = len(cells) > 20 and len(cells) * 2 >= wide[file]
-        told += [{"rule": rules[1], "file": file, "detail": str(len(cells))}] if whole else cells
-    return out, told
+        reported += [{"rule": rules[1], "file": file, "detail": str(len(cells))}] if whole else cells
+    return out, reported

@@ -35,14 +35,16 @@ def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
     with reading(home, reader.store) as connection:
         held = {table.name: connection.table(table.name).df() for table in tables.stored(STORES[reader.store])}
     frames = seen(reader, {reader.store: held})
-    made = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         views = [view for view in tables.views(STORES[reader.store]) if reader.sees(reader.store, view) == ALL]
         build(
-            made, [*(tables.narrowed(STORES[reader.store].tables[name], frame.columns) for name, frame in frames.items()), *views], frames
+            temporary,
+            [*(tables.narrowed(STORES[reader.store].tables[name], frame.columns) for name, frame in frames.items()), *views],
+            frames,
         )
         with storage(target):
-            made.replace(target)
+            temporary.replace(target)
     finally:
-        made.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return {name: len(frame) for name, frame in frames.items()}

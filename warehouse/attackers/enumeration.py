@@ -60,12 +60,14 @@ def _one_way(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping
     if not hidden or not len(rows):
         return []
     cells, true, persons = tuple(truth), tuple(truth.values()), knowledge.persons[name.indicator]
-    believed = np.array([all(row[cells.index(c)] in said for c, said in _said(knowledge, name, truth)) for row in rows.tolist()])
+    believed = np.array(
+        [all(row[cells.index(c)] in said for c, said in _published_by_others(knowledge, name, truth)) for row in rows.tolist()]
+    )
     worlds = [rows] if believed.all() else [rows, rows[believed]]
     return [one for left in worlds for one in count(name, left, cells, true, hidden, persons)]
 
 
-def _said(knowledge: Knowledge, name: Table, truth: Mapping[str, int]) -> Iterator[tuple[str, range]]:
+def _published_by_others(knowledge: Knowledge, name: Table, truth: Mapping[str, int]) -> Iterator[tuple[str, range]]:
     """What others published about cells of a table, if it is true: cell, values."""
     for one in knowledge.already:
         if (one["indicator"], "harmonised", one["table"], str(one["period"])) == name and str(one["category"]) in truth:
@@ -90,7 +92,7 @@ def fitting(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[
     """Every table consistent with the published cells, whatever the program would publish for it."""
     cells, blocks = tuple(truth), list(printed.blocks)
     if name.table == "sex_age_group":
-        years = _whole(knowledge, name)
+        years = _complete_margins(knowledge, name)
         return _between(cells, np.array(list(truth.values())), years) if years else np.zeros((0, len(cells)), dtype=np.int64)
     if name.table == "offence_group":
         return _offences(knowledge, name, blocks, cells)
@@ -149,7 +151,7 @@ def _crossed(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping
 
     An intruder who knows persons knows that many of the cell, whatever their years.
     """
-    hidden, years = protected(knowledge, name, printed, truth), _whole(knowledge, name)
+    hidden, years = protected(knowledge, name, printed, truth), _complete_margins(knowledge, name)
     if not hidden or not years:
         return []
     cells, persons, true = tuple(truth), knowledge.persons[name.indicator], np.array(list(truth.values()))
@@ -182,7 +184,7 @@ def _between(cells: tuple[str, ...], true: np.ndarray, years: list[tuple[list[in
     return np.asarray(true + (np.arange(first, last + 1) - true[corner])[:, None] * step)
 
 
-def _whole(knowledge: Knowledge, name: Table) -> list[tuple[list[int], list[int]]]:
+def _complete_margins(knowledge: Knowledge, name: Table) -> list[tuple[list[int], list[int]]]:
     """The figures by sex and by age of each year (or of the window), if all publish both categories and nobody is unknown."""
     sides = []
     for table in ("sex", "age_group"):

@@ -184,7 +184,7 @@ class Solver:
         return values
 
 
-def _already(knowledge: Knowledge, solver: Solver, indicator: str) -> None:
+def _assume_published(knowledge: Knowledge, solver: Solver, indicator: str) -> None:
     """Assume what others published, statement by statement, unless it contradicts."""
     for said in knowledge.already:
         name = Table(indicator, "harmonised", str(said["table"]), str(said["period"]))
@@ -217,7 +217,7 @@ def attack(
             solver = Solver(build(knowledge, indicator, reported=False))
         if not solver.feasible():
             raise ValueError(f"the published figures of {indicator} contradict each other")
-        _already(knowledge, solver, indicator)
+        _assume_published(knowledge, solver, indicator)
         for name, printed in knowledge.last.items():
             if name.indicator == indicator and name in truth and (only is None or name in only) and printed.status != "no_delivery":
                 out += _table_learnt(knowledge, solver, name, printed, truth[name])

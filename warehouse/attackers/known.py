@@ -134,22 +134,22 @@ def population(knowledge: Knowledge, name: Table) -> int | None:
 def protected(knowledge: Knowledge, name: Table, printed: Printed, truth: Mapping[str, int]) -> list[str]:
     """Cells that must not be disclosed: under the threshold and suppressed, unless others published them."""
     alone = {block[0] for block, _ in printed.blocks if len(block) == 1}
-    told = {
-        str(said["category"])
-        for said in knowledge.already
-        if (said["indicator"], "harmonised", said["table"], str(said["period"])) == name
-        and (said.get("value") == truth.get(str(said["category"])) or _narrow(said))
+    excluded = {
+        str(statement["category"])
+        for statement in knowledge.already
+        if (statement["indicator"], "harmonised", statement["table"], str(statement["period"])) == name
+        and (statement.get("value") == truth.get(str(statement["category"])) or _narrow(statement))
     }
-    told |= {cell for cell in truth if ACROSS in cell and _nobody(knowledge, name, cell)}
-    return [c for c, value in truth.items() if value < knowledge.threshold[name.indicator] and c not in alone and c not in told]
+    excluded |= {cell for cell in truth if ACROSS in cell and _none_unknown(knowledge, name, cell)}
+    return [c for c, value in truth.items() if value < knowledge.threshold[name.indicator] and c not in alone and c not in excluded]
 
 
-def _narrow(said: Mapping[str, Any]) -> bool:
+def _narrow(statement: Mapping[str, Any]) -> bool:
     """Whether what others published already leaves a cell fewer values than an attack may."""
-    return "at_most" in said and int(said["at_most"]) - int(said.get("at_least", 0)) + 1 < VALUES
+    return "at_most" in statement and int(statement["at_most"]) - int(statement.get("at_least", 0)) + 1 < VALUES
 
 
-def _nobody(knowledge: Knowledge, name: Table, cell: str) -> bool:
+def _none_unknown(knowledge: Knowledge, name: Table, cell: str) -> bool:
     """Whether every year publishes "not known: 0" for the row or the column of a crossed cell."""
     sides = [table for side, table in zip(cell.split(ACROSS), ("sex", "age_group"), strict=True) if side == "unknown"]
     printed = [margins(knowledge.last, name, table) for table in sides]

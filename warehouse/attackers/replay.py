@@ -44,7 +44,7 @@ def rerun(knowledge: Knowledge, truth: Truth, program: Program) -> list[Learnt]:
             if not program(name, np.array(list(counts.values()))):
                 raise ValueError(f"{' '.join(name)}: recomputed, the releases do not publish what they published")
             persons = 0 if name.table == "bridge" else knowledge.persons[name.indicator]
-            out += _tried(name, counts, hidden, rows, program, persons)
+            out += _recompute(name, counts, hidden, rows, program, persons)
     return out
 
 
@@ -54,7 +54,7 @@ def _lines(knowledge: Knowledge, name: Table) -> pd.Series:
     return (lines["indicator"] == name.indicator) & (lines["period"] == name.of) & (lines["status"] == "shown")
 
 
-def _tried(name: Table, counts: Mapping[str, int], hidden: list[str], rows: np.ndarray, program: Program, persons: int) -> list[Learnt]:
+def _recompute(name: Table, counts: Mapping[str, int], hidden: list[str], rows: np.ndarray, program: Program, persons: int) -> list[Learnt]:
     cells, true = tuple(counts), np.array(list(counts.values()))
     rows = rows[np.argsort(np.abs(rows - true).sum(axis=1), kind="stable")]
     alike = np.full(len(rows), -1)  # not tried yet

@@ -113,11 +113,11 @@ def _decided(rule: Rule, total: int) -> np.ndarray:
     chosen = np.full(len(tables), len(rule.partitions) - 1, dtype=np.int64)
     free, public = np.ones(len(tables), dtype=bool), _public(rule, tables)
     # Cells that are already public are published if the rest can be; then everything else is decided together.
-    for told in sorted({tuple(np.flatnonzero(row).tolist()) for row in np.unique(public, axis=0)} | {()}, key=len, reverse=True):
-        mine = (public[:, told].all(axis=1) & (public.sum(axis=1) == len(told))) if told else True
+    for public_cells in sorted({tuple(np.flatnonzero(row).tolist()) for row in np.unique(public, axis=0)} | {()}, key=len, reverse=True):
+        matches = (public[:, public_cells].all(axis=1) & (public.sum(axis=1) == len(public_cells))) if public_cells else True
         for n, partition in enumerate(rule.partitions[:-1]):
-            if {(cell,) for cell in told} <= set(partition):
-                rows = np.flatnonzero(free & mine & _valid(rule, partition, tables, told))
+            if {(cell,) for cell in public_cells} <= set(partition):
+                rows = np.flatnonzero(free & matches & _valid(rule, partition, tables, public_cells))
                 safe = rows[_safe(rule, partition, tables[rows])] if len(rows) else rows
                 chosen[safe], free[safe] = n, False
     out = np.zeros(int(_code(tables, total).max()) + 1, dtype=np.int64)
@@ -136,9 +136,9 @@ def _public(rule: Rule, tables: np.ndarray) -> np.ndarray:
     return out
 
 
-def _valid(rule: Rule, partition: Partition, tables: np.ndarray, told: Collection[int] = ()) -> np.ndarray:
+def _valid(rule: Rule, partition: Partition, tables: np.ndarray, public_cells: Collection[int] = ()) -> np.ndarray:
     ok = np.ones(len(tables), dtype=bool)
-    for block in (b for b in partition if b[0] not in told):
+    for block in (b for b in partition if b[0] not in public_cells):
         sums = tables[:, list(block)].sum(axis=1)
         ok &= (sums >= rule.threshold) | ((sums == 0) if block == (rule.unknown,) else False)
     return ok
@@ -157,11 +157,11 @@ def _safe(rule: Rule, partition: Partition, tables: np.ndarray) -> np.ndarray:
         true = np.logical_and.reduce(
             [np.ones(len(tables), dtype=bool), *((tables[:, n] >= a) & (tables[:, n] <= z) for n, a, z in believed)]
         )
-        told = {n for n, least, most in believed if most - least + 1 < VALUES}
+        public_cells = {n for n, least, most in believed if most - least + 1 < VALUES}
         for known in compositions(rule.known, rule.size):
             can = true & (tables >= known).all(axis=1)
             rows, alike = tables[can], print_of[can]
-            for category in (c for block in joined for c in block if c not in told):
+            for category in (c for block in joined for c in block if c not in public_cells):
                 values = _distinct(alike, rows[:, category], len(bad))
                 bad[alike[(rows[:, category] < rule.threshold) & (values[alike] < VALUES)]] = True
     return ~bad[print_of]

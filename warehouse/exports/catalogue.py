@@ -51,7 +51,7 @@ class Export:
     @property
     def kinds(self) -> str:
         """Its forms: public, full."""
-        return " and ".join(k for k, made in (("public", self.public), ("full", self.exact)) if made)
+        return " and ".join(k for k, create_files in (("public", self.public), ("full", self.exact)) if create_files)
 
 
 @cache
@@ -68,12 +68,12 @@ def exports() -> Mapping[str, Export]:
 
 def _questionnaire(form: Form) -> Export:
     def public(release: Release, lang: str) -> Files:
-        told = questionnaires.answers(form, questionnaires.protected(release, lang), lang)
-        return {f"{form.code}-{lang}.xlsx": workbook.workbook(form, told, release, lang, release_hash(release))}
+        answered = questionnaires.answers(form, questionnaires.protected(release, lang), lang)
+        return {f"{form.code}-{lang}.xlsx": workbook.workbook(form, answered, release, lang, release_hash(release))}
 
     def exact(releases: Path, release: Release, lang: str, by: str) -> Files:
-        told = questionnaires.answers(form, transmission.figures(releases, release, lang), lang)
-        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, told, release, lang, release_hash(release), by)}
+        answered = questionnaires.answers(form, transmission.figures(releases, release, lang), lang)
+        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, answered, release, lang, release_hash(release), by)}
 
     return Export(form.code, form.title, public, exact)
 
@@ -123,9 +123,9 @@ def transmit(
     releases = workplace.home.releases
     release, sent = _asked(releases, name, day, recipient)
     by = approved(workplace.home.root, signed, sent)
-    made = _named(name).exact
-    assert made is not None  # _asked() refuses those without a full form
-    files = made(releases, release, language(lang), f"{by.name}, {by.day}; {recipient}")
+    create_files = _named(name).exact
+    assert create_files is not None  # _asked() refuses those without a full form
+    files = create_files(releases, release, language(lang), f"{by.name}, {by.day}; {recipient}")
     transmission.log(workplace, sent, by)
     return _write(out, files, private=True)
 

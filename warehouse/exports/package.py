@@ -33,9 +33,9 @@ def files(release: Release) -> dict[str, bytes]:
 
 def descriptor(release: Release) -> dict[str, Any]:
     """`datapackage.json` as a mapping; a resource for each table, CSV with a schema, Parquet beside it."""
-    said = _descriptions()
+    descriptions = _descriptions()
     resources: list[dict[str, Any]] = []
-    for name, table in said["resources"].items():
+    for name, table in descriptions["resources"].items():
         if f"{name}.csv" not in release.files:
             continue
         resources.append(
@@ -54,11 +54,11 @@ def descriptor(release: Release) -> dict[str, Any]:
     return {
         "profile": "data-package",
         "name": f"harmonia-{release.name}",
-        "title": said["title"]["en"],
-        "titles": said["title"],
-        "description": said["description"],
+        "title": descriptions["title"]["en"],
+        "titles": descriptions["title"],
+        "description": descriptions["description"],
         "version": release.name,
-        "licenses": [said["licence"]],
+        "licenses": [descriptions["licence"]],
         "resources": resources,
     }
 

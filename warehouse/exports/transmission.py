@@ -73,11 +73,11 @@ def victims(releases: Path, release: Release) -> pd.DataFrame:
     rows = rows.assign(year=pd.to_datetime(rows["day"]).dt.year.astype("str"))
     rows = rows[rows["year"].isin(release.years())]
     out = pd.DataFrame(index=rows.index)
-    for field, told in _fields().items():
-        source = told.get("from")
-        codes = told.get("codes", {})
+    for field, spec in _fields().items():
+        source = spec.get("from")
+        codes = spec.get("codes", {})
         if source is None:
-            out[field] = told.get("value")
+            out[field] = spec.get("value")
         else:
             out[field] = rows[str(source)].map(codes) if isinstance(codes, dict) and codes else rows[str(source)]
     return out.sort_values(list(out.columns), kind="stable").reset_index(drop=True)

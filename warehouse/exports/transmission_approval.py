@@ -43,8 +43,8 @@ def _message(sent: Transmission, name: str, day: str) -> bytes:
 
 def approve(home: Path, key_file: Path, sent: Transmission, name: str, day: str, target: Path) -> None:
     """Write the approval of `sent` to `target`, signed. Raises `HarmoniaError` if the key is not that of this home's coordinator."""
-    said = {**asdict(sent), "name": name, "day": day, "signature": signature.signed(home, key_file, _message(sent, name, day))}
-    write_whole(target, (json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
+    fields = {**asdict(sent), "name": name, "day": day, "signature": signature.signed(home, key_file, _message(sent, name, day))}
+    write_whole(target, (json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
 
 
 def approved(home: Path, approval: Path | None, sent: Transmission) -> Approval:
@@ -56,9 +56,9 @@ def approved(home: Path, approval: Path | None, sent: Transmission) -> Approval:
     if approval is None:
         raise HarmoniaError(f"{sent.export} in full requires the coordinator's approval (--approval FILE): {remedy}")
     try:
-        said = json.loads(approval.read_text("utf-8"))
-        name, day, signed = str(said["name"]), str(said["day"]), str(said["signature"])
-        other = {k: said.get(k) for k, v in asdict(sent).items() if said.get(k) != v}
+        fields = json.loads(approval.read_text("utf-8"))
+        name, day, signed = str(fields["name"]), str(fields["day"]), str(fields["signature"])
+        other = {k: fields.get(k) for k, v in asdict(sent).items() if fields.get(k) != v}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HarmoniaError(f"{approval}: not an approval ({type(error).__name__}): {remedy}") from None
     if other:

@@ -47,31 +47,31 @@ def workbook(form: Form, answers: pd.DataFrame, release: Release, lang: str, man
 
 
 def _about(form: Form, release: Release, lang: str, manifest: str, approved: str | None) -> list[tuple[str, str]]:
-    said = words()
-    told = {
+    labels = words()
+    values = {
         "title": form.title[lang],
         "recipient": form.recipient,
         "area": area.name(lang),
         "release": release.name,
         "manifest": manifest,
-        "kind": said["kinds"]["full" if approved else "public"][lang],
+        "kind": labels["kinds"]["full" if approved else "public"][lang],
         "approval": approved or "",
         "known": form.known[lang],
-        "unit": said["counts"][lang],
-        "citizenship": said["citizenship"][lang],
+        "unit": labels["counts"][lang],
+        "citizenship": labels["citizenship"][lang],
         "status": area.note(lang),
     }
-    return [(said["about"][key][lang], text) for key, text in told.items() if text]
+    return [(labels["about"][key][lang], text) for key, text in values.items() if text]
 
 
 def _crosswalk(form: Form, release: Release, lang: str) -> pd.DataFrame:
-    said = release.table("definitions").set_index("indicator")
+    labels = release.table("definitions").set_index("indicator")
     rows = [
         (
             q.no,
             q.asks[lang],
-            said.loc[q.indicator, f"title_{lang}"],
-            said.loc[q.indicator, f"definition_{lang}"],
+            labels.loc[q.indicator, f"title_{lang}"],
+            labels.loc[q.indicator, f"definition_{lang}"],
             q.differs[lang] if q.differs else "",
         )
         for q in form.questions
@@ -92,13 +92,13 @@ def _pairs(book: xlsxwriter.Workbook, lang: str, rows: list[tuple[str, str]]) ->
 
 
 def _table(book: xlsxwriter.Workbook, name: str, columns: Sequence[str], rows: pd.DataFrame, lang: str) -> None:
-    said = words()
-    sheet = book.add_worksheet(said["sheets"][name][lang])
+    labels = words()
+    sheet = book.add_worksheet(labels["sheets"][name][lang])
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "bg_color": "#E8ECF1"})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
     for at, column in enumerate(columns):
         sheet.set_column(at, at, _WIDTHS.get(column, _WIDE))
-        sheet.write_string(0, at, said["columns"][column][lang], head)
+        sheet.write_string(0, at, labels["columns"][column][lang], head)
     for line, row in enumerate(rows.itertuples(index=False, name=None), 1):
         for at, value in enumerate(row):
             if pd.isna(value):

@@ -95,15 +95,15 @@ def _checked(path: Path, raw: Mapping[str, Any]) -> None:
         raise _wrong(path, f"indicator is {raw['indicator']!r}: it must be the name of the file")
     lists = {"unit": UNITS, "kind": KINDS, "institutions": contract.institutions(), "dimensions": tuple(DIMENSIONS)}
     for key, allowed in lists.items():
-        given = raw.get(key) or []
-        unknown = [value for value in ([given] if isinstance(given, str) else given) if value not in allowed]
+        present = raw.get(key) or []
+        unknown = [value for value in ([present] if isinstance(present, str) else present) if value not in allowed]
         if unknown:
             raise _wrong(path, f"{key} {', '.join(map(str, unknown))} unknown: one of {', '.join(allowed)}")
     for key in ("title", "definition", *(["not_available"] if "not_available" in raw else [])):
         lacking = [language for language in LANGUAGES if not (raw[key] or {}).get(language)]
         if lacking:
             raise _wrong(path, f"{key} lacks {', '.join(lacking)}")
-    ways = [name for name, given in (("rows", "rows" in raw or "harmonised" in raw), ("sql", "sql" in raw)) if given]
+    ways = [name for name, present in (("rows", "rows" in raw or "harmonised" in raw), ("sql", "sql" in raw)) if present]
     if "not_available" not in raw and len(ways) != 1:
         raise _wrong(path, "needs either `rows` and `harmonised`, or `sql`, or `not_available`")
     if "sql" in ways and set(raw["sql"] or {}) != set(MEASURES):
@@ -173,16 +173,16 @@ def _check_one(empty: duckdb.DuckDBPyConnection, one: Definition, measure: str, 
     where = FOLDER / f"{one.code}.yaml"
     try:
         only_reads(empty, sql)
-        given = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
+        present = [row[0] for row in empty.execute(f"DESCRIBE {sql}").fetchall()]
     except duckdb.Error as error:
         raise _wrong(
             where, f"the SQL of {measure} fails: {str(error).splitlines()[0]}; columns are in docs/reference/dictionary.md"
         ) from error
     except ValueError as error:
         raise _wrong(where, f"the SQL of {measure} {error}") from error
-    lacking = [column for column in one.columns(measure) if column not in given]
+    lacking = [column for column in one.columns(measure) if column not in present]
     if lacking:
-        raise _wrong(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(given)}")
+        raise _wrong(where, f"the SQL of {measure} lacks the columns {', '.join(lacking)}; it returns {', '.join(present)}")
 
 
 def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

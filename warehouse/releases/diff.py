@@ -114,8 +114,8 @@ def public_diff(releases: Path, old: str, new: str) -> pd.DataFrame:
     """Figures that two releases publish differently, with the reasons given in the releases between: `PUBLIC`."""
     names = [n for n in folder.names(releases) if old < n <= new]
     cubes = {n: folder.from_parquet(folder.public(releases / n)["cube.parquet"]) for n in (old, new)}
-    told = [folder.from_parquet(folder.public(releases / n)["revisions.parquet"]) for n in names]
+    revised = [folder.from_parquet(folder.public(releases / n)["revisions.parquet"]) for n in names]
     out = printed(prints_of(cubes[old]), prints_of(cubes[new]))
-    every = pd.concat(told) if told else pd.DataFrame(columns=PUBLIC)
+    every = pd.concat(revised) if revised else pd.DataFrame(columns=PUBLIC)
     why = every.groupby(NAME)["reasons"].agg(lambda said: "+".join(sorted({r for one in said for r in one.split("+") if r})))
     return out.merge(why.rename("reasons").reset_index(), on=NAME, how="left")[PUBLIC]

@@ -65,12 +65,12 @@ def _units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
 
 
 def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame) -> Counts:
-    said = programme.indicators[code]
-    offence = units[OFFENCE].where(units[OFFENCE].isin(said.offences), said.offences[-1])
+    spec = programme.indicators[code]
+    offence = units[OFFENCE].where(units[OFFENCE].isin(spec.offences), spec.offences[-1])
     trafficking = units[offence == TRAFFICKING]
     values = {OFFENCE: offence, QUARTER: trafficking["quarter"], CROSSED: trafficking["sex"] + ACROSS + trafficking["age_group"]}
     out: Counts = {Key(code, HARMONISED, TOTAL, year): (len(units),)}
-    for table in (OFFENCE, *said.tables):
+    for table in (OFFENCE, *spec.tables):
         key = Key(code, HARMONISED, table, year)
         column = values[table] if table in values else trafficking[table]
         tally = column.value_counts()

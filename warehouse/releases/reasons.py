@@ -81,9 +81,11 @@ def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
 
 def _judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
     """Which records belong, or belonged, to a case or person with a record for which the judgements of the two releases differ."""
-    said = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
-    ends = [said[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"]
-    keys = pd.MultiIndex.from_frame(pd.concat(ends)[RECORD]) if len(said) else pd.MultiIndex.from_tuples([], names=RECORD)
+    changed_pairs = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
+    ends = [
+        changed_pairs[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"
+    ]
+    keys = pd.MultiIndex.from_frame(pd.concat(ends)[RECORD]) if len(changed_pairs) else pd.MultiIndex.from_tuples([], names=RECORD)
     named = records[pd.MultiIndex.from_frame(records[RECORD]).isin(keys)]
     ids = {v for column in ("person_id_old", "person_id_new") for v in named[column] if v}
     ids |= {v for column in ("case_id_old", "case_id_new") for v in named.loc[named["entity"] == "case", column] if v}

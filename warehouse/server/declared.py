@@ -37,8 +37,8 @@ def differing(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
 def _make(cursor: psycopg.Cursor, existing: set[str]) -> None:
     """Create the schemas of this version, empty, in place of the existing ones, with the owner of the database as owner."""
     (owner,) = cursor.execute(_OWNER).fetchone() or ("",)
-    stand = cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(SCHEMAS),)).fetchall()
-    for (name,) in stand:
+    present = cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(SCHEMAS),)).fetchall()
+    for (name,) in present:
         cursor.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(f"{name}_standing")))
     cursor.execute(f"SET LOCAL ROLE {owner}".encode())
     postgres.make_empty(cursor, existing)

@@ -85,7 +85,7 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
             "new deliveries": len(report.new),
             "new files": report.new_files,
             "new bytes": report.new_bytes,
-            "left alone (still being written)": report.left_alone,
+            "left alone (still being written)": report.skipped,
             "findings": len(found),
             "by institution": table(by_institution.reset_index()),
         },

@@ -1,5 +1,5 @@
-"""Backups of what may not be lost, restoring them, and seeing that a home is what it was.
+"""Backup, restore and verification of everything that cannot be rebuilt.
 
-Belongs here: `keep` (which parts of a home, copied consistently while runs go on), `restore`, `verify`, the commands. Does not belong here:
-what can be rebuilt (lake, warehouse, feedback): a run writes it again from what is kept.
+Belongs here: `create` (consistent copy while runs go on), `restore`, `verify`, the commands. Does not belong here: lake, warehouse,
+feedback, which a run rebuilds from the backup.
 """

@@ -1,6 +1,6 @@
-"""`harmonia backup | restore | verify`: what a person types and reads.
+"""`harmonia backup | restore | verify`: options and output.
 
-Belongs here: options and output. Does not belong here: what the commands do; heavy modules are imported inside.
+Does not belong here: what the commands do; heavy modules are imported inside.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.console import count
 from pipelines.options import HomeFolder, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
@@ -18,35 +19,35 @@ app = typer.Typer()
 
 @app.command(rich_help_panel="For data engineers")
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the backup, best on another disk.")],
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the backup, preferably on another disk.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Keep a copy of all that may not be lost: received files, registry, releases, keys. A run may be going on meanwhile."""
-    from pipelines.backup.create import backup as keep
+    """Back up everything that cannot be rebuilt: received files, registry, releases, keys. Safe during a run."""
+    from pipelines.backup.create import backup as create
 
-    manifest = keep(Workplace.of(None, home, registry_url), target.expanduser().absolute())
+    manifest = create(Workplace.of(None, home, registry_url), target.expanduser().absolute())
     size = sum(size for size, _ in manifest.files.values())
     typer.echo(
-        f"{len(manifest.files)} files, {size:,} bytes, of {manifest.made} are in {target} (seal {manifest.seal[0]} of the ledger). "
-        "It holds personal data: keep it as safe as the home. "
+        f"Backup of {manifest.made} in {target}: {count(len(manifest.files), 'file')}, {size:,} bytes, ledger seal {manifest.seal[0]}. "
+        "It contains personal data: protect it like the home. "
         f"Next: harmonia verify {target}"
     )
 
 
 @app.command(rich_help_panel="For data engineers")
 def restore(
-    source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `harmonia backup` made.")],
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder created by `harmonia backup`.")],
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Put a backup into an empty home (and an empty database); the next run rebuilds the warehouse to the row."""
-    from pipelines.backup.restore import restore as put_back
+    """Restore a backup into an empty home (and an empty database). The next run rebuilds the identical warehouse."""
+    from pipelines.backup.restore import restore as restore_backup
 
     workplace = Workplace.of(None, home, registry_url)
-    manifest = put_back(source.expanduser().absolute(), workplace)
+    manifest = restore_backup(source.expanduser().absolute(), workplace)
     typer.echo(
-        f"{len(manifest.files)} files as of {manifest.made} are in {workplace.home.root}. "
+        f"Restored {count(len(manifest.files), 'file')} of {manifest.made} to {workplace.home.root}. "
         f"Next: harmonia run --inbox DIR --home {workplace.home.root}"
     )
 
@@ -54,23 +55,23 @@ def restore(
 @app.command(rich_help_panel="For data engineers")
 def verify(
     source: Annotated[
-        Path | None, typer.Argument(metavar="[BACKUP]", help="A backup to verify, and to compare the ledger of the home with.")
+        Path | None, typer.Argument(metavar="[BACKUP]", help="A backup to verify and to compare the home's ledger with.")
     ] = None,
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
 ) -> None:
-    """Compare every landed byte, the ledger and the published files with what they should be. Exit 1 where something is not."""
+    """Verify landed files, ledger and published files. Exit 1 if there are integrity problems."""
     from pipelines.backup.verify import verify_backup, verify_home
 
     workplace = Workplace.of(None, home, registry_url)
     folder = source.expanduser().absolute() if source else None
-    wrong = [f"{folder}: {line}" for line in verify_backup(folder)] if folder else []
-    both = folder is None or workplace.home.root.exists() or registry_url is not None
-    wrong += list(verify_home(workplace, folder)) if both else []
-    for line in wrong:
+    problems = [f"{folder}: {line}" for line in verify_backup(folder)] if folder else []
+    verify_home_too = folder is None or workplace.home.root.exists() or registry_url is not None
+    problems += list(verify_home(workplace, folder)) if verify_home_too else []
+    for line in problems:
         typer.echo(line)
-    if wrong:
-        typer.echo(f"{len(wrong)} things are not as they should be.")
+    if problems:
+        typer.echo(f"{count(len(problems), 'integrity problem')} found.")
         raise typer.Exit(1)
-    checked = [str(folder)] * (folder is not None) + [str(workplace.home.root)] * both
-    typer.echo(f"All is as it should be: {', '.join(checked)}.")
+    checked = [str(folder)] * (folder is not None) + [str(workplace.home.root)] * verify_home_too
+    typer.echo(f"Verified, no problems found: {', '.join(checked)}.")

@@ -1,9 +1,9 @@
-"""Making a backup while runs go on.
+"""Creates a backup while runs go on.
 
-Belongs here: what is kept, in which order, so that the copy is of one moment. Does not belong here: the way back (`restore`).
+Belongs here: what is copied, in an order that makes the copy consistent. Does not belong here: `restore`.
 
-The registry comes first, as of one moment (SQLite's own online copy, or one repeatable read of a server). Then the bytes that it names:
-landing keeps bytes before their receipts and never changes them, so all are there. Releases and keys are written once.
+The registry is copied first, as of one moment (SQLite's online backup, or one repeatable read on a server). Then the bytes that it names:
+landing stores bytes before their receipts and never changes them, so all exist. Releases and keys are written once.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from pipelines.swap import sync
 from warehouse import stores
 
 REBUILT = ("lake", "published", "feedback", "logs", "dagster/history", "dagster/schedules")
-"""Folders of a home that a run writes again, or that are Dagster's history. All else is kept, also what nobody knew of here."""
+"""Folders of a home that a run rebuilds, and Dagster's history. Everything else is copied, including unknown files."""
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 
 
 def backup(workplace: Workplace, target: Path) -> Manifest:
-    """Keep everything that may not be lost in the new folder `target`, whole or not at all; returns what it says of itself.
+    """Copy everything that cannot be rebuilt to the new folder `target`, atomically; return the manifest.
 
-    Raises `HarmoniaError` where there is nothing to keep, `target` is there already, cannot be written, or landed bytes are damaged.
+    Raises `HarmoniaError` if there is nothing to copy, `target` exists or cannot be written, or landed bytes are damaged.
     """
     home = workplace.home
     if workplace.registry_url is None and not (home.root / REGISTRY).is_file():
         raise HarmoniaError(f"home {home.root} has no {REGISTRY}: name the home with --home, or the registry in use with --registry-url")
     if target.exists():
-        raise HarmoniaError(f"{target} is there already: name a new folder; a backup never changes an older one")
+        raise HarmoniaError(f"{target} already exists: name a new folder; a backup never changes an older one")
     if target.resolve().is_relative_to(home.root.resolve()):
-        raise HarmoniaError(f"{target} lies in the home that it is to save: name a folder on another disk")
+        raise HarmoniaError(f"{target} is inside the home: name a folder on another disk")
     made = target.with_name(f".{target.name}.part")
     with storage(target):
-        shutil.rmtree(made, ignore_errors=True)  # of a backup that was killed
+        shutil.rmtree(made, ignore_errors=True)  # leftover of a killed backup
         made.mkdir(parents=True, mode=_PRIVATE_FOLDER)
     try:
         manifest = _fill(workplace, made)
@@ -73,12 +73,12 @@ def _fill(workplace: Workplace, made: Path) -> Manifest:
         manifest = Manifest(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", version("harmonia"), seal.head(session))
         hashes = sorted(set(session.scalars(select(File.sha256))) - removed(session))
     copy.dispose()
-    manifest.files[REGISTRY] = _settled(made / REGISTRY)
+    manifest.files[REGISTRY] = _sync_and_digest(made / REGISTRY)
     home, landing = workplace.home, Store(workplace.home.landing)
     for sha256 in hashes:
         _copy(landing.path(sha256), made, f"landing/{sha256[:2]}/{sha256}", manifest)
         if manifest.files[f"landing/{sha256[:2]}/{sha256}"][1] != sha256:
-            raise HarmoniaError(f"{landing.path(sha256)}: holds other bytes than were received; `harmonia verify` says whose they are")
+            raise HarmoniaError(f"{landing.path(sha256)}: was changed since it was received; `harmonia verify` names the delivery")
     for path in _others(home.root):
         _copy(path, made, str(path.relative_to(home.root)), manifest)
     outside = os.environ.get(stores.KEY_VARIABLE)
@@ -86,7 +86,7 @@ def _fill(workplace: Workplace, made: Path) -> Manifest:
         key = Path(outside).expanduser()
         if not key.is_file():
             raise HarmoniaError(
-                f"{key}: no key of the pseudonyms is there; {stores.KEY_VARIABLE} names it, and a backup without it gives others"
+                f"{key}: the pseudonym key named by {stores.KEY_VARIABLE} is missing; a backup without it would lead to other pseudonyms"
             )
         _copy(key, made, stores.KEY_FILE, manifest)
     for folder in (path for path in made.rglob("*") if path.is_dir()):
@@ -96,7 +96,7 @@ def _fill(workplace: Workplace, made: Path) -> Manifest:
 
 
 def _others(root: Path) -> Iterator[Path]:
-    """Releases, keys, policies, settings: everything but registry, landing, what can be rebuilt and what a killed process left."""
+    """Releases, keys, policies, settings: all files except registry, landing, rebuildable files and leftovers of killed processes."""
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
         rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
@@ -105,27 +105,27 @@ def _others(root: Path) -> Iterator[Path]:
             continue
         if path.is_symlink() and not path.is_file():
             raise HarmoniaError(
-                f"{path}: leads to a folder or nowhere, which a backup does not follow: put (or mount) the folder itself there"
+                f"{path}: a link to a folder or to nothing, which a backup does not follow: replace it by the folder (or a mount)"
             )
         if path.is_file():
             yield path
 
 
 def _copy(source: Path, made: Path, name: str, manifest: Manifest) -> None:
-    """Copy one file, durably; its size and hash, as they lie in the backup, into the manifest."""
+    """Copy one file durably; add size and hash of the copy to the manifest."""
     target = made / name
     with storage(target):
-        target.parent.mkdir(parents=True, exist_ok=True)  # in a folder for its owner alone
+        target.parent.mkdir(parents=True, exist_ok=True)  # inside the private folder
     try:
         shutil.copyfile(source, target)
     except FileNotFoundError:
-        raise HarmoniaError(f"{source}: is missing, and the ledger names it; `harmonia verify` says whose it is") from None
+        raise HarmoniaError(f"{source}: is in the ledger but missing; `harmonia verify` names the delivery") from None
     except OSError as error:
         raise HarmoniaError(f"{source}: cannot be copied to {target} ({error.strerror}): make room or give permission") from error
-    manifest.files[name] = _settled(target)
+    manifest.files[name] = _sync_and_digest(target)
 
 
-def _settled(path: Path) -> tuple[int, str]:
+def _sync_and_digest(path: Path) -> tuple[int, str]:
     with storage(path):
         path.chmod(_PRIVATE_FILE)
         sync(path)
@@ -133,15 +133,15 @@ def _settled(path: Path) -> tuple[int, str]:
 
 
 def copy_registry(registry: Registry, target: Path) -> None:
-    """The registry as of one moment, as an SQLite file, whatever it is now."""
+    """Copy the registry as of one moment to an SQLite file, whatever its database."""
     if registry.engine.dialect.name == "sqlite":
         with storage(target), sqlite3.connect(str(registry.engine.url.database)) as source, sqlite3.connect(target) as copy:
             source.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, no write-ahead log
         source.close()
         copy.close()
         return
-    open_registry(f"sqlite:///{target}").close()  # made, with its tables
+    open_registry(f"sqlite:///{target}").close()  # create it with its tables
     with registry.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source_:
         transfer(source_, f"sqlite:///{target}")
 

@@ -1,6 +1,6 @@
-"""What a backup says of itself: its files with size and SHA-256, and the newest seal of the ledger in it.
+"""The manifest of a backup: its files with size and SHA-256, and the newest seal of its ledger.
 
-Belongs here: the form of `manifest.json`, reading and comparing it. Does not belong here: copying.
+Belongs here: the format of `manifest.json`, reading and comparing it. Does not belong here: copying.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
-        """Put it into a backup, last of all."""
+        """Write it to a backup, as the last file."""
         path = folder / NAME
         with storage(path):
             path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", "utf-8")
@@ -37,18 +37,18 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """The manifest of a backup. Raises `HarmoniaError` where the folder is none, or of another form."""
+        """The manifest of a backup. Raises `HarmoniaError` if the folder is not a backup, or has another format."""
         path = folder / NAME
         try:
-            said = json.loads(path.read_text("utf-8"))
-            files = {str(name): (int(size), str(sha256)) for name, (size, sha256) in said["files"].items()}
-            out = cls(said["made"], said["harmonia"], (int(said["seal"][0]), str(said["seal"][1])), files, int(said["format"]))
+            raw = json.loads(path.read_text("utf-8"))
+            files = {str(name): (int(size), str(sha256)) for name, (size, sha256) in raw["files"].items()}
+            out = cls(raw["made"], raw["harmonia"], (int(raw["seal"][0]), str(raw["seal"][1])), files, int(raw["format"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise HarmoniaError(
-                f"{folder}: is no backup ({NAME} is missing or damaged): name the folder that `harmonia backup` made"
+                f"{folder}: not a backup ({NAME} is missing or damaged): name a folder created by `harmonia backup`"
             ) from error
         if out.format != FORMAT or any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
-            raise HarmoniaError(f"{folder}: is a backup of another form ({out.format}): restore it with Harmonia {out.harmonia}")
+            raise HarmoniaError(f"{folder}: backup in another format ({out.format}): restore it with Harmonia {out.harmonia}")
         return out
 
 
@@ -59,12 +59,12 @@ def digest(path: Path) -> tuple[int, str]:
 
 
 def damaged(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """Files of a backup that are missing, changed, or were put there, a line each."""
-    for name, told in sorted(manifest.files.items()):
+    """Missing, changed and unexpected files of a backup, one line each."""
+    for name, expected in sorted(manifest.files.items()):
         try:
-            if digest(folder / name) != told:
-                yield f"{name}: holds other bytes than were kept"
+            if digest(folder / name) != expected:
+                yield f"{name}: was changed"
         except OSError:
-            yield f"{name}: is missing or cannot be read"
+            yield f"{name}: missing or unreadable"
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    yield from (f"{name}: was put there" for name in sorted(there - manifest.files.keys() - {NAME}))
+    yield from (f"{name}: not in the manifest" for name in sorted(there - manifest.files.keys() - {NAME}))

@@ -1,7 +1,7 @@
-"""From a backup to a home that a run can go on with.
+"""Restores a backup to a home.
 
-Belongs here: checking a backup and putting it into an empty place, whole or not at all. Does not belong here: rebuilding lake and
-warehouse: the next `harmonia run` does, to the row.
+Belongs here: verifying a backup and copying it to an empty home, atomically. Does not belong here: rebuilding lake and warehouse, which
+the next `harmonia run` does.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from pipelines.swap import sync
 
 
 def restore(backup: Path, workplace: Workplace) -> Manifest:
-    """Put a backup into the home of `workplace`, and its registry into `registry_url` where one is given; returns its manifest.
+    """Restore a backup to the home of `workplace`, and its registry to `registry_url` if given; return its manifest.
 
-    Raises `HarmoniaError` where the backup is damaged, the home is not empty, or the registry in the other database is not.
+    Raises `HarmoniaError` if the backup is damaged, or the home or the other database is not empty.
     """
     manifest, root = Manifest.read(backup), workplace.home.root
     wrong = list(damaged(backup, manifest))
     if wrong:
-        raise HarmoniaError(f"{backup}: is damaged ({len(wrong)}: {'; '.join(wrong[:3])}): restore from another one; nothing was written")
+        raise HarmoniaError(f"{backup}: damaged ({len(wrong)}: {'; '.join(wrong[:3])}): restore from another one; nothing was written")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise HarmoniaError(f"home {root} is not empty: name an empty or new folder with --home; nothing is ever restored over a home")
+        raise HarmoniaError(f"home {root} is not empty: name an empty or new folder with --home; a backup is never restored over a home")
     made = root.with_name(f".{root.name}.part")
     with storage(root):
-        shutil.rmtree(made, ignore_errors=True)  # of a restore that was killed
-        made.mkdir(parents=True, mode=0o700)  # closed to others before anything lies in it
+        shutil.rmtree(made, ignore_errors=True)  # leftover of a killed restore
+        made.mkdir(parents=True, mode=0o700)  # private before any file is in it
     try:
         for name in manifest.files:
             _put(backup / name, made / name, 0o400 if name.startswith("landing/") else 0o600)
         wrong = list(damaged(made, manifest))
         if wrong:
-            raise HarmoniaError(f"{root}: the disk gives back other bytes than were written ({wrong[0]}): check it, then restore again")
+            raise HarmoniaError(f"{root}: the disk returns other bytes than were written ({wrong[0]}): check the disk, then restore again")
         if workplace.registry_url:
             _to_server(made / REGISTRY, workplace.registry_url)
         reached(Point.RESTORE_COPIED)
@@ -66,7 +66,7 @@ def _put(source: Path, target: Path, mode: int) -> None:
 
 
 def _to_server(file: Path, url: str) -> None:
-    """The registry into the database at `url`, which must hold none yet; the file is then no longer the registry and goes."""
+    """Move the registry from `file` to the database at `url`, which must be empty."""
     registry = open_registry(url)
     try:
         with registry.read() as session:
@@ -79,18 +79,18 @@ def _to_server(file: Path, url: str) -> None:
     try:
         with source.connect() as connection:
             transfer(connection, url)
-        _go_on_counting(url)
+        _advance_sequences(url)
     except DBAPIError as error:
         raise HarmoniaError(
-            f"the registry could not be written to the database ({type(error.orig).__name__}): check it, restore again"
+            f"the registry could not be written to the database ({type(error.orig).__name__}): check it, then restore again"
         ) from error
     finally:
         source.dispose()
     file.unlink()
 
 
-def _go_on_counting(url: str) -> None:
-    """Have the server's counters go on after the rows that came with their numbers."""
+def _advance_sequences(url: str) -> None:
+    """Set the server's sequences to the highest restored numbers."""
     engine = create_engine(url, hide_parameters=True)
     with engine.begin() as connection:
         for table in Base.metadata.sorted_tables if engine.dialect.name == "postgresql" else ():

@@ -1,7 +1,6 @@
-"""Whether a home, or a backup, still holds what was put there.
+"""Integrity of a home or a backup.
 
-Belongs here: comparing landing, ledger, keys and published files with what they should be, a line for each thing that is not. Does not
-belong here: mending it.
+Belongs here: verifying landing, ledger, keys and published files; one line per problem. Does not belong here: repair.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import duckdb
 from sqlalchemy import select
 
 from pipelines.backup.manifest import REGISTRY, Manifest, damaged, digest
+from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.landing.store import Store
 from pipelines.registry import Registry, open_registry, published_seal, seal
@@ -23,24 +23,24 @@ from pipelines.resources.workplace import Workplace
 from warehouse import stores
 from warehouse.releases import folder
 
-_ANEW = "copy it from a backup, or run while the file as it was received lies in the inbox"
+_REMEDY = "copy it from a backup, or run with the original file in the inbox"
 
 
 def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[str]:
-    """What is wrong with a home, a line each; with a backup of it, also whether the ledger still holds what was kept then.
+    """Problems of a home, one line each; with a backup also whether the ledger still contains the seal of the backup.
 
-    Raises `HarmoniaError` where there is no home, or the registry cannot be opened at all.
+    Raises `HarmoniaError` if there is no home, or the registry cannot be opened.
     """
     home = workplace.home
     if workplace.registry_url is None:
         if not (home.root / REGISTRY).is_file():
             raise HarmoniaError(f"home {home.root} has no {REGISTRY}: name the home with --home, or the registry with --registry-url")
-        yield from _sound(home.root / REGISTRY)
+        yield from _registry_file(home.root / REGISTRY)
     known = Manifest.read(backup).seal if backup else None
     registry = open_registry(workplace.registry)
     try:
         yield from _ledger(registry, known)
-        yield from _behind(workplace, registry)
+        yield from _outdated(workplace, registry)
         yield from _landing(registry, Store(home.landing))
     finally:
         registry.close()
@@ -48,41 +48,41 @@ def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[st
 
 
 def verify_backup(folder: Path) -> Iterator[str]:
-    """What is wrong with a backup, a line each."""
+    """Problems of a backup, one line each."""
     manifest = Manifest.read(folder)
     yield from damaged(folder, manifest)
     file = folder / REGISTRY
     if file.is_file():
-        yield from _sound(file)
+        yield from _registry_file(file)
 
 
-def _sound(file: Path) -> Iterator[str]:
-    """Whether a registry file is sound as a database; opened for reading only."""
+def _registry_file(file: Path) -> Iterator[str]:
+    """Problems of a registry file as a database; opened read-only."""
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            said = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-            astray = len(connection.execute("PRAGMA foreign_key_check").fetchall())
+            results = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+            dangling = len(connection.execute("PRAGMA foreign_key_check").fetchall())
         finally:
             connection.close()
     except sqlite3.Error as error:
         yield f"{file}: cannot be read as a database ({type(error).__name__}): restore it from a backup"
         return
-    if said != ["ok"]:
-        yield f"{file}: is damaged ({len(said)} places): restore it from a backup"
-    if astray:
-        yield f"ledger: {astray} rows name rows that are not there"
+    if results != ["ok"]:
+        yield f"{file}: damaged ({count(len(results), 'error')}): restore it from a backup"
+    if dangling:
+        yield f"ledger: {count(dangling, 'row')} with a reference to a missing row"
 
 
 def _ledger(registry: Registry, known: tuple[int, str] | None) -> Iterator[str]:
     with registry.read() as session:
         yield from (f"ledger: {line}" for line in seal.broken(session))
         if known and not seal.holds(session, *known):
-            yield f"ledger: seal {known[0]} is not the one in the backup: the ledger was sealed anew, or is another one"
+            yield f"ledger: seal {known[0]} differs from the backup: the seals were recomputed, or it is another ledger"
 
 
-def _behind(workplace: Workplace, registry: Registry) -> Iterator[str]:
-    """Whether the registry is behind the one that the home was published with, or another one."""
+def _outdated(workplace: Workplace, registry: Registry) -> Iterator[str]:
+    """Whether the registry is older than at the last publication, or a different one."""
     try:
         published_seal.require(workplace.home, registry)
     except HarmoniaError as error:
@@ -90,41 +90,41 @@ def _behind(workplace: Workplace, registry: Registry) -> Iterator[str]:
 
 
 def _landing(registry: Registry, store: Store) -> Iterator[str]:
-    """Landed bytes that are missing, changed, or in no ledger, each with the deliveries that they belong to."""
-    there = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # first: what a run lands meanwhile is in no older ledger
+    """Landed bytes that are missing, changed, or not in the ledger, with their deliveries."""
+    there = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # before the ledger: a run may land more
     with registry.read() as session:
         sizes = {row.sha256: row.size for row in session.execute(select(File.sha256, File.size))}
         owners: dict[str, list[str]] = {sha256: [] for sha256 in sizes}
         for delivery in deliveries(session):
             for file in (file for receipt in delivery.receipts for file in receipt.files):
                 owners.setdefault(file.sha256, []).append(f"{delivery.institution} {delivery.name} {file.name}")
-        gone = removed(session)
-    for sha256, whose in sorted(owners.items()):
-        told = f"{', '.join(sorted(set(whose))[:3]) or 'a file of no receipt'}: {store.path(sha256)}"
-        if sha256 in gone:
+        erased = removed(session)
+    for sha256, owner_names in sorted(owners.items()):
+        label = f"{', '.join(sorted(set(owner_names))[:3]) or 'a file without receipt'}: {store.path(sha256)}"
+        if sha256 in erased:
             if store.path(sha256).exists():
-                yield f"{told} was removed by an erasure and is there again: `harmonia erase list` names it, carry it out once more"
+                yield f"{label} was removed by an erasure but exists: find the order with `harmonia erase list` and execute it again"
             continue
         try:
             size, found = digest(store.path(sha256))
         except OSError:
-            yield f"{told} is missing or cannot be read: {_ANEW}"
+            yield f"{label} is missing or cannot be read: {_REMEDY}"
             continue
         if found != sha256:
-            yield f"{told} holds other bytes than were received: move it away, then {_ANEW}"
+            yield f"{label} was changed since it was received: move it away, then {_REMEDY}"
         elif sha256 not in sizes or sizes[sha256] != size:
-            yield f"{told} is not in the ledger as it is on the disk"
+            yield f"{label} does not match the ledger"
     for name in sorted(there - owners.keys()):
-        way = "run again, which enters or removes what a killed run left; else it was slipped in, move it away"
-        yield f"{store.path(name)} is in no ledger: {way}"
+        remedy = "run again, which records or removes leftovers of a killed run; if it remains, move it away"
+        yield f"{store.path(name)} is not in the ledger: {remedy}"
 
 
 def _published(workplace: Workplace) -> Iterator[str]:
-    """Whether key, releases and published files are what they should be; what is not there is written by the next run."""
+    """Problems of key, releases and published files; missing files are written by the next run."""
     home = workplace.home
     key = home.root / stores.KEY_FILE
     if key.exists() and (key.stat().st_size != stores.KEY_BYTES or key.stat().st_mode & 0o077):
-        yield f"{key}: is no key of {stores.KEY_BYTES} bytes that only its owner may read: restore it from a backup"
+        yield f"{key}: not a key of {stores.KEY_BYTES} bytes with access for its owner only: restore it from a backup"
     try:
         folder.chain(home.releases)
     except HarmoniaError as error:
@@ -134,4 +134,4 @@ def _published(workplace: Workplace) -> Iterator[str]:
             try:
                 duckdb.connect(str(path), read_only=True).close()
             except duckdb.Error as error:
-                yield f"{path}: cannot be opened ({type(error).__name__}): run again, which writes it anew"
+                yield f"{path}: cannot be opened ({type(error).__name__}): run again, which rebuilds it"

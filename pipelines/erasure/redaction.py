@@ -90,7 +90,7 @@ def record(registry: Registry, home: Home, order: int, by: str, receipts: tuple[
     store = Store(home.landing)
     with landing_lock(home):
         staged = [store.stage_bytes(one.reading) for one in receipts]
-        store.keep(staged)
+        store.commit(staged)
         with registry.write() as session:
             erasure = Erasure(at=now(), order_id=order, carried_out_by=by)
             session.add(erasure)
@@ -107,8 +107,8 @@ def record(registry: Registry, home: Home, order: int, by: str, receipts: tuple[
             session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(removed)} files"))
             number = erasure.id
         reached(Point.ERASURE_ENTERED)
-        store.entered()
-        store.let_go(removed)
+        store.recorded()
+        store.remove(removed)
     return number
 
 

@@ -1,6 +1,6 @@
-"""Receiving deliveries: every file kept byte for byte, a receipt for every delivery, whatever is wrong told.
+"""Landing: stores every delivered file byte for byte, with a receipt per delivery and findings about the inbox.
 
-Belongs here: what happens to an inbox before anything is read. Does not belong here: the content of a file (`sources`).
+Does not belong here: the content of files (`sources`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Deliveries that are a database server: the delivered file names a variable, the variable holds the URL.
+"""Deliveries from a database server: the delivered file names an environment variable, the variable holds the URL.
 
-Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump itself (`sources.readers.dump`).
-No text made here holds the URL, the server's name or what the driver says.
+Belongs here: from `psh.url` to the bytes of a dump. Does not belong here: the dump format (`sources.readers.dump`).
+No message contains the URL, the server name or text of the driver.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from sources import contract
 from sources.readers.dump import SECONDS, dumped
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump gives up before, unless the server holds it
+_BOUNDS = Bounds(seconds=SECONDS, patience=1.5)  # the dump stops earlier unless the server blocks it
 _OWN = ("HARMONIA_", "DAGSTER_", "PG")
 _NO_DATABASE = (
-    "the file does not lead to a database: it must hold one line with the name of an environment variable, agreed with Harmonia's "
-    "operators, that holds a postgresql:// URL (or the same name with _FILE, a file that holds it)"
+    "the file does not name a database: it must contain one line with the name of an environment variable, agreed with Harmonia's "
+    "operators, that holds a postgresql:// URL (or the same name with _FILE, for a file that holds it)"
 )
 _SCHEMES = ("postgresql://", "postgres://")
 
 
 class UnreachableError(Exception):
-    """The database could not be dumped; the text says why, without the URL."""
+    """The database could not be dumped; the message gives the reason without the URL."""
 
 
 def pointer_of(institution: str, names: set[str]) -> str | None:
-    """The file among `names` that stands for a database server, by the institution's contract; null where its dump is delivered too."""
+    """The file among `names` that points to a database server, by the institution's contract; None if its dump is delivered too."""
     for file in contract.load(institution).files:
         for name in file.alternatives:
             if file.reader == "database" and name.endswith(".url") and name in names and dump_name(name) not in names:
@@ -39,12 +39,12 @@ def pointer_of(institution: str, names: set[str]) -> str | None:
 
 
 def dump_name(pointer: str) -> str:
-    """The name that the dump is landed under: `psh.dump` for `psh.url`."""
+    """The name of the landed dump: `psh.dump` for `psh.url`."""
     return pointer.removesuffix(".url") + ".dump"
 
 
 def dump(pointer: bytes) -> bytes:
-    """The dump of the database that the content of a `.url` file leads to. Raises `UnreachableError`."""
+    """The dump of the database that a `.url` file points to. Raises `UnreachableError`."""
     url = _url(pointer)
     if url is None:
         raise UnreachableError(_NO_DATABASE)
@@ -58,8 +58,8 @@ def dump(pointer: bytes) -> bytes:
 
 
 def _url(pointer: bytes) -> str | None:
-    """The URL that the named variable holds, or the file that `<variable>_FILE` names; None, whatever is wrong, so that the answer to a
-    delivery does not tell which variables there are. Harmonia's own settings are no deliveries' databases."""
+    """The URL from the variable, or from the file that `<variable>_FILE` names. None on any error, so that the feedback does not reveal
+    which variables exist. Harmonia's own settings are refused."""
     lines = pointer.decode("utf-8-sig", "replace").split()
     if len(lines) != 1 or not _VARIABLE.fullmatch(lines[0]) or lines[0].startswith(_OWN):
         return None
@@ -73,5 +73,5 @@ def _url(pointer: bytes) -> str | None:
 
 
 def ask(url: str) -> bytes | str:
-    """The dump, or why there is none, by a process that is ended where the server holds it. Raises `ExceededError`."""
+    """The dump, or the reason why there is none, from a process that is killed if the server blocks. Raises `ExceededError`."""
     return bounded.alone(dumped, url, _BOUNDS)

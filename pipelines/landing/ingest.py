@@ -1,9 +1,9 @@
-"""Landing: from an inbox to bytes in the store and receipts in the registry.
+"""Ingestion: from an inbox to bytes in the store and receipts in the registry.
 
-Belongs here: what is taken, what is left alone, what a delivery holds now. Does not belong here: reading what was taken.
+Belongs here: which files are ingested or skipped. Does not belong here: reading their content.
 
-Everything is put aside first, then the inbox is looked at once more; what changed meanwhile is left alone. Only then are the bytes
-moved to their place and the receipts entered, in one transaction: a run that is stopped anywhere leaves nothing half.
+All files are staged first, then checked again; files that changed meanwhile are skipped. Then the bytes are committed and the receipts
+recorded in one transaction, so that an interrupted run leaves nothing incomplete.
 """
 
 from __future__ import annotations
@@ -18,146 +18,146 @@ from pipelines.errors import HarmoniaError, storage
 from pipelines.home import Home
 from pipelines.landing.database import UnreachableError, dump, dump_name, pointer_of
 from pipelines.landing.names import kind_of, shown
-from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, enter, landed
+from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, landed, record
 from pipelines.landing.store import ChangingError, Staged, Store, UnreadableError
 from pipelines.landing.walk import FileStat, Finding, Folder, Walk, opened, walk
 from pipelines.lock import landing_lock
 from pipelines.points import Point, reached
 from pipelines.registry import Registry
-from pipelines.registry.ledger import erased_unread, kept, now, removed, unknown
+from pipelines.registry.ledger import erased_unread, now, removed, required, unknown
 from pipelines.registry.tables import Audit
 from pipelines.user import this_user
 
-_FRESH = 2.0  # seconds: a file written to so lately may still be written to
+_FRESH = 2.0  # seconds: a file modified more recently may stat be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REPLACED = "replaced landed bytes that were altered or missing"
-_LARGEST = 1 << 30  # bytes of a file: four times what is read of one
-_LONGEST_POINTER = 4096  # bytes of a .url file that are looked at
+_LARGEST = 1 << 30  # bytes of a file: four times the limit of the readers
+_LONGEST_POINTER = 4096  # bytes of a .url file that are read
 
 
 @dataclass(frozen=True)
 class LandingReport:
-    """What landing did: deliveries whose content is new, findings for `schemas.findings.frame`, counts."""
+    """Result of landing: deliveries with new content, findings for `schemas.findings.frame`, counts."""
 
     new: list[LandedDelivery]
     findings: list[Finding]
-    deliveries: int  # that stand landed, over all runs
-    files: int  # in them
+    deliveries: int  # landed by all runs
+    files: int  # in these deliveries
     new_files: int  # stored by this run
     new_bytes: int
-    left_alone: int  # files that changed while they were read, or could not be opened
+    skipped: int  # files that changed while being read, or could not be opened
 
 
 def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) -> LandingReport:
-    """Land what is new in `inbox`: bytes into the store of `home`, receipts into `registry`. Twice changes nothing.
+    """Ingest new files of `inbox`: bytes into the store of `home`, receipts into `registry`. Idempotent.
 
-    Where new files were written to within the last two seconds, they are watched for `settle` seconds: what is being copied shows.
-    Raises `HarmoniaError` where the inbox is not there, the disk is full, or another process lands for longer than a minute;
-    nothing is recorded then. Whatever is wrong inside the inbox is a finding.
+    New files modified within the last two seconds are watched for `settle` seconds, to detect copying in progress.
+    Raises `HarmoniaError`, and records nothing, if the inbox is missing, the disk is full, or another process is landing for more than a
+    minute. Problems inside the inbox are findings.
     """
     home.create()
     if home.root.resolve().is_relative_to(inbox.resolve()):
-        raise HarmoniaError(f"home {home.root} lies in the inbox {inbox}: name another folder with --home (or HARMONIA_HOME)")
+        raise HarmoniaError(f"home {home.root} is inside the inbox {inbox}: name another folder with --home (or HARMONIA_HOME)")
     moment = now()
     with landing_lock(home):
         work = _Landing(inbox, Store(home.landing))
         work.store.clean()
         try:
             with registry.read() as session:
-                before, gone = current_files(session), removed(session)
-                work.store.let_go(erased_unread(session) | unknown(session, work.store.unentered()))
-            work.store.entered()
-            taken = work.take(before, gone)
-            work.watch(settle)
-            for one in taken:
-                work.confirm(one)
-            sizes = work.keep(taken)
+                before, erased = current_files(session), removed(session)
+                work.store.remove(erased_unread(session) | unknown(session, work.store.unrecorded()))
+            work.store.recorded()
+            staged = work.stage(before, erased)
+            work.wait_until_settled(settle)
+            for one in staged:
+                work.check_unchanged(one)
+            sizes = work.commit(staged)
             with registry.read() as session:
-                work.tell_replaced(taken, kept(session))
+                work.note_replaced(staged, required(session))
         finally:
             work.store.clean()
         with registry.write() as session:
-            entered = enter(session, work.found, taken, sizes, moment)
-            session.add_all(Audit(at=moment, who=this_user(), action=REPLACED, subject=said) for said in work.replaced)
+            recorded = record(session, work.found, staged, sizes, moment)
+            session.add_all(Audit(at=moment, who=this_user(), action=REPLACED, subject=subject) for subject in work.replaced)
             reached(Point.RECEIPTS_ENTERED)
         reached(Point.RECEIPTS_KEPT)
-        work.store.entered()
+        work.store.recorded()
     every = landed(registry, home)
     return LandingReport(
-        new=[one for one in every if (one.institution, str(one.name)) in entered.new],
-        findings=entered.findings,
+        new=[one for one in every if (one.institution, str(one.name)) in recorded.new],
+        findings=recorded.findings,
         deliveries=len(every),
         files=sum(len(one.files) for one in every),
-        new_files=entered.new_files,
-        new_bytes=entered.new_bytes,
-        left_alone=sum(len(one.left) for one in taken),
+        new_files=recorded.new_files,
+        new_bytes=recorded.new_bytes,
+        skipped=sum(len(one.skipped) for one in staged),
     )
 
 
 class _Landing:
-    """One pass over an inbox: what was found, what was put aside."""
+    """One pass over an inbox: findings and staged files."""
 
     def __init__(self, inbox: Path, store: Store) -> None:
         self.inbox, self.store = inbox, store
         self.started, self._begun = time.time(), time.monotonic()
         self.found: Walk = walk(inbox)
         self.staged: dict[str, Staged] = {}
-        self.replaced: list[str] = []  # bytes that were landed before, are no longer as received, and came again
-        self._away: dict[bytes, UnreachableError] = {}  # pointers whose database did not answer: asked once a run
+        self.replaced: list[str] = []  # landed bytes that were damaged or missing and were delivered again
+        self._unreachable: dict[bytes, UnreachableError] = {}  # by pointer; each database is tried once per run
 
-    def take(self, before: CurrentFiles, gone: Collection[str] = ()) -> list[StagedDelivery]:
-        """Put the files of all deliveries aside; not again what an erasure removed (`gone`) and still lies in the inbox as it was."""
-        taken = []
+    def stage(self, before: CurrentFiles, erased: Collection[str] = ()) -> list[StagedDelivery]:
+        """Stage the files of all deliveries, except unchanged files whose bytes an erasure removed (`erased`)."""
+        deliveries = []
         for folder in self.found.folders:
             one = StagedDelivery(folder, {}, set())
-            known = {file.sha256 for file in before.get(one.place, {}).values()}.intersection(gone)
-            for name, still in folder.files.items():
+            known = {file.sha256 for file in before.get(one.place, {}).values()}.intersection(erased)
+            for name, stat in folder.files.items():
                 kind = "nested" if "/" in name else kind_of(name)
-                if still.size > _LARGEST:
-                    self._leave(one, shown(name), "delivery-file-too-large", f"> {_LARGEST >> 20:,} MiB")
+                if stat.size > _LARGEST:
+                    self._skip(one, shown(name), "delivery-file-too-large", f"> {_LARGEST >> 20:,} MiB")
                     continue
                 try:
-                    self._add(one, shown(name), kind, self._read(folder, name, still, known))
+                    self._add(one, shown(name), kind, self._read(folder, name, stat, known))
                 except ChangingError:
-                    self._leave(one, shown(name), "delivery-file-changing")
+                    self._skip(one, shown(name), "delivery-file-changing")
                 except UnreadableError as error:
-                    self._leave(one, shown(name), "delivery-file-unreadable", str(error))
-            self._ask_database(one, before.get(one.place, {}))
-            taken.append(one)
-        return taken
+                    self._skip(one, shown(name), "delivery-file-unreadable", str(error))
+            self._dump_database(one, before.get(one.place, {}))
+            deliveries.append(one)
+        return deliveries
 
-    def watch(self, settle: float) -> None:
-        """Let time pass where something new is so young that it may still be written to."""
-        youngest = max((still.changed[0] for folder in self.found.folders for still in folder.files.values()), default=0)
+    def wait_until_settled(self, settle: float) -> None:
+        """Wait if a new file is so recent that it may stat be written to."""
+        youngest = max((stat.changed[0] for folder in self.found.folders for stat in folder.files.values()), default=0)
         if any(one.temporary is not None for one in self.staged.values()) and youngest > (self.started - _FRESH) * 1e9:
-            time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # a clock set back would let it wait for ever
+            time.sleep(max(0.0, self._begun + settle - time.monotonic()))  # not wall-clock time, which may be set back
 
-    def confirm(self, one: StagedDelivery) -> None:
-        """Look at the files of a delivery once more, and leave alone those that are not as they were."""
-        for name, still in one.folder.files.items():
-            if shown(name) in one.files and not self._is_still(one.folder, name, still):
-                self._leave(one, shown(name), "delivery-file-changing")
-        pointer = pointer_of(one.folder.institution, one.left)
-        if pointer is not None:  # the dump goes with its pointer
+    def check_unchanged(self, one: StagedDelivery) -> None:
+        """Check the files of a delivery again and skip those that changed."""
+        for name, stat in one.folder.files.items():
+            if shown(name) in one.files and not self._is_unchanged(one.folder, name, stat):
+                self._skip(one, shown(name), "delivery-file-changing")
+        pointer = pointer_of(one.folder.institution, one.skipped)
+        if pointer is not None:  # the dump is skipped with its pointer
             one.files.pop(dump_name(pointer), None)
-            one.left.add(dump_name(pointer))
+            one.skipped.add(dump_name(pointer))
 
-    def keep(self, taken: list[StagedDelivery]) -> dict[str, int]:
-        """Move what the deliveries hold to its place in the store; gives the sizes of all of it by hash."""
-        wanted = {file.sha256 for one in taken for file in one.files.values()} & self.staged.keys()
-        self.store.keep([self.staged[sha256] for sha256 in sorted(wanted)])
+    def commit(self, staged: list[StagedDelivery]) -> dict[str, int]:
+        """Commit the files of the deliveries to the store; return their sizes by hash."""
+        wanted = {file.sha256 for one in staged for file in one.files.values()} & self.staged.keys()
+        self.store.commit([self.staged[sha256] for sha256 in sorted(wanted)])
         return {sha256: self.staged[sha256].size for sha256 in wanted}
 
-    def tell_replaced(self, taken: list[StagedDelivery], kept: Collection[str]) -> None:
-        """Say which bytes the store held no longer, or no longer whole, although it must (`kept`), and took once more."""
-        for one in taken:
+    def note_replaced(self, staged: list[StagedDelivery], required: Collection[str]) -> None:
+        """Report bytes that the store must have (`required`), had lost or damaged, and received again."""
+        for one in staged:
             for name, file in one.files.items():
-                staged = self.staged.get(file.sha256)  # none for a dump that was landed before
-                if file.sha256 in kept and staged is not None and staged.temporary is not None:
+                bytes_ = self.staged.get(file.sha256)  # None for a dump landed before
+                if file.sha256 in required and bytes_ is not None and bytes_.temporary is not None:
                     self.found.note("landing-bytes-replaced", None, None, f"{one.place[0]}/{one.place[1]}/{name}")
                     self.replaced.append(f"{one.place[0]} {one.place[1]}: {file.sha256}")
 
-    def _read(self, folder: Folder, name: str, still: FileStat, known: Collection[str]) -> Staged:
+    def _read(self, folder: Folder, name: str, stat: FileStat, known: Collection[str]) -> Staged:
         *parts, base = name.split("/")
         try:
             with opened(self.inbox, folder.institution, str(folder.name), *parts) as place:
@@ -167,41 +167,41 @@ class _Landing:
         except OSError as error:
             raise UnreadableError(error.strerror or type(error).__name__) from None
         try:
-            if FileStat.of(os.fstat(file)) != still:
+            if FileStat.of(os.fstat(file)) != stat:
                 raise ChangingError
             staged = self.store.stage(file, known)
-            if FileStat.of(os.fstat(file)) != still:
+            if FileStat.of(os.fstat(file)) != stat:
                 raise ChangingError
             return staged
         finally:
             os.close(file)
 
-    def _is_still(self, folder: Folder, name: str, still: FileStat) -> bool:
+    def _is_unchanged(self, folder: Folder, name: str, stat: FileStat) -> bool:
         *parts, base = name.split("/")
         try:
             with opened(self.inbox, folder.institution, str(folder.name), *parts) as place:
-                return FileStat.of(os.stat(base, dir_fd=place, follow_symlinks=False)) == still
+                return FileStat.of(os.stat(base, dir_fd=place, follow_symlinks=False)) == stat
         except OSError:
             return False
 
     def _add(self, one: StagedDelivery, name: str, kind: str, staged: Staged) -> None:
         one.files[name] = StoredFile(staged.sha256, kind)
         if staged.temporary is not None or staged.sha256 not in self.staged:
-            self.staged[staged.sha256] = staged  # the same bytes once more: either copy will do, the other is cleaned up
+            self.staged[staged.sha256] = staged  # duplicates: either copy will do, the other is cleaned up
 
-    def _leave(self, one: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
+    def _skip(self, one: StagedDelivery, name: str, rule: str, detail: str = "") -> None:
         one.files.pop(name, None)
-        one.left.add(name)
+        one.skipped.add(name)
         self.found.note(rule, *one.place, name, detail)
 
-    def _ask_database(self, one: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
-        """Dump the database that a delivery leads to, unless its dump was landed for the very same pointer."""
-        pointer = pointer_of(one.folder.institution, set(one.files) | one.left)
+    def _dump_database(self, one: StagedDelivery, before: Mapping[str, StoredFile]) -> None:
+        """Dump the database that a delivery points to, unless its dump was landed with the same pointer."""
+        pointer = pointer_of(one.folder.institution, set(one.files) | one.skipped)
         if pointer is None:
             return
         name = dump_name(pointer)
-        if pointer in one.left:
-            one.left.add(name)
+        if pointer in one.skipped:
+            one.skipped.add(name)
         elif name in before and before.get(pointer) == one.files[pointer]:
             one.files[name] = before[name]
         else:
@@ -209,18 +209,18 @@ class _Landing:
                 self._add(one, name, "dump", self.store.stage_bytes(self._dump(self._content(one.files[pointer].sha256))))
             except UnreachableError as error:
                 self.found.note("delivery-database-unreachable", *one.place, pointer, str(error))
-                one.left.add(name)
-                if name in before:  # pointer and dump go together: both stay as they were
-                    one.left.add(pointer)
+                one.skipped.add(name)
+                if name in before:  # pointer and dump belong together: keep both earlier versions
+                    one.skipped.add(pointer)
                     del one.files[pointer]
 
     def _dump(self, pointer: bytes) -> bytes:
-        if pointer in self._away:
-            raise self._away[pointer]
+        if pointer in self._unreachable:
+            raise self._unreachable[pointer]
         try:
             return dump(pointer)
         except UnreachableError as error:
-            self._away[pointer] = error
+            self._unreachable[pointer] = error
             raise
 
     def _content(self, sha256: str) -> bytes:

@@ -1,6 +1,6 @@
-"""Names of what lies in an inbox: how they are shown, and what they say.
+"""Names of files and folders in an inbox: escaping and classification.
 
-Belongs here: escaping and classifying names of files and folders. Does not belong here: opening them.
+Does not belong here: opening them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ READ: frozenset[str] = frozenset({"file", "leftover", "dump"})  # kinds that a r
 _SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".localized", ".directory"})
 _LEFT_ENDS = (".part", ".tmp", "-journal", "-wal", "-shm")
 _LEFT_STARTS = ("~$", ".~lock.")
-_LONGEST = 120  # bytes; longer names are cut by archives, mail and other systems
+_LONGEST = 120  # bytes; archives, mail and other systems cut longer names
 
 
 def shown(name: str) -> str:
-    """`name` as it can be printed, stored and compared: each other name has another form.
+    """`name` in a unique form that can be printed, stored and compared.
 
-    What cannot be printed, bytes that are not UTF-8 and the backslash itself are escaped (`rastet\\u0007.csv`).
+    Unprintable characters, bytes that are not UTF-8 and the backslash are escaped (`rastet\\u0007.csv`).
     """
     out = []
     for character in name:
@@ -36,12 +36,12 @@ def shown(name: str) -> str:
 
 
 def is_odd(name: str) -> bool:
-    """Whether a name cannot be shown as it is, or is so long that other systems cut it."""
+    """Whether a name needs escaping, or is so long that other systems cut it."""
     return shown(name) != name or len(os.fsencode(name)) > _LONGEST
 
 
 def kind_of(name: str) -> FileKind:
-    """What a file directly in a delivery folder is, by its name: delivered, left over from copying, or the operating system's."""
+    """Kind of a file directly in a delivery folder, by its name: delivered, leftover of copying, or created by the operating system."""
     lower = name.lower()
     if lower in _SYSTEM or lower.startswith("._"):
         return "system"

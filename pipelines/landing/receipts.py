@@ -1,7 +1,7 @@
-"""Receipts: what each delivery holds, now and before, and what its history says.
+"""Receipts: the files of each delivery, now and before, and findings from its history.
 
-Belongs here: entries of landing in the registry, the list of what stands landed. Does not belong here: copying bytes.
-Order is that of quarter, then version; never that of arrival (docs/reference/counting-rules.md, "Record status").
+Belongs here: registry entries of landing, the list of landed deliveries. Does not belong here: copying bytes.
+Deliveries are ordered by quarter, then version; never by arrival (docs/reference/counting-rules.md, "Record status").
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pipelines.registry.tables import Delivery, DeliveryFile, File, Receipt
 from sources.contract import DeliveryName
 from sources.readers.result import SourceFile
 
-_CONTENT = ("file", "dump")  # kinds that make up what was delivered
+_CONTENT = ("file", "dump")  # kinds that are the content of a delivery
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of a delivery, as the store has it."""
+    """A file of a delivery in the landing store."""
 
     sha256: str
     kind: str
@@ -42,11 +42,11 @@ class StoredFile:
 
 @dataclass
 class StagedDelivery:
-    """What a run took from one delivery folder: files by shown name, and the names that it left alone."""
+    """Files of one delivery folder staged by a run, by shown name, and the names of skipped files."""
 
     folder: Folder
     files: dict[str, StoredFile]
-    left: set[str]
+    skipped: set[str]
 
     @property
     def place(self) -> tuple[str, str]:
@@ -56,22 +56,22 @@ class StagedDelivery:
 
 @dataclass(frozen=True)
 class LandedDelivery:
-    """A delivery that stands landed. `receipt` changes with its content and with nothing else: a key for caches.
+    """A landed delivery. `receipt` changes only with its content: a cache key.
 
-    `reading`: what is read in place of `files` where a person in them was erased (`pipelines.erasure.reading`).
+    `reading`: redacted reading that replaces `files` if a person in them was erased (`pipelines.erasure.reading`).
     """
 
     institution: str
     name: DeliveryName
     files: list[SourceFile]
     receipt: str
-    incomplete: bool  # a file of it was left alone: absence of a record from it says nothing
+    incomplete: bool  # a file was skipped: records missing from the delivery are not withdrawn
     reading: Path | None = None
 
 
 @dataclass(frozen=True)
 class RecordedLanding:
-    """What was entered: deliveries (institution, name) whose content is new, all findings, files and bytes that are new."""
+    """Result of `record`: deliveries (institution, name) with new content, all findings, number of new files and bytes."""
 
     new: set[tuple[str, str]]
     findings: list[Finding]
@@ -83,28 +83,28 @@ CurrentFiles = dict[tuple[str, str], dict[str, StoredFile]]
 
 
 def current_files(session: Session) -> CurrentFiles:
-    """What each delivery holds by its newest receipt: (institution, delivery) -> shown file name -> file."""
-    return {(d.institution, d.name): _held(d.receipts[-1]) for d in deliveries(session)}
+    """Files of each delivery by its newest receipt: (institution, delivery) -> shown file name -> file."""
+    return {(d.institution, d.name): _files_of(d.receipts[-1]) for d in deliveries(session)}
 
 
 def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
-    """All deliveries that were landed, by institution, period and version, with where their bytes are; also those without a file to read.
+    """All landed deliveries by institution, period and version, with the paths of their bytes; also those without readable files.
 
-    Raises `HarmoniaError` where bytes are missing in the landing store, or were cut.
+    Raises `HarmoniaError` if bytes are missing from the landing store or truncated.
     """
     store = Store(home.landing)
     with registry.read() as session:
         found = deliveries(session)
         sizes = dict(session.execute(select(File.sha256, File.size)).all())
-        instead = redactions(session)
+        readings = redactions(session)
     out = []
     for delivery in found:
         read = sorted((file for file in delivery.receipts[-1].files if file.kind in READ), key=lambda file: file.name)
-        reading = instead.get(delivery.receipts[-1].id)
-        for name, sha256 in [("its reading", reading)] if reading else [(file.name, file.sha256) for file in read]:
+        reading = readings.get(delivery.receipts[-1].id)
+        for name, sha256 in [("redacted reading", reading)] if reading else [(file.name, file.sha256) for file in read]:
             if not store.has(sha256, sizes[sha256]):
                 raise HarmoniaError(
-                    f"{delivery.institution} {delivery.name} {name}: its bytes are missing or damaged in {store.path(sha256)}: "
+                    f"{delivery.institution} {delivery.name} {name}: bytes missing or damaged in {store.path(sha256)}: "
                     "restore the landing folder from a backup, or put the file into the inbox again"
                 )
         if any(file.kind != "system" for file in delivery.receipts[-1].files):
@@ -113,27 +113,27 @@ def landed(registry: Registry, home: Home) -> list[LandedDelivery]:
     return out
 
 
-def enter(session: Session, found: Walk, taken: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime) -> RecordedLanding:
-    """Enter files (`sizes` by hash), receipts and problems of a run; the findings are also those that the history shows."""
+def record(session: Session, found: Walk, staged: list[StagedDelivery], sizes: Mapping[str, int], moment: datetime) -> RecordedLanding:
+    """Record files (`sizes` by hash), receipts and problems of a run. The findings include those from the history of deliveries."""
     known = {(d.institution, d.name): d for d in deliveries(session)}
-    fresh = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
-    session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in fresh)
+    new_files = sorted(sizes.keys() - set(session.scalars(select(File.sha256))))
+    session.add_all(File(sha256=sha256, size=sizes[sha256], first_seen=moment) for sha256 in new_files)
     session.flush()
     new = set()
-    for one in taken:
+    for one in staged:
         delivery = known.get(one.place)
         before = delivery.receipts[-1] if delivery else None
-        holds = _holds(found, one, _held(before) if before else {})
+        holds = _holds(found, one, _files_of(before) if before else {})
         if holds:
             delivery = delivery or _delivery(session, one, moment)
-            absent = [name for name in one.left if name not in holds and "/" not in name and kind_of(name) == "file"]
+            absent = [name for name in one.skipped if name not in holds and "/" not in name and kind_of(name) == "file"]
             if _receive(delivery, before, holds, bool(absent), moment):
                 new.add(one.place)
     _presence(found, known, moment)
     session.flush()
     findings = _sorted([*found.findings, *_history(deliveries(session))])
     record_problems(session, findings, moment)
-    return RecordedLanding(new, findings, len(fresh), sum(sizes[sha256] for sha256 in fresh))
+    return RecordedLanding(new, findings, len(new_files), sum(sizes[sha256] for sha256 in new_files))
 
 
 def _delivery(session: Session, one: StagedDelivery, moment: datetime) -> Delivery:
@@ -144,15 +144,15 @@ def _delivery(session: Session, one: StagedDelivery, moment: datetime) -> Delive
 
 
 def _holds(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
-    """What the delivery holds now: what was taken; of files left alone, what was there before.
+    """Current files of the delivery: staged files, and the earlier version of skipped files.
 
-    Where files went and none came, the delivery is as it was: nothing that was landed is lost by a folder that is cleared.
+    If files disappeared and none were added, the earlier files are kept: clearing a folder loses nothing.
     """
     holds = dict(one.files)
-    holds.update({name: before[name] for name in one.left if name in before})
-    gone = [name for name, file in before.items() if file.kind in _CONTENT and name not in one.files and name not in one.left]
-    came = [name for name, file in one.files.items() if file.kind in _CONTENT and name not in before]
-    if gone and not came:
+    holds.update({name: before[name] for name in one.skipped if name in before})
+    gone = [name for name, file in before.items() if file.kind in _CONTENT and name not in one.files and name not in one.skipped]
+    added = [name for name, file in one.files.items() if file.kind in _CONTENT and name not in before]
+    if gone and not added:
         holds.update({name: before[name] for name in gone})
         for name in gone:
             if before[name].kind == "file" and not one.folder.closed:
@@ -161,7 +161,7 @@ def _holds(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -
 
 
 def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
-    """Add a receipt where the delivery is not as it was; says whether what was delivered is new."""
+    """Add a receipt if the delivery changed; return whether its content is new."""
     hash_, content = _hash(holds), _hash({name: file for name, file in holds.items() if file.kind in _CONTENT})
     if before is not None and before.hash == hash_:
         if before.incomplete != incomplete:
@@ -184,7 +184,7 @@ def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, Sto
 
 
 def _presence(found: Walk, known: Mapping[tuple[str, str], Delivery], moment: datetime) -> None:
-    """Note which deliveries went from the inbox, and which came back."""
+    """Record which deliveries disappeared from the inbox, and which returned."""
     here = {(folder.institution, str(folder.name)) for folder in found.folders}
     for place, delivery in known.items():
         gone = place not in here
@@ -193,36 +193,36 @@ def _presence(found: Walk, known: Mapping[tuple[str, str], Delivery], moment: da
 
 
 def _history(every: Iterable[Delivery]) -> list[Finding]:
-    """Findings that the ledger alone shows. None hangs on the order of arrival, except where content was exchanged in place."""
-    told = Walk()
+    """Findings from the ledger. Only changes in place depend on the order of arrival."""
+    findings = Walk()
     versions: dict[tuple[str, str], set[int]] = {}
     contents: dict[tuple[str, str], list[Delivery]] = {}
     for delivery in every:
         place = (delivery.institution, delivery.name)
         if delivery.gone_since is not None:
-            told.note("delivery-gone", *place)
-        exchanged = [_difference(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
-        if exchanged:
-            told.note("delivery-changed-in-place", *place, detail=exchanged[-1])
+            findings.note("delivery-gone", *place)
+        changes = [_difference(a, b) for a, b in pairwise(delivery.receipts) if a.content != b.content and not a.incomplete]
+        if changes:
+            findings.note("delivery-changed-in-place", *place, detail=changes[-1])
         if delivery.receipts[-1].first_seen.date() <= last_day(delivery.period):
-            told.note("delivery-before-quarter-end", *place)
+            findings.note("delivery-before-quarter-end", *place)
         known = versions.setdefault((delivery.institution, delivery.period), set())
         absent = [str(DeliveryName(delivery.period, v)) for v in range(max(known, default=0) + 1, delivery.version)]
         if absent:
-            told.note("delivery-version-gap", *place, detail=", ".join(absent[:5]))
+            findings.note("delivery-version-gap", *place, detail=", ".join(absent[:5]))
         known.add(delivery.version)
         contents.setdefault((delivery.institution, delivery.receipts[-1].content), []).append(delivery)
     for same in contents.values():
         for delivery in same[1:]:
             rule = "delivery-repeats-quarter" if delivery.period != same[0].period else "delivery-same-bytes"
             if any(file.kind in _CONTENT for file in delivery.receipts[-1].files):
-                told.note(rule, delivery.institution, delivery.name, detail=same[0].name)
-    return told.findings
+                findings.note(rule, delivery.institution, delivery.name, detail=same[0].name)
+    return findings.findings
 
 
 def _difference(before: Receipt, after: Receipt) -> str:
     """Which files were changed, added or removed between two receipts."""
-    old, new = _held(before), _held(after)
+    old, new = _files_of(before), _files_of(after)
     parts = (
         ("changed", sorted(name for name in old.keys() & new.keys() if old[name].sha256 != new[name].sha256)),
         ("added", sorted(new.keys() - old.keys())),
@@ -238,7 +238,7 @@ def _landed(delivery: Delivery, files: list[SourceFile], read: list[DeliveryFile
     return LandedDelivery(delivery.institution, name, files, key, delivery.receipts[-1].incomplete, reading)
 
 
-def _held(receipt: Receipt) -> dict[str, StoredFile]:
+def _files_of(receipt: Receipt) -> dict[str, StoredFile]:
     return {file.name: StoredFile(file.sha256, file.kind) for file in receipt.files}
 
 

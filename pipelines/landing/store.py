@@ -1,6 +1,6 @@
-"""The landing store: bytes by their hash, stored once, never changed.
+"""The landing store: bytes by hash, stored once, never changed.
 
-Belongs here: getting bytes into `landing/<aa>/<sha256>` whole or not at all. Does not belong here: what they are.
+Belongs here: writing bytes to `landing/<aa>/<sha256>` atomically. Does not belong here: their meaning.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _INCOMING, _KEEPING = ".incoming", ".keeping"
 
 
 class ChangingError(Exception):
-    """The file changed while it was read."""
+    """The file changed while being read."""
 
 
 class UnreadableError(Exception):
-    """The file cannot be read; the text is what the system says."""
+    """The file cannot be read; the message is that of the system."""
 
 
 @dataclass(frozen=True)
 class Staged:
-    """Bytes that are ready to be kept. `temporary` is null where the store has them already."""
+    """Bytes ready to be committed. `temporary` is None if the store already has them."""
 
     sha256: str
     size: int
@@ -44,20 +44,20 @@ class Store:
         self.folder = folder
 
     def path(self, sha256: str) -> Path:
-        """Where the bytes with this hash are kept."""
+        """Path of the bytes with this hash."""
         return self.folder / sha256[:2] / sha256
 
     def has(self, sha256: str, size: int) -> bool:
-        """Whether the bytes are there whole; bytes of another size are damaged, and are stored anew when they come again."""
+        """Whether the complete bytes are stored; bytes of another size are damaged and replaced when delivered again."""
         try:
             return self.path(sha256).stat().st_size == size
         except FileNotFoundError:
             return False
 
     def stage(self, source: int, known: Collection[str] = ()) -> Staged:
-        """Read an open file twice and put its bytes aside. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (full disk).
+        """Stage an open file, reading it twice. Raises `ChangingError`, `UnreadableError`, `HarmoniaError` (disk full).
 
-        known: hashes of bytes that are not to be kept again, although they are not there: an erasure removed them.
+        known: hashes of bytes removed by an erasure, which must not be stored again.
         """
         digest, size = hashlib.sha256(), 0
         for chunk in _chunks(source):
@@ -66,18 +66,18 @@ class Store:
         sha256 = digest.hexdigest()
         if sha256 in known or self.has(sha256, size):
             return Staged(sha256, size, None)
-        return self._put_aside(sha256, size, _chunks(source))
+        return self._write_temporary(sha256, size, _chunks(source))
 
     def stage_bytes(self, content: bytes) -> Staged:
-        """Put bytes aside that come from no file (the dump of a database)."""
+        """Stage bytes that do not come from a file (the dump of a database)."""
         sha256 = hashlib.sha256(content).hexdigest()
         if self.has(sha256, len(content)):
             return Staged(sha256, len(content), None)
-        return self._put_aside(sha256, len(content), iter((content,)))
+        return self._write_temporary(sha256, len(content), iter((content,)))
 
-    def keep(self, staged: list[Staged]) -> None:
-        """Move what was put aside to its place, durably; call `entered` when the ledger names it. Raises `HarmoniaError`."""
-        self._note({one.sha256 for one in staged if one.temporary is not None})
+    def commit(self, staged: list[Staged]) -> None:
+        """Move staged bytes to their final path, durably; call `recorded` once the ledger has them. Raises `HarmoniaError`."""
+        self._mark_unrecorded({one.sha256 for one in staged if one.temporary is not None})
         folders = set()
         for one in staged:
             if one.temporary is not None:
@@ -91,30 +91,30 @@ class Store:
             with storage(folder):
                 sync(folder)
 
-    def unentered(self) -> set[str]:
-        """Hashes of bytes that a run moved to their place and may not have entered into the ledger before it was killed."""
+    def unrecorded(self) -> set[str]:
+        """Hashes of bytes that a killed run committed but may not have recorded in the ledger."""
         return {path.name for path in (self.folder / _KEEPING).glob("*")}
 
-    def entered(self) -> None:
-        """Of all bytes that were moved to their place the ledger knows, or they were let go."""
+    def recorded(self) -> None:
+        """Forget the hashes of `unrecorded`: all committed bytes are in the ledger, or were removed."""
         with storage(self.folder):
             for note in (self.folder / _KEEPING).glob("*"):
                 note.unlink(missing_ok=True)
 
     def clean(self) -> None:
-        """Remove what was put aside and not kept, also by a run that was killed."""
+        """Remove staged bytes that were not committed, also those of killed runs."""
         with storage(self.folder):
             for left in (self.folder / _INCOMING).glob("*"):
                 left.unlink(missing_ok=True)
 
-    def let_go(self, hashes: Collection[str]) -> None:
-        """Remove bytes that an erasure took out of use."""
+    def remove(self, hashes: Collection[str]) -> None:
+        """Remove bytes (after an erasure)."""
         with storage(self.folder):
             for sha256 in hashes:
                 self.path(sha256).unlink(missing_ok=True)
 
-    def _note(self, hashes: Collection[str]) -> None:
-        """Before bytes are moved: who is killed then leaves their names, and none stay that no ledger knows and no erasure would see."""
+    def _mark_unrecorded(self, hashes: Collection[str]) -> None:
+        """Note hashes before bytes are moved, so that after a kill no bytes remain that ledger and erasure do not know."""
         if not hashes:
             return
         notes = self.folder / _KEEPING
@@ -124,7 +124,7 @@ class Store:
                 (notes / sha256).touch(mode=0o600)
             sync(notes)
 
-    def _put_aside(self, sha256: str, size: int, chunks: Iterator[bytes]) -> Staged:
+    def _write_temporary(self, sha256: str, size: int, chunks: Iterator[bytes]) -> Staged:
         incoming = self.folder / _INCOMING
         with storage(self.folder):
             incoming.mkdir(mode=0o700, exist_ok=True)
@@ -159,11 +159,11 @@ class Store:
         with storage(self.folder), temporary.open("rb") as copy:
             written = hashlib.file_digest(copy, "sha256").hexdigest()
         if written != sha256:
-            raise HarmoniaError(f"{self.folder}: the disk gives back other bytes than were written; check the disk, then run again")
+            raise HarmoniaError(f"{self.folder}: the disk returns other bytes than were written; check the disk, then run again")
 
 
 def _chunks(source: int) -> Iterator[bytes]:
-    """The bytes of an open file from its beginning. Raises `UnreadableError`."""
+    """The bytes of an open file from the start. Raises `UnreadableError`."""
     try:
         os.lseek(source, 0, os.SEEK_SET)
         while chunk := os.read(source, _CHUNK):

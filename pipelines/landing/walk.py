@@ -1,10 +1,10 @@
-"""What lies in an inbox, without opening a file.
+"""Lists an inbox without opening files.
 
-Belongs here: walking `<inbox>/<institution>/<delivery>/` and naming whatever has no place there. Does not belong here:
-copying (`store.py`), what was there before (`taking.py`, `receipts.py`).
+Belongs here: walking `<inbox>/<institution>/<delivery>/`, findings about misplaced entries. Does not belong here: copying (`store.py`),
+comparison with earlier runs (`ingest.py`, `receipts.py`).
 
-No symbolic link is followed, also none that stays within the inbox: through it, one institution's feedback would show
-another's data. Folders are opened step by step relative to their parent, so that none can be exchanged for a link meanwhile.
+Symbolic links are never followed, even within the inbox: a link could show one institution's data in another's feedback. Folders are
+opened relative to their parent, so that none can be replaced by a link meanwhile.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Entry = tuple[str, os.stat_result | None]
 Place = tuple[str | None, DeliveryName | None]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST = 16  # folders within a delivery; deeper ones are named, not entered
-_MOST = 1_000  # files and folders of a delivery that are looked at, the declared ones first
+_DEEPEST = 16  # folder levels within a delivery; deeper folders are reported, not read
+_MOST = 1_000  # files and folders of a delivery that are listed, declared ones first
 
 
 @dataclass(frozen=True)
 class FileStat:
-    """What stays the same about a file while nobody writes to it."""
+    """Attributes of a file that are stable while nobody writes to it."""
 
     size: int
     changed: tuple[int, int]  # modification and status change, ns
@@ -41,42 +41,42 @@ class FileStat:
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileStat:
-        """From what the system says about a file."""
+        """From an `os.stat_result`."""
         return cls(status.st_size, (status.st_mtime_ns, status.st_ctime_ns), (status.st_dev, status.st_ino))
 
 
 @dataclass
 class Folder:
-    """A delivery folder: its regular files by their path within it, as the system spells it."""
+    """A delivery folder: its regular files by relative path, unescaped."""
 
     institution: str
     name: DeliveryName
     files: dict[str, FileStat] = field(default_factory=dict)
-    closed: bool = False  # something in it could not be opened, so that absence says nothing
+    closed: bool = False  # something in it could not be opened: missing files are not findings
     seen: int = 0  # files and folders in it
 
 
 @dataclass
 class Walk:
-    """Everything that was found: delivery folders by institution, period, version; findings; institutions that could not be opened."""
+    """Result of a walk: delivery folders by institution, period, version; findings; institutions that could not be opened."""
 
     folders: list[Folder] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
 
-    def tell(self, rule: str, place: Place = (None, None), name: str | None = None, detail: str = "") -> None:
-        """Note a finding about `name`, as the system spells it, in an inbox, institution or delivery folder."""
+    def report(self, rule: str, place: Place = (None, None), name: str | None = None, detail: str = "") -> None:
+        """Add a finding about the unescaped `name` in an inbox, institution or delivery folder."""
         institution, delivery = place
         self.note(rule, institution, str(delivery) if delivery else None, shown(name) if name is not None else None, detail)
 
     def note(self, rule: str, institution: str | None, delivery: str | None, file: str | None = None, detail: str = "") -> None:
-        """Note a finding about a file by its shown name."""
+        """Add a finding about a file by its shown name."""
         self.findings.append({"institution": institution, "delivery": delivery, "file": file, "rule": rule, "detail": detail or None})
 
 
 @contextmanager
 def opened(inbox: Path, *parts: str) -> Iterator[int]:
-    """The folder `inbox/parts…` as a descriptor, no part of it a link. Raises `OSError`."""
+    """Descriptor of the folder `inbox/parts…`, without following links. Raises `OSError`."""
     descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts:
@@ -89,14 +89,14 @@ def opened(inbox: Path, *parts: str) -> Iterator[int]:
 
 
 def walk(inbox: Path) -> Walk:
-    """Walk an inbox. Raises `HarmoniaError` where it is not there or cannot be opened; everything within it is a finding at worst."""
+    """Walk an inbox. Raises `HarmoniaError` if it does not exist or cannot be opened; problems inside it are findings."""
     found = Walk()
     known = contract.institutions()
     try:
         with opened(inbox) as top:
             entries = _entries(top)
     except FileNotFoundError:
-        raise HarmoniaError(f"inbox {inbox} is not there: make the folder, or name another with --inbox (or HARMONIA_INBOX)") from None
+        raise HarmoniaError(f"inbox {inbox} does not exist: create the folder, or name another with --inbox (or HARMONIA_INBOX)") from None
     except OSError as error:
         raise HarmoniaError(f"inbox {inbox} cannot be opened ({error.strerror}): name a folder that this user may read") from None
     for name, status in entries:
@@ -106,7 +106,7 @@ def walk(inbox: Path) -> Walk:
             _institution(found, inbox, name)
         else:
             near = name.strip().lower()
-            found.tell("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
+            found.report("inbox-unknown-institution", name=name, detail=f"did you mean {near}?" if near in known else "")
     found.folders.sort(key=lambda folder: (folder.institution, folder.name))
     return found
 
@@ -118,33 +118,33 @@ def _institution(found: Walk, inbox: Path, institution: str) -> None:
             entries = _entries(descriptor)
     except OSError as error:
         found.closed.add(institution)
-        found.tell("delivery-file-unreadable", place, institution, error.strerror or "")
+        found.report("delivery-file-unreadable", place, institution, error.strerror or "")
         return
     for name, status in entries:
         delivery = DeliveryName.parse(name)
         if not _is_folder(status):
             _stray(found, place, name, status)
         elif delivery is None:
-            found.tell("delivery-name-no-period", place, name)
+            found.report("delivery-name-no-period", place, name)
         else:
             _delivery(found, inbox, Folder(institution, delivery))
 
 
 def _delivery(found: Walk, inbox: Path, folder: Folder) -> None:
     declared = {n.lower() for file in contract.load(folder.institution).files for n in (file.name, *file.alternatives)}
-    told = len(found.findings)
+    earlier = len(found.findings)
     found.folders.append(folder)
     _inside(found, inbox, folder, (), declared)
     if folder.seen > _MOST:
         folder.closed = True
-        found.tell("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MOST:,}")
-    taken = any("/" in name or kind_of(name) != "system" for name in folder.files)
-    if not taken and all(f["rule"] == "delivery-system-file" for f in found.findings[told:]):
-        found.tell("delivery-empty", (folder.institution, folder.name))
+        found.report("delivery-too-many-files", (folder.institution, folder.name), detail=f"> {_MOST:,}")
+    has_files = any("/" in name or kind_of(name) != "system" for name in folder.files)
+    if not has_files and all(f["rule"] == "delivery-system-file" for f in found.findings[earlier:]):
+        found.report("delivery-empty", (folder.institution, folder.name))
 
 
 def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], declared: set[str]) -> None:
-    """Files of a delivery folder, and of the folders that have no place in it: their bytes are kept all the same."""
+    """Files of a delivery folder and of its subfolders, whose bytes are stored although they are misplaced."""
     place = (folder.institution, folder.name)
     inner = "/".join(parts)
     try:
@@ -152,7 +152,7 @@ def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], de
             entries = _entries(descriptor)
     except OSError as error:
         folder.closed = True
-        found.tell("delivery-file-unreadable", place, inner or str(folder.name), error.strerror or "")
+        found.report("delivery-file-unreadable", place, inner or str(folder.name), error.strerror or "")
         return
     for name, status in sorted(entries, key=lambda entry: entry[0].lower() not in declared):
         folder.seen += 1
@@ -161,16 +161,16 @@ def _inside(found: Walk, inbox: Path, folder: Folder, parts: tuple[str, ...], de
         path = f"{inner}/{name}" if parts else name
         if status is None:
             folder.closed = True
-            found.tell("delivery-file-unreadable", place, path)
+            found.report("delivery-file-unreadable", place, path)
         elif stat.S_ISDIR(status.st_mode):
             if not parts:
-                found.tell("delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", place, path)
+                found.report("delivery-folder-for-file" if name.lower() in declared else "delivery-nested-folder", place, path)
             if len(parts) < _DEEPEST:
                 _inside(found, inbox, folder, (*parts, name), declared)
             else:
-                found.tell("delivery-nested-folder", place, path, "too deep: not kept")
+                found.report("delivery-nested-folder", place, path, "too deep: not stored")
         elif not stat.S_ISREG(status.st_mode):
-            found.tell("delivery-special-file", place, path, _what(status.st_mode))
+            found.report("delivery-special-file", place, path, _file_type(status.st_mode))
         else:
             _file(found, folder, path, status)
 
@@ -179,20 +179,20 @@ def _file(found: Walk, folder: Folder, path: str, status: os.stat_result) -> Non
     place = (folder.institution, folder.name)
     folder.files[path] = FileStat.of(status)
     if "/" not in path and kind_of(path) == "system":
-        found.tell("delivery-system-file", place, path)
+        found.report("delivery-system-file", place, path)
     elif is_odd(path):
-        found.tell("delivery-file-name", place, path)
+        found.report("delivery-file-name", place, path)
 
 
 def _stray(found: Walk, place: Place, name: str, status: os.stat_result | None) -> None:
     if status is not None and not stat.S_ISREG(status.st_mode):
-        found.tell("delivery-special-file", place, name, _what(status.st_mode))
+        found.report("delivery-special-file", place, name, _file_type(status.st_mode))
     else:
-        found.tell("delivery-system-file" if kind_of(name) == "system" else "inbox-stray-file", place, name)
+        found.report("delivery-system-file" if kind_of(name) == "system" else "inbox-stray-file", place, name)
 
 
 def _entries(descriptor: int) -> list[Entry]:
-    """What lies in an open folder, by name; the status is null for what cannot be looked at. Raises `OSError`."""
+    """Entries of an open folder, by name; the status is None if it cannot be read. Raises `OSError`."""
     return [(name, _status(descriptor, name)) for name in sorted(os.listdir(descriptor), key=os.fsencode)]
 
 
@@ -207,6 +207,6 @@ def _status(descriptor: int, name: str) -> os.stat_result | None:
         return None
 
 
-def _what(mode: int) -> str:
+def _file_type(mode: int) -> str:
     kinds = ((stat.S_ISLNK, "symbolic link"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
     return next((name for is_one, name in kinds if is_one(mode)), "device")

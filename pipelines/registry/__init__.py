@@ -1,7 +1,7 @@
-"""What may never be lost: the ledger of deliveries, the answers to findings, the identity register, judgements.
+"""The registry: ledger of deliveries, answers to findings, identity register, judgements. It cannot be rebuilt.
 
-Belongs here: the tables, their migrations and the questions asked of them. Does not belong here: reading files, deciding who
-is who. `tables.py` is the form, `connection.py` opens it, `ledger.py` and `identity.py` ask and write.
+Belongs here: tables (`tables.py`), migrations, connection (`connection.py`), queries and updates (`ledger.py`, `identity.py`). Does not
+belong here: reading files, record linkage.
 """
 
 from __future__ import annotations

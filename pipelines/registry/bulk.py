@@ -1,6 +1,6 @@
-"""Many rows at once: how many are read or entered at a time, and entering them as the driver takes them.
+"""Bulk insert through the database driver, and the batch size of reads and writes.
 
-Belongs here: what SQLite and PostgreSQL need for it. Does not belong here: what is entered. For a few rows SQLAlchemy's own `insert` does.
+Use SQLAlchemy's `insert` for a few rows.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeEngine
 
 AT_A_TIME = 500
-"""Rows: as few live too briefly for Python's collector to look through them again and again."""
+"""Rows per batch: small enough that Python's garbage collector does not scan them repeatedly."""
 _MARKS = {"sqlite": "?", "postgresql": "%s"}
 
 
-def enter(connection: Connection, entity: type[DeclarativeBase], columns: Mapping[str, Iterable[Any]], **alike: Any) -> None:
-    """Enter rows into the table of `entity`: their values by column, and `alike`, the values that all of them have."""
+def insert_rows(connection: Connection, entity: type[DeclarativeBase], columns: Mapping[str, Iterable[Any]], **alike: Any) -> None:
+    """Insert rows into the table of `entity`: values by column, and `alike`, the values common to all rows."""
     table, dialect = entity.__table__, connection.dialect
     names = ", ".join([*columns, *alike])
     marks = ", ".join([_MARKS[dialect.name]] * (len(columns) + len(alike)))
-    values = [_kept(table.c[name].type, value, dialect) for name, value in alike.items()]
-    rows = zip(*columns.values(), *map(repeat, values), strict=False)  # what all have has no end
+    values = [_driver_value(table.c[name].type, value, dialect) for name, value in alike.items()]
+    rows = zip(*columns.values(), *map(repeat, values), strict=False)  # the common values repeat for ever
     while some := list(islice(rows, AT_A_TIME)):
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", some)
 
 
-def _kept(kind: TypeEngine[Any], value: Any, dialect: Dialect) -> Any:
-    """A value as the driver takes it."""
+def _driver_value(kind: TypeEngine[Any], value: Any, dialect: Dialect) -> Any:
+    """A value in the form the driver expects."""
     processor = kind.dialect_impl(dialect).bind_processor(dialect)
     return value if processor is None else processor(value)

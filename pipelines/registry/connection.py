@@ -1,6 +1,6 @@
 """Opening the registry: engine, transactions, migrations.
 
-Belongs here: what SQLite and PostgreSQL need to behave alike, and database errors as lines that a person can act on.
+Belongs here: settings that make SQLite and PostgreSQL behave alike, conversion of database errors to one line with a remedy.
 Does not belong here: queries.
 """
 
@@ -25,7 +25,7 @@ from pipelines.errors import HarmoniaError, TransientError
 from pipelines.points import Point, reached
 from pipelines.registry import seal
 
-VERSION_TABLE = "registry_version"  # Dagster keeps its own `alembic_version`, maybe in the same database
+VERSION_TABLE = "registry_version"  # Dagster uses `alembic_version`, possibly in the same database
 _WAIT = 30  # seconds that SQLite waits for another writer
 
 
@@ -38,32 +38,32 @@ class Registry:
 
     @property
     def place(self) -> str:
-        """Where it is, for messages; never with a password."""
+        """URL for messages, without a password."""
         return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One writing transaction: all of it is kept and sealed, or nothing. Raises `HarmoniaError` where the database refuses."""
-        with _told(self.place), self.sessions.begin() as session:
+        """One write transaction, committed with a seal or rolled back. Raises `HarmoniaError` if the database refuses."""
+        with _database_errors(self.place), self.sessions.begin() as session:
             seal.begin(session)
             yield session
             seal.add(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One reading transaction, which waits for no writer. Raises `HarmoniaError` where the database refuses."""
-        with _told(self.place), self.sessions(bind=self.engine.execution_options(reading=True)) as session:
+        """One read transaction, which never waits for a writer. Raises `HarmoniaError` if the database refuses."""
+        with _database_errors(self.place), self.sessions(bind=self.engine.execution_options(reading=True)) as session:
             yield session
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.engine.dispose()
 
 
 def open_registry(url: str) -> Registry:
-    """Open the registry at an SQLAlchemy URL (SQLite or PostgreSQL), made or migrated to the newest form.
+    """Open the registry at an SQLAlchemy URL (SQLite or PostgreSQL); create or migrate it if needed.
 
-    Raises `HarmoniaError` where the URL is none, the database cannot be reached, is none, or is newer than this program.
+    Raises `HarmoniaError` if the URL is invalid, or the database cannot be reached, is not a registry, or is newer than this program.
     """
     try:
         parsed = make_url(url)
@@ -72,22 +72,22 @@ def open_registry(url: str) -> Registry:
         engine = create_engine(parsed, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ValueError, ImportError):
         raise HarmoniaError(
-            "the registry URL is not understood: give sqlite:////path/registry.sqlite or postgresql://user@host/database "
+            "the registry URL is invalid: use sqlite:////path/registry.sqlite or postgresql://user@host/database "
             "with --registry-url (or HARMONIA_REGISTRY_URL)"
         ) from None
     if engine.dialect.name == "sqlite":
-        _behave(engine)
+        _configure_sqlite(engine)
     registry = Registry(engine, sessionmaker(engine, expire_on_commit=False))
-    with _told(registry.place):
+    with _database_errors(registry.place):
         _migrate(engine, registry.place)
     return registry
 
 
-def _behave(engine: Engine) -> None:
-    """Make SQLite private and durable, and its transactions real: Python's driver would begin them late and never around DDL."""
+def _configure_sqlite(engine: Engine) -> None:
+    """Make SQLite private and durable, with explicit transactions: Python's driver begins them late, and never for DDL."""
     database = engine.url.database
     if database and not database.startswith((":memory:", "file:")):
-        with suppress(OSError):  # it is there already, or SQLite will say why it cannot be
+        with suppress(OSError):  # it exists, or SQLite will report the error
             os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
@@ -111,12 +111,12 @@ def _migrate(engine: Engine, place: str) -> None:
         if _revision(connection) == head:
             return
     with engine.begin() as connection:
-        revision = _revision(connection)  # again: another process may have been faster
+        revision = _revision(connection)  # again: another process may have migrated
         if revision == head:
             return
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if revision is not None and revision not in known:
-            raise HarmoniaError(f"registry {place} was made by a newer Harmonia (revision {revision}): update this one")
+            raise HarmoniaError(f"registry {place} was created by a newer Harmonia (revision {revision}): update this one")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         reached(Point.REGISTRY_MIGRATED)
@@ -127,31 +127,31 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _told(place: str) -> Iterator[None]:
-    """Database errors as one line with the way out. The driver's text is left out: it may hold values."""
+def _database_errors(place: str) -> Iterator[None]:
+    """Convert database errors to one line with a remedy, without the driver's text, which may contain values."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError):
-        raise  # an error of this program
+        raise  # a programming error
     except DBAPIError as error:
-        way_out, passing = _way_out(error)
-        raise (TransientError if passing else HarmoniaError)(f"registry {place}: {way_out}") from error
+        remedy, transient = _remedy(error)
+        raise (TransientError if transient else HarmoniaError)(f"registry {place}: {remedy}") from error
 
 
-def _way_out(error: DBAPIError) -> tuple[str, bool]:
-    """What to do, and whether waiting may be enough."""
-    said = str(error.orig).lower()
-    for words, way_out in (
+def _remedy(error: DBAPIError) -> tuple[str, bool]:
+    """The remedy, and whether the error is transient."""
+    message = str(error.orig).lower()
+    for words, remedy in (
         ("full", "the disk is full; make room, then run again"),
         ("disk i/o", "the disk is full or reports an error; make room or check it, then run again"),
-        ("locked", "another process writes to it; wait until it has ended, then run again"),
-        ("readonly", "it cannot be written; check the permissions of the file and its folder"),
+        ("locked", "another process is writing to it; wait until it has ended, then run again"),
+        ("readonly", "it is read-only; check the permissions of the file and its folder"),
         ("unable to open", "it cannot be opened; check that the folder exists and may be written"),
-        ("not a database", "the file is no registry; restore it from a backup, or move it away to begin anew"),
+        ("not a database", "the file is not a registry; restore it from a backup, or move it away to start with an empty one"),
         ("malformed", "the file is damaged; restore it from a backup"),
     ):
-        if isinstance(error.orig, sqlite3.Error) and words in said:
-            return way_out, words == "locked"
-    if error.connection_invalidated or "connect" in said:
-        return "the database server does not answer; check that it runs and that the URL is right, then run again", True
-    return f"the database refuses ({type(error.orig).__name__}); check that it is sound and may be written, then run again", False
+        if isinstance(error.orig, sqlite3.Error) and words in message:
+            return remedy, words == "locked"
+    if error.connection_invalidated or "connect" in message:
+        return "the database server does not respond; check that it runs and that the URL is right, then run again", True
+    return f"database error ({type(error.orig).__name__}); check that the database is intact and writable, then run again", False

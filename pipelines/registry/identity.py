@@ -1,11 +1,11 @@
-"""The identity register: ids that are minted once and kept.
+"""The identity register: persistent ids of cases and persons.
 
-Belongs here: giving a partition of records its ids, redirects on merge and split, their history. Does not belong here:
-deciding which records belong together (`pipelines.linkage`).
+Belongs here: assigning ids to a partition of records, redirects after merges, history. Does not belong here: record linkage
+(`pipelines.linkage`).
 
-An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id stays and the other
-points to it. When one splits, the larger part keeps the id (of equal parts the one with the earliest member), and the rest
-gets a new one. Source: docs/reference/counting-rules.md, last paragraph.
+An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id remains and the others
+redirect to it. When a cluster splits, the larger part keeps the id (of equal parts the one with the earliest member), and the others
+get new ids. Source: docs/reference/counting-rules.md, last paragraph.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
 from pipelines.points import Point, reached
-from pipelines.registry.bulk import AT_A_TIME, enter
+from pipelines.registry.bulk import AT_A_TIME, insert_rows
 from pipelines.registry.connection import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Entity, Membership
@@ -34,26 +34,26 @@ _RECORD = ["institution", "record_key"]
 
 @dataclass(frozen=True)
 class Decision:
-    """What a partition means for the register.
+    """The changes of the register that follow from a partition.
 
     records    institution, record_key, entity: number of the entity of each record, in the order of the partition
-    minted     numbers that are new
-    redirects  number, target: entities that were found to be one with an older one
-    held       row of the membership that each record has had so far, -1 where it has none
+    minted     new numbers
+    redirects  number, target: entities merged into an older one
+    membership row of each record's current membership, -1 if it has none
     """
 
     records: pd.DataFrame
     minted: range
     redirects: pd.DataFrame
-    held: np.ndarray
+    membership: np.ndarray
 
 
 def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
-    """Give each record of `partition` (institution, record_key, cluster) the id of its cluster, in one transaction.
+    """Assign each record of `partition` (institution, record_key, cluster) the id of its cluster, in one transaction.
 
-    Returns institution, record_key, entity_id, in the order given. New ids are minted in the order in which clusters appear.
-    Records that the partition leaves out keep their id. The same partition again changes nothing.
-    Raises `ValueError` where a record is without key or cluster, or stands in the partition twice.
+    Returns institution, record_key, entity_id, in the same order. New ids are minted in the order of the clusters.
+    Records not in the partition keep their id. Idempotent.
+    Raises `ValueError` if a record has no key or cluster, or occurs twice.
     """
     _check(partition)
     moment = now()
@@ -72,23 +72,23 @@ def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.
 
 
 def resolve(registry: Registry, ids: pd.Series) -> pd.Series:
-    """The ids that stand now for `ids` (text), following redirects; an unknown or null id stays as it is."""
+    """The current ids of `ids` (text), following redirects; unknown and null ids are unchanged."""
     with registry.read() as session:
         pairs = session.execute(select(Entity.id, Entity.redirect_to).where(Entity.redirect_to.is_not(None))).all()
     return _follow(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
 
 
 def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Decision:
-    """Match the clusters of `partition` with the entities that hold their records so far.
+    """Match the clusters of `partition` with the current entities of their records.
 
     partition: institution, record_key, cluster. known: institution, record_key, entity (number), sequence (order of joining).
-    Every entity goes to the cluster with most of its records; a cluster takes the oldest entity that came to it.
+    Each entity is matched to the cluster with most of its records; a cluster keeps the oldest entity matched to it.
     """
     clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
     records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
-    held = _held(records, known)
-    there = held >= 0
-    parts = known[["entity", "sequence"]].iloc[held[there]].assign(cluster=clusters[there])
+    membership = _current_rows(records, known)
+    there = membership >= 0
+    parts = known[["entity", "sequence"]].iloc[membership[there]].assign(cluster=clusters[there])
     parts = parts.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
     parts = parts.sort_values(["entity", "size", "earliest"], ascending=[True, False, True])
     owners = parts.drop_duplicates("entity")
@@ -101,11 +101,11 @@ def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Dec
     target = owners["cluster"].map(entity).astype("int64")
     moved = owners["entity"] != target
     redirects = pd.DataFrame({"number": owners.loc[moved, "entity"], "target": target[moved]}).reset_index(drop=True)
-    return Decision(records[[*_RECORD, "entity"]], minted, redirects, held)
+    return Decision(records[[*_RECORD, "entity"]], minted, redirects, membership)
 
 
-def _held(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
-    """Row of `known` that is of the same record, by row of `records`; -1 where none is."""
+def _current_rows(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """Row of `known` with the same record, by row of `records`; -1 if there is none."""
     codes = [pd.factorize(pd.concat([known[name], records[name]], ignore_index=True)) for name in _RECORD]
     code = codes[0][0] * len(codes[1][1]) + codes[1][0]
     row = np.full(int(code.max(initial=-1)) + 1, -1)
@@ -119,7 +119,7 @@ def _check(partition: pd.DataFrame) -> None:
         raise ValueError(f"partition: {int(empty.sum())} records without institution, key or cluster")
     twice = partition.duplicated(_RECORD)
     if twice.any():
-        raise ValueError(f"partition: {int(twice.sum())} records stand in it more than once; a record belongs to one cluster")
+        raise ValueError(f"partition: {int(twice.sum())} records occur more than once; a record belongs to one cluster")
 
 
 def _ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
@@ -127,14 +127,14 @@ def _ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
 
 
 def _follow(values: pd.Series, redirects: pd.Series) -> pd.Series:
-    """Follow `redirects` (from → to) to the end; they lead from younger to older, so there is one."""
+    """Follow `redirects` (from → to) to the end; they lead from newer to older ids, so there are no cycles."""
     while (moved := values.isin(redirects.index)).any():
         values = values.mask(moved, values.map(redirects)).astype(values.dtype)
     return values
 
 
 def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
-    """Current memberships with the number of the entity that stands today: institution, record_key, entity, sequence."""
+    """Current memberships with the number of the current entity: institution, record_key, entity, sequence."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
     query = query.where(Membership.kind == kind, Membership.until.is_(None))
     columns: dict[str, list[Any]] = {"institution": [], "record_key": [], "entity": [], "sequence": []}
@@ -151,7 +151,7 @@ def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
 
 def _mint(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
     if minted:
-        enter(connection, Entity, {"id": _ids(kind, minted), "number": minted}, kind=kind, minted_at=moment)
+        insert_rows(connection, Entity, {"id": _ids(kind, minted), "number": minted}, kind=kind, minted_at=moment)
 
 
 def _redirect(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
@@ -162,13 +162,13 @@ def _redirect(connection: Connection, kind: EntityKind, redirects: pd.DataFrame)
 
 
 def _move(connection: Connection, kind: EntityKind, decision: Decision, known: pd.DataFrame, moment: datetime) -> None:
-    """Close the memberships that changed, and enter the new ones in the order of the records."""
-    held, entity = decision.held, decision.records["entity"].to_numpy()
-    changed = held < 0
-    changed[~changed] = known["entity"].to_numpy()[held[~changed]] != entity[~changed]
+    """Close changed memberships and insert new ones in the order of the records."""
+    membership, entity = decision.membership, decision.records["entity"].to_numpy()
+    changed = membership < 0
+    changed[~changed] = known["entity"].to_numpy()[membership[~changed]] != entity[~changed]
     if not changed.any():
         return
-    closed = known["sequence"].to_numpy()[held[changed & (held >= 0)]].tolist()
+    closed = known["sequence"].to_numpy()[membership[changed & (membership >= 0)]].tolist()
     if closed:
         statement = update(Membership).where(Membership.sequence == bindparam("closed")).values(until=moment)
         connection.execute(statement, [{"closed": sequence} for sequence in closed])
@@ -176,4 +176,4 @@ def _move(connection: Connection, kind: EntityKind, decision: Decision, known: p
     new = decision.records[changed]
     columns: dict[str, Iterable[object]] = {name: new[name].tolist() for name in _RECORD}
     columns |= {"entity_id": _ids(kind, new["entity"].tolist()), "sequence": range(last + 1, last + 1 + len(new))}
-    enter(connection, Membership, columns, kind=kind, since=moment)
+    insert_rows(connection, Membership, columns, kind=kind, since=moment)

@@ -1,6 +1,6 @@
-"""The ledger of deliveries and runs: what was received, what stands, what is wrong in the inbox.
+"""The ledger of deliveries and runs: receipts, states, problems of the inbox.
 
-Belongs here: the questions and entries of landing, status and the run. Does not belong here: files (`pipelines.landing`).
+Belongs here: queries and updates of landing, status and the run. Does not belong here: files (`pipelines.landing`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PROBLEM = ("institution", "delivery", "file", "rule", "detail")
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """What the pipeline found out about a delivery: its state, and its physical rows by what became of them (`COUNTS`)."""
+    """State of a delivery after a run, and its physical rows by record status (`COUNTS`)."""
 
     institution: str
     name: str
@@ -33,12 +33,12 @@ class DeliveryState:
 
 
 def now() -> datetime:
-    """The present moment, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 def begin_run(registry: Registry) -> int:
-    """Enter a run and give its id. Call it under the run lock: a run that is still open there was killed, and is closed so."""
+    """Record a run and return its id. Call it under the run lock: a run that is still open was killed, and is closed as such."""
     moment = now()
     with registry.write() as session:
         session.execute(update(Run).where(Run.finished.is_(None)).values(finished=moment, outcome="killed"))
@@ -56,7 +56,7 @@ def end_run(registry: Registry, run: int, outcome: str) -> None:
 
 
 def first_run(registry: Registry) -> datetime | None:
-    """When this home was first run: what came before that has no arrival that means anything."""
+    """Start of the first run of this home; deliveries received before have no meaningful arrival time."""
     with registry.read() as session:
         return session.scalar(select(Run.started).order_by(Run.id).limit(1))
 
@@ -68,9 +68,9 @@ def deliveries(session: Session) -> list[Delivery]:
 
 
 def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
-    """Keep what reading and accounting found out about landed deliveries, in one transaction.
+    """Record states and row counts of landed deliveries, in one transaction.
 
-    Raises `ValueError` for a state or count that is none (`STATES`, `COUNTS`), `KeyError` for a delivery that was never landed.
+    Raises `ValueError` for a state or count not in `STATES`, `COUNTS`, `KeyError` for a delivery that was never landed.
     """
     for one in states:
         if one.state not in STATES or not set(one.counts) <= set(COUNTS):
@@ -95,12 +95,12 @@ def record_state(registry: Registry, institution: str, name: str, state: str, co
 
 
 def open_problems(session: Session) -> list[Problem]:
-    """The problems of the inbox that were there when it was last landed."""
+    """The problems of the inbox at the last landing."""
     return list(session.scalars(select(Problem).where(Problem.resolved.is_(None)).order_by(Problem.id)))
 
 
 def record_problems(session: Session, found: Iterable[Mapping[str, Any]], moment: datetime) -> None:
-    """Enter the problems that are new, and close those that are no longer found; what is still there stays untouched."""
+    """Record new problems and close those no longer found; others are unchanged."""
     there = {tuple(getattr(problem, part) for part in _PROBLEM): problem for problem in open_problems(session)}
     seen = dict.fromkeys(tuple(finding.get(part) for part in _PROBLEM) for finding in found)
     for identity, problem in there.items():
@@ -110,22 +110,22 @@ def record_problems(session: Session, found: Iterable[Mapping[str, Any]], moment
 
 
 def removed(session: Session) -> set[str]:
-    """Hashes of bytes that an erasure removed from the landing store."""
+    """Hashes of bytes that erasures removed from the landing store."""
     return set(session.scalars(select(RemovedFile.sha256)))
 
 
-def kept(session: Session) -> set[str]:
-    """Hashes of all bytes that the landing store must hold."""
+def required(session: Session) -> set[str]:
+    """Hashes of all bytes that the landing store must have."""
     return set(session.scalars(select(File.sha256))) - removed(session)
 
 
 def unknown(session: Session, hashes: Collection[str]) -> set[str]:
-    """Of these hashes those that no ledger knows."""
+    """Those of the hashes that are not in the ledger."""
     return set(hashes).difference(session.scalars(select(File.sha256))) if hashes else set()
 
 
 def erased_unread(session: Session) -> set[str]:
-    """Of those, the bytes that nothing reads: an erasure that was killed may have left them. Bytes that came again since are read."""
+    """Hashes of removed bytes that no current receipt needs; a killed erasure may have left them. Bytes delivered again are needed."""
     read = set(redactions(session).values())
     unread = select(Redaction.receipt_id)
     read |= set(session.scalars(select(DeliveryFile.sha256).where(DeliveryFile.receipt_id.not_in(unread))))
@@ -133,6 +133,6 @@ def erased_unread(session: Session) -> set[str]:
 
 
 def redactions(session: Session) -> dict[int, str]:
-    """Receipts whose files are no longer read, since a person in them was erased: receipt -> hash of the reading that stands."""
+    """Receipts whose files are no longer read because a person was erased: receipt -> hash of the redacted reading."""
     rows = session.execute(select(Redaction.receipt_id, Redaction.reading).order_by(Redaction.id))
     return {row.receipt_id: row.reading for row in rows}

@@ -1,10 +1,10 @@
-"""Which state of the registry a home was published with: what is behind it publishes less, without a word.
+"""The seal of the registry at the last publication, to detect an outdated or different registry.
 
-Belongs here: remembering the newest seal beside what is published, and holding a registry against it. Does not belong here: whether the
-registry is as it was entered (`seal`).
+Belongs here: storing the newest seal beside the published files, comparing a registry with it. Does not belong here: integrity of the
+registry (`seal`).
 
-A registry that was restored from an older copy, or is another one, lacks that seal. It is remembered after the transaction that it seals,
-so that a run killed in between leaves an older one, which still holds.
+A registry restored from an older copy, or another one, lacks that seal; a run would silently publish smaller figures. The seal is stored
+after its transaction, so a run killed in between leaves an older seal, which is still valid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK = "registry.json"
 
 
 def remember(home: Home, registry: Registry) -> None:
-    """Keep the newest seal of the registry beside what was published with it."""
+    """Store the newest seal of the registry beside the published files."""
     with registry.read() as session:
         number, digest = seal.head(session)
     path = home.root / "published" / _MARK
@@ -29,19 +29,19 @@ def remember(home: Home, registry: Registry) -> None:
 
 
 def require(home: Home, registry: Registry) -> None:
-    """Raise `HarmoniaError` where the registry is behind the one that the home was published with, or another one."""
+    """Raise `HarmoniaError` if the registry is older than at the last publication, or a different one."""
     try:
         known = json.loads((home.root / "published" / _MARK).read_text("ascii"))
         number, digest = int(known["seal"]), str(known["digest"])
     except (OSError, ValueError, KeyError, TypeError):
-        return  # nothing was published, or by a version that kept no mark
+        return  # nothing published yet, or by a version without this file
     with registry.read() as session:
         if seal.holds(session, number, digest):
             return
         newest, _ = seal.head(session)
-    kind = f"is older (newest seal {newest})" if newest < number else "is another one"
+    kind = f"is older (newest seal {newest})" if newest < number else "is a different one"
     raise HarmoniaError(
         f"registry {registry.place} {kind} than the one that {home.root} was published with (seal {number}): a run would publish smaller "
-        "figures without a word. Put the newer one in its place, or name it with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, "
+        "figures. Replace it by the newer one, or name that with --registry-url (or HARMONIA_REGISTRY_URL); if it is lost, "
         "restore a backup into an empty home (`harmonia restore`)"
     )

@@ -1,12 +1,12 @@
-"""Seals: every writing transaction adds one over the rows that it entered, each built on the one before.
+"""Seals: a hash chain over the registry. Every write transaction adds a seal over its rows, chained to the seal before.
 
-Belongs here: what is sealed, adding a seal, finding what was changed since. Does not belong here: who is told (`pipelines.checks.whole`,
+Belongs here: what is sealed, adding a seal, finding changes. Does not belong here: reporting them (`pipelines.checks.whole`,
 `pipelines.backup.verify`).
 
-A changed, removed or slipped-in row breaks its seal, a changed seal breaks all that follow. Every column of every table is covered, in one
-of three ways: by a `Stream` where rows are entered in order and never written again; by a `State` where they are, as the last transaction
-left them; by `DERIVED`, where the value follows from sealed ones and is compared with them. Whoever can write to the registry, knows this
-module and seals everything anew is found by comparing with the seals in a backup (`harmonia verify BACKUP`).
+A changed, removed or inserted row breaks its seal; a changed seal breaks all later ones. Every column of every table is covered in one of
+three ways: by a `Stream` of append-only rows; by a `State` of rows that are updated, as of the last transaction; by `DERIVED`, if the
+value follows from sealed ones and is compared with them. An attacker who recomputes all seals is detected by comparison with the seals in
+a backup (`harmonia verify BACKUP`).
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from pipelines.registry.tables import (
     Seal,
 )
 
-Mark = tuple[int, int, str]  # highest place, rows, SHA-256 of a part that is sealed
+Mark = tuple[int, int, str]  # highest place, number of rows, SHA-256 of a sealed part
 _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows that are entered in the order of `place` and never written again, in `columns`."""
+    """Append-only rows in the order of `place`, with `columns`."""
 
     name: str
     place: Any
@@ -62,7 +62,7 @@ class Stream:
     joined: Any = None
 
     def rows(self, after: int, until: int | None = None) -> Select[Any]:
-        """The rows after one place and up to another, in order."""
+        """The rows after one place up to another, in order."""
         query = select(self.place, *self.columns).where(self.place > after).order_by(self.place)
         query = query.join(self.joined) if self.joined is not None else query
         query = query.where(self.where) if self.where is not None else query
@@ -71,7 +71,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class State:
-    """Rows that are written again: all `columns` as they stand, in the order of `by`."""
+    """Rows that are updated: current `columns` in the order of `by`."""
 
     name: str
     by: tuple[Any, ...]
@@ -85,7 +85,7 @@ class State:
 
 
 def _columns(table: Any, *left: str) -> tuple[Any, ...]:
-    """The columns of a table but those in `left`."""
+    """The columns of a table except those in `left`."""
     names: Table = table.__table__
     return tuple(getattr(table, c.name) for c in names.columns if c.name not in left)
 
@@ -134,17 +134,17 @@ DERIVED: dict[str, str] = {
     "seal.covers": "seal.digest is over it",
     "seal.digest": "the next seal's digest is over it; the newest is known to backups",
 }
-"""Column that is in no stream and no state -> the sealed value with which `broken` compares it."""
+"""Column in no stream or state -> the sealed value with which `broken` compares it."""
 
 
 def begin(session: Session) -> None:
-    """One writer at a time, as SQLite has it by itself: places are then given in the order in which transactions end."""
+    """Allow one writer at a time, as in SQLite, so that places follow the order of commits."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE seal IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def add(session: Session) -> None:
-    """Seal the rows that have come since the last seal and what was written again; no seal where there is neither."""
+    """Seal rows added or updated since the last seal; no seal if there are none."""
     session.flush()
     last = session.scalars(select(Seal).order_by(Seal.id.desc()).limit(1)).first()
     before = _covers(last.covers) if last else {}
@@ -157,78 +157,78 @@ def add(session: Session) -> None:
             covers[stream.name] = (highest, count, digest)
         elif stream.name in before:
             covers[stream.name] = (start, 0, "")
-    entered = any(count for _, count, _ in covers.values())
+    has_new_rows = any(count for _, count, _ in covers.values())
     states = {state.name: (0, *_digest(session, state.rows())) for state in STATES}
-    if entered or any(before.get(name, (0, 0, "")) != mark for name, mark in states.items()):
-        said, moment = json.dumps(covers | states, sort_keys=True), datetime.now(UTC)
-        chained = _chained(last.digest if last else "", said, moment)
-        session.execute(insert(Seal), [{"at": moment, "covers": said, "digest": chained}])
+    if has_new_rows or any(before.get(name, (0, 0, "")) != mark for name, mark in states.items()):
+        payload, moment = json.dumps(covers | states, sort_keys=True), datetime.now(UTC)
+        chained = _chained(last.digest if last else "", payload, moment)
+        session.execute(insert(Seal), [{"at": moment, "covers": payload, "digest": chained}])
 
 
 def broken(session: Session) -> list[str]:
-    """What of the ledger is no longer as it was entered, a line each; empty where all is."""
+    """Integrity problems of the registry, one line each; empty if there are none."""
     if undeclared := _undeclared(session):
-        return undeclared  # the questions below name columns that may be gone
+        return undeclared  # the queries below use columns that may be missing
     try:
         return _broken(session)
-    except (ValueError, TypeError) as error:  # a date or number that cannot be read as one; its text may say anything
-        return [f"a value is none of its column's type ({type(error).__name__}): restore the registry from a backup"]
+    except (ValueError, TypeError) as error:  # an unreadable date or number; the message may contain its text
+        return [f"a value does not match the type of its column ({type(error).__name__}): restore the registry from a backup"]
 
 
 def _broken(session: Session) -> list[str]:
     wrong: list[str] = []
     before, reached = "", dict.fromkeys((stream.name for stream in STREAMS), 0)
     by_name = {stream.name: stream for stream in STREAMS}
-    standing: dict[str, Mark] = {}
+    sealed_states: dict[str, Mark] = {}
     for seal in session.scalars(select(Seal).order_by(Seal.id)):
         if _chained(before, seal.covers, seal.at) != seal.digest:
             return [
                 *wrong,
-                f"seal {seal.id} of {seal.at:%Y-%m-%d %H:%M} does not follow from the one before: seals were changed or removed",
+                f"seal {seal.id} of {seal.at:%Y-%m-%d %H:%M} does not match the seal before: seals were changed or removed",
             ]
         before = seal.digest
         covers = _covers(seal.covers)
-        standing = {name: mark for name, mark in covers.items() if name not in by_name}
+        sealed_states = {name: mark for name, mark in covers.items() if name not in by_name}
         for name, (highest, count, digest) in covers.items():
             if name not in by_name:
                 continue
             if count and (count, digest) != _digest(session, by_name[name].rows(reached[name], highest)):
-                wrong.append(f"{name} {reached[name] + 1} to {highest}, entered {seal.at:%Y-%m-%d %H:%M} UTC, are not as they were entered")
+                wrong.append(f"{name} {reached[name] + 1} to {highest}, entered {seal.at:%Y-%m-%d %H:%M} UTC, were changed since")
             reached[name] = highest
-    wrong += [f"{name}: rows after {place} bear no seal" for name, place in reached.items() if _more(session, by_name[name], place)]
+    wrong += [f"{name}: rows after {place} have no seal" for name, place in reached.items() if _has_rows(session, by_name[name], place)]
     wrong += [
-        f"{state.name}: not as the last transaction left them"
+        f"{state.name}: changed since the last transaction"
         for state in STATES
-        if state.name in standing and (0, *_digest(session, state.rows())) != standing[state.name]
+        if state.name in sealed_states and (0, *_digest(session, state.rows())) != sealed_states[state.name]
     ]
     return wrong + _receipts(session) + _rounds(session) + _closed(session)
 
 
 def head(session: Session) -> tuple[int, str]:
-    """Number and digest of the newest seal; 0 and empty text where there is none."""
+    """Number and digest of the newest seal; 0 and an empty text if there is none."""
     last = session.execute(select(Seal.id, Seal.digest).order_by(Seal.id.desc()).limit(1)).first()
     return (last.id, last.digest) if last else (0, "")
 
 
 def holds(session: Session, number: int, digest: str) -> bool:
-    """Whether the seal of this number is still the one that it was (as a backup knows it)."""
+    """Whether the seal with this number still has this digest (known from a backup)."""
     return number == 0 or session.scalar(select(Seal.digest).where(Seal.id == number)) == digest
 
 
-def _covers(said: str) -> dict[str, Mark]:
-    return {name: (int(mark[0]), int(mark[1]), str(mark[2])) for name, mark in json.loads(said).items()}
+def _covers(payload: str) -> dict[str, Mark]:
+    return {name: (int(mark[0]), int(mark[1]), str(mark[2])) for name, mark in json.loads(payload).items()}
 
 
 def _chained(before: str, covers: str, at: datetime) -> str:
-    """The digest of a seal. Those of earlier versions cover no states, and their digest is not over the moment."""
+    """The digest of a seal. Seals of earlier versions cover no states, and their digest excludes the time."""
     moment = f"\n{_plain(at)}" if STATES[0].name in covers else ""
     return hashlib.sha256(f"{before}\n{covers}{moment}".encode()).hexdigest()
 
 
-def _digest(session: Session, asked: Select[Any]) -> tuple[int, str]:
-    """How many rows, and one hash over them: a line of JSON a row."""
+def _digest(session: Session, query: Select[Any]) -> tuple[int, str]:
+    """Number of rows, and a hash over them, with one line of JSON per row."""
     digest, count = hashlib.sha256(), 0
-    for rows in session.connection().execute(asked).partitions(AT_A_TIME):
+    for rows in session.connection().execute(query).partitions(AT_A_TIME):
         cells = map(_cells, zip(*rows, strict=True))
         lines = [f"[{', '.join(row)}]\n" for row in zip(*cells, strict=True)]
         digest.update("".join(lines).encode("utf-8", "surrogatepass"))
@@ -237,7 +237,7 @@ def _digest(session: Session, asked: Select[Any]) -> tuple[int, str]:
 
 
 def _cells(column: tuple[Any, ...]) -> list[str]:
-    """The values of a column as JSON; a moment that many rows bear is written once."""
+    """The values of a column as JSON."""
     kinds = set(map(type, column))
     if kinds == {str}:
         return list(map(encode_basestring, column))
@@ -247,34 +247,34 @@ def _cells(column: tuple[Any, ...]) -> list[str]:
     return [f'"{_plain(value)}"' if isinstance(value, datetime) else _JSON(value) for value in plain]
 
 
-@lru_cache(maxsize=1024)  # what one transaction entered bears one moment
+@lru_cache(maxsize=1024)  # all rows of a transaction have the same time
 def _plain(moment: datetime) -> str:
-    """A moment as it comes back from every database: in UTC to the microsecond."""
+    """A time as every database returns it: in UTC with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _more(session: Session, stream: Stream, place: int) -> bool:
+def _has_rows(session: Session, stream: Stream, place: int) -> bool:
     return session.execute(stream.rows(place).limit(1)).first() is not None
 
 
 def _receipts(session: Session) -> list[str]:
-    """Receipts whose files are not those that their hash was made of."""
+    """Receipts whose files do not match their hash."""
     files: dict[int, list[tuple[str, str, str]]] = {}
     for file in session.execute(select(DeliveryFile.receipt_id, DeliveryFile.name, DeliveryFile.sha256, DeliveryFile.kind)):
         files.setdefault(file.receipt_id, []).append((file.name, file.sha256, file.kind))
     query = select(Receipt.id, Receipt.hash, Delivery.institution, Delivery.name).join(Delivery)
     return [
-        f"{one.institution} {one.name}: the files of its receipt {one.id} are not those that were received"
+        f"{one.institution} {one.name}: the files of receipt {one.id} do not match its hash"
         for one in session.execute(query)
         if hashlib.sha256(json.dumps(sorted(files.get(one.id, []))).encode()).hexdigest() != one.hash
     ]
 
 
 def _rounds(session: Session) -> list[str]:
-    """Rounds of comparison whose evidence is not what their hash was made of."""
+    """Rounds of comparison whose evidence does not match its hash."""
     query = select(Compared.institution, Compared.period, Compared.hash, Compared.evidence).order_by(Compared.institution, Compared.period)
     return [
-        f"{one.institution} {one.period}: the evidence of its round of comparison is not what was entered"
+        f"{one.institution} {one.period}: the evidence of its round of comparison was changed"
         for one in session.execute(query.execution_options(yield_per=1))
         if hashlib.sha256(one.evidence.encode()).hexdigest() != one.hash
     ]
@@ -290,28 +290,28 @@ UNION ALL SELECT 'rule', rulename::text FROM pg_rewrite WHERE ev_class IN (SELEC
 UNION ALL SELECT 'policy', polname::text FROM pg_policy WHERE polrelid IN (SELECT to_regclass(value)
   FROM json_array_elements_text(CAST(:names AS json)))""",
 }
-"""What changes or hides rows by itself: kind and name, of the tables in `names`, a JSON array."""
+"""Objects that change or hide rows: kind and name, for the tables in `names`, a JSON array."""
 
 
 def _undeclared(session: Session) -> list[str]:
-    """Triggers, rules and policies on the registry's tables, columns that it does not declare, and declared ones that are gone."""
+    """Triggers, rules and policies on the registry's tables, undeclared columns, and missing declared ones."""
     names = json.dumps(list(Base.metadata.tables))
     acting = session.execute(text(_ACTING[session.get_bind().dialect.name]), {"names": names}).all()
     looked = inspect(session.connection())
     there = {name: {column["name"] for column in looked.get_columns(name)} for name in Base.metadata.tables}
     odd = [f"{name}.{column}" for name, table in Base.metadata.tables.items() for column in sorted(there[name] ^ set(table.columns.keys()))]
-    return [f"{kind} {name}: no version of Harmonia makes it" for kind, name in acting] + [
-        f"{column}: this version declares no such column, or it is gone" for column in odd
+    return [f"{kind} {name}: not created by any version of Harmonia" for kind, name in acting] + [
+        f"{column}: column is undeclared or missing" for column in odd
     ]
 
 
 def _closed(session: Session) -> list[str]:
-    """Memberships that are not closed by the next one of the same record, and ids that lead to a younger or to no id."""
+    """Memberships not closed by the next one of the same record, and ids that redirect to a newer or missing id."""
     own, target = Membership, aliased(Entity)
     following = func.lead(own.since).over(partition_by=(own.kind, own.institution, own.record_key), order_by=own.sequence)
     pairs = select(own.until.label("closed"), following.label("followed")).subquery()
     odd = session.scalar(select(func.count()).select_from(pairs).where(pairs.c.closed.is_distinct_from(pairs.c.followed)))
     query = select(func.count()).select_from(Entity).outerjoin(target, target.id == Entity.redirect_to)
-    astray = session.scalar(query.where(Entity.redirect_to.is_not(None), target.number.is_(None) | (target.number >= Entity.number)))
-    told = [f"membership: {odd} rows are closed at another moment than the next of the same record began"] if odd else []
-    return told + ([f"ids: {astray} lead to an id that is younger or none"] if astray else [])
+    invalid = session.scalar(query.where(Entity.redirect_to.is_not(None), target.number.is_(None) | (target.number >= Entity.number)))
+    lines = [f"membership: end of {odd} rows differs from the start of the record's next one"] if odd else []
+    return lines + ([f"ids: {invalid} redirect to a newer or missing id"] if invalid else [])

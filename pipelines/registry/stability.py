@@ -1,6 +1,6 @@
-"""How well ids hold from run to run, and whether two runs found the same groups.
+"""Stability of ids from run to run, and comparison of two partitions.
 
-Belongs here: comparing two sets of memberships, as frames. Does not belong here: giving ids (`identity`), running anything.
+Does not belong here: assigning ids (`identity`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _RECORD = ["institution", "record_key"]
 
 @dataclass(frozen=True)
 class IdStability:
-    """Of the records that both runs know (`records`): how many have the id they had (`same`), how many an id to which theirs leads
-    on (`redirected`)."""
+    """Of the records known to both runs (`records`): how many have the same id (`same`), how many an id to which the old one redirects
+    (`redirected`)."""
 
     records: int
     same: int
@@ -23,19 +23,19 @@ class IdStability:
 
     @property
     def share_same(self) -> float:
-        """Share of records whose id is letter for letter the one they had; 1 where there are none."""
+        """Share of records with the same id; 1 if there are no records."""
         return self.same / self.records if self.records else 1.0
 
     @property
     def share(self) -> float:
-        """Share of records that are found under the id they had, be it through a redirect; 1 where there are none."""
+        """Share of records that can be found under their old id, directly or through a redirect; 1 if there are no records."""
         return (self.same + self.redirected) / self.records if self.records else 1.0
 
 
 def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> IdStability:
     """Compare the ids of two runs.
 
-    before, after: institution, record_key, and the id as third column. now: per row of `before` the id that stands for it today
+    before, after: institution, record_key, and the id as third column. now: current id per row of `before`
     (`pipelines.registry.identity.resolve`).
     """
     old = before[_RECORD].assign(old=before.iloc[:, 2].to_numpy(), now=now.to_numpy())
@@ -45,9 +45,9 @@ def id_stability(before: pd.DataFrame, after: pd.DataFrame, now: pd.Series) -> I
 
 
 def changed_clusters(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Records that stand in one of two partitions only, or in other company: `institution, record_key`. Names of groups do not matter.
+    """Records in only one of two partitions, or in a different cluster: `institution, record_key`. Cluster names are ignored.
 
-    one, other: institution, record_key, and the group as third column.
+    one, other: institution, record_key, and the cluster as third column.
     """
     both = one.set_axis([*_RECORD, "one"], axis=1).merge(other.set_axis([*_RECORD, "other"], axis=1), on=_RECORD, how="outer")
     size = both.groupby(["one", "other"])["record_key"].transform("size")

@@ -1,8 +1,8 @@
 """The tables of the registry, as SQLAlchemy classes.
 
-Belongs here: what is kept for ever about deliveries, answers to findings, identities and judgements. Rows are added and closed,
-never deleted. Does not belong here: personal data of any kind (record keys are not), and anything that can be rebuilt.
-A change of a table needs a migration in `migrations/versions/`.
+Belongs here: permanent data on deliveries, answers to findings, identities and judgements. Rows are added and closed, never deleted.
+Does not belong here: personal data (record keys are not personal data), anything that can be rebuilt. A change of a table needs a
+migration in `migrations/versions/`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC on every database: aware in Python, also where the database knows no time zones."""
+    """A UTC time on every database: aware in Python even if the database has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -40,15 +40,15 @@ class Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """What the database gives, as aware UTC."""
+        """Database value to aware UTC datetime."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        """Each moment once: many rows bear the same."""
-        made = super().result_processor(dialect, coltype)
-        return None if made is None else lru_cache(maxsize=1024)(made)
+        """Cached, since many rows have the same time."""
+        processor = super().result_processor(dialect, coltype)
+        return None if processor is None else lru_cache(maxsize=1024)(processor)
 
 
 class Base(DeclarativeBase):
@@ -87,7 +87,7 @@ class File(Base):
 
 
 class Delivery(Base):
-    """A delivery by its name. What it holds stands in its receipts; the newest one stands."""
+    """A delivery by its name. Its files are in its receipts; the newest receipt is current."""
 
     __tablename__ = "delivery"
     __table_args__ = (UniqueConstraint("institution", "name"),)
@@ -98,7 +98,7 @@ class Delivery(Base):
     period: Mapped[str]
     version: Mapped[int]
     first_seen: Mapped[datetime]
-    gone_since: Mapped[datetime | None]  # null while it lies in the inbox
+    gone_since: Mapped[datetime | None]  # null while it is in the inbox
     state: Mapped[str | None]  # after reading: complete, partial, unreadable
     read: Mapped[int | None] = mapped_column(BigInteger)  # physical rows, as accounted for by the pipeline
     accepted: Mapped[int | None] = mapped_column(BigInteger)
@@ -110,24 +110,24 @@ class Delivery(Base):
 
 
 class Receipt(Base):
-    """What a delivery held when it was received; a further one where its content changed in place."""
+    """The files of a delivery when received; a new receipt is added if its content changes in place."""
 
     __tablename__ = "receipt"
     __table_args__ = (UniqueConstraint("delivery_id", "sequence"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"))
-    sequence: Mapped[int]  # 1, 2, … within the delivery; the highest stands
+    sequence: Mapped[int]  # 1, 2, … within the delivery; the highest is current
     hash: Mapped[str]  # over names, hashes and kinds of all its files
-    content: Mapped[str]  # over names and hashes of the files that a reader sees
+    content: Mapped[str]  # over names and hashes of the files passed to readers
     first_seen: Mapped[datetime]
-    incomplete: Mapped[bool]  # a file was left alone when this was received: it changed, or could not be opened
+    incomplete: Mapped[bool]  # a file was skipped: it changed while being read, or could not be opened
     delivery: Mapped[Delivery] = relationship(back_populates="receipts")
     files: Mapped[list[DeliveryFile]] = relationship()
 
 
 class DeliveryFile(Base):
-    """One file of a receipt, under the name that it was delivered with (escaped where that is not printable)."""
+    """One file of a receipt, under its delivered name (escaped if not printable)."""
 
     __tablename__ = "delivery_file"
 
@@ -138,7 +138,7 @@ class DeliveryFile(Base):
 
 
 class Problem(Base):
-    """A finding about the inbox; `resolved` is null while it is there."""
+    """A finding about the inbox; `resolved` is null while it is open."""
 
     __tablename__ = "problem"
 
@@ -153,17 +153,17 @@ class Problem(Base):
 
 
 class Answer(Base):
-    """What an institution said about a finding. The latest one counts; a decision closes it, nothing deletes it.
+    """An institution's answer to a finding. The latest answer counts; a decision closes it, nothing deletes it.
 
-    The states of findings are worked out anew by every run from all deliveries and these answers (`pipelines.feedback`).
+    Every run derives the states of findings from all deliveries and these answers (`pipelines.feedback`).
     """
 
     __tablename__ = "answer"
 
-    id: Mapped[int] = mapped_column(primary_key=True)  # also the order in which they were entered
+    id: Mapped[int] = mapped_column(primary_key=True)  # also the order of entry
     institution: Mapped[str]
-    finding: Mapped[str] = mapped_column(index=True)  # its name over all deliveries
-    delivery: Mapped[str]  # the delivery whose feedback was answered; earlier ones are not touched
+    finding: Mapped[str] = mapped_column(index=True)  # identifier of the finding over all deliveries
+    delivery: Mapped[str]  # the delivery whose feedback was answered
     rule: Mapped[str]
     record_key: Mapped[str | None]
     field: Mapped[str | None]
@@ -171,16 +171,16 @@ class Answer(Base):
     reason: Mapped[str]
     person: Mapped[str]  # who answered for the institution
     answered_at: Mapped[datetime]
-    value_mark: Mapped[str]  # keyed hash of the value that was answered: of another value the answer says nothing
-    origin: Mapped[str | None]  # SHA-256 of the workbook that it came in; null where typed
+    value_mark: Mapped[str]  # keyed hash of the value; the answer applies to this value only
+    origin: Mapped[str | None]  # SHA-256 of the imported workbook; null if entered by command
     decision: Mapped[str | None]  # countersigned, refused; null while it is open
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
-    until: Mapped[date | None]  # last day on which a countersigned acceptance holds
+    until: Mapped[date | None]  # last day of a countersigned acceptance
 
 
 class Entity(Base):
-    """A case or person by its minted id. `redirect_to` is set when it was found to be one with an older one."""
+    """A case or person by its minted id. `redirect_to` is set when it is merged into an older one."""
 
     __tablename__ = "entity_id"
     __table_args__ = (UniqueConstraint("kind", "number"),)
@@ -193,7 +193,7 @@ class Entity(Base):
 
 
 class Membership(Base):
-    """Which entity a record belongs to. One current row a record (`until` null); earlier ones are its history."""
+    """The entity of a record. One current row per record (`until` null); earlier rows are its history."""
 
     __tablename__ = "membership"
     __table_args__ = (
@@ -218,12 +218,12 @@ class Membership(Base):
 
 
 class Judgement(Base):
-    """What a steward said about a pair of records. Undone by a later judgement, never by deletion."""
+    """A steward's judgement on a pair of records. Revised by a later judgement, never deleted."""
 
     __tablename__ = "judgement"
     __table_args__ = (Index("judgement_pair", "kind", "institution_a", "record_key_a", "institution_b", "record_key_b"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)  # also the order in which they were entered
+    id: Mapped[int] = mapped_column(primary_key=True)  # also the order of entry
     kind: Mapped[str]  # case, person
     institution_a: Mapped[str]
     record_key_a: Mapped[str]
@@ -233,10 +233,10 @@ class Judgement(Base):
     steward: Mapped[str]
     decided_at: Mapped[datetime]
     why: Mapped[str]
-    model: Mapped[str | None]  # version of the linkage model whose weight was at hand
-    weight: Mapped[float | None]  # match weight in bits that the machine gave, shown or not
+    model: Mapped[str | None]  # version of the linkage model that computed the weight
+    weight: Mapped[float | None]  # match weight in bits, shown or not
     blind: Mapped[bool] = mapped_column(server_default=false())  # weight and decision were not shown
-    origin: Mapped[str | None]  # SHA-256 of the workbook that it came in; null where typed
+    origin: Mapped[str | None]  # SHA-256 of the imported workbook; null if entered by command
 
 
 def _of_evidence(context: Any) -> str:
@@ -244,9 +244,9 @@ def _of_evidence(context: Any) -> str:
 
 
 class Compared(Base):
-    """What comparison between institutions found about one institution's records when a quarter of its deliveries was first run.
+    """Result of the comparison between institutions for one institution, when a quarter of its deliveries was first run.
 
-    It stands until the institution's next quarter: correcting and delivering again must not tell whether a correction was right
+    It is fixed until the institution's next quarter: a corrected delivery must not reveal whether the correction was right
     (`pipelines.comparison.rounds`). Record keys only: no names, no values.
     """
 
@@ -260,7 +260,7 @@ class Compared(Base):
 
 
 class Sample(Base):
-    """A blind sample of candidate pairs, drawn from what one run published."""
+    """A blind sample of candidate pairs, drawn from the publication of one run."""
 
     __tablename__ = "review_sample"
 
@@ -272,20 +272,20 @@ class Sample(Base):
 
 
 class SampleStratum(Base):
-    """A stratum of a sample: how many candidate pairs it holds, and how many of them were drawn."""
+    """A stratum of a sample: number of candidate pairs, and how many of them were drawn."""
 
     __tablename__ = "review_stratum"
 
     sample_id: Mapped[int] = mapped_column(ForeignKey("review_sample.id"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]  # case, person
-    joined: Mapped[bool]  # whether the published clustering put the pairs together
+    joined: Mapped[bool]  # whether the published clusters link the pairs
     pairs: Mapped[int] = mapped_column(BigInteger)
     drawn: Mapped[int] = mapped_column(BigInteger)
 
 
 class SampledPair(Base):
-    """A pair drawn, with the probability that it was. `position` is its place in the random order in which it is shown."""
+    """A sampled pair with its sampling probability. `position`: its place in the random order of display."""
 
     __tablename__ = "review_sampled_pair"
     __table_args__ = (ForeignKeyConstraint(["sample_id", "stratum"], ["review_stratum.sample_id", "review_stratum.name"]),)
@@ -303,7 +303,7 @@ class SampledPair(Base):
 
 
 class Audit(Base):
-    """Who looked at personal data, when and at whose."""
+    """Audit log of accesses to personal data."""
 
     __tablename__ = "audit"
 
@@ -315,7 +315,7 @@ class Audit(Base):
 
 
 class ErasureOrder(Base):
-    """An order to remove a person's data: who gave it, on what ground. Carried out by another (`Erasure`)."""
+    """An order to erase a person's data, with its author and legal basis. Executed by a different user (`Erasure`)."""
 
     __tablename__ = "erasure_order"
 
@@ -323,11 +323,11 @@ class ErasureOrder(Base):
     at: Mapped[datetime]
     person_id: Mapped[str] = mapped_column(ForeignKey("entity_id.id"))
     ordered_by: Mapped[str]
-    ground: Mapped[str]  # the law or decision, in words that name nobody
+    ground: Mapped[str]  # legal basis, without names
 
 
 class Erasure(Base):
-    """An order carried out; once more where the person was delivered again."""
+    """An executed order; executed again if the person is delivered again."""
 
     __tablename__ = "erasure"
 
@@ -338,7 +338,7 @@ class Erasure(Base):
 
 
 class Redaction(Base):
-    """What is read in place of a receipt's files since an erasure: the reading made of them, without the person. The newest counts."""
+    """The redacted reading that replaces a receipt's files after an erasure. The newest one counts."""
 
     __tablename__ = "redaction"
 
@@ -349,7 +349,7 @@ class Redaction(Base):
 
 
 class RemovedFile(Base):
-    """Bytes that an erasure removed from the landing store: their hash stays as what was received."""
+    """Bytes that an erasure removed from the landing store; their hash is retained."""
 
     __tablename__ = "removed_file"
 
@@ -359,7 +359,7 @@ class RemovedFile(Base):
 
 
 class Seal(Base):
-    """A seal over the rows that a transaction entered (`pipelines.registry.seal`). None is ever changed or removed."""
+    """A seal over the rows of a transaction (`pipelines.registry.seal`). Never changed or removed."""
 
     __tablename__ = "seal"
 

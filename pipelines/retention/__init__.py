@@ -1,1 +1,1 @@
-"""How long each store is kept, and removing what is past its time (`retention.yaml`)."""
+"""Retention periods of each store (`retention.yaml`), and removal of expired items."""

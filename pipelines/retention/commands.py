@@ -1,6 +1,6 @@
-"""`harmonia retention`: what a person types and reads.
+"""`harmonia retention`: options and output.
 
-Belongs here: options and output. Does not belong here: what is past its time; heavy modules are imported inside.
+Does not belong here: retention rules; heavy modules are imported inside.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import console, grid
+from pipelines.console import console, count, grid
 from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 
@@ -20,15 +20,15 @@ app = typer.Typer()
 
 @app.command(rich_help_panel="For data engineers")
 def retention(
-    apply: Annotated[bool, typer.Option("--apply", help="Remove what is past its time, where a command may.")] = False,
-    today: Annotated[datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="Default: today.")] = None,
-    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Where everything is kept.")] = None,
-    registry_url: Annotated[str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry elsewhere.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Remove expired items of stores that allow it.")] = False,
+    today: Annotated[datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="Reference date. Default: today.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder. Default: data/home")] = None,
+    registry_url: Annotated[str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry database.")] = None,
 ) -> None:
-    """Say what is past its time by store, and with --apply remove it. How long: pipelines/retention/retention.yaml."""
+    """Show expired items by store; with --apply remove them. Periods: pipelines/retention/retention.yaml."""
     workplace = Workplace.of(None, home, registry_url)
     if not workplace.home.root.is_dir():
-        raise HarmoniaError(f"there is no home {workplace.home.root}: name it with --home")
+        raise HarmoniaError(f"home {workplace.home.root} does not exist: name it with --home")
     from pipelines.lock import run_lock
     from pipelines.retention.expired import find_expired, remove, rules
 
@@ -37,11 +37,12 @@ def retention(
         if apply:
             remove(workplace, found)
     by_store = {one.rule.store: one for one in found}
-    table = grid("store", "kept (days)", "counted from", "past", "bytes", "removed by", right=("kept (days)", "past", "bytes"))
+    table = grid("store", "kept (days)", "counted from", "expired", "bytes", "removed by", right=("kept (days)", "expired", "bytes"))
     for name, rule in rules().items():
         one = by_store.get(name)
-        told = (str(one.items), f"{one.size:,}") if one else ("–", "–")
-        table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *told, rule.removed_by)
+        expired = (str(one.items), f"{one.size:,}") if one else ("–", "–")
+        table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *expired, rule.removed_by)
     console(markup=False).print(table)
     if apply:
-        typer.echo(f"{sum(one.items for one in found if one.rule.removed_by == 'command')} items were removed.")
+        removed = sum(one.items for one in found if one.rule.removed_by == "command")
+        typer.echo(f"Removed {count(removed, 'item')}.")

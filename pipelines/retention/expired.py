@@ -1,7 +1,7 @@
-"""What is past its time, store by store, and removing it.
+"""Expired items by store, and their removal.
 
-Belongs here: comparing what lies in a home with `retention.yaml`. Does not belong here: erasing a person (`pipelines.erasure`), what every
-run writes anew.
+Belongs here: comparing a home with `retention.yaml`. Does not belong here: erasing a person (`pipelines.erasure`), files that every run
+rewrites.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BY_CONTRACT = "contract"
 
 @dataclass(frozen=True)
 class Rule:
-    """How long a store is kept."""
+    """Retention rule of a store."""
 
     store: str
     days: int | str | None
@@ -38,7 +38,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Expired:
-    """What of a store is past its time: items, bytes; paths to remove; the history of Dagster before a moment, by id of the run."""
+    """Expired items of a store: number, bytes, paths to remove, ids of Dagster runs to remove."""
 
     rule: Rule
     items: int = 0
@@ -49,44 +49,44 @@ class Expired:
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """Every store with its time."""
+    """Retention rules by store."""
     raw = declared(Path(__file__).parent / "retention.yaml")
-    return {name: Rule(name, said["days"], said["from"], said["removed_by"]) for name, said in raw.items()}
+    return {name: Rule(name, entry["days"], entry["from"], entry["removed_by"]) for name, entry in raw.items()}
 
 
 def find_expired(workplace: Workplace, today: date) -> list[Expired]:
-    """Every store in which a thing can be past its time, with what is on `today`."""
-    looks: dict[str, Callable[[Workplace, Rule, date], Expired]] = {
+    """Expired items on `today`, for every store whose items can expire."""
+    finders: dict[str, Callable[[Workplace, Rule, date], Expired]] = {
         "landing": _landing,
         "feedback": _feedback,
         "logs": _logs,
         "dagster": _dagster,
         "trials": _trials,
     }
-    return [look(workplace, rules()[name], today) for name, look in looks.items()]
+    return [find(workplace, rules()[name], today) for name, find in finders.items()]
 
 
 def remove(workplace: Workplace, found: list[Expired]) -> None:
-    """Remove what `past` found, of the stores that a command may. Raises `HarmoniaError` where the system refuses."""
+    """Remove what `past` found, of the stores with `removed_by: command`. Raises `HarmoniaError` if the system refuses."""
     for one in (one for one in found if one.rule.removed_by == "command"):
         for path in one.paths:
             with storage(path):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         if one.runs:
-            _forget(workplace, one.runs)
+            _delete_runs(workplace, one.runs)
 
 
 def _day(path: Path) -> date:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
-def _of_paths(rule: Rule, paths: Iterator[Path] | list[Path]) -> Expired:
+def _expired_paths(rule: Rule, paths: Iterator[Path] | list[Path]) -> Expired:
     every = tuple(sorted(paths))
     files = [file for path in every for file in (path.rglob("*") if path.is_dir() else (path,)) if file.is_file()]
     return Expired(rule, len(every), sum(file.stat().st_size for file in files), every)
 
 
-def _older(rule: Rule, today: date) -> date:
+def _cutoff(rule: Rule, today: date) -> date:
     return today - timedelta(days=int(rule.days or 0))
 
 
@@ -95,14 +95,16 @@ def _landing(workplace: Workplace, rule: Rule, today: date) -> Expired:
     try:
         with registry.read() as session:
             gone = removed(session)
-            files = [one for one in session.scalars(select(File)) if one.sha256 not in gone and one.first_seen.date() < _older(rule, today)]
+            files = [
+                one for one in session.scalars(select(File)) if one.sha256 not in gone and one.first_seen.date() < _cutoff(rule, today)
+            ]
     finally:
         registry.close()
     return Expired(rule, len(files), sum(one.size for one in files))
 
 
 def _feedback(workplace: Workplace, rule: Rule, today: date) -> Expired:
-    """Reports, and workbooks that were filled in where they lay, of deliveries received too long ago; their receipts stay."""
+    """Feedback files of deliveries received too long ago, except receipts."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
@@ -114,20 +116,20 @@ def _feedback(workplace: Workplace, rule: Rule, today: date) -> Expired:
         for (institution, delivery), day in received.items()
         if day + timedelta(days=contract.load(institution).keep_days) < today
     ]
-    return _of_paths(rule, [path for folder in over for path in folder.rglob("*") if path.is_file() and not _stays(path)])
+    return _expired_paths(rule, [path for folder in over for path in folder.rglob("*") if path.is_file() and not _is_permanent(path)])
 
 
-def _stays(path: Path) -> bool:
+def _is_permanent(path: Path) -> bool:
     return path.name.startswith(("receipt", "."))
 
 
 def _logs(workplace: Workplace, rule: Rule, today: date) -> Expired:
-    return _of_paths(rule, [path for path in workplace.logs.glob("*") if path.is_file() and _day(path) < _older(rule, today)])
+    return _expired_paths(rule, [path for path in workplace.logs.glob("*") if path.is_file() and _day(path) < _cutoff(rule, today)])
 
 
 def _trials(workplace: Workplace, rule: Rule, today: date) -> Expired:
     root = workplace.home.root
-    return _of_paths(rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _day(path) <= _older(rule, today)])
+    return _expired_paths(rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _day(path) <= _cutoff(rule, today)])
 
 
 def _dagster(workplace: Workplace, rule: Rule, today: date) -> Expired:
@@ -135,13 +137,13 @@ def _dagster(workplace: Workplace, rule: Rule, today: date) -> Expired:
 
     from pipelines.resources.instance import install_dagster
 
-    before = datetime.combine(_older(rule, today), datetime.min.time(), UTC)
+    before = datetime.combine(_cutoff(rule, today), datetime.min.time(), UTC)
     with dg.DagsterInstance.from_config(str(install_dagster(workplace.home))) as instance:
         found = instance.get_run_records(dg.RunsFilter(created_before=before))
     return Expired(rule, len(found), runs=tuple(one.dagster_run.run_id for one in found))
 
 
-def _forget(workplace: Workplace, runs: tuple[str, ...]) -> None:
+def _delete_runs(workplace: Workplace, runs: tuple[str, ...]) -> None:
     import dagster as dg
 
     from pipelines.resources.instance import install_dagster

@@ -32,7 +32,7 @@ def test_an_inbox_that_vanishes_loses_nothing_and_comes_back(world: World) -> No
     world.land()
     stood = world.stands()
     away = world.inbox.rename(world.inbox.with_name("away"))
-    with pytest.raises(HarmoniaError, match="is not there: make the folder"):
+    with pytest.raises(HarmoniaError, match="does not exist: create the folder"):
         world.land()
     assert world.stands() == stood
     world.inbox.mkdir()  # mounted, and empty

@@ -200,7 +200,7 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
     redaction.record(registry, home, order, "B. Engineer", tuple(redaction.find(registry, home, person())), nothing)
     other = Person("P2", frozenset({("police", "2013-PR-00001/2")}), lambda born: born, names=frozenset({("drita", "gashi")}))
     with monkeypatch.context() as killed:
-        killed.setattr(Store, "let_go", lambda *_: None)
+        killed.setattr(Store, "remove", lambda *_: None)
         redaction.record(registry, home, order, "B. Engineer", tuple(redaction.find(registry, home, other)), nothing)
     assert search.left(home.landing, other)
     land(tmp_path / "inbox", home, registry, settle=0)

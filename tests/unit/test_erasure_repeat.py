@@ -101,6 +101,6 @@ def test_a_backup_is_only_read_and_a_damaged_one_refused(lost: Workplace, tmp_pa
     kept.write_bytes(before + b"x")
     with pytest.raises(HarmoniaError, match="was changed"):
         repeat(registry, tmp_path / "later")
-    with pytest.raises(HarmoniaError, match="is no backup"):
+    with pytest.raises(HarmoniaError, match="not a backup"):
         repeat(registry, tmp_path)
     registry.close()

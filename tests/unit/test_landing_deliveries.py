@@ -210,7 +210,7 @@ def test_bytes_that_a_killed_run_moved_but_did_not_enter_stay_only_where_they_co
     world.land()
     world.put("police/2013-Q2/rastet.csv", "moved, not entered")
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(ingest, "enter", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(ingest, "record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         world.land()
     assert b"moved, not entered" in world.stored().values()
     if withdrawn:
@@ -222,12 +222,12 @@ def test_bytes_that_a_killed_run_moved_but_did_not_enter_stay_only_where_they_co
 
 
 def test_an_inbox_that_is_none_is_one_clear_line(world: World, tmp_path: Path) -> None:
-    with pytest.raises(HarmoniaError, match="is not there: make the folder"):
+    with pytest.raises(HarmoniaError, match="does not exist: create the folder"):
         land(tmp_path / "absent", world.home, world.registry)
     (tmp_path / "file").write_text("x")
     with pytest.raises(HarmoniaError, match="cannot be opened"):
         land(tmp_path / "file", world.home, world.registry)
-    with pytest.raises(HarmoniaError, match="lies in the inbox"):
+    with pytest.raises(HarmoniaError, match="is inside the inbox"):
         land(tmp_path, world.home, world.registry)
 
 

@@ -124,7 +124,7 @@ def test_an_empty_partition_is_one(registry: Registry) -> None:
 
 
 def test_partitions_that_are_none_are_refused_and_nothing_is_minted(registry: Registry) -> None:
-    with pytest.raises(ValueError, match="1 records stand in it more than once"):
+    with pytest.raises(ValueError, match="1 records occur more than once"):
         assign(registry, "case", partition("ab", "a"))
     with pytest.raises(ValueError, match="1 records without"):
         assign(registry, "case", pd.DataFrame({"institution": ["police"], "record_key": [None], "cluster": [1]}))

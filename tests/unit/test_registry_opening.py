@@ -80,13 +80,13 @@ def test_a_newer_registry_is_refused(tmp_path: Path) -> None:
     open_registry(url(tmp_path / "r.sqlite")).close()
     with sqlite3.connect(tmp_path / "r.sqlite") as connection:
         connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
-    with pytest.raises(HarmoniaError, match="made by a newer Harmonia"):
+    with pytest.raises(HarmoniaError, match="created by a newer Harmonia"):
         open_registry(url(tmp_path / "r.sqlite"))
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "mysql://u:topsecret@h/d", "", "oracle+what://x"])
 def test_a_url_that_is_none(bad: str) -> None:
-    with pytest.raises(HarmoniaError, match="not understood") as caught:
+    with pytest.raises(HarmoniaError, match="URL is invalid") as caught:
         open_registry(bad)
     assert "topsecret" not in str(caught.value)
 
@@ -99,7 +99,7 @@ def test_a_server_that_is_away_shows_no_password() -> None:
 
 def test_files_that_are_no_registry(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_bytes(b"garbage" * 500)
-    with pytest.raises(HarmoniaError, match="is no registry; restore it"):
+    with pytest.raises(HarmoniaError, match="is not a registry; restore it"):
         open_registry(url(tmp_path / "garbage"))
     with pytest.raises(HarmoniaError, match="cannot be opened"):
         open_registry(url(tmp_path))

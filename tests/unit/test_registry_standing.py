@@ -77,5 +77,5 @@ def test_an_older_copy_that_went_on_by_itself_is_refused_too(home: Home, tmp_pat
     for _ in range(3):
         begin_run(registry)
     registry.close()
-    with pytest.raises(HarmoniaError, match="is another one"):
+    with pytest.raises(HarmoniaError, match="is a different one"):
         held(home)

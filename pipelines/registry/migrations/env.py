@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `connection.py` hands over. No configuration of its own."""
+"""Alembic's entry point: runs the migrations on the connection passed by `connection.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.registry.tables import Base, Instant
 
 
 def _render(kind: str, item: Any, _: object) -> str | Literal[False]:
-    """A migration depends on no class of today's code."""
+    """Migrations must not depend on classes of the current code."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Instant) else False
 
 

@@ -1,4 +1,4 @@
-"""The registry as it begins."""
+"""Initial registry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """The registry as it begins."""
+    """Initial registry."""
     op.create_table(
         "delivery",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -1,4 +1,4 @@
-"""Review: what a steward saw when judging, blind samples, who looked at names."""
+"""Review: context of judgements, blind samples, audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Review: what a steward saw when judging, blind samples, who looked at names."""
+    """Review: context of judgements, blind samples, audit log."""
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), nullable=False),

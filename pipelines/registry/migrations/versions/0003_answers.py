@@ -1,4 +1,4 @@
-"""Answers to findings. The life of findings is worked out from deliveries and answers: its table, never filled, goes."""
+"""Answers to findings. Drops the unused table of finding states, which are derived from deliveries and answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seals over what was entered, so that a ledger edited behind the pipeline's back is found out."""
+"""Seals over all rows, to detect tampering with the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comparison between institutions found, by institution and quarter: it stands until the next quarter."""
+"""Results of the comparison between institutions, by institution and quarter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erasure of a person: the orders, what was carried out, what is read in place of files that went."""
+"""Erasure of a person: orders, executed erasures, redacted readings, removed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hash of what each round of comparison found, so that a seal covers it without reading all rounds."""
+"""Hash of each round of comparison, so that a seal covers it without reading all rounds."""
 
 from __future__ import annotations
 

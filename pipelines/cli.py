@@ -271,10 +271,10 @@ def _plain(line: str) -> str:
 
 
 def _unexpected(error: Exception) -> int:
-    from pipelines.failures import describe, keep
+    from pipelines.failures import describe, write_log
 
     home = os.environ.get("HARMONIA_HOME")
-    log = keep(error, Path(home) / "logs", " ".join(sys.argv[1:2])) if home and Path(home).is_dir() else None
+    log = write_log(error, Path(home) / "logs", " ".join(sys.argv[1:2])) if home and Path(home).is_dir() else None
     return _fail(f"{describe(error)}{f'; details are in {log}' if log else ''}")
 
 

@@ -15,7 +15,7 @@ from pipelines import over_time
 from pipelines.errors import HarmoniaError
 from pipelines.resources.coded import numbered
 from pipelines.root_causes import root_causes
-from pipelines.units import Places
+from pipelines.units import UnitIndex
 from pipelines.validate import Validated
 from pipelines.validate.keys import parents_first
 from schemas import findings
@@ -69,9 +69,9 @@ def resolve(validated: Validated) -> Current:
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
     reported = _without_blanks(validated.findings, later)
     found = pd.concat([f for f in (reported, later, *left_out) if len(f)] or [later], ignore_index=True)
-    places = Places(tables, contract)
-    found = findings.by_value(root_causes(places.placed(found[list(findings.COLUMNS)]), tables), lineage)
-    return Current(tables, quarantined, places.placed(lineage), accounting, found, deliveries)
+    units = UnitIndex(tables, contract)
+    found = findings.by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
+    return Current(tables, quarantined, units.add_units(lineage), accounting, found, deliveries)
 
 
 def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:

@@ -97,11 +97,11 @@ def redact_errors(doing: str, logs: Path | None) -> Iterator[None]:
     except HarmoniaError as error:
         raise error from None
     except Exception as error:  # noqa: BLE001 - any error
-        log = keep(error, logs, doing) if logs else None
+        log = write_log(error, logs, doing) if logs else None
         raise HarmoniaError(f"{doing} failed: {describe(error)}{f'; details are in {log}' if log else ''}") from None
 
 
-def keep(error: BaseException, logs: Path, doing: str) -> Path | None:
+def write_log(error: BaseException, logs: Path, doing: str) -> Path | None:
     """Log the error, its stack and the stage to a file in `logs` that only this user may read. None if it cannot be written."""
     now = datetime.now(UTC)
     lines = [f"{now:%Y-%m-%dT%H:%M:%SZ} {doing}"]

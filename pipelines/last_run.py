@@ -1,10 +1,10 @@
-"""Whether anything changed since the last run ended: then the next one lands and publishes nothing new, and does no other stage.
+"""Detects that nothing changed since the last run, so that the next run skips all stages except landing and publishing.
 
-Belongs here: the state of all that a run reads and writes, as one hash, and its file. Does not belong here: which stage is done again when
-something did change (`pipelines.assets.versions`).
+Belongs here: a hash over everything that a run reads and writes, and its file. Does not belong here: which stage runs again after a
+change (`pipelines.assets.versions`).
 
-Files count by size and modification time, as a delivery in the inbox does for the sensor; a state that cannot be known this way (registry
-or warehouse on a server) is none, and every stage looks for itself.
+Files are compared by size and modification time, as in the inbox sensor. With a registry or warehouse on a server there is no such hash,
+and every stage checks its own inputs.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _NOT_READ = ("dagster", "logs", _FILE)  # of a home: history of runs, which no s
 
 
 def is_unchanged(workplace: Workplace) -> bool:
-    """Whether inbox, home, program, settings and date are those at the end of the last run that published everything."""
+    """Whether inbox, home, program, settings and date are unchanged since the last complete run."""
     file = workplace.home.root / _FILE
     return file.exists() and file.read_text("utf-8") == _state(workplace)
 
 
 def remember(workplace: Workplace, inbox: str) -> None:
-    """Keep the state at the end of a run. inbox: `inbox_state` when it began, so that what arrived meanwhile is new."""
+    """Store the state at the end of a run. inbox: `inbox_state` at its start, so that later arrivals count as new."""
     file, state = workplace.home.root / _FILE, _state(workplace, inbox)
     if state is None:
         file.unlink(missing_ok=True)
@@ -39,7 +39,7 @@ def remember(workplace: Workplace, inbox: str) -> None:
 
 
 def inbox_state(workplace: Workplace) -> str:
-    """A hash of every delivery folder and its files (path, size, times, inode), and of what is odd in the inbox. Opens no file."""
+    """A hash of all delivery folders, their files (path, size, times, inode), and findings about the inbox. Opens no file."""
     found = walk(workplace.inbox)
     folders = [(one.institution, str(one.name), sorted((name, repr(file)) for name, file in one.files.items())) for one in found.folders]
     return hashed(folders, found.findings, sorted(found.closed))
@@ -55,7 +55,7 @@ def _state(workplace: Workplace, inbox: str | None = None) -> str | None:
 
 
 def _stat(path: Path) -> tuple[int, int] | None:
-    """Size and modification time, where a setting names a file."""
+    """Size and modification time if a setting names a file."""
     found = path.stat() if path.is_file() else None
     return found and (found.st_size, found.st_mtime_ns)
 
@@ -67,5 +67,5 @@ def _files(home: Path) -> Iterator[tuple[str, int, int]]:
             for path in Path(entry.path).rglob("*") if entry.is_dir(follow_symlinks=False) else [Path(entry.path)]:
                 with suppress(FileNotFoundError):
                     found = path.lstat()
-                    if found.st_size or not path.name.endswith("-wal"):  # SQLite makes an empty log for whoever only reads
+                    if found.st_size or not path.name.endswith("-wal"):  # SQLite creates an empty log for readers
                         yield str(path.relative_to(home)), found.st_size, found.st_mtime_ns

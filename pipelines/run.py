@@ -25,7 +25,7 @@ from pipelines import last_run
 from pipelines.definitions import SHAPES, all_assets, build_definitions
 from pipelines.describing import ROWS
 from pipelines.errors import HarmoniaError
-from pipelines.failures import describe, keep
+from pipelines.failures import describe, write_log
 from pipelines.home import Home
 from pipelines.jobs import HARMONISE_EVERYTHING
 from pipelines.lock import run_lock
@@ -210,7 +210,7 @@ def _execute(workplace: Workplace, listener: Listener, only: Sequence[str] | Non
             tampered = any(name in checks for name in ("bytes_are_as_received", "ledger_is_as_entered"))
             way_out = "`harmonia verify` lists what was changed" if tampered else "`harmonia ui` shows the counts"
             raise HarmoniaError(f"a blocking check failed ({checks}); nothing was published: {way_out}") from None
-        log = keep(error, workplace.logs, "run")
+        log = write_log(error, workplace.logs, "run")
         raise HarmoniaError(f"the run failed: {describe(error)}; details are in {log or 'no log (it could not be written)'}") from None
     finally:
         _RUNNING.reset(token)

@@ -32,7 +32,7 @@ _RETRY_ONCE = {"dagster/max_retries": "1", "dagster/retry_strategy": "ALL_STEPS"
 _ALIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
-def look(workplace: Workplace) -> dict[str, str]:
+def fingerprints(workplace: Workplace) -> dict[str, str]:
     """Every delivery folder of the inbox → fingerprint of its files. Raises `HarmoniaError` if the inbox cannot be read."""
     workplace.ready()
     return {f"{folder.institution}/{folder.name}": _fingerprint(folder) for folder in walk(workplace.inbox).folders}
@@ -43,9 +43,9 @@ def _fingerprint(folder: Folder) -> str:
     return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 
 
-def still(now: Mapping[str, str], before: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+def stable(now: Mapping[str, str], before: Mapping[str, str], requested: Mapping[str, str]) -> dict[str, str]:
     """Deliveries unchanged since the last tick whose state has not requested a run yet."""
-    return {name: mark for name, mark in now.items() if before.get(name) == mark and asked.get(name) != mark}
+    return {name: mark for name, mark in now.items() if before.get(name) == mark and requested.get(name) != mark}
 
 
 def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
@@ -64,31 +64,31 @@ def inbox_sensor(workplace: Workplace) -> dg.SensorDefinition:
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         state = json.loads(context.cursor or "{}")
         try:
-            now, held = look(workplace), run_is_held(workplace.home)
+            now, locked = fingerprints(workplace), run_is_held(workplace.home)
         except HarmoniaError as error:
-            return _cannot_look(state, error)
-        before, asked = state.get("seen", {}), state.get("asked", {})
-        ready = still(now, before, asked)
+            return _skip_on_error(state, error)
+        before, requested = state.get("seen", {}), state.get("asked", {})
+        ready = stable(now, before, requested)
         moving = sum(before.get(name) != mark for name, mark in now.items())
-        going = context.instance.get_runs(dg.RunsFilter(job_name=HARMONISE_EVERYTHING, statuses=_ALIVE))
-        watched = held or context.instance.run_launcher.supports_check_run_worker_health  # Dagster checks it
-        lifeless = [] if watched else [run for run in going if run.status is dg.DagsterRunStatus.STARTED]
+        active = context.instance.get_runs(dg.RunsFilter(job_name=HARMONISE_EVERYTHING, statuses=_ALIVE))
+        watched = locked or context.instance.run_launcher.supports_check_run_worker_health  # Dagster checks it
+        lifeless = [] if watched else [run for run in active if run.status is dg.DagsterRunStatus.STARTED]
         for run in (run for run in lifeless if run.run_id in state.get("lifeless", [])):
             context.instance.report_run_failed(run, DIED)
-        cursor = _cursor(now, asked, lifeless)
+        cursor = _cursor(now, requested, lifeless)
         if not ready:
             return dg.SensorResult(skip_reason=f"{count(len(now), 'delivery', 'deliveries')}, {moving} new or changing", cursor=cursor)
-        if going or held:
-            holder = "current run" if going else "command that holds the home"
+        if active or locked:
+            holder = "current run" if active else "command that holds the home"
             return dg.SensorResult(skip_reason=f"{count(len(ready), 'delivery', 'deliveries')} waiting for the {holder}", cursor=cursor)
         key = hashlib.sha256(json.dumps(sorted(ready.items())).encode()).hexdigest()
         request = dg.RunRequest(run_key=key, tags={"harmonia/deliveries": str(len(ready)), **_RETRY_ONCE})
-        return dg.SensorResult(run_requests=[request], cursor=_cursor(now, {**asked, **ready}, []))
+        return dg.SensorResult(run_requests=[request], cursor=_cursor(now, {**requested, **ready}, []))
 
     return inbox
 
 
-def _cannot_look(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
+def _skip_on_error(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorResult:
     """Keep the state; send one alert, at the second failed tick in a row."""
     ticks = state.get("in vain", 0) + 1
     if ticks == _FAILED_TICKS:
@@ -96,9 +96,9 @@ def _cannot_look(state: Mapping[str, Any], error: HarmoniaError) -> dg.SensorRes
     return dg.SensorResult(skip_reason=str(error), cursor=json.dumps({**state, "in vain": ticks}))
 
 
-def _cursor(now: Mapping[str, str], asked: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
+def _cursor(now: Mapping[str, str], requested: Mapping[str, str], lifeless: Sequence[dg.DagsterRun]) -> str:
     """State for the next tick: deliveries seen, states requested, runs that are marked as running although nobody holds the home."""
-    still_there = {name: mark for name, mark in asked.items() if name in now}
+    still_there = {name: mark for name, mark in requested.items() if name in now}
     return json.dumps({"seen": now, "asked": still_there, "lifeless": [run.run_id for run in lifeless]})
 
 

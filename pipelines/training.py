@@ -43,7 +43,7 @@ class Material:
     provenance: dict[str, Any]
 
 
-def of_home(workplace: Workplace, judged: bool) -> Material:
+def from_home(workplace: Workplace, judged: bool) -> Material:
     """The records of a home after its last run; with `judged` also the stewards' judgements. Raises `HarmoniaError`."""
     folder = workplace.home.lake / "canonical"
     if not folder.is_dir():
@@ -59,7 +59,7 @@ def of_home(workplace: Workplace, judged: bool) -> Material:
     return Material(sets, partial(_judgement_labels, judgements), {"from": "judgements", **provenance, "judged": count})
 
 
-def of_simulated(folders: Sequence[Path]) -> Material:
+def from_simulated(folders: Sequence[Path]) -> Material:
     """The deliveries in `<folder>/inbox`, run through the pipeline into a temporary home, with the true identities."""
     from pipelines.progress import Silence
     from pipelines.run import run_everything

@@ -20,7 +20,7 @@ from sources.contract import Contract, Units, record_tables
 _BETWEEN = " – "
 
 
-class Places:
+class UnitIndex:
     """Unit and case number of every record of one institution. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], contract: Contract) -> None:
@@ -43,7 +43,7 @@ class Places:
         self._of_part = {name: self._of(part) for name, part in parts.items()}
         self._of_record = self._of(pd.concat(parts.values()).drop_duplicates("_record"))
 
-    def placed(self, found: pd.DataFrame) -> pd.DataFrame:
+    def add_units(self, found: pd.DataFrame) -> pd.DataFrame:
         """`found` (findings or records with delivery, part, record_key) with `unit` and `number` of that delivery, else the latest."""
         units = self._contract.units
         if units is None or found.empty:
@@ -82,7 +82,7 @@ class Places:
         return out
 
 
-def placed_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+def add_units_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
     """Add unit and number of the record to findings without them. lineage: as returned by `pipelines.current`.
 
     If a part is a table, records belong to their table: a file and a party with the same number are two records.

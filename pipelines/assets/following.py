@@ -16,7 +16,7 @@ from pipelines.feedback.life import HELD, KEYS, Life, follow
 from pipelines.resources import coded, lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
-from pipelines.units import placed_by_record
+from pipelines.units import add_units_by_record
 
 _AT_A_TIME = 250_000  # findings
 _PLACED = ("unit", "number")
@@ -36,7 +36,7 @@ class Lived(parquet.Stream):
     def __iter__(self) -> Iterator[pd.DataFrame]:
         first, gone = 0, []
         for found in (part for stage in self._stages for part in stage.parts("findings", _AT_A_TIME)):
-            placed = placed_by_record(found, self._records)
+            placed = add_units_by_record(found, self._records)
             yield self._answered(self._life.there(placed, first))
             turns = np.flatnonzero((self._life.gone >= first) & (self._life.gone < first + len(placed)))
             gone.append(placed.iloc[self._life.gone[turns] - first].set_axis(turns))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pipelines.assets.by_delivery import RawDelivery, by_delivery, canonical_rows, packed, refused, stage_folder, unpacked
 from pipelines.erasure import reading
 from pipelines.errors import HarmoniaError
-from pipelines.failures import describe, disk_full, keep
+from pipelines.failures import describe, disk_full, write_log
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError, Reason
 from pipelines.resources.delivery_store import DeliveryStore
@@ -168,7 +168,7 @@ def _logged(piece: Piece, doing: str) -> Iterator[None]:
         if disk_full(error):
             raise
         doing = f"{piece.institution} {', '.join(piece.keys)}: {doing}"
-        keep(error, piece.workplace.logs, doing)
+        write_log(error, piece.workplace.logs, doing)
         raise ExceededError("failed", describe(error)) from None
 
 

@@ -47,40 +47,40 @@ def backup(workplace: Workplace, target: Path) -> Manifest:
         raise HarmoniaError(f"{target} already exists: name a new folder; a backup never changes an older one")
     if target.resolve().is_relative_to(home.root.resolve()):
         raise HarmoniaError(f"{target} is inside the home: name a folder on another disk")
-    made = target.with_name(f".{target.name}.part")
+    partial = target.with_name(f".{target.name}.part")
     with storage(target):
-        shutil.rmtree(made, ignore_errors=True)  # leftover of a killed backup
-        made.mkdir(parents=True, mode=_PRIVATE_FOLDER)
+        shutil.rmtree(partial, ignore_errors=True)  # leftover of a killed backup
+        partial.mkdir(parents=True, mode=_PRIVATE_FOLDER)
     try:
-        manifest = _fill(workplace, made)
+        manifest = _fill(workplace, partial)
         reached(Point.BACKUP_COPIED)
         with storage(target):
-            made.rename(target)
+            partial.rename(target)
             sync(target.parent)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return manifest
 
 
-def _fill(workplace: Workplace, made: Path) -> Manifest:
+def _fill(workplace: Workplace, partial: Path) -> Manifest:
     registry = open_registry(workplace.registry)
     try:
-        copy_registry(registry, made / REGISTRY)
+        copy_registry(registry, partial / REGISTRY)
     finally:
         registry.close()
-    copy = create_engine(f"sqlite:///{made / REGISTRY}")
+    copy = create_engine(f"sqlite:///{partial / REGISTRY}")
     with Session(copy) as session:
         manifest = Manifest(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", version("harmonia"), seal.head(session))
         hashes = sorted(set(session.scalars(select(File.sha256))) - removed(session))
     copy.dispose()
-    manifest.files[REGISTRY] = _sync_and_digest(made / REGISTRY)
+    manifest.files[REGISTRY] = _sync_and_digest(partial / REGISTRY)
     home, landing = workplace.home, Store(workplace.home.landing)
     for sha256 in hashes:
-        _copy(landing.path(sha256), made, f"landing/{sha256[:2]}/{sha256}", manifest)
+        _copy(landing.path(sha256), partial, f"landing/{sha256[:2]}/{sha256}", manifest)
         if manifest.files[f"landing/{sha256[:2]}/{sha256}"][1] != sha256:
             raise HarmoniaError(f"{landing.path(sha256)}: was changed since it was received; `harmonia verify` names the delivery")
     for path in _others(home.root):
-        _copy(path, made, str(path.relative_to(home.root)), manifest)
+        _copy(path, partial, str(path.relative_to(home.root)), manifest)
     outside = os.environ.get(stores.KEY_VARIABLE)
     if outside:
         key = Path(outside).expanduser()
@@ -88,10 +88,10 @@ def _fill(workplace: Workplace, made: Path) -> Manifest:
             raise HarmoniaError(
                 f"{key}: the pseudonym key named by {stores.KEY_VARIABLE} is missing; a backup without it would lead to other pseudonyms"
             )
-        _copy(key, made, stores.KEY_FILE, manifest)
-    for folder in (path for path in made.rglob("*") if path.is_dir()):
+        _copy(key, partial, stores.KEY_FILE, manifest)
+    for folder in (path for path in partial.rglob("*") if path.is_dir()):
         folder.chmod(_PRIVATE_FOLDER)
-    manifest.write(made)
+    manifest.write(partial)
     return manifest
 
 
@@ -111,9 +111,9 @@ def _others(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _copy(source: Path, made: Path, name: str, manifest: Manifest) -> None:
+def _copy(source: Path, partial: Path, name: str, manifest: Manifest) -> None:
     """Copy one file durably; add size and hash of the copy to the manifest."""
-    target = made / name
+    target = partial / name
     with storage(target):
         target.parent.mkdir(parents=True, exist_ok=True)  # inside the private folder
     try:

@@ -33,26 +33,26 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
         raise HarmoniaError(f"{backup}: damaged ({len(wrong)}: {'; '.join(wrong[:3])}): restore from another one; nothing was written")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise HarmoniaError(f"home {root} is not empty: name an empty or new folder with --home; a backup is never restored over a home")
-    made = root.with_name(f".{root.name}.part")
+    partial = root.with_name(f".{root.name}.part")
     with storage(root):
-        shutil.rmtree(made, ignore_errors=True)  # leftover of a killed restore
-        made.mkdir(parents=True, mode=0o700)  # private before any file is in it
+        shutil.rmtree(partial, ignore_errors=True)  # leftover of a killed restore
+        partial.mkdir(parents=True, mode=0o700)  # private before any file is in it
     try:
         for name in manifest.files:
-            _put(backup / name, made / name, 0o400 if name.startswith("landing/") else 0o600)
-        wrong = list(damaged(made, manifest))
+            _put(backup / name, partial / name, 0o400 if name.startswith("landing/") else 0o600)
+        wrong = list(damaged(partial, manifest))
         if wrong:
             raise HarmoniaError(f"{root}: the disk returns other bytes than were written ({wrong[0]}): check the disk, then restore again")
         if workplace.registry_url:
-            _to_server(made / REGISTRY, workplace.registry_url)
+            _to_server(partial / REGISTRY, workplace.registry_url)
         reached(Point.RESTORE_COPIED)
         with storage(root):
             if root.exists():
                 root.rmdir()
-            made.rename(root)
+            partial.rename(root)
             sync(root.parent)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     workplace.home.create()
     return manifest
 

@@ -123,11 +123,11 @@ def record(session: Session, found: Walk, staged: list[StagedDelivery], sizes: M
     for one in staged:
         delivery = known.get(one.place)
         before = delivery.receipts[-1] if delivery else None
-        holds = _holds(found, one, _files_of(before) if before else {})
-        if holds:
+        files = _merge(found, one, _files_of(before) if before else {})
+        if files:
             delivery = delivery or _delivery(session, one, moment)
-            absent = [name for name in one.skipped if name not in holds and "/" not in name and kind_of(name) == "file"]
-            if _receive(delivery, before, holds, bool(absent), moment):
+            absent = [name for name in one.skipped if name not in files and "/" not in name and kind_of(name) == "file"]
+            if _receive(delivery, before, files, bool(absent), moment):
                 new.add(one.place)
     _presence(found, known, moment)
     session.flush()
@@ -143,26 +143,26 @@ def _delivery(session: Session, one: StagedDelivery, moment: datetime) -> Delive
     return delivery
 
 
-def _holds(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
+def _merge(found: Walk, one: StagedDelivery, before: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
     """Current files of the delivery: staged files, and the earlier version of skipped files.
 
     If files disappeared and none were added, the earlier files are kept: clearing a folder loses nothing.
     """
-    holds = dict(one.files)
-    holds.update({name: before[name] for name in one.skipped if name in before})
+    files = dict(one.files)
+    files.update({name: before[name] for name in one.skipped if name in before})
     gone = [name for name, file in before.items() if file.kind in _CONTENT and name not in one.files and name not in one.skipped]
     added = [name for name, file in one.files.items() if file.kind in _CONTENT and name not in before]
     if gone and not added:
-        holds.update({name: before[name] for name in gone})
+        files.update({name: before[name] for name in gone})
         for name in gone:
             if before[name].kind == "file" and not one.folder.closed:
                 found.note("delivery-file-gone", one.place[0], one.place[1], name)
-    return holds
+    return files
 
 
-def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
+def _receive(delivery: Delivery, before: Receipt | None, files: Mapping[str, StoredFile], incomplete: bool, moment: datetime) -> bool:
     """Add a receipt if the delivery changed; return whether its content is new."""
-    hash_, content = _hash(holds), _hash({name: file for name, file in holds.items() if file.kind in _CONTENT})
+    hash_, content = _hash(files), _hash({name: file for name, file in files.items() if file.kind in _CONTENT})
     if before is not None and before.hash == hash_:
         if before.incomplete != incomplete:
             before.incomplete = incomplete
@@ -174,7 +174,7 @@ def _receive(delivery: Delivery, before: Receipt | None, holds: Mapping[str, Sto
             content=content,
             first_seen=moment,
             incomplete=incomplete,
-            files=[DeliveryFile(name=name, sha256=file.sha256, kind=file.kind) for name, file in sorted(holds.items())],
+            files=[DeliveryFile(name=name, sha256=file.sha256, kind=file.kind) for name, file in sorted(files.items())],
         )
     )
     new = before is None or before.content != content

@@ -153,5 +153,5 @@ def _remedy(error: DBAPIError) -> tuple[str, bool]:
         if isinstance(error.orig, sqlite3.Error) and words in message:
             return remedy, words == "locked"
     if error.connection_invalidated or "connect" in message:
-        return "the database server does not respond; check that it runs and that the URL is right, then run again", True
+        return "the database server does not answer; check that it runs and that the URL is right, then run again", True
     return f"database error ({type(error.orig).__name__}); check that the database is intact and writable, then run again", False

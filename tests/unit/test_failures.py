@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError
-from pipelines.failures import describe, keep
+from pipelines.failures import describe, write_log
 
 
 def _fails_over(name: str) -> Exception:
@@ -23,7 +23,7 @@ def test_the_line_names_the_place_and_not_the_value() -> None:
 
 
 def test_the_log_holds_the_stack_and_not_the_value(tmp_path: Path) -> None:
-    log = keep(_fails_over("Arben"), tmp_path / "logs", "police: reading")
+    log = write_log(_fails_over("Arben"), tmp_path / "logs", "police: reading")
     assert log is not None
     text = log.read_text("utf-8")
     assert "police: reading" in text
@@ -48,4 +48,4 @@ def test_a_known_problem_is_said_as_it_is() -> None:
 
 def test_a_log_that_cannot_be_written_is_no_second_failure(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file", encoding="utf-8")
-    assert keep(ValueError("x"), tmp_path / "logs", "run") is None
+    assert write_log(ValueError("x"), tmp_path / "logs", "run") is None

@@ -15,7 +15,7 @@ from pipelines.registry import open_registry
 from pipelines.resources import lake
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
-from pipelines.units import placed_by_record
+from pipelines.units import add_units_by_record
 from schemas import findings
 
 _CAME = pd.DataFrame({"institution": "police", "delivery": ["2012-Q1", "2012-Q1_v2", "2012-Q2"]})
@@ -47,7 +47,7 @@ def test_some_at_a_time_is_all_at_once(tmp_path: Path, monkeypatch: pytest.Monke
 
     made, counts = following.follow_all(place, standing, Tables({"findings": others}), said, b"key")
 
-    every = placed_by_record(pd.concat([own, others], ignore_index=True), _lineage())
+    every = add_units_by_record(pd.concat([own, others], ignore_index=True), _lineage())
     expected = answers.applied(life(every, _CAME, _lineage()), said, b"key")
     pd.testing.assert_frame_equal(lake.read(made.folder)["findings"], expected)
     assert {"fixed", "remains", "new"} <= set(expected["state"])
@@ -72,4 +72,4 @@ def test_a_finding_of_a_party_is_not_placed_where_the_file_of_its_number_is() ->
         ],
         ignore_index=True,
     )
-    assert placed_by_record(found, lineage)["unit"].tolist() == ["Prizren", "Pejë", "Pejë", "Prizren", "N"]
+    assert add_units_by_record(found, lineage)["unit"].tolist() == ["Prizren", "Pejë", "Pejë", "Prizren", "N"]

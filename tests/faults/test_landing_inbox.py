@@ -159,7 +159,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_alone(world: World, monkey
     monkeypatch.setattr(Store, "stage", growing)
     report = world.land()
     assert [(f["rule"], f["file"]) for f in report.findings] == [("delivery-file-changing", "rastet.csv")]
-    assert report.left_alone == 1
+    assert report.skipped == 1
     assert b"begun" not in world.stored().values()
     assert world.stands()[("police", "2013-Q2")] == {"personat.csv": b"whole"}
     assert [d.incomplete for d in report.new if d.institution == "police"] == [True]

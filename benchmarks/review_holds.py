@@ -22,7 +22,7 @@ from pipelines.linkage.training import train
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
 from pipelines.review.judgements import effective, enter, read
-from pipelines.review.published import Published
+from pipelines.review.published import PublishedRun
 from pipelines.review.sampling import population
 
 LEAST = 1e-4
@@ -93,7 +93,7 @@ def main() -> None:
     options.add_argument("--judgements", type=int, default=200)
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
-    found = Published(Home(given.home), 0, "")
+    found = PublishedRun(Home(given.home), 0, "")
     canonical, clusters, model = found.canonical(), found.clusters(), load_model()
     said = judged(population(candidates(canonical)[0], clusters), clusters, given.judgements, given.seed)
     with tempfile.TemporaryDirectory() as folder:

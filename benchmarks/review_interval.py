@@ -17,7 +17,7 @@ import pandas as pd
 from pipelines.home import Home
 from pipelines.linkage.candidates import candidates
 from pipelines.review.estimating import estimate
-from pipelines.review.published import Published
+from pipelines.review.published import PublishedRun
 from pipelines.review.sampling import population
 from pipelines.review.strata import draw
 
@@ -33,7 +33,7 @@ def true_ids(truth: Path) -> pd.Series:
     return records.set_index(["entity", *RECORD])["id"]
 
 
-def labelled(found: Published, truth: Path) -> tuple[pd.DataFrame, dict[str, float]]:
+def labelled(found: PublishedRun, truth: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     """All pairs with the column `true`, and the ceiling per entity."""
     ids = true_ids(truth)
     clusters = found.clusters()
@@ -79,7 +79,7 @@ def main() -> None:
     options.add_argument("--pairs", type=int, default=300)
     options.add_argument("--seeds", type=int, default=40)
     given = options.parse_args()
-    pairs, ceiling = labelled(Published(Home(given.home), 0, ""), given.truth)
+    pairs, ceiling = labelled(PublishedRun(Home(given.home), 0, ""), given.truth)
     out = []
     for share in WORSENED:
         for sampled in (["case", "person"], ["case"], ["person"]):

@@ -67,11 +67,15 @@ def rewrite(
 ) -> list[Path]:
     """Write the report unconditionally under `key` (`key_for`); otherwise as `write_feedback`."""
     folder = _folder(home / "feedback", institution, delivery)
-    made = report.make(institution, delivery, files, findings, language, received, **more)
+    document = report.make(institution, delivery, files, findings, language, received, **more)
     over = _over(institution, received, today)
-    content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, made.state, made.counts))
+    content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, document.state, document.counts))
     if not over:
-        content |= {"findings.json": report.to_json(made), **page.pages(made), page.WORKBOOK: workbook.write(made, secret(home))}
+        content |= {
+            "findings.json": report.to_json(document),
+            **page.pages(document),
+            page.WORKBOOK: workbook.write(document, secret(home)),
+        }
     for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
         if over or not old.name.startswith(_ANSWERED):
             old.unlink()

@@ -58,8 +58,8 @@ def read(path: Path) -> FilledReview:
         raise HarmoniaError(
             f"{path}: the columns were changed ({', '.join(absent) or 'one is repeated'}): export again and copy the verdicts over"
         )
-    kept = [n for n, name in enumerate(header) if name]
-    rows = pd.DataFrame([[line[n] for n in kept] for line in lines], columns=[header[n] for n in kept], dtype="str")
+    named = [n for n, name in enumerate(header) if name]
+    rows = pd.DataFrame([[line[n] for n in named] for line in lines], columns=[header[n] for n in named], dtype="str")
     for column in rows.columns.difference(PAIR):
         rows[column] = rows[column].map(flat).astype("str")
     rows.insert(0, "row", range(2, len(rows) + 2))

@@ -69,17 +69,17 @@ def _shown(own: pd.DataFrame) -> dict[str, Any]:
         return {"newest": None}
     newest = max(delivered["period"])
     by = {dimension: whole[whole["dimension"] == dimension].sort_values("period").to_dict("records") for dimension in DIMENSIONS}
-    judged = [dimension for dimension in DIMENSIONS if any(row["score"] is not None for row in by[dimension])]
-    parts = known[own["unit"].notna() & (own["period"] == newest) & own["dimension"].isin(judged)]
+    assessed = [dimension for dimension in DIMENSIONS if any(row["score"] is not None for row in by[dimension])]
+    parts = known[own["unit"].notna() & (own["period"] == newest) & own["dimension"].isin(assessed)]
     units = {
-        visible(str(unit)): rows.set_index("dimension", drop=False).loc[judged].to_dict("records") for unit, rows in parts.groupby("unit")
+        visible(str(unit)): rows.set_index("dimension", drop=False).loc[assessed].to_dict("records") for unit, rows in parts.groupby("unit")
     }
     return {
         "newest": newest,
         "now": [next(row for row in by[dimension] if row["period"] == newest) for dimension in DIMENSIONS],
         "course": by,
         "periods": sorted(whole["period"].unique()),
-        "judged": judged,
+        "assessed": assessed,
         "units": units,
     }
 

@@ -55,10 +55,10 @@
   }
 
   function node(name, attributes, text) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    if (text !== undefined) made.textContent = text;
-    return made;
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    if (text !== undefined) element.textContent = text;
+    return element;
   }
 
   function folded(text, most) {
@@ -84,17 +84,17 @@
       parts.push(node("text", { x: label + long + 6, y: y + 17 }, one.value ?? "–"));
       y += tall + 6;
     }
-    const said = found.map((one) => `${one.name}: ${one.value ?? one.note}`).join("; ");
-    const svg = node("svg", { viewBox: `0 0 ${width} ${y}`, role: "img", "aria-label": `${title}. ${said}` });
+    const text = found.map((one) => `${one.name}: ${one.value ?? one.note}`).join("; ");
+    const svg = node("svg", { viewBox: `0 0 ${width} ${y}`, role: "img", "aria-label": `${title}. ${text}` });
     svg.replaceChildren(...parts);
     $("chart").replaceChildren(svg);
   }
 
   function cell(tag, text, attributes = {}) {
-    const made = document.createElement(tag);
-    Object.assign(made, attributes);
-    made.textContent = text;
-    return made;
+    const element = document.createElement(tag);
+    Object.assign(element, attributes);
+    element.textContent = text;
+    return element;
   }
 
   function table(found) {

@@ -13,7 +13,6 @@ import shutil
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
-from pipelines.points import Point, reached
 
 _SUFFIX = ".tmp"
 
@@ -45,9 +44,7 @@ def swap_in(tmp: Path, target: Path) -> None:
     with storage(target):
         sync(tmp)
         _log(target).unlink(missing_ok=True)
-        reached(Point.BEFORE_SWAP)
         tmp.replace(target)
-        reached(Point.AFTER_SWAP)
         sync(target.parent)
     clean(target)
 
@@ -72,7 +69,6 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
         try:
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                 file.write(content)
-            reached(Point.PAGE_WRITTEN)
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)

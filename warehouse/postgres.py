@@ -27,7 +27,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipelines.errors import HarmoniaError, TransientError
-from pipelines.points import Point, reached
 from warehouse import tables
 from warehouse.access import grants
 from warehouse.access.log import AUDIT, REQUESTS, UPGRADE
@@ -240,14 +239,11 @@ def prepared(url: str, stores: Stores) -> Iterator[Callable[[], None]]:
         lock(cursor)
         is_unchanged = standing(cursor) == mark(existing_roles(cursor))
         (_replace if is_unchanged else _build)(cursor, stores)
-        reached(Point.SERVER_LOADED)
 
         def commit() -> None:
             if not is_unchanged:
                 _swap(cursor)
-            reached(Point.SERVER_RENAMED)
             connection.commit()
-            reached(Point.SERVER_COMMITTED)
 
         yield commit
         connection.rollback()

@@ -29,7 +29,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
 
 from pipelines.errors import HarmoniaError, storage
-from pipelines.points import Point, reached
 from pipelines.swap import share, swap_in, sync, temporary
 from warehouse import tables
 from warehouse.loading import Rows, ahead, parts, show
@@ -115,7 +114,6 @@ def _built(stores: Stores, folder: Path) -> dict[str, dict[str, int]]:
         }
         for name, made in waiting.items():
             rows[name] = made.result()
-            reached(Point.FILE_BUILT)
     return rows
 
 

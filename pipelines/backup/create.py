@@ -22,7 +22,6 @@ from sqlalchemy.orm import Session
 from pipelines.backup.manifest import REGISTRY, Manifest, digest
 from pipelines.errors import HarmoniaError, storage
 from pipelines.landing.store import Store
-from pipelines.points import Point, reached
 from pipelines.registry import Registry, open_registry, seal
 from pipelines.registry.ledger import removed
 from pipelines.registry.tables import Base, File
@@ -53,7 +52,6 @@ def backup(workplace: Workplace, target: Path) -> Manifest:
         partial.mkdir(parents=True, mode=_PRIVATE_FOLDER)
     try:
         manifest = _fill(workplace, partial)
-        reached(Point.BACKUP_COPIED)
         with storage(target):
             partial.rename(target)
             sync(target.parent)

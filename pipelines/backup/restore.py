@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from pipelines.backup.create import transfer
 from pipelines.backup.manifest import REGISTRY, Manifest, damaged
 from pipelines.errors import HarmoniaError, storage
-from pipelines.points import Point, reached
 from pipelines.registry import open_registry
 from pipelines.registry.tables import Base, Run
 from pipelines.resources.workplace import Workplace
@@ -45,7 +44,6 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
             raise HarmoniaError(f"{root}: the disk returns other bytes than were written ({wrong[0]}): check the disk, then restore again")
         if workplace.registry_url:
             _to_server(partial / REGISTRY, workplace.registry_url)
-        reached(Point.RESTORE_COPIED)
         with storage(root):
             if root.exists():
                 root.rmdir()

@@ -22,7 +22,6 @@ from pipelines.home import Home
 from pipelines.landing.names import READ
 from pipelines.landing.store import Store
 from pipelines.lock import landing_lock
-from pipelines.points import Point, reached
 from pipelines.registry import Registry
 from pipelines.registry.ledger import deliveries, now, redactions
 from pipelines.registry.tables import Audit, Delivery, Erasure, File, Judgement, Receipt, Redaction, RemovedFile
@@ -106,7 +105,6 @@ def record(registry: Registry, home: Home, order: int, by: str, receipts: tuple[
             _add_judgements(session, constraints, erasure)
             session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(removed)} files"))
             number = erasure.id
-        reached(Point.ERASURE_ENTERED)
         store.recorded()
         store.remove(removed)
     return number

@@ -22,7 +22,6 @@ from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDeliv
 from pipelines.landing.store import ChangingError, Staged, Store, UnreadableError
 from pipelines.landing.walk import FileStat, Finding, Folder, Walk, opened, walk
 from pipelines.lock import landing_lock
-from pipelines.points import Point, reached
 from pipelines.registry import Registry
 from pipelines.registry.ledger import erased_unread, now, removed, required, unknown
 from pipelines.registry.tables import Audit
@@ -79,8 +78,6 @@ def land(inbox: Path, home: Home, registry: Registry, *, settle: float = 0.3) ->
         with registry.write() as session:
             recorded = record(session, work.found, staged, sizes, moment)
             session.add_all(Audit(at=moment, who=this_user(), action=REPLACED, subject=subject) for subject in work.replaced)
-            reached(Point.RECEIPTS_ENTERED)
-        reached(Point.RECEIPTS_KEPT)
         work.store.recorded()
     every = landed(registry, home)
     return LandingReport(

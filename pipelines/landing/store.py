@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import HarmoniaError, storage
-from pipelines.points import Point, reached
 from pipelines.swap import sync
 
 _CHUNK = 1 << 20
@@ -85,7 +84,6 @@ class Store:
                 with storage(target):
                     target.parent.mkdir(mode=0o700, exist_ok=True)
                     one.temporary.replace(target)
-                reached(Point.BYTES_IN_PLACE)
                 folders.add(target.parent)
         for folder in (*folders, *((self.folder,) if folders else ())):
             with storage(folder):
@@ -135,7 +133,6 @@ class Store:
             if written != sha256:
                 raise ChangingError
             self._verify(temporary, sha256)
-            reached(Point.BYTES_ASIDE)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

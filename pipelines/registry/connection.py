@@ -22,7 +22,6 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.orm import Session, sessionmaker
 
 from pipelines.errors import HarmoniaError, TransientError
-from pipelines.points import Point, reached
 from pipelines.registry import seal
 
 VERSION_TABLE = "registry_version"  # Dagster uses `alembic_version`, possibly in the same database
@@ -119,7 +118,6 @@ def _migrate(engine: Engine, place: str) -> None:
             raise HarmoniaError(f"registry {place} was created by a newer Harmonia (revision {revision}): update this one")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        reached(Point.REGISTRY_MIGRATED)
 
 
 def _revision(connection: Connection) -> str | None:

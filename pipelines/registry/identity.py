@@ -20,7 +20,6 @@ import pandas as pd
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
-from pipelines.points import Point, reached
 from pipelines.registry.bulk import AT_A_TIME, insert_rows
 from pipelines.registry.connection import Registry
 from pipelines.registry.ledger import now
@@ -65,7 +64,6 @@ def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.
         _mint(connection, kind, decision.minted, moment)
         _redirect(connection, kind, decision.redirects)
         _move(connection, kind, decision, known, moment)
-        reached(Point.IDENTITIES_ENTERED)
     out = decision.records[_RECORD].copy()
     out["entity_id"] = pd.array(_ids(kind, decision.records["entity"].tolist()), dtype="str")
     return out

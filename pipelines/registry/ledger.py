@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from pipelines.points import Point, reached
 from pipelines.registry.connection import Registry
 from pipelines.registry.tables import Delivery, DeliveryFile, File, Problem, Receipt, Redaction, RemovedFile, Run
 
@@ -52,7 +51,6 @@ def end_run(registry: Registry, run: int, outcome: str) -> None:
     """Close a run with its outcome: `published` or `failed`."""
     with registry.write() as session:
         session.execute(update(Run).where(Run.id == run).values(finished=now(), outcome=outcome))
-    reached(Point.RUN_CLOSED)
 
 
 def first_run(registry: Registry) -> datetime | None:
@@ -86,7 +84,6 @@ def record_states(registry: Registry, states: Sequence[DeliveryState]) -> None:
             delivery.state = one.state
             for name, count in one.counts.items():
                 setattr(delivery, name, count)
-        reached(Point.STATES_ENTERED)
 
 
 def record_state(registry: Registry, institution: str, name: str, state: str, counts: Mapping[str, int] | None = None) -> None:

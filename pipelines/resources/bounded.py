@@ -19,7 +19,6 @@ from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Literal, TypeVar
 
-from pipelines import points
 from pipelines.errors import HarmoniaError
 from pipelines.failures import describe, disk_full
 
@@ -220,8 +219,7 @@ def _serve(pipe: Connection) -> None:
     with suppress(OSError):
         open("/proc/self/oom_score_adj", "w").write("500")  # noqa: PTH123, SIM115 - whoever makes room takes this process, not the run
     parent = parent_process()
-    if parent is not None and parent.pid is not None:
-        points.dying = parent.pid
+    if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     pipe.send(True)
     while True:

@@ -25,7 +25,6 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipelines.points import Point, reached
 from pipelines.resources import coded, parquet
 from pipelines.swap import share
 
@@ -283,11 +282,9 @@ def write(folder: Path, frames: Mapping[str, pd.DataFrame | parquet.Stream | Pat
             else:
                 parquet.write_table(fresh / f"{name}.parquet", frame)
         size = sum(path.stat().st_size for path in fresh.iterdir())
-        reached(Point.LAKE_WRITTEN)
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         if folder.exists():
             folder.rename(old)
-        reached(Point.LAKE_ABSENT)
         fresh.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:

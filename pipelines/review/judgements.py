@@ -18,7 +18,6 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from pipelines.errors import HarmoniaError
-from pipelines.points import Point, reached
 from pipelines.registry import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Judgement
@@ -68,7 +67,6 @@ def enter(registry: Registry, given: pd.DataFrame) -> pd.Series:
         new = new.where(new.notna(), None)
         if len(new):
             session.execute(insert(Judgement), records(new.assign(decided_at=moment)))
-            reached(Point.JUDGEMENTS_ENTERED)
     return fresh
 
 

@@ -7,18 +7,17 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import kill_points
 import published_world as published
 import pytest
 from pipeline_world import Ran
 
-from pipelines import points
 from pipelines.audit import line
 from pipelines.backup.create import backup
 from pipelines.backup.manifest import Manifest
 from pipelines.backup.restore import restore
 from pipelines.backup.verify import verify_backup, verify_home
 from pipelines.errors import HarmoniaError
-from pipelines.points import Point
 from pipelines.progress import Silence
 from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
@@ -194,8 +193,8 @@ def test_nothing_is_written_over(few: Ran, tmp_path: Path) -> None:
         backup(Workplace.of(None, tmp_path / "none"), tmp_path / "other")
 
 
-@pytest.mark.parametrize("point", [Point.BACKUP_COPIED, Point.RESTORE_COPIED])
-def test_a_killed_backup_or_restore_leaves_nothing_half(few: Ran, tmp_path: Path, point: Point) -> None:
+@pytest.mark.parametrize("point", ["backup-copied", "restore-copied"])
+def test_a_killed_backup_or_restore_leaves_nothing_half(few: Ran, tmp_path: Path, point: str) -> None:
     place = Workplace.of(None, tmp_path / "anew")
 
     def do() -> None:
@@ -205,7 +204,7 @@ def test_a_killed_backup_or_restore_leaves_nothing_half(few: Ran, tmp_path: Path
 
     child = os.fork()
     if child == 0:
-        os.environ[points.VARIABLE] = point
+        kill_points.die_at(point)
         do()
         os._exit(0)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])

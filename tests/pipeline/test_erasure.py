@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import kill_points
 import pandas as pd
 import published_world as published
 import pytest
@@ -150,7 +150,7 @@ def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased
     assert harmonia(place, "erase", "order", chosen, "--ground", "decision 13/2014", "--by", "A. Officer")[0] == 0
     program = Path(sys.executable).with_name("harmonia")
     words = [program, "erase", "execute", "2", "--by", "B", "--home", home, "--inbox", place.inbox]
-    killed = subprocess.run(words, env={**os.environ, "HARMONIA_DIE_AT": "erasure-entered:3"}, capture_output=True, check=False)
+    killed = subprocess.run(words, env=kill_points.environment("erasure-entered:3"), capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert any(name.startswith("landing") for name in search.left(home, person))
     for _ in range(2):  # the publishing before the one that stands is kept for readers until the next

@@ -25,7 +25,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import HarmoniaError, storage
-from pipelines.points import Point, reached
 from pipelines.swap import sync
 
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
@@ -96,7 +95,6 @@ def write(target: Path, files: Mapping[str, bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             sync(path)
-        reached(Point.RELEASE_WRITTEN)
         made.rename(target)
         sync(target.parent)
 

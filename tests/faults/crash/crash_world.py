@@ -29,16 +29,15 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 import dagster as dg
+import kill_points
 import psycopg
 import published_world as published
 from sqlalchemy import create_engine, text
 
-from pipelines import points
 from pipelines.assets import comparing, landing, linking, publishing
 from pipelines.checks.whole import damaged
 from pipelines.definitions import all_assets
 from pipelines.lock import run_lock
-from pipelines.points import Point
 from pipelines.progress import Silence
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
@@ -65,7 +64,7 @@ class Moments:
 
     operations: int
     cpu: float
-    points: Mapping[Point, int]
+    points: Mapping[str, int]
 
 
 @dataclass
@@ -101,6 +100,7 @@ class World:
 
 def prepare(root: Path, delivered: Path, server: str | None = None, fresh: bool = False) -> World:
     """Make the world below `root` from the simulated inbox `delivered`: publish the old state, then, in a copy, the new one."""
+    kill_points.watch()
     world = World(root, server, fresh)
     before = root / "before"
     for name in OLD:
@@ -146,10 +146,10 @@ def _sql(url: str, statement: str) -> None:
 
 def _counted(place: Workplace, run: Callable[[Workplace], Mapping[str, Any]]) -> tuple[Moments, dict[str, Any]]:
     """Let a run through; its moments, and what its assets made."""
-    points.times.clear()
+    kill_points.times.clear()
     seen, begun = _watch(place.home.root, lambda _: None), time.process_time()
     made = run(place)
-    return Moments(seen[0], time.process_time() - begun, dict(points.times)), dict(made)
+    return Moments(seen[0], time.process_time() - begun, dict(kill_points.times)), dict(made)
 
 
 def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -256,8 +256,7 @@ def _die_as_told(world: World, home: str, kill: Kill, whole: bool, moments: Mome
     own_processes()
     try:
         if kill.kind == "point":
-            points.times.clear()
-            os.environ[points.VARIABLE] = kill.at
+            kill_points.die_at(kill.at)
         elif kill.kind == "file":
             wanted = 1 + int(float(kill.at) * moments.operations)
             _watch(place.home.root, lambda n: os.kill(os.getpid(), signal.SIGKILL) if n == wanted else None)

@@ -11,13 +11,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import kill_points
 import pandas as pd
 import pytest
 
-from pipelines import points
 from pipelines.errors import HarmoniaError
 from pipelines.home import Home
-from pipelines.points import Point
 from pipelines.registry import open_registry
 from pipelines.reports import printing
 from pipelines.review.judgements import enter, read
@@ -36,11 +35,11 @@ def test_after_a_dozen_kills_nothing_is_torn_lost_or_left(store: tuple[str, ...]
     assert '"wrong": 0' in done.stdout
 
 
-def dies(point: Point, do: Callable[[], object]) -> None:
+def dies(point: str, do: Callable[[], object]) -> None:
     """`do` in a process that dies at `point`."""
     child = os.fork()
     if child == 0:
-        os.environ[points.VARIABLE] = point
+        kill_points.die_at(point)
         do()
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -62,7 +61,7 @@ def test_judgements_of_a_killed_import_are_entered_all_or_none(tmp_path: Path) -
             registry.close()
 
     open_registry(url).close()
-    dies(Point.JUDGEMENTS_ENTERED, enters)
+    dies("judgements-entered", enters)
     registry = open_registry(url)
     assert read(registry).empty
     registry.close()
@@ -73,7 +72,7 @@ def test_a_release_that_was_killed_is_none_and_is_made_again(tmp_path: Path) -> 
     releases = tmp_path / "releases"
     manifest = folder.as_json({"format": folder.FORMAT})
     files = {f"{folder.PUBLIC}/{folder.MANIFEST}": manifest, f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
-    dies(Point.RELEASE_WRITTEN, lambda: folder.write(releases / "2014-06-30", files))
+    dies("release-written", lambda: folder.write(releases / "2014-06-30", files))
     assert folder.names(releases) == []
     folder.write(releases / "2014-06-30", files)
     assert [path.name for path in releases.iterdir()] == ["2014-06-30"]
@@ -85,7 +84,7 @@ def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_rel
     files = {f"{folder.PUBLIC}/figures.csv": b"1\n", f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
 
     def killed() -> Path:
-        dies(Point.RELEASE_WRITTEN, lambda: folder.write(releases / "2014-06-30", files))
+        dies("release-written", lambda: folder.write(releases / "2014-06-30", files))
         (left,) = releases.iterdir()
         return left
 
@@ -128,7 +127,7 @@ def test_a_report_that_was_killed_or_not_printed_leaves_the_one_before(tmp_path:
     with pytest.raises(HarmoniaError, match="exit 3"):
         printing.pdf(tmp_path / "report.html", target)
     browser(tmp_path, "true", monkeypatch)
-    dies(Point.PAGE_WRITTEN, lambda: printing.pdf(tmp_path / "report.html", target))
+    dies("page-written", lambda: printing.pdf(tmp_path / "report.html", target))
     assert target.read_bytes() == b"before"
     printing.pdf(tmp_path / "report.html", target, 0o600)
     assert [(path.name, path.read_bytes(), path.stat().st_mode & 0o777) for path in target.parent.iterdir()] == [

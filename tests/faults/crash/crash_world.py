@@ -160,14 +160,20 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     place.ready()
     with run_lock(place.home), dg.build_asset_context() as context, patch.object(publishing, "report"):
-        made = {**made, "landing": landing.landing(context, place)}
+        made = {**made, "landing": _value(landing.landing(context, place))}
         for asset in all_assets():
             key = "/".join(asset.key.path)
             if asset in EFFECTS:
-                made = {**made, key: asset(context, **_inputs(asset, made, place))}
+                made = {**made, key: _value(asset(context, **_inputs(asset, made, place)))}
             if not isinstance(made[key], lake.Kept):  # those are written where they are made
                 lake.write(place.home.lake.joinpath(*asset.key.path), lake.pack(made[key]))
     return made
+
+
+def _value(output: Any) -> Any:
+    """What an asset made, without the version that a run keeps beside it: what is written without one is made again by the next run."""
+    value = output.value if isinstance(output, dg.Output) else output
+    return value.value if isinstance(value, lake.Versioned) else value
 
 
 def _inputs(asset: dg.AssetsDefinition, made: Mapping[str, Any], place: Workplace) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def test_a_reader_of_tables_that_must_be_rebuilt_is_waited_for_not_blocked(url: 
     monkeypatch.setattr(postgres, "_WAIT", 1)
     with psycopg.connect(url) as reader:
         reader.execute("SELECT * FROM warehouse.lineage")
-        with pytest.raises(HarmoniaError, match="readers hold the tables"):
+        with pytest.raises(HarmoniaError, match="readers lock the tables"):
             publish(url, made("two"))
         assert reader.execute("SELECT count(*) FROM warehouse.statistics").fetchone() == (15,)
     assert holds(url, made("one"))
@@ -137,7 +137,7 @@ def test_a_reader_of_tables_that_must_be_rebuilt_is_waited_for_not_blocked(url: 
 def test_another_publisher_is_waited_for_not_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(url, made("one"))
     monkeypatch.setattr(postgres, "_WAIT", 1)
-    with postgres.prepared(url, made("two")), pytest.raises(HarmoniaError, match="another run publishes there"):
+    with postgres.prepared(url, made("two")), pytest.raises(HarmoniaError, match="another run is publishing"):
         publish(url, made("three"))
     assert holds(url, made("one"))
 

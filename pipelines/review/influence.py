@@ -37,6 +37,7 @@ def counted_rows(found: PublishedRun) -> pd.DataFrame:
 
     rows = found.table("statistics", "indicator_row")
     out = rows[rows["day"].notna()].reset_index(drop=True)
+    out["day"] = pd.to_datetime(out["day"])  # Parquet gives days as objects
     once_ever = [code for code, one in indicators().items() if one.harmonised.once == "ever"]
     out = out.assign(ever=out["indicator"].isin(once_ever), quarter=quarter_of(out["day"]), year=year_of(out["day"]))
     return out[["indicator", "unit", "ever", "institution", "entity", "record_key", "case_key", "case_id", "person_id", *_PERIODS]]

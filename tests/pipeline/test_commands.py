@@ -121,3 +121,31 @@ def test_dagster_takes_the_workspace_as_it_is() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER", "HARMONIA"))}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "review list --all",
+        "review list --entity person",
+        "review export OUT/pairs.xlsx",
+        "review sample --pairs 5 --seed 1",
+        "explain figure cases_registered 2013",
+        "explain figure persons_arrested 2013-Q1",
+        "status",
+        "verify",
+        "release list",
+        "feedback list",
+        "indicator list",
+        "retention",
+    ],
+)
+def test_a_command_reads_the_home_that_a_run_left(
+    ran: Ran, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = [] if command == "indicator list" else ["--home", str(ran.place.home.root)]
+    inbox = ["--inbox", str(ran.place.inbox)] if command == "status" else []
+    code = harmonia(monkeypatch, *command.replace("OUT", str(tmp_path)).split(), *home, *inbox)
+    said = capsys.readouterr()
+    assert (code, said.err) == (0, "")
+    assert said.out

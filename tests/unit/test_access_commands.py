@@ -143,7 +143,7 @@ def test_compare_finds_every_row_that_differs(
     with postgres.prepared(url, made("one")) as commit:
         commit()
     assert harmonia(capsys, monkeypatch, *arguments)[0] == 0
-    assert "no store names" in harmonia(capsys, monkeypatch, *arguments, "--store", "names")[1]
+    assert "unknown store names" in harmonia(capsys, monkeypatch, *arguments, "--store", "names")[1]
 
 
 @pytest.mark.slow

@@ -159,7 +159,13 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
     what its pages are told of a delivery is left out.
     """
     place.ready()
-    with run_lock(place.home), dg.build_asset_context() as context, patch.object(publishing, "report"):
+    with (
+        run_lock(place.home),
+        dg.build_asset_context() as context,
+        patch.object(publishing, "report"),
+        patch.object(type(context), "run", create=True),
+        patch.object(dg.DagsterInstance, "add_run_tags"),
+    ):
         made = {**made, "landing": _value(landing.landing(context, place))}
         for asset in all_assets():
             key = "/".join(asset.key.path)

@@ -118,7 +118,7 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_ke
 def _left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
     """Accepted rows whose list position is missing from a later list of their case: the latest list is valid (counting-rules.md).
 
-    Out: record_key, delivery (of the latest list), on the index of `frame`.
+    Out: record_key and delivery (the latest one that lists the record), on the index of `frame`.
 
     The list of a quarter is that of the last version whose file was read completely, plus rows that later versions add. A quarantined row
     keeps its position. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.

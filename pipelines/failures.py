@@ -74,7 +74,7 @@ def _institutions() -> list[str]:
 
 
 def _code_detail(error: BaseException) -> str:
-    """The message of an exception if it can only refer to code: a missing argument, a column named in a contract."""
+    """The message of an exception if it cannot hold data: a missing argument, a column named in a contract."""
     if isinstance(error, TypeError) and _CALL.match(str(error)):
         return f" ({error})"
     if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):

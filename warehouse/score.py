@@ -109,7 +109,7 @@ def records(lineage: pd.DataFrame, true: pd.DataFrame) -> tuple[pd.DataFrame, pd
     """Missing, wrong and extra records of `lineage` (RECORD, status) against `true` (RECORD, expected_status, alt_status).
 
     `unparseable` in the truth is `quarantined` in the lineage; an unparseable record may be absent. If a record has several lines in a
-    delivery, one of them must have the expected status.
+    delivery, it counts as right if one of them has the expected status.
     """
     true = true.assign(line_of=range(len(true)))
     as_good = true[["expected_status", "alt_status"]].replace("unparseable", "quarantined")

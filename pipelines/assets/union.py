@@ -56,7 +56,7 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
     return canonical
 
 
-class Below(parquet.Stream):
+class Stacked(parquet.Stream):
     """A table of several stages, one below the other. columns: texts, or numbers (`schemas.findings.NUMBERS`)."""
 
     def __init__(self, stages: Sequence[Tables], name: str, columns: Sequence[str]) -> None:
@@ -78,9 +78,9 @@ def gathered(landing: Tables, files: Sequence[pd.DataFrame], current: Sequence[T
         "deliveries": _stacked(one["deliveries"] for one in current),
         "files": _stacked(files),
         "accounting": _stacked(one["accounting"] for one in current),
-        "lineage": Below(current, "lineage", (*LINEAGE, "unit", "number")),
+        "lineage": Stacked(current, "lineage", (*LINEAGE, "unit", "number")),
         "quarantined": _stacked(one["quarantined"] for one in current),
-        "findings": Below([landing, *current], "findings", COLUMNS),
+        "findings": Stacked([landing, *current], "findings", COLUMNS),
     }
 
 

@@ -1,6 +1,6 @@
 """Dry run of an erasure on a copy of the home: redacted files and rows, changed figures, remaining data.
 
-Belongs here: the copy, comparing before and after. Does not belong here: changing the home (`execute`).
+Belongs here: the copy, comparing before and after. Does not belong here: changing the home folder (`execute`).
 """
 
 from __future__ import annotations

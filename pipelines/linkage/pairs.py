@@ -80,7 +80,7 @@ class PersonPairs:
         return np.searchsorted(self._codes, self._code(left, right))
 
     def levels(self, left: np.ndarray, right: np.ndarray) -> pd.DataFrame:
-        """Level per field of pairs, also of pairs that are not in the store."""
+        """The comparison level of each field for the given pairs; they need not be stored here."""
         place, there = looked_up(self._code(left, right), self._codes)
         found = self._found.levels.to_numpy()[np.where(there, place, 0)] if len(self._codes) else np.empty((len(left), 0), dtype="int8")
         fresh = self._scorer.likelihoods(np.minimum(left, right)[~there], np.maximum(left, right)[~there]).levels

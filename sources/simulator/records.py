@@ -1,4 +1,4 @@
-"""A record as a delivery holds it: what is true, what is written, and what the writing says when read plainly.
+"""A record of a simulated delivery: true values, written values, and the values that a reader gets without correction.
 
 `true` holds typed values of the world; `cells` the delivered cells by column; `said` the meaning of the cells as they stand, from which
 `as_reported` is counted. Without defects `said` equals `true`. Belongs here: the data structure. How states come about: `states.py`.

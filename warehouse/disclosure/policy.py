@@ -27,7 +27,7 @@ POLICY, SIGNATURE = "disclosure_policy.yaml", "disclosure_policy.sig.json"
 
 @dataclass(frozen=True)
 class Policy:
-    """A signed policy: its programme, its bytes, and its entries in a manifest."""
+    """A signed policy: the tables it allows (`programme`), its bytes, and its entries in the manifest of a release."""
 
     programme: Programme
     content: bytes

@@ -27,8 +27,10 @@ _SMALL, _NOTHING, _TRAFFICKING, _TOTAL, _BOTH = range(5)
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A published table: `cells` (name, with merged categories `a+b`, and value); `limit` of `fewer_than`.
+    """A published table.
 
+    cells    name (merged categories as `a+b`) and value
+    limit    the number of "fewer than"
     edition  release that first published it in this form
     known    release whose records it counts
     """

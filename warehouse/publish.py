@@ -151,6 +151,13 @@ def publish(stores: Stores, home: Path, meanwhile: Callable[[], None] = lambda: 
     return rows[WAREHOUSE]
 
 
+def remove_previous(home: Path) -> None:
+    """Remove every publication but the current one. Call it under the run lock."""
+    with storage(home / FOLDER):
+        for number in numbers(home / FOLDER)[:-1]:
+            shutil.rmtree(home / FOLDER / str(number))
+
+
 def _show(home: Path, folder: Path, number: int) -> None:
     """Point to publication `number`, link its files under their plain names, delete all older ones except the previous."""
     before = temporary(folder / POINTER)

@@ -1,8 +1,8 @@
-"""The way of a record as Dagster assets, one module per reach of the way, in its order.
+"""The stages of the pipeline as Dagster assets, one module per stage.
 
-`landing` -> `institution` (read, validate, current, harmonise: once per institution) -> `together` -> `linking` -> `counting` ->
-`publishing`. Each is a group of its own in Dagster's pages; so is each institution.
+`landing` -> `institution` (read, validate, current, harmonise: once per institution) -> `union` -> `linking` -> `comparing` ->
+`counting` -> `publishing`. Dagster groups them by stage.
 
-Belongs here: which stage needs which, and what its materialisation says about it (counts and small tables: never a name, a birth
-date, a personal number or a cell). Does not belong here: what a stage does; that is in the module that the asset calls.
+Belongs here: which stage needs which, and the metadata of its materialisation (counts and small tables: never a name, a birth date, a
+personal number or a cell). Does not belong here: what a stage does; that is in the module that the asset calls.
 """

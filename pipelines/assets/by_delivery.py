@@ -1,7 +1,7 @@
-"""What the stages of an institution keep of each delivery, and how it is put together again.
+"""The frames of a stage by delivery, and their union over all deliveries.
 
-Belongs here: frames with the delivery of every row, made of what reading, validation and harmonising return, and back. Does not belong
-here: where they are kept (`pipelines.resources.delivery_store`), the stages (`institution`).
+Belongs here: adding the delivery to each row of what reading, validation and harmonising return, and reading it back. Does not belong here:
+storing them (`pipelines.resources.delivery_store`), the stages (`institution`).
 """
 
 from __future__ import annotations

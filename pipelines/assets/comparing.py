@@ -1,4 +1,4 @@
-"""What only another institution's record shows: gathered once a quarter, told as far as agreements allow, the rest for stewards."""
+"""Comparison between institutions: evidence gathered once a quarter, shown as far as agreements allow, the rest for stewards."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from pipelines.resources.workplace import Workplace
 @dg.asset(
     group_name="link",
     kinds={"pandas", "sqlite"},
-    description="What institutions' records say about each other's, told only where an agreement allows it.",
+    description="Evidence of one institution's records on another's, shown only where an agreement allows it.",
 )
 def comparison(
     context: dg.AssetExecutionContext,
@@ -30,7 +30,7 @@ def comparison(
     record_status: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> dg.Output[Any]:
-    """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence of each institution that no agreement lets be told."""
+    """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence on each institution that no agreement allows to show."""
     with redact_stage_errors(workplace, "comparing between institutions"):
         agreements, deliveries = matrix(), record_status["deliveries"]
         quarters, again = rounds.current(deliveries, _early(record_status)), registered_twice(canonical)

@@ -1,4 +1,4 @@
-"""From cases and persons to figures: every finding with its life, and the tables that are published."""
+"""Figures from cases and persons: findings with their state, and the published tables."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def _answered(workplace: Workplace) -> object:
     also=_answered,
     group_name="count",
     kinds={"pandas", "parquet"},
-    description="Everything found wrong, and whether it is new, remains or was fixed.",
+    description="Findings of all institutions with their state: new, remaining or fixed.",
 )
 def findings(
     context: dg.AssetExecutionContext,
@@ -51,7 +51,7 @@ def findings(
     workplace: dg.ResourceParam[Workplace],
 ) -> Kept:
     """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
-    with redact_stage_errors(workplace, "following the findings"):
+    with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
         try:
             answers = read(registry)
@@ -106,7 +106,7 @@ def _quarantined(rows: pd.DataFrame) -> pd.DataFrame:
 @stage(
     group_name="count",
     kinds={"duckdb", "parquet"},
-    description="The published tables: every figure as reported and harmonised, why the two differ, and the facts behind them.",
+    description="The published tables: figures as reported and harmonised, the bridge between them, and the facts behind them.",
 )
 def statistics(
     context: dg.AssetExecutionContext,

@@ -1,7 +1,7 @@
-"""Every finding with its life and its answer, some at a time: there may be more of them than memory should hold.
+"""Findings with their state and answer, processed in batches: all together may exceed memory.
 
-Belongs here: what is read of the lake for it, and writing it there. Does not belong here: what becomes of a finding
-(`pipelines.feedback.life`), what an answer makes of it (`pipelines.feedback.answers`).
+Belongs here: reading the batches from the lake and writing the result. Does not belong here: the state of a finding
+(`pipelines.feedback.life`), the effect of an answer (`pipelines.feedback.answers`).
 """
 
 from __future__ import annotations

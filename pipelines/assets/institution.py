@@ -1,6 +1,6 @@
-"""The four stages that every institution's records go through by themselves: read, validate, current, harmonise.
+"""The four stages that run for each institution alone: read, validate, current, harmonise.
 
-One factory makes them for every institution that has a contract: a new institution needs no edit here.
+One factory makes them for every institution with a contract: a new institution needs no edit here.
 """
 
 import dagster as dg
@@ -23,7 +23,7 @@ def _raw(institution: str) -> dg.AssetsDefinition:
         group_name="read",
         deps=["landing"],
         kinds={"python", "parquet"},
-        description=f"Every row that {institution} delivered, as text, with file and line.",
+        description=f"Rows delivered by {institution}, as text, with file and line.",
     )
     def raw(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: reading", context):
@@ -59,7 +59,7 @@ def _validated(institution: str) -> dg.AssetsDefinition:
         group_name="validate",
         ins={"raw": dg.AssetIn([institution, "raw"])},
         kinds={"pandera", "parquet"},
-        description=f"Rows of {institution}, typed and judged; rows whose key or structure cannot be read are set aside.",
+        description=f"Validated rows of {institution}: typed and checked; rows whose key or structure cannot be read are quarantined.",
     )
     def validated(context: dg.AssetExecutionContext, raw: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: validating"):
@@ -72,7 +72,7 @@ def _validated(institution: str) -> dg.AssetsDefinition:
             context,
             rows,
             {
-                "judged in this run": len(new),
+                "validated in this run": len(new),
                 "quarantined rows": quarantined,
                 "findings": len(findings),
                 "findings by rule": table(findings.groupby(["severity", "rule"]).size().rename("findings").reset_index()),
@@ -89,13 +89,13 @@ def _current(institution: str) -> dg.AssetsDefinition:
         group_name="record_status",
         ins={"validated": dg.AssetIn([institution, "validated"])},
         kinds={"pandas", "parquet"},
-        description=f"What became of every row of {institution}: accepted, superseded, withdrawn, quarantined or structural.",
+        description=f"Record status of every row of {institution}: accepted, superseded, withdrawn, quarantined or structural.",
     )
     def current(
         context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]
     ) -> dict[str, pd.DataFrame]:
         """What `pipelines.current.Current` holds, but of the tables only `statuses`: `ROW`, `_status`."""
-        with redact_stage_errors(workplace, f"{institution}: deciding what stands"):
+        with redact_stage_errors(workplace, f"{institution}: deciding the record status"):
             stands = resolve(judged(institution, validated))
             statuses = pd.concat([frame[[ROW, "_status"]] for frame in stands.tables.values()], ignore_index=True).astype({ROW: "int64"})
         by_delivery = stands.accounting.groupby("delivery")[["read", *ACCOUNTS]].sum()
@@ -121,7 +121,7 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
         group_name="harmonise",
         ins={"validated": dg.AssetIn([institution, "validated"])},
         kinds={"pandas", "parquet"},
-        description=f"Records of {institution} in the one vocabulary, every state.",
+        description=f"Records of {institution} in the canonical schema, with all their versions.",
     )
     def harmonised(context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: harmonising"):

@@ -1,4 +1,4 @@
-"""From the inbox to bytes that stay: every file as it was received, a receipt for every delivery."""
+"""Landing: every file is stored as received, and every delivery gets a receipt."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -60,10 +60,10 @@ def _is_of(workplace: Workplace, registry: Registry) -> None:
     group_name="land",
     kinds={"file", "sqlite"},
     pool=WRITER,
-    description="Every file as received, by content hash; a receipt for every delivery.",
+    description="Files as received, stored by content hash, and a receipt for each delivery.",
 )
 def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]) -> dg.Output[Any]:
-    """`deliveries`: those that stand landed. `findings`: what is wrong in the inbox itself. `run`: its number in the ledger."""
+    """`deliveries`: all landed deliveries. `findings`: problems of the inbox itself. `run`: its number in the registry."""
     with redact_stage_errors(workplace, "landing", context):
         registry = open_registry(workplace.registry)
         try:

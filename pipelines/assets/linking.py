@@ -1,4 +1,4 @@
-"""From records to cases and persons: who is who, and the ids that stay."""
+"""Cases and persons from records: record linkage, and ids that do not change from run to run."""
 
 from collections.abc import Callable
 
@@ -66,7 +66,7 @@ def _registered(workplace: Workplace) -> object:
     also=_judged,
     group_name="link",
     kinds={"python", "parquet"},
-    description="Which records speak of the same person, and which of the same case.",
+    description="Record linkage: which records are of the same person, and which of the same case.",
 )
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
@@ -91,12 +91,12 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     writes=True,
     group_name="link",
     kinds={"sqlite", "parquet"},
-    description="The ids of cases and persons, the same from run to run.",
+    description="Ids of cases and persons that do not change from run to run.",
 )
 def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`. `listed`: of `pipelines.linkage.places`, with
     `person_id`."""
-    with redact_stage_errors(workplace, "giving ids", context):
+    with redact_stage_errors(workplace, "assigning ids", context):
         registry = open_registry(workplace.registry)
         try:
             cases = assign(registry, "case", links.cases).rename(columns={"entity_id": "case_id"})

@@ -1,8 +1,8 @@
-"""Some deliveries of an institution from one stage to the next: what reading, and then validation with harmonising, do at a time.
+"""Reading, validating and harmonising deliveries in batches, in bounded processes.
 
-Belongs here: how many deliveries go together, each stage's work on them from the lake to the lake, by processes that are ended where one
-delivery takes too much, and what stands in its place then. Does not belong here: which deliveries are new (`institution`), the shape of
-what is kept (`by_delivery`), the processes (`pipelines.resources.bounded`).
+Belongs here: the size of a batch, the work on it from the lake to the lake, and the refusal of a delivery that exceeds its bounds. Does not
+belong here: which deliveries are new (`institution`), the layout of the result (`by_delivery`), the processes
+(`pipelines.resources.bounded`).
 """
 
 from __future__ import annotations

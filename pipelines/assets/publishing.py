@@ -1,4 +1,4 @@
-"""What leaves the pipeline: the warehouse, swapped in whole, and a report for every delivery."""
+"""Publishing: the warehouse, replaced as a whole; feedback for every delivery; scorecards."""
 
 from contextlib import nullcontext
 
@@ -25,7 +25,7 @@ from sources import contract
 from warehouse import postgres, tables
 from warehouse.count.changed_rules import published_rules, require_versions
 from warehouse.indicators.catalogue import catalogue
-from warehouse.publish import publish
+from warehouse.publish import publish, remove_previous
 from warehouse.reading import current
 from warehouse.releases import folder as releases
 from warehouse.stores import arranged, people, secret
@@ -49,7 +49,7 @@ def _states(record_status: Tables) -> list[DeliveryState]:
     group_name="publish",
     kinds={"duckdb"},
     pool=WRITER,
-    description="The published warehouse: one file, swapped in whole, or not at all.",
+    description="The published warehouse: one file, replaced as a whole or not at all.",
 )
 def warehouse(
     context: dg.AssetExecutionContext,
@@ -71,7 +71,9 @@ def warehouse(
         wanted, there = _wanted(workplace), version_of(current(home))
         unchanged = wanted is not None and there is not None and there.version == wanted
         before = None
-        if not unchanged:
+        if unchanged:
+            remove_previous(home)  # readers had a whole run to go on to the current one; it may hold what was erased since
+        else:
             before = delivery_report.published_totals(home)
             published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
             stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
@@ -117,7 +119,7 @@ def _wanted(workplace: Workplace) -> str | None:
     group_name="feedback",
     deps=["warehouse"],
     kinds={"json"},
-    description="For every delivery, what its institution should know and do, in its language.",
+    description="Feedback on every delivery in the language of its institution: findings and what to do.",
 )
 def feedback(
     context: dg.AssetExecutionContext,
@@ -146,7 +148,7 @@ def feedback(
     group_name="feedback",
     deps=["warehouse"],
     kinds={"html"},
-    description="For every institution, twelve quarters of its quality against its own tolerance and its own past.",
+    description="Scorecard of every institution: quality over twelve quarters against tolerance and its own past.",
 )
 def scorecard(context: dg.AssetExecutionContext, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
     """`pages`: institution, pages."""

@@ -1,7 +1,7 @@
-"""The reports of a run, some deliveries at a time, so that several processes can share them.
+"""Writing the feedback of a run in batches, so that several processes can share the work.
 
-Belongs here: how many go together, and their way from the lake to the reports. Does not belong here: which reports are to be written, and
-what is in them (`pipelines.feedback.deliveries`).
+Belongs here: the size of a batch, and reading its data from the lake. Does not belong here: which reports are due and what they contain
+(`pipelines.feedback.deliveries`).
 """
 
 from __future__ import annotations

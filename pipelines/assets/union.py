@@ -1,4 +1,4 @@
-"""Where the institutions come together: their records in one vocabulary, and what stands of all their deliveries."""
+"""The union of all institutions: canonical records, record status, findings."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -41,10 +41,10 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
         group_name="union",
         ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
         kinds={"pandas", "parquet"},
-        description="Records of all institutions in the one vocabulary.",
+        description="Records of all institutions in the canonical schema.",
     )
     def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> Kept:
-        with redact_stage_errors(workplace, "putting the institutions together"):
+        with redact_stage_errors(workplace, "making the union"):
             current = {name: stages[f"{name}_current"] for name in institutions}
             status = {name: one["statuses"].set_index(ROW)["_status"].astype("category") for name, one in current.items()}
             made = Kept(workplace.home.lake / "canonical")
@@ -93,10 +93,10 @@ def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
             **{f"{name}_current": dg.AssetIn([name, "current"]) for name in institutions},
         },
         kinds={"pandas", "parquet"},
-        description="What stands of all deliveries: where every record came from, what became of every row, everything found wrong.",
+        description="Record status of all institutions: lineage of every record, row accounting, findings.",
     )
     def record_status(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any) -> Kept:
-        with redact_stage_errors(workplace, "gathering what stands"):
+        with redact_stage_errors(workplace, "gathering the record status"):
             files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]
             made = Kept(workplace.home.lake / "record_status")
             lake.write(made.folder, gathered(landing, files, [stages[f"{name}_current"] for name in institutions]))

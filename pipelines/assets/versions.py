@@ -1,10 +1,10 @@
-"""When a stage is not done again: its code and everything that it reads are what they were when its output was made.
+"""Skipping a stage whose code and inputs have not changed.
 
-Belongs here: the version of a stage's output, and the asset that leaves an output as it is where its version is wanted again. Does not
-belong here: what a stage does, how an output is laid out (`pipelines.resources.lake`).
+Belongs here: the data version of a stage's output, and an asset that keeps its output if the version is the same. Does not belong here:
+what a stage does, the layout of an output (`pipelines.resources.lake`).
 
-A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`also`). It lies with the output in the lake;
-a run that was killed before it was written leaves none, and the stage is done again. Dagster shows it as the data version.
+A version is a hash of the code, the versions of the inputs, and whatever else a stage reads (`also`). It is stored with the output in the
+lake. A killed run stores none, and the next run repeats the stage. Dagster shows it as the data version.
 """
 
 from __future__ import annotations

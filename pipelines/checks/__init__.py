@@ -1,10 +1,9 @@
-"""What must hold, and what should: Dagster's asset checks, with the counts behind each.
+"""Asset checks in Dagster, with the counts behind each.
 
-Belongs here: which checks there are. `institutions` (rows add up, one state stands), `deliveries` (no rule broken beyond its tolerance;
-partitioned by delivery, reported by the run, never waited for), `whole` (nothing is lost
-between the stages, the bridge adds up, what was published is what was counted), `model` (the linkage model still fits). A blocking check
-stops the run before anything is published; the others warn. Does not belong here: problems of single rows. Those are findings
-(`schemas/rules`).
+Belongs here: the list of checks. `institutions`: row accounting, one current state per record. `deliveries`: no rule exceeds its tolerance
+(partitioned by delivery, reported by the run). `whole`: nothing is lost between stages, the bridge adds up, the published tables are the
+counted ones. `model`: the linkage model still fits. A blocking check stops the run before publishing; the others warn. Does not belong
+here: problems of single rows, which are findings (`schemas/rules`).
 """
 
 from __future__ import annotations

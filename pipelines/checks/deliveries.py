@@ -1,12 +1,11 @@
-"""Every delivery against the tolerance of every rule: a check for each institution, partitioned by delivery.
+"""Tolerance checks: for each institution one check, partitioned by delivery.
 
-Belongs here: which rules a delivery breaks more than they tolerate, and telling Dagster so. Does not belong here: rules, their severity
-and tolerance (`schemas/rules`), scores over quarters (`quality`).
+Belongs here: the rules whose findings exceed their tolerance in a delivery, and reporting them to Dagster. Does not belong here: rules,
+severity and tolerance (`schemas/rules`), scores over quarters (`quality`).
 
-A delivery is a partition of the asset `<institution>/delivery`, materialised when it is received, so that its freshness says whether the
-institution delivers when its contract says. The run that takes all deliveries through reports the check's result for each partition;
-nothing waits for it, so that one institution's bad delivery never holds up another's. Why quarters are no partitions of the stages:
-docs/decisions/0012-operation-in-dagster.md.
+A delivery is a partition of the asset `<institution>/delivery`. It is materialised on receipt, so that its freshness shows whether the
+institution delivers on time. The run reports the check's result for each partition and does not wait for it: one institution's bad
+delivery never blocks another's. Why quarters are no partitions of the stages: docs/decisions/0012-operation-in-dagster.md.
 """
 
 import warnings
@@ -77,9 +76,7 @@ def evaluation(institution: str, delivery: str, state: str, found: pd.DataFrame,
     told = beyond_tolerance(found, rows)
     broken = told[told["broken"]]
     grave = broken["severity"].isin(["reject", "error"]).any()
-    said = (
-        f"{len(broken)} of {len(told)} rules that were broken are beyond their tolerance." if rows else "Not applicable: there are no rows."
-    )
+    said = f"{len(broken)} of {len(told)} broken rules exceed their tolerance." if rows else "Not applicable: there are no rows."
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([institution, "delivery"]),
         check_name=CHECK,
@@ -133,7 +130,7 @@ def asset(institution: str) -> dg.AssetsDefinition:
             CHECK,
             asset=key,
             partitions_def=partitions(institution),
-            description="No rule is broken by more of the delivery's records than it tolerates.",
+            description="No rule exceeds its tolerance in the delivery.",
         )
 
     def delivery(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace]):  # type: ignore[no-untyped-def]
@@ -157,7 +154,7 @@ def asset(institution: str) -> dg.AssetsDefinition:
             backfill_policy=dg.BackfillPolicy.single_run(),
             freshness_policy=freshness(institution),
             check_specs=[spec],
-            description=f"Each delivery of {institution}, with what its findings say of it.",
+            description=f"Deliveries of {institution}, with the result of their findings.",
         )(delivery)
 
 

@@ -1,4 +1,4 @@
-"""Checks on one institution's records, made by one factory for all of them."""
+"""Checks on the records of one institution; a factory makes them for all."""
 
 import dagster as dg
 import pandas as pd
@@ -31,7 +31,7 @@ def checks(institution: str) -> list[dg.AssetChecksDefinition]:
         sums = {name: int(accounting[name].sum()) for name in ("read", *ACCOUNTS)}
         return dg.AssetCheckResult(passed=wrong.empty, metadata={"files": len(accounting), "files that do not add up": len(wrong), **sums})
 
-    @check(asset=stage, blocking=True, description="One state of a record stands.")
+    @check(asset=stage, blocking=True, description="Each record has one current state.")
     def one_state_stands(current: Tables) -> dg.AssetCheckResult:
         lineage = current["lineage"]
         twice = keys_that_stand_twice(lineage)

@@ -1,6 +1,6 @@
-"""Does the linkage model still fit what comes in? A warning, never a stop.
+"""Whether the linkage model still fits the incoming records. A warning; it never stops a run.
 
-Belongs here: the check over `links`. Does not belong here: how the distance is measured (`pipelines.linkage.drift`).
+Belongs here: the check on `links`. Does not belong here: the measure of drift (`pipelines.linkage.drift`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipelines.resources.workplace import Workplace
 
 @check(
     asset="links",
-    description="Records compare with those of other institutions as they did when the linkage model was trained.",
+    description="Agreement of fields between institutions is as it was when the linkage model was trained.",
 )
 def model_still_fits(links: Linked, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Per institution, quarter and field. The delivery may be wrong (shifted dates, another script), or the world has changed: look, then

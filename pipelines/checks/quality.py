@@ -1,7 +1,7 @@
-"""Each institution's newest quarter against its own tolerance, from the table `quality`.
+"""Quality of each institution's newest quarter against its tolerance, from the table `quality`.
 
-Belongs here: telling Dagster. Does not belong here: the counting (`warehouse/count/quality`). A warning, never a stop: one institution's
-bad quarter holds up nobody.
+Belongs here: the check. Does not belong here: the scores (`warehouse/count/quality`). A warning: it blocks
+nobody.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def _check(institution: str) -> dg.AssetChecksDefinition:
     @check(
         asset="statistics",
         name=f"{institution}_quality_within_tolerance",
-        description=f"Every dimension of quality of {institution}'s newest quarter is within its own tolerance.",
+        description=f"Every quality dimension of {institution}'s newest quarter is within its tolerance.",
     )
     def within_own_tolerance(statistics: Tables) -> dg.AssetCheckResult:
         quality = statistics["quality"]

@@ -1,4 +1,4 @@
-"""Checks on the way as a whole: what was landed is what lies there, nothing is lost between the stages, figures agree with each other."""
+"""Checks on the pipeline as a whole: landed files are unchanged, no record is lost between stages, figures agree."""
 
 import hashlib
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ def damaged(hashes: Iterable[str], landing: Path) -> list[str]:
     return out
 
 
-@check(asset="landing", blocking=True, description="Every landed file still has the bytes that its hash names.")
+@check(asset="landing", blocking=True, description="Every landed file still matches its content hash.")
 def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Reads the landing store whole."""
     registry = open_registry(workplace.registry)
@@ -53,7 +53,7 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
     return dg.AssetCheckResult(passed=not wrong, metadata={"files": len(hashes), "damaged or absent": len(wrong), "which": wrong[:20]})
 
 
-@check(asset="landing", blocking=True, description="The ledger still holds what was entered.")
+@check(asset="landing", blocking=True, description="The registry is unchanged since it was written.")
 def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Recomputes every seal (`pipelines.registry.seal`)."""
     registry = open_registry(workplace.registry)
@@ -102,7 +102,7 @@ def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
     asset="statistics",
     blocking=True,
     additional_ins={"canonical": dg.AssetIn("canonical")},
-    description="Every accepted record has its canonical record.",
+    description="Every accepted record has a canonical record.",
 )
 def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """Between what stands and what is counted, by institution and entity."""
@@ -135,7 +135,7 @@ def bridge_adds_up(statistics: Tables) -> dg.AssetCheckResult:
     )
 
 
-@check(asset="statistics", description="Every institution delivered every published quarter, whole.")
+@check(asset="statistics", description="Every institution delivered every published quarter completely.")
 def deliveries_are_complete(statistics: Tables) -> dg.AssetCheckResult:
     """A figure of a period with a delivery that is not complete is flagged wherever it is shown; this says which those are."""
     coverage = statistics["coverage"]
@@ -154,7 +154,7 @@ def rows_published(home: Home) -> dict[str, int]:
         return {name: connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in CONTRACT}
 
 
-@check(asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="What was published is what was counted.")
+@check(asset="warehouse", additional_ins={"statistics": dg.AssetIn("statistics")}, description="The published tables are the counted ones.")
 def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Opens the published file as a reader does and counts its rows."""
     published = rows_published(workplace.home)

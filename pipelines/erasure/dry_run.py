@@ -30,6 +30,7 @@ from pipelines.resources.instance import URL
 from pipelines.resources.workplace import Workplace
 from pipelines.review.following import current_verdicts
 from pipelines.swap import share
+from warehouse.publish import remove_previous
 
 _LINKED = ("landing", "lake", "releases")  # never modified in place: the copy uses hard links
 _UNFINISHED = shutil.ignore_patterns(".*")  # including locks
@@ -73,7 +74,7 @@ def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
         redaction.clean(place.home, person)
         redaction.record(registry, place.home, order, "trial", redacted, constraints)
         run(place)
-        redaction.remove_old_publications(place.home)
+        remove_previous(place.home.root)
         after = _figures(place)
         changed = tuple(name for name in before if not before[name].equals(after[name]))
         return Plan(person, redacted, constraints, changed, tuple(search.left(place.home.root, person)), head)

@@ -14,6 +14,7 @@ from pipelines.errors import HarmoniaError
 from pipelines.lock import run_lock
 from pipelines.registry import open_registry, seal
 from pipelines.resources.workplace import Workplace
+from warehouse.publish import remove_previous
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,6 @@ def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: boo
         registry.close()
     run(workplace)
     with run_lock(workplace.home):
-        redaction.remove_old_publications(workplace.home)
+        remove_previous(workplace.home.root)
     remaining = [*search.left(workplace.home.root, plan.person), *databases.left(workplace, plan.person)]
     return ExecutedErasure(erasure, plan, tuple(deleted_pages), tuple(remaining))

@@ -29,7 +29,6 @@ from pipelines.review.judgements import records
 from sources.contract import DeliveryName
 from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
-from warehouse.publish import FOLDER, numbers
 
 _PAGES = ("feedback", "logs", "explain", "review", "reports", "exports")
 """Folders of the home with pages. A page that names the person is deleted; the next run writes it again if it is one of its outputs."""
@@ -132,10 +131,3 @@ def clean(home: Home, person: Person) -> list[str]:
         for path in named:
             path.unlink()
     return [str(path.relative_to(home.root)) for path in named]
-
-
-def remove_old_publications(home: Home) -> None:
-    """Remove every published version but the current one."""
-    with storage(home.root / FOLDER):
-        for number in numbers(home.root / FOLDER)[:-1]:
-            shutil.rmtree(home.root / FOLDER / str(number))

@@ -1,1 +1,1 @@
-"""What do the assets work with? The work place (inbox, home, registry, warehouse) and the lake that keeps what they make."""
+"""Resources of the assets: the workplace (inbox, home, registry, warehouse), the lake, processes and memory."""

@@ -1,7 +1,7 @@
-"""Work over what somebody delivered, in a process that can be ended: so many seconds, so much memory, and no more.
+"""Processes with bounds of time and memory, for work on untrusted deliveries.
 
-Belongs here: the processes, their bounds, why one was ended. Does not belong here: the work, and what is told of a delivery for which it
-was ended (`pipelines.assets.portioning`). A process does one piece after the other, so that few are started; one that dies is replaced.
+Belongs here: the processes, their bounds, the reason why one was ended. Does not belong here: the work, and the finding on a delivery that
+exceeded a bound (`pipelines.assets.portioning`). A process does one task after another; one that dies is replaced.
 """
 
 from __future__ import annotations

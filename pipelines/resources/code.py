@@ -1,6 +1,6 @@
-"""What a kept result hangs on besides its inputs: the code and the libraries that it was made with.
+"""A hash of the code and libraries that an output was made with.
 
-Belongs here: their hash. Does not belong here: what is kept.
+Belongs here: the hash. Does not belong here: the outputs.
 """
 
 from __future__ import annotations

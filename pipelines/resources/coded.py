@@ -1,7 +1,7 @@
-"""Tables whose texts are numbers while they are worked on: each text is held once, and compared as a number.
+"""Tables with dictionary-encoded text: each text is stored once and compared as a number.
 
-Belongs here: reading a table of the lake so, laying such tables one below the other, numbering rows that are alike. Does not belong here:
-what is compared (`pipelines.feedback.life`).
+Belongs here: reading a table from the lake in this form, the union of such tables, numbering equal rows. Does not belong here: what is
+compared (`pipelines.feedback.life`).
 """
 
 from __future__ import annotations

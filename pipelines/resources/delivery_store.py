@@ -1,11 +1,11 @@
-"""What a stage made delivery by delivery, kept in the lake so that the next run makes only what is new.
+"""The output of a stage by delivery, stored in the lake, so that the next run processes new deliveries only.
 
-Belongs here: portions of frames by delivery and key, in few files; which of them stand in a run. Does not belong here: what the frames
-mean, or what a key says (see `key_of`): a portion is taken again only where its key is the same.
+Belongs here: frames by delivery and key, in few files, and which of them are current. Does not belong here: what the frames mean, what a
+key contains (`key_of`). A stored part is used again only if its key is the same.
 
-Under the stage's folder lie numbered folders of Parquet, each written whole or not at all, each with portions of one or more deliveries.
-A run adds one; neighbours are put together when the younger has grown to the size of the elder, so that there are never many.
-`manifest.json` says which portions stand, in order. All of it may be deleted at any time: the next run makes it again.
+The stage's folder holds numbered folders of Parquet. Each is written as a whole and holds parts of one or more deliveries. A run adds one;
+two neighbours are merged when the newer has grown to the size of the older, so that there are never many. `manifest.json` lists the current
+parts in order. Everything here may be deleted at any time: the next run makes it again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Flat arrays in place of merges and groups of frames: rows by number, lookups, firsts.
+"""Operations on integer arrays in place of merges and groups of frames: row numbers, lookups, first occurrences.
 
-Belongs here: what works on plain integers and does not know what they mean. Does not belong here: anything about persons or files; texts as
-numbers (`coded`). What linkage found is only remembered under the same content of this file (`pipelines.linkage.memory`).
+Belongs here: functions on plain integers. Does not belong here: anything about persons or files; text as numbers (`coded`). Stored linkage
+results are used again only if this file has not changed (`pipelines.linkage.memory`).
 """
 
 from __future__ import annotations

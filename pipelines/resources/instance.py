@@ -1,6 +1,7 @@
-"""Dagster's own settings and storage in a home.
+"""Dagster's settings and storage in a home.
 
-Belongs here: putting the shipped `dagster.yaml` there, and keeping its SQLite files quick. Imports no Dagster: commands start faster.
+Belongs here: installing the shipped `dagster.yaml`, and faster writes to its SQLite files. Imports Dagster only where a run needs it, so
+that commands start faster.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The lake: what every stage made, as Parquet under `home/lake/<institution>/<stage>/<table>.parquet`.
+"""The lake: the outputs of the stages, as Parquet under `home/lake/<institution>/<stage>/<table>.parquet`.
 
-Belongs here: how a stage's value is laid out in frames and back, writing them whole or not at all, reading what a run made.
-Does not belong here: what the frames mean, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, the next run writes it.
+Belongs here: the layout of a stage's value in frames and back, writing it as a whole or not at all, reading it. Does not belong here: what
+the frames mean, Dagster (`lake_io`). The lake is derived: it may be deleted at any time, and the next run writes it again.
 
-A value is a frame by name (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. No pickle:
-a lake can be read with any tool, and reading it runs nothing. A heavy value is not held for the rest of the run: whoever needs it reads
-it, of frames by name those that it asks for.
+A value is a dictionary of frames (`dict[str, DataFrame]`), a dataclass of frames and plain values, or a list of such dataclasses. There is
+no pickle: any tool can read a lake, and reading it runs no code. A large value is not kept in memory for the rest of a run: each reader
+loads the frames that it needs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The lake as Dagster sees it: what an asset made is written there, and read by whoever needs it.
+"""The lake as Dagster's IO manager: it writes the output of an asset and loads it as input of another.
 
-Belongs here: the IO manager. Does not belong here: how a value is laid out (`lake`), which processes that know no Dagster write too.
+Belongs here: the IO manager. Does not belong here: the layout of a value (`lake`), which processes without Dagster write too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Memory that is free, given back to the system.
+"""Returning freed memory to the system.
 
-Belongs here: how. Does not belong here: when; whoever has let go of something large and goes on to start processes, or to rest, does it.
+Belongs here: how. Does not belong here: when; a caller does it after freeing something large and before starting processes or idling.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One table as a Parquet file: with the types that its frame had, whole or some rows at a time.
+"""A table as a Parquet file with the column types of its frame, written at once or in batches.
 
-Belongs here: frames to Arrow and back, writing and reading a file, reading several as one. Does not belong here: where files lie, and what
-is replaced by what (`lake`).
+Belongs here: frames to Arrow and back, reading and writing a file, reading several as one. Does not belong here: paths and replacement
+(`lake`).
 """
 
 from __future__ import annotations

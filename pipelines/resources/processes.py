@@ -1,7 +1,7 @@
-"""Several processes for work that is done piece by piece, each piece by itself.
+"""A pool of processes for independent tasks.
 
-Belongs here: whether it is worth it, starting and ending them. Does not belong here: the work; a piece reads and writes the lake itself,
-so that no frame is handed between processes and the order in which they end does not matter.
+Belongs here: whether a pool is worth its cost, starting and ending it. Does not belong here: the tasks. A task reads and writes the lake
+itself, so that no frame is sent between processes and the order of completion does not matter.
 """
 
 from __future__ import annotations

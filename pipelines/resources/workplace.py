@@ -1,7 +1,7 @@
-"""Where a run works: inbox, home, registry, warehouse.
+"""The places of a run: inbox, home, registry, warehouse.
 
-Belongs here: the four places and how the environment names them. Does not belong here: what lies in them. Imports nothing heavy, since
-every command of `harmonia` starts here.
+Belongs here: the four places and their environment variables. Does not belong here: their content. Imports nothing heavy, since every
+command of `harmonia` starts here.
 """
 
 from __future__ import annotations

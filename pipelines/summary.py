@@ -25,7 +25,7 @@ from sources.states import COMPLETE, UNREADABLE
 from warehouse.indicators import DIMENSIONS, indicators
 
 RELATED = "trafficking and related offences"
-COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "separate: minor offence of prostitution"}
+COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "minor offence of prostitution (separate)"}
 _ROWS = ("read", *ACCOUNTS)
 
 

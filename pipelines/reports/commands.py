@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import count
 from pipelines.errors import HarmoniaError, storage
 from pipelines.resources.workplace import Workplace
 from pipelines.swap import write_whole
@@ -101,7 +100,7 @@ def due(
         to = one.institution or one.audience
         typer.echo(f"{one.by}  {one.state(_day(today)):10} {one.period:8} {to}{f'  sent {one.sent}' if one.sent else ''}")
     if before and not every:
-        typer.echo(f"{count(len(before), 'report')} due before the first run of this home not listed; use --all to list them")
+        typer.echo(f"Not listed, due before the first run of this home: {len(before)}; use --all to list them")
 
 
 @app.command("sent", hidden=True)  # its name in earlier versions

@@ -162,7 +162,7 @@ def test_a_registry_that_is_none(few: Ran) -> None:
     (few.place.home.root / "registry.sqlite").write_bytes(b"no database at all" * 100)
     for log in few.place.home.root.glob("registry.sqlite-*"):
         log.unlink()
-    with pytest.raises(HarmoniaError, match="no registry"):
+    with pytest.raises(HarmoniaError, match="not a registry"):
         run_everything(few.place, Silence())
 
 

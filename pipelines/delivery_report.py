@@ -15,10 +15,10 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from pipelines.status import shortened
 from sources.states import COMPLETE
+from warehouse.indicators import DIMENSIONS
 from warehouse.reading import reading
 
 _BY = ["institution", "delivery"]
-_DIMENSIONS = ["offence_group", "form", "sex", "age_group", "citizenship_group"]
 _TOTAL = ["indicator", "period"]
 _PREFIX = "harmonia/"
 NOT_COMPLETE = f"{_PREFIX}not_complete"
@@ -30,15 +30,14 @@ NO_TOTALS = pd.DataFrame({"indicator": [], "period": [], "harmonised": []}).asty
 
 def totals(statistics: pd.DataFrame) -> pd.DataFrame:
     """The grand totals by year: indicator, period, as_reported, harmonised. All offence groups: trafficking and related offences."""
-    grand = (statistics[_DIMENSIONS] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
+    grand = (statistics[list(DIMENSIONS)] == "total").all(axis=1) & (statistics["period"].str.len() == 4)
     return statistics.loc[grand, [*_TOTAL, "as_reported", "harmonised"]]
 
 
 def published_totals(home: Path) -> pd.DataFrame | None:
     """The grand totals by year that are published; None where nothing is, or another version published it."""
-    total = " AND ".join(f"{dimension} = 'total'" for dimension in _DIMENSIONS)
     with suppress(HarmoniaError), reading(home) as warehouse:
-        return warehouse.sql(f"SELECT * FROM statistics WHERE {total} AND length(period) = 4").df()
+        return totals(warehouse.sql("FROM statistics").df())
     return None
 
 

@@ -23,10 +23,10 @@ _FILE = ".last_run"
 _NOT_READ = ("dagster", "logs", _FILE)  # of a home: history of runs, which no stage reads
 
 
-def is_unchanged(workplace: Workplace) -> bool:
-    """Whether inbox, home, program, settings and date are unchanged since the last complete run."""
+def is_unchanged(workplace: Workplace, inbox: str) -> bool:
+    """Whether inbox (its `inbox_state`), home, program, settings and date are unchanged since the last complete run."""
     file = workplace.home.root / _FILE
-    return file.exists() and file.read_text("utf-8") == _state(workplace)
+    return file.exists() and file.read_text("utf-8") == _state(workplace, inbox)
 
 
 def remember(workplace: Workplace, inbox: str) -> None:
@@ -39,19 +39,19 @@ def remember(workplace: Workplace, inbox: str) -> None:
 
 
 def inbox_state(workplace: Workplace) -> str:
-    """A hash of all delivery folders, their files (path, size, times, inode), and findings about the inbox. Opens no file."""
+    """A hash of the fingerprints of all delivery folders, and of findings about the inbox. Opens no file."""
     found = walk(workplace.inbox)
-    folders = [(one.institution, str(one.name), sorted((name, repr(file)) for name, file in one.files.items())) for one in found.folders]
+    folders = [(one.institution, str(one.name), one.fingerprint()) for one in found.folders]
     return hashed(folders, found.findings, sorted(found.closed))
 
 
-def _state(workplace: Workplace, inbox: str | None = None) -> str | None:
+def _state(workplace: Workplace, inbox: str) -> str | None:
     if workplace.registry_url or workplace.warehouse_url:
         return None
     settings = sorted((name, value, _stat(Path(value))) for name, value in os.environ.items() if name.startswith("HARMONIA_"))
     files = sorted(_files(workplace.home.root))
     places = [str(workplace.inbox), str(workplace.home.root)]
-    return hashed(inbox or inbox_state(workplace), files, program(), settings, places, datetime.now(UTC).date())
+    return hashed(inbox, files, program(), settings, places, datetime.now(UTC).date())
 
 
 def _stat(path: Path) -> tuple[int, int] | None:

@@ -153,7 +153,8 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     with run_lock(workplace.home):
         if _may_have_new_files(workplace):
             bounded.begin()
-        unchanged, inbox, before = last_run.is_unchanged(workplace), last_run.inbox_state(workplace), _landed(workplace)
+        inbox, before = last_run.inbox_state(workplace), _landed(workplace)
+        unchanged = last_run.is_unchanged(workplace, inbox)
         try:
             run_id = _execute(workplace, listener, _ALWAYS if unchanged else None)
             if unchanged and _landed(workplace) != (before[0], False):  # a database that the inbox points to has new records

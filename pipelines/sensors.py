@@ -20,7 +20,7 @@ from pipelines.console import count
 from pipelines.delivery_report import NOT_COMPLETE
 from pipelines.errors import HarmoniaError
 from pipelines.jobs import HARMONISE_EVERYTHING, automated, harmonise_everything
-from pipelines.landing.walk import Folder, walk
+from pipelines.landing.walk import walk
 from pipelines.lock import run_is_held
 from pipelines.resources.workplace import Workplace
 
@@ -35,12 +35,7 @@ _ALIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.Dagste
 def fingerprints(workplace: Workplace) -> dict[str, str]:
     """Every delivery folder of the inbox → fingerprint of its files. Raises `HarmoniaError` if the inbox cannot be read."""
     workplace.ready()
-    return {f"{folder.institution}/{folder.name}": _fingerprint(folder) for folder in walk(workplace.inbox).folders}
-
-
-def _fingerprint(folder: Folder) -> str:
-    stats = sorted((name, file.size, file.changed, file.place) for name, file in folder.files.items())
-    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+    return {f"{folder.institution}/{folder.name}": folder.fingerprint() for folder in walk(workplace.inbox).folders}
 
 
 def stable(now: Mapping[str, str], before: Mapping[str, str], requested: Mapping[str, str]) -> dict[str, str]:

@@ -70,7 +70,7 @@ def warehouse(
         records = {"person_records": canonical.some("person_records", _NAMED)}
         wanted, there = _wanted(workplace), version_of(current(home))
         unchanged = wanted is not None and there is not None and there.version == wanted
-        before = None
+        changed = delivery_report.changed_totals(delivery_report.NO_TOTALS, delivery_report.NO_TOTALS)
         if unchanged:
             remove_previous(home)  # readers had a whole run to go on to the current one; it may hold what was erased since
         else:
@@ -82,6 +82,8 @@ def warehouse(
                 publish(stores, home, put_in_place)
             if wanted is not None:
                 keep_version(current(home), Version(wanted, None))
+            if before is not None:
+                changed = delivery_report.changed_totals(before, delivery_report.totals(statistics["statistics"]))
         counts = {name: n for name, n in statistics.rows().items() if name in tables.WAREHOUSE.tables}
         releases.clean(workplace.home.releases)
         registry = open_registry(workplace.registry)
@@ -92,8 +94,6 @@ def warehouse(
         finally:
             registry.close()
         new = delivery_report.new_deliveries(landing["deliveries"], record_status["deliveries"], record_status["accounting"])
-        after = delivery_report.NO_TOTALS if before is None else delivery_report.totals(statistics["statistics"])
-        changed = delivery_report.changed_totals(delivery_report.NO_TOTALS if before is None else before, after)
         context.instance.add_run_tags(context.run.run_id, delivery_report.tags(new, changed))
     rows = pd.DataFrame(list(counts.items()), columns=["table", "rows"])
     said = {

@@ -9,6 +9,7 @@ opened relative to their parent, so that none can be replaced by a link meanwhil
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -54,6 +55,11 @@ class Folder:
     files: dict[str, FileStat] = field(default_factory=dict)
     closed: bool = False  # something in it could not be opened: missing files are not findings
     seen: int = 0  # files and folders in it
+
+    def fingerprint(self) -> str:
+        """A hash of its files: paths, sizes, times, inodes. No file is opened."""
+        stats = sorted((name, file.size, file.changed, file.place) for name, file in self.files.items())
+        return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 
 
 @dataclass

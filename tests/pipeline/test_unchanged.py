@@ -113,6 +113,6 @@ def test_whatever_a_run_reads_or_writes_and_changed_makes_every_stage_look(
     }
     for name, change in changes.items():
         last_run.remember(place, last_run.inbox_state(place))
-        assert last_run.is_unchanged(place)
+        assert last_run.is_unchanged(place, last_run.inbox_state(place))
         change()
-        assert not last_run.is_unchanged(place), name
+        assert not last_run.is_unchanged(place, last_run.inbox_state(place)), name

@@ -369,21 +369,9 @@ def bearers() -> Mapping[str, str]:
 
 
 @cache
-def stating_form() -> tuple[str, ...]:
-    """The institutions whose records state the form of exploitation."""
-    return tuple(name for name in institutions() if load(name).states_form)
-
-
-@cache
 def one_file_a_case() -> tuple[str, ...]:
     """The institutions that keep a case in one file; others separate and join files by decision, or open successive files."""
     return tuple(name for name in institutions() if load(name).one_file_a_case)
-
-
-@cache
-def reference_kinds() -> tuple[str, ...]:
-    """The kinds of numbers that files can cite: those of all institutions, and `other`."""
-    return (*bearers(), OTHER)
 
 
 @cache

@@ -144,16 +144,6 @@ class Solver:
         """Set the bounds of a variable."""
         self._highs.changeColBounds(self.programme.names[variable], least, most)
 
-    def fix(self, terms: Mapping[Variable, int], least: float, most: float) -> None:
-        """Add a constraint."""
-        row = {self.programme.names[v]: f for v, f in terms.items()}
-        self._highs.addRow(least, most, len(row), np.array(list(row), dtype=np.int32), np.array(list(row.values()), dtype=np.float64))
-
-    def unfix(self) -> None:
-        """Remove the last constraint."""
-        last = self._highs.getNumRow() - 1
-        self._highs.deleteRows(1, np.array([last], dtype=np.int32))
-
     def range(self, terms: Mapping[Variable, int]) -> tuple[int, int]:
         """Minimum and maximum of a sum of variables."""
         at = {self.programme.names[v]: f for v, f in terms.items()}

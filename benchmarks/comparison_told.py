@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.feedback_told import _FIELDS, Set, classified
-from pipelines.comparison.agreements import everything
-from pipelines.comparison.gathering import gather
+from pipelines.comparison.agreements import allow_all
+from pipelines.comparison.collect import collect_evidence
 from pipelines.comparison.permitted import RULES, permitted
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DeliveryStore
@@ -94,9 +94,11 @@ def standing(one: Set, rows: pd.DataFrame) -> pd.Series:
         pd.MultiIndex.from_frame(accepted[["institution", "record_key"]])
     )
     raw = _last_cells(one, rows["institution"].unique())
-    fields = [next((cols for pattern, cols in _FIELDS if pd.Series([f]).str.fullmatch(pattern).iloc[0]), (f,)) for f in rows["field"]]
+    contract_columns = [
+        next((cols for pattern, cols in _FIELDS if pd.Series([f]).str.fullmatch(pattern).iloc[0]), (f,)) for f in rows["field"]
+    ]
     same = []
-    for (_, row), columns in zip(rows.iterrows(), fields, strict=True):
+    for (_, row), columns in zip(rows.iterrows(), contract_columns, strict=True):
         cells = {raw.get((row["institution"], row["record_key"], column)) for column in columns} - {None}
         same.append(not cells or any(row["delivered_value"].strip() == str(cell).strip() for cell in cells))
     return pd.Series(there, index=rows.index) & pd.Series(same, index=rows.index)
@@ -150,8 +152,8 @@ def report(one: Set, verbose: bool) -> None:
     base = one.home / "lake"
     ids = lake.read(base / "identities")
     deliveries = lake.read(base / "record_status")["deliveries"]
-    evidence = gather(one.canonical, ids["cases"], ids["persons"], deliveries)
-    found = permitted(evidence, everything())
+    evidence = collect_evidence(one.canonical, ids["cases"], ids["persons"], deliveries)
+    found = permitted(evidence, allow_all())
     defects = classified(one)
     other = defects[(defects["shows"] == "another")].copy()
     other = other[standing(one, other)]

@@ -12,13 +12,13 @@ from schemas.declared import DeclarationError
 
 def check() -> None:
     """Read contracts, rules, agreements and indicators. Raises `HarmoniaError` with file, key, value and remedy."""
-    from pipelines.comparison.agreements import matrix
+    from pipelines.comparison.agreements import load_agreements
     from schemas.findings import rules
     from sources.contract import bearers, institutions
     from warehouse.indicators import indicators
     from warehouse.indicators.catalogue import catalogue
 
-    for read in (institutions, bearers, rules, matrix, indicators):
+    for read in (institutions, bearers, rules, load_agreements, indicators):
         read()
     check_coverage({name for one in catalogue().values() for name in one.institutions})
 

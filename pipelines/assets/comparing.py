@@ -1,4 +1,4 @@
-"""Comparison between institutions: evidence gathered once a quarter, shown as far as agreements allow, the rest for stewards."""
+"""Comparison between institutions: evidence collected once a quarter, reported as far as agreements allow, the rest for stewards."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import dagster as dg
 import pandas as pd
 
 from pipelines.assets.versions import content
-from pipelines.comparison import rounds
-from pipelines.comparison.agreements import matrix
-from pipelines.comparison.duplicates import other_persons, registered_twice
-from pipelines.comparison.gathering import gather
-from pipelines.comparison.permitted import PLACE, as_findings, permitted, restricted
+from pipelines.comparison import snapshots
+from pipelines.comparison.agreements import load_agreements
+from pipelines.comparison.collect import collect_evidence
+from pipelines.comparison.duplicates import changed_persons, duplicate_registrations
+from pipelines.comparison.permitted import LOCATION, as_findings, permitted, restricted
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.registry import open_registry
 from pipelines.resources import coded
@@ -32,35 +32,46 @@ def comparison(
 ) -> dg.Output[Any]:
     """`findings`: `schemas.findings.COLUMNS`. `withheld`: the newest evidence on each institution that no agreement allows to show."""
     with redact_stage_errors(workplace, "comparing between institutions"):
-        agreements, deliveries = matrix(), record_status["deliveries"]
-        quarters, again = rounds.current(deliveries, _early(record_status)), registered_twice(canonical)
+        agreements, deliveries = load_agreements(), record_status["deliveries"]
+        quarters, duplicates = snapshots.current_quarters(deliveries, _early_deliveries(record_status)), duplicate_registrations(canonical)
         registry = open_registry(workplace.registry)
         try:
-            made = rounds.store(registry, quarters, lambda: gather(canonical, identities["cases"], identities["persons"], deliveries))
-            evidence = rounds.stored(registry, agreements.cells["receiver"].unique(), quarters)
+            saved = snapshots.save_missing(
+                registry, quarters, lambda: collect_evidence(canonical, identities["cases"], identities["persons"], deliveries)
+            )
+            evidence = snapshots.load(registry, agreements.cells["receiver"].unique(), quarters)
         finally:
             registry.close()
-        by_round = evidence[agreements.allows(evidence)].groupby("period")
-        parts = [permitted(found.drop(columns="period"), agreements).assign(period=period) for period, found in by_round]
+        by_quarter = evidence[agreements.allows(evidence)].groupby("period")
+        permitted_rows = [permitted(found.drop(columns="period"), agreements).assign(period=period) for period, found in by_quarter]
         rows = (
-            pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
+            pd.concat(permitted_rows, ignore_index=True)
+            if permitted_rows
+            else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
-        lineage = record_status.some("lineage", [*PLACE, "status"])
-        replaced = other_persons(identities["listed"], deliveries)
-        found = pd.concat([again, replaced, as_findings(rows, deliveries, lineage)], ignore_index=True)
+        lineage = record_status.some("lineage", [*LOCATION, "status"])
+        persons_changed = changed_persons(identities["listed"], deliveries)
+        found = pd.concat([duplicates, persons_changed, as_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
-        apart = restricted(evidence[newest], agreements)
+        withheld = restricted(evidence[newest], agreements)
     counts = found.groupby(["institution", "rule"]).size().rename("findings").reset_index()
     say(
         context,
         len(found),
-        {"rounds made": made, "cells that agreements allow": len(agreements.cells), "withheld": len(apart), "by rule": table(counts)},
+        {
+            "snapshots saved": saved,
+            "cells that agreements allow": len(agreements.cells),
+            "withheld": len(withheld),
+            "by rule": table(counts),
+        },
     )
     version = content(found)
-    return dg.Output(Versioned({"findings": found, "withheld": apart}, Version(version, len(found))), data_version=dg.DataVersion(version))
+    return dg.Output(
+        Versioned({"findings": found, "withheld": withheld}, Version(version, len(found))), data_version=dg.DataVersion(version)
+    )
 
 
-def _early(record_status: Tables) -> pd.DataFrame:
+def _early_deliveries(record_status: Tables) -> pd.DataFrame:
     """Deliveries that came before their quarter's end: institution, delivery."""
     found = coded.below([record_status.coded("findings", ["institution", "delivery", "rule"])])
     return found.loc[found["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

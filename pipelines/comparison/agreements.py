@@ -21,11 +21,11 @@ ROLES = ("accused", "victim", "witness", "case")
 STATUSES = ("investigation", "indicted", "judged", "final")
 COLUMNS = ("sender", "receiver", "role", "status")
 SOURCES = Path(__file__).resolve().parents[2] / "sources"
-_ASKED = ("receivers", "roles", "statuses", "agreement")
+_REQUIRED = ("receivers", "roles", "statuses", "agreement")
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _AgreementEntry:
     """One entry of a file of agreements."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -38,75 +38,87 @@ class _Entry:
 
 
 @dataclass(frozen=True)
-class _File:
+class _AgreementsFile:
     """A file of agreements."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    agreements: tuple[_Entry, ...] = ()
+    agreements: tuple[_AgreementEntry, ...] = ()
 
 
 @dataclass(frozen=True)
-class Matrix:
+class AgreementMatrix:
     """The allowed cells with their agreements: a frame with `COLUMNS` and `agreement`, one row per cell."""
 
     cells: pd.DataFrame
 
-    def allows(self, asked: pd.DataFrame) -> pd.Series:
+    def allows(self, rows: pd.DataFrame) -> pd.Series:
         """Whether an agreement allows each row (`COLUMNS`)."""
-        named = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
-        allowed = np.zeros([len(known) + 1 for known in named.values()], dtype=bool)  # the last position is for unknown names
-        allowed[tuple(known.get_indexer(pd.Index(self.cells[name])) for name, known in named.items())] = True
-        return pd.Series(allowed[tuple(_places(asked[name], known) for name, known in named.items())], index=asked.index)
+        values = {name: pd.Index(self.cells[name].unique()) for name in COLUMNS}
+        allowed = np.zeros([len(index) + 1 for index in values.values()], dtype=bool)  # the last position is for values in no cell
+        allowed[tuple(index.get_indexer(pd.Index(self.cells[name])) for name, index in values.items())] = True
+        return pd.Series(allowed[tuple(_positions(rows[name], index) for name, index in values.items())], index=rows.index)
 
     @classmethod
-    def of(cls, rows: list[tuple[str, str, str, str, str]]) -> Matrix:
+    def from_rows(cls, rows: list[tuple[str, str, str, str, str]]) -> AgreementMatrix:
         """From rows of sender, receiver, role, status, agreement."""
         return cls(pd.DataFrame(rows, columns=[*COLUMNS, "agreement"], dtype="str").drop_duplicates(list(COLUMNS)))
 
 
-def _places(column: pd.Series, known: pd.Index) -> np.ndarray:
-    """The index of each cell in `known`; -1 where it is not there."""
+def _positions(column: pd.Series, values: pd.Index) -> np.ndarray:
+    """The position of each cell in `values`; -1 where it is missing."""
     codes, texts = pd.factorize(column)
-    return np.append(known.get_indexer(pd.Index(texts)), -1)[codes]
+    return np.append(values.get_indexer(pd.Index(texts)), -1)[codes]
 
 
-def matrix(folder: Path = SOURCES) -> Matrix:
+def load_agreements(folder: Path = SOURCES) -> AgreementMatrix:
     """The current matrix. Raises `DeclarationError` where an entry is invalid or lacks a required exception."""
     rows: list[tuple[str, str, str, str, str]] = []
     for sender in institutions():
         path = folder / sender / "agreements.yaml"
         if not path.is_file():
             continue
-        written = checked(_File, declared(path) or {}, path)
-        for n, entry in enumerate(written.agreements, 1):
-            rows += _cells(sender, vars(entry), f"{shown(path)}, entry {n}")
-    return Matrix.of(rows)
+        file = checked(_AgreementsFile, declared(path) or {}, path)
+        for number, entry in enumerate(file.agreements, 1):
+            rows += _cells(sender, vars(entry), f"{shown(path)}, entry {number}")
+    return AgreementMatrix.from_rows(rows)
 
 
-def everything() -> Matrix:
+def allow_all() -> AgreementMatrix:
     """The matrix with every cell allowed, as if all institutions agreed. For measuring only."""
     names = institutions()
-    return Matrix.of([(s, r, role, status, "everything") for s in names for r in names if r != s for role in ROLES for status in STATUSES])
+    return AgreementMatrix.from_rows(
+        [
+            (sender, receiver, role, status, "everything")
+            for sender in names
+            for receiver in names
+            if receiver != sender
+            for role in ROLES
+            for status in STATUSES
+        ]
+    )
 
 
-def _cells(sender: str, entry: Mapping[str, Any], where: str) -> list[tuple[str, str, str, str, str]]:
-    lacking = [name for name in _ASKED if not entry[name]]
-    if lacking:
+def _cells(sender: str, entry: Mapping[str, Any], location: str) -> list[tuple[str, str, str, str, str]]:
+    missing = [name for name in _REQUIRED if not entry[name]]
+    if missing:
         raise DeclarationError(
-            f"{where}: {', '.join(lacking)} missing; an entry needs {', '.join(_ASKED)} (and `exception` where required)"
+            f"{location}: {', '.join(missing)} missing; an entry needs {', '.join(_REQUIRED)} (and `exception` where required)"
         )
-    known = {"receivers": set(institutions()) - {sender}, "roles": set(ROLES), "statuses": set(STATUSES)}
-    for name, allowed in known.items():
-        odd = sorted(set(map(str, entry[name])) - allowed)
-        if odd:
-            raise DeclarationError(f"{where}: unknown {name} {', '.join(odd)}; use {', '.join(sorted(allowed))}")
+    valid = {"receivers": set(institutions()) - {sender}, "roles": set(ROLES), "statuses": set(STATUSES)}
+    for name, allowed in valid.items():
+        unknown = sorted(set(map(str, entry[name])) - allowed)
+        if unknown:
+            raise DeclarationError(f"{location}: unknown {name} {', '.join(unknown)}; use {', '.join(sorted(allowed))}")
     cells = [
-        (sender, str(r), str(role), str(status)) for r in entry["receivers"] for role in entry["roles"] for status in entry["statuses"]
+        (sender, str(receiver), str(role), str(status))
+        for receiver in entry["receivers"]
+        for role in entry["roles"]
+        for status in entry["statuses"]
     ]
-    closed = sorted({reason for cell in cells if (reason := _needs_exception(*cell))})
-    if closed and not entry["exception"]:
-        raise DeclarationError(f"{where}: {'; '.join(closed)}: remove it, or give the agreement's clause under `exception`")
+    exceptions = sorted({reason for cell in cells if (reason := _needs_exception(*cell))})
+    if exceptions and not entry["exception"]:
+        raise DeclarationError(f"{location}: {'; '.join(exceptions)}: remove it, or give the agreement's clause under `exception`")
     return [(*cell, str(entry["agreement"])) for cell in cells]
 
 

@@ -21,11 +21,11 @@ app = typer.Typer(help="Comparison between institutions: agreements, and restric
 @app.command()
 def agreements() -> None:
     """List the senders, receivers, roles and case statuses that agreements allow to be compared. Nothing else is reported."""
-    from pipelines.comparison.agreements import COLUMNS, matrix
+    from pipelines.comparison.agreements import COLUMNS, load_agreements
 
-    cells = matrix().cells
-    nothing = "There are no agreements: no evidence from another institution is reported. See sources/<institution>/agreements.yaml."
-    print_frame(cells.set_axis([*COLUMNS, "agreement"], axis=1), nothing)
+    cells = load_agreements().cells
+    empty_text = "There are no agreements: no evidence from another institution is reported. See sources/<institution>/agreements.yaml."
+    print_frame(cells.set_axis([*COLUMNS, "agreement"], axis=1), empty_text)
 
 
 @app.command("withheld", hidden=True)  # its name in earlier versions
@@ -39,11 +39,11 @@ def restricted(
     from pipelines.resources.lake import read
     from pipelines.resources.workplace import Workplace
 
-    place = Workplace.of(None, home).home.lake / "comparison"
+    folder = Workplace.of(None, home).home.lake / "comparison"
     try:
-        rows = read(place)["withheld"]
+        rows = read(folder)["withheld"]
     except FileNotFoundError:
-        raise HarmoniaError(f"{place} does not exist: use `harmonia run` first") from None
+        raise HarmoniaError(f"{folder} does not exist: use `harmonia run` first") from None
     if institution is not None:
         rows = rows[rows["receiver"] == institution]
     columns = ["receiver", "record_key", "field", "what", "sender", "sender_key", "role", "status"]
@@ -51,6 +51,6 @@ def restricted(
         file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as target:
             os.fchmod(target.fileno(), 0o600)
-            plain = rows[columns].astype("str").replace(r"^([=+\-@\t\r])", r"'\1", regex=True)  # prevent formula injection
-            plain.to_csv(target, index=False)
+            escaped = rows[columns].astype("str").replace(r"^([=+\-@\t\r])", r"'\1", regex=True)  # prevent formula injection
+            escaped.to_csv(target, index=False)
     typer.echo(f"{count(len(rows), 'row')} written to {out}. It contains record keys of several institutions: for stewards only.")

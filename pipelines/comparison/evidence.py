@@ -28,61 +28,64 @@ EVIDENCE: tuple[str, ...] = (
 )
 _ROLES = {"suspect": "accused", "defendant": "accused", "prisoner": "accused", "victim": "victim", "witness": "witness"}
 _KEYS = ("institution", "record_key", "case_key", "status")
-_OF_CASE = (*_KEYS, "number", "state", "merged_into", "source")
-_OF_PERSON: tuple[str, ...] = (*_KEYS, "role", "full_name", "name_tokens", "given_skeleton", "parent_name", "personal_number")
-_OF_PERSON += ("birth_date", "birth_precision", "sex", "citizenship", "municipality")
-_OF_REFERENCE = (*_KEYS, "kind", "number")
-_OF_EVENT = (*_KEYS, "event", "date", "present", "outcome")
-CROWD = 100  # files of one register
+_CASE_COLUMNS = (*_KEYS, "number", "state", "merged_into", "source")
+_PERSON_COLUMNS: tuple[str, ...] = (*_KEYS, "role", "full_name", "name_tokens", "given_skeleton", "parent_name", "personal_number")
+_PERSON_COLUMNS += ("birth_date", "birth_precision", "sex", "citizenship", "municipality")
+_REFERENCE_COLUMNS = (*_KEYS, "kind", "number")
+_EVENT_COLUMNS = (*_KEYS, "event", "date", "present", "outcome")
+MAX_OCCURRENCES = 100
 _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 
 
 class LinkedRecords:
     """Accepted records with their ids, and the status of cases.
 
-    cases, persons, references, events: accepted rows of the canonical tables with `case_id` (and `person_id`); `status` of a case:
-    case_id -> one of `agreements.STATUSES`; `spans`: institution -> first and last day of its readable deliveries.
+    cases, persons, references, events: accepted rows of the canonical tables with `case_id` (and `person_id`). case_versions: `cases` with
+    superseded and withdrawn rows. status: case_id -> one of `agreements.STATUSES`. spans: institution -> first and last day of its readable
+    deliveries.
     """
 
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
-        self.every_case = _with_case(some(canonical, "case_records", _OF_CASE), cases)
-        self.cases = self.every_case[self.every_case["status"] == "accepted"]
-        people = _with_case(matching(canonical, "person_records", _OF_PERSON, status="accepted"), cases)
-        self.persons = people.merge(persons[["institution", "record_key", "person_id"]], on=["institution", "record_key"], how="left")
+        self.case_versions = _add_case_id(some(canonical, "case_records", _CASE_COLUMNS), cases)
+        self.cases = self.case_versions[self.case_versions["status"] == "accepted"]
+        persons_with_case = _add_case_id(matching(canonical, "person_records", _PERSON_COLUMNS, status="accepted"), cases)
+        self.persons = persons_with_case.merge(
+            persons[["institution", "record_key", "person_id"]], on=["institution", "record_key"], how="left"
+        )
         self.persons["about"] = self.persons["role"].map(_ROLES).fillna("witness")
-        self.references = _with_case(matching(canonical, "references", _OF_REFERENCE, status="accepted"), cases)
-        events = _with_case(matching(canonical, "events", _OF_EVENT, status="accepted"), cases)
+        self.references = _add_case_id(matching(canonical, "references", _REFERENCE_COLUMNS, status="accepted"), cases)
+        events = _add_case_id(matching(canonical, "events", _EVENT_COLUMNS, status="accepted"), cases)
         self.events = events[events["present"].fillna(False).astype(bool) | events["date"].notna()]
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:
             reached = self.events.loc[self.events["event"] == event, "case_id"].drop_duplicates()
             status[among(status.index.to_series(), reached)] = stage
         self.status = status
-        read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
-        first = pd.PeriodIndex(read["min"].str.replace("-", ""), freq="Q").start_time
-        last = pd.PeriodIndex(read["max"].str.replace("-", ""), freq="Q").end_time.normalize()
-        self.spans = pd.DataFrame({"first": first, "last": last}, index=read.index)
+        readable = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
+        first = pd.PeriodIndex(readable["min"].str.replace("-", ""), freq="Q").start_time
+        last = pd.PeriodIndex(readable["max"].str.replace("-", ""), freq="Q").end_time.normalize()
+        self.spans = pd.DataFrame({"first": first, "last": last}, index=readable.index)
 
-    def finished(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    def as_evidence(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
         """Rows with receiver, record_key, field, sender and `case_id` as evidence, with `what` and the status of the case."""
-        out = rows.assign(what=what, status=rows["case_id"].map(self.status).fillna("investigation"))
-        out = out.reindex(columns=list(EVIDENCE))
-        out["same"] = out["same"].astype("boolean").fillna(False).astype(bool)
-        return out[out["field"].notna()]
+        evidence = rows.assign(what=what, status=rows["case_id"].map(self.status).fillna("investigation"))
+        evidence = evidence.reindex(columns=list(EVIDENCE))
+        evidence["same"] = evidence["same"].astype("boolean").fillna(False).astype(bool)
+        return evidence[evidence["field"].notna()]
 
 
-def uncrowded(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """The rows whose `keys` are shared by at most `CROWD` rows. Values in more files identify no person or case, and would give too many
-    pairs."""
-    return frame[frame.groupby(keys, dropna=False)[keys[0]].transform("size") <= CROWD]
+def drop_frequent_values(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The rows whose `keys` occur in at most `MAX_OCCURRENCES` rows. Values in more files identify no person or case, and would give too
+    many pairs."""
+    return frame[frame.groupby(keys, dropna=False)[keys[0]].transform("size") <= MAX_OCCURRENCES]
 
 
-def fields(concept: str) -> dict[str, str]:
+def contract_columns(concept: str) -> dict[str, str]:
     """Institution -> its column for a compared concept (`compared` in the contract)."""
     return {name: column for name in contracts.institutions() if (column := contracts.load(name).compared.get(concept))}
 
 
-def _with_case(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
+def _add_case_id(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """The rows with `case_id`, by their `case_key`."""
     ids = cases.drop_duplicates(["institution", "record_key"]).rename(columns={"record_key": "case_key"})
     return table.merge(ids[["institution", "case_key", "case_id"]], on=["institution", "case_key"], how="left")

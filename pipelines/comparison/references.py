@@ -7,38 +7,46 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.comparison.evidence import LinkedRecords, fields
+from pipelines.comparison.evidence import LinkedRecords, contract_columns
 from sources import contract
 
-_YEAR = r"(?:^|/)((?:19|20)\d{2})(?:-|:|$)"
-_REST = r"(\d+/\d+)$"
+_YEAR_PATTERN = r"(?:^|/)((?:19|20)\d{2})(?:-|:|$)"
+_SERIAL_AND_YEAR = r"(\d+/\d+)$"
 
 
-def _exists(cited: pd.Series, of: pd.DataFrame, number: pd.Series, by: pd.DataFrame) -> pd.Series:
-    """Whether a file of the cited register in the same case has the cited number."""
-    existing = pd.MultiIndex.from_arrays([by["institution"], number, by["case_id"]])
-    return pd.Series(pd.MultiIndex.from_arrays([of["sender"], cited, of["case_id"]]).isin(existing), index=of.index)
+def _is_number_of_case(numbers: pd.Series, citing: pd.DataFrame, existing_numbers: pd.Series, candidates: pd.DataFrame) -> pd.Series:
+    """Whether a file of the cited register in the same case has the cited number.
+
+    numbers: cited, by row of `citing`. existing_numbers: by row of `candidates`, the files of the cited registers.
+    """
+    existing = pd.MultiIndex.from_arrays([candidates["institution"], existing_numbers, candidates["case_id"]])
+    return pd.Series(pd.MultiIndex.from_arrays([citing["sender"], numbers, citing["case_id"]]).isin(existing), index=citing.index)
 
 
-def evidence(known: LinkedRecords) -> pd.DataFrame:
+def evidence(linked: LinkedRecords) -> pd.DataFrame:
     """Evidence (`EVIDENCE`) on references: the cited register has this case under other numbers, none of which is cited."""
-    cited = known.references[known.references["kind"].isin(list(contract.bearers()))]
-    cited = cited.assign(sender=cited["kind"].map(contract.bearers())).dropna(subset=["case_id"])
-    cited = cited[cited["sender"] != cited["institution"]]
-    numbers = known.every_case[["institution", "number", "case_id"]].dropna().drop_duplicates()
-    right = _exists(cited["number"], cited, numbers["number"], numbers)
-    open_ = cited[~right & cited["number"].str.contains("?", regex=False)]  # the register is unknown: compare the rest of the number
-    by = numbers[numbers["case_id"].isin(open_["case_id"])]
-    right[open_.index] = _exists(open_["number"].str.extract(_REST, expand=False), open_, by["number"].str.extract(_REST, expand=False), by)
-    other = cited[~right]
-    begins = pd.to_numeric(other["sender"].map(known.spans["first"].dt.year), errors="coerce")
-    somewhere = pd.MultiIndex.from_frame(other[["sender", "number"]]).isin(pd.MultiIndex.from_frame(numbers[["institution", "number"]]))
-    old = pd.to_numeric(other["number"].str.extract(_YEAR, expand=False), errors="coerce") < begins
-    right[other.index] = old & ~somewhere  # older than the first delivery: may never have been delivered
-    own = known.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
-    out = cited.assign(right=right.groupby([cited["institution"], cited["record_key"]]).transform("any"))
-    out = out[~out["right"]].merge(
+    citations = linked.references[linked.references["kind"].isin(list(contract.bearers()))]
+    citations = citations.assign(sender=citations["kind"].map(contract.bearers())).dropna(subset=["case_id"])
+    citations = citations[citations["sender"] != citations["institution"]]
+    numbers = linked.case_versions[["institution", "number", "case_id"]].dropna().drop_duplicates()
+    is_right = _is_number_of_case(citations["number"], citations, numbers["number"], numbers)
+    register_unknown = citations[~is_right & citations["number"].str.contains("?", regex=False)]  # then only serial and year are compared
+    candidates = numbers[numbers["case_id"].isin(register_unknown["case_id"])]
+    cited_serials, existing_serials = (
+        frame["number"].str.extract(_SERIAL_AND_YEAR, expand=False) for frame in (register_unknown, candidates)
+    )
+    is_right[register_unknown.index] = _is_number_of_case(cited_serials, register_unknown, existing_serials, candidates)
+    unmatched = citations[~is_right]
+    first_year = pd.to_numeric(unmatched["sender"].map(linked.spans["first"].dt.year), errors="coerce")
+    exists_elsewhere = pd.MultiIndex.from_frame(unmatched[["sender", "number"]]).isin(
+        pd.MultiIndex.from_frame(numbers[["institution", "number"]])
+    )
+    is_older = pd.to_numeric(unmatched["number"].str.extract(_YEAR_PATTERN, expand=False), errors="coerce") < first_year
+    is_right[unmatched.index] = is_older & ~exists_elsewhere  # older than the first delivery: may never have been delivered
+    own = linked.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
+    wrong = citations.assign(is_right=is_right.groupby([citations["institution"], citations["record_key"]]).transform("any"))
+    wrong = wrong[~wrong["is_right"]].merge(
         own.rename(columns={"institution": "sender", "record_key": "sender_key"}), on=["sender", "case_id"], how="inner"
     )
-    out = out.drop_duplicates(["institution", "record_key", "sender"]).rename(columns={"institution": "receiver"})
-    return known.finished(out.assign(field=out["receiver"].map(fields("reference")), role="case"), "reference")
+    wrong = wrong.drop_duplicates(["institution", "record_key", "sender"]).rename(columns={"institution": "receiver"})
+    return linked.as_evidence(wrong.assign(field=wrong["receiver"].map(contract_columns("reference")), role="case"), "reference")

@@ -247,7 +247,7 @@ class Compared(Base):
     """Result of the comparison between institutions for one institution, when a quarter of its deliveries was first run.
 
     It is fixed until the institution's next quarter: a corrected delivery must not reveal whether the correction was right
-    (`pipelines.comparison.rounds`). Record keys only: no names, no values.
+    (`pipelines.comparison.snapshots`). Record keys only: no names, no values.
     """
 
     __tablename__ = "compared"
@@ -255,7 +255,7 @@ class Compared(Base):
     institution: Mapped[str] = mapped_column(primary_key=True)
     period: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    evidence: Mapped[str]  # rows of pipelines.comparison.EVIDENCE as pipelines.comparison.rounds packs them
+    evidence: Mapped[str]  # rows of pipelines.comparison.EVIDENCE as pipelines.comparison.snapshots packs them
     hash: Mapped[str] = mapped_column(default=_of_evidence, server_default="")  # SHA-256 of `evidence`
 
 

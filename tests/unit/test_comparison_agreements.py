@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipelines.comparison.agreements import COLUMNS, ROLES, STATUSES, matrix
+from pipelines.comparison.agreements import COLUMNS, ROLES, STATUSES, load_agreements
 from pipelines.errors import HarmoniaError
 from sources.contract import institutions
 
@@ -22,13 +22,13 @@ def written(folder: Path, sender: str, **entry: object) -> Path:
 
 
 def test_as_shipped_nothing_is_allowed() -> None:
-    assert matrix().cells.empty
+    assert load_agreements().cells.empty
     asked = pd.DataFrame([(s, r, role, status) for s in institutions() for r in institutions() for role in ROLES for status in STATUSES])
-    assert not matrix().allows(asked.set_axis(list(COLUMNS), axis=1)).any()
+    assert not load_agreements().allows(asked.set_axis(list(COLUMNS), axis=1)).any()
 
 
 def test_an_agreement_allows_the_cells_that_it_lists_and_no_other(tmp_path: Path) -> None:
-    cells = matrix(written(tmp_path, "police")).cells
+    cells = load_agreements(written(tmp_path, "police")).cells
     assert set(cells["agreement"]) == {"MoU 3/2027"}
     expected = {("police", "prosecution", role, status) for role in ("accused", "case") for status in ("indicted", "final")}
     assert set(cells[list(COLUMNS)].itertuples(index=False, name=None)) == expected
@@ -45,8 +45,8 @@ def test_an_agreement_allows_the_cells_that_it_lists_and_no_other(tmp_path: Path
 )
 def test_what_is_closed_by_default_needs_an_exception(tmp_path: Path, sender: str, entry: dict[str, object], why: str) -> None:
     with pytest.raises(HarmoniaError, match=why):
-        matrix(written(tmp_path / "a", sender, **entry))
-    assert len(matrix(written(tmp_path / "b", sender, **entry, exception="clause 4")).cells)
+        load_agreements(written(tmp_path / "a", sender, **entry))
+    assert len(load_agreements(written(tmp_path / "b", sender, **entry, exception="clause 4")).cells)
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,5 @@ def test_what_is_closed_by_default_needs_an_exception(tmp_path: Path, sender: st
 )
 def test_an_entry_that_cannot_be_understood_is_said_with_file_and_way_out(tmp_path: Path, entry: dict[str, object], said: str) -> None:
     with pytest.raises(HarmoniaError, match=said) as error:
-        matrix(written(tmp_path, "police", **entry))
+        load_agreements(written(tmp_path, "police", **entry))
     assert "police/agreements.yaml, entry 1" in str(error.value)

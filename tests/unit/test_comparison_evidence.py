@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines.comparison.agreements import everything
-from pipelines.comparison.duplicates import _shared, registered_twice
-from pipelines.comparison.gathering import gather
+from pipelines.comparison.agreements import allow_all
+from pipelines.comparison.collect import collect_evidence
+from pipelines.comparison.duplicates import _pairs_with_common_person, duplicate_registrations
 from pipelines.comparison.permitted import permitted
 from schemas import canonical
 from sources.contract import institutions
@@ -61,7 +61,7 @@ class World:
         cases, persons = (
             pd.DataFrame(self.ids[kind], columns=["institution", "record_key", f"{kind}_id"], dtype="str") for kind in ("case", "person")
         )
-        found = permitted(gather(self.tables, cases, persons, DELIVERIES), everything())
+        found = permitted(collect_evidence(self.tables, cases, persons, DELIVERIES), allow_all())
         return set(found[["institution", "record_key", "rule"]].itertuples(index=False, name=None))
 
 
@@ -168,15 +168,15 @@ def test_a_case_registered_twice_shows_in_the_register_itself() -> None:
         offence = "2013-01-30" if key != "2013-PE-00003" else "2012-11-11"
         world.event("police", key, "offence", offence, entity="case")
         world.person("police", f"{key}/1", key, "P1", personal_number="1000000001")
-    found = registered_twice(world.tables)
+    found = duplicate_registrations(world.tables)
     assert found[["record_key", "field", "detail"]].values.tolist() == [["2013-GL-00002", "Nr_rastit", "2013-PR-00001"]]
 
 
 def test_a_crowd_of_one_name_is_nobody_and_hides_no_other():
     def named(sizes: dict[str, int]) -> pd.DataFrame:
         rows = [("courts", f"{name}-{n}", name, name) for name, size in sizes.items() for n in range(size)]
-        return pd.DataFrame(rows, columns=["institution", "case_key", "sign", "who"])
+        return pd.DataFrame(rows, columns=["institution", "case_key", "identifier", "name"])
 
-    few = _shared(named({"a": 2, "b": 3}))
+    few = _pairs_with_common_person(named({"a": 2, "b": 3}))
     assert len(few) == 2 + 6
-    pd.testing.assert_frame_equal(_shared(named({"crowd": 20_000, "a": 2, "b": 3})), few)
+    pd.testing.assert_frame_equal(_pairs_with_common_person(named({"crowd": 20_000, "a": 2, "b": 3})), few)

@@ -153,7 +153,7 @@ def test_agreements_of_another_shape(tmp_path: Path, entries: object, said: str)
     (tmp_path / "police").mkdir()
     (tmp_path / "police" / "agreements.yaml").write_text(yaml.safe_dump({"agreements": entries}))
     with pytest.raises(HarmoniaError, match=said):
-        agreements.matrix(tmp_path)
+        agreements.load_agreements(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from linkage_world import World, background, number, person
 
 from pipelines.assets.linking import _by_first_key
-from pipelines.comparison.duplicates import other_persons
+from pipelines.comparison.duplicates import changed_persons
 from pipelines.linkage import link, load_model
 from pipelines.linkage.places import listed
 from pipelines.linkage.standardise import read
@@ -133,5 +133,5 @@ def test_a_judgement_stays_with_the_person() -> None:
 def test_another_person_at_a_place_is_a_finding_of_the_delivery_that_brings_it() -> None:
     places = listed(read(lists(("2014-Q1", [ANNA, BEN]), ("2014-Q2", [ANNA, CARL, BEN])).tables)["person_records"], load_model())
     deliveries = pd.DataFrame({"institution": "police", "delivery": ["2014-Q1", "2014-Q2"], "period": ["2014-Q1", "2014-Q2"], "version": 1})
-    found = other_persons(places, deliveries)
+    found = changed_persons(places, deliveries)
     assert found[["delivery", "record_key", "field", "detail"]].to_numpy().tolist() == [["2014-Q2", f"{FILE}/2", "Nr_rendor", "2014-Q1"]]

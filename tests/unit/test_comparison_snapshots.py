@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.comparison import rounds
-from pipelines.comparison.agreements import everything
+from pipelines.comparison import snapshots
+from pipelines.comparison.agreements import allow_all
 from pipelines.comparison.evidence import EVIDENCE
 from pipelines.comparison.permitted import as_findings, permitted
 from pipelines.feedback.life import life
@@ -44,8 +44,8 @@ def differs(*keys: str) -> pd.DataFrame:
 def states(registry: Registry, there: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """What the police read after a run in which the comparison would find `found`: delivery, record_key, rule, state."""
     early = pd.DataFrame(columns=["institution", "delivery"], dtype="str")
-    rounds.store(registry, rounds.current(there, early), lambda: found)
-    parts = [permitted(e.drop(columns="period"), everything()).assign(period=p) for p, e in rounds.stored(registry).groupby("period")]
+    snapshots.save_missing(registry, snapshots.current_quarters(there, early), lambda: found)
+    parts = [permitted(e.drop(columns="period"), allow_all()).assign(period=p) for p, e in snapshots.load(registry).groupby("period")]
     rows = pd.concat(parts, ignore_index=True)
     lived = life(as_findings(rows, there, LINEAGE), there)
     return lived[["delivery", "record_key", "rule", "state"]]
@@ -74,24 +74,24 @@ def test_the_next_quarter_tells_anew(registry: Registry) -> None:
 def test_a_quarter_that_had_not_ended_opens_no_round(registry: Registry) -> None:
     there = deliveries("2013-Q2", "2031-Q4")
     early = pd.DataFrame({"institution": ["police"], "delivery": ["2031-Q4"]})
-    assert rounds.current(there, early)["period"].tolist() == ["2013-Q2"]
+    assert snapshots.current_quarters(there, early)["period"].tolist() == ["2013-Q2"]
 
 
 def test_what_is_kept_is_what_was_found(registry: Registry) -> None:
     found = differs("a", "0012", "2013-PR-00001/2")
-    rounds.store(registry, rounds.current(deliveries("2013-Q2"), deliveries()), lambda: found)
-    kept = rounds.stored(registry).drop(columns="period")
+    snapshots.save_missing(registry, snapshots.current_quarters(deliveries("2013-Q2"), deliveries()), lambda: found)
+    kept = snapshots.load(registry).drop(columns="period")
     pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))
 
 
 def test_the_next_run_does_not_gather_again(registry: Registry) -> None:
-    there = rounds.current(deliveries("2013-Q2"), deliveries())
-    assert rounds.store(registry, there, lambda: differs("a")) == 1
+    there = snapshots.current_quarters(deliveries("2013-Q2"), deliveries())
+    assert snapshots.save_missing(registry, there, lambda: differs("a")) == 1
 
     def never() -> pd.DataFrame:
         raise AssertionError("gathered twice")
 
-    assert rounds.store(registry, there, never) == 0
+    assert snapshots.save_missing(registry, there, never) == 0
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -101,5 +101,5 @@ def test_a_round_that_an_earlier_version_kept_is_read(registry: Registry, packed
     text = base64.b64encode(zlib.compress(said.encode(), 1)).decode() if packed else said
     with registry.write() as session:
         session.add(Compared(institution="police", period="2013-Q2", at=now(), evidence=text))
-    kept = rounds.stored(registry).drop(columns="period")
+    kept = snapshots.load(registry).drop(columns="period")
     pd.testing.assert_frame_equal(kept, found.astype(kept.dtypes.to_dict()))

@@ -10,13 +10,15 @@ from pipelines.comparison import flows, people, references
 from pipelines.comparison.evidence import EVIDENCE, LinkedRecords
 
 
-def gather(canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+def collect_evidence(
+    canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame
+) -> pd.DataFrame:
     """All evidence (`EVIDENCE`) between institutions on differing records, with agreeing senders; agreements are not applied.
 
     canonical: tables of `schemas.canonical`; cases, persons: record to `case_id`, `person_id`; deliveries: institution, period, state.
     """
-    known = LinkedRecords(canonical, cases, persons, deliveries)
-    parts = [people.evidence(known), references.evidence(known), flows.evidence(known)]
+    linked = LinkedRecords(canonical, cases, persons, deliveries)
+    parts = [people.evidence(linked), references.evidence(linked), flows.evidence(linked)]
     out = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     text = [column for column in EVIDENCE if column not in ("same", "group")]
     return out.astype({**dict.fromkeys(text, "str"), "group": "Int64"})

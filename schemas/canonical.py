@@ -35,7 +35,7 @@ FOREIGN = "XXF"  # foreign citizenship, country unknown
 CITIZENSHIP_GROUPS = ("domestic", "foreign", "unknown")
 ROLES = ("suspect", "victim", "witness", "defendant", "prisoner")
 PERSON_KINDS = ("natural", "legal", "unknown")  # unknown: the row has no name; only natural persons are linked and have an id
-CASE_STATES = ("investigating", "sent", "closed", "merged", "suspended", "dismissed", "indicted", "terminated")
+CASE_STATES = ("investigating", "sent", "closed", "merged", "suspended", "dismissed", "indicted", "terminated", "cancelled")
 EVENTS = (
     "reported",  # case: report date (police, inspectorate)
     "offence",  # case: day of the offence (police)
@@ -85,6 +85,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("state", "text", f"one of {', '.join(CASE_STATES)}"),
             Column("source", "text", "prosecution: who sent it: police, inspectorate, other"),
             Column("merged_into", "text", "number, in normal form, of the case of the same institution into which this one was merged"),
+            Column("former_number", "text", "number, in normal form, that the case had at the same institution before this record"),
             Column("form", "text", "form of exploitation as the police state it; null where unstated"),
             Column("offence_date", "date", "day of the offence, as delivered"),
             Column("law", "text", "law, named or derived: KPK2003, KPRK2012, KPRK2019, LRQP2009"),

@@ -86,6 +86,7 @@ class ColumnSpec:
     codes: Mapping[str, str | None] = field(default_factory=dict)  # delivered value -> canonical value
     prefixes: Mapping[str, str] = field(default_factory=dict)  # "Bashkuar me" -> canonical value, rest is an argument
     pattern: str | None = None  # what a readable key looks like
+    former: str | None = None  # of a number: pattern of the note with the number that the same case had before (group 1)
     format: DateFormat = "dmy"  # of dates: dmy (dd.mm.yyyy), dmy/ (dd/mm/yyyy), dmy- (dd-mm-yyyy) or iso
     year_only: bool = False
     month_only: bool = False
@@ -267,11 +268,13 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
             raise wrong(path, f"{place}.key", column.key, "exactly the columns of the table's key must have `key: true, required: true`")
         if column.not_before and column.not_before not in {c.name for t in tables.values() for c in t.columns}:
             raise wrong(path, f"{place}.not_before", column.not_before, "it must be a column")
-        if column.pattern is not None:
+        for part, pattern in (("pattern", column.pattern), ("former", column.former)):
             try:
-                re.compile(column.pattern)
+                groups = re.compile(pattern or "").groups
             except re.error as error:
-                raise wrong(path, f"{place}.pattern", column.pattern, f"it must be a regular expression ({error.msg})") from None
+                raise wrong(path, f"{place}.{part}", pattern, f"it must be a regular expression ({error.msg})") from None
+            if part == "former" and pattern is not None and (column.type != "number" or groups != 1):
+                raise wrong(path, f"{place}.former", pattern, "it must be a pattern with one group, in a column of type number")
 
 
 def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:

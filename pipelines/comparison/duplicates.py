@@ -24,16 +24,18 @@ _SEVERAL_PERSONS = 2  # common persons that make two files one case, whatever th
 
 
 def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: for every delivery with the later of the two, until one is merged."""
+    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: for every delivery with the later of the two, until one is merged or
+    cancelled."""
     versions = some(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
     own = versions[versions["institution"].isin(contracts.one_file_a_case()) & (versions["status"] != "quarantined")]
     delivered = own[["institution", "delivery", "record_key"]].drop_duplicates()
     duplicates = (
         _duplicate_pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
     )
-    merged = own[(own["state"] == "merged") | own["merged_into"].notna()].groupby(["institution", "record_key"])["delivery"].min()
+    settled = own[own["state"].isin(["merged", "cancelled"]) | own["merged_into"].notna()]
+    settled_since = settled.groupby(["institution", "record_key"])["delivery"].min()
     for key in ("record_key", "earlier_key"):
-        since = merged.reindex(pd.MultiIndex.from_frame(duplicates[["institution", key]])).set_axis(duplicates.index)
+        since = settled_since.reindex(pd.MultiIndex.from_frame(duplicates[["institution", key]])).set_axis(duplicates.index)
         duplicates = duplicates[since.isna() | (duplicates["delivery"] < since.fillna(""))]
     return findings.complete(
         duplicates.assign(

@@ -28,6 +28,7 @@ EVIDENCE: tuple[str, ...] = (
 )
 _ROLES = {"suspect": "accused", "defendant": "accused", "prisoner": "accused", "victim": "victim", "witness": "witness"}
 _KEYS = ("institution", "record_key", "case_key", "status")
+_FILE = ["institution", "case_key"]
 _CASE_COLUMNS = (*_KEYS, "number", "state", "merged_into", "source")
 _PERSON_COLUMNS: tuple[str, ...] = (*_KEYS, "role", "full_name", "name_tokens", "given_skeleton", "parent_name", "personal_number")
 _PERSON_COLUMNS += ("birth_date", "birth_precision", "sex", "citizenship", "municipality")
@@ -40,14 +41,17 @@ _STAGES = (("indicted", "indicted"), ("judged", "judged"), ("final", "final"))
 class LinkedRecords:
     """Accepted records with their ids, and the status of cases.
 
-    cases, persons, references, events: accepted rows of the canonical tables with `case_id` (and `person_id`). case_versions: `cases` with
+    cases, persons, references, events: accepted rows of the canonical tables with `case_id` (and `person_id`), without cases
+    that are cancelled and their events. case_versions: `cases` with
     superseded and withdrawn rows. status: case_id -> one of `agreements.STATUSES`. spans: institution -> first and last day of its readable
     deliveries.
     """
 
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
         self.case_versions = _add_case_id(some(canonical, "case_records", _CASE_COLUMNS), cases)
-        self.cases = self.case_versions[self.case_versions["status"] == "accepted"]
+        accepted = self.case_versions["status"] == "accepted"
+        cancelled = self.case_versions[accepted & (self.case_versions["state"] == "cancelled")]
+        self.cases = self.case_versions[accepted & (self.case_versions["state"] != "cancelled")]
         persons_with_case = _add_case_id(matching(canonical, "person_records", _PERSON_COLUMNS, status="accepted"), cases)
         self.persons = persons_with_case.merge(
             persons[["institution", "record_key", "person_id"]], on=["institution", "record_key"], how="left"
@@ -55,7 +59,9 @@ class LinkedRecords:
         self.persons["about"] = self.persons["role"].map(_ROLES).fillna("witness")
         self.references = _add_case_id(matching(canonical, "references", _REFERENCE_COLUMNS, status="accepted"), cases)
         events = _add_case_id(matching(canonical, "events", _EVENT_COLUMNS, status="accepted"), cases)
-        self.events = events[events["present"].fillna(False).astype(bool) | events["date"].notna()]
+        happened = events["present"].fillna(False).astype(bool) | events["date"].notna()
+        of_cancelled = pd.MultiIndex.from_frame(events[_FILE]).isin(pd.MultiIndex.from_frame(cancelled[_FILE]))
+        self.events = events[happened & ~of_cancelled]
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:
             reached = self.events.loc[self.events["event"] == event, "case_id"].drop_duplicates()

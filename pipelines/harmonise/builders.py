@@ -155,6 +155,12 @@ def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str 
     return rows
 
 
+def former_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
+    """The number of `kind` in normal form that a case had before, from the note that the contract declares (`former`); null if none."""
+    pattern = next(c.former for t in contract.load(institution).tables.values() for c in t.columns if c.name == column and c.former)
+    return numbers.normalise_own(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
+
+
 def own_number(text: pd.Series, kind: str) -> pd.Series:
     """An institution's own case numbers in normal form; an unreadable number keeps its spelling."""
     normal = numbers.normalise_own(text, kind)

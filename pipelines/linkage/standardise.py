@@ -47,7 +47,7 @@ SAME_RECORD: dict[str, list[str]] = {
 _STATE = ["institution", "delivery", "status"]
 _NAMES = ["name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton"]
 _PERSON = [*_NAMES, "personal_number", "number_valid", "birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace"]
-_CASE = ["number", "seat", "municipality", "state", "source", "merged_into", "form", "law", "article", "offence_group"]
+_CASE = ["number", "seat", "municipality", "state", "source", "merged_into", "former_number", "form", "law", "article", "offence_group"]
 READ: dict[str, list[str]] = {
     "case_records": [*_STATE, "record_key", *_CASE],
     "person_records": [*_STATE, "record_key", "case_key", "place", "role", "kind", *_PERSON, "register_id", "sentence_months"],
@@ -69,8 +69,9 @@ class Records:
     compared fields, `sentence_months`, `quarter` (of its first delivery), a date column per `PERSON_EVENTS`, `admitted` (as detainee or
     convict), and `stays`.
     `references`: `file, kind, number, seat, current`, distinct. `own`: `file, number`, every number that a file ever had.
-    `merges`: `file, number`: the case of the same institution into which this one was merged. `counts`: files of each institution and
-    `persons` for prior odds, if not those of these frames. `memo`: cache of results computed from these frames, nothing else.
+    `merges`: `file, number`: the case of the same institution into which this one was merged, or as which it was registered before.
+    `counts`: files of each institution and `persons` for prior odds, if not those of these frames. `memo`: cache of results computed from
+    these frames, nothing else.
     """
 
     files: pd.DataFrame
@@ -112,9 +113,10 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     references = references.dropna(subset=["number"])
     references = references.iloc[np.lexsort((references["precedence"], ~references["current"]))].drop(columns="precedence")
     references = _distinct(references, ["file", "kind", "number", "seat"])
-    cases = _located(tables["case_records"], files, "record_key", ["number", "merged_into"])
+    cases = _located(tables["case_records"], files, "record_key", ["number", "merged_into", "former_number"])
     own = _distinct(cases[["file", "number"]].dropna(), ["file", "number"])
-    merges = _distinct(cases[["file", "merged_into"]].dropna(), ["file", "merged_into"]).rename(columns={"merged_into": "number"})
+    joined = [cases[["file", name]].set_axis(["file", "number"], axis=1) for name in ("merged_into", "former_number")]
+    merges = _distinct(pd.concat(joined, ignore_index=True).dropna(), ["file", "number"])
     return Records(files, persons, in_order(references), in_order(own), in_order(merges))
 
 
@@ -159,7 +161,7 @@ def _files(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     files = files.rename(columns={"offence_group": "group"})
     group, form = _principal(tables["charges"], files)
     files = files.assign(group=group.fillna(files["group"]), form=files["form"].fillna(form))
-    return files[[*RECORD, *_CASE[:-1], "current", "group"]]
+    return files[[*RECORD, *(name for name in _CASE if name not in ("offence_group", "former_number")), "current", "group"]]
 
 
 def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -16,6 +16,7 @@ def to_canonical(tables: dict[str, pd.DataFrame]) -> dict[str, list[pd.DataFrame
     files, people, charges, judgments = tables["lenda"], tables["i_pandehur"], tables["akuza"], tables["aktgjykimi"]
     records = builders.state(INSTITUTION, files).assign(
         number=builders.own_number(files["nr"], "court"),
+        former_number=builders.former_number(INSTITUTION, files, "nr", "court"),
         seat=builders.code_of("seats", files["gjykata"]),
         period=files["_period"],
     )

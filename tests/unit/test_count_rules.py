@@ -94,7 +94,28 @@ def unread(w: World) -> None:
     w.case("police", "U6", "withdrawn", reported="2013-04-04", period="2013-Q2", status="withdrawn", group="other")
 
 
-SCENES = (registered_twice, merged, both_institutions, prosecuted, dismissed, judged, imprisoned, one_person_two_cases, unread)
+def cancelled(w: World) -> None:
+    w.case("police", "X1", "mistake", reported="2013-03-01", sent="2013-03-05", group="slavery", state="cancelled")
+    w.person("police", "X1/1", "px", file="X1", arrested="2013-03-02", sex="female", born="1996-01-02")
+    w.case("police", "X2", "again", reported="2013-03-04", group="other")
+    w.person("police", "X2/1", "px", file="X2", arrested="2013-03-02")
+    w.case("prosecution", "60", "mistake", received="2013-03-06", dismissed="2013-03-07", source="police", state="cancelled")
+    w.person("prosecution", "61", "px", file="60", charges=("slavery",), indicted="2013-03-09")
+
+
+def renumbered(w: World) -> None:
+    w.case("courts", "R1", "closed_court", received="2013-01-10", number="P.nr.12/2012")
+    w.case("courts", "R2", "closed_court", received="2013-03-10", number="P.nr.4/2013", former_number="P.nr.12/2012")
+    for file in ("R1", "R2"):
+        w.person("courts", f"{file}/1", "moved", file=file, charges=("other",))
+    for file in ("70", "77"):  # of the old and the new system, not in the crosswalk
+        w.case("prosecution", file, "new_system", received="2013-02-10", number="PP.I.nr.5/2013", seat="peje")
+
+
+SCENES = (
+    *(registered_twice, merged, both_institutions, prosecuted, dismissed, judged, imprisoned, one_person_two_cases, unread),
+    *(cancelled, renumbered),
+)
 
 
 @pytest.fixture(scope="module")
@@ -246,3 +267,23 @@ def test_no_key_stands_outside_the_columns_for_keys(told: Tables) -> None:
     for name in ("statistics", "bridge", "coverage", "reconciliation", "counted"):
         text = told[name].select_dtypes("str")
         assert not text.isin(["T1", "T1/1", "P-1/a", "10"]).any().any(), name
+
+
+def test_a_cancelled_record_counts_in_nothing_and_has_no_cause(told: Tables) -> None:
+    for indicator in told["counted"]["indicator"].unique():
+        assert units(told, indicator, "mistake") == []
+    assert not told["bridge_records"]["record_key"].isin(["X1", "X1/1", "60", "61"]).any()
+    assert not told["reconciliation"]["case_id"].eq("mistake").any()
+    assert not told["fact_event"]["case_id"].eq("mistake").any()
+
+
+def test_a_cancelled_record_is_evidence_of_a_person(told: Tables) -> None:
+    found = told["counted"]
+    arrested = found[(found["indicator"] == "persons_arrested") & (found["case_id"] == "again")]
+    assert arrested[["person_id", "sex", "age_group"]].values.tolist() == [["px", "female", "child"]]
+
+
+def test_a_file_under_a_new_number_counts_twice_as_reported_and_once_harmonised(told: Tables) -> None:
+    assert units(told, "cases_received_court", "closed_court") == [("", "2013-01-10", "other", "unknown")]
+    assert why(told, "cases_received_court", "R2") == [("renumbered", -1)]
+    assert why(told, "cases_received_prosecution", "77") == [("renumbered", -1)]

@@ -101,6 +101,14 @@ def test_a_joined_file_names_the_file_that_took_it_and_not_a_sender():
     assert made["references"].empty
 
 
+def test_a_file_taken_over_from_a_closed_court_names_its_former_number():
+    rows = {"lenda": [{"nr": "P.nr.45/2014 (ish P.nr.12/2013)", "gjykata": "Prizren", "pranuar": "2014-02-05"}]}
+    made = canonical("courts", {"2014-Q1": rows})["case_records"]
+    assert made[["record_key", "number", "former_number"]].values.tolist() == [
+        ["P.nr.45/2014 (ish P.nr.12/2013)", "P.nr.45/2014", "P.nr.12/2013"]
+    ]
+
+
 def test_a_defendant_with_two_judgments_keeps_both_and_the_sentence_of_the_later():
     who = {"lenda_nr": "PKR.nr.1/2013", "id": "1"}
     rows = {

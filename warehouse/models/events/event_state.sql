@@ -1,4 +1,4 @@
--- One row per accepted event that took place, with the quarters of its first deliveries.
+-- One row per accepted event that took place and counts, with the quarters of its first deliveries.
 -- first_period: of the first delivery with this event of the record, whatever its date; of several the first, the second …
 -- first_same_period: of the first delivery with exactly this date, which cannot be after the end of that quarter.
 WITH held AS (
@@ -12,4 +12,4 @@ WITH held AS (
     min(period) OVER (PARTITION BY institution, entity, record_key, event, outcome, date) AS first_same_period
   FROM held
 )
-SELECT * EXCLUDE (nth, status) FROM shown WHERE status = 'accepted'
+SELECT * EXCLUDE (nth, status) FROM shown ANTI JOIN cancelled_file USING (institution, case_key) WHERE status = 'accepted'

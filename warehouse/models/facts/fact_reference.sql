@@ -1,6 +1,6 @@
 -- `fact_reference`: each number that a file cites, and whether a file of that institution has it and belongs to the same case.
 WITH cited AS (
-  SELECT DISTINCT institution, record_key, case_key, kind, number FROM "references" WHERE status = 'accepted'
+  SELECT DISTINCT institution, record_key, case_key, kind, number FROM "references" ANTI JOIN cancelled_file USING (institution, case_key) WHERE status = 'accepted'
 ), bearer AS (
   SELECT DISTINCT institution, number, case_id FROM accepted_case WHERE number IS NOT NULL
 )

@@ -41,6 +41,14 @@ WITH paired AS (
   FROM step
 ), merged AS (
   SELECT DISTINCT institution, case_key FROM accepted_case WHERE merged
+), renumbered AS (  -- records of one file: the later one names the earlier number, or has the same number under another key
+  SELECT DISTINCT one.institution, one.case_key, other.case_key AS file
+  FROM accepted_case AS one JOIN accepted_case AS other
+    ON other.institution = one.institution AND other.case_id = one.case_id AND other.case_key <> one.case_key
+    AND (
+      one.former_number = other.number OR other.former_number = one.number
+      OR one.number = other.number AND one.seat IS NOT DISTINCT FROM other.seat
+    )
 ), separated AS (
   SELECT DISTINCT institution, case_key FROM event WHERE event = 'separated'
 )
@@ -59,12 +67,16 @@ SELECT
     WHEN compared.institution IS DISTINCT FROM other_institution THEN 'other_institution'
     WHEN compared.case_key = other_case_key THEN 'same_person'
     WHEN stage = 'corrections' THEN 'transferred'
+    WHEN renumbered.case_key IS NOT NULL THEN 'renumbered'
     WHEN merged.case_key IS NOT NULL OR other_merged.case_key IS NOT NULL THEN 'merged'
     WHEN separated.case_key IS NOT NULL OR other_separated.case_key IS NOT NULL THEN 'separated'
     ELSE 'registered_twice'
   END AS cause
 FROM compared
 JOIN institution ON institution.institution = compared.institution
+LEFT JOIN renumbered
+  ON renumbered.institution = compared.institution AND renumbered.case_key = compared.case_key
+  AND renumbered.file = compared.other_case_key
 LEFT JOIN merged ON merged.institution = compared.institution AND merged.case_key = compared.case_key
 LEFT JOIN merged AS other_merged ON other_merged.institution = other_institution AND other_merged.case_key = other_case_key
 LEFT JOIN separated ON separated.institution = compared.institution AND separated.case_key = compared.case_key

@@ -1,5 +1,2 @@
--- One row per accepted person record, with its case and, if it is a natural person, its person.
-SELECT records.*, case_id, person_id, stage, position
-FROM person_records AS records JOIN case_file USING (institution, case_key) JOIN institution USING (institution)
-LEFT JOIN linked_person USING (institution, record_key)
-WHERE status = 'accepted'
+-- One row per accepted person record that counts, with its case and, if it is a natural person, its person.
+FROM known_person ANTI JOIN cancelled_file USING (institution, case_key)

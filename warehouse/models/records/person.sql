@@ -1,4 +1,4 @@
--- One row per person: best supported sex, citizenship and birth date over all of the person's accepted records.
+-- One row per person: best supported sex, citizenship and birth date over all of the person's accepted records, cancelled ones too.
 -- A source has one vote per value: a file, or a number in the register of prisoners, whose rows are moves of one person. Ties: by
 -- the order of institutions, then by value. The year of birth is decided first (a year without a day weighs less, a year
 -- that makes an accused person too young least), then a day within it: equal dates, then that day and month in other years.
@@ -9,7 +9,7 @@ WITH case_day AS (
     persons.person_id, persons.institution, coalesce(register_id, case_key) AS source, position, persons.n,
     sex, citizenship, role, birth_date, birth_year,
     year(min(day) OVER (PARTITION BY persons.person_id)) - birth_year AS age
-  FROM accepted_person AS persons LEFT JOIN case_day USING (case_id)
+  FROM known_person AS persons LEFT JOIN case_day USING (case_id)
   WHERE persons.person_id IS NOT NULL
 ), sexes AS (
   SELECT person_id, sex, count(DISTINCT (institution, source)) AS votes, min(position) AS position

@@ -1,16 +1,11 @@
-"""The Pollock corpus through the reader of delimited text: rows accepted that the clean twin does not have, rows lost untold (goal: none).
+"""Does the reader of delimited text accept or lose rows of damaged files? Goal: no row that the clean twin lacks, none lost without a
+finding.
 
-    python -m benchmarks.corpora_csv DIR
+    python -m benchmarks corpora_csv DIR
 
-DIR holds `polluted_files/` (2,290 files that differ from one clean file in one way each) and `survey_sample/` (99 real ones) of
-github.com/HPI-Information-Systems/Pollock (commit c4533b2), beside each file what a loader should make of it. It is not part of this
+DIR contains `polluted_files/` (2,290 files that differ from one clean file in one way each) and `survey_sample/` (99 real ones) of
+github.com/HPI-Information-Systems/Pollock (commit c4533b2), each with what a loader should read from it. It is not part of this
 repository: `git archive HEAD polluted_files survey_sample | tar x -C DIR`.
-
-The oracle: the clean twin of each file, read by Python's csv module. `wrong`: a row was accepted that is no row of the twin, cell by
-cell (shifted, cut, put together, or a title taken for one; the twin of a file of two tables holds the first, the second is read by csv
-itself); a finding does not excuse it. `silent`: a row of the twin is neither accepted nor set aside, and no finding of its line or of
-the whole file says why. Every physical row must be accounted for, within seconds. What a real file means is a matter of opinion, so
-that `wrong` is counted there, but no failure.
 """
 
 from __future__ import annotations

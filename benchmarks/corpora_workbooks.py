@@ -1,16 +1,10 @@
-"""Workbooks of apache/poi and of calamine through the reader of workbooks: crashes, stalls, memory, rows lost, cells that differ untold
-(goal: none).
+"""Does the reader of workbooks crash, stall, lose rows or misread cells? Goal: none.
 
-    python -m benchmarks.corpora_workbooks DIR...
+    python -m benchmarks corpora_workbooks DIR...
 
-Each DIR holds workbooks; the corpora are `test-data/spreadsheet` of github.com/apache/poi (commit a528d43: 812 files in every old and
-new form, encrypted, damaged, made to attack) and `tests` of github.com/tafia/calamine (commit 263762c). They are not part of this
-repository. Each file is read as the inspectorate's and as the correctional service's delivery, in a process that may take 2 GiB and 60 s.
-
-The oracles: the sheets as openpyxl (xlsx) and xlrd (xls) read them by themselves. Every row that
-they find filled must be accounted for: read, structural, or set aside with its bytes; where openpyxl reads a file and the reader says that
-nothing can be read, that must be said as an error. Every cell of a visible sheet must be the oracle's value as text (days in ISO form,
-numbers as digits, text as it stands), or have a finding that names it.
+Each DIR contains workbooks; the corpora are `test-data/spreadsheet` of github.com/apache/poi (commit a528d43: 812 files of every format,
+encrypted, damaged, hostile) and `tests` of github.com/tafia/calamine (commit 263762c). They are not part of this repository. Each file is
+read as the inspectorate's and as the correctional service's delivery, in a process limited to 2 GiB and 60 s.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""XML made to attack, through the reader of XML: stalls, memory, files read from outside, calls to the network (goal: none).
+"""Does hostile XML stall the reader, fill memory, read other files or open connections? Goal: none.
 
-    benchmarks/corpora_xml.py [DIR...]
+    python -m benchmarks corpora_xml [DIR...]
 
-Attacks of its own (below) and every XML file of the DIRs; the corpus is `xmltestdata` of github.com/tiran/defusedxml (commit c744588),
-which is not part of this repository. Each text is read as it is, and again as the document type of a good delivery of the courts, in a
-process that may take 2 GiB and 30 s. Nothing that a file outside holds may come out, and no connection may be opened.
+Own attacks (below) and every XML file of the DIRs; the corpus is `xmltestdata` of github.com/tiran/defusedxml (commit c744588), which is
+not part of this repository. Each text is read unchanged, and again as the document type of a good delivery of the courts, in a process
+limited to 2 GiB and 30 s.
 """
 
 from __future__ import annotations

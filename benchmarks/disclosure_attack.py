@@ -1,12 +1,12 @@
-"""What attackers learn from releases, and what is shown: simulated populations × four releases with revisions.
+"""What do intruders learn from releases, and how many figures are shown?
 
-    .venv/bin/python benchmarks/disclosure_attack.py --populations 500 [--first SEED] [--again 40] [--second 20] [--out FILE]
+    python -m benchmarks disclosure_attack --populations 500 [--first SEED] [--again 40] [--second 20] [--out FILE]
 
-Each population is released four times by the code that `harmonia release create` runs (protection and its own test), then attacked whole:
-by enumeration, by the integer programme over all releases, as the public and as one who knows up to three persons. `--again N`: for N
-populations all releases are made again with every other table that fits, until three values of each hidden cell are found that print
-alike in everything. `--second N`: bounds of N populations are solved again by CP-SAT. Reported beside: how sure a guess is, institutions
-with a part of the records.
+Each simulated population is released four times, with revisions, by the code of `harmonia release create`, then attacked: by enumeration
+and by the integer programme over all releases, by the public and by an intruder who knows up to three persons. `--again N`: for N
+populations all releases are computed again from every other table that fits, until three values of each hidden cell are found that
+publish identically. `--second N`: bounds of N populations are solved again by CP-SAT. Also: how sure a guess is, institutions with a part
+of the records.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.disclosure_world import RELEASES, SIZES, World
+from benchmarks.disclosure_populations import RELEASES, SIZES, World
 from pipelines.errors import HarmoniaError
 from warehouse.attackers import enumeration, integer_programme, replay
 from warehouse.attackers.known import Knowledge, Table, protected
@@ -245,7 +245,7 @@ def beside(world: World, done: Released, knowledge: Knowledge, tally: Counter[st
 
 def second(knowledge: Knowledge, tally: Counter[str]) -> None:
     """The bounds of HiGHS against those of CP-SAT, for every variable of one indicator."""
-    from benchmarks.disclosure_second import ranges
+    from benchmarks.disclosure_second_solver import ranges
 
     for indicator in SIZES:
         made = integer_programme.build(knowledge, indicator)

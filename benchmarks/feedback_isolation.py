@@ -1,9 +1,9 @@
-"""Does any feedback hold anything of another institution's? It must be the same whether the others delivered or not.
+"""Does an institution's feedback depend on other institutions' data? Goal: never, without an agreement.
 
-    python -m benchmarks.feedback_isolation INBOX
+    python -m benchmarks feedback_isolation INBOX
 
 Runs the inbox whole, then once for each institution with the others' folders empty, and compares what is handed over: findings, the words
-of pages and letter, the cells of the workbook. Says the deliveries compared and those that differ; ends with 1 where any does.
+of pages and letter, the cells of the workbook. Prints the deliveries compared and those that differ; exit 1 if any does.
 """
 
 from __future__ import annotations

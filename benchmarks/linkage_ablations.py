@@ -1,9 +1,9 @@
-"""What each idea of the linkage brings: F1 of persons and cases with one idea taken away at a time.
+"""What does each idea of the linkage contribute? F1 of persons and cases without it, one at a time.
 
-    .venv/bin/python -m benchmarks.linkage_ablations NAME=HOME,TRUTH [NAME=HOME,TRUTH …]
+    python -m benchmarks linkage_ablations NAME=HOME,TRUTH [NAME=HOME,TRUTH …]
 
-HOME: of a run (its `lake/canonical`). TRUTH: a folder with `records.csv`. Each idea is taken away from outside, by another model, other
-input or an exchanged function, and put back; nothing in `pipelines` knows of it. The model is not trained anew for what is left.
+HOME: of a run (its `lake/canonical`). TRUTH: a folder with `records.csv`. Each idea is removed from outside (another model, other input
+or a replaced function) and restored; nothing in `pipelines` knows of it. The model is not trained again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 
-from benchmarks.linkage_f1 import TABLES, score
+from benchmarks.linkage_accuracy import TABLES, score
 from pipelines import linkage
 from pipelines.linkage import cluster, model, persons, solving
 from pipelines.linkage import score as scoring

@@ -1,7 +1,7 @@
-"""Ours and Splink on one set: train without truth, score, and say how long it took.
+"""Both engines, ours and Splink, on one public set: train without truth, score, measure time.
 
-Belongs here: running each engine with the same records, levels and blocking rules. Does not belong here: what the sets are
-(`linkage_sets`), F1 (`linkage_public`), time and memory side by side (`linkage_speed`).
+Belongs here: running each engine with the same records, levels and blocking rules. Does not belong here: the sets
+(`linkage_public_data`), F1 (`linkage_public_sets`), time and memory side by side (`linkage_speed`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.linkage_sets import Set
+from benchmarks.linkage_public_data import Set
 from pipelines.linkage.model import Field
 
 # Splink refuses no value of a blocking rule, so neither do we where both are compared.

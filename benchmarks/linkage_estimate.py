@@ -1,8 +1,8 @@
 """Shares of fields for public sets, estimated without truth, so that the engine can score them beside peers that train themselves.
 
 Belongs here: `u` from random pairs less the matches among them, `m` and the odds before by expectation maximisation over blocked pairs.
-Does not belong here: how the product's model is trained (`pipelines.linkage.training`, which knows files), blocking and scoring, which are
-the product's.
+Does not belong here: how the product's model is trained (`pipelines.linkage.training`, which knows files), blocking and scoring, which
+are the product's.
 
 Each key is a session of its own, as in Splink: among its pairs the fields that it names agree by selection and say nothing, the others
 tell matches from the rest. A field's `m` is the median over the sessions, so that one that went astray (households under an address)

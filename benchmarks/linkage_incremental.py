@@ -1,11 +1,11 @@
-"""What does one more quarter cost after a short and after a long history, and is it all the same as a run over everything at once?
+"""What does linkage of one more quarter cost after a short and after a long history, and is the result the same as all at once?
 
-    python -m benchmarks.linkage_incremental --home DIR [--short 1] [--long 8] [--repeat N]
+    python -m benchmarks linkage_incremental --home DIR [--short 1] [--long 8] [--repeat N]
 
-`--home`: one in which at least `--long` years and a quarter were run (`harmonia simulate --years 9`, `harmonia run`). Links the
-records of so many years, then those of a quarter more with the memory of that, as a run does when the quarter has come, and says the
-processor time of the second (of all its processes, the fastest of N), how many parts it decided anew, and the time without memory. Then
-says how many records are grouped otherwise than without memory, with the rows in another order, and with the latest quarter first.
+`--home`: of a run over at least `--long` years and a quarter (`harmonia simulate --years 9`, `harmonia run`). Links the records of so
+many years, then a quarter more with the stored results, as a run does. Prints the processor time of the second step (all processes,
+fastest of N), the components decided again, the time without stored results, and how many records are clustered differently without
+stored results, with rows in another order, and with the latest quarter first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.processes import processor
+from benchmarks.process_cost import processor
 from pipelines.linkage import Linked, link
 from pipelines.registry.stability import changed_clusters
 

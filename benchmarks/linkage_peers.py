@@ -1,14 +1,14 @@
-"""Peers on the five institutions' records: Splink 5 and recordlinkage, each as a careful day's work, beside ours.
+"""How do Splink 5 and recordlinkage compare with ours on the institutions' records?
 
-    .venv/bin/python -m benchmarks.linkage_peers NAME=HOME,TRUTH [NAME=HOME,TRUTH …]
+    python -m benchmarks linkage_peers NAME=HOME,TRUTH [NAME=HOME,TRUTH …]
 
 HOME: of a run (its `lake/canonical`). TRUTH: a folder with `records.csv`. Needs `.venv/bin/uv sync --inexact --group bench`.
 
-The peers get our own standardised records (skeletons of names, repaired numbers, dates put right), sensible comparisons and blocking, and
-are trained without truth (Splink also with our frozen model and keys); then connected components, **at the best threshold as chosen with
-the truth in hand**. Their cases: files joined by references that a single file bears, or a file with a person in common, or that both
-cite; then files without such a join to the nearest file of another institution with a person in common, within plausible days.
-Ours is `pipelines.linkage.link` as it stands, which knows nothing of the truth.
+The peers get our standardised records (name skeletons, repaired numbers, imputed dates), sensible comparisons and blocking, and are
+trained without truth (Splink also with our frozen model and keys); then connected components, **at the best threshold as chosen with the
+truth in hand**. Their cases: files joined by references that a single file bears, or a file with a person in common, or that both cite;
+then files without such a join to the nearest file of another institution with a person in common, within plausible days. Ours is
+`pipelines.linkage.link` as it stands, which knows nothing of the truth.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.linkage_accuracy import TABLES, score
 from benchmarks.linkage_engines import splink
-from benchmarks.linkage_f1 import TABLES, score
-from benchmarks.linkage_sets import Set, code, field, name
+from benchmarks.linkage_public_data import Set, code, field, name
 from pipelines.linkage import link, references
 from pipelines.linkage.blocking import share
 from pipelines.linkage.cluster import components

@@ -1,10 +1,11 @@
-"""Time and peak memory, ours against Splink 5: same machine, same run, same records, levels and blocking rules, two threads each.
+"""How fast is our engine beside Splink 5, and how much memory do they need?
 
-    .venv/bin/python -m benchmarks.linkage_speed [--job febrl4 --job tight --job loose] [--records N] [--repeat N]
+    python -m benchmarks linkage_speed [--job febrl4 --job tight --job loose] [--records N] [--repeat N]
 
-Jobs: `febrl4` (train and score), `tight` (synthetic records, about one pair in three records, score), `loose` (the same records, tens of
-pairs a record, score). Each run is a process of its own, in turns, and starts with the records in memory; imports are measured apart.
-Both keep the pairs that weigh at least -5 bits. *CPU* is user and system time of all threads: on a busy machine it says more than seconds.
+Same machine, run, records, levels and blocking rules, two threads each. Jobs: `febrl4` (train and score), `tight` (synthetic records,
+about one pair in three records, score), `loose` (the same records, tens of pairs a record, score). Each run is a process of its own, in
+turns, and starts with the records in memory; imports are measured separately. Both keep the pairs with a match weight of at least -5.
+*CPU*: user and system time of all threads, which says more than seconds on a busy machine.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ JOBS = ("febrl4", "tight", "loose")
 def one(job: str, engine: str, records: int) -> dict[str, float]:
     """Run one engine on one job, in this process."""
     from benchmarks.linkage_engines import ENGINES
-    from benchmarks.linkage_sets import febrl4, synthetic
+    from benchmarks.linkage_public_data import febrl4, synthetic
 
     data = febrl4(Path()) if job == "febrl4" else synthetic(records, job == "loose")
     start, memory = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,6 +1,6 @@
-"""Train the shipped model: from the declared shares (`*-v0.json`), only on simulated sets.
+"""Trains the shipped linkage model from the declared shares (`*-v0.json`), only on simulated sets.
 
-    .venv/bin/python -m benchmarks.linkage_train --version v2 --by NAME SET [SET ...]
+    python -m benchmarks linkage_train --version v2 --by NAME SET [SET ...]
 
 Each SET is a folder of `harmonia simulate`; a folder without the simulator's mark is refused. Writes `persons-<version>.json` and
 `cases-<version>.json` with checksum and the expected shares of levels for `model_still_fits`. A new version is used only when

@@ -1,9 +1,9 @@
-"""Names and personal numbers of a truth in everything that a home holds outside its personal stores, and in all that left it (goal: none).
+"""Are names or personal numbers found outside the personal stores of a home, or in anything handed out? Goal: none.
 
-    benchmarks/personal_values.py INBOX TRUTH HOME
+    python -m benchmarks personal_values INBOX TRUTH HOME
 
-Runs the inbox into HOME (a new folder), takes out a release, every export and report in every language and a backup (HOME-kept), and
-searches: logs, Dagster's storage, the ledger, warehouse, analysts' warehouse, releases, explorer, exports, reports, names of all files.
+Runs the inbox into HOME (a new folder), creates a release, every export and report in every language and a backup (HOME-kept), and
+searches logs, Dagster's storage, the ledger, warehouse, analysts' warehouse, releases, explorer, exports, reports and file names.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How long publishing takes: DuckDB files, PostgreSQL tables built, PostgreSQL rows replaced, and the comparison row for row.
+"""How long does publishing take? DuckDB files, PostgreSQL tables built, PostgreSQL rows replaced, comparison row by row.
 
-    python -m benchmarks.publishing_speed [--rows 300000]
+    python -m benchmarks publishing_speed [--rows 300000]
 
-Rows of every table alike (made up, `benchmarks.publishing_readers.numbered`), so that the sum over all tables and stores counts.
+Every table has the same share of the rows (`publishing_while_reading.numbered`), so that only the sum over all tables and stores counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.publishing_readers import numbered, server
+from benchmarks.publishing_while_reading import numbered, server
 from warehouse import postgres
 from warehouse.compare import compare
 from warehouse.publish import publish

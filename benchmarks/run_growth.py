@@ -1,11 +1,11 @@
 """What does a whole run cost as history grows, and what does one more quarter cost on top?
 
-    python -m benchmarks.run_growth --inbox DIR [--years 1 8] [--work DIR] [--stages]
+    python -m benchmarks run_growth --inbox DIR [--years 1 8] [--work DIR] [--stages]
 
 `--inbox`: deliveries of at least the longest of `--years` and a quarter (`harmonia simulate`). For each length: `harmonia run` in a new
-home over so many years, then the next quarter is put into the inbox and it runs again. Says processor and wall seconds and the most
-memory of each run with all its processes, and the cost of the quarter against the one after the shortest history. `--stages` shows
-each run's own lines. `--work`: where homes are kept, for looking at or going on from; else they are removed.
+home over so many years, then the next quarter is added and it runs again. Prints processor and wall seconds and peak memory of each run
+with all its processes, and the cost of the quarter relative to the one after the shortest history. `--stages`: the console output of each
+run. `--work`: where homes are kept; else they are removed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import processor, resident
+from benchmarks.process_cost import processor, resident
 
 GOAL = 1.5
 HARMONIA = Path(sys.executable).with_name("harmonia")

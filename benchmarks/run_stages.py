@@ -1,10 +1,9 @@
-"""What does every step of a whole run cost, and how much memory does it take?
+"""What does every stage of a whole run cost, and how much memory does it take?
 
-    python -m benchmarks.run_stages --inbox DIR --home DIR [--profile STEP FILE]
+    python -m benchmarks run_stages --inbox DIR --home DIR [--profile STEP FILE]
 
-Runs as `harmonia run` does, in this process, and says of every step: processor seconds of all processes and wall seconds, the most memory
-of this one while it ran, and what was held at its end (MiB). `--profile`: what Python did in that step (`police__raw`), for
-`python -m pstats FILE`.
+Runs as `harmonia run` does, in this process. Of every stage: processor seconds of all processes, wall seconds, peak memory of this
+process, and memory at its end (MiB). `--profile`: Python profile of that stage (`police__raw`), for `python -m pstats FILE`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.processes import processor
+from benchmarks.process_cost import processor
 
 
 def memory() -> tuple[int, int]:

@@ -1,11 +1,12 @@
 """What does Harmonia do with a real register? Criminal offences of the Slovenian police, 2001 and 2007, through the whole pipeline.
 
-    python -m benchmarks.slovenia --work DIR [--real ../shared/real/slovenia] [--years 2001 2007] [--cases N] [--codes-of-2001]
+    python -m benchmarks slovenia --work DIR [--real ../shared/real/slovenia] [--years 2001 2007] [--cases N] [--codes-of-2001]
 
-Run by hand: it needs `../shared/real`, whose rows may not enter the repository. It puts the Slovenian police (`benchmarks/slovenia_police`)
-and their country's lists in the place of Kosovo's in a copy of this repository below DIR, cuts each year into quarters by the month of the
-events (the register says no other day), each line as it was published (of a person with its place in the list of the case behind it),
-runs `harmonia run` over the two years, and holds the warehouse against the files, decoded by Python's own codecs:
+Run by hand: it needs `../shared/real`, whose rows may not enter the repository. It puts the Slovenian police
+(`benchmarks/slovenia_police`) and their country's lists in the place of Kosovo's in a copy of this repository below DIR, cuts each year
+into quarters by the month of the events (the register says no other day), each line as it was published (of a person with its place in
+the list of the case behind it), runs `harmonia run` over the two years, and holds the warehouse against the files, decoded by Python's
+own codecs:
 
 right dates moved, and why; persons without a name that became one; persons whose sex the file says and Harmonia does not; cells read
 otherwise; the largest process; findings by rule; cases a year. `--cases`: so many of each year only. `--codes-of-2001`: with a contract
@@ -33,7 +34,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from benchmarks.processes import family, processor
+from benchmarks.process_cost import family, processor
 from sources import contract as contracts
 from sources.readers.delivery import read_files
 from sources.readers.result import SourceFile

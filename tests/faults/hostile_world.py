@@ -1,7 +1,8 @@
 """Deliveries that somebody, or a broken export, made to stop a run: each is written into a folder by a function of its name.
 
-Belongs here: the deliveries. Does not belong here: what becomes of a run that meets them (`test_hostile`, `benchmarks/hostile.py`).
-Each takes a folder with the good delivery of its institution for the quarter in it, and spoils it. All persons are made up.
+Belongs here: the deliveries. Does not belong here: what becomes of a run that meets them (`test_hostile`,
+`benchmarks/hostile_deliveries.py`). Each takes a folder with the good delivery of its institution for the quarter in it, and spoils it.
+All persons are made up.
 """
 
 from __future__ import annotations

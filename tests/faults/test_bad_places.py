@@ -88,7 +88,7 @@ def test_a_clock_that_is_set_back_while_files_are_watched_holds_up_nothing(world
 
 
 def test_ten_thousand_deliveries_waiting(world: World) -> None:
-    """Four hundred here; `benchmarks/deliveries_waiting.py` lands 10,000."""
+    """Four hundred here; `benchmarks/landing_backlog.py` lands 10,000."""
     for year in range(1901, 2001):
         for quarter in range(1, 5):
             world.put(f"police/{year}-Q{quarter}/rastet.csv", f"{year} {quarter}")

@@ -1,6 +1,6 @@
 """One bad delivery stops nobody: the run publishes, the others' figures are as without it, and it is told.
 
-What each costs in time and memory is measured by `benchmarks/hostile.py`.
+What each costs in time and memory is measured by `benchmarks/hostile_deliveries.py`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,19 @@ REPOSITORY = Path(__file__).parents[2]
 
 def measured(*arguments: str, **environment: str) -> dict[str, dict[str, int]]:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "benchmarks.publishing_readers", "--seconds", "4", "--rows", "200", "--json", *arguments],
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "benchmarks.publishing_while_reading",
+            "--seconds",
+            "4",
+            "--rows",
+            "200",
+            "--json",
+            *arguments,
+        ],
         cwd=REPOSITORY,
         env={**os.environ, **environment},
         capture_output=True,

@@ -37,6 +37,6 @@ def test_two_portions_in_the_wrong_order_end_as_one(ran: Ran, inbox: Path, tmp_p
             assert changed_clusters(whole[entity], last[entity]).empty
             found = id_stability(first[entity], last[entity], resolve(registry, first[entity].iloc[:, 2]))
             assert found.records > 0
-            assert found.share >= 0.9  # of a few dozen records; benchmarks/linkage_portions.py measures it on real sizes
+            assert found.share >= 0.9  # of a few dozen records; benchmarks/linkage_arrival_order.py measures it on real sizes
     finally:
         registry.close()

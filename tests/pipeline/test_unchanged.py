@@ -39,6 +39,7 @@ def place(few: Ran, tmp_path: Path) -> Workplace:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     before, published = written(place), current(place.home.root)
     assert all(version_of(place.home.lake / name) for name in DONE)
@@ -54,6 +55,7 @@ def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypat
     assert all(written(place)[name] != after[name] for name in DONE)
 
 
+@pytest.mark.slow
 def test_a_new_delivery_is_taken_through_every_stage(place: Workplace) -> None:
     before = written(place)
     newest = max((place.inbox / "police").iterdir())

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.disclosure_attack import attack, released, the_programme
-from benchmarks.disclosure_world import World
+from benchmarks.disclosure_populations import World
 from warehouse.attackers import enumeration, integer_programme, replay
 from warehouse.attackers.known import Knowledge, Table
 

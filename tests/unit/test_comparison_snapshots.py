@@ -51,6 +51,7 @@ def states(registry: Registry, there: pd.DataFrame, found: pd.DataFrame) -> pd.D
     return lived[["delivery", "record_key", "rule", "state"]]
 
 
+@pytest.mark.slow
 def test_fifty_corrections_change_nothing_whether_they_are_right_or_not(registry: Registry) -> None:
     names = ["2013-Q2"]
     first = states(registry, deliveries(*names), differs("a", "b"))

@@ -78,6 +78,7 @@ def test_every_published_figure_adds_up_by_its_records(home: Home) -> None:
         assert explain_all(published) > 0
 
 
+@pytest.mark.slow
 def test_every_cause_adds_up_also_under_another_heading() -> None:
     """Twice registered, an impossible date, a file without its case line, an offence that changes with the stage."""
     world = World()

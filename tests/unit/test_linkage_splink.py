@@ -15,6 +15,7 @@ from pipelines.linkage.score import coded, frequencies, likelihoods
 from pipelines.linkage.splink_export import EXCHANGED, SQL, UNIQUE_ID, gamma_levels, splink_records, splink_settings, term_frequencies
 
 PERSONS = 150
+pytestmark = pytest.mark.slow  # Splink takes seconds to import
 GIVEN = ["agim", "fatmir", "miri", "a", "besarta", "besart", "drita", "zorica", "aleksandra", "aleksander", "ilir", "lira"]
 SURNAMES = ["krasnici", "krasnci", "berisa", "berisa hoti", "hoti gasi", "jovanovic", "jovanovski", "k", "gasi"]
 PARENTS = ["ramadan", "ramdan", "hisen", "aleksandra", "aleksander", "r"]

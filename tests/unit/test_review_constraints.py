@@ -116,7 +116,7 @@ def test_same_against_a_hard_rule_holds_and_is_told():
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "review_holds.py"
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "review_stability.py"
     spec = importlib.util.spec_from_file_location("review_holds", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

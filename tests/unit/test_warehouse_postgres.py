@@ -70,6 +70,7 @@ def test_rows_that_are_not_held_are_copied_some_at_a_time(url: str, tmp_path: Pa
     assert holds(url, held)
 
 
+@pytest.mark.slow
 def test_stores_are_put_in_place_whole_or_not_at_all(url: str) -> None:
     publish(url, made("one"))
     assert holds(url, made("one"))

@@ -1,7 +1,7 @@
 """Killing runs: a parent that has imported everything forks a child for each run, and the child dies by a real SIGKILL.
 
 Belongs here: a base home, the ways to kill, what a reader sees afterwards, what may not be left. Does not belong here: how many kills
-(`test_kills.py` a few, `benchmarks/crash_kills.py` many).
+(`test_kills.py` a few, `benchmarks/crash_recovery.py` many).
 
 A chain starts with a copy of the base home in which an older inbox was published. Runs over the grown inbox are killed one after the
 other, each on what the one before left; after each kill every published store must hold the old or the new state whole, and may

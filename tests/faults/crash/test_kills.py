@@ -22,10 +22,10 @@ from pipelines.reports import printing
 from pipelines.review.judgements import enter, read
 from warehouse.releases import folder
 
-KILLS = Path(__file__).parents[3] / "benchmarks/crash_kills.py"
+KILLS = Path(__file__).parents[3] / "benchmarks/crash_recovery.py"
 
 
-@pytest.mark.slow  # a dozen kills; benchmarks/crash_kills.py makes hundreds
+@pytest.mark.slow  # a dozen kills; benchmarks/crash_recovery.py makes hundreds
 @pytest.mark.parametrize("store", [(), ("--server",)], ids=["files", "PostgreSQL"])
 def test_after_a_dozen_kills_nothing_is_torn_lost_or_left(store: tuple[str, ...], tmp_path: Path) -> None:
     """In a process of its own, which forks: this one has threads."""

@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from benchmarks.disclosure_attack import released, the_programme
-from benchmarks.disclosure_world import RELEASES, World
+from benchmarks.disclosure_populations import RELEASES, World
 from tests.oracle.intruder.attack import Cube, Policy, Row, read_cube, read_policy
 from tests.oracle.intruder.score import Truth
 from warehouse.count import causes

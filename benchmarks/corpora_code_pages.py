@@ -1,9 +1,10 @@
-"""Police deliveries written again in other code pages: files read otherwise than they were written, and of these untold (goal: 0 untold).
+"""Are police deliveries in other code pages read correctly, or reported? Goal: none misread without a finding.
 
-    python -m benchmarks.code_pages INBOX...
+    python -m benchmarks corpora_code_pages INBOX...
 
-Each INBOX holds police deliveries in windows-1250. Both files of a delivery, whole, and cut to their first 30 and 5 lines, are written in
-each code page that holds their letters, and in windows-1250 read as Latin-1; then read as a delivery. The oracle: Python's own codec.
+Each INBOX contains police deliveries in windows-1250. Both files of a delivery, whole and cut to their first 30 and 5 lines, are
+rewritten in each code page that has their letters, and in windows-1250 read as Latin-1, then read as a delivery. The oracle is Python's
+own codec.
 """
 
 from __future__ import annotations

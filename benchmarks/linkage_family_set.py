@@ -1,10 +1,10 @@
-"""A simulated set in which families abound, for what linkage makes of brothers and twins.
+"""Writes a simulated set with many brothers and twins, to measure how linkage separates family members.
 
-    .venv/bin/python -m benchmarks.linkage_families --out DIR [--seed N] [--noise typical|hard] [--numberless SHARE]
+    python -m benchmarks linkage_family_set --out DIR [--seed N] [--noise typical|hard] [--numberless SHARE]
 
-Of the suspects a third give way to a brother (one in three of these a twin) of somebody who stood in an earlier case; `--numberless` of all
-have no personal number. Then `harmonia run` on it and `benchmarks/linkage_ablations.py` ("what families share counts though first names
-differ"). The simulator itself puts brothers into one case only, and seldom.
+A third of the suspects are replaced by a brother (one in three of these a twin) of somebody in an earlier case; `--numberless` of all
+have no personal number. Then `harmonia run` on it and `linkage_ablations`. The simulator itself puts brothers into one case only, and
+rarely.
 """
 
 from __future__ import annotations

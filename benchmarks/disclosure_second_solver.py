@@ -1,4 +1,4 @@
-"""A second solver for the bounds of the integer programme: OR-tools' CP-SAT, which shares nothing with HiGHS."""
+"""A second solver for the bounds of the integer programme: OR-tools' CP-SAT, which shares no code with HiGHS."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Do judgements hold? Half of them against the machine, then linkage again with the same, a perturbed and a retrained model.
+"""Do review decisions survive later runs and other models?
 
-`python benchmarks/review_holds.py --home HOME [--judgements 200] [--seed 1]`: pairs are drawn from all candidate pairs of the home, half of
-them joined; half are judged as the machine decided, half the other way. They are entered into a fresh registry as a steward would, and
-linkage runs with what stands. Ids are given by the identity register before and after.
+    python -m benchmarks review_stability --home HOME [--judgements 200] [--seed 1]
+
+Pairs are drawn from all candidate pairs of the home, half of them linked; half are decided as the model did, half the other way. They are
+entered into a new registry as by a steward; linkage runs with the same, a perturbed and a retrained model. Ids are assigned by the
+identity register before and after.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What hostile deliveries cost a run: seconds and memory beyond a run without them, and figures of the others that change (goal: none).
+"""What do hostile deliveries cost a run? Seconds and memory beyond a run without them; figures of others that change (goal: none).
 
-    .venv/bin/python benchmarks/hostile.py [--root DIR] [NAME …]
+    python -m benchmarks hostile_deliveries [--root DIR] [NAME …]
 
 The deliveries are those of tests/faults/hostile_world.py; each is put beside a year of five institutions that was published before.
 """

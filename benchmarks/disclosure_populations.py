@@ -1,8 +1,8 @@
-"""Simulated populations for the attack: persons of several years as they are known at successive releases.
+"""Simulated populations for `disclosure_attack`: persons of several years as known at successive releases.
 
-Belongs here: made-up persons, revisions between releases, exact counts. Does not belong here: releases, attacks (`disclosure_attack`).
+Belongs here: simulated persons, revisions between releases, exact counts. Does not belong here: releases, attacks (`disclosure_attack`).
 
-Shares of offence, form, sex, age and citizenship are those of a simulated set, scattered from population to population.
+Shares of offence, form, sex, age and citizenship are those of a simulated set, varied from population to population.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Time and memory of linkage where ten thousand persons bear one name and nothing else is known of them.
+"""How much time and memory does linkage need if ten thousand persons have one name and nothing else is known of them?
 
-    python benchmarks/linkage_crowd.py [--persons N] [--one-case]
+    python -m benchmarks linkage_common_name [--persons N] [--one-case]
 
-No pair of them can be told apart from any other: blocking must refuse the name, say so, and stay small.
+Blocking must refuse the name, report it, and stay small.
 """
 
 from __future__ import annotations

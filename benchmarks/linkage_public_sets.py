@@ -1,10 +1,10 @@
-"""F1 on public labelled sets: ours against Splink 5, with the same records, levels and blocking rules, both trained without truth.
+"""How accurate is our engine beside Splink 5 on public labelled sets?
 
-    .venv/bin/python -m benchmarks.linkage_public --data DIR [--set NAME …]
+    python -m benchmarks linkage_public_sets --data DIR [--set NAME …]
 
-`--data`: the files that `benchmarks/linkage_sets.py` names. Needs `.venv/bin/uv sync --inexact --group bench`. Pairs of records are
-judged; true pairs that no rule finds count as missed. *best*: F1 at the threshold chosen with the truth in hand; *own*: at the
-threshold that the model itself says, a match weight of zero (one pair in two is right).
+Same records, levels and blocking rules, both trained without truth. `--data`: the files that `linkage_public_data` names. Needs
+`.venv/bin/uv sync --inexact --group bench`. True pairs that no blocking rule finds count as missed. *best*: F1 at the threshold chosen
+with the truth in hand; *own*: at the model's own threshold, a match weight of zero (one pair in two is right).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.linkage_engines import ENGINES, Run, judged, true_pairs
-from benchmarks.linkage_sets import PUBLIC, Set
+from benchmarks.linkage_public_data import PUBLIC, Set
 
 LEAST = -20.0
 

@@ -1,10 +1,12 @@
-"""How much of what is wrong is told: `python -m benchmarks.feedback_told TRUTH HOME [TRUTH HOME …]`, by kind of defect.
+"""How many of the defects in deliveries does the feedback report, by kind?
 
-A defect of `truth/defects.csv` counts as told where a finding on the same delivery, record and field has one of the rules that
-`defect_classes.yaml` names for its kind; of a rule told once a column, on the same delivery and field. Which defects a delivery shows by
-itself is data with reasons (the same file); where that hangs on the value, a condition below decides it from what was delivered, never
-from findings. What cannot be read at all (cut files) is told as such and has no cells: it stands in column `unread`. Sound records: those
-without any defect in this or an earlier delivery.
+    python -m benchmarks feedback_recall TRUTH HOME [TRUTH HOME …]
+
+A defect of `truth/defects.csv` is reported if a finding on the same delivery, record and field has one of the rules that
+`defect_classes.yaml` names for its kind; for rules that report once a column, the same delivery and field. Which defects a delivery shows
+by itself is data with reasons (the same file); where that depends on the value, a condition below decides it from what was delivered,
+never from findings. Files that cannot be read at all have no cells: column `unread`. Sound records: those without any defect in this or
+an earlier delivery.
 """
 
 from __future__ import annotations

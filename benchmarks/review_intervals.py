@@ -1,9 +1,10 @@
-"""Do the 95 % intervals of `harmonia review estimate` hold the truth? Blind samples labelled by the truth instead of a steward.
+"""Do the 95 % intervals of `harmonia review estimate` contain the true precision and recall?
 
-`python benchmarks/review_interval.py --home HOME --truth DIR [--pairs 300] [--seeds 40]`: for each entity and for both together so many
-samples are drawn from the candidate pairs of a published home, labelled by the truth, and the interval is held against the true precision
-and recall over all those pairs. Since linkage is right nearly everywhere, the same is done for clusterings made worse on purpose.
-`ceiling` is the share of all true pairs that are candidates at all: what blocking lets through.
+    python -m benchmarks review_intervals --home HOME --truth DIR [--pairs 300] [--seeds 40]
+
+For each entity and for both together, that many samples are drawn from the candidate pairs of a published home, labelled by the truth,
+and the interval is compared with the true precision and recall over all pairs. Since linkage is nearly always right, the same is done for
+clusterings that were made worse on purpose. `ceiling`: share of all true pairs that are candidates at all.
 """
 
 from __future__ import annotations

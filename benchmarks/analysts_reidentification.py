@@ -1,7 +1,9 @@
-"""How many persons, records and lines the analysts' copy leaves unique, and whether order or numbers give record keys away.
+"""How many persons are unique in the analysts' copy, and do row order or numbers reveal record keys?
 
-Compares `analysts.duckdb` with `warehouse.duckdb` of one home. k is the size of the smallest group of victims with the same values.
-Run: `python benchmarks/analysts_uniqueness.py --home HOME [--out FILE]` (FILE: CSV). docs/reference/access.md says what it found.
+    python -m benchmarks analysts_reidentification --home HOME [--out FILE]
+
+Compares `analysts.duckdb` with `warehouse.duckdb` of one home. k: size of the smallest group of victims with equal values. FILE: CSV.
+Results: docs/reference/access.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Many deliveries waiting, and a very large one: what landing and reading take (`deliveries_waiting.py [--deliveries N]`)."""
+"""How long do landing and reading take with many deliveries waiting, and with a very large one?
+
+python -m benchmarks landing_backlog [--deliveries N]
+"""
 
 from __future__ import annotations
 

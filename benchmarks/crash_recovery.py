@@ -1,9 +1,9 @@
-"""Kills a great many runs by SIGKILL, at named points and at random moments, and says what was wrong afterwards (goal: nothing).
+"""Is anything lost or torn after a run was killed? Goal: nothing, after SIGKILL at named points and random moments.
 
-    .venv/bin/python benchmarks/crash_kills.py --kills 500 [--chain 5] [--server] [--fresh] [--edges] [--points N] [--seed 1] [--root DIR]
+    python -m benchmarks crash_recovery --kills 500 [--chain 5] [--server] [--fresh] [--edges] [--points N] [--seed 1] [--root DIR]
 
-DIR lies best in memory (/dev/shm): a SIGKILL leaves what the kernel holds, so no disk is needed to see what is left. The chains are those
-of tests/faults/crash/crash_world.py.
+DIR may lie in memory (/dev/shm): a SIGKILL leaves what the kernel holds. The chains of runs are those of
+tests/faults/crash/crash_world.py.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""What comparison tells with every agreement given: `python -m benchmarks.comparison_told [-v] TRUTH HOME [TRUTH HOME …]`.
+"""Which defects does the comparison between institutions find, and how many of its findings are right?
 
-Told: of the defects that only another institution's record shows (`defect_classes.yaml`) and that still stand in the last state delivered,
-the share with a finding on record and field. "Shows" is taken at its word: another institution's accepted record of the same true person
-fills the same field otherwise (for references and cases: the other register holds a file of the same true case); where none does, nothing
-shows it. Precision, by rule: a record called wrong is wrong; of a neutral "please check" the record or one that it was compared with is; a
-file that was not received, not sent … is so by `truth/reconciliation.csv`, `records.csv` and `events.csv`.
+    python -m benchmarks comparison_recall [-v] TRUTH HOME [TRUTH HOME …]
+
+With every agreement given. Recall: of the defects that only another institution's record shows (`defect_classes.yaml`) and that the
+latest version still contains, the share with a finding on record and field. Another institution shows a defect if its accepted record of
+the same true person has another value in the same field (for references and cases: if the other register has a file of the same true
+case). Precision, by rule: a record reported as wrong is wrong; of a neutral "please check", one of the two compared records is; a file
+reported as not received, not sent … is so by `truth/reconciliation.csv`, `records.csv` and `events.csv`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.feedback_told import _FIELDS, Set, classified
+from benchmarks.feedback_recall import _FIELDS, Set, classified
 from pipelines.comparison.agreements import allow_all
 from pipelines.comparison.collect import collect_evidence
 from pipelines.comparison.permitted import RULES, permitted

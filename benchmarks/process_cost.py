@@ -1,6 +1,6 @@
-"""What a process and those that it started have cost, from /proc: a run shares reading and validating among several.
+"""Processor time and memory of a process and its children, from /proc; a run shares reading and validating among several.
 
-Belongs here: processor seconds and memory of a family of processes, for the benchmarks that run `harmonia`.
+Belongs here: measuring a tree of processes, for the benchmarks that run `harmonia`.
 """
 
 from __future__ import annotations

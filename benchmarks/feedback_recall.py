@@ -21,9 +21,9 @@ import pandas as pd
 import yaml
 
 from pipelines.harmonise import numbers, personal_numbers
-from pipelines.periods import last_day
 from pipelines.resources import lake
 from schemas import findings as form
+from sources.periods import last_day
 
 CLASSES = yaml.safe_load((Path(__file__).parent / "defect_classes.yaml").read_text("utf-8"))
 _FIELDS = (

@@ -12,13 +12,14 @@ from typing import Any
 import pandas as pd
 
 from schemas import findings
+from sources import periods
 from sources.contract import Contract
 from sources.states import COMPLETE
 
 _ENOUGH_ROWS = 5
 _USUALLY_FILLED = 0.5
 _FEWEST, _MOST = 0.1, 10.0  # times the usual number of records
-_ENOUGH_QUARTERS = 3
+_ENOUGH_PERIODS = 3
 
 
 def findings_of(
@@ -56,12 +57,12 @@ def _blank_columns(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, An
 
 
 def _unusual_volume(name: str, frame: pd.DataFrame, deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Complete deliveries with a tenth or ten times the records of the institution's earlier complete quarters (their median)."""
+    """Complete deliveries with a tenth or ten times the records of the institution's earlier complete periods (their median)."""
     whole = deliveries[deliveries["state"] == COMPLETE].sort_values(["period", "version"])
     rows = whole["delivery"].map(frame["_delivery"].value_counts()).fillna(0).astype("int64")
     counted = whole.assign(rows=rows)
-    quarters = counted.drop_duplicates("period", keep="last").set_index("period")["rows"]
-    usual = quarters.expanding(_ENOUGH_QUARTERS).median().shift().reindex(counted["period"]).to_numpy()
+    of_periods = counted.drop_duplicates("period", keep="last").set_index("period")["rows"]
+    usual = of_periods.expanding(_ENOUGH_PERIODS).median().shift().reindex(counted["period"]).to_numpy()
     counted = counted.assign(usual=usual)
     few = (counted["usual"] >= 1 / _FEWEST) & (counted["rows"] <= counted["usual"] * _FEWEST)  # below that, a tenth is less than one record
     odd = counted[few | (counted["rows"] >= counted["usual"].clip(lower=1) * _MOST)]
@@ -98,18 +99,13 @@ def _withdrawn(lineage: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _never_delivered(deliveries: pd.DataFrame) -> list[dict[str, Any]]:
-    """Quarters between the first and the last delivered one that never came: a finding of the next delivery."""
+    """Periods between the first and the last delivered one that never came: a finding of the next delivery."""
     first = deliveries.drop_duplicates("period").sort_values("period", ignore_index=True)
     out = []
     for (_, before), (delivery, period) in pairwise(zip(first["delivery"], first["period"], strict=True)):
-        out += [{"delivery": delivery, "rule": "delivery-missing-quarter", "detail": gap} for gap in _between(before, period)]
+        gaps = periods.between(periods.last_day(before), periods.first_day(period), periods.cadence_of(period))[1:-1]
+        out += [{"delivery": delivery, "rule": "delivery-missing-quarter", "detail": gap} for gap in gaps]
     return out
-
-
-def _between(before: str, after: str) -> list[str]:
-    """The quarters between two quarters."""
-    quarters = pd.period_range(before.replace("-", ""), after.replace("-", ""), freq="Q")[1:-1]
-    return [f"{quarter.year}-Q{quarter.quarter}" for quarter in quarters]
 
 
 def _corrections(deliveries: pd.DataFrame) -> list[dict[str, Any]]:

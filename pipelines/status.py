@@ -1,6 +1,6 @@
 """State of every delivery: complete, partial, unreadable or missing, and whether it came late.
 
-Belongs here: the calendar of institutions and quarters, from the ledger and the inbox. Does not belong here: the content of a
+Belongs here: the calendar of institutions and periods, from the ledger and the inbox. Does not belong here: the content of a
 delivery; findings: lateness depends on the day of arrival, and no figure may depend on that.
 """
 
@@ -18,16 +18,15 @@ from rich.text import Text
 from pipelines.console import grid
 from pipelines.landing.names import kind_of
 from pipelines.landing.walk import walk
-from pipelines.periods import last_day, quarters
 from pipelines.registry import Registry
 from pipelines.registry.ledger import deliveries, first_run, open_problems
 from pipelines.registry.tables import Delivery
 from schemas.findings import rules
-from sources import contract, states
+from sources import contract, periods, states
 from sources.contract import DeliveryName
 
 RECEIVED, EXPECTED = "received", "expected"
-COLUMNS = ("institution", "period", "delivery", "state", "quarter", "detail")
+COLUMNS = ("institution", "period", "delivery", "state", "period_state", "detail")
 STATES = (*states.STATES, RECEIVED, EXPECTED)
 _COLOURS = dict(zip(STATES, ("green", "yellow", "red", "red", "dim", "dim"), strict=True))
 _URGENT = {state: n for n, state in enumerate((states.MISSING, states.UNREADABLE, states.PARTIAL))}
@@ -55,9 +54,9 @@ class _Version:
 
 
 def status(registry: Registry | None, inbox: Path | None, today: date | None = None) -> pd.DataFrame:
-    """Every institution × quarter from the first to the last quarter that any institution delivered, a row per version or gap.
+    """Every institution × period of its cadence from the first to the last day that any institution delivered, a row per version or gap.
 
-    Returns institution, period, delivery (null if none came), state of that version, state of the quarter, detail (text). States are
+    Returns institution, period, delivery (null if none came), state of that version, state of the period, detail (text). States are
     those of `sources.states`, plus `received` (no run has read it yet) and `expected` (missing, but not due yet). Lateness is reported
     only where the ledger can know it: a home that was first run years later did not record the arrivals.
     Works without a registry (no run yet) and without an inbox. Raises `HarmoniaError` for an inbox that cannot be opened.
@@ -72,16 +71,17 @@ def status(registry: Registry | None, inbox: Path | None, today: date | None = N
             refused = {(problem.institution, problem.delivery) for problem in open_problems(session)}
         since = first_run(registry)
     seen = _seen(ledger, inbox, refused)
-    periods = sorted({period for _, period in seen})
+    delivered = {period for _, period in seen}
     rows: list[Row] = []
-    for institution in contract.institutions() if periods else ():
-        days = contract.load(institution).due_days
+    for institution in contract.institutions() if delivered else ():
+        declared = contract.load(institution)
         ours = [one for one in ledger if one.institution == institution]
-        for period in quarters(periods[0], periods[-1]):
-            due = last_day(period) + timedelta(days=days)
+        first, last = min(map(periods.first_day, delivered)), max(map(periods.last_day, delivered))
+        for period in periods.between(first, last, declared.cadence):
+            due = periods.last_day(period) + timedelta(days=declared.due_days)
             versions = seen.get((institution, period), [])
             if versions:
-                rows += _quarter(institution, versions, _lateness(versions, due, since, ours))
+                rows += _period(institution, versions, _lateness(versions, due, since, ours))
             else:
                 state, verb = (states.MISSING, "was due") if due < today else (EXPECTED, "is due")
                 rows.append((institution, period, None, state, state, f"{verb} on {due}"))
@@ -95,10 +95,11 @@ def table(frame: pd.DataFrame) -> RenderableType:
     institutions = list(frame["institution"].unique())
     calendar = grid("quarter", *institutions, title="State of the deliveries, by quarter and institution")
     first = frame.sort_values("detail", key=lambda d: ~d.str.contains(_LATE), kind="stable").drop_duplicates(["period", "institution"])
-    cells = {(p, i): _cell(q, d) for i, p, q, d in zip(*(first[c] for c in ("institution", "period", "quarter", "detail")), strict=True)}
-    for period in sorted(frame["period"].unique()):
-        calendar.add_row(period, *(cells.get((period, institution), Text()) for institution in institutions))
-    shown = [column for column in COLUMNS if column != "quarter"]
+    first = first.assign(quarter=first["period"].map(periods.quarters_of)).explode("quarter")
+    cells = {place: _cell(rows["period_state"], rows["detail"]) for place, rows in first.groupby(["quarter", "institution"])}
+    for quarter in sorted(first["quarter"].unique()):
+        calendar.add_row(quarter, *(cells.get((quarter, institution), Text()) for institution in institutions))
+    shown = [column for column in COLUMNS if column != "period_state"]
     notes = grid(*shown, title="Needs attention")
     counts = ~frame["detail"].str.startswith(_REPLACED)
     waiting = frame["detail"] == _NOT_LANDED  # the grid shows these
@@ -145,10 +146,10 @@ def _seen(
     return out
 
 
-def _quarter(institution: str, versions: list[_Version], lateness: str | None) -> list[Row]:
-    """The rows of a quarter's versions, newest first. The last complete version counts, and every version after it."""
+def _period(institution: str, versions: list[_Version], lateness: str | None) -> list[Row]:
+    """The rows of a period's versions, newest first. The last complete version counts, and every version after it."""
     read = [one.reading for one in reversed(versions) if one.reading is not None]
-    quarter = states.of_quarter(read) if read else RECEIVED
+    whole_period = states.of_period(read) if read else RECEIVED
     rows: list[Row] = []
     whole: DeliveryName | None = None
     part: DeliveryName | None = None
@@ -166,7 +167,7 @@ def _quarter(institution: str, versions: list[_Version], lateness: str | None) -
             notes += ["partial: records missing from it are not withdrawn"] if one.reading == states.PARTIAL else []
             whole, part = (whole, one.name) if one.reading == states.PARTIAL else (one.name, part)
         detail = "; ".join([*notes, *([] if one.refused else _ledger_notes(one.row))])
-        rows.append((institution, one.name.period, str(one.name), one.reading or RECEIVED, quarter, detail))
+        rows.append((institution, one.name.period, str(one.name), one.reading or RECEIVED, whole_period, detail))
     return rows
 
 
@@ -180,7 +181,7 @@ def _ledger_notes(row: Delivery | None) -> list[str]:
 
 
 def _lateness(versions: list[_Version], due: date, since: datetime | None, ours: list[Delivery]) -> str | None:
-    """How late a quarter came, by its first version to arrive; null if it was not late or the ledger cannot know."""
+    """How late a period came, by its first version to arrive; null if it was not late or the ledger cannot know."""
     arrivals = [one.row.first_seen for one in versions if one.row is not None]
     if not arrivals:
         return None
@@ -194,5 +195,8 @@ def _lateness(versions: list[_Version], due: date, since: datetime | None, ours:
     return None
 
 
-def _cell(quarter: str, detail: str) -> Text:
-    return Text(f"{quarter}, late" if _LATE in detail else quarter, _COLOURS[quarter])
+def _cell(of_periods: pd.Series, details: pd.Series) -> Text:
+    """The state of a quarter, from those of the delivered periods that have a day in it."""
+    known = [state for state in of_periods if state in states.STATES]
+    state = states.of_calendar(known) if known else of_periods.iloc[0]
+    return Text(f"{state}, late" if details.str.contains(_LATE).any() else state, _COLOURS[state])

@@ -112,11 +112,11 @@ def not_complete(coverage: pd.DataFrame) -> str:
     return ", ".join(gaps["institution"] + " " + gaps["period"] + " " + gaps["state"])
 
 
-def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame, coverage: pd.DataFrame) -> str:
-    """New unreadable corrections whose quarter has another, readable version. In: `new` of landing; their `state`."""
+def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
+    """New unreadable corrections whose period has another, readable version. In: `new` of landing; `state` of every delivery."""
+    readable = states.loc[states["state"] != UNREADABLE, ["institution", "period"]].drop_duplicates()
     new = deliveries[deliveries["new"]].merge(states, on=["institution", "delivery"])
-    new = new.merge(coverage, on=["institution", "period"], suffixes=("", "_quarter"))
-    new = new[(new["state"] == UNREADABLE) & (new["state_quarter"] != UNREADABLE)]
+    new = new[new["state"] == UNREADABLE].merge(readable, on=["institution", "period"])
     return ", ".join(new["institution"] + " " + new["delivery"])
 
 
@@ -150,7 +150,7 @@ def show(
     notes = {
         "New and not complete": not_complete_new(values["warehouse"]["new"]),
         "Not complete": not_complete(coverage),
-        "Unreadable corrections, which replace nothing": replace_nothing(landed, values["record_status"]["deliveries"], coverage),
+        "Unreadable corrections, which replace nothing": replace_nothing(landed, values["record_status"]["deliveries"]),
         "New, with an unusual number of records": unusual(landed, values["findings"]["findings"]),
     }
     for title, named in notes.items():

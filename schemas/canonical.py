@@ -93,7 +93,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("article_group", "text", "offence group by article; null if unknown or not in force"),
             Column("words_group", "text", "offence group by the institution's wording; null if there is none"),
             Column("offence_group", "text", "group as reported: article first, else words, else `other`"),
-            Column("period", "text", "quarter of the delivery, 2013-Q2"),
+            Column("period", "text", "period of the delivery, 2013-Q2 (or 2013-04, 2013-H1, 2013)"),
         ]
     ),
     "person_records": _state(
@@ -121,7 +121,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("register_id", "text", "corrections: number of the person in the register (`ID`)"),
             Column("rank", "text", "inspectorate: rank of the officer"),
             Column("sentence_months", "int", "corrections and courts: imprisonment in months"),
-            Column("period", "text", "quarter of the delivery"),
+            Column("period", "text", "period of the delivery"),
         ]
     ),
     "charges": _state(
@@ -145,7 +145,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             Column("unreadable", "bool", "the delivered value is not a date (31.02., text)"),
             Column("present", "bool", "the record says that the event took place, with or without a readable date"),
             Column("outcome", "text", "convicted, acquitted, rejected; reason of a release; decision number of an indictment"),
-            Column("period", "text", "quarter of the delivery"),
+            Column("period", "text", "period of the delivery"),
         ]
     ),
     "sentences": _state(

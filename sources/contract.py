@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -20,8 +21,10 @@ from pydantic import Field
 from schemas import canonical
 from schemas.declared import DeclarationError, checked, declared, shown, wrong
 from schemas.findings import DIMENSIONS, LANGUAGES
+from sources import periods
+from sources.periods import Cadence
 
-_DELIVERY = re.compile(r"(?P<period>(?P<year>(?:19|20)[0-9]{2})-Q(?P<quarter>[1-4]))(?:_v(?P<version>[2-9]|[1-9][0-9]{1,2}))?")
+_DELIVERY = re.compile(rf"(?P<period>{'|'.join(map(periods.pattern, periods.CADENCES))})(?:_v(?P<version>[2-9]|[1-9][0-9]{{1,2}}))?")
 
 SOURCES = Path(__file__).parent
 FURTHER = "HARMONIA_SOURCES"
@@ -29,6 +32,7 @@ FURTHER = "HARMONIA_SOURCES"
 _PARTS = ("contract.yaml", "reader.py", "mapping.py")  # files that an institution's folder must contain
 OTHER = "other"  # kind of a number that belongs to no institution
 _CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
+_MOST_DUE_DAYS: Mapping[Cadence, int] = {"monthly": 25, "quarterly": 80, "half_yearly": 170, "yearly": 350}
 DateFormat = Literal["dmy", "dmy/", "dmy-", "iso"]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -53,22 +57,32 @@ TYPES = (
 
 @dataclass(frozen=True)
 class DeliveryName:
-    """`2012-Q4_v2`: period 2012-Q4, version 2. Sorts by period, then version: a later state supersedes an earlier one."""
+    """`2012-Q4_v2`: period 2012-Q4 (or a month, half-year or year: `sources.periods`), version 2.
+
+    Sorts by the last day of the period, then version: a later state supersedes an earlier one.
+    """
 
     period: str
     version: int
 
     @classmethod
-    def parse(cls, name: str) -> DeliveryName | None:
-        """Parse a folder name; None if it is not a delivery name."""
+    def parse(cls, name: str, cadence: Cadence | None = None) -> DeliveryName | None:
+        """Parse a folder name; None if it is not a delivery name (of an institution that delivers in this cadence)."""
         match = _DELIVERY.fullmatch(name)
-        return cls(match["period"], int(match["version"] or 1)) if match else None
+        if match is None or cadence not in (None, periods.cadence_of(match["period"])):
+            return None
+        return cls(match["period"], int(match["version"] or 1))
+
+    @property
+    def turn(self) -> tuple[date, int]:
+        """What deliveries are ordered by: the last day of the period, then the version."""
+        return periods.last_day(self.period), self.version
 
     def __str__(self) -> str:
         return self.period if self.version == 1 else f"{self.period}_v{self.version}"
 
     def __lt__(self, other: DeliveryName) -> bool:
-        return (self.period, self.version) < (other.period, other.version)
+        return self.turn < other.turn
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,7 @@ class ColumnSpec:
     agreed: Literal["label", "code", "full"] = "label"  # the agreed form: Albanian label or code of the list; article with code
     not_before: str | None = None  # column of the case's row: this date cannot be earlier …
     not_before_days: int = 0  # … by more than this number of days
-    event: bool = False  # the date of an event inside the delivered history (not after the quarter, in order)
+    event: bool = False  # the date of an event inside the delivered history (not after the delivered period, in order)
 
 
 @dataclass(frozen=True)
@@ -157,8 +171,8 @@ class Contract:
     order: int  # position in the case flow
     stage: canonical.Stage
     publisher: Mapping[str, str]
-    cadence: Literal["quarterly"]
-    due_days: Annotated[int, Field(ge=1, le=80)]  # after the quarter; before the next one ends
+    cadence: Cadence
+    due_days: Annotated[int, Field(ge=1)]  # after the period; before the next one ends
     language: Literal["sq", "sr", "en"]
     contact: Annotated[str, Field(pattern=r"^\S+@\S+$")]
     files: Annotated[tuple[FileSpec, ...], Field(min_length=1)]
@@ -225,6 +239,8 @@ def read(path: Path) -> Contract:
 
 def _check(found: Contract, path: Path) -> None:
     """Check that the parts of a contract are consistent. Raises `DeclarationError`."""
+    if found.due_days > (most := _MOST_DUE_DAYS[found.cadence]):
+        raise wrong(path, "due_days", found.due_days, f"it must be less than or equal to {most}")
     if found.institution != path.parent.name:
         raise wrong(path, "institution", found.institution, f"it must be the name of the folder, {path.parent.name}")
     if lacking := [language for language in LANGUAGES if not found.publisher.get(language)]:

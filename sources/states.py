@@ -1,4 +1,4 @@
-"""Completeness of a file, a delivery, a quarter, a year: four states, each derived from the level below.
+"""Completeness of a file, a delivery, a period, a quarter or year: four states, each derived from the level below.
 
 Belongs here: this derivation only; all outputs use it. Does not belong here: the state of a file as read
 (`sources/readers`, `pipelines/validate/completeness`), which figures a state affects (`warehouse/count/coverage`).
@@ -27,10 +27,10 @@ def of_delivery(files: Iterable[str], *, received_whole: bool = True) -> str:
     return COMPLETE if received_whole and set(ours) == {COMPLETE} else PARTIAL
 
 
-def of_quarter(versions: Iterable[str]) -> str:
-    """State of a quarter, from those of its versions in order: the last complete version and all later ones count.
+def of_period(versions: Iterable[str]) -> str:
+    """State of a delivered period, from those of its versions in order: the last complete version and all later ones count.
 
-    An unreadable version replaces nothing. A partial version leaves the quarter partial until a complete one arrives.
+    An unreadable version replaces nothing. A partial version leaves the period partial until a complete one arrives.
     """
     state = MISSING
     for version in versions:
@@ -39,9 +39,9 @@ def of_quarter(versions: Iterable[str]) -> str:
     return state
 
 
-def of_year(quarters: Iterable[str]) -> str:
-    """State of a year, from those of its four quarters."""
-    found = set(quarters)
+def of_calendar(periods: Iterable[str]) -> str:
+    """State of a quarter or year, from those of the delivered periods that have a day in it."""
+    found = set(periods)
     if len(found) == 1:
         return found.pop()
     return UNREADABLE if found == {UNREADABLE, MISSING} else PARTIAL

@@ -19,7 +19,7 @@ MAY_IMPORT = (
     "pipelines.swap",
     "pipelines.home",
     "pipelines.resources.workplace",
-    "pipelines.periods",
+    "sources.periods",
     "schemas",
     "sources.contract",  # what institutions declare: names, no data
     "sources.states",  # the names of the four states; opens nothing

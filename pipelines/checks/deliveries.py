@@ -18,13 +18,13 @@ from pipelines.describing import redact_stage_errors, table
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from schemas.findings import SEVERITIES, number_of_cells, rules
-from sources import contract
+from sources import contract, periods
 
 CHECK = "within_tolerance"
 ZONE = "Europe/Belgrade"  # the zone of Prishtina in the time-zone database
 _BY = ["institution", "delivery"]
 _ASKED = ["rule", "severity", "origin", "state", "line", "record_key", "detail"]
-_QUARTER_ENDS = (date(2012, 12, 31), date(2013, 3, 31), date(2013, 6, 30), date(2013, 9, 30))
+_A_YEAR = date(2012, 12, 31), date(2013, 12, 31)  # the end of every period of a common year
 _EVERY_MONTH_HAS = 28  # days
 
 
@@ -34,17 +34,20 @@ def partitions(institution: str) -> dg.DynamicPartitionsDefinition:
 
 
 def freshness(institution: str) -> dg.FreshnessPolicy:
-    """A delivery is due so many days after each quarter (`due_days` of the contract)."""
-    due = contract.load(institution).due_days
-    return dg.FreshnessPolicy.cron(deadline_cron=deadline(due), lower_bound_delta=timedelta(days=due), timezone=ZONE)
+    """A delivery is due so many days after each period (`due_days` and `cadence` of the contract)."""
+    declared = contract.load(institution)
+    cron = deadline(declared.due_days, declared.cadence)
+    return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=timedelta(days=declared.due_days), timezone=ZONE)
 
 
-def deadline(due: int) -> str:
-    """The moment so many days after each quarter, as cron says it: one day of every third month, so the latest of the four."""
-    month, day = max(((last.month - 1) % 3, last.day) for last in (end + timedelta(days=due + 1) for end in _QUARTER_ENDS))
+def deadline(due: int, cadence: periods.Cadence = "quarterly") -> str:
+    """The moment so many days after each period, as cron says it: one day of every such month, so the latest of the year."""
+    months = periods.MONTHS[cadence]
+    ends = [periods.last_day(period) for period in periods.between(*_A_YEAR, cadence)]
+    month, day = max(((last.month - 1) % months, last.day) for last in (end + timedelta(days=due + 1) for end in ends))
     if day > _EVERY_MONTH_HAS:
         month, day = month + 1, 1
-    return f"0 0 {day} {','.join(str((first + month - 1) % 12 + 1) for first in (1, 4, 7, 10))} *"
+    return f"0 0 {day} {','.join(str((first + month - 1) % 12 + 1) for first in range(1, 13, months))} *"
 
 
 def arrived(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.resources.coded import among
 from pipelines.resources.lake import matching, some
 from sources import contract as contracts
+from sources.periods import first_day, last_day
 
 EVIDENCE: tuple[str, ...] = (
     "receiver",  # institution whose record is compared
@@ -67,10 +68,9 @@ class LinkedRecords:
             reached = self.events.loc[self.events["event"] == event, "case_id"].drop_duplicates()
             status[among(status.index.to_series(), reached)] = stage
         self.status = status
-        readable = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
-        first = pd.PeriodIndex(readable["min"].str.replace("-", ""), freq="Q").start_time
-        last = pd.PeriodIndex(readable["max"].str.replace("-", ""), freq="Q").end_time.normalize()
-        self.spans = pd.DataFrame({"first": first, "last": last}, index=readable.index)
+        read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
+        days = {"first": read["min"].map(first_day), "last": read["max"].map(last_day)}
+        self.spans = pd.DataFrame(days, index=read.index).astype("datetime64[s]")
 
     def as_evidence(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
         """Rows with receiver, record_key, field, sender and `case_id` as evidence, with `what` and the status of the case."""

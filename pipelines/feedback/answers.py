@@ -21,11 +21,11 @@ import pandas as pd
 from sqlalchemy import insert, select, update
 
 from pipelines.errors import HarmoniaError
-from pipelines.periods import last_day
 from pipelines.registry import Registry
 from pipelines.registry.ledger import now
 from pipelines.registry.tables import Answer
 from sources.contract import DeliveryName
+from sources.periods import last_day
 
 VERDICTS = ("announced", "accepted", "no_error")
 GIVEN = ("institution", "finding", "delivery", "rule", "record_key", "field", "verdict", "reason", "person", "value_mark", "origin")
@@ -103,7 +103,7 @@ def applied(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFr
     both = both[(both["mark"] == both["value_mark"]) & (_turn(both["answered"]) <= _turn(both["delivery"]))]
     both = both.sort_values("id").drop_duplicates("row", keep="last").set_index("row")
     both = both.assign(verdict=both["verdict"].mask(both["decision"] == "refused", "refused"))
-    ends = both["delivery"].map(lambda name: last_day(name[:7]))
+    ends = both["delivery"].map(_last_day)
     holds = (both["decision"] == "countersigned") & (ends <= both["until"].where(both["until"].notna(), date.min))
     closed = (both["verdict"] == "no_error") | ((both["verdict"] == "accepted") & holds)
     out["answer"] = both["verdict"].reindex(out.index).astype("str")
@@ -112,7 +112,13 @@ def applied(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFr
     return out
 
 
+def _last_day(delivery: str) -> date:
+    """The last day of a delivery's period; the first possible day if its name is not a delivery name."""
+    name = DeliveryName.parse(delivery)
+    return last_day(name.period) if name else date.min
+
+
 def _turn(names: pd.Series) -> pd.Series:
-    """Delivery names as texts that sort by quarter, then version."""
+    """Delivery names as texts that sort by period, then version."""
     known = {name: DeliveryName.parse(name) for name in names.unique()}
     return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in known.items()}).astype("str")

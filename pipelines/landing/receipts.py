@@ -22,11 +22,11 @@ from pipelines.home import Home
 from pipelines.landing.names import READ, kind_of
 from pipelines.landing.store import Store
 from pipelines.landing.walk import Finding, Folder, Walk
-from pipelines.periods import last_day
 from pipelines.registry import Registry
 from pipelines.registry.ledger import deliveries, record_problems, redactions
 from pipelines.registry.tables import Delivery, DeliveryFile, File, Receipt
 from sources.contract import DeliveryName
+from sources.periods import last_day
 from sources.readers.result import SourceFile
 
 _CONTENT = ("file", "dump")  # kinds that are the content of a delivery

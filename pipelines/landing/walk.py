@@ -127,7 +127,7 @@ def _institution(found: Walk, inbox: Path, institution: str) -> None:
         found.report("delivery-file-unreadable", place, institution, error.strerror or "")
         return
     for name, status in entries:
-        delivery = DeliveryName.parse(name)
+        delivery = DeliveryName.parse(name, contract.load(institution).cadence)
         if not _is_folder(status):
             _stray(found, place, name, status)
         elif delivery is None:

@@ -2,9 +2,9 @@
 
 Belongs here: the choice of records from which they are estimated, so that they rarely change. Does not belong here: decisions.
 
-A small history is used as a whole. A larger one is used up to a landmark: the quarter in which the number of person rows, each quarter in
+A small history is used as a whole. A larger one is used up to a landmark: the period in which the number of person rows, each period in
 its first version, reached the last step of a ladder (`FIRST`, each step half as much again). Until the next step is reached, and unless a
-quarter before the landmark arrives late, the statistics stay identical, and so do the decisions on unchanged records. They depend only on
+period before the landmark arrives late, the statistics stay identical, and so do the decisions on unchanged records. They depend only on
 the records, not on the time of arrival.
 """
 
@@ -22,7 +22,7 @@ from pipelines.linkage.evidence import Shares
 from pipelines.linkage.hashing import hashes
 from pipelines.linkage.score import Frequencies
 from pipelines.linkage.standardise import Records
-from pipelines.linkage.states import firsts, numbered
+from pipelines.linkage.states import deliveries, firsts, numbered
 
 FIRST = 5_000
 STEP = 1.5
@@ -48,9 +48,9 @@ def counts_of(records: Records) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Landmark:
-    """The rows of each table of a large history up to the quarter `until`.
+    """The rows of each table of a large history up to the day `until`, the last of a delivered period.
 
-    Of each quarter of an institution the first version. Later changes of status are ignored: all rows count as accepted, except
+    Of each period of an institution the first version. Later changes of status are ignored: all rows count as accepted, except
     quarantined ones.
     """
 
@@ -81,18 +81,19 @@ def landmark(canonical: Tables) -> Landmark | None:
         return None
     delivered = {name: _deliveries(frame) for name, frame in canonical.items()}
     named = pd.concat([own for _, own in delivered.values()]).drop_duplicates()
-    parts = named["delivery"].str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$")
-    named = named.assign(quarter=parts["quarter"].fillna(""), version=parts["version"].fillna("1").astype("int64"))
-    first = named.sort_values("version").drop_duplicates(["institution", "quarter"])
+    known = deliveries([named])
+    named = named.assign(**{name: known[name].reindex(named["delivery"]).array for name in ("period", "end", "arrival")})
+    first = named.sort_values("arrival").drop_duplicates(["institution", "period"])
     number, own = delivered["person_records"]
     rows = own.assign(rows=np.bincount(number, minlength=len(own)))
-    grown = first.merge(rows, how="left").groupby("quarter")["rows"].sum().sort_index().cumsum()
+    grown = first.merge(rows, how="left").groupby("end")["rows"].sum().sort_index().cumsum()
     if grown.empty or grown.iloc[-1] < FIRST:
         return None
     step = FIRST * STEP ** math.floor(math.log(grown.iloc[-1] / FIRST, STEP) + 1e-9)
-    until = str(grown.index[grown >= step][0])
-    chosen = pd.MultiIndex.from_frame(first.loc[first["quarter"] <= until, ["institution", "delivery"]])
-    return Landmark({name: pd.MultiIndex.from_frame(own).isin(chosen)[number] for name, (number, own) in delivered.items()}, until)
+    until = grown.index[grown >= step][0]
+    chosen = pd.MultiIndex.from_frame(first.loc[first["end"] <= until, ["institution", "delivery"]])
+    taken = {name: pd.MultiIndex.from_frame(own).isin(chosen)[number] for name, (number, own) in delivered.items()}
+    return Landmark(taken, str(until.date()))
 
 
 def _deliveries(frame: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Model drift: comparison levels per institution and quarter against those of the training data.
+"""Model drift: comparison levels per institution and period of its deliveries against those of the training data.
 
 Belongs here: shares of comparison levels among linked records, their difference from the `expected` shares of the model, the alarm.
 Does not belong here: training (`training`), presentation (`pipelines.checks.model`).
@@ -38,7 +38,7 @@ def comparisons(canonical: Mapping[str, pd.DataFrame], persons: pd.DataFrame, mo
 
     canonical: the tables of `schemas.canonical`. persons: `institution, record_key, cluster` as linked. A record is compared with those of
     other institutions in its cluster. It counts once for each field that is known on both sides, divided over the levels reached. The
-    period is the quarter of its first delivery.
+    period is that of its first delivery.
     """
     records = standardise(canonical)
     keys, linked = (pd.MultiIndex.from_frame(frame[["institution", "record_key"]].astype("str")) for frame in (records.persons, persons))
@@ -60,9 +60,9 @@ def alike(records: Records, people: PersonPairs, cluster: np.ndarray) -> pd.Data
 
 
 def level_counts(persons: pd.DataFrame, pairs: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """See `comparisons`. persons: `institution, quarter`; pairs: see `alike`."""
-    cell, cells = numbered(persons[["institution", "quarter"]])
-    named = persons[["institution", "quarter"]].iloc[firsts(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
+    """See `comparisons`. persons: `institution, period`; pairs: see `alike`."""
+    cell, cells = numbered(persons[["institution", "period"]])
+    named = persons[["institution", "period"]].iloc[firsts(cell, cells, np.arange(len(cell)))].reset_index(drop=True)
     row = np.concatenate([pairs["a"].to_numpy("int64"), pairs["b"].to_numpy("int64")])
     found = [pd.DataFrame({"institution": [], "period": [], "field": [], "level": []}, dtype="str").assign(n=0.0)]
     for field in model.fields:
@@ -92,7 +92,7 @@ def expected_shares(counted: Iterable[pd.DataFrame], model: Model) -> dict[str, 
 
 
 def drift(counted: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """`COLUMNS`, one row per institution, quarter, field and level: its share of `n` records, the share that the model expects, and whether
+    """`COLUMNS`, one row per institution, period, field and level: its share of `n` records, the share that the model expects, and whether
     the difference raises an alarm.
 
     counted: `comparisons`. Institutions and fields without expected shares are left out.

@@ -37,7 +37,7 @@ OWN_EVIDENCE = (*ROUNDS, "citation")
 # Texts that only `Evidence` may read in a task: persons are compared by `Setting.coded`, references have separate frames.
 _READ_BEFORE = {
     "files": ("number", "state", "merged_into", "law"),
-    "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "quarter"),
+    "persons": ("case_key", "parent", "sex", "citizenship", "municipality", "birthplace", "period"),
 }
 
 
@@ -51,7 +51,7 @@ class Fingerprints:
 
 def fingerprints(records: Records) -> Fingerprints:
     """The hashes of `records`; without row numbers, which change with every new record."""
-    persons = hashes(records.persons.drop(columns=["file", "quarter"]))
+    persons = hashes(records.persons.drop(columns=["file", "period"]))
     files = hashes(records.files)
     own = records.persons["file"].to_numpy()
     placed = own >= 0

@@ -66,7 +66,7 @@ class Records:
     `files`: one row per case record, including implied ones: `institution, record_key, number, seat, municipality,
     source, merged_into, form, group, law, state, current`, and a date column per `FILE_EVENTS`.
     `persons`: one row per person record: `institution, record_key, case_key, file` (row of `files`), `side`, `register_id`, the
-    compared fields, `sentence_months`, `quarter` (of its first delivery), a date column per `PERSON_EVENTS`, `admitted` (as detainee or
+    compared fields, `sentence_months`, `period` (of its first delivery), a date column per `PERSON_EVENTS`, `admitted` (as detainee or
     convict), and `stays`.
     `references`: `file, kind, number, seat, current`, distinct. `own`: `file, number`, every number that a file ever had.
     `merges`: `file, number`: the case of the same institution into which this one was merged, or as which it was registered before.
@@ -92,17 +92,17 @@ class Records:
 def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
     """Feature frames from the canonical tables of `schemas.canonical`; absent tables and columns count as empty.
 
-    Rows are ordered by earliest delivery (quarter, then version), institution and key, whatever the order of the input.
+    Rows are ordered by earliest delivery (period, then version), institution and key, whatever the order of the input.
     """
     tables = read(canonical)
     known = deliveries(tables.values())
     tables = {name: ranked(frame, known, SAME_RECORD[name]) for name, frame in tables.items()}
-    events = tables["events"].assign(quarter=of_delivery(tables["events"], known, "quarter"))
+    events = tables["events"].assign(end=of_delivery(tables["events"], known, "end"))
     files = _files(tables)
-    quarters = known.drop_duplicates("arrival").set_index("arrival")["quarter"]
+    periods = known.drop_duplicates("arrival").set_index("arrival")["period"]
     states = tables["person_records"]
     not_natural = states["kind"].isin(["legal", "unknown"])
-    persons = _persons(states[~not_natural], files, quarters)
+    persons = _persons(states[~not_natural], files, periods)
     of_others = pd.MultiIndex.from_frame(events[STATE]).isin(pd.MultiIndex.from_frame(states.loc[not_natural, STATE]))
     of_persons = events[~of_others] if not_natural.any() else events
     persons = persons.join(_dates(of_persons, persons, PERSON_EVENTS, "person"))
@@ -175,7 +175,7 @@ def _principal(charges: pd.DataFrame, files: pd.DataFrame) -> tuple[pd.Series, p
     return group, form
 
 
-def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> pd.DataFrame:
+def _persons(states: pd.DataFrame, files: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
     named = states["citizenship"].where(states["citizenship"] != FOREIGN)  # no country to compare
     states = states.assign(number_valid=states["number_valid"].where(states["personal_number"].notna()), citizenship=named)
     names = ["name_tokens", "given_skeleton", "surname_skeleton"]
@@ -184,10 +184,10 @@ def _persons(states: pd.DataFrame, files: pd.DataFrame, quarters: pd.Series) -> 
     latest = record_states(states)
     first = latest.keys.assign(**{name: latest.first(states[name]) for name in names + fields})
     first["file"] = rows_of(files, first, "case_key")
-    first["quarter"] = quarters.reindex(latest.arrival).astype("str").array
+    first["period"] = periods.reindex(latest.arrival).astype("str").array
     first = features(first)
     ordered = ["institution", "record_key", "case_key", "file", "role", "side", "given", "surname", "parent", "number", "valid"]
-    ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months", "quarter"]
+    ordered += ["birth_date", "birth_year", "sex", "citizenship", "municipality", "birthplace", "register_id", "sentence_months", "period"]
     return first[ordered]
 
 
@@ -257,7 +257,7 @@ def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], ent
     """Earliest day per record and event among the states with the best status; one column per event, on the index of `rows`."""
     number = mapped(events["event"], {name: n for n, name in enumerate(names)}, -1)
     chosen = events["entity"].eq(entity).to_numpy() & (number >= 0)
-    own = events.loc[chosen, ["institution", "record_key", "date", "quarter", "rank"]]
+    own = events.loc[chosen, ["institution", "record_key", "date", "end", "rank"]]
     day, row = possible_days(own), rows_of(rows, own)
     there = day.notna().to_numpy() & (row >= 0)
     cell = row[there] * len(names) + number[chosen][there]
@@ -272,16 +272,12 @@ def _dates(events: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...], ent
 
 
 def possible_days(events: pd.DataFrame) -> pd.Series:
-    """`date` of each event, without impossible days: after the end of the quarter of their delivery.
+    """`date` of each event, without impossible days: after the end of the period of their delivery.
 
-    Of such a day, day and month are swapped if that makes it possible, else it is null. In: `date`, `quarter`
-    (`2013-Q2`; anything else is not checked).
+    Of such a day, day and month are swapped if that makes it possible, else it is null. In: `date`, `end` (of the period; null: not
+    checked).
     """
-    days = events["date"]
-    code, quarters = pd.factorize(events["quarter"])
-    parts = pd.Series(quarters, dtype="str").str.extract(r"^(?P<year>\d{4})-Q(?P<quarter>[1-4])$").astype("float64")
-    ends = pd.to_datetime({"year": parts["year"], "month": parts["quarter"] * 3, "day": 1}) + pd.offsets.MonthEnd(0)
-    last = take(ends, code).set_axis(days.index)
+    days, last = events["date"], events["end"]
     late = days[days > last]
     exchanged = pd.to_datetime({"year": late.dt.year, "month": late.dt.day, "day": late.dt.month}, errors="coerce")
     return days.mask(days > last, exchanged.where(exchanged <= last[late.index]).astype(days.dtype))

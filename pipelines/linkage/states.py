@@ -15,18 +15,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources import contract
+from sources.contract import DeliveryName
+from sources.periods import last_day
 
 STATUS_RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2, "quarantined": 3}
 RECORD = ["institution", "record_key"]
 
 
 def deliveries(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The deliveries in `frames`: `quarter` and `arrival` (rank by quarter and version), by name of the delivery."""
+    """The deliveries in `frames`: `period`, its last day `end` (null if the name is not a delivery name) and `arrival` (rank by last day
+    and version), by name of the delivery."""
     names = pd.concat([pd.Series(frame["delivery"].unique(), dtype="str") for frame in frames]).drop_duplicates()
-    parts = names.str.extract(r"^(?P<quarter>.*?)(?:_v(?P<version>\d+))?$")
-    quarter, version = parts["quarter"].fillna("").astype("str"), parts["version"].fillna("1").astype("int64")
-    both = pd.MultiIndex.from_arrays([quarter, version])
-    return pd.DataFrame({"quarter": quarter.array, "arrival": both.unique().sort_values().get_indexer(both)}, index=names.array)
+    parsed = [DeliveryName.parse(str(name)) for name in names]
+    period = [one.period if one else str(name) for name, one in zip(names, parsed, strict=True)]
+    end = pd.Series([last_day(one.period) if one else None for one in parsed], dtype="object").astype("datetime64[s]").array
+    turns = pd.DataFrame({"end": end, "name": ["" if one else str(name) for name, one in zip(names, parsed, strict=True)]})
+    turns["version"] = [one.version if one else 1 for one in parsed]
+    arrival = turns.fillna({"end": pd.Timestamp(0)}).groupby(list(turns), sort=True).ngroup()
+    return pd.DataFrame({"period": pd.array(period, dtype="str"), "end": end, "arrival": arrival.to_numpy()}, index=names.array)
 
 
 def ranked(frame: pd.DataFrame, known: pd.DataFrame, apart: list[str]) -> pd.DataFrame:

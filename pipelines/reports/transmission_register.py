@@ -14,12 +14,12 @@ from pathlib import Path
 
 from pipelines.audit import entries, note
 from pipelines.errors import HarmoniaError
-from pipelines.periods import last_day
 from pipelines.registry import open_registry
 from pipelines.registry.ledger import first_run
 from pipelines.resources.workplace import Workplace
 from schemas.declared import declared
 from sources import contract
+from sources.periods import last_day
 from warehouse.releases.reading import Release
 
 AUDIENCES = ("institution", "coordinator", "government", "public")
@@ -84,7 +84,7 @@ def due(workplace: Workplace, release: Release, today: date) -> tuple[list[DueRe
         first[one.audience, one.institution, one.period] = one.day
     out = []
     for period in sorted(release.table("coverage")["period"].unique()):
-        end = last_day(period) if "-Q" in period else date(int(period), 12, 31)
+        end = last_day(period)
         if end >= today:
             continue
         for rule in _rules():

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import pandas as pd
 import pandera.errors
 
-from pipelines.periods import last_day
 from pipelines.validate import blanked, cells, completeness, cross, keys, numbering, structure
 from pipelines.validate.cross import Hit
 from schemas import exports, findings
 from schemas.exports.build import PERIOD_END
 from sources import contract as contracts
 from sources.contract import Contract, DeliveryName, TableSpec
+from sources.periods import last_day
 from sources.readers.result import POSITION, ReadResult
 from sources.states import of_delivery
 

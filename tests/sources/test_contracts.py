@@ -37,7 +37,6 @@ def test_a_contract_is_whole(institution: str) -> None:
     declared = contract.load(institution)
     assert set(declared.publisher) == set(LANGUAGES)
     assert declared.contact.endswith("@example.org")
-    assert declared.cadence == "quarterly"
     assert {t for f in declared.files for t in f.tables} == set(declared.tables)
 
 

@@ -15,7 +15,7 @@ from reader_world import PERSONAT, RASTET, deliver, lendet, read, shkk, text
 from pipelines.over_time import findings_of
 from pipelines.validate import validate
 from sources import contract
-from sources.states import of_delivery, of_quarter, of_year
+from sources.states import of_calendar, of_delivery, of_period
 
 MAIN = {
     "police": "rastet.csv",
@@ -168,11 +168,11 @@ def test_states_follow_from_those_below() -> None:
     assert of_delivery(["missing", "undeclared"]) == "unreadable"
     assert of_delivery(["complete", "missing"]) == of_delivery(["complete", "unreadable"]) == "partial"
     assert of_delivery(["complete", "foreign", "leftover"]) == "complete"
-    assert of_quarter([]) == "missing"
-    assert of_quarter(["complete", "partial", "unreadable"]) == "partial"
-    assert of_quarter(["partial", "unreadable", "complete", "unreadable"]) == "complete"
-    assert of_year(["complete", "complete", "complete", "missing"]) == "partial"
-    assert of_year(["unreadable", "missing", "missing", "missing"]) == "unreadable"
+    assert of_period([]) == "missing"
+    assert of_period(["complete", "partial", "unreadable"]) == "partial"
+    assert of_period(["partial", "unreadable", "complete", "unreadable"]) == "complete"
+    assert of_calendar(["complete", "complete", "complete", "missing"]) == "partial"
+    assert of_calendar(["unreadable", "missing", "missing", "missing"]) == "unreadable"
 
 
 def _volume(rows: dict[str, int], **states: str) -> dict[str, str]:

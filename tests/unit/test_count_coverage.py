@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from count_world import World
 
+from sources import contract
+from sources.periods import Cadence
 from warehouse.count import counting
 from warehouse.count.coverage import coverage, gaps, published, quarantined_rows
 from warehouse.indicators import indicators
@@ -50,6 +52,29 @@ def test_the_state_of_a_quarter_is_that_of_what_counts(versions: list[str], quar
     frame = deliveries(*(("police", "2013-Q1", n, one) for n, one in enumerate(versions, 1)))
     shuffled = frame.sort_values("version", ascending=False, ignore_index=True)
     assert state(frame, "police", "2013-Q1") == state(shuffled, "police", "2013-Q1") == quarter
+
+
+@pytest.mark.parametrize(
+    ("cadence", "delivered", "states"),
+    [
+        ("monthly", {"2013-04": "complete", "2013-05": "complete", "2013-06": "complete"}, ("complete", "partial")),
+        ("monthly", {"2013-04": "complete", "2013-06": "complete"}, ("partial", "partial")),
+        ("monthly", {f"2013-{n:02}": "complete" for n in range(1, 13)}, ("complete", "complete")),
+        ("monthly", {}, ("missing", "missing")),
+        ("half_yearly", {"2013-H1": "partial"}, ("partial", "partial")),
+        ("yearly", {"2013": "complete"}, ("complete", "complete")),
+    ],
+)
+def test_a_quarter_is_covered_by_the_periods_of_the_cadence(
+    cadence: Cadence, delivered: dict[str, str], states: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = {name: contract.load(name) for name in contract.institutions()}
+    declared["courts"] = replace(declared["courts"], cadence=cadence)
+    monkeypatch.setattr(contract, "load", declared.__getitem__)
+    frame = deliveries(("police", "2013-Q2", 1, "complete"), *(("courts", period, 1, one) for period, one in delivered.items()))
+    assert {"2013", "2013-Q2"} <= set(published(frame))
+    assert (state(frame, "courts", "2013-Q2"), state(frame, "courts", "2013")) == states
+    assert state(frame, "police", "2013-Q2") == "complete"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from volume import examples
 
 from warehouse.count.date_habits import Habits, observed
 from warehouse.count.dates import METHODS
-from warehouse.count.periods import quarter_end, quarter_middle, quarter_of, quarter_start
+from warehouse.count.periods import period_end, period_middle, period_start, quarter_of
 
 
 def row_of(world: World, event: str, key: str = "A") -> pd.Series:
@@ -235,7 +235,7 @@ def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple
     events = world.model("event")
     shown = world.model("event_day", "dated_event")
     assert events["day"].notna().all()
-    assert (shown["day"] <= quarter_end(shown["first_same_period"])).all()
+    assert (shown["day"] <= period_end(shown["first_same_period"])).all()
     assert set(events["method"]) <= set(METHODS)
     assert (events["day"] == events["day"].dt.normalize()).all()
 
@@ -245,6 +245,6 @@ def test_every_event_gets_a_day_that_is_not_after_its_delivery(dates: list[tuple
 def test_a_quarter_holds_its_days(date: object) -> None:
     day = pd.Series([pd.Timestamp(str(date))])
     period = quarter_of(day)
-    assert (quarter_start(period) <= day).all()
-    assert (day <= quarter_end(period)).all()
-    assert (quarter_of(quarter_middle(period)) == period).all()
+    assert (period_start(period) <= day).all()
+    assert (day <= period_end(period)).all()
+    assert (quarter_of(period_middle(period)) == period).all()

@@ -19,6 +19,7 @@ from pipelines.errors import HarmoniaError
 from schemas import canonical
 from schemas.declared import declared
 from sources import contract
+from sources.periods import Cadence
 
 POLICE = contract.SOURCES / "police" / "contract.yaml"
 
@@ -58,7 +59,7 @@ KEY = ("tables", "rastet", "columns", "Nr_rastit")
         (at("due_days", value=0), "due_days is 0: it must be greater than or equal to 1"),
         (lambda raw: raw.pop("due_days"), "due_days is missing: add it"),
         (at("duedays", value=15), "duedays is not a known key"),
-        (at("cadence", value="monthly"), "cadence is 'monthly': it must be 'quarterly'"),
+        (at("cadence", value="weekly"), "cadence is 'weekly': it must be 'monthly', 'quarterly', 'half_yearly' or 'yearly'"),
         (at("language", value="de"), "language is 'de': it must be 'sq', 'sr' or 'en'"),
         (at("institution", value="customs"), "institution is 'customs': it must be the name of the folder, police"),
         (at("publisher", "sr", value=""), "publisher .* add sr"),
@@ -161,6 +162,14 @@ def test_agreements_of_another_shape(tmp_path: Path, entries: object, said: str)
 )
 def test_a_deadline_of_any_number_of_days_is_a_day_that_every_quarter_has(due: int, expected: str) -> None:
     assert deadline(due) == expected
+
+
+@pytest.mark.parametrize(
+    ("due", "cadence", "expected"),
+    [(10, "monthly", f"0 0 11 {','.join(map(str, range(1, 13)))} *"), (60, "half_yearly", "0 0 2 3,9 *"), (100, "yearly", "0 0 11 4 *")],
+)
+def test_a_deadline_follows_the_cadence(due: int, cadence: Cadence, expected: str) -> None:
+    assert deadline(due, cadence) == expected
 
 
 @pytest.mark.slow

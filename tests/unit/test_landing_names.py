@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,16 @@ from volume import examples
 
 from pipelines.landing.names import is_odd, kind_of, shown
 from sources.contract import DeliveryName
+from sources.periods import between, cadence_of, first_day, last_day, number, quarters_of
 
 names = st.builds(
     DeliveryName,
-    st.builds("{}-Q{}".format, st.integers(1900, 2099), st.integers(1, 4)),
+    st.one_of(
+        st.builds("{}-Q{}".format, st.integers(1900, 2099), st.integers(1, 4)),
+        st.builds("{}-{:02}".format, st.integers(1900, 2099), st.integers(1, 12)),
+        st.builds("{}-H{}".format, st.integers(1900, 2099), st.integers(1, 2)),
+        st.builds(str, st.integers(1900, 2099)),
+    ),
     st.integers(1, 999),
 )
 raw_names = (
@@ -36,16 +43,46 @@ def test_a_folder_is_a_delivery_only_letter_for_letter(text: str) -> None:
 
 
 @given(names, names)
-def test_deliveries_are_in_the_order_of_quarter_then_version(a: DeliveryName, b: DeliveryName) -> None:
-    assert (a < b) == ((a.period, a.version) < (b.period, b.version))
+def test_deliveries_are_in_the_order_of_period_then_version(a: DeliveryName, b: DeliveryName) -> None:
+    assert (a < b) == ((last_day(a.period), a.version) < (last_day(b.period), b.version))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["2013", "2013-Q5", "2013-Q0", "2013-q2", "2013-Q2_v1", "2013-Q2_v0", "2013-Q2_v02", "2013-Q2_V2", " 2013-Q2", "2013-Q2_v99999999999"],
+    [
+        "213",
+        "2013-13",
+        "2013-00",
+        "2013-H3",
+        "2013-4",
+        "2013-Q5",
+        "2013-Q0",
+        "2013-q2",
+        "2013-Q2_v1",
+        "2013-Q2_v0",
+        "2013-Q2_v02",
+        "2013-Q2_V2",
+        " 2013-Q2",
+        "2013-Q2_v99999999999",
+    ],
 )
 def test_what_is_no_delivery(text: str) -> None:
     assert DeliveryName.parse(text) is None
+
+
+def test_a_folder_is_a_delivery_only_of_the_agreed_cadence() -> None:
+    assert DeliveryName.parse("2013-04_v2", "monthly") == DeliveryName("2013-04", 2)
+    assert DeliveryName.parse("2013-04", "quarterly") is None
+
+
+@given(names)
+def test_periods_follow_each_other_without_a_gap(name: DeliveryName) -> None:
+    first, last, cadence = first_day(name.period), last_day(name.period), cadence_of(name.period)
+    assert between(first, last, cadence) == [name.period]
+    following = between(last, last + timedelta(days=1), cadence)[1]
+    assert first_day(following) == last + timedelta(days=1)
+    assert number(following) == number(name.period) + 1
+    assert all(first <= last_day(quarter) and first_day(quarter) <= last for quarter in quarters_of(name.period))
 
 
 @given(raw_names)

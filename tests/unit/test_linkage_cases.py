@@ -160,7 +160,7 @@ def test_days_after_the_delivered_quarter_are_set_right_or_left_out():
     events = pd.DataFrame(
         {
             "date": pd.to_datetime(["2012-10-02", "2028-04-13", "2012-03-30", "2012-09-01"]),
-            "quarter": ["2012-Q1", "2018-Q3", "2012-Q1", "odd"],
+            "end": pd.to_datetime(["2012-03-31", "2018-09-30", "2012-03-31", None]),
         }
     )
     found = possible_days(events).dt.strftime("%Y-%m-%d").tolist()

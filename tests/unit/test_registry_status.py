@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> World:
 def told(world: World, institution: str, inbox: Path | None = None, today: date = date(2020, 1, 1)) -> list[tuple[str, ...]]:
     frame = status(world.registry, inbox, today)
     assert tuple(frame.columns) == COLUMNS
-    rows = frame[frame["institution"] == institution].drop(columns=["institution", "quarter"]).fillna("-")
+    rows = frame[frame["institution"] == institution].drop(columns=["institution", "period_state"]).fillna("-")
     return [tuple(row) for row in rows.itertuples(index=False)]
 
 
@@ -63,7 +63,7 @@ def test_an_inbox_not_yet_run_and_no_inbox_at_all(world: World) -> None:
         ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2; not landed yet"),
     ]
     frame = status(None, world.inbox)
-    assert frame.loc[frame["institution"] == "courts", "quarter"].tolist() == ["received", "received"]
+    assert frame.loc[frame["institution"] == "courts", "period_state"].tolist() == ["received", "received"]
     assert status(world.registry, None).empty
     assert status(None, None).empty
 
@@ -82,12 +82,12 @@ def test_states_of_versions_and_of_their_quarter(world: World) -> None:
         ("2013-Q2", "2013-Q2", "received", "replaced by 2013-Q2_v2"),
     ]
     frame = status(world.registry, None)
-    assert set(frame.loc[frame["institution"] == "courts", "quarter"]) == {"partial"}
+    assert set(frame.loc[frame["institution"] == "courts", "period_state"]) == {"partial"}
     world.put("courts/2013-Q2_v5/smil.xml", "healed")
     world.land()
     record_state(world.registry, "courts", "2013-Q2_v5", "complete")
     frame = status(world.registry, None)
-    assert set(frame.loc[frame["institution"] == "courts", "quarter"]) == {"complete"}
+    assert set(frame.loc[frame["institution"] == "courts", "period_state"]) == {"complete"}
     shown = io.StringIO()
     Console(width=160, file=shown).print(table(frame))
     assert "2013-Q2_v3" not in shown.getvalue()

@@ -73,10 +73,11 @@ def test_quarters_that_are_not_complete_are_named_with_their_state() -> None:
     assert summary.not_complete(coverage) == "courts 2013-Q1 missing, courts 2013-Q3 partial"
     assert summary.not_complete(coverage.assign(state="complete")) == ""
     landed = pd.DataFrame({"institution": "courts", "delivery": ["2013-Q1_v2", "2013-Q2_v2", "2013-Q3"], "new": True})
-    states = landed[["institution", "delivery"]].assign(period=landed["delivery"].str[:7], state="unreadable")
-    assert summary.replace_nothing(landed, states, coverage.iloc[[2]]) == "courts 2013-Q2_v2"
-    assert summary.replace_nothing(landed.assign(new=False), states, coverage) == ""
-    assert summary.replace_nothing(landed, states, coverage.assign(state="unreadable")) == ""
+    unread = landed[["institution", "delivery"]].assign(period=landed["delivery"].str[:7], state="unreadable")
+    states = pd.concat([unread, pd.DataFrame([{"institution": "courts", "delivery": "2013-Q2", "period": "2013-Q2", "state": "complete"}])])
+    assert summary.replace_nothing(landed, states) == "courts 2013-Q2_v2"
+    assert summary.replace_nothing(landed.assign(new=False), states) == ""
+    assert summary.replace_nothing(landed, unread) == ""
 
 
 def test_what_is_no_delivery_is_named() -> None:

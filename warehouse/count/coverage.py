@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from sources import contract
-from sources.states import COMPLETE, MISSING, UNREADABLE, of_quarter, of_year
+from sources import contract, periods
+from sources.states import COMPLETE, MISSING, UNREADABLE, of_calendar, of_period
 from warehouse.indicators import Indicator
 
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")
@@ -20,42 +20,35 @@ QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 
 def published(deliveries: pd.DataFrame) -> list[str]:
     """The years and quarters with at least one delivery, years first ("What is counted", docs/reference/counting-rules.md)."""
-    quarters = sorted(deliveries["period"].dropna().unique())
+    quarters = sorted({quarter for period in deliveries["period"].dropna().unique() for quarter in periods.quarters_of(period)})
     return sorted({quarter[:4] for quarter in quarters}) + quarters
-
-
-def quarter_states(deliveries: pd.DataFrame) -> pd.Series:
-    """State of every delivered quarter, by institution and period (with `version`)."""
-    return deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_quarter).astype("str")
 
 
 def coverage(deliveries: pd.DataFrame) -> pd.DataFrame:
     """Columns out: institution, period (every published year and quarter), state (`sources.states`).
 
-    A quarter without any delivery is not published, but is missing in its year.
+    The state of a quarter or year follows from those of the delivered periods (months, quarters, …) that have a day in it. A quarter
+    without any delivery is not published, but is missing in its year.
     """
-    periods = published(deliveries)
-    years = [p for p in periods if len(p) == 4]
-    every = {"institution": contract.institutions(), "year": years, "quarter": QUARTERS}
-    grid = pd.MultiIndex.from_product(list(every.values()), names=list(every)).to_frame(index=False)
-    grid["period"] = grid["year"] + "-" + grid["quarter"]
-    states = quarter_states(deliveries).rename("state").reset_index()
-    quarters = grid.merge(states, on=["institution", "period"], how="left").fillna({"state": MISSING})
-    of_years = quarters.groupby(["institution", "year"], sort=False)["state"].agg(of_year).astype("str")
-    yearly = of_years.rename_axis(["institution", "period"]).reset_index()
-    out = pd.concat([yearly, quarters[quarters["period"].isin(periods)]], ignore_index=True)
-    return out[["institution", "period", "state"]].sort_values(["institution", "period"], ignore_index=True)
+    by = deliveries.sort_values("version").groupby(["institution", "period"])["state"].agg(of_period)
+    rows = [
+        (institution, period, of_calendar(by.get((institution, part), MISSING) for part in periods.overlapping(period, cadence)))
+        for institution, cadence in ((name, contract.load(name).cadence) for name in contract.institutions())
+        for period in published(deliveries)
+    ]
+    out = pd.DataFrame(rows, columns=["institution", "period", "state"], dtype="str")
+    return out.sort_values(["institution", "period"], ignore_index=True)
 
 
-def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, periods: Sequence[str]) -> pd.DataFrame:
-    """Incomplete deliveries behind each figure. covered: from `coverage`; periods: from `published`.
+def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, published_periods: Sequence[str]) -> pd.DataFrame:
+    """Incomplete deliveries behind each figure. covered: from `coverage`; published_periods: from `published`.
 
     Columns out: indicator, period, missing (institution, quarter and state, comma-separated; null if all are complete), silent
     (nothing could be read from any of the indicator's institutions in the whole period: its figures are null).
     """
     state = covered.set_index(["institution", "period"])["state"]
     rows = []
-    for period in periods:
+    for period in published_periods:
         parts = [f"{period}-{q}" for q in QUARTERS] if len(period) == 4 else [period]
         for code, indicator in indicators.items():
             of_part = [(name, part, state.get((name, part), MISSING)) for name in indicator.institutions for part in parts]
@@ -69,7 +62,8 @@ def gaps(indicators: Mapping[str, Indicator], covered: pd.DataFrame, periods: Se
 def quarantined_rows(indicators: Mapping[str, Indicator], deliveries: pd.DataFrame, quarantined: pd.DataFrame) -> pd.DataFrame:
     """Quarantined rows in the indicator's institutions' deliveries of each period. Columns out: indicator, period, quarantined."""
     dated = quarantined.merge(deliveries[["institution", "delivery", "period"]].drop_duplicates(), on=["institution", "delivery"])
-    both = pd.concat([dated, dated.assign(period=dated["period"].str[:4])], ignore_index=True)
+    quarterly = dated.assign(period=dated["period"].map(periods.quarters_of)).explode("period")
+    both = pd.concat([quarterly, dated.assign(period=dated["period"].str[:4])], ignore_index=True)
     tally = both.groupby(["institution", "period"])["rows"].sum()
     pairs = [(code, period, name) for code, i in indicators.items() for period in published(deliveries) for name in i.institutions]
     out = pd.DataFrame(pairs, columns=["indicator", "period", "institution"])

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from sources import contract
-from warehouse.count.periods import quarter_end, quarter_index, quarter_start
+from warehouse.count.periods import period_end, period_middle, period_start, quarter_index, quarter_of
 
 OLDEST = 80
 """Maximum years from an event to its delivery: registers open cases of offences that are decades old, but not a century."""
@@ -51,20 +51,23 @@ def steps(events: pd.DataFrame) -> pd.Series:
 def entries(events: pd.DataFrame) -> pd.DataFrame:
     """How each event was entered. In: events of the model `dated_event`.
 
-    Columns out: institution, step, date, number_year, begins; first_quarter: the quarter in which it happened by its first delivery (null
-    if that does not show it, and for an offence, which may be old when it is reported); starts, last: first and last day of the
-    quarter in which the date was first delivered; earliest: 1 January, `OLDEST` years before; month: only the month of the date is known;
-    on_time: the date is in a quarter in which the event was first delivered, or in one that was not completely delivered (whose
+    Columns out: institution, step, date, number_year, begins; first_quarter: the quarter in which it happened by its first delivery, at
+    the earliest (null if that does not show it, and for an offence, which may be old when it is reported); starts, middle, last: days
+    of the period in which the date was first delivered; earliest: 1 January, `OLDEST` years before; month: only the month of the date is
+    known;
+    on_time: the date is in a period in which the event was first delivered, or in one that was not completely delivered (whose
     events come later).
     """
-    days, last = events["date"], quarter_end(events["first_same_period"])
-    seen = [(days >= quarter_start(events[c])) & (days <= quarter_end(events[c])) for c in ("first_same_period", "first_period")]
+    days, last = events["date"], period_end(events["first_same_period"])
+    starts = period_start(events["first_same_period"])
+    seen = [(days >= period_start(events[c])) & (days <= period_end(events[c])) for c in ("first_same_period", "first_period")]
     return pd.DataFrame(
         {
             "step": steps(events).astype("category"),
             **{name: events[name] for name in ("institution", "date", "number_year", "begins")},
-            "first_quarter": events["first_same_period"].mask(events["left_censored"] | (events["event"] == "offence")),
-            "starts": quarter_start(events["first_same_period"]),
+            "first_quarter": quarter_of(starts).mask(events["left_censored"] | (events["event"] == "offence")),
+            "starts": starts,
+            "middle": period_middle(events["first_same_period"]),
             "last": last,
             "earliest": pd.Series((last.to_numpy("datetime64[Y]") - OLDEST).astype("datetime64[s]"), index=events.index),
             "month": events["date_precision"].eq("month") if "date_precision" in events else False,

@@ -5,7 +5,8 @@ reading a date (`pipelines/harmonise`), how a source enters dates (`date_habits`
 
 Rules (counting-rules.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
-gives a possible day; else the middle of the quarter in whose delivery the event first appears." "A date that contradicts only the
+gives a possible day; else the middle of the quarter in whose delivery the event first appears." (of the delivered
+period: the month, where an institution delivers monthly) "A date that contradicts only the
 year in its file's number, or only the quarter in which it was first delivered, stays as delivered", and "the explanation chosen must be
 the likelier one by how often it occurs in that source." docs/explanation/dates.md says how.
 """
@@ -20,7 +21,7 @@ import pandas as pd
 
 from pipelines.harmonise.dates import first_day, last_day
 from warehouse.count.date_habits import Habits, entries, slips
-from warehouse.count.periods import quarter_middle, quarter_of
+from warehouse.count.periods import period_middle
 
 METHODS = ("delivered", "exchanged", "year", "middle")
 MISSING, AFTER_DELIVERY, TOO_EARLY = "missing", "after_delivery", "too_early"
@@ -188,7 +189,7 @@ def _explanations(flagged: pd.DataFrame, rows: pd.DataFrame, habits: Habits) -> 
         better = weight > best
         best = np.where(better, weight, best)
         day, method = day.mask(better, possible), method.mask(better, kind)
-    other = habits.of(of, ("other",))[:, 0] * habits.likelihood(flagged, quarter_middle(quarter_of(flagged["last"])))
+    other = habits.of(of, ("other",))[:, 0] * habits.likelihood(flagged, flagged["middle"])
     return pd.DataFrame({"day": day.mask(other > best), "method": method.mask(other > best), "weight": np.maximum(best, other)})
 
 
@@ -229,7 +230,7 @@ def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
     """Determine the day on which each event counts.
 
     In: events of the model `dated_event`, of complete cases; habits of their sources. Added: `day`; `method` (delivered;
-    exchanged, year: one error; middle: of the quarter of first delivery, also if no date is known); `date_problem`: why the day is not
+    exchanged, year: one error; middle: of the period of first delivery, also if no date is known); `date_problem`: why the day is not
     the delivered one (missing, after_delivery, too_early, before_ and after_ with another event; null if it is). An offence without a
     usable date has no day: nothing is counted by it.
     """
@@ -243,5 +244,5 @@ def impute_dates(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
         imputed = _explanations(work[wrong], _of_the_same_cases(work, work[wrong]), habits)
         day.loc[wrong], method.loc[wrong] = imputed["day"], imputed["method"]
     lost = day.isna() & (work["step"] != "offence")
-    day = day.mask(lost, quarter_middle(events["first_period"])).astype("datetime64[s]")
+    day = day.mask(lost, period_middle(events["first_period"])).astype("datetime64[s]")
     return events.assign(day=day, method=method.mask(lost, "middle"), date_problem=problem.mask(work["date"].isna(), MISSING))

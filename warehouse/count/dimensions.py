@@ -20,7 +20,7 @@ from schemas.declared import declared
 from schemas.findings import LANGUAGES
 from sources import contract
 from warehouse.count.coverage import QUARTERS, published
-from warehouse.count.periods import quarter_end, quarter_of, quarter_start, year_of
+from warehouse.count.periods import period_end, period_start, quarter_of, year_of
 
 FOLDER = Path(__file__).parent
 LABELS = ["label_sq", "label_sr", "label_en"]
@@ -53,9 +53,9 @@ def time(fact_days: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
     held = fact_days["day"].drop_duplicates()
     periods = published(deliveries)
     quarters = pd.Series([p for p in periods if len(p) > 4], dtype="str")
-    first, last = quarter_start(quarters).min() - pd.DateOffset(years=12), quarter_end(quarters).max()
+    first, last = period_start(quarters).min() - pd.DateOffset(years=12), period_end(quarters).max()
     span = pd.Series(pd.date_range(max(first, held.min()), last) if len(quarters) and len(held) else [], dtype="datetime64[s]")
-    quarterly = quarter_start(quarter_of(held.dropna()))  # what analysts see instead of a day
+    quarterly = period_start(quarter_of(held.dropna()))  # what analysts see instead of a day
     every = (
         pd.concat([held.astype("datetime64[s]"), quarterly.astype("datetime64[s]"), span]).drop_duplicates().sort_values(ignore_index=True)
     )
@@ -84,8 +84,8 @@ def period(deliveries: pd.DataFrame) -> pd.DataFrame:
             "period": every,
             "kind": pd.Series("quarter", index=every.index, dtype="str").mask(whole, "year"),
             "year": every.str[:4],
-            "first_day": quarter_start(every.mask(whole, every + "-Q1")),
-            "last_day": quarter_end(every.mask(whole, every + "-Q4")),
+            "first_day": period_start(every),
+            "last_day": period_end(every),
             "published": every.isin(known),
         }
     )

@@ -1,13 +1,20 @@
-"""Quarters and years of columns of days. Belongs here: the calendar in pandas. The same in SQL: `models/macros.sql`."""
+"""Quarters and years of columns of days, days of columns of delivered periods.
+
+Belongs here: the calendar in pandas. The same in SQL: `models/macros.sql`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from datetime import date
 
 import numpy as np
 import pandas as pd
+
+from sources.periods import CADENCES, first_day, last_day, pattern
+
+_PERIOD = re.compile("|".join(map(pattern, CADENCES)))
 
 
 def _named(numbers: pd.Series, name: Callable[[int], str]) -> pd.Series:
@@ -33,30 +40,24 @@ def quarter_index(periods: pd.Series) -> pd.Series:
     return parts[0].astype("Float64") * 4 + parts[1].astype("Float64") - 1
 
 
-def quarter_start(periods: pd.Series) -> pd.Series:
-    """First day of each quarter."""
-    return _each_quarter(periods, lambda months: months)
+def period_start(periods: pd.Series) -> pd.Series:
+    """First day of each delivered period (month, quarter, half-year, year)."""
+    return _each(periods, first_day)
 
 
-def quarter_end(periods: pd.Series) -> pd.Series:
-    """Last day of each quarter."""
-    return _each_quarter(periods, lambda months: (months + 3).astype("datetime64[D]") - 1)
+def period_end(periods: pd.Series) -> pd.Series:
+    """Last day of each delivered period."""
+    return _each(periods, last_day)
 
 
-def _each_quarter(periods: pd.Series, day: Callable[[np.ndarray], np.ndarray]) -> pd.Series:
-    """A day of each quarter, computed from its first month; null if the period is not a quarter."""
+def _each(periods: pd.Series, day: Callable[[str], date]) -> pd.Series:
+    """A day of each period, computed once per distinct name; null if it is not a period."""
     code, names = pd.factorize(periods.astype("str"))
-    months = np.array([_first_month(str(name)) for name in [*names, ""]])  # -1, the code of a null, selects the last
-    return pd.Series(day(months).astype("datetime64[s]")[code], index=periods.index)
+    days = [np.datetime64(day(name)) if _PERIOD.fullmatch(name) else np.datetime64("NaT") for name in map(str, [*names, ""])]
+    return pd.Series(np.array(days, dtype="datetime64[s]")[code], index=periods.index)  # -1, the code of a null, selects the last
 
 
-@cache
-def _first_month(quarter: str) -> np.datetime64:
-    found = re.fullmatch(r"(\d{4})-Q([1-4])", quarter)
-    return np.datetime64(f"{found[1]}-{3 * int(found[2]) - 2:02}" if found else "NaT", "M")
-
-
-def quarter_middle(periods: pd.Series) -> pd.Series:
-    """The day in the middle of each quarter, on which an event with an unknown day counts."""
-    start = quarter_start(periods)
-    return (start + (quarter_end(periods) - start) // 2).dt.normalize()
+def period_middle(periods: pd.Series) -> pd.Series:
+    """The day in the middle of each delivered period, on which an event with an unknown day counts."""
+    start = period_start(periods)
+    return (start + (period_end(periods) - start) // 2).dt.normalize()

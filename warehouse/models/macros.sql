@@ -2,10 +2,14 @@
 CREATE MACRO quarter_of(day) AS year(day) || '-Q' || quarter(day);
 CREATE MACRO quarter_start(period) AS make_date(period[1:4]::INT, 3 * period[7:7]::INT - 2, 1);
 CREATE MACRO quarter_end(period) AS last_day(quarter_start(period) + INTERVAL 2 MONTH);
--- The day on which an event counts if only the quarter is known.
-CREATE MACRO quarter_middle(period) AS quarter_start(period) + ((quarter_end(period) - quarter_start(period)) // 2)::INT;
--- Sort key of events: an estimate in the middle of a quarter comes last in it.
-CREATE MACRO order_day_of(day, method) AS CASE WHEN method = 'middle' THEN quarter_end(quarter_of(day)) ELSE day END;
+-- First and last day of a delivered period: 2013-04, 2013-Q2, 2013-H1 or 2013.
+CREATE MACRO period_months(period) AS CASE WHEN len(period) = 4 THEN 12 WHEN period[6:6] = 'Q' THEN 3 WHEN period[6:6] = 'H' THEN 6 ELSE 1 END;
+CREATE MACRO period_start(period) AS make_date(
+  period[1:4]::INT, (coalesce(nullif(regexp_extract(period[5:], '\d+'), ''), '1')::INT - 1) * period_months(period) + 1, 1
+);
+CREATE MACRO period_end(period) AS last_day(period_start(period) + to_months(period_months(period) - 1));
+-- The day on which an event counts if only the period of its delivery is known. In the order of events such an estimate comes last in it.
+CREATE MACRO period_middle(period) AS period_start(period) + ((period_end(period) - period_start(period)) // 2)::INT;
 
 CREATE MACRO rank_of(offence) AS (SELECT listed.rank FROM offence_group AS listed WHERE listed.offence_group = offence);
 CREATE MACRO offence_of(place) AS (SELECT listed.offence_group FROM offence_group AS listed WHERE listed.rank = coalesce(place, rank_of('other')));

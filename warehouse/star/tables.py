@@ -200,7 +200,7 @@ FACT_EVENT = _fact(
         "why the day is not the delivered one: missing (or unreadable), after_delivery, too_early, before_… and after_… with the event "
         "that contradicts it; null if it is",
     ),
-    day("order_day", "day by which events are ordered: an estimate in the middle of a quarter comes last in it"),
+    day("order_day", "day by which events are ordered: an estimate in the middle of a delivered period comes last in it"),
     text("offence_group_reported", "principal offence by the record's own charges", of="dim_offence_group.offence_group"),
     text("offence_group", "principal offence of the case or person at this stage, harmonised", of="dim_offence_group.offence_group"),
     text("form_reported", "form by the record's own charges", of="dim_form.form"),

@@ -2,16 +2,16 @@
 -- the decision (or of the first delivery that contains it, if later), unless separated from the file by then.
 -- Source: docs/reference/deliveries.md, "A decision without `pala_id` speaks of the parties in the file at the end of the quarter in which it was taken".
 WITH decision AS (
-  SELECT *, greatest(coalesce(quarter_of(day), first_period), first_period) AS until
+  SELECT *, greatest(coalesce(quarter_end(quarter_of(day)), period_end(first_period)), period_end(first_period)) AS until
   FROM event
   WHERE entity = 'case' AND event IN ('investigation_opened', 'dismissed', 'indicted', 'terminated')
 ), party AS (
   SELECT DISTINCT institution, record_key, case_key FROM person_state
 ), last_state AS (
-  SELECT decision.n, state.record_key, arg_max(state.case_key, (state.period, state.delivery)) AS case_key
+  SELECT decision.n, state.record_key, arg_max(state.case_key, (period_end(state.period), state.delivery)) AS case_key
   FROM decision
   JOIN party USING (institution, case_key)
-  JOIN person_state AS state ON state.institution = decision.institution AND state.record_key = party.record_key AND state.period <= until
+  JOIN person_state AS state ON state.institution = decision.institution AND state.record_key = party.record_key AND period_end(state.period) <= until
   GROUP BY ALL
 ), separated AS (
   SELECT institution, record_key, min(day) AS day FROM event WHERE event = 'separated' GROUP BY ALL

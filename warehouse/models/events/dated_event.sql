@@ -9,20 +9,20 @@ WITH files AS (
   SELECT
     events.*, case_file.case_id, stage,
     CASE WHEN entity = 'person' THEN person_id END AS person_id,
-    coalesce(first_quarter.left_censored, false) AS left_censored,
-    coalesce(date_quarter.complete, false) AS covered,
+    coalesce(first_delivered.left_censored, false) AS left_censored,
+    coalesce(date_delivered.complete, false) AS covered,
     coalesce(files.merged, false) AS merged,
     begun.begins, files.number_year
   FROM event_state AS events
   JOIN case_file USING (institution, case_key)
   JOIN institution USING (institution)
   LEFT JOIN linked_person USING (institution, record_key)
-  LEFT JOIN (SELECT DISTINCT institution, begins FROM delivered_quarter) AS begun USING (institution)
+  LEFT JOIN (SELECT DISTINCT institution, begins FROM delivered_period) AS begun USING (institution)
   LEFT JOIN files USING (institution, case_key)
-  LEFT JOIN delivered_quarter AS first_quarter
-    ON first_quarter.institution = events.institution AND first_quarter.period = first_same_period
-  LEFT JOIN delivered_quarter AS date_quarter
-    ON date_quarter.institution = events.institution AND date_quarter.period = quarter_of(events.date)
+  LEFT JOIN delivered_period AS first_delivered
+    ON first_delivered.institution = events.institution AND first_delivered.period = first_same_period
+  LEFT JOIN delivered_period AS date_delivered
+    ON date_delivered.institution = events.institution AND events.date BETWEEN date_delivered.first_day AND date_delivered.last_day
 )
 SELECT
   *,

@@ -1,6 +1,6 @@
--- One row per accepted event that took place and counts, with the quarters of its first deliveries.
+-- One row per accepted event that took place and counts, with the periods of its first deliveries.
 -- first_period: of the first delivery with this event of the record, whatever its date; of several the first, the second …
--- first_same_period: of the first delivery with exactly this date, which cannot be after the end of that quarter.
+-- first_same_period: of the first delivery with exactly this date, which cannot be after the end of that period.
 WITH held AS (
   SELECT *, row_number() OVER (PARTITION BY institution, entity, record_key, event, outcome, delivery ORDER BY n) AS nth
   FROM events

@@ -32,14 +32,14 @@ WITH file AS (
     )
   GROUP BY ALL
 ), of_record AS (
-  SELECT institution, record_key, event, outcome, date, day, method, date_problem, 'own' AS scope, 2 AS part, n FROM event WHERE entity = 'person'
-  UNION ALL SELECT institution, record_key, event, outcome, date, day, method, date_problem, 'file', 3, n FROM covered_by_decision
-  UNION ALL SELECT institution, record_key, 'judged_before', outcome, date, date, 'delivered', NULL, 'own', 4, n FROM earlier_judgment
+  SELECT institution, record_key, event, outcome, date, day, order_day, method, date_problem, 'own' AS scope, 2 AS part, n FROM event WHERE entity = 'person'
+  UNION ALL SELECT institution, record_key, event, outcome, date, day, order_day, method, date_problem, 'file', 3, n FROM covered_by_decision
+  UNION ALL SELECT institution, record_key, 'judged_before', outcome, date, date, date, 'delivered', NULL, 'own', 4, n FROM earlier_judgment
 ), of_party AS (
   SELECT party.*, of_record.* EXCLUDE (institution, record_key, n), of_record.n AS event_n FROM of_record JOIN party USING (institution, record_key)
 ), of_case AS (  -- a case's report or receipt applies to every person recorded at its stage
   SELECT
-    party.*, event.event, event.date, event.day, event.method, event.date_problem,
+    party.*, event.event, event.date, event.day, event.order_day, event.method, event.date_problem,
     event.institution AS giver_institution, event.case_key AS giver_case_key, event.n AS event_n
   FROM event JOIN party ON party.case_id = event.case_id AND party.stage = event.stage
   WHERE entity = 'case' AND event.event IN ('reported', 'sent', 'received')
@@ -53,26 +53,26 @@ WITH file AS (
 )
 SELECT
   event_number(0, n, 0) AS event_id, 'case' AS subject, institution, case_key AS record_key, case_key, case_id, NULL AS person_id, NULL AS role, stage, event, scope, outcome,
-  date, day, method, date_problem, readable, false AS inferred, institution AS giver_institution, case_key AS giver_case_key, 0 AS part, n
+  date, day, order_day, method, date_problem, readable, false AS inferred, institution AS giver_institution, case_key AS giver_case_key, 0 AS part, n
 FROM of_file
 UNION ALL
 SELECT
   event_number(1, 0, party_n), 'case', institution, case_key, case_key, case_id, NULL, NULL, stage, event, 'file', NULL,
-  NULL, quarter_middle(first_period), 'middle', 'missing', true, true, institution, case_key, 1, 0
+  NULL, period_middle(first_period), period_end(first_period), 'middle', 'missing', true, true, institution, case_key, 1, 0
 FROM unread
 UNION ALL
 SELECT
   event_number(part, event_n, n), 'person', institution, record_key, case_key, case_id, person_id, role, stage, event, scope, outcome,
-  date, day, method, date_problem, true, false, institution, case_key, part, event_n
+  date, day, order_day, method, date_problem, true, false, institution, case_key, part, event_n
 FROM of_party
 UNION ALL
 SELECT
   event_number(5, event_n, n), 'person', institution, record_key, case_key, case_id, person_id, role, stage, event,
   CASE WHEN giver_institution = institution AND giver_case_key = case_key THEN 'file' ELSE 'case' END, NULL,
-  date, day, method, date_problem, true, false, giver_institution, giver_case_key, 5, event_n
+  date, day, order_day, method, date_problem, true, false, giver_institution, giver_case_key, 5, event_n
 FROM of_case
 UNION ALL
 SELECT
   event_number(6, 0, n), 'person', institution, record_key, case_key, case_id, person_id, role, stage, event, 'case', NULL,
-  NULL, quarter_middle(first_period), 'middle', 'missing', true, true, NULL, NULL, 6, 0
+  NULL, period_middle(first_period), period_end(first_period), 'middle', 'missing', true, true, NULL, NULL, 6, 0
 FROM estimated

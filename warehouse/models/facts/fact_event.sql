@@ -1,6 +1,6 @@
 -- `fact_event`: events of a file and of a person in it, as reported and harmonised.
 -- An unknown person counts only as reported: its events have no day. Columns used only for computing figures:
--- stage, case_key, own_day (also of an unknown person), giver_*, part, n of `subject_event`.
+-- stage, case_key, own_day, own_order_day (also of an unknown person), giver_*, part, n of `subject_event`.
 WITH happened AS (
   SELECT
     subject_event.* EXCLUDE (day), day AS own_day,
@@ -49,7 +49,7 @@ SELECT
   event_id, subject, institution, record_key, case_key AS file_key, case_id, person_id, role, event, scope,
   CASE WHEN coded_outcome THEN outcome END AS outcome,
   CASE WHEN NOT coded_outcome AND regexp_matches(outcome, '\d') THEN outcome END AS indictment_number,
-  readable, inferred, date AS date_reported, day, method, date_problem, order_day_of(day, method) AS order_day,
+  readable, inferred, date AS date_reported, day, method, date_problem, CASE WHEN day IS NOT NULL THEN described.order_day END AS order_day,
   reported.offence_group AS offence_group_reported,
   offence.offence_group,
   CASE WHEN reported.without_form THEN 'unknown' ELSE coalesce(stated_form, 'unknown') END AS form_reported,
@@ -67,7 +67,7 @@ SELECT
   CASE WHEN person_id IS NOT NULL THEN age_group_on(birth_date, birth_year, day) END AS age_group,
   age_on(birth_date, day) AS age,
   age_on(birth_date, offence_day) AS age_at_offence,
-  stage, case_key, own_day, giver_institution, giver_case_key, part, n
+  stage, case_key, own_day, described.order_day AS own_order_day, giver_institution, giver_case_key, part, n
 FROM described
 JOIN offence_group AS reported ON reported.rank = described.reported
 JOIN offence_group AS offence ON offence.rank = described.offence

@@ -3,7 +3,7 @@
 WITH candidate AS (
   SELECT
     indicator.indicator, event.institution, event.record_key, event_id, date_reported, own_day,
-    order_day_of(own_day, method) AS order_day, inferred, of_case OR (inferred AND subject = 'case') AS of_case,
+    own_order_day AS order_day, inferred, of_case OR (inferred AND subject = 'case') AS of_case,
     CASE WHEN subject = 'case' THEN true WHEN of_case THEN scope = 'file' WHEN covers_file THEN scope IN ('own', 'file') ELSE scope = 'own' END
       AS own,
     CASE decide WHEN 'latest' THEN -1 ELSE 1 END AS direction

@@ -6,7 +6,7 @@ WITH latest AS (  -- "within one court file the latest judgment of a defendant d
   SELECT
     indicator, institution, record_key,
     arg_max(coalesce(list_contains(outcomes, outcome), false), (date_reported, event_id)) FILTER (date_reported IS NOT NULL) AS reported_stands,
-    arg_max(coalesce(list_contains(outcomes, outcome), false), (order_day_of(own_day, method), own_day, event_id)) FILTER (own_day IS NOT NULL) AS own_stands
+    arg_max(coalesce(list_contains(outcomes, outcome), false), (own_order_day, own_day, event_id)) FILTER (own_day IS NOT NULL) AS own_stands
   FROM fact_event AS event JOIN indicator ON indicator.after = event.event AND indicator.record = event.subject
   WHERE scope = 'own'
   GROUP BY ALL
@@ -29,7 +29,7 @@ WITH latest AS (  -- "within one court file the latest judgment of a defendant d
 ), harmonised AS (  -- an unknown person counts only as reported
   SELECT
     indicator, unit, subject AS entity, institution, record_key, case_key, case_id, if(unit = 'person', person_id, NULL) AS person_id,
-    own_day AS day, method, order_day_of(own_day, method) AS order_day, giver_institution, giver_case_key,
+    own_day AS day, method, own_order_day AS order_day, giver_institution, giver_case_key,
     offence_group, form, sex, age_group, citizenship_group
   FROM counts WHERE side = 'harmonised' AND (unit = 'case' OR person_id IS NOT NULL)
 )

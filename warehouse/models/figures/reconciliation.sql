@@ -85,7 +85,7 @@ WITH cited AS (  -- kinds of numbers cited in a prosecution file
   ) AS down USING (step, upstream_stage, case_id, person_id)
   WHERE up.person_id IS NULL OR (down.person_id IS NULL AND upstream_stage <> 'prosecution')
 ), span AS (
-  SELECT institution, quarter_start(min(period)) AS first_day, quarter_end(max(period)) AS last_day FROM delivered_quarter GROUP BY ALL
+  SELECT institution, min(first_day) AS first_day, max(last_day) AS last_day FROM delivered_period GROUP BY ALL
 ), compared AS (
   SELECT
     judged.*, up_name.cited_as AS up_name, down_name.cited_as AS down_name,

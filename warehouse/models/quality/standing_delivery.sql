@@ -1,7 +1,10 @@
--- The delivery that counts for each institution and quarter, for the last delivered quarters: the last readable version, else the last.
-WITH shown AS (
-  SELECT DISTINCT period FROM deliveries ORDER BY period DESC LIMIT (SELECT quality_quarters FROM setting)
+-- The delivery that counts for each institution and delivered period, for the last delivered quarters: the last readable version, else the
+-- last. A period belongs to the quarter of its last day: a quarter of an institution that delivers monthly has three such deliveries.
+WITH dated AS (
+  SELECT *, quarter_of(period_end(period)) AS quarter FROM deliveries
+), shown AS (
+  SELECT DISTINCT quarter FROM dated ORDER BY quarter DESC LIMIT (SELECT quality_quarters FROM setting)
 )
-SELECT institution, period, delivery, state
-FROM deliveries SEMI JOIN shown USING (period)
-QUALIFY row_number() OVER (PARTITION BY institution, period ORDER BY state <> 'unreadable' DESC, version DESC, n DESC) = 1
+SELECT institution, quarter AS period, delivery, state
+FROM dated SEMI JOIN shown USING (quarter)
+QUALIFY row_number() OVER (PARTITION BY dated.institution, dated.period ORDER BY state <> 'unreadable' DESC, version DESC, n DESC) = 1

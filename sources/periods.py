@@ -1,0 +1,89 @@
+"""The calendar of deliveries: a month (`2013-04`), a quarter (`2013-Q2`), a half-year (`2013-H1`) or a year (`2013`), by name.
+
+Belongs here: days and names of periods. Does not belong here: whole columns of days (`warehouse.count.periods`, `models/macros.sql`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import cache
+from typing import Literal, get_args
+
+Cadence = Literal["monthly", "quarterly", "half_yearly", "yearly"]
+CADENCES: tuple[Cadence, ...] = get_args(Cadence)
+MONTHS: Mapping[Cadence, int] = {"monthly": 1, "quarterly": 3, "half_yearly": 6, "yearly": 12}
+"""Months in a period."""
+PERIODS: Mapping[Cadence, str] = {"monthly": "(?:0[1-9]|1[0-2])", "quarterly": "Q[1-4]", "half_yearly": "H[12]", "yearly": ""}
+"""What follows the year in a period's name, as a pattern."""
+EXAMPLES: Mapping[Cadence, str] = {"monthly": "2013-04", "quarterly": "2013-Q2", "half_yearly": "2013-H1", "yearly": "2013"}
+_YEAR = "(?:19|20)[0-9]{2}"
+
+
+def pattern(cadence: Cadence) -> str:
+    """Pattern of the names of a cadence's periods."""
+    return _YEAR if cadence == "yearly" else f"{_YEAR}-{PERIODS[cadence]}"
+
+
+@cache
+def cadence_of(period: str) -> Cadence:
+    """The cadence of a period by its name. Raises `ValueError` if it is not a period."""
+    for cadence in CADENCES:
+        if re.fullmatch(pattern(cadence), period):
+            return cadence
+    raise ValueError(f"{period!r} is not a period; expected e.g. {', '.join(EXAMPLES.values())}")
+
+
+@cache
+def first_day(period: str) -> date:
+    """The first day of a period. Raises `ValueError` if it is not a period."""
+    return date(int(period[:4]), _first_month(period), 1)
+
+
+@cache
+def last_day(period: str) -> date:
+    """The last day of a period. Raises `ValueError` if it is not a period."""
+    months = int(period[:4]) * 12 + _first_month(period) - 1 + MONTHS[cadence_of(period)]
+    return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
+
+
+def _first_month(period: str) -> int:
+    cadence = cadence_of(period)
+    if cadence == "monthly":
+        return int(period[5:])
+    return 1 if cadence == "yearly" else (int(period[6:]) - 1) * MONTHS[cadence] + 1
+
+
+@cache
+def number(period: str) -> int:
+    """The running number of a period among those of its cadence, from 0 in 1900."""
+    return ((int(period[:4]) - 1900) * 12 + _first_month(period) - 1) // MONTHS[cadence_of(period)]
+
+
+def containing(day: date, cadence: Cadence) -> str:
+    """The period of a cadence that contains a day."""
+    n = (day.month - 1) // MONTHS[cadence] + 1
+    return {"monthly": f"{day.year}-{n:02}", "quarterly": f"{day.year}-Q{n}", "half_yearly": f"{day.year}-H{n}", "yearly": f"{day.year}"}[
+        cadence
+    ]
+
+
+def between(first: date, last: date, cadence: Cadence) -> list[str]:
+    """The periods of a cadence that have a day from `first` to `last`, in order."""
+    found = []
+    while first <= last:
+        found.append(containing(first, cadence))
+        first = last_day(found[-1]) + timedelta(days=1)
+    return found
+
+
+@cache
+def quarters_of(period: str) -> tuple[str, ...]:
+    """The quarters that have a day of the period, in order."""
+    return tuple(between(first_day(period), last_day(period), "quarterly"))
+
+
+def overlapping(period: str, cadence: Cadence) -> list[str]:
+    """The periods of a cadence that have a day of `period`, in order."""
+    return between(first_day(period), last_day(period), cadence)

@@ -33,8 +33,8 @@ from warehouse.attackers import enumeration, integer_programme, replay
 from warehouse.attackers.known import Knowledge, Table, protected
 from warehouse.count import causes
 from warehouse.disclosure.policy import SHIPPED
-from warehouse.disclosure.programme import CROSSED, HARMONISED, TOTAL, Key, Programme, programme, years_of
-from warehouse.disclosure.protect import Inputs, PublishedTables, counted_as, protect, wanted, when_printed
+from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, parse_programme, years_in
+from warehouse.disclosure.protect import PublishedTables, ReleaseInputs, breakdowns_due, protect, tables_published_with, year_source_release
 from warehouse.releases import cube
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.exact import BRIDGE
@@ -43,7 +43,7 @@ from warehouse.releases.gate import Published, check, known, truths
 
 def the_programme() -> Programme:
     """The shipped programme of the three indicators that are simulated."""
-    found = programme(yaml.safe_load(SHIPPED.read_text("utf-8")))
+    found = parse_programme(yaml.safe_load(SHIPPED.read_text("utf-8")))
     return replace(found, indicators={code: found.indicators[code] for code in SIZES}, public_already=())
 
 
@@ -51,7 +51,7 @@ def the_programme() -> Programme:
 class Released:
     """All releases of one population: the last one's inputs, what each printed, the bridge of the last."""
 
-    given: Inputs
+    given: ReleaseInputs
     history: list[PublishedTables]
     bridge: pd.DataFrame
     refused: int
@@ -59,13 +59,13 @@ class Released:
 
 def released(world: World, of: Programme) -> Released:
     """Release a population four times, as `harmonia release create` does."""
-    exact: dict[str, dict[Key, tuple[int, ...] | None]] = {}
+    exact: dict[str, dict[TableKey, tuple[int, ...] | None]] = {}
     history: list[PublishedTables] = []
     bridge = pd.DataFrame(columns=cube.BRIDGE.names)
     refused = 0
     for release in RELEASES:
         exact[release] = world.exact(of, release)
-        given = Inputs(of, release, date.fromisoformat(release), dict(exact), tuple(history))
+        given = ReleaseInputs(of, release, date.fromisoformat(release), dict(exact), tuple(history))
         prints = protect(given)
         lines = bridge_rows(of, prints, given.exact, bridge, release)
         try:
@@ -83,14 +83,16 @@ class Again:
 
     def __init__(self, done: Released) -> None:
         self.history, self.bridge, self.given = done.history, done.bridge, done.given
-        days = [day for day in RELEASES if any(day in (p.known, p.edition) for prints in done.history for p in prints.values())]
+        days = [
+            day for day in RELEASES if any(day in (p.source_release, p.first_release) for prints in done.history for p in prints.values())
+        ]
         self.days = days if len(days) == len(done.history) else []
         self.runs = 0
 
     def __call__(self, name: Table, counts: np.ndarray) -> bool:
         """Whether everything is printed as it was."""
         self.runs += 1
-        key, code = Key(*name), name.indicator
+        key, code = TableKey(*name), name.indicator
         mine = {day: {k: v for k, v in self.given.exact[day].items() if k.indicator == code} for day in self.days}
         if not self._change(mine, key, counts):
             return False
@@ -98,7 +100,7 @@ class Again:
         history: list[PublishedTables] = []
         bridge = pd.DataFrame(columns=cube.BRIDGE.names)
         for day, printed in zip(self.days, self.history, strict=True):
-            given = Inputs(of, day, date.fromisoformat(day), {d: mine[d] for d in self.days if d <= day}, tuple(history))
+            given = ReleaseInputs(of, day, date.fromisoformat(day), {d: mine[d] for d in self.days if d <= day}, tuple(history))
             history.append(protect(given))
             if history[-1] != {k: p for k, p in printed.items() if k.indicator == code}:
                 return False
@@ -106,18 +108,18 @@ class Again:
         lines = self.bridge[self.bridge["indicator"] == code]
         return key.table != BRIDGE or bridge.to_dict("list") == lines.to_dict("list")
 
-    def _change(self, exact: dict[str, dict[Key, tuple[int, ...] | None]], key: Key, counts: np.ndarray) -> bool:
+    def _change(self, exact: dict[str, dict[TableKey, tuple[int, ...] | None]], key: TableKey, counts: np.ndarray) -> bool:
         """Put other counts into the records that the print of `key` counts; those of a window are spread over its years."""
         prints = self.history[-1]
         if "/" not in key.period:
-            exact[self._bridge_counts(Table(*key)) if key.table == BRIDGE else prints[key].known][key] = tuple(counts.tolist())
+            exact[self._bridge_counts(Table(*key)) if key.table == BRIDGE else prints[key].source_release][key] = tuple(counts.tolist())
             return True
-        first = when_printed(self.given, key, prints)
-        places = [(counted_as(self.given, key.indicator, y, first), key._replace(period=y)) for y in years_of(key.period)]
+        first = tables_published_with(self.given, key, prints)
+        places = [(year_source_release(self.given, key.indicator, y, first), key._replace(period=y)) for y in years_in(key.period)]
         left = counts - np.array(list(self.truth[Table(*key)].values()))
         for day, year in places:
             now = np.array(exact[day][year])
-            if key.table == CROSSED:  # as many steps as the year can hold: its sums by sex and by age stay
+            if key.table == SEX_AGE:  # as many steps as the year can hold: its sums by sex and by age stay
                 steps = max(1, int(np.abs(left).max()))
                 can = [n for n in range(steps + 1) if (now + left // steps * n >= 0).all()]
                 now, left = now + left // steps * can[-1], left - left // steps * can[-1]
@@ -134,15 +136,15 @@ class Again:
     def _bridge_counts(self, name: Table) -> str:
         """The release whose records a year's bridge counts: that of its printed lines, which a later total does not change."""
         lines = self.bridge[(self.bridge["indicator"] == name.indicator) & (self.bridge["period"] == name.of)]
-        own = Key(name.indicator, HARMONISED, TOTAL, name.of)
-        return str(lines["known"].iloc[0]) if len(lines) else self.history[-1][own].known
+        own = TableKey(name.indicator, HARMONISED, TOTAL, name.of)
+        return str(lines["known"].iloc[0]) if len(lines) else self.history[-1][own].source_release
 
     @cached_property
     def truth(self) -> dict[Table, dict[str, int]]:
         """The exact counts behind every print."""
         found = truths(self.given, self.history[-1])
         for name in (n for n in found if n.table == BRIDGE):
-            counts = self.given.exact[self._bridge_counts(name)][Key(*name)]
+            counts = self.given.exact[self._bridge_counts(name)][TableKey(*name)]
             assert counts, f"a bridge of {name.of} is counted"
             found[name] = dict(zip(causes(), counts, strict=True))
         return found
@@ -198,13 +200,13 @@ def shown(done: Released, tally: Counter[str]) -> None:
     """Programme cells of 5 and more, and those printed exactly: by indicator and table."""
     given, prints = done.given, done.history[-1]
     for code in given.programme.indicators:
-        years = sorted({k.period for k in given.now if k.indicator == code})
-        due = [Key(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + wanted(given, code, prints)
+        years = sorted({k.period for k in given.current if k.indicator == code})
+        due = [TableKey(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + breakdowns_due(given, code, prints)
         for key in due:
             counts = exact_of(given, key, prints)
             if key.table == TOTAL and key in prints and prints[key].cells:
                 tally["year totals"] += 1
-                tally["year totals that wait for a difference of 5"] += prints[key].cells[0][1] != (given.now[key] or (0,))[0]
+                tally["year totals that wait for a difference of 5"] += prints[key].cells[0][1] != (given.current[key] or (0,))[0]
             printed = dict(prints[key].cells) if key in prints else {}
             for cell, value in zip(given.programme.cells(key), counts, strict=True):
                 if value >= 5:
@@ -212,14 +214,17 @@ def shown(done: Released, tally: Counter[str]) -> None:
                     tally[f"shown {code} {key.table}"] += printed.get(cell) == value
 
 
-def exact_of(given: Inputs, key: Key, prints: PublishedTables) -> tuple[int, ...]:
+def exact_of(given: ReleaseInputs, key: TableKey, prints: PublishedTables) -> tuple[int, ...]:
     """The figures as known in the release that the print counts, or would have counted."""
     made = prints.get(key)
-    release = made.known if made else given.release
-    tables = [given.exact[release].get(key._replace(period=y)) or given.now[key._replace(period=y)] for y in years_of(key.period)]
-    if (made and key.table == CROSSED) or "/" in key.period:
-        parts = [prints.get(key._replace(table="sex" if key.table == CROSSED else "offence_group", period=y)) for y in years_of(key.period)]
-        tables = [given.exact[p.known if p else release][key._replace(period=y)] for p, y in zip(parts, years_of(key.period), strict=True)]
+    release = made.source_release if made else given.release
+    tables = [given.exact[release].get(key._replace(period=y)) or given.current[key._replace(period=y)] for y in years_in(key.period)]
+    if (made and key.table == SEX_AGE) or "/" in key.period:
+        parts = [prints.get(key._replace(table="sex" if key.table == SEX_AGE else "offence_group", period=y)) for y in years_in(key.period)]
+        tables = [
+            given.exact[p.source_release if p else release][key._replace(period=y)]
+            for p, y in zip(parts, years_in(key.period), strict=True)
+        ]
     return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True))
 
 

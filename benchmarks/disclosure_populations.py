@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warehouse.count import causes
-from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Key, Programme
+from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, Programme, TableKey
 from warehouse.releases.exact import BRIDGE
 
 RELEASES = ("2014-06-30", "2015-06-30", "2016-06-30", "2017-06-30")
@@ -118,27 +118,30 @@ class World:
         late = self._people(code, int(self.rng.binomial(max(len(kept), 1), LATE)))
         return np.concatenate([np.where(change, fresh, kept), late])
 
-    def exact(self, programme: Programme, release: str) -> dict[Key, tuple[int, ...] | None]:
+    def exact(self, programme: Programme, release: str) -> dict[TableKey, tuple[int, ...] | None]:
         """The exact figures as known at a release."""
-        out: dict[Key, tuple[int, ...] | None] = {}
+        out: dict[TableKey, tuple[int, ...] | None] = {}
         for (code, year), people in self.known[release].items():
             out |= dict(self._tables(programme, code, str(year), people.columns))
         return out
 
-    def _tables(self, programme: Programme, code: str, year: str, columns: np.ndarray) -> Iterator[tuple[Key, tuple[int, ...]]]:
+    def _tables(self, programme: Programme, code: str, year: str, columns: np.ndarray) -> Iterator[tuple[TableKey, tuple[int, ...]]]:
         said = programme.indicators[code]
-        yield Key(code, HARMONISED, TOTAL, year), (len(columns),)
-        yield Key(code, HARMONISED, OFFENCE, year), _tally(columns[:, 0], len(said.offences))
+        yield TableKey(code, HARMONISED, TOTAL, year), (len(columns),)
+        yield TableKey(code, HARMONISED, OFFENCE, year), _tally(columns[:, 0], len(said.offences))
         inside = columns[columns[:, 0] == said.offences.index(TRAFFICKING)]
         for table in said.tables:
             if table == "sex_age_group":
-                yield Key(code, HARMONISED, table, year), _tally(inside[:, 2] * 3 + inside[:, 3], 9)
+                yield TableKey(code, HARMONISED, table, year), _tally(inside[:, 2] * 3 + inside[:, 3], 9)
             else:
                 at = DIMENSIONS.index(table)
-                yield Key(code, HARMONISED, table, year), _tally(inside[:, at], len(programme.cells(Key(code, HARMONISED, table, year))))
+                yield (
+                    TableKey(code, HARMONISED, table, year),
+                    _tally(inside[:, at], len(programme.cells(TableKey(code, HARMONISED, table, year)))),
+                )
         yield from self._reported(code, year, columns[:, 0])
 
-    def _reported(self, code: str, year: str, offence: np.ndarray) -> Iterator[tuple[Key, tuple[int, ...]]]:
+    def _reported(self, code: str, year: str, offence: np.ndarray) -> Iterator[tuple[TableKey, tuple[int, ...]]]:
         """The totals as reported, and the causes between."""
         rng = np.random.default_rng([len(offence), int(year)])
         twice = offence[rng.random(len(offence)) < self.twice]
@@ -147,9 +150,9 @@ class World:
         total = max(0, len(offence) - int(sum(steps.values())))
         steps["missing_date_found"] = len(offence) - total - sum(steps.values())
         own = min(total, int((offence == 0).sum() + (twice == 0).sum()))
-        yield Key(code, REPORTED, TOTAL, year), (total,)
-        yield Key(code, REPORTED, OFFENCE, year), (own, total - own)
-        yield Key(code, BRIDGE, BRIDGE, year), tuple(int(steps.get(cause, 0)) for cause in causes())
+        yield TableKey(code, REPORTED, TOTAL, year), (total,)
+        yield TableKey(code, REPORTED, OFFENCE, year), (own, total - own)
+        yield TableKey(code, BRIDGE, BRIDGE, year), tuple(int(steps.get(cause, 0)) for cause in causes())
 
 
 def _tally(values: np.ndarray, size: int) -> tuple[int, ...]:

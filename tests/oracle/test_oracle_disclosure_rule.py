@@ -9,8 +9,8 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from warehouse.disclosure.published_tables import PublishedTable, crossed_least, total_may_go_ahead
-from warehouse.disclosure.rule import Rule, causes_apart
+from warehouse.disclosure.merging_rule import MergingRule, separate_causes
+from warehouse.disclosure.published_tables import PublishedTable, can_revise_total_alone, sex_age_minimum_count
 
 THRESHOLD, KNOWN, FLOOR = 5, 3, 6
 Table = tuple[int, ...]
@@ -66,7 +66,7 @@ def printed(size: int, total: int, unknown: int | None) -> dict[Table, Partition
 def test_one_table_is_printed_as_the_page_says(size, unknown, totals):
     for total in totals:
         for table, partition in printed(size, total, unknown).items():
-            assert Rule(size, unknown=unknown).print(table) == partition, table
+            assert MergingRule(size, unknown_position=unknown).partition(table) == partition, table
 
 
 def least_of(years: list[tuple[Table, Table]]) -> int | None:
@@ -90,7 +90,7 @@ def test_the_least_count_of_sex_by_age_is_as_the_page_says():
             total = int(rng.integers(10, 45))
             first, second = (int(rng.integers(5, total - 4)) for _ in range(2))
             years.append(((first, total - first), (second, total - second)))
-        assert crossed_least(THRESHOLD, KNOWN, years) == least_of(years), years
+        assert sex_age_minimum_count(THRESHOLD, KNOWN, years) == least_of(years), years
 
 
 def goes_ahead(new: int, old: int, pairs: list[tuple[int, int]]) -> bool:
@@ -107,8 +107,8 @@ def test_a_total_goes_ahead_of_its_parts_as_the_page_says():
     for _ in range(2000):
         pairs = [(int(own), int(rest)) for own, rest in rng.integers(FLOOR, 14, (int(rng.integers(1, 3)), 2))]
         old, new = sum(pairs[-1]), int(rng.integers(2 * FLOOR, 28))
-        total = [PublishedTable("printed", (("total", value),)) for value in (new, old)]
-        seen[found := total_may_go_ahead(total[0], total[1], pairs, FLOOR, 5)] += 1
+        total = [PublishedTable("published", (("total", value),)) for value in (new, old)]
+        seen[found := can_revise_total_alone(total[0], total[1], pairs, FLOOR, 5)] += 1
         assert found == goes_ahead(new, old, pairs), (new, old, pairs)
     assert min(seen.values()) > 100
 
@@ -123,4 +123,4 @@ def test_the_causes_of_a_bridge_are_apart_as_the_page_says():
             large = all(abs(counts[n]) >= FLOOR for n in order[:p])
             if large and FLOOR <= abs(sum(others)) <= (FLOOR - 1) * (len(others) - 1):
                 apart = set(order[:p])
-        assert {n for n, own in enumerate(causes_apart(np.array([counts]), FLOOR)[0]) if own} == apart, counts
+        assert {n for n, own in enumerate(separate_causes(np.array([counts]), FLOOR)[0]) if own} == apart, counts

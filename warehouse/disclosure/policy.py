@@ -19,7 +19,7 @@ import yaml
 
 from pipelines.errors import HarmoniaError, storage
 from warehouse.disclosure import signature
-from warehouse.disclosure.programme import Programme, programme
+from warehouse.disclosure.programme import Programme, parse_programme
 
 SHIPPED = Path(__file__).with_name("disclosure_policy.yaml")
 POLICY, SIGNATURE = "disclosure_policy.yaml", "disclosure_policy.sig.json"
@@ -48,12 +48,12 @@ def sign(home: Path, key_file: Path, name: str, day: str, policy: Path | None = 
     """
     source = policy or (home / POLICY if (home / POLICY).is_file() else SHIPPED)
     content = _read(source)
-    programme(_parsed(content, source))
-    said = {"name": name, "day": day, "signature": signature.signed(home, key_file, _message(content, name, day))}
+    parse_programme(_parse(content, source))
+    record = {"name": name, "day": day, "signature": signature.sign(home, key_file, _message(content, name, day))}
     with storage(home):
         if source.absolute() != (home / POLICY).absolute():
             shutil.copyfile(source, home / POLICY)
-        (home / SIGNATURE).write_text(json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+        (home / SIGNATURE).write_text(json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def load(home: Path) -> Policy:
@@ -64,15 +64,16 @@ def load(home: Path) -> Policy:
             raise HarmoniaError(f"the disclosure policy of {home} is not signed ({name} is missing), so nothing is published: {remedy}")
     content = _read(home / POLICY)
     try:
-        said = json.loads(_read(home / SIGNATURE))
-        held = signature.holds(home, _message(content, said["name"], said["day"]), said["signature"])
+        record = json.loads(_read(home / SIGNATURE))
+        is_valid = signature.is_valid(home, _message(content, record["name"], record["day"]), record["signature"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        held = False
-    if not held:
+        is_valid = False
+    if not is_valid:
         raise HarmoniaError(
             f"{home / POLICY} was changed after it was signed, or not signed by the key of {signature.PUBLIC_KEY}: {remedy}"
         )
-    return Policy(programme(_parsed(content, home / POLICY)), content, hashlib.sha256(content).hexdigest(), said["name"], said["day"])
+    programme = parse_programme(_parse(content, home / POLICY))
+    return Policy(programme, content, hashlib.sha256(content).hexdigest(), record["name"], record["day"])
 
 
 def _read(path: Path) -> bytes:
@@ -82,7 +83,7 @@ def _read(path: Path) -> bytes:
         raise HarmoniaError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _parsed(content: bytes, path: Path) -> dict[str, Any]:
+def _parse(content: bytes, path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(content)
     except yaml.YAMLError as error:

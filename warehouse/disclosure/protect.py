@@ -1,7 +1,7 @@
 """From exact figures to the tables of a release, given the tables of earlier releases.
 
-Belongs here: what is due in a release, what is carried over, revised, held back. Does not belong here: merging categories (`rule`,
-`published_tables`), attacks (`warehouse/releases/gate`).
+Belongs here: what is due in a release, what is carried over, revised, withheld. Does not belong here: merging categories
+(`merging_rule`, `published_tables`), attacks (`warehouse/releases/gate`).
 Year totals (with their part by offence) are published from the first release after the year on, and revised if every difference from all
 earlier values is 0 or at least `revise_from`; else the published figures stay, or only the parts stay if the new total reveals too little
 about them. Breakdowns are published once, one release later, of the records that published trafficking counts, so that they add up
@@ -14,28 +14,39 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, TRAFFICKING, UNKNOWN, Key, Programme, years_of
+from warehouse.disclosure.programme import (
+    HARMONISED,
+    OFFENCE,
+    REPORTED,
+    SEX_AGE,
+    TOTAL,
+    TRAFFICKING,
+    UNKNOWN,
+    Programme,
+    TableKey,
+    years_in,
+)
 from warehouse.disclosure.published_tables import (
     Margins,
     PublishedTable,
-    crossed,
-    crossed_least,
-    may_replace,
-    print_reported,
-    print_table,
-    print_year,
-    reported_may_stay,
-    total_may_go_ahead,
+    can_keep_as_reported,
+    can_revise_total_alone,
+    is_safe_revision,
+    publish_as_reported,
+    publish_breakdown,
+    publish_sex_age,
+    publish_year,
+    sex_age_minimum_count,
 )
 
-Exact = Mapping[Key, tuple[int, ...] | None]
+ExactCounts = Mapping[TableKey, tuple[int, ...] | None]
 """Counts of every table of every year, harmonised and as reported, in the order of `Programme.cells`; None: nothing was delivered."""
-PublishedTables = dict[Key, PublishedTable]
-_SIDES = ("sex", "age_group")
+PublishedTables = dict[TableKey, PublishedTable]
+_MARGIN_TABLES = ("sex", "age_group")
 
 
 @dataclass(frozen=True)
-class Inputs:
+class ReleaseInputs:
     """The inputs of a release.
 
     exact       by release: the figures as known then, including the new release
@@ -46,243 +57,265 @@ class Inputs:
     programme: Programme
     release: str
     as_of: date
-    exact: Mapping[str, Exact]
+    exact: Mapping[str, ExactCounts]
     history: Sequence[PublishedTables] = ()
     incomplete: Collection[tuple[str, str]] = ()
 
     @property
-    def before(self) -> PublishedTables:
+    def previous(self) -> PublishedTables:
         """The tables of the last release."""
         return self.history[-1] if self.history else {}
 
     @property
-    def now(self) -> Exact:
+    def current(self) -> ExactCounts:
         """The figures as known on the day of the release."""
         return self.exact[self.release]
 
 
-def protect(given: Inputs) -> PublishedTables:
+def protect(inputs: ReleaseInputs) -> PublishedTables:
     """All tables of the release: those of earlier releases that are still valid, and new ones."""
-    out: PublishedTables = {}
-    for code in given.programme.indicators:
-        years = sorted({key.period for key in given.now if key.indicator == code and key.table == TOTAL})
-        for year in (y for y in years if int(y) < given.as_of.year):
-            out |= _totals(given, code, year)
-        out |= _breakdowns(given, code, out)
-    return _with_earlier(given, out)
+    tables: PublishedTables = {}
+    for indicator in inputs.programme.indicators:
+        for year in _counted_years(inputs, indicator):
+            if int(year) < inputs.as_of.year:
+                tables |= _year_totals(inputs, indicator, year)
+        tables |= _breakdowns(inputs, indicator, tables)
+    return _with_previous(inputs, tables)
 
 
-def _with_earlier(given: Inputs, out: PublishedTables) -> PublishedTables:
-    """`out` plus tables of earlier releases that this one does not replace: breakdowns, and years that are no longer counted."""
-    again = {(key.indicator, key.period) for key in out if key.table == TOTAL}
-    standing = {k: old for k, old in given.before.items() if k.table not in (TOTAL, OFFENCE) or (k.indicator, k.period) not in again}
-    return {**standing, **out}
+def _counted_years(inputs: ReleaseInputs, indicator: str) -> list[str]:
+    return sorted({key.period for key in inputs.current if key.indicator == indicator and key.table == TOTAL})
 
 
-def _totals(given: Inputs, code: str, year: str) -> PublishedTables:
+def _with_previous(inputs: ReleaseInputs, tables: PublishedTables) -> PublishedTables:
+    """`tables` plus those of the last release that it does not replace: breakdowns, and years that are no longer counted."""
+    replaced = {(key.indicator, key.period) for key in tables if key.table == TOTAL}
+    still_valid = {
+        key: old for key, old in inputs.previous.items() if key.table not in (TOTAL, OFFENCE) or (key.indicator, key.period) not in replaced
+    }
+    return {**still_valid, **tables}
+
+
+def _year_totals(inputs: ReleaseInputs, indicator: str, year: str) -> PublishedTables:
     """The year's total and its part by offence, harmonised; then as reported."""
-    rules = given.programme
-    key, parts = (Key(code, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
-    counts = given.now.get(parts)
+    programme = inputs.programme
+    total_key, offence_key = (TableKey(indicator, HARMONISED, table, year) for table in (TOTAL, OFFENCE))
+    counts = inputs.current.get(offence_key)
     if counts is None:
-        return _standing(given, {key: PublishedTable("no_delivery", known=given.release)})
-    cells = rules.cells(parts)
-    total, offence = print_year(rules.rule(code, cells[1:], parts), cells, counts, rules.said(key).get(TOTAL))
-    harmonised = _standing(given, _pair(given, key, parts, total, offence))
-    if key not in harmonised or (parts not in harmonised and harmonised[key].status != "printed"):
+        return _revised_or_kept(inputs, {total_key: PublishedTable("no_delivery", source_release=inputs.release)})
+    cells = programme.cells(offence_key)
+    rule = programme.merging_rule(indicator, cells[1:], offence_key)
+    total, offences = publish_year(rule, cells, counts, programme.external_bounds(total_key).get(TOTAL))
+    harmonised = _revised_or_kept(inputs, _year_tables(inputs, total_key, total, offences))
+    if total_key not in harmonised or (offence_key not in harmonised and harmonised[total_key].status != "published"):
         return harmonised
-    ours = harmonised[key], harmonised.get(parts)
-    fresh = _standing(given, reported(given, code, year, given.now[parts._replace(measure=REPORTED)] or (), ours))
-    return {**harmonised, **_reported_standing(given, key._replace(measure=REPORTED), fresh, ours)}
+    pair = harmonised[total_key], harmonised.get(offence_key)
+    reported_counts = inputs.current[offence_key._replace(measure=REPORTED)] or ()
+    reported = _revised_or_kept(inputs, as_reported_tables(inputs, indicator, year, reported_counts, pair))
+    return {**harmonised, **_kept_if_safe(inputs, total_key._replace(measure=REPORTED), reported, pair)}
 
 
-def _reported_standing(
-    given: Inputs, total: Key, made: PublishedTables, ours: tuple[PublishedTable, PublishedTable | None]
+def _kept_if_safe(
+    inputs: ReleaseInputs, total_key: TableKey, reported: PublishedTables, harmonised: tuple[PublishedTable, PublishedTable | None]
 ) -> PublishedTables:
-    """`made` of a year as reported; suppressed if leaving it unchanged would leave too few possible values."""
-    if not made or any(one.known == given.release for one in made.values()):
-        return made
-    whole, offence = ours
-    printed, key, cell = (whole, total, TOTAL) if whole.status == "printed" else (offence, total._replace(table=OFFENCE), TRAFFICKING)
-    before = {value for prints in given.history if key in prints and (value := prints[key].value(cell)) is not None}
-    rules, theirs = given.programme, printed.value(cell) if printed else None
-    if theirs is None or reported_may_stay(theirs, before, rules.floor(total.indicator), rules.differ_from, rules.revise_from):
-        return made
-    return {total: _edition(given, total, PublishedTable("not_shown", known=given.release))}
+    """The tables of a year as reported; suppressed if leaving them unchanged would leave too few possible values."""
+    if not reported or any(table.source_release == inputs.release for table in reported.values()):
+        return reported
+    total, offences = harmonised
+    if total.status == "published":
+        table, key, cell = total, total_key, TOTAL
+    elif offences:
+        table, key, cell = offences, total_key._replace(table=OFFENCE), TRAFFICKING
+    else:
+        return reported
+    earlier = {value for tables in inputs.history if key in tables and (value := tables[key].value(cell)) is not None}
+    programme, harmonised_value = inputs.programme, table.value(cell)
+    minimum = programme.minimum_total(total_key.indicator)
+    if harmonised_value is None or can_keep_as_reported(harmonised_value, earlier, minimum, programme.differ_from, programme.revise_from):
+        return reported
+    return {total_key: _with_first_release(inputs, total_key, PublishedTable("not_shown", source_release=inputs.release))}
 
 
-def reported(
-    given: Inputs, code: str, year: str, counts: tuple[int, ...], ours: tuple[PublishedTable, PublishedTable | None]
+def as_reported_tables(
+    inputs: ReleaseInputs,
+    indicator: str,
+    year: str,
+    counts: tuple[int, ...],
+    harmonised: tuple[PublishedTable, PublishedTable | None],
 ) -> PublishedTables:
-    """The two tables of a year as reported, consistent with the harmonised ones."""
-    key, parts = (Key(code, REPORTED, table, year) for table in (TOTAL, OFFENCE))
-    cells = given.programme.cells(parts)
-    rule, least = given.programme.rule(code, cells[1:]), given.programme.differ_from
-    return _pair(given, key, parts, *print_reported(rule, cells, counts, ours, least))
+    """The two tables of a year as reported, consistent with the harmonised ones (total, by offence)."""
+    total_key, offence_key = (TableKey(indicator, REPORTED, table, year) for table in (TOTAL, OFFENCE))
+    cells = inputs.programme.cells(offence_key)
+    rule = inputs.programme.merging_rule(indicator, cells[1:])
+    total, offences = publish_as_reported(rule, cells, counts, harmonised, inputs.programme.differ_from)
+    return _year_tables(inputs, total_key, total, offences)
 
 
-def _pair(given: Inputs, key: Key, parts: Key, total: PublishedTable, offence: PublishedTable | None) -> PublishedTables:
-    made = {key: total} | ({parts: offence} if offence else {})
-    return {name: replace(one, known=given.release) for name, one in made.items()}
+def _year_tables(inputs: ReleaseInputs, total_key: TableKey, total: PublishedTable, offences: PublishedTable | None) -> PublishedTables:
+    tables = {total_key: total} | ({total_key._replace(table=OFFENCE): offences} if offences else {})
+    return {key: replace(table, source_release=inputs.release) for key, table in tables.items()}
 
 
-def _standing(given: Inputs, fresh: PublishedTables) -> PublishedTables:
-    """`fresh` if it may replace the published tables, else the published tables."""
-    earlier = [{key: prints[key] for key in fresh if key in prints} for prints in given.history]
-    step = given.programme.revise_from
-    may = {key: all(may_replace(new, old[key], step) for old in earlier if key in old) for key, new in fresh.items()}
-    if all(may.values()):
-        return {key: _edition(given, key, new) for key, new in fresh.items()}
-    pair = {Key(k.indicator, k.measure, table, k.period) for k in fresh for table in (TOTAL, OFFENCE)}
-    kept = {key: old for key, old in given.before.items() if key in pair}
-    total = next(key for key in pair if key.table == TOTAL)
-    if may[total] and _goes_ahead(given, total, fresh, kept):
-        return {**kept, total: _edition(given, total, fresh[total])}
+def _revised_or_kept(inputs: ReleaseInputs, new_tables: PublishedTables) -> PublishedTables:
+    """`new_tables` of a year if they may replace the published ones, else the published ones."""
+    earlier = [{key: tables[key] for key in new_tables if key in tables} for tables in inputs.history]
+    min_difference = inputs.programme.revise_from
+    is_safe = {
+        key: all(is_safe_revision(new, old[key], min_difference) for old in earlier if key in old) for key, new in new_tables.items()
+    }
+    if all(is_safe.values()):
+        return {key: _with_first_release(inputs, key, new) for key, new in new_tables.items()}
+    year_keys = {key._replace(table=table) for key in new_tables for table in (TOTAL, OFFENCE)}
+    kept = {key: old for key, old in inputs.previous.items() if key in year_keys}
+    total_key = next(key for key in year_keys if key.table == TOTAL)
+    if is_safe[total_key] and _is_total_revised_alone(inputs, total_key, new_tables, kept):
+        return {**kept, total_key: _with_first_release(inputs, total_key, new_tables[total_key])}
     return kept
 
 
-def _goes_ahead(given: Inputs, total: Key, fresh: PublishedTables, kept: PublishedTables) -> bool:
+def _is_total_revised_alone(inputs: ReleaseInputs, total_key: TableKey, new_tables: PublishedTables, kept: PublishedTables) -> bool:
     """Whether the year's new total is published although its parts by offence stay."""
-    parts = total._replace(table=OFFENCE)
-    if any(one.get(parts) is None or one[parts].status != "printed" for one in (fresh, kept)):
+    offence_key = total_key._replace(table=OFFENCE)
+    if any(tables.get(offence_key) is None or tables[offence_key].status != "published" for tables in (new_tables, kept)):
         return False
-    floor = given.programme.floor(total.indicator)
-    printed = (dict(prints[parts].cells) for prints in given.history if parts in prints)
-    pairs = {(cells[TRAFFICKING], sum(cells.values()) - cells[TRAFFICKING]) for cells in printed if len(cells) > 1}
-    return total_may_go_ahead(fresh[total], kept[total], sorted(pairs), floor, given.programme.revise_from)
+    published = (dict(tables[offence_key].cells) for tables in inputs.history if offence_key in tables)
+    pairs = {(cells[TRAFFICKING], sum(cells.values()) - cells[TRAFFICKING]) for cells in published if len(cells) > 1}
+    minimum, min_difference = inputs.programme.minimum_total(total_key.indicator), inputs.programme.revise_from
+    return can_revise_total_alone(new_tables[total_key], kept[total_key], sorted(pairs), minimum, min_difference)
 
 
-def _edition(given: Inputs, key: Key, new: PublishedTable) -> PublishedTable:
+def _with_first_release(inputs: ReleaseInputs, key: TableKey, new: PublishedTable) -> PublishedTable:
     """`new` with the release that first published it in this form."""
-    old = given.before.get(key)
-    return replace(new, edition=old.edition if old and old.same(new) else given.release)
+    old = inputs.previous.get(key)
+    return replace(new, first_release=old.first_release if old and old.has_same_content(new) else inputs.release)
 
 
-def _due(given: Inputs, code: str, year: str) -> bool:
+def _are_breakdowns_due(inputs: ReleaseInputs, indicator: str, year: str) -> bool:
     """Whether the year's breakdowns are due in this release."""
-    total = Key(code, HARMONISED, TOTAL, year)
-    months = (given.as_of.year - int(year) - 1) * 12 + given.as_of.month - 1
-    after = months >= given.programme.after_months or any(total in prints for prints in given.history)
-    complete = (code, year) not in given.incomplete or months >= given.programme.patience_months
-    return int(year) < given.as_of.year and after and complete
+    total_key = TableKey(indicator, HARMONISED, TOTAL, year)
+    months = (inputs.as_of.year - int(year) - 1) * 12 + inputs.as_of.month - 1
+    total_is_public = months >= inputs.programme.after_months or any(total_key in tables for tables in inputs.history)
+    is_complete = (indicator, year) not in inputs.incomplete or months >= inputs.programme.patience_months
+    return int(year) < inputs.as_of.year and total_is_public and is_complete
 
 
-def _trafficking(out: PublishedTables, code: str, year: str) -> PublishedTable | None:
+def _trafficking_table(tables: PublishedTables, indicator: str, year: str) -> PublishedTable | None:
     """The published part by offence of a year, if it shows trafficking separately."""
-    offence = out.get(Key(code, HARMONISED, OFFENCE, year))
-    return offence if offence and offence.value(TRAFFICKING) is not None else None
+    offences = tables.get(TableKey(indicator, HARMONISED, OFFENCE, year))
+    return offences if offences and offences.value(TRAFFICKING) is not None else None
 
 
-def pools(given: Inputs, code: str, window: str, out: PublishedTables) -> bool:
+def is_pooled(inputs: ReleaseInputs, indicator: str, window: str, tables: PublishedTables) -> bool:
     """Whether a window is pooled: its first year's trafficking is suppressed or small, and no year of it was broken down yet."""
-    years = [y for y in years_of(window) if Key(code, HARMONISED, TOTAL, y) in out]
-    if any(Key(code, HARMONISED, table, year) in given.before for year in years for table in given.programme.indicators[code].tables):
+    years = [year for year in years_in(window) if TableKey(indicator, HARMONISED, TOTAL, year) in tables]
+    breakdowns = inputs.programme.indicators[indicator].tables
+    if any(TableKey(indicator, HARMONISED, table, year) in inputs.previous for year in years for table in breakdowns):
         return False
-    first = _trafficking(out, code, years[0]) if years else None
-    return first is None or (first.value(TRAFFICKING) or 0) < given.programme.pool_below
+    first = _trafficking_table(tables, indicator, years[0]) if years else None
+    return first is None or (first.value(TRAFFICKING) or 0) < inputs.programme.pool_below
 
 
-def wanted(given: Inputs, code: str, out: PublishedTables) -> list[Key]:
+def breakdowns_due(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> list[TableKey]:
     """The breakdowns of an indicator in the programme up to the day of the release."""
-    years = sorted(key.period for key in given.now if key.indicator == code and key.table == TOTAL)
-    due = [year for year in years if _due(given, code, year)]
+    due = [year for year in _counted_years(inputs, indicator) if _are_breakdowns_due(inputs, indicator, year)]
     keys = []
-    for window in sorted({given.programme.window(int(year)) for year in due}):
-        by_year, by_window = given.programme.indicators[code].of_period(pooled=pools(given, code, window, out))
-        keys += [Key(code, HARMONISED, table, year) for year in years_of(window) if year in due for table in by_year]
-        keys += [Key(code, HARMONISED, table, window) for table in by_window if set(years_of(window)) <= set(due)]
+    for window in sorted({inputs.programme.window_of(int(year)) for year in due}):
+        pooled = is_pooled(inputs, indicator, window, tables)
+        by_year, by_window = inputs.programme.indicators[indicator].tables_by_period(pooled=pooled)
+        keys += [TableKey(indicator, HARMONISED, table, year) for year in years_in(window) if year in due for table in by_year]
+        keys += [TableKey(indicator, HARMONISED, table, window) for table in by_window if set(years_in(window)) <= set(due)]
     return keys
 
 
-def _breakdowns(given: Inputs, code: str, out: PublishedTables) -> PublishedTables:
+def _breakdowns(inputs: ReleaseInputs, indicator: str, tables: PublishedTables) -> PublishedTables:
     """The breakdowns due in this release; those of windows last, since sex × age depends on the others."""
-    made: PublishedTables = {}
-    for key in sorted(wanted(given, code, out), key=lambda k: (k.table == CROSSED, k)):
-        if key in given.before or undoes(key, given.before):
+    new: PublishedTables = {}
+    for key in sorted(breakdowns_due(inputs, indicator, tables), key=lambda k: (k.table == SEX_AGE, k)):
+        if key in inputs.previous or overlapping_table(key, inputs.previous):
             continue
-        if not all(_trafficking(out, code, year) for year in years_of(key.period)):
+        if not all(_trafficking_table(tables, indicator, year) for year in years_in(key.period)):
             continue
         if "/" in key.period:
-            made[key] = replace(_pooled(given, key, _with_earlier(given, {**out, **made})), edition=given.release)
-        elif (total := _trafficking(out, code, key.period)) and (counts := given.exact[total.known].get(key)):
-            cells = given.programme.cells(key)
-            new = print_table(given.programme.rule(code, cells, key), cells, counts)
-            made[key] = replace(new, edition=given.release, known=total.known)
-    return made
+            pooled = _window_table(inputs, key, _with_previous(inputs, {**tables, **new}))
+            new[key] = replace(pooled, first_release=inputs.release)
+        elif (offences := _trafficking_table(tables, indicator, key.period)) and (counts := inputs.exact[offences.source_release].get(key)):
+            cells = inputs.programme.cells(key)
+            table = publish_breakdown(inputs.programme.merging_rule(indicator, cells, key), cells, counts)
+            new[key] = replace(table, first_release=inputs.release, source_release=offences.source_release)
+    return new
 
 
-def undoes(key: Key, before: PublishedTables) -> Key | None:
-    """A window, or a year of one, of the same table published before, whose difference from `key` would disclose what neither does."""
-    own = set(years_of(key.period))
-    same = (k for k in before if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
-    return next((k for k in same if own & set(years_of(k.period))), None)
+def overlapping_table(key: TableKey, published: PublishedTables) -> TableKey | None:
+    """A published window, or year of one, of the same table, whose difference from `key` would disclose what neither does."""
+    years = set(years_in(key.period))
+    same_table = (k for k in published if k[:3] == key[:3] and k != key and "/" in k.period + key.period)
+    return next((k for k in same_table if years & set(years_in(k.period))), None)
 
 
-def overlapping(given: Inputs, out: PublishedTables) -> dict[Key, Key]:
-    """Tables of the programme that are not published since they would undo an earlier release, each with the table in question."""
-    due = [key for code in given.programme.indicators for key in wanted(given, code, out)]
-    return {key: other for key in due if key not in given.before and (other := undoes(key, given.before))}
+def withheld_for_overlap(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableKey, TableKey]:
+    """Tables of the programme that are not published since they overlap one of an earlier release: each with the earlier one."""
+    due = [key for indicator in inputs.programme.indicators for key in breakdowns_due(inputs, indicator, tables)]
+    return {key: earlier for key in due if key not in inputs.previous and (earlier := overlapping_table(key, inputs.previous))}
 
 
-def _pooled(given: Inputs, key: Key, out: PublishedTables) -> PublishedTable:
+def _window_table(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTable:
     """A table over a window, of the records that its years' published figures count."""
-    counts, known = counts_behind(given, key, out)
+    counts, newest_source = exact_counts(inputs, key, tables)
     if counts is None:
-        return PublishedTable("not_broken_down", known=given.release)
-    if key.table == CROSSED:
-        return replace(_crossed(given, key, counts, out), known=known)
-    cells = given.programme.cells(key)
-    return replace(print_table(given.programme.rule(key.indicator, cells, key), cells, counts), known=known)
+        return PublishedTable("not_broken_down", source_release=inputs.release)
+    cells = inputs.programme.cells(key)
+    if key.table == SEX_AGE:
+        # Only if the tables by sex and by age of all its years, or its own, publish every category separately.
+        margins = sex_age_margins(inputs.programme, key, tables)
+        minimum_count = sex_age_minimum_count(*inputs.programme.protection(key.indicator), margins) if margins else None
+        table = publish_sex_age(cells, counts, minimum_count)
+    else:
+        table = publish_breakdown(inputs.programme.merging_rule(key.indicator, cells, key), cells, counts)
+    return replace(table, source_release=newest_source)
 
 
-def counts_behind(given: Inputs, key: Key, out: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
+def exact_counts(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[tuple[int, ...] | None, str]:
     """The exact counts of a published table, and the (newest) release whose records they count.
 
-    out: all published tables. A window sums its years, each as counted by its breakdowns or else by its total.
+    tables: all published tables. A window sums its years, each as counted by its breakdowns or else by its total.
     """
     if "/" not in key.period:
-        return given.exact[out[key].known].get(key), out[key].known
-    used = {year: counted_as(given, key.indicator, year, out) for year in years_of(key.period)}
-    tables = [given.exact[known].get(key._replace(period=year)) for year, known in used.items()]
-    if any(table is None for table in tables):
-        return None, given.release
-    return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True)), max(used.values())
+        return inputs.exact[tables[key].source_release].get(key), tables[key].source_release
+    sources = {year: year_source_release(inputs, key.indicator, year, tables) for year in years_in(key.period)}
+    yearly = [inputs.exact[release].get(key._replace(period=year)) for year, release in sources.items()]
+    if any(counts is None for counts in yearly):
+        return None, inputs.release
+    return tuple(sum(values) for values in zip(*(counts for counts in yearly if counts), strict=True)), max(sources.values())
 
 
-def when_printed(given: Inputs, key: Key, out: PublishedTables) -> PublishedTables:
-    """All tables published together with a table: a window counts its years as known then. out: of the newest release."""
-    return next((old for old in given.history if "/" in key.period and key in old), out)
+def tables_published_with(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> PublishedTables:
+    """All tables of the release that first published a table: a window counts its years as known then. tables: of the newest release."""
+    return next((old for old in inputs.history if "/" in key.period and key in old), tables)
 
 
-def counted_as(given: Inputs, code: str, year: str, out: PublishedTables) -> str:
+def year_source_release(inputs: ReleaseInputs, indicator: str, year: str, tables: PublishedTables) -> str:
     """The release whose records the year's breakdowns count; if there are none, its part by offence, or else its total."""
-    yearly = (out.get(Key(code, HARMONISED, table, year)) for table in (*given.programme.indicators[code].tables, OFFENCE, TOTAL))
-    return next((made.known for made in yearly if made), given.release)
+    names = (*inputs.programme.indicators[indicator].tables, OFFENCE, TOTAL)
+    yearly = (tables.get(TableKey(indicator, HARMONISED, table, year)) for table in names)
+    return next((table.source_release for table in yearly if table), inputs.release)
 
 
-def _crossed(given: Inputs, key: Key, counts: tuple[int, ...], out: PublishedTables) -> PublishedTable:
-    """Sex × age over a window, if the tables by sex and by age of all its years, or its own, publish every category separately."""
-    years = crossed_margins(given.programme, key, out)
-    threshold, known = given.programme.groups[given.programme.indicators[key.indicator].group]
-    return crossed(given.programme.cells(key), counts, crossed_least(threshold, known, years) if years else None)
-
-
-def crossed_margins(programme: Programme, key: Key, out: PublishedTables) -> list[Margins] | None:
+def sex_age_margins(programme: Programme, key: TableKey, tables: PublishedTables) -> list[Margins] | None:
     """The published margins (by sex and by age) of sex × age: one entry if the window has its own tables, else one per year."""
-    own = key._replace(table=_SIDES[0]) in out
-    years = []
-    for period in (key.period,) if own else years_of(key.period):
-        sexes, ages = (_everybody(programme, key._replace(table=table, period=period), out) for table in _SIDES)
+    window_has_margins = key._replace(table=_MARGIN_TABLES[0]) in tables
+    yearly = []
+    for period in (key.period,) if window_has_margins else years_in(key.period):
+        sexes, ages = (_complete_margin(programme, key._replace(table=table, period=period), tables) for table in _MARGIN_TABLES)
         if not sexes or not ages:
             return None
-        years.append((sexes, ages))
-    return years
+        yearly.append((sexes, ages))
+    return yearly
 
 
-def _everybody(programme: Programme, key: Key, out: PublishedTables) -> tuple[int, int] | None:
+def _complete_margin(programme: Programme, key: TableKey, tables: PublishedTables) -> tuple[int, int] | None:
     """The published figures of a table of two categories, if each is published separately and nobody is unknown."""
-    printed = dict(out[key].cells) if key in out else {}
-    named = [cell for cell in programme.cells(key) if cell != UNKNOWN]
-    if len(named) != 2 or printed.keys() != set(programme.cells(key)) or printed.get(UNKNOWN):
+    published = dict(tables[key].cells) if key in tables else {}
+    categories = [cell for cell in programme.cells(key) if cell != UNKNOWN]
+    if len(categories) != 2 or published.keys() != set(programme.cells(key)) or published.get(UNKNOWN):
         return None
-    return printed[named[0]], printed[named[1]]
+    return published[categories[0]], published[categories[1]]

@@ -12,36 +12,36 @@ from typing import Literal
 
 import numpy as np
 
-from warehouse.disclosure.programme import ACROSS, JOINED, TOTAL, TRAFFICKING, UNKNOWN
-from warehouse.disclosure.rule import VALUES, Rule
+from warehouse.disclosure.merging_rule import MIN_POSSIBLE_VALUES, MergingRule
+from warehouse.disclosure.programme import CROSS_SEPARATOR, MERGE_SEPARATOR, TOTAL, TRAFFICKING, UNKNOWN
 
-Status = Literal["printed", "not_broken_down", "not_shown", "fewer_than", "no_delivery"]
+Status = Literal["published", "not_broken_down", "not_shown", "fewer_than", "no_delivery"]
 
 
 Margins = tuple[tuple[int, int], tuple[int, int]]
 """Of one year: counts by sex and by age group, if both are published and nobody is unknown."""
-Said = tuple[int, int]
+Bounds = tuple[int, int]
 """What others published about a figure: minimum, maximum."""
-_SMALL, _NOTHING, _TRAFFICKING, _TOTAL, _BOTH = range(5)
+_SMALL_TOTAL, _NOTHING, _TRAFFICKING_ONLY, _TOTAL_ONLY, _BOTH = range(5)
 
 
 @dataclass(frozen=True)
 class PublishedTable:
     """A published table.
 
-    cells    name (merged categories as `a+b`) and value
-    limit    the number of "fewer than"
-    edition  release that first published it in this form
-    known    release whose records it counts
+    cells           name (merged categories as `a+b`) and value
+    limit           the number of "fewer than"
+    first_release   release that first published it in this form (column `edition` of the cube)
+    source_release  release whose records it counts (column `known` of the cube)
     """
 
     status: Status
     cells: tuple[tuple[str, int], ...] = ()
-    edition: str = ""
-    known: str = ""
+    first_release: str = ""
+    source_release: str = ""
     limit: int | None = None
 
-    def same(self, other: PublishedTable) -> bool:
+    def has_same_content(self, other: PublishedTable) -> bool:
         """Whether both publish the same."""
         return (self.status, self.cells, self.limit) == (other.status, other.cells, other.limit)
 
@@ -50,154 +50,179 @@ class PublishedTable:
         return dict(self.cells).get(cell)
 
 
-def print_year(
-    rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], said: Said | None = None
+def publish_year(
+    rule: MergingRule, cells: tuple[str, ...], counts: tuple[int, ...], total_bounds: Bounds | None = None
 ) -> tuple[PublishedTable, PublishedTable | None]:
     """Publish a year's total and its part by offence; trafficking comes first in `cells`, `rule` is that of the other offences.
 
-    Both, if trafficking and the rest reach the floor. Only trafficking, the total suppressed, if the rest does not. Only the total,
+    Both, if trafficking and the rest reach the minimum total. Only trafficking, the total suppressed, if the rest does not. Only the total,
     marked as not broken down, if trafficking does not and the total does not bound it. Else only that the total is
-    below the floor. said: what others published about the total.
+    below the minimum. total_bounds: what others published about the total.
     """
-    whole, own = sum(counts), counts[0]
-    total, rest = PublishedTable("printed", ((TOTAL, whole),)), whole - own
-    form = int(year_codes(rule, np.array([[own, rest]]), said)[0])
-    if form == _SMALL:
-        return PublishedTable("fewer_than", limit=rule.floor), None
+    whole, trafficking = sum(counts), counts[0]
+    total, rest = PublishedTable("published", ((TOTAL, whole),)), whole - trafficking
+    form = int(year_form_numbers(rule, np.array([[trafficking, rest]]), total_bounds)[0])
+    if form == _SMALL_TOTAL:
+        return PublishedTable("fewer_than", limit=rule.minimum_total), None
     if form == _NOTHING:
         return PublishedTable("not_shown"), None
-    if form == _TOTAL:
+    if form == _TOTAL_ONLY:
         return total, PublishedTable("not_broken_down")
-    if form == _TRAFFICKING:
-        return PublishedTable("not_shown"), PublishedTable("printed", ((cells[0], own),))
-    others = print_table(rule, cells[1:], counts[1:]).cells if len(cells) > 2 else ()
-    return total, PublishedTable("printed", ((cells[0], own), *(others or ((JOINED.join(cells[1:]), rest),))))
+    if form == _TRAFFICKING_ONLY:
+        return PublishedTable("not_shown"), PublishedTable("published", ((cells[0], trafficking),))
+    others = publish_breakdown(rule, cells[1:], counts[1:]).cells if len(cells) > 2 else ()
+    merged_rest = ((MERGE_SEPARATOR.join(cells[1:]), rest),)
+    return total, PublishedTable("published", ((cells[0], trafficking), *(others or merged_rest)))
 
 
-def print_reported(
-    rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...], ours: tuple[PublishedTable, PublishedTable | None], least: int
+def publish_as_reported(
+    rule: MergingRule,
+    cells: tuple[str, ...],
+    counts: tuple[int, ...],
+    harmonised: tuple[PublishedTable, PublishedTable | None],
+    min_difference: int,
 ) -> tuple[PublishedTable, PublishedTable | None]:
-    """Publish a year as reported given the harmonised tables `ours` (total, by offence): never finer, and no difference below `least`.
+    """Publish a year as reported: never finer than the harmonised tables (total, by offence), no difference below `min_difference`.
 
-    With the harmonised total: the total, and trafficking and the rest if both reach the floor. With only harmonised trafficking:
+    With the harmonised total: the total, and trafficking and the rest if both reach the minimum total. With only harmonised trafficking:
     trafficking.
     """
-    whole, own, floor = sum(counts), counts[0], rule.floor
-    total, offence = ours
-    if total.status != "printed":
-        printed = offence.value(TRAFFICKING) if offence else None
-        far = printed is not None and own >= floor and abs(own - printed) >= least
-        return PublishedTable("not_shown"), PublishedTable("printed", ((cells[0], own),)) if far else None
-    if whole < floor:
-        return PublishedTable("fewer_than", limit=floor), None
-    if abs(whole - (total.value(TOTAL) or 0)) < least:
+    whole, trafficking = sum(counts), counts[0]
+    harmonised_total, harmonised_offences = harmonised
+    if harmonised_total.status != "published":
+        published = harmonised_offences.value(TRAFFICKING) if harmonised_offences else None
+        differs = published is not None and trafficking >= rule.minimum_total and abs(trafficking - published) >= min_difference
+        return PublishedTable("not_shown"), PublishedTable("published", ((cells[0], trafficking),)) if differs else None
+    if whole < rule.minimum_total:
+        return PublishedTable("fewer_than", limit=rule.minimum_total), None
+    if abs(whole - (harmonised_total.value(TOTAL) or 0)) < min_difference:
         return PublishedTable("not_shown"), None
-    both = offence is not None and offence.status == "printed" and min(own, whole - own) >= floor
-    parts = PublishedTable("printed", ((cells[0], own), (cells[1], whole - own))) if both else PublishedTable("not_broken_down")
-    return PublishedTable("printed", ((TOTAL, whole),)), parts
+    both_large = min(trafficking, whole - trafficking) >= rule.minimum_total
+    if both_large and harmonised_offences is not None and harmonised_offences.status == "published":
+        offences = PublishedTable("published", ((cells[0], trafficking), (cells[1], whole - trafficking)))
+    else:
+        offences = PublishedTable("not_broken_down")
+    return PublishedTable("published", ((TOTAL, whole),)), offences
 
 
-def year_codes(rule: Rule, tables: np.ndarray, said: Said | None = None) -> np.ndarray:
-    """For tables by offence (rows × categories, trafficking first) one number each: equal if `print_year` publishes the same categories."""
-    own, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
-    whole, floor = own + rest, rule.floor
-    out = np.where((own >= floor) & (rest >= floor), _BOTH, _NOTHING)
-    alone = (own >= floor) & (rest < floor)
-    if said:  # trafficking together with others' total would bound the rest
-        alone &= (said[1] < own) | (said[0] > own + floor - 1) | ((said[0] <= own) & (said[1] >= own + floor - 1))
-    out[alone] = _TRAFFICKING
-    out[(own < floor) & (rest >= floor) & (whole >= 2 * floor - 1)] = _TOTAL  # or the total would bound trafficking further
-    out[whole < floor] = _SMALL
-    both = out == _BOTH
+def year_form_numbers(rule: MergingRule, tables: np.ndarray, total_bounds: Bounds | None = None) -> np.ndarray:
+    """For tables by offence (rows × categories, trafficking first) one number each: equal if `publish_year` publishes the same
+    categories.
+    """
+    trafficking, rest = tables[:, 0], tables[:, 1:].sum(axis=1)
+    whole, minimum = trafficking + rest, rule.minimum_total
+    form = np.where((trafficking >= minimum) & (rest >= minimum), _BOTH, _NOTHING)
+    trafficking_only = (trafficking >= minimum) & (rest < minimum)
+    if total_bounds:  # trafficking together with others' total would bound the rest
+        low, high = total_bounds
+        largest_total = trafficking + minimum - 1
+        trafficking_only &= (high < trafficking) | (low > largest_total) | ((low <= trafficking) & (high >= largest_total))
+    form[trafficking_only] = _TRAFFICKING_ONLY
+    # A smaller total would bound trafficking further.
+    form[(trafficking < minimum) & (rest >= minimum) & (whole >= 2 * minimum - 1)] = _TOTAL_ONLY
+    form[whole < minimum] = _SMALL_TOTAL
+    both = form == _BOTH
     if tables.shape[1] > 2 and both.any():
-        out[both] += rule.choose(tables[both, 1:])
-    return np.asarray(out)
+        form[both] += rule.partition_numbers(tables[both, 1:])
+    return np.asarray(form)
 
 
-def print_table(rule: Rule, cells: tuple[str, ...], counts: tuple[int, ...]) -> PublishedTable:
+def publish_breakdown(rule: MergingRule, cells: tuple[str, ...], counts: tuple[int, ...]) -> PublishedTable:
     """Publish counts with a known total."""
-    partition = rule.print(counts)
+    partition = rule.partition(counts)
     if len(partition) == 1:
         return PublishedTable("not_broken_down")
-    return PublishedTable("printed", _named(partition, cells, counts))
+    blocks = ((MERGE_SEPARATOR.join(cells[n] for n in block), sum(counts[n] for n in block)) for block in sorted(partition))
+    return PublishedTable("published", tuple(blocks))
 
 
-def _named(blocks: Iterable[tuple[int, ...]], cells: tuple[str, ...], counts: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
-    return tuple((JOINED.join(cells[n] for n in block), sum(counts[n] for n in block)) for block in sorted(blocks))
-
-
-def join(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
+def common_coarsening(partitions: Iterable[Iterable[frozenset[str]]]) -> tuple[frozenset[str], ...]:
     """The finest partition that is coarser than, or equal to, each of `partitions`."""
-    out: list[frozenset[str]] = []
+    merged: list[frozenset[str]] = []
     for block in (b for p in partitions for b in p):
-        meet = [one for one in out if one & block]
-        out = [one for one in out if not one & block] + [frozenset().union(block, *meet)]
-    return tuple(out)
+        overlapping = [other for other in merged if other & block]
+        merged = [other for other in merged if not other & block] + [frozenset().union(block, *overlapping)]
+    return tuple(merged)
 
 
-def may_replace(new: PublishedTable, old: PublishedTable, step: int) -> bool:
-    """Whether no difference between two versions of a table, or of its total, is between 1 and `step` - 1."""
-    if new.status != "printed" or old.status != "printed":
+def is_safe_revision(new: PublishedTable, old: PublishedTable, min_difference: int) -> bool:
+    """Whether no difference between two versions of a table, or of its total, is between 1 and `min_difference` - 1."""
+    if new.status != "published" or old.status != "published":
         return True
-    now, then = ({frozenset(n.split(JOINED)): v for n, v in p.cells} for p in (new, old))
-    both = frozenset().union(*now) & frozenset().union(*then)
-    common = [part for part in (*join([now, then]), both) if part and part <= both]
-    changes = [sum(v for b, v in now.items() if b <= part) - sum(v for b, v in then.items() if b <= part) for part in common]
-    return all(change == 0 or abs(change) >= step for change in changes)
+    new_values, old_values = ({frozenset(name.split(MERGE_SEPARATOR)): n for name, n in table.cells} for table in (new, old))
+    in_both = frozenset().union(*new_values) & frozenset().union(*old_values)
+    comparable = [part for part in (*common_coarsening([new_values, old_values]), in_both) if part and part <= in_both]
+    changes = [
+        sum(n for block, n in new_values.items() if block <= part) - sum(n for block, n in old_values.items() if block <= part)
+        for part in comparable
+    ]
+    return all(change == 0 or abs(change) >= min_difference for change in changes)
 
 
-def total_may_go_ahead(new: PublishedTable, old: PublishedTable, parts: Sequence[tuple[int, int]], floor: int, step: int) -> bool:
-    """Whether a year's new total may be published while its parts by offence stay: if that leaves trafficking `VALUES` values.
+def can_revise_total_alone(
+    new_total: PublishedTable, old_total: PublishedTable, offence_pairs: Sequence[tuple[int, int]], minimum: int, min_difference: int
+) -> bool:
+    """Whether a year's new total may be published while its parts by offence stay: if that leaves trafficking
+    `MIN_POSSIBLE_VALUES` values.
 
-    Unchanged parts reveal that trafficking, or the rest, differs by 1 to `step` - 1 from a published pair. parts: those pairs
-    (trafficking, rest), at least one. Both parts of the new total reach `floor`.
+    Unchanged parts reveal that trafficking, or the rest, differs by 1 to `min_difference` - 1 from a published pair. offence_pairs: those
+    pairs (trafficking, rest), at least one. Both parts of the new total reach `minimum`.
     """
-    now, then = new.value(TOTAL), old.value(TOTAL)
-    if now is None or then is None or abs(now - then) < step or not parts:
+    new, old = new_total.value(TOTAL), old_total.value(TOTAL)
+    if new is None or old is None or abs(new - old) < min_difference or not offence_pairs:
         return False
-    own = np.arange(floor, now - floor + 1)
-    printed, rest = zip(*parts, strict=True)
-    return int(np.count_nonzero(_near(own, printed, step) | _near(now - own, rest, step))) >= VALUES
+    possible = np.arange(minimum, new - minimum + 1)
+    trafficking, rest = zip(*offence_pairs, strict=True)
+    near = _is_near(possible, trafficking, min_difference) | _is_near(new - possible, rest, min_difference)
+    return int(np.count_nonzero(near)) >= MIN_POSSIBLE_VALUES
 
 
-def reported_may_stay(ours: int, before: Collection[int], floor: int, apart: int, step: int) -> bool:
-    """Whether a figure as reported may stay published since its new value differs from one of `before` by 1 to `step` - 1.
+def can_keep_as_reported(harmonised: int, earlier: Collection[int], minimum: int, apart: int, min_difference: int) -> bool:
+    """Whether a figure as reported may stay published since its new value differs from one of `earlier` by 1 to `min_difference` - 1.
 
-    Leaving it reveals this, and that the new value differs by `apart` or more from the harmonised figure `ours`: at least `VALUES` values
-    must satisfy both. Without earlier figures a part keeps the table unchanged, and the figure is open.
+    Keeping it reveals this, and that the new value differs by `apart` or more from the harmonised figure: at least `MIN_POSSIBLE_VALUES`
+    values must satisfy both. Without earlier figures a part keeps the table unchanged, and the figure is open.
     """
-    value = np.arange(floor, max(before, default=0) + step)
-    return not before or int(np.count_nonzero(_near(value, before, step) & (abs(value - ours) >= apart))) >= VALUES
+    possible = np.arange(minimum, max(earlier, default=0) + min_difference)
+    consistent = _is_near(possible, earlier, min_difference) & (abs(possible - harmonised) >= apart)
+    return not earlier or int(np.count_nonzero(consistent)) >= MIN_POSSIBLE_VALUES
 
 
-def _near(values: np.ndarray, others: Collection[int], step: int) -> np.ndarray:
-    """Which of `values` differ by 1 to `step` - 1 from one of `others`."""
+def _is_near(values: np.ndarray, others: Collection[int], min_difference: int) -> np.ndarray:
+    """Which of `values` differ by 1 to `min_difference` - 1 from one of `others`."""
     change = np.abs(values[:, None] - np.array([*others]))
-    return np.asarray(((change > 0) & (change < step)).any(axis=1))
+    return np.asarray(((change > 0) & (change < min_difference)).any(axis=1))
 
 
-def crossed_least(threshold: int, known: int, years: Sequence[Margins]) -> int | None:
-    """The minimum count of a published cell of sex × age over `years`; None if the table is never published.
+def sex_age_minimum_count(threshold: int, known_persons: int, yearly_margins: Sequence[Margins]) -> int | None:
+    """The minimum count of a published cell of sex × age over the years; None if the table is never published.
 
     With public margins, one cell determines all four. It has `first` to `last` values, and the table is published if the smallest of its
-    four cells has the minimum count: the first from the threshold on with which the suppressed tables leave every cell `VALUES` values,
-    also for an intruder who knows `known` persons, each of whom removes at most one value at either end.
+    four cells has the minimum count: the first from the threshold on with which the suppressed tables leave every cell
+    `MIN_POSSIBLE_VALUES` values, also for an intruder who knows `known_persons`, each of whom removes at most one value at either end.
     """
-    first = sum(max(0, sexes[0] - ages[1]) for sexes, ages in years)
-    last = sum(min(sexes[0], ages[0]) for sexes, ages in years)
-    (rows, _), (columns, right) = (tuple(sum(side) for side in zip(*sides, strict=True)) for sides in zip(*years, strict=True))
-    value = np.arange(first, last + 1)
-    smallest = np.minimum.reduce([value, rows - value, columns - value, value - rows + right])
-    for least in range(threshold, int(smallest.max()) + 1):
-        hidden = value[smallest < least]
-        left = [np.count_nonzero((hidden >= first + n) & (hidden <= last - m)) for n in range(known + 1) for m in range(known + 1 - n)]
-        if all(n == 0 or n >= VALUES for n in left):
-            return least
+    first = sum(max(0, sexes[0] - ages[1]) for sexes, ages in yearly_margins)
+    last = sum(min(sexes[0], ages[0]) for sexes, ages in yearly_margins)
+    (sex_sum, _), (age_sum, other_age_sum) = (
+        tuple(sum(counts) for counts in zip(*margin, strict=True)) for margin in zip(*yearly_margins, strict=True)
+    )
+    corner = np.arange(first, last + 1)
+    smallest_cell = np.minimum.reduce([corner, sex_sum - corner, age_sum - corner, corner - sex_sum + other_age_sum])
+    for minimum in range(threshold, int(smallest_cell.max()) + 1):
+        suppressed = corner[smallest_cell < minimum]
+        possible_values = [
+            np.count_nonzero((suppressed >= first + n) & (suppressed <= last - m))
+            for n in range(known_persons + 1)
+            for m in range(known_persons + 1 - n)
+        ]
+        if all(n == 0 or n >= MIN_POSSIBLE_VALUES for n in possible_values):
+            return minimum
     return None
 
 
-def crossed(cells: tuple[str, ...], counts: tuple[int, ...], least: int | None) -> PublishedTable:
-    """Publish a table of two dimensions without unknown values. cells: names `row|column`, in the order of `counts`."""
-    if least is None or min(n for cell, n in zip(cells, counts, strict=True) if UNKNOWN not in cell.split(ACROSS)) < least:
+def publish_sex_age(cells: tuple[str, ...], counts: tuple[int, ...], minimum_count: int | None) -> PublishedTable:
+    """Publish a table of two dimensions without unknown values. cells: names `sex|age`, in the order of `counts`."""
+    complete = (n for cell, n in zip(cells, counts, strict=True) if UNKNOWN not in cell.split(CROSS_SEPARATOR))
+    if minimum_count is None or min(complete) < minimum_count:
         return PublishedTable("not_broken_down")
-    return PublishedTable("printed", tuple(sorted(zip(cells, counts, strict=True))))
+    return PublishedTable("published", tuple(sorted(zip(cells, counts, strict=True))))

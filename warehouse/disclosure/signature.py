@@ -1,7 +1,7 @@
 """The coordinator's signature: Ed25519, over a message with name and day.
 
 Belongs here: the private key's file, signing, verifying against a home's `coordinator.pub`. Does not belong here: what is signed (`policy`,
-`warehouse/exports/approval`).
+`warehouse/exports/transmission_approval`).
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from pipelines.errors import HarmoniaError, storage
 PUBLIC_KEY = "coordinator.pub"
 
 
-def message(about: str, name: str, day: str, sha256: str) -> bytes:
+def message(document_kind: str, name: str, day: str, sha256: str) -> bytes:
     """The signed message: kind of document (so that a signature is valid for one kind only), signer, day, hash."""
-    return "\n".join([about, name, day, sha256]).encode()
+    return "\n".join([document_kind, name, day, sha256]).encode()
 
 
-def signed(home: Path, key_file: Path, content: bytes) -> str:
+def sign(home: Path, key_file: Path, content: bytes) -> str:
     """The signature of `content`, as text. key_file: the coordinator's private key (PEM); created if it does not exist.
 
     The first signature creates the home's `coordinator.pub`; later ones must be by the same key. Raises `HarmoniaError` for another.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    private = _private(key_file)
-    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    kept = home / PUBLIC_KEY
-    if kept.is_file() and kept.read_bytes() != public:
-        raise HarmoniaError(f"{key_file} does not match {kept}: sign with the coordinator's key, or remove that file to change the key")
+    private_key = _load_or_create_private_key(key_file)
+    public_key = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    stored = home / PUBLIC_KEY
+    if stored.is_file() and stored.read_bytes() != public_key:
+        raise HarmoniaError(f"{key_file} does not match {stored}: sign with the coordinator's key, or remove that file to change the key")
     with storage(home):
         home.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(public)
-    return base64.b64encode(private.sign(content)).decode()
+        stored.write_bytes(public_key)
+    return base64.b64encode(private_key.sign(content)).decode()
 
 
-def holds(home: Path, content: bytes, signature: str) -> bool:
+def is_valid(home: Path, content: bytes, signature: str) -> bool:
     """Whether `signature` is a valid signature of `content` by the key of the home's `coordinator.pub`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -51,22 +51,22 @@ def holds(home: Path, content: bytes, signature: str) -> bool:
     return True
 
 
-def _private(path: Path) -> Any:
+def _load_or_create_private_key(path: Path) -> Any:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
     if not path.is_file():
-        made = Ed25519PrivateKey.generate()
+        new_key = Ed25519PrivateKey.generate()
         with storage(path):
             path.touch(0o600)
-            path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return made
+            path.write_bytes(new_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return new_key
     try:
-        found = load_pem_private_key(path.read_bytes(), None)
+        loaded_key = load_pem_private_key(path.read_bytes(), None)
     except OSError as error:
         raise HarmoniaError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, TypeError):
         raise HarmoniaError(f"{path}: is not a private key in PEM without a password") from None
-    if not isinstance(found, Ed25519PrivateKey):
+    if not isinstance(loaded_key, Ed25519PrivateKey):
         raise HarmoniaError(f"{path}: is not an Ed25519 key")
-    return found
+    return loaded_key

@@ -21,7 +21,7 @@ from sdmx.model import v21 as m
 
 from warehouse.exports import area
 from warehouse.indicators import LANGUAGES
-from warehouse.releases.reading import JOINED, QUARTERS, Release, gap_text, label, status_text
+from warehouse.releases.reading import MERGE_SEPARATOR, QUARTERS, Release, gap_text, label, status_text
 
 _OR = "_OR_"
 
@@ -45,7 +45,7 @@ def observations(release: Release) -> pd.DataFrame:
     for name, spec in dims.items():
         if "from" in spec:
             out[name] = _coded(cube[spec["from"]], spec)
-    out["QUARTER"] = cube["cell"].where(quarterly & (cube["cell"] != ""), "_T").str.replace(JOINED, _OR, regex=False)
+    out["QUARTER"] = cube["cell"].where(quarterly & (cube["cell"] != ""), "_T").str.replace(MERGE_SEPARATOR, _OR, regex=False)
     out["TIME_PERIOD"] = [_time(of) for of in cube["of"]]
     out["UNIT_MEASURE"] = cube["indicator"].map(unit).map(attributes["UNIT_MEASURE"]["codes"])
     for name in ("OBS_STATUS", "CONF_STATUS"):
@@ -58,7 +58,7 @@ def observations(release: Release) -> pd.DataFrame:
 
 
 def _coded(values: pd.Series, spec: dict[str, Any]) -> pd.Series:
-    return values.map({value: _OR.join(_code(part, spec) for part in value.split(JOINED)) for value in values.unique()})
+    return values.map({value: _OR.join(_code(part, spec) for part in value.split(MERGE_SEPARATOR)) for value in values.unique()})
 
 
 def _code(part: str, spec: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def _message(sent: Transmission, name: str, day: str) -> bytes:
 
 def approve(home: Path, key_file: Path, sent: Transmission, name: str, day: str, target: Path) -> None:
     """Write the approval of `sent` to `target`, signed. Raises `HarmoniaError` if the key is not that of this home's coordinator."""
-    fields = {**asdict(sent), "name": name, "day": day, "signature": signature.signed(home, key_file, _message(sent, name, day))}
+    fields = {**asdict(sent), "name": name, "day": day, "signature": signature.sign(home, key_file, _message(sent, name, day))}
     write_whole(target, (json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
 
 
@@ -64,6 +64,6 @@ def approved(home: Path, approval: Path | None, sent: Transmission) -> Approval:
     if other:
         differences = ", ".join(f"{k} {v!r}" for k, v in other.items())
         raise HarmoniaError(f"{approval}: approves something else ({differences}): {remedy}")
-    if not signature.holds(home, _message(sent, name, day), signed):
+    if not signature.is_valid(home, _message(sent, name, day), signed):
         raise HarmoniaError(f"{approval}: is not signed by the key of {home / signature.PUBLIC_KEY}, or was changed since: {remedy}")
     return Approval(name, day)

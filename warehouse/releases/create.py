@@ -19,8 +19,15 @@ from pipelines.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from warehouse.count import causes
 from warehouse.disclosure import policy
-from warehouse.disclosure.programme import Key, Programme, years_of
-from warehouse.disclosure.protect import Inputs, PublishedTables, counted_as, overlapping, protect, when_printed
+from warehouse.disclosure.programme import Programme, TableKey, years_in
+from warehouse.disclosure.protect import (
+    PublishedTables,
+    ReleaseInputs,
+    protect,
+    tables_published_with,
+    withheld_for_overlap,
+    year_source_release,
+)
 from warehouse.disclosure.published_tables import PublishedTable
 from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
@@ -82,7 +89,7 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     earlier = _earlier(signed.programme, releases, name)
     counts = exact(signed.programme, source.tables)
     gaps = _gaps(name, source.tables["statistics"])
-    given = Inputs(
+    given = ReleaseInputs(
         programme=signed.programme,
         release=name,
         as_of=as_of,
@@ -103,7 +110,10 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     wrong = recount.wrong(name, {**earlier.files, name: files})
     if wrong:
         raise HarmoniaError(f"release {name} is refused, since its figures do not match the warehouse: {'; '.join(wrong[:5])}")
-    beside = [f"{name_of(key)} shares a year with {name_of(other)}, published before" for key, other in overlapping(given, prints).items()]
+    beside = [
+        f"{name_of(key)} shares a year with {name_of(other)}, published before"
+        for key, other in withheld_for_overlap(given, prints).items()
+    ]
     return Made(name, files, beside)
 
 
@@ -146,7 +156,7 @@ def _gaps(name: str, statistics: pd.DataFrame) -> dict[tuple[str, str, str], str
     return {(name, str(indicator), str(year)): str(missing) for indicator, year, missing in said.itertuples(index=False, name=None)}
 
 
-def _revised(prints: Mapping[Key, PublishedTable], history: list[PublishedTables]) -> set[tuple[Key, str]]:
+def _revised(prints: Mapping[TableKey, PublishedTable], history: list[PublishedTables]) -> set[tuple[TableKey, str]]:
     """The figures (table, cell) that an earlier release published differently."""
 
     def said(one: PublishedTable, cell: str) -> tuple[int | None, str, int | None]:
@@ -161,19 +171,19 @@ def _revised(prints: Mapping[Key, PublishedTable], history: list[PublishedTables
     }
 
 
-def _counted(given: Inputs, prints: PublishedTables) -> dict[Key, dict[str, str]]:
+def _counted(given: ReleaseInputs, prints: PublishedTables) -> dict[TableKey, dict[str, str]]:
     """For each window, by year: the release whose records it counts, as known in the release that published it."""
-    then = {key: when_printed(given, key, prints) for key in prints if "/" in key.period}
-    return {key: {year: counted_as(given, key.indicator, year, out) for year in years_of(key.period)} for key, out in then.items()}
+    then = {key: tables_published_with(given, key, prints) for key in prints if "/" in key.period}
+    return {key: {year: year_source_release(given, key.indicator, year, out) for year in years_in(key.period)} for key, out in then.items()}
 
 
-def _revisions(given: Inputs, prints: PublishedTables, earlier: Earlier, source: Source) -> pd.DataFrame:
+def _revisions(given: ReleaseInputs, prints: PublishedTables, earlier: Earlier, source: Source) -> pd.DataFrame:
     """Figures that this release publishes differently than the last one, with the reasons."""
     snapshots = {n: snapshot(files) for n, files in earlier.files.items()}
     versions = {**source.versions, "model": source.linkage["model"]}
     snapshots[given.release] = Snapshot(source.tables["counted"], _records(source), source.judgements, versions)
     frames = {n: to_frame(given.programme, dict(counts)) for n, counts in given.exact.items()}
-    return revisions(given.programme, prints, given.before, snapshots, frames)
+    return revisions(given.programme, prints, given.previous, snapshots, frames)
 
 
 def _public_tables(source: Source, rows: pd.DataFrame, bridge: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pa.Schema | None]]:

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
-from warehouse.disclosure.programme import ACROSS, CROSSED, JOINED, OFFENCE, QUARTER, TOTAL, TRAFFICKING, Key, years_of
+from warehouse.disclosure.programme import (
+    CROSS_SEPARATOR,
+    MERGE_SEPARATOR,
+    OFFENCE,
+    QUARTER,
+    SEX_AGE,
+    TOTAL,
+    TRAFFICKING,
+    TableKey,
+    years_in,
+)
 from warehouse.disclosure.published_tables import PublishedTable, Status
 
 DIMENSIONS = ("offence_group", "sex", "age_group", "citizenship_group", "form")
@@ -38,28 +48,32 @@ BRIDGE = pa.schema(
 SHOWN, JOINT = "shown", "joined"
 
 
-def _period(key: Key, cell: str) -> str:
-    return JOINED.join(f"{key.period}-{quarter}" for quarter in cell.split(JOINED)) if key.table == QUARTER and cell else key.period
+def _period(key: TableKey, cell: str) -> str:
+    return (
+        MERGE_SEPARATOR.join(f"{key.period}-{quarter}" for quarter in cell.split(MERGE_SEPARATOR))
+        if key.table == QUARTER and cell
+        else key.period
+    )
 
 
-def _dimensions(key: Key, cell: str) -> dict[str, str]:
+def _dimensions(key: TableKey, cell: str) -> dict[str, str]:
     out = dict.fromkeys(DIMENSIONS, TOTAL)
     if key.table != TOTAL:
         out["offence_group"] = TRAFFICKING
     if key.table == OFFENCE:
         out["offence_group"] = cell or TOTAL
-    elif key.table == CROSSED and cell:
-        out["sex"], out["age_group"] = cell.split(ACROSS)
+    elif key.table == SEX_AGE and cell:
+        out["sex"], out["age_group"] = cell.split(CROSS_SEPARATOR)
     elif key.table in DIMENSIONS and cell:
         out[key.table] = cell
     return out
 
 
 def rows(
-    prints: Mapping[Key, PublishedTable],
+    prints: Mapping[TableKey, PublishedTable],
     gaps: Mapping[tuple[str, str, str], str],
-    revised: set[tuple[Key, str]],
-    counted: Mapping[Key, Mapping[str, str]] | None = None,
+    revised: set[tuple[TableKey, str]],
+    counted: Mapping[TableKey, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
     """The cube of published figures, in a fixed order.
 
@@ -69,11 +83,11 @@ def rows(
     out = []
     for key, made in sorted(prints.items()):
         known = (counted or {}).get(key, {})
-        found = (gaps.get((known.get(y, made.known), key.indicator, y)) for y in years_of(key.period))
+        found = (gaps.get((known.get(y, made.source_release), key.indicator, y)) for y in years_in(key.period))
         missing = ", ".join(dict.fromkeys(filter(None, found)))
         for cell, value in made.cells or (("", None),):
             kind = "window" if "/" in key.period else "quarter" if key.table == QUARTER else "year"
-            status = made.status if made.status != "printed" else JOINT if JOINED in cell else SHOWN
+            status = made.status if made.status != "published" else JOINT if MERGE_SEPARATOR in cell else SHOWN
             out.append(
                 {
                     **key._asdict(),
@@ -87,21 +101,21 @@ def rows(
                     "limit": made.limit,
                     "incomplete": bool(missing),
                     "missing": missing or None,
-                    "edition": made.edition,
-                    "known": made.known,
+                    "edition": made.first_release,
+                    "known": made.source_release,
                     "revised": (key, cell) in revised,
                 }
             )
     return pd.DataFrame(out, columns=SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})
 
 
-def prints_of(cube: pd.DataFrame) -> dict[Key, PublishedTable]:
+def prints_of(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
     """The published tables of a cube: the inverse of `rows`."""
-    out: dict[Key, PublishedTable] = {}
+    out: dict[TableKey, PublishedTable] = {}
     for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
         first = part.iloc[0]
         cells = tuple((str(c), int(v)) for c, v in zip(part["cell"], part["value"], strict=True) if pd.notna(v))
-        status: Status = "printed" if cells else first["status"]
+        status: Status = "published" if cells else first["status"]
         limit = int(first["limit"]) if pd.notna(first["limit"]) else None
-        out[Key(*map(str, names))] = PublishedTable(status, cells, first["edition"], first["known"], limit)
+        out[TableKey(*map(str, names))] = PublishedTable(status, cells, first["edition"], first["known"], limit)
     return out

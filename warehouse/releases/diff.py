@@ -11,7 +11,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from warehouse.disclosure.programme import ACROSS, CROSSED, HARMONISED, OFFENCE, QUARTER, REPORTED, TOTAL, TRAFFICKING, Key, Programme
+from warehouse.disclosure.programme import (
+    CROSS_SEPARATOR,
+    HARMONISED,
+    OFFENCE,
+    QUARTER,
+    REPORTED,
+    SEX_AGE,
+    TOTAL,
+    TRAFFICKING,
+    Programme,
+    TableKey,
+)
 from warehouse.disclosure.protect import PublishedTables
 from warehouse.indicators import indicators
 from warehouse.releases import folder
@@ -38,7 +49,7 @@ def printed(old: PublishedTables, new: PublishedTables) -> pd.DataFrame:
     """Figures that two releases publish differently: `PUBLIC` without reasons; before and after null if suppressed."""
     rows = []
     for key in sorted(old.keys() & new.keys()):
-        if not old[key].same(new[key]):
+        if not old[key].has_same_content(new[key]):
             then, now = dict(old[key].cells), dict(new[key].cells)
             cells = [*now, *(c for c in then if c not in now)] or [""]
             rows += [(*key, cell, then.get(cell), now.get(cell)) for cell in cells if not cell or then.get(cell) != now.get(cell)]
@@ -70,13 +81,15 @@ def _by_cell(programme: Programme, units: pd.DataFrame) -> pd.DataFrame:
         said = programme.indicators.get(unit["indicator"])
         if said is None:
             continue
-        mapped = {d: programme.mapping[d].get(unit[d], "") for d in (OFFENCE, "form", "sex", "age_group", "citizenship_group")}
+        mapped = {d: programme.category_of[d].get(unit[d], "") for d in (OFFENCE, "form", "sex", "age_group", "citizenship_group")}
         offence = mapped[OFFENCE] if mapped[OFFENCE] in said.offences else said.offences[-1]
         cells = {TOTAL: TOTAL, OFFENCE: offence}
         if offence == TRAFFICKING:
-            own = {**mapped, QUARTER: unit[QUARTER], CROSSED: f"{mapped['sex']}{ACROSS}{mapped['age_group']}"}
+            own = {**mapped, QUARTER: unit[QUARTER], SEX_AGE: f"{mapped['sex']}{CROSS_SEPARATOR}{mapped['age_group']}"}
             cells |= {table: own[table] for table in said.tables}
-        rows += [(*Key(unit["indicator"], HARMONISED, t, unit["year"]), cell, unit["reason"], unit["sign"]) for t, cell in cells.items()]
+        rows += [
+            (*TableKey(unit["indicator"], HARMONISED, t, unit["year"]), cell, unit["reason"], unit["sign"]) for t, cell in cells.items()
+        ]
     frame = pd.DataFrame(rows, columns=[*NAME, "cell", "reason", "change"])
     summed = frame.groupby([*NAME, "cell", "reason"])["change"].sum().reset_index()
     return summed[summed["change"] != 0]
@@ -101,7 +114,10 @@ def revisions(
     snapshots, exact: by release, those whose records the published tables count.
     """
     out = printed(before, prints)
-    steps = [(before[key].known, prints[key].known) for key in map(Key._make, out[NAME].itertuples(index=False, name=None))]
+    steps = [
+        (before[key].source_release, prints[key].source_release)
+        for key in map(TableKey._make, out[NAME].itertuples(index=False, name=None))
+    ]
     found = {(a, b): exact_differences(programme, snapshots[a], snapshots[b], exact[a], exact[b]) for a, b in set(steps)}
     reasons = []
     for step, names in zip(steps, out[NAME].itertuples(index=False, name=None), strict=True):

@@ -13,19 +13,19 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from warehouse.count import causes
 from warehouse.disclosure.programme import (
-    ACROSS,
-    CROSSED,
+    CROSS_SEPARATOR,
     HARMONISED,
     OFFENCE,
     QUARTER,
     REPORTED,
+    SEX_AGE,
     TOTAL,
     TRAFFICKING,
-    Key,
     Programme,
+    TableKey,
 )
 
-Counts = dict[Key, tuple[int, ...] | None]
+Counts = dict[TableKey, tuple[int, ...] | None]
 _OTHERS = ("form", "sex", "age_group", "citizenship_group")
 BRIDGE = "bridge"
 
@@ -47,7 +47,7 @@ def exact(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
             continue
         grand = part[(part[["offence_group", *_OTHERS]] == TOTAL).all(axis=1)].iloc[0]
         if pd.isna(grand["harmonised"]):
-            out[Key(code, HARMONISED, TOTAL, year)] = None
+            out[TableKey(code, HARMONISED, TOTAL, year)] = None
             continue
         mine = units[(units["indicator"] == code) & (units["year"] == year)]
         out |= _harmonised(programme, code, year, mine)
@@ -60,7 +60,7 @@ def _units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
     """Units of the year with published categories: indicator, year, quarter and the dimensions."""
     live = counted[counted["counts_in_year"].astype("bool")]
     day = pd.to_datetime(live["day"])
-    mapped = {d: live[d].map(programme.mapping[d]) for d in (OFFENCE, *_OTHERS)}
+    mapped = {d: live[d].map(programme.category_of[d]) for d in (OFFENCE, *_OTHERS)}
     return live[["indicator"]].assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"), **mapped)
 
 
@@ -68,10 +68,10 @@ def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame)
     spec = programme.indicators[code]
     offence = units[OFFENCE].where(units[OFFENCE].isin(spec.offences), spec.offences[-1])
     trafficking = units[offence == TRAFFICKING]
-    values = {OFFENCE: offence, QUARTER: trafficking["quarter"], CROSSED: trafficking["sex"] + ACROSS + trafficking["age_group"]}
-    out: Counts = {Key(code, HARMONISED, TOTAL, year): (len(units),)}
+    values = {OFFENCE: offence, QUARTER: trafficking["quarter"], SEX_AGE: trafficking["sex"] + CROSS_SEPARATOR + trafficking["age_group"]}
+    out: Counts = {TableKey(code, HARMONISED, TOTAL, year): (len(units),)}
     for table in (OFFENCE, *spec.tables):
-        key = Key(code, HARMONISED, table, year)
+        key = TableKey(code, HARMONISED, table, year)
         column = values[table] if table in values else trafficking[table]
         tally = column.value_counts()
         out[key] = tuple(int(tally.get(cell, 0)) for cell in programme.cells(key))
@@ -82,12 +82,12 @@ def _reported(code: str, year: str, part: pd.DataFrame, total: int) -> Counts:
     """As reported: the total, and trafficking beside the rest."""
     one_way = part[(part[list(_OTHERS)] == TOTAL).all(axis=1) & (part[OFFENCE] == TRAFFICKING)]
     own = int(one_way["as_reported"].iloc[0]) if len(one_way) else 0
-    return {Key(code, REPORTED, TOTAL, year): (total,), Key(code, REPORTED, OFFENCE, year): (own, total - own)}
+    return {TableKey(code, REPORTED, TOTAL, year): (total,), TableKey(code, REPORTED, OFFENCE, year): (own, total - own)}
 
 
 def _bridge(code: str, year: str, bridge: pd.DataFrame) -> Counts:
     mine = bridge[(bridge["indicator"] == code) & (bridge["period"] == year)].groupby("cause")["n"].sum()
-    return {Key(code, BRIDGE, BRIDGE, year): tuple(int(mine.get(cause, 0)) for cause in causes())}
+    return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(mine.get(cause, 0)) for cause in causes())}
 
 
 def to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
     """
     out: Counts = {}
     for names, part in frame.groupby(["indicator", "measure", "table", "of"], sort=False):
-        key = Key(*map(str, names))
+        key = TableKey(*map(str, names))
         if key.indicator not in programme.indicators:
             continue
         counts = part.set_index("cell")["value"]

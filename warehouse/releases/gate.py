@@ -16,10 +16,17 @@ from pipelines.errors import HarmoniaError
 from warehouse.attackers import enumeration, integer_programme
 from warehouse.attackers.known import Knowledge, Learnt, Table
 from warehouse.count import causes
-from warehouse.disclosure.programme import CROSSED, HARMONISED, OFFENCE, REPORTED, TOTAL, Key
-from warehouse.disclosure.protect import Inputs, PublishedTables, counts_behind, crossed_margins, reported, when_printed
-from warehouse.disclosure.published_tables import crossed, crossed_least, year_codes
-from warehouse.disclosure.rule import causes_apart
+from warehouse.disclosure.merging_rule import separate_causes
+from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, SEX_AGE, TOTAL, TableKey
+from warehouse.disclosure.protect import (
+    PublishedTables,
+    ReleaseInputs,
+    as_reported_tables,
+    exact_counts,
+    sex_age_margins,
+    tables_published_with,
+)
+from warehouse.disclosure.published_tables import publish_sex_age, sex_age_minimum_count, year_form_numbers
 from warehouse.releases import cube
 from warehouse.releases.exact import BRIDGE
 
@@ -30,7 +37,7 @@ Truth = dict[Table, dict[str, int]]
 class Published:
     """The content of all releases, the new one last: tables, and the rows of its bridge."""
 
-    given: Inputs
+    given: ReleaseInputs
     prints: PublishedTables
     bridge: pd.DataFrame
 
@@ -46,7 +53,7 @@ def check(published: Published) -> None:
     if learnt:
         first = learnt[0]
         raise HarmoniaError(
-            f"release {published.given.release} is refused: {name_of(Key(*first.table))} would disclose a cell under the threshold "
+            f"release {published.given.release} is refused: {name_of(TableKey(*first.table))} would disclose a cell under the threshold "
             f"({first.attack}). Wait for more records; or have the coordinator sign a programme without that table, or without the figures "
             "of others that disclose it (public_already)"
         )
@@ -55,7 +62,7 @@ def check(published: Published) -> None:
 def attacked(published: Published) -> list[Learnt]:
     """What enumeration and integer programme infer from the release and all earlier ones, but not from the earlier ones only."""
     given, prints = published.given, published.prints
-    new = frozenset(Table(*key) for key, made in prints.items() if made.edition == given.release)
+    new = frozenset(Table(*key) for key, made in prints.items() if made.first_release == given.release)
     truth, indicators = truths(given, prints), sorted({table.indicator for table in new})
     knowledge = known(published)
     learnt = integer_programme.attack(knowledge, truth, indicators)
@@ -74,28 +81,28 @@ def known(published: Published, releases: Sequence[PublishedTables] | None = Non
     groups = {code: programme.groups[said.group] for code, said in programme.indicators.items()}
 
     def alike(table: Table, cells: tuple[str, ...], tables: np.ndarray) -> np.ndarray:
-        key = Key(*table)
+        key = TableKey(*table)
         if key.table == BRIDGE:
-            return np.asarray(causes_apart(tables, programme.floor(key.indicator)) @ (1 << np.arange(len(cells))))
+            return np.asarray(separate_causes(tables, programme.minimum_total(key.indicator)) @ (1 << np.arange(len(cells))))
         if key.measure == REPORTED:
-            then = next(prints for prints in releases if key in prints and prints[key].known == releases[-1][key].known)
+            then = next(prints for prints in releases if key in prints and prints[key].source_release == releases[-1][key].source_release)
             total, offence = (then.get(key._replace(measure=HARMONISED, table=t)) for t in (TOTAL, OFFENCE))
             assert total, f"{name_of(key)} as reported needs the harmonised total"
-            made = (reported(given, key.indicator, key.period, tuple(row), (total, offence)) for row in tables.tolist())
+            made = (as_reported_tables(given, key.indicator, key.period, tuple(row), (total, offence)) for row in tables.tolist())
             return _numbered(tuple((k.table, one.status, one.cells) for k, one in both.items()) for both in made)
         if key.table == OFFENCE:
-            said = programme.said(key._replace(table=TOTAL)).get(TOTAL)
-            return year_codes(programme.rule(key.indicator, cells[1:], key), tables, said)
-        if key.table == CROSSED:
-            years = crossed_margins(programme, key, releases[-1])
-            least = crossed_least(*groups[key.indicator], years) if years else None
-            return _numbered(crossed(cells, tuple(row), least).status for row in tables.tolist())
-        return programme.rule(key.indicator, cells, key).choose(tables)
+            said = programme.external_bounds(key._replace(table=TOTAL)).get(TOTAL)
+            return year_form_numbers(programme.merging_rule(key.indicator, cells[1:], key), tables, said)
+        if key.table == SEX_AGE:
+            years = sex_age_margins(programme, key, releases[-1])
+            least = sex_age_minimum_count(*groups[key.indicator], years) if years else None
+            return _numbered(publish_sex_age(cells, tuple(row), least).status for row in tables.tolist())
+        return programme.merging_rule(key.indicator, cells, key).partition_numbers(tables)
 
     return Knowledge(
         cubes=[cube.rows(prints, {}, set()) for prints in releases],
         bridge=published.bridge,
-        categories=lambda table: tuple(causes()) if table.table == BRIDGE else programme.cells(Key(*table)),
+        categories=lambda table: tuple(causes()) if table.table == BRIDGE else programme.cells(TableKey(*table)),
         threshold={code: threshold for code, (threshold, _) in groups.items()},
         persons={code: persons for code, (_, persons) in groups.items()},
         alike=alike,
@@ -110,19 +117,19 @@ def _numbered(values: Iterable[Hashable]) -> np.ndarray:
     return np.array([seen.setdefault(value, len(seen)) for value in values])
 
 
-def truths(given: Inputs, prints: PublishedTables) -> Truth:
+def truths(given: ReleaseInputs, prints: PublishedTables) -> Truth:
     """The exact counts of every published table, by category, and of the bridge to every published harmonised total."""
     out = {}
     for key, made in prints.items():
-        counts, _ = counts_behind(given, key, when_printed(given, key, prints))
+        counts, _ = exact_counts(given, key, tables_published_with(given, key, prints))
         if counts is not None:
             out[Table(*key)] = dict(zip(given.programme.cells(key), counts, strict=True))
-        bridge = Key(key.indicator, BRIDGE, BRIDGE, key.period)
-        if (key.table, key.measure) == (TOTAL, HARMONISED) and (steps := given.exact.get(made.known, {}).get(bridge)):
+        bridge = TableKey(key.indicator, BRIDGE, BRIDGE, key.period)
+        if (key.table, key.measure) == (TOTAL, HARMONISED) and (steps := given.exact.get(made.source_release, {}).get(bridge)):
             out[Table(*bridge)] = dict(zip(causes(), steps, strict=True))
     return out
 
 
-def name_of(key: Key) -> str:
+def name_of(key: TableKey) -> str:
     """A table's name for messages."""
     return f"{key.indicator} {key.period}" + (f" by {key.table}" if key.table != TOTAL else "")

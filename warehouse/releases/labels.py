@@ -14,7 +14,7 @@ import pandas as pd
 from pipelines.errors import HarmoniaError
 from schemas.declared import declared
 from sources import contract
-from warehouse.disclosure.programme import CROSSED, JOINED, QUARTER, TOTAL
+from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTER, SEX_AGE, TOTAL
 from warehouse.indicators import LANGUAGES, indicators
 
 
@@ -37,17 +37,17 @@ def label(dimension: str, code: str, lang: str) -> str:
     language.
     """
     language(lang)
-    parts = [words()[dimension][part][lang] for part in code.split(JOINED)]
+    parts = [words()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
     return words()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
 
 
 def category(table: str, cell: str, lang: str) -> str:
     """The label of a cell of a table ("Male, 18 to 24"; merged quarters "Q1, Q2"); empty for the total, or if there is one category."""
     if table == QUARTER:
-        return cell.replace(JOINED, ", ")
+        return cell.replace(MERGE_SEPARATOR, ", ")
     if table == TOTAL or not cell:
         return ""
-    if table == CROSSED:
+    if table == SEX_AGE:
         sex, age = (label(dimension, code, lang) for dimension, code in zip(("sex", "age_group"), cell.split("|"), strict=True))
         return f"{sex}, {age[:1].lower()}{age[1:]}"
     return label(table, cell, lang)

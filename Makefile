@@ -11,7 +11,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # Every process that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow test-spark test-long check docs sbom ui clean
+.PHONY: install run portal test test-slow test-spark test-long check docs sbom ui clean
 
 install: $(VENV)/.installed
 
@@ -25,6 +25,10 @@ $(VENV)/.installed: pyproject.toml uv.lock
 run: install
 	test -d data/inbox || $(VENV)/bin/harmonia simulate --out data --seed 20150301 --start 2012 --years 2 --cases-per-year 100 --noise typical
 	$(VENV)/bin/harmonia run --inbox data/inbox --home data/home
+	@echo "To work with it in a browser: make portal, or $(VENV)/bin/harmonia portal --inbox data/inbox --home data/home --demo"
+
+portal: install
+	$(VENV)/bin/harmonia portal --inbox data/inbox --home data/home --demo
 
 test: install
 	$(VENV)/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not (slow or spark)"

@@ -29,10 +29,13 @@ def note(registry: Registry, action: str, subject: str) -> str:
     return who
 
 
-def line(registry: Registry, who: str, action: str, subject: str) -> None:
-    """Record that `who`, e.g. a steward named by --by, did `action`. `subject` names pairs, ids or a file, never a person."""
+def line(registry: Registry, who: str, action: str, subject: str, reason: str | None = None) -> None:
+    """Record that `who`, an account of the portal or a steward named by --by, did `action`, and the reason that was given.
+
+    `subject` and `reason` name pairs, ids or a file, never a person.
+    """
     with registry.write() as session:
-        session.add(Audit(at=now(), who=who, action=action, subject=subject))
+        session.add(Audit(at=now(), who=who, action=action, subject=subject, reason=reason))
 
 
 SAW = "saw the log of requests"
@@ -62,7 +65,7 @@ def entries(registry: Registry | None, requests: pd.DataFrame | None, since: dat
     parts = []
     if registry is not None:
         with registry.read() as session:
-            lines = [(one.at, "registry", one.who, one.action, one.subject, "") for one in session.scalars(select(Audit))]
+            lines = [(one.at, "registry", one.who, one.action, one.subject, one.reason or "") for one in session.scalars(select(Audit))]
         parts.append(pd.DataFrame(lines, columns=COLUMNS))
     if requests is not None:
         asked = requests.rename(columns={"login": "who", "kind": "what"}).assign(where="postgresql")

@@ -36,6 +36,7 @@ from pipelines.reports.commands import app as report
 from pipelines.resources.workplace import Workplace
 from pipelines.retention.commands import app as retention
 from pipelines.review.commands import app as review
+from portal.commands import invite, portal
 
 ENGINEER, ANALYST, INSTITUTION = "For data engineers", "For analysts", "For institutions"
 STEWARD, COORDINATOR = "For stewards", "For the coordinator"
@@ -64,6 +65,9 @@ app.add_typer(indicator, name="indicator", rich_help_panel=ANALYST)
 app.add_typer(compare, name="compare", rich_help_panel=STEWARD)
 app.add_typer(release, name="release", rich_help_panel=COORDINATOR)
 app.add_typer(erase, name="erase", rich_help_panel=ENGINEER)
+EVERYBODY = "For all: the portal"
+app.command(rich_help_panel=EVERYBODY)(portal)
+app.command(rich_help_panel=EVERYBODY)(invite)
 _INTERRUPTED = 130
 
 

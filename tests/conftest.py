@@ -17,7 +17,8 @@ settings.load_profile("harmonia")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """With `--dist loadfile` one process does all tests of a file, and all over the runs of tests/pipeline: each world is made once."""
+    """With `--dist loadfile` one process does all tests of a file, and all over the runs of tests/pipeline, or all of
+    tests/portal: each world is made once."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -25,7 +26,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     class ByWorld(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = str(super()._split_scope(nodeid))
-            return "tests/pipeline" if file.startswith("tests/pipeline/") else file
+            return next((folder for folder in ("tests/pipeline", "tests/portal") if file.startswith(f"{folder}/")), file)
 
     return ByWorld(config, log)
 

@@ -102,7 +102,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream("membership", Membership.sequence, _columns(Membership, "sequence", "until")),
     Stream("judgement", Judgement.id, _columns(Judgement, "id")),
     Stream("answer", Answer.id, _columns(Answer, "id", "decision", "decided_by", "decided_at", "until")),
-    Stream("audit", Audit.id, _columns(Audit, "id")),
+    Stream("audit", Audit.id, _columns(Audit, "id", "reason")),
+    Stream("reasons in the audit", Audit.id, (Audit.reason,), Audit.reason.is_not(None)),
     *(
         Stream(str(table.__tablename__).replace("_", " "), table.id, _columns(table, "id"))
         for table in (ErasureOrder, Erasure, Redaction, RemovedFile)

@@ -312,6 +312,7 @@ class Audit(Base):
     who: Mapped[str]
     action: Mapped[str]
     subject: Mapped[str]  # a pair, a file, a number of pairs: never a name
+    reason: Mapped[str | None]  # why, as the user gave it: never a name
 
 
 class ErasureOrder(Base):

@@ -1,0 +1,1 @@
+"""Accounts: who may sign in, with which roles, for which institution; sessions, invitations, the audit of signing in."""

@@ -1,0 +1,25 @@
+"""Django's sessions in the database, which also record their account (as Django's documentation extends its session engine)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+
+
+class SessionStore(DatabaseStore):
+    """Sessions with the account that they belong to."""
+
+    @classmethod
+    def get_model_class(cls) -> type[Any]:
+        """The table of the sessions."""
+        from portal.accounts.models import Session
+
+        return Session
+
+    def create_model_instance(self, data: dict[str, Any]) -> Any:
+        """A row with its account."""
+        row = super().create_model_instance(data)
+        number = data.get("_auth_user_id")
+        row.account_id = int(number) if number else None
+        return row

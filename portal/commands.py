@@ -1,0 +1,51 @@
+"""`harmonia portal` and `harmonia invite`: the commands. What they do is imported when called: Django takes a second to load."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.console import console
+from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
+from pipelines.resources.workplace import Workplace
+
+Port = Annotated[int, typer.Option("--port", envvar="HARMONIA_PORT", min=1, max=65535, help="Port on this machine.")]
+
+
+def portal(
+    inbox: Inbox = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    warehouse_url: WarehouseUrl = None,
+    port: Port = 8300,
+    demo: Annotated[
+        bool, typer.Option("--demo", envvar="HARMONIA_DEMO", help="Offer one ready sign-in for each role; only over simulated deliveries.")
+    ] = False,
+) -> None:
+    """Serve the portal for institutions, stewards, coordinator and engineers, on this machine only (127.0.0.1)."""
+    workplace = Workplace.of(inbox, home, registry_url, warehouse_url).ready()
+    from portal.serve import serve
+
+    serve(console(), workplace, port, demo)
+
+
+def invite(
+    email: Annotated[str, typer.Argument(metavar="E-MAIL", help="E-mail address: the name of the account.")],
+    roles: Annotated[
+        list[str],
+        typer.Option("--role", envvar="HARMONIA_ROLE", help="clerk, head, steward, coordinator, analyst, engineer or administrator."),
+    ],
+    name: Annotated[str, typer.Option("--name", envvar="HARMONIA_NAME", help="Name as others see it.")],
+    institution: Annotated[str, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Of a clerk or head.")] = "",
+    inbox: Inbox = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Create an account of the portal and print the link by which its owner sets a password. The first administrator is invited so."""
+    from portal.serve import prepare
+
+    prepare(Workplace.of(inbox, home, registry_url).ready(), demo=False)
+    from portal.accounts.invitations import invited
+
+    console(markup=False).print(invited(email, name, roles, institution), soft_wrap=True)

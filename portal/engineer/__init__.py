@@ -1,0 +1,1 @@
+"""The pages of engineers: deliveries beside Dagster's runs, health."""

@@ -1,0 +1,114 @@
+"""What all pages share: the start page, refusals and failures in one line, language, no caches.
+
+Does not belong here: a page of one role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+
+from pipelines.errors import HarmoniaError
+from pipelines.failures import write_log
+from portal.permissions import INSTITUTIONAL, Role
+from portal.words import DJANGO
+
+_Next = Callable[[HttpRequest], HttpResponse]
+_FIRST_PAGES = {
+    Role.STEWARD: "steward",
+    Role.COORDINATOR: "coordinator",
+    Role.ENGINEER: "engineer",
+    Role.ADMINISTRATOR: "accounts",
+}
+
+
+def start(request: HttpRequest) -> HttpResponse:
+    """To the first page of the account's role."""
+    from portal.routes import ROUTES
+
+    known = {route.name for route in ROUTES}
+    roles = request.user.roles
+    if roles & INSTITUTIONAL and "institution" in known:
+        return redirect("institution", institution=request.user.institution)
+    names = (name for role, name in _FIRST_PAGES.items() if role in roles and name in known)
+    return redirect(next(names, "own_account"))
+
+
+def message(request: HttpRequest, key: str, status: int, line: str = "") -> HttpResponse:
+    """A page with one line: `messages.<key>` of the texts, or `line`."""
+    return render(request, "message.html", {"key": key, "line": line}, status=status)
+
+
+def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: another role's page, or another institution's."""
+    return message(request, "refused", 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404, also for an object of another institution."""
+    return message(request, "not_found", 404)
+
+
+def stale(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403: the form is no longer valid (CSRF)."""
+    return message(request, "stale", 403)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500."""
+    return message(request, "failed", 500)
+
+
+class OneLine:
+    """Middleware: a problem that a user can resolve is one line on a page; any other is recorded without values."""
+
+    def __init__(self, get_response: _Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """One line for a `HarmoniaError`; a file in `HOME/logs` for what nobody expected."""
+        from django.core.exceptions import PermissionDenied, SuspiciousOperation
+        from django.http import Http404
+
+        if isinstance(error, PermissionDenied | Http404 | SuspiciousOperation):
+            return None
+        full = "disk is full" in str(error) or "disk quota" in str(error)
+        if isinstance(error, HarmoniaError):
+            return message(request, "disk_full" if full else "problem", 507 if full else 503, "" if full else str(error))
+        write_log(error, settings.WORKPLACE.logs, "portal")
+        return message(request, "disk_full", 507) if isinstance(error, OSError) and error.errno == 28 else failed(request)
+
+
+class Language:
+    """Middleware: the account's language, else that of the cookie, else that of the browser."""
+
+    def __init__(self, get_response: _Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer in that language."""
+        own = request.user.language if request.user.is_authenticated else request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
+        chosen = DJANGO.get(own or "") or translation.get_language_from_request(request)
+        with translation.override(chosen):
+            return self.get_response(request)
+
+
+class NotStored:
+    """Middleware: no page is kept by a browser or a proxy."""
+
+    def __init__(self, get_response: _Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Forbid storing."""
+        response = self.get_response(request)
+        response.headers["Cache-Control"] = "no-store"
+        return response

@@ -1,0 +1,1 @@
+"""The pages of an institution: its quarters, deliveries, findings, signature."""

@@ -1,0 +1,116 @@
+"""Who may open what: roles, scopes, the declaration of a route, and its enforcement.
+
+Does not belong here: the table of routes (`routes`), accounts (`accounts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
+
+
+class Role(StrEnum):
+    """What an account may be. An account may have several."""
+
+    CLERK = "clerk"
+    HEAD = "head"
+    STEWARD = "steward"
+    COORDINATOR = "coordinator"
+    ANALYST = "analyst"
+    ENGINEER = "engineer"
+    ADMINISTRATOR = "administrator"
+
+
+INSTITUTIONAL = frozenset({Role.CLERK, Role.HEAD})
+"""Roles that hold for the account's own institution alone."""
+
+
+class Scope(StrEnum):
+    """What a route is about."""
+
+    PUBLIC = "public"  # anybody, signed in or not
+    COUNTRY = "country"  # nothing that belongs to one institution
+    INSTITUTION = "institution"  # data of the institution named in the path
+
+
+@dataclass(frozen=True)
+class Route:
+    """A page or an action: its name, path below the root, view, roles that may open it, and what it is about.
+
+    Raises `ValueError` for a declaration that contradicts itself.
+    """
+
+    name: str
+    path: str
+    view: Callable[..., HttpResponse]
+    roles: frozenset[Role]
+    scope: Scope
+    methods: tuple[str, ...] = ("GET",)
+
+    def __post_init__(self) -> None:
+        if (self.scope is Scope.INSTITUTION) != ("<institution:institution>" in self.path):
+            raise ValueError(f"route {self.name}: exactly a route of scope `institution` has <institution:institution> in its path")
+        if (self.scope is Scope.PUBLIC) == bool(self.roles):
+            raise ValueError(f"route {self.name}: a public route has no roles, any other has at least one")
+        if self.scope is Scope.COUNTRY and self.roles <= INSTITUTIONAL and self.roles:
+            raise ValueError(f"route {self.name}: pages of clerks and heads alone belong to an institution")
+
+
+def allowed(route: Route, roles: Collection[Role], own: str, institution: str | None) -> bool:
+    """Whether an account with these roles and its `own` institution may open the route for `institution`."""
+    if route.scope is Scope.PUBLIC:
+        return True
+    granted = route.roles.intersection(roles)
+    if route.scope is Scope.INSTITUTION and institution != own:
+        granted -= INSTITUTIONAL
+    return bool(granted)
+
+
+def pattern(route: Route) -> URLPattern:
+    """The URL of a route, guarded by its declaration."""
+
+    @wraps(route.view)
+    def guarded(request: HttpRequest, **arguments: Any) -> HttpResponse:
+        if route.scope is not Scope.PUBLIC and not request.user.is_authenticated:
+            return _to_sign_in(request)
+        account = request.user
+        if route.scope is not Scope.PUBLIC and not allowed(route, account.roles, account.institution, arguments.get("institution")):
+            raise PermissionDenied
+        return route.view(request, **arguments)
+
+    view = require_http_methods(list(route.methods))(guarded)
+    view.route = route
+    return path(route.path, view, name=route.name)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    there = f"?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else ""
+    if request.headers.get("HX-Request"):  # htmx would put the page of the sign-in into the middle of another
+        return HttpResponse(status=401, headers={"HX-Redirect": f"/sign-in{there}"})
+    return redirect(f"/sign-in{there}")
+
+
+class DeclaredRoutesOnly:
+    """Middleware: refuse any view that has no declaration, whoever asks."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], _arguments: Any, _keywords: Any) -> None:
+        """Raise `PermissionDenied` for a view without a route."""
+        if not isinstance(getattr(view, "route", None), Route):
+            raise PermissionDenied

@@ -1,0 +1,56 @@
+"""Every page and action of the portal: path, roles, scope. The one table; the URLs and the tests of access come from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import register_converter
+from django.urls.converters import StringConverter
+
+from portal import home
+from portal.accounts import views as accounts
+from portal.permissions import Role, Route, Scope, pattern
+from sources import contract
+
+EVERYBODY = frozenset(Role)
+ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+PAGE, ACTION, FORM = ("GET",), ("POST",), ("GET", "POST")
+
+
+class InstitutionConverter(StringConverter):
+    """An institution that has a contract; any other is no page."""
+
+    regex = "[a-z][a-z0-9_]*"
+
+    def to_python(self, value: str) -> str:
+        """The institution. Raises `ValueError` for an unknown one."""
+        if value not in contract.institutions():
+            raise ValueError(value)
+        return value
+
+    def to_url(self, value: Any) -> str:
+        """As it is."""
+        return str(value)
+
+
+register_converter(InstitutionConverter, "institution")
+
+ROUTES: tuple[Route, ...] = (
+    Route("start", "", home.start, EVERYBODY, Scope.COUNTRY),
+    Route("sign_in", "sign-in", accounts.sign_in, frozenset(), Scope.PUBLIC, FORM),
+    Route("demo", "demo", accounts.demo, frozenset(), Scope.PUBLIC, ACTION),
+    Route("language", "language", accounts.language, frozenset(), Scope.PUBLIC, ACTION),
+    Route("invitation", "invitations/<uidb64>/<token>", accounts.invitation, frozenset(), Scope.PUBLIC, FORM),
+    Route("sign_out", "sign-out", accounts.sign_out, EVERYBODY, Scope.COUNTRY, ACTION),
+    Route("sign_out_everywhere", "sign-out-everywhere", accounts.sign_out_everywhere, EVERYBODY, Scope.COUNTRY, ACTION),
+    Route("own_account", "account", accounts.own_account, EVERYBODY, Scope.COUNTRY, FORM),
+    Route("accounts", "accounts", accounts.listed, ADMINISTRATOR, Scope.COUNTRY, PAGE),
+    Route("invite", "accounts/invite", accounts.invite, ADMINISTRATOR, Scope.COUNTRY, FORM),
+    Route("account", "accounts/<int:number>", accounts.account, ADMINISTRATOR, Scope.COUNTRY, FORM),
+    Route("audit", "audit", accounts.audit_log, ADMINISTRATOR, Scope.COUNTRY, PAGE),
+)
+
+urlpatterns = [pattern(route) for route in ROUTES]
+handler403 = "portal.home.refused"
+handler404 = "portal.home.not_found"
+handler500 = "portal.home.failed"

@@ -1,0 +1,71 @@
+"""Starting the portal: environment, tables of its own, web server.
+
+Belongs here: the refusal of `--demo` over real deliveries. Does not belong here: pages.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from rich.console import Console
+
+from pipelines.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+HOST = "127.0.0.1"
+_THREADS = 8
+_SLOW = 60  # seconds without a byte after which a connection ends
+
+
+def prepare(workplace: Workplace, demo: bool) -> None:
+    """Configure Django for the work place and create or update its tables.
+
+    Raises `HarmoniaError` where `demo` is asked for over a home that is not of a simulated set alone.
+    """
+    os.umask(0o077)
+    os.environ.update(workplace.environment())
+    os.environ["HARMONIA_DEMO"] = "1" if demo else ""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+    from portal.accounts import demonstration
+
+    if demo:
+        demonstration.create()
+    else:
+        demonstration.disable()
+
+
+def serve(console: Console, workplace: Workplace, port: int, demo: bool) -> None:
+    """Serve the portal on this machine only, until interrupted. Raises `HarmoniaError` if the port is in use."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise HarmoniaError(f"port {port} is in use: close what uses it, or name another with --port (or HARMONIA_PORT)") from None
+    prepare(workplace, demo)
+    from django.conf import settings
+    from django.core.wsgi import get_wsgi_application
+    from waitress import create_server
+
+    trusted = {"trusted_proxy": HOST, "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"} if settings.ORIGIN else {}
+    server = create_server(
+        get_wsgi_application(),
+        host=HOST,
+        port=port,
+        threads=_THREADS,
+        ident=None,
+        channel_timeout=_SLOW,
+        max_request_body_size=settings.UPLOAD_BYTES + (1 << 20),
+        clear_untrusted_proxy_headers=True,
+        **trusted,
+    )
+    console.print(f"The portal for {workplace.home.root} is at [bold]http://{HOST}:{port}[/]. Press Ctrl-C to stop.", soft_wrap=True)
+    if demo:
+        console.print("One sign-in for each role is offered on its first page, since all of its data are simulated.")
+    server.run()

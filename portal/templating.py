@@ -1,0 +1,91 @@
+"""Templates: Jinja2 that escapes everything and fails for an unknown name, and what every template knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jinja2
+from django.conf import settings
+from django.forms.renderers import Jinja2 as FormRenderer
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import get_language
+
+from portal import words
+from portal.permissions import allowed
+from schemas.findings import LANGUAGES
+from sources import contract
+
+_OF_DJANGO = {code: language for language, code in words.DJANGO.items()}
+
+
+MENU = (("accounts", False), ("audit", False))
+"""Routes in the navigation, in order, and whether they are the account's own institution's. The texts are `menu.<route>`."""
+
+
+class Renderer(FormRenderer):
+    """Django's own templates of form fields, in Jinja2."""
+
+
+def environment(**options: Any) -> jinja2.Environment:
+    """The environment: unknown names are errors, also in an attribute or key."""
+    made = jinja2.Environment(**{**options, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})  # noqa: S701 - Django sets autoescape
+    made.globals.update(static=static, url=_url, languages=LANGUAGES, demo_open=settings.DEMO)
+    made.filters.update(
+        day=words.day, moment=words.moment, quarter=words.quarter, thousands=lambda n: f"{n:,}".replace(",", "\u2009"), size=_size
+    )
+    return made
+
+
+def _url(name: str, **arguments: Any) -> str:
+    return reverse(name, kwargs=arguments)
+
+
+def _size(number: int) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f}\u2009{unit}"
+        number /= 1024  # type: ignore[assignment]
+    return f"{number:.1f}\u2009GiB"
+
+
+def language_of(request: HttpRequest) -> str:
+    """sq, sr or en: the language of this request."""
+    return _OF_DJANGO.get(get_language() or "", "sq")
+
+
+def tell(request: HttpRequest, kind: str, text: str) -> None:
+    """Show a line on the next page. kind: good, warning or error; the text holds no delivered value."""
+    request.session["notices"] = [*request.session.get("notices", []), {"kind": kind, "text": text}]
+
+
+def notices(request: HttpRequest) -> list[dict[str, str]]:
+    """The lines to show, each once."""
+    return request.session.pop("notices", []) if hasattr(request, "session") and "notices" in request.session else []
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """`w` (texts), `language`, `account` (None when signed out), `may` (whether a route is open to it), `publisher` of an institution."""
+    language = language_of(request)
+    account = request.user if request.user.is_authenticated else None
+
+    def may(name: str, institution: str | None = None) -> bool:
+        from portal.routes import ROUTES
+
+        route = next(one for one in ROUTES if one.name == name)
+        return account is not None and allowed(route, account.roles, account.institution, institution)
+
+    def publisher(institution: str) -> str:
+        return contract.load(institution).publisher[language]
+
+    return {
+        "menu": MENU,
+        "w": words.words(language),
+        "language": language,
+        "account": account,
+        "may": may,
+        "publisher": publisher,
+        "here": request.path,
+        "notices": notices(request),
+    }

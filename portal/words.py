@@ -1,0 +1,56 @@
+"""The texts of the portal by language. Belongs here: loading `words.yaml`, dates and quarters in words.
+
+Does not belong here: the texts of a rule (`schemas/rules`) or of the feedback (`pipelines/feedback/texts.yaml`), which pages reuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from schemas.declared import declared
+from schemas.findings import LANGUAGES
+
+DJANGO = {"sq": "sq", "sr": "sr-latn", "en": "en"}
+"""Language -> its code in Django, whose own messages (a password too short) come in these languages too."""
+
+
+@cache
+def words(language: str) -> Mapping[str, Any]:
+    """The texts in `language`; nested mappings stay."""
+    found: Mapping[str, Any] = _chosen(declared(Path(__file__).parent / "words.yaml"), language)
+    return found
+
+
+def _chosen(node: Any, language: str) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _chosen(inner, language) for key, inner in node.items()}
+    return node[LANGUAGES.index(language)]
+
+
+def day(value: date | datetime | None, language: str) -> str:
+    """A day as the language writes it; a dash where there is none."""
+    if value is None:
+        return "–"
+    local = timezone.localtime(value) if isinstance(value, datetime) else value
+    return f"{local:%d.%m.%Y}" + ("." if language == "sr" else "")
+
+
+def moment(value: datetime | None, language: str) -> str:
+    """A day and time, local."""
+    return "–" if value is None else f"{day(value, language)} {timezone.localtime(value):%H:%M}"
+
+
+def quarter(period: str, language: str) -> str:
+    """`2013-Q2` in words."""
+    year, number = period.split("-Q")
+    if language == "sq":
+        return f"tremujori i {('parë', 'dytë', 'tretë', 'katërt')[int(number) - 1]} i vitit {year}"
+    if language == "sr":
+        return f"{('prvo', 'drugo', 'treće', 'četvrto')[int(number) - 1]} tromesečje {year}. godine"
+    return f"{('first', 'second', 'third', 'fourth')[int(number) - 1]} quarter of {year}"

@@ -1,0 +1,58 @@
+"""One small simulated home with a run, and the portal over it: its test client, and the real server for a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from portal_world import Served, World, ready
+
+from pipelines.progress import Silence
+from pipelines.resources.workplace import Workplace
+from pipelines.run import run_everything
+from sources.simulator import simulate
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A year of deliveries of which the run has seen all but the last quarter; demo accounts."""
+    folder = tmp_path_factory.mktemp("portal") / "set"
+    inbox = simulate(folder, seed=7, start=2013, years=1, cases_per_year=12, noise="typical").inbox
+    later = folder / "later"
+    for delivery in sorted(inbox.glob("*/2013-Q4*")):
+        (later / delivery.parent.name).mkdir(parents=True, exist_ok=True)
+        delivery.rename(later / delivery.parent.name / delivery.name)
+    place = Workplace.of(inbox, folder / "home")
+    run_everything(place, Silence())
+    ready(place)
+    return World(place, later)
+
+
+@pytest.fixture(scope="session")
+def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The real server over a copy of the world, for a browser."""
+    if shutil.which("chromium") is None:
+        pytest.skip("Chromium is not on this machine (Debian: apt install chromium)")
+    folder = tmp_path_factory.mktemp("served") / "set"
+    shutil.copytree(world.place.inbox.parent, folder, symlinks=True)
+    shutil.rmtree(folder / "home" / "portal", ignore_errors=True)
+    with Served.started(Workplace.of(folder / "inbox", folder / "home"), folder / "later") as running:
+        yield running
+
+
+@pytest.fixture
+def chromium() -> Iterator[object]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def here() -> Path:
+    return Path(__file__).parent

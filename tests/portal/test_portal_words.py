@@ -1,0 +1,33 @@
+"""Every text of the portal in all languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PORTAL = Path(__file__).parents[2] / "portal"
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        for key, inner in node.items():
+            yield from _leaves(inner, f"{path}.{key}".strip("."))
+    else:
+        yield path, node
+
+
+def test_every_text_is_there_in_three_languages_with_the_same_placeholders() -> None:
+    for path, texts in _leaves(yaml.safe_load((PORTAL / "words.yaml").read_text("utf-8"))):
+        assert isinstance(texts, list) and len(texts) == 3, f"{path}: {texts}"
+        assert all(isinstance(text, str) and text.strip() for text in texts), path
+        assert len({tuple(sorted(re.findall(r"\{\w*\}", text))) for text in texts}) == 1, path
+
+
+def test_templates_hold_no_script_style_or_foreign_address() -> None:
+    for template in PORTAL.rglob("*.html"):
+        text = template.read_text("utf-8")
+        assert not re.search(r"<script(?![^>]*src=)|\son\w+=|\sstyle=|https?://(?!www\.w3\.org)", text), template

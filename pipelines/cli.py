@@ -12,6 +12,7 @@ import os
 import sys
 from enum import StrEnum
 from importlib.metadata import version as installed_version
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -277,8 +278,10 @@ def _plain(line: str) -> str:
 def _unexpected(error: Exception) -> int:
     from pipelines.failures import describe, write_log
 
-    home = os.environ.get("HARMONIA_HOME")
-    log = write_log(error, Path(home) / "logs", " ".join(sys.argv[1:2])) if home and Path(home).is_dir() else None
+    arguments = [part for argument in sys.argv[1:] for part in argument.split("=", 1)]
+    home = next((value for option, value in pairwise(arguments) if option == "--home"), os.environ.get("HARMONIA_HOME"))
+    workplace = Workplace.of(None, Path(home) if home else None)
+    log = write_log(error, workplace.logs, " ".join(sys.argv[1:2])) if workplace.home.root.is_dir() else None
     return _fail(f"{describe(error)}{f'; details are in {log}' if log else ''}")
 
 

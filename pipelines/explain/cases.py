@@ -13,71 +13,71 @@ import pandas as pd
 from pipelines.console import count
 from pipelines.explain import links
 from pipelines.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
-from pipelines.explain.ids import Named
-from pipelines.explain.linkage import THRESHOLD, Decided, decided, evidence_meanings
+from pipelines.explain.ids import ResolvedEntity
+from pipelines.explain.labels import evidence_description, format_odds, format_value, label_of, letter_label
+from pipelines.explain.linkage import THRESHOLD, PairDecision, evidence_meanings, pair_decisions
 from pipelines.explain.people import (
-    MOST_CHARTS,
-    MOST_NEIGHBOURS,
-    MOST_PAIRS,
-    counted_table,
+    MAX_CHARTS,
+    MAX_NEIGHBOURS,
+    MAX_PAIRS,
+    delivery_lines,
+    figures_table,
     member_keys,
-    place,
-    record,
     redirect_notice,
     sources,
 )
 from pipelines.explain.published import Key, PublishedHome
-from pipelines.explain.records import Record, describe
-from pipelines.explain.words import known_meaning, letter, odds, text, word
+from pipelines.explain.records import Record, load_records
 
 
-def explain_case(home: PublishedHome, named: Named, *, names: bool) -> Explanation:
+def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
     """The page of a case; `names`: include the names of its persons, for stewards."""
-    keys = member_keys(home, named)
-    records = describe(home, "case", keys)
+    keys = member_keys(home, resolved)
+    records = load_records(home, "case", keys)
     known = {r.key for r in records}
-    labels = {r.key: letter(n) for n, r in enumerate(records)}
-    labels |= {key: letter(len(labels) + n) for n, key in enumerate(k for k in keys if k not in known)}
-    inside = [d for d in decided(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
+    labels = {r.key: letter_label(n) for n, r in enumerate(records)}
+    labels |= {key: letter_label(len(labels) + n) for n, key in enumerate(k for k in keys if k not in known)}
+    inside = [d for d in pair_decisions(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
     tree = links.spanning_links((d.a, d.b, d.weight) for d in inside)
     people = home.query(
         "SELECT person_id, institution, record_key FROM lineage WHERE case_id = ? AND entity = 'person' AND status = 'accepted' "
         "ORDER BY person_id, institution, record_key",
-        [named.entity.id],
+        [resolved.entity.id],
     )
     facts = [
-        ("case", named.entity.id),
+        ("case", resolved.entity.id),
         ("files", str(len(keys))),
         ("institutions", ", ".join(dict.fromkeys(k[0] for k in keys)) or "–"),
         ("persons", str(people["person_id"].nunique())),
-        ("linkage model of the run", home.model_of_run),
+        ("linkage model of the run", home.last_run_model),
     ]
     sections = [
         Section("Files side by side", [file_table(records, labels)], "The accepted state of each, else the latest."),
         _links(labels, inside, tree),
-        Section("Persons in the case", [_people(home, people, names=names)]),
-        _near(home, labels),
+        Section("Persons in the case", [_persons_table(home, people, names=names)]),
+        _near_matches(home, labels),
         Section("Judgements", links.judgement_table(home, "case", keys, labels)),
-        Section("Where the case counts", [counted_table(home, "case_id", named.entity.id)]),
-        Section("Reconciliation with neighbouring institutions", [_reconciled(home, named.entity.id)]),
-        Section("The id and its history", [links.history(home, named.entity)]),
+        Section("Where the case counts", [figures_table(home, "case_id", resolved.entity.id)]),
+        Section("Reconciliation with neighbouring institutions", [_reconciliation_table(home, resolved.entity.id)]),
+        Section("The id and its history", [links.history(home, resolved.entity)]),
     ]
     return Explanation(
-        f"Case {named.entity.id}", facts, _lead(named, keys, tree), sections, names, sources(home, names=names), named.entity.id
+        f"Case {resolved.entity.id}", facts, _summary(resolved, keys, tree), sections, names, sources(home, names=names), resolved.entity.id
     )
 
 
-def _lead(named: Named, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
-    lead = redirect_notice(named)
+def _summary(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
+    summary = redirect_notice(resolved)
     if not keys:
-        return [*lead, Text("This id has no files now: they moved to another id or are no longer delivered.", "notice")]
+        return [*summary, Text("This id has no files now: they moved to another id or are no longer delivered.", "notice")]
     if len(keys) == 1:
-        return [*lead, Text("One file only; no other file was linked to it.")]
+        return [*summary, Text("One file only; no other file was linked to it.")]
     weakest = min((w for _, _, w in tree), default=0.0)
-    summary = (
-        f"{count(len(keys), 'file')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits ({odds(weakest)})."
+    sentence = (
+        f"{count(len(keys), 'file')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits "
+        f"({format_odds(weakest)})."
     )
-    return [*lead, Text(summary, "good" if weakest > THRESHOLD else "notice")]
+    return [*summary, Text(sentence, "good" if weakest > THRESHOLD else "notice")]
 
 
 def file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
@@ -91,58 +91,58 @@ def file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
 def _file_row(r: Record, label: str) -> list[Cell]:
     merged = r.value("merged_into")
     stage = r.value("state") + (f" into {merged}" if merged else "")
-    return [label, record(r), r.value("seat"), stage, r.offence, r.dates, r.references, place(r)]
+    return [label, r.key, r.value("seat"), stage, r.offence, r.dates, r.references, delivery_lines(r)]
 
 
-def _links(labels: Mapping[Key, str], inside: Sequence[Decided], tree: Sequence[tuple[Key, Key, float]]) -> Section:
+def _links(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequence[tuple[Key, Key, float]]) -> Section:
     title = "Links between the files"
     if not inside:
         return Section(title, [Text("There are no links.")])
     spanning = {(a, b) for a, b, _ in tree}
     ordered = sorted(inside, key=lambda d: ((d.a, d.b) not in spanning, -d.weight))
-    shown = ordered[:MOST_PAIRS]
+    shown = ordered[:MAX_PAIRS]
     rows = [(f"{labels[d.a]} – {labels[d.b]}", dict(d.reasons), d.weight, "") for d in shown]
     left = len(ordered) - len(shown)
     note = "Bits: +1 doubles the odds that both are one case, −1 halves them. Zero is even odds. Weights as stored by the last run."
     note += f" {count(left, 'weaker pair')} left out." if left else ""
-    table = links.reasons_table("Pairs of files", rows, note=note, marked=frozenset(range(len(tree))))
-    charts = [case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MOST_CHARTS)]]
+    table = links.reasons_table("Pairs of files", rows, note=note, highlighted=frozenset(range(len(tree))))
+    charts = [case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MAX_CHARTS)]]
     return Section(title, [table], "Coloured rows connect the group; the others are further evidence.", charts)
 
 
-def case_waterfall(d: Decided, title: str, verdict: str = "") -> Waterfall:
+def case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
     """Prior odds, each kind of evidence, sum."""
     reasons = dict(d.reasons)
     prior = reasons.pop("prior", 0.0)
     steps = [Step(evidence_name(name), bits, meaning(name)) for name, bits in reasons.items()]
     rest = d.weight - prior - sum(reasons.values())
     if abs(rest) >= 0.05:
-        steps.append(Step(word("evidence", "rest"), rest))
+        steps.append(Step(label_of("evidence", "rest"), rest))
     before = "among all files of that institution"
     return Waterfall(
         title,
-        Step(word("evidence", "prior"), prior, before),
+        Step(label_of("evidence", "prior"), prior, before),
         steps,
         "one case?",
         threshold=THRESHOLD,
-        verdict=verdict or odds(d.weight),
+        verdict=verdict or format_odds(d.weight),
     )
 
 
 def evidence_name(name: str) -> str:
     """The label of a kind of evidence."""
     description = evidence_meanings().get(name, "")
-    return description if description.startswith("days") else word("evidence", name)
+    return description if description.startswith("days") else label_of("evidence", name)
 
 
 def meaning(name: str) -> str:
     """A short description of a kind of evidence; empty where its label says it all."""
-    known = known_meaning(name) or evidence_meanings().get(name, "")
+    known = evidence_description(name) or evidence_meanings().get(name, "")
     return "" if known == evidence_name(name) else known
 
 
-def _people(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
-    described = {r.key: r for r in describe(home, "person", [(r[1], r[2]) for r in people.itertuples(index=False)])}
+def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
+    described = {r.key: r for r in load_records(home, "person", [(r[1], r[2]) for r in people.itertuples(index=False)])}
     columns = [
         Column("person"),
         *([Column("names as delivered", wrap=True)] if names else []),
@@ -159,45 +159,54 @@ def _people(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
     return Table("Persons", columns, rows)
 
 
-def _near(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
+def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
     """The nearest files that were not joined."""
     title = "Near matches, not joined"
-    refused = [d for d in decided(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
-    case_of = _cases_of(home)
-    best: dict[str, tuple[Decided, Key, Key]] = {}
-    for d in refused:
-        mine, other = (d.a, d.b) if d.a in labels else (d.b, d.a)
-        best.setdefault(case_of.get(other, ":".join(other)), (d, mine, other))
-    nearest = list(best.items())[:MOST_NEIGHBOURS]
+    not_joined = [d for d in pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
+    case_by_record = _case_by_record(home)
+    best: dict[str, tuple[PairDecision, Key, Key]] = {}
+    for d in not_joined:
+        own_key, neighbour_key = (d.a, d.b) if d.a in labels else (d.b, d.a)
+        best.setdefault(case_by_record.get(neighbour_key, ":".join(neighbour_key)), (d, own_key, neighbour_key))
+    nearest = list(best.items())[:MAX_NEIGHBOURS]
     if not nearest:
         return Section(title, [Text("There are no near matches.")])
-    others = describe(home, "case", [other for _, (_, _, other) in nearest])
-    extra = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
+    others = load_records(home, "case", [neighbour_key for _, (_, _, neighbour_key) in nearest])
+    neighbour_labels = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
     rows = []
-    for case, (d, mine, other) in nearest:
-        why = case_apart(home, d, list(labels), [key for key, held_by in case_of.items() if held_by == case] or [other])
-        rows.append((f"{labels[mine]} – {extra.get(other, ':'.join(other))}", dict(d.reasons), d.weight, f"{why} ({case})"))
-    blocks: list[Block] = [file_table(others, extra), links.reasons_table("Weights", rows, last="why not")]
+    for case, (d, own_key, neighbour_key) in nearest:
+        reason = reason_cases_not_joined(
+            home, d, list(labels), [key for key, owner in case_by_record.items() if owner == case] or [neighbour_key]
+        )
+        rows.append(
+            (
+                f"{labels[own_key]} – {neighbour_labels.get(neighbour_key, ':'.join(neighbour_key))}",
+                dict(d.reasons),
+                d.weight,
+                f"{reason} ({case})",
+            )
+        )
+    blocks: list[Block] = [file_table(others, neighbour_labels), links.reasons_table("Weights", rows, last="why not")]
     return Section(title, blocks, "The nearest files of other cases, each compared with the most similar file of this case.")
 
 
-def case_apart(home: PublishedHome, d: Decided, one: Sequence[Key], other: Sequence[Key]) -> str:
-    """Why two files, of the cases with the files `one` and `other`, were not joined."""
-    judged = home.judged_different("case", one, other)
+def reason_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
+    """Why two files, of the cases with the files `group_a` and `group_b`, were not joined."""
+    judged = home.pair_judged_different("case", group_a, group_b)
     if judged:
         return f"stewards judged {judged[0][1]} and {judged[1][1]} to be two cases"
     if d.weight <= THRESHOLD:
-        return f"the odds are against it, {odds(d.weight)}"
+        return f"the odds are against it, {format_odds(d.weight)}"
     return "this pair is above the threshold, but the two cases as wholes are not: both have files at that stage, or the rest disagrees"
 
 
-def _cases_of(home: PublishedHome) -> dict[Key, str]:
+def _case_by_record(home: PublishedHome) -> dict[Key, str]:
     cases = home.identities["cases"]
     keys = zip(cases["institution"].astype(str), cases["record_key"].astype(str), strict=True)
     return dict(zip(keys, cases["case_id"].astype(str), strict=True))
 
 
-def _reconciled(home: PublishedHome, case_id: str) -> Table:
+def _reconciliation_table(home: PublishedHome, case_id: str) -> Table:
     rows = home.query(
         "SELECT step, period, person_id, outcome, differs, detail FROM reconciliation WHERE case_id = ? ORDER BY step, period", [case_id]
     )
@@ -205,11 +214,11 @@ def _reconciled(home: PublishedHome, case_id: str) -> Table:
     lines = [
         [
             r["step"].replace("_", " → "),
-            text(r["period"]),
-            text(r["person_id"]),
+            format_value(r["period"]),
+            format_value(r["person_id"]),
             r["outcome"].replace("_", " "),
-            text(r["differs"]),
-            text(r["detail"]),
+            format_value(r["differs"]),
+            format_value(r["detail"]),
         ]
         for r in rows.to_dict("records")
     ]

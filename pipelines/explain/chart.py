@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pipelines.explain.document import Step, Waterfall
 
 WIDTH, LABELS, VALUES, ROW, TOP = 480, 178, 48, 22, 8
-LEAST = 1e-6  # least range of the axis
-LONGEST = 29  # characters of a label; the bar's title has the whole label
+MIN_RANGE = 1e-6  # least range of the axis
+MAX_LABEL_LENGTH = 29  # characters of a label; the bar's title has the whole label
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of the chart in its coordinates: `kind` is `up`, `down`, `base` or `sum`; `link`: x of the line to the next row."""
+    """One row of the chart in its coordinates: `kind` is `up`, `down`, `base` or `sum`; `connector_x`: x of the line to the next row."""
 
     label: str
     amount: str
@@ -25,7 +25,7 @@ class Bar:
     x: float
     y: float
     width: float
-    link: float | None
+    connector_x: float | None
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,26 @@ def draw(chart: Waterfall) -> Drawing:
     for step in [chart.start, *chart.steps]:
         ends.append(ends[-1] + step.amount)
     low, high = min(ends), max(ends)
-    scale = (WIDTH - LABELS - VALUES - 8) / max(high - low, LEAST)
+    scale = (WIDTH - LABELS - VALUES - 8) / max(high - low, MIN_RANGE)
 
-    def at(value: float) -> float:
+    def to_x(value: float) -> float:
         return round(LABELS + 4 + (value - low) * scale, 1)
 
     bars, running = [], 0.0
-    for n, step in enumerate([chart.start, *chart.steps]):
-        before, running = running, running + step.amount
-        kind = "base" if n == 0 else "up" if step.amount >= 0 else "down"
-        bars.append(_bar(chart, step, kind, at(before), at(running), n))
+    for row, step in enumerate([chart.start, *chart.steps]):
+        previous, running = running, running + step.amount
+        kind = "base" if row == 0 else "up" if step.amount >= 0 else "down"
+        bars.append(_bar(chart, step, kind, to_x(previous), to_x(running), row))
     total = Step(chart.end, running, chart.verdict)
-    bars.append(_bar(chart, total, "sum", at(0.0), at(running), len(bars), follows=False))
-    words = ", ".join(f"{bar.label} {bar.amount}" for bar in bars)
-    return Drawing(chart, bars, TOP * 2 + ROW * len(bars), at(0.0), f"{chart.title}: {words} {chart.unit}")
+    bars.append(_bar(chart, total, "sum", to_x(0.0), to_x(running), len(bars), connected=False))
+    amounts = ", ".join(f"{bar.label} {bar.amount}" for bar in bars)
+    return Drawing(chart, bars, TOP * 2 + ROW * len(bars), to_x(0.0), f"{chart.title}: {amounts} {chart.unit}")
 
 
-def _bar(chart: Waterfall, step: Step, kind: str, first: float, last: float, n: int, *, follows: bool = True) -> Bar:
-    x, width = min(first, last), max(abs(last - first), 1.5)
-    label = step.label if len(step.label) <= LONGEST else step.label[: LONGEST - 1] + "…"
+def _bar(chart: Waterfall, step: Step, kind: str, from_x: float, until_x: float, row: int, *, connected: bool = True) -> Bar:
+    x, width = min(from_x, until_x), max(abs(until_x - from_x), 1.5)
+    label = step.label if len(step.label) <= MAX_LABEL_LENGTH else step.label[: MAX_LABEL_LENGTH - 1] + "…"
     signed = chart.decimals > 0 or kind in ("up", "down")
-    return Bar(label, chart.say(step.amount, sign=signed), step.detail, kind, x, TOP + n * ROW, width, last if follows else None)
+    return Bar(
+        label, chart.format_amount(step.amount, sign=signed), step.detail, kind, x, TOP + row * ROW, width, until_x if connected else None
+    )

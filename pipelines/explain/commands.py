@@ -102,7 +102,7 @@ def pair(
         from pipelines.review.published import published as reviewed
 
         if other is None:
-            run = reviewed(Home(published.place), published.registry)
+            run = reviewed(Home(published.folder), published.registry)
             entity, *ends = resolve(run, published.registry, parse(one)).iloc[0]
             return explain_pair(published, entity, ((ends[0], ends[1]), (ends[2], ends[3])), names=names)
         keys = (read_key(one), read_key(other))
@@ -123,10 +123,10 @@ def figure(
     """Explain a figure: as reported, harmonised, and the records behind each step between."""
 
     def make(published: PublishedHome) -> Explanation:
+        from pipelines.explain.figure_names import parse_figure
         from pipelines.explain.figures import explain_figure
-        from pipelines.explain.naming import read_figure
 
-        return explain_figure(published, read_figure(published, " ".join(id)), names=names)
+        return explain_figure(published, parse_figure(published, " ".join(id)), names=names)
 
     _explain("figure", " ".join(id), home, registry_url, page, make, names=names)
 

@@ -14,7 +14,7 @@ Tone = Literal["plain", "good", "bad", "notice"]
 
 
 @dataclass(frozen=True)
-class Bits:
+class MatchWeight:
     """A match weight in bits; shown with sign and colour. None: the field could not be compared."""
 
     value: float | None
@@ -24,7 +24,7 @@ class Bits:
         return "–" if self.value is None else f"{round(self.value, 1) + 0.0:+.1f}"
 
 
-Cell = str | int | Bits | tuple[str, ...] | None
+Cell = str | int | MatchWeight | tuple[str, ...] | None
 """A tuple is shown line by line."""
 
 
@@ -39,14 +39,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells below a caption; `marked`: positions of rows that stand out; `foot`: a line of sums."""
+    """Rows of cells below a caption; `highlighted`: positions of rows that stand out; `footer`: a line of sums."""
 
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
-    marked: frozenset[int] = frozenset()
-    foot: Sequence[Cell] | None = None
+    highlighted: frozenset[int] = frozenset()
+    footer: Sequence[Cell] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Waterfall:
         """Start plus all steps."""
         return self.start.amount + sum(step.amount for step in self.steps)
 
-    def say(self, amount: float, sign: bool = True) -> str:
+    def format_amount(self, amount: float, sign: bool = True) -> str:
         """An amount as text."""
         return f"{amount:+.{self.decimals}f}" if sign else f"{amount:.{self.decimals}f}"
 
@@ -104,12 +104,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One explanation. `lead`: the answer in a sentence or two; `named`: it holds personal data; `subject`: its id, for the audit."""
+    """One explanation. `summary`: the answer in a sentence or two; `contains_names`: it holds personal data; `subject`: its id, for the
+    audit."""
 
     title: str
     facts: Sequence[tuple[str, str]]
-    lead: Sequence[Text]
+    summary: Sequence[Text]
     sections: Sequence[Section]
-    named: bool = False
+    contains_names: bool = False
     sources: str = ""
     subject: str = ""

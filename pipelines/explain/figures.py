@@ -13,12 +13,12 @@ import pandas as pd
 
 from pipelines.console import count
 from pipelines.errors import HarmoniaError
-from pipelines.explain.counting import OTHER_HEADING, FigureRecords, figure_records
 from pipelines.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
-from pipelines.explain.naming import Figure
+from pipelines.explain.figure_names import Figure
+from pipelines.explain.figure_records import OTHER_HEADING, FigureRecords, figure_records
+from pipelines.explain.labels import format_day, format_value, label_of
 from pipelines.explain.people import sources
 from pipelines.explain.published import Key, PublishedHome
-from pipelines.explain.words import day, text, word
 
 _METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year corrected", "middle": "the middle of the quarter"}
 _PROBLEMS = {"missing": "missing or unreadable", "after_delivery": "after the end of the delivered quarter"}
@@ -31,30 +31,30 @@ class _Context:
     figure: Figure
     records: FigureRecords
     meanings: Mapping[str, str]
-    places: Mapping[Key, tuple[str, str, str]]
+    locations: Mapping[Key, tuple[str, str, str]]
     names: Mapping[Key, str] | None
 
     @property
-    def person(self) -> bool:
+    def counts_persons(self) -> bool:
         """Whether the unit is a person."""
         return self.figure.indicator.unit == "person"
 
-    def place(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    def location(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
         """Delivery, file, line of a row's record."""
-        return self.places.get(_key(row), ("", "the record's own line could not be read", ""))
+        return self.locations.get(_key(row), ("", "the record's own line could not be read", ""))
 
-    def who(self, row: Mapping[Any, Any]) -> list[Cell]:
+    def identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
         """Case, person and name of a row, where shown."""
-        cells: list[Cell] = [text(row["case_id"])]
-        if self.person:
-            cells.append(text(row["person_id"]))
+        cells: list[Cell] = [format_value(row["case_id"])]
+        if self.counts_persons:
+            cells.append(format_value(row["person_id"]))
             cells += [] if self.names is None else [self.names.get(_key(row), "")]
         return cells
 
-    def who_columns(self) -> list[Column]:
-        """The columns of `who`."""
-        person = [Column("person"), *([] if self.names is None else [Column("name", wrap=True)])]
-        return [Column("case"), *(person if self.person else [])]
+    def identity_columns(self) -> list[Column]:
+        """The columns of `identity_cells`."""
+        person_columns = [Column("person"), *([] if self.names is None else [Column("name", wrap=True)])]
+        return [Column("case"), *(person_columns if self.counts_persons else [])]
 
 
 def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Explanation:
@@ -67,23 +67,23 @@ def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Expla
         ("as reported", _number(figure.as_reported)),
         ("harmonised", _number(figure.harmonised)),
     ]
-    lead, sections = [Text(figure.indicator.definition["en"])], list[Section]()
+    summary, sections = [Text(figure.indicator.definition["en"])], list[Section]()
     if figure.missing:
-        lead.append(Text(f"Incomplete: {figure.missing}.", "notice"))
+        summary.append(Text(f"Incomplete: {figure.missing}.", "notice"))
     if figure.as_reported is None or figure.harmonised is None:
-        lead.append(Text("No data of this indicator's institutions could be read: the figure is unknown, not 0.", "bad"))
+        summary.append(Text("No data of this indicator's institutions could be read: the figure is unknown, not 0.", "bad"))
     else:
         context = _context(home, figure, names=names)
-        lead.append(Text(_sum(figure, context.records), "good"))
+        summary.append(Text(_sum_sentence(figure, context.records), "good"))
         sections = [_bridge(home, context), _causes(context), _units(context), *_imputed(home, context), _reported(context)]
     sections.append(Section("Deliveries", [_coverage(home, figure)]))
-    return Explanation(f"{title}, {figure.period}", facts, lead, sections, names, sources(home, names=names), figure.name)
+    return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, sources(home, names=names), figure.name)
 
 
 def _context(home: PublishedHome, figure: Figure, *, names: bool) -> _Context:
     causes = home.query("SELECT cause, text_en FROM bridge_causes")
-    meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: word("causes", OTHER_HEADING)}
-    return _Context(figure, figure_records(home, figure), meanings, _places(home, figure), _names(home) if names else None)
+    meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: label_of("causes", OTHER_HEADING)}
+    return _Context(figure, figure_records(home, figure), meanings, _locations(home, figure), _names(home) if names else None)
 
 
 def _key(row: Mapping[Any, Any]) -> Key:
@@ -94,7 +94,7 @@ def _number(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"
 
 
-def _sum(figure: Figure, records: FigureRecords) -> str:
+def _sum_sentence(figure: Figure, records: FigureRecords) -> str:
     parts = "".join(f" {'+' if n > 0 else '−'} {abs(n)}" for n in records.steps["n"])
     return f"{figure.as_reported}{parts} = {figure.harmonised}: each step is explained below, with its records."
 
@@ -102,30 +102,30 @@ def _sum(figure: Figure, records: FigureRecords) -> str:
 def _bridge(home: PublishedHome, context: _Context) -> Section:
     """Table and waterfall from as reported to harmonised."""
     figure, records = context.figure, context.records
-    _same_as_bridge(home, figure, records)
+    _check_against_bridge(home, figure, records)
     rows: list[list[Cell]] = [["as reported", "", "", int(figure.as_reported or 0)]]
     steps = []
     for step in records.steps.to_dict("records"):
         cause, n = str(step["cause"]).replace("_", " "), int(step["n"])
-        why = context.meanings.get(str(step["cause"]), "")
-        rows.append([cause, str(step["institution"]), why, f"{n:+d}"])
-        steps.append(Step(f"{cause} ({step['institution']})", n, why))
+        meaning = context.meanings.get(str(step["cause"]), "")
+        rows.append([cause, str(step["institution"]), meaning, f"{n:+d}"])
+        steps.append(Step(f"{cause} ({step['institution']})", n, meaning))
     columns = [Column("step"), Column("institution"), Column("why", wrap=True), Column("n", number=True)]
-    table = Table("From as reported to harmonised", columns, rows, foot=["harmonised", "", "", int(figure.harmonised or 0)])
-    unit = word("indicators_unit", figure.indicator.unit)
+    table = Table("From as reported to harmonised", columns, rows, footer=["harmonised", "", "", int(figure.harmonised or 0)])
+    unit = label_of("indicators_unit", figure.indicator.unit)
     chart = Waterfall(f"In {unit}", Step("as reported", figure.as_reported or 0), steps, "harmonised", unit, 0)
     return Section("From as reported to harmonised", [table], charts=[chart])
 
 
-def _same_as_bridge(home: PublishedHome, figure: Figure, records: FigureRecords) -> None:
+def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRecords) -> None:
     """Compare the steps of a total with the published bridge. Raises `HarmoniaError` where they differ."""
     if figure.breakdown:
         return
     bridge = home.query(
         "SELECT institution, cause, n FROM bridge WHERE indicator = ? AND period = ?", [figure.indicator.code, figure.period]
     )
-    both = [frame.groupby(["institution", "cause"])["n"].sum() for frame in (records.steps, bridge)]
-    compared = pd.concat(both, axis=1, keys=["records", "bridge"]).fillna(0)
+    sums = [frame.groupby(["institution", "cause"])["n"].sum() for frame in (records.steps, bridge)]
+    compared = pd.concat(sums, axis=1, keys=["records", "bridge"]).fillna(0)
     if (compared["records"] != compared["bridge"]).any():
         raise HarmoniaError(f"{figure.name}: the records do not match the published bridge: run again, and report it if that does not help")
 
@@ -133,14 +133,22 @@ def _same_as_bridge(home: PublishedHome, figure: Figure, records: FigureRecords)
 def _causes(context: _Context) -> Section:
     """One table of records per cause."""
     reported, units = context.records.reported, context.records.units
-    every = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
+    records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
+    records = records.sort_values(["institution", "record_key", "n"], kind="stable")
     columns = [Column("", number=True), Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True)]
-    columns += [*context.who_columns(), Column("day"), Column("instead", wrap=True)]
+    columns += [*context.identity_columns(), Column("day"), Column("instead", wrap=True)]
     blocks: list[Block] = []
-    for cause, rows in every.groupby("cause", sort=True):
+    for cause, rows in records.groupby("cause", sort=True):
         label = str(cause).replace("_", " ")
         lines = [
-            [f"{row['n']:+d}", ":".join(_key(row)), *context.place(row), *context.who(row), day(row["day"]), _instead(row)]
+            [
+                f"{row['n']:+d}",
+                ":".join(_key(row)),
+                *context.location(row),
+                *context.identity_cells(row),
+                format_day(row["day"]),
+                _counted_instead(row),
+            ]
             for row in rows.to_dict("records")
         ]
         blocks += [Text(f"{label}: {context.meanings.get(str(cause), '')}"), Table(label, columns, lines)]
@@ -150,25 +158,29 @@ def _causes(context: _Context) -> Section:
     return Section("The records behind each step", blocks, note)
 
 
-def _instead(row: Mapping[Any, Any]) -> str:
+def _counted_instead(row: Mapping[Any, Any]) -> str:
     """Where the unit of a record counts instead, or its own date or category."""
-    heading, by = text(row.get("heading")).replace("_", " "), text(row.get("counted_by"))
+    heading, by = format_value(row.get("heading")).replace("_", " "), format_value(row.get("counted_by"))
     if heading:
         return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
     if row["n"] > 0:
-        return f"its own date is {day(row['own_date'])}" if day(row["own_date"]) else "it has no readable date"
+        return f"its own date is {format_day(row['own_date'])}" if format_day(row["own_date"]) else "it has no readable date"
     if by:
         return f"represented by {by}"
-    if not day(row["counted_on"]):
+    if not format_day(row["counted_on"]):
         return "not counted"
     same = row["counted_in"] == row["case_id"]
-    return f"counts on {day(row['counted_on'])}" if same else f"the person counts in {row['counted_in']} on {day(row['counted_on'])}"
+    return (
+        f"counts on {format_day(row['counted_on'])}"
+        if same
+        else f"the person counts in {row['counted_in']} on {format_day(row['counted_on'])}"
+    )
 
 
-def _places(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
+def _locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
     rows = home.query(
         "SELECT institution, record_key, delivery, file, part, line FROM lineage WHERE entity = ? "
-        "ORDER BY status = 'accepted', delivery",  # the last row of a key wins: the accepted state
+        "ORDER BY status = 'accepted', delivery, file, line",  # the last row of a key wins: the accepted state
         [figure.indicator.rows.record],
     )
     file = rows["file"].fillna("").str.cat((" · " + rows["part"]).fillna(""))
@@ -181,19 +193,19 @@ def _names(home: PublishedHome) -> dict[Key, str]:
     """Names as delivered, by accepted person record."""
     people = home.canonical["person_records"]
     people = people[people["status"] == "accepted"]
-    return {(str(i), str(k)): text(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
+    return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
 
 
 def _units(context: _Context) -> Section:
     units, dimensions = context.records.units, list(context.figure.indicator.dimensions)
-    columns = [*context.who_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
+    columns = [*context.identity_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
     columns.append(Column("record"))
     rows: list[list[Cell]] = []
     for unit in units.to_dict("records"):
-        delivery, _, line = context.place(unit)
-        values = [text(unit[d]).replace("_", " ") for d in dimensions]
-        counts_on = day(unit["day"]) + (" *" if unit["estimated"] else "")
-        rows.append([*context.who(unit), counts_on, *values, (":".join(_key(unit)), f"{delivery}{line and ', line '}{line}")])
+        delivery, _, line = context.location(unit)
+        values = [format_value(unit[d]).replace("_", " ") for d in dimensions]
+        counts_on = format_day(unit["day"]) + (" *" if unit["estimated"] else "")
+        rows.append([*context.identity_cells(unit), counts_on, *values, (":".join(_key(unit)), f"{delivery}{line and ', line '}{line}")])
     note = "No unit is counted." if not rows else "* the day is imputed" if units["estimated"].any() else ""
     return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
 
@@ -210,10 +222,16 @@ def _imputed(home: PublishedHome, context: _Context) -> list[Section]:
     )
     rows = rows.merge(problems.astype({"day": rows["day"].dtype}), on=["institution", "record_key", "day"], how="left")
     lines = [
-        [*context.who(r), ":".join(_key(r)), _date_problem(text(r["problem"])), day(r["day"]), _METHODS.get(r["method"], r["method"])]
+        [
+            *context.identity_cells(r),
+            ":".join(_key(r)),
+            _date_problem(format_value(r["problem"])),
+            format_day(r["day"]),
+            _METHODS.get(r["method"], r["method"]),
+        ]
         for r in rows.to_dict("records")
     ]
-    columns = [*context.who_columns(), Column("record"), Column("the delivered date", wrap=True), Column("counts on")]
+    columns = [*context.identity_columns(), Column("record"), Column("the delivered date", wrap=True), Column("counts on")]
     columns.append(Column("how the day was imputed", wrap=True))
     note = f"{count(len(rows), context.figure.indicator.unit)} of {len(units):,}. docs/explanation/dates.md explains how a day is imputed."
     return [Section("Imputed days", [Table("Imputed days", columns, lines)], note)]
@@ -226,12 +244,12 @@ def _date_problem(problem: str) -> str:
 
 def _reported(context: _Context) -> Section:
     columns = [Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True), Column("own date")]
-    columns += [*context.who_columns(), Column("outcome", wrap=True)]
+    columns += [*context.identity_columns(), Column("outcome", wrap=True)]
     rows: list[list[Cell]] = []
     for r in context.records.reported.sort_values(["institution", "record_key"]).to_dict("records"):
-        cause = text(r["cause"]).replace("_", " ")
-        outcome = f"{cause}: {_instead({**r, 'n': -1})}" if cause else "counts"
-        rows.append([":".join(_key(r)), *context.place(r), day(r["own_date"]), *context.who(r), outcome])
+        cause = format_value(r["cause"]).replace("_", " ")
+        outcome = f"{cause}: {_counted_instead({**r, 'n': -1})}" if cause else "counts"
+        rows.append([":".join(_key(r)), *context.location(r), format_day(r["own_date"]), *context.identity_cells(r), outcome])
     note = "" if rows else "No record is reported in this figure."
     return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
 

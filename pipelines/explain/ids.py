@@ -21,41 +21,41 @@ _TABLE: dict[Kind, str] = {"person": "person_records", "case": "case_records"}
 
 
 @dataclass(frozen=True)
-class Named:
-    """A current id of the register; `asked`: the id typed, if it redirects here."""
+class ResolvedEntity:
+    """A current id of the register; `redirected_from`: the id typed, if it redirects here."""
 
     entity: Entity
-    asked: str | None
+    redirected_from: str | None
 
 
-def find_entity(home: PublishedHome, kind: Kind, typed: str) -> Named:
-    """The case or person with the id `typed`, following redirects. Raises `HarmoniaError` where it is invalid or unknown."""
-    matched = re.fullmatch(r"([PC])(\d{1,12})", typed.strip().upper(), re.ASCII)
-    if not matched:
-        raise HarmoniaError(f"{_shown(typed)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
-    asked = f"{matched[1]}{int(matched[2]):07d}"
-    if matched[1] != _LETTER[kind]:
+def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
+    """The case or person with the id `text`, following redirects. Raises `HarmoniaError` where it is invalid or unknown."""
+    match = re.fullmatch(r"([PC])(\d{1,12})", text.strip().upper(), re.ASCII)
+    if not match:
+        raise HarmoniaError(f"{_quoted(text)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
+    entity_id = f"{match[1]}{int(match[2]):07d}"
+    if match[1] != _LETTER[kind]:
         other = "case" if kind == "person" else "person"
-        raise HarmoniaError(f"{asked} is a {other}: type `harmonia explain {other} {asked}`")
-    entity = home.entity(asked)
+        raise HarmoniaError(f"{entity_id} is a {other}: type `harmonia explain {other} {entity_id}`")
+    entity = home.entity(entity_id)
     if entity is None:
-        newest = home.newest(kind)
-        known = f"the newest {kind} id is {newest}" if newest else f"there is no {kind} yet"
-        raise HarmoniaError(f"{asked} is unknown in {home.place}: {known}; see the table `lineage`")
+        newest_id = home.newest_id(kind)
+        hint = f"the newest {kind} id is {newest_id}" if newest_id else f"there is no {kind} yet"
+        raise HarmoniaError(f"{entity_id} is unknown in {home.folder}: {hint}; see the table `lineage`")
     while entity.redirect_to:
-        following = home.entity(entity.redirect_to)
-        if following is None:
+        target = home.entity(entity.redirect_to)
+        if target is None:
             raise HarmoniaError(f"{entity.id} redirects to {entity.redirect_to}, which is missing in the registry: restore a backup")
-        entity = following
-    return Named(entity, asked if entity.id != asked else None)
+        entity = target
+    return ResolvedEntity(entity, entity_id if entity.id != entity_id else None)
 
 
-def read_key(typed: str) -> Key:
+def read_key(text: str) -> Key:
     """Parse `institution:key`. Raises `HarmoniaError` where it is invalid."""
-    institution, colon, key = typed.strip().partition(":")
+    institution, colon, key = text.strip().partition(":")
     if not colon or institution not in institutions() or not key.strip():
         raise HarmoniaError(
-            f"{_shown(typed)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(institutions())}"
+            f"{_quoted(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(institutions())}"
         )
     return institution, key.strip()
 
@@ -65,13 +65,13 @@ def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None
 
     Where both keys are keys of a case and a person (inspectorate, corrections), `wanted`, else person.
     """
-    holds = {kind: [_holds(home, kind, key) for key in keys] for kind in _TABLE}
+    has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
     for n, key in enumerate(keys):
-        if not any(found[n] for found in holds.values()):
-            raise HarmoniaError(f"{_shown(':'.join(key))} is unknown in {home.place}: see the keys in the table `lineage`")
+        if not any(found[n] for found in has_record.values()):
+            raise HarmoniaError(f"{_quoted(':'.join(key))} is unknown in {home.folder}: see the keys in the table `lineage`")
     if keys[0] == keys[1]:
-        raise HarmoniaError(f"{_shown(':'.join(keys[0]))} is on both sides: name two different records")
-    possible: list[Kind] = [kind for kind, found in holds.items() if all(found)]
+        raise HarmoniaError(f"{_quoted(':'.join(keys[0]))} is on both sides: name two different records")
+    possible: list[Kind] = [kind for kind, found in has_record.items() if all(found)]
     if wanted and wanted not in possible:
         raise HarmoniaError(f"the two records are not both {wanted} records: omit --as, or name two of one kind")
     if not possible:
@@ -79,10 +79,10 @@ def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None
     return wanted or possible[0]
 
 
-def _holds(home: PublishedHome, kind: Kind, key: Key) -> bool:
+def _has_record(home: PublishedHome, kind: Kind, key: Key) -> bool:
     table = home.canonical[_TABLE[kind]]
     return bool(((table["institution"] == key[0]) & (table["record_key"] == key[1])).any())
 
 
-def _shown(typed: str) -> str:
-    return f"“{visible(typed)}”"
+def _quoted(text: str) -> str:
+    return f"“{visible(text)}”"

@@ -28,22 +28,22 @@ Key = tuple[str, str]
 """institution, record key"""
 THRESHOLD = 0.0
 """Bits above which two groups are joined: even odds."""
-NEVER = -100.0
+HARD_RULE_WEIGHT = -100.0
 """Bits: a stored weight below this marks a hard rule."""
-MOST_ACROSS = 400
-CALIBRATING = 40
+MAX_GROUP_PAIRS = 400
+CALIBRATION_PAIRS = 40
 """Pairs of the last run used to derive its prior odds."""
-SAME = 0.05
+ROUNDING_TOLERANCE = 0.05
 """Bits: stored weights are rounded to hundredths."""
 _PERSONAL = {c.name for c in TABLES["person_records"] if c.personal} | {"given", "surname", "parent", "number"}
-_REASON = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
+_REASON_PATTERN = re.compile(r"(\S+) ([+-]\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
 class FieldWeight:
     """The comparison of a pair in one field: agreement level (None: missing on one side), bits, and the two compared values as text.
 
-    `of_family`: it agrees but has no weight, as families share it and first names differ.
+    `shared_by_family`: it agrees but has no weight, as families share it and first names differ.
     """
 
     name: str
@@ -52,20 +52,20 @@ class FieldWeight:
     values: tuple[str, str]
     personal: bool
     exchanged: bool = False
-    of_family: bool = False
+    shared_by_family: bool = False
 
 
 @dataclass(frozen=True)
-class Weighing:
+class PairWeight:
     """The weight of a pair of person records: prior odds, evidence by field."""
 
     a: Key
     b: Key
     prior: float
-    within: bool
+    same_case: bool
     fields: tuple[FieldWeight, ...]
     one_file: bool
-    nameless: bool  # one record has no identifying data: it is never linked
+    unidentifiable: bool  # one record has no identifying data: it is never linked
 
     @property
     def total(self) -> float:
@@ -74,7 +74,7 @@ class Weighing:
 
 
 @dataclass(frozen=True)
-class Decided:
+class PairDecision:
     """The last run's decision on a pair of cases or persons: weight in bits, joined or not, evidence."""
 
     a: Key
@@ -85,30 +85,30 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Apart:
+class GroupSimilarity:
     """Why two groups of person records were not joined: a hard rule, or their similarity as wholes."""
 
     rule: tuple[Key, Key] | None
     best: float
     average: float
-    nearness: float
+    combined: float
     pairs: int
 
 
-def decided(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, inside: bool) -> list[Decided]:
+def pair_decisions(frame: pd.DataFrame, entity: str, keys: Iterable[Key], *, inside: bool) -> list[PairDecision]:
     """The decisions on pairs of `entity` with both records in `keys` (`inside`) or exactly one of them, heaviest first."""
     wanted = pd.MultiIndex.from_tuples(list(keys), names=["institution", "key"])
     rows = frame[frame["entity"] == entity]
     a = pd.MultiIndex.from_arrays([rows["institution_a"], rows["key_a"]]).isin(wanted)
     b = pd.MultiIndex.from_arrays([rows["institution_b"], rows["key_b"]]).isin(wanted)
     rows = rows[(a & b) if inside else (a ^ b)].sort_values("weight", ascending=False, kind="stable")
-    return [_decided(row) for row in rows.to_dict("records")]
+    return [_as_decision(row) for row in rows.to_dict("records")]
 
 
-def _decided(row: Mapping[Any, Any]) -> Decided:
-    reasons = tuple((name, float(bits)) for name, bits in _REASON.findall(str(row["reasons"])))
+def _as_decision(row: Mapping[Any, Any]) -> PairDecision:
+    reasons = tuple((name, float(bits)) for name, bits in _REASON_PATTERN.findall(str(row["reasons"])))
     a, b = (str(row["institution_a"]), str(row["key_a"])), (str(row["institution_b"]), str(row["key_b"]))
-    return Decided(a, b, float(row["weight"]), row["decision"] == "joined", reasons)
+    return PairDecision(a, b, float(row["weight"]), row["decision"] == "joined", reasons)
 
 
 def evidence_meanings() -> dict[str, str]:
@@ -125,7 +125,7 @@ def evidence_meanings() -> dict[str, str]:
     return out
 
 
-class Linkage:
+class LinkageWeights:
     """The person records of a home as standardised for linkage, and the weights of their pairs."""
 
     def __init__(
@@ -136,15 +136,15 @@ class Linkage:
         self._decisions = decisions
         tables = read(canonical)
         self._records: Records = standardise(tables)
-        marked = landmark(tables)
-        self._counted = (
-            standardise(marked.take_rows(tables)).persons if marked else self._records.persons
+        sample = landmark(tables)
+        self._frequency_records = (
+            standardise(sample.take_rows(tables)).persons if sample else self._records.persons
         )  # the records of the run's frequencies
         self._persons = self._records.persons
         index = pd.MultiIndex.from_frame(self._persons[["institution", "record_key"]])
         self._rows = {key: n for n, key in enumerate(index.to_flat_index())}
-        by_file = cases.drop_duplicates(["institution", "record_key"]).set_index(["institution", "record_key"])["cluster"]
-        found = by_file.reindex(pd.MultiIndex.from_frame(self._records.files[["institution", "record_key"]])).to_numpy("float64")
+        case_of_file = cases.drop_duplicates(["institution", "record_key"]).set_index(["institution", "record_key"])["cluster"]
+        found = case_of_file.reindex(pd.MultiIndex.from_frame(self._records.files[["institution", "record_key"]])).to_numpy("float64")
         file = self._persons["file"].to_numpy()
         own = -1.0 - np.arange(len(file))
         self._case = np.where(file >= 0, found[file] if len(found) else own, own)
@@ -155,42 +155,42 @@ class Linkage:
 
     @cached_property
     def _frequencies(self) -> Frequencies:
-        return frequencies(coded(self._counted, self.model), self.model)
+        return frequencies(coded(self._frequency_records, self.model), self.model)
 
     @cached_property
-    def _odds_between(self) -> tuple[float, bool]:
+    def _prior_between_cases(self) -> tuple[float, bool]:
         """Prior odds that two records of different cases are one person, and whether the last run's weights match the current model.
 
         The run estimates how many persons recur. Its prior is the stored weights minus the evidence.
         """
-        rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > NEVER)]
+        rows = self._decisions[(self._decisions["entity"] == "person") & (self._decisions["weight"] > HARD_RULE_WEIGHT)]
         left, right = (
             np.array([self._rows.get(key, -1) for key in zip(rows[f"institution_{s}"], rows[f"key_{s}"], strict=True)], dtype="int64")
             for s in ("a", "b")
         )
         usable = np.flatnonzero((left >= 0) & (right >= 0))
-        usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATING]
+        usable = usable[self._case[left[usable]] != self._case[right[usable]]][:CALIBRATION_PAIRS]
         if not len(usable):
             return between(self._records, self.model.persons, self.model.persons["again"]), True
         found = likelihoods(self._persons, left[usable], right[usable], self.model, self._frequencies)
-        beside = rows["weight"].to_numpy("float64")[usable] - found.weight
-        middle = float(np.median(beside))
-        return middle, bool(np.abs(beside - middle).max() < SAME)
+        implied_prior = rows["weight"].to_numpy("float64")[usable] - found.weight
+        median_prior = float(np.median(implied_prior))
+        return median_prior, bool(np.abs(implied_prior - median_prior).max() < ROUNDING_TOLERANCE)
 
     @property
-    def as_in_the_run(self) -> bool:
+    def matches_last_run(self) -> bool:
         """Whether weights computed now equal those of the last run."""
-        return self._odds_between[1]
+        return self._prior_between_cases[1]
 
-    def companions(self, keys: Iterable[Key]) -> list[Key]:
+    def other_records_in_cases(self, keys: Iterable[Key]) -> list[Key]:
         """The other person records in the cases of `keys`."""
         rows = {self._rows[key] for key in keys if key in self._rows}
-        mates = np.isin(self._case, self._case[list(rows)]) & (self._case >= 0)
-        mates[list(rows)] = False
-        names = self._persons.loc[mates, ["institution", "record_key"]]
+        in_same_case = np.isin(self._case, self._case[list(rows)]) & (self._case >= 0)
+        in_same_case[list(rows)] = False
+        names = self._persons.loc[in_same_case, ["institution", "record_key"]]
         return [(str(institution), str(key)) for institution, key in names.itertuples(index=False)]
 
-    def weigh(self, pairs: Sequence[tuple[Key, Key]]) -> list[Weighing]:
+    def weigh_pairs(self, pairs: Sequence[tuple[Key, Key]]) -> list[PairWeight]:
         """The weight of each pair by field; pairs with a record unknown to linkage are left out."""
         known = [(a, b) for a, b in pairs if a in self._rows and b in self._rows]
         if not known:
@@ -198,39 +198,39 @@ class Linkage:
         left = np.array([self._rows[a] for a, _ in known])
         right = np.array([self._rows[b] for _, b in known])
         found = likelihoods(self._persons, left, right, self.model, self._frequencies)
-        within = self._case[left] == self._case[right]
-        prior = np.where(within, within_case(self._persons, left, right, self.model.persons), self._odds_between[0])
-        forbidden = one_file(self._persons, left, right)
+        same_case = self._case[left] == self._case[right]
+        prior = np.where(same_case, within_case(self._persons, left, right, self.model.persons), self._prior_between_cases[0])
+        in_one_file = one_file(self._persons, left, right)
         fields = self._field_weights(found, left, right)
-        nobody = unidentified(self._persons)
-        nobody = nobody[left] | nobody[right]
+        unidentified_records = unidentified(self._persons)
+        unidentified_records = unidentified_records[left] | unidentified_records[right]
         return [
-            Weighing(a, b, float(prior[n]), bool(within[n]), fields[n], bool(forbidden[n]), bool(nobody[n]))
+            PairWeight(a, b, float(prior[n]), bool(same_case[n]), fields[n], bool(in_one_file[n]), bool(unidentified_records[n]))
             for n, (a, b) in enumerate(known)
         ]
 
-    def apart(self, one: Sequence[Key], other: Sequence[Key]) -> Apart:
+    def group_similarity(self, group_a: Sequence[Key], group_b: Sequence[Key]) -> GroupSimilarity:
         """The similarity of two groups: `best_share` of the best pair's weight, the rest the field averages over the pairs."""
-        pairs = [(a, b) for a in one for b in other][:MOST_ACROSS]
-        weighed = self.weigh(pairs)
-        rule = next(((w.a, w.b) for w in weighed if w.one_file), None)
-        if not weighed:
-            return Apart(rule, 0.0, 0.0, 0.0, 0)
-        parts = np.array([[f.bits if f.level else np.nan for f in w.fields] for w in weighed])
+        pairs = [(a, b) for a in group_a for b in group_b][:MAX_GROUP_PAIRS]
+        weights = self.weigh_pairs(pairs)
+        rule = next(((w.a, w.b) for w in weights if w.one_file), None)
+        if not weights:
+            return GroupSimilarity(rule, 0.0, 0.0, 0.0, 0)
+        parts = np.array([[f.bits if f.level else np.nan for f in w.fields] for w in weights])
         known = ~np.isnan(parts)
-        average = float((np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)).sum()) + max(w.prior for w in weighed)
-        best = max(w.total for w in weighed)
+        average = float((np.where(known, parts, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)).sum()) + max(w.prior for w in weights)
+        best = max(w.total for w in weights)
         share = self.model.persons["best_share"]
-        return Apart(rule, best, average, share * best + (1 - share) * average, len(weighed))
+        return GroupSimilarity(rule, best, average, share * best + (1 - share) * average, len(weights))
 
     def _field_weights(self, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[tuple[FieldWeight, ...]]:
-        columns = [self._one_field(field, found, left, right) for field in self.model.fields]
+        columns = [self._field_weight(field, found, left, right) for field in self.model.fields]
         return [tuple(column[n] for column in columns) for n in range(len(left))]
 
-    def _one_field(self, field: Field, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
+    def _field_weight(self, field: Field, found: Likelihoods, left: np.ndarray, right: np.ndarray) -> list[FieldWeight]:
         level, bits = found.levels[field.name].to_numpy(), found.bits[field.name].to_numpy()
         a, b = column_values(self._persons, field.columns, left), column_values(self._persons, field.columns, right)
-        straight = compare(field, a, b) if field.name in EXCHANGED else level
+        unexchanged = compare(field, a, b) if field.name in EXCHANGED else level
         names = [spec.name for spec in field.levels]
         personal = bool(_PERSONAL.intersection(field.columns))
         return [
@@ -238,16 +238,16 @@ class Linkage:
                 field.name,
                 None if level[n] == MISSING else names[level[n]],
                 float(bits[n]),
-                (_shown(field.columns, a, n), _shown(field.columns, b, n)),
+                (_value_as_text(field.columns, a, n), _value_as_text(field.columns, b, n)),
                 personal,
-                bool(level[n] != straight[n]),
+                bool(level[n] != unexchanged[n]),
                 bool(field.family and level[n] != MISSING and bits[n] == 0),
             )
             for n in range(len(left))
         ]
 
 
-def _shown(columns: tuple[str, ...], values: list[np.ndarray], n: int) -> str:
+def _value_as_text(columns: tuple[str, ...], values: list[np.ndarray], n: int) -> str:
     """The first known value of a field as text; days as yyyy-mm-dd, years as they are."""
     for name, column in zip(columns, values, strict=True):
         value = column[n]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.console import count
-from pipelines.explain.document import Bits, Cell, Column, Step, Table, Text, Waterfall
-from pipelines.explain.linkage import THRESHOLD, Weighing
+from pipelines.explain.document import Cell, Column, MatchWeight, Step, Table, Text, Waterfall
+from pipelines.explain.labels import format_odds, label_of
+from pipelines.explain.linkage import THRESHOLD, PairWeight
 from pipelines.explain.published import Key, PublishedHome
-from pipelines.explain.words import odds, word
 from pipelines.registry.tables import Entity, Judgement
 
 
@@ -20,27 +20,27 @@ def spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, K
     """The links that connect a group: a maximum spanning tree by weight."""
     root: dict[Key, Key] = {}
 
-    def top(key: Key) -> Key:
+    def find_root(key: Key) -> Key:
         while root.setdefault(key, key) != key:
             key = root[key]
         return key
 
     out = []
     for a, b, weight in sorted(pairs, key=lambda p: (-p[2], p[0], p[1])):
-        if top(a) != top(b):
-            root[top(a)] = top(b)
+        if find_root(a) != find_root(b):
+            root[find_root(a)] = find_root(b)
             out.append((a, b, weight))
     return out
 
 
-def step_detail(w: Weighing, *, names: bool) -> dict[str, str]:
+def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
     """The agreement of each field in words; with the compared values for stewards."""
     out = {}
     for f in w.fields:
-        detail = "missing on one side" if f.level is None else word("levels", f.level)
+        detail = "missing on one side" if f.level is None else label_of("levels", f.level)
         if f.exchanged:
             detail += ", given name and surname exchanged"
-        if f.of_family:
+        if f.shared_by_family:
             detail += ", as families share it and first names differ"
         if (names or not f.personal) and f.level is not None and any(f.values):
             detail += f": {f.values[0]} | {f.values[1]}" if f.values[0] != f.values[1] else f": {f.values[0]}"
@@ -48,31 +48,38 @@ def step_detail(w: Weighing, *, names: bool) -> dict[str, str]:
     return out
 
 
-def person_waterfall(w: Weighing, title: str, verdict: str, *, names: bool) -> Waterfall:
+def person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) -> Waterfall:
     """Prior odds, each field, sum. Missing fields are left out."""
-    details = step_detail(w, names=names)
-    steps = [Step(word("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
-    before = "files of one case" if w.within else "files of different cases"
+    details = agreement_details(w, names=names)
+    steps = [Step(label_of("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
+    before = "files of one case" if w.same_case else "files of different cases"
     return Waterfall(
-        title, Step("prior odds", w.prior, before), steps, "one person?", threshold=THRESHOLD, verdict=verdict or odds(w.total)
+        title, Step("prior odds", w.prior, before), steps, "one person?", threshold=THRESHOLD, verdict=verdict or format_odds(w.total)
     )
 
 
 def weight_table(
-    caption: str, rows: Sequence[tuple[str, Weighing, str]], *, note: str = "", marked: frozenset[int] = frozenset(), last: str = ""
+    caption: str, rows: Sequence[tuple[str, PairWeight, str]], *, note: str = "", highlighted: frozenset[int] = frozenset(), last: str = ""
 ) -> Table:
     """One row per pair of person records, one column per field. `rows`: label, weighing, outcome."""
-    every = [f.name for f in rows[0][1].fields]
-    fields = [name for n, name in enumerate(every) if any(w.fields[n].level is not None for _, w, _ in rows)]
-    columns = [Column("pair"), Column("prior odds", number=True), *(Column(word("fields", f).split(" (")[0], number=True) for f in fields)]
+    field_names = [f.name for f in rows[0][1].fields]
+    fields = [name for n, name in enumerate(field_names) if any(w.fields[n].level is not None for _, w, _ in rows)]
+    columns = [
+        Column("pair"),
+        Column("prior odds", number=True),
+        *(Column(label_of("fields", f).split(" (")[0], number=True) for f in fields),
+    ]
     columns += [Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
     cells: list[list[Cell]] = []
     for label, w, outcome in rows:
         by_name = {f.name: f for f in w.fields}
-        line: list[Cell] = [label, Bits(w.prior)]
-        line += [Bits(None if by_name[f].level is None else by_name[f].bits, word("levels", by_name[f].level or "missing")) for f in fields]
-        cells.append([*line, Bits(w.total), *([outcome] if last else [])])
-    return Table(caption, columns, cells, note, marked)
+        line: list[Cell] = [label, MatchWeight(w.prior)]
+        line += [
+            MatchWeight(None if by_name[f].level is None else by_name[f].bits, label_of("levels", by_name[f].level or "missing"))
+            for f in fields
+        ]
+        cells.append([*line, MatchWeight(w.total), *([outcome] if last else [])])
+    return Table(caption, columns, cells, note, highlighted)
 
 
 def reasons_table(
@@ -80,24 +87,29 @@ def reasons_table(
     rows: Sequence[tuple[str, Mapping[str, float], float, str]],
     *,
     note: str = "",
-    marked: frozenset[int] = frozenset(),
+    highlighted: frozenset[int] = frozenset(),
     last: str = "",
 ) -> Table:
     """One row per pair of files, one column per kind of evidence: weights as stored by the run. `rows`: label, evidence, sum, outcome."""
-    seen: dict[str, float] = {}
+    largest: dict[str, float] = {}
     for _, evidence, _, _ in rows:
         for name, bits in evidence.items():
-            seen[name] = max(seen.get(name, 0.0), abs(bits))
-    dates = {name for name in seen if word("evidence", name) == name.replace("_", " ")}
-    kinds = sorted((name for name in seen if name not in dates), key=lambda name: (name != "prior", -seen[name]))
-    columns = [Column("pair"), *(Column(word("evidence", name), number=True) for name in kinds)]
+            largest[name] = max(largest.get(name, 0.0), abs(bits))
+    dates = {name for name in largest if label_of("evidence", name) == name.replace("_", " ")}
+    kinds = sorted((name for name in largest if name not in dates), key=lambda name: (name != "prior", -largest[name]))
+    columns = [Column("pair"), *(Column(label_of("evidence", name), number=True) for name in kinds)]
     columns += [Column("days and the rest", number=True), Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
     cells: list[list[Cell]] = []
     for label, evidence, total, outcome in rows:
         known = {name: bits for name, bits in evidence.items() if name in kinds}
-        line: list[Cell] = [label, *(Bits(known.get(name)) for name in kinds), Bits(total - sum(known.values())), Bits(total)]
+        line: list[Cell] = [
+            label,
+            *(MatchWeight(known.get(name)) for name in kinds),
+            MatchWeight(total - sum(known.values())),
+            MatchWeight(total),
+        ]
         cells.append([*line, *([outcome] if last else [])])
-    return Table(caption, columns, cells, note, marked)
+    return Table(caption, columns, cells, note, highlighted)
 
 
 def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
@@ -112,9 +124,9 @@ def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: 
     rows = []
     for n, j in enumerate(found):
         state = "superseded" if n not in last.values() else "withdrawal" if j.verdict == "withdrawn" else "current"
-        rows.append((_called(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
+        rows.append((_pair_label(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
     columns = [Column("records"), Column("judgement"), Column("steward"), Column("when"), Column("why", wrap=True), Column("state")]
-    out: list[Table | Text] = [Table("Judgements by stewards", columns, rows, marked=frozenset(last.values()))]
+    out: list[Table | Text] = [Table("Judgements by stewards", columns, rows, highlighted=frozenset(last.values()))]
     disputed = sum({"same", "different"} <= verdicts for verdicts in current.values())
     if disputed:
         out.append(Text(f"Stewards disagree about {count(disputed, 'pair')}.", "bad"))
@@ -126,7 +138,7 @@ def _pair(j: Judgement) -> tuple[Key, Key]:
     return a, b
 
 
-def _called(j: Judgement, names: Mapping[Key, str]) -> str:
+def _pair_label(j: Judgement, names: Mapping[Key, str]) -> str:
     return " – ".join(
         names.get(key, f"{key[0]}:{key[1]}") for key in ((j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b))
     )
@@ -134,21 +146,22 @@ def _called(j: Judgement, names: Mapping[Key, str]) -> str:
 
 def history(home: PublishedHome, entity: Entity) -> Table:
     """The history of an id: minted, other ids redirected to it, records joined and left."""
-    older = home.redirected_to(entity.id)
+    redirected = home.redirected_to(entity.id)
     rows: list[tuple[object, str]] = [(entity.minted_at, f"{entity.id} minted")]
-    rows += [(e.minted_at, f"{e.id} minted; later merged into {e.redirect_to}") for e in older]
-    for member in home.memberships([entity.id, *(e.id for e in older)]):
+    rows += [(e.minted_at, f"{e.id} minted; later merged into {e.redirect_to}") for e in redirected]
+    for member in home.memberships([entity.id, *(e.id for e in redirected)]):
         where = f"{member.institution}:{member.record_key}"
         rows.append((member.since, f"{where} joined {member.entity_id}"))
         if member.until is not None:
             rows.append((member.until, f"{where} left {member.entity_id}"))
     grouped: dict[tuple[str, str], list[str]] = {}
     for moment, event in sorted(rows, key=lambda row: str(row[0])):
-        stamp = f"{moment:%Y-%m-%d %H:%M}"
+        time = f"{moment:%Y-%m-%d %H:%M}"
         verb = next((v for v in (" joined ", " left ") if v in event), "")
-        what = verb + event.split(verb)[1] if verb else event
-        grouped.setdefault((stamp, what), []).append(event.split(verb)[0] if verb else "")
+        action = verb + event.split(verb)[1] if verb else event
+        grouped.setdefault((time, action), []).append(event.split(verb)[0] if verb else "")
     lines = [
-        (stamp, (count(len(who), "record") + what + ": " + ", ".join(who)) if who[0] else what) for (stamp, what), who in grouped.items()
+        (time, (count(len(records), "record") + action + ": " + ", ".join(records)) if records[0] else action)
+        for (time, action), records in grouped.items()
     ]
     return Table("History", [Column("when (UTC)"), Column("what", wrap=True)], lines)

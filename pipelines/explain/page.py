@@ -12,7 +12,7 @@ import jinja2
 
 from pipelines.errors import HarmoniaError
 from pipelines.explain.chart import draw
-from pipelines.explain.document import Bits, Explanation, Table, Text, Waterfall
+from pipelines.explain.document import Explanation, MatchWeight, Table, Text, Waterfall
 from pipelines.feedback.texts import visible
 from pipelines.swap import write_whole
 
@@ -28,7 +28,7 @@ def _environment() -> jinja2.Environment:
     out.globals.update(draw=draw)
     out.tests.update(
         lines=lambda v: isinstance(v, tuple),
-        bits=lambda b: isinstance(b, Bits),
+        bits=lambda b: isinstance(b, MatchWeight),
         table=lambda b: isinstance(b, Table),
         text=lambda b: isinstance(b, Text),
         waterfall=lambda b: isinstance(b, Waterfall),
@@ -40,7 +40,7 @@ def _shown(value: object) -> str:
     return "" if value is None else visible(str(value))
 
 
-def _tint(bits: Bits) -> str:
+def _tint(bits: MatchWeight) -> str:
     """The CSS class of a weight: five steps for, five against."""
     if bits.value is None or abs(bits.value) < 0.5:
         return "w0"
@@ -59,4 +59,4 @@ def save(document: Explanation, path: Path) -> None:
     """
     if path.is_dir():
         raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")
-    write_whole(path, render(document).encode(), _PRIVATE if document.named else 0o644)
+    write_whole(path, render(document).encode(), _PRIVATE if document.contains_names else 0o644)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import or_, select
 
 from pipelines.errors import HarmoniaError
-from pipelines.explain.linkage import Linkage
+from pipelines.explain.linkage import LinkageWeights
 from pipelines.linkage.places import with_person_keys
 from pipelines.registry import open_registry
 from pipelines.registry.connection import Registry
@@ -37,7 +37,7 @@ class PublishedHome:
         self._workplace, self.registry, self._warehouse = workplace, registry, warehouse
 
     @property
-    def place(self) -> Path:
+    def folder(self) -> Path:
         """The home folder."""
         return self._workplace.home.root
 
@@ -48,38 +48,38 @@ class PublishedHome:
     @cached_property
     def canonical(self) -> dict[str, pd.DataFrame]:
         """The canonical tables of the last run, every state; persons of lists with their current keys."""
-        tables = {name: canonical.conform(name, self._lake("canonical", name)) for name in canonical.TABLES}
-        return with_person_keys(tables, self._lake("identities", "listed"))
+        tables = {name: canonical.conform(name, self._lake_table("canonical", name)) for name in canonical.TABLES}
+        return with_person_keys(tables, self._lake_table("identities", "listed"))
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """The linkage decisions of the last run (`pipelines.linkage.decisions`)."""
-        return self._lake("links", "decisions")
+        return self._lake_table("links", "decisions")
 
     @cached_property
-    def linkage(self) -> Linkage:
+    def linkage(self) -> LinkageWeights:
         """The records as standardised for linkage."""
-        return Linkage(self.canonical, self._lake("links", "cases"), self.decisions)
+        return LinkageWeights(self.canonical, self._lake_table("links", "cases"), self.decisions)
 
     @cached_property
-    def model_of_run(self) -> str:
+    def last_run_model(self) -> str:
         """Version of the linkage model of the last run."""
-        items = self._lake("links", "_items")
+        items = self._lake_table("links", "_items")
         return str(json.loads(str(items["plain"].iloc[0]))["statistics"].get("model", "")) if len(items) else ""
 
     @cached_property
     def identities(self) -> dict[str, pd.DataFrame]:
         """`cases` (institution, record_key, case_id) and `persons` (… person_id) of the last run."""
-        return {name: self._lake("identities", name) for name in ("cases", "persons")}
+        return {name: self._lake_table("identities", name) for name in ("cases", "persons")}
 
     @cached_property
     def deliveries(self) -> pd.DataFrame:
         """institution, delivery, period, version, state of every delivery read."""
-        return self._lake("record_status", "deliveries")
+        return self._lake_table("record_status", "deliveries")
 
-    def rows_of(self, indicator: str) -> pd.DataFrame:
+    def indicator_rows(self, indicator: str) -> pd.DataFrame:
         """The rows of the model `indicator_row` of an indicator."""
-        rows = self._lake("statistics", "indicator_row", [("indicator", "=", indicator)])
+        rows = self._lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
         return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
 
     def entity(self, entity_id: str) -> Entity | None:
@@ -87,7 +87,7 @@ class PublishedHome:
         with self.registry.read() as session:
             return session.get(Entity, entity_id)
 
-    def newest(self, kind: str) -> str | None:
+    def newest_id(self, kind: str) -> str | None:
         """The newest id of a kind."""
         with self.registry.read() as session:
             return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
@@ -95,16 +95,13 @@ class PublishedHome:
     def redirected_to(self, entity_id: str) -> list[Entity]:
         """All ids that redirect to `entity_id`, oldest first."""
         found: list[Entity] = []
-        seen = [entity_id]
+        targets = [entity_id]
         with self.registry.read() as session:
-            while seen:
-                seen = [e.id for e in self._extend(found, session.scalars(select(Entity).where(Entity.redirect_to.in_(seen))).all())]
-        return sorted(found, key=lambda e: e.number)
-
-    @staticmethod
-    def _extend(found: list[Entity], more: Sequence[Entity]) -> Sequence[Entity]:
-        found.extend(more)
-        return more
+            while targets:
+                sources = session.scalars(select(Entity).where(Entity.redirect_to.in_(targets))).all()
+                found += sources
+                targets = [entity.id for entity in sources]
+        return sorted(found, key=lambda entity: entity.number)
 
     def memberships(self, ids: Sequence[str]) -> list[Membership]:
         """Current and former memberships of `ids`, in the order of joining; persons of lists by their permanent key (`first_key`)."""
@@ -113,27 +110,35 @@ class PublishedHome:
 
     def members(self, ids: Sequence[str]) -> list[Key]:
         """The current records of `ids`, by their current keys."""
-        now = {(i, first): key for i, key, first in self._listed.itertuples(index=False, name=None)}
+        current_keys = {(i, first): key for i, key, first in self._list_positions.itertuples(index=False, name=None)}
         known = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
-        return [(i, now.get((i, key), key)) for i, key in known]
+        return [(i, current_keys.get((i, key), key)) for i, key in known]
 
     @cached_property
-    def _listed(self) -> pd.DataFrame:
+    def _list_positions(self) -> pd.DataFrame:
         """institution, person_key, first_key of persons in lists whose positions were reassigned (`pipelines.linkage.places`)."""
-        return self._lake("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
+        return self._lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
 
-    def delivered(self, key: Key) -> Key:
+    def delivered_key(self, key: Key) -> Key:
         """The key as delivered: the key of a person whose position was reassigned has the delivery as a suffix."""
-        place = key[1].partition("@")[0]
-        return (key[0], place) if ((self._listed["institution"] == key[0]) & (self._listed["person_key"] == key[1])).any() else key
+        position_key = key[1].partition("@")[0]
+        return (
+            (key[0], position_key)
+            if ((self._list_positions["institution"] == key[0]) & (self._list_positions["person_key"] == key[1])).any()
+            else key
+        )
 
     def entity_of(self, kind: str, key: Key) -> str | None:
         """The current id of a record."""
-        stays = {(i, now): first for i, now, first in self._listed.itertuples(index=False, name=None)} if kind == "person" else {}
+        permanent_keys = (
+            {(institution, current): first for institution, current, first in self._list_positions.itertuples(index=False, name=None)}
+            if kind == "person"
+            else {}
+        )
         query = select(Membership.entity_id).where(
             Membership.kind == kind,
             Membership.institution == key[0],
-            Membership.record_key == stays.get(key, key[1]),
+            Membership.record_key == permanent_keys.get(key, key[1]),
             Membership.until.is_(None),
         )
         with self.registry.read() as session:
@@ -155,21 +160,21 @@ class PublishedHome:
     def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
         """The current verdict of stewards on each pair: same, different, unsure or disputed (`pipelines.review`)."""
         out = {}
-        for row in current_verdicts(self.registry, self._lake("identities", "listed")).to_dict("records"):
+        for row in current_verdicts(self.registry, self._lake_table("identities", "listed")).to_dict("records"):
             sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
             out[str(row["entity"]), sides] = str(row["verdict"])
         return out
 
-    def judged_different(self, kind: str, one: Sequence[Key], other: Sequence[Key]) -> tuple[Key, Key] | None:
+    def pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
         """A pair between two groups that stewards judged different; None where there is none."""
-        return next(((a, b) for a in one for b in other if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
+        return next(((a, b) for a in group_a for b in group_b if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
 
-    def _lake(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
+    def _lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
         path = self._workplace.home.lake / stage / f"{table}.parquet"
         try:
             return pq.read_table(path, filters=filters).to_pandas()
         except FileNotFoundError:
-            raise HarmoniaError(f"{path} is missing: the lake was emptied; `harmonia run --home {self.place}` rewrites it") from None
+            raise HarmoniaError(f"{path} is missing: the lake was emptied; `harmonia run --home {self.folder}` rewrites it") from None
 
 
 @contextlib.contextmanager

@@ -71,3 +71,13 @@ def test_the_defaults_lie_in_the_working_directory(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     place = Workplace.from_environment({})
     assert (place.inbox, place.home.root) == (tmp_path / "data" / "inbox", tmp_path / "data" / "home")
+
+
+def test_an_unexpected_error_names_its_log_in_the_home_of_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HARMONIA_HOME", raising=False)
+    monkeypatch.setattr("pipelines.resources.instance.install_dagster", lambda _: 1 / 0)
+    assert run_main(monkeypatch, "init", "--home", str(tmp_path)) == 1
+    (log,) = (tmp_path / "logs").iterdir()
+    assert f"details are in {log}" in " ".join(capsys.readouterr().err.split())

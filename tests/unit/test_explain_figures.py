@@ -13,8 +13,8 @@ from explain_world import AGAIN, CASE, SECRETS, build
 
 from pipelines import cli
 from pipelines.errors import HarmoniaError
+from pipelines.explain.figure_names import parse_figure
 from pipelines.explain.figures import explain_figure
-from pipelines.explain.naming import read_figure
 from pipelines.explain.published import PublishedHome, open_home
 from pipelines.home import Home
 from pipelines.resources.workplace import Workplace
@@ -53,10 +53,10 @@ class _Counted(PublishedHome):
             columns = ", ".join(f'CAST("{c.name}" AS {c.type}) AS "{c.name}"' for c in WAREHOUSE.tables[name].columns)
             self._warehouse.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM {name}_rows")
 
-    def rows_of(self, indicator: str) -> pd.DataFrame:
+    def indicator_rows(self, indicator: str) -> pd.DataFrame:
         return self._rows[self._rows["indicator"] == indicator].reset_index(drop=True)
 
-    place = Path("made up")
+    folder = Path("made up")
     canonical = property(lambda self: dict(self._inputs.canonical))  # type: ignore[assignment]
     identities = property(lambda self: {"cases": self._inputs.cases, "persons": self._inputs.persons})  # type: ignore[assignment]
     deliveries = property(lambda self: self._inputs.deliveries)  # type: ignore[assignment]
@@ -69,7 +69,7 @@ def explain_all(home: PublishedHome) -> int:
     rows = home.query(f"SELECT * FROM statistics WHERE length(period) = 7 AND {whole} AND {one_way} AND as_reported <> harmonised")
     for row in rows.to_dict("records"):
         words = [row["indicator"], row["period"], *(f"{d}={row[d]}" for d in DIMENSIONS)]
-        explain_figure(home, read_figure(home, " ".join(words)), names=False)
+        explain_figure(home, parse_figure(home, " ".join(words)), names=False)
     return len(rows)
 
 
@@ -122,9 +122,9 @@ def test_missing_deliveries_are_flagged(typed) -> None:
 
 def test_names_are_shown_to_stewards_alone(typed) -> None:
     _, plain, _ = typed("persons_arrested", "2013-Q1")
-    _, named, _ = typed("persons_arrested", "2013-Q1", "--names")
+    _, contains_names, _ = typed("persons_arrested", "2013-Q1", "--names")
     assert not [secret for secret in SECRETS if secret in plain]
-    assert "Arben Krasniqi" in named
+    assert "Arben Krasniqi" in contains_names
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,29 @@ def test_what_is_no_figure_is_one_clear_line(typed, words: tuple[str, ...], told
 
 def test_records_that_do_not_add_up_are_never_shown(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_home(Workplace.of(None, home.root)) as published:
-        figure = read_figure(published, "cases_registered 2013-Q1")
-        rows = published.rows_of("cases_registered").iloc[1:]  # a lake of another run
-        monkeypatch.setattr(published, "rows_of", lambda _: rows)
+        figure = parse_figure(published, "cases_registered 2013-Q1")
+        rows = published.indicator_rows("cases_registered").iloc[1:]  # a lake of another run
+        monkeypatch.setattr(published, "indicator_rows", lambda _: rows)
         with pytest.raises(HarmoniaError, match="different runs"):
             explain_figure(published, figure, names=False)
+
+
+def test_the_order_of_records_does_not_depend_on_the_order_in_the_lake(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_home(Workplace.of(None, home.root)) as published:
+        figure = parse_figure(published, "cases_registered 2013-Q1")
+        document = explain_figure(published, figure, names=False)
+        rows = published.indicator_rows("cases_registered")
+        monkeypatch.setattr(published, "indicator_rows", lambda _: rows.iloc[::-1].reset_index(drop=True))
+        assert explain_figure(published, figure, names=False) == document
+    units = next(section.blocks[0] for section in document.sections if section.title == "The units counted")
+    records = [row[-1][0] for row in units.rows]
+    assert len(records) > 1
+    assert records == sorted(records)
 
 
 def test_an_unknown_figure_is_told_from_zero() -> None:
     world = World(("2013-Q1",)).case("police", "a", "C1", reported="2013-01-05").missing("courts", "2013-Q1")
     home = _Counted(world.inputs())
-    document = explain_figure(home, read_figure(home, "persons_convicted 2013-Q1"), names=False)
+    document = explain_figure(home, parse_figure(home, "persons_convicted 2013-Q1"), names=False)
     assert ("as reported", "unknown") in document.facts
-    assert any("not 0" in text.text for text in document.lead)
+    assert any("not 0" in text.text for text in document.summary)

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from pipelines.explain.chart import WIDTH, draw
 from pipelines.explain.console import show
-from pipelines.explain.document import Bits, Column, Explanation, Section, Step, Table, Text, Waterfall
+from pipelines.explain.document import Column, Explanation, MatchWeight, Section, Step, Table, Text, Waterfall
+from pipelines.explain.labels import format_odds, letter_label
 from pipelines.explain.links import spanning_links
 from pipelines.explain.page import render
-from pipelines.explain.words import letter, odds
 
 A, B, C, D = (("police", key) for key in "abcd")
 
@@ -32,21 +32,21 @@ def test_a_waterfall_stays_inside_its_picture_and_ends_at_its_sum(amounts: list[
     drawing = draw(chart)
     assert len(drawing.bars) == len(amounts) + 2
     assert all(bar.x >= drawing.labels and bar.x + bar.width <= WIDTH for bar in drawing.bars)
-    assert drawing.bars[-1].amount == f"{start + sum(amounts):+.1f}" == chart.say(chart.total)
+    assert drawing.bars[-1].amount == f"{start + sum(amounts):+.1f}" == chart.format_amount(chart.total)
 
 
 @pytest.mark.parametrize(("bits", "said"), [(0.0, "1.0 : 1"), (3.0, "8.0 : 1"), (-5.0, "1 : 32"), (99.0, "more than 1,000,000 : 1")])
 def test_weights_are_told_as_odds(bits: float, said: str) -> None:
-    assert odds(bits) == said
+    assert format_odds(bits) == said
 
 
 def test_records_are_called_by_letters() -> None:
-    assert [letter(n) for n in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+    assert [letter_label(n) for n in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
 
 
 def test_what_was_delivered_is_shown_and_never_run() -> None:
     evil = "<script>alert(1)</script>\u202e"
-    table = Table(evil, [Column(evil)], [[evil], [(evil, evil)], [Bits(1.0, evil)]], note=evil)
+    table = Table(evil, [Column(evil)], [[evil], [(evil, evil)], [MatchWeight(1.0, evil)]], note=evil)
     chart = Waterfall(evil, Step(evil, 1, evil), [], evil, verdict=evil)
     page = render(Explanation(evil, [(evil, evil)], [Text(evil)], [Section(evil, [table], evil, [chart])], sources=evil))
     assert "<script" not in page
@@ -55,7 +55,9 @@ def test_what_was_delivered_is_shown_and_never_run() -> None:
 
 def test_text_holds_no_colour_and_no_box_lines_where_it_is_piped() -> None:
     out = io.StringIO()
-    table = Table("t", [Column("a"), Column("b", number=True)], [["x", Bits(-3.0)], [("one", "two"), None]], marked=frozenset({0}))
+    table = Table(
+        "t", [Column("a"), Column("b", number=True)], [["x", MatchWeight(-3.0)], [("one", "two"), None]], highlighted=frozenset({0})
+    )
     show(Console(file=out, width=100), Explanation("Title", [("a", "b")], [Text("lead", "good")], [Section("s", [table])]))
     assert "\x1b" not in out.getvalue()
     assert out.getvalue().isascii()

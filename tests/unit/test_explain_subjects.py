@@ -14,7 +14,7 @@ from lxml import html
 from sqlalchemy import select
 
 from pipelines import cli
-from pipelines.explain.linkage import decided
+from pipelines.explain.linkage import pair_decisions
 from pipelines.explain.published import open_home
 from pipelines.home import Home
 from pipelines.registry import open_registry
@@ -52,9 +52,9 @@ def audits(home: Home) -> list[tuple[str, str]]:
 
 def test_weights_are_those_that_the_run_decided_on(home: Home) -> None:
     with open_home(Workplace.of(None, home.root)) as published:
-        rows = [d for d in decided(published.decisions, "person", list(published.linkage._rows), inside=True) if d.weight > -100]
-        weighed = published.linkage.weigh([(d.a, d.b) for d in rows])
-        assert published.linkage.as_in_the_run
+        rows = [d for d in pair_decisions(published.decisions, "person", list(published.linkage._rows), inside=True) if d.weight > -100]
+        weighed = published.linkage.weigh_pairs([(d.a, d.b) for d in rows])
+        assert published.linkage.matches_last_run
     assert len(rows) > 5
     assert [w.total for w in weighed] == pytest.approx([d.weight for d in rows], abs=0.006)
 

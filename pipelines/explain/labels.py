@@ -1,4 +1,4 @@
-"""The texts of an explanation. Belongs here: loading `words.yaml`, formatting numbers. Does not belong here: layout."""
+"""The texts of an explanation. Belongs here: loading `labels.yaml`, formatting numbers. Does not belong here: layout."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import pandas as pd
 
 from schemas.declared import declared
 
-_MANY = 1_000_000
+_LARGEST_ODDS_SHOWN = 1_000_000
 
 
 @cache
-def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = declared(Path(__file__).parent / "words.yaml")
-    return found
+def _labels() -> dict[str, dict[str, str]]:
+    labels: dict[str, dict[str, str]] = declared(Path(__file__).parent / "labels.yaml")
+    return labels
 
 
-def word(kind: str, name: str) -> str:
+def label_of(kind: str, name: str) -> str:
     """The label of `name` of a `kind` (fields, levels, evidence …); an unknown name with underscores replaced by spaces."""
-    return _words()[kind].get(name, name.replace("_", " "))
+    return _labels()[kind].get(name, name.replace("_", " "))
 
 
-def known_meaning(evidence: str) -> str:
+def evidence_description(evidence: str) -> str:
     """The description of a kind of evidence; empty where there is none."""
-    return _words()["meanings"].get(evidence, "")
+    return _labels()["meanings"].get(evidence, "")
 
 
-def odds(bits: float) -> str:
+def format_odds(bits: float) -> str:
     """A weight in bits as odds: `7 : 1`, `1 : 30`."""
     larger = 2.0 ** min(abs(bits), 60.0)
-    text = f"{larger:.1f}" if larger < 10 else f"{larger:,.0f}" if larger < _MANY else f"more than {_MANY:,}"
-    return f"{text} : 1" if bits >= 0 else f"1 : {text}"
+    ratio = f"{larger:.1f}" if larger < 10 else f"{larger:,.0f}" if larger < _LARGEST_ODDS_SHOWN else f"more than {_LARGEST_ODDS_SHOWN:,}"
+    return f"{ratio} : 1" if bits >= 0 else f"1 : {ratio}"
 
 
-def day(value: Any) -> str:
+def format_day(value: Any) -> str:
     """A day as yyyy-mm-dd; empty where there is none."""
     return "" if value is None or pd.isna(value) else pd.Timestamp(str(value)).strftime("%Y-%m-%d")
 
 
-def letter(n: int) -> str:
+def letter_label(n: int) -> str:
     """A, B, … Z, AA, AB, …: the label of a record within an explanation."""
     name = ""
     n += 1
@@ -51,6 +51,6 @@ def letter(n: int) -> str:
     return name
 
 
-def text(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as text; empty where it is missing."""
     return "" if value is None or (not isinstance(value, str) and pd.isna(value)) else str(value)

@@ -43,9 +43,9 @@ class Figure:
         return "quarter" if "-" in self.period else "year"
 
 
-def read_figure(home: PublishedHome, typed: str) -> Figure:
-    """The figure named by `typed`; brackets and commas are ignored. Raises `HarmoniaError` listing the valid choices."""
-    words = [w for w in re.split(r"[\s,\[\]]+", typed.strip()) if w]
+def parse_figure(home: PublishedHome, text: str) -> Figure:
+    """The figure named by `text`; brackets and commas are ignored. Raises `HarmoniaError` listing the valid choices."""
+    words = [w for w in re.split(r"[\s,\[\]]+", text.strip()) if w]
     if not words:
         raise HarmoniaError("name a figure, e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
     indicator = _indicator(words[0])
@@ -56,34 +56,36 @@ def read_figure(home: PublishedHome, typed: str) -> Figure:
     return _published(home, indicator, period, breakdown)
 
 
-def _indicator(typed: str) -> Indicator:
-    found = indicators().get(typed)
-    if found is None:
-        raise HarmoniaError(f"“{visible(typed)}” is not an indicator: use one of {', '.join(indicators())}")
-    return found
+def _indicator(text: str) -> Indicator:
+    indicator = indicators().get(text)
+    if indicator is None:
+        raise HarmoniaError(f"“{visible(text)}” is not an indicator: use one of {', '.join(indicators())}")
+    return indicator
 
 
-def _period(home: PublishedHome, typed: str) -> str:
-    period = typed.upper()
+def _period(home: PublishedHome, text: str) -> str:
+    period = text.upper()
     if not _PERIOD.fullmatch(period):
-        raise HarmoniaError(f"“{visible(typed)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
-    known = home.query("SELECT count(*) AS n FROM statistics WHERE period = ?", [period])["n"].iloc[0]
-    if not known:
+        raise HarmoniaError(f"“{visible(text)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
+    published = home.query("SELECT count(*) AS n FROM statistics WHERE period = ?", [period])["n"].iloc[0]
+    if not published:
         raise HarmoniaError(f"nothing is published for {period}: it has no delivery; {_periods(home)}")
     return period
 
 
 def _periods(home: PublishedHome) -> str:
-    found = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
-    return "no period is published" if pd.isna(found["first"]) else f"{home.place} has {found['first']} to {found['last']}"
+    indicator = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
+    return "no period is published" if pd.isna(indicator["first"]) else f"{home.folder} has {indicator['first']} to {indicator['last']}"
 
 
 def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
     out: dict[str, str] = {}
-    for word in words:
-        dimension, equals, value = word.partition("=")
+    for label_of in words:
+        dimension, equals, value = label_of.partition("=")
         if not equals or dimension not in DIMENSIONS:
-            raise HarmoniaError(f"“{visible(word)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}")
+            raise HarmoniaError(
+                f"“{visible(label_of)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}"
+            )
         if value == TOTAL:
             continue
         if dimension not in indicator.dimensions:
@@ -92,10 +94,10 @@ def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
             raise HarmoniaError(f"“{visible(value)}” is not a value of {dimension}: use one of {', '.join(DIMENSIONS[dimension])}")
         out[dimension] = value
     combination = tuple(d for d in DIMENSIONS if d in out)
-    if len(combination) > 1 and not any(set(combination) == set(crossed) for crossed in CROSSED):
-        offered = "; ".join(" × ".join(c) for c in CROSSED if set(c) <= set(indicator.dimensions))
+    if len(combination) > 1 and not any(set(combination) == set(crossing) for crossing in CROSSED):
+        crossings = "; ".join(" × ".join(c) for c in CROSSED if set(c) <= set(indicator.dimensions))
         raise HarmoniaError(
-            f"{' × '.join(combination)} is not published for {indicator.code}: published are single dimensions, and {offered}"
+            f"{' × '.join(combination)} is not published for {indicator.code}: published are single dimensions, and {crossings}"
         )
     return {d: out[d] for d in combination}
 

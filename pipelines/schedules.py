@@ -36,12 +36,12 @@ def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workpla
     """Check the register of reports; late reports raise an alert."""
     from datetime import UTC, datetime
 
-    from pipelines.reports.transmission_register import due
+    from pipelines.reports.transmission_register import due_reports
     from warehouse.releases.reading import open_release
 
     today = datetime.now(UTC).date()
     try:
-        listed, _ = due(places, open_release(places.home.releases), today)
+        listed, _ = due_reports(places, open_release(places.home.releases), today)
         states = [one.state(today) for one in listed]
     except HarmoniaError as error:
         context.log.info(str(error))

@@ -29,6 +29,6 @@ def build(
     from pipelines.explorer.page import build as write
     from warehouse.releases.reading import open_release
 
-    where = Workplace.of(None, home).home
-    found = open_release(where.releases, release)
-    typer.echo(str(write(found, out or where.root / "explorer" / found.name)))
+    home_folder = Workplace.of(None, home).home
+    opened = open_release(home_folder.releases, release)
+    typer.echo(str(write(opened, out or home_folder.root / "explorer" / opened.name)))

@@ -11,19 +11,19 @@ from typing import Any
 import pandas as pd
 
 from pipelines.reports.figures import Figures
-from pipelines.reports.words import LANGUAGES, Words
+from pipelines.reports.texts import LANGUAGES, ReportTexts
 from schemas.declared import declared
 from warehouse.releases.reading import Release, label, status_text
 
-Triple = list[str]
+Translations = list[str]
 
 
-def data(release: Release) -> dict[str, Any]:
+def page_data(release: Release) -> dict[str, Any]:
     """The page's data: `release`, `words`, `indicators`, `tables`, `measures`, `rows`; every text in all languages.
 
     A row: indicator, measure, table, of, category, value (null where suppressed), notes, the category's code.
     """
-    figures = [Figures(release, Words(lang)) for lang in LANGUAGES]
+    figures = [Figures(release, ReportTexts(lang)) for lang in LANGUAGES]
     cube = release.cube
     definitions = release.table("definitions").sort_values("position")
     definitions = definitions[definitions["indicator"].isin(cube["indicator"])]
@@ -32,30 +32,30 @@ def data(release: Release) -> dict[str, Any]:
         "languages": list(LANGUAGES),
         "words": declared(Path(__file__).with_name("words.yaml")),
         "indicators": {
-            str(row["indicator"]): {"title": _each(row, "title"), "definition": _each(row, "definition")}
+            str(row["indicator"]): {"title": _translations(row, "title"), "definition": _translations(row, "definition")}
             for _, row in definitions.iterrows()
         },
-        "tables": {t: [label("table", t, lang) for lang in LANGUAGES] for t in cube["table"].unique()},
-        "measures": {m: [label("measure", m, lang) for lang in LANGUAGES] for m in cube["measure"].unique()},
+        "tables": {table: [label("table", table, lang) for lang in LANGUAGES] for table in cube["table"].unique()},
+        "measures": {measure: [label("measure", measure, lang) for lang in LANGUAGES] for measure in cube["measure"].unique()},
         "trafficking": [label("offence_group", "trafficking", lang) for lang in LANGUAGES],
         "rows": [_row(row, figures) for row in cube.to_dict("records")],
     }
 
 
-def _each(row: pd.Series, name: str) -> Triple:
+def _translations(row: pd.Series, name: str) -> Translations:
     return [str(row[f"{name}_{lang}"]) for lang in LANGUAGES]
 
 
 def _row(row: dict[Any, Any], figures: list[Figures]) -> list[Any]:
     value = None if pd.isna(row["value"]) else int(row["value"])
-    category = [_category(one, row["table"], row["cell"]) for one in figures]
-    notes = [_notes(one, row) for one in figures]
+    category = [_category(figures_, row["table"], row["cell"]) for figures_ in figures]
+    notes = [_notes(figures_, row) for figures_ in figures]
     return [row["indicator"], row["measure"], row["table"], row["of"], category, value, notes, row["cell"]]
 
 
 def _category(figures: Figures, table: str, cell: str) -> str:
     if table == "total" or not cell:
-        return label("offence_group", "total", figures.words.lang)
+        return label("offence_group", "total", figures.texts.lang)
     return figures.category(table, cell)
 
 
@@ -63,5 +63,5 @@ def _notes(figures: Figures, row: dict[Any, Any]) -> str:
     """The notes on a figure: suppressed or merged, incomplete deliveries."""
     limit = None if pd.isna(row["limit"]) else int(row["limit"])
     missing = row["missing"] if isinstance(row["missing"], str) else None
-    texts = [status_text(row["status"], figures.words.lang, limit), figures.words.gap(missing)]
+    texts = [status_text(row["status"], figures.texts.lang, limit), figures.texts.gap(missing)]
     return " ".join(filter(None, texts))

@@ -1,6 +1,6 @@
 """The explorer as one HTML file with embedded style, script and data, so that it works without a server.
 
-Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`data`).
+Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`page_data`).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 import jinja2
 
 from pipelines.errors import storage
-from pipelines.explorer.data import data
+from pipelines.explorer.data import page_data
 from pipelines.swap import write_whole
 from warehouse.releases.reading import Release
 
 _SITE = Path(__file__).with_name("site")
 
 
-def html(release: Release) -> str:
+def render_page(release: Release) -> str:
     """The page. Only the embedded script may run (by its hash); the script inserts texts of the release as text, never as markup."""
     script = (_SITE / "explorer.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    embedded = json.dumps(data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    embedded = json.dumps(page_data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_SITE), autoescape=True, undefined=jinja2.StrictUndefined)
     style = (_SITE / "explorer.css").read_text("utf-8")
     return environment.get_template("explorer.html.j2").render(
@@ -37,5 +37,5 @@ def build(release: Release, out: Path) -> Path:
     target = out / "index.html"
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
-    write_whole(target, html(release).encode())
+    write_whole(target, render_page(release).encode())
     return target

@@ -28,7 +28,7 @@ _PRIVATE, _PUBLIC = 0o600, 0o644
 
 
 @app.callback()
-def make(
+def write_report(
     context: typer.Context,
     period: Annotated[str | None, typer.Option("--period", help="2013, or 2013-Q2.")] = None,
     audience: Annotated[str, typer.Option("--audience", help=f"{_AUDIENCES}.")] = "public",
@@ -45,16 +45,16 @@ def make(
     if not period:
         raise HarmoniaError("a period is required: --period 2013 or --period 2013-Q2")
     from pipelines.reports import printing
-    from pipelines.reports.page import html
+    from pipelines.reports.page import render_page
 
-    where = Workplace.of(None, home).home
-    report, confidential = _report(where.releases, release, period, audience, institution, lang)
-    folder = out or where.root / "reports"
+    home_folder = Workplace.of(None, home).home
+    report, confidential = _report(home_folder.releases, release, period, audience, institution, lang)
+    folder = out or home_folder.root / "reports"
     page = folder / f"{'-'.join(filter(None, (audience, institution, period, lang)))}.html"
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
     mode = _PRIVATE if confidential else _PUBLIC
-    write_whole(page, html(report).encode(), mode)
+    write_whole(page, render_page(report).encode(), mode)
     written = [page]
     if pdf and printing.browser():
         printing.pdf(page, page.with_suffix(".pdf"), mode)
@@ -88,19 +88,21 @@ def due(
     home: HomeFolder = None,
     registry_url: RegistryUrl = None,
     release: ReleaseDay = None,
-    every: Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Include those due before the first run.")] = False,
+    include_all: Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Include those due before the first run.")] = False,
 ) -> None:
     """List the reports that are due, sent or late."""
-    from pipelines.reports.transmission_register import due as listed
+    from pipelines.reports.transmission_register import due_reports
     from warehouse.releases.reading import open_release
 
     workplace = Workplace.of(None, home, registry_url)
-    ours, before = listed(workplace, open_release(workplace.home.releases, release), _day(today))
-    for one in [*before, *ours] if every else ours:
-        to = one.institution or one.audience
-        typer.echo(f"{one.by}  {one.state(_day(today)):10} {one.period:8} {to}{f'  sent {one.sent}' if one.sent else ''}")
-    if before and not every:
-        typer.echo(f"Not listed, due before the first run of this home: {len(before)}; use --all to list them")
+    reports, before_first_run = due_reports(workplace, open_release(workplace.home.releases, release), _day(today))
+    for report in [*before_first_run, *reports] if include_all else reports:
+        to = report.institution or report.audience
+        typer.echo(
+            f"{report.deadline}  {report.state(_day(today)):10} {report.period:8} {to}{f'  sent {report.sent}' if report.sent else ''}"
+        )
+    if before_first_run and not include_all:
+        typer.echo(f"Not listed, due before the first run of this home: {len(before_first_run)}; use --all to list them")
 
 
 @app.command("sent", hidden=True)  # its name in earlier versions
@@ -115,9 +117,9 @@ def sent(
     registry_url: RegistryUrl = None,
 ) -> None:
     """Record in the register that a report was sent."""
-    from pipelines.reports.transmission_register import Sent, send
+    from pipelines.reports.transmission_register import SentReport, record_sent
 
-    send(Workplace.of(None, home, registry_url), Sent(audience, institution or "", period, to, _day(day).isoformat()))
+    record_sent(Workplace.of(None, home, registry_url), SentReport(audience, institution or "", period, to, _day(day).isoformat()))
     typer.echo(f"recorded: {institution or audience}, {period}, sent to {to} on {day}")
 
 

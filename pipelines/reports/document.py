@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MARK = "‡"
+SUPPRESSED_MARK = "‡"
 """Marks every suppressed figure."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell. `number`: right-aligned; `marked`: a suppressed figure."""
+    """A table cell. `number`: right-aligned; `suppressed`: a suppressed figure."""
 
     text: str
     number: bool = True
-    marked: bool = False
+    suppressed: bool = False
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Table:
     """Head and rows; the first cell of a row is its heading. `notes` are shown below."""
 
     caption: str
-    head: list[str]
+    header: list[str]
     rows: list[list[Cell]]
     notes: list[str] = field(default_factory=list)
 
@@ -45,7 +45,7 @@ class Section:
     tables: list[Table] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    sign: list[str] = field(default_factory=list)
+    signature_fields: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

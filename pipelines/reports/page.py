@@ -18,7 +18,7 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
-def html(report: Document) -> str:
+def render_page(report: Document) -> str:
     """The page. Charts are trusted markup; every other text is escaped."""
     style = (_TEMPLATES / "report.css").read_text("utf-8")
     return _environment().get_template("report.html.j2").render(report=report, style=style)

@@ -12,13 +12,13 @@ from pipelines.errors import HarmoniaError
 from pipelines.swap import write_whole
 
 VARIABLE = "HARMONIA_BROWSER"
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_SECONDS = 120
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_TIMEOUT = 120
 
 
 def browser() -> str | None:
     """`HARMONIA_BROWSER`, else a Chromium on the path; None where there is none."""
-    return os.environ.get(VARIABLE) or next((found for name in _NAMES if (found := shutil.which(name))), None)
+    return os.environ.get(VARIABLE) or next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
 
 
 def pdf(page: Path, target: Path, mode: int = 0o644) -> None:
@@ -27,9 +27,9 @@ def pdf(page: Path, target: Path, mode: int = 0o644) -> None:
     if program is None:
         raise HarmoniaError(f"{target}: Chromium was not found; install it, or set {VARIABLE} to its path; the page is {page}")
     with tempfile.TemporaryDirectory() as profile:  # private: the page may be confidential
-        printed = Path(profile) / "printed.pdf"
+        printed_file = Path(profile) / "printed.pdf"
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        quiet = [
+        options = [
             "--headless",
             "--disable-gpu",
             "--no-first-run",
@@ -37,11 +37,11 @@ def pdf(page: Path, target: Path, mode: int = 0o644) -> None:
             "--disable-component-update",
             "--disable-sync",
         ]
-        output = [f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={printed}", page.absolute().as_uri()]
+        output = [f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={printed_file}", page.absolute().as_uri()]
         try:
-            done = subprocess.run([program, *quiet, *sandbox, *output], capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 the operator's browser
+            process = subprocess.run([program, *options, *sandbox, *output], capture_output=True, timeout=_TIMEOUT, check=False)  # noqa: S603 the operator's browser
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HarmoniaError(f"{target}: {program} could not print it ({type(error).__name__}); the page is {page}") from None
-        if done.returncode or not printed.is_file():
-            raise HarmoniaError(f"{target}: {program} could not print it (exit {done.returncode}); the page is {page}")
-        write_whole(target, printed.read_bytes(), mode)
+        if process.returncode or not printed_file.is_file():
+            raise HarmoniaError(f"{target}: {program} could not print it (exit {process.returncode}); the page is {page}")
+        write_whole(target, printed_file.read_bytes(), mode)

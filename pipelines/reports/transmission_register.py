@@ -27,7 +27,7 @@ _ACTION = "report mark-sent"
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentReport:
     """A report that was sent. `institution` is set only for reports to institutions."""
 
     audience: str
@@ -44,23 +44,23 @@ class DueReport:
     audience: str
     institution: str
     period: str
-    by: date
+    deadline: date
     sent: str | None
 
     def state(self, today: date) -> str:
-        """`sent`, `sent late`, `due` or `late`."""
+        """`sent`, `sent late`, `due_reports` or `late`."""
         if self.sent:
-            return "sent" if self.sent <= self.by.isoformat() else "sent late"
-        return "due" if today <= self.by else "late"
+            return "sent" if self.sent <= self.deadline.isoformat() else "sent late"
+        return "due" if today <= self.deadline else "late"
 
 
 @cache
 def _rules() -> list[dict[str, str | int]]:
-    found: list[dict[str, str | int]] = declared(Path(__file__).with_name("register.yaml"))
-    return found
+    log: list[dict[str, str | int]] = declared(Path(__file__).with_name("register.yaml"))
+    return log
 
 
-def send(workplace: Workplace, sent: Sent) -> None:
+def record_sent(workplace: Workplace, sent: SentReport) -> None:
     """Record a report that was sent. Raises `HarmoniaError` for an unknown audience, or an unknown, missing or needless institution."""
     if sent.audience not in AUDIENCES:
         raise HarmoniaError(f"unknown audience {sent.audience!r}: use one of {', '.join(AUDIENCES)}")
@@ -72,32 +72,34 @@ def send(workplace: Workplace, sent: Sent) -> None:
         note(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
 
 
-def due(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
+def due_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
     """The reports of all past periods of the release, by deadline: those of this system, and unsent ones due before the first run of the
     home."""
     with closing(open_registry(workplace.registry)) as registry:
-        found = entries(registry, None)
-        begun = first_run(registry)
-    sent = [Sent(**json.loads(line)) for line in found.loc[found["what"] == _ACTION, "subject"]]
-    first = {}
-    for one in sorted(sent, key=lambda s: s.day, reverse=True):
-        first[one.audience, one.institution, one.period] = one.day
-    out = []
+        log = entries(registry, None)
+        first_run_at = first_run(registry)
+    sent = [SentReport(**json.loads(line)) for line in log.loc[log["what"] == _ACTION, "subject"]]
+    first_sent = {}
+    for report in sorted(sent, key=lambda s: s.day, reverse=True):
+        first_sent[report.audience, report.institution, report.period] = report.day
+    reports = []
     for period in sorted(release.table("coverage")["period"].unique()):
         end = last_day(period)
         if end >= today:
             continue
         for rule in _rules():
             if rule["cadence"] == ("quarter" if "-Q" in period else "year"):
-                out += [_due(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first) for i in _to(rule)]
-    out.sort(key=lambda one: (one.by, one.audience, one.institution))
-    before = [one for one in out if not one.sent and begun and one.by < begun.date() <= today]
-    return [one for one in out if one not in before], before
+                reports += [
+                    _due(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first_sent) for i in _recipients(rule)
+                ]
+    reports.sort(key=lambda report: (report.deadline, report.audience, report.institution))
+    before = [report for report in reports if not report.sent and first_run_at and report.deadline < first_run_at.date() <= today]
+    return [report for report in reports if report not in before], before
 
 
-def _to(rule: dict[str, str | int]) -> list[str]:
+def _recipients(rule: dict[str, str | int]) -> list[str]:
     return list(contract.institutions()) if rule["audience"] == "institution" else [""]
 
 
-def _due(audience: str, institution: str, period: str, by: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
-    return DueReport(audience, institution, period, by, sent.get((audience, institution, period)))
+def _due(audience: str, institution: str, period: str, deadline: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
+    return DueReport(audience, institution, period, deadline, sent.get((audience, institution, period)))

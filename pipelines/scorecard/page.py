@@ -25,60 +25,65 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 
 @cache
-def texts() -> dict[str, dict[str, Any]]:
+def load_texts() -> dict[str, dict[str, Any]]:
     """The texts of the page by language."""
     found: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
     return found
 
 
-def pages(quality: pd.DataFrame, institution: str) -> dict[str, str]:
+def render_pages(quality: pd.DataFrame, institution: str) -> dict[str, str]:
     """File name -> page: `scorecard.html` in the institution's language, `scorecard.<language>.html` in the others.
 
     quality: rows of the table `quality` of any institutions; only those of `institution` are used.
     """
     contract = contracts.load(institution)
     names = {code: "scorecard.html" if code == contract.language else f"scorecard.{code}.html" for code in LANGUAGES}
-    shown = _shown(quality[quality["institution"] == institution])
-    content = {**shown, "names": names, "languages": {code: texts()[code]["language"] for code in LANGUAGES}}
+    page_content = _page_content(quality[quality["institution"] == institution])
+    content = {**page_content, "names": names, "languages": {code: load_texts()[code]["language"] for code in LANGUAGES}}
     template = _environment().get_template("scorecard.html.j2")
     return {
-        names[code]: template.render(language=code, t=texts()[code], publisher=contract.publisher[code], **content) for code in LANGUAGES
+        names[code]: template.render(language=code, t=load_texts()[code], publisher=contract.publisher[code], **content)
+        for code in LANGUAGES
     }
 
 
 def write_scorecard(home: Path, quality: pd.DataFrame, institution: str) -> list[Path]:
     """Write the pages to `scorecards/<institution>/` of the home, mode 0600. Raises `HarmoniaError` where they cannot be written."""
     folder = home / "scorecards" / institution
-    out = []
+    paths = []
     with storage(folder):
-        for private in (folder.parent, folder):
-            private.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-            private.chmod(_PRIVATE_FOLDER)
-    for name, page in pages(quality, institution).items():
+        for directory in (folder.parent, folder):
+            directory.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            directory.chmod(_PRIVATE_FOLDER)
+    for name, page in render_pages(quality, institution).items():
         write_whole(folder / name, page.encode(), _PRIVATE_FILE)
-        out.append(folder / name)
-    return out
+        paths.append(folder / name)
+    return paths
 
 
-def _shown(own: pd.DataFrame) -> dict[str, Any]:
+def _page_content(own: pd.DataFrame) -> dict[str, Any]:
     """The content of the page, in its order; missing cells as None."""
-    known = own.astype(object).where(own.notna(), None)
-    whole = known[own["unit"].isna()]
-    delivered = whole[(whole["records"] > 0) | (whole["whole"] > 0)]
+    cells = own.astype(object).where(own.notna(), None)
+    institution_rows = cells[own["unit"].isna()]
+    delivered = institution_rows[(institution_rows["records"] > 0) | (institution_rows["whole"] > 0)]
     if delivered.empty:
         return {"newest": None}
     newest = max(delivered["period"])
-    by = {dimension: whole[whole["dimension"] == dimension].sort_values("period").to_dict("records") for dimension in DIMENSIONS}
-    assessed = [dimension for dimension in DIMENSIONS if any(row["score"] is not None for row in by[dimension])]
-    parts = known[own["unit"].notna() & (own["period"] == newest) & own["dimension"].isin(assessed)]
+    by_dimension = {
+        dimension: institution_rows[institution_rows["dimension"] == dimension].sort_values("period").to_dict("records")
+        for dimension in DIMENSIONS
+    }
+    assessed = [dimension for dimension in DIMENSIONS if any(row["score"] is not None for row in by_dimension[dimension])]
+    unit_rows = cells[own["unit"].notna() & (own["period"] == newest) & own["dimension"].isin(assessed)]
     units = {
-        visible(str(unit)): rows.set_index("dimension", drop=False).loc[assessed].to_dict("records") for unit, rows in parts.groupby("unit")
+        visible(str(unit)): rows.set_index("dimension", drop=False).loc[assessed].to_dict("records")
+        for unit, rows in unit_rows.groupby("unit")
     }
     return {
         "newest": newest,
-        "now": [next(row for row in by[dimension] if row["period"] == newest) for dimension in DIMENSIONS],
-        "course": by,
-        "periods": sorted(whole["period"].unique()),
+        "now": [next(row for row in by_dimension[dimension] if row["period"] == newest) for dimension in DIMENSIONS],
+        "course": by_dimension,
+        "periods": sorted(institution_rows["period"].unique()),
         "assessed": assessed,
         "units": units,
     }

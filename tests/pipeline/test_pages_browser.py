@@ -6,8 +6,8 @@ import pytest
 
 from pipelines.explorer.page import build
 from pipelines.reports import joint, own_figures, printing
-from pipelines.reports.page import html
-from pipelines.reports.words import LANGUAGES
+from pipelines.reports.page import render_page
+from pipelines.reports.texts import LANGUAGES
 from tests.unit.test_reports import home, released  # noqa: F401 fixtures
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def test_reports_are_accessible(home, released, browser, tmp_path, lang):  # noq
     }
     for name, report in pages.items():
         path = tmp_path / f"{name}.html"
-        path.write_text(html(report), "utf-8")
+        path.write_text(render_page(report), "utf-8")
         page = browser.new_page(bypass_csp=True)
         page.goto(path.as_uri())
         found = Axe().run(page).response["violations"]
@@ -45,7 +45,7 @@ def test_reports_are_accessible(home, released, browser, tmp_path, lang):  # noq
 
 def test_a_report_prints(released, browser, tmp_path):  # noqa: F811
     page, target = tmp_path / "report.html", tmp_path / "report.pdf"
-    page.write_text(html(joint.report(released, "2013", "public", "sq")), "utf-8")
+    page.write_text(render_page(joint.report(released, "2013", "public", "sq")), "utf-8")
     printing.pdf(page, target)
     assert target.read_bytes().startswith(b"%PDF")
 

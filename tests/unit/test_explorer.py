@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 
-from pipelines.explorer.data import data
-from pipelines.explorer.page import build, html
+from pipelines.explorer.data import page_data
+from pipelines.explorer.page import build, render_page
 from tests.unit.test_reports import home, released  # noqa: F401 fixtures
 
 
@@ -19,7 +19,7 @@ def triples(node):
 
 
 def test_every_row_is_a_printed_figure(released):  # noqa: F811
-    rows = [(row[0], row[1], row[2], row[3], row[7], row[5]) for row in data(released)["rows"]]
+    rows = [(row[0], row[1], row[2], row[3], row[7], row[5]) for row in page_data(released)["rows"]]
     cube = released.cube
     printed = [
         (*key, None if value != value else int(value))
@@ -29,18 +29,18 @@ def test_every_row_is_a_printed_figure(released):  # noqa: F811
 
 
 def test_every_text_has_three_languages(released):  # noqa: F811
-    told = data(released)
+    told = page_data(released)
     named = triples({name: told[name] for name in ("words", "indicators", "tables", "measures", "trafficking")})
     assert [one for one in named if len(one) != 3 or not all(one)] == []
     assert [row for row in told["rows"] if len(row[4]) != 3 or not all(row[4]) or len({bool(note) for note in row[6]}) != 1] == []
 
 
 def test_a_figure_that_is_not_shown_says_why(released):  # noqa: F811
-    assert [row for row in data(released)["rows"] if row[5] is None and not all(row[6])] == []
+    assert [row for row in page_data(released)["rows"] if row[5] is None and not all(row[6])] == []
 
 
 def test_the_page_runs_its_own_script_alone(released):  # noqa: F811
-    page = html(released)
+    page = render_page(released)
     digest = re.search(r"script-src 'sha256-([^']+)'", page)
     script = re.search(r"<script>(.*)</script>", page, re.DOTALL)
     assert digest and script
@@ -49,9 +49,9 @@ def test_the_page_runs_its_own_script_alone(released):  # noqa: F811
 
 
 def test_text_of_a_release_cannot_close_the_data(released):  # noqa: F811
-    told = re.search(r'<script type="application/json" id="data">(.*?)</script>', html(released), re.DOTALL)
+    told = re.search(r'<script type="application/json" id="data">(.*?)</script>', render_page(released), re.DOTALL)
     assert told
-    assert json.loads(told.group(1)) == data(released)
+    assert json.loads(told.group(1)) == page_data(released)
 
 
 def test_the_same_release_gives_the_same_page(released, tmp_path):  # noqa: F811

@@ -10,7 +10,7 @@ import pytest
 from count_world import World
 
 from pipelines.checks.quality import judged
-from pipelines.scorecard.page import pages, texts
+from pipelines.scorecard.page import load_texts, render_pages
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.findings import complete as findings_of
 from sources.contract import institutions
@@ -168,7 +168,7 @@ def test_the_check_says_not_applicable_and_does_not_call_it_passed() -> None:
 def test_the_page_names_one_institution_and_runs_nothing(institution: str) -> None:
     keys = [f"2013-PR-{n:05}" for n in range(1, 6)]  # so many that the name is taken for a unit's
     held = lineage(*(("police", period, key) for period in PERIODS for key in keys)).assign(unit="<script>alert(1)</script>")
-    made = pages(scored(THERE, held, findings()), institution)
+    made = render_pages(scored(THERE, held, findings()), institution)
     assert len(made) == 3
     for page in made.values():
         assert "<script" not in page
@@ -182,7 +182,7 @@ def test_the_words_are_there_in_every_language() -> None:
     def keys(value: object) -> object:
         return {k: keys(v) for k, v in value.items()} if isinstance(value, dict) else len(value) if isinstance(value, list) else None
 
-    assert set(texts()) == set(LANGUAGES)
-    assert len({str(keys(words)) for words in texts().values()}) == 1
-    assert all(set(words["dimensions"]) == set(DIMENSIONS) for words in texts().values())
-    assert not any(re.search("[\u0400-\u04ff]", str(words)) for words in texts().values())
+    assert set(load_texts()) == set(LANGUAGES)
+    assert len({str(keys(words)) for words in load_texts().values()}) == 1
+    assert all(set(words["dimensions"]) == set(DIMENSIONS) for words in load_texts().values())
+    assert not any(re.search("[\u0400-\u04ff]", str(words)) for words in load_texts().values())

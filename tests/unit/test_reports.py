@@ -11,9 +11,9 @@ import pytest
 
 from pipelines.errors import HarmoniaError
 from pipelines.reports import joint, own_figures
-from pipelines.reports.page import html
-from pipelines.reports.transmission_register import Sent, due, send
-from pipelines.reports.words import LANGUAGES, texts
+from pipelines.reports.page import render_page
+from pipelines.reports.texts import LANGUAGES, load_texts
+from pipelines.reports.transmission_register import SentReport, due_reports, record_sent
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions, load
 from tests.release_world import FEW, release, signed, source, units
@@ -56,23 +56,23 @@ def text(page):
     return re.sub(r"<[^>]*>", " ", body) + aloud
 
 
-def words(node):
+def texts(node):
     """All declared triples of words."""
     if isinstance(node, dict):
-        return [one for value in node.values() for one in words(value)]
+        return [one for value in node.values() for one in texts(value)]
     if isinstance(node, list) and node and not isinstance(node[0], str):
-        return [one for value in node for one in words(value)]
+        return [one for value in node for one in texts(value)]
     return [node]
 
 
 def test_every_text_has_its_three_languages():
-    assert [triple for triple in words(texts()) if len(triple) != len(LANGUAGES) or not all(triple)] == []
+    assert [triple for triple in texts(load_texts()) if len(triple) != len(LANGUAGES) or not all(triple)] == []
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("audience", ["public", "government"])
 def test_nothing_in_a_report_is_a_code(released, lang, audience):
-    seen = text(html(joint.report(released, "2013", audience, lang)))
+    seen = text(render_page(joint.report(released, "2013", audience, lang)))
     assert _CODE.findall(seen) == []
     assert "None" not in seen
     assert "nan" not in seen.split()
@@ -80,16 +80,16 @@ def test_nothing_in_a_report_is_a_code(released, lang, audience):
 
 def test_languages_differ_throughout(released):
     """A sentence of one language stands in no report of another."""
-    pages = {lang: text(html(joint.report(released, "2013", "public", lang))) for lang in LANGUAGES}
+    pages = {lang: text(render_page(joint.report(released, "2013", "public", lang))) for lang in LANGUAGES}
     for lang, page in pages.items():
-        others = [triple[n] for triple in words(texts()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
-        own = {triple[LANGUAGES.index(lang)] for triple in words(texts())}
+        others = [triple[n] for triple in texts(load_texts()) for n, other in enumerate(LANGUAGES) if other != lang and len(triple[n]) > 12]
+        own = {triple[LANGUAGES.index(lang)] for triple in texts(load_texts())}
         assert [one for one in others if one not in own and one in page] == []
 
 
 def test_the_public_report_holds_no_figure_that_the_release_does_not_print(released):
     printed = {int(v) for v in released.cube["value"].dropna()} | {int(n) for n in released.table("bridge")["n"].dropna().abs()}
-    page = html(joint.report(released, "2013", "public", "en"))
+    page = render_page(joint.report(released, "2013", "public", "en"))
     cells = {int(n) for n in re.findall(r'<td class="num">(\d+)\*?</td>', page)}
     assert cells
     assert cells <= printed
@@ -145,7 +145,7 @@ def test_an_unknown_language_is_refused(released):
 def test_an_institution_sees_its_own_reported_figures_and_signs(home, released):
     report = own_figures.institution(home / "releases", released, "2013", "courts", "sq")
     assert report.warning
-    assert report.sections[-1].sign
+    assert report.sections[-1].signature_fields
     (table,) = report.sections[0].tables
     assert ["53", "53"] in [[cell.text for cell in row[1:3]] for row in table.rows]
     assert not any("arrestuar" in row[0].text for row in table.rows), "arrests are the police's"
@@ -160,17 +160,17 @@ def test_only_the_coordinator_gets_the_exact_annex(home, released):
 
 
 def test_the_same_release_gives_the_same_page(released):
-    assert html(joint.report(released, "2013", "public", "sr")) == html(joint.report(released, "2013", "public", "sr"))
+    assert render_page(joint.report(released, "2013", "public", "sr")) == render_page(joint.report(released, "2013", "public", "sr"))
 
 
 def test_the_register_says_what_is_due_sent_and_late(home, released):
     workplace = Workplace.of(None, home)
-    send(workplace, Sent("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
-    listed, before = due(workplace, released, date(2014, 3, 20))
+    record_sent(workplace, SentReport("government", "", "2013", "Office of the Prime Minister", "2014-03-10"))
+    listed, before = due_reports(workplace, released, date(2014, 3, 20))
     found = {(one.audience, one.institution, one.period): one.state(date(2014, 3, 20)) for one in listed}
     assert before == []
     with pytest.raises(HarmoniaError, match="--institution"):
-        send(workplace, Sent("institution", "", "2013", "nobody", "2014-03-10"))
+        record_sent(workplace, SentReport("institution", "", "2013", "nobody", "2014-03-10"))
     assert found["government", "", "2013"] == "sent"
     assert found["public", "", "2013"] == "due"
     assert found["coordinator", "", "2013"] == "late"

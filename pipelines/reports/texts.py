@@ -14,14 +14,14 @@ from warehouse.releases.reading import gap_text, label, language
 
 
 @cache
-def texts() -> dict[str, Any]:
+def load_texts() -> dict[str, Any]:
     """All texts as declared: each in three languages, in the order of `LANGUAGES`."""
-    found: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
-    return found
+    text: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
+    return text
 
 
 @dataclass(frozen=True)
-class Words:
+class ReportTexts:
     """The texts in one language. Raises `HarmoniaError` for an unknown language."""
 
     lang: str
@@ -29,16 +29,16 @@ class Words:
     def __post_init__(self) -> None:
         language(self.lang)
 
-    def __call__(self, *path: str, **filled: object) -> str:
+    def __call__(self, *path: str, **values: object) -> str:
         """The text at a path, e.g. `words("sections", "key")`, with the placeholders filled in."""
-        found: Any = texts()
-        for step in path:
-            found = found[step]
-        return str(found[LANGUAGES.index(self.lang)]).format(**filled)
+        text: Any = load_texts()
+        for name in path:
+            text = text[name]
+        return str(text[LANGUAGES.index(self.lang)]).format(**values)
 
-    def each(self, name: str) -> list[str]:
+    def sentences(self, name: str) -> list[str]:
         """A list of sentences."""
-        return [one[LANGUAGES.index(self.lang)] for one in texts()[name]]
+        return [sentence[LANGUAGES.index(self.lang)] for sentence in load_texts()[name]]
 
     def period(self, period: str) -> str:
         """A year as it is, a quarter in words."""

@@ -27,18 +27,19 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import disclosure_replay
 from benchmarks.disclosure_populations import RELEASES, SIZES, World
 from pipelines.errors import HarmoniaError
-from warehouse.attackers import enumeration, integer_programme, replay
-from warehouse.attackers.known import Knowledge, Table, protected
 from warehouse.count import causes
 from warehouse.disclosure.policy import SHIPPED
 from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, parse_programme, years_in
 from warehouse.disclosure.protect import PublishedTables, ReleaseInputs, breakdowns_due, protect, tables_published_with, year_source_release
+from warehouse.disclosure_risk import enumeration, integer_programme
+from warehouse.disclosure_risk.intruder import IntruderKnowledge, TableName, protected_cells
 from warehouse.releases import cube
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.exact import BRIDGE
-from warehouse.releases.gate import Published, check, known, truths
+from warehouse.releases.risk_check import PublishedReleases, public_knowledge, refuse_disclosures, true_counts
 
 
 def the_programme() -> Programme:
@@ -51,7 +52,7 @@ def the_programme() -> Programme:
 class Released:
     """All releases of one population: the last one's inputs, what each printed, the bridge of the last."""
 
-    given: ReleaseInputs
+    inputs: ReleaseInputs
     history: list[PublishedTables]
     bridge: pd.DataFrame
     refused: int
@@ -65,58 +66,58 @@ def released(world: World, of: Programme) -> Released:
     refused = 0
     for release in RELEASES:
         exact[release] = world.exact(of, release)
-        given = ReleaseInputs(of, release, date.fromisoformat(release), dict(exact), tuple(history))
-        prints = protect(given)
-        lines = bridge_rows(of, prints, given.exact, bridge, release)
+        inputs = ReleaseInputs(of, release, date.fromisoformat(release), dict(exact), tuple(history))
+        tables = protect(inputs)
+        lines = bridge_rows(of, tables, inputs.exact, bridge, release)
         try:
-            check(Published(given, prints, lines))
+            refuse_disclosures(PublishedReleases(inputs, tables, lines))
         except HarmoniaError:
             refused += 1
             continue
-        history.append(prints)
+        history.append(tables)
         bridge = lines
-    return Released(replace(given, history=tuple(history[:-1])), history, bridge, refused)
+    return Released(replace(inputs, history=tuple(history[:-1])), history, bridge, refused)
 
 
 class Again:
     """The whole program, run again on the releases of one population with other counts of one table."""
 
     def __init__(self, done: Released) -> None:
-        self.history, self.bridge, self.given = done.history, done.bridge, done.given
+        self.history, self.bridge, self.inputs = done.history, done.bridge, done.inputs
         days = [
-            day for day in RELEASES if any(day in (p.source_release, p.first_release) for prints in done.history for p in prints.values())
+            day for day in RELEASES if any(day in (p.source_release, p.first_release) for tables in done.history for p in tables.values())
         ]
         self.days = days if len(days) == len(done.history) else []
         self.runs = 0
 
-    def __call__(self, name: Table, counts: np.ndarray) -> bool:
+    def __call__(self, name: TableName, counts: np.ndarray) -> bool:
         """Whether everything is printed as it was."""
         self.runs += 1
         key, code = TableKey(*name), name.indicator
-        mine = {day: {k: v for k, v in self.given.exact[day].items() if k.indicator == code} for day in self.days}
+        mine = {day: {k: v for k, v in self.inputs.exact[day].items() if k.indicator == code} for day in self.days}
         if not self._change(mine, key, counts):
             return False
-        of = replace(self.given.programme, indicators={code: self.given.programme.indicators[code]})
+        of = replace(self.inputs.programme, indicators={code: self.inputs.programme.indicators[code]})
         history: list[PublishedTables] = []
         bridge = pd.DataFrame(columns=cube.BRIDGE.names)
         for day, printed in zip(self.days, self.history, strict=True):
-            given = ReleaseInputs(of, day, date.fromisoformat(day), {d: mine[d] for d in self.days if d <= day}, tuple(history))
-            history.append(protect(given))
+            inputs = ReleaseInputs(of, day, date.fromisoformat(day), {d: mine[d] for d in self.days if d <= day}, tuple(history))
+            history.append(protect(inputs))
             if history[-1] != {k: p for k, p in printed.items() if k.indicator == code}:
                 return False
-            bridge = bridge_rows(of, history[-1], given.exact, bridge, day) if key.table == BRIDGE else bridge
+            bridge = bridge_rows(of, history[-1], inputs.exact, bridge, day) if key.table == BRIDGE else bridge
         lines = self.bridge[self.bridge["indicator"] == code]
         return key.table != BRIDGE or bridge.to_dict("list") == lines.to_dict("list")
 
     def _change(self, exact: dict[str, dict[TableKey, tuple[int, ...] | None]], key: TableKey, counts: np.ndarray) -> bool:
         """Put other counts into the records that the print of `key` counts; those of a window are spread over its years."""
-        prints = self.history[-1]
+        tables = self.history[-1]
         if "/" not in key.period:
-            exact[self._bridge_counts(Table(*key)) if key.table == BRIDGE else prints[key].source_release][key] = tuple(counts.tolist())
+            exact[self._bridge_counts(TableName(*key)) if key.table == BRIDGE else tables[key].source_release][key] = tuple(counts.tolist())
             return True
-        first = tables_published_with(self.given, key, prints)
-        places = [(year_source_release(self.given, key.indicator, y, first), key._replace(period=y)) for y in years_in(key.period)]
-        left = counts - np.array(list(self.truth[Table(*key)].values()))
+        first = tables_published_with(self.inputs, key, tables)
+        places = [(year_source_release(self.inputs, key.indicator, y, first), key._replace(period=y)) for y in years_in(key.period)]
+        left = counts - np.array(list(self.truth[TableName(*key)].values()))
         for day, year in places:
             now = np.array(exact[day][year])
             if key.table == SEX_AGE:  # as many steps as the year can hold: its sums by sex and by age stay
@@ -133,52 +134,52 @@ class Again:
             exact[day][year] = tuple(now.tolist())
         return not left.any()
 
-    def _bridge_counts(self, name: Table) -> str:
+    def _bridge_counts(self, name: TableName) -> str:
         """The release whose records a year's bridge counts: that of its printed lines, which a later total does not change."""
         lines = self.bridge[(self.bridge["indicator"] == name.indicator) & (self.bridge["period"] == name.of)]
         own = TableKey(name.indicator, HARMONISED, TOTAL, name.of)
         return str(lines["known"].iloc[0]) if len(lines) else self.history[-1][own].source_release
 
     @cached_property
-    def truth(self) -> dict[Table, dict[str, int]]:
+    def truth(self) -> dict[TableName, dict[str, int]]:
         """The exact counts behind every print."""
-        found = truths(self.given, self.history[-1])
+        found = true_counts(self.inputs, self.history[-1])
         for name in (n for n in found if n.table == BRIDGE):
-            counts = self.given.exact[self._bridge_counts(name)][TableKey(*name)]
+            counts = self.inputs.exact[self._bridge_counts(name)][TableKey(*name)]
             assert counts, f"a bridge of {name.of} is counted"
             found[name] = dict(zip(causes(), counts, strict=True))
         return found
 
 
-def knowledge_of(done: Released) -> Knowledge:
+def knowledge_of(done: Released) -> IntruderKnowledge:
     """What an outsider has after all releases."""
-    return known(Published(done.given, done.history[-1], done.bridge))
+    return public_knowledge(PublishedReleases(done.inputs, done.history[-1], done.bridge))
 
 
-def attack(done: Released, tally: Counter[str], rerun: bool = True) -> Knowledge:
+def attack(done: Released, tally: Counter[str], rerun: bool = True) -> IntruderKnowledge:
     """Attack everything that was released; adds to `tally`."""
-    knowledge, truth = knowledge_of(done), truths(done.given, done.history[-1])
-    for name, printed in knowledge.last.items():
+    knowledge, truth = knowledge_of(done), true_counts(done.inputs, done.history[-1])
+    for name, printed in knowledge.latest.items():
         if name in truth and printed.status != "no_delivery":
-            tally["protected"] += len(protected(knowledge, name, printed, truth[name]))
+            tally["protected"] += len(protected_cells(knowledge, name, printed, truth[name]))
     tally["bridges"] += len(done.bridge[["indicator", "period"]].drop_duplicates())
     tally["causes printed"] += int((done.bridge["status"] == "shown").sum())
-    learnt = enumeration.attack(knowledge, truth) + enumeration.attack_bridge(knowledge, truth)
-    learnt += integer_programme.attack(knowledge, truth, SIZES)
+    learnt = enumeration.find_disclosures(knowledge, truth) + enumeration.find_bridge_disclosures(knowledge, truth)
+    learnt += integer_programme.find_disclosures(knowledge, truth, SIZES)
     if again := Again(done) if rerun else None:
-        learnt += replay.rerun(knowledge, again.truth, again)
+        learnt += disclosure_replay.find_disclosures(knowledge, again.truth, again)
         tally["releases made again with another table"] += again.runs
     for one in learnt:
         kind = (
             "uniform"
             if one.cell == "uniform"
             else "difference"
-            if one.who == "difference"
+            if one.intruder == "difference"
             else "recovered"
-            if one.values <= 1
+            if one.possible_values <= 1
             else "narrow"
         )
-        tally[f"{kind} ({one.attack}, {one.who})"] += 1
+        tally[f"{kind} ({one.method}, {one.intruder})"] += 1
     tally["differences"] += differences(done.history)
     return knowledge
 
@@ -198,65 +199,65 @@ def differences(history: list[PublishedTables]) -> int:
 
 def shown(done: Released, tally: Counter[str]) -> None:
     """Programme cells of 5 and more, and those printed exactly: by indicator and table."""
-    given, prints = done.given, done.history[-1]
-    for code in given.programme.indicators:
-        years = sorted({k.period for k in given.current if k.indicator == code})
-        due = [TableKey(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + breakdowns_due(given, code, prints)
+    inputs, tables = done.inputs, done.history[-1]
+    for code in inputs.programme.indicators:
+        years = sorted({k.period for k in inputs.current if k.indicator == code})
+        due = [TableKey(code, HARMONISED, t, y) for y in years for t in (TOTAL, "offence_group")] + breakdowns_due(inputs, code, tables)
         for key in due:
-            counts = exact_of(given, key, prints)
-            if key.table == TOTAL and key in prints and prints[key].cells:
+            counts = exact_of(inputs, key, tables)
+            if key.table == TOTAL and key in tables and tables[key].cells:
                 tally["year totals"] += 1
-                tally["year totals that wait for a difference of 5"] += prints[key].cells[0][1] != (given.current[key] or (0,))[0]
-            printed = dict(prints[key].cells) if key in prints else {}
-            for cell, value in zip(given.programme.cells(key), counts, strict=True):
+                tally["year totals that wait for a difference of 5"] += tables[key].cells[0][1] != (inputs.current[key] or (0,))[0]
+            printed = dict(tables[key].cells) if key in tables else {}
+            for cell, value in zip(inputs.programme.cells(key), counts, strict=True):
                 if value >= 5:
                     tally[f"large {code} {key.table}"] += 1
                     tally[f"shown {code} {key.table}"] += printed.get(cell) == value
 
 
-def exact_of(given: ReleaseInputs, key: TableKey, prints: PublishedTables) -> tuple[int, ...]:
+def exact_of(inputs: ReleaseInputs, key: TableKey, tables: PublishedTables) -> tuple[int, ...]:
     """The figures as known in the release that the print counts, or would have counted."""
-    made = prints.get(key)
-    release = made.source_release if made else given.release
-    tables = [given.exact[release].get(key._replace(period=y)) or given.current[key._replace(period=y)] for y in years_in(key.period)]
+    made = tables.get(key)
+    release = made.source_release if made else inputs.release
+    tables = [inputs.exact[release].get(key._replace(period=y)) or inputs.current[key._replace(period=y)] for y in years_in(key.period)]
     if (made and key.table == SEX_AGE) or "/" in key.period:
-        parts = [prints.get(key._replace(table="sex" if key.table == SEX_AGE else "offence_group", period=y)) for y in years_in(key.period)]
+        parts = [tables.get(key._replace(table="sex" if key.table == SEX_AGE else "offence_group", period=y)) for y in years_in(key.period)]
         tables = [
-            given.exact[p.source_release if p else release][key._replace(period=y)]
+            inputs.exact[p.source_release if p else release][key._replace(period=y)]
             for p, y in zip(parts, years_in(key.period), strict=True)
         ]
     return tuple(sum(values) for values in zip(*(t for t in tables if t), strict=True))
 
 
-def beside(world: World, done: Released, knowledge: Knowledge, tally: Counter[str]) -> None:
+def beside(world: World, done: Released, knowledge: IntruderKnowledge, tally: Counter[str]) -> None:
     """Replay, and institutions that hold 60 % and 90 % of the records."""
-    truth = truths(done.given, done.history[-1])
+    truth = true_counts(done.inputs, done.history[-1])
     rng = np.random.default_rng(7)
-    for one in replay.worlds(knowledge, truth):
-        expected = replay.shares(knowledge, one.name) if one.name.measure == HARMONISED else None
+    for one in disclosure_replay.candidate_tables(knowledge, truth):
+        expected = disclosure_replay.prior_shares(knowledge, one.name) if one.name.measure == HARMONISED else None
         if expected is not None:
-            found = replay.posterior(one, expected)
-            certain, right = replay.sure(found)
+            found = disclosure_replay.best_guesses(one, expected)
+            certain, right = disclosure_replay.confident_guesses(found)
             tally["replayed cells"] += len(found)
             tally["replay: a guess of 90 % and more"] += certain
             tally["replay: such a guess is right"] += right
         for share in (0.6, 0.9):
-            held = {c: int(rng.binomial(n, share)) for c, n in zip(one.cells, one.true.tolist(), strict=True)}
-            left = replay.as_institution(one, held)
+            held = {c: int(rng.binomial(n, share)) for c, n in zip(one.cells, one.truth.tolist(), strict=True)}
+            left = disclosure_replay.values_left_to_institution(one, held)
             tally[f"institution with {share:.0%}: cells"] += len(left)
             tally[f"institution with {share:.0%}: recovered"] += sum(n == 1 for n in left.values())
             tally[f"institution with {share:.0%}: fewer than 3 values"] += sum(n < 3 for n in left.values())
 
 
-def second(knowledge: Knowledge, tally: Counter[str]) -> None:
+def second(knowledge: IntruderKnowledge, tally: Counter[str]) -> None:
     """The bounds of HiGHS against those of CP-SAT, for every variable of one indicator."""
     from benchmarks.disclosure_second_solver import ranges
 
     for indicator in SIZES:
-        made = integer_programme.build(knowledge, indicator)
+        made = integer_programme.release_constraints(knowledge, indicator)
         solver = integer_programme.Solver(made)
         other = ranges(made)
-        for variable in made.names:
+        for variable in made.variables:
             tally["second solver: intervals"] += 1
             tally["second solver: agree"] += solver.range({variable: 1}) == other[variable]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from ortools.sat.python import cp_model
 
-from warehouse.attackers.integer_programme import MOST, Programme, Variable
+from warehouse.disclosure_risk.integer_programme import MAX_COUNT, Constraints, Variable
 
 
-def ranges(programme: Programme) -> dict[Variable, tuple[int, int]]:
+def ranges(constraints: Constraints) -> dict[Variable, tuple[int, int]]:
     """Least and most of every variable, each proven."""
     model = cp_model.CpModel()
-    columns = [model.new_int_var(0, MOST, str(n)) for n in range(len(programme.names))]
-    for row, least, most in programme.rows:
+    columns = [model.new_int_var(0, MAX_COUNT, str(n)) for n in range(len(constraints.variables))]
+    for row, least, most in constraints.rows:
         model.add_linear_constraint(sum(factor * columns[n] for n, factor in row.items()), int(least), int(most))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     out = {}
-    for variable, n in programme.names.items():
+    for variable, n in constraints.variables.items():
         ends = []
         for aim in (model.minimize, model.maximize):
             aim(columns[n])

@@ -1,4 +1,4 @@
-"""Reports, exports and the explorer read a release's public part; the attackers know nothing of the defender."""
+"""Reports, exports and the explorer read a release's public part; the disclosure-risk test knows nothing of the protection."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def test_what_publishing_needs_is_allowed():
     assert broken("warehouse/exports/transmission.py", "from warehouse.releases.confidential import open_confidential") == []
 
 
-def test_attackers_share_no_code_with_the_defender():
-    for path in modules("warehouse/attackers"):
+def test_the_disclosure_risk_test_shares_no_code_with_the_protection():
+    for path in modules("warehouse/disclosure_risk"):
         ours = {
             name
             for name in imports(ast.parse(path.read_text("utf-8")))
             if name.split(".")[0] in ("warehouse", "pipelines", "schemas", "sources")
         }
-        assert all(name.startswith("warehouse.attackers") for name in ours), f"{path.name} imports {ours}"
+        assert all(name.startswith("warehouse.disclosure_risk") for name in ours), f"{path.name} imports {ours}"
 
 
-def test_only_the_gate_calls_the_attackers():
+def test_only_the_risk_check_calls_the_attacks():
     for folder in ("warehouse", "pipelines"):
         for path in modules(folder):
             name = path.relative_to(ROOT).as_posix()
-            if name.startswith("warehouse/attackers/") or name == "warehouse/releases/gate.py":
+            if name.startswith("warehouse/disclosure_risk/") or name == "warehouse/releases/risk_check.py":
                 continue
-            assert not [i for i in imports(ast.parse(path.read_text("utf-8"))) if i.startswith("warehouse.attackers")], name
+            assert not [i for i in imports(ast.parse(path.read_text("utf-8"))) if i.startswith("warehouse.disclosure_risk")], name

@@ -10,9 +10,9 @@ import yaml
 
 from pipelines.errors import HarmoniaError
 from tests.release_world import release, reported, signed, source, units
-from warehouse.attackers.known import Learnt, Table
 from warehouse.count import causes
 from warehouse.disclosure import policy
+from warehouse.disclosure_risk.intruder import Disclosure, TableName
 from warehouse.releases import folder, recount
 from warehouse.releases.reading import label, open_release, status_text
 from warehouse.releases.showing import text
@@ -248,8 +248,8 @@ def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):
 
 def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
     """Nothing is printed otherwise because of a test: the release is refused."""
-    learnt = Learnt(Table(VICTIMS, "harmonised", "total", "2013"), "total", 1, "public", "an attack")
-    monkeypatch.setattr("warehouse.attackers.enumeration.attack", lambda *_: [learnt])
+    learnt = Disclosure(TableName(VICTIMS, "harmonised", "total", "2013"), "total", 1, "public", "an attack")
+    monkeypatch.setattr("warehouse.disclosure_risk.enumeration.find_disclosures", lambda *_: [learnt])
     with pytest.raises(HarmoniaError, match=r"2014-03-31 is refused: victims_identified 2013 would disclose .* Wait for more records"):
         release(home, "2014-03-31", source(world(), [2013]))
     assert folder.names(home / "releases") == []

@@ -1,7 +1,7 @@
 """Which small categories of a table are merged: a rule that stays safe when the intruder knows it.
 
 Belongs here: the choice of a partition for one table with a known total, and of the causes of a bridge that are published separately. Does
-not belong here: which tables there are (`programme`), when they are published (`protect`), attacks (`warehouse/attackers`, which is
+not belong here: which tables there are (`programme`), when they are published (`protect`), attacks (`warehouse/disclosure_risk`, which is
 independent of this package).
 A table with the public total N is published as a partition of its categories, with the sum of each block. A block of one category has
 `threshold` or more ("not known" may also be 0); a block of several has `threshold` or more together. Partitions are tried in a fixed

@@ -1,7 +1,7 @@
 """From exact figures to the tables of a release, given the tables of earlier releases.
 
 Belongs here: what is due in a release, what is carried over, revised, withheld. Does not belong here: merging categories
-(`merging_rule`, `published_tables`), attacks (`warehouse/releases/gate`).
+(`merging_rule`, `published_tables`), attacks (`warehouse/releases/risk_check`).
 Year totals (with their part by offence) are published from the first release after the year on, and revised if every difference from all
 earlier values is 0 or at least `revise_from`; else the published figures stay, or only the parts stay if the new total reveals too little
 about them. Breakdowns are published once, one release later, of the records that published trafficking counts, so that they add up

@@ -1,5 +1,5 @@
 """Releases: figures as known on a day, protected, immutable.
 
 Belongs here: the release folder; creating, reading, verifying and comparing releases. Does not belong here: what may be published
-(`warehouse/disclosure`), attacks (`warehouse/attackers`), reports and exports (they read only `reading`).
+(`warehouse/disclosure`), attacks (`warehouse/disclosure_risk`), reports and exports (they read only `reading`).
 """

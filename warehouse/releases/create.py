@@ -33,9 +33,9 @@ from warehouse.releases import cube, folder, recount
 from warehouse.releases.bridge import bridge_rows
 from warehouse.releases.diff import revisions, snapshot
 from warehouse.releases.exact import Counts, exact, from_frame, to_frame
-from warehouse.releases.gate import Published, check, name_of
 from warehouse.releases.labels import definition_table, label_table
 from warehouse.releases.reasons import Snapshot
+from warehouse.releases.risk_check import PublishedReleases, refuse_disclosures, table_title
 from warehouse.releases.source import Source
 
 
@@ -99,8 +99,8 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     )
     prints = protect(given)
     bridge = bridge_rows(signed.programme, prints, given.exact, earlier.bridge, name)
-    check(Published(given, prints, bridge))
-    rows = cube.rows(prints, {**earlier.gaps, **gaps}, _revised(prints, earlier.prints), _counted(given, prints))
+    refuse_disclosures(PublishedReleases(given, prints, bridge))
+    rows = cube.cube_rows(prints, {**earlier.gaps, **gaps}, _revised(prints, earlier.prints), _counted(given, prints))
     tables = _public_tables(source, rows, bridge)
     tables["revisions"] = (_revisions(given, prints, earlier, source), None)
     public = _public(signed, source, earlier, tables, name)
@@ -111,7 +111,7 @@ def build(signed: policy.Policy, source: Source, releases: Path, as_of: date) ->
     if wrong:
         raise HarmoniaError(f"release {name} is refused, since its figures do not match the warehouse: {'; '.join(wrong[:5])}")
     beside = [
-        f"{name_of(key)} shares a year with {name_of(other)}, published before"
+        f"{table_title(key)} shares a year with {table_title(other)}, published before"
         for key, other in withheld_for_overlap(given, prints).items()
     ]
     return Made(name, files, beside)

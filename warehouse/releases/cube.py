@@ -69,7 +69,7 @@ def _dimensions(key: TableKey, cell: str) -> dict[str, str]:
     return out
 
 
-def rows(
+def cube_rows(
     prints: Mapping[TableKey, PublishedTable],
     gaps: Mapping[tuple[str, str, str], str],
     revised: set[tuple[TableKey, str]],
@@ -110,7 +110,7 @@ def rows(
 
 
 def prints_of(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
-    """The published tables of a cube: the inverse of `rows`."""
+    """The published tables of a cube: the inverse of `cube_rows`."""
     out: dict[TableKey, PublishedTable] = {}
     for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
         first = part.iloc[0]

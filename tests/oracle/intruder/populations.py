@@ -59,7 +59,7 @@ def published(seed: int) -> Published:
     columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "edition", "known"]
     cubes = []
     for release, prints in zip(RELEASES, done.history, strict=False):
-        rows = cube.rows(prints, {}, set())
+        rows = cube.cube_rows(prints, {}, set())
         cubes.append((release, read_cube(_plain(rows[columns]))))
     exact = {
         (key.indicator, key.measure, key.table, key.period, release): counts

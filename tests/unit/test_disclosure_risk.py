@@ -1,4 +1,4 @@
-"""The attackers find what is known to leak, and nothing in what the defender prints of small simulated populations."""
+"""The disclosure-risk test finds what is known to leak, and nothing in what is published of small simulated populations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import disclosure_replay
 from benchmarks.disclosure_attack import attack, released, the_programme
 from benchmarks.disclosure_populations import World
-from warehouse.attackers import enumeration, integer_programme, replay
-from warehouse.attackers.known import Knowledge, Table
+from warehouse.disclosure_risk import enumeration, integer_programme
+from warehouse.disclosure_risk.intruder import IntruderKnowledge, TableName
 
 VICTIMS = "victims_identified"
 CELLS = {"total": ("total",), "offence_group": ("trafficking", "other"), "sex": ("female", "male", "unknown")}
@@ -26,13 +27,13 @@ def cube(*rows: tuple[str, str, str, int | None, str]) -> pd.DataFrame:
     return frame.assign(known=frame["edition"], status=np.where(frame["value"].isna(), "not_broken_down", "shown"))
 
 
-def outsider(*cubes: pd.DataFrame) -> Knowledge:
-    return Knowledge(
+def outsider(*cubes: pd.DataFrame) -> IntruderKnowledge:
+    return IntruderKnowledge(
         cubes=cubes,
         categories=lambda name: CELLS[name.table],
         threshold={VICTIMS: 5},
-        persons={VICTIMS: 3},
-        alike=lambda table, cells, tables: np.zeros(len(tables), dtype=np.int64),
+        known_persons={VICTIMS: 3},
+        publication_numbers=lambda table, cells, tables: np.zeros(len(tables), dtype=np.int64),
     )
 
 
@@ -44,32 +45,32 @@ def year(total: int, day: str = "2014-06-30", own: int | None = None, of: str = 
 
 def test_a_single_hole_is_closed_by_the_total():
     known = outsider(cube(*year(50), ("sex", "2013", "female", 30, "2014-06-30"), ("sex", "2013", "unknown", 7, "2014-06-30")))
-    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 7}}
-    learnt = integer_programme.attack(known, truth, [VICTIMS])
-    assert ("male", 1, "public") in {(one.cell, one.values, one.who) for one in learnt}
+    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 7}}
+    learnt = integer_programme.find_disclosures(known, truth, [VICTIMS])
+    assert ("male", 1, "public") in {(one.cell, one.possible_values, one.intruder) for one in learnt}
 
 
 def test_a_remainder_of_three_is_too_small_for_one_who_knows_three():
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 30, "2014-06-30"), ("sex", "2013", "male+unknown", 3, "2014-06-30")))
-    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 0}}
-    for learnt in (integer_programme.attack(known, truth, [VICTIMS]), enumeration.attack(known, truth)):
-        assert {one.who for one in learnt} == {"knows"}
+    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 3, "unknown": 0}}
+    for learnt in (integer_programme.find_disclosures(known, truth, [VICTIMS]), enumeration.find_disclosures(known, truth)):
+        assert {one.intruder for one in learnt} == {"knows"}
 
 
 def test_revised_breakdowns_give_a_difference_away():
     first = cube(*year(50, "2014-06-30", 40))
     second = cube(*year(52, "2014-12-31", 42))
-    learnt = integer_programme.attack(outsider(first, second), {}, [VICTIMS])
-    assert {(one.cell, one.who) for one in learnt} == {("total", "difference"), ("trafficking", "difference")}
+    learnt = integer_programme.find_disclosures(outsider(first, second), {}, [VICTIMS])
+    assert {(one.cell, one.intruder) for one in learnt} == {("total", "difference"), ("trafficking", "difference")}
 
 
 def test_one_who_knows_the_rule_learns_what_a_fixed_remainder_tells():
     """Joined only where male is 1 to 4: a rule that keeps no other table beside them leaves two values to one who knows three."""
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 27, "2014-06-30"), ("sex", "2013", "male+unknown", 6, "2014-06-30")))
-    naive = Knowledge(**{**known.__dict__, "alike": lambda table, cells, tables: (tables[:, 1] < 5).astype(int)})
-    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 3, "unknown": 3}}
-    assert {one.cell for one in enumeration.attack(known, truth)} == set()
-    assert ("male", "knows") in {(one.cell, one.who) for one in enumeration.attack(naive, truth)}
+    naive = IntruderKnowledge(**{**known.__dict__, "publication_numbers": lambda table, cells, tables: (tables[:, 1] < 5).astype(int)})
+    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 3, "unknown": 3}}
+    assert {one.cell for one in enumeration.find_disclosures(known, truth)} == set()
+    assert ("male", "knows") in {(one.cell, one.intruder) for one in enumeration.find_disclosures(naive, truth)}
 
 
 def test_tables_by_year_undo_a_crossed_window():
@@ -79,8 +80,8 @@ def test_tables_by_year_undo_a_crossed_window():
     rows += [("sex", of, cell, n, day) for of in ("2012", "2013", "2014") for cell, n in (("female", 20), ("male+unknown", 10))]
     known = outsider(cube(*rows, *(("sex_age_group", "2012/2014", cell, value, day) for cell, value in shown.items())))
     counts = {**dict.fromkeys(CELLS["sex_age_group"], 9), **shown, "female|unknown": 2}
-    learnt = integer_programme.attack(known, {Table(VICTIMS, "harmonised", "sex_age_group", "2012/2014"): counts}, [VICTIMS])
-    assert ("female|unknown", 1) in {(one.cell, one.values) for one in learnt}
+    learnt = integer_programme.find_disclosures(known, {TableName(VICTIMS, "harmonised", "sex_age_group", "2012/2014"): counts}, [VICTIMS])
+    assert ("female|unknown", 1) in {(one.cell, one.possible_values) for one in learnt}
 
 
 @pytest.mark.parametrize("seed", [6, 17])
@@ -127,10 +128,10 @@ def test_a_second_solver_finds_the_same_bounds():
 def test_one_who_reruns_a_program_that_answers_to_a_test_learns_what_the_test_hides():
     """A table that is not printed where men are few: of those that are not, men are few."""
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "", None, "2014-06-30")))
-    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 1, "unknown": 2}}
-    learnt = replay.rerun(known, truth, lambda name, counts: bool(counts[1] in (1, 2)))
-    assert {(one.cell, one.values, one.who) for one in learnt} >= {("male", 2, "public"), ("male", 2, "knows")}
-    assert replay.rerun(known, truth, lambda name, counts: bool(counts[1] < 5 or counts[2] < 5)) == []
+    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 30, "male": 1, "unknown": 2}}
+    learnt = disclosure_replay.find_disclosures(known, truth, lambda name, counts: bool(counts[1] in (1, 2)))
+    assert {(one.cell, one.possible_values, one.intruder) for one in learnt} >= {("male", 2, "public"), ("male", 2, "knows")}
+    assert disclosure_replay.find_disclosures(known, truth, lambda name, counts: bool(counts[1] < 5 or counts[2] < 5)) == []
 
 
 def bridge(*lines: tuple[str, int | None, str]) -> pd.DataFrame:
@@ -150,20 +151,21 @@ def test_a_small_cause_follows_from_the_totals_beside_it(steps, lines):
     reported = cube(("total", "2013", "total", 40 - sum(steps.values()), "2014-06-30")).assign(measure="as_reported")
     known = outsider(pd.concat([cube(*year(40)), reported]))
 
-    def named(table: Table, cells: tuple[str, ...], tables: np.ndarray) -> np.ndarray:
+    def named(table: TableName, cells: tuple[str, ...], tables: np.ndarray) -> np.ndarray:
         return np.array([tuple(0 if n == 0 else 1 + (abs(n) >= 5) for n in row) for row in tables.tolist()]) @ [1, 3, 9]
 
-    knowing = Knowledge(**{**known.__dict__, "alike": named, "bridge": bridge(*lines or [("merged", None, "not_broken_down")])})
-    learnt = enumeration.attack_bridge(knowing, {Table(VICTIMS, "harmonised", "bridge", "2013"): steps})
-    assert {(one.cell, one.values) for one in learnt if one.who == "public"} >= {("merged", 1)}
+    lines_of_bridge = bridge(*lines or [("merged", None, "not_broken_down")])
+    knowing = IntruderKnowledge(**{**known.__dict__, "publication_numbers": named, "bridge": lines_of_bridge})
+    learnt = enumeration.find_bridge_disclosures(knowing, {TableName(VICTIMS, "harmonised", "bridge", "2013"): steps})
+    assert {(one.cell, one.possible_values) for one in learnt if one.intruder == "public"} >= {("merged", 1)}
 
 
 def test_replay_weighs_the_worlds_that_print_alike():
     known = outsider(cube(*year(43, own=33), ("sex", "2013", "female", 27, "2014-06-30"), ("sex", "2013", "male+unknown", 6, "2014-06-30")))
-    truth = {Table(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 4, "unknown": 2}}
-    (world,) = replay.worlds(known, truth)
+    truth = {TableName(VICTIMS, "harmonised", "sex", "2013"): {"female": 27, "male": 4, "unknown": 2}}
+    (world,) = disclosure_replay.candidate_tables(known, truth)
     assert len(world.rows) == 7
-    assert set(replay.posterior(world, np.array([0.8, 0.19, 0.01]))) == {"male", "unknown"}
-    share, _ = replay.posterior(world, np.array([0.8, 0.19, 0.01]))["male"]
+    assert set(disclosure_replay.best_guesses(world, np.array([0.8, 0.19, 0.01]))) == {"male", "unknown"}
+    share, _ = disclosure_replay.best_guesses(world, np.array([0.8, 0.19, 0.01]))["male"]
     assert 0.5 < share < 1
-    assert replay.as_institution(world, {"male": 3, "unknown": 2}) == {"male": 2, "unknown": 2}
+    assert disclosure_replay.values_left_to_institution(world, {"male": 3, "unknown": 2}) == {"male": 2, "unknown": 2}

@@ -1,6 +1,0 @@
-"""Disclosure-risk test: what an intruder can infer from published releases about suppressed figures.
-
-Belongs here: attacks on public cubes by an intruder who knows the rule and its code, one who combines everything released, and one who
-replays the algorithm. Does not belong here: protection. Independent of the protection: nothing here imports `warehouse/disclosure` or
-`warehouse/releases`; the rule is passed as a function, as an outsider with the code could call it.
-"""

@@ -1,0 +1,276 @@
+"""The intruder who knows rule, threshold and code: enumerate every table that would have been published identically.
+
+Belongs here: listing the tables consistent with a published table and counting the possible values of each cell. Does not belong here:
+combining several tables (`integer_programme`).
+For categories merged to a large sum, only tables in which all but one category are at most `MAX_SMALL_COUNT` are listed; for a bridge, only
+those that differ from the true one by a few moved records. Fewer tables can make a cell look narrower than it is, never wider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import numpy as np
+
+from warehouse.disclosure_risk.intruder import (
+    CROSS_SEPARATOR,
+    MIN_POSSIBLE_VALUES,
+    Disclosure,
+    IntruderKnowledge,
+    ObservedTable,
+    TableName,
+    TrueCounts,
+    compositions,
+    known_person_counts,
+    margin_tables,
+    protected_cells,
+    public_total,
+)
+
+MAX_SMALL_COUNT = 9
+MAX_FULL_LISTING = 4000
+MOVED_RECORDS = (1, 2, 3, 4, 5, 6)
+METHOD = "enumeration"
+
+
+def find_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, only: frozenset[TableName] | None = None) -> list[Disclosure]:
+    """What can be inferred from the latest release, table by table. only: restrict to these tables."""
+    disclosures: list[Disclosure] = []
+    for name, observed in knowledge.latest.items():
+        if name not in truth or (only is not None and name not in only):
+            continue
+        if observed.status == "fewer_than":
+            disclosures += _small_total(knowledge, name, observed, truth[name])
+        elif name.table == "sex_age_group":
+            disclosures += _sex_age(knowledge, name, observed, truth[name])
+        elif name.table != "total" and observed.status != "no_delivery":
+            disclosures += _one_way_table(knowledge, name, observed, truth[name])
+    return disclosures
+
+
+def _small_total(
+    knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
+) -> list[Disclosure]:
+    """A total published only as small."""
+    known = min(knowledge.known_persons[name.indicator], true_counts["total"])
+    possible_values = {"public": observed.limit, "knows": observed.limit - known}
+    return [Disclosure(name, "total", n, intruder, METHOD) for intruder, n in possible_values.items() if n < MIN_POSSIBLE_VALUES]
+
+
+def _one_way_table(
+    knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
+) -> list[Disclosure]:
+    protected = protected_cells(knowledge, name, observed, true_counts)
+    candidates = identically_published(knowledge, name, observed, true_counts)
+    if not protected or not len(candidates):
+        return []
+    statements = list(_true_statements(knowledge, name, true_counts))
+    cells, known_persons = tuple(true_counts), knowledge.known_persons[name.indicator]
+    agrees = np.array([all(row[cells.index(cell)] in values for cell, values in statements) for row in candidates.tolist()])
+    candidate_sets = [candidates] if agrees.all() else [candidates, candidates[agrees]]
+    return [d for rows in candidate_sets for d in narrow_cells(name, rows, true_counts, protected, known_persons)]
+
+
+def _true_statements(knowledge: IntruderKnowledge, name: TableName, true_counts: Mapping[str, int]) -> Iterator[tuple[str, range]]:
+    """What others published about cells of a table, if it is true: cell, values."""
+    for statement in knowledge.statements_about(name):
+        cell = str(statement["category"])
+        if cell in true_counts:
+            minimum = statement.get("value", statement.get("at_least", 0))
+            maximum = statement.get("value", statement.get("at_most", sum(true_counts.values())))
+            if minimum <= true_counts[cell] <= maximum:
+                yield cell, range(minimum, maximum + 1)
+
+
+def identically_published(
+    knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
+) -> np.ndarray:
+    """Every table (one per row, the true one last) that would have been published as observed. Empty if not even the total is public."""
+    cells = tuple(true_counts)
+    rows = consistent_tables(knowledge, name, observed, true_counts)
+    if not len(rows):
+        return rows
+    rows = np.concatenate([rows, [list(true_counts.values())]])
+    numbers = knowledge.publication_numbers(name, cells, rows)
+    return np.asarray(rows[numbers == numbers[-1]])
+
+
+def consistent_tables(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> np.ndarray:
+    """Every table consistent with the published cells, whatever the program would publish for it."""
+    cells, blocks = tuple(true_counts), list(observed.blocks)
+    if name.table == "sex_age_group":
+        margins = _complete_margins(knowledge, name)
+        return _sex_age_tables(true_counts, margins) if margins else np.zeros((0, len(cells)), dtype=np.int64)
+    if name.table == "offence_group":
+        return _offence_tables(knowledge, name, blocks, cells)
+    total = public_total(knowledge, name)
+    return _distributions(blocks or [(cells, total)], cells) if total else np.zeros((0, len(cells)), dtype=np.int64)
+
+
+def _offence_tables(
+    knowledge: IntruderKnowledge, name: TableName, blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]
+) -> np.ndarray:
+    """By offence: published completely; trafficking only, the total suppressed; or the total only."""
+    total = knowledge.latest.get(name._replace(table="total"))
+    if total and total.blocks:
+        return _distributions(blocks or [(cells, total.blocks[0][1])], cells)
+    small_counts = range(2 * MAX_SMALL_COUNT)
+    trafficking = [blocks] if blocks else [[(cells[:1], count)] for count in small_counts]
+    return np.concatenate([_distributions([*own, (cells[1:], rest)], cells) for own in trafficking for rest in small_counts])
+
+
+def _distributions(blocks: list[tuple[tuple[str, ...], int]], cells: tuple[str, ...]) -> np.ndarray:
+    """Every distribution of the blocks' sums over their categories."""
+    by_block = [_block_distributions(value, len(block)) for block, value in blocks]
+    sizes = [len(distributions) for distributions in by_block]
+    tables = np.zeros((int(np.prod(sizes)), len(cells)), dtype=np.int64)
+    index = np.indices(sizes).reshape(len(sizes), -1)
+    for n, (block, _) in enumerate(blocks):
+        tables[:, [cells.index(category) for category in block]] = by_block[n][index[n]]
+    return tables
+
+
+@cache
+def _block_distributions(value: int, parts: int) -> np.ndarray:
+    """Distributions of a sum over merged categories."""
+    if parts <= 2 or (value + 1) ** (parts - 1) <= MAX_FULL_LISTING:
+        return compositions(value, parts)
+    small = np.stack(np.meshgrid(*[np.arange(MAX_SMALL_COUNT + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
+    small = small[small.sum(axis=1) <= value]
+    remainder = value - small.sum(axis=1)
+    return np.unique(np.concatenate([np.insert(small, position, remainder, axis=1) for position in range(parts)]), axis=0)
+
+
+def narrow_cells(
+    name: TableName, candidates: np.ndarray, true_counts: Mapping[str, int], protected: list[str], known_persons: int
+) -> list[Disclosure]:
+    """Protected cells with too few values among the candidate tables, for the public and for anyone who knows persons counted."""
+    disclosures: list[Disclosure] = []
+    cells, truth = tuple(true_counts), np.array(list(true_counts.values()))
+    nobody = np.zeros(len(cells), dtype=np.int64)
+    for intruder, known in [("public", nobody), *(("knows", known) for known in known_person_counts(truth, known_persons))]:
+        possible = candidates[(candidates >= known).all(axis=1)]
+        for cell in protected:
+            values = len(np.unique(possible[:, cells.index(cell)]))
+            if values < MIN_POSSIBLE_VALUES:
+                disclosures.append(Disclosure(name, cell, values, intruder, METHOD))
+        if len(cells) > 1 and truth.sum() and _all_in_one_category(possible, int(truth.sum())):
+            disclosures.append(Disclosure(name, "uniform", 1, intruder, METHOD))
+    return disclosures
+
+
+def _all_in_one_category(tables: np.ndarray, total: int) -> bool:
+    """Whether it is certain that all persons have the same category."""
+    return bool((tables == total).any(axis=1).all() and (tables.max(axis=0) == tables.min(axis=0)).all())
+
+
+def _sex_age(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> list[Disclosure]:
+    """Sex × age if both are published completely: one cell determines all four, within the bounds of every year.
+
+    An intruder who knows persons knows that many of the cell, whatever their years.
+    """
+    protected, margins = protected_cells(knowledge, name, observed, true_counts), _complete_margins(knowledge, name)
+    if not protected or not margins:
+        return []
+    cells, known_persons, truth = tuple(true_counts), knowledge.known_persons[name.indicator], np.array(list(true_counts.values()))
+    rows = _sex_age_tables(true_counts, margins)
+    corner = _four_cells(cells)[0]
+    first, last = rows[:, corner].min(), rows[:, corner].max()
+    numbers = knowledge.publication_numbers(name, cells, np.concatenate([rows, [truth]]))
+    rows = rows[numbers[:-1] == numbers[-1]]
+    disclosures = []
+    for known_inside in range(known_persons + 1):
+        for known_outside in range(known_persons + 1 - known_inside):
+            possible = rows[(rows[:, corner] >= first + known_inside) & (rows[:, corner] <= last - known_outside)]
+            if (possible == truth).all(axis=1).any() and len(possible) < MIN_POSSIBLE_VALUES:
+                intruder = "knows" if known_inside or known_outside else "public"
+                disclosures += [Disclosure(name, cell, len(possible), intruder, METHOD) for cell in protected]
+    return disclosures
+
+
+def _four_cells(cells: tuple[str, ...]) -> list[int]:
+    """Positions of the four cells whose sex and age are both known."""
+    return [n for n, cell in enumerate(cells) if "unknown" not in cell.split(CROSS_SEPARATOR)]
+
+
+def _sex_age_tables(true_counts: Mapping[str, int], margins: list[tuple[list[int], list[int]]]) -> np.ndarray:
+    """Every sex × age table with the margins of the years, summed."""
+    first = sum(max(0, sex[0] - age[1]) for sex, age in margins)
+    last = sum(min(sex[0], age[0]) for sex, age in margins)
+    truth = np.array(list(true_counts.values()))
+    corner, same_sex, same_age, opposite = _four_cells(tuple(true_counts))
+    change = np.zeros(len(truth), dtype=np.int64)
+    change[[corner, opposite]], change[[same_sex, same_age]] = 1, -1
+    return np.asarray(truth + (np.arange(first, last + 1) - truth[corner])[:, None] * change)
+
+
+def _complete_margins(knowledge: IntruderKnowledge, name: TableName) -> list[tuple[list[int], list[int]]]:
+    """The figures by sex and by age of each year (or of the window), if all publish both categories and nobody is unknown."""
+    sides = []
+    for table in ("sex", "age_group"):
+        values = [dict(margin.blocks) if margin else {} for margin in margin_tables(knowledge.latest, name, table)]
+        if not all(len(v) == 3 and all(len(block) == 1 for block in v) and v.get(("unknown",)) == 0 for v in values):
+            return []
+        cells = [cell for cell in knowledge.categories(name._replace(table=table)) if cell != "unknown"]
+        sides.append([[v[(cell,)] for cell in cells] for v in values])
+    return list(zip(*sides, strict=True))
+
+
+def find_bridge_disclosures(knowledge: IntruderKnowledge, truth: TrueCounts, release: str | None = None) -> list[Disclosure]:
+    """What can be inferred about the causes between reported and harmonised totals; `release`: only what it published first.
+
+    Two assumptions: every cause may add and remove records; or every cause only removes (or only adds) as the difference does, and
+    an intruder who knows persons knows their causes.
+    """
+    disclosures: list[Disclosure] = []
+    assert knowledge.bridge is not None
+    bridge = knowledge.bridge
+    for name in (n for n in truth if n.table == "bridge"):
+        harmonised, reported = (knowledge.latest.get(name._replace(measure=m, table="total")) for m in ("harmonised", "as_reported"))
+        if not harmonised or not reported or not harmonised.blocks or not reported.blocks:
+            continue
+        if harmonised.source_release != reported.source_release:
+            continue
+        same_year = (bridge["indicator"] == name.indicator) & (bridge["period"] == name.of)
+        lines = bridge[same_year & (bridge["known"] == harmonised.source_release)]
+        if release is None or release in {harmonised.first_release, reported.first_release, *lines["edition"]}:
+            separate = set(lines.loc[lines["status"] == "shown", "cause"])
+            disclosures += _narrow_causes(knowledge, name, separate, bool(len(lines)), truth[name])
+    return disclosures
+
+
+def _narrow_causes(
+    knowledge: IntruderKnowledge, name: TableName, separate: set[str], has_lines: bool, true_counts: Mapping[str, int]
+) -> list[Disclosure]:
+    causes, truth = tuple(true_counts), np.array(list(true_counts.values()))
+    threshold = knowledge.threshold[name.indicator]
+    protected = [cause for cause, n in true_counts.items() if cause not in separate and abs(n) < threshold]
+    moves = record_moves(len(causes), tuple(n for n, cause in enumerate(causes) if cause not in separate), MOVED_RECORDS)
+    disclosures: list[Disclosure] = []
+    for pair_count in (0, MAX_FULL_LISTING, 50 * MAX_FULL_LISTING):  # pairs of moves only if single ones leave too few values
+        first, second = np.divmod(np.linspace(0, len(moves) ** 2 - 1, pair_count, dtype=np.int64), len(moves))
+        rows = np.concatenate([truth + moves, truth + moves[first] + moves[second], [truth]])
+        if has_lines:
+            numbers = knowledge.publication_numbers(name, causes, rows)
+            rows = rows[numbers == numbers[-1]]
+        values = {cause: len(np.unique(rows[:, causes.index(cause)])) for cause in protected}
+        disclosures = [Disclosure(name, cause, n, "public", METHOD) for cause, n in values.items() if n < MIN_POSSIBLE_VALUES]
+        sign = 1 if truth.sum() > 0 else -1
+        if (sign * truth >= 0).all():
+            same_sign = sign * rows[(sign * rows >= 0).all(axis=1)]
+            sizes = {cause: sign * n for cause, n in true_counts.items()}
+            disclosures += narrow_cells(name, same_sign, sizes, protected, knowledge.known_persons[name.indicator])
+        disclosures = [d for d in disclosures if d.cell != "uniform"]
+        if not disclosures:
+            break
+    return disclosures
+
+
+@cache
+def record_moves(cause_count: int, free_causes: tuple[int, ...], sizes: tuple[int, ...]) -> np.ndarray:
+    """Records moved from one cause to another, or between one and two others."""
+    unit = np.eye(cause_count, dtype=np.int64)
+    single = [size * (unit[a] - unit[b]) for a in free_causes for b in free_causes if a != b for size in sizes]
+    double = [2 * unit[a] - unit[b] - unit[c] for a in free_causes for b in free_causes for c in free_causes if b < c and a not in (b, c)]
+    return np.array([*single, *double, *(-move for move in double)] or [0 * unit[0]])

@@ -1,0 +1,290 @@
+"""The intruder who combines everything: one integer programme per indicator over all releases and what others published.
+
+Belongs here: the programme and the bounds that it leaves for every cell. Does not belong here: the merging rule (`enumeration`).
+Unknowns: the true counts: offence groups of each year as known in each release, harmonised and as reported; each year's breakdowns, with
+sex × age if they are pooled; windows. Constraints: all published sums; quarters and categories add up; a total published as small is small;
+a part is reported at least as often as it counts if that is true for its totals; what others published unless it contradicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from warehouse.disclosure_risk.intruder import (
+    CROSS_SEPARATOR,
+    MIN_POSSIBLE_VALUES,
+    Disclosure,
+    IntruderKnowledge,
+    ObservedTable,
+    TableName,
+    TrueCounts,
+    protected_cells,
+    years_in,
+)
+
+Variable = tuple[str, ...]
+METHOD = "integer programme"
+MAX_COUNT = 100_000
+_INTEGRALITY_TOLERANCE = 1e-6
+
+
+@dataclass
+class Constraints:
+    """Linear constraints over named whole numbers: each row is ({variable: factor}, minimum, maximum)."""
+
+    variables: dict[Variable, int] = field(default_factory=dict)
+    rows: list[tuple[dict[int, int], float, float]] = field(default_factory=list)
+
+    def add(self, terms: Iterable[tuple[Variable, int]], minimum: float, maximum: float) -> None:
+        """Add a constraint; new variables are created."""
+        row: dict[int, int] = {}
+        for variable, factor in terms:
+            column = self.variables.setdefault(variable, len(self.variables))
+            row[column] = row.get(column, 0) + factor
+        self.rows.append((row, minimum, maximum))
+
+
+def release_constraints(knowledge: IntruderKnowledge, indicator: str, *, parts_are_reported: bool = True) -> Constraints:
+    """The constraints that the releases put on one indicator; `parts_are_reported`: assume that no part counts more than is reported."""
+    constraints = Constraints()
+    for n, release in enumerate(knowledge.releases):
+        tables = {name: observed for name, observed in release.items() if name.indicator == indicator}
+        earlier = knowledge.releases[n - 1] if n else {}
+        for name, observed in tables.items():
+            if n == 0 or name not in earlier or observed.content != earlier[name].content:
+                _add_table(constraints, knowledge, name, observed, tables)
+                if parts_are_reported and name.table == "offence_group":
+                    _add_reported_part(constraints, name, observed, tables)
+    return constraints
+
+
+def cell_variable(name: TableName, observed: ObservedTable, cell: str) -> Variable:
+    """The unknown of a cell. Offence groups and totals differ by release; breakdowns are published once."""
+    release = observed.first_release if name.table in ("total", "offence_group") else ""
+    return (*name, release, cell)
+
+
+def _add_table(
+    constraints: Constraints,
+    knowledge: IntruderKnowledge,
+    name: TableName,
+    observed: ObservedTable,
+    tables: Mapping[TableName, ObservedTable],
+) -> None:
+    if observed.status == "no_delivery":
+        return
+    if name.table == "total":
+        if observed.blocks:
+            minimum = maximum = observed.blocks[0][1]
+        else:
+            minimum, maximum = 0, observed.limit - 1 if observed.limit else MAX_COUNT
+        constraints.add([(cell_variable(name, observed, "total"), 1)], minimum, maximum)
+        return
+    cells = knowledge.categories(name)
+    for block, value in observed.blocks:
+        constraints.add([(cell_variable(name, observed, cell), 1) for cell in block], value, value)
+    terms = [(cell_variable(name, observed, cell), 1) for cell in cells]
+    if name.table == "offence_group":
+        constraints.add([*terms, (cell_variable(name._replace(table="total"), observed, "total"), -1)], 0, 0)
+        return
+    if name.table == "sex_age_group":
+        _add_sex_age(constraints, knowledge, name, observed, tables)
+        return
+    # Trafficking of the years as known in the release whose records the breakdown counts; unknown if a year's total is too small.
+    yearly = [_trafficking(knowledge, name._replace(table="offence_group", of=year), observed.source_release) for year in years_in(name.of)]
+    terms += [(trafficking, -1) for trafficking in yearly if trafficking]
+    constraints.add(terms, 0, MAX_COUNT if None in yearly else 0)
+
+
+def _trafficking(knowledge: IntruderKnowledge, offence_table: TableName, newest: str) -> Variable | None:
+    """The unknown of trafficking in a year, from the newest figures that count no later release than `newest`.
+
+    None if no release broke the year down.
+    """
+    versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
+    candidates = [observed for observed in versions if observed.source_release <= newest] or versions
+    return cell_variable(offence_table, candidates[-1], "trafficking") if candidates else None
+
+
+def _add_reported_part(
+    constraints: Constraints, name: TableName, observed: ObservedTable, tables: Mapping[TableName, ObservedTable]
+) -> None:
+    """Counted parts do not exceed reported parts, if that is true for the totals."""
+    if name.measure != "harmonised":
+        return
+    reported_name = name._replace(measure="as_reported")
+    reported = tables.get(reported_name)
+    totals = [tables.get(n._replace(table="total")) for n in (name, reported_name)]
+    values = [total.blocks[0][1] for total in totals if total and total.blocks]
+    if reported and len(values) == 2 and values[0] <= values[1]:
+        difference = [(cell_variable(name, observed, "trafficking"), 1), (cell_variable(reported_name, reported, "trafficking"), -1)]
+        constraints.add(difference, -MAX_COUNT, 0)
+
+
+def _add_sex_age(
+    constraints: Constraints,
+    knowledge: IntruderKnowledge,
+    name: TableName,
+    observed: ObservedTable,
+    tables: Mapping[TableName, ObservedTable],
+) -> None:
+    """Sex × age of each year (or of the window) adds up to the tables by sex and by age, and over the years to the pooled one."""
+    cells = [cell.split(CROSS_SEPARATOR) for cell in knowledge.categories(name)]
+    years = [name.of] if name._replace(table="sex") in tables else years_in(name.of)
+    for year, (side, table) in product(years, enumerate(("sex", "age_group"))):
+        margin = name._replace(table=table, of=year)
+        for category in {cell[side] for cell in cells}:
+            parts = [((*name, year, CROSS_SEPARATOR.join(cell)), 1) for cell in cells if cell[side] == category]
+            constraints.add([*parts, ((*margin, "", category), -1)], 0, 0)
+    for cell in map(CROSS_SEPARATOR.join, cells):
+        constraints.add([*(((*name, year, cell), 1) for year in years), (cell_variable(name, observed, cell), -1)], 0, 0)
+
+
+class Solver:
+    """HiGHS over constraints: exact minimum and maximum of a variable; a fractional solution is solved again with integers."""
+
+    def __init__(self, constraints: Constraints) -> None:
+        import highspy
+        from highspy.highs import _Highs  # highspy.Highs prints a banner on creation, whatever its options
+
+        self._highs = _Highs()
+        self._highs.setOptionValue("output_flag", False)
+        self._highs.setOptionValue("threads", 1)
+        self._highspy = highspy
+        self.constraints = constraints
+        size = len(constraints.variables)
+        self._highs.addVars(size, np.zeros(size), np.full(size, float(MAX_COUNT)))
+        for row, minimum, maximum in constraints.rows:
+            columns, factors = np.array(list(row), dtype=np.int32), np.array(list(row.values()), dtype=np.float64)
+            self._highs.addRow(minimum, maximum, len(row), columns, factors)
+        self._objective_columns: list[int] = []
+
+    def is_feasible(self) -> bool:
+        """Whether the constraints can be satisfied."""
+        self._set_objective({}, 1)
+        self._highs.run()
+        return bool(self._highs.getModelStatus() == self._highspy.HighsModelStatus.kOptimal)
+
+    def bound(self, variable: Variable, minimum: float, maximum: float) -> None:
+        """Set the bounds of a variable."""
+        self._highs.changeColBounds(self.constraints.variables[variable], minimum, maximum)
+
+    def range(self, terms: Mapping[Variable, int]) -> tuple[int, int]:
+        """Minimum and maximum of a sum of variables."""
+        factors = {self.constraints.variables[variable]: factor for variable, factor in terms.items()}
+        return self._optimum(factors, 1), self._optimum(factors, -1)
+
+    def _set_objective(self, factors: Mapping[int, int], sign: int) -> None:
+        for column in self._objective_columns:
+            self._highs.changeColCost(column, 0.0)
+        for column, factor in factors.items():
+            self._highs.changeColCost(column, float(sign * factor))
+        self._objective_columns = list(factors)
+
+    def _optimum(self, factors: Mapping[int, int], sign: int) -> int:
+        self._set_objective(factors, sign)
+        self._highs.run()
+        values = np.array(self._highs.getSolution().col_value)
+        if np.abs(values - values.round()).max() > _INTEGRALITY_TOLERANCE:
+            values = self._integer_solution()
+        return round(sum(factor * float(values[column]) for column, factor in factors.items()))
+
+    def _integer_solution(self) -> np.ndarray:
+        size = len(self.constraints.variables)
+        columns = np.arange(size, dtype=np.int32)
+        self._highs.changeColsIntegrality(size, columns, np.full(size, self._highspy.HighsVarType.kInteger))
+        self._highs.run()
+        values = np.array(self._highs.getSolution().col_value)
+        self._highs.changeColsIntegrality(size, columns, np.full(size, self._highspy.HighsVarType.kContinuous))
+        return values
+
+
+def _assume_external_statements(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> None:
+    """Assume what others published, statement by statement, unless it contradicts."""
+    for statement in knowledge.external_statements:
+        name = TableName(indicator, "harmonised", str(statement["table"]), str(statement["period"]))
+        observed = knowledge.latest.get(name)
+        if statement["indicator"] != indicator or observed is None:
+            continue
+        variable = cell_variable(name, observed, str(statement["category"]))
+        if variable not in solver.constraints.variables:
+            continue
+        minimum = statement.get("value", statement.get("at_least", 0))
+        maximum = statement.get("value", statement.get("at_most", MAX_COUNT))
+        solver.bound(variable, minimum, maximum)
+        if not solver.is_feasible():
+            solver.bound(variable, 0, MAX_COUNT)
+
+
+def find_disclosures(
+    knowledge: IntruderKnowledge, truth: TrueCounts, indicators: Iterable[str], only: frozenset[TableName] | None = None
+) -> list[Disclosure]:
+    """What the public, and those who know persons, can infer about the latest release's tables from all releases together.
+
+    Known persons are, in turn, those of the cell itself and those of each other cell merged with it. only: restrict to these tables.
+    Raises ValueError if the published figures contradict each other.
+    """
+    disclosures: list[Disclosure] = []
+    for indicator in indicators:
+        constraints = release_constraints(knowledge, indicator)
+        if not constraints.variables:
+            continue
+        solver = Solver(constraints)
+        if not solver.is_feasible():
+            solver = Solver(release_constraints(knowledge, indicator, parts_are_reported=False))
+        if not solver.is_feasible():
+            raise ValueError(f"the published figures of {indicator} contradict each other")
+        _assume_external_statements(knowledge, solver, indicator)
+        for name, observed in knowledge.latest.items():
+            is_asked = name.indicator == indicator and name in truth and (only is None or name in only)
+            if is_asked and observed.status != "no_delivery":
+                disclosures += _narrow_cells(knowledge, solver, name, observed, truth[name])
+        disclosures += _small_differences(knowledge, solver, indicator)
+    return disclosures
+
+
+def _narrow_cells(
+    knowledge: IntruderKnowledge, solver: Solver, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]
+) -> list[Disclosure]:
+    """Protected cells of a table with too few possible values."""
+    disclosures = []
+    known_persons = knowledge.known_persons[name.indicator]
+    for cell in protected_cells(knowledge, name, observed, true_counts):
+        variable = cell_variable(name, observed, cell)
+        if variable not in solver.constraints.variables:
+            continue
+        minimum, maximum = solver.range({variable: 1})
+        known_of_cell = min(known_persons, true_counts[cell])
+        possible_values = [("public", maximum - minimum + 1), ("knows", maximum - max(minimum, known_of_cell) + 1)]
+        if maximum - minimum + 1 - known_persons < MIN_POSSIBLE_VALUES:
+            merged_with = [c for block, _ in observed.blocks if cell in block for c in block if c != cell]
+            for other in merged_with or [c for c in true_counts if c != cell]:
+                other_variable = cell_variable(name, observed, other)
+                solver.bound(other_variable, min(known_persons, true_counts[other]), MAX_COUNT)
+                low, high = solver.range({variable: 1})
+                solver.bound(other_variable, 0, MAX_COUNT)
+                possible_values.append(("knows", high - low + 1))
+        disclosures += [Disclosure(name, cell, n, intruder, METHOD) for intruder, n in possible_values if n < MIN_POSSIBLE_VALUES]
+    return disclosures
+
+
+def _small_differences(knowledge: IntruderKnowledge, solver: Solver, indicator: str) -> list[Disclosure]:
+    """Tables published differently by two releases: a difference of a cell, or of the total, that is certainly 1 to 4."""
+    disclosures = []
+    for newer, older in zip(knowledge.releases[1:], knowledge.releases[:-1], strict=True):
+        for name, new in newer.items():
+            old = older.get(name)
+            if name.indicator != indicator or old is None or old.content == new.content or "published" not in (old.status, new.status):
+                continue
+            for cell in knowledge.categories(name):
+                variables = cell_variable(name, new, cell), cell_variable(name, old, cell)
+                if variables[0] == variables[1] or not solver.constraints.variables.keys() >= set(variables):
+                    continue
+                minimum, maximum = solver.range({variables[0]: 1, variables[1]: -1})
+                if minimum == maximum and 0 < abs(minimum) < knowledge.min_difference:
+                    disclosures.append(Disclosure(name, cell, 1, "difference", METHOD))
+    return disclosures

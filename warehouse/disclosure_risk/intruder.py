@@ -1,0 +1,206 @@
+"""What an intruder has: the public cubes, the published programme, and perhaps knowledge of some persons.
+
+Belongs here: tables as an intruder reads them, what counts as protected and as disclosed. Does not belong here: any attack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+MIN_POSSIBLE_VALUES = 3
+"""Minimum number of possible values of a protected cell."""
+MERGE_SEPARATOR, CROSS_SEPARATOR = "+", "|"
+
+
+class TableName(NamedTuple):
+    """Name of a table, by the columns of a cube; `of` is its year or window."""
+
+    indicator: str
+    measure: str
+    table: str
+    of: str
+
+
+TrueCounts = Mapping[TableName, Mapping[str, int]]
+"""The exact counts of tables, by category: they tell which cells are protected, and whom an intruder can know."""
+
+
+class Disclosure(NamedTuple):
+    """A cell about which an attack finds too much.
+
+    possible_values: how many were still possible; intruder: `public`, `knows` (persons), or `difference` (of two releases).
+    """
+
+    table: TableName
+    cell: str
+    possible_values: int
+    intruder: str
+    method: str
+
+
+@dataclass(frozen=True)
+class ObservedTable:
+    """A table as read from a cube.
+
+    blocks          (categories, value) of each figure
+    limit           the number of "fewer than"
+    source_release  release whose records it counts
+    first_release   first release that published it in this form
+    """
+
+    status: str
+    blocks: tuple[tuple[tuple[str, ...], int], ...]
+    limit: int
+    source_release: str
+    first_release: str
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What is published."""
+        return self.status, self.blocks, self.limit
+
+
+PublicationNumbers = Callable[[TableName, tuple[str, ...], np.ndarray], np.ndarray]
+"""(table, categories, counts) → a number for each row of counts: equal if the program publishes the same categories for them."""
+
+
+@dataclass(frozen=True)
+class IntruderKnowledge:
+    """Everything public: the cubes of all releases, oldest first; the policy's programme; the program's code.
+
+    categories           categories of a table, in the order of the policy
+    threshold            by indicator: minimum count published separately
+    known_persons        by indicator: number of persons about whom an insider may know everything
+    publication_numbers  the program, asked which tables it publishes identically
+    bridge               the latest release's lines of the bridge
+    external_statements  statements of others about the same figures (`public_already` of the policy)
+    min_difference       a smaller difference between two releases is a disclosure
+    """
+
+    cubes: Sequence[pd.DataFrame]
+    categories: Callable[[TableName], tuple[str, ...]]
+    threshold: Mapping[str, int]
+    known_persons: Mapping[str, int]
+    publication_numbers: PublicationNumbers
+    bridge: pd.DataFrame | None = None
+    external_statements: Sequence[Mapping[str, Any]] = ()
+    min_difference: int = 5
+
+    @cached_property
+    def releases(self) -> list[dict[TableName, ObservedTable]]:
+        """Every release's tables."""
+        return [observed_tables(cube) for cube in self.cubes]
+
+    @property
+    def latest(self) -> dict[TableName, ObservedTable]:
+        """The latest release's tables: it repeats all that are still valid."""
+        return self.releases[-1]
+
+    def statements_about(self, name: TableName) -> list[Mapping[str, Any]]:
+        """What others published about cells of a table."""
+        return [s for s in self.external_statements if (s["indicator"], "harmonised", s["table"], str(s["period"])) == name]
+
+
+def observed_tables(cube: pd.DataFrame) -> dict[TableName, ObservedTable]:
+    """A cube by table. Crossed cells keep their name as one category."""
+    columns = ["indicator", "measure", "table", "of", "cell", "value", "status", "limit", "known", "edition"]
+    rows: dict[TableName, list[Any]] = {}
+    for row in zip(*(cube[column].tolist() for column in columns), strict=True):
+        rows.setdefault(TableName(*row[:4]), []).append(row[4:])
+    tables = {}
+    for name, cells in rows.items():
+        blocks = tuple((tuple(cell_categories(cell)), int(value)) for cell, value, *_ in cells if pd.notna(value))
+        _, _, status, limit, source_release, first_release = cells[0]
+        limit = int(limit) if pd.notna(limit) else 0
+        tables[name] = ObservedTable("published" if blocks else status, blocks, limit, source_release, first_release)
+    return tables
+
+
+def cell_categories(cell: str) -> Iterator[str]:
+    """The categories of a published cell: parts of a merged one, pairs of a crossed one."""
+    if CROSS_SEPARATOR in cell:
+        rows, columns = (side.split(MERGE_SEPARATOR) for side in cell.split(CROSS_SEPARATOR))
+        yield from (f"{row}{CROSS_SEPARATOR}{column}" for row in rows for column in columns)
+    else:
+        yield from cell.split(MERGE_SEPARATOR)
+
+
+def years_in(period: str) -> list[str]:
+    """The years of a window; a year itself."""
+    return [str(year) for year in range(int(period[:4]), int(period[-4:]) + 1)]
+
+
+def public_total(knowledge: IntruderKnowledge, name: TableName) -> int | None:
+    """The public total of a breakdown: its published figures, or trafficking in its years as known when it was broken down; None if
+    that is not public.
+    """
+    breakdown = knowledge.latest[name]
+    if breakdown.status == "published":
+        return sum(value for _, value in breakdown.blocks)
+    total = 0
+    for year in years_in(name.of):
+        offence_table = name._replace(table="offence_group", of=year)
+        versions = [release[offence_table] for release in knowledge.releases if offence_table in release]
+        values = [dict(v.blocks).get(("trafficking",)) for v in versions if v.source_release <= breakdown.source_release]
+        if not values or values[-1] is None:
+            return None
+        total += values[-1]
+    return total
+
+
+def protected_cells(knowledge: IntruderKnowledge, name: TableName, observed: ObservedTable, true_counts: Mapping[str, int]) -> list[str]:
+    """Cells that must not be disclosed: under the threshold and suppressed, unless others published them."""
+    public_cells = {block[0] for block, _ in observed.blocks if len(block) == 1}
+    public_cells |= {
+        str(statement["category"])
+        for statement in knowledge.statements_about(name)
+        if statement.get("value") == true_counts.get(str(statement["category"])) or _leaves_too_few_values(statement)
+    }
+    public_cells |= {cell for cell in true_counts if CROSS_SEPARATOR in cell and _has_no_unknown(knowledge, name, cell)}
+    threshold = knowledge.threshold[name.indicator]
+    return [cell for cell, value in true_counts.items() if value < threshold and cell not in public_cells]
+
+
+def _leaves_too_few_values(statement: Mapping[str, Any]) -> bool:
+    """Whether what others published already leaves a cell fewer values than an attack may."""
+    return "at_most" in statement and int(statement["at_most"]) - int(statement.get("at_least", 0)) + 1 < MIN_POSSIBLE_VALUES
+
+
+def _has_no_unknown(knowledge: IntruderKnowledge, name: TableName, cell: str) -> bool:
+    """Whether every year publishes "not known: 0" for the row or the column of a crossed cell."""
+    unknown_sides = [table for side, table in zip(cell.split(CROSS_SEPARATOR), ("sex", "age_group"), strict=True) if side == "unknown"]
+    margins = [margin_tables(knowledge.latest, name, table) for table in unknown_sides]
+    return bool(margins) and all(
+        any(table and dict(table.blocks).get(("unknown",)) == 0 for table in yearly) for yearly in zip(*margins, strict=False)
+    )
+
+
+def margin_tables(release: Mapping[TableName, ObservedTable], name: TableName, margin: str) -> list[ObservedTable | None]:
+    """The published tables by sex, or by age, for a crossed table's window: of the window, or else of each year."""
+    window_margin = name._replace(table=margin)
+    if window_margin in release:
+        return [release[window_margin]]
+    return [release.get(window_margin._replace(of=year)) for year in years_in(name.of)]
+
+
+def known_person_counts(true_counts: np.ndarray, known_persons: int) -> list[np.ndarray]:
+    """Every way to know this many of the persons counted: how many of each category."""
+    choices = combinations_with_replacement(np.flatnonzero(true_counts).tolist(), min(known_persons, int(true_counts.sum())))
+    counts = (np.bincount(np.array(categories, dtype=np.int64), minlength=len(true_counts)) for categories in choices)
+    return [known for known in counts if (known <= true_counts).all()]
+
+
+def compositions(total: int, parts: int) -> np.ndarray:
+    """Every distribution of `total` over `parts`, one per row."""
+    if parts == 1:
+        return np.array([[total]])
+    leading = np.stack(np.meshgrid(*[np.arange(total + 1)] * (parts - 1), indexing="ij"), axis=-1).reshape(-1, parts - 1)
+    leading = leading[leading.sum(axis=1) <= total]
+    return np.column_stack([leading, total - leading.sum(axis=1)])

@@ -1,0 +1,139 @@
+"""The disclosure-risk test that every release must pass before it is written.
+
+Belongs here: assembling the intruder's knowledge, and refusing a release that discloses something. Does not belong here: attacks
+(`warehouse/disclosure_risk`), protection (`warehouse/disclosure`), which is safe without this test: no published figure depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.errors import HarmoniaError
+from warehouse.count import causes
+from warehouse.disclosure.merging_rule import separate_causes
+from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, SEX_AGE, TOTAL, TableKey
+from warehouse.disclosure.protect import (
+    PublishedTables,
+    ReleaseInputs,
+    as_reported_tables,
+    exact_counts,
+    sex_age_margins,
+    tables_published_with,
+)
+from warehouse.disclosure.published_tables import publish_sex_age, sex_age_minimum_count, year_form_numbers
+from warehouse.disclosure_risk import enumeration, integer_programme
+from warehouse.disclosure_risk.intruder import Disclosure, IntruderKnowledge, TableName
+from warehouse.releases import cube
+from warehouse.releases.exact import BRIDGE
+
+
+@dataclass(frozen=True)
+class PublishedReleases:
+    """The content of all releases, the new one last: the inputs and tables of the new one, and the rows of its bridge."""
+
+    inputs: ReleaseInputs
+    tables: PublishedTables
+    bridge: pd.DataFrame
+
+    @property
+    def tables_by_release(self) -> list[PublishedTables]:
+        """The tables of every release."""
+        return [*self.inputs.history, self.tables]
+
+
+def refuse_disclosures(published: PublishedReleases) -> None:
+    """Raise `HarmoniaError` if the new release discloses something that earlier ones do not."""
+    disclosures = new_disclosures(published)
+    if disclosures:
+        first = disclosures[0]
+        table = table_title(TableKey(*first.table))
+        raise HarmoniaError(
+            f"release {published.inputs.release} is refused: {table} would disclose a cell under the threshold "
+            f"({first.method}). Wait for more records; or have the coordinator sign a programme without that table, or without the figures "
+            "of others that disclose it (public_already)"
+        )
+
+
+def new_disclosures(published: PublishedReleases) -> list[Disclosure]:
+    """What enumeration and integer programme infer from the release and all earlier ones, but not from the earlier ones only."""
+    inputs, tables = published.inputs, published.tables
+    new_tables = frozenset(TableName(*key) for key, table in tables.items() if table.first_release == inputs.release)
+    truth, indicators = true_counts(inputs, tables), sorted({name.indicator for name in new_tables})
+    knowledge = public_knowledge(published)
+    disclosures = integer_programme.find_disclosures(knowledge, truth, indicators)
+    old_tables = frozenset(d.table for d in disclosures) - new_tables
+    if old_tables:
+        before = public_knowledge(PublishedReleases(inputs, inputs.history[-1], published.bridge), inputs.history)
+        known_before = {(d.table, d.cell) for d in integer_programme.find_disclosures(before, truth, indicators, old_tables)}
+        disclosures = [d for d in disclosures if (d.table, d.cell) not in known_before]
+    return [
+        *enumeration.find_disclosures(knowledge, truth, new_tables),
+        *enumeration.find_bridge_disclosures(knowledge, truth, inputs.release),
+        *disclosures,
+    ]
+
+
+def public_knowledge(published: PublishedReleases, releases: Sequence[PublishedTables] | None = None) -> IntruderKnowledge:
+    """The knowledge of an outsider who read all releases, the policy and the code."""
+    inputs, programme = published.inputs, published.inputs.programme
+    releases = published.tables_by_release if releases is None else releases
+    protections = {code: programme.protection(code) for code in programme.indicators}
+
+    def publication_numbers(name: TableName, cells: tuple[str, ...], counts: np.ndarray) -> np.ndarray:
+        key = TableKey(*name)
+        if key.table == BRIDGE:
+            return np.asarray(separate_causes(counts, programme.minimum_total(key.indicator)) @ (1 << np.arange(len(cells))))
+        if key.measure == REPORTED:
+            first = next(t for t in releases if key in t and t[key].source_release == releases[-1][key].source_release)
+            total, offences = (first.get(key._replace(measure=HARMONISED, table=table)) for table in (TOTAL, OFFENCE))
+            assert total, f"{table_title(key)} as reported needs the harmonised total"
+            yearly = (as_reported_tables(inputs, key.indicator, key.period, tuple(row), (total, offences)) for row in counts.tolist())
+            return _numbered(tuple((k.table, table.status, table.cells) for k, table in tables.items()) for tables in yearly)
+        if key.table == OFFENCE:
+            total_bounds = programme.external_bounds(key._replace(table=TOTAL)).get(TOTAL)
+            return year_form_numbers(programme.merging_rule(key.indicator, cells[1:], key), counts, total_bounds)
+        if key.table == SEX_AGE:
+            margins = sex_age_margins(programme, key, releases[-1])
+            minimum_count = sex_age_minimum_count(*protections[key.indicator], margins) if margins else None
+            return _numbered(publish_sex_age(cells, tuple(row), minimum_count).status for row in counts.tolist())
+        return programme.merging_rule(key.indicator, cells, key).partition_numbers(counts)
+
+    return IntruderKnowledge(
+        cubes=[cube.cube_rows(tables, {}, set()) for tables in releases],
+        bridge=published.bridge,
+        categories=lambda name: tuple(causes()) if name.table == BRIDGE else programme.cells(TableKey(*name)),
+        threshold={code: protection.threshold for code, protection in protections.items()},
+        known_persons={code: protection.known_persons for code, protection in protections.items()},
+        publication_numbers=publication_numbers,
+        external_statements=programme.public_already,
+        min_difference=programme.revise_from,
+    )
+
+
+def _numbered(values: Iterable[Hashable]) -> np.ndarray:
+    """A number for each value, equal for equal values."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values])
+
+
+def true_counts(inputs: ReleaseInputs, tables: PublishedTables) -> dict[TableName, dict[str, int]]:
+    """The exact counts of every published table, by category, and of the bridge to every published harmonised total."""
+    truth = {}
+    for key, table in tables.items():
+        counts, _ = exact_counts(inputs, key, tables_published_with(inputs, key, tables))
+        if counts is not None:
+            truth[TableName(*key)] = dict(zip(inputs.programme.cells(key), counts, strict=True))
+        bridge = TableKey(key.indicator, BRIDGE, BRIDGE, key.period)
+        is_harmonised_total = (key.table, key.measure) == (TOTAL, HARMONISED)
+        if is_harmonised_total and (by_cause := inputs.exact.get(table.source_release, {}).get(bridge)):
+            truth[TableName(*bridge)] = dict(zip(causes(), by_cause, strict=True))
+    return truth
+
+
+def table_title(key: TableKey) -> str:
+    """A table's name for messages."""
+    return f"{key.indicator} {key.period}" + (f" by {key.table}" if key.table != TOTAL else "")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-import pandas as pd
 import pyarrow as pa
 
 from pipelines.assets.following import follow_all
@@ -19,9 +18,9 @@ from pipelines.registry import open_registry
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
-from schemas.canonical import TABLES
 from warehouse import tables
 from warehouse.count import CountInputs, counting, require_bridges
+from warehouse.count.inputs import run_inputs
 from warehouse.count.models import Models
 from warehouse.stores import secret
 
@@ -84,25 +83,6 @@ def memory() -> str:
     return f"{given}MiB"
 
 
-def inputs(canonical: Tables, identities: Tables, record_status: Tables, findings: Tables) -> CountInputs:
-    """All that counting reads of the stages before it, read where it lies."""
-    return CountInputs(
-        canonical={name: canonical.scan(name) for name in TABLES},
-        cases=identities.scan("cases"),
-        persons=identities.scan("persons"),
-        deliveries=record_status["deliveries"],
-        lineage=record_status.scan("lineage"),
-        quarantined=_quarantined(record_status.some("quarantined", ["institution", "delivery"])),
-        findings=findings.scan("findings"),
-        listed=identities.scan("listed"),
-    )
-
-
-def _quarantined(rows: pd.DataFrame) -> pd.DataFrame:
-    """Quarantined rows by institution and delivery: institution, delivery, rows."""
-    return rows.astype("str").groupby(["institution", "delivery"]).size().rename("rows").reset_index()
-
-
 @stage(
     group_name="count",
     kinds={"duckdb", "parquet"},
@@ -120,7 +100,7 @@ def statistics(
     made, spill = Kept(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
-            _write(inputs(canonical, identities, record_status, findings), made, spill)
+            _write(run_inputs(canonical, identities, record_status, findings), made, spill)
         finally:
             shutil.rmtree(spill, ignore_errors=True)
     figures = parquet.read_table(made.folder / "statistics.parquet")

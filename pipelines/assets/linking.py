@@ -10,7 +10,7 @@ from pipelines.assets.versions import stage
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.model import named_model
-from pipelines.linkage.places import listed
+from pipelines.linkage.places import listed, with_first_keys
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import READ
 from pipelines.linkage.standardise import read as states
@@ -115,8 +115,5 @@ def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.R
 
 def _by_first_key(links: Linked, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
     """`links.persons` with `person_id`; the register knows a listed person by the key that stays."""
-    names = links.listed.drop_duplicates(["institution", "person_key"]).set_index(["institution", "person_key"])["first_key"]
-    known = links.persons["record_key"]
-    stays = names.reindex(pd.MultiIndex.from_frame(links.persons[["institution", "record_key"]])).set_axis(known.index).fillna(known)
-    ids = assign_(links.persons.assign(record_key=stays.astype(known.dtype)))
-    return ids.assign(record_key=known.array).rename(columns={"entity_id": "person_id"})
+    ids = assign_(with_first_keys(links.persons, links.listed))
+    return ids.assign(record_key=links.persons["record_key"].array).rename(columns={"entity_id": "person_id"})

@@ -72,6 +72,17 @@ def with_person_keys(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) ->
     return out
 
 
+def with_first_keys(persons: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """`persons` (institution, record_key, …) with the key that never changes, by which the identity register knows a listed person.
+
+    found: from `listed`
+    """
+    names = found.drop_duplicates(["institution", "person_key"]).set_index(["institution", "person_key"])["first_key"]
+    known = persons["record_key"]
+    stays = names.reindex(pd.MultiIndex.from_frame(persons[["institution", "record_key"]])).set_axis(known.index).fillna(known)
+    return persons.assign(record_key=stays.astype(known.dtype))
+
+
 def _changed(states: pd.DataFrame) -> np.ndarray:
     """States of lists in which the content of a position differs between deliveries, or two positions have the same content."""
     distinct_states = states[["file", "record_key", "content"]].drop_duplicates()

@@ -64,9 +64,17 @@ def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.
         _mint(connection, kind, decision.minted, moment)
         _redirect(connection, kind, decision.redirects)
         _move(connection, kind, decision, known, moment)
-    out = decision.records[_RECORD].copy()
-    out["entity_id"] = pd.array(_ids(kind, decision.records["entity"].tolist()), dtype="str")
-    return out
+    return _with_ids(kind, decision)
+
+
+def foresee(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
+    """The ids that `assign` would give now; changes nothing."""
+    _check(partition)
+    with registry.read() as session:
+        connection = session.connection()
+        known = _current(connection, kind)
+        last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
+    return _with_ids(kind, decide(partition, known, last + 1))
 
 
 def resolve(registry: Registry, ids: pd.Series) -> pd.Series:
@@ -109,6 +117,13 @@ def _current_rows(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
     row = np.full(int(code.max(initial=-1)) + 1, -1)
     row[code[: len(known)]] = np.arange(len(known))
     return np.asarray(row[code[len(known) :]])
+
+
+def _with_ids(kind: EntityKind, decision: Decision) -> pd.DataFrame:
+    """institution, record_key, entity_id of each record of a decision."""
+    out = decision.records[_RECORD].copy()
+    out["entity_id"] = pd.array(_ids(kind, decision.records["entity"].tolist()), dtype="str")
+    return out
 
 
 def _check(partition: pd.DataFrame) -> None:

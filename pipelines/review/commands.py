@@ -126,6 +126,36 @@ def show(
 
 
 @app.command()
+def preview(
+    pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
+    verdict: Annotated[Verdict, typer.Argument(help="The verdict to try.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    by: Who = None,
+) -> None:
+    """Show what a verdict would change: cases or persons, and published figures. Enters nothing."""
+    from pipelines.review.consequence import Consequences
+    from pipelines.review.naming import resolve
+    from pipelines.review.pairs import parse
+    from pipelines.review.showing import figures_changed, records_changed
+
+    with _opened(home, registry_url) as (found, registry):
+        consequences = Consequences(found, registry)
+        try:
+            result = consequences.of(resolve(found, registry, parse(pair)), verdict.value, _who(by))
+        finally:
+            consequences.close()
+    print_frame(records_changed(result), "", "Cases and persons before and after")
+    if len(result.figures):
+        print_frame(figures_changed(result), "", f"{count(len(result.figures), 'published figure')} would change")
+    else:
+        typer.echo("No published figure would change.")
+    if not result.holds and verdict in (Verdict.same, Verdict.different):
+        typer.echo(f"`{verdict.value}` would have no effect: it contradicts other judgements.")
+    typer.echo("Nothing was entered. Enter it: harmonia review decide PAIR VERDICT --by NAME --why REASON")
+
+
+@app.command()
 def decide(
     pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
     verdict: Annotated[Verdict, typer.Argument(help="`withdrawn` withdraws your earlier judgement.")],

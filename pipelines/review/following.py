@@ -11,13 +11,18 @@ from datetime import datetime
 import pandas as pd
 
 from pipelines.registry import Registry
-from pipelines.registry.ledger import deliveries
+from pipelines.registry.ledger import deliveries, now
 from pipelines.review.judgements import effective, read
 
 
-def current_verdicts(registry: Registry, places: pd.DataFrame) -> pd.DataFrame:
-    """The current verdicts (`judgements.effective`), with the current keys of persons. places: from `places.listed`."""
+def current_verdicts(registry: Registry, places: pd.DataFrame, further: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The current verdicts (`judgements.effective`), with the current keys of persons. places: from `places.listed`.
+
+    further: `PAIR`, verdict, steward of judgements not entered yet, taken as entered now
+    """
     judgements = read(registry)
+    if further is not None:
+        judgements = pd.concat([judgements, further.assign(decided_at=now())], ignore_index=True)
     if places.empty or judgements.empty:
         return effective(judgements)
     with registry.read() as session:

@@ -5,6 +5,8 @@ Belongs here: texts and small tables for the console. Does not belong here: opti
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from pipelines.linkage.constraints import clashes
@@ -13,6 +15,10 @@ from pipelines.review.exchange import side_by_side
 from pipelines.review.judgements import effective
 from pipelines.review.pairs import PAIR, pair_ids
 from pipelines.review.published import PublishedRun
+from warehouse.star.figures import CELL
+
+if TYPE_CHECKING:
+    from pipelines.review.consequence import Consequence
 
 
 def records(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
@@ -32,6 +38,19 @@ def evidence(found: PublishedRun, pair: pd.DataFrame) -> str:
     row = known.iloc[0]
     bits = str(row["reasons"]) or "negligible"
     return f"Weight {row['weight']:+.2f} bits, {row['decision']}. Evidence in bits, for (+) and against (-) a match: {bits}"
+
+
+def records_changed(result: Consequence) -> pd.DataFrame:
+    """The records that a verdict touches, with the ids of their cases or persons before and after."""
+    return result.records.rename(columns={"record_key": "record"})
+
+
+def figures_changed(result: Consequence) -> pd.DataFrame:
+    """The figures that a verdict changes: what is counted, the values of dimensions that are not `total`, before, after."""
+    rows = result.figures
+    dimensions = [name for name in CELL if name not in ("indicator", "period")]
+    broken_down = [", ".join(value for value in row if value != "total") for row in rows[dimensions].itertuples(index=False, name=None)]
+    return rows[["indicator", "period"]].assign(cell=broken_down, before=rows["before"], after=rows["after"])
 
 
 def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:

@@ -22,7 +22,7 @@ from schemas.findings import affected_lines, of_many
 from warehouse import tables
 from warehouse.count import dimensions
 from warehouse.count.coverage import coverage
-from warehouse.count.date_habits import observed
+from warehouse.count.date_habits import Habits, observed
 from warehouse.count.dates import impute_dates
 from warehouse.count.inputs import CountInputs, show_inputs
 from warehouse.count.models import Model, Models, database, of_sql, sql_models
@@ -32,7 +32,7 @@ from warehouse.indicators import LANGUAGES
 from warehouse.indicators.catalogue import MEASURES, catalogue
 from warehouse.star.figures import statement
 
-__all__ = ["CountInputs", "causes", "counting", "everything"]
+__all__ = ["CountInputs", "causes", "counting", "dated_events", "event_days", "everything", "habits_of"]
 
 _DATED = """place, institution, event, date, date_precision, first_period, first_same_period, left_censored, covered, begins, merged,
 number_year, record_group, file_group, person_group, case_group"""
@@ -125,16 +125,27 @@ def _further_statistics() -> list[Model]:
 
 def _event_days(models: Models) -> Iterator[pd.DataFrame]:
     """place, day, method, date_problem of the events of `dated_event`, in batches of complete cases."""
+    habits = habits_of(models)
+    for events in dated_events(models):
+        yield event_days(events, habits)
+
+
+def event_days(events: pd.DataFrame, habits: Habits) -> pd.DataFrame:
+    """place, day, method, date_problem of `events` (of `dated_event`, complete cases)."""
+    return impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
+
+
+def habits_of(models: Models) -> Habits:
+    """How the sources of these records enter dates; it does not depend on which records are of one case or person."""
+    return observed(dated_events(models))
+
+
+def dated_events(models: Models, where: str = "true") -> Iterator[pd.DataFrame]:
+    """The events of `dated_event` for which `where` (SQL) holds, in batches of complete cases."""
     number = models.rows("dated_event") // _AT_A_TIME + 1
-
-    def parts() -> Iterator[pd.DataFrame]:
-        for part in range(number):
-            found = models.frame("dated_event", _DATED, f"case_group % {number} = {part}")
-            yield found.sort_values("place", ignore_index=True)
-
-    habits = observed(parts())
-    for events in parts():
-        yield impute_dates(events, habits)[["place", "day", "method", "date_problem"]]
+    for part in range(number):
+        found = models.frame("dated_event", _DATED, f"case_group % {number} = {part} AND {where}")
+        yield found.sort_values("place", ignore_index=True)
 
 
 def _finding_lines(models: Models) -> Iterator[pd.DataFrame]:

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.dataset as ds
 
 from pipelines.harmonise import codes
+from pipelines.resources.lake import Tables
 from schemas import canonical, domain, findings
 from sources import contract
 from warehouse import tables
@@ -61,6 +62,21 @@ class CountInputs:
     quarantined: pd.DataFrame
     findings: Rows
     listed: Rows | None = None
+
+
+def run_inputs(canonical_tables: Tables, identities: Tables, record_status: Tables, findings_: Tables) -> CountInputs:
+    """What counting reads of the stages before it, read where it is stored."""
+    quarantined = record_status.some("quarantined", ["institution", "delivery"]).astype("str")
+    return CountInputs(
+        canonical={name: canonical_tables.scan(name) for name in canonical.TABLES},
+        cases=identities.scan("cases"),
+        persons=identities.scan("persons"),
+        deliveries=record_status["deliveries"],
+        lineage=record_status.scan("lineage"),
+        quarantined=quarantined.groupby(["institution", "delivery"]).size().rename("rows").reset_index(),
+        findings=findings_.scan("findings"),
+        listed=identities.scan("listed"),
+    )
 
 
 _KEY = {"institution": "VARCHAR", "record_key": "VARCHAR"}

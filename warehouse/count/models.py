@@ -80,10 +80,10 @@ def _walk(tree: Any, named: set[str], own: set[str]) -> None:
 
 
 class Models:
-    """A database in which models are run on demand. `connection` can read their inputs."""
+    """A database in which `models` are run on demand. `connection` can read their inputs."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> None:
-        self.connection, self._models = connection, models
+        self.connection, self.models = connection, models
         connection.execute((FOLDER / "macros.sql").read_text("utf-8"))
         self._done: set[str] = set()
 
@@ -93,12 +93,12 @@ class Models:
         waiting = list(names)
         while waiting:
             name = waiting.pop()
-            if name in self._models and name not in graph:
-                graph[name] = {read for read in self._models[name].reads if read in self._models}
+            if name in self.models and name not in graph:
+                graph[name] = {read for read in self.models[name].reads if read in self.models}
                 waiting += graph[name]
         for name in TopologicalSorter(graph).static_order():
             if name not in self._done:
-                self._run(self._models[name])
+                self._run(self.models[name])
                 self._done.add(name)
 
     def _run(self, model: Model) -> None:

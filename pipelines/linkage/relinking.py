@@ -1,0 +1,109 @@
+"""Linkage of records that are linked already, under other judgements of stewards.
+
+Belongs here: keeping what does not depend on judgements, so that a further judgement is decided in a fraction of a run. Does not belong
+here: any decision (`solving`, `incremental`), which judgements are current (`pipelines.review`). The clusters are those of `link`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines.linkage import memory as memory_files
+from pipelines.linkage.blocking import Blocked
+from pipelines.linkage.cases import Ties, ties_of
+from pipelines.linkage.common import Tables, landmark
+from pipelines.linkage.constraints import constraints
+from pipelines.linkage.incremental import decide
+from pipelines.linkage.memory import LinkageMemory
+from pipelines.linkage.model import Model
+from pipelines.linkage.partition import partition_records
+from pipelines.linkage.persons import one_file, unidentified
+from pipelines.linkage.places import with_person_keys
+from pipelines.linkage.score import Scorer, coded
+from pipelines.linkage.solving import candidate_pairs, read_common, rounds
+from pipelines.linkage.spark import Spark
+from pipelines.linkage.standardise import Records, read, standardise
+from pipelines.linkage.tasks import Setting
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """`cases`, `persons`: institution, record_key, cluster, as in `pipelines.linkage.Linked`."""
+
+    cases: pd.DataFrame
+    persons: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A small history, which is decided as a whole."""
+
+    blocked: Blocked
+    ties: Ties
+
+
+@dataclass(frozen=True)
+class _Divided:
+    """A large history, of which only changed components are decided."""
+
+    setting: Setting
+    memory: LinkageMemory | None
+
+
+class Relinking:
+    """The records of a run, ready to be linked under any judgements."""
+
+    def __init__(self, canonical: Tables, model: Model, places: pd.DataFrame, memory: Path, spark: Spark | None = None) -> None:
+        """Parameters as for `link`. The `memory` of the last run is read, never written."""
+        tables = with_person_keys(read(canonical), places)
+        self._model = model
+        self.records: Records = standardise(tables)
+        self._prepared = self._divided(tables, memory, spark) or self._whole(spark)
+
+    def clusters(self, judgements: pd.DataFrame) -> Clusters:
+        """The clusters under `judgements` (`pipelines.linkage.constraints.COLUMNS`, the current ones, oldest first)."""
+        prepared = self._prepared
+        if isinstance(prepared, _Whole):
+            solved = rounds(self.records, prepared.blocked, self._model, judgements, ties=prepared.ties)[0]
+            return self._named(solved.cases.cluster, solved.persons.cluster)
+        partition = partition_records(self.records, prepared.setting, judgements, prepared.memory)
+        found = decide(partition, prepared.setting, judgements, prepared.memory)
+        return self._named(found.cases, found.persons)
+
+    def forbidden(self, pair: pd.DataFrame) -> str:
+        """The hard rule by which linkage never joins the two persons of `pair` (one row with the columns of a judgement).
+
+        `one_file`: both are in one file; `unidentified`: one has neither name, number nor birth date; empty: none, and for cases.
+        """
+        if pair["entity"].iloc[0] != "person":
+            return ""
+        rows = constraints(pair.assign(verdict="same"), "person", self.records.persons).same
+        if not len(rows):
+            return ""
+        left, right = rows[:, 0], rows[:, 1]
+        anonymous = unidentified(self.records.persons)
+        if one_file(self.records.persons, left, right).any():
+            return "one_file"
+        return "unidentified" if (anonymous[left] | anonymous[right]).any() else ""
+
+    def _whole(self, spark: Spark | None) -> _Whole:
+        self.records.memo["scorer"] = Scorer.of(self.records.persons, self._model)
+        return _Whole(candidate_pairs(self.records, self._model, spark), ties_of(self.records))
+
+    def _divided(self, tables: dict[str, pd.DataFrame], memory: Path, spark: Spark | None) -> _Divided | None:
+        marked = landmark(tables)
+        if marked is None:
+            return None
+        loaded = memory_files.load(memory, memory_files.data_version(self._model, marked.fingerprint(tables)))
+        common, known = loaded or (read_common(marked.take_rows(tables), self._model), None)
+        return _Divided(Setting(self._model, common, coded(self.records.persons, self._model), spark=spark), known)
+
+    def _named(self, cases: np.ndarray, persons: np.ndarray) -> Clusters:
+        def named(frame: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
+            return frame[["institution", "record_key"]].assign(cluster=cluster.astype("int64"))
+
+        return Clusters(named(self.records.files, cases), named(self.records.persons, persons))

@@ -1,0 +1,122 @@
+"""The preview of a verdict against runs that hold the verdict."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from pipeline_world import Ran
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.progress import Silence
+from pipelines.resources.workplace import Workplace
+from pipelines.review.consequence import Consequences
+from pipelines.review.judgements import enter, read
+from pipelines.review.pairs import PAIR
+from pipelines.review.published import opened, published
+from pipelines.review.queue import queue
+from pipelines.run import run_everything
+
+CELL = ["indicator", "period", "offence_group", "form", "sex", "age_group", "citizenship_group"]
+STEWARD = {"steward": "s. steward", "why": "test", "model": None, "weight": None, "blind": False, "origin": None}
+
+
+def _home(ran: Ran, folder: Path) -> Workplace:
+    shutil.copytree(ran.place.home.root, folder, symlinks=True)
+    return Workplace.of(ran.place.inbox, folder)
+
+
+def _figures(place: Workplace) -> pd.Series:
+    with duckdb.connect(str(place.home.root / "warehouse.duckdb"), read_only=True) as warehouse:
+        return warehouse.execute(f"SELECT {', '.join(CELL)}, harmonised FROM statistics").df().set_index(CELL)["harmonised"]
+
+
+def _enter(place: Workplace, pair: pd.DataFrame, verdict: str) -> None:
+    registry = opened(place)
+    try:
+        enter(registry, pair[PAIR].assign(verdict=verdict, **STEWARD))
+    finally:
+        registry.close()
+
+
+def _predicted(place: Workplace, pair: pd.DataFrame, verdict: str) -> pd.DataFrame:
+    registry = opened(place)
+    consequences = Consequences(published(place.home, registry), registry)
+    try:
+        return consequences.of(pair, verdict, STEWARD["steward"]).figures
+    finally:
+        consequences.close()
+        registry.close()
+
+
+def _pairs(place: Workplace, size: int) -> pd.DataFrame:
+    """Doubtful pairs, those first that move most figures, with the verdict against the machine."""
+    registry = opened(place)
+    try:
+        pairs = queue(published(place.home, registry), registry)
+    finally:
+        registry.close()
+    return pairs.assign(verdict=pairs["decision"].map({"joined": "different", "refused": "same"})).head(size)
+
+
+def _changed(before: pd.Series, after: pd.Series) -> dict[tuple[str, ...], tuple[int, int]]:
+    both = pd.concat([before, after], axis=1, keys=["before", "after"]).fillna(0).astype("int64")
+    both = both[both["before"] != both["after"]]
+    return {tuple(cell): (int(row["before"]), int(row["after"])) for cell, row in zip(both.index, both.to_dict("records"), strict=True)}
+
+
+def _told(figures: pd.DataFrame) -> dict[tuple[str, ...], tuple[int, int]]:
+    rows = figures[[*CELL, "before", "after"]].itertuples(index=False, name=None)
+    return {row[: len(CELL)]: (row[-2], row[-1]) for row in rows}
+
+
+@pytest.mark.slow
+def test_twenty_verdicts_change_what_their_previews_say(ran: Ran, tmp_path: Path) -> None:
+    before, moved = _figures(ran.place), 0
+    for n, pair in enumerate(_pairs(ran.place, 20).to_dict("records")):
+        one, verdict = pd.DataFrame([pair])[PAIR], str(pair["verdict"])
+        place = _home(ran, tmp_path / str(n))
+        said = _told(_predicted(place, one, verdict))
+        _enter(place, one, verdict)
+        run_everything(place, Silence())
+        assert said == _changed(before, _figures(place)), f"{pair['pair']} {verdict}"
+        moved += len(said) > 0
+        shutil.rmtree(place.home.root)
+    assert moved >= 5, "too few of the verdicts move a figure: the test shows nothing"
+
+
+def test_a_preview_names_the_clusters_and_changes_nothing(ran: Ran, tmp_path: Path) -> None:
+    place = _home(ran, tmp_path / "home")
+    pair = _pairs(place, 1)
+    registry = opened(place)
+    before = {path: path.stat().st_mtime_ns for path in place.home.root.rglob("*") if path.is_file() and "registry" not in path.name}
+    consequences = Consequences(published(place.home, registry), registry)
+    try:
+        found = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
+        assert read(registry).empty
+        keys = set(zip(found.records["institution"], found.records["record_key"], strict=True))
+        assert {(pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0]) for side in "ab"} <= keys
+        assert found.holds
+        assert (found.records["before"] != found.records["after"]).any()
+        _enter(place, pair, str(pair["verdict"].iloc[0]))
+        after = consequences.of(pair, str(pair["verdict"].iloc[0]), "s. steward")
+        assert (after.records["before"] == after.records["after"]).all(), "entered, so that the verdict changes nothing more"
+        against = consequences.of(pair, {"same": "different", "different": "same"}[str(pair["verdict"].iloc[0])], "another")
+        assert not against.holds, "stewards who disagree: linkage decides"
+    finally:
+        consequences.close()
+        registry.close()
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_preview_on_the_command_line(ran: Ran, tmp_path: Path) -> None:
+    place = _home(ran, tmp_path / "home")
+    pair = _pairs(place, 1).iloc[0]
+    out = CliRunner().invoke(app, ["review", "preview", pair["pair"], pair["verdict"], "--home", str(place.home.root)])
+    assert out.exit_code == 0, out.output
+    assert pair["key_a"] in out.output
+    assert "Nothing was entered" in out.output

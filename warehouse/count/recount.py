@@ -1,0 +1,186 @@
+"""Which published figures change when records belong to other cases or persons.
+
+Belongs here: choosing the records that such a change can reach, and the difference of two counts of them. Does not belong here: any
+counting rule (`warehouse/models`, run as they are), which records belong together (`pipelines.linkage`).
+
+A figure depends on a case only through the records of that case, and on a person only through all records of that person. So the
+records of the changed cases and persons, with every case of every person in them, are counted under both assignments of ids. Whatever
+is incomplete at their edge is the same in both and cancels out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import pandas as pd
+
+from schemas import canonical
+from warehouse.count import CountInputs, counting, dated_events, dimensions, event_days, habits_of
+from warehouse.count.models import Model, Models, framed
+from warehouse.star.figures import CELL
+
+MEASURES = ["as_reported", "harmonised"]
+_ENTITIES = ("cases", "persons")
+_WHOLE = "memory.main"
+"""The database of all records, with the models that do not depend on ids, and `day_now`: the days of events under the current ids."""
+_PREPARED = """
+CREATE TABLE state AS SELECT DISTINCT institution, record_key, case_key FROM person_records;
+CREATE TABLE day_now AS SELECT n, day, method, date_problem FROM dated_event JOIN event_day USING (place)
+"""
+_GIVEN = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary UNION SELECT table_name FROM duckdb_tables()"
+_AFFECTED = "(institution, case_key) IN (SELECT (institution, case_key) FROM temp.affected_file)"
+_CHOSEN = """CREATE TABLE reached.main."{0}" AS
+FROM memory.main."{0}"
+WHERE (institution, case_key) IN (SELECT (institution, case_key) FROM temp.reached_file)
+  OR (institution, record_key) IN (SELECT (institution, record_key) FROM temp.reached_record)
+ORDER BY n
+"""
+_CHOSEN_IDS = """
+CREATE TABLE case_ids AS
+  SELECT *, row_number() OVER () AS n FROM temp.cases_{0} SEMI JOIN temp.reached_record USING (institution, record_key);
+CREATE TABLE person_ids AS
+  SELECT *, row_number() OVER () AS n FROM temp.persons_{0} SEMI JOIN temp.reached_record USING (institution, record_key)
+"""
+_DAYS_NOW = "SELECT place, day, method, date_problem FROM dated_event JOIN memory.main.day_now USING (n)"
+_MOVED = """
+CREATE OR REPLACE TEMP TABLE moved_day AS SELECT n, day, method, date_problem FROM dated_event JOIN event_day USING (place);
+DELETE FROM memory.main.day_now WHERE n IN (SELECT n FROM moved_day);
+INSERT INTO memory.main.day_now FROM moved_day
+"""
+# A listed person's key may end with a delivery (`pipelines.linkage.places`); its states are those of its position.
+_REACHED = r"""
+CREATE OR REPLACE TEMP TABLE case_of AS
+  SELECT DISTINCT institution, record_key AS case_key, case_id FROM (FROM cases_before UNION ALL FROM cases_after);
+CREATE OR REPLACE TEMP TABLE person_of AS
+  SELECT DISTINCT institution, unnest([record_key, regexp_replace(record_key, '@[^@]*$', '')]) AS record_key, person_id
+  FROM (FROM persons_before UNION ALL FROM persons_after);
+CREATE OR REPLACE TEMP TABLE affected_file AS
+WITH changed_case AS (
+  SELECT DISTINCT unnest([one.case_id, other.case_id]) AS case_id
+  FROM cases_before AS one FULL JOIN cases_after AS other USING (institution, record_key)
+  WHERE one.case_id IS DISTINCT FROM other.case_id
+), changed_person AS (
+  SELECT DISTINCT unnest([one.person_id, other.person_id]) AS person_id
+  FROM persons_before AS one FULL JOIN persons_after AS other USING (institution, record_key)
+  WHERE one.person_id IS DISTINCT FROM other.person_id
+), changed_file AS (
+  SELECT institution, case_key FROM case_of SEMI JOIN changed_case USING (case_id)
+  UNION SELECT institution, case_key FROM state JOIN person_of USING (institution, record_key) SEMI JOIN changed_person USING (person_id)
+), moved AS (  -- a decision on a file also counts for those who were in it then
+  SELECT other.institution, other.case_key
+  FROM changed_file JOIN state AS one USING (institution, case_key) JOIN state AS other USING (institution, record_key)
+  UNION FROM changed_file
+), affected_case AS (
+  SELECT DISTINCT case_id FROM case_of SEMI JOIN moved USING (institution, case_key)
+)
+SELECT institution, case_key FROM case_of SEMI JOIN affected_case USING (case_id) UNION FROM moved;
+CREATE OR REPLACE TEMP TABLE reached_file AS
+WITH person AS (
+  SELECT DISTINCT person_id FROM affected_file JOIN state USING (institution, case_key) JOIN person_of USING (institution, record_key)
+), of_person AS (
+  SELECT state.institution, case_key FROM person JOIN person_of USING (person_id) JOIN state USING (institution, record_key)
+  UNION FROM affected_file
+), reached_case AS (
+  SELECT DISTINCT case_id FROM case_of SEMI JOIN of_person USING (institution, case_key)
+)
+SELECT institution, case_key FROM case_of SEMI JOIN reached_case USING (case_id) UNION FROM of_person;
+CREATE OR REPLACE TEMP TABLE reached_record AS
+  SELECT DISTINCT institution, record_key FROM state SEMI JOIN reached_file USING (institution, case_key)
+  UNION SELECT institution, case_key FROM reached_file
+"""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The ids of all records. cases: institution, record_key, case_id; persons: institution, record_key, person_id."""
+
+    cases: pd.DataFrame
+    persons: pd.DataFrame
+
+
+class Recount:
+    """The records of a run, ready to be counted under other ids. For one thread at a time."""
+
+    def __init__(self, inputs: CountInputs, now: Ids) -> None:
+        """inputs: of a run, with the ids `now`; neither its findings nor its lineage are used."""
+        self.now = now
+        self._stack = ExitStack()
+        whole = self._stack.enter_context(counting(inputs))
+        self._connection = whole.connection
+        given = {
+            name
+            for (name,) in self._connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary").fetchall()
+        }
+        given |= {name for (name,) in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        whole.need("event_day", *dimensions.STATIC)
+        self._habits = habits_of(whole)
+        self._shared = sorted((given | set(dimensions.STATIC)) - {*canonical.TABLES, "case_ids", "person_ids"})
+        self._derived = {name: model for name, model in whole.models.items() if name not in dimensions.STATIC}
+        self._connection.execute(_PREPARED)
+        self._connection.execute("SET threads = 1")  # faster for few rows
+
+    def close(self) -> None:
+        """Free the database."""
+        self._stack.close()
+
+    def changes(self, after: Ids) -> pd.DataFrame:
+        """The cells of `statistics` that differ: `CELL`, and by how much `MEASURES` grow from the ids `now` to `after`."""
+        with self._reached(after):
+            figures = [self._figures(side) for side in ("before", "after")]
+        both = pd.concat([-figures[0], figures[1]]).groupby(level=CELL).sum()
+        return both[(both != 0).any(axis=1)].astype("int64").reset_index()
+
+    def move(self, after: Ids) -> None:
+        """Let `now` be `after`."""
+        with self._reached(after), self._models("after") as models:
+            models.need("event_day")
+            self._connection.execute(_MOVED)
+        self.now = after
+
+    def _figures(self, side: str) -> pd.DataFrame:
+        """`MEASURES` of every cell that is not null, indexed by `CELL`."""
+        with self._models(side) as models:
+            found = models.frame("statistics", ", ".join([*CELL, *MEASURES]), "as_reported IS NOT NULL")
+        return found.set_index(CELL)[MEASURES].astype("int64")
+
+    @contextmanager
+    def _reached(self, after: Ids) -> Iterator[None]:
+        """The canonical rows that the change can reach, as tables of the database `reached`."""
+        frames = {
+            f"{entity}_{side}": getattr(ids, entity) for side, ids in (("before", self.now), ("after", after)) for entity in _ENTITIES
+        }
+        for name, frame in frames.items():
+            self._connection.register(name, frame)
+        self._connection.execute(_REACHED)
+        self._connection.execute("ATTACH ':memory:' AS reached")
+        try:
+            for name in canonical.TABLES:
+                self._connection.execute(_CHOSEN.format(name))
+            yield
+        finally:
+            self._connection.execute("DETACH reached")
+            for name in frames:
+                self._connection.unregister(name)
+
+    @contextmanager
+    def _models(self, side: str) -> Iterator[Models]:
+        """Models over the reached rows with the ids `before`, whose days are known, or `after`."""
+        self._connection.execute(f"ATTACH ':memory:' AS counted_{side}; USE counted_{side}")
+        try:
+            views = [(name, f'reached.main."{name}"') for name in canonical.TABLES]
+            views += [(name, f'{_WHOLE}."{name}"') for name in self._shared]
+            self._connection.execute(";".join(f'CREATE VIEW "{name}" AS FROM {source}' for name, source in views))
+            self._connection.execute(_CHOSEN_IDS.format(side))
+            needed = frozenset({"dated_event"})
+            days = Model("event_day", needed, _DAYS_NOW) if side == "before" else Model("event_day", needed, function=self._days)
+            yield Models(self._connection, {**self._derived, "event_day": days})
+        finally:
+            self._connection.execute(f"USE {_WHOLE}; DETACH counted_{side}")
+
+    def _days(self, models: Models) -> Iterator[pd.DataFrame]:
+        """`event_day`: known where the case is the same, else imputed."""
+        yield framed(models.connection.sql(f"{_DAYS_NOW} WHERE NOT {_AFFECTED}").to_arrow_table())
+        for events in dated_events(models, _AFFECTED):
+            yield event_days(events, self._habits)

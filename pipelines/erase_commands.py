@@ -53,7 +53,7 @@ def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = 
 
         plan = dry_run(workplace, person, _run)
     _print_plan(plan)
-    raise typer.Exit(1 if plan.remaining or plan.changed else 0)
+    raise typer.Exit(1 if plan.remaining or plan.changed_tables else 0)
 
 
 def _run(workplace: Workplace) -> None:
@@ -70,7 +70,7 @@ def _print_plan(plan: Plan) -> None:
     typer.echo(
         f"{plan.person.id}: {count(len(plan.person.records), 'record')} in {count(len(plan.redacted), 'delivery', 'deliveries')}, "
         f"{count(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
-        f"Figures that change: {', '.join(plan.changed) or 'none'}."
+        f"Figures that change: {', '.join(plan.changed_tables) or 'none'}."
     )
     if plan.person.shared:
         typer.echo(
@@ -92,7 +92,7 @@ def order(
     with _opened(Workplace.of(None, home, registry_url)) as registry:
         from pipelines.erasure import orders
 
-        number = orders.order(registry, person, by or this_user(), ground)
+        number = orders.place_order(registry, person, by or this_user(), ground)
     typer.echo(f"Order {number} was recorded. A different user executes it: harmonia erase execute {number} --by NAME")
 
 
@@ -114,13 +114,15 @@ def repeat(
 ) -> None:
     """After a restore: order again the erasures that a later backup lists as executed. Exit 1 if some records are not here yet."""
     with _opened(Workplace.of(None, home, registry_url)) as registry:
-        from pipelines.erasure.repeat import repeat as order_again
+        from pipelines.erasure.repeat import repeat_orders
 
-        found = order_again(registry, backup)
+        found = repeat_orders(registry, backup)
     for one in found:
-        orders = ", ".join(f"order {number} ({person})" for number, person in one.ordered.items())
-        typer.echo(f"order {one.number} of the backup: {one.known} of {one.records} records are known here; {orders or 'nothing to order'}")
-    if any(one.known < one.records for one in found):
+        orders = ", ".join(f"order {number} ({person})" for number, person in one.new_orders.items())
+        typer.echo(
+            f"order {one.number} of the backup: {one.known_records} of {one.records} records are known here; {orders or 'nothing to order'}"
+        )
+    if any(one.known_records < one.records for one in found):
         typer.echo("Unknown records come from the inbox: run `harmonia run`, then repeat this command.")
         raise typer.Exit(1)
     typer.echo(

@@ -77,10 +77,10 @@ KILL_POINTS = {  # in the order of a run
     # all of it, under its unfinished name
     "release-written": KillPoint("warehouse.releases.folder", "write", "before", "made.rename(target)"),
     # all of it, under its unfinished name
-    "backup-copied": KillPoint("pipelines.backup.create", "backup", "after", "manifest = _fill(workplace, partial)"),
+    "backup-copied": KillPoint("pipelines.backup.create", "backup", "after", "manifest = _copy_to(workplace, partial)"),
     "restore-copied": KillPoint("pipelines.backup.restore", "restore", "after", "if workplace.registry_url:"),
     # the bytes still lie there
-    "erasure-entered": KillPoint("pipelines.erasure.redaction", "record", "before", "store.recorded()"),
+    "erasure-entered": KillPoint("pipelines.erasure.redaction", "record_redactions", "before", "store.recorded()"),
 }
 
 times: Counter[str] = Counter()  # how often each was reached in this process

@@ -51,7 +51,7 @@ def backup(workplace: Workplace, target: Path) -> Manifest:
         shutil.rmtree(partial, ignore_errors=True)  # leftover of a killed backup
         partial.mkdir(parents=True, mode=_PRIVATE_FOLDER)
     try:
-        manifest = _fill(workplace, partial)
+        manifest = _copy_to(workplace, partial)
         with storage(target):
             partial.rename(target)
             sync(target.parent)
@@ -60,7 +60,7 @@ def backup(workplace: Workplace, target: Path) -> Manifest:
     return manifest
 
 
-def _fill(workplace: Workplace, partial: Path) -> Manifest:
+def _copy_to(workplace: Workplace, partial: Path) -> Manifest:
     registry = open_registry(workplace.registry)
     try:
         copy_registry(registry, partial / REGISTRY)
@@ -77,11 +77,11 @@ def _fill(workplace: Workplace, partial: Path) -> Manifest:
         _copy(landing.path(sha256), partial, f"landing/{sha256[:2]}/{sha256}", manifest)
         if manifest.files[f"landing/{sha256[:2]}/{sha256}"][1] != sha256:
             raise HarmoniaError(f"{landing.path(sha256)}: was changed since it was received; `harmonia verify` names the delivery")
-    for path in _others(home.root):
+    for path in _other_files(home.root):
         _copy(path, partial, str(path.relative_to(home.root)), manifest)
-    outside = os.environ.get(stores.KEY_VARIABLE)
-    if outside:
-        key = Path(outside).expanduser()
+    key_path = os.environ.get(stores.KEY_VARIABLE)
+    if key_path:
+        key = Path(key_path).expanduser()
         if not key.is_file():
             raise HarmoniaError(
                 f"{key}: the pseudonym key named by {stores.KEY_VARIABLE} is missing; a backup without it would lead to other pseudonyms"
@@ -93,13 +93,13 @@ def _fill(workplace: Workplace, partial: Path) -> Manifest:
     return manifest
 
 
-def _others(root: Path) -> Iterator[Path]:
+def _other_files(root: Path) -> Iterator[Path]:
     """Releases, keys, policies, settings: all files except registry, landing, rebuildable files and leftovers of killed processes."""
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
-        unfinished = any(part.startswith(".") for part in name.parts) or name.name.startswith(REGISTRY)
-        if rebuilt or unfinished:
+        is_rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
+        is_unfinished = any(part.startswith(".") for part in name.parts) or name.name.startswith(REGISTRY)
+        if is_rebuilt or is_unfinished:
             continue
         if path.is_symlink() and not path.is_file():
             raise HarmoniaError(
@@ -150,6 +150,6 @@ def transfer(source: Connection, url: str) -> None:
     with engine.begin() as target:
         for table in Base.metadata.sorted_tables:
             rows = source.execute(select(table).order_by(*table.primary_key.columns)).mappings()
-            while part := rows.fetchmany(10_000):
-                target.execute(insert(table), [dict(row) for row in part])
+            while batch := rows.fetchmany(10_000):
+                target.execute(insert(table), [dict(row) for row in batch])
     engine.dispose()

@@ -58,7 +58,7 @@ def digest(path: Path) -> tuple[int, str]:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def damaged(folder: Path, manifest: Manifest) -> Iterator[str]:
+def damaged_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Missing, changed and unexpected files of a backup, one line each."""
     for name, expected in sorted(manifest.files.items()):
         try:
@@ -66,5 +66,5 @@ def damaged(folder: Path, manifest: Manifest) -> Iterator[str]:
                 yield f"{name}: was changed"
         except OSError:
             yield f"{name}: missing or unreadable"
-    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    yield from (f"{name}: not in the manifest" for name in sorted(there - manifest.files.keys() - {NAME}))
+    present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    yield from (f"{name}: not in the manifest" for name in sorted(present - manifest.files.keys() - {NAME}))

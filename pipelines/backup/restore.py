@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from pipelines.backup.create import transfer
-from pipelines.backup.manifest import REGISTRY, Manifest, damaged
+from pipelines.backup.manifest import REGISTRY, Manifest, damaged_files
 from pipelines.errors import HarmoniaError, storage
 from pipelines.registry import open_registry
 from pipelines.registry.tables import Base, Run
@@ -27,9 +27,9 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
     Raises `HarmoniaError` if the backup is damaged, or the home or the other database is not empty.
     """
     manifest, root = Manifest.read(backup), workplace.home.root
-    wrong = list(damaged(backup, manifest))
-    if wrong:
-        raise HarmoniaError(f"{backup}: damaged ({len(wrong)}: {'; '.join(wrong[:3])}): restore from another one; nothing was written")
+    damage = list(damaged_files(backup, manifest))
+    if damage:
+        raise HarmoniaError(f"{backup}: damaged ({len(damage)}: {'; '.join(damage[:3])}): restore from another one; nothing was written")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise HarmoniaError(f"home {root} is not empty: name an empty or new folder with --home; a backup is never restored over a home")
     partial = root.with_name(f".{root.name}.part")
@@ -38,12 +38,12 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
         partial.mkdir(parents=True, mode=0o700)  # private before any file is in it
     try:
         for name in manifest.files:
-            _put(backup / name, partial / name, 0o400 if name.startswith("landing/") else 0o600)
-        wrong = list(damaged(partial, manifest))
-        if wrong:
-            raise HarmoniaError(f"{root}: the disk returns other bytes than were written ({wrong[0]}): check the disk, then restore again")
+            _copy_file(backup / name, partial / name, 0o400 if name.startswith("landing/") else 0o600)
+        damage = list(damaged_files(partial, manifest))
+        if damage:
+            raise HarmoniaError(f"{root}: the disk returns other bytes than were written ({damage[0]}): check the disk, then restore again")
         if workplace.registry_url:
-            _to_server(partial / REGISTRY, workplace.registry_url)
+            _move_registry_to_server(partial / REGISTRY, workplace.registry_url)
         with storage(root):
             if root.exists():
                 root.rmdir()
@@ -55,7 +55,7 @@ def restore(backup: Path, workplace: Workplace) -> Manifest:
     return manifest
 
 
-def _put(source: Path, target: Path, mode: int) -> None:
+def _copy_file(source: Path, target: Path, mode: int) -> None:
     with storage(target):
         for folder in [f for f in reversed(target.parents) if not f.exists()]:
             folder.mkdir(mode=0o700)
@@ -63,7 +63,7 @@ def _put(source: Path, target: Path, mode: int) -> None:
         target.chmod(mode)
 
 
-def _to_server(file: Path, url: str) -> None:
+def _move_registry_to_server(file: Path, url: str) -> None:
     """Move the registry from `file` to the database at `url`, which must be empty."""
     registry = open_registry(url)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import select
 
-from pipelines.backup.manifest import REGISTRY, Manifest, damaged, digest
+from pipelines.backup.manifest import REGISTRY, Manifest, damaged_files, digest
 from pipelines.console import count
 from pipelines.errors import HarmoniaError
 from pipelines.landing.store import Store
@@ -35,28 +35,28 @@ def verify_home(workplace: Workplace, backup: Path | None = None) -> Iterator[st
     if workplace.registry_url is None:
         if not (home.root / REGISTRY).is_file():
             raise HarmoniaError(f"home {home.root} has no {REGISTRY}: name the home with --home, or the registry with --registry-url")
-        yield from _registry_file(home.root / REGISTRY)
-    known = Manifest.read(backup).seal if backup else None
+        yield from _database_problems(home.root / REGISTRY)
+    expected_seal = Manifest.read(backup).seal if backup else None
     registry = open_registry(workplace.registry)
     try:
-        yield from _ledger(registry, known)
-        yield from _outdated(workplace, registry)
-        yield from _landing(registry, Store(home.landing))
+        yield from _ledger_problems(registry, expected_seal)
+        yield from _outdated_registry(workplace, registry)
+        yield from _landing_problems(registry, Store(home.landing))
     finally:
         registry.close()
-    yield from _published(workplace)
+    yield from _published_problems(workplace)
 
 
 def verify_backup(folder: Path) -> Iterator[str]:
     """Problems of a backup, one line each."""
     manifest = Manifest.read(folder)
-    yield from damaged(folder, manifest)
+    yield from damaged_files(folder, manifest)
     file = folder / REGISTRY
     if file.is_file():
-        yield from _registry_file(file)
+        yield from _database_problems(file)
 
 
-def _registry_file(file: Path) -> Iterator[str]:
+def _database_problems(file: Path) -> Iterator[str]:
     """Problems of a registry file as a database; opened read-only."""
     try:
         connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
@@ -74,14 +74,14 @@ def _registry_file(file: Path) -> Iterator[str]:
         yield f"ledger: {count(dangling, 'row')} with a reference to a missing row"
 
 
-def _ledger(registry: Registry, known: tuple[int, str] | None) -> Iterator[str]:
+def _ledger_problems(registry: Registry, expected_seal: tuple[int, str] | None) -> Iterator[str]:
     with registry.read() as session:
         yield from (f"ledger: {line}" for line in seal.broken(session))
-        if known and not seal.holds(session, *known):
-            yield f"ledger: seal {known[0]} differs from the backup: the seals were recomputed, or it is another ledger"
+        if expected_seal and not seal.holds(session, *expected_seal):
+            yield f"ledger: seal {expected_seal[0]} differs from the backup: the seals were recomputed, or it is another ledger"
 
 
-def _outdated(workplace: Workplace, registry: Registry) -> Iterator[str]:
+def _outdated_registry(workplace: Workplace, registry: Registry) -> Iterator[str]:
     """Whether the registry is older than at the last publication, or a different one."""
     try:
         published_seal.require(workplace.home, registry)
@@ -89,9 +89,9 @@ def _outdated(workplace: Workplace, registry: Registry) -> Iterator[str]:
         yield f"ledger: {error}"
 
 
-def _landing(registry: Registry, store: Store) -> Iterator[str]:
+def _landing_problems(registry: Registry, store: Store) -> Iterator[str]:
     """Landed bytes that are missing, changed, or not in the ledger, with their deliveries."""
-    there = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # before the ledger: a run may land more
+    present = {path.name for path in store.folder.glob("[0-9a-f][0-9a-f]/*")}  # before the ledger: a run may land more
     with registry.read() as session:
         sizes = {row.sha256: row.size for row in session.execute(select(File.sha256, File.size))}
         owners: dict[str, list[str]] = {sha256: [] for sha256 in sizes}
@@ -106,20 +106,20 @@ def _landing(registry: Registry, store: Store) -> Iterator[str]:
                 yield f"{label} was removed by an erasure but exists: find the order with `harmonia erase list` and execute it again"
             continue
         try:
-            size, found = digest(store.path(sha256))
+            size, sha256_found = digest(store.path(sha256))
         except OSError:
             yield f"{label} is missing or cannot be read: {_REMEDY}"
             continue
-        if found != sha256:
+        if sha256_found != sha256:
             yield f"{label} was changed since it was received: move it away, then {_REMEDY}"
         elif sha256 not in sizes or sizes[sha256] != size:
             yield f"{label} does not match the ledger"
-    for name in sorted(there - owners.keys()):
+    for name in sorted(present - owners.keys()):
         remedy = "run again, which records or removes leftovers of a killed run; if it remains, move it away"
         yield f"{store.path(name)} is not in the ledger: {remedy}"
 
 
-def _published(workplace: Workplace) -> Iterator[str]:
+def _published_problems(workplace: Workplace) -> Iterator[str]:
     """Problems of key, releases and published files; missing files are written by the next run."""
     home = workplace.home
     key = home.root / stores.KEY_FILE

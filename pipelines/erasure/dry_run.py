@@ -20,7 +20,7 @@ import pandas as pd
 from pipelines.backup.create import copy_registry
 from pipelines.backup.manifest import REGISTRY
 from pipelines.erasure import link_constraints, orders, redaction, search
-from pipelines.erasure.person import Person, find
+from pipelines.erasure.person import Person, find_person
 from pipelines.erasure.redaction import RedactedReceipt
 from pipelines.errors import HarmoniaError, storage
 from pipelines.linkage import link
@@ -32,9 +32,9 @@ from pipelines.review.following import current_verdicts
 from pipelines.swap import share
 from warehouse.publish import remove_previous
 
-_LINKED = ("landing", "lake", "releases")  # never modified in place: the copy uses hard links
-_UNFINISHED = shutil.ignore_patterns(".*")  # including locks
-_COPIED = ("*.key", "*.yaml", "*.sig", "*.pub")
+_HARD_LINKED = ("landing", "lake", "releases")  # never modified in place: the copy uses hard links
+_IGNORE_HIDDEN = shutil.ignore_patterns(".*")  # including locks
+_COPIED_PATTERNS = ("*.key", "*.yaml", "*.sig", "*.pub")
 
 
 Run: TypeAlias = Callable[[Workplace], object]
@@ -48,81 +48,81 @@ class Plan:
     person: Person
     redacted: tuple[RedactedReceipt, ...]
     constraints: pd.DataFrame
-    changed: tuple[str, ...]
+    changed_tables: tuple[str, ...]
     remaining: tuple[str, ...]
     seal: tuple[int, str]
 
     @property
     def files(self) -> int:
         """How many landed files would be removed."""
-        return len(frozenset[str]().union(*(one.removed for one in self.redacted)))
+        return len(frozenset[str]().union(*(receipt.removed for receipt in self.redacted)))
 
 
 def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
     """Erase a person on a temporary copy. run: runs all stages. Raises `HarmoniaError` if nothing names the person."""
-    with _copy(workplace) as place, _opened(place) as registry:
+    with _home_copy(workplace) as copy, _opened(copy) as registry:
         with registry.read() as session:
-            head = seal.head(session)
-        run(place)
-        before, linked = _figures(place), _partition(place)
-        person = find(place, person_id)
-        redacted = tuple(redaction.find(registry, place.home, person))
+            seal_before = seal.head(session)
+        run(copy)
+        figures_before, partition = _figures(copy), _partition(copy)
+        person = find_person(copy, person_id)
+        redacted = tuple(redaction.find_receipts(registry, copy.home, person))
         if not redacted:
             raise HarmoniaError(f"no landed file names person {person_id}: the person was erased already")
-        order = orders.order(registry, person.id, "trial", "trial")
-        constraints = _constraints(place, order, redacted, linked, run)
-        redaction.clean(place.home, person)
-        redaction.record(registry, place.home, order, "trial", redacted, constraints)
-        run(place)
-        remove_previous(place.home.root)
-        after = _figures(place)
-        changed = tuple(name for name in before if not before[name].equals(after[name]))
-        return Plan(person, redacted, constraints, changed, tuple(search.left(place.home.root, person)), head)
+        order = orders.place_order(registry, person.id, "trial", "trial")
+        constraints = _find_constraints(copy, order, redacted, partition, run)
+        redaction.delete_copies(copy.home, person)
+        redaction.record_redactions(registry, copy.home, order, "trial", redacted, constraints)
+        run(copy)
+        remove_previous(copy.home.root)
+        figures_after = _figures(copy)
+        changed_tables = tuple(name for name in figures_before if not figures_before[name].equals(figures_after[name]))
+        return Plan(person, redacted, constraints, changed_tables, tuple(search.find_files(copy.home.root, person)), seal_before)
 
 
-def _constraints(
-    workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], linked: link_constraints.Partition, run: Run
+def _find_constraints(
+    workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run: Run
 ) -> pd.DataFrame:
     """The link constraints that preserve all links, found on a second copy."""
-    with _copy(workplace) as place, _opened(place) as registry:
-        nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
-        redaction.record(registry, place.home, order, "trial", redacted, nothing)
-        run(place)
-        canonical = lake.read(place.home.lake / "canonical")
-        judgements_in_force = current_verdicts(registry, lake.read(place.home.lake / "identities")["listed"])
+    with _home_copy(workplace) as copy, _opened(copy) as registry:
+        no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
+        redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
+        run(copy)
+        canonical = lake.read(copy.home.lake / "canonical")
+        judgements_in_force = current_verdicts(registry, lake.read(copy.home.lake / "identities")["listed"])
 
         def relink(judgements: pd.DataFrame) -> link_constraints.Partition:
-            found = link(canonical, judgements=judgements)
-            return {"case": found.cases, "person": found.persons}
+            result = link(canonical, judgements=judgements)
+            return {"case": result.cases, "person": result.persons}
 
-        return link_constraints.find_constraints(linked, relink, judgements_in_force)
+        return link_constraints.find_constraints(partition, relink, judgements_in_force)
 
 
 @contextmanager
-def _copy(workplace: Workplace) -> Iterator[Workplace]:
+def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
     """A temporary home beside the home, with the same landing, lake, registry and keys and an empty inbox.
 
     It has its own run history: in a shared one on a server it would close the runs of the real home as dead.
     """
     root = workplace.home.root
-    history = os.environ.pop(URL, None)
+    dagster_url = os.environ.pop(URL, None)
     with storage(root.parent):
         folder = Path(tempfile.mkdtemp(prefix=f".{root.name}.trial.", dir=root.parent))
     try:
-        place = Workplace.of(folder / "inbox", folder / "home")
-        place.inbox.mkdir()
-        place.home.create()
+        copy = Workplace.of(folder / "inbox", folder / "home")
+        copy.inbox.mkdir()
+        copy.home.create()
         with storage(folder):
-            for name in _LINKED:
-                shutil.copytree(root / name, place.home.root / name, copy_function=share, dirs_exist_ok=True, ignore=_UNFINISHED)
-            for path in (path for pattern in _COPIED for path in root.glob(pattern)):
-                shutil.copy2(path, place.home.root)
+            for name in _HARD_LINKED:
+                shutil.copytree(root / name, copy.home.root / name, copy_function=share, dirs_exist_ok=True, ignore=_IGNORE_HIDDEN)
+            for path in (path for pattern in _COPIED_PATTERNS for path in root.glob(pattern)):
+                shutil.copy2(path, copy.home.root)
         with _opened(workplace) as registry:
-            copy_registry(registry, place.home.root / REGISTRY)
-        yield place
+            copy_registry(registry, copy.home.root / REGISTRY)
+        yield copy
     finally:
-        if history is not None:
-            os.environ[URL] = history
+        if dagster_url is not None:
+            os.environ[URL] = dagster_url
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -145,4 +145,4 @@ def _figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
 def _partition(workplace: Workplace) -> link_constraints.Partition:
     """The partition of records into cases and persons, by their ids."""
     ids = lake.read(workplace.home.lake / "identities")
-    return {one: ids[f"{one}s"].rename(columns={f"{one}_id": "cluster"}) for one in ("case", "person")}
+    return {entity: ids[f"{entity}s"].rename(columns={f"{entity}_id": "cluster"}) for entity in ("case", "person")}

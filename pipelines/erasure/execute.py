@@ -36,20 +36,22 @@ def execute(workplace: Workplace, number: int, by: str, run: Run, *, moving: boo
     registry = open_registry(workplace.registry)
     try:
         order = get_order(registry, number)
-        who = check_executor(order, by)
+        executor = check_executor(order, by)
         plan = dry_run(workplace, order.person_id, run)
-        if plan.changed and not moving:
-            raise HarmoniaError(f"figures would change in {', '.join(plan.changed)}: nothing was removed; use --moving to execute anyway")
+        if plan.changed_tables and not moving:
+            raise HarmoniaError(
+                f"figures would change in {', '.join(plan.changed_tables)}: nothing was removed; use --moving to execute anyway"
+            )
         with run_lock(workplace.home):
             with registry.read() as session:
                 if seal.head(session) != plan.seal:
                     raise HarmoniaError("the ledger changed during the dry run: nothing was removed; execute the order again")
-            deleted_pages = redaction.clean(workplace.home, plan.person)
-            erasure = redaction.record(registry, workplace.home, number, who, plan.redacted, plan.constraints)
+            deleted_pages = redaction.delete_copies(workplace.home, plan.person)
+            erasure = redaction.record_redactions(registry, workplace.home, number, executor, plan.redacted, plan.constraints)
     finally:
         registry.close()
     run(workplace)
     with run_lock(workplace.home):
         remove_previous(workplace.home.root)
-    remaining = [*search.left(workplace.home.root, plan.person), *databases.left(workplace, plan.person)]
+    remaining = [*search.find_files(workplace.home.root, plan.person), *databases.find_tables(workplace, plan.person)]
     return ExecutedErasure(erasure, plan, tuple(deleted_pages), tuple(remaining))

@@ -16,7 +16,7 @@ from pipelines.review.pairs import PAIR, ordered
 
 RECORD = ["institution", "record_key"]
 COLUMNS = [*PAIR, "verdict"]
-_ROUNDS = 8
+_MAX_ITERATIONS = 8
 Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, cluster
 
 
@@ -26,22 +26,22 @@ def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition
     Raises `HarmoniaError` if no such pairs are found.
     """
     constraints = pd.DataFrame(columns=COLUMNS, dtype="str")
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ITERATIONS):
         after = link(pd.concat([judgements, constraints], ignore_index=True))
-        moved = [pair for entity, partition in before.items() for pair in _moved(entity, partition, after[entity])]
-        if not moved:
+        changed = [pair for entity, partition in before.items() for pair in _changed_pairs(entity, partition, after[entity])]
+        if not changed:
             return constraints
-        constraints = pd.concat([constraints, ordered(pd.DataFrame(moved, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
+        constraints = pd.concat([constraints, ordered(pd.DataFrame(changed, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
     raise HarmoniaError("the links of other records cannot be preserved without this person's names: nothing was removed")
 
 
-def _moved(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+def _changed_pairs(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     """Pairs that were linked and no longer are (`same`), or the reverse (`different`)."""
-    both = before.merge(after, on=RECORD, suffixes=("_before", "_after"))
-    for whole, part, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
-        parts = both.drop_duplicates([whole, part])
-        split = parts[parts.duplicated(whole, keep=False)]
-        for _, heads in split.groupby(whole):
-            keys = list(heads[RECORD].astype("str").itertuples(index=False, name=None))
-            for a, b in combinations(keys, 2) if verdict == "different" else ((keys[0], one) for one in keys[1:]):
+    merged = before.merge(after, on=RECORD, suffixes=("_before", "_after"))
+    for group, subgroup, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
+        subgroups = merged.drop_duplicates([group, subgroup])
+        split = subgroups[subgroups.duplicated(group, keep=False)]
+        for _, representatives in split.groupby(group):
+            keys = list(representatives[RECORD].astype("str").itertuples(index=False, name=None))
+            for a, b in combinations(keys, 2) if verdict == "different" else ((keys[0], other) for other in keys[1:]):
                 yield (entity, *a, *b, verdict)

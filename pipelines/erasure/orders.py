@@ -18,7 +18,7 @@ from pipelines.review.judgements import cleaned
 COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by"]
 
 
-def order(registry: Registry, person_id: str, by: str, ground: str) -> int:
+def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int:
     """Add an order; return its number. Raises `HarmoniaError` if the person does not exist, or name or ground is missing."""
     by, ground = cleaned("steward", by), cleaned("why", ground)
     current_id = str(resolve(registry, pd.Series([person_id])).iloc[0])
@@ -26,40 +26,43 @@ def order(registry: Registry, person_id: str, by: str, ground: str) -> int:
         entity = session.get(Entity, current_id)
         if entity is None or entity.kind != "person":
             raise HarmoniaError(f"person {person_id} does not exist: take the id from `harmonia explain` or the identity store")
-        added = ErasureOrder(at=now(), person_id=current_id, ordered_by=by, ground=ground)
-        session.add(added)
+        new_order = ErasureOrder(at=now(), person_id=current_id, ordered_by=by, ground=ground)
+        session.add(new_order)
         session.flush()
-        return added.id
+        return new_order.id
 
 
 def get_order(registry: Registry, number: int) -> ErasureOrder:
     """An order by its number. Raises `HarmoniaError` if it does not exist."""
     with registry.read() as session:
-        found = session.get(ErasureOrder, number)
-    if found is None:
+        order = session.get(ErasureOrder, number)
+    if order is None:
         raise HarmoniaError(f"order {number} does not exist: `harmonia erase list` lists orders, `harmonia erase order` adds one")
-    return found
+    return order
 
 
 def check_executor(order: ErasureOrder, by: str) -> str:
     """The name of the user who executes an order. Raises `HarmoniaError` if the same user placed it."""
-    who = cleaned("steward", by)
-    if who.casefold() == order.ordered_by.casefold():
+    executor = cleaned("steward", by)
+    if executor.casefold() == order.ordered_by.casefold():
         raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it (--by)")
-    return who
+    return executor
 
 
 def list_orders(registry: Registry) -> pd.DataFrame:
     """All orders, `COLUMNS`: persons by id only."""
-    done = select(Erasure.order_id, func.count().label("times"), func.max(Erasure.id).label("last")).group_by(Erasure.order_id).subquery()
+    executions = (
+        select(Erasure.order_id, func.count().label("times"), func.max(Erasure.id).label("last")).group_by(Erasure.order_id).subquery()
+    )
     query = (
-        select(ErasureOrder, done.c.times, Erasure.carried_out_by)
-        .outerjoin(done, done.c.order_id == ErasureOrder.id)
-        .outerjoin(Erasure, Erasure.id == done.c.last)
+        select(ErasureOrder, executions.c.times, Erasure.carried_out_by)
+        .outerjoin(executions, executions.c.order_id == ErasureOrder.id)
+        .outerjoin(Erasure, Erasure.id == executions.c.last)
         .order_by(ErasureOrder.id)
     )
     with registry.read() as session:
         rows = [
-            (o.id, o.person_id, o.ordered_by, f"{o.at:%Y-%m-%d}", o.ground, times or 0, by or "") for o, times, by in session.execute(query)
+            (order.id, order.person_id, order.ordered_by, f"{order.at:%Y-%m-%d}", order.ground, times or 0, by or "")
+            for order, times, by in session.execute(query)
         ]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -30,9 +30,9 @@ from sources.contract import DeliveryName
 from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
 
-_PAGES = ("feedback", "logs", "explain", "review", "reports", "exports")
+_PAGE_FOLDERS = ("feedback", "logs", "explain", "review", "reports", "exports")
 """Folders of the home with pages. A page that names the person is deleted; the next run writes it again if it is one of its outputs."""
-_STORED = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
+_JUDGEMENT_COLUMNS = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
 
 
 @dataclass(frozen=True)
@@ -47,28 +47,30 @@ class RedactedReceipt:
     rows: int
 
 
-def find(registry: Registry, home: Home, person: Person) -> Iterator[RedactedReceipt]:
+def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[RedactedReceipt]:
     """All receipts, including superseded ones, whose files name the person."""
     store = Store(home.landing)
     with registry.read() as session:
-        every, readings = deliveries(session), redactions(session)
-        for delivery in every:
+        all_deliveries, readings = deliveries(session), redactions(session)
+        for delivery in all_deliveries:
             if person.keys(delivery.institution):
                 for receipt in delivery.receipts:
-                    one = _of_receipt(store, delivery, receipt, readings.get(receipt.id), person)
+                    one = _redact_receipt(store, delivery, receipt, readings.get(receipt.id), person)
                     if one is not None:
                         yield one
 
 
-def _of_receipt(store: Store, delivery: Delivery, receipt: Receipt, earlier: str | None, person: Person) -> RedactedReceipt | None:
+def _redact_receipt(
+    store: Store, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: Person
+) -> RedactedReceipt | None:
     files = {file.name: file for file in receipt.files if store.path(file.sha256).exists()}
-    result = reading.load(store.path(earlier)) if earlier else _read(store, delivery.institution, receipt)
+    result = reading.load(store.path(earlier_reading)) if earlier_reading else _read(store, delivery.institution, receipt)
     redacted, names = redact(delivery.institution, DeliveryName(delivery.period, delivery.version), result, person) or (None, set[str]())
-    names |= {name for name, file in files.items() if name not in names and search.holds(store.path(file.sha256), person)}
+    names |= {name for name, file in files.items() if name not in names and search.file_contains(store.path(file.sha256), person)}
     if redacted is None and not names:
         return None
     content = reading.dump(redacted or result)
-    removed = {files[name].sha256 for name in names if name in files} | ({earlier} if earlier else set())
+    removed = {files[name].sha256 for name in names if name in files} | ({earlier_reading} if earlier_reading else set())
     removed.discard(hashlib.sha256(content).hexdigest())  # an unchanged reading
     rows = 0 if redacted is None else redacted.blanked["_row"].nunique() - result.blanked["_row"].nunique()
     return RedactedReceipt(delivery.institution, delivery.name, receipt.id, content, frozenset(removed), rows)
@@ -79,7 +81,9 @@ def _read(store: Store, institution: str, receipt: Receipt) -> ReadResult:
     return read_delivery(institution, [SourceFile(file.name, store.path(file.sha256)) for file in files])
 
 
-def record(registry: Registry, home: Home, order: int, by: str, receipts: tuple[RedactedReceipt, ...], constraints: pd.DataFrame) -> int:
+def record_redactions(
+    registry: Registry, home: Home, order: int, by: str, receipts: tuple[RedactedReceipt, ...], constraints: pd.DataFrame
+) -> int:
     """Store the readings; record them, the removed hashes and the link constraints in one transaction; then remove the bytes.
 
     Returns the number of the erasure. After a kill before the transaction nothing has changed; after a later kill the next landing removes
@@ -93,12 +97,15 @@ def record(registry: Registry, home: Home, order: int, by: str, receipts: tuple[
             erasure = Erasure(at=now(), order_id=order, carried_out_by=by)
             session.add(erasure)
             session.flush()
-            known = set(session.scalars(select(File.sha256)))
-            new_files = {one.sha256: one.size for one in staged if one.sha256 not in known}
+            known_hashes = set(session.scalars(select(File.sha256)))
+            new_files = {one.sha256: one.size for one in staged if one.sha256 not in known_hashes}
             session.add_all(File(sha256=sha256, size=size, first_seen=erasure.at) for sha256, size in new_files.items())
             session.flush()
-            pairs = zip(receipts, staged, strict=True)
-            session.add_all(Redaction(erasure_id=erasure.id, receipt_id=one.receipt, reading=stored.sha256) for one, stored in pairs)
+            readings_by_receipt = zip(receipts, staged, strict=True)
+            session.add_all(
+                Redaction(erasure_id=erasure.id, receipt_id=one.receipt, reading=staged_reading.sha256)
+                for one, staged_reading in readings_by_receipt
+            )
             removed = sorted(frozenset[str]().union(*(one.removed for one in receipts)))
             session.add_all(RemovedFile(erasure_id=erasure.id, sha256=sha256) for sha256 in removed)
             _add_judgements(session, constraints, erasure)
@@ -112,22 +119,23 @@ def record(registry: Registry, home: Home, order: int, by: str, receipts: tuple[
 def _add_judgements(session: Session, constraints: pd.DataFrame, erasure: Erasure) -> None:
     """Add link constraints as judgements in the name of the erasure."""
     if len(constraints):
-        rows = constraints.rename(columns=_STORED).assign(
+        rows = constraints.rename(columns=_JUDGEMENT_COLUMNS).assign(
             steward=f"erasure {erasure.id}", why="preserves the link as it was before names were erased", decided_at=erasure.at, blind=False
         )
         session.execute(insert(Judgement), records(rows))
 
 
-def clean(home: Home, person: Person) -> list[str]:
-    """Remove the lake, which the next run rebuilds, and pages that name the person; called before `record`, so that a kill leaves no copy.
+def delete_copies(home: Home, person: Person) -> list[str]:
+    """Remove the lake, which the next run rebuilds, and pages that name the person; called before `record_redactions`, so that a kill
+    leaves no copy.
 
     Returns the deleted pages.
     """
     with storage(home.root):
         shutil.rmtree(home.lake, ignore_errors=True)
         home.create()
-        pages = [path for folder in _PAGES for path in sorted((home.root / folder).rglob("*")) if path.is_file()]
-        named = [path for path in pages if search.holds(path, person)]
-        for path in named:
+        pages = [path for folder in _PAGE_FOLDERS for path in sorted((home.root / folder).rglob("*")) if path.is_file()]
+        pages_naming_person = [path for path in pages if search.file_contains(path, person)]
+        for path in pages_naming_person:
             path.unlink()
-    return [str(path.relative_to(home.root)) for path in named]
+    return [str(path.relative_to(home.root)) for path in pages_naming_person]

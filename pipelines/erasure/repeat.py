@@ -19,7 +19,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from pipelines.backup.manifest import REGISTRY, Manifest, digest
-from pipelines.erasure.orders import order as place_order
+from pipelines.erasure.orders import place_order
 from pipelines.errors import HarmoniaError, storage
 from pipelines.registry import Registry, open_registry
 from pipelines.registry.tables import Erasure, ErasureOrder, Membership
@@ -28,7 +28,7 @@ Records = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Repeated:
+class RepeatedOrder:
     """An order of a backup by its number: how many records it erased, and how many of them are known here.
 
     ordered: new orders, number -> person; empty if the order is known here already, or none of its records is.
@@ -36,12 +36,12 @@ class Repeated:
 
     number: int
     records: int
-    known: int
-    ordered: dict[int, str]
+    known_records: int
+    new_orders: dict[int, str]
 
 
 @dataclass(frozen=True)
-class _Order:
+class _ExecutedOrder:
     number: int
     at: datetime
     by: str
@@ -49,26 +49,27 @@ class _Order:
     records: Records
 
 
-def repeat(registry: Registry, backup: Path) -> list[Repeated]:
+def repeat_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
     """Order again every erasure that `backup` lists as executed. Idempotent.
 
     The original user remains the one who ordered. Raises `HarmoniaError` if `backup` is not a backup or is damaged.
     """
     out = []
-    for order in _executed(backup):
+    for order in _executed_orders(backup):
         with registry.read() as session:
-            there = list(session.scalars(select(ErasureOrder)))
-            found = _holders(session, order.records)
+            existing = list(session.scalars(select(ErasureOrder)))
+            persons_by_record = _current_persons(session, order.records)
         ground = f"{order.ground} (order {order.number} of a later backup)"
-        known = any((o.id, o.at) == (order.number, order.at) for o in there)  # this registry is an older copy of that one
-        ordered_before = {o.person_id for o in there if o.ground == ground}
-        persons = set() if known else set(found.values()) - ordered_before
-        ordered = {place_order(registry, person, order.by, ground): person for person in sorted(persons)}
-        out.append(Repeated(order.number, len(order.records), len(found), ordered))
+        # this registry may be an older copy of that one
+        already_ordered = any((known.id, known.at) == (order.number, order.at) for known in existing)
+        ordered_before = {known.person_id for known in existing if known.ground == ground}
+        persons = set() if already_ordered else set(persons_by_record.values()) - ordered_before
+        new_orders = {place_order(registry, person, order.by, ground): person for person in sorted(persons)}
+        out.append(RepeatedOrder(order.number, len(order.records), len(persons_by_record), new_orders))
     return out
 
 
-def _executed(backup: Path) -> list[_Order]:
+def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
     """The executed orders of a backup. Reads a copy of its registry, because opening a registry migrates it."""
     expected = Manifest.read(backup).files.get(REGISTRY)
     with storage(backup), tempfile.TemporaryDirectory() as folder:
@@ -78,11 +79,18 @@ def _executed(backup: Path) -> list[_Order]:
         registry = open_registry(f"sqlite:///{copy}")
         try:
             with registry.read() as session:
-                last = select(Erasure.order_id, func.max(Erasure.at).label("at")).group_by(Erasure.order_id).subquery()
+                last_execution = select(Erasure.order_id, func.max(Erasure.at).label("at")).group_by(Erasure.order_id).subquery()
                 rows = session.execute(
-                    select(ErasureOrder, last.c.at).join(last, last.c.order_id == ErasureOrder.id).order_by(ErasureOrder.id)
+                    select(ErasureOrder, last_execution.c.at)
+                    .join(last_execution, last_execution.c.order_id == ErasureOrder.id)
+                    .order_by(ErasureOrder.id)
                 )
-                return [_Order(o.id, o.at, o.ordered_by, o.ground, _records(session, o.person_id, at)) for o, at in rows.all()]
+                return [
+                    _ExecutedOrder(
+                        order_row.id, order_row.at, order_row.ordered_by, order_row.ground, _records(session, order_row.person_id, at)
+                    )
+                    for order_row, at in rows.all()
+                ]
         finally:
             registry.close()
 
@@ -94,7 +102,7 @@ def _records(session: Session, person: str, at: datetime) -> Records:
     return frozenset((name, key) for name, key in session.execute(query))
 
 
-def _holders(session: Session, records: Records) -> dict[tuple[str, str], str]:
+def _current_persons(session: Session, records: Records) -> dict[tuple[str, str], str]:
     """The current person of each record; unknown records are omitted."""
     query = select(Membership.institution, Membership.record_key, Membership.entity_id).where(
         Membership.kind == "person", Membership.until.is_(None), Membership.record_key.in_({key for _, key in records})

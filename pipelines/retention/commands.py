@@ -33,16 +33,16 @@ def retention(
     from pipelines.retention.expired import find_expired, remove, rules
 
     with run_lock(workplace.home):
-        found = find_expired(workplace, (today or datetime.now(UTC)).date())
+        expired_items = find_expired(workplace, (today or datetime.now(UTC)).date())
         if apply:
-            remove(workplace, found)
-    by_store = {one.rule.store: one for one in found}
+            remove(workplace, expired_items)
+    by_store = {item.rule.store: item for item in expired_items}
     table = grid("store", "kept (days)", "counted from", "expired", "bytes", "removed by", right=("kept (days)", "expired", "bytes"))
     for name, rule in rules().items():
-        one = by_store.get(name)
-        expired = (str(one.items), f"{one.size:,}") if one else ("–", "–")
+        item = by_store.get(name)
+        expired = (str(item.items), f"{item.size:,}") if item else ("–", "–")
         table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *expired, rule.removed_by)
     console(markup=False).print(table)
     if apply:
-        removed = sum(one.items for one in found if one.rule.removed_by == "command")
+        removed = sum(item.items for item in expired_items if item.rule.removed_by == "command")
         typer.echo(f"Removed {count(removed, 'item')}.")

@@ -23,8 +23,6 @@ from pipelines.resources.workplace import Workplace
 from schemas.declared import declared
 from sources import contract
 
-BY_CONTRACT = "contract"
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -66,24 +64,24 @@ def find_expired(workplace: Workplace, today: date) -> list[Expired]:
     return [find(workplace, rules()[name], today) for name, find in finders.items()]
 
 
-def remove(workplace: Workplace, found: list[Expired]) -> None:
-    """Remove what `past` found, of the stores with `removed_by: command`. Raises `HarmoniaError` if the system refuses."""
-    for one in (one for one in found if one.rule.removed_by == "command"):
-        for path in one.paths:
+def remove(workplace: Workplace, expired: list[Expired]) -> None:
+    """Remove what `find_expired` found, of the stores with `removed_by: command`. Raises `HarmoniaError` if the system refuses."""
+    for item in (item for item in expired if item.rule.removed_by == "command"):
+        for path in item.paths:
             with storage(path):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        if one.runs:
-            _delete_runs(workplace, one.runs)
+        if item.runs:
+            _delete_runs(workplace, item.runs)
 
 
-def _day(path: Path) -> date:
+def _modified_on(path: Path) -> date:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
 def _expired_paths(rule: Rule, paths: Iterator[Path] | list[Path]) -> Expired:
-    every = tuple(sorted(paths))
-    files = [file for path in every for file in (path.rglob("*") if path.is_dir() else (path,)) if file.is_file()]
-    return Expired(rule, len(every), sum(file.stat().st_size for file in files), every)
+    all_paths = tuple(sorted(paths))
+    files = [file for path in all_paths for file in (path.rglob("*") if path.is_dir() else (path,)) if file.is_file()]
+    return Expired(rule, len(all_paths), sum(file.stat().st_size for file in files), all_paths)
 
 
 def _cutoff(rule: Rule, today: date) -> date:
@@ -94,13 +92,15 @@ def _landing(workplace: Workplace, rule: Rule, today: date) -> Expired:
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            gone = removed(session)
+            erased = removed(session)
             files = [
-                one for one in session.scalars(select(File)) if one.sha256 not in gone and one.first_seen.date() < _cutoff(rule, today)
+                file
+                for file in session.scalars(select(File))
+                if file.sha256 not in erased and file.first_seen.date() < _cutoff(rule, today)
             ]
     finally:
         registry.close()
-    return Expired(rule, len(files), sum(one.size for one in files))
+    return Expired(rule, len(files), sum(file.size for file in files))
 
 
 def _feedback(workplace: Workplace, rule: Rule, today: date) -> Expired:
@@ -108,15 +108,17 @@ def _feedback(workplace: Workplace, rule: Rule, today: date) -> Expired:
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:
-            received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
+            received = {(delivery.institution, delivery.name): delivery.receipts[-1].first_seen.date() for delivery in deliveries(session)}
     finally:
         registry.close()
-    over = [
+    expired_folders = [
         workplace.home.feedback / institution / delivery
         for (institution, delivery), day in received.items()
         if day + timedelta(days=contract.load(institution).keep_days) < today
     ]
-    return _expired_paths(rule, [path for folder in over for path in folder.rglob("*") if path.is_file() and not _is_permanent(path)])
+    return _expired_paths(
+        rule, [path for folder in expired_folders for path in folder.rglob("*") if path.is_file() and not _is_permanent(path)]
+    )
 
 
 def _is_permanent(path: Path) -> bool:
@@ -124,12 +126,12 @@ def _is_permanent(path: Path) -> bool:
 
 
 def _logs(workplace: Workplace, rule: Rule, today: date) -> Expired:
-    return _expired_paths(rule, [path for path in workplace.logs.glob("*") if path.is_file() and _day(path) < _cutoff(rule, today)])
+    return _expired_paths(rule, [path for path in workplace.logs.glob("*") if path.is_file() and _modified_on(path) < _cutoff(rule, today)])
 
 
 def _trials(workplace: Workplace, rule: Rule, today: date) -> Expired:
     root = workplace.home.root
-    return _expired_paths(rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _day(path) <= _cutoff(rule, today)])
+    return _expired_paths(rule, [path for path in root.parent.glob(f".{root.name}.trial.*") if _modified_on(path) <= _cutoff(rule, today)])
 
 
 def _dagster(workplace: Workplace, rule: Rule, today: date) -> Expired:
@@ -137,10 +139,10 @@ def _dagster(workplace: Workplace, rule: Rule, today: date) -> Expired:
 
     from pipelines.resources.instance import install_dagster
 
-    before = datetime.combine(_cutoff(rule, today), datetime.min.time(), UTC)
+    created_before = datetime.combine(_cutoff(rule, today), datetime.min.time(), UTC)
     with dg.DagsterInstance.from_config(str(install_dagster(workplace.home))) as instance:
-        found = instance.get_run_records(dg.RunsFilter(created_before=before))
-    return Expired(rule, len(found), runs=tuple(one.dagster_run.run_id for one in found))
+        records = instance.get_run_records(dg.RunsFilter(created_before=created_before))
+    return Expired(rule, len(records), runs=tuple(record.dagster_run.run_id for record in records))
 
 
 def _delete_runs(workplace: Workplace, runs: tuple[str, ...]) -> None:

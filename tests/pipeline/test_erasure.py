@@ -20,7 +20,7 @@ from pipelines.backup.create import backup
 from pipelines.backup.restore import restore
 from pipelines.backup.verify import verify_home
 from pipelines.erasure import search
-from pipelines.erasure.person import Person, find
+from pipelines.erasure.person import Person, find_person
 from pipelines.progress import Silence
 from pipelines.registry import open_registry
 from pipelines.resources import lake
@@ -62,8 +62,8 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Erased:
     code, said = harmonia(place, "release", "create", "--as-of", "2013-03-31")
     assert code == 0, said
     chosen = of_most_institutions(place.home.root)
-    person, before = find(place, chosen), published.of_file(place.home.warehouse)
-    named = search.left(place.home.root, person)
+    person, before = find_person(place, chosen), published.of_file(place.home.warehouse)
+    named = search.find_files(place.home.root, person)
     (place.home.root / "logs").mkdir(exist_ok=True)
     (place.home.root / "logs" / "an-error.log").write_text(f"cannot parse {sorted(person.numbers)}")
     kept = releases(place.home.root)
@@ -83,7 +83,7 @@ def test_the_search_finds_the_person_in_every_kind_of_store_before(erased: Erase
 def test_no_file_of_the_home_holds_the_person(erased: Erased) -> None:
     assert erased.person.numbers
     assert erased.person.names
-    assert search.left(erased.place.home.root, erased.person) == []
+    assert search.find_files(erased.place.home.root, erased.person) == []
     assert not (erased.place.home.root / "logs" / "an-error.log").exists()
 
 
@@ -116,18 +116,18 @@ def test_what_was_received_can_still_be_verified(erased: Erased) -> None:
 
 def test_another_run_over_the_same_inbox_does_not_bring_the_person_back(erased: Erased) -> None:
     run_everything(erased.place, Silence())
-    assert search.left(erased.place.home.root, erased.person) == []
+    assert search.find_files(erased.place.home.root, erased.person) == []
     assert hashes(erased.place) == published.content_hash(erased.before, {})
 
 
 def test_a_backup_made_afterwards_gives_the_same_figures_on_an_empty_machine(erased: Erased, tmp_path: Path) -> None:
     backup(erased.place, tmp_path / "kept")
-    assert search.left(tmp_path / "kept", erased.person) == []
+    assert search.find_files(tmp_path / "kept", erased.person) == []
     place = Workplace.of(erased.place.inbox, tmp_path / "anew")
     restore(tmp_path / "kept", place)
     run_everything(place, Silence())
     assert hashes(place) == published.content_hash(erased.before, {})
-    assert search.left(place.home.root, erased.person) == []
+    assert search.find_files(place.home.root, erased.person) == []
 
 
 def test_an_erased_person_cannot_be_erased_again(erased: Erased) -> None:
@@ -146,16 +146,16 @@ def test_killed_after_the_ledger_was_written_the_next_runs_end_it(erased: Erased
     shutil.copytree(erased.place.home.root, home)
     place = Workplace.of(erased.place.inbox, home)
     chosen = of_most_institutions(home, but=erased.person.id)
-    person = find(place, chosen)
+    person = find_person(place, chosen)
     assert harmonia(place, "erase", "order", chosen, "--ground", "decision 13/2014", "--by", "A. Officer")[0] == 0
     program = Path(sys.executable).with_name("harmonia")
     words = [program, "erase", "execute", "2", "--by", "B", "--home", home, "--inbox", place.inbox]
     killed = subprocess.run(words, env=kill_points.environment("erasure-entered:3"), capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert any(name.startswith("landing") for name in search.left(home, person))
+    assert any(name.startswith("landing") for name in search.find_files(home, person))
     for _ in range(2):  # the publishing before the one that stands is kept for readers until the next
         run_everything(place, Silence())
-    assert search.left(home, person) == []
+    assert search.find_files(home, person) == []
     assert list(verify_home(place)) == []
     assert hashes(place) == published.content_hash(erased.before, {})
 

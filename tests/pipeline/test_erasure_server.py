@@ -13,7 +13,7 @@ from postgres_world import Server, running
 
 from pipelines.backup.verify import verify_home
 from pipelines.erasure import databases, search
-from pipelines.erasure.person import Person, find
+from pipelines.erasure.person import Person, find_person
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
@@ -47,8 +47,8 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
         registry = server.new_database("registry").replace("postgresql://", "postgresql+psycopg://")
         place = Workplace.of(made.inbox, root / "home", registry, server.new_database("justice"))
         run_everything(place, Silence())
-        person = find(place, of_most_institutions(place.home.root))
-        before, figures = databases.left(place, person), warehouse(place)
+        person = find_person(place, of_most_institutions(place.home.root))
+        before, figures = databases.find_tables(place, person), warehouse(place)
         (number,) = sorted(person.numbers)[:1]
         assert harmonia(place, "erase", "order", person.id, "--ground", f"request of {number}", "--by", "A. Officer")[0] == 0
         code, said = harmonia(place, "erase", "execute", 1, "--by", "B. Engineer")
@@ -60,12 +60,12 @@ def test_the_search_finds_the_person_on_the_server_before(erased: Erased) -> Non
 
 
 def test_no_table_of_the_warehouse_holds_the_person_and_no_figure_moved(erased: Erased) -> None:
-    assert [name for name in databases.left(erased.place, erased.person) if name.startswith("warehouse")] == []
+    assert [name for name in databases.find_tables(erased.place, erased.person) if name.startswith("warehouse")] == []
     assert erased.figures[0] == erased.figures[1]
 
 
 def test_no_file_of_the_home_holds_the_person_and_all_can_be_verified(erased: Erased) -> None:
-    assert search.left(erased.place.home.root, erased.person) == []
+    assert search.find_files(erased.place.home.root, erased.person) == []
     assert list(verify_home(erased.place)) == []
     assert not (erased.place.home.root / "registry.sqlite").exists()
 

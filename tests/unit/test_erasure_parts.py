@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from pipelines.erasure import link_constraints, reading, redaction, search
 from pipelines.erasure.birth_dates import substitute_birth_date
-from pipelines.erasure.orders import check_executor, list_orders
-from pipelines.erasure.orders import order as place_order
+from pipelines.erasure.orders import check_executor, list_orders, place_order
 from pipelines.erasure.person import Person
 from pipelines.erasure.rows import redact
 from pipelines.errors import HarmoniaError
@@ -34,12 +33,15 @@ from sources.reading import read_delivery
 DAYS = st.dates(date(1990, 1, 1), date(2020, 12, 31))
 
 
-@given(born=st.dates(date(1930, 1, 1), date(1990, 12, 31)).filter(lambda day: (day.month, day.day) != (1, 1)), counted=st.lists(DAYS))
-def test_the_day_in_place_is_of_the_same_year_and_gives_every_counted_age(born: date, counted: list[date]) -> None:
-    other = substitute_birth_date(born, counted)
-    assert other.year == born.year
+@given(
+    substitute_birth=st.dates(date(1930, 1, 1), date(1990, 12, 31)).filter(lambda day: (day.month, day.day) != (1, 1)),
+    counted=st.lists(DAYS),
+)
+def test_the_day_in_place_is_of_the_same_year_and_gives_every_counted_age(substitute_birth: date, counted: list[date]) -> None:
+    other = substitute_birth_date(substitute_birth, counted)
+    assert other.year == substitute_birth.year
     assert (other.month, other.day) != (1, 1)
-    true, made = ([day.year - on.year - ((day.month, day.day) < (on.month, on.day)) for day in counted] for on in (born, other))
+    true, made = ([day.year - on.year - ((day.month, day.day) < (on.month, on.day)) for day in counted] for on in (substitute_birth, other))
     assert true == made
 
 
@@ -72,7 +74,7 @@ def person() -> Person:
     return Person(
         "P1",
         frozenset({("police", "2013-PR-00001/1")}),
-        lambda born: substitute_birth_date(born, []),
+        lambda substitute_birth: substitute_birth_date(substitute_birth, []),
         frozenset({"1234567890"}),
         frozenset({("agim", "krasniqi")}),
     )
@@ -87,7 +89,7 @@ def test_emptied_rows_are_found_wrong_in_what_they_were_and_name_nobody(tmp_path
     made, gone = done
     assert gone == {"personat.csv"}
     (tmp_path / "kept").write_bytes(reading.dump(made))
-    assert not search.holds(tmp_path / "kept", person())
+    assert not search.file_contains(tmp_path / "kept", person())
     after = reading.load(tmp_path / "kept")
     judged = [validate("police", {"2013-Q1": one}) for one in (before, after)]
     columns = ["delivery", "file", "line", "record_key", "field", "rule"]
@@ -99,26 +101,26 @@ def test_emptied_rows_are_found_wrong_in_what_they_were_and_name_nobody(tmp_path
     assert mine["Data_lindjes:year"].tolist() == [1975, 1975]
     assert mine[["Gjinia", "Komuna_banimit"]].notna().all(axis=None)
     assert (mine["_content"].nunique(), len(mine)) == (2, 2)
-    others = [
+    other_positions = [
         one.tables["personat"].loc[lambda f: f["_record"] == "2013-PR-00001/2", ["Emri", "Mbiemri"]].values.tolist() for one in judged
     ]
-    assert others[0] == others[1] == [["Drita", "Gashi"]]
+    assert other_positions[0] == other_positions[1] == [["Drita", "Gashi"]]
 
 
 def test_a_delivery_without_the_person_is_left_alone(tmp_path: Path) -> None:
     folder = delivered(tmp_path / "delivery")
     result = read_delivery("police", [SourceFile(path.name, path) for path in sorted(folder.iterdir())])
-    nobody = Person("P2", frozenset({("police", "2013-PR-00009/1")}), lambda born: born, frozenset({"9999999999"}))
+    nobody = Person("P2", frozenset({("police", "2013-PR-00009/1")}), lambda substitute_birth: substitute_birth, frozenset({"9999999999"}))
     assert redact("police", DeliveryName("2013-Q1", 1), result, nobody) is None
 
 
-@pytest.mark.parametrize("code", search.CODES)
+@pytest.mark.parametrize("code", search.ENCODINGS)
 def test_the_search_reads_text_of_any_encoding(code: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes("Krasniqi;Agim;Hysen".encode(code))
-    assert search.holds(path, person())
+    assert search.file_contains(path, person())
     path.write_bytes(("Krasniqi;Besa" + " " * 200 + "Agim;Gashi").encode(code))
-    assert not search.holds(path, person())
+    assert not search.file_contains(path, person())
 
 
 def test_the_search_opens_archives_in_archives(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_the_search_opens_archives_in_archives(tmp_path: Path) -> None:
         archive.writestr("xl/sharedStrings.xml", "<t>Agim</t>" + "<t>x</t>" * 500 + "<t>Krasniqi</t>")
     with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("inner.xlsx", inner.getvalue())
-    assert search.holds(outer, person())
+    assert search.file_contains(outer, person())
 
 
 def partition(**clusters: int) -> pd.DataFrame:
@@ -165,7 +167,7 @@ def test_ties_stand_as_judgements_of_the_erasure_and_the_ledger_is_sealed_over_i
     assign(registry, "person", partition(a=1, b=1))
     number = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
     held = pd.DataFrame([("person", "police", "a", "police", "b", "same")], columns=link_constraints.COLUMNS)
-    assert redaction.record(registry, home, number, "B. Engineer", (), held) == 1
+    assert redaction.record_redactions(registry, home, number, "B. Engineer", (), held) == 1
     said = effective(read(registry))
     assert said.values.tolist() == [["person", "police", "a", "police", "b", "same"]]
     assert set(read(registry)["steward"]) == {"erasure 1"}
@@ -197,16 +199,18 @@ def test_bytes_that_a_killed_erasure_left_go_with_the_next_landing(tmp_path: Pat
     assign(registry, "person", partition(a=1))
     order = place_order(registry, "P0000001", "A. Officer", "decision 12/2014")
     nothing = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
-    redaction.record(registry, home, order, "B. Engineer", tuple(redaction.find(registry, home, person())), nothing)
-    other = Person("P2", frozenset({("police", "2013-PR-00001/2")}), lambda born: born, names=frozenset({("drita", "gashi")}))
+    redaction.record_redactions(registry, home, order, "B. Engineer", tuple(redaction.find_receipts(registry, home, person())), nothing)
+    other = Person(
+        "P2", frozenset({("police", "2013-PR-00001/2")}), lambda substitute_birth: substitute_birth, names=frozenset({("drita", "gashi")})
+    )
     with monkeypatch.context() as killed:
         killed.setattr(Store, "remove", lambda *_: None)
-        redaction.record(registry, home, order, "B. Engineer", tuple(redaction.find(registry, home, other)), nothing)
-    assert search.left(home.landing, other)
+        redaction.record_redactions(registry, home, order, "B. Engineer", tuple(redaction.find_receipts(registry, home, other)), nothing)
+    assert search.find_files(home.landing, other)
     land(tmp_path / "inbox", home, registry, settle=0)
-    assert [search.left(home.landing, one) for one in (person(), other)] == [[], []]
+    assert [search.find_files(home.landing, one) for one in (person(), other)] == [[], []]
     (one,) = landed(registry, home)
     assert one.reading is not None
     assert reading.load(one.reading).tables["personat"]["Nr_rastit"].notna().all()
-    assert tuple(redaction.find(registry, home, other)) == ()
+    assert tuple(redaction.find_receipts(registry, home, other)) == ()
     registry.close()

@@ -62,7 +62,7 @@ def released(world: World, of: Programme) -> Released:
     """Release a population four times, as `harmonia release create` does."""
     exact: dict[str, dict[TableKey, tuple[int, ...] | None]] = {}
     history: list[PublishedTables] = []
-    bridge = pd.DataFrame(columns=cube.BRIDGE.names)
+    bridge = pd.DataFrame(columns=cube.BRIDGE_SCHEMA.names)
     refused = 0
     for release in RELEASES:
         exact[release] = world.exact(of, release)
@@ -99,7 +99,7 @@ class Again:
             return False
         of = replace(self.inputs.programme, indicators={code: self.inputs.programme.indicators[code]})
         history: list[PublishedTables] = []
-        bridge = pd.DataFrame(columns=cube.BRIDGE.names)
+        bridge = pd.DataFrame(columns=cube.BRIDGE_SCHEMA.names)
         for day, printed in zip(self.days, self.history, strict=True):
             inputs = ReleaseInputs(of, day, date.fromisoformat(day), {d: mine[d] for d in self.days if d <= day}, tuple(history))
             history.append(protect(inputs))

@@ -40,7 +40,7 @@ def create(
 
     workplace = Workplace.of(None, home, registry_url)
     target, created, written = create_release(workplace, read(workplace), _day(as_of))
-    for line in created.overlapping:
+    for line in created.withheld:
         typer.echo(f"not published: {line}")
     typer.echo(f"release {created.name} {'is in' if written else 'already exists with identical bytes:'} {target}")
     typer.echo(f"explorer: {build(open_release(workplace.home.releases, created.name), workplace.home.root / 'explorer' / created.name)}")
@@ -49,16 +49,16 @@ def create(
 @app.command("list")
 def list_releases(home: HomeFolder = None) -> None:
     """List the releases."""
-    from warehouse.releases.folder import names
+    from warehouse.releases.folder import release_names
     from warehouse.releases.reading import open_release
 
     where = Workplace.of(None, home).home.releases
-    for name in names(where):
+    for name in release_names(where):
         release = open_release(where, name)
         broken = release.cube[(release.cube["edition"] == name) & (release.cube["period_type"] != "year")]
         years = ", ".join(release.years())
         typer.echo(f"{name}  years {years}  {release.manifest['figures']} figures, {len(broken)} new ones of quarters and windows")
-    if not names(where):
+    if not release_names(where):
         typer.echo(f"no releases in {where} yet: harmonia release create --as-of DAY")
 
 
@@ -70,9 +70,9 @@ def show(
 ) -> None:
     """Show a release: its versions and every table as published."""
     from warehouse.releases.reading import open_release
-    from warehouse.releases.showing import text
+    from warehouse.releases.release_text import release_text
 
-    typer.echo(text(open_release(Workplace.of(None, home).home.releases, release), language))
+    typer.echo(release_text(open_release(Workplace.of(None, home).home.releases, release), language))
 
 
 @app.command()
@@ -90,15 +90,15 @@ def diff(
     ] = None,
 ) -> None:
     """Show the differences between two releases, each with its reason; from public figures unless --confidential."""
-    from warehouse.releases import comparing
+    from warehouse.releases import diff_lines
 
     place = Workplace.of(None, home).home
     if records and not confidential:
         raise HarmoniaError("--records requires --confidential")
     lines = (
-        comparing.confidential(place.root, old, new, language, records)
+        diff_lines.confidential_lines(place.root, old, new, language, records)
         if confidential
-        else comparing.public(place.releases, old, new, language)
+        else diff_lines.public_lines(place.releases, old, new, language)
     )
     for line in lines:
         typer.echo(line)
@@ -130,16 +130,16 @@ def verify(home: HomeFolder = None) -> None:
     from warehouse.releases import folder, recount
 
     where = Workplace.of(None, home).home.releases
-    found = folder.chain(where)
-    files = {name: folder.stored(where / name) for name in found}
-    wrong = [f"{name}: {one}" for name in found for one in recount.wrong(name, files)]
+    names = folder.verified_chain(where)
+    files = {name: folder.verified_files(where / name) for name in names}
+    wrong = [f"{name}: {mismatch}" for name in names for mismatch in recount.mismatches(name, files)]
     if wrong:
         raise HarmoniaError(
             f"{count(len(wrong), 'published figure')} differ from the warehouse: {'; '.join(wrong[:5])}. "
             "Withdraw these releases (docs/reference/releases.md)"
         )
     typer.echo(
-        f"{count(len(found), 'release')} in {where} verified: files unchanged, figures match the warehouse of their day"
-        if found
+        f"{count(len(names), 'release')} in {where} verified: files unchanged, figures match the warehouse of their day"
+        if names
         else f"no releases in {where} yet"
     )

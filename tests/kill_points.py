@@ -75,7 +75,7 @@ KILL_POINTS = {  # in the order of a run
         "pipelines.review.judgements", "enter", "after", "session.execute(insert(Judgement), records(new.assign(decided_at=moment)))"
     ),
     # all of it, under its unfinished name
-    "release-written": KillPoint("warehouse.releases.folder", "write", "before", "made.rename(target)"),
+    "release-written": KillPoint("warehouse.releases.folder", "write", "before", "unfinished.rename(target)"),
     # all of it, under its unfinished name
     "backup-copied": KillPoint("pipelines.backup.create", "backup", "after", "manifest = _copy_to(workplace, partial)"),
     "restore-copied": KillPoint("pipelines.backup.restore", "restore", "after", "if workplace.registry_url:"),

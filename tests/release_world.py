@@ -15,7 +15,7 @@ from warehouse import tables
 from warehouse.disclosure import policy
 from warehouse.indicators import indicators
 from warehouse.releases import folder
-from warehouse.releases.create import Made, build
+from warehouse.releases.create import NewRelease, build
 from warehouse.releases.source import Source
 
 VERSIONS = {"harmonia": "test", "code": {"counting": "1"}, "indicators": dict.fromkeys(indicators(), "1")}
@@ -116,7 +116,7 @@ def reported(of: Source, indicator: str, year: int, steps: Mapping[str, int]) ->
     return replace(of, tables={**of.tables, "statistics": figures, "bridge": added})
 
 
-def release(home: Path, day: str, of: Source) -> Made:
+def release(home: Path, day: str, of: Source) -> NewRelease:
     """Make and store a release in `home`, which has a signed policy."""
     made = build(policy.load(home), of, home / "releases", date.fromisoformat(day))
     (home / "releases").mkdir(exist_ok=True)

@@ -85,7 +85,7 @@ def warehouse(
             if before is not None:
                 changed = delivery_report.changed_totals(before, delivery_report.totals(statistics["statistics"]))
         counts = {name: n for name, n in statistics.rows().items() if name in tables.WAREHOUSE.tables}
-        releases.clean(workplace.home.releases)
+        releases.remove_unfinished(workplace.home.releases)
         registry = open_registry(workplace.registry)
         try:
             record_states(registry, _states(record_status))

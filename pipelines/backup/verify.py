@@ -126,7 +126,7 @@ def _published_problems(workplace: Workplace) -> Iterator[str]:
     if key.exists() and (key.stat().st_size != stores.KEY_BYTES or key.stat().st_mode & 0o077):
         yield f"{key}: not a key of {stores.KEY_BYTES} bytes with access for its owner only: restore it from a backup"
     try:
-        folder.chain(home.releases)
+        folder.verified_chain(home.releases)
     except HarmoniaError as error:
         yield f"releases: {error}"
     for path in (home.warehouse, home.analysts, home.identity):

@@ -15,7 +15,7 @@ from warehouse.disclosure import policy
 from warehouse.disclosure_risk.intruder import Disclosure, TableName
 from warehouse.releases import folder, recount
 from warehouse.releases.reading import label, open_release, status_text
-from warehouse.releases.showing import text
+from warehouse.releases.release_text import release_text
 
 VICTIMS = "victims_identified"
 OTHER = {"offence_group": "other"}
@@ -99,7 +99,7 @@ def test_a_touched_file_is_found(home):
     with pytest.raises(HarmoniaError, match=r"2014-03-31 was modified: .*cube\.csv"):
         open_release(home / "releases")
     with pytest.raises(HarmoniaError, match="was modified"):
-        folder.chain(home / "releases")
+        folder.verified_chain(home / "releases")
 
 
 def test_a_changed_older_release_is_found_even_with_its_sums_put_right(home):
@@ -109,10 +109,12 @@ def test_a_changed_older_release_is_found_even_with_its_sums_put_right(home):
     manifest = old / "public" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b"A Coordinator", b"Another One"))
     (old / "SHA256SUMS").write_bytes(
-        folder.sums({p.relative_to(old).as_posix(): p.read_bytes() for p in old.rglob("*") if p.is_file() and p.name != "SHA256SUMS"})
+        folder.checksum_lines(
+            {p.relative_to(old).as_posix(): p.read_bytes() for p in old.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
+        )
     )
     with pytest.raises(HarmoniaError, match="2014-09-30 was created after 2014-03-31"):
-        folder.chain(home / "releases")
+        folder.verified_chain(home / "releases")
 
 
 def test_a_release_that_counts_earlier_records_prints_each_form_by_its_name(home):
@@ -129,12 +131,12 @@ def test_a_release_that_counts_earlier_records_prints_each_form_by_its_name(home
 def test_the_recount_finds_exchanged_categories(home):
     release(home, "2014-03-31", source(world(), [2013]))
     made = release(home, "2014-09-30", source(world(), [2013]))
-    files = {day: folder.stored(home / "releases" / day) for day in folder.names(home / "releases")}
-    assert recount.wrong(made.name, files) == []
+    files = {day: folder.verified_files(home / "releases" / day) for day in folder.release_names(home / "releases")}
+    assert recount.mismatches(made.name, files) == []
     cube = pd.read_parquet(io.BytesIO(files[made.name]["public/cube.parquet"]))
     cube["cell"] = cube["cell"].replace({"female": "male", "male": "female"})
     files[made.name] = {**files[made.name], "public/cube.parquet": folder.as_parquet(cube)}
-    assert sorted(recount.wrong(made.name, files)) == [
+    assert sorted(recount.mismatches(made.name, files)) == [
         "victims_identified harmonised sex 2013 female: 9, counted 20",
         "victims_identified harmonised sex 2013 male: 20, counted 9",
     ]
@@ -146,7 +148,9 @@ def test_a_release_of_the_first_format_is_refused_with_the_way_out(home):
     manifest = where / "public" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b'"format": 2', b'"format": 1'))
     (where / "SHA256SUMS").write_bytes(
-        folder.sums({p.relative_to(where).as_posix(): p.read_bytes() for p in where.rglob("*") if p.is_file() and p.name != "SHA256SUMS"})
+        folder.checksum_lines(
+            {p.relative_to(where).as_posix(): p.read_bytes() for p in where.rglob("*") if p.is_file() and p.name != "SHA256SUMS"}
+        )
     )
     with pytest.raises(HarmoniaError, match=r"2014-03-31 has format 1, not 2: it may contain other categories' figures.*Withdrawn formats"):
         open_release(home / "releases")
@@ -187,8 +191,8 @@ def test_an_unknown_language_is_refused(home):
     release(home, "2014-03-31", source(world(), [2013]))
     opened = open_release(home / "releases")
     with pytest.raises(HarmoniaError, match="language 'fr' is not known"):
-        text(opened, "fr")
-    assert "Viktima të identifikuara | 2013 | Gjithsej në vit" in text(opened, "sq")
+        release_text(opened, "fr")
+    assert "Viktima të identifikuara | 2013 | Gjithsej në vit" in release_text(opened, "sq")
 
 
 def test_words_in_three_languages(home):
@@ -216,7 +220,7 @@ def test_a_window_that_overlaps_an_earlier_one_is_refused_with_the_reason(tmp_pa
     moved = (home / policy.POLICY).read_text("utf-8").replace("first: 2012", "first: 2013")
     signed(home, moved)
     made = release(home, "2016-12-31", source(persons, [2012, 2013, 2014, 2015]))
-    (said,) = made.overlapping
+    (said,) = made.withheld
     assert said == (
         "victims_identified 2013/2015 by sex_age_group shares a year with victims_identified 2012/2014 by sex_age_group, published before"
     )
@@ -243,7 +247,7 @@ def test_a_stricter_policy_is_not_held_up_by_what_was_printed_before(tmp_path):
     release(home, "2015-03-31", persons)
     signed(home, yaml.safe_dump(text, sort_keys=False))
     release(home, "2015-09-30", persons)
-    assert folder.chain(home / "releases") == ["2015-03-31", "2015-09-30"]
+    assert folder.verified_chain(home / "releases") == ["2015-03-31", "2015-09-30"]
 
 
 def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
@@ -252,7 +256,7 @@ def test_a_release_that_cannot_be_made_safe_is_refused(home, monkeypatch):
     monkeypatch.setattr("warehouse.disclosure_risk.enumeration.find_disclosures", lambda *_: [learnt])
     with pytest.raises(HarmoniaError, match=r"2014-03-31 is refused: victims_identified 2013 would disclose .* Wait for more records"):
         release(home, "2014-03-31", source(world(), [2013]))
-    assert folder.names(home / "releases") == []
+    assert folder.release_names(home / "releases") == []
 
 
 def test_trafficking_stands_without_a_total_that_would_tell_the_rest(home):

@@ -30,6 +30,6 @@ class Confidential:
 
 def open_confidential(releases: Path, name: str) -> Confidential:
     """Open the confidential part of a release of `HOME/releases`. Raises `HarmoniaError` if it is missing or was modified."""
-    if name not in folder.names(releases) or not (releases / name / folder.CONFIDENTIAL).is_dir():
+    if name not in folder.release_names(releases) or not (releases / name / folder.CONFIDENTIAL).is_dir():
         raise HarmoniaError(f"{releases} has no confidential part of a release {name}: it stays where the release was created")
-    return Confidential(name, folder.stored(releases / name))
+    return Confidential(name, folder.verified_files(releases / name))

@@ -25,7 +25,7 @@ from warehouse.disclosure.programme import (
 from warehouse.disclosure.published_tables import PublishedTable, Status
 
 DIMENSIONS = ("offence_group", "sex", "age_group", "citizenship_group", "form")
-SCHEMA = pa.schema(
+CUBE_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("indicator", "measure", "table", "of", "cell", "period", "period_type", *DIMENSIONS)),
         ("value", pa.int64()),
@@ -38,84 +38,87 @@ SCHEMA = pa.schema(
         ("revised", pa.bool_()),
     ]
 )
-BRIDGE = pa.schema(
+BRIDGE_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("indicator", "period", "cause")),
         ("n", pa.int64()),
         *((name, pa.string()) for name in ("status", "edition", "known")),
     ]
 )
-SHOWN, JOINT = "shown", "joined"
+SHOWN, MERGED = "shown", "joined"
 
 
 def _period(key: TableKey, cell: str) -> str:
-    return (
-        MERGE_SEPARATOR.join(f"{key.period}-{quarter}" for quarter in cell.split(MERGE_SEPARATOR))
-        if key.table == QUARTER and cell
-        else key.period
-    )
+    if key.table == QUARTER and cell:
+        return MERGE_SEPARATOR.join(f"{key.period}-{quarter}" for quarter in cell.split(MERGE_SEPARATOR))
+    return key.period
+
+
+def _period_type(key: TableKey) -> str:
+    if "/" in key.period:
+        return "window"
+    return "quarter" if key.table == QUARTER else "year"
 
 
 def _dimensions(key: TableKey, cell: str) -> dict[str, str]:
-    out = dict.fromkeys(DIMENSIONS, TOTAL)
+    values = dict.fromkeys(DIMENSIONS, TOTAL)
     if key.table != TOTAL:
-        out["offence_group"] = TRAFFICKING
+        values["offence_group"] = TRAFFICKING
     if key.table == OFFENCE:
-        out["offence_group"] = cell or TOTAL
+        values["offence_group"] = cell or TOTAL
     elif key.table == SEX_AGE and cell:
-        out["sex"], out["age_group"] = cell.split(CROSS_SEPARATOR)
+        values["sex"], values["age_group"] = cell.split(CROSS_SEPARATOR)
     elif key.table in DIMENSIONS and cell:
-        out[key.table] = cell
-    return out
+        values[key.table] = cell
+    return values
 
 
 def cube_rows(
-    prints: Mapping[TableKey, PublishedTable],
-    gaps: Mapping[tuple[str, str, str], str],
+    tables: Mapping[TableKey, PublishedTable],
+    missing_deliveries: Mapping[tuple[str, str, str], str],
     revised: set[tuple[TableKey, str]],
-    counted: Mapping[TableKey, Mapping[str, str]] | None = None,
+    window_sources: Mapping[TableKey, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
     """The cube of published figures, in a fixed order.
 
-    gaps: (known, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) that an earlier release published
-    differently; counted: for windows, by year: the release whose records it counts.
+    missing_deliveries: (source release, indicator, year) → missing deliveries, comma-separated; revised: figures (table, cell) that an
+    earlier release published differently; window_sources: for windows, by year: the release whose records it counts.
     """
-    out = []
-    for key, made in sorted(prints.items()):
-        known = (counted or {}).get(key, {})
-        found = (gaps.get((known.get(y, made.source_release), key.indicator, y)) for y in years_in(key.period))
-        missing = ", ".join(dict.fromkeys(filter(None, found)))
-        for cell, value in made.cells or (("", None),):
-            kind = "window" if "/" in key.period else "quarter" if key.table == QUARTER else "year"
-            status = made.status if made.status != "published" else JOINT if MERGE_SEPARATOR in cell else SHOWN
-            out.append(
+    rows = []
+    for key, table in sorted(tables.items()):
+        sources = (window_sources or {}).get(key, {})
+        yearly = (missing_deliveries.get((sources.get(y, table.source_release), key.indicator, y)) for y in years_in(key.period))
+        missing = ", ".join(dict.fromkeys(filter(None, yearly)))
+        for cell, value in table.cells or (("", None),):
+            published_as = MERGED if MERGE_SEPARATOR in cell else SHOWN
+            rows.append(
                 {
                     **key._asdict(),
                     "of": key.period,
                     "cell": cell,
                     "period": _period(key, cell),
-                    "period_type": kind,
+                    "period_type": _period_type(key),
                     **_dimensions(key, cell),
                     "value": value,
-                    "status": status,
-                    "limit": made.limit,
+                    "status": published_as if table.status == "published" else table.status,
+                    "limit": table.limit,
                     "incomplete": bool(missing),
                     "missing": missing or None,
-                    "edition": made.first_release,
-                    "known": made.source_release,
+                    "edition": table.first_release,
+                    "known": table.source_release,
                     "revised": (key, cell) in revised,
                 }
             )
-    return pd.DataFrame(out, columns=SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})
+    return pd.DataFrame(rows, columns=CUBE_SCHEMA.names).astype({"value": "Int64", "limit": "Int64"})
 
 
-def prints_of(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
+def published_tables(cube: pd.DataFrame) -> dict[TableKey, PublishedTable]:
     """The published tables of a cube: the inverse of `cube_rows`."""
-    out: dict[TableKey, PublishedTable] = {}
-    for names, part in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
-        first = part.iloc[0]
-        cells = tuple((str(c), int(v)) for c, v in zip(part["cell"], part["value"], strict=True) if pd.notna(v))
+    tables: dict[TableKey, PublishedTable] = {}
+    for names, rows in cube.groupby(["indicator", "measure", "table", "of"], sort=True):
+        first = rows.iloc[0]
+        cells = tuple((str(cell), int(value)) for cell, value in zip(rows["cell"], rows["value"], strict=True) if pd.notna(value))
         status: Status = "published" if cells else first["status"]
         limit = int(first["limit"]) if pd.notna(first["limit"]) else None
-        out[TableKey(*map(str, names))] = PublishedTable(status, cells, first["edition"], first["known"], limit)
-    return out
+        tables[TableKey(*map(str, names))] = PublishedTable(status, cells, first["edition"], first["known"], limit)
+    return tables

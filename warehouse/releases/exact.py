@@ -26,11 +26,12 @@ from warehouse.disclosure.programme import (
 )
 
 Counts = dict[TableKey, tuple[int, ...] | None]
-_OTHERS = ("form", "sex", "age_group", "citizenship_group")
+_PERSON_DIMENSIONS = ("form", "sex", "age_group", "citizenship_group")
 BRIDGE = "bridge"
+"""Measure and table of the counts by cause."""
 
 
-def exact(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
+def exact_counts(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
     """Every table of every published year.
 
     tables: `statistics`, `counted`, `bridge` of the warehouse. Out: counts in the order of `Programme.cells` (bridge: of the causes); None
@@ -39,55 +40,58 @@ def exact(programme: Programme, tables: Mapping[str, pd.DataFrame]) -> Counts:
     """
     statistics = tables["statistics"]
     yearly = statistics[statistics["period"].str.len() == 4]
-    units = _units(programme, tables["counted"])
-    out: Counts = {}
-    for names, part in yearly.groupby(["indicator", "period"]):
+    units = _yearly_units(programme, tables["counted"])
+    counts: Counts = {}
+    for names, figures in yearly.groupby(["indicator", "period"]):
         code, year = map(str, names)
         if code not in programme.indicators:
             continue
-        grand = part[(part[["offence_group", *_OTHERS]] == TOTAL).all(axis=1)].iloc[0]
-        if pd.isna(grand["harmonised"]):
-            out[TableKey(code, HARMONISED, TOTAL, year)] = None
+        grand_total = figures[(figures[["offence_group", *_PERSON_DIMENSIONS]] == TOTAL).all(axis=1)].iloc[0]
+        if pd.isna(grand_total["harmonised"]):
+            counts[TableKey(code, HARMONISED, TOTAL, year)] = None
             continue
-        mine = units[(units["indicator"] == code) & (units["year"] == year)]
-        out |= _harmonised(programme, code, year, mine)
-        out |= _reported(code, year, part, int(grand["as_reported"]))
-        out |= _bridge(code, year, tables["bridge"])
-    return out
+        counts |= _harmonised(programme, code, year, units[(units["indicator"] == code) & (units["year"] == year)])
+        counts |= _as_reported(code, year, figures, int(grand_total["as_reported"]))
+        counts |= _by_cause(code, year, tables["bridge"])
+    return counts
 
 
-def _units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
+def _yearly_units(programme: Programme, counted: pd.DataFrame) -> pd.DataFrame:
     """Units of the year with published categories: indicator, year, quarter and the dimensions."""
-    live = counted[counted["counts_in_year"].astype("bool")]
-    day = pd.to_datetime(live["day"])
-    mapped = {d: live[d].map(programme.category_of[d]) for d in (OFFENCE, *_OTHERS)}
-    return live[["indicator"]].assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"), **mapped)
+    units = counted[counted["counts_in_year"].astype("bool")]
+    day = pd.to_datetime(units["day"])
+    categories = {d: units[d].map(programme.category_of[d]) for d in (OFFENCE, *_PERSON_DIMENSIONS)}
+    return units[["indicator"]].assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"), **categories)
 
 
 def _harmonised(programme: Programme, code: str, year: str, units: pd.DataFrame) -> Counts:
-    spec = programme.indicators[code]
-    offence = units[OFFENCE].where(units[OFFENCE].isin(spec.offences), spec.offences[-1])
+    indicator = programme.indicators[code]
+    offence = units[OFFENCE].where(units[OFFENCE].isin(indicator.offences), indicator.offences[-1])
     trafficking = units[offence == TRAFFICKING]
-    values = {OFFENCE: offence, QUARTER: trafficking["quarter"], SEX_AGE: trafficking["sex"] + CROSS_SEPARATOR + trafficking["age_group"]}
-    out: Counts = {TableKey(code, HARMONISED, TOTAL, year): (len(units),)}
-    for table in (OFFENCE, *spec.tables):
+    columns = {
+        **{table: trafficking[table] for table in (*_PERSON_DIMENSIONS, QUARTER)},
+        OFFENCE: offence,
+        SEX_AGE: trafficking["sex"] + CROSS_SEPARATOR + trafficking["age_group"],
+    }
+    counts: Counts = {TableKey(code, HARMONISED, TOTAL, year): (len(units),)}
+    for table in (OFFENCE, *indicator.tables):
         key = TableKey(code, HARMONISED, table, year)
-        column = values[table] if table in values else trafficking[table]
-        tally = column.value_counts()
-        out[key] = tuple(int(tally.get(cell, 0)) for cell in programme.cells(key))
-    return out
+        by_cell = columns[table].value_counts()
+        counts[key] = tuple(int(by_cell.get(cell, 0)) for cell in programme.cells(key))
+    return counts
 
 
-def _reported(code: str, year: str, part: pd.DataFrame, total: int) -> Counts:
+def _as_reported(code: str, year: str, figures: pd.DataFrame, total: int) -> Counts:
     """As reported: the total, and trafficking beside the rest."""
-    one_way = part[(part[list(_OTHERS)] == TOTAL).all(axis=1) & (part[OFFENCE] == TRAFFICKING)]
-    own = int(one_way["as_reported"].iloc[0]) if len(one_way) else 0
-    return {TableKey(code, REPORTED, TOTAL, year): (total,), TableKey(code, REPORTED, OFFENCE, year): (own, total - own)}
+    rows = figures[(figures[list(_PERSON_DIMENSIONS)] == TOTAL).all(axis=1) & (figures[OFFENCE] == TRAFFICKING)]
+    trafficking = int(rows["as_reported"].iloc[0]) if len(rows) else 0
+    offences = (trafficking, total - trafficking)
+    return {TableKey(code, REPORTED, TOTAL, year): (total,), TableKey(code, REPORTED, OFFENCE, year): offences}
 
 
-def _bridge(code: str, year: str, bridge: pd.DataFrame) -> Counts:
-    mine = bridge[(bridge["indicator"] == code) & (bridge["period"] == year)].groupby("cause")["n"].sum()
-    return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(mine.get(cause, 0)) for cause in causes())}
+def _by_cause(code: str, year: str, bridge: pd.DataFrame) -> Counts:
+    records = bridge[(bridge["indicator"] == code) & (bridge["period"] == year)].groupby("cause")["n"].sum()
+    return {TableKey(code, BRIDGE, BRIDGE, year): tuple(int(records.get(cause, 0)) for cause in causes())}
 
 
 def to_frame(programme: Programme, counts: Counts) -> pd.DataFrame:
@@ -104,18 +108,18 @@ def from_frame(programme: Programme, frame: pd.DataFrame) -> Counts:
 
     Raises `HarmoniaError` if a table lacks a category of the programme or has another one.
     """
-    out: Counts = {}
-    for names, part in frame.groupby(["indicator", "measure", "table", "of"], sort=False):
+    counts: Counts = {}
+    for names, rows in frame.groupby(["indicator", "measure", "table", "of"], sort=False):
         key = TableKey(*map(str, names))
         if key.indicator not in programme.indicators:
             continue
-        counts = part.set_index("cell")["value"]
+        values = rows.set_index("cell")["value"]
         cells = tuple(causes()) if key.table == BRIDGE else programme.cells(key)
-        unknown = sorted(set(counts.index) - set(cells))
-        if unknown or not counts.index.is_unique or (key.table != BRIDGE and len(counts) != len(cells)):
+        unknown = sorted(set(values.index) - set(cells))
+        if unknown or not values.index.is_unique or (key.table != BRIDGE and len(values) != len(cells)):
             raise HarmoniaError(
-                f"exact figures of {' '.join(key)} have other categories than the policy in force ({', '.join(counts.index)}): "
+                f"exact figures of {' '.join(key)} have other categories than the policy in force ({', '.join(values.index)}): "
                 "sign a policy with the categories of the earlier releases"
             )
-        out[key] = None if counts.isna().any() else tuple(int(counts.get(cell, 0)) for cell in cells)
-    return out
+        counts[key] = None if values.isna().any() else tuple(int(values.get(cell, 0)) for cell in cells)
+    return counts

@@ -30,11 +30,11 @@ from pipelines.swap import sync
 PUBLIC, CONFIDENTIAL, SUMS, MANIFEST = "public", "confidential", "SHA256SUMS", "manifest.json"
 FORMAT = 2
 """Version of the format. Releases of format 1 could publish figures of other categories if they counted an earlier one's records."""
-_PRIVATE = 0o700
-_UNFINISHED = ".tmp"
+_OWNER_ONLY = 0o700
+_UNFINISHED_SUFFIX = ".tmp"
 
 
-def names(releases: Path) -> list[str]:
+def release_names(releases: Path) -> list[str]:
     """The releases in a folder, oldest first."""
     return sorted(p.name for p in releases.iterdir() if p.is_dir() and is_day(p.name)) if releases.is_dir() else []
 
@@ -77,118 +77,120 @@ def from_parquet(content: bytes) -> pd.DataFrame:
     return pd.read_parquet(pa.BufferReader(content))
 
 
-def listed(files: Mapping[str, bytes]) -> dict[str, Any]:
+def file_entries(files: Mapping[str, bytes]) -> dict[str, Any]:
     """The entries of files in a manifest: bytes and sha256 by name."""
     return {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in sorted(files.items())}
 
 
 def write(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a release (path within it → bytes) atomically. Raises `HarmoniaError` if it already exists or cannot be written."""
-    made = target.with_name(f".{target.name}.{os.getpid()}{_UNFINISHED}")
-    with storage(target), _writing(target.parent, wait=True):
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}{_UNFINISHED_SUFFIX}")
+    with storage(target), _write_lock(target.parent, wait=True):
         if target.exists():
             raise HarmoniaError(f"release {target.name} already exists, and a release is never overwritten: choose a later day")
-        _clean(target.parent)
-        (made / CONFIDENTIAL).mkdir(parents=True, mode=_PRIVATE)
-        for name, content in {**files, SUMS: sums(files)}.items():
-            path = made / name
+        _remove_unfinished(target.parent)
+        (unfinished / CONFIDENTIAL).mkdir(parents=True, mode=_OWNER_ONLY)
+        for name, content in {**files, SUMS: checksum_lines(files)}.items():
+            path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             sync(path)
-        made.rename(target)
+        unfinished.rename(target)
         sync(target.parent)
 
 
-def clean(releases: Path) -> None:
+def remove_unfinished(releases: Path) -> None:
     """Remove incomplete releases left by killed processes; does nothing while a release is being written."""
-    with storage(releases), suppress(BlockingIOError), _writing(releases, wait=False):
-        _clean(releases)
+    with storage(releases), suppress(BlockingIOError), _write_lock(releases, wait=False):
+        _remove_unfinished(releases)
 
 
-def _clean(releases: Path) -> None:
-    for left in releases.glob(f".*{_UNFINISHED}"):
-        shutil.rmtree(left)
+def _remove_unfinished(releases: Path) -> None:
+    for unfinished in releases.glob(f".*{_UNFINISHED_SUFFIX}"):
+        shutil.rmtree(unfinished)
 
 
 @contextmanager
-def _writing(releases: Path, *, wait: bool) -> Iterator[None]:
+def _write_lock(releases: Path, *, wait: bool) -> Iterator[None]:
     """Lock the folder itself, so that there is no lock file among the releases. Raises `BlockingIOError` if it is locked."""
     releases.mkdir(parents=True, exist_ok=True)
-    held = os.open(releases, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(releases, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
-def sums(files: Mapping[str, bytes]) -> bytes:
+def checksum_lines(files: Mapping[str, bytes]) -> bytes:
     """The lines of `SHA256SUMS`, as `sha256sum -c` reads them."""
     return "".join(f"{sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
 
 
-def stored(folder: Path) -> dict[str, bytes]:
+def verified_files(folder: Path) -> dict[str, bytes]:
     """The files of a stored release. Raises `HarmoniaError` if it is incomplete or a file was modified."""
     try:
         lines = [line.split("  ", 1) for line in (folder / SUMS).read_text("utf-8").splitlines()]
         stated = {name: sha for sha, name in lines}
-        found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p != folder / SUMS}
+        files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p != folder / SUMS}
     except (OSError, ValueError) as error:
         raise HarmoniaError(f"release {folder}: cannot be read ({type(error).__name__}): restore it from a backup") from None
-    wrong = sorted(
-        [f"{name} is missing" for name in stated.keys() - found.keys()]
-        + [f"{name} was added" for name in found.keys() - stated.keys()]
-        + [f"{name} was changed" for name, content in found.items() if name in stated and sha256(content) != stated[name]]
+    problems = sorted(
+        [f"{name} is missing" for name in stated.keys() - files.keys()]
+        + [f"{name} was added" for name in files.keys() - stated.keys()]
+        + [f"{name} was changed" for name, content in files.items() if name in stated and sha256(content) != stated[name]]
     )
-    if wrong:
-        raise HarmoniaError(f"release {folder.name} was modified: {'; '.join(wrong)}. It is not used: restore it from a backup")
-    _check_format(folder, found.get(f"{PUBLIC}/{MANIFEST}", b"{}"))
-    return found
+    if problems:
+        raise HarmoniaError(f"release {folder.name} was modified: {'; '.join(problems)}. It is not used: restore it from a backup")
+    _check_format(folder, files.get(f"{PUBLIC}/{MANIFEST}", b"{}"))
+    return files
 
 
-def public(folder: Path) -> dict[str, bytes]:
+def public_files(folder: Path) -> dict[str, bytes]:
     """The public files of a release by name, verified against its manifest; needs only `public/`."""
     try:
-        found = {p.name: p.read_bytes() for p in (folder / PUBLIC).iterdir() if p.is_file()}
-        stated = json.loads(found[MANIFEST])["files"]
+        files = {p.name: p.read_bytes() for p in (folder / PUBLIC).iterdir() if p.is_file()}
+        stated = json.loads(files[MANIFEST])["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HarmoniaError(
             f"release {folder}: has no readable public manifest ({type(error).__name__}): restore it from a backup"
         ) from None
-    _check_format(folder, found[MANIFEST])
-    wrong = sorted(name for name in stated if sha256(found.get(name, b"")) != stated[name]["sha256"])
-    wrong += sorted(found.keys() - {MANIFEST} - stated.keys())
-    if wrong:
-        raise HarmoniaError(f"release {folder.name} was modified: {', '.join(wrong)} differs from its manifest: restore it from a backup")
-    return found
+    _check_format(folder, files[MANIFEST])
+    modified = sorted(name for name in stated if sha256(files.get(name, b"")) != stated[name]["sha256"])
+    modified += sorted(files.keys() - {MANIFEST} - stated.keys())
+    if modified:
+        raise HarmoniaError(
+            f"release {folder.name} was modified: {', '.join(modified)} differs from its manifest: restore it from a backup"
+        )
+    return files
 
 
 def _check_format(folder: Path, manifest: bytes) -> None:
     """Raise `HarmoniaError` for a release by a program version whose releases are unreliable, or by a newer version."""
-    made = json.loads(manifest).get("format")
-    if made == FORMAT:
+    release_format = json.loads(manifest).get("format")
+    if release_format == FORMAT:
         return
-    reason = "it may contain other categories' figures" if made == 1 else "this program does not know that format"
+    reason = "it may contain other categories' figures" if release_format == 1 else "this program does not know that format"
     raise HarmoniaError(
-        f"release {folder.name} has format {made}, not {FORMAT}: {reason}, so it is not used. Move {folder.parent} elsewhere, "
+        f"release {folder.name} has format {release_format}, not {FORMAT}: {reason}, so it is not used. Move {folder.parent} elsewhere, "
         "tell the recipients of its releases that they are withdrawn, and create new ones with `harmonia release create --as-of DAY` "
         "(docs/reference/releases.md, Withdrawn formats)"
     )
 
 
-def chain(releases: Path) -> list[str]:
+def verified_chain(releases: Path) -> list[str]:
     """The verified releases, oldest first, each naming the manifest of the previous one. Raises `HarmoniaError` at the first invalid
     one.
     """
-    before: tuple[str, str] | None = None
-    for name in names(releases):
-        files = stored(releases / name)
+    previous: tuple[str, str] | None = None
+    for name in release_names(releases):
+        files = verified_files(releases / name)
         manifest = json.loads(files[f"{PUBLIC}/{MANIFEST}"])
         stated = manifest["previous"]
-        if (stated and (stated["release"], stated["sha256"])) != (before or None):
+        if (stated and (stated["release"], stated["sha256"])) != previous:
             raise HarmoniaError(
                 f"release {name} was created after {stated['release'] if stated else 'none'}, not after the previous release here "
-                f"({before[0] if before else 'none'}): a release was removed, added or changed; restore them from a backup"
+                f"({previous[0] if previous else 'none'}): a release was removed, added or changed; restore them from a backup"
             )
-        before = (name, sha256(files[f"{PUBLIC}/{MANIFEST}"]))
-    return names(releases)
+        previous = (name, sha256(files[f"{PUBLIC}/{MANIFEST}"]))
+    return release_names(releases)

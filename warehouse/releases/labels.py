@@ -19,10 +19,10 @@ from warehouse.indicators import LANGUAGES, indicators
 
 
 @cache
-def words() -> dict[str, dict[str, dict[str, str]]]:
+def texts() -> dict[str, dict[str, dict[str, str]]]:
     """dimension → code → language → label."""
-    raw = declared(Path(__file__).with_suffix(".yaml"))
-    return {d: {code: dict(zip(LANGUAGES, said, strict=True)) for code, said in codes.items()} for d, codes in raw.items()}
+    by_dimension = declared(Path(__file__).with_suffix(".yaml"))
+    return {d: {code: dict(zip(LANGUAGES, labels, strict=True)) for code, labels in codes.items()} for d, codes in by_dimension.items()}
 
 
 def language(wanted: str) -> str:
@@ -37,8 +37,8 @@ def label(dimension: str, code: str, lang: str) -> str:
     language.
     """
     language(lang)
-    parts = [words()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
-    return words()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+    parts = [texts()[dimension][part][lang] for part in code.split(MERGE_SEPARATOR)]
+    return texts()["note"]["joined"][lang].join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
 
 
 def category(table: str, cell: str, lang: str) -> str:
@@ -55,27 +55,27 @@ def category(table: str, cell: str, lang: str) -> str:
 
 def status_text(status: str, lang: str, limit: int | None = None) -> str:
     """The text in place of a suppressed figure, or beside a merged one."""
-    return words()["status"][status][language(lang)].format(limit=limit)
+    return texts()["status"][status][language(lang)].format(limit=limit)
 
 
 def gap_text(missing: str | None, lang: str) -> str:
     """The text for a figure's `missing` (`police 2013-Q2 partial, courts 2013-Q3 missing`); empty if nothing is missing."""
     if not missing:
         return ""
-    note, known = words()["note"], contract.institutions()
-    told = []
-    for one in missing.split(","):
-        institution, period, state = one.split()
-        named = contract.load(institution).publisher[language(lang)] if institution in known else institution
+    note, institutions = texts()["note"], contract.institutions()
+    deliveries = []
+    for delivery in missing.split(","):
+        institution, period, state = delivery.split()
+        publisher = contract.load(institution).publisher[language(lang)] if institution in institutions else institution
         quarter = note["quarter"][lang].format(n=period[-1], year=period[:4])
-        told.append(note["delivery"][lang].format(institution=named, period=quarter, state=label("delivery_state", state, lang)))
-    return note["incomplete"][lang].format(missing="; ".join(dict.fromkeys(told)))
+        deliveries.append(note["delivery"][lang].format(institution=publisher, period=quarter, state=label("delivery_state", state, lang)))
+    return note["incomplete"][lang].format(missing="; ".join(dict.fromkeys(deliveries)))
 
 
 def label_table() -> pd.DataFrame:
     """All labels as rows: dimension, code, sq, sr, en."""
     return pd.DataFrame(
-        [(d, code, *said.values()) for d, codes in words().items() for code, said in codes.items()],
+        [(d, code, *labels.values()) for d, codes in texts().items() for code, labels in codes.items()],
         columns=["dimension", "code", *LANGUAGES],
     )
 

@@ -43,8 +43,8 @@ class Release:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Metadata of the release: day, versions, linkage, policy, files."""
-        found: dict[str, Any] = json.loads(self.files[folder.MANIFEST])
-        return found
+        manifest: dict[str, Any] = json.loads(self.files[folder.MANIFEST])
+        return manifest
 
     def table(self, name: str) -> pd.DataFrame:
         """`cube`, `bridge`, `coverage`, `revisions`, `definitions`, `labels` or `causes` (columns: docs/reference/releases.md)."""
@@ -64,8 +64,9 @@ class Release:
 
         of: a year, or a window such as `2012/2014`.
         """
-        c = self.cube
-        return c[(c["indicator"] == indicator) & (c["table"] == table) & (c["of"] == of) & (c["measure"] == measure)].reset_index(drop=True)
+        cube = self.cube
+        is_table = (cube["indicator"] == indicator) & (cube["measure"] == measure) & (cube["table"] == table) & (cube["of"] == of)
+        return cube[is_table].reset_index(drop=True)
 
 
 def release_hash(release: Release) -> str:
@@ -73,25 +74,26 @@ def release_hash(release: Release) -> str:
     return folder.sha256(release.files[folder.MANIFEST])
 
 
-def open_release(where: Path, name: str | None = None) -> Release:
-    """Open a release. where: a folder of releases (`HOME/releases`; `name`: which, default the latest), or the folder of one release.
+def open_release(path: Path, name: str | None = None) -> Release:
+    """Open a release. path: a folder of releases (`HOME/releases`; `name`: which, default the latest), or the folder of one release.
 
     Raises `HarmoniaError` if there is none, or if a file was modified.
     """
-    if (where / folder.PUBLIC).is_dir():
-        return Release(where.name, folder.public(where))
-    chosen = name or latest(where)
-    if chosen not in folder.names(where):
-        there = ", ".join(folder.names(where)) or "none"
+    if (path / folder.PUBLIC).is_dir():
+        return Release(path.name, folder.public_files(path))
+    existing = folder.release_names(path)
+    chosen = name or latest(path)
+    if chosen not in existing:
         raise HarmoniaError(
-            f"there is no release {chosen} in {where}; available: {there}. `harmonia release create --as-of DAY` creates one"
+            f"there is no release {chosen} in {path}; available: {', '.join(existing) or 'none'}. "
+            "`harmonia release create --as-of DAY` creates one"
         )
-    return Release(chosen, folder.public(where / chosen))
+    return Release(chosen, folder.public_files(path / chosen))
 
 
 def latest(releases: Path) -> str:
     """The name of the latest release. Raises `HarmoniaError` if there is none."""
-    found = folder.names(releases)
-    if not found:
+    existing = folder.release_names(releases)
+    if not existing:
         raise HarmoniaError(f"{releases} has no release yet: `harmonia release create --as-of DAY` creates one")
-    return found[-1]
+    return existing[-1]

@@ -18,7 +18,7 @@ import pandas as pd
 
 CORRECTED, NEW, REVIEW, RULE = "corrected_delivery", "new_records", "review", "changed_rule"
 UNIT = ["indicator", "case_id", "person_id"]
-VALUES = ["year", "quarter", "offence_group", "form", "sex", "age_group", "citizenship_group"]
+COUNTED_AS = ["year", "quarter", "offence_group", "form", "sex", "age_group", "citizenship_group"]
 RECORD = ["institution", "entity", "record_key"]
 _PAIR = ["entity", "institution_a", "key_a", "institution_b", "key_b", "verdict"]
 
@@ -34,36 +34,36 @@ class Snapshot:
 
 
 def changed_units(old: Snapshot, new: Snapshot) -> pd.DataFrame:
-    """Yearly units that differ: `UNIT`, `VALUES`, sign (-1: as counted before, 1: as counted now), reason."""
-    both = pd.concat([_units(old).assign(sign=-1), _units(new).assign(sign=1)], ignore_index=True)
-    both["net"] = both.groupby([*UNIT, *VALUES], dropna=False)["sign"].transform("sum")
-    out = both[both["net"] != 0].drop(columns="net").reset_index(drop=True)
-    return out.assign(reason=_reasons(out[UNIT], old, new))
+    """Yearly units that differ: `UNIT`, `COUNTED_AS`, sign (-1: as counted before, 1: as counted now), reason."""
+    units = pd.concat([_yearly_units(old).assign(sign=-1), _yearly_units(new).assign(sign=1)], ignore_index=True)
+    units["net"] = units.groupby([*UNIT, *COUNTED_AS], dropna=False)["sign"].transform("sum")
+    changed = units[units["net"] != 0].drop(columns="net").reset_index(drop=True)
+    return changed.assign(reason=_reasons(changed[UNIT], old, new))
 
 
-def _units(one: Snapshot) -> pd.DataFrame:
-    live = one.counted[one.counted["counts_in_year"].astype("bool")]
-    day = pd.to_datetime(live["day"])
-    out = live.assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"))[[*UNIT, *VALUES]]
-    return out.astype("str").fillna("").reset_index(drop=True)
+def _yearly_units(snapshot: Snapshot) -> pd.DataFrame:
+    units = snapshot.counted[snapshot.counted["counts_in_year"].astype("bool")]
+    day = pd.to_datetime(units["day"])
+    units = units.assign(year=day.dt.year.astype("str"), quarter="Q" + day.dt.quarter.astype("str"))[[*UNIT, *COUNTED_AS]]
+    return units.astype("str").fillna("").reset_index(drop=True)
 
 
 def _reasons(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> np.ndarray:
     """The reason of each unit, in the order of `units`."""
     records = record_changes(old, new)
-    corrected, fresh = records[records["kind"] == CORRECTED], records[records["kind"] == NEW]
-    found = [
-        (_own(units, records[records["judged"]]), REVIEW),
-        (_own(units, corrected), CORRECTED),
-        (_own(units, fresh), NEW),
-        (_in_case(units, corrected), CORRECTED),
-        (_in_case(units, fresh), NEW),
+    corrected, new_records = records[records["kind"] == CORRECTED], records[records["kind"] == NEW]
+    rules = [
+        (_has_own_record(units, records[records["judged"]]), REVIEW),
+        (_has_own_record(units, corrected), CORRECTED),
+        (_has_own_record(units, new_records), NEW),
+        (_has_record_in_case(units, corrected), CORRECTED),
+        (_has_record_in_case(units, new_records), NEW),
         (units["indicator"].isin(changed_rules(old.versions, new.versions)), RULE),
     ]
     # The remaining units changed because other records are now linked differently: the most frequent change.
-    common = records.loc[records["kind"] != "", "kind"]
-    rest = common.mode().iloc[0] if len(common) else RULE
-    return np.select([which.to_numpy() for which, _ in found], [reason for _, reason in found], default=rest)
+    kinds = records.loc[records["kind"] != "", "kind"]
+    most_frequent = kinds.mode().iloc[0] if len(kinds) else RULE
+    return np.select([applies.to_numpy() for applies, _ in rules], [reason for _, reason in rules], default=most_frequent)
 
 
 def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
@@ -73,22 +73,22 @@ def record_changes(old: Snapshot, new: Snapshot) -> pd.DataFrame:
     both = sides[0].merge(sides[1], on=RECORD, how="outer", suffixes=("_old", "_new")).fillna("")
     before, after = both["delivery_old"], both["delivery_new"]
     # Withdrawn by a correction: the state of an earlier quarter is current again.
-    correction = after.str.contains("_v") | (after == "") | (after < before)
-    both["kind"] = np.select([before == after, correction], ["", CORRECTED], default=NEW)
-    both["judged"] = _judged(both, old, new)
+    is_correction = after.str.contains("_v") | (after == "") | (after < before)
+    both["kind"] = np.select([before == after, is_correction], ["", CORRECTED], default=NEW)
+    both["judged"] = _is_judged(both, old, new)
     return both
 
 
-def _judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
+def _is_judged(records: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.Series:
     """Which records belong, or belonged, to a case or person with a record for which the judgements of the two releases differ."""
     changed_pairs = pd.concat([s.judgements[_PAIR].astype("str") for s in (old, new)]).drop_duplicates(keep=False)
     ends = [
         changed_pairs[["entity", f"institution_{s}", f"key_{s}"]].set_axis(["entity", "institution", "record_key"], axis=1) for s in "ab"
     ]
     keys = pd.MultiIndex.from_frame(pd.concat(ends)[RECORD]) if len(changed_pairs) else pd.MultiIndex.from_tuples([], names=RECORD)
-    named = records[pd.MultiIndex.from_frame(records[RECORD]).isin(keys)]
-    ids = {v for column in ("person_id_old", "person_id_new") for v in named[column] if v}
-    ids |= {v for column in ("case_id_old", "case_id_new") for v in named.loc[named["entity"] == "case", column] if v}
+    judged_records = records[pd.MultiIndex.from_frame(records[RECORD]).isin(keys)]
+    ids = {v for column in ("person_id_old", "person_id_new") for v in judged_records[column] if v}
+    ids |= {v for column in ("case_id_old", "case_id_new") for v in judged_records.loc[judged_records["entity"] == "case", column] if v}
     columns = ["person_id_old", "person_id_new", "case_id_old", "case_id_new"]
     return records[columns].isin(ids).any(axis=1)
 
@@ -98,30 +98,30 @@ def _ids(records: pd.DataFrame, name: str) -> set[str]:
     return {v for side in ("old", "new") for v in records[f"{name}_{side}"] if v}
 
 
-def _own(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
+def _has_own_record(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
     """Which units have one of these records as their own: a record of the person, or the record of the case."""
     return units["person_id"].isin(_ids(records, "person_id")) | units["case_id"].isin(
         _ids(records[records["entity"] == "case"], "case_id")
     )
 
 
-def _in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
+def _has_record_in_case(units: pd.DataFrame, records: pd.DataFrame) -> pd.Series:
     """Which units have one of these records anywhere in their case."""
     return units["case_id"].isin(_ids(records, "case_id"))
 
 
 def changed_rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     """Indicators whose figures a changed rule, code list or model may have changed."""
-    every, parts = set(new["indicators"]), set(new["code"]) - {"disclosure"}
+    indicators, parts = set(new["indicators"]), set(new["code"]) - {"disclosure"}
     if any(old["code"].get(part) != new["code"][part] for part in parts) or old.get("model") != new.get("model"):
-        return every
-    return {code for code in every if old["indicators"].get(code) != new["indicators"].get(code)}
+        return indicators
+    return {code for code in indicators if old["indicators"].get(code) != new["indicators"].get(code)}
 
 
 def record_keys(units: pd.DataFrame, old: Snapshot, new: Snapshot) -> pd.DataFrame:
     """The records of changed units: `UNIT`, reason, and `RECORD`; one row per unit and record."""
     sides = [s.records[[*RECORD, "case_id", "person_id"]].astype("str").fillna("") for s in (old, new)]
-    every = pd.concat(sides).drop_duplicates()
-    persons = units[units["person_id"] != ""].merge(every[every["entity"] == "person"], on=["case_id", "person_id"])
-    cases = units[units["person_id"] == ""].merge(every[every["entity"] == "case"].drop(columns="person_id"), on="case_id")
+    records = pd.concat(sides).drop_duplicates()
+    persons = units[units["person_id"] != ""].merge(records[records["entity"] == "person"], on=["case_id", "person_id"])
+    cases = units[units["person_id"] == ""].merge(records[records["entity"] == "case"].drop(columns="person_id"), on="case_id")
     return pd.concat([persons, cases])[[*UNIT, "reason", *RECORD]].drop_duplicates().reset_index(drop=True)

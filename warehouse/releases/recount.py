@@ -22,14 +22,18 @@ _DIMENSIONS = ("offence_group", "form", "sex", "age_group", "citizenship_group")
 
 
 @dataclass(frozen=True)
-class Categories:
-    """The policy's categories. mapping: dimension → value in the warehouse → category; offences: indicator → its offence categories."""
+class PolicyCategories:
+    """The policy's categories. category_of: dimension → value in the warehouse → category; offences: indicator → its categories."""
 
-    mapping: Mapping[str, Mapping[str, str]]
+    category_of: Mapping[str, Mapping[str, str]]
     offences: Mapping[str, tuple[str, ...]]
 
+    def warehouse_values(self, dimension: str, cell: str) -> list[str]:
+        """The warehouse values of a cell of merged categories."""
+        return [value for value, category in self.category_of[dimension].items() if category in cell.split("+")]
 
-class Known:
+
+class ReleaseWarehouse:
     """The warehouse on the day of a release: its tables `statistics`, `counted` and `bridge`."""
 
     def __init__(self, statistics: pd.DataFrame, counted: pd.DataFrame, bridge: pd.DataFrame) -> None:
@@ -40,7 +44,7 @@ class Known:
         units = counted[counted["counts_in_year"].astype("bool") & (counted["offence_group"] == "trafficking")]
         day = pd.to_datetime(units["day"])
         self._quarters = Counter(zip(units["indicator"], day.dt.year.astype("str"), "Q" + day.dt.quarter.astype("str"), strict=True))
-        self.bridge = bridge
+        self._bridge = bridge
 
     def figure(self, indicator: str, year: str, measure: str, **values: str) -> int:
         """One figure of `statistics`; unnamed dimensions are `total`, an absent row is 0."""
@@ -51,93 +55,94 @@ class Known:
         """Units of trafficking that count in the year, by the quarter of their event."""
         return self._quarters[(indicator, year, quarter)]
 
+    def cause_records(self, indicator: str, year: str, causes: list[str]) -> int:
+        """Records of these causes in `bridge`."""
+        rows = self._bridge[(self._bridge["indicator"] == indicator) & (self._bridge["period"] == year)]
+        return int(rows.loc[rows["cause"].isin(causes), "n"].sum())
 
-def wrong(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
+
+def mismatches(name: str, releases: Mapping[str, Mapping[str, bytes]]) -> list[str]:
     """Figures first published by release `name` that do not match its warehouse. releases: its files and those before, by name and path."""
 
     def table(release: str, path: str) -> pd.DataFrame:
         return pd.read_parquet(pa.BufferReader(releases[release][f"{path}.parquet"]))
 
-    known = {
-        day: Known(*(table(day, f"confidential/{part}") for part in ("statistics", "counted", "bridge"))) for day in releases if day <= name
+    warehouses = {
+        day: ReleaseWarehouse(*(table(day, f"confidential/{part}") for part in ("statistics", "counted", "bridge")))
+        for day in releases
+        if day <= name
     }
     policy = yaml.safe_load(releases[name]["public/policy.yaml"])
     groups = policy["categories"]
-    categories = Categories(
+    categories = PolicyCategories(
         {dimension: {value: category for category, values in group.items() for value in values} for dimension, group in groups.items()},
-        {code: tuple(said.get("offences", groups["offence_group"])) for code, said in policy["indicators"].items()},
+        {code: tuple(entry.get("offences", groups["offence_group"])) for code, entry in policy["indicators"].items()},
     )
-    return differences(name, table(name, "public/cube"), table(name, "public/bridge"), known, categories)
+    return mismatched_figures(name, table(name, "public/cube"), table(name, "public/bridge"), warehouses, categories)
 
 
-def differences(release: str, cube: pd.DataFrame, bridge: pd.DataFrame, known: Mapping[str, Known], categories: Categories) -> list[str]:
+def mismatched_figures(
+    release: str, cube: pd.DataFrame, bridge: pd.DataFrame, warehouses: Mapping[str, ReleaseWarehouse], categories: PolicyCategories
+) -> list[str]:
     """Figures first published by a release that do not match its warehouse, one line each. cube, bridge: see docs/reference/releases.md.
 
-    known: by release, at least those whose records the figures count.
+    warehouses: by release, at least those whose records the figures count.
     """
-    new = cube[(cube["edition"] == release) & cube["value"].notna()]
-    found = []
-    for row in new.to_dict("records"):
-        counted = sum(_cell(row, known[day], year, categories) for year, day in _years(row, cube).items())
+    lines = []
+    new_figures = cube[(cube["edition"] == release) & cube["value"].notna()]
+    for row in new_figures.to_dict("records"):
+        counted = sum(_recounted_cell(row, warehouses[day], year, categories) for year, day in _source_releases(row, cube).items())
         if counted != row["value"]:
-            found.append(
-                f"{row['indicator']} {row['measure']} {row['table']} {row['of']} {row['cell']}: {int(row['value'])}, counted {counted}"
-            )
-    lines = bridge[(bridge["edition"] == release) & bridge["n"].notna()]
-    for row in lines.to_dict("records"):
-        table = known[row["known"]].bridge
-        mine = table[(table["indicator"] == row["indicator"]) & (table["period"] == row["period"])]
-        counted = int(mine.loc[mine["cause"].isin(row["cause"].split("+")), "n"].sum())
+            name = " ".join(str(row[column]) for column in ("indicator", "measure", "table", "of", "cell"))
+            lines.append(f"{name}: {int(row['value'])}, counted {counted}")
+    new_causes = bridge[(bridge["edition"] == release) & bridge["n"].notna()]
+    for row in new_causes.to_dict("records"):
+        counted = warehouses[row["known"]].cause_records(row["indicator"], row["period"], row["cause"].split("+"))
         if counted != row["n"]:
-            found.append(f"bridge {row['indicator']} {row['period']} {row['cause']}: {int(row['n'])}, counted {counted}")
-    return found
+            lines.append(f"bridge {row['indicator']} {row['period']} {row['cause']}: {int(row['n'])}, counted {counted}")
+    return lines
 
 
-def _years(row: Row, cube: pd.DataFrame) -> dict[str, str]:
+def _source_releases(row: Row, cube: pd.DataFrame) -> dict[str, str]:
     """Year → release whose records a row counts; the years of a window as their breakdowns count them, else as trafficking does."""
     if row["period_type"] != "window":
         return {row["of"]: row["known"]}
     first, last = row["of"].split("/")
-    mine = cube[(cube["indicator"] == row["indicator"]) & (cube["measure"] == "harmonised")]
-    out = {}
+    harmonised = cube[(cube["indicator"] == row["indicator"]) & (cube["measure"] == "harmonised")]
+    sources = {}
     for year in map(str, range(int(first), int(last) + 1)):
-        of_year = mine[mine["of"] == year]
-        broken_down = of_year[~of_year["table"].isin(["total", "offence_group"])]
-        used = broken_down if len(broken_down) else of_year[of_year["table"] == "offence_group"]
+        rows = harmonised[harmonised["of"] == year]
+        breakdowns = rows[~rows["table"].isin(["total", "offence_group"])]
+        used = breakdowns if len(breakdowns) else rows[rows["table"] == "offence_group"]
         if len(used):
-            out[year] = str(used["known"].iloc[0])
-    return out
+            sources[year] = str(used["known"].iloc[0])
+    return sources
 
 
-def _cell(row: Row, known: Known, year: str, categories: Categories) -> int:
+def _recounted_cell(row: Row, warehouse: ReleaseWarehouse, year: str, categories: PolicyCategories) -> int:
     """One published cell of one year, counted from the warehouse."""
     indicator, measure, table = row["indicator"], row["measure"], row["table"]
     if table == "total":
-        return known.figure(indicator, year, measure)
+        return warehouse.figure(indicator, year, measure)
     if table == "quarter":
-        return sum(known.quarter(indicator, year, quarter) for quarter in row["cell"].split("+"))
+        return sum(warehouse.quarter(indicator, year, quarter) for quarter in row["cell"].split("+"))
     if table == "offence_group":
-        return sum(_offence(row, known, year, part, categories) for part in row["cell"].split("+"))
+        return sum(_recounted_offence(row, warehouse, year, part, categories) for part in row["cell"].split("+"))
     names = ("sex", "age_group") if table == "sex_age_group" else (table,)
-    parts = [_values(categories.mapping[name], cell) for name, cell in zip(names, row["cell"].split("|"), strict=True)]
-    cells = (dict(zip(names, values, strict=True)) for values in product(*parts))
-    return sum(known.figure(indicator, year, measure, offence_group="trafficking", **values) for values in cells)
+    values = [categories.warehouse_values(name, cell) for name, cell in zip(names, row["cell"].split("|"), strict=True)]
+    cells = (dict(zip(names, combination, strict=True)) for combination in product(*values))
+    return sum(warehouse.figure(indicator, year, measure, offence_group="trafficking", **cell) for cell in cells)
 
 
-def _offence(row: Row, known: Known, year: str, category: str, categories: Categories) -> int:
+def _recounted_offence(row: Row, warehouse: ReleaseWarehouse, year: str, category: str, categories: PolicyCategories) -> int:
     """One offence category; the last of an indicator contains the remainder."""
     indicator, measure = row["indicator"], row["measure"]
-    listed = categories.offences[indicator] if measure == "harmonised" else ("trafficking", _REST)
+    offences = categories.offences[indicator] if measure == "harmonised" else ("trafficking", _REST)
 
     def count(name: str) -> int:
-        values = _values(categories.mapping["offence_group"], name)
-        return sum(known.figure(indicator, year, measure, offence_group=value) for value in values)
+        values = categories.warehouse_values("offence_group", name)
+        return sum(warehouse.figure(indicator, year, measure, offence_group=value) for value in values)
 
-    if category != listed[-1]:
+    if category != offences[-1]:
         return count(category)
-    return known.figure(indicator, year, measure) - sum(count(other) for other in listed[:-1])
-
-
-def _values(categories: Mapping[str, str], cell: str) -> list[str]:
-    """The warehouse values of a cell of merged categories."""
-    return [value for value, category in categories.items() if category in cell.split("+")]
+    return warehouse.figure(indicator, year, measure) - sum(count(other) for other in offences[:-1])

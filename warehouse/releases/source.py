@@ -20,7 +20,7 @@ import sources
 import warehouse
 from warehouse.indicators import indicators
 
-_CODE = {
+_CODE_PARTS = {
     "counting": (warehouse, ("models/**/*.sql", "count/**/*.py", "count/*.yaml")),
     "linkage": (pipelines, ("linkage/**/*.py", "linkage/models/*")),
     "harmonising": (pipelines, ("harmonise/**/*.py", "current.py")),
@@ -43,7 +43,7 @@ class Source:
 
 def versions() -> dict[str, Any]:
     """The program's version, and a hash of each part that affects figures, separately for each indicator."""
-    code = {part: _hash(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE.items()}
+    code = {part: _hash(Path(str(package.__path__[0])), patterns) for part, (package, patterns) in _CODE_PARTS.items()}
     folder = Path(str(warehouse.__path__[0])) / "indicators"
     return {"harmonia": version("harmonia"), "code": code, "indicators": {i: _hash(folder, (f"{i}.yaml",)) for i in indicators()}}
 

@@ -73,10 +73,10 @@ def test_a_release_that_was_killed_is_none_and_is_made_again(tmp_path: Path) -> 
     manifest = folder.as_json({"format": folder.FORMAT})
     files = {f"{folder.PUBLIC}/{folder.MANIFEST}": manifest, f"{folder.CONFIDENTIAL}/figures.csv": b"2\n"}
     dies("release-written", lambda: folder.write(releases / "2014-06-30", files))
-    assert folder.names(releases) == []
+    assert folder.release_names(releases) == []
     folder.write(releases / "2014-06-30", files)
     assert [path.name for path in releases.iterdir()] == ["2014-06-30"]
-    assert folder.stored(releases / "2014-06-30") == files
+    assert folder.verified_files(releases / "2014-06-30") == files
 
 
 def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_release(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_what_a_killed_release_left_is_private_and_goes_with_the_next_run_or_rel
         return left
 
     assert (killed() / folder.CONFIDENTIAL).stat().st_mode & 0o077 == 0
-    folder.clean(releases)  # as every run does
+    folder.remove_unfinished(releases)  # as every run does
     assert list(releases.iterdir()) == []
     killed()
     folder.write(releases / "2014-09-30", files)
@@ -101,10 +101,10 @@ def test_a_run_leaves_a_release_alone_that_is_being_written(tmp_path: Path) -> N
     unfinished.mkdir()
     writing = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(writing, fcntl.LOCK_EX)
-    folder.clean(tmp_path)
+    folder.remove_unfinished(tmp_path)
     assert unfinished.is_dir()
     os.close(writing)
-    folder.clean(tmp_path)
+    folder.remove_unfinished(tmp_path)
     assert not unfinished.exists()
 
 

@@ -1,0 +1,72 @@
+"""Differences of two releases as lines for the terminal.
+
+Belongs here: reading both releases and formatting the differences. Does not belong here: finding them (`diff`, `reasons`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.errors import HarmoniaError, storage
+from warehouse.disclosure import policy
+from warehouse.releases import folder
+from warehouse.releases.diff import TABLE_NAME, exact_differences, public_diff, snapshot
+from warehouse.releases.labels import language, texts
+from warehouse.releases.reasons import changed_units, record_keys
+
+_OWNER_ONLY = 0o600
+
+
+def _check_order(releases: Path, old: str, new: str) -> None:
+    existing = folder.release_names(releases)
+    for name in (old, new):
+        if name not in existing:
+            raise HarmoniaError(f"there is no release {name} in {releases}; available: {', '.join(existing) or 'none'}")
+    if old >= new:
+        raise HarmoniaError(f"{old} is not before {new}: name the earlier release first")
+
+
+def _line(row: dict[Any, Any], reasons: object, lang: str, change: str = "") -> str:
+    """One difference; `reasons` as codes joined by `+`."""
+    reason_texts = texts()["reason"]
+    named = ", ".join(reason_texts[reason][lang] for reason in str(reasons).split("+") if reason in reason_texts)
+    table = " ".join(str(row[part]) for part in TABLE_NAME)
+    return f"{table} {row['cell']}: {_number(row['before'])} → {_number(row['after'])}{change} ({named})"
+
+
+def _number(value: Any) -> str:
+    return "–" if pd.isna(value) else str(int(value))
+
+
+def public_lines(releases: Path, old: str, new: str, lang: str) -> Iterator[str]:
+    """Figures published differently, one line each; reads only the public parts."""
+    language(lang)
+    _check_order(releases, old, new)
+    differences = public_diff(releases, old, new)
+    for row in differences.to_dict("records"):
+        yield _line(row, row["reasons"], lang)
+    if differences.empty:
+        yield f"{old} and {new} publish the same figures in every table that both contain"
+
+
+def confidential_lines(home: Path, old: str, new: str, lang: str, records: Path | None) -> Iterator[str]:
+    """Every exact figure that differs, with its reasons; `records`: a CSV of the records behind it, by unit."""
+    language(lang)
+    releases = home / "releases"
+    _check_order(releases, old, new)
+    files = [folder.verified_files(releases / name) for name in (old, new)]
+    before, after = (snapshot(release_files) for release_files in files)
+    exact = [folder.from_parquet(release_files[f"{folder.CONFIDENTIAL}/exact.parquet"]) for release_files in files]
+    differences = exact_differences(policy.load(home).programme, before, after, *exact)
+    for row in differences.to_dict("records"):
+        change = "" if pd.isna(row["change"]) else f" {int(row['change']):+d}"
+        yield _line(row, row["reason"], lang, change)
+    if records:
+        with storage(records):
+            records.touch(_OWNER_ONLY)
+            records.write_bytes(folder.as_csv(record_keys(changed_units(before, after), before, after)))
+    yield f"{len(differences)} differences between the exact figures of {old} and {new}; confidential"

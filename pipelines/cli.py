@@ -32,6 +32,7 @@ from pipelines.feedback.commands import app as feedback
 from pipelines.indicator_commands import app as indicator
 from pipelines.link_commands import app as link
 from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
+from pipelines.pull.commands import app as pull
 from pipelines.release_commands import app as release
 from pipelines.reports.commands import app as report
 from pipelines.resources.workplace import Workplace
@@ -56,6 +57,7 @@ app.add_typer(export, name="export", rich_help_panel=COORDINATOR)
 app.add_typer(access, rich_help_panel=ENGINEER)
 app.add_typer(audit, rich_help_panel=ENGINEER)
 app.add_typer(warehouse, rich_help_panel=ENGINEER)
+app.add_typer(pull, rich_help_panel=ENGINEER)
 app.add_typer(backups, rich_help_panel=ENGINEER)
 app.add_typer(retention, rich_help_panel=ENGINEER)
 app.add_typer(explain, rich_help_panel=ANALYST)

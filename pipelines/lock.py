@@ -54,6 +54,13 @@ def landing_lock(home: Home, wait: float = 60) -> Iterator[None]:
 
 
 @contextmanager
+def pull_lock(home: Home, institution: str) -> Iterator[None]:
+    """Hold the pulls of an institution. Raises `HarmoniaError` at once if another process holds them. Not re-entrant."""
+    with _held(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait=_GRACE):
+        yield
+
+
+@contextmanager
 def _held(path: Path, what: str, wait: float) -> Iterator[None]:
     with storage(path):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

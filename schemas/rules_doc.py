@@ -19,6 +19,7 @@ PAGE = _ROOT / "docs" / "reference" / "rules.md"
 _RULES = Path(__file__).resolve().parent / "rules"
 _STAGES = {
     "delivery": "Deliveries",
+    "pull": "Pulls",
     "file": "Files",
     "permitted": "Permitted by the agreed format",
     "comparison": "Between institutions, if an agreement allows it",

@@ -191,6 +191,7 @@ class Contract:
     compared: Mapping[str, str] = field(default_factory=dict)  # attribute compared with others' records -> column
     tolerances: Mapping[str, _Share] = field(default_factory=dict)  # dimension -> tolerated share of faulty weight (`quality`)
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 180  # from receipt until the feedback is deleted
+    pull: Mapping[str, Any] | None = None  # where its deliveries are fetched, read by pipelines.pull
 
     @property
     def person_key_extends_case_key(self) -> bool:

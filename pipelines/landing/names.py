@@ -10,6 +10,8 @@ from typing import Literal
 
 FileKind = Literal["file", "leftover", "dump", "nested", "system"]
 
+STAGING = ".pull"
+"""Folder of an inbox in which a pull builds deliveries; it is no institution's."""
 READ: frozenset[str] = frozenset({"file", "leftover", "dump"})  # kinds that a reader sees
 _SYSTEM = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".localized", ".directory"})
 _LEFT_ENDS = (".part", ".tmp", "-journal", "-wal", "-shm")

@@ -22,7 +22,7 @@ from pipelines.home import Home
 from pipelines.landing.names import READ, kind_of
 from pipelines.landing.store import Store
 from pipelines.landing.walk import Finding, Folder, Walk
-from pipelines.registry import Registry
+from pipelines.registry import Registry, pulls
 from pipelines.registry.ledger import deliveries, record_problems, redactions
 from pipelines.registry.tables import Delivery, DeliveryFile, File, Receipt
 from sources.contract import DeliveryName
@@ -131,7 +131,7 @@ def record(session: Session, found: Walk, staged: list[StagedDelivery], sizes: M
                 new.add(one.place)
     _presence(found, known, moment)
     session.flush()
-    findings = _sorted([*found.findings, *_history(deliveries(session))])
+    findings = _sorted([*found.findings, *_history(deliveries(session)), *pulls.problems(session)])
     record_problems(session, findings, moment)
     return RecordedLanding(new, findings, len(new_files), sum(sizes[sha256] for sha256 in new_files))
 

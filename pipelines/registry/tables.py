@@ -152,6 +152,25 @@ class Problem(Base):
     resolved: Mapped[datetime | None]
 
 
+class Pull(Base):
+    """What was seen at an institution's source. The newest row of an institution and delivery is current.
+
+    A row without `delivery` is about the source itself, one with `rule` about what stopped the pull.
+    """
+
+    __tablename__ = "pull"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    institution: Mapped[str]
+    delivery: Mapped[str | None]  # its name at the source
+    state: Mapped[str | None]  # the watermark: hash of names, sizes and times, or of counts and latest changes; null if unknown
+    content: Mapped[str | None]  # over names and hashes of its files; null if nothing was fetched
+    inbox_name: Mapped[str | None]  # the delivery in the inbox that has this content
+    rule: Mapped[str | None]
+    detail: Mapped[str | None]
+
+
 class Answer(Base):
     """An institution's answer to a finding. The latest answer counts; a decision closes it, nothing deletes it.
 

@@ -1,0 +1,58 @@
+"""`harmonia pull`: options and output.
+
+Does not belong here: pulling; heavy modules are imported inside.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.console import console, count, grid
+from pipelines.options import HomeFolder, Inbox, RegistryUrl
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer()
+
+_COLOURS = {"pulled": "green", "new": "green", "unchanged": "dim", "waiting": "yellow", "failed": "red"}
+
+
+@app.command(rich_help_panel="For data engineers")
+def pull(
+    institution: Annotated[
+        list[str] | None,
+        typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Only this one; may be repeated. Default: all with a source."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Look at the sources; fetch and record nothing.")] = False,
+    inbox: Inbox = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Fetch new deliveries from the institutions' servers into the inbox. Exit 1 when a source failed, else 0."""
+    workplace = Workplace.of(inbox, home, registry_url).ready()
+    from pipelines.pull.steps import pull as pull_deliveries
+    from pipelines.registry import open_registry
+
+    registry = open_registry(workplace.registry)
+    try:
+        outcomes = pull_deliveries(workplace, registry, institution or None, dry_run=dry_run)
+    finally:
+        registry.close()
+    out = console(markup=False)
+    if not outcomes:
+        out.print("No institution declares a source: see docs/how-to/pull-deliveries.md.")
+        return
+    table = grid("institution", "source", "delivery", "result", "in the inbox as", "rule", "detail")
+    for one in outcomes:
+        cells = (one.institution, one.kind, one.delivery or "", one.result, one.inbox_name or "", one.rule or "", one.detail)
+        table.add_row(*cells, style=_COLOURS[one.result])
+    out.print(table)
+    for rule, remedy in {one.rule: one.remedy for one in outcomes if one.rule}.items():
+        out.print(f"{rule}: {remedy}", soft_wrap=True)
+    new = [one for one in outcomes if one.result in ("pulled", "new")]
+    if dry_run:
+        out.print(f"Dry run: nothing was fetched; {count(len(new), 'delivery', 'deliveries')} would be.")
+    else:
+        out.print(f"{count(len(new), 'delivery', 'deliveries')} pulled{'; next: harmonia run' if new else ''}.")
+    raise typer.Exit(any(one.result == "failed" for one in outcomes))

@@ -1,0 +1,118 @@
+"""HTTPS: folders as the pages of links that web servers make of them (Apache, nginx, `python -m http.server`). requests.
+
+Belongs here: the connection. fsspec's own file system for HTTP is not used: it takes any error for an absent file and follows redirects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from pydantic import Field
+
+from pipelines.pull.failure import PullError
+from pipelines.pull.files import CHUNK, Entry, FileSource
+from pipelines.pull.source import ANSWER_SECONDS, MIB, SecretPlace, Secrets
+
+_LARGEST_PAGE = 4 * MIB
+_REFUSED, _ABSENT = (401, 403, 407), (404, 410)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Https(FileSource):
+    """`ca`: certificates that the server is verified with, else the system's; `certificate` and `key`: of this client; `token`: sent as
+    `Authorization: Bearer`."""
+
+    secret: ClassVar = ("token",)
+
+    kind: Literal["https"]
+    url: Annotated[str, Field(pattern=r"^https://[^@?#]+$")]
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    token: SecretPlace | None = None
+
+    @contextmanager
+    def connect(self, secrets: Secrets) -> Iterator[_Pages]:
+        """A session without proxies, netrc or redirects."""
+        import requests
+
+        for name in ("ca", "certificate", "key"):
+            path = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise PullError("pull-no-secret", f"{name}: its file cannot be read")
+        with requests.Session() as session:
+            session.trust_env = False
+            session.verify = str(self.ca) if self.ca else True
+            if self.certificate:
+                session.cert = (str(self.certificate), str(self.key)) if self.key else str(self.certificate)
+            session.headers["Accept-Encoding"] = "identity"
+            if "token" in secrets:
+                session.headers["Authorization"] = f"Bearer {secrets['token']}"
+            yield _Pages(session, self.url.rstrip("/") + "/")
+
+
+class _Pages:
+    """Folders and files below an address."""
+
+    def __init__(self, session: Any, root: str) -> None:
+        self._session, self._root = session, root
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Links of the folder's page to what lies directly in it; size and mark of each file by HEAD."""
+        from lxml import html
+
+        url = self._url(f"{folder}/" if folder else "")
+        with self._ask("get", url) as answer:
+            page = b"".join(_bounded(answer))
+        if not page.strip():
+            return []
+        found: dict[str, Entry] = {}
+        for anchor in html.fromstring(page).iter("a"):
+            target = urlsplit(urljoin(url, anchor.get("href", "")))
+            inside = target.geturl().startswith(url) and not target.query and not target.fragment
+            name = unquote(target.path[len(urlsplit(url).path) :]) if inside else ""
+            if name.rstrip("/") and "/" not in name[:-1]:
+                found[name] = Entry(name[:-1], True) if name.endswith("/") else self._file(folder, name)
+        return list(found.values())
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The bytes of a file; fewer than the server announced are an error."""
+        with self._ask("get", self._url(path)) as answer:
+            yield from answer.iter_content(CHUNK)
+
+    def _file(self, folder: str, name: str) -> Entry:
+        with self._ask("head", self._url(f"{folder}/{name}" if folder else name)) as answer:
+            length, headers = answer.headers.get("Content-Length", ""), answer.headers
+        mark = " ".join(headers[key] for key in ("ETag", "Last-Modified") if key in headers)
+        return Entry(name, False, int(length) if length.isdigit() else None, mark)
+
+    def _url(self, path: str) -> str:
+        return self._root + quote(path)
+
+    @contextmanager
+    def _ask(self, method: str, url: str) -> Iterator[Any]:
+        timeout = (ANSWER_SECONDS, ANSWER_SECONDS)
+        with self._session.request(method, url, stream=True, allow_redirects=False, timeout=timeout) as answer:
+            if answer.status_code in _REFUSED:
+                raise PullError("pull-refused", f"status {answer.status_code}")
+            if answer.status_code in _ABSENT:
+                raise PullError("pull-folder-missing", f"status {answer.status_code}")
+            if answer.status_code != 200:
+                transient = answer.status_code >= 500 or answer.status_code == 429
+                rule = "pull-unreachable" if transient else "pull-failed"
+                raise PullError(rule, f"status {answer.status_code}", transient=transient)
+            yield answer
+
+
+def _bounded(answer: Any) -> Iterator[bytes]:
+    room = _LARGEST_PAGE
+    for chunk in answer.iter_content(64 << 10):
+        room -= len(chunk)
+        if room < 0:
+            raise PullError("pull-too-large", f"the page of a folder: more than {_LARGEST_PAGE // MIB} MiB")
+        yield chunk

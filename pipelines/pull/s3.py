@@ -1,0 +1,48 @@
+"""S3 and stores that speak its protocol (MinIO, Ceph). s3fs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipelines.pull.files import CHUNK, FileSource
+from pipelines.pull.filesystem import FileSystem
+from pipelines.pull.source import ANSWER_SECONDS, SecretPlace, Secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3(FileSource):
+    """`path`: bucket and prefix. `endpoint`: another store than Amazon's; `ca`: certificates that it is verified with."""
+
+    secret: ClassVar = ("access_key", "secret_key")
+
+    kind: Literal["s3"]
+    path: Annotated[str, Field(pattern="^[^/]+(/.*)?$")]
+    access_key: SecretPlace
+    secret_key: SecretPlace
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^@]+$")] | None = None
+    region: str | None = None
+    ca: Path | None = None
+
+    @contextmanager
+    def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
+        """A connection with these keys alone: no profile, no role of the machine."""
+        from s3fs import S3FileSystem
+
+        system = S3FileSystem(
+            key=secrets["access_key"],
+            secret=secrets["secret_key"],
+            endpoint_url=self.endpoint,
+            client_kwargs={"region_name": self.region or "us-east-1", "verify": str(self.ca) if self.ca else True},
+            config_kwargs={"connect_timeout": ANSWER_SECONDS, "read_timeout": ANSWER_SECONDS, "retries": {"total_max_attempts": 1}},
+            default_cache_type="none",
+            use_listings_cache=False,
+            skip_instance_cache=True,
+        )
+        system.retries = 1
+        yield FileSystem(system, self.path, block_size=CHUNK)

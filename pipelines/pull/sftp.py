@@ -1,0 +1,57 @@
+"""SFTP, with one key an institution and the server's key pinned. asyncssh, through fsspec's `sshfs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipelines.pull.files import FileSource
+from pipelines.pull.filesystem import FileSystem
+from pipelines.pull.source import ANSWER_SECONDS, SecretPlace, Secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sftp(FileSource):
+    """`host_key`: the server's public key as in `known_hosts` (`ssh-ed25519 AAAA…`); no other is accepted, and none is learnt."""
+
+    secret: ClassVar = ("key", "passphrase")
+
+    kind: Literal["sftp"]
+    host: str
+    user: str
+    key: SecretPlace  # private key in OpenSSH's form
+    host_key: Annotated[str, Field(pattern=r"^(ssh|ecdsa)-\S+ \S+")]
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    passphrase: SecretPlace | None = None
+    path: str = "."
+
+    @contextmanager
+    def connect(self, secrets: Secrets) -> Iterator[FileSystem]:
+        """A connection that uses nothing of the user's own SSH settings, agent or known hosts."""
+        import asyncssh
+        from sshfs import SSHFileSystem
+
+        system = SSHFileSystem(
+            self.host,
+            port=self.port,
+            username=self.user,
+            client_keys=[asyncssh.import_private_key(secrets["key"], secrets.get("passphrase"))],
+            known_hosts=([asyncssh.import_public_key(self.host_key)], [], []),
+            config=None,
+            agent_path=None,
+            password=None,
+            preferred_auth="publickey",
+            disable_trivial_auth=True,
+            connect_timeout=ANSWER_SECONDS,
+            login_timeout=ANSWER_SECONDS,
+            keepalive_interval=ANSWER_SECONDS / 3,
+            skip_instance_cache=True,
+        )
+        try:
+            yield FileSystem(system, self.path)
+        finally:
+            system.client.abort()

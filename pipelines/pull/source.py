@@ -1,0 +1,141 @@
+"""What all kinds of sources have in common: their declaration, their secrets, what they offer.
+
+Belongs here: the types that the kinds share. Does not belong here: a kind (`sftp`, `https`, `s3`, `share`, `database`).
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from pipelines.pull.failure import PullError
+from sources.contract import Contract
+
+if TYPE_CHECKING:
+    from tenacity import Retrying
+
+CLOSED: dict[str, Any] = {"extra": "forbid"}  # an unknown key is a typing error
+MIB = 1 << 20
+ANSWER_SECONDS = 30  # within which a server must answer or send the next bytes
+LONGEST_SECRET = 64 << 10  # bytes
+
+Secrets = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SecretPlace:
+    """Where a secret is: an environment variable or a file. The secret itself is never declared."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    environment: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    file: Path | None = None
+
+    def read(self, name: str) -> str:
+        """The secret. Raises `PullError` (`pull-no-secret`), which names the key of the declaration alone."""
+        if (self.environment is None) == (self.file is None):
+            raise PullError("pull-no-secret", f"{name}: needs either `environment` or `file`")
+        found = os.environ.get(self.environment, "") if self.environment else self._content(name, self.file or Path())
+        if not found.strip():
+            raise PullError("pull-no-secret", f"{name}: its {'variable' if self.environment else 'file'} is not set or empty")
+        return found if "-----BEGIN" in found else found.strip()
+
+    @staticmethod
+    def _content(name: str, path: Path) -> str:
+        try:
+            if path.stat().st_mode & 0o007:
+                raise PullError("pull-no-secret", f"{name}: everybody can read its file; chmod it to 0600")
+            with path.open(encoding="utf-8") as file:
+                return file.read(LONGEST_SECRET)
+        except (OSError, UnicodeError):
+            raise PullError("pull-no-secret", f"{name}: its file cannot be read") from None
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that a source offers. `size` in bytes, None if the source does not tell; `mark` changes with its content (time, ETag)."""
+
+    name: str
+    path: str
+    size: int | None
+    mark: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A delivery that a source offers. `state` stays the same while nothing of it changes; None if the source cannot tell."""
+
+    delivery: str
+    state: str | None
+    files: tuple[RemoteFile, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about a source (`delivery` None) or one of its deliveries that is told."""
+
+    delivery: str | None
+    rule: str
+    detail: str = ""
+
+
+@dataclass
+class Look:
+    """What a source offers now, and what is wrong with it."""
+
+    offers: list[Offer] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Request:
+    """For whom a source is looked at: the contract, and for databases the period of the snapshot with its first and last day."""
+
+    contract: Contract
+    period: str | None = None
+    days: tuple[date, date] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(ABC):
+    """The declaration of a source: endpoint, login, form. Subclasses are the kinds."""
+
+    __pydantic_config__: ClassVar = CLOSED
+    secret: ClassVar[tuple[str, ...]] = ()  # fields with a SecretPlace
+
+    kind: str
+    schedule: str = "20 */6 * * *"  # cron, of Dagster's schedule
+    largest: Annotated[int, Field(ge=1, le=1024)] = 1024  # MiB of a file; landing takes no larger one
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3  # at a source that does not answer, with pauses that double
+    pause: Annotated[float, Field(ge=0, le=60)] = 2.0  # seconds before the second attempt
+
+    def secrets(self) -> dict[str, str]:
+        """The secrets of the declaration, by field. Raises `PullError`."""
+        places = {one.name: getattr(self, one.name) for one in fields(self) if one.name in self.secret}
+        return {name: place.read(name) for name, place in places.items() if place is not None}
+
+    def retrying(self) -> Retrying:
+        """Attempts at what a transient failure stopped."""
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+        return Retrying(
+            stop=stop_after_attempt(self.attempts),
+            wait=wait_exponential_jitter(initial=self.pause, max=60, jitter=self.pause / 2),
+            retry=retry_if_exception(lambda error: isinstance(error, PullError) and error.transient),
+            reraise=True,
+        )
+
+    @abstractmethod
+    def look(self, secrets: Secrets, request: Request) -> Look:
+        """What the source offers. Raises `PullError`."""
+
+    @abstractmethod
+    def fetch(self, secrets: Secrets, request: Request, offer: Offer, folder: Path) -> dict[str, str]:
+        """Write the files of an offer into `folder`; return their SHA-256 by name. Raises `PullError`, and leaves what it likes behind."""

@@ -1,0 +1,133 @@
+"""Rows of a database as a file in the form that the contract's reader takes: delimited text or SQLite, every value as text.
+
+Belongs here: values to text, the two forms. The same rows give the same bytes; a batch of rows is held at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import storage
+from pipelines.landing.names import shown
+from pipelines.pull.failure import PullError
+from pipelines.pull.source import MIB
+from sources.contract import ColumnSpec, TableSpec
+
+ROWS = 2_000  # that are held at a time
+_DATES = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d"}
+_FORM = {"encoding", "delimiter", "line_end"}
+
+Rows = Iterator[Sequence[Sequence[Any]]]
+
+
+def text(value: Any, column: ColumnSpec) -> str | None:
+    """A value as the institution would deliver it: dates in the declared form, whole numbers without a point, booleans as 1 and 0."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Decimal):
+        return str(int(value)) if value.is_finite() and value == value.to_integral_value() else str(value)
+    if isinstance(value, datetime) and (column.type == "date" or value.time().isoformat() == "00:00:00"):
+        value = value.date()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.strftime(_DATES[column.format]) if value.year >= 1000 else value.isoformat()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    return str(value)
+
+
+def texts(batches: Rows, columns: Sequence[ColumnSpec], what: str, room: int) -> Iterator[list[list[str | None]]]:
+    """Rows as text. Raises `PullError` after `room` bytes."""
+    for rows in batches:
+        found = [[text(value, column) for value, column in zip(row, columns, strict=True)] for row in rows]
+        room -= sum(len(value) + 1 for row in found for value in row if value is not None)
+        if room < 0:
+            raise PullError("pull-too-large", shown(what))
+        yield found
+
+
+def write_delimited(table: TableSpec, rows: Rows, options: Mapping[str, Any], target: Path, largest: int) -> str:
+    """Delimited text with a header, in the declared dialect; in UTF-8 where its code page lacks a character. Returns its SHA-256."""
+    form = {"encoding": "utf-8", "delimiter": ",", "line_end": "\r\n"} | {k: str(options[k]) for k in _FORM & set(options)}
+    lines = _lines(table, texts(rows, table.columns, target.name, largest), form)
+    encodings = dict.fromkeys((form["encoding"], "utf-8"))
+    with storage(target), target.with_suffix(".utf-8").open("w+b") as plain:
+        encodable = True
+        for block in lines:
+            plain.write(block.encode("utf-8", "replace"))
+            encodable = encodable and _encodes(block, form["encoding"])
+        plain.seek(0)
+        encoding = next(iter(encodings)) if encodable else "utf-8"
+        source = io.TextIOWrapper(plain, encoding="utf-8", newline="")
+        with target.open("wb") as out:
+            while block := source.read(MIB):
+                out.write(block.encode(encoding))
+    target.with_suffix(".utf-8").unlink()
+    return _finished(target, largest)
+
+
+def write_sqlite(tables: Iterable[tuple[TableSpec, Rows]], target: Path, largest: int) -> str:
+    """A SQLite file with a table of texts for each. Returns its SHA-256."""
+    target.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(target, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("PRAGMA synchronous = OFF")
+            db.execute("PRAGMA cache_size = -16384")  # KiB
+            db.execute("BEGIN")
+            for table, rows in tables:
+                names = ", ".join(f"{_quoted(column.name)} TEXT" for column in table.columns)
+                db.execute(f"CREATE TABLE {_quoted(table.name)} ({names})")
+                insert = f"INSERT INTO {_quoted(table.name)} VALUES ({', '.join('?' * len(table.columns))})"
+                for batch in texts(rows, table.columns, target.name, largest):
+                    db.executemany(insert, batch)
+            db.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        raise OSError(os.strerror(28) if "full" in str(error) else "the staged file cannot be written") from None
+    return _finished(target, largest)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _lines(table: TableSpec, batches: Iterable[list[list[str | None]]], form: Mapping[str, str]) -> Iterator[str]:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=form["delimiter"], lineterminator=form["line_end"])
+    writer.writerow([column.name for column in table.columns])
+    for rows in batches:
+        writer.writerows(rows)
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
+    yield out.getvalue()
+
+
+def _encodes(block: str, encoding: str) -> bool:
+    try:
+        block.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _finished(target: Path, largest: int) -> str:
+    """Make a file durable and hash it. Raises `PullError` where it is larger than `largest`."""
+    if target.stat().st_size > largest:
+        raise PullError("pull-too-large", shown(target.name))
+    with storage(target), target.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -98,13 +98,13 @@ class FileSource(Source):
             pattern = self._pattern(contract)
             for entry in entries:
                 match = None if entry.folder else pattern.fullmatch(entry.name)
-                if match is None or DeliveryName.parse(match["delivery"]) is None:
+                if match is None or DeliveryName.parse(match["delivery"], contract.cadence) is None:
                     odd.append(entry.name)
                 else:
                     found.setdefault(match["delivery"], {})[match["file"]] = RemoteFile(match["file"], entry.name, entry.size, entry.mark)
         else:
             for entry in entries:
-                if not entry.folder or DeliveryName.parse(entry.name) is None:
+                if not entry.folder or DeliveryName.parse(entry.name, contract.cadence) is None:
                     odd.append(entry.name)
                     continue
                 inside = remote.entries(entry.name)

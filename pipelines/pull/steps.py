@@ -17,7 +17,6 @@ from typing import Literal, cast
 from pipelines.errors import HarmoniaError
 from pipelines.landing.receipts import CurrentFiles, current_files
 from pipelines.lock import pull_lock
-from pipelines.periods import last_day, quarters
 from pipelines.pull import inbox
 from pipelines.pull.database import Database
 from pipelines.pull.declared import SETTING, configured
@@ -31,7 +30,7 @@ from pipelines.resources.bounded import Bounds, Done
 from pipelines.resources.workplace import Workplace
 from schemas.declared import DeclarationError
 from schemas.findings import rules
-from sources import contract
+from sources import contract, periods
 from sources.contract import DeliveryName
 
 Result = Literal["pulled", "new", "unchanged", "waiting", "failed"]
@@ -249,13 +248,15 @@ class _Pulling:
 
 def _with_period(request: Request, source: Database, before: Mapping[Place, Pull], today: date) -> Request:
     """With the last period that ended, from each day of `days` until a snapshot was taken; else unchanged."""
-    *_, earlier, period = [one for one in quarters(f"{today.year - 2}-Q1", f"{today.year}-Q4") if last_day(one) < today]
-    after = source.days or (request.contract.due_days,)
-    passed = [day for days in after if (day := last_day(period) + timedelta(days=days)) <= today]
-    row = before.get((request.contract.institution, period))
+    agreed = request.contract
+    begun = periods.first_day(periods.containing(today, agreed.cadence))
+    period = periods.containing(begun - timedelta(days=1), agreed.cadence)
+    first, last = periods.first_day(period), periods.last_day(period)
+    passed = [day for days in source.days or (agreed.due_days,) if (day := last + timedelta(days=days)) <= today]
+    row = before.get((agreed.institution, period))
     if not passed or (row is not None and row.rule is None and row.content is not None and row.at.date() >= max(passed)):
         return request
-    return replace(request, period=period, days=(last_day(earlier) + timedelta(days=1), last_day(period)))
+    return replace(request, period=period, days=(first, last))
 
 
 def _result(done: Done[_Task]) -> Look | dict[str, str] | PullError:

@@ -49,14 +49,9 @@ def server() -> Iterator[Receiving]:
     configuration = configuration.replace("/etc/harmonia/receive/host_key", f"{folder}/host")
     configuration = configuration.replace("/etc/harmonia/receive/keys", f"{folder}/keys").replace("/srv/harmonia/receive", f"{folder}/in")
     (folder / "sshd_config").write_text(configuration)
-    groups = {
-        name for name in ("harmonia", "harmonia-senders") if subprocess.run(["getent", "group", name], capture_output=True).returncode
-    }
-    places = {
-        "HARMONIA_RECEIVE": f"{folder}/in",
-        "HARMONIA_RECEIVE_KEYS": f"{folder}/keys",
-        "HARMONIA_RECEIVE_HOST_KEY": f"{folder}/host.pub",
-    }
+    known = {group.gr_name for group in grp.getgrall()}
+    places = {"": "in", "_KEYS": "keys", "_HOST_KEY": "host.pub"}
+    environment = os.environ | {f"HARMONIA_RECEIVE{what}": f"{folder}/{place}" for what, place in places.items()}
     unit = (RECEIVE / "harmonia-receive.service").read_text()
     left = re.search("^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
     assert left
@@ -65,9 +60,8 @@ def server() -> Iterator[Receiving]:
     try:
         for name in (NAME, OTHER):
             keygen(folder / name)
-            subprocess.run(
-                [RECEIVE / "add-institution", name, folder / f"{name}.pub"], env=os.environ | places, check=True, capture_output=True
-            )
+            adding = [RECEIVE / "add-institution", name, folder / f"{name}.pub"]
+            subprocess.run(adding, env=environment, check=True, capture_output=True)
         sshd = [str(shutil.which("sshd")), "-D", "-e", "-f", str(folder / "sshd_config")]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(["setpriv", f"--bounding-set={bounds}", "--no-new-privs", *sshd], stderr=log)

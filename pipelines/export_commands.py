@@ -64,10 +64,10 @@ def approve(
     release: ReleaseDay = None,
 ) -> None:
     """For the coordinator: approve sending a full export to one recipient."""
-    from warehouse.exports.catalogue import to_approve
+    from warehouse.exports.catalogue import requested_transmission
     from warehouse.exports.transmission_approval import approve as sign
 
     where = Workplace.of(None, home).home
-    sent = to_approve(where.releases, name, release, recipient)
+    sent = requested_transmission(where.releases, name, release, recipient)
     sign(where.root, key.expanduser(), sent, signer, day, out)
     typer.echo(f"{out} approves the full export {sent.export} of release {sent.release} for {sent.recipient}")

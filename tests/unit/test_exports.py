@@ -19,7 +19,7 @@ from pipelines.registry import open_registry
 from pipelines.registry.tables import Audit
 from pipelines.resources.workplace import Workplace
 from tests.release_world import release, reported, signed, source, units
-from warehouse.exports import area, catalogue, transmission_approval
+from warehouse.exports import catalogue, territory, transmission_approval
 from warehouse.exports.questionnaires import forms
 from warehouse.releases.reading import open_release
 
@@ -103,14 +103,14 @@ def test_sdmx_lists_have_words_in_all_languages(home, tmp_path):
 
 
 def test_the_territory_and_its_footnote_are_a_setting(home, tmp_path, monkeypatch):
-    monkeypatch.setenv(area.CODE_VARIABLE, "XKX")
-    monkeypatch.setenv(area.NOTE_VARIABLE, "no")
+    monkeypatch.setenv(territory.CODE_VARIABLE, "XKX")
+    monkeypatch.setenv(territory.NOTE_VARIABLE, "no")
     _, data = catalogue.publish(home / "releases", "sdmx", None, "en", tmp_path / "out")
     assert 'REF_AREA="XKX"' in data.read_text("utf-8")
-    assert area.name("en") == "Kosovo"
-    monkeypatch.setenv(area.CODE_VARIABLE, "KS")
+    assert territory.name("en") == "Kosovo"
+    monkeypatch.setenv(territory.CODE_VARIABLE, "KS")
     with pytest.raises(HarmoniaError, match="XK, XKX"):
-        area.code()
+        territory.code()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -144,7 +144,7 @@ def test_full_figures_need_a_recipient_and_an_approval_of_just_that(workplace, t
         catalogue.transmit(workplace, "glotip", None, "en", out, None, None)
     with pytest.raises(HarmoniaError, match="harmonia export approve"):
         catalogue.transmit(workplace, "glotip", None, "en", out, "UNODC", None)
-    sent = catalogue.to_approve(workplace.home.releases, "glotip", None, "UNODC")
+    sent = catalogue.requested_transmission(workplace.home.releases, "glotip", None, "UNODC")
     transmission_approval.approve(workplace.home.root, key, sent, "A Coordinator", "2015-04-01", signed_file)
     with pytest.raises(HarmoniaError, match="something else"):
         catalogue.transmit(workplace, "glotip", None, "en", out, "somebody", signed_file)
@@ -155,7 +155,7 @@ def test_full_figures_need_a_recipient_and_an_approval_of_just_that(workplace, t
 
 
 def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
-    sent = catalogue.to_approve(workplace.home.releases, "eurostat", None, "Eurostat")
+    sent = catalogue.requested_transmission(workplace.home.releases, "eurostat", None, "Eurostat")
     transmission_approval.approve(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )
@@ -174,7 +174,7 @@ def test_full_figures_are_marked_private_and_logged(workplace, tmp_path):
 def test_victims_one_by_one_are_never_public(workplace, tmp_path):
     with pytest.raises(HarmoniaError, match="never public"):
         catalogue.publish(workplace.home.releases, "htcds", None, "en", tmp_path / "out")
-    sent = catalogue.to_approve(workplace.home.releases, "htcds", None, "IOM")
+    sent = catalogue.requested_transmission(workplace.home.releases, "htcds", None, "IOM")
     transmission_approval.approve(
         workplace.home.root, workplace.home.root.parent / "coordinator.pem", sent, "A Coordinator", "2015-04-01", tmp_path / "a.json"
     )

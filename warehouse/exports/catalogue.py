@@ -15,7 +15,7 @@ from pipelines.resources.workplace import Workplace
 from pipelines.swap import write_whole
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Form
-from warehouse.exports.transmission_approval import Transmission, approved
+from warehouse.exports.transmission_approval import Transmission, verify_approval
 from warehouse.releases.reading import Release, language, open_release, release_hash
 
 Files = dict[str, bytes]
@@ -51,38 +51,38 @@ class Export:
     @property
     def kinds(self) -> str:
         """Its forms: public, full."""
-        return " and ".join(k for k, create_files in (("public", self.public), ("full", self.exact)) if create_files)
+        return " and ".join(kind for kind, create_files in (("public", self.public), ("full", self.exact)) if create_files)
 
 
 @cache
 def exports() -> Mapping[str, Export]:
     """All exports by name: the data package, SDMX, a workbook for each questionnaire, victims in the fields of HTCDS."""
-    found = [
+    listed = [
         Export("package", _TITLES["package"], lambda release, _: package.files(release), None),
         Export("sdmx", _TITLES["sdmx"], lambda release, _: sdmx.files(release), None),
         *(_questionnaire(form) for form in questionnaires.forms().values()),
         Export("htcds", _TITLES["htcds"], None, _victims),
     ]
-    return {one.name: one for one in found}
+    return {export.name: export for export in listed}
 
 
 def _questionnaire(form: Form) -> Export:
     def public(release: Release, lang: str) -> Files:
-        answered = questionnaires.answers(form, questionnaires.protected(release, lang), lang)
-        return {f"{form.code}-{lang}.xlsx": workbook.workbook(form, answered, release, lang, release_hash(release))}
+        answers = questionnaires.answers(form, questionnaires.protected_figures(release, lang), lang)
+        return {f"{form.code}-{lang}.xlsx": workbook.workbook(form, answers, release, lang, release_hash(release))}
 
-    def exact(releases: Path, release: Release, lang: str, by: str) -> Files:
-        answered = questionnaires.answers(form, transmission.figures(releases, release, lang), lang)
-        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, answered, release, lang, release_hash(release), by)}
+    def exact(releases: Path, release: Release, lang: str, approval: str) -> Files:
+        answers = questionnaires.answers(form, transmission.exact_figures(releases, release, lang), lang)
+        return {f"{form.code}-{lang}-CONFIDENTIAL.xlsx": workbook.workbook(form, answers, release, lang, release_hash(release), approval)}
 
     return Export(form.code, form.title, public, exact)
 
 
-def _victims(releases: Path, release: Release, lang: str, by: str) -> Files:
-    return {"htcds-CONFIDENTIAL.csv": transmission.victims(releases, release).to_csv(index=False, lineterminator="\n").encode()}
+def _victims(releases: Path, release: Release, lang: str, approval: str) -> Files:
+    return {"htcds-CONFIDENTIAL.csv": transmission.victim_rows(releases, release).to_csv(index=False, lineterminator="\n").encode()}
 
 
-def _named(name: str) -> Export:
+def _export(name: str) -> Export:
     if name not in exports():
         raise HarmoniaError(f"there is no export {name!r}: one of {', '.join(exports())}")
     return exports()[name]
@@ -90,7 +90,7 @@ def _named(name: str) -> Export:
 
 def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) -> list[Path]:
     """Write the protected files of an export to `out`. Raises `HarmoniaError`: unknown export or language, missing or modified release."""
-    export = _named(name)
+    export = _export(name)
     if export.public is None:
         raise HarmoniaError(
             f"{name} contains individual persons and is never public: use --full with the coordinator's approval, for one recipient"
@@ -99,20 +99,20 @@ def publish(releases: Path, name: str, day: str | None, lang: str, out: Path) ->
     return _write(out, files)
 
 
-def to_approve(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
+def requested_transmission(releases: Path, name: str, day: str | None, recipient: str) -> Transmission:
     """A full transmission for the coordinator to approve. Raises `HarmoniaError` if the export has no full form."""
-    return _asked(releases, name, day, recipient)[1]
+    return _release_and_transmission(releases, name, day, recipient)[1]
 
 
-def _asked(releases: Path, name: str, day: str | None, recipient: str) -> tuple[Release, Transmission]:
-    if _named(name).exact is None:
+def _release_and_transmission(releases: Path, name: str, day: str | None, recipient: str) -> tuple[Release, Transmission]:
+    if _export(name).exact is None:
         raise HarmoniaError(f"{name} is public only: it has no full form")
     release = open_release(releases, day)
     return release, Transmission(name, release.name, release_hash(release), recipient)
 
 
 def transmit(
-    workplace: Workplace, name: str, day: str | None, lang: str, out: Path, recipient: str | None, signed: Path | None
+    workplace: Workplace, name: str, day: str | None, lang: str, out: Path, recipient: str | None, approval_file: Path | None
 ) -> list[Path]:
     """Write the full files of an export to `out`, for `recipient`. Logged in the registry before anything is written.
 
@@ -121,12 +121,12 @@ def transmit(
     if not recipient:
         raise HarmoniaError(f"{name} in full goes to one recipient: name it with --recipient")
     releases = workplace.home.releases
-    release, sent = _asked(releases, name, day, recipient)
-    by = approved(workplace.home.root, signed, sent)
-    create_files = _named(name).exact
-    assert create_files is not None  # _asked() refuses those without a full form
-    files = create_files(releases, release, language(lang), f"{by.name}, {by.day}; {recipient}")
-    transmission.log(workplace, sent, by)
+    release, requested = _release_and_transmission(releases, name, day, recipient)
+    approval = verify_approval(workplace.home.root, approval_file, requested)
+    create_files = _export(name).exact
+    assert create_files is not None  # refused above
+    files = create_files(releases, release, language(lang), f"{approval.name}, {approval.day}; {recipient}")
+    transmission.log(workplace, requested, approval)
     return _write(out, files, private=True)
 
 

@@ -22,8 +22,8 @@ _TYPES = ((pa.types.is_boolean, "boolean"), (pa.types.is_integer, "integer"))
 @cache
 def _descriptions() -> dict[str, Any]:
     """Descriptions of the resources and their columns."""
-    found: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
-    return found
+    raw: dict[str, Any] = declared(Path(__file__).with_suffix(".yaml"))
+    return raw
 
 
 def files(release: Release) -> dict[str, bytes]:
@@ -39,13 +39,13 @@ def descriptor(release: Release) -> dict[str, Any]:
         if f"{name}.csv" not in release.files:
             continue
         resources.append(
-            {**_file(release, f"{name}.csv", "csv", "text/csv"), "name": name, **_titled(table), "schema": _schema(release, name)}
+            {**_file(release, f"{name}.csv", "csv", "text/csv"), "name": name, "title": table["title"], "schema": _schema(release, name)}
         )
         resources.append(
             {
                 **_file(release, f"{name}.parquet", "parquet", "application/vnd.apache.parquet"),
                 "name": f"{name}-parquet",
-                **_titled(table),
+                "title": table["title"],
                 "schema": {
                     "fields": [{"name": column, "type": "any"} for column in _columns(release, name).names]
                 },  # the Parquet file has its own types
@@ -63,18 +63,21 @@ def descriptor(release: Release) -> dict[str, Any]:
     }
 
 
-def _titled(table: dict[str, Any]) -> dict[str, str]:
-    return {"title": table["title"]}
-
-
-def _file(release: Release, path: str, form: str, media: str) -> dict[str, Any]:
+def _file(release: Release, path: str, file_format: str, media_type: str) -> dict[str, Any]:
     """Path and type of a file. Size and hash of the CSV only: validators do not read Parquet; the manifest has both for all files."""
-    if form != "csv":
-        return {"path": path, "format": form, "mediatype": media, "profile": "data-resource"}
-    listed = release.manifest["files"][path]
+    if file_format != "csv":
+        return {"path": path, "format": file_format, "mediatype": media_type, "profile": "data-resource"}
+    entry = release.manifest["files"][path]
     dialect = {"delimiter": ",", "lineTerminator": "\n"}
-    found = {"path": path, "format": form, "mediatype": media, "profile": "tabular-data-resource", "encoding": "utf-8", "dialect": dialect}
-    return {**found, "bytes": listed["bytes"], "hash": f"sha256:{listed['sha256']}"}
+    resource = {
+        "path": path,
+        "format": file_format,
+        "mediatype": media_type,
+        "profile": "tabular-data-resource",
+        "encoding": "utf-8",
+        "dialect": dialect,
+    }
+    return {**resource, "bytes": entry["bytes"], "hash": f"sha256:{entry['sha256']}"}
 
 
 def _schema(release: Release, name: str) -> dict[str, Any]:
@@ -90,8 +93,8 @@ def _columns(release: Release, name: str) -> pa.Schema:
     return pq.read_schema(pa.BufferReader(release.files[f"{name}.parquet"]))
 
 
-def _type(found: pa.DataType) -> str:
-    return next((name for is_one, name in _TYPES if is_one(found)), "string")
+def _type(arrow_type: pa.DataType) -> str:
+    return next((name for matches, name in _TYPES if matches(arrow_type)), "string")
 
 
 def _json(value: Any) -> bytes:

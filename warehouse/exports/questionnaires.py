@@ -24,29 +24,29 @@ FOLDER = Path(__file__).with_name("questionnaires")
 TABLES = ("total", "offence_group", "quarter", "sex", "age_group", "citizenship_group", "form", "sex_age_group")
 ANSWERS = ("no", "question", "indicator", "period", "breakdown", "category", "figure", "note", "confidentiality")
 FREE, CONFIDENTIAL = "F", "C"
-Words = Mapping[str, str]
+Texts = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Question:
     """A question, with its answer: an indicator's tables, or (`not_available`) who would know."""
 
-    no: int
-    asks: Words
+    number: int
+    text: Texts
     indicator: str | None
     tables: tuple[str, ...]
-    differs: Words | None
-    not_available: Words | None
+    differs: Texts | None
+    not_available: Texts | None
 
 
 @dataclass(frozen=True)
 class Form:
-    """One questionnaire; `known`: how much of the original form was read."""
+    """One questionnaire; `source_note`: how much of the original form was read."""
 
     code: str
-    title: Words
+    title: Texts
     recipient: str
-    known: Words
+    source_note: Texts
     questions: tuple[Question, ...]
 
 
@@ -59,8 +59,8 @@ def forms() -> dict[str, Form]:
 def _form(path: Path) -> Form:
     try:
         raw = declared(path)
-        questions = tuple(_question(no, one) for no, one in enumerate(raw["questions"], 1))
-        form = Form(path.stem, _words(raw["title"]), raw["recipient"], _words(raw["known"]), questions)
+        questions = tuple(_question(number, question) for number, question in enumerate(raw["questions"], 1))
+        form = Form(path.stem, _texts(raw["title"]), raw["recipient"], _texts(raw["known"]), questions)
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise HarmoniaError(
             f"{path}: not a questionnaire ({type(error).__name__}: {error}); the format is in docs/reference/exports.md"
@@ -68,49 +68,51 @@ def _form(path: Path) -> Form:
     return form
 
 
-def _words(texts: Any) -> Words:
-    if set(texts) != set(LANGUAGES):
-        raise ValueError(f"{texts} is not in {', '.join(LANGUAGES)}")
-    return dict(texts)
+def _texts(by_language: Any) -> Texts:
+    if set(by_language) != set(LANGUAGES):
+        raise ValueError(f"{by_language} is not in {', '.join(LANGUAGES)}")
+    return dict(by_language)
 
 
-def _question(no: int, raw: Mapping[str, Any]) -> Question:
+def _question(number: int, raw: Mapping[str, Any]) -> Question:
     tables = tuple(raw.get("tables", ()))
     if bool(tables) == ("not_available" in raw) or ("indicator" in raw) != bool(tables) or not set(tables) <= set(TABLES):
-        raise ValueError(f"question {no} needs an indicator and its tables ({', '.join(TABLES)}), or not_available")
+        raise ValueError(f"question {number} needs an indicator and its tables ({', '.join(TABLES)}), or not_available")
     return Question(
-        no=no,
-        asks=_words(raw["asks"]),
+        number=number,
+        text=_texts(raw["asks"]),
         indicator=raw.get("indicator"),
         tables=tables,
-        differs=_words(raw["differs"]) if "differs" in raw else None,
-        not_available=_words(raw["not_available"]) if "not_available" in raw else None,
+        differs=_texts(raw["differs"]) if "differs" in raw else None,
+        not_available=_texts(raw["not_available"]) if "not_available" in raw else None,
     )
 
 
 def answers(form: Form, figures: Callable[[str, str], pd.DataFrame], lang: str) -> pd.DataFrame:
     """`ANSWERS`, one row per figure. figures: (indicator, table) → rows of `period`, `category`, `figure`, `note`, `confidentiality`."""
-    out = []
+    rows = []
     for question in form.questions:
         for table in question.tables:
-            found = figures(str(question.indicator), table)
-            told: dict[str, Any] = {
-                "no": question.no,
-                "question": question.asks[lang],
+            columns: dict[str, Any] = {
+                "no": question.number,
+                "question": question.text[lang],
                 "indicator": question.indicator,
                 "breakdown": label("table", table, lang),
             }
-            out.append(found.assign(**told))
-    return pd.concat(out, ignore_index=True)[list(ANSWERS)] if out else pd.DataFrame(columns=list(ANSWERS))
+            rows.append(figures(str(question.indicator), table).assign(**columns))
+    return pd.concat(rows, ignore_index=True)[list(ANSWERS)] if rows else pd.DataFrame(columns=list(ANSWERS))
 
 
-def protected(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
+def protected_figures(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
     """The figures of a release for `answers`; suppressed ones have no figure, and the release's wording as a note."""
 
     def figures(indicator: str, table: str) -> pd.DataFrame:
-        c = release.cube
-        rows = c[(c["indicator"] == indicator) & (c["table"] == table) & (c["measure"] == "harmonised")]
-        notes = [_note(s, limit, missing, lang) for s, limit, missing in zip(rows["status"], rows["limit"], rows["missing"], strict=True)]
+        cube = release.cube
+        rows = cube[(cube["indicator"] == indicator) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
+        notes = [
+            _note(status, limit, missing, lang)
+            for status, limit, missing in zip(rows["status"], rows["limit"], rows["missing"], strict=True)
+        ]
         return pd.DataFrame(
             {
                 "period": rows["period"],
@@ -125,6 +127,6 @@ def protected(release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]
 
 
 def _note(status: str, limit: float | None, missing: str | None, lang: str) -> str:
-    told = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
-    told += [gap_text(missing, lang)] if isinstance(missing, str) else []
-    return " ".join(filter(None, told))
+    notes = [status_text(status, lang, None if pd.isna(limit) else int(limit or 0))]
+    notes += [gap_text(missing, lang)] if isinstance(missing, str) else []
+    return " ".join(filter(None, notes))

@@ -19,11 +19,11 @@ from pysdmx.model import Organisation
 from sdmx.message import Header, StructureMessage
 from sdmx.model import v21 as m
 
-from warehouse.exports import area
+from warehouse.exports import territory
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import MERGE_SEPARATOR, QUARTERS, Release, gap_text, label, status_text
 
-_OR = "_OR_"
+_MERGED_CODES = "_OR_"
 
 
 def files(release: Release) -> dict[str, bytes]:
@@ -35,37 +35,38 @@ def files(release: Release) -> dict[str, bytes]:
 
 def observations(release: Release) -> pd.DataFrame:
     """The cube in SDMX terms: a column for each dimension and attribute of `sdmx.yaml`, TIME_PERIOD, OBS_VALUE (null: suppressed)."""
-    cube, dims, attributes = release.cube, area.config()["dimensions"], area.config()["attributes"]
+    cube, dimensions, attributes = release.cube, territory.sdmx_config()["dimensions"], territory.sdmx_config()["attributes"]
     unit = release.table("definitions").set_index("indicator")["unit"]
     quarterly = cube["table"] == "quarter"
-    out = pd.DataFrame(index=cube.index)
-    out["FREQ"] = cube["period_type"].replace({"quarter": "year"}).map(dims["FREQ"]["codes"])
-    out["REF_AREA"] = area.code()
-    out["INDICATOR"] = cube["indicator"].str.upper()
-    for name, spec in dims.items():
+    observed = pd.DataFrame(index=cube.index)
+    observed["FREQ"] = cube["period_type"].replace({"quarter": "year"}).map(dimensions["FREQ"]["codes"])
+    observed["REF_AREA"] = territory.code()
+    observed["INDICATOR"] = cube["indicator"].str.upper()
+    for name, spec in dimensions.items():
         if "from" in spec:
-            out[name] = _coded(cube[spec["from"]], spec)
-    out["QUARTER"] = cube["cell"].where(quarterly & (cube["cell"] != ""), "_T").str.replace(MERGE_SEPARATOR, _OR, regex=False)
-    out["TIME_PERIOD"] = [_time(of) for of in cube["of"]]
-    out["UNIT_MEASURE"] = cube["indicator"].map(unit).map(attributes["UNIT_MEASURE"]["codes"])
+            observed[name] = _code_column(cube[spec["from"]], spec)
+    quarters = cube["cell"].where(quarterly & (cube["cell"] != ""), "_T")
+    observed["QUARTER"] = quarters.str.replace(MERGE_SEPARATOR, _MERGED_CODES, regex=False)
+    observed["TIME_PERIOD"] = [_time_period(of) for of in cube["of"]]
+    observed["UNIT_MEASURE"] = cube["indicator"].map(unit).map(attributes["UNIT_MEASURE"]["codes"])
     for name in ("OBS_STATUS", "CONF_STATUS"):
-        out[name] = cube["status"].map(attributes[name]["codes"])
-    out["COMMENT_OBS"] = [
-        _comment(s, limit, missing) for s, limit, missing in zip(cube["status"], cube["limit"], cube["missing"], strict=True)
+        observed[name] = cube["status"].map(attributes[name]["codes"])
+    observed["COMMENT_OBS"] = [
+        _comment(status, limit, missing) for status, limit, missing in zip(cube["status"], cube["limit"], cube["missing"], strict=True)
     ]
-    out["OBS_VALUE"] = cube["value"].astype("Int64")
-    return out
+    observed["OBS_VALUE"] = cube["value"].astype("Int64")
+    return observed
 
 
-def _coded(values: pd.Series, spec: dict[str, Any]) -> pd.Series:
-    return values.map({value: _OR.join(_code(part, spec) for part in value.split(MERGE_SEPARATOR)) for value in values.unique()})
+def _code_column(values: pd.Series, spec: dict[str, Any]) -> pd.Series:
+    return values.map({value: _MERGED_CODES.join(_code(part, spec) for part in value.split(MERGE_SEPARATOR)) for value in values.unique()})
 
 
 def _code(part: str, spec: dict[str, Any]) -> str:
     return str(spec.get("codes", {}).get(part, {"total": "_T", "unknown": "_U"}.get(part, part.upper())))
 
 
-def _time(of: str) -> str:
+def _time_period(of: str) -> str:
     """A year unchanged; a window `2012/2014` as an SDMX time range: its first day and its length."""
     return of if "/" not in of else f"{of[:4]}-01-01/P{int(of[-4:]) - int(of[:4]) + 1}Y"
 
@@ -76,25 +77,26 @@ def _comment(status: str, limit: float | None, missing: str | None) -> str | Non
     return " ".join(filter(None, notes)) or None
 
 
-def _lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dict[str, str]]]:
+def _code_lists(release: Release, rows: pd.DataFrame) -> dict[str, dict[str, dict[str, str]]]:
     """Dimension or attribute → code → language → label, for the codes used in the release and the categories that they merge."""
-    config = area.config()
+    config = territory.sdmx_config()
     titles = release.table("definitions").set_index("indicator")
-    out: dict[str, dict[str, dict[str, str]]] = {}
+    lists: dict[str, dict[str, dict[str, str]]] = {}
     for name, spec in config["dimensions"].items():
         if "from" in spec:
             values = sorted(release.cube[spec["from"]].unique())
-            out[name] = {_coded(pd.Series([v]), spec).iloc[0]: {n: label(spec["from"], v, n) for n in LANGUAGES} for v in values}
-    out["FREQ"], out["REF_AREA"] = config["dimensions"]["FREQ"]["labels"], {area.code(): {n: area.name(n) for n in LANGUAGES}}
-    out["INDICATOR"] = {i.upper(): {n: str(titles.loc[i, f"title_{n}"]) for n in LANGUAGES} for i in titles.index}
-    out["QUARTER"] = {c: dict.fromkeys(LANGUAGES, c.replace(_OR, ", ")) for c in sorted({*rows["QUARTER"], *QUARTERS} - {"_T"})}
-    out["QUARTER"]["_T"] = {"sq": "Viti", "sr": "Godina", "en": "The year"}
-    return out | {name: spec["labels"] for name, spec in config["attributes"].items() if "labels" in spec}
+            lists[name] = {_code_column(pd.Series([v]), spec).iloc[0]: {n: label(spec["from"], v, n) for n in LANGUAGES} for v in values}
+    lists["FREQ"], lists["REF_AREA"] = config["dimensions"]["FREQ"]["labels"], {territory.code(): {n: territory.name(n) for n in LANGUAGES}}
+    lists["INDICATOR"] = {i.upper(): {n: str(titles.loc[i, f"title_{n}"]) for n in LANGUAGES} for i in titles.index}
+    quarters = sorted({*rows["QUARTER"], *QUARTERS} - {"_T"})
+    lists["QUARTER"] = {code: dict.fromkeys(LANGUAGES, code.replace(_MERGED_CODES, ", ")) for code in quarters}
+    lists["QUARTER"]["_T"] = {"sq": "Viti", "sr": "Godina", "en": "The year"}
+    return lists | {name: spec["labels"] for name, spec in config["attributes"].items() if "labels" in spec}
 
 
 def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
     """All maintainable artefacts by name: agency, concepts, lists, dsd, flow."""
-    config = area.config()
+    config = territory.sdmx_config()
     agency = m.Agency(id=config["agency"]["id"], name=config["agency"]["title"])
     common: dict[str, Any] = {
         "maintainer": agency,
@@ -102,16 +104,21 @@ def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
         "is_final": True,
         "is_external_reference": False,
     }
-    titled = {**config["dimensions"], "TIME_PERIOD": {"title": _TIME}, "OBS_VALUE": {"title": _VALUE}, **config["attributes"]}
+    components = {
+        **config["dimensions"],
+        "TIME_PERIOD": {"title": _TIME_TITLE},
+        "OBS_VALUE": {"title": _VALUE_TITLE},
+        **config["attributes"],
+    }
     concepts = m.ConceptScheme(id="CS_THB", name=config["name"], **common)
-    for name, spec in titled.items():
+    for name, spec in components.items():
         concepts.append(m.Concept(id=name, name=spec["title"]))
     lists = {}
-    for name, codes in _lists(release, rows).items():
-        found = m.Codelist(id=f"CL_{name}", name=titled[name]["title"], description=_modelled(titled[name]), **common)
-        for code, words in codes.items():
-            found.append(m.Code(id=code, name=words))
-        lists[name] = found
+    for name, codes in _code_lists(release, rows).items():
+        code_list = m.Codelist(id=f"CL_{name}", name=components[name]["title"], description=_list_description(components[name]), **common)
+        for code, labels in codes.items():
+            code_list.append(m.Code(id=code, name=labels))
+        lists[name] = code_list
     dsd = m.DataStructureDefinition(id=config["structure"]["id"], name=config["name"], **common)
     dsd.dimensions.id, dsd.attributes.id, dsd.measures.id = "DimensionDescriptor", "AttributeDescriptor", "MeasureDescriptor"
     for name in config["dimensions"]:
@@ -119,19 +126,19 @@ def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
             m.Dimension(id=name, concept_identity=concepts[name], local_representation=m.Representation(enumerated=lists[name]))
         )
     dsd.dimensions.append(
-        m.TimeDimension(id="TIME_PERIOD", concept_identity=concepts["TIME_PERIOD"], local_representation=_text("ObservationalTimePeriod"))
+        m.TimeDimension(id="TIME_PERIOD", concept_identity=concepts["TIME_PERIOD"], local_representation=_facet("ObservationalTimePeriod"))
     )
     dsd.dimensions.assign_order()
     measure = m.PrimaryMeasure(id="OBS_VALUE", concept_identity=concepts["OBS_VALUE"])
     dsd.measures.append(measure)
     for name in config["attributes"]:
-        kind = m.Representation(enumerated=lists[name]) if name in lists else _text("String")
+        representation = m.Representation(enumerated=lists[name]) if name in lists else _facet("String")
         status = m.UsageStatus.mandatory if name in lists else m.UsageStatus.conditional
         dsd.attributes.append(
             m.DataAttribute(
                 id=name,
                 concept_identity=concepts[name],
-                local_representation=kind,
+                local_representation=representation,
                 usage_status=status,
                 related_to=m.PrimaryMeasureRelationship(),
             )
@@ -140,22 +147,28 @@ def _structure(release: Release, rows: pd.DataFrame) -> dict[str, Any]:
     return {"agency": agency, "concepts": concepts, "lists": lists, "dsd": dsd, "flow": flow}
 
 
-_TIME = {"sq": "Periudha", "sr": "Period", "en": "Time period"}
-_VALUE = {"sq": "Vlera", "sr": "Vrednost", "en": "Observation value"}
+_TIME_TITLE = {"sq": "Periudha", "sr": "Period", "en": "Time period"}
+_VALUE_TITLE = {"sq": "Vlera", "sr": "Vrednost", "en": "Observation value"}
 
 
-def _modelled(spec: dict[str, Any]) -> dict[str, str]:
-    known = spec.get("modelled_on")
-    return {"en": f"Modelled on the cross-domain code list {known}; joined categories added." if known else "A list of this dataflow only."}
+def _list_description(spec: dict[str, Any]) -> dict[str, str]:
+    modelled_on = spec.get("modelled_on")
+    return {
+        "en": f"Modelled on the cross-domain code list {modelled_on}; joined categories added."
+        if modelled_on
+        else "A list of this dataflow only."
+    }
 
 
-def _text(kind: str) -> m.Representation:
-    name = kind[0].lower() + kind[1:]
+def _facet(value_type: str) -> m.Representation:
+    name = value_type[0].lower() + value_type[1:]
     return m.Representation(non_enumerated=[m.Facet(value_type=m.FacetValueType[name])])
 
 
 def _header(release: Release) -> Header:
-    return Header(id=f"HARMONIA_{release.name}", prepared=_day(release), sender=m.Agency(id=area.config()["agency"]["id"]), test=False)
+    return Header(
+        id=f"HARMONIA_{release.name}", prepared=_day(release), sender=m.Agency(id=territory.sdmx_config()["agency"]["id"]), test=False
+    )
 
 
 def _day(release: Release) -> datetime:
@@ -163,17 +176,17 @@ def _day(release: Release) -> datetime:
     return datetime.fromisoformat(release.name).replace(tzinfo=UTC)
 
 
-def _message(structure: dict[str, Any], head: Header) -> StructureMessage:
-    out = StructureMessage(header=head)
-    for found in (structure["concepts"], *structure["lists"].values(), structure["dsd"], structure["flow"]):
-        out.add(found)
-    return out
+def _message(structure: dict[str, Any], header: Header) -> StructureMessage:
+    message = StructureMessage(header=header)
+    for artefact in (structure["concepts"], *structure["lists"].values(), structure["dsd"], structure["flow"]):
+        message.add(artefact)
+    return message
 
 
 def _data(structure: bytes, rows: pd.DataFrame, release: Release) -> bytes:
     """Structure-specific data, by pysdmx: sdmx1 writes multilingual structures, but no valid data."""
     dsd = read_sdmx(structure.decode(), validate=False).get_data_structure_definitions()[0]
     dataset = PandasDataset(structure=dsd.to_schema(), data=rows.astype(object).where(rows.notna(), None))
-    sender = Organisation(id=area.config()["agency"]["id"])
-    head = pysdmx.model.message.Header(id=f"HARMONIA_{release.name}_DATA", prepared=_day(release), sender=sender)
-    return str(write_sdmx([dataset], Format.DATA_SDMX_ML_2_1_STR, header=head)).encode()
+    sender = Organisation(id=territory.sdmx_config()["agency"]["id"])
+    header = pysdmx.model.message.Header(id=f"HARMONIA_{release.name}_DATA", prepared=_day(release), sender=sender)
+    return str(write_sdmx([dataset], Format.DATA_SDMX_ML_2_1_STR, header=header)).encode()

@@ -24,46 +24,46 @@ from warehouse.releases.reading import Release, category, gap_text, status_text
 _VICTIMS = "victims_identified"
 
 
-def figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
+def exact_figures(releases: Path, release: Release, lang: str) -> Callable[[str, str], pd.DataFrame]:
     """The exact figures of a release for `questionnaires.answers`, for the years that it publishes.
 
     Marked confidential if the release does not publish the exact figure. Raises `HarmoniaError` if the release was modified.
     """
     exact = _table(releases, release, "exact")
-    grand = _table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
+    by_period = _table(releases, release, "statistics").drop_duplicates(["indicator", "period"]).set_index(["indicator", "period"])
     exact = exact[(exact["measure"] == "harmonised") & exact["of"].isin(release.years())]
     shown = release.cube[release.cube["status"] == "shown"]
-    said = ["indicator", "table", "of", "cell", "value"]
-    public = set(shown.loc[shown["measure"] == "harmonised", said].itertuples(index=False, name=None))
+    columns = ["indicator", "table", "of", "cell", "value"]
+    public = set(shown.loc[shown["measure"] == "harmonised", columns].itertuples(index=False, name=None))
 
-    def found(indicator: str, table: str) -> pd.DataFrame:
+    def figures(indicator: str, table: str) -> pd.DataFrame:
         rows = exact[(exact["indicator"] == indicator) & (exact["table"] == table)]
-        free = [(indicator, table, *row) in public for row in rows[said[2:]].itertuples(index=False, name=None)]
+        is_public = [(indicator, table, *row) in public for row in rows[columns[2:]].itertuples(index=False, name=None)]
         periods = rows["of"] + ("-" + rows["cell"] if table == "quarter" else "")
-        missing = grand["missing"].reindex(pd.MultiIndex.from_arrays([rows["indicator"], periods]))
-        unknown = rows["value"].isna().map({True: status_text("no_delivery", lang), False: ""})
-        gaps = ("" if pd.isna(gap) else gap_text(gap, lang) for gap in missing)
-        notes = [" ".join(filter(None, both)) for both in zip(unknown, gaps, strict=True)]
+        missing = by_period["missing"].reindex(pd.MultiIndex.from_arrays([rows["indicator"], periods]))
+        no_delivery = rows["value"].isna().map({True: status_text("no_delivery", lang), False: ""})
+        gaps = ("" if pd.isna(deliveries) else gap_text(deliveries, lang) for deliveries in missing)
+        notes = [" ".join(filter(None, both)) for both in zip(no_delivery, gaps, strict=True)]
         return pd.DataFrame(
             {
                 "period": periods,
                 "category": [category(table, cell, lang) for cell in rows["cell"]],
                 "figure": rows["value"].astype("Int64"),
                 "note": notes,
-                "confidentiality": [FREE if yes else CONFIDENTIAL for yes in free],
+                "confidentiality": [FREE if published else CONFIDENTIAL for published in is_public],
             }
         )
 
-    return found
+    return figures
 
 
 @cache
-def _fields() -> dict[str, dict[str, dict[str, str] | str]]:
+def _htcds_fields() -> dict[str, dict[str, dict[str, str] | str]]:
     raw: dict[str, dict[str, dict[str, str] | str]] = declared(Path(__file__).with_name("htcds.yaml"))
     return raw
 
 
-def victims(releases: Path, release: Release) -> pd.DataFrame:
+def victim_rows(releases: Path, release: Release) -> pd.DataFrame:
     """Victims as rows in the field names and values of HTCDS (the open standard used by IC-TIP); no id, no name, no day.
 
     For the years that the release publishes. A field that no source delivers is an empty column.
@@ -72,25 +72,29 @@ def victims(releases: Path, release: Release) -> pd.DataFrame:
     rows = counted[(counted["indicator"] == _VICTIMS) & counted["counts_in_year"].astype("bool")]
     rows = rows.assign(year=pd.to_datetime(rows["day"]).dt.year.astype("str"))
     rows = rows[rows["year"].isin(release.years())]
-    out = pd.DataFrame(index=rows.index)
-    for field, spec in _fields().items():
+    victims = pd.DataFrame(index=rows.index)
+    for field, spec in _htcds_fields().items():
         source = spec.get("from")
         codes = spec.get("codes", {})
         if source is None:
-            out[field] = spec.get("value")
+            victims[field] = spec.get("value")
         else:
-            out[field] = rows[str(source)].map(codes) if isinstance(codes, dict) and codes else rows[str(source)]
-    return out.sort_values(list(out.columns), kind="stable").reset_index(drop=True)
+            victims[field] = rows[str(source)].map(codes) if isinstance(codes, dict) and codes else rows[str(source)]
+    return victims.sort_values(list(victims.columns), kind="stable").reset_index(drop=True)
 
 
 def _table(releases: Path, release: Release, name: str) -> pd.DataFrame:
     return open_confidential(releases, release.name).table(name)
 
 
-def log(workplace: Workplace, sent: Transmission, by: Approval) -> None:
+def log(workplace: Workplace, transmission: Transmission, approval: Approval) -> None:
     """Log a transmission in the registry before it is written. Raises `HarmoniaError` if that fails."""
+    text = (
+        f"{transmission.export} of {transmission.release} in full to {transmission.recipient}, "
+        f"approved by {approval.name} on {approval.day}"
+    )
     registry = open_registry(workplace.registry)
     try:
-        note(registry, "transmission", f"{sent.export} of {sent.release} in full to {sent.recipient}, approved by {by.name} on {by.day}")
+        note(registry, "transmission", text)
     finally:
         registry.close()

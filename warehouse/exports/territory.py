@@ -14,26 +14,26 @@ CODE_VARIABLE, NOTE_VARIABLE = "HARMONIA_AREA_CODE", "HARMONIA_STATUS_NOTE"
 
 
 @cache
-def config() -> dict[str, Any]:
+def sdmx_config() -> dict[str, Any]:
     """`sdmx.yaml`: the names of dimensions, attributes and codes, territories and the footnote."""
-    found: dict[str, Any] = declared(Path(__file__).with_name("sdmx.yaml"))
-    return found
+    raw: dict[str, Any] = declared(Path(__file__).with_name("sdmx.yaml"))
+    return raw
 
 
 def code() -> str:
     """`XK` unless `HARMONIA_AREA_CODE` is `XKX`. Raises `HarmoniaError` for another code."""
-    wanted = os.environ.get(CODE_VARIABLE, "XK")
-    if wanted not in config()["areas"]:
-        raise HarmoniaError(f"{CODE_VARIABLE}={wanted}: the territory's code is one of {', '.join(config()['areas'])}")
-    return wanted
+    territory = os.environ.get(CODE_VARIABLE, "XK")
+    if territory not in sdmx_config()["areas"]:
+        raise HarmoniaError(f"{CODE_VARIABLE}={territory}: the territory's code is one of {', '.join(sdmx_config()['areas'])}")
+    return territory
 
 
-def note(lang: str) -> str:
+def status_note(lang: str) -> str:
     """The footnote on status; empty if `HARMONIA_STATUS_NOTE` is `no`."""
-    return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(config()["status_note"][lang])
+    return "" if os.environ.get(NOTE_VARIABLE, "yes") == "no" else str(sdmx_config()["status_note"][lang])
 
 
 def name(lang: str) -> str:
     """The territory's name, with the footnote mark if there is a footnote."""
-    found = str(config()["areas"][code()][lang])
-    return found if note(lang) else found.rstrip("*")
+    territory = str(sdmx_config()["areas"][code()][lang])
+    return territory if status_note(lang) else territory.rstrip("*")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines import over_time
+from pipelines import crosswalk, over_time
 from pipelines.errors import HarmoniaError
 from pipelines.resources.coded import numbered
 from pipelines.root_causes import root_causes
@@ -20,7 +20,7 @@ from pipelines.validate import Validated
 from pipelines.validate.keys import parents_first
 from schemas import findings
 from sources import contract as contracts
-from sources.contract import TableSpec
+from sources.contract import Contract, TableSpec
 
 LINEAGE = ("institution", "entity", "record_key", "delivery", "file", "part", "line", "status")
 ACCOUNTS = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
@@ -36,6 +36,7 @@ class Current:
     accounting  institution, delivery, file, read and `ACCOUNTS`: physical rows
     findings    schemas.findings.COLUMNS, of validation and of this stage
     deliveries  institution, delivery, period, version, state
+    successors  pipelines.crosswalk.SUCCESSORS
     """
 
     tables: dict[str, pd.DataFrame]
@@ -44,6 +45,7 @@ class Current:
     accounting: pd.DataFrame
     findings: pd.DataFrame
     deliveries: pd.DataFrame
+    successors: pd.DataFrame
 
 
 def resolve(validated: Validated) -> Current:
@@ -51,27 +53,50 @@ def resolve(validated: Validated) -> Current:
     contract = contracts.load(validated.institution)
     deliveries, quarantined = validated.deliveries, validated.quarantined
     tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
-    quarantined_keys, left_out = _quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
+    quarantined_keys, later_findings = _quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
     for name, spec in contract.tables.items():
         if spec.entity:
             tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
         if spec.place:
             left = _left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
             tables[name].loc[left.index, "_status"] = "superseded"
-            left_out.append(
+            later_findings.append(
                 findings.complete(left.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
             )
+    replaced, found = _replaced(contract, tables, deliveries)
+    later_findings.append(found)
+    old_cases = replaced[replaced["table"].isin([name for name, spec in contract.tables.items() if spec.entity in ("case", "both")])]
     for name, spec in parents_first(contract):
+        if spec.crosswalk:
+            tables[name]["_status"] = "structural"
+            continue
         if not spec.entity:
             tables[name]["_status"] = _child_status(tables[name], spec, tables)
+        of_old = tables[name]["_case"].isin(old_cases["old"]) & (tables[name]["_status"] == "accepted")
+        tables[name].loc[of_old, "_status"] = "superseded"
     lineage = _lineage(validated.institution, contract.tables, tables, quarantined)
     accounting = _accounting(validated, tables)
     later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
     reported = _without_blanks(validated.findings, later)
-    found = pd.concat([f for f in (reported, later, *left_out) if len(f)] or [later], ignore_index=True)
+    found = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
     units = UnitIndex(tables, contract)
     found = findings.by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
-    return Current(tables, quarantined, units.add_units(lineage), accounting, found, deliveries)
+    successors = crosswalk.successors(contract, tables, replaced)
+    return Current(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors)
+
+
+def _replaced(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The records that a crosswalk replaces (`pipelines.crosswalk.replaced`), and the findings about it."""
+    entries = crosswalk.entries(contract, tables, deliveries)
+    records = {name: tables[name] for name, spec in contract.tables.items() if spec.entity}
+    accepted = {name: frame.loc[frame["_status"] == "accepted", "_key"] for name, frame in records.items()}
+    replaced = crosswalk.replaced(entries, accepted)
+    found = [crosswalk.findings_of(entries, accepted)]
+    if len(entries) and contract.units and contract.units.number:
+        cases = tables[contract.units.table]
+        cases = cases[~cases["_key"].isin(replaced.loc[replaced["table"] == contract.units.table, "old"])]
+        found.append(crosswalk.lacking(cases, contract.units))
+    return replaced, pd.concat(found, ignore_index=True).assign(institution=contract.institution)
 
 
 def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:

@@ -164,6 +164,13 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
 }
 
+ENTITY_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("case_records", "references"), ("case",)),
+    **dict.fromkeys(("person_records", "charges", "sentences"), ("person",)),
+    "events": ("case", "person"),  # as the column `entity` says
+}
+"""What `record_key` of each canonical table names."""
+
 _ARROW: dict[Kind, pa.DataType] = {
     "text": pa.string(),
     "date": pa.timestamp("s"),

@@ -112,6 +112,18 @@ class ColumnSpec:
 
 
 @dataclass(frozen=True)
+class Crosswalk:
+    """The keys of records before and after a change of the institution's system. `table`: column of type code with the name of a table of
+    records; `old`, `new`: columns with its keys. The rows are structural; a delivery need not contain the table."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    table: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class TableSpec:
     """One delivered table. `parent` names the parent table, `via` the columns that contain the parent's key."""
 
@@ -126,6 +138,7 @@ class TableSpec:
     expected: bool = False  # each parent usually has such a row: its absence is reported as information
     place: str | None = None  # key column that is a position in the parent's list: the latest list of a parent replaces earlier ones
     required: bool = False  # a delivery without a row of it is incomplete; default: true for tables of records
+    crosswalk: Crosswalk | None = None  # the table is no record but says which keys replaced which
 
     def column(self, name: str) -> ColumnSpec:
         """The declaration of a column. Raises `KeyError` naming the table."""
@@ -271,6 +284,8 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
     for part, columns in (("key", table.key), ("via", table.via)):
         if odd := [name for name in columns if name not in names]:
             raise wrong(path, f"{key}.{part}", odd[0], "it must be a column of the table")
+    if table.crosswalk is not None:
+        _check_crosswalk(table, table.crosswalk, tables, path)
     if table.place is not None and table.place not in table.key:
         raise wrong(path, f"{key}.place", table.place, "it must be a column of the key")
     if table.parent is not None and (table.parent not in tables or not table.via):
@@ -292,6 +307,20 @@ def _check_table(table: TableSpec, tables: Mapping[str, TableSpec], path: Path) 
                 raise wrong(path, f"{place}.{part}", pattern, f"it must be a regular expression ({error.msg})") from None
             if part == "former" and pattern is not None and (column.type != "number" or groups != 1):
                 raise wrong(path, f"{place}.former", pattern, "it must be a pattern with one group, in a column of type number")
+
+
+def _check_crosswalk(table: TableSpec, crosswalk: Crosswalk, tables: Mapping[str, TableSpec], path: Path) -> None:
+    key = f"tables.{table.name}.crosswalk"
+    types = {column.name: column.type for column in table.columns}
+    for part in ("table", "old", "new"):
+        if getattr(crosswalk, part) not in types:
+            raise wrong(path, f"{key}.{part}", getattr(crosswalk, part), "it must be a column of the table")
+    records = [name for name, spec in tables.items() if spec.entity]
+    named = set(table.column(crosswalk.table).codes.values())
+    if types[crosswalk.table] != "code" or not named <= set(records):
+        raise wrong(path, f"{key}.table", crosswalk.table, f"it must be of type code, with codes for {', '.join(records)}")
+    if table.entity or table.key or table.parent:
+        raise wrong(path, f"tables.{table.name}", table.name, "a crosswalk has no entity, key or parent")
 
 
 def _check_units(units: Units, tables: Mapping[str, TableSpec], path: Path) -> None:

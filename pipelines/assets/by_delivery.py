@@ -106,7 +106,8 @@ def _asked(spec: TableSpec) -> set[str]:
     places = {"_row", "_delivery", "_file", "_part", "_line", "_key", "_parent", "_record", "_case", "_period", "_version"}
     told = {f"{column.name}:given" for column in spec.columns}
     led = {f"{column.name}:argument" for column in spec.columns if column.prefixes and column.type == "code"}
-    return places | told | led | ({"_content"} if spec.entity else set())
+    keys = {spec.crosswalk.table, spec.crosswalk.old, spec.crosswalk.new} if spec.crosswalk else set()
+    return places | told | led | keys | ({"_content"} if spec.entity else set())
 
 
 def files_of(institution: str, portions: DeliveryStore) -> pd.DataFrame:

@@ -109,7 +109,7 @@ def _current(institution: str) -> dg.AssetsDefinition:
                 "rows by delivery": table(by_delivery),
             },
         )
-        others = {name: getattr(stands, name) for name in ("lineage", "accounting", "quarantined", "findings", "deliveries")}
+        others = {name: getattr(stands, name) for name in ("lineage", "accounting", "quarantined", "findings", "deliveries", "successors")}
         return {"statuses": statuses, **others}
 
     return current

@@ -7,12 +7,13 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from pipelines.assets.versions import stage
+from pipelines.crosswalk import with_old_keys
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.linkage import Linked, link, load_model
 from pipelines.linkage.model import named_model
 from pipelines.linkage.places import listed, with_first_keys
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import READ
+from pipelines.linkage.standardise import INPUT
 from pipelines.linkage.standardise import read as states
 from pipelines.registry import open_registry
 from pipelines.registry.identity import assign
@@ -72,8 +73,8 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     """Clusters of person and case records, as stewards' judgements demand."""
     with redact_stage_errors(workplace, "linking"):
         bounded.rest()  # every delivery is harmonised
-        model, tables, spark = load_model(), canonical.only(READ), Spark.from_environment()
-        places = listed(states({"person_records": tables["person_records"]})["person_records"], model)
+        model, tables, spark = load_model(), canonical.only(INPUT), Spark.from_environment()
+        places = listed(states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model)
         said = _stewards_said(workplace, places)
         linked = link(tables, model, said, workplace.home.lake / "linkage_memory", places, spark)
     say(
@@ -93,14 +94,17 @@ def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.Re
     kinds={"sqlite", "parquet"},
     description="Ids of cases and persons that do not change from run to run.",
 )
-def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.ResourceParam[Workplace]) -> dict[str, pd.DataFrame]:
-    """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`. `listed`: of `pipelines.linkage.places`, with
-    `person_id`."""
+def identities(
+    context: dg.AssetExecutionContext, links: Linked, canonical: Tables, workplace: dg.ResourceParam[Workplace]
+) -> dict[str, pd.DataFrame]:
+    """`cases` and `persons`: institution, record_key, and `case_id` or `person_id`, also of replaced records. `listed`: of
+    `pipelines.linkage.places`, with `person_id`."""
     with redact_stage_errors(workplace, "assigning ids", context):
         registry = open_registry(workplace.registry)
         try:
-            cases = assign(registry, "case", links.cases).rename(columns={"entity_id": "case_id"})
-            persons = _by_first_key(links, lambda partition: assign(registry, "person", partition))
+            successors = canonical["successors"]
+            cases = assign(registry, "case", with_old_keys(links.cases, successors, "case")).rename(columns={"entity_id": "case_id"})
+            persons = _by_first_key(links, successors, lambda partition: assign(registry, "person", partition))
         finally:
             registry.close()
     sizes = persons.groupby("person_id").size().value_counts().sort_index().rename_axis("records").rename("persons").reset_index()
@@ -113,7 +117,8 @@ def identities(context: dg.AssetExecutionContext, links: Linked, workplace: dg.R
     return {"cases": cases, "persons": persons, "listed": listed}
 
 
-def _by_first_key(links: Linked, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """`links.persons` with `person_id`; the register knows a listed person by the key that stays."""
-    ids = assign_(with_first_keys(links.persons, links.listed))
-    return ids.assign(record_key=links.persons["record_key"].array).rename(columns={"entity_id": "person_id"})
+def _by_first_key(links: Linked, successors: pd.DataFrame, assign_: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """`links.persons`, and replaced records, with `person_id`; the register knows a listed person by the key that stays."""
+    persons = with_old_keys(links.persons, successors, "person")
+    ids = assign_(with_first_keys(persons, links.listed))
+    return ids.assign(record_key=persons["record_key"].array).rename(columns={"entity_id": "person_id"})

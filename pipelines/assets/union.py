@@ -41,15 +41,16 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
         group_name="union",
         ins={f"{name}_{stage}": dg.AssetIn([name, stage]) for name in institutions for stage in ("harmonised", "current")},
         kinds={"pandas", "parquet"},
-        description="Records of all institutions in the canonical schema.",
+        description="Records of all institutions in the canonical schema, and which records replaced which (`successors`).",
     )
     def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> Kept:
         with redact_stage_errors(workplace, "making the union"):
             current = {name: stages[f"{name}_current"] for name in institutions}
             status = {name: one["statuses"].set_index(ROW)["_status"].astype("category") for name, one in current.items()}
             made = Kept(workplace.home.lake / "canonical")
-            lake.write(made.folder, {name: Together(stages, status, name) for name in TABLES})
-        rows = Tables(made.folder).rows()
+            tables: dict[str, Any] = {name: Together(stages, status, name) for name in TABLES}
+            lake.write(made.folder, {**tables, "successors": _stacked(one["successors"] for one in current.values())})
+        rows = {name: number for name, number in Tables(made.folder).rows().items() if name in TABLES}
         say(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
         return made
 

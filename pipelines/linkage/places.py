@@ -42,7 +42,8 @@ _CONTENT = [
 def listed(people: pd.DataFrame, model: Model) -> pd.DataFrame:
     """`COLUMNS`: the person keys of every state of the lists in which a position changed hands.
 
-    people: person states from `standardise.read`; only natural persons with a `place` are considered.
+    people: person states from `standardise.read`; only natural persons with a `place` are considered: those of a list, and persons of a
+    renumbered file whom the crosswalk lacks (`pipelines.crosswalk`).
     """
     own = people[people["place"].notna() & people["case_key"].notna() & ~people["kind"].isin(["legal", "unknown"])]
     own = own.assign(accepted=own["status"] == "accepted").sort_values("accepted", kind="stable").drop_duplicates(STATE, keep="last")
@@ -84,14 +85,16 @@ def with_first_keys(persons: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changed(states: pd.DataFrame) -> np.ndarray:
-    """States of lists in which the content of a position differs between deliveries, or two positions have the same content."""
+    """States of lists in which the content of a position differs between deliveries, or two positions have the same content; and of
+    persons whom a crosswalk lacks."""
     distinct_states = states[["file", "record_key", "content"]].drop_duplicates()
     repeated = states.groupby("file")["delivery"].nunique() > 1
     counts = distinct_states.groupby("file").agg(
         states=("content", "size"), places=("record_key", "nunique"), contents=("content", "nunique")
     )
     changed = repeated & ((counts["states"] > counts["places"]) | (counts["states"] > counts["contents"]))
-    return states["file"].map(changed).to_numpy(dtype=bool)
+    unmatched = (states["place"] == states["record_key"]).to_numpy(dtype=bool)
+    return states["file"].map(changed).to_numpy(dtype=bool) | unmatched
 
 
 def _persons(members: pd.DataFrame, member: np.ndarray, states: pd.DataFrame, model: Model) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.crosswalk import SUCCESSORS, with_new_keys
 from pipelines.linkage.states import (
     RECORD,
     deliveries,
@@ -55,6 +56,7 @@ READ: dict[str, list[str]] = {
     "events": [*_STATE, "record_key", "entity", "event", "date"],
     "references": [*_STATE, "case_key", "kind", "number", "seat"],
 }
+INPUT: dict[str, list[str]] = {**READ, "successors": list(SUCCESSORS)}
 STATE = ["institution", "delivery", "record_key"]
 PERSON_EVENTS = ("arrested", "indicted", "separated", "judged", "final", "detained", "imprisoned", "released")
 
@@ -121,11 +123,13 @@ def standardise(canonical: Mapping[str, pd.DataFrame]) -> Records:
 
 
 def read(canonical: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The columns of the canonical tables that linkage reads, typed; no other column is touched, since tables are large. Idempotent."""
-    return {
+    """The columns of the canonical tables that linkage reads, typed; replaced records (`successors`) with their new keys. No other
+    column is touched, since tables are large. Idempotent."""
+    tables = {
         name: canonical.get(name, pd.DataFrame()).reindex(columns=columns).astype(_types(name)).reset_index(drop=True)
         for name, columns in READ.items()
     }
+    return with_new_keys(tables, canonical.get("successors", pd.DataFrame()))
 
 
 @cache

@@ -14,12 +14,13 @@ from threading import Lock
 
 import pandas as pd
 
+from pipelines.crosswalk import with_old_keys
 from pipelines.linkage import load_model
 from pipelines.linkage.constraints import BINDING
 from pipelines.linkage.places import with_first_keys
 from pipelines.linkage.relinking import Clusters, Relinking
 from pipelines.linkage.spark import Spark
-from pipelines.linkage.standardise import READ
+from pipelines.linkage.standardise import INPUT
 from pipelines.registry import Registry
 from pipelines.registry.identity import foresee
 from pipelines.resources import lake
@@ -61,8 +62,8 @@ class Consequences:
         """Raises `HarmoniaError` where the lake of the run cannot be read."""
         self.found, self._registry, self._lock = found, registry, Lock()
         model, spark = load_model(), Spark.from_environment()
-        canonical = {name: found.table("canonical", name)[columns] for name, columns in READ.items()}
-        self._places = found.table("identities", "listed")
+        canonical = {name: found.table("canonical", name)[columns] for name, columns in INPUT.items()}
+        self._places, self._successors = found.table("identities", "listed"), canonical["successors"]
         self._relinking = Relinking(canonical, model, self._places, found.home.lake / "linkage_memory", spark)
         identities, status, findings, tables = (
             lake.opened(dict, found.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
@@ -108,9 +109,10 @@ class Consequences:
 
     def _ids(self, clusters: Clusters) -> Ids:
         """The ids that the next run would assign."""
-        cases = foresee(self._registry, "case", clusters.cases)
-        persons = foresee(self._registry, "person", with_first_keys(clusters.persons, self._places))
-        persons = persons.assign(record_key=clusters.persons["record_key"].array)
+        cases = foresee(self._registry, "case", with_old_keys(clusters.cases, self._successors, "case"))
+        known = with_old_keys(clusters.persons, self._successors, "person")
+        persons = foresee(self._registry, "person", with_first_keys(known, self._places))
+        persons = persons.assign(record_key=known["record_key"].array)
         return Ids(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
 
     def _figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:

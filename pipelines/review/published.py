@@ -46,10 +46,12 @@ class PublishedRun:
         return frame.drop(columns="_item", errors="ignore")
 
     def canonical(self) -> dict[str, pd.DataFrame]:
-        """The canonical tables (schemas.canonical) of all states; persons of lists with their current keys."""
+        """The canonical tables (schemas.canonical) of all states; replaced records and persons of lists with their current keys."""
+        from pipelines.crosswalk import with_new_keys
         from pipelines.linkage.places import with_person_keys
 
-        return with_person_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("identities", "listed"))
+        tables = with_new_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("canonical", "successors"))
+        return with_person_keys(tables, self.table("identities", "listed"))
 
     def decisions(self) -> pd.DataFrame:
         """The stored decisions on pairs, joined or refused: `pair` (id), `PAIR` in order, weight, decision, reasons."""

@@ -78,12 +78,13 @@ def _tables(found: dict[str, Table], specs: Sequence[TableSpec], odd: Choice, pi
                 if name != spec.name:
                     piece.find("db-table-renamed", part=name, detail=spec.name)
                 _table(spec, name, free.pop(name), odd, piece)
-    missing = [spec.name for spec in specs if spec.name not in piece.tables]
+    needed = [spec for spec in specs if spec.crosswalk is None]
+    missing = [spec.name for spec in needed if spec.name not in piece.tables]
     for name in missing:
         piece.find("db-table-missing", part=name)
     for name in sorted(free):
         piece.find("db-table-extra", part=name)
-    if len(missing) == len(specs):
+    if len(missing) == len(needed):
         piece.state = "unreadable"
     elif missing:
         piece.state = "partial"

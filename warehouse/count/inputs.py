@@ -51,7 +51,9 @@ class CountInputs:
     lineage      institution, entity, record_key, delivery, file, part, line, status, and `unit` (station, seat, facility) if known
     quarantined  institution, delivery, rows
     findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
-    listed       institution, delivery, record_key, person_id: states of records whose position another person has or had; None: none
+    listed       institution, delivery, record_key, person_key, person_id: states of records whose position another person has or had;
+                 None: none
+    successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None: none
     """
 
     canonical: Mapping[str, Rows]
@@ -62,6 +64,7 @@ class CountInputs:
     quarantined: pd.DataFrame
     findings: Rows
     listed: Rows | None = None
+    successors: Rows | None = None
 
 
 def run_inputs(canonical_tables: Tables, identities: Tables, record_status: Tables, findings_: Tables) -> CountInputs:
@@ -76,15 +79,17 @@ def run_inputs(canonical_tables: Tables, identities: Tables, record_status: Tabl
         quarantined=quarantined.groupby(["institution", "delivery"]).size().rename("rows").reset_index(),
         findings=findings_.scan("findings"),
         listed=identities.scan("listed"),
+        successors=canonical_tables.scan("successors"),
     )
 
 
 _KEY = {"institution": "VARCHAR", "record_key": "VARCHAR"}
 _RUN: dict[str, dict[str, str]] = {
-    **{name: {c.name: _SQL[c.kind] for c in columns if c.name not in NAMES} for name, columns in canonical.TABLES.items()},
+    **{f"keyed_{name}": {c.name: _SQL[c.kind] for c in columns if c.name not in NAMES} for name, columns in canonical.TABLES.items()},
     "case_ids": {**_KEY, "case_id": "VARCHAR"},
     "person_ids": {**_KEY, "person_id": "VARCHAR"},
-    "listed_ids": {**_KEY, "delivery": "VARCHAR", "person_id": "VARCHAR"},
+    "listed_ids": {**_KEY, **dict.fromkeys(("delivery", "person_key", "person_id"), "VARCHAR")},
+    "successors": dict.fromkeys(("institution", "entity", "old_key", "new_key"), "VARCHAR"),
     "deliveries": {**dict.fromkeys(("institution", "delivery", "period", "state"), "VARCHAR"), "version": "BIGINT"},
     "delivered_records": {
         **dict.fromkeys(("institution", "entity", "record_key", "delivery", "file", "part"), "VARCHAR"),
@@ -97,26 +102,49 @@ _RUN: dict[str, dict[str, str]] = {
         "detail": "VARCHAR",
     },
 }
-"""Tables of a run that models read, with their columns; each also has `n`, the row number."""
+"""Tables of a run that models read, with their columns; each also has `n`, the row number. `keyed_…`: with the keys as delivered."""
 
 
 def show_inputs(connection: duckdb.DuckDBPyConnection, inputs: CountInputs) -> None:
     """Register `inputs` and the declarations under the names that the models use."""
     given: dict[str, Rows | None] = {
-        **inputs.canonical,
+        **{f"keyed_{name}": rows for name, rows in inputs.canonical.items()},
         "case_ids": inputs.cases,
         "person_ids": inputs.persons,
         "listed_ids": inputs.listed,
+        "successors": inputs.successors,
         "deliveries": inputs.deliveries,
         "delivered_records": inputs.lineage,
         "delivered_findings": inputs.findings,
     }
     for name, columns in _RUN.items():
         _show(connection, name, columns, given[name])
+    for name in canonical.TABLES:
+        connection.execute(f'CREATE VIEW "{name}" AS {_with_new_keys(connection, name)}')
     for name, frame in {**declared_tables(list(indicators().values())), **_of_deliveries(inputs)}.items():
         connection.register("declared", frame)
         connection.execute(f"CREATE TABLE {name} AS FROM declared")
         connection.unregister("declared")
+
+
+def _with_new_keys(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """A canonical table (`keyed_…`: with the keys as delivered) in which replaced records have the keys of their successors."""
+    if not connection.execute("FROM successors WHERE old_key IS NOT NULL AND new_key IS NOT NULL LIMIT 1").fetchall():
+        return f"FROM keyed_{name}"
+    entity = "records.entity" if len(canonical.ENTITY_OF[name]) > 1 else f"'{canonical.ENTITY_OF[name][0]}'"
+    return f"""
+        WITH replaced AS (
+          SELECT institution, entity, old_key, any_value(new_key) AS new_key
+          FROM successors WHERE old_key IS NOT NULL AND new_key IS NOT NULL GROUP BY ALL
+        )
+        SELECT records.* REPLACE (
+          coalesce(record.new_key, records.record_key) AS record_key, coalesce(file.new_key, records.case_key) AS case_key
+        )
+        FROM keyed_{name} AS records
+        LEFT JOIN replaced AS record
+          ON record.institution = records.institution AND record.entity = {entity} AND record.old_key = records.record_key
+        LEFT JOIN replaced AS file
+          ON file.institution = records.institution AND file.entity = 'case' AND file.old_key = records.case_key"""
 
 
 def _show(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Rows | None) -> None:

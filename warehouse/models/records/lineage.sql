@@ -2,9 +2,9 @@
 -- A person's case is that of its file: by its record, else (a quarantined row with a readable key) by its key. A state whose key denotes
 -- another person in another delivery has the person of that state; a state of no natural person has none.
 WITH parent AS (
-  SELECT institution, record_key, arg_min(case_key, (status <> 'accepted', n)) AS case_key FROM person_records GROUP BY ALL
+  SELECT institution, record_key, arg_min(case_key, (status <> 'accepted', n)) AS case_key FROM keyed_person_records GROUP BY ALL
 ), nobody AS (
-  SELECT DISTINCT institution, delivery, record_key FROM person_records WHERE kind IN ('legal', 'unknown')
+  SELECT DISTINCT institution, delivery, record_key FROM keyed_person_records WHERE kind IN ('legal', 'unknown')
 ), named AS (
   SELECT institution, record_key, arg_max(person_id, n) AS person_id FROM person_ids GROUP BY ALL
 ), listed AS (

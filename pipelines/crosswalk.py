@@ -1,0 +1,150 @@
+"""Crosswalks: records that an institution's new system delivers under new keys (`crosswalk` of a contract; counting-rules.md).
+
+Belongs here: which record replaced which, tables in which earlier states have the new keys, findings about the crosswalk itself. Does not
+belong here: record status (`pipelines.current`), which party of a file is which where the crosswalk lacks it (`pipelines.linkage.places`).
+
+A successor is a row `institution, entity, old_key, new_key`. A person of a replaced file whom the crosswalk lacks has only one of the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from schemas import findings
+from schemas.canonical import ENTITY_OF
+from sources.contract import Contract, Units
+
+SUCCESSORS = ("institution", "entity", "old_key", "new_key")
+_PLACE = {"_delivery": "delivery", "_file": "file", "_part": "part", "_line": "line"}
+
+
+def entries(contract: Contract, tables: Mapping[str, pd.DataFrame], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """The rows of crosswalks in current deliveries: table, old, new (keys as text), field (the column of the new key), and their place.
+
+    tables: typed, in the order of the deliveries; deliveries: period, version, state.
+    """
+    complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
+    parts = []
+    for name, spec in contract.tables.items():
+        if spec.crosswalk is None:
+            continue
+        rows = tables[name]
+        current = rows[rows["_version"] >= rows["_period"].map(complete).astype("float64").fillna(0)]
+        keys = {part: current[getattr(spec.crosswalk, part)].astype("str") for part in ("table", "old", "new")}
+        parts.append(current[list(_PLACE)].rename(columns=_PLACE).assign(**keys, field=spec.crosswalk.new))
+    columns = ["table", "old", "new", "field", *_PLACE.values()]
+    return pd.concat(parts, ignore_index=True)[columns].dropna(subset=["table", "old", "new"]) if parts else pd.DataFrame(columns=columns)
+
+
+def replaced(entries: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """table, old, new: the record that replaced each old one in the end; the last entry of a key counts.
+
+    delivered: table -> keys of its accepted records. A key that leads to no accepted record replaces nothing.
+    """
+    last = entries.drop_duplicates(["table", "old"], keep="last")
+    last = last[last["old"] != last["new"]]
+    parts = []
+    for table, own in last.groupby("table"):
+        then = own.set_index("old")["new"]
+        new = own["new"]
+        for _ in range(len(own)):  # several changes of system
+            onward = new.map(then)
+            if onward.isna().all():
+                break
+            new = onward.fillna(new)
+        known = new.isin(set(delivered[str(table)])) & (new != own["old"])
+        parts.append(own.assign(new=new)[known][["table", "old", "new"]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["table", "old", "new"], dtype="str")
+
+
+def findings_of(entries: pd.DataFrame, delivered: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Findings (`schemas.findings.COLUMNS`) of entries that contradict each other or lead to no record. Parameters as for `replaced`."""
+    distinct = entries.drop_duplicates(["table", "old", "new"])
+    double = distinct.duplicated(["table", "old"], keep=False) | distinct.duplicated(["table", "new"], keep=False)
+    onward = pd.MultiIndex.from_frame(distinct[["table", "new"]]).isin(pd.MultiIndex.from_frame(distinct[["table", "old"]]))
+    known = np.array([new in keys for new, keys in zip(distinct["new"], distinct["table"].map(_sets(delivered)), strict=True)], dtype=bool)
+    unknown = pd.Series(~onward & ~known, index=distinct.index)
+    parts = [distinct[double].assign(rule="cross-crosswalk-double"), distinct[unknown].assign(rule="cross-crosswalk-unknown-key")]
+    found = pd.concat(parts, ignore_index=True)
+    return findings.complete(found.assign(record_key=found["new"], value=found["new"], detail=found["old"]))
+
+
+def _sets(delivered: Mapping[str, pd.Series]) -> dict[str, set[str]]:
+    return {table: set(keys) for table, keys in delivered.items()}
+
+
+def lacking(cases: pd.DataFrame, units: Units) -> pd.DataFrame:
+    """Findings of accepted cases with one number and unit under two keys: on the later one, with the earlier key as `detail`."""
+    same = [f"{units.number}:text", *units.columns]
+    own = cases[(cases["_status"] == "accepted") & cases["_key"].notna()].dropna(subset=same[:1])
+    first = own.drop_duplicates(same)[[*same, "_key"]].rename(columns={"_key": "detail"})
+    found = own.merge(first, on=same)
+    found = found[found["_key"] != found["detail"]].rename(columns={**_PLACE, "_key": "record_key"})
+    return findings.complete(found.assign(field=units.number, rule="cross-crosswalk-lacks-record"))
+
+
+def successors(contract: Contract, tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> pd.DataFrame:
+    """`SUCCESSORS` of an institution. tables: with `_key`, `_case`, `_status`; found: from `replaced`."""
+    parts = []
+    for name, spec in contract.tables.items():
+        own = found.loc[found["table"] == name, ["old", "new"]].set_axis(["old_key", "new_key"], axis=1)
+        entities = {"case": ["case"], "person": ["person"], "both": ["case", "person"]}.get(spec.entity or "", [])
+        parts += [own.assign(entity=entity) for entity in entities]
+        if spec.entity == "person" and spec.parent:
+            files = found[found["table"] == spec.parent]
+            parts.append(_unmatched(tables[name], files, own).assign(entity="person"))
+    out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["old_key", "new_key", "entity"])
+    return out.assign(institution=contract.institution)[list(SUCCESSORS)].astype("str")
+
+
+def _unmatched(persons: pd.DataFrame, files: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Persons of replaced files whom the crosswalk lacks, where the new file has such a person too: old_key or new_key."""
+    rows = persons[["_key", "_case"]].dropna().drop_duplicates()
+    old = rows[rows["_case"].isin(files["old"]) & ~rows["_key"].isin(known["old_key"])]
+    old = old.assign(file=old["_case"].map(files.drop_duplicates("old").set_index("old")["new"]))
+    new = rows[rows["_case"].isin(files["new"]) & ~rows["_key"].isin(known["new_key"])].assign(file=lambda f: f["_case"])
+    both = set(old["file"]) & set(new["file"])
+    sides = (old[old["file"].isin(both)], "old_key"), (new[new["file"].isin(both)], "new_key")
+    return pd.concat([side[["_key"]].set_axis([name], axis=1) for side, name in sides], ignore_index=True)
+
+
+def with_new_keys(tables: Mapping[str, pd.DataFrame], successors: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Canonical tables in which replaced records have their new keys. Persons whom a crosswalk lacks have their own key as `place`, so that
+    `linkage.places` finds who is who."""
+    out = dict(tables)
+    if successors.empty:
+        return out
+    whole = successors.dropna(subset=["old_key", "new_key"]).drop_duplicates(["institution", "entity", "old_key"])
+    key_of = {str(entity): rows.set_index(["institution", "old_key"])["new_key"] for entity, rows in whole.groupby("entity")}
+    half = successors[successors["old_key"].isna() | successors["new_key"].isna()]
+    unmatched = pd.MultiIndex.from_arrays([half["institution"], half["old_key"].fillna(half["new_key"])])
+    for name, frame in tables.items():
+        changed: dict[str, pd.Series] = {}
+        for column, entities in (("record_key", ENTITY_OF[name]), ("case_key", ("case",))):
+            for entity in entities if column in frame else ():
+                new = key_of.get(entity, pd.Series(dtype="str")).reindex(pd.MultiIndex.from_frame(frame[["institution", column]]))
+                there = new.notna().to_numpy()
+                if len(entities) > 1:
+                    there = there & (frame["entity"] == entity).to_numpy()
+                changed[column] = changed.get(column, frame[column]).mask(there, new.array).astype(frame[column].dtype)
+        if name == "person_records" and len(half):
+            own = pd.MultiIndex.from_frame(frame[["institution", "record_key"]]).isin(unmatched)
+            changed["place"] = frame["place"].mask(own, frame["record_key"]).astype(frame["place"].dtype)
+        out[name] = frame.assign(**changed)
+    return out
+
+
+def with_old_keys(partition: pd.DataFrame, successors: pd.DataFrame, entity: str) -> pd.DataFrame:
+    """`partition` (institution, record_key, cluster) with a row for each replaced record, in the cluster of its successor: the register of
+    identities knows it by that key."""
+    old = successors[successors["entity"] == entity].dropna(subset=["old_key", "new_key"])
+    new = partition.rename(columns={"record_key": "new_key"})
+    found = old.merge(new, on=["institution", "new_key"]).rename(columns={"old_key": "record_key"})
+    found = found.drop_duplicates(["institution", "record_key"])
+    there = pd.MultiIndex.from_frame(found[["institution", "record_key"]]).isin(
+        pd.MultiIndex.from_frame(partition[["institution", "record_key"]])
+    )
+    return pd.concat([partition, found.loc[~there, list(partition.columns)]], ignore_index=True)

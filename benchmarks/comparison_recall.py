@@ -17,9 +17,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.feedback_recall import _FIELDS, Set, classified
-from pipelines.comparison.agreements import allow_all
-from pipelines.comparison.collect import collect_evidence
-from pipelines.comparison.permitted import RULES, permitted
+from harmonia.comparison.agreements import allow_all
+from harmonia.comparison.collect import collect_evidence
+from harmonia.comparison.permitted import RULES, permitted
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DeliveryStore
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import disclosure_replay
 from benchmarks.disclosure_populations import RELEASES, SIZES, World
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.count import causes
 from warehouse.disclosure.policy import SHIPPED
 from warehouse.disclosure.programme import HARMONISED, SEX_AGE, TOTAL, Programme, TableKey, parse_programme, years_in

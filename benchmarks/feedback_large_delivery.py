@@ -44,9 +44,9 @@ def deliver(folder: Path) -> None:
 
 def prepare(folder: Path) -> None:
     """Read, validate, resolve the record status; what the feedback needs is written as Parquet."""
-    from pipelines.current import resolve
-    from pipelines.harmonise.stage import harmonise
-    from pipelines.validate import validate
+    from pipelines.harmonisation.stage import harmonise
+    from pipelines.record_status import resolve
+    from pipelines.validation import validate
     from sources.readers.result import SourceFile
     from sources.reading import read_delivery
 
@@ -63,10 +63,10 @@ def feed_back(folder: Path) -> None:
     """The feedback alone, timed."""
     import pandas as pd
 
-    from pipelines.feedback.figures import affected, foremost
-    from pipelines.feedback.life import life
-    from pipelines.feedback.trend import SHOWN_AS, trends
-    from pipelines.feedback.write import write_feedback
+    from harmonia.feedback.figures import affected, foremost
+    from harmonia.feedback.life import life
+    from harmonia.feedback.trend import SHOWN_AS, trends
+    from harmonia.feedback.write import write_feedback
 
     frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
     begun, used = time.perf_counter(), time.process_time()

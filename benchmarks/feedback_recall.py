@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipelines.harmonise import numbers, personal_numbers
+from pipelines.harmonisation import numbers, personal_numbers
 from pipelines.resources import lake
 from schemas import findings as form
 from sources.periods import last_day

@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipelines.home import Home
+from harmonia.home import Home
+from harmonia.registry import open_registry
 from pipelines.landing import land, landed
-from pipelines.registry import open_registry
 from sources.reading import read_delivery
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.process_cost import processor
+from harmonia.registry.stability import changed_clusters
 from pipelines.linkage import Linked, link
-from pipelines.registry.stability import changed_clusters
 
 TABLES = ("case_records", "person_records", "charges", "events", "references")
 GOAL = 1.5

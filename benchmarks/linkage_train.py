@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines import training
+from harmonia import training
 from pipelines.linkage import modelfile
 from pipelines.linkage.model import FOLDER, load_model
 

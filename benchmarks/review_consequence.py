@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harmonia.registry import open_registry
+from harmonia.registry.identity import assign
+from harmonia.review.consequence import CELL, Consequences
+from harmonia.review.following import current_verdicts
+from harmonia.review.pairs import PAIR
+from harmonia.review.published import PublishedRun, opened, published
+from harmonia.review.queue import queue
 from pipelines.linkage import link
 from pipelines.linkage.places import with_first_keys
 from pipelines.linkage.standardise import READ
-from pipelines.registry import open_registry
-from pipelines.registry.identity import assign
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
-from pipelines.review.consequence import CELL, Consequences
-from pipelines.review.following import current_verdicts
-from pipelines.review.pairs import PAIR
-from pipelines.review.published import PublishedRun, opened, published
-from pipelines.review.queue import queue
 from warehouse.count import counting
 from warehouse.count.inputs import CountInputs, run_inputs
 

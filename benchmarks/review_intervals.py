@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.home import Home
+from harmonia.home import Home
+from harmonia.review.estimating import estimate
+from harmonia.review.published import PublishedRun
+from harmonia.review.sampling import population
+from harmonia.review.strata import draw
 from pipelines.linkage.candidates import candidates
-from pipelines.review.estimating import estimate
-from pipelines.review.published import PublishedRun
-from pipelines.review.sampling import population
-from pipelines.review.strata import draw
 
 RECORD = ["institution", "record_key"]
 WORSENED = (0.0, 0.02, 0.10)

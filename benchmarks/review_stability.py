@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.home import Home
+from harmonia.home import Home
+from harmonia.registry import open_registry
+from harmonia.registry.identity import assign
+from harmonia.review.judgements import effective, enter, read
+from harmonia.review.published import PublishedRun
+from harmonia.review.sampling import population
 from pipelines.linkage import Linked, Model, link, load_model
 from pipelines.linkage.candidates import candidates
 from pipelines.linkage.training import train
-from pipelines.registry import open_registry
-from pipelines.registry.identity import assign
-from pipelines.review.judgements import effective, enter, read
-from pipelines.review.published import PublishedRun
-from pipelines.review.sampling import population
 
 LEAST = 1e-4
 

@@ -97,7 +97,7 @@ def institution(copy: Path, archive: Path, without: str) -> None:
     """The Slovenian police and their lists in a copy of the repository; `without` is left out of the contract."""
     tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.split()
     for name in tracked:
-        if name.split("/")[0] in ("pipelines", "schemas", "sources", "warehouse", "pyproject.toml"):
+        if name.split("/")[0] in ("harmonia", "pipelines", "schemas", "sources", "warehouse", "pyproject.toml"):
             copy.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, copy / name)
     for name in ("contract.yaml", "reader.py", "mapping.py"):
@@ -134,7 +134,7 @@ class Cost:
 
 def run(copy: Path, inbox: Path, home: Path) -> Cost:
     """`harmonia run` of the copy, in a process of its own."""
-    command = [sys.executable, "-c", "from pipelines.cli import app; app()", "run", "--inbox", str(inbox), "--home", str(home)]
+    command = [sys.executable, "-c", "from harmonia.cli.main import app; app()", "run", "--inbox", str(inbox), "--home", str(home)]
     cost, begun = Cost(), time.monotonic()
     child = subprocess.Popen(command, cwd=copy, env=os.environ | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True)
     steps = threading.Thread(target=_steps, args=(child, cost))

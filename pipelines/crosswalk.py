@@ -1,7 +1,8 @@
 """Crosswalks: records that an institution's new system delivers under new keys (`crosswalk` of a contract; counting-rules.md).
 
 Belongs here: which record replaced which, tables in which earlier states have the new keys, findings about the crosswalk itself. Does not
-belong here: record status (`pipelines.current`), which party of a file is which where the crosswalk lacks it (`pipelines.linkage.places`).
+belong here: record status (`pipelines.record_status`), which party of a file is which where the crosswalk lacks it
+(`pipelines.linkage.places`).
 
 A successor is a row `institution, entity, old_key, new_key`. A person of a replaced file whom the crosswalk lacks has only one of the keys.
 """

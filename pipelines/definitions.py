@@ -13,12 +13,13 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import declarations, schedules, sensors
+from harmonia import declarations
+from harmonia.lock import run_lock
+from pipelines import schedules, sensors
 from pipelines.assets import comparing, counting, institution, landing, linking, publishing, union
 from pipelines.checks import all_checks, deliveries
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
-from pipelines.lock import run_lock
 from pipelines.resources.delivery_store import DeliveryStore
 from pipelines.resources.lake_io import LakeIOManager
 from pipelines.resources.workplace import Workplace

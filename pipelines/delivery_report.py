@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
-from pipelines.status import shortened
+from harmonia.errors import HarmoniaError
+from harmonia.status import shortened
 from sources.states import COMPLETE
 from warehouse.indicators import DIMENSIONS
 from warehouse.reading import reading
@@ -52,7 +52,7 @@ def changed_totals(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 def new_deliveries(landed: pd.DataFrame, states: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
     """New deliveries: institution, delivery, state, read, accepted, quarantined (rows).
 
-    landed: institution, delivery, new; states: institution, delivery, state; accounting: rows by file (`pipelines.current`).
+    landed: institution, delivery, new; states: institution, delivery, state; accounting: rows by file (`pipelines.record_status`).
     """
     rows = accounting.groupby(_BY)[["read", "accepted", "quarantined"]].sum().reset_index()
     new = landed.loc[landed["new"], _BY].merge(states[[*_BY, "state"]], on=_BY, how="left").merge(rows, on=_BY, how="left")

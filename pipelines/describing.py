@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from pipelines.errors import TransientError
+from harmonia.errors import TransientError
 from pipelines.failures import redact_errors
 from pipelines.resources.workplace import Workplace
 

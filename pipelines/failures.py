@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 
 _SAFE = (HarmoniaError, OSError, ImportError)  # their messages name files and modules, never a cell
 _ROOT = Path(__file__).parents[1]

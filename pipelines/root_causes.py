@@ -1,7 +1,7 @@
 """Root causes: a fault of a whole column or file is one finding; the findings of its cells are consequences.
 
 Belongs here: detecting faults of a whole column, shifted columns and uniformly broken rows; linking consequences to their cause. Does
-not belong here: validating a cell (`pipelines.validate`) or a file (`sources.readers`).
+not belong here: validating a cell (`pipelines.validation`) or a file (`sources.readers`).
 
 Three patterns, each within one delivery, file and part:
 

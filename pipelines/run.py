@@ -21,18 +21,18 @@ from uuid import uuid4
 import dagster as dg
 from sqlalchemy import update
 
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.lock import run_lock
+from harmonia.registry import open_registry
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Run
 from pipelines import last_run
 from pipelines.definitions import SHAPES, all_assets, build_definitions
 from pipelines.describing import ROWS
-from pipelines.errors import HarmoniaError
 from pipelines.failures import describe, write_log
-from pipelines.home import Home
 from pipelines.jobs import HARMONISE_EVERYTHING
-from pipelines.lock import run_lock
 from pipelines.progress import Listener
-from pipelines.registry import open_registry
-from pipelines.registry.ledger import now
-from pipelines.registry.tables import Run
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds
 from pipelines.resources.instance import install_dagster, quick_sqlite

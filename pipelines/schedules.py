@@ -6,10 +6,10 @@ coordinator).
 
 import dagster as dg
 
-from pipelines.alerts import alert
+from harmonia.console import count
+from harmonia.errors import HarmoniaError
+from harmonia.operations.alerts import alert
 from pipelines.checks.deliveries import ZONE
-from pipelines.console import count
-from pipelines.errors import HarmoniaError
 from pipelines.failures import redact_errors
 from pipelines.jobs import automated
 from pipelines.resources.workplace import Workplace
@@ -18,7 +18,7 @@ from pipelines.resources.workplace import Workplace
 @dg.op(description="Verify landing, ledger, warehouse and releases; fails if anything was changed or lost.")
 def verify_stores(context: dg.OpExecutionContext, places: dg.ResourceParam[Workplace]) -> None:
     """Verify every store in the backup. Logs paths, never contents."""
-    from pipelines.backup.verify import verify_home
+    from harmonia.operations.backup.verify import verify_home
 
     if places.registry_url is None and not places.home.registry_file.exists() and not places.home.published:
         context.log.info("nothing ingested yet")
@@ -36,7 +36,7 @@ def reports_due(context: dg.OpExecutionContext, places: dg.ResourceParam[Workpla
     """Check the register of reports; late reports raise an alert."""
     from datetime import UTC, datetime
 
-    from pipelines.reports.transmission_register import due_reports
+    from harmonia.reports.transmission_register import due_reports
     from warehouse.releases.reading import open_release
 
     today = datetime.now(UTC).date()

@@ -15,13 +15,13 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.alerts import alert
-from pipelines.console import count
+from harmonia.console import count
+from harmonia.errors import HarmoniaError
+from harmonia.lock import run_is_held
+from harmonia.operations.alerts import alert
 from pipelines.delivery_report import NOT_COMPLETE
-from pipelines.errors import HarmoniaError
 from pipelines.jobs import HARMONISE_EVERYTHING, automated, harmonise_everything
 from pipelines.landing.walk import walk
-from pipelines.lock import run_is_held
 from pipelines.resources.workplace import Workplace
 
 INTERVAL_SECONDS = 60

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonise import codes
-from pipelines.harmonise.text import fold, map_values, tidy
+from pipelines.harmonisation import codes
+from pipelines.harmonisation.text import fold, map_values, tidy
 from pipelines.resources.coded import places
 from sources.contract import Contract, Units, record_tables
 
@@ -21,7 +21,7 @@ _BETWEEN = " – "
 
 
 class UnitIndex:
-    """Unit and case number of every record of one institution. tables: typed, of all deliveries (`pipelines.validate.Validated`)."""
+    """Unit and case number of every record of one institution. tables: typed, of all deliveries (`pipelines.validation.Validated`)."""
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], contract: Contract) -> None:
         self._contract = contract
@@ -83,7 +83,7 @@ class UnitIndex:
 
 
 def add_units_by_record(found: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
-    """Add unit and number of the record to findings without them. lineage: as returned by `pipelines.current`.
+    """Add unit and number of the record to findings without them. lineage: as returned by `pipelines.record_status`.
 
     If a part is a table, records belong to their table: a file and a party with the same number are two records.
     """

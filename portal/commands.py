@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import console
-from pipelines.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
+from harmonia.console import console
+from harmonia.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
 from pipelines.resources.workplace import Workplace
 
 Port = Annotated[int, typer.Option("--port", envvar="HARMONIA_PORT", min=1, max=65535, help="Port on this machine.")]

@@ -10,7 +10,7 @@ import socket
 
 from rich.console import Console
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 
 HOST = "127.0.0.1"

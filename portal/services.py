@@ -10,8 +10,8 @@ from functools import cache
 from django.conf import settings
 from django.http import HttpRequest
 
-from pipelines.audit import line
-from pipelines.registry import Registry, open_registry
+from harmonia.audit import line
+from harmonia.registry import Registry, open_registry
 from pipelines.resources.workplace import Workplace
 
 

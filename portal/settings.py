@@ -12,7 +12,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from sqlalchemy import make_url
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
 from pipelines.resources.workplace import Workplace
 
 BASE = Path(__file__).parent

@@ -1,6 +1,6 @@
 """The texts of the portal by language. Belongs here: loading `words.yaml`, dates and quarters in words.
 
-Does not belong here: the texts of a rule (`schemas/rules`) or of the feedback (`pipelines/feedback/texts.yaml`), which pages reuse.
+Does not belong here: the texts of a rule (`schemas/rules`) or of the feedback (`harmonia/feedback/texts.yaml`), which pages reuse.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The canonical schema: the harmonised tables that `pipelines.harmonise` writes and all later stages read.
+"""The canonical schema: the harmonised tables that `pipelines.harmonisation` writes and all later stages read.
 
 Belongs here: names, types and meaning of canonical columns, and the closed lists of canonical values.
 Does not belong here: an institution's terms (`sources/`), counting rules (`warehouse/`).

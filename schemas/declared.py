@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 
 T = TypeVar("T")
 

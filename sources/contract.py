@@ -1,7 +1,7 @@
 """What an institution has declared to deliver: the typed form of `sources/<institution>/contract.yaml`.
 
 Belongs here: loading and checking contracts, listing the institutions, and the name of a delivery.
-Does not belong here: reading a file (`sources/readers`), validating a value (`pipelines/validate`).
+Does not belong here: reading a file (`sources/readers`), validating a value (`pipelines/validation`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 TYPES = (
     "text",  # anything
     "code",  # a value of the closed list `codes`
-    "number",  # the institution's own case number; normal form: pipelines.harmonise.numbers
+    "number",  # the institution's own case number; normal form: pipelines.harmonisation.numbers
     "reference",  # a case number of another institution, any spelling
     "integer",
     "date",  # day; `year_only: true` also permits a year alone, `month_only: true` a month and a year

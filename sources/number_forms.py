@@ -1,7 +1,7 @@
 """Forms of case numbers: what all institutions have in common.
 
 Belongs here: the parts of a number, and the type of an institution's own forms (`FORMS` in `sources/<institution>/numbers.py`).
-Does not belong here: any institution's letters, finding numbers in a text (`pipelines.harmonise.numbers`).
+Does not belong here: any institution's letters, finding numbers in a text (`pipelines.harmonisation.numbers`).
 """
 
 from __future__ import annotations

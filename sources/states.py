@@ -1,7 +1,7 @@
 """Completeness of a file, a delivery, a period, a quarter or year: four states, each derived from the level below.
 
 Belongs here: this derivation only; all outputs use it. Does not belong here: the state of a file as read
-(`sources/readers`, `pipelines/validate/completeness`), which figures a state affects (`warehouse/count/coverage`).
+(`sources/readers`, `pipelines/validation/completeness`), which figures a state affects (`warehouse/count/coverage`).
 
 complete    everything that the contract requires could be read
 partial     something was read, and something that the contract requires was not

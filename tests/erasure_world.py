@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from pipelines.cli import app
+from harmonia.cli.main import app
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 

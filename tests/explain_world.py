@@ -9,11 +9,11 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipelines.harmonise import names, personal_numbers
-from pipelines.home import Home
+from harmonia.home import Home
+from harmonia.registry import open_registry
+from harmonia.registry.identity import assign
+from pipelines.harmonisation import names, personal_numbers
 from pipelines.linkage import link
-from pipelines.registry import open_registry
-from pipelines.registry.identity import assign
 from pipelines.resources.lake import pack, write
 from schemas import canonical
 from schemas.findings import complete

@@ -43,7 +43,7 @@ class KillPoint:
 
 KILL_POINTS = {  # in the order of a run
     # in the transaction
-    "registry-migrated": KillPoint("pipelines.registry.connection", "_migrate", "after", 'command.upgrade(config, "head")'),
+    "registry-migrated": KillPoint("harmonia.registry.connection", "_migrate", "after", 'command.upgrade(config, "head")'),
     "bytes-aside": KillPoint("pipelines.landing.store", "Store._write_temporary", "after", "self._verify(temporary, sha256)"),
     # no receipt names them yet
     "bytes-in-place": KillPoint("pipelines.landing.store", "Store.commit", "before", "folders.add(target.parent)"),
@@ -55,32 +55,32 @@ KILL_POINTS = {  # in the order of a run
     # the old folder is away, the new one is not there yet
     "lake-absent": KillPoint("pipelines.resources.lake", "write", "before", "fresh.rename(folder)"),
     # in the transaction
-    "identities-entered": KillPoint("pipelines.registry.identity", "assign", "end of", "with registry.write() as session:"),
+    "identities-entered": KillPoint("harmonia.registry.identity", "assign", "end of", "with registry.write() as session:"),
     # a finished DuckDB file beside the old one
     "file-built": KillPoint("warehouse.publish", "_built", "after", "rows[name] = made.result()"),
-    "before-swap": KillPoint("pipelines.swap", "swap_in", "before", "tmp.replace(target)"),
-    "after-swap": KillPoint("pipelines.swap", "swap_in", "after", "tmp.replace(target)"),
+    "before-swap": KillPoint("harmonia.swap", "swap_in", "before", "tmp.replace(target)"),
+    "after-swap": KillPoint("harmonia.swap", "swap_in", "after", "tmp.replace(target)"),
     # PostgreSQL: in the transaction
     "server-loaded": KillPoint("warehouse.postgres", "prepared", "after", "(_replace if is_unchanged else _build)(cursor, stores)"),
     # PostgreSQL: in the transaction
     "server-renamed": KillPoint("warehouse.postgres", "prepared", "before", "connection.commit()"),
     "server-committed": KillPoint("warehouse.postgres", "prepared", "after", "connection.commit()"),
     # in the transaction
-    "states-entered": KillPoint("pipelines.registry.ledger", "record_states", "end of", "with registry.write() as session:"),
-    "run-closed": KillPoint("pipelines.registry.ledger", "end_run", "after", "with registry.write() as session:"),
+    "states-entered": KillPoint("harmonia.registry.ledger", "record_states", "end of", "with registry.write() as session:"),
+    "run-closed": KillPoint("harmonia.registry.ledger", "end_run", "after", "with registry.write() as session:"),
     # a page of feedback, scorecard, report or export: beside the old one
-    "page-written": KillPoint("pipelines.swap", "write_whole", "before", "fresh.replace(path)"),
+    "page-written": KillPoint("harmonia.swap", "write_whole", "before", "fresh.replace(path)"),
     # review: in the transaction
     "judgements-entered": KillPoint(
-        "pipelines.review.judgements", "enter", "after", "session.execute(insert(Judgement), records(new.assign(decided_at=moment)))"
+        "harmonia.review.judgements", "enter", "after", "session.execute(insert(Judgement), records(new.assign(decided_at=moment)))"
     ),
     # all of it, under its unfinished name
     "release-written": KillPoint("warehouse.releases.folder", "write", "before", "unfinished.rename(target)"),
     # all of it, under its unfinished name
-    "backup-copied": KillPoint("pipelines.backup.create", "backup", "after", "manifest = _copy_to(workplace, partial)"),
-    "restore-copied": KillPoint("pipelines.backup.restore", "restore", "after", "if workplace.registry_url:"),
+    "backup-copied": KillPoint("harmonia.operations.backup.create", "backup", "after", "manifest = _copy_to(workplace, partial)"),
+    "restore-copied": KillPoint("harmonia.operations.backup.restore", "restore", "after", "if workplace.registry_url:"),
     # the bytes still lie there
-    "erasure-entered": KillPoint("pipelines.erasure.redaction", "record_redactions", "before", "store.recorded()"),
+    "erasure-entered": KillPoint("harmonia.operations.erasure.redaction", "record_redactions", "before", "store.recorded()"),
 }
 
 times: Counter[str] = Counter()  # how often each was reached in this process

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import MetaData
 
-from pipelines.home import Home
+from harmonia.home import Home
+from harmonia.registry import Registry, open_registry
 from pipelines.landing import LandingReport, land, landed
-from pipelines.registry import Registry, open_registry
 
 
 class World:

@@ -22,7 +22,7 @@ import duckdb
 from release_world import signed
 from typer.testing import CliRunner
 
-from pipelines.cli import app
+from harmonia.cli.main import app
 from schemas.findings import LANGUAGES
 from sources import contract
 from warehouse.exports.catalogue import exports
@@ -146,7 +146,7 @@ def own_words() -> frozenset[str]:
     looked for all the same."""
     paths = [
         p
-        for folder in ("pipelines", "schemas", "warehouse")
+        for folder in ("harmonia", "pipelines", "schemas", "warehouse")
         for kind in ("*.yaml", "*.j2", "*.csv", "*.js")
         for p in (ROOT / folder).rglob(kind)
     ] + sorted((ROOT / "sources").glob("*/contract.yaml"))

@@ -7,26 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PUBLISHING = ("warehouse/exports", "pipelines/reports", "pipelines/explorer")
+PUBLISHING = ("warehouse/exports", "harmonia/reports", "harmonia/explorer")
 MAY_IMPORT = (
     "warehouse.releases.reading",
     "warehouse.releases.labels",
     "warehouse.indicators",
     "warehouse.exports",
-    "pipelines.reports",
-    "pipelines.explorer",
-    "pipelines.errors",
-    "pipelines.swap",
-    "pipelines.home",
+    "harmonia.reports",
+    "harmonia.explorer",
+    "harmonia.errors",
+    "harmonia.swap",
+    "harmonia.home",
     "pipelines.resources.workplace",
     "sources.periods",
     "schemas",
     "sources.contract",  # what institutions declare: names, no data
     "sources.states",  # the names of the four states; opens nothing
 )
-WITH_APPROVAL = ("warehouse.releases.confidential", "warehouse.disclosure.signature", "pipelines.registry", "pipelines.audit")
+WITH_APPROVAL = ("warehouse.releases.confidential", "warehouse.disclosure.signature", "harmonia.registry", "harmonia.audit")
 """Also for modules called `transmission…` and `own_figures…`: full figures to a named recipient, or an institution's own."""
-OURS = ("pipelines", "warehouse", "schemas", "sources")
+OURS = ("harmonia", "pipelines", "warehouse", "schemas", "sources")
 NEVER = ("duckdb", "sqlalchemy", "psycopg", "sqlite3", "pyarrow.parquet.read_table")
 FORBIDDEN_NAMES = {"read_parquet", "read_table", "ParquetFile", "ParquetDataset", "read_sql", "read_sql_query", "connect"}
 PLACES = {"warehouse", "analysts", "identity", "lake", "landing", "registry_url", "warehouse_url", "feedback"}

@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pipelines.home import Home
+from harmonia.home import Home
+from harmonia.registry import open_registry
+from harmonia.registry.identity import assign
+from harmonia.registry.tables import Delivery, Run
 from pipelines.linkage import link
-from pipelines.registry import open_registry
-from pipelines.registry.identity import assign
-from pipelines.registry.tables import Delivery, Run
 from schemas.canonical import TABLES, conform
 from warehouse.count import CountInputs, counting
 

@@ -26,7 +26,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from pipelines.errors import HarmoniaError, TransientError
+from harmonia.errors import HarmoniaError, TransientError
 from warehouse import tables
 from warehouse.access import grants
 from warehouse.access.log import AUDIT, REQUESTS, UPGRADE

@@ -28,8 +28,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, ExecutableDDLElement, SetColumnComment, SetTableComment
 
-from pipelines.errors import HarmoniaError, storage
-from pipelines.swap import share, swap_in, sync, temporary
+from harmonia.errors import HarmoniaError, storage
+from harmonia.swap import share, swap_in, sync, temporary
 from warehouse import tables
 from warehouse.loading import Rows, ahead, parts, show
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE, Stores

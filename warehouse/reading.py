@@ -15,7 +15,7 @@ import duckdb
 import psycopg
 from sqlalchemy import MetaData
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.publish import FOLDER, POINTER
 from warehouse.stores import STORES, WAREHOUSE
 

@@ -15,7 +15,7 @@ import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as Grid
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.indicators import DIMENSIONS
 
 RECORD = ["institution", "entity", "record_key", "delivery"]

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import MetaData
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
 from warehouse import analysts, tables
 from warehouse.loading import Rows, show
 

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.harmonise.stage import harmonise
+from pipelines.harmonisation.stage import harmonise
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import WHOSE, DeliveryStore
 from pipelines.resources.lake import Frames
 from pipelines.resources.workplace import Workplace
-from pipelines.validate import Validated, validate
+from pipelines.validation import Validated, validate
 from schemas.canonical import arrow_schema
 from sources import contract
 from sources.contract import TableSpec

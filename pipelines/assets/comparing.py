@@ -5,14 +5,14 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from harmonia.comparison import snapshots
+from harmonia.comparison.agreements import load_agreements
+from harmonia.comparison.collect import collect_evidence
+from harmonia.comparison.duplicates import changed_persons, duplicate_registrations
+from harmonia.comparison.permitted import LOCATION, as_findings, permitted, restricted
+from harmonia.registry import open_registry
 from pipelines.assets.versions import content
-from pipelines.comparison import snapshots
-from pipelines.comparison.agreements import load_agreements
-from pipelines.comparison.collect import collect_evidence
-from pipelines.comparison.duplicates import changed_persons, duplicate_registrations
-from pipelines.comparison.permitted import LOCATION, as_findings, permitted, restricted
 from pipelines.describing import redact_stage_errors, say, table
-from pipelines.registry import open_registry
 from pipelines.resources import coded
 from pipelines.resources.lake import Tables, Version, Versioned
 from pipelines.resources.workplace import Workplace

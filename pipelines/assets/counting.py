@@ -8,13 +8,13 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 
+from harmonia.errors import HarmoniaError
+from harmonia.feedback.answers import read
+from harmonia.registry import open_registry
 from pipelines.assets.following import follow_all
 from pipelines.assets.versions import content, hashed, stage
 from pipelines.delivery_report import totals
 from pipelines.describing import redact_stage_errors, say, table
-from pipelines.errors import HarmoniaError
-from pipelines.feedback.answers import read
-from pipelines.registry import open_registry
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
@@ -49,7 +49,7 @@ def findings(
     comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
 ) -> Kept:
-    """`findings`: `pipelines.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
+    """`findings`: `harmonia.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
         try:

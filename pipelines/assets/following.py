@@ -1,7 +1,7 @@
 """Findings with their state and answer, processed in batches: all together may exceed memory.
 
 Belongs here: reading the batches from the lake and writing the result. Does not belong here: the state of a finding
-(`pipelines.feedback.life`), the effect of an answer (`pipelines.feedback.answers`).
+(`harmonia.feedback.life`), the effect of an answer (`harmonia.feedback.answers`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from pipelines.feedback.answers import applied
-from pipelines.feedback.life import HELD, KEYS, Life, follow
+from harmonia.feedback.answers import applied
+from harmonia.feedback.life import HELD, KEYS, Life, follow
 from pipelines.resources import coded, lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace
@@ -26,7 +26,7 @@ _BY = ["institution", "severity", "state"]
 class Lived(parquet.Stream):
     """The findings of `stages`, one below the other, then those that are gone. `counts`: how many of them by `_BY`, once all are given.
 
-    records: the lineage of records whose findings came without unit. answers, key: as `pipelines.feedback.answers.applied` takes them.
+    records: the lineage of records whose findings came without unit. answers, key: as `harmonia.feedback.answers.applied` takes them.
     """
 
     def __init__(self, stages: Sequence[Tables], life: Life, records: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> None:
@@ -57,7 +57,7 @@ class Lived(parquet.Stream):
 def follow_all(
     workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
 ) -> tuple[Kept, pd.DataFrame]:
-    """Write `findings` into the lake: `pipelines.feedback.life.LIVED`, `answer` and `answer_id`. Returns where, and how many of which
+    """Write `findings` into the lake: `harmonia.feedback.life.LIVED`, `answer` and `answer_id`. Returns where, and how many of which
     institution, severity and state."""
     stages = (record_status, comparison)
     found = coded.below([stage.coded("findings", [*KEYS, _PLACED[0]]) for stage in stages])

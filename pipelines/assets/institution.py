@@ -6,13 +6,13 @@ One factory makes them for every institution with a contract: a new institution 
 import dagster as dg
 import pandas as pd
 
+from harmonia.registry import open_registry
 from pipelines.assets.by_delivery import ROW, counted, judged, stage_folder
 from pipelines.assets.portioning import as_refused, judge_all, read_all
 from pipelines.assets.versions import stage
-from pipelines.current import ACCOUNTS, resolve
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.landing import landed
-from pipelines.registry import open_registry
+from pipelines.record_status import ACCOUNTS, resolve
 from pipelines.resources.delivery_store import DeliveryStore, key_of
 from pipelines.resources.workplace import Workplace
 
@@ -94,7 +94,7 @@ def _current(institution: str) -> dg.AssetsDefinition:
     def current(
         context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]
     ) -> dict[str, pd.DataFrame]:
-        """What `pipelines.current.Current` holds, but of the tables only `statuses`: `ROW`, `_status`."""
+        """What `pipelines.record_status.Current` holds, but of the tables only `statuses`: `ROW`, `_status`."""
         with redact_stage_errors(workplace, f"{institution}: deciding the record status"):
             stands = resolve(judged(institution, validated))
             statuses = pd.concat([frame[[ROW, "_status"]] for frame in stands.tables.values()], ignore_index=True).astype({ROW: "int64"})

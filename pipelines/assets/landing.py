@@ -7,16 +7,16 @@ import dagster as dg
 import pandas as pd
 from sqlalchemy import select
 
+from harmonia.errors import HarmoniaError
+from harmonia.feedback.deliveries import received_files
+from harmonia.feedback.write import write_receipt
+from harmonia.registry import Registry, open_registry, published_seal
+from harmonia.registry.ledger import begin_run
+from harmonia.registry.tables import File, Run
 from pipelines.assets.versions import content
 from pipelines.checks.deliveries import arrived
 from pipelines.describing import WRITER, redact_stage_errors, say, table
-from pipelines.errors import HarmoniaError
-from pipelines.feedback.deliveries import received_files
-from pipelines.feedback.write import write_receipt
 from pipelines.landing import LandedDelivery, land, landed
-from pipelines.registry import Registry, open_registry, published_seal
-from pipelines.registry.ledger import begin_run
-from pipelines.registry.tables import File, Run
 from pipelines.resources.lake import Version, Versioned
 from pipelines.resources.workplace import Workplace
 from schemas import findings

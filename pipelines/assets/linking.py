@@ -6,6 +6,11 @@ import dagster as dg
 import pandas as pd
 from sqlalchemy import func, select
 
+from harmonia.registry import open_registry
+from harmonia.registry.identity import assign
+from harmonia.registry.tables import Entity, Judgement, Membership
+from harmonia.review.following import current_verdicts
+from harmonia.review.pairs import pair_ids
 from pipelines.assets.versions import stage
 from pipelines.crosswalk import with_old_keys
 from pipelines.describing import redact_stage_errors, say, table
@@ -15,14 +20,9 @@ from pipelines.linkage.places import listed, with_first_keys
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import INPUT
 from pipelines.linkage.standardise import read as states
-from pipelines.registry import open_registry
-from pipelines.registry.identity import assign
-from pipelines.registry.tables import Entity, Judgement, Membership
 from pipelines.resources import bounded
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
-from pipelines.review.following import current_verdicts
-from pipelines.review.pairs import pair_ids
 
 
 def _stewards_said(workplace: Workplace, places: pd.DataFrame) -> pd.DataFrame:

@@ -16,15 +16,15 @@ from itertools import accumulate, count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harmonia.errors import HarmoniaError
+from harmonia.operations.erasure import reading
 from pipelines.assets.by_delivery import RawDelivery, by_delivery, canonical_rows, packed, refused, stage_folder, unpacked
-from pipelines.erasure import reading
-from pipelines.errors import HarmoniaError
 from pipelines.failures import describe, disk_full, write_log
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError, Reason
 from pipelines.resources.delivery_store import DeliveryStore
 from pipelines.resources.workplace import Workplace
-from pipelines.validate import Validated, validate
+from pipelines.validation import Validated, validate
 from sources.readers.result import ReadResult, SourceFile
 from sources.reading import read_delivery
 

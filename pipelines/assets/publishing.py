@@ -5,22 +5,22 @@ from contextlib import nullcontext
 import dagster as dg
 import pandas as pd
 
+from harmonia.feedback.deliveries import asking
+from harmonia.feedback.life import LIVED
+from harmonia.registry import open_registry
+from harmonia.registry.ledger import DeliveryState, deliveries, end_run, record_states
+from harmonia.registry.published_seal import remember
+from harmonia.scorecard.page import write_scorecard
 from pipelines import delivery_report
 from pipelines.assets.reporting import write_reports
 from pipelines.assets.versions import hashed, stage
 from pipelines.checks.deliveries import report
-from pipelines.current import ACCOUNTS
 from pipelines.describing import WRITER, redact_stage_errors, say, table
-from pipelines.feedback.deliveries import asking
-from pipelines.feedback.life import LIVED
 from pipelines.landing import landed
-from pipelines.registry import open_registry
-from pipelines.registry.ledger import DeliveryState, deliveries, end_run, record_states
-from pipelines.registry.published_seal import remember
+from pipelines.record_status import ACCOUNTS
 from pipelines.resources import coded
 from pipelines.resources.lake import Tables, Version, keep_version, version_of
 from pipelines.resources.workplace import Workplace
-from pipelines.scorecard.page import write_scorecard
 from sources import contract
 from warehouse import postgres, tables
 from warehouse.count.changed_rules import published_rules, require_versions

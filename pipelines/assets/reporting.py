@@ -1,7 +1,7 @@
 """Writing the feedback of a run in batches, so that several processes can share the work.
 
 Belongs here: the size of a batch, and reading its data from the lake. Does not belong here: which reports are due and what they contain
-(`pipelines.feedback.deliveries`).
+(`harmonia.feedback.deliveries`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.describing import redact_stage_errors
-from pipelines.feedback.deliveries import (
+from harmonia.feedback.deliveries import (
     Due,
     Parts,
     Place,
@@ -27,6 +26,7 @@ from pipelines.feedback.deliveries import (
     write_not_landed,
     write_some,
 )
+from pipelines.describing import redact_stage_errors
 from pipelines.landing import LandedDelivery
 from pipelines.resources import coded, lake
 from pipelines.resources.processes import each
@@ -55,7 +55,7 @@ def write_reports(
 ) -> pd.DataFrame:
     """Write the report of every delivery whose report would say something else than the one that is there.
 
-    The arguments are those of `pipelines.feedback.deliveries.contents` and `reports_of`. Returns institution, delivery, files (of the
+    The arguments are those of `harmonia.feedback.deliveries.contents` and `reports_of`. Returns institution, delivery, files (of the
     report), written (made anew), new, remains, fixed (findings).
     """
     home, today = workplace.home.root, datetime.now(UTC).date()

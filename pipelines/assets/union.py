@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from pipelines.assets.by_delivery import ROW, files_of, with_status
 from pipelines.assets.versions import stage
-from pipelines.current import ACCOUNTS, LINEAGE
 from pipelines.describing import redact_stage_errors, say, table
+from pipelines.record_status import ACCOUNTS, LINEAGE
 from pipelines.resources import lake, parquet
 from pipelines.resources.lake import Kept, Tables
 from pipelines.resources.workplace import Workplace

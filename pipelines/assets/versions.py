@@ -25,7 +25,7 @@ from pipelines.resources.delivery_store import MANIFEST
 from pipelines.resources.lake import Kept, Version, Versioned, version_of
 from pipelines.resources.workplace import Workplace
 
-_CODE = ("pipelines", "warehouse", "schemas", "sources")
+_CODE = ("harmonia", "pipelines", "warehouse", "schemas", "sources")
 _LIBRARIES = ("duckdb", "pandas", "pyarrow", "rapidfuzz", "pandera")
 
 

@@ -61,7 +61,7 @@ def arrived(context: dg.AssetExecutionContext, received: pd.DataFrame) -> None:
 def beyond_tolerance(found: pd.DataFrame, rows: int) -> pd.DataFrame:
     """Rules that a delivery breaks: rule, severity, findings, share, tolerance, broken (more than tolerated), the gravest first.
 
-    found: open findings of one delivery that are no information (`pipelines.feedback.life.LIVED`); consequences go with their cause, one on
+    found: open findings of one delivery that are no information (`harmonia.feedback.life.LIVED`); consequences go with their cause, one on
     many cells counts as many. rows: of data. A rule on a whole file is broken by one finding; a share of no rows is that of one.
     """
     causes = found[(found["origin"] == "cause") & (found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
@@ -96,7 +96,7 @@ def report(
 ) -> None:
     """Tell Dagster's pages what the check says of every delivery of which something else is told than before, or that is new to them.
 
-    deliveries: with their state; accounting: rows by file (`pipelines.current`). changed: institution, delivery.
+    deliveries: with their state; accounting: rows by file (`pipelines.record_status`). changed: institution, delivery.
     """
     anew = set(changed[_BY].itertuples(index=False, name=None))
     for institution, own in deliveries.groupby("institution"):

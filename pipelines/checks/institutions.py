@@ -3,8 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from pipelines.current import ACCOUNTS
 from pipelines.describing import check
+from pipelines.record_status import ACCOUNTS
 from pipelines.resources.lake import Tables
 from schemas.canonical import STATUSES
 

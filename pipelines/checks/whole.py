@@ -9,12 +9,12 @@ import duckdb
 import pandas as pd
 from sqlalchemy import select
 
+from harmonia.home import Home
+from harmonia.registry import open_registry, seal
+from harmonia.registry.ledger import removed
+from harmonia.registry.tables import File
 from pipelines.describing import check, table
-from pipelines.home import Home
 from pipelines.landing.store import Store
-from pipelines.registry import open_registry, seal
-from pipelines.registry.ledger import removed
-from pipelines.registry.tables import File
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace
 from sources.states import COMPLETE, STATES
@@ -55,7 +55,7 @@ def bytes_are_as_received(workplace: dg.ResourceParam[Workplace]) -> dg.AssetChe
 
 @check(asset="landing", blocking=True, description="The registry is unchanged since it was written.")
 def ledger_is_as_entered(workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
-    """Recomputes every seal (`pipelines.registry.seal`)."""
+    """Recomputes every seal (`harmonia.registry.seal`)."""
     registry = open_registry(workplace.registry)
     try:
         with registry.read() as session:

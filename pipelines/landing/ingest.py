@@ -14,18 +14,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.errors import HarmoniaError, storage
-from pipelines.home import Home
+from harmonia.errors import HarmoniaError, storage
+from harmonia.home import Home
+from harmonia.lock import landing_lock
+from harmonia.registry import Registry
+from harmonia.registry.ledger import erased_unread, now, removed, required, unknown
+from harmonia.registry.tables import Audit
+from harmonia.user import this_user
 from pipelines.landing.database import UnreachableError, dump, dump_name, pointer_of
 from pipelines.landing.names import kind_of, shown
 from pipelines.landing.receipts import CurrentFiles, LandedDelivery, StagedDelivery, StoredFile, current_files, landed, record
 from pipelines.landing.store import ChangingError, Staged, Store, UnreadableError
 from pipelines.landing.walk import FileStat, Finding, Folder, Walk, opened, walk
-from pipelines.lock import landing_lock
-from pipelines.registry import Registry
-from pipelines.registry.ledger import erased_unread, now, removed, required, unknown
-from pipelines.registry.tables import Audit
-from pipelines.user import this_user
 
 _FRESH = 2.0  # seconds: a file modified more recently may stat be written to
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -17,14 +17,14 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.registry import Registry, pulls
+from harmonia.registry.ledger import deliveries, record_problems, redactions
+from harmonia.registry.tables import Delivery, DeliveryFile, File, Receipt
 from pipelines.landing.names import READ, kind_of
 from pipelines.landing.store import Store
 from pipelines.landing.walk import Finding, Folder, Walk
-from pipelines.registry import Registry, pulls
-from pipelines.registry.ledger import deliveries, record_problems, redactions
-from pipelines.registry.tables import Delivery, DeliveryFile, File, Receipt
 from sources.contract import DeliveryName
 from sources.periods import last_day
 from sources.readers.result import SourceFile
@@ -58,7 +58,7 @@ class StagedDelivery:
 class LandedDelivery:
     """A landed delivery. `receipt` changes only with its content: a cache key.
 
-    `reading`: redacted reading that replaces `files` if a person in them was erased (`pipelines.erasure.reading`).
+    `reading`: redacted reading that replaces `files` if a person in them was erased (`harmonia.operations.erasure.reading`).
     """
 
     institution: str

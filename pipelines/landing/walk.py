@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.landing.names import STAGING, is_odd, kind_of, shown
 from sources import contract
 from sources.contract import DeliveryName

@@ -5,7 +5,7 @@ give match weights by the frozen `model`; `cases` (with `references`, `evidence`
 decide, `cluster` forms clusters, `constraints` apply the decisions of stewards, `decisions` records the reasons; `solving` alternates
 between cases and persons. A large history uses statistics that are `common` to it, is divided into connected components (`pair_graph`,
 `partition`), and only components that are not in the `memory` are decided (`incremental`); pairs across components are recorded
-(`cross_component`). Does not belong here: permanent identifiers (`pipelines.registry.identity`), counting.
+(`cross_component`). Does not belong here: permanent identifiers (`harmonia.registry.identity`), counting.
 
 Persons and cases are evidence for each other: similar persons tie files, and records in files of one case need less evidence to be one
 person.

@@ -1,6 +1,6 @@
 """Every pair that linkage compares, with its match weight: the population for samples of the review.
 
-Belongs here: the frame of candidate pairs. Does not belong here: sampling (`pipelines.review`), decisions.
+Belongs here: the frame of candidate pairs. Does not belong here: sampling (`harmonia.review`), decisions.
 """
 
 from __future__ import annotations

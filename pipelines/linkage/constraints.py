@@ -1,7 +1,7 @@
 """Decisions of stewards as constraints of clustering.
 
 Belongs here: current judgements to pairs of rows that must, or must not, be in one cluster, and the outcome of each judgement.
-Does not belong here: which judgements are current (`pipelines.review.judgements.effective`), clustering (`cluster`).
+Does not belong here: which judgements are current (`harmonia.review.judgements.effective`), clustering (`cluster`).
 
 `same` puts two records into one cluster regardless of weights and hard rules. `different` keeps whole clusters apart. If judgements
 contradict each other, `different` takes precedence, and among `same` the earlier ones.

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.linkage import modelfile
 
 FOLDER = Path(__file__).parent / "models"

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
 
 # Increased with every change of layout that older versions would misread.
 FORMAT = 2

@@ -1,7 +1,7 @@
 """Records whose key is a position in the list of a case: which states of a list are of the same person.
 
 Belongs here: keys of listed persons, and canonical tables with these instead of record keys. Does not belong here: which state is current
-(`pipelines.current`), linkage of persons between files (`persons`).
+(`pipelines.record_status`), linkage of persons between files (`persons`).
 
 Adding a person to a list, or removing one, shifts the others, so a position can be another person's in a later delivery. All states
 of a list are compared with each other: nobody is in one list twice, and a repeated position is mostly the same person's.

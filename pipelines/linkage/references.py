@@ -1,7 +1,7 @@
 """Case numbers as evidence: which file cites which, and which files cite the same number.
 
 Belongs here: resolving numbers to the files that bear them, including numbers without register and with one wrong character.
-Does not belong here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonise.numbers`).
+Does not belong here: the weight of a citation (`cases`), reading of numbers (`pipelines.harmonisation.numbers`).
 """
 
 from __future__ import annotations

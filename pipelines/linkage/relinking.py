@@ -1,7 +1,7 @@
 """Linkage of records that are linked already, under other judgements of stewards.
 
 Belongs here: keeping what does not depend on judgements, so that a further judgement is decided in a fraction of a run. Does not belong
-here: any decision (`solving`, `incremental`), which judgements are current (`pipelines.review`). The clusters are those of `link`.
+here: any decision (`solving`, `incremental`), which judgements are current (`harmonia.review`). The clusters are those of `link`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.linkage.model import Model
 from pipelines.linkage.score import Frequencies, Likelihoods, Scorer
 from pipelines.linkage.sharing import Groups

@@ -1,7 +1,7 @@
 """Feature frames of linkage: one row per record, from all delivered states of the record.
 
 Belongs here: which state of a record takes precedence, given name and surname per record, files and their dates, references.
-Does not belong here: parsing of delivered text (`pipelines.harmonise`), comparison, weights.
+Does not belong here: parsing of delivered text (`pipelines.harmonisation`), comparison, weights.
 """
 
 from __future__ import annotations

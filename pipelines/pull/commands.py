@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import console, count, grid
-from pipelines.options import HomeFolder, Inbox, RegistryUrl
+from harmonia.console import console, count, grid
+from harmonia.options import HomeFolder, Inbox, RegistryUrl
 from pipelines.resources.workplace import Workplace
 
 app = typer.Typer()
@@ -31,8 +31,8 @@ def pull(
 ) -> None:
     """Fetch new deliveries from the institutions' servers into the inbox. Exit 1 when a source failed, else 0."""
     workplace = Workplace.of(inbox, home, registry_url).ready()
+    from harmonia.registry import open_registry
     from pipelines.pull.steps import pull as pull_deliveries
-    from pipelines.registry import open_registry
 
     registry = open_registry(workplace.registry)
     try:

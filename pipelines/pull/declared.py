@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.home import Home
+from harmonia.home import Home
 from pipelines.pull.database import SERVERS, Database
 from pipelines.pull.https import Https
 from pipelines.pull.s3 import S3

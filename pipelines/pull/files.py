@@ -19,7 +19,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from pipelines.errors import storage
+from harmonia.errors import storage
 from pipelines.landing.names import kind_of, shown
 from pipelines.pull.failure import PullError, as_pull_error
 from pipelines.pull.source import MIB, Look, Offer, Problem, RemoteFile, Request, Secrets, Source

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.errors import storage
+from harmonia.errors import storage
+from harmonia.swap import sync
 from pipelines.landing.names import STAGING, kind_of, shown
 from pipelines.landing.receipts import CurrentFiles
 from pipelines.pull.failure import PullError
-from pipelines.swap import sync
 from sources.contract import DeliveryName
 
 _TRIES = 3  # at a name that somebody else takes meanwhile

@@ -14,17 +14,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal, cast
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
+from harmonia.lock import pull_lock
+from harmonia.registry import Registry
+from harmonia.registry.pulls import Place, add, current
+from harmonia.registry.tables import Pull
 from pipelines.landing.receipts import CurrentFiles, current_files
-from pipelines.lock import pull_lock
 from pipelines.pull import inbox
 from pipelines.pull.database import Database
 from pipelines.pull.declared import SETTING, configured
 from pipelines.pull.failure import PullError, as_pull_error
 from pipelines.pull.source import Look, Offer, Problem, Request, Secrets, Source
-from pipelines.registry import Registry
-from pipelines.registry.pulls import Place, add, current
-from pipelines.registry.tables import Pull
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, Done
 from pipelines.resources.workplace import Workplace

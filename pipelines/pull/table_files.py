@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import storage
+from harmonia.errors import storage
 from pipelines.landing.names import shown
 from pipelines.pull.failure import PullError
 from pipelines.pull.source import MIB

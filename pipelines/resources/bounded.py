@@ -19,7 +19,7 @@ from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Literal, TypeVar
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.failures import describe, disk_full
 
 T = TypeVar("T")

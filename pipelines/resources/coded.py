@@ -1,7 +1,7 @@
 """Tables with dictionary-encoded text: each text is stored once and compared as a number.
 
 Belongs here: reading a table from the lake in this form, the union of such tables, numbering equal rows. Does not belong here: what is
-compared (`pipelines.feedback.life`).
+compared (`harmonia.feedback.life`).
 """
 
 from __future__ import annotations

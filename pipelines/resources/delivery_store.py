@@ -28,7 +28,7 @@ from pipelines.resources.lake import Frames, Kept
 WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
 _INDEX, MANIFEST = "_index", "manifest.json"
 _MOST_ROWS = 200_000  # folders that would hold more together are left apart, so that memory does not grow with history
-_CODE = ("sources", "schemas", "pipelines/validate", "pipelines/harmonise")
+_CODE = ("sources", "schemas", "pipelines/validation", "pipelines/harmonisation")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
 _Held = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the part of the index that is asked for
 

@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import HarmoniaError, storage
-from pipelines.home import Home
+from harmonia.errors import HarmoniaError, storage
+from harmonia.home import Home
 
 URL = "HARMONIA_DAGSTER_URL"
 _DRIVER = "postgresql+psycopg2://"

@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from harmonia.swap import share
 from pipelines.resources import coded, parquet
-from pipelines.swap import share
 
 Frames = dict[str, pd.DataFrame]
 

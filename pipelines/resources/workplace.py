@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
 
 DEFAULT_INBOX, DEFAULT_HOME = Path("data/inbox"), Path("data/home")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from pipelines.errors import HarmoniaError
-from pipelines.registry.ledger import deliveries
+from harmonia.errors import HarmoniaError
+from harmonia.registry.ledger import deliveries
 from portal.accounts.models import Account
 from portal.permissions import INSTITUTIONAL, Role
 from portal.services import registry

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from portal.accounts.models import Account
 from portal.permissions import Role
 

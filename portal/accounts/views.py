@@ -17,8 +17,8 @@ from django.utils.encoding import force_str
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode
 from django.views.decorators.debug import sensitive_post_parameters
 
-from pipelines.audit import entries
-from pipelines.errors import HarmoniaError
+from harmonia.audit import entries
+from harmonia.errors import HarmoniaError
 from portal.accounts import invitations
 from portal.accounts.forms import InviteForm, OwnForm, SignInForm
 from portal.accounts.models import Account, Session

@@ -1,6 +1,6 @@
 """One pandera model per delivered table, derived from the contracts; institution files add cross-field rules.
 
-A model validates *typed* frames (`pipelines.validate.cells`): what could not be parsed is null there and has its own finding, so a
+A model validates *typed* frames (`pipelines.validation.cells`): what could not be parsed is null there and has its own finding, so a
 value that cannot be coerced never hides another check.
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from pipelines.harmonise import dates
+from pipelines.harmonisation import dates
 from sources.contract import ColumnSpec, Contract, TableSpec
 
 PERIOD_END = "_period_end"

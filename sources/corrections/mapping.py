@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonise import builders, sentences
-from pipelines.harmonise.offences import OffenceColumns, offences
+from pipelines.harmonisation import builders, sentences
+from pipelines.harmonisation.offences import OffenceColumns, offences
 from sources import contract
 
 INSTITUTION = "corrections"

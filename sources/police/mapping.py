@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonise import builders, numbers, offence_words
-from pipelines.harmonise.offences import OffenceColumns, offences
+from pipelines.harmonisation import builders, numbers, offence_words
+from pipelines.harmonisation.offences import OffenceColumns, offences
 
 INSTITUTION = "police"
 OFFENCES = (OffenceColumns("rastet", article="Neni", words="Vepra_penale", days=("Data_e_vepres", "Data_raportimit")),)

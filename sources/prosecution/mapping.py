@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonise import builders, numbers
-from pipelines.harmonise.offences import OffenceColumns, offences
+from pipelines.harmonisation import builders, numbers
+from pipelines.harmonisation.offences import OffenceColumns, offences
 
 INSTITUTION = "prosecution"
 OFFENCES = (OffenceColumns("akuza", article="neni", law="ligji", paragraph="paragrafi", principal="kryesore"),)

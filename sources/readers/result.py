@@ -45,7 +45,8 @@ class ReadResult:
     rows        file -> physical rows, counted on reading, independently of their outcome
     declared    metadata stated in a file: `periudha`, `krijuar`
     layout      file, part, field, column: position, from 1, of a declared column as delivered; for formats with a column order
-    blanked     _row, field, content: cells emptied by an erasure (`pipelines.erasure`), and a number for the former content of the row
+    blanked     _row, field, content: cells emptied by an erasure (`harmonia.operations.erasure`), and a number for the former
+                content of the row
     judged      _row, table, field, rule: findings on those rows before the erasure; they replace the present findings
     """
 
@@ -64,7 +65,7 @@ class ReadResult:
 
     @property
     def state(self) -> str:
-        """State of the delivery as far as reading can tell; validation also checks the records (`pipelines.validate.completeness`)."""
+        """State of the delivery as far as reading can tell; validation also checks the records (`pipelines.validation.completeness`)."""
         return of_delivery(self.files.values())
 
 

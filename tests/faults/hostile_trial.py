@@ -22,7 +22,7 @@ from hostile_world import PERIOD, Hostile
 from sources.simulator import simulate
 from warehouse.indicators import indicators
 
-_HARMONIA = "from pipelines.cli import main; main()"
+_HARMONIA = "from harmonia.cli.main import main; main()"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sources.simulator import simulate
 
 OLD = ("police/2013-Q1",)
 NEW = ("police/2013-Q2", "courts/2013-Q1")
-_HARMONIA = "from pipelines.cli import main; main()"
+_HARMONIA = "from harmonia.cli.main import main; main()"
 _WAIT = 900  # seconds after which a run counts as hanging
 
 

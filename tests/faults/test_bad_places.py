@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from landing_world import World
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
+from harmonia.registry import ledger, seal
 from pipelines.landing import ingest
-from pipelines.registry import ledger, seal
 
 ROOT = os.geteuid() == 0
 

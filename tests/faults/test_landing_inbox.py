@@ -14,10 +14,10 @@ import pytest
 from landing_world import World
 
 import pipelines.landing
+from harmonia.errors import HarmoniaError
+from harmonia.lock import landing_lock, run_lock
 from pipelines.assets import portioning
-from pipelines.errors import HarmoniaError
 from pipelines.landing.store import Store
-from pipelines.lock import landing_lock, run_lock
 from schemas.findings import frame, rules
 
 

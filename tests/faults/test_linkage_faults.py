@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.errors import HarmoniaError
+from harmonia.cli.main import app
+from harmonia.errors import HarmoniaError
 from pipelines.linkage import link, modelfile
 from pipelines.linkage.model import CASES, FOLDER, PERSONS, load_model
 from schemas.canonical import TABLES, conform

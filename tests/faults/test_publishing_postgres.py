@@ -15,7 +15,7 @@ import pytest
 from postgres_world import Server, running
 from store_world import made
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse import postgres
 from warehouse.compare import compare
 from warehouse.publish import publish

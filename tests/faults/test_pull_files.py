@@ -381,7 +381,7 @@ def test_a_broken_declaration_stops_its_institution_alone(world: PullWorld) -> N
 
 
 def test_a_pull_that_another_process_does_is_left_to_it(world: PullWorld) -> None:
-    from pipelines.lock import pull_lock
+    from harmonia.lock import pull_lock
 
     world.offer()
     world.declare("police", kind="share", path=str(world.there))

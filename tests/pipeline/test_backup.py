@@ -12,14 +12,14 @@ import published_world as published
 import pytest
 from pipeline_world import Ran
 
-from pipelines.audit import line
-from pipelines.backup.create import backup
-from pipelines.backup.manifest import Manifest
-from pipelines.backup.restore import restore
-from pipelines.backup.verify import verify_backup, verify_home
-from pipelines.errors import HarmoniaError
+from harmonia.audit import line
+from harmonia.errors import HarmoniaError
+from harmonia.operations.backup.create import backup
+from harmonia.operations.backup.manifest import Manifest
+from harmonia.operations.backup.restore import restore
+from harmonia.operations.backup.verify import verify_backup, verify_home
+from harmonia.registry import open_registry
 from pipelines.progress import Silence
-from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 

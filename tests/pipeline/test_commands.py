@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from pipeline_world import Ran
 
-from pipelines import cli
+from harmonia.cli import main as cli
 from pipelines.resources.workplace import Workplace
 
 REPOSITORY = Path(__file__).parents[2]

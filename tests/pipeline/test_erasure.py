@@ -16,16 +16,16 @@ import pytest
 from erasure_world import harmonia, of_most_institutions
 from release_world import signed
 
-from pipelines.backup.create import backup
-from pipelines.backup.restore import restore
-from pipelines.backup.verify import verify_home
-from pipelines.erasure import search
-from pipelines.erasure.person import Person, find_person
+from harmonia.operations.backup.create import backup
+from harmonia.operations.backup.restore import restore
+from harmonia.operations.backup.verify import verify_home
+from harmonia.operations.erasure import search
+from harmonia.operations.erasure.person import Person, find_person
+from harmonia.registry import open_registry
+from harmonia.review.judgements import read
 from pipelines.progress import Silence
-from pipelines.registry import open_registry
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
-from pipelines.review.judgements import read
 from pipelines.run import run_everything
 from sources.simulator import simulate
 

@@ -11,9 +11,9 @@ import pytest
 from erasure_world import harmonia, of_most_institutions
 from postgres_world import Server, running
 
-from pipelines.backup.verify import verify_home
-from pipelines.erasure import databases, search
-from pipelines.erasure.person import Person, find_person
+from harmonia.operations.backup.verify import verify_home
+from harmonia.operations.erasure import databases, search
+from harmonia.operations.erasure.person import Person, find_person
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything

@@ -13,10 +13,10 @@ import pytest
 from pipeline_world import Ran, published
 from typer.testing import CliRunner
 
+from harmonia.cli.main import app
+from harmonia.feedback.texts import texts
+from harmonia.feedback.workbook import COLUMNS, HEADER
 from pipelines.checks.deliveries import CHECK
-from pipelines.cli import app
-from pipelines.feedback.texts import texts
-from pipelines.feedback.workbook import COLUMNS, HEADER
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything

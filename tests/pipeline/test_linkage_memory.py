@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
+from harmonia.registry.stability import changed_clusters
 from pipelines.linkage import Linked, common, cross_component, incremental, link, load_model, tasks
 from pipelines.linkage.blocking import block
 from pipelines.linkage.common import counts_of, landmark
@@ -17,7 +18,6 @@ from pipelines.linkage.decisions import compared, decision_records, named
 from pipelines.linkage.drift import comparisons
 from pipelines.linkage.solving import Solved, read_common, rounds
 from pipelines.linkage.standardise import read, standardise
-from pipelines.registry.stability import changed_clusters
 
 Tables = dict[str, pd.DataFrame]
 pytestmark = pytest.mark.slow

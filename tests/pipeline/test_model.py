@@ -9,8 +9,8 @@ import pytest
 from pipeline_world import Ran
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.errors import HarmoniaError
+from harmonia.cli.main import app
+from harmonia.errors import HarmoniaError
 from pipelines.linkage import link, load_model
 from pipelines.linkage.drift import comparisons, drift
 from pipelines.progress import Silence

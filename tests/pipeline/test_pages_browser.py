@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.explorer.page import build
-from pipelines.reports import joint, own_figures, printing
-from pipelines.reports.page import render_page
-from pipelines.reports.texts import LANGUAGES
+from harmonia.explorer.page import build
+from harmonia.reports import joint, own_figures, printing
+from harmonia.reports.page import render_page
+from harmonia.reports.texts import LANGUAGES
 from tests.unit.test_reports import home, released  # noqa: F401 fixtures
 
 pytestmark = pytest.mark.slow

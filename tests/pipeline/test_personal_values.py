@@ -15,8 +15,8 @@ import pytest
 from hostile_names import planted
 from personal_world import found, persons, taken_out
 
+from harmonia.errors import HarmoniaError
 from pipelines.assets import counting
-from pipelines.errors import HarmoniaError
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything

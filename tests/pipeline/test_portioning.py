@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
+from harmonia.registry import open_registry
 from pipelines.assets import portioning
 from pipelines.assets.by_delivery import stage_folder
 from pipelines.landing import landed
-from pipelines.registry import open_registry
 from pipelines.resources import lake
 from pipelines.resources.delivery_store import DeliveryStore, key_of
 from pipelines.resources.workplace import Workplace

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from pipeline_world import Ran
 
+from harmonia.registry import open_registry
+from harmonia.registry.identity import resolve
+from harmonia.registry.stability import changed_clusters, id_stability
 from pipelines.progress import Silence
-from pipelines.registry import open_registry
-from pipelines.registry.identity import resolve
-from pipelines.registry.stability import changed_clusters, id_stability
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 

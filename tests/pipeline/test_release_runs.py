@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
+from harmonia.cli.main import app
 from sources.simulator import simulate
 
 pytestmark = pytest.mark.slow

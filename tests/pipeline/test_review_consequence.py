@@ -11,14 +11,14 @@ import pytest
 from pipeline_world import Ran
 from typer.testing import CliRunner
 
-from pipelines.cli import app
+from harmonia.cli.main import app
+from harmonia.review.consequence import Consequences
+from harmonia.review.judgements import enter, read
+from harmonia.review.pairs import PAIR
+from harmonia.review.published import opened, published
+from harmonia.review.queue import queue
 from pipelines.progress import Silence
 from pipelines.resources.workplace import Workplace
-from pipelines.review.consequence import Consequences
-from pipelines.review.judgements import enter, read
-from pipelines.review.pairs import PAIR
-from pipelines.review.published import opened, published
-from pipelines.review.queue import queue
 from pipelines.run import run_everything
 
 CELL = ["indicator", "period", "offence_group", "form", "sex", "age_group", "citizenship_group"]

@@ -13,15 +13,15 @@ from pipeline_world import Ran, published
 from rich.console import Console
 from sqlalchemy import select
 
+from harmonia.cli.summary import show
+from harmonia.registry import open_registry
+from harmonia.registry.tables import Run
 from pipelines.definitions import all_assets, build_definitions
 from pipelines.jobs import HARMONISE_EVERYTHING
 from pipelines.progress import Silence
-from pipelines.registry import open_registry
-from pipelines.registry.tables import Run
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
-from pipelines.summary import show
 from sources.contract import institutions
 from warehouse.indicators import indicators
 

@@ -15,16 +15,16 @@ import pytest
 from pipeline_world import Ran, published
 from sqlalchemy import select
 
-from pipelines import cli
+from harmonia.cli import main as cli
+from harmonia.errors import HarmoniaError
+from harmonia.lock import run_lock
+from harmonia.registry import open_registry
+from harmonia.registry.tables import Run
 from pipelines.assets import counting, publishing
 from pipelines.checks import whole
 from pipelines.definitions import build_definitions
-from pipelines.errors import HarmoniaError
 from pipelines.jobs import HARMONISE_EVERYTHING
-from pipelines.lock import run_lock
 from pipelines.progress import Silence
-from pipelines.registry import open_registry
-from pipelines.registry.tables import Run
 from pipelines.resources import lake, lake_io
 from pipelines.resources.lake import VERSION
 from pipelines.run import run_everything

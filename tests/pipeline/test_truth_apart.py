@@ -24,7 +24,7 @@ from pipelines.run import run_everything
 run_everything(Workplace.of(Path(sys.argv[1]), Path(sys.argv[2])), Silence())
 looked = [path for path in opened if "truth" in Path(path).parts]
 assert not looked, f"the run looked into {sorted(set(looked))[:3]}"
-knowing = [name for name in ("warehouse.score", "pipelines.training", "sources.simulator") if name in sys.modules]
+knowing = [name for name in ("warehouse.score", "harmonia.training", "sources.simulator") if name in sys.modules]
 assert not knowing, f"the run loaded {knowing}"
 """
 

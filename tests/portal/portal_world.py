@@ -42,7 +42,7 @@ class World:
         """The audit log: who, action, subject, reason."""
         from sqlalchemy import select
 
-        from pipelines.registry.tables import Audit
+        from harmonia.registry.tables import Audit
         from portal.services import registry
 
         with registry().read() as session:
@@ -113,7 +113,7 @@ class Served:
 
 
 def start(place: Workplace, port: int, **settings: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "pipelines.cli", "portal", "--demo", "--port", str(port)]
+    command = [sys.executable, "-m", "harmonia.cli.main", "portal", "--demo", "--port", str(port)]
     places = ["--inbox", str(place.inbox), "--home", str(place.home.root)]
     log = place.home.root / "server.log"
     with log.open("ab") as out:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from portal_world import World
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 
 PASSWORD = "correct horse battery staple"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines import current
-from pipelines.current import Current
-from pipelines.harmonise.stage import Canonical, harmonise
-from pipelines.validate import Validated, validate
+from pipelines import record_status as current
+from pipelines.harmonisation.stage import Canonical, harmonise
+from pipelines.record_status import Current
+from pipelines.validation import Validated, validate
 from sources import contract
 from sources.readers.result import ReadResult
 

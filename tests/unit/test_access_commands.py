@@ -12,9 +12,9 @@ import pytest
 from postgres_world import Server, running
 from store_world import made
 
-from pipelines import cli
-from pipelines.audit import note
-from pipelines.registry import open_registry
+from harmonia.audit import note
+from harmonia.cli import main as cli
+from harmonia.registry import open_registry
 from warehouse import postgres
 from warehouse.access import document
 from warehouse.publish import publish

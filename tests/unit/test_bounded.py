@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds, ExceededError
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipelines import cli
+from harmonia.cli import main as cli
 from pipelines.resources.workplace import Workplace
 
 CONTRACT = {
@@ -53,7 +53,7 @@ def test_a_wrong_option_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_main(monkeypatch, "run", "--nonsense") == 2
 
 
-@pytest.mark.parametrize("module", ["pipelines.cli", "pipelines.status"])
+@pytest.mark.parametrize("module", ["harmonia.cli.main", "harmonia.status"])
 def test_commands_that_look_start_without_dagster(module: str) -> None:
     code = f"import sys, {module}; print(*(name for name in ('dagster', 'pandera', 'duckdb') if name in sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipelines.comparison.agreements import COLUMNS, ROLES, STATUSES, load_agreements
-from pipelines.errors import HarmoniaError
+from harmonia.comparison.agreements import COLUMNS, ROLES, STATUSES, load_agreements
+from harmonia.errors import HarmoniaError
 from sources.contract import institutions
 
 ENTRY = {"receivers": ["prosecution"], "roles": ["accused", "case"], "statuses": ["indicted", "final"], "agreement": "MoU 3/2027"}

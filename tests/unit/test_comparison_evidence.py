@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines.comparison.agreements import allow_all
-from pipelines.comparison.collect import collect_evidence
-from pipelines.comparison.duplicates import _pairs_with_common_person, duplicate_registrations
-from pipelines.comparison.permitted import permitted
+from harmonia.comparison.agreements import allow_all
+from harmonia.comparison.collect import collect_evidence
+from harmonia.comparison.duplicates import _pairs_with_common_person, duplicate_registrations
+from harmonia.comparison.permitted import permitted
 from schemas import canonical
 from sources.contract import institutions
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.comparison import snapshots
-from pipelines.comparison.agreements import allow_all
-from pipelines.comparison.evidence import EVIDENCE
-from pipelines.comparison.permitted import as_findings, permitted
-from pipelines.feedback.life import life
-from pipelines.registry import Registry, open_registry
-from pipelines.registry.ledger import now
-from pipelines.registry.tables import Compared
+from harmonia.comparison import snapshots
+from harmonia.comparison.agreements import allow_all
+from harmonia.comparison.evidence import EVIDENCE
+from harmonia.comparison.permitted import as_findings, permitted
+from harmonia.feedback.life import life
+from harmonia.registry import Registry, open_registry
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Compared
 
 LINEAGE = pd.DataFrame(columns=["institution", "delivery", "record_key", "file", "part", "line", "status"], dtype="str")
 

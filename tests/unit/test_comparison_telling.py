@@ -8,9 +8,9 @@ import re
 import pandas as pd
 import pytest
 
-from pipelines.comparison.agreements import AgreementMatrix, allow_all
-from pipelines.comparison.evidence import EVIDENCE
-from pipelines.comparison.permitted import RULES, as_findings, permitted, restricted
+from harmonia.comparison.agreements import AgreementMatrix, allow_all
+from harmonia.comparison.evidence import EVIDENCE
+from harmonia.comparison.permitted import RULES, as_findings, permitted, restricted
 from schemas.findings import rules
 
 NOTHING = AgreementMatrix.from_rows([])

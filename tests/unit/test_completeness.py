@@ -13,7 +13,7 @@ import pytest
 from reader_world import PERSONAT, RASTET, deliver, lendet, read, shkk, text
 
 from pipelines.over_time import findings_of
-from pipelines.validate import validate
+from pipelines.validation import validate
 from sources import contract
 from sources.states import of_calendar, of_delivery, of_period
 

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.count import models
 from warehouse.count.models import Model, Models, of_sql, sql_models
 

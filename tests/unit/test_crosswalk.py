@@ -10,11 +10,11 @@ import pytest
 from judging_world import Rows, rules, standing
 from linkage_world import background, person
 
+from harmonia.registry import open_registry
+from harmonia.registry.identity import assign
 from pipelines.assets.linking import _by_first_key
 from pipelines.crosswalk import with_old_keys
 from pipelines.linkage import link
-from pipelines.registry import open_registry
-from pipelines.registry.identity import assign
 
 ANNA, BEN, CARL = (person(n) for n in (201, 202, 203))
 

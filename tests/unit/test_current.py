@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines import current
-from pipelines.current import Current
-from pipelines.errors import HarmoniaError
-from pipelines.validate import validate
+from harmonia.errors import HarmoniaError
+from pipelines import record_status as current
+from pipelines.record_status import Current
+from pipelines.validation import validate
 from sources.readers.result import ReadResult
 
 COLUMNS = [

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines import declarations
+from harmonia import declarations
+from harmonia.comparison import agreements
+from harmonia.errors import HarmoniaError
 from pipelines.checks.deliveries import deadline
-from pipelines.comparison import agreements
-from pipelines.errors import HarmoniaError
 from schemas import canonical
 from schemas.declared import declared
 from sources import contract
@@ -121,7 +121,7 @@ def test_an_institution_is_wholly_there_and_of_its_own_name_or_refused(tmp_path:
 
 def test_no_institution_is_named_outside_its_folder() -> None:
     root = Path(contract.SOURCES).parent
-    folders = [root / "pipelines", root / "warehouse", root / "schemas", root / "sources" / "readers"]
+    folders = [root / "harmonia", root / "pipelines", root / "warehouse", root / "schemas", root / "sources" / "readers"]
     paths = [*(path for folder in folders for path in folder.rglob("*.py")), *(root / "sources").glob("*.py")]
     stages = set(canonical.STAGES)
     named = [name for name in contract.institutions() if name not in stages]  # the others have the name of their stage
@@ -177,14 +177,14 @@ def test_a_deadline_follows_the_cadence(due: int, cadence: Cadence, expected: st
 def test_run_status_and_check_say_it_in_one_line(tmp_path: Path, command: list[str]) -> None:
     """In a copy of the program, since contracts are part of it."""
     root = contract.SOURCES.parent
-    for part in ("pipelines", "schemas", "sources", "warehouse"):
+    for part in ("harmonia", "pipelines", "portal", "schemas", "sources", "warehouse"):
         shutil.copytree(root / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "inbox" / "police" / "2013-Q1").mkdir(parents=True)
     broken = tmp_path / "sources" / "courts" / "contract.yaml"
     broken.write_text(broken.read_text("utf-8").replace("due_days: 15", "due_days: 90"), "utf-8")
     options = [] if command[0] == "check" else ["--inbox", "inbox", "--home", "home"]
     done = subprocess.run(
-        [sys.executable, "-c", "from pipelines.cli import main; main()", *command, *options],
+        [sys.executable, "-c", "from harmonia.cli.main import main; main()", *command, *options],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from pipelines.cli import app
+from harmonia.cli.main import app
 from pipelines.resources import lake
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"

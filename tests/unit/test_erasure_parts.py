@@ -12,20 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.erasure import link_constraints, reading, redaction, search
-from pipelines.erasure.birth_dates import substitute_birth_date
-from pipelines.erasure.orders import check_executor, list_orders, place_order
-from pipelines.erasure.person import Person
-from pipelines.erasure.rows import redact
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.operations.erasure import link_constraints, reading, redaction, search
+from harmonia.operations.erasure.birth_dates import substitute_birth_date
+from harmonia.operations.erasure.orders import check_executor, list_orders, place_order
+from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.rows import redact
+from harmonia.registry import open_registry, seal
+from harmonia.registry.identity import assign
+from harmonia.registry.tables import ErasureOrder
+from harmonia.review.judgements import effective, read
 from pipelines.landing import land, landed
 from pipelines.landing.store import Store
-from pipelines.registry import open_registry, seal
-from pipelines.registry.identity import assign
-from pipelines.registry.tables import ErasureOrder
-from pipelines.review.judgements import effective, read
-from pipelines.validate import validate
+from pipelines.validation import validate
 from sources.contract import DeliveryName
 from sources.readers.result import SourceFile
 from sources.reading import read_delivery

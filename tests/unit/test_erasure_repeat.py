@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.backup.create import backup
-from pipelines.backup.restore import restore
-from pipelines.cli import app
-from pipelines.erasure import orders
-from pipelines.erasure.repeat import repeat_orders
-from pipelines.errors import HarmoniaError
-from pipelines.registry import Registry, open_registry
-from pipelines.registry.identity import assign
-from pipelines.registry.ledger import now
-from pipelines.registry.tables import Erasure
+from harmonia.cli.main import app
+from harmonia.errors import HarmoniaError
+from harmonia.operations.backup.create import backup
+from harmonia.operations.backup.restore import restore
+from harmonia.operations.erasure import orders
+from harmonia.operations.erasure.repeat import repeat_orders
+from harmonia.registry import Registry, open_registry
+from harmonia.registry.identity import assign
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Erasure
 from pipelines.resources.workplace import Workplace
 
 RECORDS = [("police", "a", 1), ("courts", "b", 1), ("police", "c", 2), ("corrections", "d", 1)]

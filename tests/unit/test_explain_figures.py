@@ -11,12 +11,12 @@ import pytest
 from count_world import World
 from explain_world import AGAIN, CASE, SECRETS, build
 
-from pipelines import cli
-from pipelines.errors import HarmoniaError
-from pipelines.explain.figure_names import parse_figure
-from pipelines.explain.figures import explain_figure
-from pipelines.explain.published import PublishedHome, open_home
-from pipelines.home import Home
+from harmonia.cli import main as cli
+from harmonia.errors import HarmoniaError
+from harmonia.explain.figure_names import parse_figure
+from harmonia.explain.figures import explain_figure
+from harmonia.explain.published import PublishedHome, open_home
+from harmonia.home import Home
 from pipelines.resources.workplace import Workplace
 from warehouse.count import CountInputs, counting
 from warehouse.tables import WAREHOUSE, stored

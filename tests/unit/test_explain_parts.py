@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipelines.explain.chart import WIDTH, draw
-from pipelines.explain.console import show
-from pipelines.explain.document import Column, Explanation, MatchWeight, Section, Step, Table, Text, Waterfall
-from pipelines.explain.labels import format_odds, letter_label
-from pipelines.explain.links import spanning_links
-from pipelines.explain.page import render
+from harmonia.explain.chart import WIDTH, draw
+from harmonia.explain.console import show
+from harmonia.explain.document import Column, Explanation, MatchWeight, Section, Step, Table, Text, Waterfall
+from harmonia.explain.labels import format_odds, letter_label
+from harmonia.explain.links import spanning_links
+from harmonia.explain.page import render
 
 A, B, C, D = (("police", key) for key in "abcd")
 
@@ -64,5 +64,5 @@ def test_text_holds_no_colour_and_no_box_lines_where_it_is_piped() -> None:
 
 
 def test_the_command_line_starts_without_anything_heavy() -> None:
-    code = "import sys, pipelines.explain.commands; print(*(n for n in ('pandas', 'duckdb', 'jinja2', 'sqlalchemy') if n in sys.modules))"
+    code = "import sys, harmonia.explain.commands; print(*(n for n in ('pandas', 'duckdb', 'jinja2', 'sqlalchemy') if n in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []

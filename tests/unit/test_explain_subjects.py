@@ -13,12 +13,12 @@ from explain_world import AGAIN, CASE, COURT, SECRETS, build, case_id, person_id
 from lxml import html
 from sqlalchemy import select
 
-from pipelines import cli
-from pipelines.explain.linkage import pair_decisions
-from pipelines.explain.published import open_home
-from pipelines.home import Home
-from pipelines.registry import open_registry
-from pipelines.registry.tables import Audit, Judgement
+from harmonia.cli import main as cli
+from harmonia.explain.linkage import pair_decisions
+from harmonia.explain.published import open_home
+from harmonia.home import Home
+from harmonia.registry import open_registry
+from harmonia.registry.tables import Audit, Judgement
 from pipelines.resources.workplace import Workplace
 
 

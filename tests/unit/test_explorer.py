@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 
-from pipelines.explorer.data import page_data
-from pipelines.explorer.page import build, render_page
+from harmonia.explorer.data import page_data
+from harmonia.explorer.page import build, render_page
 from tests.unit.test_reports import home, released  # noqa: F401 fixtures
 
 

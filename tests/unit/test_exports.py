@@ -14,9 +14,9 @@ import sdmx
 from pysdmx.io import read_sdmx
 from sqlalchemy import select
 
-from pipelines.errors import HarmoniaError
-from pipelines.registry import open_registry
-from pipelines.registry.tables import Audit
+from harmonia.errors import HarmoniaError
+from harmonia.registry import open_registry
+from harmonia.registry.tables import Audit
 from pipelines.resources.workplace import Workplace
 from tests.release_world import release, reported, signed, source, units
 from warehouse.exports import catalogue, territory, transmission_approval

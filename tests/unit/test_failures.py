@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.failures import describe, write_log
 
 

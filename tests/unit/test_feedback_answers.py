@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.feedback import answers
-from pipelines.feedback.life import life
-from pipelines.registry import Registry, open_registry
+from harmonia.errors import HarmoniaError
+from harmonia.feedback import answers
+from harmonia.feedback.life import life
+from harmonia.registry import Registry, open_registry
 from schemas import findings
 
 KEY = b"k" * 32

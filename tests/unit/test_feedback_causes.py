@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.current import resolve
+from pipelines.record_status import resolve
 from pipelines.units import language_of
-from pipelines.validate import validate
+from pipelines.validation import validate
 from schemas.findings import rules
 from sources import contract
 from sources.readers.result import SourceFile

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pipelines.feedback.console import render_check
-from pipelines.feedback.texts import texts
+from harmonia.feedback.console import render_check
+from harmonia.feedback.texts import texts
 from schemas import findings
 from schemas.findings import LANGUAGES, rules
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.current import Current, resolve
-from pipelines.feedback.deliveries import write_not_landed
-from pipelines.feedback.figures import affected, foremost
-from pipelines.feedback.life import life
-from pipelines.feedback.trend import trends
-from pipelines.harmonise.stage import harmonise
-from pipelines.validate import validate
+from harmonia.feedback.deliveries import write_not_landed
+from harmonia.feedback.figures import affected, foremost
+from harmonia.feedback.life import life
+from harmonia.feedback.trend import trends
+from pipelines.harmonisation.stage import harmonise
+from pipelines.record_status import Current, resolve
+from pipelines.validation import validate
 from schemas import findings
 from sources.readers.result import SourceFile
 from sources.reading import read_delivery

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.feedback.life import LIVED, life
+from harmonia.feedback.life import LIVED, life
 from schemas import findings
 
 

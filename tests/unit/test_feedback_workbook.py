@@ -13,11 +13,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.feedback import intake, report, workbook
-from pipelines.feedback.life import life
-from pipelines.feedback.texts import texts
-from pipelines.feedback.write import write_feedback
+from harmonia.errors import HarmoniaError
+from harmonia.feedback import intake, report, workbook
+from harmonia.feedback.life import life
+from harmonia.feedback.texts import texts
+from harmonia.feedback.write import write_feedback
 from schemas import findings
 
 KEY = b"k" * 32

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from volume import examples
 
 import schemas
-from pipelines.errors import HarmoniaError
-from pipelines.feedback import page, report, texts
-from pipelines.feedback.write import write_feedback, write_receipt
+from harmonia.errors import HarmoniaError
+from harmonia.feedback import page, report, texts
+from harmonia.feedback.write import write_feedback, write_receipt
 from schemas import findings
 from schemas.findings import rules
 

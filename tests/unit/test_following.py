@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harmonia.feedback import answers
+from harmonia.feedback.life import life
+from harmonia.home import Home
+from harmonia.registry import open_registry
 from pipelines.assets import following
-from pipelines.feedback import answers
-from pipelines.feedback.life import life
-from pipelines.home import Home
-from pipelines.registry import open_registry
 from pipelines.resources import lake
 from pipelines.resources.lake import Tables
 from pipelines.resources.workplace import Workplace

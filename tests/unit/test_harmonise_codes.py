@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise import codes
-from pipelines.harmonise.codes import LISTS, lookup, names_of, table
+from pipelines.harmonisation import codes
+from pipelines.harmonisation.codes import LISTS, lookup, names_of, table
 from schemas.canonical import FOREIGN, FORMS, OFFENCE_GROUPS, SEXES
 
 COMMON = ["code", "valid_from", "valid_to", "label_sq", "label_sr", "label_en", "aliases"]

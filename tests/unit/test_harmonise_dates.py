@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise.dates import COLUMNS, PROBLEMS, first_day, last_day, parse_dates
+from pipelines.harmonisation.dates import COLUMNS, PROBLEMS, first_day, last_day, parse_dates
 
 DAY = pd.Timestamp("2012-09-03")
 

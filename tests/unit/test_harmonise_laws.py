@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.harmonise import articles, codes
-from pipelines.harmonise.articles import classify, parse_articles
+from harmonia.errors import HarmoniaError
+from pipelines.harmonisation import articles, codes
+from pipelines.harmonisation.articles import classify, parse_articles
 from warehouse.count import inputs
 
 ADDED = {

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise.names import COLUMNS, parse_names, skeleton
-from pipelines.harmonise.text import repair_mojibake, token_skeleton
+from pipelines.harmonisation.names import COLUMNS, parse_names, skeleton
+from pipelines.harmonisation.text import repair_mojibake, token_skeleton
 
 SAME = [
     "Xhavit Džavit Dzavit Џавит XHAVIT",

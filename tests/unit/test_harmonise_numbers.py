@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise.numbers import COLUMNS, holds_number, normalise_own, parse_numbers
+from pipelines.harmonisation.numbers import COLUMNS, holds_number, normalise_own, parse_numbers
 from sources.number_forms import forms
 from sources.police.numbers import REGIONS
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise.articles import COLUMNS, PROBLEMS, classify, parse_articles
-from pipelines.harmonise.offence_words import form, words_group
+from pipelines.harmonisation.articles import COLUMNS, PROBLEMS, classify, parse_articles
+from pipelines.harmonisation.offence_words import form, words_group
 from schemas.canonical import FORMS, OFFENCE_GROUPS
 
 

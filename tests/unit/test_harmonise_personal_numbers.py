@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise.personal_numbers import COLUMNS, REPAIRS, check_digit_holds, parse
+from pipelines.harmonisation.personal_numbers import COLUMNS, REPAIRS, check_digit_holds, parse
 
 
 def one(text: str) -> tuple[object, object, object]:

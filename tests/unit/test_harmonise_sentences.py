@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.harmonise.sentences import sentence_days, sentence_months
+from pipelines.harmonisation.sentences import sentence_days, sentence_months
 
 
 @pytest.mark.parametrize(

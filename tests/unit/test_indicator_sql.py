@@ -11,7 +11,7 @@ import pytest
 import yaml
 from test_star_build import world
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.resources.parquet import scanned, write_table
 from warehouse import tables
 from warehouse.count import everything

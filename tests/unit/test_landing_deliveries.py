@@ -13,10 +13,10 @@ import pytest
 from landing_world import World
 from sqlalchemy import select
 
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.registry.tables import Audit
 from pipelines.landing import ingest, land, landed
-from pipelines.registry.tables import Audit
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from linkage_world import World, background, number, person
 
+from harmonia.comparison.duplicates import changed_persons
+from harmonia.registry import open_registry
+from harmonia.registry.identity import assign
+from harmonia.review.following import followed
 from pipelines.assets.linking import _by_first_key
-from pipelines.comparison.duplicates import changed_persons
 from pipelines.crosswalk import SUCCESSORS
 from pipelines.linkage import link, load_model
 from pipelines.linkage.places import listed
 from pipelines.linkage.standardise import read
-from pipelines.registry import open_registry
-from pipelines.registry.identity import assign
-from pipelines.review.following import followed
 
 FILE = "2014-PR-00412"
 ANNA, BEN, CARL, DINA = (person(n) for n in (101, 102, 103, 104))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from test_linkage_splink import some_persons
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.linkage.blocking import block, share
 from pipelines.linkage.model import load_model
 from pipelines.linkage.score import Scorer

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipelines.harmonise.offence_words import words_group
-from pipelines.harmonise.text import fold
+from pipelines.harmonisation.offence_words import words_group
+from pipelines.harmonisation.text import fold
 
 TITLES = {
     "trafficking": (

@@ -12,11 +12,12 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from pipelines import alerts, schedules
+from harmonia.lock import run_lock
+from harmonia.operations import alerts
+from harmonia.registry import open_registry
+from pipelines import schedules
 from pipelines.definitions import build_definitions
 from pipelines.jobs import AUTOMATION, HARMONISE_EVERYTHING
-from pipelines.lock import run_lock
-from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from pipelines.sensors import failed_run, inbox_sensor, stable
 

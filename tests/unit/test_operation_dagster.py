@@ -9,12 +9,12 @@ import pytest
 import yaml
 from postgres_world import running
 
+from harmonia.errors import HarmoniaError, TransientError
+from harmonia.home import Home
 from pipelines import describing
 from pipelines.checks import deliveries
 from pipelines.definitions import all_assets
 from pipelines.describing import WRITER, redact_stage_errors
-from pipelines.errors import HarmoniaError, TransientError
-from pipelines.home import Home
 from pipelines.resources import lake
 from pipelines.resources.instance import URL, install_dagster
 from pipelines.resources.workplace import Workplace

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.resources import processes
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from count_world import World
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse import publish as module
 from warehouse import tables
 from warehouse.count import everything

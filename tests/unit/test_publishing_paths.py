@@ -35,7 +35,7 @@ def test_publishing_code_reaches_nothing_but_the_public_part_of_a_release():
     ],
 )
 def test_any_other_path_is_rejected(text):
-    assert broken("pipelines/reports/page.py", text)
+    assert broken("harmonia/reports/page.py", text)
 
 
 def test_what_publishing_needs_is_allowed():
@@ -49,13 +49,13 @@ def test_the_disclosure_risk_test_shares_no_code_with_the_protection():
         ours = {
             name
             for name in imports(ast.parse(path.read_text("utf-8")))
-            if name.split(".")[0] in ("warehouse", "pipelines", "schemas", "sources")
+            if name.split(".")[0] in ("warehouse", "harmonia", "pipelines", "schemas", "sources")
         }
         assert all(name.startswith("warehouse.disclosure_risk") for name in ours), f"{path.name} imports {ours}"
 
 
 def test_only_the_risk_check_calls_the_attacks():
-    for folder in ("warehouse", "pipelines"):
+    for folder in ("warehouse", "harmonia", "pipelines"):
         for path in modules(folder):
             name = path.relative_to(ROOT).as_posix()
             if name.startswith("warehouse/disclosure_risk/") or name == "warehouse/releases/risk_check.py":

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from count_world import World
 
+from harmonia.scorecard.page import load_texts, render_pages
 from pipelines.checks.quality import judged
-from pipelines.scorecard.page import load_texts, render_pages
 from schemas.findings import DIMENSIONS, LANGUAGES
 from schemas.findings import complete as findings_of
 from sources.contract import institutions

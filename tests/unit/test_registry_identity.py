@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from volume import examples
 
-from pipelines.registry import Registry, open_registry
-from pipelines.registry.identity import assign, resolve
-from pipelines.registry.tables import Entity, Membership
+from harmonia.registry import Registry, open_registry
+from harmonia.registry.identity import assign, resolve
+from harmonia.registry.tables import Entity, Membership
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from landing_world import World
 from sqlalchemy import select
 
-from pipelines.registry.ledger import DeliveryState, begin_run, deliveries, end_run, first_run, record_state, record_states
-from pipelines.registry.tables import Problem, Run
+from harmonia.registry.ledger import DeliveryState, begin_run, deliveries, end_run, first_run, record_state, record_states
+from harmonia.registry.tables import Problem, Run
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from pipelines.errors import HarmoniaError
-from pipelines.registry import Registry, open_registry
-from pipelines.registry.connection import VERSION_TABLE
-from pipelines.registry.ledger import now
-from pipelines.registry.tables import Base, File, Run
+from harmonia.errors import HarmoniaError
+from harmonia.registry import Registry, open_registry
+from harmonia.registry.connection import VERSION_TABLE
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Base, File, Run
 
 
 def url(path: Path) -> str:

@@ -11,10 +11,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from landing_world import World
 
-from pipelines.registry import open_registry
-from pipelines.registry.connection import VERSION_TABLE
-from pipelines.registry.identity import assign, resolve
-from pipelines.registry.tables import Base
+from harmonia.registry import open_registry
+from harmonia.registry.connection import VERSION_TABLE
+from harmonia.registry.identity import assign, resolve
+from harmonia.registry.tables import Base
 
 pytestmark = pytest.mark.slow
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine, select, text
 
-from pipelines.registry import Registry, open_registry, seal
-from pipelines.registry.identity import assign
-from pipelines.registry.ledger import begin_run, end_run, now
-from pipelines.registry.tables import Audit, Delivery, DeliveryFile, File, Judgement, Receipt, Seal
+from harmonia.registry import Registry, open_registry, seal
+from harmonia.registry.identity import assign
+from harmonia.registry.ledger import begin_run, end_run, now
+from harmonia.registry.tables import Audit, Delivery, DeliveryFile, File, Judgement, Receipt, Seal
 
 
 def partition(*clusters: int) -> pd.DataFrame:

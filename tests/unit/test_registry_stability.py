@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.registry.stability import changed_clusters, id_stability
+from harmonia.registry.stability import changed_clusters, id_stability
 
 
 def _ids(**groups: str) -> pd.DataFrame:

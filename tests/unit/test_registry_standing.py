@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
-from pipelines.registry import Registry, open_registry, published_seal
-from pipelines.registry.ledger import begin_run
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.registry import Registry, open_registry, published_seal
+from harmonia.registry.ledger import begin_run
 
 
 @pytest.fixture

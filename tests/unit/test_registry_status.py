@@ -11,10 +11,10 @@ from landing_world import World
 from rich.console import Console
 from sqlalchemy import update
 
+from harmonia.registry.ledger import begin_run, record_state
+from harmonia.registry.tables import Delivery, Run
+from harmonia.status import COLUMNS, status, table
 from pipelines.landing.store import UnreadableError
-from pipelines.registry.ledger import begin_run, record_state
-from pipelines.registry.tables import Delivery, Run
-from pipelines.status import COLUMNS, status, table
 from sources.contract import institutions
 
 

@@ -13,10 +13,10 @@ from sqlalchemy import Column, Table, insert, select
 from sqlalchemy.orm import Session
 from test_registry_seal import lived
 
-from pipelines.backup.verify import verify_home
-from pipelines.registry import Registry, open_registry, published_seal, seal
-from pipelines.registry.ledger import now
-from pipelines.registry.tables import Audit, Base, Instant
+from harmonia.operations.backup.verify import verify_home
+from harmonia.registry import Registry, open_registry, published_seal, seal
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Audit, Base, Instant
 from pipelines.resources.workplace import Workplace
 
 TABLES = list(Base.metadata.sorted_tables)
@@ -137,7 +137,7 @@ def test_every_column_is_sealed_or_derived_for_a_reason() -> None:
     sealed |= {str(column.property.columns[0]) for state in seal.STATES for column in (*state.by, *state.columns)}
     sealed |= {"entity_id.kind"}  # each kind of ids is a stream of its own
     names = {str(column) for column in COLUMNS}
-    assert sealed | set(seal.DERIVED) == names, "seal the column in a Stream or State of pipelines.registry.seal, or say why in DERIVED"
+    assert sealed | set(seal.DERIVED) == names, "seal the column in a Stream or State of harmonia.registry.seal, or say why in DERIVED"
     assert not sealed & set(seal.DERIVED)
     assert all(seal.DERIVED.values())
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from tests.release_world import release, reported, signed, source, units
 from warehouse.count import causes
 from warehouse.disclosure import policy

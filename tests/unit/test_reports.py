@@ -9,11 +9,11 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.reports import joint, own_figures
-from pipelines.reports.page import render_page
-from pipelines.reports.texts import LANGUAGES, load_texts
-from pipelines.reports.transmission_register import SentReport, due_reports, record_sent
+from harmonia.errors import HarmoniaError
+from harmonia.reports import joint, own_figures
+from harmonia.reports.page import render_page
+from harmonia.reports.texts import LANGUAGES, load_texts
+from harmonia.reports.transmission_register import SentReport, due_reports, record_sent
 from pipelines.resources.workplace import Workplace
 from sources.contract import institutions, load
 from tests.release_world import FEW, release, signed, source, units

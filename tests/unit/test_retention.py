@@ -8,12 +8,12 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.home import Home
+from harmonia.cli.main import app
+from harmonia.home import Home
+from harmonia.operations.retention.expired import find_expired, remove, rules
+from harmonia.registry import open_registry
 from pipelines.landing import land
-from pipelines.registry import open_registry
 from pipelines.resources.workplace import Workplace
-from pipelines.retention.expired import find_expired, remove, rules
 from pipelines.run import _instance
 
 LATER = date.today() + timedelta(days=200)  # noqa: DTZ011 - past the 180 days of feedback, not past a year

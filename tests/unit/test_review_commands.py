@@ -12,14 +12,14 @@ import pytest
 from review_world import make_home
 from sqlalchemy import select
 
-from pipelines import cli
-from pipelines.home import Home
-from pipelines.registry import open_registry
-from pipelines.registry.tables import Audit
-from pipelines.review.judgements import effective, read
-from pipelines.review.pairs import PAIR, pair_ids
-from pipelines.review.published import PublishedRun
-from pipelines.review.sampling import labels, sampled
+from harmonia.cli import main as cli
+from harmonia.home import Home
+from harmonia.registry import open_registry
+from harmonia.registry.tables import Audit
+from harmonia.review.judgements import effective, read
+from harmonia.review.pairs import PAIR, pair_ids
+from harmonia.review.published import PublishedRun
+from harmonia.review.sampling import labels, sampled
 
 COMMANDS = ("list", "show", "decide", "export", "import", "sample", "estimate")
 
@@ -60,7 +60,9 @@ def a_pair(home: Path, entity: str = "person") -> str:
 
 
 def test_help_starts_without_heavy_modules():
-    code = "import sys, pipelines.cli; print(*(m for m in ('dagster', 'duckdb', 'pandas', 'openpyxl', 'sqlalchemy') if m in sys.modules))"
+    code = (
+        "import sys, harmonia.cli.main; print(*(m for m in ('dagster', 'duckdb', 'pandas', 'openpyxl', 'sqlalchemy') if m in sys.modules))"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == []
 

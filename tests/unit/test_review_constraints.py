@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from review_world import canonical
 from volume import examples
 
+from harmonia.review.pairs import PAIR, one_pair
 from pipelines.linkage import link, load_model
 from pipelines.linkage.cluster import Rules, agglomerate, from_weights
 from pipelines.linkage.constraints import Constraints, clashes
-from pipelines.review.pairs import PAIR, one_pair
 
 
 def judgements(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -124,8 +124,8 @@ def benchmark():
 
 
 def test_judgements_half_against_the_machine_hold_with_another_model(benchmark, tmp_path):
+    from harmonia.review.sampling import population
     from pipelines.linkage.candidates import candidates
-    from pipelines.review.sampling import population
 
     tables = canonical(48)
     free = link(tables)

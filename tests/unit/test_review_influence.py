@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.review.influence import influence
-from pipelines.review.pairs import PAIR
+from harmonia.review.influence import influence
+from harmonia.review.pairs import PAIR
 
 CASES = pd.DataFrame(
     [("police", "c1", "C1"), ("prosecution", "k1", "C1"), ("police", "c2", "C2")], columns=["institution", "record_key", "case_id"]

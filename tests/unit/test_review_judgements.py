@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.registry import Registry, open_registry
-from pipelines.review.judgements import cleaned, effective, enter, read
-from pipelines.review.pairs import PAIR, one_pair, ordered, pair_ids, parse
+from harmonia.errors import HarmoniaError
+from harmonia.registry import Registry, open_registry
+from harmonia.review.judgements import cleaned, effective, enter, read
+from harmonia.review.pairs import PAIR, one_pair, ordered, pair_ids, parse
 
 
 @pytest.fixture

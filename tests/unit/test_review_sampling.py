@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from volume import examples
 
-from pipelines.review.estimating import estimate
-from pipelines.review.strata import allocate, draw, stratify
+from harmonia.review.estimating import estimate
+from harmonia.review.strata import allocate, draw, stratify
 
 
 def pairs(seed: int = 0, joined: int = 900, refused: int = 3000, wrong: float = 0.02) -> pd.DataFrame:

@@ -14,15 +14,15 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from review_world import make_home
 
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.review import workbook
+from harmonia.review.exchange import ImportedJudgements, export, import_judgements
+from harmonia.review.judgements import effective, read
+from harmonia.review.pairs import PAIR
+from harmonia.review.published import PublishedRun, opened, published
+from harmonia.review.queue import queue
 from pipelines.resources.workplace import Workplace
-from pipelines.review import workbook
-from pipelines.review.exchange import ImportedJudgements, export, import_judgements
-from pipelines.review.judgements import effective, read
-from pipelines.review.pairs import PAIR
-from pipelines.review.published import PublishedRun, opened, published
-from pipelines.review.queue import queue
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_what_the_form_permits_is_never_worse_than_info(code: str) -> None:
 def test_every_rule_that_the_code_raises_is_in_the_catalogue() -> None:
     raised = {
         (path.relative_to(ROOT).as_posix(), code)
-        for package in ("pipelines", "sources", "schemas", "warehouse")
+        for package in ("harmonia", "pipelines", "sources", "schemas", "warehouse")
         for path in (ROOT / package).rglob("*.py")
         for code in _CODE.findall(path.read_text("utf-8"))
     }
@@ -57,7 +57,7 @@ def test_the_page_of_rules_is_up_to_date() -> None:
 
 
 def test_every_rule_of_the_catalogue_is_raised_somewhere() -> None:
-    folders = ("pipelines", "sources", "schemas", "warehouse")
+    folders = ("harmonia", "pipelines", "sources", "schemas", "warehouse")
     code = "\n".join(path.read_text("utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py"))
     made = {f"file-{reason}" for reason in ("encrypted",)}  # put together from a reason in sources/readers/files.py
     assert not sorted(rule for rule in rules() if rule not in code and rule not in made)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from count_world import World
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.count import everything
 from warehouse.publish import publish
 from warehouse.score import STRATEGY, pairwise, records, score

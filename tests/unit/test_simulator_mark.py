@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.training import from_simulated
+from harmonia.errors import HarmoniaError
+from harmonia.training import from_simulated
 from sources.simulator import answers, simulate
 
 

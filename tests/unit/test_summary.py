@@ -7,7 +7,7 @@ import io
 import pandas as pd
 from rich.console import Console
 
-from pipelines import summary
+from harmonia.cli import summary
 from schemas.findings import frame
 
 TOTAL = dict.fromkeys(["form", "sex", "age_group", "citizenship_group"], "total")

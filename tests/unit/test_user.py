@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import user
+from harmonia import user
 
 
 @pytest.fixture

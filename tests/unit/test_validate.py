@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from judging_world import judged, read, rules, standing
 
-from pipelines import current
-from pipelines.validate import validate
+from pipelines import record_status as current
+from pipelines.validation import validate
 
 CASE = {
     "lenda_id": "7",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.validate.cells import typed
+from pipelines.validation.cells import typed
 from sources import contract
 from sources.contract import ColumnSpec
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipelines.over_time import findings_of
-from pipelines.validate.cells import typed
+from pipelines.validation.cells import typed
 from schemas import findings
 from sources import contract as contracts
 from sources.contract import ColumnSpec

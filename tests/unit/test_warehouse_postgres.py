@@ -13,7 +13,7 @@ from postgres_world import Server, running
 from sqlalchemy import Table
 from store_world import KEY, made
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.resources.parquet import scanned, write_table
 from warehouse import loading, postgres, tables
 from warehouse.stores import STORES, Stores, arranged

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
 from warehouse import tables
 from warehouse.access.matrix import ALL, Role, role, roles
 from warehouse.access.seen import seen

@@ -1,9 +1,9 @@
 """The log of requests for the identity store on PostgreSQL: who asked for whom, when, why. Append-only; publishing does not touch it.
 
 Each row contains a hash over itself and the hash of the row before: a changed or removed row breaks the chain; removed last rows are
-detected if an earlier head is known (`pipelines/audit.py` stores one in the registry).
+detected if an earlier head is known (`harmonia/audit.py` stores one in the registry).
 Belongs here: the log's table, its chain. Does not belong here: how a request is made and honoured (`warehouse/access/identity`), the
-registry's log of what stewards viewed with Harmonia's commands (`pipelines/registry`).
+registry's log of what stewards viewed with Harmonia's commands (`harmonia/registry`).
 """
 
 from __future__ import annotations

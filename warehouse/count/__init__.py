@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from sqlalchemy import Date
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from schemas.declared import declared
 from schemas.findings import affected_lines, of_many
 from warehouse import tables

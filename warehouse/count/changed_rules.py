@@ -1,7 +1,7 @@
 """Effect of a changed rule: the figures by the published rule and by the rule in the file, over the same facts.
 
 Belongs here: reading the published rule, comparing, and refusing a rule that changed without a new version. Does not belong here: running
-SQL (`warehouse/star/figures`) or models (`warehouse/count/effect`), the command (`pipelines/indicator_commands`).
+SQL (`warehouse/star/figures`) or models (`warehouse/count/effect`), the command (`harmonia/cli/indicator_commands`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.count.effect import recounted
 from warehouse.indicators import LANGUAGES, read
 from warehouse.indicators.catalogue import MEASURES, Definition

@@ -1,7 +1,7 @@
 """Impute dates: find dates that cannot be right, and impute a day for each.
 
 Belongs here: the order of events, finding dates that contradict it, choosing the error that explains them best. Does not belong here:
-reading a date (`pipelines/harmonise`), how a source enters dates (`date_habits`), which of several days counts (`models/figures`).
+reading a date (`pipelines/harmonisation`), how a source enters dates (`date_habits`), which of several days counts (`models/figures`).
 
 Rules (counting-rules.md): "A date that cannot be right (after the end of the delivered quarter, or out of the order in which things
 happen) counts, harmonised, on the most plausible day: day and month exchanged or one digit of the year put right, where that
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.harmonise.dates import first_day, last_day
+from pipelines.harmonisation.dates import first_day, last_day
 from warehouse.count.date_habits import Habits, entries, slips
 from warehouse.count.periods import period_middle
 

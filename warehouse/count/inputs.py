@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 import pyarrow.dataset as ds
 
-from pipelines.harmonise import codes
+from pipelines.harmonisation import codes
 from pipelines.resources.lake import Tables
 from schemas import canonical, domain, findings
 from sources import contract
@@ -50,7 +50,7 @@ class CountInputs:
     deliveries   institution, delivery, period, version, state (complete, partial, unreadable); missing ones are absent
     lineage      institution, entity, record_key, delivery, file, part, line, status, and `unit` (station, seat, facility) if known
     quarantined  institution, delivery, rows
-    findings     columns of schemas.findings, and `state` (pipelines.feedback.life)
+    findings     columns of schemas.findings, and `state` (harmonia.feedback.life)
     listed       institution, delivery, record_key, person_key, person_id: states of records whose position another person has or had;
                  None: none
     successors   pipelines.crosswalk.SUCCESSORS: records that were delivered again under new keys; None: none

@@ -1,7 +1,7 @@
 """The table `quality`: an institution's data quality by quarter, unit and dimension, against its own tolerance and its own past.
 
 Belongs here: scores and states. Does not belong here: which records are faulty (`models/quality`), rules and their severity
-(`schemas/rules`), tolerances (`tolerances` of the contract), the page (`pipelines/scorecard`). Institutions are never ranked: no row
+(`schemas/rules`), tolerances (`tolerances` of the contract), the page (`harmonia/scorecard`). Institutions are never ranked: no row
 depends on another institution's.
 A delivered record is faulty in a dimension if a finding of that dimension that is a warning or worse concerns it; information never counts,
 nor do findings fixed or accepted as they are. It weighs 1, plus 1 for each of the institution's figures in which it counts as reported: a

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
 from warehouse.disclosure import signature
 from warehouse.disclosure.programme import Programme, parse_programme
 

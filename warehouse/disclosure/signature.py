@@ -10,7 +10,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
 
 PUBLIC_KEY = "coordinator.pub"
 

@@ -2,6 +2,6 @@
 
 Belongs here: the data package, SDMX, the questionnaires as workbooks, and for each whether it is *public* (protected, from a release) or
 *full* (exact, to one recipient, with the coordinator's approval). Does not belong here: what may be published (`warehouse/disclosure`),
-reports for readers (`pipelines/reports`).
+reports for readers (`harmonia/reports`).
 Public exports read only `warehouse.releases.reading`; only `transmission` reads exact figures.
 """

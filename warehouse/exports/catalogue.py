@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
+from harmonia.swap import write_whole
 from pipelines.resources.workplace import Workplace
-from pipelines.swap import write_whole
 from warehouse.exports import package, questionnaires, sdmx, transmission, workbook
 from warehouse.exports.questionnaires import Form
 from warehouse.exports.transmission_approval import Transmission, verify_approval

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from schemas.declared import declared
 from warehouse.indicators import LANGUAGES
 from warehouse.releases.reading import Release, category, gap_text, label, status_text

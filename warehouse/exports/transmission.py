@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.audit import note
-from pipelines.registry import open_registry
+from harmonia.audit import note
+from harmonia.registry import open_registry
 from pipelines.resources.workplace import Workplace
 from schemas.declared import declared
 from warehouse.exports.questionnaires import CONFIDENTIAL, FREE

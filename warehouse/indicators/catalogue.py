@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from schemas.declared import declared
 from sources import contract
 from warehouse import tables

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from pipelines.resources.workplace import Workplace
 from warehouse.count import causes
 from warehouse.disclosure import policy

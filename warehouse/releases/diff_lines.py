@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.errors import HarmoniaError, storage
+from harmonia.errors import HarmoniaError, storage
 from warehouse.disclosure import policy
 from warehouse.releases import folder
 from warehouse.releases.diff import TABLE_NAME, exact_differences, public_diff, snapshot

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.count import causes
 from warehouse.disclosure.programme import (
     CROSS_SEPARATOR,

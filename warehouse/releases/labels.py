@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from schemas.declared import declared
 from sources import contract
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTER, SEX_AGE, TOTAL

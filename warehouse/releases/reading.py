@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.disclosure.programme import MERGE_SEPARATOR, QUARTERS
 from warehouse.releases import folder
 from warehouse.releases.labels import category, gap_text, label, language, status_text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse.count import causes
 from warehouse.disclosure.merging_rule import separate_causes
 from warehouse.disclosure.programme import HARMONISED, OFFENCE, REPORTED, SEX_AGE, TOTAL, TableKey

@@ -1,6 +1,6 @@
 """The source of a release: the published tables of a home, its linkage and its versions.
 
-Belongs here: its type, and the versions of the program. Does not belong here: reading a home (`pipelines.release_source`),
+Belongs here: its type, and the versions of the program. Does not belong here: reading a home (`harmonia.release_source`),
 figures (`exact`), files of a release.
 """
 

@@ -13,7 +13,7 @@ import pandas as pd
 import psycopg
 from psycopg import errors
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse import postgres, tables
 from warehouse.access import grants, log
 from warehouse.access.grants import Grant

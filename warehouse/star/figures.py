@@ -13,7 +13,7 @@ from itertools import combinations
 import duckdb
 import pandas as pd
 
-from pipelines.errors import HarmoniaError
+from harmonia.errors import HarmoniaError
 from warehouse import tables
 from warehouse.indicators import DIMENSIONS
 from warehouse.indicators.catalogue import READABLE, Definition

@@ -34,10 +34,10 @@ import psycopg
 import published_world as published
 from sqlalchemy import create_engine, text
 
+from harmonia.lock import run_lock
 from pipelines.assets import comparing, landing, linking, publishing
 from pipelines.checks.whole import damaged
 from pipelines.definitions import all_assets
-from pipelines.lock import run_lock
 from pipelines.progress import Silence
 from pipelines.resources import lake
 from pipelines.resources.workplace import Workplace

@@ -19,7 +19,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from pipelines.resources import bounded
-from pipelines.swap import write_whole
+from harmonia.swap import write_whole
 
 folder, worker = Path(sys.argv[1]), sys.argv[2] == "worker"
 if __name__ == "__main__":
@@ -88,5 +88,5 @@ def test_a_run_that_does_not_reach_the_point_so_often_goes_on(tmp_path: Path) ->
 
 def test_the_product_knows_nothing_of_kill_points() -> None:
     root = Path(__file__).parents[3]
-    files = [path for package in ("pipelines", "sources", "schemas", "warehouse") for path in (root / package).rglob("*.py")]
+    files = [path for package in ("harmonia", "pipelines", "sources", "schemas", "warehouse") for path in (root / package).rglob("*.py")]
     assert not [path for path in files if any(name in path.read_text("utf-8") for name in (kill_points.VARIABLE, kill_points.__name__))]

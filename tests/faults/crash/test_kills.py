@@ -15,11 +15,11 @@ import kill_points
 import pandas as pd
 import pytest
 
-from pipelines.errors import HarmoniaError
-from pipelines.home import Home
-from pipelines.registry import open_registry
-from pipelines.reports import printing
-from pipelines.review.judgements import enter, read
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.registry import open_registry
+from harmonia.reports import printing
+from harmonia.review.judgements import enter, read
 from warehouse.releases import folder
 
 KILLS = Path(__file__).parents[3] / "benchmarks/crash_recovery.py"

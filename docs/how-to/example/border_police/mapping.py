@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipelines.harmonise import builders
-from pipelines.harmonise.offences import OffenceColumns, offences
+from pipelines.harmonisation import builders
+from pipelines.harmonisation.offences import OffenceColumns, offences
 
 INSTITUTION = "border_police"
 OFFENCES = (OffenceColumns("cases", article="article", words="offence", days=("received_on",)),)

@@ -1,0 +1,1 @@
+"""What people and operators use: command line, registry, feedback, review, explanations, reports, operations."""

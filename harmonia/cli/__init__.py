@@ -1,0 +1,1 @@
+"""The command line: `main` and its groups of commands."""

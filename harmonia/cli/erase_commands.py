@@ -1,0 +1,159 @@
+"""`harmonia erase …`: options and output.
+
+Does not belong here: what the commands do; heavy modules are imported inside. Persons are named by id only: the output may end up in
+a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harmonia.console import count, print_frame
+from harmonia.errors import HarmoniaError
+from harmonia.options import HomeFolder, Inbox, RegistryUrl, WarehouseUrl
+from harmonia.user import this_user
+from pipelines.resources.workplace import Workplace
+
+if TYPE_CHECKING:
+    from harmonia.operations.erasure.dry_run import Plan
+    from harmonia.registry import Registry
+
+app = typer.Typer(
+    help="Erase a person's data from every store without changing figures. One user orders, another executes.", no_args_is_help=True
+)
+
+PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Person id from the identity store, e.g. P0000012.")]
+Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Your name. Default: the system user.")]
+
+
+@contextmanager
+def _opened(workplace: Workplace) -> Iterator[Registry]:
+    from harmonia.registry import open_registry
+
+    if not workplace.home.root.is_dir():
+        raise HarmoniaError(f"home {workplace.home.root} does not exist: name it with --home")
+    registry = open_registry(workplace.registry)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+@app.command()
+def show(person: PersonId, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+    """Dry run on a copy: show what would be erased and which figures would change. Exit 1 if data would remain or figures change."""
+    workplace = Workplace.of(None, home, registry_url)
+    with _opened(workplace):  # fails at once for a wrong home
+        from harmonia.operations.erasure.dry_run import dry_run
+
+        plan = dry_run(workplace, person, _run)
+    _print_plan(plan)
+    raise typer.Exit(1 if plan.remaining or plan.changed_tables else 0)
+
+
+def _run(workplace: Workplace) -> None:
+    """Run all stages."""
+    from pipelines.progress import Silence
+    from pipelines.run import run_everything
+
+    run_everything(workplace, Silence())
+
+
+def _print_plan(plan: Plan) -> None:
+    for one in plan.redacted:
+        typer.echo(f"{one.institution} {one.delivery}: {count(one.rows, 'row')} redacted, {count(len(one.removed), 'file')} replaced")
+    typer.echo(
+        f"{plan.person.id}: {count(len(plan.person.records), 'record')} in {count(len(plan.redacted), 'delivery', 'deliveries')}, "
+        f"{count(plan.files, 'file')}. Links preserved by judgements: {len(plan.constraints)}. "
+        f"Figures that change: {', '.join(plan.changed_tables) or 'none'}."
+    )
+    if plan.person.shared:
+        typer.echo(
+            f"{plan.person.shared} numbers or spellings of the name are shared with other persons: files were not searched for them."
+        )
+    for path in plan.remaining:
+        typer.echo(f"would remain in {path}")
+
+
+@app.command()
+def order(
+    person: PersonId,
+    ground: Annotated[str, typer.Option("--ground", help="Legal basis: law, decision or request; without names.")],
+    by: Who = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Order the erasure of a person. A different user executes it."""
+    with _opened(Workplace.of(None, home, registry_url)) as registry:
+        from harmonia.operations.erasure import orders
+
+        number = orders.place_order(registry, person, by or this_user(), ground)
+    typer.echo(f"Order {number} was recorded. A different user executes it: harmonia erase execute {number} --by NAME")
+
+
+@app.command("list")
+def listed(home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+    """List all orders, with who ordered and who executed them."""
+    with _opened(Workplace.of(None, home, registry_url)) as registry:
+        from harmonia.operations.erasure import orders
+
+        found = orders.list_orders(registry)
+    print_frame(found, "No orders.")
+
+
+@app.command()
+def repeat(
+    backup: Annotated[Path, typer.Argument(help="A backup made after the erasures.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """After a restore: order again the erasures that a later backup lists as executed. Exit 1 if some records are not here yet."""
+    with _opened(Workplace.of(None, home, registry_url)) as registry:
+        from harmonia.operations.erasure.repeat import repeat_orders
+
+        found = repeat_orders(registry, backup)
+    for one in found:
+        orders = ", ".join(f"order {number} ({person})" for number, person in one.new_orders.items())
+        typer.echo(
+            f"order {one.number} of the backup: {one.known_records} of {one.records} records are known here; {orders or 'nothing to order'}"
+        )
+    if any(one.known_records < one.records for one in found):
+        typer.echo("Unknown records come from the inbox: run `harmonia run`, then repeat this command.")
+        raise typer.Exit(1)
+    typer.echo(
+        "A different user executes them: harmonia erase execute ORDER --by NAME" if found else f"{backup} contains no executed erasures."
+    )
+
+
+@app.command("carry-out", hidden=True)  # former name
+@app.command()
+def execute(
+    number: Annotated[int, typer.Argument(metavar="ORDER", help="Number of the order.")],
+    by: Who = None,
+    moving: Annotated[bool, typer.Option("--moving", help="Execute even if figures change.")] = False,
+    inbox: Inbox = None,
+    home: HomeFolder = None,
+    warehouse_url: WarehouseUrl = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Execute an order: dry run on a copy, erasure, run. Exit 1 if the person is still found."""
+    workplace = Workplace.of(inbox, home, registry_url, warehouse_url)
+    with _opened(workplace):
+        from harmonia.operations.erasure.execute import execute as erase
+
+    done = erase(workplace, number, by or this_user(), _run, moving=moving)
+    _print_plan(done.plan)
+    for path in done.deleted_pages:
+        typer.echo(f"removed {path}")
+    for path in done.remaining:
+        typer.echo(f"still found in {path}")
+    typer.echo(
+        f"Erasure {done.number} of order {number} is done. It does not reach earlier backups, exported workbooks and pages "
+        "(`harmonia audit list`), or the inbox. Make a new backup and delete older ones: docs/reference/governance.md."
+    )
+    raise typer.Exit(1 if done.remaining else 0)

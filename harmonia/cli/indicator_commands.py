@@ -1,0 +1,80 @@
+"""`harmonia indicator …`: list indicators, validate a file, preview a changed rule.
+
+Belongs here: options and output. Does not belong here: the rules (`warehouse/indicators`), running their SQL
+(`warehouse/star`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.console import console, count, grid
+from harmonia.errors import HarmoniaError
+from harmonia.options import HomeFolder
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer(help="Indicators: list, check a file, show the effect of a changed rule.", no_args_is_help=True)
+File = Annotated[Path | None, typer.Option("--file", exists=True, dir_okay=False, help="Indicator file. Default: the shipped files")]
+
+
+@app.command("list")
+def show_all() -> None:
+    """List indicators with unit, table and rule version."""
+    from warehouse.indicators.catalogue import catalogue
+
+    table = grid("indicator", "unit", "published in", "version", "title")
+    for one in catalogue().values():
+        table.add_row(one.code, one.unit, one.published_in or "not available", str(one.version), one.title["en"])
+    console().print(table)
+
+
+@app.command()
+def check(file: File = None) -> None:
+    """Validate an indicator file (or all shipped ones): texts, SQL, columns of the SQL."""
+    from warehouse.indicators.catalogue import catalogue, load
+    from warehouse.indicators.catalogue import check as validate
+
+    found = [load(file)] if file else list(catalogue().values())
+    validate(found)
+    console().print(f"{count(len(found), 'indicator')} valid")
+
+
+@app.command()
+def diff(
+    name: Annotated[str, typer.Argument(help="The indicator.")],
+    file: File = None,
+    home: HomeFolder = None,
+    every: Annotated[bool, typer.Option("--all", help="Include unchanged figures and all breakdowns.")] = False,
+) -> None:
+    """Compare figures by the published rule with figures by the rule in the file, over the published facts. Changes nothing."""
+    import pandas as pd
+
+    from warehouse.count.changed_rules import effect, published
+    from warehouse.indicators.catalogue import catalogue, load
+    from warehouse.indicators.catalogue import check as validate
+    from warehouse.reading import reading
+    from warehouse.star.figures import CELL
+
+    now = load(file) if file else catalogue().get(name)
+    if now is None or now.code != name:
+        raise HarmoniaError(f"{file or 'warehouse/indicators'}: no indicator {name}; see `harmonia indicator list`")
+    validate([now])
+    with reading(Workplace.of(None, home).home.root) as connection:
+        before = published(connection).get(name)
+        found = effect(connection, before, now)
+    differ = found[found["differs"]]
+    out = console()
+    old = f"version {before.version}" if before else "not published yet"
+    out.print(f"[bold]{name}[/]: {old} → version {now.version}; {len(differ)} of {len(found)} figures differ")
+    if before and before.rule != now.rule and before.version == now.version:
+        out.print("The rule changed but its version did not: raise `version` before a run publishes it.", style="yellow")
+    total = (found[CELL[2:]] == "total").all(axis=1)
+    table = grid("period", *CELL[2:], "as reported", "→", "harmonised", "→")
+    for row in (found if every else found[total & found["differs"]]).to_dict("records"):
+        values = (row[c] for c in ("as_reported", "as_reported_new", "harmonised", "harmonised_new"))
+        table.add_row(*(str(row[c]) for c in CELL[1:]), *("–" if pd.isna(v) else str(v) for v in values))
+    if table.row_count:
+        out.print(table)

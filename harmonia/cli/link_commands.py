@@ -1,0 +1,110 @@
+"""`harmonia link …`: options and output.
+
+Does not belong here: what the commands do. Heavy modules are imported inside the commands, among them the package `pipelines.linkage`;
+that is why this file is outside it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.console import count
+from harmonia.errors import HarmoniaError
+from harmonia.user import this_user
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer(help="Linkage model: train, verify; score pairs on Spark.", no_args_is_help=True)
+
+
+class Source(StrEnum):
+    """Training data of a model."""
+
+    unlabelled = "unlabelled"
+    judgements = "judgements"
+    simulated = "simulated"
+
+
+@app.command()
+def train(
+    source: Annotated[
+        Source,
+        typer.Option(
+            "--from",
+            envvar="HARMONIA_TRAIN_FROM",
+            help="unlabelled: records of a home; judgements: also stewards' judgements; simulated: sets with ground truth.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="Model file to write; its name is the version.")],
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home with the training records.")] = None,
+    registry_url: Annotated[
+        str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry in another database.")
+    ] = None,
+    simulated: Annotated[
+        list[Path] | None,
+        typer.Option("--simulated", envvar="HARMONIA_SIMULATED", help="Output folder of `harmonia simulate`; repeatable."),
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Your name. Default: the system user.")] = None,
+) -> None:
+    """Train a model, starting from the shipped one, and write it to a new file. Use it with `harmonia run --model`."""
+    from harmonia import training
+
+    if source is Source.simulated:
+        if not simulated:
+            raise HarmoniaError("--from simulated requires --simulated DIR, once per set")
+        material = training.from_simulated(simulated)
+    else:
+        if simulated:
+            raise HarmoniaError(f"--simulated requires --from simulated, not --from {source.value}")
+        material = training.from_home(Workplace.of(None, home, registry_url), judged=source is Source.judgements)
+    version = training.write(material, out, by or this_user())
+    typer.echo(f"Wrote model {version} to {out}. Next: harmonia run --model {out}")
+
+
+@app.command()
+def verify(
+    model: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Model file. Default: HARMONIA_MODEL, else the shipped model.")
+    ] = None,
+) -> None:
+    """Verify a model file and show its training data. Exit 1 if it cannot be used."""
+    from pipelines.linkage.model import load_model
+
+    found = load_model(model)
+    typer.echo(f"{found.version}: valid, {len(found.fields)} person fields, {len(found.evidence)} types of case evidence")
+    for half, provenance in found.provenance.items():
+        typer.echo(f"  {half}: " + "; ".join(f"{key} {value}" for key, value in provenance.items()))
+    watched = ", ".join(found.expected) or "nothing: the model has no expected shares; train a new one"
+    typer.echo(f"  drift is monitored for {watched}")
+
+
+@app.command()
+def spark(
+    out: Annotated[Path, typer.Option("--out", envvar="HARMONIA_OUT", help="New folder for the pairs (Parquet).")],
+    master: Annotated[str, typer.Option("--master", envvar="HARMONIA_SPARK", help="Spark master. Default: this machine.")] = "local[*]",
+    model: Annotated[Path | None, typer.Option("--model", envvar="HARMONIA_MODEL", help="Model file. Default: the shipped model.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home whose records to compare.")] = None,
+) -> None:
+    """Score candidate pairs of persons with Splink on Spark; write keys and match weights, no names. `run --spark` scores alike."""
+    from pipelines.linkage.blocking import share
+    from pipelines.linkage.decisions import keys_of
+    from pipelines.linkage.model import load_model
+    from pipelines.linkage.score import Scorer
+    from pipelines.linkage.spark import WEIGHT, Spark
+    from pipelines.linkage.standardise import standardise
+    from pipelines.resources import lake
+
+    folder, out = Workplace.of(None, home).home.lake / "canonical", out.expanduser().absolute()
+    if not folder.is_dir():
+        raise HarmoniaError(f"{folder} does not exist: run `harmonia run` first")
+    if out.exists():
+        raise HarmoniaError(f"{out} already exists: name a new folder with --out")
+    found, persons = load_model(model), standardise(lake.read(folder)).persons
+    scorer = Scorer.of(persons, found)
+    pairs = Spark.at(master).close(persons, share(persons).groups, found, scorer).rename(columns={"left": "a", "right": "b"})
+    out.mkdir(parents=True)
+    keys_of(pairs, persons).assign(**{WEIGHT: pairs["weight"]}).to_parquet(out / "pairs.parquet", index=False)
+    typer.echo(f"Wrote {count(len(pairs), 'pair')} of {count(len(persons), 'person record')} to {out}, scored by {found.version}.")

@@ -1,0 +1,191 @@
+"""Summary of a run: deliveries, rows, findings, the latest year's figures, next steps.
+
+Belongs here: selecting these from the run outputs and formatting them for the console. Does not belong here: counting. Shows counts and
+codes only, no records.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from harmonia.console import grid
+from harmonia.status import inbox_lines, shortened
+from pipelines.delivery_report import not_complete as not_complete_new
+from pipelines.record_status import ACCOUNTS
+from pipelines.resources.workplace import Workplace
+from schemas.findings import SEVERITIES
+from sources.states import COMPLETE, UNREADABLE
+from warehouse.indicators import DIMENSIONS, indicators
+
+RELATED = "trafficking and related offences"
+COLUMNS = {"total": RELATED, "trafficking": "of which trafficking", "prostitution": "minor offence of prostitution (separate)"}
+_ROWS = ("read", *ACCOUNTS)
+
+
+def accounting(record_status: Mapping[str, pd.DataFrame], institutions: Sequence[str]) -> pd.DataFrame:
+    """Physical rows by institution: index institution; columns deliveries, read and the record statuses."""
+    counts = record_status["accounting"].groupby("institution")[list(_ROWS)].sum()
+    counts.insert(0, "deliveries", record_status["deliveries"].groupby("institution").size().reindex(counts.index))
+    return counts.reindex(list(institutions)).fillna(0).astype("int64")
+
+
+def severities(findings: pd.DataFrame) -> dict[str, int]:
+    """Open findings by severity, worst first."""
+    there = findings.loc[findings["state"] != "fixed", "severity"]
+    return {severity: int((there == severity).sum()) for severity in SEVERITIES}
+
+
+def latest_year(statistics: pd.DataFrame) -> str | None:
+    """The last year with most figures known, else the last published year; None if there is none."""
+    years = statistics[statistics["period"].str.fullmatch(r"\d{4}")]
+    known = years["harmonised"].notna().groupby(years["period"]).mean()
+    candidates = known[known > 0.5] if (known > 0.5).any() else known
+    return str(candidates.index.max()) if len(candidates) else None
+
+
+def figures(statistics: pd.DataFrame, year: str) -> pd.DataFrame:
+    """The year's figures by offence group, without other breakdowns.
+
+    Columns: indicator, group (total, trafficking, prostitution), as_reported, harmonised, incomplete, missing.
+    """
+    others = [dimension for dimension in DIMENSIONS if dimension != "offence_group"]
+    whole = (statistics["period"] == year) & (statistics[others] == "total").all(axis=1)
+    rows = statistics[whole & statistics["offence_group"].isin(COLUMNS)]
+    columns = ["indicator", "offence_group", "as_reported", "harmonised", "incomplete", "missing"]
+    return rows[columns].rename(columns={"offence_group": "group"}).reset_index(drop=True)
+
+
+def _number(value: Any) -> str:
+    return "–" if pd.isna(value) else f"{int(value):,}"
+
+
+def rows_table(counts: pd.DataFrame) -> Table:
+    """Rows read by institution and record status; the number of deliveries in brackets."""
+    table = grid("", title="Rows by institution (deliveries)")
+    for name in _ROWS:
+        table.add_column(name, justify="right")
+    for institution, row in counts.iterrows():
+        table.add_row(f"{institution} ({row['deliveries']})", *(_number(row[name]) for name in _ROWS))
+    table.add_section()
+    sums = counts.sum()
+    table.add_row(f"total ({sums['deliveries']})", *(_number(sums[name]) for name in _ROWS))
+    return table
+
+
+def figures_table(year: str, rows: pd.DataFrame) -> tuple[Table, list[str]]:
+    """The year's figures, as reported and harmonised, and the incomplete deliveries of figures marked with a star."""
+    table = grid("", title=f"{year}: as reported → harmonised")
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right", max_width=20)
+    found = {(row["indicator"], row["group"]): row for row in rows.to_dict("records")}
+    absent: dict[str, None] = {}
+    for indicator in indicators().values():
+        cells = []
+        for group in COLUMNS:
+            row = found.get((indicator.code, group), {"as_reported": None, "harmonised": None, "missing": None, "incomplete": False})
+            incomplete = bool(row["incomplete"]) if pd.notna(row["incomplete"]) else False
+            if incomplete and pd.notna(row["missing"]):
+                absent |= dict.fromkeys(part.strip() for part in str(row["missing"]).split(","))
+            star = "*" if incomplete else " "
+            cells.append(f"{_number(row['as_reported'])} → [bold]{_number(row['harmonised'])}[/]{star}")
+        table.add_row(indicator.title["en"], *cells)
+    return table, list(absent)
+
+
+def deliveries_line(deliveries: pd.DataFrame) -> str:
+    """Number of landed deliveries, and the new ones."""
+    new = deliveries[deliveries["new"]]
+    named = shortened(list(new["institution"] + " " + new["delivery"]))
+    return f"{len(deliveries)} landed, {len(new) or 'none'} new{f': {named}' if named else ''}"
+
+
+def not_complete(coverage: pd.DataFrame) -> str:
+    """Every published quarter that is not complete, with its state; empty if all are."""
+    gaps = coverage[coverage["period"].str.contains("-Q") & (coverage["state"] != COMPLETE)]
+    return ", ".join(gaps["institution"] + " " + gaps["period"] + " " + gaps["state"])
+
+
+def replace_nothing(deliveries: pd.DataFrame, states: pd.DataFrame) -> str:
+    """New unreadable corrections whose period has another, readable version. In: `new` of landing; `state` of every delivery."""
+    readable = states.loc[states["state"] != UNREADABLE, ["institution", "period"]].drop_duplicates()
+    new = deliveries[deliveries["new"]].merge(states, on=["institution", "delivery"])
+    new = new[new["state"] == UNREADABLE].merge(readable, on=["institution", "period"])
+    return ", ".join(new["institution"] + " " + new["delivery"])
+
+
+def unusual(deliveries: pd.DataFrame, found: pd.DataFrame) -> str:
+    """New deliveries with far fewer or more records than usual, with both numbers by table; empty if there are none."""
+    there = (found["rule"] == "cross-volume-unusual") & (found["state"] != "fixed")
+    odd = found.loc[there, ["institution", "delivery", "detail"]].astype("str")
+    odd = odd.merge(deliveries[deliveries["new"]], on=["institution", "delivery"])
+    return ", ".join(odd["institution"] + " " + odd["delivery"] + " (" + odd["detail"].str.replace("≠", "records, usually") + ")")
+
+
+def changed_lines(changed: pd.DataFrame) -> list[str]:
+    """The totals that changed, in words. In: `pipelines.delivery_report.changed_totals`."""
+    titles = {code: indicator.title["en"] for code, indicator in indicators().items()}
+    known = changed[changed["indicator"].isin(list(titles))]
+    return [
+        f"{titles[row['indicator']]} {row['period']} {_number(row['before'])} → {_number(row['after'])}" for row in known.to_dict("records")
+    ]
+
+
+def show(
+    console: Console, workplace: Workplace, values: Mapping[str, Any], institutions: Sequence[str], seconds: float, unchanged: bool = False
+) -> None:
+    """Print the summary of a run that published. unchanged: nothing changed since the last run, whose outputs are shown."""
+    tables = values["statistics"]
+    console.print()
+    landed, coverage = values["landing"]["deliveries"], tables["coverage"]
+    console.print(f"[bold]Deliveries[/]  {deliveries_line(landed)}", highlight=False)
+    if unchanged:
+        console.print("  Nothing changed since the last run: its results are shown.")
+    notes = {
+        "New and not complete": not_complete_new(values["warehouse"]["new"]),
+        "Not complete": not_complete(coverage),
+        "Unreadable corrections, which replace nothing": replace_nothing(landed, values["record_status"]["deliveries"]),
+        "New, with an unusual number of records": unusual(landed, values["findings"]["findings"]),
+    }
+    for title, named in notes.items():
+        if named:
+            console.print(f"  {title}: {named}", highlight=False, markup=False, style="yellow")
+    for line in inbox_lines(values["landing"]["findings"]):
+        console.print("  In the inbox: " + line, highlight=False, markup=False, style="yellow")
+    if changes := changed_lines(values["warehouse"]["changed"]):
+        console.print(f"  Yearly totals changed (harmonised): {shortened(changes)}", highlight=False, markup=False)
+    console.print()
+    console.print(rows_table(accounting(values["record_status"], institutions)))
+    found = severities(values["findings"]["findings"])
+    console.print("[bold]Findings[/]  " + " · ".join(f"{n:,} {name}" for name, n in found.items()), highlight=False)
+    console.print()
+    year = latest_year(tables["statistics"])
+    if year is None:
+        console.print("No period published: no delivery could be read.", style="yellow")
+    else:
+        table, absent = figures_table(year, figures(tables["statistics"], year))
+        console.print(table)
+        if absent:
+            console.print(f"* incomplete: a delivery is missing, unreadable or partial: {shortened(absent)}", highlight=False)
+    _next(console, workplace, year, seconds)
+
+
+def _next(console: Console, workplace: Workplace, year: str | None, seconds: float) -> None:
+    home, python = workplace.home, Path(sys.executable)
+    query = f"FROM statistics WHERE period = '{year}' AND offence_group = 'trafficking'" if year else "FROM coverage"
+    also = " and the database of --warehouse-url" if workplace.warehouse_url else ""
+    lines = [
+        ("Published", f"{home.warehouse}{also}, in {seconds:.1f} s"),
+        ("Query", f'{python} -c "import duckdb; duckdb.connect(\'{home.warehouse}\', read_only=True).sql(\\"{query}\\").show()"'),
+        ("Feedback", f"{home.feedback}/<institution>/<delivery>/findings.html"),
+        ("Dagster pages", f"{python.with_name('harmonia')} ui --inbox {workplace.inbox} --home {home.root}"),
+    ]
+    for name, text in lines:
+        console.print(f"[bold]{name:<18}[/] ", end="")
+        console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,146 @@
+"""Cases that a register has under two numbers, as shown by its own records.
+
+Belongs here: comparing the files of one institution with each other. Does not belong here: evidence from another's records (`flows`).
+
+Two files are one case where they have the same person and the same event: a person with the same personal number, or the same name and
+birth date; and the same day of the offence, or two such persons, or the same number of another institution. Reported on the later file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from harmonia.comparison.evidence import contract_columns, drop_frequent_values
+from pipelines.resources.coded import among, numbered
+from pipelines.resources.lake import some
+from schemas import findings
+from sources import contract as contracts
+
+_KEYS = ("institution", "record_key", "status")
+_MAX_DAYS_BETWEEN = 200  # days between the openings of two files of one case
+_SEVERAL_PERSONS = 2  # common persons that make two files one case, whatever their dates
+
+
+def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: for every delivery with the later of the two, until one is merged or
+    cancelled."""
+    versions = some(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
+    own = versions[versions["institution"].isin(contracts.one_file_a_case()) & (versions["status"] != "quarantined")]
+    delivered = own[["institution", "delivery", "record_key"]].drop_duplicates()
+    duplicates = (
+        _duplicate_pairs(canonical).drop_duplicates(["institution", "record_key"]).merge(delivered, on=["institution", "record_key"])
+    )
+    settled = own[own["state"].isin(["merged", "cancelled"]) | own["merged_into"].notna()]
+    settled_since = settled.groupby(["institution", "record_key"])["delivery"].min()
+    for key in ("record_key", "earlier_key"):
+        since = settled_since.reindex(pd.MultiIndex.from_frame(duplicates[["institution", key]])).set_axis(duplicates.index)
+        duplicates = duplicates[since.isna() | (duplicates["delivery"] < since.fillna(""))]
+    return findings.complete(
+        duplicates.assign(
+            rule="cross-case-again", field=duplicates["institution"].map(contract_columns("number")), detail=duplicates["earlier_key"]
+        )
+    )
+
+
+def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Findings of `cross-place-other-person`: for every delivery that has another person at a position than the delivery before it.
+
+    persons_by_position: from `pipelines.linkage.places`; deliveries: institution, delivery, period, version.
+    """
+    own = persons_by_position[persons_by_position["status"].isin(["accepted", "superseded"])].merge(
+        deliveries, on=["institution", "delivery"]
+    )
+    own = own.sort_values(["period", "version"], kind="stable")
+    previous = own.groupby(["institution", "record_key"])[["person_key", "delivery"]].shift()
+    changed = own[previous["person_key"].notna() & (previous["person_key"] != own["person_key"])]
+    columns = {
+        name: next((table.place for table in contracts.load(name).tables.values() if table.place), None)
+        for name in own["institution"].unique()
+    }
+    previous_delivery = previous["delivery"].reindex(changed.index)
+    return findings.complete(
+        changed[["institution", "delivery", "record_key"]].assign(
+            rule="cross-place-other-person", field=changed["institution"].map(columns), detail=previous_delivery
+        )
+    )
+
+
+def _duplicate_pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Files of one register with the same person and event: institution, record_key (opened later), earlier_key."""
+    identity_columns = ("personal_number", "birth_date", "birth_precision", "name_tokens")
+    shared = _pairs_with_common_person(_person_keys(some(canonical, "person_records", (*_KEYS, "case_key", *identity_columns))))
+    dates = _dates(some(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
+    shared = shared.merge(dates, on=["institution", "case_key"]).merge(
+        dates.add_suffix("_earlier").rename(columns={"institution_earlier": "institution"}), on=["institution", "case_key_earlier"]
+    )
+    is_later = (shared["opened"] > shared["opened_earlier"]) | (
+        (shared["opened"] == shared["opened_earlier"]) & (shared["case_key"] > shared["case_key_earlier"])
+    )
+    close = (shared["opened"] - shared["opened_earlier"]).dt.days <= _MAX_DAYS_BETWEEN
+    same_event = (
+        (shared["offence"] == shared["offence_earlier"]) | (shared["persons"] >= _SEVERAL_PERSONS) | _cite_same_number(canonical, shared)
+    )
+    out = shared[is_later & close & same_event].sort_values(["persons", "case_key_earlier"], ascending=[False, True])
+    return out.rename(columns={"case_key": "record_key", "case_key_earlier": "earlier_key"})[["institution", "record_key", "earlier_key"]]
+
+
+def _pairs_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of files of a register with a common person, in both orders: institution, case_key, case_key_earlier, persons (number of
+    distinct names). people: from `_person_keys`."""
+    people = people.dropna(subset=["case_key"]).reset_index(drop=True)
+    codes = {name: pd.factorize(people[name])[0] for name in people}
+    rows = {"file": numbered(codes["institution"], codes["case_key"]), "identifier": numbered(codes["institution"], codes["identifier"])}
+    members = drop_frequent_values(pd.DataFrame({**rows, "name": codes["name"]}), ["identifier"])
+    pairs = members.merge(members[["file", "identifier"]], on="identifier", suffixes=("", "_earlier"))
+    pairs = pairs.loc[pairs["file"] != pairs["file_earlier"], ["file", "file_earlier", "name"]].drop_duplicates()
+    shared = (pairs["name"] >= 0).groupby([pairs["file"], pairs["file_earlier"]]).sum().rename("persons").reset_index()
+    files = people.loc[~pd.Series(rows["file"]).duplicated(), ["institution", "case_key"]].reset_index(
+        drop=True
+    )  # in the order of the codes
+    earlier = files["case_key"].array.take(shared["file_earlier"].to_numpy())
+    return (
+        files.iloc[shared["file"]]
+        .assign(case_key_earlier=earlier, persons=shared["persons"].array)
+        .sort_values(["institution", "case_key", "case_key_earlier"], ignore_index=True)
+    )
+
+
+def _person_keys(records: pd.DataFrame) -> pd.DataFrame:
+    """The identifiers of persons by file: institution, case_key, identifier (number, or name and birth date), name (as in the file)."""
+    own = records[records["institution"].isin(contracts.one_file_a_case()) & (records["status"] != "quarantined")]
+    number = own["personal_number"].where(own["personal_number"].str.fullmatch(r"\d{10}", na=False))
+    day, dates = pd.factorize(own["birth_date"])
+    texts = pd.array([*pd.DatetimeIndex(dates).strftime("%Y-%m-%d"), None], dtype="str")
+    born = pd.Series(texts.take(day), index=own.index).where(own["birth_precision"] == "day")
+    base = own[["institution", "case_key"]].assign(name=own["name_tokens"])
+    identifiers = [base.assign(identifier=number), base.assign(identifier=own["name_tokens"] + " " + born)]
+    return (
+        pd.concat(identifiers, ignore_index=True).dropna(subset=["identifier"]).drop_duplicates(["institution", "case_key", "identifier"])
+    )
+
+
+def _dates(events: pd.DataFrame) -> pd.DataFrame:
+    """The days of opening and of the offence by file: institution, case_key, opened, offence."""
+    own = events[
+        events["institution"].isin(contracts.one_file_a_case()) & (events["status"] != "quarantined") & (events["entity"] == "case")
+    ]
+    keys = ["institution", "case_key"]
+    opened = own[own["event"].isin(["reported", "received"])].groupby(keys)["date"].min().rename("opened")
+    offence = own[own["event"] == "offence"].groupby(keys)["date"].min().rename("offence")
+    return pd.concat([opened, offence], axis=1).reset_index().astype({"opened": "datetime64[s]", "offence": "datetime64[s]"})
+
+
+def _cite_same_number(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
+    """Whether both files cite the same number of another institution."""
+    citations = some(canonical, "references", (*_KEYS, "case_key", "number"))
+    relevant = among(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
+    citations = (
+        citations.loc[relevant & (citations["status"] != "quarantined"), ["institution", "case_key", "number"]].dropna().drop_duplicates()
+    )
+    citations = drop_frequent_values(citations, ["institution", "number"])
+    citing_pairs = citations.merge(citations, on=["institution", "number"], suffixes=("", "_earlier"))
+    keys = ["institution", "case_key", "case_key_earlier"]
+    same = pd.MultiIndex.from_frame(pairs[keys]).isin(pd.MultiIndex.from_frame(citing_pairs[keys]))
+    return pd.Series(same, index=pairs.index)

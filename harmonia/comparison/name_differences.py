@@ -1,0 +1,72 @@
+"""Differences between two names of one person: which names differ, typing errors, doubled letters.
+
+Belongs here: comparing names. Does not belong here: which records are compared, and what a difference means (`people`).
+
+Names are passed as pairs of codes: equal ones are skipped, and each distinct pair is compared once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from pipelines.harmonisation.text import folded_words
+
+_DOUBLED_LETTER = re.compile(r"([^lr])\1")
+_MIN_LETTERS = 4  # letters; shorter names that differ are different names
+_MAX_ERRORS = 2  # letters changed by typing errors; with more it may be another name
+
+
+def compare_names(texts: Sequence[str], left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per pair of texts the number of common names, and the one name of each side that the other lacks, empty unless exactly one.
+
+    left, right: codes of texts, -1 for none.
+    """
+    words = {code: texts[code].split() if code >= 0 else [] for code in _present_codes(left, right)}
+    sizes = pd.Series({code: len(set(one)) for code, one in words.items()}, dtype="int64")
+    common, left_only, right_only = sizes.reindex(left).to_numpy(copy=True), *(np.full(len(left), "", dtype=object) for _ in range(2))
+    for a, b, positions in _distinct_pairs(left, right):
+        one, other = words[a], words[b]
+        common[positions] = len(set(one).intersection(other))
+        left_extra, right_extra = [t for t in one if t not in other], [t for t in other if t not in one]
+        if len(left_extra) == len(right_extra) == 1:
+            left_only[positions], right_only[positions] = left_extra[0], right_extra[0]
+    return common, left_only, right_only
+
+
+def fold_names(text: str) -> tuple[str, str]:
+    """The names of a text, folded and sorted; and the same without doubled letters, except ll and rr, which are Albanian letters."""
+    names = sorted(folded_words(text))
+    folded = " ".join(names)
+    return folded, " ".join(sorted(_DOUBLED_LETTER.sub(r"\1", name) for name in names)) if _DOUBLED_LETTER.search(folded) else folded
+
+
+def differ_by_typing_errors(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Whether two names differ only by typing errors."""
+    rows = np.flatnonzero((left != "") & (right != ""))
+    left_only, right_only = left[rows].tolist(), right[rows].tolist()
+    errors = np.asarray(process.cpdist(left_only, right_only, scorer=OSA.distance), dtype="int64")
+    long_enough = np.array([min(len(a), len(b)) >= _MIN_LETTERS for a, b in zip(left_only, right_only, strict=True)], dtype=bool)
+    out = np.zeros(len(left), dtype=bool)
+    out[rows] = long_enough & (errors > 0) & (errors <= _MAX_ERRORS)
+    return out
+
+
+def _present_codes(left: np.ndarray, right: np.ndarray) -> list[int]:
+    return [int(code) for code in np.unique(np.concatenate([left, right]))]
+
+
+def _distinct_pairs(left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """The distinct pairs of different codes, with their positions."""
+    rows = np.flatnonzero(left != right)
+    size = int(max(left.max(initial=0), right.max(initial=0))) + 2
+    pair_codes = (left[rows].astype("int64") + 1) * size + right[rows] + 1
+    distinct, group = np.unique(pair_codes, return_inverse=True)
+    ends = np.cumsum(np.bincount(group, minlength=len(distinct)))[:-1]
+    groups = np.split(rows[np.argsort(group, kind="stable")], ends) if len(distinct) else []
+    return [(int(pair // size) - 1, int(pair % size) - 1, positions) for pair, positions in zip(distinct, groups, strict=True)]

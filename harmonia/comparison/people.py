@@ -1,0 +1,252 @@
+"""Differences between institutions' records of one person: personal number, birth date, sex, name.
+
+Belongs here: which two records are certainly one person, and where they differ. Only such pairs are evidence, and never on the field that
+made them certain. Does not belong here: linkage; differences of script or language in names (never a defect: skeletons are compared);
+how two names differ (`name_differences`).
+
+Cells are compared as codes, records as row numbers: texts are fetched only where they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from harmonia.comparison import name_differences
+from harmonia.comparison.evidence import LinkedRecords, contract_columns
+from pipelines.harmonisation.text import map_frame, phrase_skeleton
+
+_MIN_COMMON_NAMES = 2  # with so many common names, two names are certainly one person's
+_PERSONS_PER_CHUNK = 20_000
+_COPIED_COLUMNS = ("full_name", "parent_name", "citizenship", "municipality", "personal_number", "birth_date")
+_KEY = ("institution", "record_key", "case_id")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of records of one person at different institutions, in both orders: a receiver's record, and a sender's as evidence about it.
+
+    people              records
+    codes               cells as codes, -1 where empty, in the order of the texts (`first` and `last` share theirs)
+    tokens              the texts of the codes of `name_tokens`
+    receivers, senders  row numbers of the two records
+    """
+
+    people: pd.DataFrame
+    codes: Mapping[str, np.ndarray]
+    tokens: Sequence[str]
+    receivers: np.ndarray
+    senders: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.receivers)
+
+    def where(self, mask: np.ndarray) -> Pairs:
+        """The pairs selected by `mask`."""
+        return replace(self, receivers=self.receivers[mask], senders=self.senders[mask])
+
+    def both_filled(self, name: str) -> np.ndarray:
+        """Whether both have a value in the column."""
+        code = self.codes[name]
+        return (code[self.receivers] >= 0) & (code[self.senders] >= 0)
+
+    def same(self, name: str, other: str = "") -> np.ndarray:
+        """Whether both have a value and the two are equal. other: the column of the sender, if another."""
+        left, right = self.codes[name][self.receivers], self.codes[other or name][self.senders]
+        return (left >= 0) & (left == right)
+
+    def differ_in_copied_columns(self) -> np.ndarray:
+        """Whether a column that copying a record would copy has two different values."""
+        return np.logical_or.reduce([self.both_filled(name) & ~self.same(name) for name in _COPIED_COLUMNS])
+
+    def text(self, name: str, side: np.ndarray) -> pd.Series:
+        """The cells of one side (`receivers`, `senders`) as text."""
+        return pd.Series(self.people[name].array.take(side))
+
+    def field(self, concept: str) -> pd.Series:
+        """The receiver's column for a concept; missing where it has none."""
+        return self.text("institution", self.receivers).map(contract_columns(concept))
+
+
+def evidence(linked: LinkedRecords) -> pd.DataFrame:
+    """Evidence (`EVIDENCE`) on people: one row per record and another institution's record of the same person that differs from it.
+
+    Works in chunks of persons to limit memory.
+    """
+    people = _comparable_records(linked.persons)
+    codes, tokens = _encode(people)
+    chunk = codes["person_id"] // _PERSONS_PER_CHUNK
+    parts = [_evidence_of_pairs(linked, _pairs(people, codes, tokens, np.flatnonzero(chunk == n))) for n in range(chunk.max(initial=0) + 1)]
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def _evidence_of_pairs(linked: LinkedRecords, pairs: Pairs) -> pd.DataFrame:
+    """Evidence on all compared fields of the pairs."""
+    common_names, left, right = name_differences.compare_names(pairs.tokens, *_codes_of_both(pairs, "name_tokens"))
+    same_name = (common_names >= _MIN_COMMON_NAMES) | (
+        (common_names == _MIN_COMMON_NAMES - 1) & name_differences.differ_by_typing_errors(left, right)
+    )
+    number, birth, case = (pairs.same(name) for name in ("personal_number", "birth_day", "case_id"))
+    comparisons = (
+        ("personal_number", "personal_number", same_name & (birth | case)),
+        ("birth_date", "birth_day", number | (same_name & case)),
+        ("sex", "sex", same_name & (number | birth)),
+    )
+    parts = [linked.as_evidence(_field_evidence(pairs.where(mask), column, what), what) for what, column, mask in comparisons]
+    identified = number | birth | (case & (common_names >= 1))
+    return pd.concat(
+        [*parts, *_name_evidence(linked, pairs.where(identified), common_names[identified], left[identified], right[identified])],
+        ignore_index=True,
+    )
+
+
+def _codes_of_both(pairs: Pairs, name: str) -> tuple[np.ndarray, np.ndarray]:
+    return pairs.codes[name][pairs.receivers], pairs.codes[name][pairs.senders]
+
+
+def _comparable_records(persons: pd.DataFrame) -> pd.DataFrame:
+    """The records of persons known to several institutions, with the compared columns, reindexed."""
+    out = _known_to_several_institutions(persons.dropna(subset=["person_id"])).reset_index(drop=True)
+    exact_day = out["birth_precision"] == "day"
+    valid_number = out["personal_number"].str.fullmatch(r"\d{10}", na=False)
+    name_parts = map_frame(out["full_name"].fillna(""), _name_parts, dict.fromkeys(("first", "last", "folded", "single"), "str"))
+    return out.assign(
+        birth_day=out["birth_date"].where(exact_day),
+        personal_number=out["personal_number"].where(valid_number),
+        sex=out["sex"].where(out["sex"].isin(["male", "female"])),
+        **name_parts,
+    )
+
+
+def _known_to_several_institutions(persons: pd.DataFrame) -> pd.DataFrame:
+    """The records of persons known to several institutions."""
+    (person, people), (institution, institutions) = (pd.factorize(persons[name]) for name in ("person_id", "institution"))
+    occurrences = np.unique(person * len(institutions) + institution) // max(len(institutions), 1)  # each person once per institution
+    return persons[np.bincount(occurrences, minlength=len(people))[person] > 1]
+
+
+def _name_parts(name: str) -> tuple[str | None, str | None, str, str]:
+    """The first and the last of several names in a full name, and the result of `name_differences.fold_names`."""
+    tokens = phrase_skeleton(name).split()
+    first, last = (tokens[0], tokens[-1]) if len(tokens) > 1 else (None, None)
+    return first, last, *name_differences.fold_names(name)
+
+
+def _encode(people: pd.DataFrame) -> tuple[dict[str, np.ndarray], Sequence[str]]:
+    """`codes` and `tokens` of `Pairs`; `person_id` in the order of the records; `record`: institution and key."""
+    columns = ("institution", "case_id", "birth_day", "sex", *_COPIED_COLUMNS, "name_tokens", "folded", "single")
+    encoded = {name: pd.factorize(people[name], sort=True) for name in columns}
+    out: dict[str, np.ndarray] = {name: codes for name, (codes, _) in encoded.items()}
+    names = pd.factorize(pd.concat([people["first"], people["last"]]), sort=True)[0]
+    out |= {"first": names[: len(people)], "last": names[len(people) :], "person_id": pd.factorize(people["person_id"])[0]}
+    out["record"] = people.groupby(["institution", "record_key"], sort=False).ngroup().to_numpy()
+    return out, encoded["name_tokens"][1].tolist()
+
+
+def _pairs(people: pd.DataFrame, codes: Mapping[str, np.ndarray], tokens: Sequence[str], rows: np.ndarray) -> Pairs:
+    """The pairs among the records `rows` (row numbers)."""
+    records = pd.DataFrame({"person": codes["person_id"][rows], "institution": codes["institution"][rows], "at": rows})
+    matches = records.merge(records, on="person", suffixes=("_l", "_r"))
+    matches = matches[matches["institution_l"] != matches["institution_r"]]
+    return Pairs(people, codes, tokens, matches["at_l"].to_numpy(), matches["at_r"].to_numpy())
+
+
+def _receiver_differs(pairs: Pairs, differ: np.ndarray) -> np.ndarray:
+    """Pairs whose receiver differs from a sender in at least one pair; the others give no evidence."""
+    record = pairs.codes["record"]
+    differing = np.zeros(record.max(initial=0) + 1, dtype=bool)
+    differing[record[pairs.receivers[differ]]] = True
+    return differing[record[pairs.receivers]]
+
+
+def _field_evidence(pairs: Pairs, column: str, concept: str) -> pd.DataFrame:
+    """Evidence on pairs in which both have the field: receiver, sender, whether they agree, which senders agree with each other."""
+    pairs = pairs.where(pairs.both_filled(column))
+    pairs = pairs.where(_receiver_differs(pairs, ~pairs.same(column)))
+    return _evidence_rows(pairs, pairs.same(column), pairs.codes[column][pairs.senders], pairs.field(concept))
+
+
+def _evidence_rows(pairs: Pairs, same: np.ndarray, value: np.ndarray, field: pd.Series) -> pd.DataFrame:
+    """Evidence on each pair. value: the sender's value, sortable."""
+    receiver_role, sender_role = pairs.text("about", pairs.receivers), pairs.text("about", pairs.senders)
+    out = pd.DataFrame(
+        {
+            "receiver": pairs.text("institution", pairs.receivers),
+            "record_key": pairs.text("record_key", pairs.receivers),
+            "field": field,
+            "sender": pairs.text("institution", pairs.senders),
+            "sender_key": pairs.text("record_key", pairs.senders),
+            "same": same,
+            "group": pd.factorize(value, sort=True)[0],
+            "role": np.where((receiver_role == "victim") | (sender_role == "victim"), "victim", receiver_role),
+            "case_id": pairs.text("case_id", pairs.receivers),
+        }
+    )
+    return out.assign(apart=_independent_institutions(out, pairs))
+
+
+def _independent_institutions(rows: pd.DataFrame, pairs: Pairs) -> pd.Series:
+    """Per row the other institutions with the same value that did not copy from the sender: another cell that both fill differs.
+
+    A copied record is copied whole; independently entered records differ somewhere. Cells are compared as delivered. The receiver is
+    included where it agrees.
+    """
+    receiver_independent = pairs.differ_in_copied_columns() & rows["same"].to_numpy()
+    institution = pairs.codes["institution"]
+    records = pd.DataFrame(
+        {
+            "record": pairs.codes["record"][pairs.receivers],
+            "group": rows["group"],
+            "sender": institution[pairs.senders],
+            "at": pairs.senders,
+        }
+    )
+    records = records.reset_index()
+    agreeing = records.merge(records, on=["record", "group"], suffixes=("", "_other"))
+    agreeing = agreeing[agreeing["sender"] != agreeing["sender_other"]]
+    sender_pairs = replace(pairs, receivers=agreeing["at"].to_numpy(), senders=agreeing["at_other"].to_numpy())
+    differs = sender_pairs.differ_in_copied_columns()
+    agreeing_receivers = pd.DataFrame(
+        {"index": rows.index[receiver_independent], "sender_other": institution[pairs.receivers[receiver_independent]]}
+    )
+    independent = pd.concat([agreeing.loc[differs, ["index", "sender_other"]], agreeing_receivers], ignore_index=True).drop_duplicates()
+    bit_sets = pd.Series(1 << independent["sender_other"].to_numpy(), index=independent["index"]).groupby(level=0).sum()
+    institutions = sorted(pairs.people["institution"].dropna().unique())
+    institution_lists = {
+        bit_set: ",".join(name for n, name in enumerate(institutions) if bit_set >> n & 1) for bit_set in bit_sets.unique()
+    }
+    return bit_sets.map(institution_lists).reindex(rows.index).astype("str")
+
+
+def _name_evidence(
+    linked: LinkedRecords, pairs: Pairs, common_names: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> list[pd.DataFrame]:
+    """Misspelled names, and given name and surname exchanged: on pairs identified by number, birth date or case.
+
+    common_names: their number. left, right: the one name of each side that the other lacks (`name_differences.compare_names`).
+    """
+    doubled = ~pairs.same("folded") & pairs.same("single")
+    misspelled = name_differences.differ_by_typing_errors(left, right) | doubled
+    first, last = pairs.codes["first"][pairs.receivers], pairs.codes["last"][pairs.receivers]
+    can_be_exchanged = pairs.field("given_name").notna().to_numpy() & ((first != last) | (first < 0))
+    is_exchanged = can_be_exchanged & pairs.same("first", "last") & pairs.same("last", "first")
+    differing = _receiver_differs(pairs, misspelled | is_exchanged)
+    pairs, left, right, common_names = pairs.where(differing), left[differing], right[differing], common_names[differing]
+    doubled, misspelled, can_be_exchanged, is_exchanged = (
+        mask[differing] for mask in (doubled, misspelled, can_be_exchanged, is_exchanged)
+    )
+    given, surname, full = (pairs.field(name) for name in ("given_name", "surname", "full_name"))
+    own_given_name = pairs.text("given_skeleton", pairs.receivers)
+    in_given = [token in str(name).split() for token, name in zip(left, own_given_name, strict=True)]
+    where = full.where(full.notna(), given.where(pd.Series(in_given, dtype=bool), surname))
+    where = where.where(~doubled | full.notna(), given)
+    agree = can_be_exchanged & pairs.same("first") & pairs.same("last")
+    spelling = _evidence_rows(pairs, ~misspelled, right.astype("str"), where)[
+        (misspelled | (common_names >= _MIN_COMMON_NAMES)) & ~is_exchanged
+    ]
+    exchanged = [_evidence_rows(pairs, ~is_exchanged, is_exchanged, field)[is_exchanged | agree] for field in (given, surname)]
+    return [linked.as_evidence(part, "name") for part in (spelling, *exchanged)]

@@ -1,0 +1,85 @@
+"""The findings that each institution may get from the evidence, as far as agreements allow; the rest is for stewards.
+
+Belongs here: applying the matrix, when a record counts as wrong, the rules by kind. Does not belong here: texts (`schemas/rules`).
+
+A record counts as wrong only where two institutions that did not copy from each other agree against it and none agrees with it; where two
+sources agree with it, nothing is reported. Otherwise each side gets the same neutral "please check", which is information and never scored.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harmonia.comparison.agreements import AgreementMatrix
+from harmonia.comparison.evidence import EVIDENCE
+from pipelines.resources.coded import among
+from schemas import findings
+
+RULES = {
+    "personal_number": ("comparison-personal-number", "check-personal-number"),
+    "birth_date": ("comparison-birth-date", "check-birth-date"),
+    "sex": ("comparison-sex", "check-sex"),
+    "name": ("comparison-name", "check-name"),
+    "reference": ("", "check-reference"),
+    "again": ("", "check-registered-twice"),
+    "not_received": ("", "check-not-received"),
+    "not_sent": ("", "check-not-sent"),
+    "no_indictment": ("", "check-no-indictment"),
+    "no_judgment": ("", "check-no-judgment"),
+}
+"""What is compared -> the rule for a wrong record (empty where there is none), the rule for a record to check."""
+LOCATION = ("institution", "delivery", "record_key", "file", "part", "line")
+_RECORD = ["receiver", "record_key", "what", "field"]
+
+
+def permitted(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
+    """What may be reported: institution, record_key, field, rule; one row per record and field."""
+    visible = evidence[agreements.allows(evidence)]
+    differs = visible[~visible["same"]]
+    if differs.empty:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in ("institution", "record_key", "field", "rule")})
+    differing_records = differs[_RECORD].drop_duplicates().set_index(_RECORD)
+    agreeing = visible[visible["same"]]
+    supported = differing_records.index.isin(pd.MultiIndex.from_frame(agreeing[_RECORD]))
+    outvoted = differing_records.index.isin(_contradicted_records(differs, visible))
+    confirmed = differing_records.index.isin(_confirmed_records(agreeing)) & ~outvoted
+    records = differing_records.reset_index().assign(wrong=outvoted & ~supported)[~confirmed]
+    rules = [RULES[what][0 if is_wrong else 1] for what, is_wrong in zip(records["what"], records["wrong"], strict=True)]
+    reportable = records.rename(columns={"receiver": "institution"}).assign(rule=rules)
+    return reportable[["institution", "record_key", "field", "rule"]].drop_duplicates(ignore_index=True)
+
+
+def _by_independent_institution(records: pd.DataFrame) -> pd.DataFrame:
+    """One row per sender and institution (`other`) that has the same value and did not copy it from the sender."""
+    pairs = records.dropna(subset=["apart"])
+    return pairs.assign(other=pairs["apart"].str.split(",")).explode("other")
+
+
+def _contradicted_records(records: pd.DataFrame, visible: pd.DataFrame) -> pd.MultiIndex:
+    """Records on which two permitted senders agree that did not copy from each other."""
+    pairs = _by_independent_institution(records)
+    agree = pd.MultiIndex.from_frame(pairs[[*_RECORD, "other"]]).isin(pd.MultiIndex.from_frame(visible[[*_RECORD, "sender"]]))
+    return pd.MultiIndex.from_frame(pairs.loc[agree, _RECORD].drop_duplicates())
+
+
+def _confirmed_records(agreeing: pd.DataFrame) -> pd.MultiIndex:
+    """Records with which a permitted sender agrees that did not copy from them: two sources confirm the value."""
+    pairs = _by_independent_institution(agreeing)
+    return pd.MultiIndex.from_frame(pairs.loc[pairs["other"] == pairs["receiver"], _RECORD].drop_duplicates())
+
+
+def restricted(evidence: pd.DataFrame, agreements: AgreementMatrix) -> pd.DataFrame:
+    """The evidence (`EVIDENCE`) of differences that no agreement allows to be reported, for stewards."""
+    return evidence.loc[~agreements.allows(evidence) & ~evidence["same"], list(EVIDENCE)].reset_index(drop=True)
+
+
+def as_findings(records: pd.DataFrame, deliveries: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+    """`records` as findings (`schemas.findings.COLUMNS`) of each of the deliveries.
+
+    records: institution, period, record_key, field, rule. deliveries: institution, delivery, period: all versions of a quarter get the same
+    findings, so that a correction discloses nothing. lineage (`LOCATION` and status): file, part and line of the record in the delivery.
+    """
+    reported = records.merge(deliveries[["institution", "delivery", "period"]], on=["institution", "period"])
+    relevant = (lineage["status"] != "quarantined") & among(lineage["record_key"], reported["record_key"].drop_duplicates())
+    locations = lineage.loc[relevant, list(LOCATION)].drop_duplicates(["institution", "delivery", "record_key"], keep="last")
+    return findings.complete(reported.merge(locations, on=["institution", "delivery", "record_key"], how="left"))

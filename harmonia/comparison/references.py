@@ -1,0 +1,52 @@
+"""Wrong references: the cited number belongs to another case, or to none in the cited register.
+
+Belongs here: comparing cited numbers with the cited register. Does not belong here: normalising numbers (`pipelines.harmonisation`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harmonia.comparison.evidence import LinkedRecords, contract_columns
+from sources import contract
+
+_YEAR_PATTERN = r"(?:^|/)((?:19|20)\d{2})(?:-|:|$)"
+_SERIAL_AND_YEAR = r"(\d+/\d+)$"
+
+
+def _is_number_of_case(numbers: pd.Series, citing: pd.DataFrame, existing_numbers: pd.Series, candidates: pd.DataFrame) -> pd.Series:
+    """Whether a file of the cited register in the same case has the cited number.
+
+    numbers: cited, by row of `citing`. existing_numbers: by row of `candidates`, the files of the cited registers.
+    """
+    existing = pd.MultiIndex.from_arrays([candidates["institution"], existing_numbers, candidates["case_id"]])
+    return pd.Series(pd.MultiIndex.from_arrays([citing["sender"], numbers, citing["case_id"]]).isin(existing), index=citing.index)
+
+
+def evidence(linked: LinkedRecords) -> pd.DataFrame:
+    """Evidence (`EVIDENCE`) on references: the cited register has this case under other numbers, none of which is cited."""
+    citations = linked.references[linked.references["kind"].isin(list(contract.bearers()))]
+    citations = citations.assign(sender=citations["kind"].map(contract.bearers())).dropna(subset=["case_id"])
+    citations = citations[citations["sender"] != citations["institution"]]
+    numbers = linked.case_versions[["institution", "number", "case_id"]].dropna().drop_duplicates()
+    is_right = _is_number_of_case(citations["number"], citations, numbers["number"], numbers)
+    register_unknown = citations[~is_right & citations["number"].str.contains("?", regex=False)]  # then only serial and year are compared
+    candidates = numbers[numbers["case_id"].isin(register_unknown["case_id"])]
+    cited_serials, existing_serials = (
+        frame["number"].str.extract(_SERIAL_AND_YEAR, expand=False) for frame in (register_unknown, candidates)
+    )
+    is_right[register_unknown.index] = _is_number_of_case(cited_serials, register_unknown, existing_serials, candidates)
+    unmatched = citations[~is_right]
+    first_year = pd.to_numeric(unmatched["sender"].map(linked.spans["first"].dt.year), errors="coerce")
+    exists_elsewhere = pd.MultiIndex.from_frame(unmatched[["sender", "number"]]).isin(
+        pd.MultiIndex.from_frame(numbers[["institution", "number"]])
+    )
+    is_older = pd.to_numeric(unmatched["number"].str.extract(_YEAR_PATTERN, expand=False), errors="coerce") < first_year
+    is_right[unmatched.index] = is_older & ~exists_elsewhere  # older than the first delivery: may never have been delivered
+    own = linked.cases[["institution", "case_id", "record_key"]].drop_duplicates(["institution", "case_id"])
+    wrong = citations.assign(is_right=is_right.groupby([citations["institution"], citations["record_key"]]).transform("any"))
+    wrong = wrong[~wrong["is_right"]].merge(
+        own.rename(columns={"institution": "sender", "record_key": "sender_key"}), on=["sender", "case_id"], how="inner"
+    )
+    wrong = wrong.drop_duplicates(["institution", "record_key", "sender"]).rename(columns={"institution": "receiver"})
+    return linked.as_evidence(wrong.assign(field=wrong["receiver"].map(contract_columns("reference")), role="case"), "reference")

@@ -1,0 +1,95 @@
+"""Quarterly snapshots of the evidence on an institution: fixed until its next quarter, whatever is corrected in between.
+
+Belongs here: the current quarter of an institution, saving and loading its snapshots. Does not belong here: collecting evidence
+(`collect`).
+
+A snapshot is saved once, in the first run with a quarter of the institution, in the registry. Corrections (`_v2`) and deliveries of others
+do not change it: trying values until a finding disappears discloses nothing. Agreements are applied on loading: the end of one takes effect
+at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zlib
+from collections.abc import Callable, Collection
+
+import pandas as pd
+import pyarrow.parquet as pq
+from sqlalchemy import or_, select
+
+from harmonia.comparison.evidence import EVIDENCE
+from harmonia.registry import Registry
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Compared
+from pipelines.resources import parquet
+
+_PARQUET = b"PAR1"
+
+
+def current_quarters(deliveries: pd.DataFrame, early: pd.DataFrame) -> pd.DataFrame:
+    """The current quarter of each institution: institution, period; the newest one that had ended when it was delivered.
+
+    deliveries: institution, delivery, period. early: institution, delivery of those delivered before the end of their quarter.
+    """
+    key = ["institution", "delivery"]
+    in_time = ~pd.MultiIndex.from_frame(deliveries[key]).isin(pd.MultiIndex.from_frame(early[key]))
+    return deliveries[in_time].groupby("institution")["period"].max().reset_index()
+
+
+def load(registry: Registry, receivers: Collection[str] | None = None, quarters: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The saved evidence: `EVIDENCE` and the `period` of its snapshot. Either everything, or all snapshots of the institutions `receivers`
+    and the snapshots of `quarters` (institution, period)."""
+    query = select(Compared.period, Compared.evidence).order_by(Compared.period)
+    if receivers is not None and quarters is not None:
+        newest = [
+            (Compared.institution == institution) & (Compared.period == period) for institution, period in _institution_quarters(quarters)
+        ]
+        query = query.where(or_(Compared.institution.in_(sorted(receivers)), *newest))
+    with registry.read() as session:
+        rows = session.execute(query).all()
+    parts = [_with_types(_unpack(text)).assign(period=period) for period, text in rows]
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else _with_types(pd.DataFrame()).assign(period=pd.Series(dtype="str"))
+
+
+def save_missing(registry: Registry, quarters: pd.DataFrame, collect: Callable[[], pd.DataFrame]) -> int:
+    """Save a snapshot of what `collect` returns for each of `quarters` (institution, period) without one; returns how many."""
+    with registry.read() as session:
+        existing = {(institution, period) for institution, period in session.execute(select(Compared.institution, Compared.period))}
+    missing = [pair for pair in _institution_quarters(quarters) if pair not in existing]
+    if not missing:
+        return 0
+    evidence, timestamp = collect(), now()
+    with registry.write() as session:
+        for institution, period in missing:
+            own = evidence[evidence["receiver"] == institution].reset_index(drop=True)
+            session.add(Compared(institution=institution, period=period, at=timestamp, evidence=_pack(own)))
+    return len(missing)
+
+
+def _institution_quarters(quarters: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(quarters[["institution", "period"]].itertuples(index=False, name=None))
+
+
+def _pack(evidence: pd.DataFrame) -> str:
+    """Compressed Parquet as text: a snapshot covers the whole history, and all snapshots are kept."""
+    table = io.BytesIO()
+    pq.write_table(parquet.to_arrow("evidence", evidence), table, compression="zstd")
+    return base64.b64encode(table.getvalue()).decode("ascii")
+
+
+def _unpack(text: str) -> pd.DataFrame:
+    """The frame from `_pack`; snapshots of earlier versions are JSON, the first of them not compressed."""
+    content = b"" if text.startswith("{") else base64.b64decode(text)
+    if content.startswith(_PARQUET):
+        return parquet.read_table(content)
+    table = json.loads(zlib.decompress(content) if content else text)
+    return pd.DataFrame(table["data"], columns=table["columns"])
+
+
+def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
+    types = {name: "bool" if name == "same" else "Int64" if name == "group" else "str" for name in EVIDENCE}
+    return frame.reindex(columns=list(EVIDENCE)).astype(types)

@@ -1,0 +1,225 @@
+"""The explanation of a case: its files side by side, their links, its persons, near matches, judgements, history.
+
+Belongs here: the content of the page of a case. Weights are those stored by the last run, since the evidence of dates and codes depends on
+all files of a run. Does not belong here: layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from harmonia.console import count
+from harmonia.explain import links
+from harmonia.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
+from harmonia.explain.ids import ResolvedEntity
+from harmonia.explain.labels import evidence_description, format_odds, format_value, label_of, letter_label
+from harmonia.explain.linkage import THRESHOLD, PairDecision, evidence_meanings, pair_decisions
+from harmonia.explain.people import (
+    MAX_CHARTS,
+    MAX_NEIGHBOURS,
+    MAX_PAIRS,
+    delivery_lines,
+    figures_table,
+    member_keys,
+    redirect_notice,
+    sources,
+)
+from harmonia.explain.published import Key, PublishedHome
+from harmonia.explain.records import Record, load_records
+
+
+def explain_case(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
+    """The page of a case; `names`: include the names of its persons, for stewards."""
+    keys = member_keys(home, resolved)
+    records = load_records(home, "case", keys)
+    known = {r.key for r in records}
+    labels = {r.key: letter_label(n) for n, r in enumerate(records)}
+    labels |= {key: letter_label(len(labels) + n) for n, key in enumerate(k for k in keys if k not in known)}
+    inside = [d for d in pair_decisions(home.decisions, "case", keys, inside=True) if d.joined] if keys else []
+    tree = links.spanning_links((d.a, d.b, d.weight) for d in inside)
+    people = home.query(
+        "SELECT person_id, institution, record_key FROM lineage WHERE case_id = ? AND entity = 'person' AND status = 'accepted' "
+        "ORDER BY person_id, institution, record_key",
+        [resolved.entity.id],
+    )
+    facts = [
+        ("case", resolved.entity.id),
+        ("files", str(len(keys))),
+        ("institutions", ", ".join(dict.fromkeys(k[0] for k in keys)) or "–"),
+        ("persons", str(people["person_id"].nunique())),
+        ("linkage model of the run", home.last_run_model),
+    ]
+    sections = [
+        Section("Files side by side", [file_table(records, labels)], "The accepted state of each, else the latest."),
+        _links(labels, inside, tree),
+        Section("Persons in the case", [_persons_table(home, people, names=names)]),
+        _near_matches(home, labels),
+        Section("Judgements", links.judgement_table(home, "case", keys, labels)),
+        Section("Where the case counts", [figures_table(home, "case_id", resolved.entity.id)]),
+        Section("Reconciliation with neighbouring institutions", [_reconciliation_table(home, resolved.entity.id)]),
+        Section("The id and its history", [links.history(home, resolved.entity)]),
+    ]
+    return Explanation(
+        f"Case {resolved.entity.id}", facts, _summary(resolved, keys, tree), sections, names, sources(home, names=names), resolved.entity.id
+    )
+
+
+def _summary(resolved: ResolvedEntity, keys: Sequence[Key], tree: Sequence[tuple[Key, Key, float]]) -> list[Text]:
+    summary = redirect_notice(resolved)
+    if not keys:
+        return [*summary, Text("This id has no files now: they moved to another id or are no longer delivered.", "notice")]
+    if len(keys) == 1:
+        return [*summary, Text("One file only; no other file was linked to it.")]
+    weakest = min((w for _, _, w in tree), default=0.0)
+    sentence = (
+        f"{count(len(keys), 'file')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits "
+        f"({format_odds(weakest)})."
+    )
+    return [*summary, Text(sentence, "good" if weakest > THRESHOLD else "notice")]
+
+
+def file_table(records: Sequence[Record], labels: Mapping[Key, str]) -> Table:
+    """One row per case record."""
+    titles = ("offence", "dates", "numbers cited", "delivered in")
+    columns = [Column(""), Column("record"), Column("seat"), Column("stage"), *(Column(title, wrap=title == "offence") for title in titles)]
+    rows = [_file_row(r, labels[r.key]) for r in records]
+    return Table("The files", columns, rows)
+
+
+def _file_row(r: Record, label: str) -> list[Cell]:
+    merged = r.value("merged_into")
+    stage = r.value("state") + (f" into {merged}" if merged else "")
+    return [label, r.key, r.value("seat"), stage, r.offence, r.dates, r.references, delivery_lines(r)]
+
+
+def _links(labels: Mapping[Key, str], inside: Sequence[PairDecision], tree: Sequence[tuple[Key, Key, float]]) -> Section:
+    title = "Links between the files"
+    if not inside:
+        return Section(title, [Text("There are no links.")])
+    spanning = {(a, b) for a, b, _ in tree}
+    ordered = sorted(inside, key=lambda d: ((d.a, d.b) not in spanning, -d.weight))
+    shown = ordered[:MAX_PAIRS]
+    rows = [(f"{labels[d.a]} – {labels[d.b]}", dict(d.reasons), d.weight, "") for d in shown]
+    left = len(ordered) - len(shown)
+    note = "Bits: +1 doubles the odds that both are one case, −1 halves them. Zero is even odds. Weights as stored by the last run."
+    note += f" {count(left, 'weaker pair')} left out." if left else ""
+    table = links.reasons_table("Pairs of files", rows, note=note, highlighted=frozenset(range(len(tree))))
+    charts = [case_waterfall(d, f"{labels[d.a]} – {labels[d.b]}") for d in shown[: min(len(tree), MAX_CHARTS)]]
+    return Section(title, [table], "Coloured rows connect the group; the others are further evidence.", charts)
+
+
+def case_waterfall(d: PairDecision, title: str, verdict: str = "") -> Waterfall:
+    """Prior odds, each kind of evidence, sum."""
+    reasons = dict(d.reasons)
+    prior = reasons.pop("prior", 0.0)
+    steps = [Step(evidence_name(name), bits, meaning(name)) for name, bits in reasons.items()]
+    rest = d.weight - prior - sum(reasons.values())
+    if abs(rest) >= 0.05:
+        steps.append(Step(label_of("evidence", "rest"), rest))
+    before = "among all files of that institution"
+    return Waterfall(
+        title,
+        Step(label_of("evidence", "prior"), prior, before),
+        steps,
+        "one case?",
+        threshold=THRESHOLD,
+        verdict=verdict or format_odds(d.weight),
+    )
+
+
+def evidence_name(name: str) -> str:
+    """The label of a kind of evidence."""
+    description = evidence_meanings().get(name, "")
+    return description if description.startswith("days") else label_of("evidence", name)
+
+
+def meaning(name: str) -> str:
+    """A short description of a kind of evidence; empty where its label says it all."""
+    known = evidence_description(name) or evidence_meanings().get(name, "")
+    return "" if known == evidence_name(name) else known
+
+
+def _persons_table(home: PublishedHome, people: pd.DataFrame, *, names: bool) -> Table:
+    described = {r.key: r for r in load_records(home, "person", [(r[1], r[2]) for r in people.itertuples(index=False)])}
+    columns = [
+        Column("person"),
+        *([Column("names as delivered", wrap=True)] if names else []),
+        Column("role", wrap=True),
+        Column("sex"),
+        Column("records", wrap=True),
+    ]
+    rows: list[list[Cell]] = []
+    for person, own in people.groupby(people["person_id"].fillna("unknown persons"), sort=True):
+        held = [described[key] for key in zip(own["institution"], own["record_key"], strict=True) if key in described]
+        shown = [", ".join(dict.fromkeys(r.value("full_name") for r in held))] if names else []
+        role, sex = (", ".join(dict.fromkeys(filter(None, (r.value(c) for r in held)))) for c in ("role", "sex"))
+        rows.append([str(person), *shown, role, sex, ", ".join(r.name for r in held)])
+    return Table("Persons", columns, rows)
+
+
+def _near_matches(home: PublishedHome, labels: Mapping[Key, str]) -> Section:
+    """The nearest files that were not joined."""
+    title = "Near matches, not joined"
+    not_joined = [d for d in pair_decisions(home.decisions, "case", list(labels), inside=False) if not d.joined] if labels else []
+    case_by_record = _case_by_record(home)
+    best: dict[str, tuple[PairDecision, Key, Key]] = {}
+    for d in not_joined:
+        own_key, neighbour_key = (d.a, d.b) if d.a in labels else (d.b, d.a)
+        best.setdefault(case_by_record.get(neighbour_key, ":".join(neighbour_key)), (d, own_key, neighbour_key))
+    nearest = list(best.items())[:MAX_NEIGHBOURS]
+    if not nearest:
+        return Section(title, [Text("There are no near matches.")])
+    others = load_records(home, "case", [neighbour_key for _, (_, _, neighbour_key) in nearest])
+    neighbour_labels = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
+    rows = []
+    for case, (d, own_key, neighbour_key) in nearest:
+        reason = reason_cases_not_joined(
+            home, d, list(labels), [key for key, owner in case_by_record.items() if owner == case] or [neighbour_key]
+        )
+        rows.append(
+            (
+                f"{labels[own_key]} – {neighbour_labels.get(neighbour_key, ':'.join(neighbour_key))}",
+                dict(d.reasons),
+                d.weight,
+                f"{reason} ({case})",
+            )
+        )
+    blocks: list[Block] = [file_table(others, neighbour_labels), links.reasons_table("Weights", rows, last="why not")]
+    return Section(title, blocks, "The nearest files of other cases, each compared with the most similar file of this case.")
+
+
+def reason_cases_not_joined(home: PublishedHome, d: PairDecision, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
+    """Why two files, of the cases with the files `group_a` and `group_b`, were not joined."""
+    judged = home.pair_judged_different("case", group_a, group_b)
+    if judged:
+        return f"stewards judged {judged[0][1]} and {judged[1][1]} to be two cases"
+    if d.weight <= THRESHOLD:
+        return f"the odds are against it, {format_odds(d.weight)}"
+    return "this pair is above the threshold, but the two cases as wholes are not: both have files at that stage, or the rest disagrees"
+
+
+def _case_by_record(home: PublishedHome) -> dict[Key, str]:
+    cases = home.identities["cases"]
+    keys = zip(cases["institution"].astype(str), cases["record_key"].astype(str), strict=True)
+    return dict(zip(keys, cases["case_id"].astype(str), strict=True))
+
+
+def _reconciliation_table(home: PublishedHome, case_id: str) -> Table:
+    rows = home.query(
+        "SELECT step, period, person_id, outcome, differs, detail FROM reconciliation WHERE case_id = ? ORDER BY step, period", [case_id]
+    )
+    columns = [Column("step"), Column("period"), Column("person"), Column("outcome"), Column("differs"), Column("detail", wrap=True)]
+    lines = [
+        [
+            r["step"].replace("_", " → "),
+            format_value(r["period"]),
+            format_value(r["person_id"]),
+            r["outcome"].replace("_", " "),
+            format_value(r["differs"]),
+            format_value(r["detail"]),
+        ]
+        for r in rows.to_dict("records")
+    ]
+    return Table("Reconciliation", columns, lines, "" if lines else "This case is expected at only one institution.")

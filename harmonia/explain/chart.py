@@ -1,0 +1,73 @@
+"""A waterfall as inline SVG.
+
+Belongs here: geometry. Colours come from the page's style sheet, by class. Does not belong here: what the steps mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harmonia.explain.document import Step, Waterfall
+
+WIDTH, LABELS, VALUES, ROW, TOP = 480, 178, 48, 22, 8
+MIN_RANGE = 1e-6  # least range of the axis
+MAX_LABEL_LENGTH = 29  # characters of a label; the bar's title has the whole label
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of the chart in its coordinates: `kind` is `up`, `down`, `base` or `sum`; `connector_x`: x of the line to the next row."""
+
+    label: str
+    amount: str
+    detail: str
+    kind: str
+    x: float
+    y: float
+    width: float
+    connector_x: float | None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A waterfall laid out; `zero`: x of zero; `text`: the alternative text."""
+
+    chart: Waterfall
+    bars: list[Bar]
+    height: int
+    zero: float
+    text: str
+    width: int = WIDTH
+    labels: int = LABELS
+    row: int = ROW
+
+
+def draw(chart: Waterfall) -> Drawing:
+    """Lay out `chart`: one row per step, from top to bottom."""
+    ends = [0.0]
+    for step in [chart.start, *chart.steps]:
+        ends.append(ends[-1] + step.amount)
+    low, high = min(ends), max(ends)
+    scale = (WIDTH - LABELS - VALUES - 8) / max(high - low, MIN_RANGE)
+
+    def to_x(value: float) -> float:
+        return round(LABELS + 4 + (value - low) * scale, 1)
+
+    bars, running = [], 0.0
+    for row, step in enumerate([chart.start, *chart.steps]):
+        previous, running = running, running + step.amount
+        kind = "base" if row == 0 else "up" if step.amount >= 0 else "down"
+        bars.append(_bar(chart, step, kind, to_x(previous), to_x(running), row))
+    total = Step(chart.end, running, chart.verdict)
+    bars.append(_bar(chart, total, "sum", to_x(0.0), to_x(running), len(bars), connected=False))
+    amounts = ", ".join(f"{bar.label} {bar.amount}" for bar in bars)
+    return Drawing(chart, bars, TOP * 2 + ROW * len(bars), to_x(0.0), f"{chart.title}: {amounts} {chart.unit}")
+
+
+def _bar(chart: Waterfall, step: Step, kind: str, from_x: float, until_x: float, row: int, *, connected: bool = True) -> Bar:
+    x, width = min(from_x, until_x), max(abs(until_x - from_x), 1.5)
+    label = step.label if len(step.label) <= MAX_LABEL_LENGTH else step.label[: MAX_LABEL_LENGTH - 1] + "…"
+    signed = chart.decimals > 0 or kind in ("up", "down")
+    return Bar(
+        label, chart.format_amount(step.amount, sign=signed), step.detail, kind, x, TOP + row * ROW, width, until_x if connected else None
+    )

@@ -1,0 +1,116 @@
+"""Resolves a figure as typed: `cases_registered 2013-Q2 offence_group=trafficking sex=male`.
+
+Belongs here: parsing it, looking up the published figure, helpful errors. Does not belong here: the records behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from harmonia.explain.published import PublishedHome
+from harmonia.feedback.texts import visible
+from warehouse.indicators import DIMENSIONS, Indicator, indicators
+from warehouse.star.figures import CROSSED, TOTAL
+
+_PERIOD = re.compile(r"\d{4}(-Q[1-4])?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure. `breakdown`: dimension → value, without totals; figures are None where nothing could be read."""
+
+    indicator: Indicator
+    period: str
+    breakdown: Mapping[str, str]
+    as_reported: int | None
+    harmonised: int | None
+    missing: str
+    quarantined: int | None
+
+    @property
+    def name(self) -> str:
+        """As typed."""
+        return " ".join([self.indicator.code, self.period, *(f"{d}={v}" for d, v in self.breakdown.items())])
+
+    @property
+    def kind(self) -> str:
+        """quarter or year"""
+        return "quarter" if "-" in self.period else "year"
+
+
+def parse_figure(home: PublishedHome, text: str) -> Figure:
+    """The figure named by `text`; brackets and commas are ignored. Raises `HarmoniaError` listing the valid choices."""
+    words = [w for w in re.split(r"[\s,\[\]]+", text.strip()) if w]
+    if not words:
+        raise HarmoniaError("name a figure, e.g. `cases_registered 2013-Q2 offence_group=trafficking`")
+    indicator = _indicator(words[0])
+    if len(words) < 2 or "=" in words[1]:
+        raise HarmoniaError(f"{indicator.code}: add a year or a quarter; {_periods(home)}")
+    period = _period(home, words[1])
+    breakdown = _breakdown(indicator, words[2:])
+    return _published(home, indicator, period, breakdown)
+
+
+def _indicator(text: str) -> Indicator:
+    indicator = indicators().get(text)
+    if indicator is None:
+        raise HarmoniaError(f"“{visible(text)}” is not an indicator: use one of {', '.join(indicators())}")
+    return indicator
+
+
+def _period(home: PublishedHome, text: str) -> str:
+    period = text.upper()
+    if not _PERIOD.fullmatch(period):
+        raise HarmoniaError(f"“{visible(text)}” is not a period: a year looks like 2013, a quarter like 2013-Q2; {_periods(home)}")
+    published = home.query("SELECT count(*) AS n FROM statistics WHERE period = ?", [period])["n"].iloc[0]
+    if not published:
+        raise HarmoniaError(f"nothing is published for {period}: it has no delivery; {_periods(home)}")
+    return period
+
+
+def _periods(home: PublishedHome) -> str:
+    indicator = home.query("SELECT min(period) AS first, max(period) AS last FROM statistics WHERE length(period) = 7").iloc[0]
+    return "no period is published" if pd.isna(indicator["first"]) else f"{home.folder} has {indicator['first']} to {indicator['last']}"
+
+
+def _breakdown(indicator: Indicator, words: list[str]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for label_of in words:
+        dimension, equals, value = label_of.partition("=")
+        if not equals or dimension not in DIMENSIONS:
+            raise HarmoniaError(
+                f"“{visible(label_of)}” is not a breakdown: type dimension=value with one of {', '.join(indicator.dimensions)}"
+            )
+        if value == TOTAL:
+            continue
+        if dimension not in indicator.dimensions:
+            raise HarmoniaError(f"{indicator.code} is not broken down by {dimension}, only by {', '.join(indicator.dimensions)}")
+        if value not in DIMENSIONS[dimension]:
+            raise HarmoniaError(f"“{visible(value)}” is not a value of {dimension}: use one of {', '.join(DIMENSIONS[dimension])}")
+        out[dimension] = value
+    combination = tuple(d for d in DIMENSIONS if d in out)
+    if len(combination) > 1 and not any(set(combination) == set(crossing) for crossing in CROSSED):
+        crossings = "; ".join(" × ".join(c) for c in CROSSED if set(c) <= set(indicator.dimensions))
+        raise HarmoniaError(
+            f"{' × '.join(combination)} is not published for {indicator.code}: published are single dimensions, and {crossings}"
+        )
+    return {d: out[d] for d in combination}
+
+
+def _published(home: PublishedHome, indicator: Indicator, period: str, breakdown: Mapping[str, str]) -> Figure:
+    """The row of `statistics`; "in crossed tables an absent row is 0", but null where the total is (docs/reference/counting-rules.md)."""
+    wanted = [breakdown.get(d, TOTAL) for d in DIMENSIONS]
+    where = " AND ".join(f"{d} = ?" for d in DIMENSIONS)
+    query = f"SELECT as_reported, harmonised, missing, quarantined FROM statistics WHERE indicator = ? AND period = ? AND {where}"
+    rows = home.query(query, [indicator.code, period, *wanted])
+    total = home.query(query, [indicator.code, period, *[TOTAL] * len(DIMENSIONS)]).iloc[0]
+    row = rows.iloc[0] if len(rows) else total.where(total.isna(), 0)
+    missing = "" if pd.isna(total["missing"]) else str(total["missing"])
+    numbers = [None if pd.isna(row[c]) else int(row[c]) for c in ("as_reported", "harmonised")]
+    quarantined = None if pd.isna(total["quarantined"]) else int(total["quarantined"])
+    return Figure(indicator, period, breakdown, numbers[0], numbers[1], missing, quarantined)

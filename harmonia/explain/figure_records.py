@@ -1,0 +1,201 @@
+"""The records behind a figure, from the tables that counting wrote.
+
+Belongs here: the rows as reported, the units counted, and the bridge between them, record by record. Does not belong here: counting rules;
+texts and layout.
+The units and the steps of the bridge are read from the warehouse, the rows as reported from the lake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from harmonia.explain.figure_names import Figure
+from harmonia.explain.published import PublishedHome
+from warehouse.count.periods import quarter_of, year_of
+from warehouse.indicators import DIMENSIONS
+
+OTHER_HEADING = "described_differently"
+KEY = ["institution", "record_key"]
+
+
+@dataclass(frozen=True)
+class FigureRecords:
+    """The records and units behind a figure.
+
+    reported  one row per record as reported in this category: institution, record_key, case_id, person_id, own_date, dimensions, `cause`
+              (null: it represents a unit), `heading` (the category it counts in when harmonised, if another), `counted_by` (the record
+              that represents its unit in this period), `counted_on`, `counted_in` (day and case by which it counts instead)
+    units     one row per unit counted in this category: case_id, person_id, day, method, estimated, dimensions, institution and
+              record_key of the record that represents it, own_date of that record, `cause` (null: also reported in this category)
+    steps     institution, cause, n: as_reported + Σ n = harmonised
+
+    Records and units are in the order of institution and record_key, whatever ids a home gave them.
+    """
+
+    reported: pd.DataFrame
+    units: pd.DataFrame
+    steps: pd.DataFrame
+
+
+def figure_records(home: PublishedHome, figure: Figure) -> FigureRecords:
+    """The records and units behind `figure`. Raises `HarmoniaError` where they do not add up to the published figure."""
+    all_rows, units = _reported_rows(home, figure), _units(home, figure)
+    period = quarter_of if figure.kind == "quarter" else year_of
+    rows = all_rows[period(all_rows["own_date"]) == figure.period].reset_index(drop=True)
+    bridge_rows = home.query(
+        "SELECT institution, record_key, cause, sign FROM bridge_records WHERE indicator = ? AND period = ? "
+        "ORDER BY institution, record_key, cause",
+        [figure.indicator.code, figure.period],
+    )
+    unit_key = "case_id" if figure.indicator.unit == "case" else "unit"
+    rows, units = _add_unit(rows), _add_unit(units)
+    rows = _add_counting_day(home, figure, rows, unit_key)
+    removed = bridge_rows[bridge_rows["sign"] < 0].drop_duplicates(KEY)
+    rows = rows.merge(removed[[*KEY, "cause"]], on=KEY, how="left")
+    representing = rows[rows["cause"].isna()].drop_duplicates(unit_key).set_index(unit_key)
+    added = _added_records(home, bridge_rows[bridge_rows["sign"] > 0], figure)
+    units = _add_representing_record(units, representing, added, unit_key)
+    own = all_rows.drop_duplicates(KEY).set_index(KEY)["own_date"]
+    units = units.assign(own_date=own.reindex(pd.MultiIndex.from_frame(units[KEY])).to_numpy())
+    _check_sum(figure, len(rows[rows["cause"].isna()]), len(units), units)
+    return _in_category(figure, rows, units, unit_key)
+
+
+def _reported_rows(home: PublishedHome, figure: Figure) -> pd.DataFrame:
+    """All rows as reported of the indicator in any period, with their own dimensions."""
+    rows = home.indicator_rows(figure.indicator.code)
+    own = rows[rows["own_date"].notna()].drop(columns=list(DIMENSIONS)).sort_values([*KEY, "own_date"], ignore_index=True)
+    return own.rename(columns={f"{dimension}_reported": dimension for dimension in DIMENSIONS})
+
+
+def _units(home: PublishedHome, figure: Figure) -> pd.DataFrame:
+    """All units that count in the period."""
+    period = "year(day) = ?" if figure.kind == "year" else "year(day) = ? AND quarter(day) = ?"
+    numbers = [int(part) for part in figure.period.replace("Q", "").split("-")]
+    query = f"SELECT * FROM counted WHERE indicator = ? AND counts_in_{figure.kind} AND {period} ORDER BY day, case_id, person_id"
+    return home.query(query, [figure.indicator.code, *numbers]).astype({"case_id": "str", "person_id": "str"})
+
+
+def _add_counting_day(home: PublishedHome, figure: Figure, rows: pd.DataFrame, unit_key: str) -> pd.DataFrame:
+    """Add `counted_on` and `counted_in`: the day and the case in which the unit of each row counts, in any period.
+
+    Where the unit is not counted, the person's counted unit: that of the period, else the earliest.
+    """
+    all_rows = home.query(
+        f"SELECT case_id, person_id, day FROM counted WHERE indicator = ? AND counts_in_{figure.kind} ORDER BY day, case_id, person_id",
+        [figure.indicator.code],
+    )
+    period = quarter_of if figure.kind == "quarter" else year_of
+    by_person = all_rows.assign(other=period(all_rows["day"].astype("datetime64[s]")) != figure.period)
+    by_person = by_person.sort_values(["other", "day"], kind="stable").dropna(subset=["person_id"]).drop_duplicates("person_id")
+    own, person = _add_unit(all_rows).drop_duplicates(unit_key).set_index(unit_key, drop=False), by_person.set_index("person_id")
+    out = rows.copy()
+    for name, column in (("counted_on", "day"), ("counted_in", "case_id")):
+        values = pd.Series(own[column].reindex(rows[unit_key]).to_numpy(), index=rows.index)
+        out[name] = values.where(values.notna(), pd.Series(person[column].reindex(rows["person_id"]).to_numpy(), index=rows.index))
+    return out
+
+
+def _add_unit(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(unit=frame["case_id"].astype("str") + " " + frame["person_id"].astype("str").fillna(""))
+
+
+def _added_records(home: PublishedHome, bridge_rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
+    """The records behind units that no row of the period represents, with the ids of their unit."""
+    entity = figure.indicator.rows.record
+    ids = home.query(
+        "SELECT DISTINCT institution, record_key, case_id, person_id FROM lineage WHERE entity = ? AND status = 'accepted' ORDER BY ALL",
+        [entity],
+    )
+    added = bridge_rows.merge(ids.drop_duplicates(KEY), on=KEY, how="left")
+    without_lineage = added["case_id"].isna()  # an implied case record has no row in `lineage`
+    cases = home.identities["cases"].drop_duplicates(KEY).set_index(KEY)["case_id"]
+    case_ids = pd.Series(cases.reindex(pd.MultiIndex.from_frame(added[KEY])).to_numpy(), index=added.index, dtype="str")
+    return _add_unit(
+        added.assign(case_id=added["case_id"].astype("str").mask(without_lineage, case_ids), person_id=added["person_id"].astype("str"))
+    )
+
+
+def _add_representing_record(units: pd.DataFrame, representing: pd.DataFrame, added: pd.DataFrame, unit_key: str) -> pd.DataFrame:
+    """Add to each unit the record that represents it, and the cause where that was not reported in the period."""
+    other = added.drop_duplicates(unit_key).set_index(unit_key)
+    keys = units[unit_key]
+    out = units.copy()
+    for column in KEY:
+        values = pd.Series(representing[column].reindex(keys).to_numpy(), index=units.index, dtype="str")
+        out[column] = values.fillna(pd.Series(other[column].reindex(keys).to_numpy(), index=units.index, dtype="str"))
+    cause = pd.Series(other["cause"].reindex(keys).to_numpy(), index=units.index, dtype="str")
+    return out.assign(cause=cause.where(~keys.isin(representing.index)))
+
+
+def _check_sum(figure: Figure, representing: int, counted: int, units: pd.DataFrame) -> None:
+    added = int(units["cause"].notna().sum())
+    if representing + added != counted or units["record_key"].isna().any():
+        raise HarmoniaError(
+            f"{figure.name}: the records do not add up to the figure ({representing} reported, {added} added, {counted} counted): "
+            "the lake and the warehouse are from different runs; run again, and report it if that does not help"
+        )
+
+
+def _matches(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+    matches = pd.Series(True, index=frame.index)
+    for dimension, value in figure.breakdown.items():
+        matches &= frame[dimension] == value
+    return matches
+
+
+def _heading(frame: pd.DataFrame, figure: Figure) -> pd.Series:
+    """The category of each row in the figure's dimensions."""
+    heading = pd.Series("", index=frame.index, dtype="str")
+    for n, dimension in enumerate(figure.breakdown):
+        heading = heading + (" · " if n else "") + frame[dimension].astype("str").fillna("unknown")
+    return heading
+
+
+def _in_category(figure: Figure, rows: pd.DataFrame, units: pd.DataFrame, unit_key: str) -> FigureRecords:
+    """Keep the rows and units in the figure's category; a record whose unit is in another category is a separate step."""
+    row_in_category, unit_in_category = _matches(rows, figure), _matches(units, figure)
+    record_names = units["institution"] + ":" + units["record_key"]
+    unit_of = units.assign(in_category=unit_in_category, heading=_heading(units, figure), record_name=record_names).set_index(unit_key)
+    row_of = (
+        rows[rows["cause"].isna()]
+        .assign(in_category=row_in_category, heading=_heading(rows, figure))
+        .drop_duplicates(unit_key)
+        .set_index(unit_key)
+    )
+    reported, counted = rows[row_in_category].copy(), units[unit_in_category].copy()
+    counted_here = pd.Series(unit_of["in_category"].reindex(reported[unit_key]).to_numpy(), index=reported.index)
+    reported["counted_by"] = pd.Series(unit_of["record_name"].reindex(reported[unit_key]).to_numpy(), index=reported.index, dtype="str")
+    other = reported["cause"].isna() & ~counted_here.fillna(False).astype(bool)
+    reported["heading"] = pd.Series(unit_of["heading"].reindex(reported[unit_key]).to_numpy(), index=reported.index, dtype="str").where(
+        other
+    )
+    reported["cause"] = reported["cause"].mask(other, OTHER_HEADING)
+    reported_here = pd.Series(row_of["in_category"].reindex(counted[unit_key]).to_numpy(), index=counted.index)
+    other = counted["cause"].isna() & ~reported_here.fillna(False).astype(bool)
+    counted["heading"] = pd.Series(row_of["heading"].reindex(counted[unit_key]).to_numpy(), index=counted.index, dtype="str").where(other)
+    counted["cause"] = counted["cause"].mask(other, OTHER_HEADING)
+    bridge_rows = pd.concat([reported.assign(n=-1), counted.assign(n=1)], ignore_index=True)[["institution", "cause", "n"]].dropna(
+        subset=["cause"]
+    )
+    steps = bridge_rows.groupby(["institution", "cause", np.sign(bridge_rows["n"]).rename("sign")])["n"].sum().reset_index()
+    reported, counted = (frame.sort_values(KEY, kind="stable", ignore_index=True) for frame in (reported, counted))
+    out = FigureRecords(reported, counted, steps[["institution", "cause", "n"]])
+    _check_published_sum(figure, out)
+    return out
+
+
+def _check_published_sum(figure: Figure, records: FigureRecords) -> None:
+    steps = int(records.steps["n"].sum())
+    if (len(records.reported), len(records.units)) != (figure.as_reported, figure.harmonised) or len(records.reported) + steps != len(
+        records.units
+    ):
+        raise HarmoniaError(
+            f"{figure.name}: {len(records.reported)} records as reported {steps:+d} = {len(records.units)} counted, but "
+            f"{figure.as_reported} and {figure.harmonised} are published: the lake and the warehouse are from different runs; run again, "
+            "and report it if that does not help"
+        )

@@ -1,0 +1,266 @@
+"""The explanation of a figure: as reported, harmonised, and the records behind each step between.
+
+Belongs here: the content of the page of a figure. Does not belong here: counting (`counting`), layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from harmonia.console import count
+from harmonia.errors import HarmoniaError
+from harmonia.explain.document import Block, Cell, Column, Explanation, Section, Step, Table, Text, Waterfall
+from harmonia.explain.figure_names import Figure
+from harmonia.explain.figure_records import OTHER_HEADING, FigureRecords, figure_records
+from harmonia.explain.labels import format_day, format_value, label_of
+from harmonia.explain.people import sources
+from harmonia.explain.published import Key, PublishedHome
+
+_METHODS = {"exchanged": "day and month exchanged", "year": "one digit of the year corrected", "middle": "the middle of the quarter"}
+_PROBLEMS = {"missing": "missing or unreadable", "after_delivery": "after the end of the delivered quarter"}
+
+
+@dataclass(frozen=True)
+class _Context:
+    """The inputs of the tables of a figure. `names`: by person record, or None where they are not shown."""
+
+    figure: Figure
+    records: FigureRecords
+    meanings: Mapping[str, str]
+    locations: Mapping[Key, tuple[str, str, str]]
+    names: Mapping[Key, str] | None
+
+    @property
+    def counts_persons(self) -> bool:
+        """Whether the unit is a person."""
+        return self.figure.indicator.unit == "person"
+
+    def location(self, row: Mapping[Any, Any]) -> tuple[str, str, str]:
+        """Delivery, file, line of a row's record."""
+        return self.locations.get(_key(row), ("", "the record's own line could not be read", ""))
+
+    def identity_cells(self, row: Mapping[Any, Any]) -> list[Cell]:
+        """Case, person and name of a row, where shown."""
+        cells: list[Cell] = [format_value(row["case_id"])]
+        if self.counts_persons:
+            cells.append(format_value(row["person_id"]))
+            cells += [] if self.names is None else [self.names.get(_key(row), "")]
+        return cells
+
+    def identity_columns(self) -> list[Column]:
+        """The columns of `identity_cells`."""
+        person_columns = [Column("person"), *([] if self.names is None else [Column("name", wrap=True)])]
+        return [Column("case"), *(person_columns if self.counts_persons else [])]
+
+
+def explain_figure(home: PublishedHome, figure: Figure, *, names: bool) -> Explanation:
+    """The page of a figure; `names`: include the names of person records, for stewards."""
+    title = figure.indicator.title["en"]
+    facts = [
+        ("indicator", title),
+        ("period", figure.period),
+        *((d.replace("_", " "), v.replace("_", " ")) for d, v in figure.breakdown.items()),
+        ("as reported", _number(figure.as_reported)),
+        ("harmonised", _number(figure.harmonised)),
+    ]
+    summary, sections = [Text(figure.indicator.definition["en"])], list[Section]()
+    if figure.missing:
+        summary.append(Text(f"Incomplete: {figure.missing}.", "notice"))
+    if figure.as_reported is None or figure.harmonised is None:
+        summary.append(Text("No data of this indicator's institutions could be read: the figure is unknown, not 0.", "bad"))
+    else:
+        context = _context(home, figure, names=names)
+        summary.append(Text(_sum_sentence(figure, context.records), "good"))
+        sections = [_bridge(home, context), _causes(context), _units(context), *_imputed(home, context), _reported(context)]
+    sections.append(Section("Deliveries", [_coverage(home, figure)]))
+    return Explanation(f"{title}, {figure.period}", facts, summary, sections, names, sources(home, names=names), figure.name)
+
+
+def _context(home: PublishedHome, figure: Figure, *, names: bool) -> _Context:
+    causes = home.query("SELECT cause, text_en FROM bridge_causes")
+    meanings = dict(zip(causes["cause"], causes["text_en"], strict=True)) | {OTHER_HEADING: label_of("causes", OTHER_HEADING)}
+    return _Context(figure, figure_records(home, figure), meanings, _locations(home, figure), _names(home) if names else None)
+
+
+def _key(row: Mapping[Any, Any]) -> Key:
+    return str(row["institution"]), str(row["record_key"])
+
+
+def _number(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _sum_sentence(figure: Figure, records: FigureRecords) -> str:
+    parts = "".join(f" {'+' if n > 0 else '−'} {abs(n)}" for n in records.steps["n"])
+    return f"{figure.as_reported}{parts} = {figure.harmonised}: each step is explained below, with its records."
+
+
+def _bridge(home: PublishedHome, context: _Context) -> Section:
+    """Table and waterfall from as reported to harmonised."""
+    figure, records = context.figure, context.records
+    _check_against_bridge(home, figure, records)
+    rows: list[list[Cell]] = [["as reported", "", "", int(figure.as_reported or 0)]]
+    steps = []
+    for step in records.steps.to_dict("records"):
+        cause, n = str(step["cause"]).replace("_", " "), int(step["n"])
+        meaning = context.meanings.get(str(step["cause"]), "")
+        rows.append([cause, str(step["institution"]), meaning, f"{n:+d}"])
+        steps.append(Step(f"{cause} ({step['institution']})", n, meaning))
+    columns = [Column("step"), Column("institution"), Column("why", wrap=True), Column("n", number=True)]
+    table = Table("From as reported to harmonised", columns, rows, footer=["harmonised", "", "", int(figure.harmonised or 0)])
+    unit = label_of("indicators_unit", figure.indicator.unit)
+    chart = Waterfall(f"In {unit}", Step("as reported", figure.as_reported or 0), steps, "harmonised", unit, 0)
+    return Section("From as reported to harmonised", [table], charts=[chart])
+
+
+def _check_against_bridge(home: PublishedHome, figure: Figure, records: FigureRecords) -> None:
+    """Compare the steps of a total with the published bridge. Raises `HarmoniaError` where they differ."""
+    if figure.breakdown:
+        return
+    bridge = home.query(
+        "SELECT institution, cause, n FROM bridge WHERE indicator = ? AND period = ?", [figure.indicator.code, figure.period]
+    )
+    sums = [frame.groupby(["institution", "cause"])["n"].sum() for frame in (records.steps, bridge)]
+    compared = pd.concat(sums, axis=1, keys=["records", "bridge"]).fillna(0)
+    if (compared["records"] != compared["bridge"]).any():
+        raise HarmoniaError(f"{figure.name}: the records do not match the published bridge: run again, and report it if that does not help")
+
+
+def _causes(context: _Context) -> Section:
+    """One table of records per cause."""
+    reported, units = context.records.reported, context.records.units
+    records = pd.concat([reported.assign(n=-1, day=reported["own_date"]), units.assign(n=1)], ignore_index=True).dropna(subset=["cause"])
+    records = records.sort_values(["institution", "record_key", "n"], kind="stable")
+    columns = [Column("", number=True), Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True)]
+    columns += [*context.identity_columns(), Column("day"), Column("instead", wrap=True)]
+    blocks: list[Block] = []
+    for cause, rows in records.groupby("cause", sort=True):
+        label = str(cause).replace("_", " ")
+        lines = [
+            [
+                f"{row['n']:+d}",
+                ":".join(_key(row)),
+                *context.location(row),
+                *context.identity_cells(row),
+                format_day(row["day"]),
+                _counted_instead(row),
+            ]
+            for row in rows.to_dict("records")
+        ]
+        blocks += [Text(f"{label}: {context.meanings.get(str(cause), '')}"), Table(label, columns, lines)]
+    if not blocks:
+        blocks = [Text("There is no difference: every record represents one unit, and every unit one record.")]
+    note = "−1: reported in this figure, but not counted in it; +1: counted, but not reported."
+    return Section("The records behind each step", blocks, note)
+
+
+def _counted_instead(row: Mapping[Any, Any]) -> str:
+    """Where the unit of a record counts instead, or its own date or category."""
+    heading, by = format_value(row.get("heading")).replace("_", " "), format_value(row.get("counted_by"))
+    if heading:
+        return f"{'counts' if row['n'] < 0 else 'reported'} under {heading}"
+    if row["n"] > 0:
+        return f"its own date is {format_day(row['own_date'])}" if format_day(row["own_date"]) else "it has no readable date"
+    if by:
+        return f"represented by {by}"
+    if not format_day(row["counted_on"]):
+        return "not counted"
+    same = row["counted_in"] == row["case_id"]
+    return (
+        f"counts on {format_day(row['counted_on'])}"
+        if same
+        else f"the person counts in {row['counted_in']} on {format_day(row['counted_on'])}"
+    )
+
+
+def _locations(home: PublishedHome, figure: Figure) -> dict[Key, tuple[str, str, str]]:
+    rows = home.query(
+        "SELECT institution, record_key, delivery, file, part, line FROM lineage WHERE entity = ? "
+        "ORDER BY status = 'accepted', delivery, file, line",  # the last row of a key wins: the accepted state
+        [figure.indicator.rows.record],
+    )
+    file = rows["file"].fillna("").str.cat((" · " + rows["part"]).fillna(""))
+    line = rows["line"].astype("Int64").astype("str").fillna("")
+    keys = zip(rows["institution"], rows["record_key"], strict=True)
+    return dict(zip(keys, zip(rows["delivery"], file, line, strict=True), strict=True))
+
+
+def _names(home: PublishedHome) -> dict[Key, str]:
+    """Names as delivered, by accepted person record."""
+    people = home.canonical["person_records"]
+    people = people[people["status"] == "accepted"]
+    return {(str(i), str(k)): format_value(n) for i, k, n in people[["institution", "record_key", "full_name"]].itertuples(index=False)}
+
+
+def _units(context: _Context) -> Section:
+    units, dimensions = context.records.units, list(context.figure.indicator.dimensions)
+    columns = [*context.identity_columns(), Column("day"), *(Column(d.replace("_", " "), wrap=True) for d in dimensions)]
+    columns.append(Column("record"))
+    rows: list[list[Cell]] = []
+    for unit in units.to_dict("records"):
+        delivery, _, line = context.location(unit)
+        values = [format_value(unit[d]).replace("_", " ") for d in dimensions]
+        counts_on = format_day(unit["day"]) + (" *" if unit["estimated"] else "")
+        rows.append([*context.identity_cells(unit), counts_on, *values, (":".join(_key(unit)), f"{delivery}{line and ', line '}{line}")])
+    note = "No unit is counted." if not rows else "* the day is imputed" if units["estimated"].any() else ""
+    return Section("The units counted", [Table("Units", columns, rows, note)], f"One row per {context.figure.indicator.unit} counted.")
+
+
+def _imputed(home: PublishedHome, context: _Context) -> list[Section]:
+    units = context.records.units
+    rows = units[units["estimated"].fillna(False).astype(bool)]
+    if rows.empty:
+        return []
+    problems = home.query(
+        "SELECT institution, record_key, day, any_value(date_problem) AS problem FROM fact_event "
+        "WHERE event = ? AND date_problem IS NOT NULL GROUP BY ALL",
+        [context.figure.indicator.rows.event],
+    )
+    rows = rows.merge(problems.astype({"day": rows["day"].dtype}), on=["institution", "record_key", "day"], how="left")
+    lines = [
+        [
+            *context.identity_cells(r),
+            ":".join(_key(r)),
+            _date_problem(format_value(r["problem"])),
+            format_day(r["day"]),
+            _METHODS.get(r["method"], r["method"]),
+        ]
+        for r in rows.to_dict("records")
+    ]
+    columns = [*context.identity_columns(), Column("record"), Column("the delivered date", wrap=True), Column("counts on")]
+    columns.append(Column("how the day was imputed", wrap=True))
+    note = f"{count(len(rows), context.figure.indicator.unit)} of {len(units):,}. docs/explanation/dates.md explains how a day is imputed."
+    return [Section("Imputed days", [Table("Imputed days", columns, lines)], note)]
+
+
+def _date_problem(problem: str) -> str:
+    """Why a delivered date is not used, in words."""
+    return _PROBLEMS.get(problem, problem.replace("_", " ") if problem else "the day comes from another record of the case")
+
+
+def _reported(context: _Context) -> Section:
+    columns = [Column("record"), Column("delivery"), Column("file", wrap=True), Column("line", number=True), Column("own date")]
+    columns += [*context.identity_columns(), Column("outcome", wrap=True)]
+    rows: list[list[Cell]] = []
+    for r in context.records.reported.sort_values(["institution", "record_key"]).to_dict("records"):
+        cause = format_value(r["cause"]).replace("_", " ")
+        outcome = f"{cause}: {_counted_instead({**r, 'n': -1})}" if cause else "counts"
+        rows.append([":".join(_key(r)), *context.location(r), format_day(r["own_date"]), *context.identity_cells(r), outcome])
+    note = "" if rows else "No record is reported in this figure."
+    return Section("Every record as reported", [Table("Records", columns, rows, note)], "The institutions' own records, and their outcome.")
+
+
+def _coverage(home: PublishedHome, figure: Figure) -> Table:
+    """The deliveries of the indicator's institutions for the period, by quarter."""
+    rows = home.query(
+        "SELECT institution, period, state FROM coverage WHERE starts_with(period, ?) AND length(period) = 7 ORDER BY institution, period",
+        [figure.period],
+    )
+    rows = rows[rows["institution"].isin(figure.indicator.institutions)]
+    lines: list[list[Cell]] = [[str(i), str(p), str(s)] for i, p, s in rows.itertuples(index=False)]
+    extra = f"{count(figure.quarantined, 'row')} of these deliveries could not be read and are quarantined." if figure.quarantined else ""
+    return Table("Coverage", [Column("institution"), Column("quarter"), Column("delivery")], lines, extra)

@@ -1,0 +1,88 @@
+"""Resolves the ids and record keys typed for `harmonia explain`.
+
+Belongs here: parsing ids and record keys, redirects, helpful errors. Does not belong here: the explanations.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from harmonia.errors import HarmoniaError
+from harmonia.explain.published import Key, PublishedHome
+from harmonia.feedback.texts import visible
+from harmonia.registry.tables import Entity
+from sources.contract import institutions
+
+Kind = Literal["person", "case"]
+_LETTER: dict[Kind, str] = {"person": "P", "case": "C"}
+_TABLE: dict[Kind, str] = {"person": "person_records", "case": "case_records"}
+
+
+@dataclass(frozen=True)
+class ResolvedEntity:
+    """A current id of the register; `redirected_from`: the id typed, if it redirects here."""
+
+    entity: Entity
+    redirected_from: str | None
+
+
+def find_entity(home: PublishedHome, kind: Kind, text: str) -> ResolvedEntity:
+    """The case or person with the id `text`, following redirects. Raises `HarmoniaError` where it is invalid or unknown."""
+    match = re.fullmatch(r"([PC])(\d{1,12})", text.strip().upper(), re.ASCII)
+    if not match:
+        raise HarmoniaError(f"{_quoted(text)} is not a {kind} id: ids look like {_LETTER[kind]}0000123, see the table `lineage`")
+    entity_id = f"{match[1]}{int(match[2]):07d}"
+    if match[1] != _LETTER[kind]:
+        other = "case" if kind == "person" else "person"
+        raise HarmoniaError(f"{entity_id} is a {other}: type `harmonia explain {other} {entity_id}`")
+    entity = home.entity(entity_id)
+    if entity is None:
+        newest_id = home.newest_id(kind)
+        hint = f"the newest {kind} id is {newest_id}" if newest_id else f"there is no {kind} yet"
+        raise HarmoniaError(f"{entity_id} is unknown in {home.folder}: {hint}; see the table `lineage`")
+    while entity.redirect_to:
+        target = home.entity(entity.redirect_to)
+        if target is None:
+            raise HarmoniaError(f"{entity.id} redirects to {entity.redirect_to}, which is missing in the registry: restore a backup")
+        entity = target
+    return ResolvedEntity(entity, entity_id if entity.id != entity_id else None)
+
+
+def read_key(text: str) -> Key:
+    """Parse `institution:key`. Raises `HarmoniaError` where it is invalid."""
+    institution, colon, key = text.strip().partition(":")
+    if not colon or institution not in institutions() or not key.strip():
+        raise HarmoniaError(
+            f"{_quoted(text)} is not a record: type INSTITUTION:KEY, e.g. police:2013-PR-00012/1, with one of {', '.join(institutions())}"
+        )
+    return institution, key.strip()
+
+
+def kind_of_pair(home: PublishedHome, keys: tuple[Key, Key], wanted: Kind | None) -> Kind:
+    """Whether two records are compared as persons or as cases. Raises `HarmoniaError` where one of them is unknown or they differ in kind.
+
+    Where both keys are keys of a case and a person (inspectorate, corrections), `wanted`, else person.
+    """
+    has_record = {kind: [_has_record(home, kind, key) for key in keys] for kind in _TABLE}
+    for n, key in enumerate(keys):
+        if not any(found[n] for found in has_record.values()):
+            raise HarmoniaError(f"{_quoted(':'.join(key))} is unknown in {home.folder}: see the keys in the table `lineage`")
+    if keys[0] == keys[1]:
+        raise HarmoniaError(f"{_quoted(':'.join(keys[0]))} is on both sides: name two different records")
+    possible: list[Kind] = [kind for kind, found in has_record.items() if all(found)]
+    if wanted and wanted not in possible:
+        raise HarmoniaError(f"the two records are not both {wanted} records: omit --as, or name two of one kind")
+    if not possible:
+        raise HarmoniaError("one is a case record and the other a person record: name two of one kind")
+    return wanted or possible[0]
+
+
+def _has_record(home: PublishedHome, kind: Kind, key: Key) -> bool:
+    table = home.canonical[_TABLE[kind]]
+    return bool(((table["institution"] == key[0]) & (table["record_key"] == key[1])).any())
+
+
+def _quoted(text: str) -> str:
+    return f"“{visible(text)}”"

@@ -1,0 +1,167 @@
+"""The links between the records of one person or case.
+
+Belongs here: the links that connect a group, tables and charts of weights, the history of an id, judgements of stewards. Does not belong
+here: computing weights (`linkage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from harmonia.console import count
+from harmonia.explain.document import Cell, Column, MatchWeight, Step, Table, Text, Waterfall
+from harmonia.explain.labels import format_odds, label_of
+from harmonia.explain.linkage import THRESHOLD, PairWeight
+from harmonia.explain.published import Key, PublishedHome
+from harmonia.registry.tables import Entity, Judgement
+
+
+def spanning_links(pairs: Iterable[tuple[Key, Key, float]]) -> list[tuple[Key, Key, float]]:
+    """The links that connect a group: a maximum spanning tree by weight."""
+    root: dict[Key, Key] = {}
+
+    def find_root(key: Key) -> Key:
+        while root.setdefault(key, key) != key:
+            key = root[key]
+        return key
+
+    out = []
+    for a, b, weight in sorted(pairs, key=lambda p: (-p[2], p[0], p[1])):
+        if find_root(a) != find_root(b):
+            root[find_root(a)] = find_root(b)
+            out.append((a, b, weight))
+    return out
+
+
+def agreement_details(w: PairWeight, *, names: bool) -> dict[str, str]:
+    """The agreement of each field in words; with the compared values for stewards."""
+    out = {}
+    for f in w.fields:
+        detail = "missing on one side" if f.level is None else label_of("levels", f.level)
+        if f.exchanged:
+            detail += ", given name and surname exchanged"
+        if f.shared_by_family:
+            detail += ", as families share it and first names differ"
+        if (names or not f.personal) and f.level is not None and any(f.values):
+            detail += f": {f.values[0]} | {f.values[1]}" if f.values[0] != f.values[1] else f": {f.values[0]}"
+        out[f.name] = detail
+    return out
+
+
+def person_waterfall(w: PairWeight, title: str, verdict: str, *, names: bool) -> Waterfall:
+    """Prior odds, each field, sum. Missing fields are left out."""
+    details = agreement_details(w, names=names)
+    steps = [Step(label_of("fields", f.name), f.bits, details[f.name]) for f in w.fields if f.level is not None]
+    before = "files of one case" if w.same_case else "files of different cases"
+    return Waterfall(
+        title, Step("prior odds", w.prior, before), steps, "one person?", threshold=THRESHOLD, verdict=verdict or format_odds(w.total)
+    )
+
+
+def weight_table(
+    caption: str, rows: Sequence[tuple[str, PairWeight, str]], *, note: str = "", highlighted: frozenset[int] = frozenset(), last: str = ""
+) -> Table:
+    """One row per pair of person records, one column per field. `rows`: label, weighing, outcome."""
+    field_names = [f.name for f in rows[0][1].fields]
+    fields = [name for n, name in enumerate(field_names) if any(w.fields[n].level is not None for _, w, _ in rows)]
+    columns = [
+        Column("pair"),
+        Column("prior odds", number=True),
+        *(Column(label_of("fields", f).split(" (")[0], number=True) for f in fields),
+    ]
+    columns += [Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
+    cells: list[list[Cell]] = []
+    for label, w, outcome in rows:
+        by_name = {f.name: f for f in w.fields}
+        line: list[Cell] = [label, MatchWeight(w.prior)]
+        line += [
+            MatchWeight(None if by_name[f].level is None else by_name[f].bits, label_of("levels", by_name[f].level or "missing"))
+            for f in fields
+        ]
+        cells.append([*line, MatchWeight(w.total), *([outcome] if last else [])])
+    return Table(caption, columns, cells, note, highlighted)
+
+
+def reasons_table(
+    caption: str,
+    rows: Sequence[tuple[str, Mapping[str, float], float, str]],
+    *,
+    note: str = "",
+    highlighted: frozenset[int] = frozenset(),
+    last: str = "",
+) -> Table:
+    """One row per pair of files, one column per kind of evidence: weights as stored by the run. `rows`: label, evidence, sum, outcome."""
+    largest: dict[str, float] = {}
+    for _, evidence, _, _ in rows:
+        for name, bits in evidence.items():
+            largest[name] = max(largest.get(name, 0.0), abs(bits))
+    dates = {name for name in largest if label_of("evidence", name) == name.replace("_", " ")}
+    kinds = sorted((name for name in largest if name not in dates), key=lambda name: (name != "prior", -largest[name]))
+    columns = [Column("pair"), *(Column(label_of("evidence", name), number=True) for name in kinds)]
+    columns += [Column("days and the rest", number=True), Column("sum", number=True), *([Column(last, wrap=True)] if last else [])]
+    cells: list[list[Cell]] = []
+    for label, evidence, total, outcome in rows:
+        known = {name: bits for name, bits in evidence.items() if name in kinds}
+        line: list[Cell] = [
+            label,
+            *(MatchWeight(known.get(name)) for name in kinds),
+            MatchWeight(total - sum(known.values())),
+            MatchWeight(total),
+        ]
+        cells.append([*line, *([outcome] if last else [])])
+    return Table(caption, columns, cells, note, highlighted)
+
+
+def judgement_table(home: PublishedHome, kind: str, keys: Sequence[Key], names: Mapping[Key, str]) -> list[Table | Text]:
+    """All judgements of stewards on these records; the latest of each steward on a pair is marked."""
+    found = home.judgements(kind, keys)
+    if not found:
+        return [Text("There are no judgements on these records: weights and rules decided.")]
+    last = {(" ".join(j.steward.casefold().split()), *_pair(j)): n for n, j in enumerate(found)}
+    current: dict[tuple[Key, Key], set[str]] = {}
+    for n in last.values():
+        current.setdefault(_pair(found[n]), set()).add(found[n].verdict)
+    rows = []
+    for n, j in enumerate(found):
+        state = "superseded" if n not in last.values() else "withdrawal" if j.verdict == "withdrawn" else "current"
+        rows.append((_pair_label(j, names), j.verdict, j.steward, f"{j.decided_at:%Y-%m-%d %H:%M}", j.why, state))
+    columns = [Column("records"), Column("judgement"), Column("steward"), Column("when"), Column("why", wrap=True), Column("state")]
+    out: list[Table | Text] = [Table("Judgements by stewards", columns, rows, highlighted=frozenset(last.values()))]
+    disputed = sum({"same", "different"} <= verdicts for verdicts in current.values())
+    if disputed:
+        out.append(Text(f"Stewards disagree about {count(disputed, 'pair')}.", "bad"))
+    return out
+
+
+def _pair(j: Judgement) -> tuple[Key, Key]:
+    a, b = sorted([(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)])
+    return a, b
+
+
+def _pair_label(j: Judgement, names: Mapping[Key, str]) -> str:
+    return " – ".join(
+        names.get(key, f"{key[0]}:{key[1]}") for key in ((j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b))
+    )
+
+
+def history(home: PublishedHome, entity: Entity) -> Table:
+    """The history of an id: minted, other ids redirected to it, records joined and left."""
+    redirected = home.redirected_to(entity.id)
+    rows: list[tuple[object, str]] = [(entity.minted_at, f"{entity.id} minted")]
+    rows += [(e.minted_at, f"{e.id} minted; later merged into {e.redirect_to}") for e in redirected]
+    for member in home.memberships([entity.id, *(e.id for e in redirected)]):
+        where = f"{member.institution}:{member.record_key}"
+        rows.append((member.since, f"{where} joined {member.entity_id}"))
+        if member.until is not None:
+            rows.append((member.until, f"{where} left {member.entity_id}"))
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for moment, event in sorted(rows, key=lambda row: str(row[0])):
+        time = f"{moment:%Y-%m-%d %H:%M}"
+        verb = next((v for v in (" joined ", " left ") if v in event), "")
+        action = verb + event.split(verb)[1] if verb else event
+        grouped.setdefault((time, action), []).append(event.split(verb)[0] if verb else "")
+    lines = [
+        (time, (count(len(records), "record") + action + ": " + ", ".join(records)) if records[0] else action)
+        for (time, action), records in grouped.items()
+    ]
+    return Table("History", [Column("when (UTC)"), Column("what", wrap=True)], lines)

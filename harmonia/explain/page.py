@@ -1,0 +1,62 @@
+"""An explanation as one HTML page without scripts or external resources, printable on A4.
+
+Belongs here: rendering and storing the page. Does not belong here: content, layout (`templates/`; it extends the style sheet of feedback).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from harmonia.errors import HarmoniaError
+from harmonia.explain.chart import draw
+from harmonia.explain.document import Explanation, MatchWeight, Table, Text, Waterfall
+from harmonia.feedback.texts import visible
+from harmonia.swap import write_whole
+
+_PRIVATE = 0o600
+_FULL_TINT = 12.0  # bits of the strongest colour
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.PrefixLoader({name: jinja2.PackageLoader(f"harmonia.{name}") for name in ("explain", "feedback")})
+    out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    out.filters.update(shown=_shown, tint=_tint)
+    out.globals.update(draw=draw)
+    out.tests.update(
+        lines=lambda v: isinstance(v, tuple),
+        bits=lambda b: isinstance(b, MatchWeight),
+        table=lambda b: isinstance(b, Table),
+        text=lambda b: isinstance(b, Text),
+        waterfall=lambda b: isinstance(b, Waterfall),
+    )
+    return out
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else visible(str(value))
+
+
+def _tint(bits: MatchWeight) -> str:
+    """The CSS class of a weight: five steps for, five against."""
+    if bits.value is None or abs(bits.value) < 0.5:
+        return "w0"
+    return f"{'up' if bits.value > 0 else 'down'}{min(5, 1 + int(abs(bits.value) / _FULL_TINT * 5))}"
+
+
+def render(document: Explanation) -> str:
+    """The page as text."""
+    return _environment().get_template("explain/page.html.j2").render(d=document)
+
+
+def save(document: Explanation, path: Path) -> None:
+    """Write the page to `path` atomically; readable by the running user only (0600) where it contains names.
+
+    Raises `HarmoniaError` where it cannot be written.
+    """
+    if path.is_dir():
+        raise HarmoniaError(f"{path} is a folder: name a file with --html, e.g. {path / 'explained.html'}")
+    write_whole(path, render(document).encode(), _PRIVATE if document.contains_names else 0o644)

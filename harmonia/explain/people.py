@@ -1,0 +1,278 @@
+"""The explanation of a person: records side by side, their links, near matches, judgements, history.
+
+Belongs here: the content of the page of a person. Does not belong here: weights (`linkage`), layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from harmonia.console import count
+from harmonia.explain import links
+from harmonia.explain.document import Block, Cell, Column, Explanation, Section, Table, Text
+from harmonia.explain.ids import ResolvedEntity
+from harmonia.explain.labels import format_day, format_odds, format_value, letter_label
+from harmonia.explain.linkage import THRESHOLD, PairWeight, pair_decisions
+from harmonia.explain.published import Key, PublishedHome
+from harmonia.explain.records import Record, load_records
+
+MAX_WEIGHED_RECORDS = 60  # records; for more, only the pairs stored by the run are weighed
+MAX_CHARTS = 8
+MAX_PAIRS = 24
+MAX_NEIGHBOURS = 8
+MIN_NEIGHBOUR_WEIGHT = -8.0
+"""Bits: the least weight of a near match."""
+_IDENTITY_FIELDS = (("full_name", ""), ("parent_name", "parent "), ("birth_date", "born "), ("personal_number", "no. "))
+
+
+def explain_person(home: PublishedHome, resolved: ResolvedEntity, *, names: bool) -> Explanation:
+    """The page of a person; `names`: include names, birth dates and numbers, for stewards."""
+    keys = member_keys(home, resolved)
+    records = load_records(home, "person", keys)
+    labels = {r.key: letter_label(n) for n, r in enumerate(records)}
+    weighed = _weigh_members(home, list(labels))
+    tree = links.spanning_links((w.a, w.b, w.total) for w in weighed if not w.one_file)
+    cases = list(dict.fromkeys(r.case_id for r in records if r.case_id))
+    facts = [
+        ("person", resolved.entity.id),
+        ("records", str(len(records))),
+        ("institutions", ", ".join(dict.fromkeys(r.key[0] for r in records)) or "–"),
+        ("cases", ", ".join(cases) or "–"),
+        ("linkage model", home.linkage.model.version),
+    ]
+    sections = [
+        Section("Records side by side", [record_table(records, labels, names=names)], "The accepted state of each, else the latest."),
+        _links(records, labels, weighed, tree, names=names),
+        _near_matches(home, labels, names=names),
+        Section("Judgements", links.judgement_table(home, "person", list(labels), labels)),
+        Section("Where the person counts", [figures_table(home, "person_id", resolved.entity.id)]),
+        Section("The id and its history", [links.history(home, resolved.entity)]),
+    ]
+    return Explanation(
+        f"Person {resolved.entity.id}",
+        facts,
+        _summary(home, resolved, records, tree),
+        sections,
+        names,
+        sources(home, names=names),
+        resolved.entity.id,
+    )
+
+
+def sources(home: PublishedHome, *, names: bool) -> str:
+    """The footer: source and audience."""
+    audience = "for stewards only: contains names" if names else "no names, no birth dates, no personal numbers"
+    return f"Made from {home.folder} by harmonia explain; {audience}. Confidential: contains record keys."
+
+
+def member_keys(home: PublishedHome, resolved: ResolvedEntity) -> list[Key]:
+    """The current records of an id, in the order of joining."""
+    ids = [resolved.entity.id, *(e.id for e in home.redirected_to(resolved.entity.id))]
+    return home.members(ids)
+
+
+def redirect_notice(resolved: ResolvedEntity) -> list[Text]:
+    """A notice where the requested id redirects to another."""
+    if resolved.redirected_from is None:
+        return []
+    return [Text(f"{resolved.redirected_from} was merged into {resolved.entity.id}; ids are never reused.", "notice")]
+
+
+def _summary(
+    home: PublishedHome, resolved: ResolvedEntity, records: Sequence[Record], tree: Sequence[tuple[Key, Key, float]]
+) -> list[Text]:
+    summary = redirect_notice(resolved)
+    if not records:
+        return [*summary, Text("This id has no records now: they moved to another id or are no longer delivered.", "notice")]
+    if len(records) == 1:
+        return [*summary, Text("One record only; no other record was linked to it.")]
+    weakest = min((w for _, _, w in tree), default=0.0)
+    sentence = f"{count(len(records), 'record')} connected by {count(len(tree), 'link')}; the weakest weighs {weakest:+.1f} bits"
+    sentence += f" ({format_odds(weakest)})."
+    summary.append(Text(sentence, "good" if weakest > THRESHOLD else "notice"))
+    if weakest <= THRESHOLD or len(tree) < len(records) - 1:
+        summary.append(
+            Text("A link below zero comes from a judgement or from the group as a whole, or its weight changed since the run.", "notice")
+        )
+    return [*summary, *model_notice(home)]
+
+
+def model_notice(home: PublishedHome) -> list[Text]:
+    """A notice where the last run used other weights than those shown."""
+    last_run, now = home.last_run_model, home.linkage.model.version
+    if last_run == now and home.linkage.matches_last_run:
+        return []
+    how = f"with model {last_run}" if last_run != now else "before linkage was changed"
+    return [Text(f"The last run decided {how}; the weights shown are those of {now} now. Run again to apply them.", "notice")]
+
+
+def record_table(records: Sequence[Record], labels: Mapping[Key, str], *, names: bool) -> Table:
+    """One row per person record."""
+    columns = [
+        Column(""),
+        Column("record"),
+        *([Column("name, parent, birth, number")] if names else []),
+        Column("role"),
+        Column("case"),
+        Column("offence", wrap=True),
+        Column("dates"),
+        Column("numbers cited"),
+        Column("delivered in"),
+    ]
+    rows = [_record_row(r, labels[r.key], names=names) for r in records]
+    return Table("The records", columns, rows)
+
+
+def identity_lines(r: Record) -> tuple[str, ...]:
+    """Name, parent, birth and number of a record as delivered, one line each; missing ones are left out."""
+    values = [(label, r.value(c) or (r.value("birth_year") if c == "birth_date" else "")) for c, label in _IDENTITY_FIELDS]
+    return tuple(label + value for label, value in values if value)
+
+
+def _record_row(r: Record, label: str, *, names: bool) -> list[Cell]:
+    role = tuple(filter(None, (r.value("role"), r.value("sex"))))
+    return [label, r.key, *([identity_lines(r)] if names else []), role, r.case_id, r.offence, r.dates, r.references, delivery_lines(r)]
+
+
+def delivery_lines(r: Record) -> tuple[str, ...]:
+    """Delivery, file and line of the state shown; its status; the number of states delivered."""
+    where = r.file + (f", line {r.line}" if r.line else "")
+    return r.delivery, where, r.status + (f", {r.states} states" if r.states > 1 else "")
+
+
+def _weigh_members(home: PublishedHome, keys: Sequence[Key]) -> list[PairWeight]:
+    if len(keys) < 2:
+        return []
+    if len(keys) <= MAX_WEIGHED_RECORDS:
+        return home.linkage.weigh_pairs(list(combinations(keys, 2)))
+    return home.linkage.weigh_pairs([(d.a, d.b) for d in pair_decisions(home.decisions, "person", keys, inside=True)])
+
+
+def _links(
+    records: Sequence[Record],
+    labels: Mapping[Key, str],
+    weighed: Sequence[PairWeight],
+    tree: Sequence[tuple[Key, Key, float]],
+    *,
+    names: bool,
+) -> Section:
+    if len(records) < 2 or not weighed:
+        return Section("Links between the records", [Text("There are no links.")])
+    spanning = {(a, b) for a, b, _ in tree}
+    ordered = sorted(weighed, key=lambda w: ((w.a, w.b) not in spanning, -w.total))
+    shown = ordered[:MAX_PAIRS]
+    rows = [(f"{labels[w.a]} – {labels[w.b]}", w, "connects the group" if (w.a, w.b) in spanning else _pair_note(w)) for w in shown]
+    left = len(ordered) - len(shown)
+    note = (
+        "Bits: +1 doubles the odds that both are one person, −1 halves them; – means missing on one side. Zero is even odds. "
+        "Where first names differ, what families share (surname, parent, home) has no weight: they could be siblings."
+    )
+    note += f" {count(left, 'weaker pair')} left out." if left else ""
+    table = links.weight_table("Pairs of records", rows, note=note, highlighted=frozenset(range(len(tree))), last="")
+    charts = [links.person_waterfall(w, f"{labels[w.a]} – {labels[w.b]}", "", names=names) for w in shown[: min(len(tree), MAX_CHARTS)]]
+    return Section("Links between the records", [table], "Coloured rows connect the group; the others are further evidence.", charts)
+
+
+def _pair_note(w: PairWeight) -> str:
+    return "one file" if w.one_file else ""
+
+
+def _near_matches(home: PublishedHome, labels: Mapping[Key, str], *, names: bool) -> Section:
+    """The nearest records that were not joined, each with the reason."""
+    title = "Near matches, not joined"
+    found = neighbours(home, list(labels))
+    if not found:
+        return Section(title, [Text("There are no near matches.")])
+    blocks: list[Block] = []
+    others = load_records(home, "person", [w.b for w, _, _ in found])
+    neighbour_labels = {r.key: f"n{n + 1}" for n, r in enumerate(others)}
+    rows = [
+        (f"{labels[w.a]} – {neighbour_labels[w.b]}", w, f"{reason} ({person})" if person else reason)
+        for w, reason, person in found
+        if w.b in neighbour_labels
+    ]
+    if not rows:
+        return Section(title, [Text("There are no near matches.")])
+    blocks.append(record_table(others, neighbour_labels, names=names))
+    blocks.append(links.weight_table("Weights", rows, last="why not"))
+    return Section(title, blocks, "The nearest records of other persons, each compared with the most similar record of this person.")
+
+
+def neighbours(home: PublishedHome, keys: Sequence[Key]) -> list[tuple[PairWeight, str, str]]:
+    """The nearest other records, one per person: the pair (member, neighbour), why they were not joined, the neighbour's id."""
+    known = [k for k in keys if k in home.linkage]
+    if not known:
+        return []
+    not_joined = pair_decisions(home.decisions, "person", known, inside=False)
+    members = set(known)
+    pairs = [(d.a, d.b) if d.a in members else (d.b, d.a) for d in not_joined]
+    pairs += [(a, b) for b in home.linkage.other_records_in_cases(known) for a in known]
+    best: dict[str, PairWeight] = {}
+    person_by_record = _person_by_record(home)
+    for w in home.linkage.weigh_pairs(list(dict.fromkeys(pairs))):
+        person = person_by_record.get(w.b, "")
+        if w.total >= MIN_NEIGHBOUR_WEIGHT and (person not in best or w.total > best[person].total):
+            best[person] = w
+    nearest = sorted(best.items(), key=lambda item: -item[1].total)[:MAX_NEIGHBOURS]
+    groups = {person: [k for k, p in person_by_record.items() if p == person] for person, _ in nearest}
+    return [(w, reason_persons_not_joined(home, w, known, groups[person] or [w.b]), person) for person, w in nearest]
+
+
+def _person_by_record(home: PublishedHome) -> dict[Key, str]:
+    persons = home.identities["persons"]
+    keys = zip(persons["institution"].astype(str), persons["record_key"].astype(str), strict=True)
+    return dict(zip(keys, persons["person_id"].astype(str), strict=True))
+
+
+def reason_persons_not_joined(home: PublishedHome, w: PairWeight, group_a: Sequence[Key], group_b: Sequence[Key]) -> str:
+    """Why two groups were not joined, by their best pair and as wholes."""
+    judged = home.pair_judged_different("person", group_a, group_b)
+    if judged:
+        return f"stewards judged {judged[0][1]} and {judged[1][1]} to be two persons"
+    if w.one_file:
+        return "rule: one file names them as two persons"
+    if w.unidentifiable:
+        return "rule: one of them has no identifying data and is never linked"
+    if w.total <= THRESHOLD:
+        return f"the odds are against it, {format_odds(w.total)}"
+    similarity = home.linkage.group_similarity(group_a, group_b)
+    if similarity.rule:
+        return f"rule: one file names {similarity.rule[0][1]} and {similarity.rule[1][1]} as two persons"
+    if similarity.combined <= THRESHOLD:
+        return f"this pair is above the threshold, but the groups as wholes are not: {similarity.average:+.1f} bits on average"
+    return "its weight is above zero now: its weight in the run differed, or another record prevented the link"
+
+
+def figures_table(home: PublishedHome, column: str, entity_id: str) -> Table:
+    """The indicators in which a case or person counts."""
+    rows = home.query(
+        f"SELECT indicator, day, estimated, case_id, person_id, offence_group, counts_in_quarter, counts_in_year FROM counted "
+        f"WHERE {column} = ? ORDER BY day, indicator",
+        [entity_id],
+    )
+    other_column = "case_id" if column == "person_id" else "person_id"
+    columns = [
+        Column("indicator"),
+        Column("day"),
+        Column(other_column.replace("_id", "")),
+        Column("offence"),
+        Column("counts in", wrap=True),
+    ]
+    lines = [
+        [
+            r["indicator"],
+            format_day(r["day"]) + (" (imputed)" if r["estimated"] else ""),
+            format_value(r[other_column]),
+            r["offence_group"].replace("_", " "),
+            _counting_periods(r),
+        ]
+        for r in rows.to_dict("records")
+    ]
+    return Table("Figures", columns, lines, "" if lines else "Not counted in any published figure.")
+
+
+def _counting_periods(row: Mapping[Any, Any]) -> str:
+    where = [name for name, counts in (("its quarter", row["counts_in_quarter"]), ("its year", row["counts_in_year"])) if counts]
+    return " and ".join(where) or "neither: the person counts once per period"

@@ -1,0 +1,199 @@
+"""Read access to a published home for explanations.
+
+Belongs here: opening the warehouse, the lake and the registry of a home, and errors where they are missing. Does not belong here: the
+explanations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+from sqlalchemy import or_, select
+
+from harmonia.errors import HarmoniaError
+from harmonia.explain.linkage import LinkageWeights
+from harmonia.registry import open_registry
+from harmonia.registry.connection import Registry
+from harmonia.registry.tables import Entity, Judgement, Membership
+from harmonia.review.following import current_verdicts
+from pipelines.linkage.places import with_person_keys
+from pipelines.resources.workplace import Workplace
+from schemas import canonical
+
+Key = tuple[str, str]
+
+
+class PublishedHome:
+    """A published home. Tables are read on first use and cached."""
+
+    def __init__(self, workplace: Workplace, registry: Registry, warehouse: duckdb.DuckDBPyConnection) -> None:
+        self._workplace, self.registry, self._warehouse = workplace, registry, warehouse
+
+    @property
+    def folder(self) -> Path:
+        """The home folder."""
+        return self._workplace.home.root
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        """Rows of the warehouse."""
+        return self._warehouse.execute(sql, list(parameters)).df()
+
+    @cached_property
+    def canonical(self) -> dict[str, pd.DataFrame]:
+        """The canonical tables of the last run, every state; persons of lists with their current keys."""
+        tables = {name: canonical.conform(name, self._lake_table("canonical", name)) for name in canonical.TABLES}
+        return with_person_keys(tables, self._lake_table("identities", "listed"))
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """The linkage decisions of the last run (`pipelines.linkage.decisions`)."""
+        return self._lake_table("links", "decisions")
+
+    @cached_property
+    def linkage(self) -> LinkageWeights:
+        """The records as standardised for linkage."""
+        return LinkageWeights(self.canonical, self._lake_table("links", "cases"), self.decisions)
+
+    @cached_property
+    def last_run_model(self) -> str:
+        """Version of the linkage model of the last run."""
+        items = self._lake_table("links", "_items")
+        return str(json.loads(str(items["plain"].iloc[0]))["statistics"].get("model", "")) if len(items) else ""
+
+    @cached_property
+    def identities(self) -> dict[str, pd.DataFrame]:
+        """`cases` (institution, record_key, case_id) and `persons` (… person_id) of the last run."""
+        return {name: self._lake_table("identities", name) for name in ("cases", "persons")}
+
+    @cached_property
+    def deliveries(self) -> pd.DataFrame:
+        """institution, delivery, period, version, state of every delivery read."""
+        return self._lake_table("record_status", "deliveries")
+
+    def indicator_rows(self, indicator: str) -> pd.DataFrame:
+        """The rows of the model `indicator_row` of an indicator."""
+        rows = self._lake_table("statistics", "indicator_row", [("indicator", "=", indicator)])
+        return rows.astype(dict.fromkeys(("own_date", "own_day", "day", "order_day"), "datetime64[s]"))
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """An id of the register."""
+        with self.registry.read() as session:
+            return session.get(Entity, entity_id)
+
+    def newest_id(self, kind: str) -> str | None:
+        """The newest id of a kind."""
+        with self.registry.read() as session:
+            return session.scalar(select(Entity.id).where(Entity.kind == kind).order_by(Entity.number.desc()).limit(1))
+
+    def redirected_to(self, entity_id: str) -> list[Entity]:
+        """All ids that redirect to `entity_id`, oldest first."""
+        found: list[Entity] = []
+        targets = [entity_id]
+        with self.registry.read() as session:
+            while targets:
+                sources = session.scalars(select(Entity).where(Entity.redirect_to.in_(targets))).all()
+                found += sources
+                targets = [entity.id for entity in sources]
+        return sorted(found, key=lambda entity: entity.number)
+
+    def memberships(self, ids: Sequence[str]) -> list[Membership]:
+        """Current and former memberships of `ids`, in the order of joining; persons of lists by their permanent key (`first_key`)."""
+        with self.registry.read() as session:
+            return list(session.scalars(select(Membership).where(Membership.entity_id.in_(ids)).order_by(Membership.sequence)).all())
+
+    def members(self, ids: Sequence[str]) -> list[Key]:
+        """The current records of `ids`, by their current keys."""
+        current_keys = {(i, first): key for i, key, first in self._list_positions.itertuples(index=False, name=None)}
+        known = [(m.institution, m.record_key) for m in self.memberships(ids) if m.until is None]
+        return [(i, current_keys.get((i, key), key)) for i, key in known]
+
+    @cached_property
+    def _list_positions(self) -> pd.DataFrame:
+        """institution, person_key, first_key of persons in lists whose positions were reassigned (`pipelines.linkage.places`)."""
+        return self._lake_table("identities", "listed")[["institution", "person_key", "first_key"]].drop_duplicates()
+
+    def delivered_key(self, key: Key) -> Key:
+        """The key as delivered: the key of a person whose position was reassigned has the delivery as a suffix."""
+        position_key = key[1].partition("@")[0]
+        return (
+            (key[0], position_key)
+            if ((self._list_positions["institution"] == key[0]) & (self._list_positions["person_key"] == key[1])).any()
+            else key
+        )
+
+    def entity_of(self, kind: str, key: Key) -> str | None:
+        """The current id of a record."""
+        permanent_keys = (
+            {(institution, current): first for institution, current, first in self._list_positions.itertuples(index=False, name=None)}
+            if kind == "person"
+            else {}
+        )
+        query = select(Membership.entity_id).where(
+            Membership.kind == kind,
+            Membership.institution == key[0],
+            Membership.record_key == permanent_keys.get(key, key[1]),
+            Membership.until.is_(None),
+        )
+        with self.registry.read() as session:
+            found = session.scalar(query)
+        while found is not None and (entity := self.entity(found)) is not None and entity.redirect_to:
+            found = entity.redirect_to
+        return found
+
+    def judgements(self, kind: str, keys: Sequence[Key]) -> list[Judgement]:
+        """The judgements of stewards on pairs with a record of `keys`, in the order of entry."""
+        wanted = set(keys)
+        names = [key for _, key in wanted]
+        query = select(Judgement).where(Judgement.kind == kind, or_(Judgement.record_key_a.in_(names), Judgement.record_key_b.in_(names)))
+        with self.registry.read() as session:
+            rows = session.scalars(query.order_by(Judgement.id)).all()
+        return [j for j in rows if {(j.institution_a, j.record_key_a), (j.institution_b, j.record_key_b)} & wanted]
+
+    @cached_property
+    def verdicts(self) -> dict[tuple[str, frozenset[Key]], str]:
+        """The current verdict of stewards on each pair: same, different, unsure or disputed (`harmonia.review`)."""
+        out = {}
+        for row in current_verdicts(self.registry, self._lake_table("identities", "listed")).to_dict("records"):
+            sides = frozenset((str(row[f"institution_{side}"]), str(row[f"key_{side}"])) for side in "ab")
+            out[str(row["entity"]), sides] = str(row["verdict"])
+        return out
+
+    def pair_judged_different(self, kind: str, group_a: Sequence[Key], group_b: Sequence[Key]) -> tuple[Key, Key] | None:
+        """A pair between two groups that stewards judged different; None where there is none."""
+        return next(((a, b) for a in group_a for b in group_b if self.verdicts.get((kind, frozenset([a, b]))) == "different"), None)
+
+    def _lake_table(self, stage: str, table: str, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
+        path = self._workplace.home.lake / stage / f"{table}.parquet"
+        try:
+            return pq.read_table(path, filters=filters).to_pandas()
+        except FileNotFoundError:
+            raise HarmoniaError(f"{path} is missing: the lake was emptied; `harmonia run --home {self.folder}` rewrites it") from None
+
+
+@contextlib.contextmanager
+def open_home(workplace: Workplace) -> Iterator[PublishedHome]:
+    """Open the home of a workplace for reading. Raises `HarmoniaError` where it was never run."""
+    home = workplace.home
+    if not home.warehouse.is_file():
+        kind = "was never published" if home.root.is_dir() else "does not exist"
+        raise HarmoniaError(
+            f"home {home.root} {kind}: set another with --home (or HARMONIA_HOME), or create it with "
+            f"`harmonia run --inbox DIR --home {home.root}`"
+        )
+    if workplace.registry_url is None and not (home.root / "registry.sqlite").is_file():
+        raise HarmoniaError(f"home {home.root} has no registry.sqlite: set the registry in use with --registry-url, or run again")
+    registry = open_registry(workplace.registry)
+    try:
+        with duckdb.connect(str(home.warehouse), read_only=True) as warehouse:
+            yield PublishedHome(workplace, registry, warehouse)
+    except duckdb.IOException as error:
+        raise HarmoniaError(f"{home.warehouse}: cannot be read ({type(error).__name__}); close its other users, or run again") from error
+    finally:
+        registry.close()

@@ -1,0 +1,147 @@
+"""The records behind an explanation: location and content.
+
+Belongs here: the state of a record that is shown, its location, dates, references and charges. Does not belong here: links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harmonia.explain.labels import format_day, format_value
+from harmonia.explain.published import Key, PublishedHome
+
+_STATUS = ("accepted", "superseded", "withdrawn", "quarantined")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: its key, the state shown (accepted, else the latest), the location of that state, and the number of states."""
+
+    key: Key
+    case_key: str
+    values: dict[str, object]
+    delivery: str
+    file: str
+    line: str
+    status: str
+    states: int
+    case_id: str
+    offence: str
+    dates: tuple[str, ...]
+    references: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """`institution:key`."""
+        return f"{self.key[0]}:{self.key[1]}"
+
+    def value(self, column: str) -> str:
+        """A canonical column as text."""
+        value = self.values.get(column)
+        return format_day(value) if column.endswith("_date") else format_value(value)
+
+
+def load_records(home: PublishedHome, entity: str, keys: Sequence[Key]) -> list[Record]:
+    """The records `keys` (entity case or person) in the order given; a record missing in the lake is left out."""
+    table = home.canonical["person_records" if entity == "person" else "case_records"]
+    states = _select(table, keys, "record_key")
+    locations = _locations(home, entity, keys)
+    case_keys = [(str(i), str(k)) for i, k in states[["institution", "case_key"]].drop_duplicates().itertuples(index=False)]
+    files, charges = (
+        _select(home.canonical["case_records"], case_keys, "record_key"),
+        _select(home.canonical["charges"], case_keys, "case_key"),
+    )
+    events, references = (
+        _select(home.canonical["events"], case_keys, "case_key"),
+        _select(home.canonical["references"], case_keys, "case_key"),
+    )
+    out = []
+    for key in keys:
+        own = _best_state_first(states[(states["institution"] == key[0]) & (states["record_key"] == key[1])])
+        if own.empty:
+            continue
+        shown = own.iloc[0]
+        case_key, delivery = format_value(shown["case_key"]), format_value(shown["delivery"])
+        delivered_key = home.delivered_key(key)
+        location = locations.get((*delivered_key, delivery), ("", "", ""))
+        out.append(
+            Record(
+                key=key,
+                case_key=case_key,
+                values=dict(shown),
+                delivery=delivery,
+                file=location[0],
+                line=location[1],
+                status=format_value(shown["status"]),
+                states=len(own),
+                case_id=location[2] or next((p[2] for k, p in locations.items() if k[:2] == delivered_key), ""),
+                offence=_offence(key, case_key, files, charges, entity),
+                dates=_dates(events[events["institution"] == key[0]], key[1], case_key, entity),
+                references=_references(references[(references["institution"] == key[0]) & (references["case_key"] == case_key)]),
+            )
+        )
+    return out
+
+
+def _select(table: pd.DataFrame, keys: Sequence[Key], column: str) -> pd.DataFrame:
+    if not keys:
+        return table.iloc[:0]
+    wanted = pd.MultiIndex.from_tuples(list(keys))
+    return table[pd.MultiIndex.from_frame(table[["institution", column]]).isin(wanted)]
+
+
+def _best_state_first(states: pd.DataFrame) -> pd.DataFrame:
+    """Accepted first, then the latest."""
+    rank = states["status"].map({name: n for n, name in enumerate(_STATUS)})
+    return states.assign(rank=rank).sort_values(["rank", "delivery"], ascending=[True, False], kind="stable").drop(columns="rank")
+
+
+def _locations(home: PublishedHome, entity: str, keys: Sequence[Key]) -> dict[tuple[str, str, str], tuple[str, str, str]]:
+    """(institution, key, delivery) → file with part, line and case_id of the accepted state, else of the latest."""
+    names = [home.delivered_key(key)[1] for key in keys]
+    rows = home.query(
+        "SELECT institution, record_key, delivery, file, part, line, case_id, status FROM lineage "
+        "WHERE entity = ? AND record_key IN (SELECT unnest(?::VARCHAR[])) ORDER BY status = 'accepted', delivery",
+        [entity, names],
+    )
+    return {
+        (row["institution"], row["record_key"], row["delivery"]): (
+            " · ".join(filter(None, (format_value(row["file"]), format_value(row["part"])))),
+            "" if pd.isna(row["line"]) else str(int(row["line"])),
+            format_value(row["case_id"]),
+        )
+        for row in rows.to_dict("records")
+    }
+
+
+def _offence(key: Key, case_key: str, files: pd.DataFrame, charges: pd.DataFrame, entity: str) -> str:
+    """The most serious offence group delivered for the record's charges, else for its file."""
+    own = charges[(charges["institution"] == key[0]) & (charges["case_key"] == case_key)]
+    if entity == "person":
+        own_charges = own[own["record_key"] == key[1]]
+        own = own_charges if len(own_charges) else own
+    found = _best_state_first(own)
+    if found.empty:
+        found = _best_state_first(files[(files["institution"] == key[0]) & (files["record_key"] == case_key)])
+    if found.empty:
+        return ""
+    row = found.iloc[0]
+    article = " ".join(filter(None, (format_value(row["law"]), format_value(row["article"]))))
+    return format_value(row["offence_group"]).replace("_", " ") + (f" ({article})" if article else "")
+
+
+def _dates(events: pd.DataFrame, key: str, case_key: str, entity: str) -> tuple[str, ...]:
+    """The events as delivered, by date: of a person its own and those of the file; of a register row its own."""
+    own = events[events["record_key"] == key]
+    if entity == "person":
+        own = pd.concat([own, events[(events["entity"] == "case") & (events["record_key"] == case_key)]])
+    own = _best_state_first(own).dropna(subset=["date"]).drop_duplicates("event").sort_values("date", kind="stable")
+    return tuple(f"{name} {format_day(date)}" for name, date in zip(own["event"].str.replace("_", " "), own["date"], strict=True))
+
+
+def _references(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The numbers cited in the file, accepted ones first."""
+    return tuple(dict.fromkeys(_best_state_first(rows)["number"].dropna().astype(str)))

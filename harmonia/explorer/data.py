@@ -1,0 +1,67 @@
+"""The data of the explorer's page: the published figures of a release with their labels. Reads only the protected cube.
+
+Belongs here: the structure of the page's data. Does not belong here: the page (`site/`), unpublished figures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harmonia.reports.figures import Figures
+from harmonia.reports.texts import LANGUAGES, ReportTexts
+from schemas.declared import declared
+from warehouse.releases.reading import Release, label, status_text
+
+Translations = list[str]
+
+
+def page_data(release: Release) -> dict[str, Any]:
+    """The page's data: `release`, `words`, `indicators`, `tables`, `measures`, `rows`; every text in all languages.
+
+    A row: indicator, measure, table, of, category, value (null where suppressed), notes, the category's code.
+    """
+    figures = [Figures(release, ReportTexts(lang)) for lang in LANGUAGES]
+    cube = release.cube
+    definitions = release.table("definitions").sort_values("position")
+    definitions = definitions[definitions["indicator"].isin(cube["indicator"])]
+    return {
+        "release": release.name,
+        "languages": list(LANGUAGES),
+        "words": declared(Path(__file__).with_name("words.yaml")),
+        "indicators": {
+            str(row["indicator"]): {"title": _translations(row, "title"), "definition": _translations(row, "definition")}
+            for _, row in definitions.iterrows()
+        },
+        "tables": {table: [label("table", table, lang) for lang in LANGUAGES] for table in cube["table"].unique()},
+        "measures": {measure: [label("measure", measure, lang) for lang in LANGUAGES] for measure in cube["measure"].unique()},
+        "trafficking": [label("offence_group", "trafficking", lang) for lang in LANGUAGES],
+        "rows": [_row(row, figures) for row in cube.to_dict("records")],
+    }
+
+
+def _translations(row: pd.Series, name: str) -> Translations:
+    return [str(row[f"{name}_{lang}"]) for lang in LANGUAGES]
+
+
+def _row(row: dict[Any, Any], figures: list[Figures]) -> list[Any]:
+    value = None if pd.isna(row["value"]) else int(row["value"])
+    category = [_category(figures_, row["table"], row["cell"]) for figures_ in figures]
+    notes = [_notes(figures_, row) for figures_ in figures]
+    return [row["indicator"], row["measure"], row["table"], row["of"], category, value, notes, row["cell"]]
+
+
+def _category(figures: Figures, table: str, cell: str) -> str:
+    if table == "total" or not cell:
+        return label("offence_group", "total", figures.texts.lang)
+    return figures.category(table, cell)
+
+
+def _notes(figures: Figures, row: dict[Any, Any]) -> str:
+    """The notes on a figure: suppressed or merged, incomplete deliveries."""
+    limit = None if pd.isna(row["limit"]) else int(row["limit"])
+    missing = row["missing"] if isinstance(row["missing"], str) else None
+    texts = [status_text(row["status"], figures.texts.lang, limit), figures.texts.gap(missing)]
+    return " ".join(filter(None, texts))

@@ -1,0 +1,41 @@
+"""The explorer as one HTML file with embedded style, script and data, so that it works without a server.
+
+Belongs here: assembling the page, its Content-Security-Policy. Does not belong here: the data (`page_data`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import jinja2
+
+from harmonia.errors import storage
+from harmonia.explorer.data import page_data
+from harmonia.swap import write_whole
+from warehouse.releases.reading import Release
+
+_SITE = Path(__file__).with_name("site")
+
+
+def render_page(release: Release) -> str:
+    """The page. Only the embedded script may run (by its hash); the script inserts texts of the release as text, never as markup."""
+    script = (_SITE / "explorer.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    embedded = json.dumps(page_data(release), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_SITE), autoescape=True, undefined=jinja2.StrictUndefined)
+    style = (_SITE / "explorer.css").read_text("utf-8")
+    return environment.get_template("explorer.html.j2").render(
+        digest=digest, style=style, script=script, data=embedded, cube=release.files["cube.csv"].decode("utf-8")
+    )
+
+
+def build(release: Release, out: Path) -> Path:
+    """Write the page to `out/index.html`."""
+    target = out / "index.html"
+    with storage(out):
+        out.mkdir(parents=True, exist_ok=True)
+    write_whole(target, render_page(release).encode())
+    return target

@@ -1,0 +1,124 @@
+"""The institutions' answers to findings, and their effect.
+
+Belongs here: entering, countersigning and applying answers. Does not belong here: the workbook that contains them (`intake`).
+
+- `announced`: a correction will be delivered; the finding stays open until a delivery shows it to be fixed.
+- `accepted`: accepted as it is, with a reason. Takes effect once the system's owner has countersigned it with an expiry, for quarters that
+  end by then.
+- `no_error`: the value is right; the finding is not raised again for this value. The owner may refuse it, as any answer.
+
+An answer applies to the value that was answered (by a keyed hash), in the answered delivery and later ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+from sqlalchemy import insert, select, update
+
+from harmonia.errors import HarmoniaError
+from harmonia.registry import Registry
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Answer
+from sources.contract import DeliveryName
+from sources.periods import last_day
+
+VERDICTS = ("announced", "accepted", "no_error")
+GIVEN = ("institution", "finding", "delivery", "rule", "record_key", "field", "verdict", "reason", "person", "value_mark", "origin")
+ANSWERS = ("id", *GIVEN, "answered_at", "decision", "decided_by", "decided_at", "until")
+_SAME = ("institution", "finding", "verdict", "reason", "person", "value_mark")
+
+
+def marks(findings: pd.Series, values: pd.Series, key: bytes) -> pd.Series:
+    """A keyed hash of each finding's value (128 bits, hex), to recognise the answered value without storing it."""
+    pairs = zip(findings.fillna(""), values.fillna(""), strict=True)
+    hashes = [hmac.new(key, f"{f}\0{v}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32] for f, v in pairs]
+    return pd.Series(hashes, index=findings.index, dtype="str")
+
+
+def read(registry: Registry) -> pd.DataFrame:
+    """All answers in the order of entry: `ANSWERS`."""
+    with registry.read() as session:
+        rows = session.execute(select(*(getattr(Answer, name) for name in ANSWERS)).order_by(Answer.id)).all()
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=list(ANSWERS))
+    texts = [name for name in ANSWERS if name not in ("id", "answered_at", "decided_at", "until")]
+    return frame.astype({**dict.fromkeys(texts, "str"), "id": "int64"})
+
+
+def latest(answers: pd.DataFrame) -> pd.DataFrame:
+    """The current answer for each finding."""
+    return answers.drop_duplicates(["institution", "finding"], keep="last", ignore_index=True)
+
+
+def enter(registry: Registry, given: pd.DataFrame) -> pd.Series:
+    """Enter answers (`GIVEN`) in one transaction, except those equal to the current answer of their finding.
+
+    Returns per row whether it was entered.
+    """
+    known = pd.MultiIndex.from_frame(latest(read(registry))[list(_SAME)])
+    fresh = pd.Series(~pd.MultiIndex.from_frame(given[list(_SAME)]).isin(known), index=given.index)
+    moment = now()
+    new = given.loc[fresh, list(GIVEN)].astype(object)
+    rows = new.where(new.notna(), None).to_dict("records")
+    if rows:
+        with registry.write() as session:
+            session.execute(insert(Answer), [{**{str(k): v for k, v in row.items()}, "answered_at": moment} for row in rows])
+    return fresh
+
+
+def decide(registry: Registry, numbers: Sequence[int], decision: str, by: str, until: date | None = None) -> int:
+    """Countersign or refuse open answers by number; returns how many.
+
+    Raises `HarmoniaError` where an answer does not exist, is decided or superseded, needs no countersignature, or was given by `by`.
+    """
+    counts = latest(read(registry)).set_index("id")
+    for number in numbers:
+        if number not in counts.index:
+            raise HarmoniaError(f"answer {number} does not exist or was superseded: see `harmonia feedback list`")
+        row = counts.loc[number]
+        if not pd.isna(row["decision"]):
+            raise HarmoniaError(f"answer {number} was already {row['decision']} by {row['decided_by']}")
+        if decision == "countersigned" and row["verdict"] != "accepted":
+            raise HarmoniaError(f"answer {number} is {row['verdict']}: only `accepted` needs a countersignature")
+        if str(row["person"]).casefold() == by.casefold():
+            raise HarmoniaError(f"answer {number} was given by {by}: somebody else must decide on it (--by)")
+    with registry.write() as session:
+        statement = update(Answer).where(Answer.id.in_(list(numbers)))
+        session.execute(statement.values(decision=decision, decided_by=by, decided_at=now(), until=until))
+    return len(numbers)
+
+
+def applied(lived: pd.DataFrame, answers: pd.DataFrame, key: bytes) -> pd.DataFrame:
+    """The findings (`harmonia.feedback.life.LIVED`) with `answer` (verdict or `refused`; null if unanswered), `answer_id`, and the
+    state `accepted_as_is` where the answer closes them.
+    """
+    out = lived.reset_index(drop=True)
+    asked = out.loc[out["finding"].isin(answers["finding"]) & (out["state"] != "fixed"), ["institution", "finding", "delivery", "value"]]
+    asked = asked.assign(row=asked.index, mark=marks(asked["finding"], asked["value"], key))
+    both = asked.merge(answers.rename(columns={"delivery": "answered"}), on=["institution", "finding"])
+    both = both[(both["mark"] == both["value_mark"]) & (_turn(both["answered"]) <= _turn(both["delivery"]))]
+    both = both.sort_values("id").drop_duplicates("row", keep="last").set_index("row")
+    both = both.assign(verdict=both["verdict"].mask(both["decision"] == "refused", "refused"))
+    ends = both["delivery"].map(_last_day)
+    holds = (both["decision"] == "countersigned") & (ends <= both["until"].where(both["until"].notna(), date.min))
+    closed = (both["verdict"] == "no_error") | ((both["verdict"] == "accepted") & holds)
+    out["answer"] = both["verdict"].reindex(out.index).astype("str")
+    out["answer_id"] = both["id"].reindex(out.index).astype("Int64")
+    out.loc[both.index[closed], "state"] = "accepted_as_is"
+    return out
+
+
+def _last_day(delivery: str) -> date:
+    """The last day of a delivery's period; the first possible day if its name is not a delivery name."""
+    name = DeliveryName.parse(delivery)
+    return last_day(name.period) if name else date.min
+
+
+def _turn(names: pd.Series) -> pd.Series:
+    """Delivery names as texts that sort by period, then version."""
+    known = {name: DeliveryName.parse(name) for name in names.unique()}
+    return names.map({name: f"{one.period}_{one.version:04}" if one else "" for name, one in known.items()}).astype("str")

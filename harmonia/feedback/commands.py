@@ -1,0 +1,124 @@
+"""`harmonia feedback …`: the commands.
+
+Belongs here: options and output of the feedback commands. Does not belong here: what they do; heavy modules are imported inside.
+No value of a finding is printed, since output may end in a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harmonia.console import console, count, print_frame
+from harmonia.errors import HarmoniaError
+from harmonia.options import HomeFolder, RegistryUrl
+from harmonia.user import this_user
+from pipelines.resources.workplace import Workplace
+
+if TYPE_CHECKING:
+    from harmonia.registry import Registry
+
+app = typer.Typer(help="Answers of institutions to the findings in their deliveries.", no_args_is_help=True)
+
+Numbers = Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Numbers of answers, see `harmonia feedback list`.")]
+Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
+
+
+@contextmanager
+def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[Workplace, Registry]]:
+    from harmonia.registry import open_registry
+
+    workplace = Workplace.of(None, home, registry_url)
+    if not workplace.home.root.is_dir():
+        raise HarmoniaError(f"home {workplace.home.root} does not exist: set it with --home")
+    registry = open_registry(workplace.registry)
+    try:
+        yield workplace, registry
+    finally:
+        registry.close()
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Filled workbooks findings.xlsx, as .xlsx or .ods.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Import the answers of filled workbooks; the next run applies them. Exit code 1 if a row or a workbook was refused."""
+    out, refused = console(markup=False), 0
+    with _opened(home, registry_url) as (workplace, registry):
+        from harmonia.feedback.exchange import import_answers
+
+        for file in files:
+            try:
+                done = import_answers(workplace.home, registry, file)
+            except HarmoniaError as error:
+                if len(files) == 1:
+                    raise
+                out.print(f"refused: {error}", soft_wrap=True)
+                refused += 1
+                continue
+            refused += len(done.refused)
+            for row in done.refused.itertuples(index=False):
+                out.print(f"refused: sheet [{row.sheet}] row {row.row}: {row.why_not}", soft_wrap=True)
+            out.print(
+                f"{done.institution} {done.delivery}: {count(done.entered, 'answer')} entered, {done.known} already known, "
+                f"{count(done.open, 'row')} without an answer, {len(done.refused)} refused. The next `harmonia run` applies them.",
+                soft_wrap=True,
+            )
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command("list")
+def show(
+    institution: Annotated[
+        str | None, typer.Option("--institution", envvar="HARMONIA_INSTITUTION", help="Only of this institution.")
+    ] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only answers that await a countersignature.")] = False,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """List the current answers. Reasons are kept in the registry; values are not stored."""
+
+    with _opened(home, registry_url) as (_, registry):
+        from harmonia.feedback.answers import latest, read
+
+        found = latest(read(registry))
+    if institution is not None:
+        found = found[found["institution"] == institution]
+    if waiting:
+        found = found[(found["verdict"] == "accepted") & found["decision"].isna()]
+    shown = ["id", "institution", "delivery", "rule", "record_key", "field", "verdict", "decision", "until"]
+    headers = {"id": "number", "record_key": "record", "verdict": "answer"}
+    print_frame(found[shown].rename(columns=headers), "There are no answers." if not waiting else "No answer awaits a countersignature.")
+
+
+@app.command()
+def countersign(
+    numbers: Numbers,
+    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day of validity.")],
+    by: Who = None,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Countersign, as the system's owner, answers "accepted as it is". Must not be the person who answered."""
+    _decide(numbers, "countersigned", by, until.date(), home, registry_url)
+
+
+@app.command()
+def refuse(numbers: Numbers, by: Who = None, home: HomeFolder = None, registry_url: RegistryUrl = None) -> None:
+    """Refuse answers, as the system's owner: their findings remain or reopen."""
+    _decide(numbers, "refused", by, None, home, registry_url)
+
+
+def _decide(numbers: list[int], decision: str, by: str | None, until: date | None, home: Path | None, registry_url: str | None) -> None:
+    with _opened(home, registry_url) as (_, registry):
+        from harmonia.feedback.answers import decide
+
+        done = decide(registry, numbers, decision, by or this_user(), until)
+    typer.echo(f"{count(done, 'answer')} {decision}. The next `harmonia run` applies this.")

@@ -1,0 +1,89 @@
+"""What `harmonia check` prints: the findings of a trial delivery as tables, most serious first.
+
+Belongs here: the table for a terminal. Does not belong here: the report for the institution (`page`, `report`).
+No delivered value is printed, since output may end in a log. Delivered names are never interpreted as markup or terminal commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harmonia.feedback.report import COUNTS
+from harmonia.feedback.texts import texts, visible
+from schemas.findings import SEVERITIES, cells_and_rows, rules
+
+_PLACE = {"file": "file", "part": "part", "line": "line", "record_key": "record", "field": "field"}
+_WHOLE = ("file", "delivery")  # levels whose detail is never personal data (an encoding, a column name)
+_STYLE = {"reject": "bold red", "error": "red", "warning": "yellow", "info": "cyan"}
+
+
+def render_check(findings: pd.DataFrame, files: pd.DataFrame, language: str = "en") -> RenderableType:
+    """The files with their row counts, then by severity and rule what is wrong, what to do, and where.
+
+    findings  `schemas.findings.COLUMNS`, of one delivery; `fixed` ones are left out
+    files     file, state and the counts of `harmonia.feedback.report` (a missing count is shown as 0)
+
+    One row per finding (file, part, line, record, field; detail for whole files), for `info` one row per rule and column.
+    Raises `ValueError` for an unknown language.
+    """
+    words = texts(language)
+    open_ = findings[findings["state"] != "fixed"] if "state" in findings else findings
+    parts: list[RenderableType] = [_files(files, words)]
+    for severity in SEVERITIES:
+        of_it = open_[open_["severity"] == severity]
+        if len(of_it):
+            make = _folded if severity == "info" else _listed
+            parts += [Text(f"\n{words['severities'][severity]}: {len(of_it)}", style=_STYLE[severity]), *make(of_it, words, language)]
+    if not (open_["severity"] != "info").any():
+        parts.append(Text(f"\n{words['none']}", style="green"))
+    return Group(*parts)
+
+
+def _files(files: pd.DataFrame, words: dict[str, Any]) -> Table:
+    table = _table(words["file"], words["state"], *(words["counts"][name] for name in COUNTS), right=len(COUNTS))
+    for row in files.reindex(columns=["file", "state", *COUNTS]).itertuples(index=False):
+        numbers = (0 if pd.isna(n) else int(n) for n in row[2:])
+        table.add_row(_text(row.file), _text(words["states"].get(row.state, row.state)), *(str(n) for n in numbers))
+    return table
+
+
+def _listed(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
+    for code, of_it in findings.groupby("rule", sort=True):
+        rule = rules()[str(code)]
+        yield Text(f"\n{rule.text[language]} ({len(of_it)})", style="bold")
+        yield Text(f"{words['action']}: {rule.action[language]}")
+        places = of_it.sort_values(["file", "part", "line"], na_position="first", kind="stable")
+        columns = [*_PLACE, "detail"] if rule.level in _WHOLE else list(_PLACE)
+        used = [column for column in columns if places[column].notna().any()]
+        if used:
+            table = _table(*(words[_PLACE.get(column, column)] for column in used))
+            for row in places[used].itertuples(index=False):
+                table.add_row(*(_text(cell) for cell in row))
+            yield Padding(table, (0, 0, 0, 2))
+
+
+def _folded(findings: pd.DataFrame, words: dict[str, Any], language: str) -> Iterator[RenderableType]:
+    table = _table(words["file"], words["field"], words["count"], words["finding"])
+    cells = findings.assign(count=[cells for cells, _ in cells_and_rows(findings)])
+    counted = cells.groupby(["file", "field", "rule"], dropna=False, sort=True)["count"].sum()
+    for row in counted.reset_index().itertuples(index=False):
+        table.add_row(_text(row.file), _text(row.field), str(row[3]), Text(rules()[str(row.rule)].text[language]))
+    yield table
+
+
+def _table(*headers: str, right: int = 0) -> Table:
+    table = Table(show_edge=False, header_style="bold", pad_edge=False)
+    for n, header in enumerate(headers):
+        table.add_column(Text(header), justify="right" if n >= len(headers) - right else "left", overflow="fold")
+    return table
+
+
+def _text(value: object) -> Text:
+    return Text("" if value is None or value is pd.NA or value != value else visible(str(value)))

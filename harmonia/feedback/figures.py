@@ -1,0 +1,142 @@
+"""The figures that a finding affects or may affect: indicator and quarter.
+
+Belongs here: finding the figures in which a record counts, from the institution's own records only. Does not belong here: counting
+(`warehouse.count`); results of linkage: harmonised figures, or dates of another institution, would disclose its data.
+
+A finding on a record affects the institution's indicators whose event the record, its case or a person in it has, in the quarters of
+those events. A finding on a row without such an event (quarantined, unreadable date), a file or a delivery may affect every indicator of
+the institution in the quarter delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.resources.coded import among
+from pipelines.resources.lake import as_arrow
+from sources import contract as contracts
+from sources.contract import DeliveryName
+from warehouse.indicators import Indicator, indicators
+
+FIGURES = ("institution", "delivery", "finding", "indicator", "period")
+_CASE, _RECORD = ["institution", "case_key"], ["institution", "record_key"]
+
+
+def affected(found: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The figures that each open finding, a warning or worse, affects: `FIGURES`.
+
+    found      `harmonia.feedback.life.LIVED`
+    canonical  `case_records`, `person_records`, `events` of `schemas.canonical`
+    """
+    asks = found[(found["severity"] != "info") & ~found["state"].isin(["fixed", "accepted_as_is"])]
+    asks = asks.drop_duplicates(["institution", "delivery", "finding"])
+    own = _OwnRecords.of(asks, canonical)
+    rows = pd.concat([_rows(indicator, own) for indicator in indicators().values()], ignore_index=True)
+    exact = _exact(asks, rows)
+    rest = asks[~asks.index.isin(exact["at"])]
+    names = {name: DeliveryName.parse(name) for name in rest["delivery"].dropna().unique()}
+    rest = rest.assign(period=rest["delivery"].map({name: one.period for name, one in names.items() if one}))
+    ours = pd.DataFrame([(name, i.code) for i in indicators().values() for name in i.institutions], columns=["institution", "indicator"])
+    every = pd.concat([exact, rest.merge(ours, on="institution")], ignore_index=True)[list(FIGURES)]
+    return every.dropna(subset=["period"]).drop_duplicates(ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _OwnRecords:
+    """The accepted records that have findings, or whose case has, and their events.
+
+    records: by entity: institution, record_key, case_key (role). events: with their `period`.
+    """
+
+    records: Mapping[str, pd.DataFrame]
+    events: pd.DataFrame
+
+    @classmethod
+    def of(cls, asks: pd.DataFrame, canonical: Mapping[str, pd.DataFrame]) -> _OwnRecords:
+        asked = _key(asks, "record_key").dropna().drop_duplicates()
+        keys = asks["record_key"].dropna().drop_duplicates()
+        records = {}
+        for entity, more in (("case", ()), ("person", ("role",))):
+            every = _accepted(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
+            records[entity] = every[among(_key(every, "record_key"), asked) | among(_key(every, "case_key"), asked)]
+        both = pd.concat(records.values())
+        columns = (*_RECORD, "case_key", "entity", "event", "date")
+        events = _accepted(canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates())
+        of_them = among(_key(events, "case_key"), _key(both, "case_key").dropna().drop_duplicates())
+        of_them |= among(_key(events, "record_key"), _key(both, "record_key").drop_duplicates())
+        events = events[of_them & events["date"].notna()]
+        days = pd.to_datetime(events["date"])
+        return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))
+
+
+def _accepted(
+    canonical: Mapping[str, pd.DataFrame], name: str, columns: Sequence[str], records: pd.Series, cases: pd.Series
+) -> pd.DataFrame:
+    """The accepted rows of a table with one of these record keys or case keys, of any institution."""
+    rows = as_arrow(canonical, name, (*columns, "status"))
+    alike = [
+        pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(keys, pa.string()))
+        for column, keys in (("record_key", records), ("case_key", cases))
+    ]
+    here = rows.filter(pc.and_(pc.equal(rows["status"], "accepted"), pc.or_(*alike)))
+    return here.select(list(columns)).to_pandas(date_as_object=False)
+
+
+def _key(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Institution and key as one text."""
+    return rows["institution"] + "\0" + rows[column]
+
+
+def _rows(indicator: Indicator, own: _OwnRecords) -> pd.DataFrame:
+    """The records that the institution itself would count: institution, entity, record_key, case_key, indicator, period."""
+    rules = indicator.rows
+    records = own.records[rules.record]
+    records = records[records["institution"].isin(indicator.institutions)]
+    if rules.roles:
+        records = records[records["role"].isin(rules.roles)]
+    events = own.events[own.events["event"] == rules.event]
+    of_file = events[events["entity"] == "case"] if rules.of == "case" or rules.record == "case" or rules.covers_file else events.iloc[:0]
+    of_record = events[events["entity"] == rules.record]
+    both = [
+        records[["institution", "record_key", "case_key"]].merge(dated[[*key, "period"]].drop_duplicates(), on=key)
+        for dated, key in ((of_file, _CASE), (of_record, _RECORD))
+    ]
+    return pd.concat(both, ignore_index=True).drop_duplicates().assign(entity=rules.record, indicator=indicator.code)
+
+
+def _exact(asks: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Findings whose record counts in figures: `FIGURES` and `at`, their index. A case also counts in the figures of its persons."""
+    entity = asks["part"].map(_numbered_alike())
+    asked = asks.assign(at=asks.index, asked=entity)[["at", "institution", "delivery", "finding", "record_key", "asked"]]
+    asked = asked.dropna(subset=["record_key"])
+    own = asked.merge(rows, on=_RECORD)
+    own = own[own["asked"].isna() | (own["asked"] == own["entity"])]
+    cases = asked[asked["asked"].isna() | (asked["asked"] == "case")].rename(columns={"record_key": "case_key"})
+    return pd.concat([own, cases.merge(rows, on=_CASE)], ignore_index=True)[["at", *FIGURES]].drop_duplicates()
+
+
+def _numbered_alike() -> dict[str, str]:
+    """Tables that are parts of a file -> the entity of their rows or of their parent rows; record keys may repeat across tables."""
+    out = {}
+    for name in contracts.institutions():
+        tables = contracts.load(name).tables
+        for table, spec in tables.items():
+            owner = spec
+            while not owner.entity and owner.parent:
+                owner = tables[owner.parent]
+            if owner.entity in ("case", "person"):
+                out[table] = str(owner.entity)
+    return out
+
+
+def foremost(figures: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+    """The figures that most findings affect: indicator, period, findings."""
+    counted = figures.groupby(["indicator", "period"])["finding"].nunique().rename("findings").reset_index()
+    counted["order"] = counted["indicator"].map({code: i.order for code, i in indicators().items()})
+    top = counted.sort_values(["findings", "period", "order"], ascending=[False, False, True])
+    return top.head(most).drop(columns="order").reset_index(drop=True)

@@ -1,0 +1,208 @@
+"""Reads a filled workbook: the answers that can be entered, and for every other row the reason why not.
+
+Belongs here: reading the workbook that `workbook` wrote, saved as xlsx or ods by any program, and validating its rows. Does not belong
+here: writing it, the effect of an answer on a finding (`answers`).
+
+Sheets are recognised by their headers, in any of the three languages, and rows by their finding id: both may be sorted, filtered or
+left out. A workbook with formulas is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from lxml import etree
+
+from harmonia.errors import HarmoniaError
+from harmonia.feedback.answers import VERDICTS
+from harmonia.feedback.texts import texts
+from harmonia.feedback.workbook import ABOUT, ANSWERS, FORMAT
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError
+from schemas.findings import LANGUAGES
+from sources.readers import workbook_apart
+
+MOST_BYTES = 400_000_000  # unpacked
+_FINDING = re.compile("[0-9a-f]{16}")
+_LONGEST = 2000  # characters of a reason
+_NEEDED = (*ANSWERS, "id")
+_HEAD_ROWS = 12
+_WAY_OUT = "use the findings.xlsx that Harmonia wrote for the delivery, filled in and saved as .xlsx or .ods"
+_ODS = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_CELLS, _ROWS = ("c", "table-cell"), ("row", "table-row")  # in xlsx and ods
+_MOST_CELLS = 5_000_000  # of a larger sheet only the filled rows are read
+_BOUNDS = Bounds(seconds=60, memory=1024)
+
+Line = tuple[int, list[str]]  # number of a row of a sheet, its cells
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A returned workbook. `rows`: sheet, row (number in the sheet), `ANSWERS`, id; `origin`: SHA-256 of the file."""
+
+    institution: str
+    delivery: str
+    mark: str
+    rows: pd.DataFrame
+    origin: str
+
+
+def read(path: Path) -> Filled:
+    """Read a workbook in a process with limited time and memory.
+
+    Raises `HarmoniaError` where Harmonia did not write it, its columns were changed, or it contains formulas.
+    """
+    try:
+        return bounded.alone(_read, path, _BOUNDS)
+    except ExceededError as ended:
+        why = ended.detail or "the reader stopped"
+        raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_WAY_OUT}") from None
+
+
+def _read(path: Path) -> Filled:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HarmoniaError(f"{path}: cannot be read ({error.strerror}): check the path") from error
+    sheets = _sheets(path, content)
+    about = {row[0]: row[1] for _, row in sheets.pop(ABOUT, []) if len(row) > 1}
+    if about.get("format") != FORMAT:
+        raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT} is missing or differs): {_WAY_OUT}")
+    formulas = _formulas(path, content)
+    if formulas:
+        shown = ", ".join(formulas[:5]) + (" …" if len(formulas) > 5 else "")
+        raise HarmoniaError(f"{path}: contains formulas ({shown}); nothing was imported: replace them by plain answers and save again")
+    parts = [_rows(path, name, lines) for name, lines in sheets.items() if any(_is_header(line) for _, line in lines[:_HEAD_ROWS])]
+    if not parts:
+        raise HarmoniaError(f"{path}: no sheet has the answer columns ({_names('answer')}, …, {_names('id')}): {_WAY_OUT}")
+    origin = hashlib.sha256(content).hexdigest()
+    return Filled(
+        about.get("institution", ""), about.get("delivery", ""), about.get("mark", ""), pd.concat(parts, ignore_index=True), origin
+    )
+
+
+def _sheets(path: Path, content: bytes) -> dict[str, list[Line]]:
+    """The filled rows of every sheet with their numbers. Uses the reader of deliveries: a stray cell far out costs no memory."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
+    if size > MOST_BYTES:
+        raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a feedback workbook: {_WAY_OUT}")
+    found = workbook_apart.sheets(content, _MOST_CELLS)
+    if found is None:
+        far = "if it is one, delete the stray cells far below or beside the tables"
+        raise HarmoniaError(f"{path}: is not a readable workbook; {far}. {_WAY_OUT}")
+    out = {}
+    for sheet in found:
+        numbered = zip(sheet.lines or range(1, len(sheet.rows) + 1), sheet.rows, strict=True)
+        out[sheet.name] = [(number, [_text(cell) for cell in row]) for number, row in numbered]
+    return out
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else " ".join(str(cell).split())
+
+
+def _headers() -> dict[str, str]:
+    """Header in any language -> name of the column."""
+    return {texts(language)[name]: name for language in LANGUAGES for name in _NEEDED}
+
+
+def _names(name: str) -> str:
+    return " / ".join(dict.fromkeys(texts(language)[name] for language in LANGUAGES))
+
+
+def _is_header(line: list[str]) -> bool:
+    return len({_headers()[cell] for cell in line if cell in _headers()}) >= 2
+
+
+def _rows(path: Path, name: str, lines: list[Line]) -> pd.DataFrame:
+    at = next(n for n, (_, line) in enumerate(lines) if _is_header(line))
+    places: dict[str, list[int]] = {}
+    for n, cell in enumerate(lines[at][1]):
+        if cell in _headers():
+            places.setdefault(_headers()[cell], []).append(n)
+    wrong = [_names(column) for column in _NEEDED if len(places.get(column, [])) != 1]
+    if wrong:
+        raise HarmoniaError(
+            f"{path}: sheet [{name}], row {lines[at][0]}: the columns were changed; missing or repeated: {'; '.join(wrong)}. Nothing "
+            "was imported: enter the answers in a fresh copy of the workbook"
+        )
+    out = [
+        [name, number, *(line[places[column][0]] if places[column][0] < len(line) else "" for column in _NEEDED)]
+        for number, line in lines[at + 1 :]
+        if any(line)
+    ]
+    return pd.DataFrame(out, columns=["sheet", "row", *_NEEDED])
+
+
+def _formulas(path: Path, content: bytes) -> list[str]:
+    """Where a workbook contains formulas: sheet (or part) and cell. Every part of the package is searched, whatever its name: readers may
+    resolve the relationships that declare a sheet differently. Raises `HarmoniaError` where cells are damaged."""
+    found = []
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        for part in parts.infolist():
+            cells = False
+            try:
+                for _, element in etree.iterparse(parts.open(part), resolve_entities=False, no_network=True, load_dtd=False):
+                    cells |= etree.QName(element).localname in _CELLS
+                    parent = element.getparent()
+                    if etree.QName(element).localname == "f" and parent is not None and etree.QName(parent).localname == "c":
+                        found.append(f"{Path(part.filename).stem} {parent.get('r') or ''}".strip())
+                    elif element.get(f"{_ODS}formula") is not None:
+                        found.append(str(next(element.iterancestors(f"{_ODS}table")).get(f"{_ODS}name")))
+                    if etree.QName(element).localname in _ROWS:
+                        element.clear()
+            except (etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, StopIteration):
+                if cells:
+                    raise HarmoniaError(f"{path}: part {part.filename} is damaged; nothing was imported: {_WAY_OUT}") from None
+    return list(dict.fromkeys(found))
+
+
+def validate(filled: Filled, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Which rows can be entered.
+
+    known: the findings of the institution in all deliveries: delivery, finding, state, severity, …
+    Returns the rows to enter (finding, verdict, reason, person), the refused rows (sheet, row, why_not) and the number of rows without an
+    answer.
+    """
+    rows = filled.rows
+    blank = (rows[list(ANSWERS)] == "").all(axis=1)
+    labels = {texts(language)["answers"][verdict].casefold(): verdict for language in LANGUAGES for verdict in VERDICTS}
+    verdict = rows["answer"].str.casefold().map(labels).astype("str")
+    own = known[known["delivery"] == filled.delivery].drop_duplicates("finding", keep="last").set_index("finding")
+    elsewhere = known.drop_duplicates("finding", keep="last").set_index("finding")["delivery"]
+    there, severity = rows["id"].isin(own.index), rows["id"].map(own["severity"])
+    why_not = pd.Series("", index=rows.index, dtype="str")
+
+    def tell(wrong: pd.Series, text: pd.Series | str) -> None:
+        nonlocal why_not
+        why_not = why_not.mask((why_not == "") & wrong & ~blank, text)
+
+    tell(~rows["id"].map(lambda text: bool(_FINDING.fullmatch(text))), "the last column holds no finding id: cells were moved or deleted")
+    of = "is a finding of " + rows["id"].map(elsewhere) + f", not of {filled.delivery}: answer it in the workbook of that delivery"
+    tell(~there & rows["id"].isin(elsewhere.index), of)
+    tell(~there, f"is not a finding of {filled.institution} {filled.delivery}, now or before: the row comes from another workbook")
+    tell(rows["answer"] == "", "has a reason or a name but no answer: choose one from the list")
+    tell(verdict.isna(), "[" + rows["answer"].str[:60] + "] is not in the list of answers in any language: choose one from the list")
+    tell(rows["person"] == "", "does not name who answered")
+    tell((rows["reason"] == "") & verdict.isin(["accepted", "no_error"]), "this answer needs a reason")
+    tell(rows["reason"].str.len() > _LONGEST, f"the reason is longer than {_LONGEST} characters")
+    tell((verdict == "no_error") & (severity == "reject"), "an unreadable row is never counted, whatever the answer: correct it")
+    tell(rows["id"].map(own["state"]) == "fixed", "was fixed by this delivery: no answer is needed")
+    tell(rows.duplicated("id", keep=False) & (why_not == ""), "the finding is answered in more than one row: keep one")
+    good = ~blank & (why_not == "")
+    entered = pd.DataFrame({"finding": rows["id"], "verdict": verdict, "reason": rows["reason"], "person": rows["person"]})[good]
+    refused = rows.loc[why_not != "", ["sheet", "row"]].assign(why_not=why_not[why_not != ""])
+    return entered.reset_index(drop=True), refused.reset_index(drop=True), int(blank.sum())

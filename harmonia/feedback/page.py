@@ -1,0 +1,179 @@
+"""The report on one delivery as HTML pages, one per language, and the letter to the head of the institution.
+
+Belongs here: the content of the page and its order. Does not belong here: the counting (`report`), texts (`texts.yaml`), layout
+(`templates/`).
+
+The page is one file without scripts or external resources, enforced by a Content-Security-Policy: delivered text is shown, never run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby, islice
+from typing import NamedTuple
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from harmonia.feedback.report import COUNTS, Report, plain, rows_of
+from harmonia.feedback.texts import texts, visible
+from schemas.findings import LANGUAGES, SEVERITIES, Rule, cells_and_rows, rules, shortened
+from warehouse.indicators import indicators
+
+_TO_CORRECT = tuple(severity for severity in SEVERITIES if severity != "info")
+_COLUMNS = {
+    "unit": "unit",
+    "record": "record_key",
+    "own_number": "number",
+    "field": "field",
+    "value": "value",
+    "detail": "detail",
+    "file": "file",
+    "part": "part",
+    "line": "line",
+    "cell": "cell",
+}
+_EXAMPLES = 5
+WORKBOOK = "findings.xlsx"
+
+
+class ShownFindings(NamedTuple):
+    """Findings as shown, one list per column. cells: per column of `_COLUMNS` the table cells; None where a value is missing."""
+
+    cells: Mapping[str, list[Markup | None]]
+    rule: list[str]
+    severity: list[str]
+    origin: list[str]
+    state: list[str]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The findings of one rule: the columns that are not empty (keys of `texts.yaml`); per finding the cells of its row, the same in every
+    language, and its state, which is translated."""
+
+    rule: Rule
+    severity: str
+    anchor: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Markup, str]]
+    states: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Information findings of one rule and column: their number and example places."""
+
+    rule: Rule
+    file: str | None
+    field: str | None
+    count: int
+    examples: str
+
+
+def pages(report: Report) -> dict[str, str]:
+    """File name -> page: `findings.html` in the institution's language, `findings.<language>.html` in the others; the same for `letter`."""
+    shown = _shown_findings(report.findings[report.findings["listed"] | (report.findings["state"] == "accepted_as_is")])
+    fixed = [n for n, state in enumerate(shown.state) if state == "fixed"]
+    accepted = [n for n, state in enumerate(shown.state) if state == "accepted_as_is"]
+    open_ = [n for n, state in enumerate(shown.state) if state not in ("fixed", "accepted_as_is")]
+    causes = [n for n in open_ if shown.origin[n] == "cause"]
+    content = {
+        "report": report,
+        "counts": report.counts,
+        "files": [
+            {**row, "file": visible(str(row["file"])), "state": visible(str(row["state"]))} for row in report.files.to_dict("records")
+        ],
+        "totals": {name: int(report.files[name].sum()) for name in COUNTS},
+        "causes": {severity: _blocks(shown, [n for n in causes if shown.severity[n] == severity], "") for severity in _TO_CORRECT},
+        "consequences": _blocks(shown, [n for n in open_ if shown.origin[n] == "consequence"], "follows-"),
+        "info": _folded(report.open[~report.open["listed"]]),
+        "to_check": _blocks(shown, [n for n in causes if shown.severity[n] == "info"], ""),
+        "fixed": _blocks(shown, fixed, "fixed-"),
+        "accepted": _blocks(shown, accepted, "accepted-"),
+        "foremost": rows_of(report.foremost),
+        "trend": rows_of(report.trend),
+        "indicators": indicators(),
+        "workbook": WORKBOOK,
+        "names": {"institution": visible(report.institution), "delivery": visible(report.delivery)},
+        "files_by_language": {language: localised("findings", language, report.language) for language in LANGUAGES},
+        "letters": {language: localised("letter", language, report.language) for language in LANGUAGES},
+    }
+    return {
+        localised(name, language, report.language): environment()
+        .get_template(template)
+        .render(t=texts(language), language=language, **content)
+        for name, template in (("findings", "page.html.j2"), ("letter", "letter.html.j2"))
+        for language in LANGUAGES
+    }
+
+
+def localised(name: str, language: str, own: str) -> str:
+    """The file name of a page in `language`; without a language code in the institution's own language."""
+    return f"{name}.html" if language == own else f"{name}.{language}.html"
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The templates of the feedback; every value is escaped."""
+    loader = jinja2.PackageLoader("harmonia.feedback")
+    out = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    out.globals.update(COUNTS=COUNTS, languages={language: texts(language)["language"] for language in LANGUAGES})
+    return out
+
+
+def _shown_findings(findings: pd.DataFrame) -> ShownFindings:
+    """The findings as shown, in their order. A repeated text is rendered once."""
+    cells = {}
+    for name, column in _COLUMNS.items():
+        delivered = plain(shortened(findings[column]) if column == "detail" else findings[column])
+        known = {cell: _cell(name, visible(str(cell))) for cell in set(delivered) if cell is not None}
+        cells[name] = [known.get(cell) for cell in delivered]
+    return ShownFindings(cells, *(plain(findings[name]) for name in ("rule", "severity", "origin", "state")))
+
+
+def _cell(name: str, text: str) -> Markup:
+    return Markup('<td role="cell" class="{}"><bdi>{}</bdi></td>').format(name, text)
+
+
+def _blocks(shown: ShownFindings, rows: Sequence[int], prefix: str) -> list[Block]:
+    """A block per rule. rows: row numbers, sorted by rule."""
+    blocks = []
+    for code, group in groupby(rows, key=shown.rule.__getitem__):
+        numbers = list(group)
+        used = [name for name, cells in shown.cells.items() if any(cells[n] is not None for n in numbers)]
+        columns = [(shown.cells[name], Markup('<td role="cell" class="{}">–</td>').format(name)) for name in used]
+        blocks.append(
+            Block(
+                rule=rules()[code],
+                severity=shown.severity[numbers[0]],
+                anchor=f"{prefix}{code}",
+                columns=(*used, "state"),
+                rows=[(Markup("").join([cells[n] or missing for cells, missing in columns]), shown.state[n]) for n in numbers],
+                states=Counter(shown.state[n] for n in numbers),
+            )
+        )
+    return blocks
+
+
+def _folded(findings: pd.DataFrame) -> list[Folded]:
+    """Information findings by rule, file and field, in the order of the findings."""
+    counted: Counter[tuple[str, str, str]] = Counter()
+    where: dict[tuple[str, str, str], list[str]] = {}
+    columns = (plain(findings[c]) for c in ("rule", "file", "field", "line", "record_key"))
+    for code, file, name, line, key, (cells, rows) in zip(*columns, cells_and_rows(findings), strict=True):
+        column = (code, file or "", name or "")
+        counted[column] += cells
+        places = where.setdefault(column, [])
+        places += [key if line is None else str(line)] if rows is None else rows.removesuffix(" …").split(", ")
+    out = []
+    for (code, file, name), places in where.items():
+        count = counted[(code, file, name)]
+        some = [visible(place) for place in islice((place for place in places if place is not None), _EXAMPLES)]
+        more = " …" if count > _EXAMPLES else ""
+        out.append(Folded(rules()[code], visible(file) or None, visible(name) or None, count, ", ".join(some) + more))
+    return out

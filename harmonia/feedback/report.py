@@ -1,0 +1,262 @@
+"""The report on one delivery as data, and as JSON (`schemas/feedback.schema.json`).
+
+Belongs here: the content of the report and its order. Does not belong here: layout (`page`, `console`), storage (`write`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from harmonia.feedback.life import LIVED
+from schemas.findings import LANGUAGES, SEVERITIES, rules
+from sources import contract as contracts
+from sources.contract import DeliveryName
+from sources.states import of_delivery
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+COUNTS = ("read", "accepted", "superseded", "withdrawn", "quarantined", "structural")
+_PLACE = ("file", "part", "line", "cell", "record_key", "number", "unit", "field")
+_ROW = ("finding", *_PLACE, "rule", "severity", "origin", "follows", "state", "since", "answer", "value", "detail", "figures")
+RECEIVED = ("size", "sha256")  # of a file; optional
+_DELIVERY = ["institution", "delivery"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report to one institution on one delivery.
+
+    files     file, state, `COUNTS`; size, sha256 and `delivery_state` where known; sorted by file
+    findings  `harmonia.feedback.life.LIVED`, answer; `cell` (E17; null unless the file is a workbook); `listed` (shown one by one: a
+              warning or worse, and what only the institution can check; the rest is counted per column). Most serious first, then by
+              rule and place. Without those that the institution answered as no error
+    no_error  number of findings that the institution answered as no error
+    figures   finding, indicator, period: the figures that each open finding affects
+    foremost  indicator, period, findings: the figures that most findings affect
+    trend     delivery, records, open, fixed: this delivery and the preceding ones
+    """
+
+    institution: str
+    delivery: str
+    language: str
+    received: date | None
+    publisher: Mapping[str, str]
+    contact: str | None
+    files: pd.DataFrame
+    findings: pd.DataFrame
+    no_error: int = 0
+    figures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["finding", "indicator", "period"], dtype="str"))
+    foremost: pd.DataFrame = field(default_factory=pd.DataFrame)
+    trend: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def name(self) -> DeliveryName | None:
+        """Quarter and version; None where the folder name is not a delivery name."""
+        return DeliveryName.parse(self.delivery)
+
+    @property
+    def next_delivery(self) -> str | None:
+        """The name for a corrected version of this delivery."""
+        return str(DeliveryName(self.name.period, self.name.version + 1)) if self.name else None
+
+    @property
+    def deadline(self) -> date | None:
+        """The last day for answers; None where the day of receipt is unknown."""
+        return _after(self.institution, self.received, "answer_days")
+
+    @property
+    def delete_on(self) -> date | None:
+        """The last day for deleting the report and all copies."""
+        return delete_on(self.institution, self.received)
+
+    @cached_property
+    def open(self) -> pd.DataFrame:
+        """The findings that are neither fixed nor accepted."""
+        return self.findings[~self.findings["state"].isin(["fixed", "accepted_as_is"])]
+
+    @cached_property
+    def overdue(self) -> pd.DataFrame:
+        """Open causes, a warning or worse, that were reported for an earlier quarter."""
+        asks = self.open[(self.open["origin"] == "cause") & (self.open["severity"] != "info")]
+        return asks[asks["since"].str[:7] < self.delivery[:7]]
+
+    @cached_property
+    def affected(self) -> dict[str, list[tuple[str, str]]]:
+        """Finding -> the figures that it affects, each as indicator and period."""
+        pairs = zip(self.figures["indicator"], self.figures["period"], strict=True)
+        out: dict[str, list[tuple[str, str]]] = {}
+        for finding, pair in zip(self.figures["finding"], pairs, strict=True):
+            out.setdefault(finding, []).append(pair)
+        return out
+
+    @cached_property
+    def state(self) -> str:
+        """The state of the delivery: `delivery_state` where given, else derived from the states of its files (`sources.states`)."""
+        given = list(self.files["delivery_state"].dropna()) if "delivery_state" in self.files else []
+        return str(given[0]) if given else of_delivery(self.files["state"])
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Numbers of findings: open causes by severity (information once per column), to be checked, consequences, fixed, accepted as is,
+        no error."""
+        causes = self.open.loc[self.open["origin"] == "cause", "severity"]
+        permitted = self.open[~self.open["listed"]].drop_duplicates(["file", "field", "rule"])
+        return {
+            **{severity: int((causes == severity).sum()) for severity in SEVERITIES},
+            "info": len(permitted),
+            "to_check": int((self.open["listed"] & (self.open["severity"] == "info")).sum()),
+            "consequences": int((self.open["origin"] == "consequence").sum()),
+            "fixed": int((self.findings["state"] == "fixed").sum()),
+            "accepted_as_is": int((self.findings["state"] == "accepted_as_is").sum()),
+            "no_error": self.no_error,
+        }
+
+
+def make(
+    institution: str,
+    delivery: str,
+    files: pd.DataFrame,
+    findings: pd.DataFrame,
+    language: str,
+    received: date | None = None,
+    **more: pd.DataFrame,
+) -> Report:
+    """The report on one delivery from its files and findings (columns as in `Report`, or as returned by `ordered`).
+
+    more: `figures`, `foremost`, `trend` as in `Report`.
+    """
+    contact = contracts.load(institution).contact if institution in contracts.institutions() else None
+    rows = findings if "listed" in findings else ordered(findings)
+    no_error = (rows["state"] == "accepted_as_is") & (rows["answer"] == "no_error")
+    rows = rows[~no_error].reset_index(drop=True)
+    return Report(
+        institution, delivery, language, received, publisher_of(institution), contact, _files(files), rows, int(no_error.sum()), **more
+    )
+
+
+def delete_on(institution: str, received: date | None) -> date | None:
+    """The last day for deleting a report and all copies; None where the day of receipt is unknown."""
+    return _after(institution, received, "keep_days")
+
+
+def _after(institution: str, received: date | None, days: str) -> date | None:
+    if received is None or institution not in contracts.institutions():
+        return None
+    return received + timedelta(days=getattr(contracts.load(institution), days))
+
+
+def publisher_of(institution: str) -> Mapping[str, str]:
+    """The institution's name by language; the short one where it has no contract."""
+    return contracts.load(institution).publisher if institution in contracts.institutions() else dict.fromkeys(LANGUAGES, institution)
+
+
+def to_json(report: Report) -> str:
+    """`findings.json`, one finding per line."""
+    head = {
+        "format": "harmonia.feedback/1",
+        "institution": report.institution,
+        "delivery": report.delivery,
+        "period": report.name.period if report.name else None,
+        "version": report.name.version if report.name else None,
+        "received": report.received.isoformat() if report.received else None,
+        "state": report.state,
+        "language": report.language,
+        "deadline": report.deadline.isoformat() if report.deadline else None,
+        "delete_on": report.delete_on.isoformat() if report.delete_on else None,
+        "counts": report.counts,
+        "files": rows_of(report.files.drop(columns="delivery_state", errors="ignore")),
+        "summary": _summary(report.findings),
+        "rules": {code: _rule(code) for code in sorted(report.findings["rule"].unique())},
+    }
+    lines = ",\n  ".join(_lines(report.findings, report.affected))
+    text = json.dumps(head, ensure_ascii=False, indent=1)
+    return f'{text[:-2]},\n "findings": [\n  {lines}\n ]\n}}\n' if lines else f'{text[:-2]},\n "findings": []\n}}\n'
+
+
+def _lines(findings: pd.DataFrame, affected: Mapping[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """Each finding as a JSON object. A repeated cell is serialised once."""
+    columns = []
+    for name in _ROW:
+        if name == "figures":
+            continue
+        cells = plain(findings[name])
+        known = {cell: f'"{name}": {_json(cell)}' for cell in set(cells)}
+        columns.append([known[cell] for cell in cells])
+    figures = {
+        finding: _json([{"indicator": indicator, "period": period} for indicator, period in pairs]) for finding, pairs in affected.items()
+    }
+    columns.append([f'"figures": {figures.get(finding, "[]")}' for finding in plain(findings["finding"])])
+    return (f"{{{', '.join(cells)}}}" for cells in zip(*columns, strict=True))
+
+
+def _files(files: pd.DataFrame) -> pd.DataFrame:
+    known = [c for c in (*RECEIVED, "delivery_state") if c in files]
+    out = files.reindex(columns=["file", "state", *known, *COUNTS]).sort_values("file", ignore_index=True)
+    out[list(COUNTS)] = out[list(COUNTS)].astype("Float64").fillna(0).astype("int64")
+    return out
+
+
+def ordered(findings: pd.DataFrame) -> pd.DataFrame:
+    """Findings of any number of deliveries in the form of `Report.findings`, sorted by delivery. A missing `state` is `new`."""
+    out = findings.assign(state=findings.get("state", "new")).reindex(columns=[*LIVED, "answer"])
+    out = out.astype({"finding": "str", "since": "str", "answer": "str"})
+    out = out.assign(since=out["since"].fillna(out["delivery"]), cell=_cells(out), listed=_listed(out))
+    rank = {severity: n for n, severity in enumerate(SEVERITIES)}
+    number = out.groupby([*_DELIVERY, "rule"], dropna=False)["rule"].transform("size")
+    out = out.assign(_rank=out["severity"].map(rank).astype("float64"), _fewer=-number.astype("float64"))
+    order = [*_DELIVERY, "_rank", "_fewer", "rule", "origin", "file", "part", "line", "record_key", "field", "value", "state"]
+    return out.sort_values(order, ignore_index=True, kind="stable", na_position="first").drop(columns=["_rank", "_fewer"])
+
+
+def _listed(findings: pd.DataFrame) -> pd.Series:
+    asked = [code for code, rule in rules().items() if rule.level == "cross_institution"]
+    return (findings["severity"] != "info") | findings["rule"].isin(asked)
+
+
+def _cells(findings: pd.DataFrame) -> pd.Series:
+    """The cell reference (E17), where the file is a workbook."""
+    books = [name for name in contracts.institutions() if contracts.load(name).files[0].reader == "workbook"]
+    known = findings["line"].notna() & findings["column"].notna() & findings["institution"].isin(books)
+    letters = findings["column"].where(known).map(_letters, na_action="ignore").astype("str")
+    return letters + findings["line"].astype("str").where(known)
+
+
+def _letters(column: int) -> str:
+    out = ""
+    while column:
+        column, rest = divmod(int(column) - 1, 26)
+        out = chr(65 + rest) + out
+    return out
+
+
+def _summary(findings: pd.DataFrame) -> list[dict[str, Any]]:
+    by = ("rule", "severity", "origin", "state")
+    counted = Counter(zip(*(plain(findings[name]) for name in by), strict=True))
+    return [{**dict(zip(by, one, strict=True)), "count": count} for one, count in counted.items()]
+
+
+def _rule(code: str) -> dict[str, Any]:
+    rule = rules()[code]
+    return {"level": rule.level, "dimension": rule.dimension, "text": dict(rule.text), "action": dict(rule.action), "source": rule.source}
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as plain JSON values, null for missing."""
+    return list(_each(frame))
+
+
+def _each(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    columns = {c: plain(frame[c]) for c in frame.columns}
+    return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+
+def plain(cells: pd.Series) -> list[Any]:
+    """The cells as plain values, None for missing."""
+    return cells.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[call-overload]

@@ -1,0 +1,41 @@
+"""The trend of an institution's findings from delivery to delivery.
+
+Belongs here: open and fixed findings beside the records delivered. Does not belong here: scores (the table `quality`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sources.contract import DeliveryName
+
+_SHOWN = 8  # deliveries, the newest last
+SHOWN_AS = {"of": "delivery"}  # as a report names it
+
+
+def trends(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+    """For every delivery the last few up to it, oldest first: institution, delivery, of (the delivery that a row describes), records
+    (rows of data), open (causes, a warning or worse), fixed.
+
+    found: `harmonia.feedback.life.LIVED`. accounting: rows by file (`pipelines.record_status`).
+    """
+    history = _history(found, accounting)
+    history = history.assign(_turn=history.groupby("institution").cumcount())
+    back = pd.DataFrame({"_back": range(_SHOWN - 1, -1, -1)})
+    shown = history[["institution", "delivery", "_turn"]].merge(back, how="cross")
+    shown = shown.assign(_turn=shown["_turn"] - shown["_back"]).drop(columns="_back")
+    return shown.merge(history.rename(columns={"delivery": "of"}), on=["institution", "_turn"]).drop(columns="_turn")
+
+
+def _history(found: pd.DataFrame, accounting: pd.DataFrame) -> pd.DataFrame:
+    """Per delivery, in the order of quarter and version: institution, delivery, records, open, fixed."""
+    by = ["institution", "delivery"]
+    rows = accounting.assign(records=accounting["read"] - accounting["structural"]).groupby(by)["records"].sum()
+    asks = found[(found["severity"] != "info") & (found["origin"] == "cause")]
+    open_ = asks[~asks["state"].isin(["fixed", "accepted_as_is"])].groupby(by).size()
+    fixed = found[found["state"] == "fixed"].groupby(by).size()
+    out = pd.DataFrame({"records": rows, "open": open_, "fixed": fixed}).fillna(0).astype("int64").reset_index()
+    names = {name: DeliveryName.parse(name) for name in out["delivery"].unique()}
+    out = out[out["delivery"].map({name: one is not None for name, one in names.items()}).astype(bool)]
+    order = {name: (one.period, one.version) for name, one in names.items() if one}
+    return out.iloc[sorted(range(len(out)), key=lambda n: (out["institution"].iloc[n], *order[out["delivery"].iloc[n]]))]

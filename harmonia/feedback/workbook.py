@@ -1,0 +1,327 @@
+"""The workbook for one delivery, which the institution fills in: written here, read by `intake`.
+
+Belongs here: its sheets, columns and layout. Does not belong here: the content of the report (`report`), reading the answers.
+
+One sheet per unit, in the unit's language, causes first; one row per finding; information is counted per column. Delivered text is
+written as text, never as a formula, link or number. The last column holds the finding's id: rows may be sorted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from harmonia.feedback.answers import VERDICTS
+from harmonia.feedback.report import COUNTS, Report, plain
+from harmonia.feedback.texts import texts, visible
+from pipelines.units import language_of
+from schemas.findings import cells_and_rows, rules, shortened
+from sources import contract as contracts
+from warehouse.indicators import indicators
+
+FORMAT = "harmonia-feedback-1"
+ABOUT = "About"
+HEADER = 4  # rows above the header of a sheet: title, confidentiality, how to send it, how to answer
+ANSWERS = ("answer", "reason", "person")
+COLUMNS = {  # key of `texts.yaml` -> width
+    "severity": 10,
+    "finding": 36,
+    "action": 36,
+    "own_number": 18,
+    "field": 14,
+    "value": 17,
+    "detail": 13,
+    "where": 20,
+    "state": 13,
+    "figures": 27,
+    "deadline": 10,
+    "contact": 18,
+    "answer": 18,
+    "reason": 24,
+    "person": 14,
+    "id": 18,
+}
+_SHOWN = (
+    *("rule", "severity", "origin", "follows", "number", "record_key", "file", "part", "cell", "line", "field", "value", "detail"),
+    *("state", "since", "answer", "finding"),
+)
+_LONGEST_NAME = 31  # characters of a sheet name
+_MOST_ROWS = 1_000_000  # per sheet
+_IN_MEMORY = 10_000  # findings up to which a workbook is written without temporary files: faster, more memory
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
+_BEGINNING = datetime(2000, 1, 1)  # noqa: DTZ001 (the same report gives the same bytes)
+
+
+def mark(key: bytes, institution: str, delivery: str) -> str:
+    """A keyed hash that shows that this home made the workbook for this delivery (128 bits, hex)."""
+    return hmac.new(key, f"workbook\0{institution}\0{delivery}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def untouched(content: bytes) -> bool:
+    """Whether a workbook was not saved since it was written here: programs update its time of modification."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            properties = parts.read("docProps/core.xml")
+    except (KeyError, zipfile.BadZipFile):
+        return False
+    return f"{_BEGINNING:%Y-%m-%dT%H:%M:%SZ}</dcterms:modified>".encode() in properties
+
+
+def write(report: Report, key: bytes) -> bytes:
+    """The workbook as xlsx."""
+    content = io.BytesIO()
+    small = len(report.findings) <= _IN_MEMORY
+    options = {
+        "in_memory": small,
+        "constant_memory": not small,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with xlsxwriter.Workbook(content, options) as book:
+        book.set_properties({"title": f"{report.institution} {report.delivery}", "author": "Harmonia", "created": _BEGINNING})
+        looks = _looks(book)
+        asks = _asked(report)
+        sheets = list(_sheets(report, asks))
+        shown = {language: _shown(asks, report, language) for language in {language for _, _, language, _ in sheets}}
+        _cover(book.add_worksheet(_name(texts(report.language)["cover"], set())), report, sheets, looks)
+        for name, unit, language, rows in sheets:
+            _findings(book.add_worksheet(name), unit, [shown[language][row] for row in rows], report, language, looks)
+        _information(book, report, looks)
+        about = book.add_worksheet(ABOUT)
+        about.hide()
+        identity = {"format": FORMAT, "institution": report.institution, "delivery": report.delivery}
+        for row, (name, value) in enumerate({**identity, "mark": mark(key, report.institution, report.delivery)}.items()):
+            about.write_string(row, 0, name)
+            about.write_string(row, 1, value)
+    return content.getvalue()
+
+
+def _looks(book: xlsxwriter.Workbook) -> dict[str, Format]:
+    cell: dict[str, Any] = {"valign": "top", "text_wrap": True, "num_format": "@", "font_size": 9, "border": 1, "border_color": "#CFD7DF"}
+    return {
+        "cell": book.add_format({**cell, "quote_prefix": True}),
+        "reject": book.add_format({**cell, "bold": True, "font_color": "#8C1D18"}),
+        "error": book.add_format({**cell, "bold": True, "font_color": "#A33B00"}),
+        "warning": book.add_format({**cell, "font_color": "#735200"}),
+        "info": book.add_format({**cell, "font_color": "#1D4F80"}),
+        "open": book.add_format({**cell, "bg_color": "#FFF2CC", "locked": False}),
+        "id": book.add_format({**cell, "font_color": "#51606F", "text_wrap": False}),
+        "head": book.add_format({**cell, "bold": True, "bg_color": "#16365C", "font_color": "#FFFFFF"}),
+        "title": book.add_format({"bold": True, "font_size": 14, "font_color": "#16365C"}),
+        "plain": book.add_format({"text_wrap": True, "valign": "top"}),
+        "bold": book.add_format({"bold": True, "text_wrap": True, "valign": "top"}),
+        "red": book.add_format({"bold": True, "font_color": "#8C1D18", "text_wrap": True, "valign": "top"}),
+        "red_line": book.add_format({"bold": True, "font_color": "#8C1D18"}),
+    }
+
+
+def _asked(report: Report) -> pd.DataFrame:
+    """The findings to be answered, causes before consequences, reindexed."""
+    asks = report.open[report.open["listed"]]
+    return asks.assign(_follows=asks["origin"] == "consequence").sort_values("_follows", kind="stable", ignore_index=True)
+
+
+def _sheets(report: Report, asks: pd.DataFrame) -> Iterator[tuple[str, str, str, Sequence[int]]]:
+    """Sheet name, unit, language and open findings (rows of `asks`) of each unit; first the findings of no unit."""
+    taken: set[str] = {ABOUT.casefold(), *(_name(texts(report.language)[word], set()).casefold() for word in ("cover", "information"))}
+    contract = contracts.load(report.institution) if report.institution in contracts.institutions() else None
+    units: dict[str, list[int]] = {}
+    for row, unit in enumerate(plain(asks["unit"])):
+        units.setdefault(unit or "", []).append(row)
+    for unit, rows in sorted(units.items()):
+        language = language_of(unit, contract) if contract and unit else report.language
+        title = visible(unit) or texts(report.language)["throughout"]
+        for start in range(0, len(rows), _MOST_ROWS):
+            yield _name(title, taken), title, language, rows[start : start + _MOST_ROWS]
+
+
+def _name(title: str, taken: set[str]) -> str:
+    plain = " ".join(title.translate(_NOT_IN_NAMES).split())[:_LONGEST_NAME].strip() or "?"
+    name, n = plain, 2
+    while name.casefold() in taken:
+        number = f" ({n})"
+        name, n = plain[: _LONGEST_NAME - len(number)] + number, n + 1
+    taken.add(name.casefold())
+    return name
+
+
+def _cover(sheet: Worksheet, report: Report, sheets: list[tuple[str, str, str, Sequence[int]]], looks: dict[str, Format]) -> None:
+    words = texts(report.language)
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 1, 90)
+    day = words["date_format"]
+    facts = {
+        "institution": report.publisher[report.language],
+        "delivery": report.delivery,
+        "received": report.received.strftime(day) if report.received else "–",
+        "delivery_state": ". ".join(filter(None, (words["states"][report.state], words["state_note"].get(report.state)))),
+        "deadline": report.deadline.strftime(day) if report.deadline else "–",
+        "delete_on": report.delete_on.strftime(day) if report.delete_on else "–",
+        "contact": report.contact or "–",
+    }
+    lines = [("title", words["title"], ""), ("red", words["confidential"], words["send"]), ("plain", "", "")]
+    lines += [("bold", words[name], visible(str(value))) for name, value in facts.items()]
+    lines += [("plain", "", ""), *(("plain", words["cover"] if not n else "", f"{n + 1}. {line}") for n, line in enumerate(words["how"]))]
+    counts = {**{words["severities"][s]: report.counts[s] for s in ("reject", "error", "warning", "info")}}
+    counts |= {words["to_check"]: report.counts["to_check"]}
+    counts |= {words["consequences"]: report.counts["consequences"], words["fixed"]: report.counts["fixed"]}
+    counts |= {words["accepted_title"]: report.counts["accepted_as_is"], words["no_error_note"]: report.no_error}
+    lines += [("plain", "", ""), *(("bold", label, str(n)) for label, n in counts.items()), ("plain", "", "")]
+    lines += [("bold", words["unit"], words["sheet"]), *(("plain", unit, f"{name}: {len(rows)}") for name, unit, _, rows in sheets)]
+    for row, (look, left, right) in enumerate(lines):
+        sheet.write_string(row, 0, left, looks[look])
+        sheet.write_string(row, 1, right, looks["red" if look == "red" else "plain"])
+    sheet.protect(options={"format_columns": True})
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+
+
+def _findings(
+    sheet: Worksheet, unit: str, findings: Sequence[tuple[str, ...]], report: Report, language: str, looks: dict[str, Format]
+) -> None:
+    """One unit's findings (from `_shown`), one per row, with the list of answers."""
+    words = texts(language)
+    labels = [words["answers"][verdict] for verdict in VERDICTS]
+    for n, width in enumerate(COLUMNS.values()):
+        sheet.set_column(n, n, width)
+    sheet.write_string(0, 0, f"{words['title']} – {report.publisher[language]} – {report.delivery} – {unit}", looks["title"])
+    sheet.write_string(1, 0, words["confidential"], looks["red_line"])
+    sheet.write_string(2, 0, words["send"], looks["red_line"])
+    sheet.write_string(3, 0, words["how"][1])
+    for n, name in enumerate(COLUMNS):
+        sheet.write_string(HEADER, n, words[name], looks["head"])
+    last = HEADER + len(findings)
+    own = [looks["open" if name in ANSWERS else "id" if name == "id" else "cell"] for name in COLUMNS]
+    coloured = list(COLUMNS).index("severity")
+    for row, (*shown, severity) in enumerate(findings, start=HEADER + 1):
+        own[coloured] = looks[severity]
+        for n, (look, value) in enumerate(zip(own, shown, strict=True)):
+            if value:
+                sheet.write_string(row, n, value, look)
+            else:
+                sheet.write_blank(row, n, None, look)
+    at = list(COLUMNS).index("answer")
+    choice = {"validate": "list", "source": labels, "error_title": words["answer"], "error_message": words["choose"]}
+    sheet.data_validation(HEADER + 1, at, last, at, choice)
+    sheet.autofilter(HEADER, 0, last, len(COLUMNS) - 1)
+    sheet.freeze_panes(HEADER + 1, 1)
+    _printing(sheet, report, unit, last)
+
+
+def _printing(sheet: Worksheet, report: Report, unit: str, last: int) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(8)  # A3
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(HEADER)
+    sheet.print_area(0, 0, last, len(COLUMNS) - 2)
+    sheet.set_footer(f"&L{report.institution} {report.delivery} – {unit.replace('&', '&&')}&R&P / &N")
+
+
+def _shown(rows: pd.DataFrame, report: Report, language: str) -> list[tuple[str, ...]]:
+    """Per row the cells of `COLUMNS` as text, then the severity, which sets its colour."""
+    words, known = texts(language), rules()
+    of = {name: plain(rows[name]) for name in _SHOWN} | {"detail": plain(shortened(rows["detail"]))}
+    free = cache(lambda text: visible(str(text)))  # for delivered text
+    rule_texts = {code: known[code].text[language] for code in {*of["rule"], *of["follows"]} if code is not None}
+    consequence, line = f" ({words['consequence_one']})", words["line"].lower()
+    figures = {finding: _figures(pairs, language) for finding, pairs in report.affected.items()}
+    cells = {name: [free(cell) if cell else "" for cell in of[name]] for name in ("value", "detail", "field")}
+    cells |= {
+        "severity": [
+            words["severity_one"][severity] + (consequence if origin == "consequence" else "")
+            for severity, origin in zip(of["severity"], of["origin"], strict=True)
+        ],
+        "finding": [
+            rule_texts[code] + (f"\n← {rule_texts[cause]}" if cause is not None else "")
+            for code, cause in zip(of["rule"], of["follows"], strict=True)
+        ],
+        "action": [known[code].action[language] for code in of["rule"]],
+        "own_number": [
+            free(key if number is None else number) if key or number else ""
+            for number, key in zip(of["number"], of["record_key"], strict=True)
+        ],
+        "where": [
+            free(_where(file, part, cell or (f"{line} {n}" if n is not None else None)))
+            for file, part, cell, n in zip(of["file"], of["part"], of["cell"], of["line"], strict=True)
+        ],
+        "state": [
+            f"{words['life'][state]}\n{since}" + (f"\n{words['answered'][answer]}" if answer is not None else "")
+            for state, since, answer in zip(of["state"], of["since"], of["answer"], strict=True)
+        ],
+        "figures": [figures.get(finding, "") for finding in of["finding"]],
+        "id": of["finding"],
+    }
+    day = report.deadline.strftime(words["date_format"]) if report.deadline else ""
+    same = {"deadline": day, "contact": report.contact or "", **dict.fromkeys(ANSWERS, "")}
+    return list(zip(*(cells.get(name) or [same[name]] * len(rows) for name in COLUMNS), of["severity"], strict=True))
+
+
+def _where(file: str | None, part: str | None, at: str | None) -> str:
+    return (file or "") + (f" · {part}" if part is not None else "") + (f" · {at}" if at is not None else "")
+
+
+def _figures(pairs: list[tuple[str, str]], language: str) -> str:
+    by_period: dict[str, list[str]] = {}
+    for indicator, period in pairs:
+        by_period.setdefault(period, []).append(indicators()[indicator].title[language])
+    return "; ".join(f"{period}: {', '.join(names)}" for period, names in sorted(by_period.items()))
+
+
+def _folded(findings: pd.DataFrame) -> list[tuple[str | None, str | None, str, int]]:
+    """Rows of file, field, rule and number of findings, sorted; those without a file or a field last."""
+    counted: Counter[tuple[str | None, str | None, str]] = Counter()
+    for *column, (cells, _) in zip(*(plain(findings[name]) for name in ("file", "field", "rule")), cells_and_rows(findings), strict=True):
+        counted[tuple(column)] += cells
+    order = sorted(counted, key=lambda one: [(cell is None, cell or "") for cell in one])
+    return [(*one, counted[one]) for one in order]
+
+
+def _information(book: xlsxwriter.Workbook, report: Report, looks: dict[str, Format]) -> None:
+    """The sheet with information findings per rule and column, fixed findings, and the files with their row counts."""
+    words = texts(report.language)
+    sheet = book.add_worksheet(_name(words["information"], set()))
+    sheet.set_column(0, 2, 20)
+    sheet.set_column(3, 3, 70)
+    sheet.set_column(4, 9, 12)
+    folded = _folded(report.open[~report.open["listed"]])
+    fixed = _folded(report.findings[report.findings["state"] == "fixed"])
+    row = 0
+    for title, note, table in (
+        (words["severities"]["info"], words["severity_note"]["info"], folded),
+        (words["fixed"], words["fixed_note"], fixed),
+    ):
+        sheet.write_string(row, 0, f"{title} ({sum(n for *_, n in table)})", looks["title"])
+        sheet.write_string(row + 1, 0, note)
+        for n, name in enumerate(("file", "field", "count", "finding")):
+            sheet.write_string(row + 2, n, words[name], looks["head"])
+        row += 3
+        for file, field, rule, count in table:
+            place = ["" if text is None else visible(text) for text in (file, field)]
+            for n, value in enumerate([*place, str(count), rules()[rule].text[report.language]]):
+                sheet.write_string(row, n, value, looks["cell"])
+            row += 1
+        row += 1
+    heads = [words["file"], words["state"], *(words["counts"][name] for name in COUNTS)]
+    for n, head in enumerate(heads):
+        sheet.write_string(row, n, head, looks["head"])
+    for cells in report.files[["file", "state", *COUNTS]].itertuples(index=False, name=None):
+        row += 1
+        shown = [visible(str(cells[0])), words["states"].get(cells[1], str(cells[1])), *(str(n) for n in cells[2:])]
+        for n, text in enumerate(shown):
+            sheet.write_string(row, n, text, looks["cell"])
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)

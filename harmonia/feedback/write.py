@@ -1,0 +1,160 @@
+"""Stores the report on a delivery, readable by the running user only.
+
+Belongs here: names, permissions and atomic writing of the files in `feedback/<institution>/<delivery>/`.
+Does not belong here: their content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import stat
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from harmonia.errors import HarmoniaError, storage
+from harmonia.feedback import page, report, up_to_date, workbook
+from harmonia.feedback.receipt import receipt
+from harmonia.swap import write_whole
+from warehouse.stores import secret
+
+_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # the report quotes personal data
+NOT_LANDED = "not-taken"  # folder, in place of a delivery, for what could not be landed
+_ANSWERED = "findings.answered-"  # a workbook that was filled in place
+
+
+def write_feedback(
+    home: Path,
+    institution: str,
+    delivery: str,
+    files: pd.DataFrame,
+    findings: pd.DataFrame,
+    language: str,
+    received: date | None = None,
+    today: date | None = None,
+    **more: pd.DataFrame,
+) -> list[Path]:
+    """Write the report on one delivery: receipt, findings (page, JSON, workbook) and the letter to the head, pages in every language.
+
+    files     file, state, read, accepted, superseded, withdrawn, quarantined, structural (physical rows); size and sha256 where
+              known; may be empty
+    findings  `harmonia.feedback.life.LIVED` and `answer`, of this delivery only; `schemas.findings.COLUMNS` suffice
+    received  the day of receipt; deadlines are derived from it, so that the same delivery gives the same bytes
+    today     once past the report's deletion date, only the receipt is written
+    more      `figures`, `foremost`, `trend` as in `report.Report`
+
+    Returns the paths. A report that is up to date is not rewritten; a workbook that somebody filled in place is kept beside the new one.
+    Raises `HarmoniaError` where writing fails or a name is not a folder name, `ValueError` for an unknown language.
+    """
+    key = key_for(home, institution, delivery, language, received, today, up_to_date.key_of(files, findings, *more.values()))
+    there = current_files(home, institution, delivery, key)
+    return there or rewrite(home, institution, delivery, files, findings, language, received, today, key, **more)
+
+
+def rewrite(
+    home: Path,
+    institution: str,
+    delivery: str,
+    files: pd.DataFrame,
+    findings: pd.DataFrame,
+    language: str,
+    received: date | None,
+    today: date | None,
+    key: str,
+    **more: pd.DataFrame,
+) -> list[Path]:
+    """Write the report unconditionally under `key` (`key_for`); otherwise as `write_feedback`."""
+    folder = _folder(home / "feedback", institution, delivery)
+    document = report.make(institution, delivery, files, findings, language, received, **more)
+    over = _over(institution, received, today)
+    content: dict[str, str | bytes] = dict(receipt(institution, delivery, files, language, received, document.state, document.counts))
+    if not over:
+        content |= {
+            "findings.json": report.to_json(document),
+            **page.pages(document),
+            page.WORKBOOK: workbook.write(document, secret(home)),
+        }
+    for old in {*folder.glob("findings.*"), *folder.glob("letter.*"), *folder.glob("receipt.*")} - {folder / name for name in content}:
+        if over or not old.name.startswith(_ANSWERED):
+            old.unlink()
+    written = {folder / name: _encoded(text) for name, text in content.items()}
+    for path, data in written.items():
+        _write(path, data)
+    _write(folder / up_to_date.NOTE, up_to_date.note(key, written))
+    return list(written)
+
+
+def key_for(home: Path, institution: str, delivery: str, language: str, received: date | None, today: date | None, content: str) -> str:
+    """The key of a report: changes whenever the report would. content: hash of files, findings and their companions."""
+    over = _over(institution, received, today)
+    return up_to_date.key_of(institution, delivery, language, received, over, secret(home).hex(), content)
+
+
+def current_files(home: Path, institution: str, delivery: str, key: str) -> list[Path]:
+    """The files of the report if it was written under `key` and is unchanged, with permissions restored; empty if it must be written."""
+    there = up_to_date.is_up_to_date(_folder(home / "feedback", institution, delivery), key)
+    for path in there:
+        _close(path)
+    return there
+
+
+def _over(institution: str, received: date | None, today: date | None) -> bool:
+    """Whether the report's deletion date is past."""
+    last = report.delete_on(institution, received)
+    return bool(today and last and today > last)
+
+
+def write_receipt(home: Path, institution: str, delivery: str, files: pd.DataFrame, language: str, received: date | None) -> list[Path]:
+    """Write only the receipt, when a delivery was received; returns the paths. Errors as in `write_feedback`."""
+    folder = _folder(home / "feedback", institution, delivery)
+    return [_write(folder / name, text) for name, text in receipt(institution, delivery, files, language, received).items()]
+
+
+def discard(home: Path, institution: str, delivery: str) -> None:
+    """Remove a report that is no longer needed."""
+    folder = home / "feedback" / institution / delivery
+    with storage(folder):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+
+
+def _folder(feedback: Path, institution: str, delivery: str) -> Path:
+    for name in (institution, delivery):
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise HarmoniaError(f"feedback for {institution!r} {delivery!r}: not a valid folder name; rename the folder in the inbox")
+    folder = feedback
+    for name in ("", institution, delivery):
+        folder = folder / name
+        with storage(folder):
+            folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            if folder.stat().st_mode & 0o077:
+                folder.chmod(_PRIVATE_FOLDER)
+    with storage(folder):
+        for left in folder.glob(".*.tmp"):  # left by a killed run
+            left.unlink()
+    return folder
+
+
+def _encoded(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
+
+
+def _close(path: Path) -> None:
+    if stat.S_IMODE(path.stat().st_mode) != _PRIVATE_FILE:
+        path.chmod(_PRIVATE_FILE)
+
+
+def _write(path: Path, text: str | bytes) -> Path:
+    content = _encoded(text)
+    with storage(path):
+        if path.is_file():
+            there = path.read_bytes()
+            if there == content:
+                _close(path)
+                return path
+            if path.name == page.WORKBOOK and not workbook.untouched(there):
+                path.rename(path.with_name(f"{_ANSWERED}{hashlib.sha256(there).hexdigest()[:8]}{path.suffix}"))
+    write_whole(path, content, _PRIVATE_FILE)
+    return path

@@ -1,0 +1,86 @@
+"""Locks between processes, held by the kernel: a killed process releases them.
+
+Belongs here: one run per home, one landing per home. Does not belong here: locks of a database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harmonia.errors import HarmoniaError, storage
+from harmonia.home import Home
+
+_PAUSE = 0.05  # seconds between two attempts
+_GRACE = 0.2  # seconds: longer than `run_is_held` holds its shared lock
+_RUN = ".run.lock"
+
+
+@contextmanager
+def run_lock(home: Home) -> Iterator[None]:
+    """Hold the home for one run. Raises `HarmoniaError` at once if another run holds it. Not re-entrant."""
+    with _held(home.root / _RUN, f"home {home.root}", wait=_GRACE):
+        yield
+
+
+def run_is_held(home: Home) -> bool:
+    """Whether a run, or a command that changes the home, holds the lock. Raises `HarmoniaError` if the lock file cannot be opened."""
+    path = home.root / _RUN
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise HarmoniaError(f"{path}: cannot be opened ({error.strerror}): change its owner to the user that runs Harmonia") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+@contextmanager
+def landing_lock(home: Home, wait: float = 60) -> Iterator[None]:
+    """Hold the landing store of a home; waits up to `wait` seconds, then raises `HarmoniaError`. Not re-entrant."""
+    with _held(home.landing / ".lock", f"landing {home.landing}", wait):
+        yield
+
+
+@contextmanager
+def pull_lock(home: Home, institution: str) -> Iterator[None]:
+    """Hold the pulls of an institution. Raises `HarmoniaError` at once if another process holds them. Not re-entrant."""
+    with _held(home.root / f".pull-{institution}.lock", f"the pull of {institution}", wait=_GRACE):
+        yield
+
+
+@contextmanager
+def _held(path: Path, what: str, wait: float) -> Iterator[None]:
+    with storage(path):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _acquire(file, what, time.monotonic() + wait)
+        with storage(path):
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
+        yield
+    finally:
+        os.close(file)  # releases the lock; removing the file would let two processes lock two files
+
+
+def _acquire(file: int, what: str, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                holder = os.pread(file, 200, 0).decode("ascii", "replace") or "another process"
+                raise HarmoniaError(f"{what} is in use by {holder}: wait until it has ended, then run again") from None
+            time.sleep(_PAUSE)

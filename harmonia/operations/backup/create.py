@@ -1,0 +1,155 @@
+"""Creates a backup while runs go on.
+
+Belongs here: what is copied, in an order that makes the copy consistent. Does not belong here: `restore`.
+
+The registry is copied first, as of one moment (SQLite's online backup, or one repeatable read on a server). Then the bytes that it names:
+landing stores bytes before their receipts and never changes them, so all exist. Releases and keys are written once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, insert, select
+from sqlalchemy.orm import Session
+
+from harmonia.errors import HarmoniaError, storage
+from harmonia.operations.backup.manifest import REGISTRY, Manifest, digest
+from harmonia.registry import Registry, open_registry, seal
+from harmonia.registry.ledger import removed
+from harmonia.registry.tables import Base, File
+from harmonia.swap import sync
+from pipelines.landing.store import Store
+from pipelines.resources.workplace import Workplace
+from warehouse import stores
+
+REBUILT = ("lake", "published", "feedback", "logs", "dagster/history", "dagster/schedules")
+"""Folders of a home that a run rebuilds, and Dagster's history. Everything else is copied, including unknown files."""
+_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+
+
+def backup(workplace: Workplace, target: Path) -> Manifest:
+    """Copy everything that cannot be rebuilt to the new folder `target`, atomically; return the manifest.
+
+    Raises `HarmoniaError` if there is nothing to copy, `target` exists or cannot be written, or landed bytes are damaged.
+    """
+    home = workplace.home
+    if workplace.registry_url is None and not (home.root / REGISTRY).is_file():
+        raise HarmoniaError(f"home {home.root} has no {REGISTRY}: name the home with --home, or the registry in use with --registry-url")
+    if target.exists():
+        raise HarmoniaError(f"{target} already exists: name a new folder; a backup never changes an older one")
+    if target.resolve().is_relative_to(home.root.resolve()):
+        raise HarmoniaError(f"{target} is inside the home: name a folder on another disk")
+    partial = target.with_name(f".{target.name}.part")
+    with storage(target):
+        shutil.rmtree(partial, ignore_errors=True)  # leftover of a killed backup
+        partial.mkdir(parents=True, mode=_PRIVATE_FOLDER)
+    try:
+        manifest = _copy_to(workplace, partial)
+        with storage(target):
+            partial.rename(target)
+            sync(target.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def _copy_to(workplace: Workplace, partial: Path) -> Manifest:
+    registry = open_registry(workplace.registry)
+    try:
+        copy_registry(registry, partial / REGISTRY)
+    finally:
+        registry.close()
+    copy = create_engine(f"sqlite:///{partial / REGISTRY}")
+    with Session(copy) as session:
+        manifest = Manifest(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", version("harmonia"), seal.head(session))
+        hashes = sorted(set(session.scalars(select(File.sha256))) - removed(session))
+    copy.dispose()
+    manifest.files[REGISTRY] = _sync_and_digest(partial / REGISTRY)
+    home, landing = workplace.home, Store(workplace.home.landing)
+    for sha256 in hashes:
+        _copy(landing.path(sha256), partial, f"landing/{sha256[:2]}/{sha256}", manifest)
+        if manifest.files[f"landing/{sha256[:2]}/{sha256}"][1] != sha256:
+            raise HarmoniaError(f"{landing.path(sha256)}: was changed since it was received; `harmonia verify` names the delivery")
+    for path in _other_files(home.root):
+        _copy(path, partial, str(path.relative_to(home.root)), manifest)
+    key_path = os.environ.get(stores.KEY_VARIABLE)
+    if key_path:
+        key = Path(key_path).expanduser()
+        if not key.is_file():
+            raise HarmoniaError(
+                f"{key}: the pseudonym key named by {stores.KEY_VARIABLE} is missing; a backup without it would lead to other pseudonyms"
+            )
+        _copy(key, partial, stores.KEY_FILE, manifest)
+    for folder in (path for path in partial.rglob("*") if path.is_dir()):
+        folder.chmod(_PRIVATE_FOLDER)
+    manifest.write(partial)
+    return manifest
+
+
+def _other_files(root: Path) -> Iterator[Path]:
+    """Releases, keys, policies, settings: all files except registry, landing, rebuildable files and leftovers of killed processes."""
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        is_rebuilt = any(name.is_relative_to(folder) for folder in (*REBUILT, "landing")) or name.suffix == ".duckdb"
+        is_unfinished = any(part.startswith(".") for part in name.parts) or name.name.startswith(REGISTRY)
+        if is_rebuilt or is_unfinished:
+            continue
+        if path.is_symlink() and not path.is_file():
+            raise HarmoniaError(
+                f"{path}: a link to a folder or to nothing, which a backup does not follow: replace it by the folder (or a mount)"
+            )
+        if path.is_file():
+            yield path
+
+
+def _copy(source: Path, partial: Path, name: str, manifest: Manifest) -> None:
+    """Copy one file durably; add size and hash of the copy to the manifest."""
+    target = partial / name
+    with storage(target):
+        target.parent.mkdir(parents=True, exist_ok=True)  # inside the private folder
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        raise HarmoniaError(f"{source}: is in the ledger but missing; `harmonia verify` names the delivery") from None
+    except OSError as error:
+        raise HarmoniaError(f"{source}: cannot be copied to {target} ({error.strerror}): make room or give permission") from error
+    manifest.files[name] = _sync_and_digest(target)
+
+
+def _sync_and_digest(path: Path) -> tuple[int, str]:
+    with storage(path):
+        path.chmod(_PRIVATE_FILE)
+        sync(path)
+        return digest(path)
+
+
+def copy_registry(registry: Registry, target: Path) -> None:
+    """Copy the registry as of one moment to an SQLite file, whatever its database."""
+    if registry.engine.dialect.name == "sqlite":
+        with storage(target), sqlite3.connect(str(registry.engine.url.database)) as source, sqlite3.connect(target) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, no write-ahead log
+        source.close()
+        copy.close()
+        return
+    open_registry(f"sqlite:///{target}").close()  # create it with its tables
+    with registry.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source_:
+        transfer(source_, f"sqlite:///{target}")
+
+
+def transfer(source: Connection, url: str) -> None:
+    """Copy all rows of a registry, read in one transaction, into the empty, migrated one at `url`."""
+    engine = create_engine(url, hide_parameters=True)
+    with engine.begin() as target:
+        for table in Base.metadata.sorted_tables:
+            rows = source.execute(select(table).order_by(*table.primary_key.columns)).mappings()
+            while batch := rows.fetchmany(10_000):
+                target.execute(insert(table), [dict(row) for row in batch])
+    engine.dispose()

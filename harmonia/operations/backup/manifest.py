@@ -1,0 +1,70 @@
+"""The manifest of a backup: its files with size and SHA-256, and the newest seal of its ledger.
+
+Belongs here: the format of `manifest.json`, reading and comparing it. Does not belong here: copying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from harmonia.errors import HarmoniaError, storage
+
+NAME = "manifest.json"
+FORMAT = 1
+REGISTRY = "registry.sqlite"
+
+
+@dataclass
+class Manifest:
+    """`files`: path in the backup -> size and SHA-256. `seal`: number and digest of the newest seal of the ledger."""
+
+    made: str  # UTC
+    harmonia: str
+    seal: tuple[int, str]
+    files: dict[str, tuple[int, str]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def write(self, folder: Path) -> None:
+        """Write it to a backup, as the last file."""
+        path = folder / NAME
+        with storage(path):
+            path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", "utf-8")
+            path.chmod(0o600)
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of a backup. Raises `HarmoniaError` if the folder is not a backup, or has another format."""
+        path = folder / NAME
+        try:
+            raw = json.loads(path.read_text("utf-8"))
+            files = {str(name): (int(size), str(sha256)) for name, (size, sha256) in raw["files"].items()}
+            out = cls(raw["made"], raw["harmonia"], (int(raw["seal"][0]), str(raw["seal"][1])), files, int(raw["format"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise HarmoniaError(
+                f"{folder}: not a backup ({NAME} is missing or damaged): name a folder created by `harmonia backup`"
+            ) from error
+        if out.format != FORMAT or any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
+            raise HarmoniaError(f"{folder}: backup in another format ({out.format}): restore it with Harmonia {out.harmonia}")
+        return out
+
+
+def digest(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file. Raises `OSError`."""
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def damaged_files(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Missing, changed and unexpected files of a backup, one line each."""
+    for name, expected in sorted(manifest.files.items()):
+        try:
+            if digest(folder / name) != expected:
+                yield f"{name}: was changed"
+        except OSError:
+            yield f"{name}: missing or unreadable"
+    present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    yield from (f"{name}: not in the manifest" for name in sorted(present - manifest.files.keys() - {NAME}))

@@ -1,0 +1,52 @@
+"""Search for a person in databases outside the home: registry and warehouse on a server.
+
+Does not belong here: files of the home, matching (`search`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from sqlalchemy import select
+
+from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.search import frame_contains
+from harmonia.registry import open_registry
+from harmonia.registry.tables import Base
+from pipelines.resources.workplace import Workplace
+from warehouse import postgres
+from warehouse.stores import STORES
+
+_BATCH_ROWS = 50_000
+
+
+def find_tables(workplace: Workplace, person: Person) -> list[str]:
+    """Names of the tables in which the person is found; none if registry and warehouse are files of the home.
+
+    Searches visible rows only: the server clears dead row versions and its write-ahead log (docs/reference/governance.md).
+    """
+    found = [f"registry, table {name}" for name, frame in _registry_batches(workplace.registry_url) if frame_contains(frame, person)]
+    found += [f"warehouse, table {name}" for name, frame in _warehouse_batches(workplace.warehouse_url) if frame_contains(frame, person)]
+    return list(dict.fromkeys(found))
+
+
+def _registry_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    if url is None:
+        return
+    registry = open_registry(url)
+    try:
+        with registry.read() as session:
+            for table in Base.metadata.sorted_tables:
+                rows = session.execute(select(table)).mappings()
+                while part := rows.fetchmany(_BATCH_ROWS):
+                    yield table.name, pd.DataFrame([dict(row) for row in part])
+    finally:
+        registry.close()
+
+
+def _warehouse_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    for schema in STORES if url else ():
+        for table, rows in postgres.frames(str(url), schema):
+            for part in rows.to_batches(_BATCH_ROWS):
+                yield f"{schema}.{table.name}", part.to_pandas()

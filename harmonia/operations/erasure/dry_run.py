@@ -1,0 +1,148 @@
+"""Dry run of an erasure on a copy of the home: redacted files and rows, changed figures, remaining data.
+
+Belongs here: the copy, comparing before and after. Does not belong here: changing the home folder (`execute`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+import pandas as pd
+
+from harmonia.errors import HarmoniaError, storage
+from harmonia.operations.backup.create import copy_registry
+from harmonia.operations.backup.manifest import REGISTRY
+from harmonia.operations.erasure import link_constraints, orders, redaction, search
+from harmonia.operations.erasure.person import Person, find_person
+from harmonia.operations.erasure.redaction import RedactedReceipt
+from harmonia.registry import Registry, open_registry, seal
+from harmonia.review.following import current_verdicts
+from harmonia.swap import share
+from pipelines.linkage import link
+from pipelines.resources import lake
+from pipelines.resources.instance import URL
+from pipelines.resources.workplace import Workplace
+from warehouse.publish import remove_previous
+
+_HARD_LINKED = ("landing", "lake", "releases")  # never modified in place: the copy uses hard links
+_IGNORE_HIDDEN = shutil.ignore_patterns(".*")  # including locks
+_COPIED_PATTERNS = ("*.key", "*.yaml", "*.sig", "*.pub")
+
+
+Run: TypeAlias = Callable[[Workplace], object]
+"""Runs all stages on a home."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """changed: warehouse tables that would change; remaining: files that would still name the person; seal: of the ledger at the time."""
+
+    person: Person
+    redacted: tuple[RedactedReceipt, ...]
+    constraints: pd.DataFrame
+    changed_tables: tuple[str, ...]
+    remaining: tuple[str, ...]
+    seal: tuple[int, str]
+
+    @property
+    def files(self) -> int:
+        """How many landed files would be removed."""
+        return len(frozenset[str]().union(*(receipt.removed for receipt in self.redacted)))
+
+
+def dry_run(workplace: Workplace, person_id: str, run: Run) -> Plan:
+    """Erase a person on a temporary copy. run: runs all stages. Raises `HarmoniaError` if nothing names the person."""
+    with _home_copy(workplace) as copy, _opened(copy) as registry:
+        with registry.read() as session:
+            seal_before = seal.head(session)
+        run(copy)
+        figures_before, partition = _figures(copy), _partition(copy)
+        person = find_person(copy, person_id)
+        redacted = tuple(redaction.find_receipts(registry, copy.home, person))
+        if not redacted:
+            raise HarmoniaError(f"no landed file names person {person_id}: the person was erased already")
+        order = orders.place_order(registry, person.id, "trial", "trial")
+        constraints = _find_constraints(copy, order, redacted, partition, run)
+        redaction.delete_copies(copy.home, person)
+        redaction.record_redactions(registry, copy.home, order, "trial", redacted, constraints)
+        run(copy)
+        remove_previous(copy.home.root)
+        figures_after = _figures(copy)
+        changed_tables = tuple(name for name in figures_before if not figures_before[name].equals(figures_after[name]))
+        return Plan(person, redacted, constraints, changed_tables, tuple(search.find_files(copy.home.root, person)), seal_before)
+
+
+def _find_constraints(
+    workplace: Workplace, order: int, redacted: tuple[RedactedReceipt, ...], partition: link_constraints.Partition, run: Run
+) -> pd.DataFrame:
+    """The link constraints that preserve all links, found on a second copy."""
+    with _home_copy(workplace) as copy, _opened(copy) as registry:
+        no_constraints = pd.DataFrame(columns=link_constraints.COLUMNS, dtype="str")
+        redaction.record_redactions(registry, copy.home, order, "trial", redacted, no_constraints)
+        run(copy)
+        canonical = lake.read(copy.home.lake / "canonical")
+        judgements_in_force = current_verdicts(registry, lake.read(copy.home.lake / "identities")["listed"])
+
+        def relink(judgements: pd.DataFrame) -> link_constraints.Partition:
+            result = link(canonical, judgements=judgements)
+            return {"case": result.cases, "person": result.persons}
+
+        return link_constraints.find_constraints(partition, relink, judgements_in_force)
+
+
+@contextmanager
+def _home_copy(workplace: Workplace) -> Iterator[Workplace]:
+    """A temporary home beside the home, with the same landing, lake, registry and keys and an empty inbox.
+
+    It has its own run history: in a shared one on a server it would close the runs of the real home as dead.
+    """
+    root = workplace.home.root
+    dagster_url = os.environ.pop(URL, None)
+    with storage(root.parent):
+        folder = Path(tempfile.mkdtemp(prefix=f".{root.name}.trial.", dir=root.parent))
+    try:
+        copy = Workplace.of(folder / "inbox", folder / "home")
+        copy.inbox.mkdir()
+        copy.home.create()
+        with storage(folder):
+            for name in _HARD_LINKED:
+                shutil.copytree(root / name, copy.home.root / name, copy_function=share, dirs_exist_ok=True, ignore=_IGNORE_HIDDEN)
+            for path in (path for pattern in _COPIED_PATTERNS for path in root.glob(pattern)):
+                shutil.copy2(path, copy.home.root)
+        with _opened(workplace) as registry:
+            copy_registry(registry, copy.home.root / REGISTRY)
+        yield copy
+    finally:
+        if dagster_url is not None:
+            os.environ[URL] = dagster_url
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _opened(workplace: Workplace) -> Iterator[Registry]:
+    registry = open_registry(workplace.registry)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def _figures(workplace: Workplace) -> dict[str, pd.DataFrame]:
+    """Every table of the warehouse, rows sorted."""
+    with duckdb.connect(str(workplace.home.warehouse), read_only=True) as warehouse:
+        names = [name for (name,) in warehouse.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        return {name: warehouse.execute(f'FROM "{name}" ORDER BY ALL').df() for name in names}
+
+
+def _partition(workplace: Workplace) -> link_constraints.Partition:
+    """The partition of records into cases and persons, by their ids."""
+    ids = lake.read(workplace.home.lake / "identities")
+    return {entity: ids[f"{entity}s"].rename(columns={f"{entity}_id": "cluster"}) for entity in ("case", "person")}

@@ -1,0 +1,47 @@
+"""Link constraints: pairs that keep the links of records unchanged after names are erased.
+
+Does not belong here: linkage itself. The pairs are stored as judgements of a steward named after the erasure, so that every later run
+obeys them and stewards see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from harmonia.review.pairs import PAIR, ordered
+
+RECORD = ["institution", "record_key"]
+COLUMNS = [*PAIR, "verdict"]
+_MAX_ITERATIONS = 8
+Partition = Mapping[str, pd.DataFrame]  # entity -> institution, record_key, cluster
+
+
+def find_constraints(before: Partition, link: Callable[[pd.DataFrame], Partition], judgements: pd.DataFrame) -> pd.DataFrame:
+    """Pairs (`COLUMNS`) with which, added to `judgements`, `link` yields the partition `before` again.
+
+    Raises `HarmoniaError` if no such pairs are found.
+    """
+    constraints = pd.DataFrame(columns=COLUMNS, dtype="str")
+    for _ in range(_MAX_ITERATIONS):
+        after = link(pd.concat([judgements, constraints], ignore_index=True))
+        changed = [pair for entity, partition in before.items() for pair in _changed_pairs(entity, partition, after[entity])]
+        if not changed:
+            return constraints
+        constraints = pd.concat([constraints, ordered(pd.DataFrame(changed, columns=COLUMNS))]).drop_duplicates(PAIR, ignore_index=True)
+    raise HarmoniaError("the links of other records cannot be preserved without this person's names: nothing was removed")
+
+
+def _changed_pairs(entity: str, before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Pairs that were linked and no longer are (`same`), or the reverse (`different`)."""
+    merged = before.merge(after, on=RECORD, suffixes=("_before", "_after"))
+    for group, subgroup, verdict in (("cluster_before", "cluster_after", "same"), ("cluster_after", "cluster_before", "different")):
+        subgroups = merged.drop_duplicates([group, subgroup])
+        split = subgroups[subgroups.duplicated(group, keep=False)]
+        for _, representatives in split.groupby(group):
+            keys = list(representatives[RECORD].astype("str").itertuples(index=False, name=None))
+            for a, b in combinations(keys, 2) if verdict == "different" else ((keys[0], other) for other in keys[1:]):
+                yield (entity, *a, *b, verdict)

@@ -1,0 +1,68 @@
+"""Orders to erase a person: one user orders, another executes.
+
+Belongs here: adding and listing orders, who may execute one. Does not belong here: execution (`execute`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from sqlalchemy import func, select
+
+from harmonia.errors import HarmoniaError
+from harmonia.registry import Registry
+from harmonia.registry.identity import resolve
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Entity, Erasure, ErasureOrder
+from harmonia.review.judgements import cleaned
+
+COLUMNS = ["order", "person", "ordered by", "at", "ground", "executed", "last by"]
+
+
+def place_order(registry: Registry, person_id: str, by: str, ground: str) -> int:
+    """Add an order; return its number. Raises `HarmoniaError` if the person does not exist, or name or ground is missing."""
+    by, ground = cleaned("steward", by), cleaned("why", ground)
+    current_id = str(resolve(registry, pd.Series([person_id])).iloc[0])
+    with registry.write() as session:
+        entity = session.get(Entity, current_id)
+        if entity is None or entity.kind != "person":
+            raise HarmoniaError(f"person {person_id} does not exist: take the id from `harmonia explain` or the identity store")
+        new_order = ErasureOrder(at=now(), person_id=current_id, ordered_by=by, ground=ground)
+        session.add(new_order)
+        session.flush()
+        return new_order.id
+
+
+def get_order(registry: Registry, number: int) -> ErasureOrder:
+    """An order by its number. Raises `HarmoniaError` if it does not exist."""
+    with registry.read() as session:
+        order = session.get(ErasureOrder, number)
+    if order is None:
+        raise HarmoniaError(f"order {number} does not exist: `harmonia erase list` lists orders, `harmonia erase order` adds one")
+    return order
+
+
+def check_executor(order: ErasureOrder, by: str) -> str:
+    """The name of the user who executes an order. Raises `HarmoniaError` if the same user placed it."""
+    executor = cleaned("steward", by)
+    if executor.casefold() == order.ordered_by.casefold():
+        raise HarmoniaError(f"order {order.id} was placed by {order.ordered_by}: a different user must execute it (--by)")
+    return executor
+
+
+def list_orders(registry: Registry) -> pd.DataFrame:
+    """All orders, `COLUMNS`: persons by id only."""
+    executions = (
+        select(Erasure.order_id, func.count().label("times"), func.max(Erasure.id).label("last")).group_by(Erasure.order_id).subquery()
+    )
+    query = (
+        select(ErasureOrder, executions.c.times, Erasure.carried_out_by)
+        .outerjoin(executions, executions.c.order_id == ErasureOrder.id)
+        .outerjoin(Erasure, Erasure.id == executions.c.last)
+        .order_by(ErasureOrder.id)
+    )
+    with registry.read() as session:
+        rows = [
+            (order.id, order.person_id, order.ordered_by, f"{order.at:%Y-%m-%d}", order.ground, times or 0, by or "")
+            for order, times, by in session.execute(query)
+        ]
+    return pd.DataFrame(rows, columns=COLUMNS)

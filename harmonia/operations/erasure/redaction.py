@@ -1,0 +1,141 @@
+"""Redaction of a home: replaces deliveries by redacted readings, removes bytes, records both in the ledger.
+
+Does not belong here: whether an order may be executed (`execute`), previewing it (`dry_run`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from harmonia.errors import storage
+from harmonia.home import Home
+from harmonia.lock import landing_lock
+from harmonia.operations.erasure import reading, search
+from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.rows import redact
+from harmonia.registry import Registry
+from harmonia.registry.ledger import deliveries, now, redactions
+from harmonia.registry.tables import Audit, Delivery, Erasure, File, Judgement, Receipt, Redaction, RemovedFile
+from harmonia.review.judgements import records
+from pipelines.landing.names import READ
+from pipelines.landing.store import Store
+from sources.contract import DeliveryName
+from sources.readers.result import ReadResult, SourceFile
+from sources.reading import read_delivery
+
+_PAGE_FOLDERS = ("feedback", "logs", "explain", "review", "reports", "exports")
+"""Folders of the home with pages. A page that names the person is deleted; the next run writes it again if it is one of its outputs."""
+_JUDGEMENT_COLUMNS = {"entity": "kind", "key_a": "record_key_a", "key_b": "record_key_b"}
+
+
+@dataclass(frozen=True)
+class RedactedReceipt:
+    """A receipt with the redacted reading that replaces its files, the hashes of bytes to remove, and the number of redacted rows."""
+
+    institution: str
+    delivery: str
+    receipt: int
+    reading: bytes
+    removed: frozenset[str]
+    rows: int
+
+
+def find_receipts(registry: Registry, home: Home, person: Person) -> Iterator[RedactedReceipt]:
+    """All receipts, including superseded ones, whose files name the person."""
+    store = Store(home.landing)
+    with registry.read() as session:
+        all_deliveries, readings = deliveries(session), redactions(session)
+        for delivery in all_deliveries:
+            if person.keys(delivery.institution):
+                for receipt in delivery.receipts:
+                    one = _redact_receipt(store, delivery, receipt, readings.get(receipt.id), person)
+                    if one is not None:
+                        yield one
+
+
+def _redact_receipt(
+    store: Store, delivery: Delivery, receipt: Receipt, earlier_reading: str | None, person: Person
+) -> RedactedReceipt | None:
+    files = {file.name: file for file in receipt.files if store.path(file.sha256).exists()}
+    result = reading.load(store.path(earlier_reading)) if earlier_reading else _read(store, delivery.institution, receipt)
+    redacted, names = redact(delivery.institution, DeliveryName(delivery.period, delivery.version), result, person) or (None, set[str]())
+    names |= {name for name, file in files.items() if name not in names and search.file_contains(store.path(file.sha256), person)}
+    if redacted is None and not names:
+        return None
+    content = reading.dump(redacted or result)
+    removed = {files[name].sha256 for name in names if name in files} | ({earlier_reading} if earlier_reading else set())
+    removed.discard(hashlib.sha256(content).hexdigest())  # an unchanged reading
+    rows = 0 if redacted is None else redacted.blanked["_row"].nunique() - result.blanked["_row"].nunique()
+    return RedactedReceipt(delivery.institution, delivery.name, receipt.id, content, frozenset(removed), rows)
+
+
+def _read(store: Store, institution: str, receipt: Receipt) -> ReadResult:
+    files = sorted((file for file in receipt.files if file.kind in READ), key=lambda file: file.name)
+    return read_delivery(institution, [SourceFile(file.name, store.path(file.sha256)) for file in files])
+
+
+def record_redactions(
+    registry: Registry, home: Home, order: int, by: str, receipts: tuple[RedactedReceipt, ...], constraints: pd.DataFrame
+) -> int:
+    """Store the readings; record them, the removed hashes and the link constraints in one transaction; then remove the bytes.
+
+    Returns the number of the erasure. After a kill before the transaction nothing has changed; after a later kill the next landing removes
+    the bytes.
+    """
+    store = Store(home.landing)
+    with landing_lock(home):
+        staged = [store.stage_bytes(one.reading) for one in receipts]
+        store.commit(staged)
+        with registry.write() as session:
+            erasure = Erasure(at=now(), order_id=order, carried_out_by=by)
+            session.add(erasure)
+            session.flush()
+            known_hashes = set(session.scalars(select(File.sha256)))
+            new_files = {one.sha256: one.size for one in staged if one.sha256 not in known_hashes}
+            session.add_all(File(sha256=sha256, size=size, first_seen=erasure.at) for sha256, size in new_files.items())
+            session.flush()
+            readings_by_receipt = zip(receipts, staged, strict=True)
+            session.add_all(
+                Redaction(erasure_id=erasure.id, receipt_id=one.receipt, reading=staged_reading.sha256)
+                for one, staged_reading in readings_by_receipt
+            )
+            removed = sorted(frozenset[str]().union(*(one.removed for one in receipts)))
+            session.add_all(RemovedFile(erasure_id=erasure.id, sha256=sha256) for sha256 in removed)
+            _add_judgements(session, constraints, erasure)
+            session.add(Audit(at=erasure.at, who=by, action="erase", subject=f"order {order}: {len(removed)} files"))
+            number = erasure.id
+        store.recorded()
+        store.remove(removed)
+    return number
+
+
+def _add_judgements(session: Session, constraints: pd.DataFrame, erasure: Erasure) -> None:
+    """Add link constraints as judgements in the name of the erasure."""
+    if len(constraints):
+        rows = constraints.rename(columns=_JUDGEMENT_COLUMNS).assign(
+            steward=f"erasure {erasure.id}", why="preserves the link as it was before names were erased", decided_at=erasure.at, blind=False
+        )
+        session.execute(insert(Judgement), records(rows))
+
+
+def delete_copies(home: Home, person: Person) -> list[str]:
+    """Remove the lake, which the next run rebuilds, and pages that name the person; called before `record_redactions`, so that a kill
+    leaves no copy.
+
+    Returns the deleted pages.
+    """
+    with storage(home.root):
+        shutil.rmtree(home.lake, ignore_errors=True)
+        home.create()
+        pages = [path for folder in _PAGE_FOLDERS for path in sorted((home.root / folder).rglob("*")) if path.is_file()]
+        pages_naming_person = [path for path in pages if search.file_contains(path, person)]
+        for path in pages_naming_person:
+            path.unlink()
+    return [str(path.relative_to(home.root)) for path in pages_naming_person]

@@ -1,0 +1,110 @@
+"""Erasure orders that a restored home lacks, ordered again from a later backup.
+
+Belongs here: finding these orders and the person in this home. Does not belong here: execution (`execute`), restoring
+(`harmonia.operations.backup`).
+
+Restoring a backup older than an erasure brings the person back and loses the order. Ids of the two registries may differ, so a person is
+identified by the records at the time of the erasure.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from harmonia.errors import HarmoniaError, storage
+from harmonia.operations.backup.manifest import REGISTRY, Manifest, digest
+from harmonia.operations.erasure.orders import place_order
+from harmonia.registry import Registry, open_registry
+from harmonia.registry.tables import Erasure, ErasureOrder, Membership
+
+Records = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class RepeatedOrder:
+    """An order of a backup by its number: how many records it erased, and how many of them are known here.
+
+    ordered: new orders, number -> person; empty if the order is known here already, or none of its records is.
+    """
+
+    number: int
+    records: int
+    known_records: int
+    new_orders: dict[int, str]
+
+
+@dataclass(frozen=True)
+class _ExecutedOrder:
+    number: int
+    at: datetime
+    by: str
+    ground: str
+    records: Records
+
+
+def repeat_orders(registry: Registry, backup: Path) -> list[RepeatedOrder]:
+    """Order again every erasure that `backup` lists as executed. Idempotent.
+
+    The original user remains the one who ordered. Raises `HarmoniaError` if `backup` is not a backup or is damaged.
+    """
+    out = []
+    for order in _executed_orders(backup):
+        with registry.read() as session:
+            existing = list(session.scalars(select(ErasureOrder)))
+            persons_by_record = _current_persons(session, order.records)
+        ground = f"{order.ground} (order {order.number} of a later backup)"
+        # this registry may be an older copy of that one
+        already_ordered = any((known.id, known.at) == (order.number, order.at) for known in existing)
+        ordered_before = {known.person_id for known in existing if known.ground == ground}
+        persons = set() if already_ordered else set(persons_by_record.values()) - ordered_before
+        new_orders = {place_order(registry, person, order.by, ground): person for person in sorted(persons)}
+        out.append(RepeatedOrder(order.number, len(order.records), len(persons_by_record), new_orders))
+    return out
+
+
+def _executed_orders(backup: Path) -> list[_ExecutedOrder]:
+    """The executed orders of a backup. Reads a copy of its registry, because opening a registry migrates it."""
+    expected = Manifest.read(backup).files.get(REGISTRY)
+    with storage(backup), tempfile.TemporaryDirectory() as folder:
+        if expected is None or digest(backup / REGISTRY) != expected:
+            raise HarmoniaError(f"{backup}: its {REGISTRY} was changed: name another backup")
+        copy = Path(shutil.copyfile(backup / REGISTRY, Path(folder) / REGISTRY))
+        registry = open_registry(f"sqlite:///{copy}")
+        try:
+            with registry.read() as session:
+                last_execution = select(Erasure.order_id, func.max(Erasure.at).label("at")).group_by(Erasure.order_id).subquery()
+                rows = session.execute(
+                    select(ErasureOrder, last_execution.c.at)
+                    .join(last_execution, last_execution.c.order_id == ErasureOrder.id)
+                    .order_by(ErasureOrder.id)
+                )
+                return [
+                    _ExecutedOrder(
+                        order_row.id, order_row.at, order_row.ordered_by, order_row.ground, _records(session, order_row.person_id, at)
+                    )
+                    for order_row, at in rows.all()
+                ]
+        finally:
+            registry.close()
+
+
+def _records(session: Session, person: str, at: datetime) -> Records:
+    """The records of a person at a moment."""
+    current = or_(Membership.until.is_(None), Membership.until > at)
+    query = select(Membership.institution, Membership.record_key).where(Membership.entity_id == person, Membership.since <= at, current)
+    return frozenset((name, key) for name, key in session.execute(query))
+
+
+def _current_persons(session: Session, records: Records) -> dict[tuple[str, str], str]:
+    """The current person of each record; unknown records are omitted."""
+    query = select(Membership.institution, Membership.record_key, Membership.entity_id).where(
+        Membership.kind == "person", Membership.until.is_(None), Membership.record_key.in_({key for _, key in records})
+    )
+    return {(name, key): person for name, key, person in session.execute(query) if (name, key) in records}

@@ -1,0 +1,124 @@
+"""Redaction of a person's rows in a delivery.
+
+Belongs here: finding the rows, clearing their cells. Does not belong here: loading and storing deliveries (`redaction`), validation of
+redacted rows (`pipelines.validation.blanked`).
+
+Names, numbers and places of birth are removed; a date of birth is replaced by another day of its year (`birth_dates`). Counted values stay:
+role, sex, citizenship, municipality, offences, dates of the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from harmonia.operations.erasure.person import Person
+from harmonia.operations.erasure.search import ENCODINGS
+from pipelines.validation import DELIVERIES, validate_tables
+from pipelines.validation.numbering import first_row
+from sources import contract as contracts
+from sources.contract import ColumnSpec, DeliveryName
+from sources.readers.result import ReadResult
+
+_COUNTED_TYPES = ("municipality",)  # types of personal columns that figures use
+_DATE_FORMATS = {"dmy": "%d.%m.%Y", "dmy/": "%d/%m/%Y", "dmy-": "%d-%m-%Y", "iso": "%Y-%m-%d"}
+ERASED = b"[erased]"
+_FINDING = ["_row", "table", "field", "rule"]
+
+
+def redact(institution: str, delivery: DeliveryName, result: ReadResult, person: Person) -> tuple[ReadResult, set[str]] | None:
+    """The delivery without the person, and the files that name the person; None if no row does."""
+    name, contract = str(delivery), contracts.load(institution)
+    delivery_row = pd.DataFrame([(institution, name, delivery.period, delivery.version, None)], columns=list(DELIVERIES))
+    typed, quarantined, found = validate_tables(institution, {name: result}, delivery_row)
+    offset, keys = first_row(delivery.period, delivery.version), person.keys(institution, name)
+    tables, blanked, files = dict(result.tables), [result.blanked], set[str]()
+    rows, lines = set[int](), set[tuple[str, int]]()
+    for table, spec in contract.tables.items():
+        personal = [c for c in spec.columns if c.personal and c.type not in _COUNTED_TYPES]
+        if not personal or table not in tables:
+            continue
+        frame = pd.concat([typed[table], quarantined[table]])
+        frame = frame[~(frame["_row"] - offset).isin(result.blanked["_row"])]
+        own = frame[frame["_record"].isin(keys) | _rows_naming_person(tables[table], frame["_row"] - offset, personal, person)]
+        if len(own):
+            tables[table], cleared = _redact_table(tables[table], own.assign(_row=own["_row"] - offset), personal, spec.columns, person)
+            blanked.append(cleared)
+            files |= set(own["_file"])
+            lines |= set(own[["_file", "_line"]].itertuples(index=False, name=None))
+            rows |= set(own["_row"] - offset)
+    unreadable, raw_files = _redact_unreadable(result.unreadable, person)
+    if not rows and not raw_files:
+        return None
+    judged = pd.concat([result.judged, _findings_in(found, rows, offset)], ignore_index=True)
+    findings = [_redact_finding(finding, lines, person) for finding in result.findings]
+    redacted = replace(
+        result, tables=tables, unreadable=unreadable, findings=findings, blanked=pd.concat(blanked, ignore_index=True), judged=judged
+    )
+    return redacted, files | raw_files
+
+
+def _rows_naming_person(text: pd.DataFrame, rows: pd.Series, personal: list[ColumnSpec], person: Person) -> pd.Series:
+    """Rows that name the person but have an unreadable key or the key of another person."""
+    names = [c.name for c in personal if c.name in text]
+    texts = text.set_index("_row")[names].fillna("").agg(" ".join, axis=1).reindex(rows.to_numpy()).fillna("")
+    return pd.Series([person.occurs_in_row(row) for row in texts], index=rows.index, dtype="bool")
+
+
+def _redact_table(
+    text: pd.DataFrame, typed: pd.DataFrame, personal: list[ColumnSpec], declared: tuple[ColumnSpec, ...], person: Person
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table with the rows of `typed` redacted, and the redacted cells (`ReadResult.blanked`)."""
+    out, by_row = text.copy(), typed.drop_duplicates("_row").set_index("_row")
+    is_redacted = out["_row"].isin(by_row.index)
+    row_numbers = out.loc[is_redacted, "_row"].to_numpy()
+    content = [person.contents.setdefault(int(number), len(person.contents) + 1) for number in by_row["_content"].reindex(row_numbers)]
+    cleared = [pd.DataFrame({"_row": row_numbers, "field": None, "content": content})]
+    for column in personal:
+        was_given = by_row[f"{column.name}:given"].reindex(row_numbers).to_numpy(dtype=bool)
+        cleared.append(pd.DataFrame({"_row": row_numbers, "field": column.name, "content": content})[was_given])
+        out.loc[is_redacted, column.name] = (
+            _substitute_births(by_row.reindex(row_numbers), column, person) if column.type == "date" else None
+        )
+    undeclared = [c for c in out.columns if not c.startswith("_") and c not in {spec.name for spec in declared}]
+    out.loc[is_redacted, undeclared] = None
+    return out, pd.concat(cleared, ignore_index=True).astype({"_row": "int64", "content": "int64", "field": "str"})
+
+
+def _substitute_births(typed: pd.DataFrame, column: ColumnSpec, person: Person) -> list[str | None]:
+    """Substitute dates of birth: another day of the year, or the year if only that was known."""
+    out: list[str | None] = []
+    for day, year in zip(typed[column.name], typed[f"{column.name}:year"], strict=True):
+        if pd.notna(day) and (day.month, day.day) != (1, 1):
+            out.append(person.substitute_birth(day.date()).strftime(_DATE_FORMATS[column.format]))
+        else:
+            out.append(None if pd.isna(year) else str(int(year)))
+    return out
+
+
+def _redact_unreadable(unreadable: pd.DataFrame, person: Person) -> tuple[pd.DataFrame, set[str]]:
+    """Unreadable rows, redacted if they name the person; the files with such rows."""
+    raw_rows = [raw if isinstance(raw, bytes) else b"" for raw in unreadable["raw"]]
+    own = pd.Series(
+        [any(person.occurs_in_row(raw.decode(encoding, "replace")) for encoding in ENCODINGS) for raw in raw_rows], dtype="bool"
+    )
+    own.index = unreadable.index
+    files = set(unreadable.loc[own, "file"].astype("str"))
+    return unreadable.assign(raw=unreadable["raw"].mask(own, ERASED)), files
+
+
+def _findings_in(found: Iterable[pd.DataFrame], rows: Collection[int], offset: int) -> pd.DataFrame:
+    """Findings in the rows, without values."""
+    all_findings = pd.concat([pd.DataFrame(columns=_FINDING), *(frame[_FINDING] for frame in found if len(frame))])
+    all_findings = all_findings.assign(_row=all_findings["_row"].astype("int64") - offset)
+    return all_findings[all_findings["_row"].isin(set(rows))].astype({"table": "str", "field": "str", "rule": "str"})
+
+
+def _redact_finding(finding: Mapping[str, Any], lines: Collection[tuple[str, int]], person: Person) -> Mapping[str, Any]:
+    """A finding of the reader without values of the person."""
+    if (finding.get("file"), finding.get("line")) in lines:
+        return {**finding, "value": None}
+    return {key: None if isinstance(value, str) and person.occurs_in_row(value) else value for key, value in finding.items()}

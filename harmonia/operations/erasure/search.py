@@ -1,0 +1,82 @@
+"""Search for a person in files: text in any encoding, archives, workbooks, Parquet and database files.
+
+Does not belong here: the values to search for (`person`), removing files.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harmonia.operations.erasure.person import Person
+
+ENCODINGS = ("utf-8", "cp1250", "utf-16-le", "cp852", "mac-croatian")  # encodings of known deliveries
+_MAX_MEMBER_SIZE = 1 << 30  # bytes; larger members of an archive are not searched
+_BATCH_ROWS = 50_000
+
+
+def find_files(home: Path, person: Person) -> list[str]:
+    """Paths of the files below `home` in which the person is found."""
+    return [str(path.relative_to(home)) for path in sorted(home.rglob("*")) if path.is_file() and file_contains(path, person)]
+
+
+def file_contains(path: Path, person: Person) -> bool:
+    """Whether a file contains a number or the names of the person."""
+    if path.suffix == ".duckdb":
+        return any(frame_contains(frame, person) for frame in _database_batches(path))
+    return _bytes_contain(path.read_bytes(), person)
+
+
+def _bytes_contain(content: bytes, person: Person) -> bool:
+    if content.startswith(b"PAR1"):
+        return any(frame_contains(batch.to_pandas(), person) for batch in _parquet_batches(content))
+    if content.startswith(b"PK\x03\x04"):
+        return _archive_contains(content, person)
+    return any(person.occurs_in_text(content.decode(encoding, "replace")) for encoding in ENCODINGS)
+
+
+def _archive_contains(content: bytes, person: Person) -> bool:
+    """A workbook stores each text once, outside its row: names found anywhere in one member count as a match."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [archive.read(member) for member in archive.infolist() if member.file_size <= _MAX_MEMBER_SIZE]
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+        return person.occurs_in_text(content.decode("utf-8", "replace"))
+    return any(
+        _bytes_contain(member, person)
+        if member[:4] in (b"PAR1", b"PK\x03\x04")
+        else person.occurs_in_row(member.decode("utf-8", "replace"))
+        for member in members
+    )
+
+
+def _parquet_batches(content: bytes) -> Iterator[pa.RecordBatch]:
+    yield from pq.ParquetFile(pa.BufferReader(content)).iter_batches(_BATCH_ROWS)
+
+
+def _database_batches(path: Path) -> Iterator[pd.DataFrame]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+            for batch in connection.sql(f'FROM "{name}"').to_arrow_reader(_BATCH_ROWS):
+                yield batch.to_pandas()
+
+
+def frame_contains(frame: pd.DataFrame, person: Person) -> bool:
+    """Whether a row of a table contains a number or the names of the person."""
+    texts = frame.select_dtypes(include=["object", "str"])
+    if texts.empty:
+        return False
+    rows = texts.map(_cell_text).agg(" ".join, axis=1)
+    return any(person.occurs_in_row(row) for row in rows.unique())
+
+
+def _cell_text(cell: object) -> str:
+    """A cell as text; bytes are decoded as cp1250."""
+    return cell.decode("cp1250", "replace") if isinstance(cell, bytes) else "" if cell is None or cell is pd.NA else str(cell)

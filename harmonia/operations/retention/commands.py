@@ -1,0 +1,48 @@
+"""`harmonia retention`: options and output.
+
+Does not belong here: retention rules; heavy modules are imported inside.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.console import console, count, grid
+from harmonia.errors import HarmoniaError
+from pipelines.resources.workplace import Workplace
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel="For data engineers")
+def retention(
+    apply: Annotated[bool, typer.Option("--apply", help="Remove expired items of stores that allow it.")] = False,
+    today: Annotated[datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="Reference date. Default: today.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", envvar="HARMONIA_HOME", help="Home folder. Default: data/home")] = None,
+    registry_url: Annotated[str | None, typer.Option("--registry-url", envvar="HARMONIA_REGISTRY_URL", help="Registry database.")] = None,
+) -> None:
+    """Show expired items by store; with --apply remove them. Periods: harmonia/operations/retention/retention.yaml."""
+    workplace = Workplace.of(None, home, registry_url)
+    if not workplace.home.root.is_dir():
+        raise HarmoniaError(f"home {workplace.home.root} does not exist: name it with --home")
+    from harmonia.lock import run_lock
+    from harmonia.operations.retention.expired import find_expired, remove, rules
+
+    with run_lock(workplace.home):
+        expired_items = find_expired(workplace, (today or datetime.now(UTC)).date())
+        if apply:
+            remove(workplace, expired_items)
+    by_store = {item.rule.store: item for item in expired_items}
+    table = grid("store", "kept (days)", "counted from", "expired", "bytes", "removed by", right=("kept (days)", "expired", "bytes"))
+    for name, rule in rules().items():
+        item = by_store.get(name)
+        expired = (str(item.items), f"{item.size:,}") if item else ("–", "–")
+        table.add_row(name, "–" if rule.days is None else str(rule.days), rule.counted_from, *expired, rule.removed_by)
+    console(markup=False).print(table)
+    if apply:
+        removed = sum(item.items for item in expired_items if item.rule.removed_by == "command")
+        typer.echo(f"Removed {count(removed, 'item')}.")

@@ -1,0 +1,192 @@
+"""The identity register: persistent ids of cases and persons.
+
+Belongs here: assigning ids to a partition of records, redirects after merges, history. Does not belong here: record linkage
+(`pipelines.linkage`).
+
+An id is a counter (`C0000001`, `P0000001`), never derived from data. When clusters merge, the older id remains and the others
+redirect to it. When a cluster splits, the larger part keeps the id (of equal parts the one with the earliest member), and the others
+get new ids. Source: docs/reference/counting-rules.md, last paragraph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.orm import aliased
+
+from harmonia.registry.bulk import AT_A_TIME, insert_rows
+from harmonia.registry.connection import Registry
+from harmonia.registry.ledger import now
+from harmonia.registry.tables import Entity, Membership
+
+EntityKind = Literal["case", "person"]
+
+_PREFIX: dict[EntityKind, str] = {"case": "C", "person": "P"}
+_RECORD = ["institution", "record_key"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The changes of the register that follow from a partition.
+
+    records    institution, record_key, entity: number of the entity of each record, in the order of the partition
+    minted     new numbers
+    redirects  number, target: entities merged into an older one
+    membership row of each record's current membership, -1 if it has none
+    """
+
+    records: pd.DataFrame
+    minted: range
+    redirects: pd.DataFrame
+    membership: np.ndarray
+
+
+def assign(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
+    """Assign each record of `partition` (institution, record_key, cluster) the id of its cluster, in one transaction.
+
+    Returns institution, record_key, entity_id, in the same order. New ids are minted in the order of the clusters.
+    Records not in the partition keep their id. Idempotent.
+    Raises `ValueError` if a record has no key or cluster, or occurs twice.
+    """
+    _check(partition)
+    moment = now()
+    with registry.write() as session:
+        connection = session.connection()
+        known = _current(connection, kind)
+        last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
+        decision = decide(partition, known, last + 1)
+        _mint(connection, kind, decision.minted, moment)
+        _redirect(connection, kind, decision.redirects)
+        _move(connection, kind, decision, known, moment)
+    return _with_ids(kind, decision)
+
+
+def foresee(registry: Registry, kind: EntityKind, partition: pd.DataFrame) -> pd.DataFrame:
+    """The ids that `assign` would give now; changes nothing."""
+    _check(partition)
+    with registry.read() as session:
+        connection = session.connection()
+        known = _current(connection, kind)
+        last = connection.scalar(select(func.max(Entity.number)).where(Entity.kind == kind)) or 0
+    return _with_ids(kind, decide(partition, known, last + 1))
+
+
+def resolve(registry: Registry, ids: pd.Series) -> pd.Series:
+    """The current ids of `ids` (text), following redirects; unknown and null ids are unchanged."""
+    with registry.read() as session:
+        pairs = session.execute(select(Entity.id, Entity.redirect_to).where(Entity.redirect_to.is_not(None))).all()
+    return _follow(ids.astype("str"), pd.DataFrame(pairs, columns=["id", "target"], dtype="str").set_index("id")["target"])
+
+
+def decide(partition: pd.DataFrame, known: pd.DataFrame, first_free: int) -> Decision:
+    """Match the clusters of `partition` with the current entities of their records.
+
+    partition: institution, record_key, cluster. known: institution, record_key, entity (number), sequence (order of joining).
+    Each entity is matched to the cluster with most of its records; a cluster keeps the oldest entity matched to it.
+    """
+    clusters, _ = pd.factorize(partition["cluster"])  # numbered in order of appearance
+    records = partition[_RECORD].astype("str").reset_index(drop=True).assign(cluster=clusters)
+    membership = _current_rows(records, known)
+    there = membership >= 0
+    parts = known[["entity", "sequence"]].iloc[membership[there]].assign(cluster=clusters[there])
+    parts = parts.groupby(["entity", "cluster"]).agg(size=("sequence", "size"), earliest=("sequence", "min")).reset_index()
+    parts = parts.sort_values(["entity", "size", "earliest"], ascending=[True, False, True])
+    owners = parts.drop_duplicates("entity")
+    oldest = owners.groupby("cluster")["entity"].min()
+    entity = pd.Series(range(int(clusters.max()) + 1 if len(clusters) else 0)).map(oldest).astype("Int64")
+    new = entity.isna()
+    minted = range(first_free, first_free + int(new.sum()))
+    entity[new] = pd.array(minted, dtype="Int64")
+    records["entity"] = records["cluster"].map(entity).astype("int64")
+    target = owners["cluster"].map(entity).astype("int64")
+    moved = owners["entity"] != target
+    redirects = pd.DataFrame({"number": owners.loc[moved, "entity"], "target": target[moved]}).reset_index(drop=True)
+    return Decision(records[[*_RECORD, "entity"]], minted, redirects, membership)
+
+
+def _current_rows(records: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """Row of `known` with the same record, by row of `records`; -1 if there is none."""
+    codes = [pd.factorize(pd.concat([known[name], records[name]], ignore_index=True)) for name in _RECORD]
+    code = codes[0][0] * len(codes[1][1]) + codes[1][0]
+    row = np.full(int(code.max(initial=-1)) + 1, -1)
+    row[code[: len(known)]] = np.arange(len(known))
+    return np.asarray(row[code[len(known) :]])
+
+
+def _with_ids(kind: EntityKind, decision: Decision) -> pd.DataFrame:
+    """institution, record_key, entity_id of each record of a decision."""
+    out = decision.records[_RECORD].copy()
+    out["entity_id"] = pd.array(_ids(kind, decision.records["entity"].tolist()), dtype="str")
+    return out
+
+
+def _check(partition: pd.DataFrame) -> None:
+    empty = partition[[*_RECORD, "cluster"]].isna().any(axis=1)
+    if empty.any():
+        raise ValueError(f"partition: {int(empty.sum())} records without institution, key or cluster")
+    twice = partition.duplicated(_RECORD)
+    if twice.any():
+        raise ValueError(f"partition: {int(twice.sum())} records occur more than once; a record belongs to one cluster")
+
+
+def _ids(kind: EntityKind, numbers: Iterable[int]) -> list[str]:
+    return [f"{_PREFIX[kind]}{number:07}" for number in numbers]
+
+
+def _follow(values: pd.Series, redirects: pd.Series) -> pd.Series:
+    """Follow `redirects` (from → to) to the end; they lead from newer to older ids, so there are no cycles."""
+    while (moved := values.isin(redirects.index)).any():
+        values = values.mask(moved, values.map(redirects)).astype(values.dtype)
+    return values
+
+
+def _current(connection: Connection, kind: EntityKind) -> pd.DataFrame:
+    """Current memberships with the number of the current entity: institution, record_key, entity, sequence."""
+    query = select(Membership.institution, Membership.record_key, Membership.entity_id, Membership.sequence)
+    query = query.where(Membership.kind == kind, Membership.until.is_(None))
+    columns: dict[str, list[Any]] = {"institution": [], "record_key": [], "entity": [], "sequence": []}
+    for rows in connection.execute(query).partitions(AT_A_TIME):
+        for column, values in zip(columns.values(), zip(*rows, strict=True), strict=True):
+            column.extend(values)
+    out = pd.DataFrame(columns).astype({"institution": "str", "record_key": "str", "entity": "str", "sequence": "int64"})
+    numbers = out["entity"].str[len(_PREFIX[kind]) :].astype("int64")
+    older = aliased(Entity)
+    pairs = connection.execute(select(Entity.number, older.number).join(older, older.id == Entity.redirect_to).where(Entity.kind == kind))
+    redirects = pd.DataFrame(pairs.all(), columns=["number", "target"], dtype="int64").set_index("number")["target"]
+    return out.assign(entity=_follow(numbers, redirects))
+
+
+def _mint(connection: Connection, kind: EntityKind, minted: range, moment: datetime) -> None:
+    if minted:
+        insert_rows(connection, Entity, {"id": _ids(kind, minted), "number": minted}, kind=kind, minted_at=moment)
+
+
+def _redirect(connection: Connection, kind: EntityKind, redirects: pd.DataFrame) -> None:
+    if len(redirects):
+        pairs = zip(_ids(kind, redirects["number"].tolist()), _ids(kind, redirects["target"].tolist()), strict=True)
+        statement = update(Entity).where(Entity.id == bindparam("old")).values(redirect_to=bindparam("new"))
+        connection.execute(statement, [{"old": old, "new": new} for old, new in pairs])
+
+
+def _move(connection: Connection, kind: EntityKind, decision: Decision, known: pd.DataFrame, moment: datetime) -> None:
+    """Close changed memberships and insert new ones in the order of the records."""
+    membership, entity = decision.membership, decision.records["entity"].to_numpy()
+    changed = membership < 0
+    changed[~changed] = known["entity"].to_numpy()[membership[~changed]] != entity[~changed]
+    if not changed.any():
+        return
+    closed = known["sequence"].to_numpy()[membership[changed & (membership >= 0)]].tolist()
+    if closed:
+        statement = update(Membership).where(Membership.sequence == bindparam("closed")).values(until=moment)
+        connection.execute(statement, [{"closed": sequence} for sequence in closed])
+    last = connection.scalar(select(func.max(Membership.sequence))) or 0
+    new = decision.records[changed]
+    columns: dict[str, Iterable[object]] = {name: new[name].tolist() for name in _RECORD}
+    columns |= {"entity_id": _ids(kind, new["entity"].tolist()), "sequence": range(last + 1, last + 1 + len(new))}
+    insert_rows(connection, Membership, columns, kind=kind, since=moment)

@@ -1,0 +1,111 @@
+"""The figures of a release as shown in a report. Reads only the protected cube.
+
+Belongs here: looking up a published figure, its labels, the mark of a suppressed one. Does not belong here: sections (`joint`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from harmonia.reports.document import SUPPRESSED_MARK, Cell, Table
+from harmonia.reports.texts import ReportTexts
+from warehouse.indicators import indicators
+from warehouse.releases.reading import Release, category, label, status_text
+
+MAX_YEARS = 5
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Published figures of `release` in the language of `texts`."""
+
+    release: Release
+    texts: ReportTexts
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """Indicator → title, in the order of the release."""
+        definitions = self.release.table("definitions").sort_values("position")
+        return {str(i): str(t) for i, t in zip(definitions["indicator"], definitions[f"title_{self.texts.lang}"], strict=True)}
+
+    @cached_property
+    def by_stage(self) -> dict[str, list[str]]:
+        """Stage → its indicators, in the order of the release."""
+        out: dict[str, list[str]] = {}
+        for code in self.titles:
+            out.setdefault(indicators()[code].harmonised.stage, []).append(code)
+        return out
+
+    def years(self, last_year: str) -> list[str]:
+        """The last years of the release up to and including `last_year`."""
+        return [year for year in self.release.years() if year <= last_year][-MAX_YEARS:]
+
+    def rows(self, code: str, table: str, period: str, measure: str = "harmonised") -> pd.DataFrame:
+        """The published rows of a table; empty where it was not (yet) published."""
+        return self.release.figures(code, table, period, measure)
+
+    def number(self, code: str, table: str, period: str, cell: str, measure: str = "harmonised") -> int | None:
+        """A figure; None where it is suppressed."""
+        rows = self.rows(code, table, period, measure)
+        rows_of_cell = rows.loc[rows["cell"] == cell, "value"].dropna()
+        return int(rows_of_cell.iloc[0]) if len(rows_of_cell) else None
+
+    def format_figure(self, value: float, row: pd.Series) -> str:
+        """A figure as text, with an asterisk where it is incomplete."""
+        return f"{int(value)}{'*' if row['incomplete'] else ''}"
+
+    def total(self, code: str, year: str, measure: str = "harmonised") -> Cell:
+        """The year's total, or its status: "fewer than", not delivered, unknown."""
+        rows = self.rows(code, "total", year, measure)
+        if rows.empty:
+            return Cell("–")
+        row = rows.iloc[0]
+        if pd.notna(row["value"]):
+            return Cell(self.format_figure(row["value"], row))
+        text = status_text(row["status"], self.texts.lang, None if pd.isna(row["limit"]) else int(row["limit"]))
+        return Cell(f"{text}*" if row["incomplete"] and row["status"] == "fewer_than" else text, number=False)
+
+    def part(self, code: str, year: str, offence: str, measure: str = "harmonised") -> Cell:
+        """One offence's part of a year's total; the mark where it is suppressed."""
+        rows = self.rows(code, "offence_group", year, measure)
+        rows_of_cell = rows[(rows["cell"] == offence) & rows["value"].notna()]
+        if len(rows_of_cell):
+            return Cell(self.format_figure(rows_of_cell["value"].iloc[0], rows_of_cell.iloc[0]))
+        total_is_published = self.rows(code, "total", year, measure)["value"].notna().any()
+        return Cell(SUPPRESSED_MARK if total_is_published else "–", suppressed=bool(total_is_published))
+
+    def incomplete_notes(self, *periods: str, codes: Collection[str] | None = None) -> list[str]:
+        """The incomplete deliveries of the periods' years, in words; of the indicators `codes`, or of all."""
+        rows = self.release.cube
+        rows_of_periods = rows[rows["table"].isin(["total", "offence_group"]) & rows["of"].isin([period[:4] for period in periods])]
+        rows_of_periods = rows_of_periods if codes is None else rows_of_periods[rows_of_periods["indicator"].isin(codes)]
+        return self._notes(rows_of_periods)
+
+    def _notes(self, rows: pd.DataFrame) -> list[str]:
+        texts = [self.texts.gap(missing) for missing in rows["missing"].dropna().unique()]
+        return [f"* {text}" for text in dict.fromkeys(texts) if text]
+
+    def breakdown(self, code: str, table: str, period: str) -> Table | None:
+        """One published breakdown as a table, one row per (merged) category. None where it was not (yet) published."""
+        rows = self.rows(code, table, period)
+        if rows.empty:
+            return None
+        lang = self.texts.lang
+        caption = f"{self.titles[code]}, {period.replace('/', '–')}: {label('table', table, lang).lower()}"
+        header = [self.texts("columns", "category"), self.texts("columns", "figure")]
+        if rows["value"].isna().any():
+            return Table(caption, header, [], [status_text(rows["status"].iloc[0], lang)])
+        cells = [
+            [Cell(self.category(table, str(row["cell"])), number=False), Cell(self.format_figure(row["value"], row))]
+            for _, row in rows.iterrows()
+        ]
+        has_merged_categories = rows["status"].eq("joined").any()
+        return Table(caption, header, cells, [*([status_text("joined", lang)] if has_merged_categories else []), *self._notes(rows)])
+
+    def category(self, table: str, cell: str) -> str:
+        """The label of a cell of a table."""
+        return category(table, cell, self.texts.lang)

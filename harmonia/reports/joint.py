@@ -1,0 +1,242 @@
+"""The joint report of the institutions: its sections. Reads only the public part of a release.
+
+Belongs here: the figures of each section. Does not belong here: exact figures (`own_figures`), layout (`page`).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from harmonia.reports import charts
+from harmonia.reports.document import SUPPRESSED_MARK, Cell, Chart, Document, Section, Table
+from harmonia.reports.figures import Figures
+from harmonia.reports.texts import ReportTexts
+from sources.states import COMPLETE, MISSING, PARTIAL
+from warehouse.indicators import indicators
+from warehouse.releases.reading import Release, status_text
+
+VICTIMS = "victims_identified"
+_MINOR = "prostitution"
+_TRAFFICKING = "trafficking"
+_BROKEN_DOWN = ("sex", "age_group", "citizenship_group", "form")
+_TREND = (VICTIMS, "persons_arrested", "cases_received_prosecution", "persons_indicted", "persons_convicted", "persons_convicted_final")
+_FLOW = {
+    "case": ("cases_registered", "cases_referred", "cases_received_prosecution", "cases_received_court"),
+    "person": (
+        "suspects_registered",
+        "persons_reported",
+        "persons_indicted",
+        "persons_convicted",
+        "persons_convicted_final",
+        "persons_admitted_sentence",
+    ),
+}
+
+
+def report(release: Release, period: str, audience: str, lang: str) -> Document:
+    """The joint report of a year or a quarter. Raises `HarmoniaError` for an unknown period or language."""
+    texts = ReportTexts(lang)
+    figures = Figures(release, texts)
+    delivered = is_delivered(release, period)
+    if not delivered:
+        sections = [Section("key", texts("sections", "key"), [texts("nothing", period=texts.period(period))]), _coverage(figures, period)]
+    elif "-Q" in period:
+        sections = [_quarter(figures, period), _coverage(figures, period), _quality(figures), _method(figures)]
+    else:
+        sections = [
+            _key_figures(figures, period),
+            _trend(figures, period),
+            *_broken_down(figures, period),
+            _flow(figures, period),
+            _bridge(figures, period),
+        ]
+        sections += [_coverage(figures, period), _quality(figures), _method(figures)]
+    return document(texts, release, period, audience, sections)
+
+
+def document(texts: ReportTexts, release: Release, period: str, audience: str, sections: list[Section], warning: str = "") -> Document:
+    """The report with its sections: title, office, facts on the release."""
+    policy = release.manifest["policy"]
+    facts = [
+        (texts("facts", "period"), texts.period(period)),
+        (texts("facts", "release"), release.name),
+        (texts("facts", "policy"), f"{policy['signed_by']}, {policy['signed_on']}"),
+    ]
+    return Document(texts.lang, texts("titles", audience), texts("office"), facts, warning, sections, texts("footer"))
+
+
+def is_delivered(release: Release, period: str) -> bool:
+    """Whether readable data was delivered for a period.
+
+    Raises `HarmoniaError` where the period is invalid or not in the release.
+    """
+    coverage = release.table("coverage")
+    periods = sorted(coverage["period"].unique())
+    if period not in periods:
+        years = ", ".join(p for p in periods if "-Q" not in p)
+        raise HarmoniaError(
+            f"period {period!r} is not in release {release.name}: its years are {years or 'none'}; a quarter is written 2013-Q2"
+        )
+    return bool(coverage.loc[coverage["period"] == period, "state"].isin([COMPLETE, PARTIAL]).any())
+
+
+def _key_figures(figures: Figures, year: str) -> Section:
+    texts = figures.texts
+    years = figures.years(year)
+    header = [texts("columns", "indicator"), *years[:-1], f"{year}: {texts('columns', 'total').lower()}"]
+    header += [texts("columns", "trafficking"), texts("columns", "minor")]
+    tables = []
+    for stage, codes in figures.by_stage.items():
+        rows = []
+        for code in codes:
+            cells = [figures.total(code, y) for y in years]
+            cells += [figures.part(code, year, _TRAFFICKING), _minor(figures, code, year)]
+            rows.append([Cell(figures.titles[code], number=False), *cells])
+        tables.append(Table(texts("stages", stage), header, rows, _suppression_note(texts, rows)))
+    return Section("key", texts("sections", "key"), [texts("intro", "key")], tables, notes=figures.incomplete_notes(*years))
+
+
+def _minor(figures: Figures, code: str, year: str) -> Cell:
+    """The minor offence's part; a dash for indicators without such a part (victims)."""
+    categories = figures.rows(code, "offence_group", year)["cell"]
+    if len(categories) and not categories.str.contains(_MINOR).any() and (categories != "").all():
+        return Cell("–")
+    return figures.part(code, year, _MINOR)
+
+
+def _suppression_note(texts: ReportTexts, rows: list[list[Cell]]) -> list[str]:
+    return [texts("mark")] if any(cell.suppressed for row in rows for cell in row) else []
+
+
+def _chart_note(texts: ReportTexts, drawn_charts: list[Chart]) -> list[str]:
+    return [texts("mark")] if any(SUPPRESSED_MARK in chart.svg for chart in drawn_charts) else []
+
+
+def _trend(figures: Figures, year: str) -> Section:
+    texts, years = figures.texts, figures.years(year)
+    drawn_charts = []
+    for code in _TREND:
+        totals = [figures.number(code, "total", y, "total") for y in years]
+        parts = [figures.number(code, "offence_group", y, _TRAFFICKING) for y in years]
+        is_incomplete = [any(figures.rows(code, table, y)["incomplete"].any() for table in ("total", "offence_group")) for y in years]
+        labels = [f"{y}*" if incomplete else y for y, incomplete in zip(years, is_incomplete, strict=True)]
+        drawn_charts.append(Chart(figures.titles[code], charts.bar_chart(figures.titles[code], labels, totals, parts, SUPPRESSED_MARK)))
+    notes = [*_chart_note(texts, drawn_charts), *figures.incomplete_notes(*years, codes=_TREND)]
+    return Section("trend", texts("sections", "trend"), [texts("intro", "trend")], charts=drawn_charts, notes=notes)
+
+
+def _broken_down(figures: Figures, year: str) -> list[Section]:
+    texts = figures.texts
+    tables = [table for name in _BROKEN_DOWN if (table := _latest_breakdown(figures, VICTIMS, name, year))]
+    victims = Section(
+        "victims", texts("sections", "victims"), [texts("intro", "victims")], tables, notes=[] if tables else [texts("unpublished")]
+    )
+    by_offence = []
+    for codes in figures.by_stage.values():
+        by_offence += [table for code in codes if (table := figures.breakdown(code, "offence_group", year))]
+    return [victims, Section("offences", texts("sections", "offences"), tables=by_offence)]
+
+
+def _latest_breakdown(figures: Figures, code: str, table: str, year: str) -> Table | None:
+    """A breakdown of the year, else of the latest published year or window before it."""
+    cube = figures.release.cube
+    own = cube[(cube["indicator"] == code) & (cube["table"] == table) & (cube["measure"] == "harmonised")]
+    windows = sorted(window for window in own["of"].unique() if window[-4:] <= year or window[:4] <= year <= window[-4:])
+    return figures.breakdown(code, table, windows[-1]) if windows else None
+
+
+def _flow(figures: Figures, year: str) -> Section:
+    texts = figures.texts
+    lanes = [
+        (texts("entities", unit), [(figures.titles[c], figures.part(c, year, _TRAFFICKING).text) for c in codes])
+        for unit, codes in _FLOW.items()
+    ]
+    chart = Chart(texts("sections", "flow"), charts.flow_chart(texts("sections", "flow"), lanes))
+    notes = [*_chart_note(texts, [chart]), *figures.incomplete_notes(year, codes=[code for codes in _FLOW.values() for code in codes])]
+    return Section("flow", texts("sections", "flow"), [texts("intro", "flow", year=year)], charts=[chart], notes=notes)
+
+
+def _bridge(figures: Figures, year: str) -> Section:
+    texts, lang = figures.texts, figures.texts.lang
+    causes = figures.release.table("causes").set_index("cause")[lang]
+    bridge = figures.release.table("bridge")
+    bridge = bridge[bridge["period"] == year]
+    rows = []
+    for code, title in figures.titles.items():
+        totals = [figures.total(code, year, "as_reported"), figures.total(code, year)]
+        own = bridge[bridge["indicator"] == code]
+        rows.append([Cell(title, number=False), *totals, Cell(_causes(own, causes, texts), number=False)])
+    header = [texts("columns", name) for name in ("indicator", "reported", "harmonised", "cause")]
+    note = [] if len(bridge) else [texts("unpublished")]
+    table = Table(texts("sections", "bridge"), header, rows, [*figures.incomplete_notes(year), *note])
+    return Section("bridge", texts("sections", "bridge"), [texts("intro", "bridge")], [table])
+
+
+def _causes(own: pd.DataFrame, causes: pd.Series, texts: ReportTexts) -> str:
+    """The published causes of one indicator's difference, in words: "registered twice: −3"."""
+    out = []
+    for cause, n, status in zip(own["cause"], own["n"], own["status"], strict=True):
+        name = str(causes[cause]) if cause in causes.index else texts("other_causes" if len(own) > 1 else "all_causes")
+        figure = status_text(status, texts.lang).rstrip(".").lower() if pd.isna(n) else f"{int(n):+d}".replace("-", "−")
+        out.append(f"{name.lower()}: {figure}")
+    return "; ".join(out)
+
+
+def _coverage(figures: Figures, period: str) -> Section:
+    texts = figures.texts
+    coverage = figures.release.table("coverage")
+    quarters = [p for p in sorted(coverage["period"].unique()) if "-Q" in p and p[:4] == period[:4]]
+    state = coverage.set_index(["institution", "period"])["state"]
+    rows = []
+    for institution in coverage["institution"].drop_duplicates():
+        states = [texts.state(str(state.get((institution, q), MISSING))) for q in quarters]
+        rows.append([Cell(texts.institution(institution), number=False), *(Cell(s, number=False) for s in states)])
+    table = Table(texts("sections", "coverage"), [texts("columns", "institution"), *quarters], rows)
+    return Section("coverage", texts("sections", "coverage"), [texts("intro", "coverage")], [table])
+
+
+def _quality(figures: Figures) -> Section:
+    texts = figures.texts
+    shares = figures.release.manifest["linkage"]["shares"]
+    rows = [
+        [Cell(texts("entities", share["entity"]), number=False), *(Cell(f"{share[k]:.1%}") for k in ("linked", "machine", "people"))]
+        for share in shares
+    ]
+    table = Table(texts("sections", "quality"), [texts("columns", name) for name in ("entity", "linked", "machine", "people")], rows)
+    return Section("quality", texts("sections", "quality"), [texts("intro", "quality")], [table])
+
+
+def _quarter(figures: Figures, period: str) -> Section:
+    texts, (year, quarter) = figures.texts, period.split("-")
+    rows, unpublished = [], True
+    for code, title in figures.titles.items():
+        quarters = figures.rows(code, "quarter", year)
+        own = quarters[[quarter in str(cell).split("+") for cell in quarters["cell"]]]
+        unpublished = unpublished and quarters.empty
+        if len(own) and pd.notna(own["value"].iloc[0]):
+            cell = Cell(figures.format_figure(own["value"].iloc[0], own.iloc[0]))
+            rows.append([Cell(title, number=False), cell, Cell(figures.category("quarter", str(own["cell"].iloc[0])), number=False)])
+        elif len(quarters):
+            rows.append([Cell(title, number=False), Cell(SUPPRESSED_MARK, suppressed=True), Cell("", number=False)])
+    header = [texts("columns", "indicator"), texts("columns", "trafficking"), texts("facts", "period")]
+    tables = [Table(texts.period(period), header, rows, _suppression_note(texts, rows))] if rows else []
+    notes = [texts("unpublished")] if unpublished else []
+    return Section(
+        "key", texts("sections", "key"), [texts("intro", "key_quarter")], tables, notes=[*notes, *figures.incomplete_notes(year)]
+    )
+
+
+def _method(figures: Figures) -> Section:
+    texts = figures.texts
+    definitions = figures.release.table("definitions").set_index("indicator")
+    rows = [
+        [
+            Cell(title, number=False),
+            Cell(str(definitions.loc[code, f"definition_{texts.lang}"]), number=False),
+            Cell(", ".join(texts.institution(i) for i in indicators()[code].institutions), number=False),
+        ]
+        for code, title in figures.titles.items()
+    ]
+    header = [texts("columns", "indicator"), texts("definitions"), texts("columns", "institution")]
+    return Section("method", texts("sections", "method"), texts.sentences("method"), [Table(texts("definitions"), header, rows)])

@@ -1,0 +1,131 @@
+"""Exact figures: an institution's own, to confirm and sign; the coordinator's annex.
+
+Belongs here: the only sections of a report that read the confidential part of a release. Does not belong here: anything for the public or
+for Government (`joint`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from harmonia.reports.document import Cell, Document, Section, Table
+from harmonia.reports.figures import Figures
+from harmonia.reports.joint import document, is_delivered
+from harmonia.reports.joint import report as joint
+from harmonia.reports.texts import ReportTexts
+from sources import contract
+from warehouse.indicators import DIMENSIONS, indicators
+from warehouse.releases.confidential import Confidential, open_confidential
+from warehouse.releases.reading import Release
+
+_DIMENSION_COLUMNS = list(DIMENSIONS)
+
+
+def coordinator(releases: Path, release: Release, period: str, lang: str) -> Document:
+    """The joint report with an annex of exact figures by offence, marked confidential."""
+    report = joint(release, period, "coordinator", lang)
+    texts = ReportTexts(lang)
+    if not is_delivered(release, period):
+        return report
+    exact = _exact_figures(Figures(release, texts), open_confidential(releases, release.name), period)
+    return Document(report.lang, report.title, report.office, report.facts, texts("confidential"), [*report.sections, exact], report.footer)
+
+
+def institution(releases: Path, release: Release, period: str, name: str, lang: str) -> Document:
+    """An institution's figures as reported and harmonised, the causes of the difference, and a form to sign.
+
+    Raises `HarmoniaError` for an unknown institution, language or period.
+    """
+    texts = ReportTexts(lang)
+    if name not in contract.institutions():
+        raise HarmoniaError(f"unknown institution {name!r}: use one of {', '.join(contract.institutions())}")
+    figures, confidential = Figures(release, texts), open_confidential(releases, release.name)
+    has_data = is_delivered(release, period)
+    sections = [_own_figures(figures, confidential, period, name), _difference(figures, confidential, period, name)] if has_data else []
+    sections.append(_deliveries(figures, period, name))
+    fields = [texts("columns", column) for column in ("name", "day", "signature")]
+    sections.append(Section("sign", texts("sections", "sign"), [texts("intro", "sign")], signature_fields=fields))
+    report = document(texts, release, period, "institution", sections, texts("confidential"))
+    return Document(
+        report.lang,
+        report.title,
+        report.office,
+        [(texts("facts", "institution"), texts.institution(name)), *report.facts],
+        report.warning,
+        sections,
+        report.footer,
+    )
+
+
+def _grand_totals(confidential: Confidential, period: str) -> pd.DataFrame:
+    """Grand totals of a period by indicator: as_reported, harmonised, missing."""
+    rows = confidential.table("statistics")
+    rows = rows[(rows["period"] == period) & (rows[_DIMENSION_COLUMNS] == "total").all(axis=1)]
+    return rows.set_index("indicator")
+
+
+def _number(value: object) -> Cell:
+    return Cell("–" if pd.isna(value) else str(int(float(str(value)))))  # type: ignore[call-overload]
+
+
+def _own_figures(figures: Figures, confidential: Confidential, period: str, name: str) -> Section:
+    texts, totals = figures.texts, _grand_totals(confidential, period)
+    rows, incomplete_notes = [], set()
+    for code, title in figures.titles.items():
+        sources = indicators()[code].institutions
+        if name not in sources or code not in totals.index:
+            continue
+        others = ", ".join(texts.institution(i) for i in sources if i != name)
+        shared = f"{texts('columns', 'shared')} {others}" if others else ""
+        row = totals.loc[code]
+        incomplete_notes.add(texts.gap(None if pd.isna(row["missing"]) else str(row["missing"])))
+        rows.append([Cell(title, number=False), _number(row["as_reported"]), _number(row["harmonised"]), Cell(shared, number=False)])
+    header = [texts("columns", "indicator"), texts("columns", "reported"), texts("columns", "harmonised"), ""]
+    table = Table(texts.period(period), header, rows, sorted(filter(None, incomplete_notes)))
+    return Section("key", texts("sections", "key"), [texts("intro", "own")], [table])
+
+
+def _difference(figures: Figures, confidential: Confidential, period: str, name: str) -> Section:
+    texts = figures.texts
+    causes = figures.release.table("causes").set_index("cause")[texts.lang]
+    bridge = confidential.table("bridge")
+    own = bridge[(bridge["period"] == period) & (bridge["institution"] == name) & (bridge["n"] != 0)]
+    rows = [
+        [Cell(figures.titles[str(code)], number=False), Cell(str(causes[cause]), number=False), Cell(f"{int(n):+d}".replace("-", "−"))]
+        for code, cause, n in zip(own["indicator"], own["cause"], own["n"], strict=True)
+        if code in figures.titles
+    ]
+    rows = rows or [[Cell(texts("none"), number=False), Cell("", number=False), Cell("0")]]
+    header = [texts("columns", column) for column in ("indicator", "cause", "difference")]
+    return Section("bridge", texts("sections", "bridge"), tables=[Table(texts("sections", "bridge"), header, rows)])
+
+
+def _deliveries(figures: Figures, period: str, name: str) -> Section:
+    texts, coverage = figures.texts, figures.release.table("coverage")
+    own = coverage[(coverage["institution"] == name) & coverage["period"].str.startswith(period[:4])].sort_values("period")
+    rows = [
+        [Cell(texts.period(quarter), number=False), Cell(texts.state(state), number=False)]
+        for quarter, state in zip(own["period"], own["state"], strict=True)
+    ]
+    table = Table(texts("sections", "coverage"), [texts("facts", "period"), texts("sections", "coverage")], rows)
+    return Section("coverage", texts("sections", "coverage"), tables=[table])
+
+
+def _exact_figures(figures: Figures, confidential: Confidential, period: str) -> Section:
+    texts = figures.texts
+    counts = confidential.table("statistics")
+    counts = counts[(counts["period"] == period) & (counts[_DIMENSION_COLUMNS[1:]] == "total").all(axis=1)]
+    by_group = counts.set_index(["indicator", "offence_group"])
+    rows = []
+    for code, title in figures.titles.items():
+        if (code, "total") in by_group.index:
+            parts = [by_group["harmonised"].get((code, group)) for group in ("total", "trafficking", "prostitution")]
+            rows.append([Cell(title, number=False), _number(by_group["as_reported"].get((code, "total"))), *(_number(n) for n in parts)])
+    header = [texts("columns", column) for column in ("indicator", "reported", "total", "trafficking", "minor")]
+    incomplete_notes = [texts.gap(missing) for missing in counts["missing"].dropna().unique()]
+    return Section(
+        "exact", texts("sections", "exact"), [texts("intro", "exact")], [Table(texts.period(period), header, rows, incomplete_notes)]
+    )

@@ -1,0 +1,24 @@
+"""A report as one HTML page without scripts or external resources. Belongs here: rendering. Does not belong here: content."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from harmonia.reports.document import Document
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(_TEMPLATES)
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+
+
+def render_page(report: Document) -> str:
+    """The page. Charts are trusted markup; every other text is escaped."""
+    style = (_TEMPLATES / "report.css").read_text("utf-8")
+    return _environment().get_template("report.html.j2").render(report=report, style=style)

@@ -1,0 +1,105 @@
+"""The register of reports: due, sent (to whom and when) and late.
+
+Belongs here: reading and writing the register, in the registry's sealed log. Does not belong here: the reports.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+
+from harmonia.audit import entries, note
+from harmonia.errors import HarmoniaError
+from harmonia.registry import open_registry
+from harmonia.registry.ledger import first_run
+from pipelines.resources.workplace import Workplace
+from schemas.declared import declared
+from sources import contract
+from sources.periods import last_day
+from warehouse.releases.reading import Release
+
+AUDIENCES = ("institution", "coordinator", "government", "public")
+_ACTION = "report mark-sent"
+
+
+@dataclass(frozen=True)
+class SentReport:
+    """A report that was sent. `institution` is set only for reports to institutions."""
+
+    audience: str
+    institution: str
+    period: str
+    to: str
+    day: str
+
+
+@dataclass(frozen=True)
+class DueReport:
+    """One report of the register: its deadline, and the day on which it was first sent."""
+
+    audience: str
+    institution: str
+    period: str
+    deadline: date
+    sent: str | None
+
+    def state(self, today: date) -> str:
+        """`sent`, `sent late`, `due_reports` or `late`."""
+        if self.sent:
+            return "sent" if self.sent <= self.deadline.isoformat() else "sent late"
+        return "due" if today <= self.deadline else "late"
+
+
+@cache
+def _rules() -> list[dict[str, str | int]]:
+    log: list[dict[str, str | int]] = declared(Path(__file__).with_name("register.yaml"))
+    return log
+
+
+def record_sent(workplace: Workplace, sent: SentReport) -> None:
+    """Record a report that was sent. Raises `HarmoniaError` for an unknown audience, or an unknown, missing or needless institution."""
+    if sent.audience not in AUDIENCES:
+        raise HarmoniaError(f"unknown audience {sent.audience!r}: use one of {', '.join(AUDIENCES)}")
+    if (sent.audience == "institution") != (sent.institution in contract.institutions()):
+        raise HarmoniaError(
+            f"audience institution requires --institution, one of {', '.join(contract.institutions())}; other audiences do not allow it"
+        )
+    with closing(open_registry(workplace.registry)) as registry:
+        note(registry, _ACTION, json.dumps(asdict(sent), ensure_ascii=False, sort_keys=True))
+
+
+def due_reports(workplace: Workplace, release: Release, today: date) -> tuple[list[DueReport], list[DueReport]]:
+    """The reports of all past periods of the release, by deadline: those of this system, and unsent ones due before the first run of the
+    home."""
+    with closing(open_registry(workplace.registry)) as registry:
+        log = entries(registry, None)
+        first_run_at = first_run(registry)
+    sent = [SentReport(**json.loads(line)) for line in log.loc[log["what"] == _ACTION, "subject"]]
+    first_sent = {}
+    for report in sorted(sent, key=lambda s: s.day, reverse=True):
+        first_sent[report.audience, report.institution, report.period] = report.day
+    reports = []
+    for period in sorted(release.table("coverage")["period"].unique()):
+        end = last_day(period)
+        if end >= today:
+            continue
+        for rule in _rules():
+            if rule["cadence"] == ("quarter" if "-Q" in period else "year"):
+                reports += [
+                    _due(str(rule["audience"]), i, period, end + timedelta(days=int(rule["days"])), first_sent) for i in _recipients(rule)
+                ]
+    reports.sort(key=lambda report: (report.deadline, report.audience, report.institution))
+    before = [report for report in reports if not report.sent and first_run_at and report.deadline < first_run_at.date() <= today]
+    return [report for report in reports if report not in before], before
+
+
+def _recipients(rule: dict[str, str | int]) -> list[str]:
+    return list(contract.institutions()) if rule["audience"] == "institution" else [""]
+
+
+def _due(audience: str, institution: str, period: str, deadline: date, sent: dict[tuple[str, str, str], str]) -> DueReport:
+    return DueReport(audience, institution, period, deadline, sent.get((audience, institution, period)))

@@ -1,0 +1,307 @@
+"""`harmonia review …`: the commands for stewards.
+
+Belongs here: options and output of the review commands. Does not belong here: what they do; heavy modules are imported inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harmonia.console import console, count, print_frame
+from harmonia.errors import HarmoniaError
+from harmonia.options import HomeFolder, RegistryUrl
+from harmonia.user import this_user
+from pipelines.resources.workplace import Workplace
+
+if TYPE_CHECKING:
+    from harmonia.registry import Registry
+    from harmonia.review.published import PublishedRun
+
+app = typer.Typer(help="Review of doubtful pairs by stewards; estimates of precision and recall.", no_args_is_help=True)
+
+
+class Verdict(StrEnum):
+    """The verdicts of a steward on a pair."""
+
+    same = "same"
+    different = "different"
+    unsure = "unsure"
+    withdrawn = "withdrawn"
+
+
+class Entity(StrEnum):
+    """The kind of the two records."""
+
+    case = "case"
+    person = "person"
+
+
+Of = Annotated[Entity | None, typer.Option("--entity", envvar="HARMONIA_ENTITY", help="Only cases, or only persons.")]
+Names = Annotated[
+    bool, typer.Option("--names", envvar="HARMONIA_NAMES", help="Show names and numbers, for stewards; recorded in the audit log.")
+]
+Who = Annotated[str | None, typer.Option("--by", envvar="HARMONIA_BY", help="Who you are. Default: the system's user.")]
+All = Annotated[bool, typer.Option("--all", envvar="HARMONIA_ALL", help="Include pairs already judged.")]
+Limit = Annotated[int, typer.Option("--limit", envvar="HARMONIA_LIMIT", min=1, help="Greatest number of pairs.")]
+SampleNumber = Annotated[int | None, typer.Option("--sample", envvar="HARMONIA_SAMPLE", help="Number of a blind sample.")]
+
+
+@contextmanager
+def _opened(home: Path | None, registry_url: str | None) -> Iterator[tuple[PublishedRun, Registry]]:
+    from harmonia.review.published import opened, published
+
+    workplace = Workplace.of(None, home, registry_url)
+    registry = opened(workplace)
+    try:
+        yield published(workplace.home, registry), registry
+    finally:
+        registry.close()
+
+
+def _who(by: str | None) -> str:
+    from harmonia.review.judgements import cleaned
+
+    try:
+        return cleaned("steward", by or this_user())
+    except (KeyError, OSError):
+        raise HarmoniaError("the system's user is unknown: set your name with --by") from None
+
+
+@app.command("list")
+def list_pairs(
+    home: HomeFolder = None, registry_url: RegistryUrl = None, entity: Of = None, limit: Limit = 20, everything: All = False
+) -> None:
+    """List the doubtful pairs, those first that affect most published figures."""
+    from harmonia.review.queue import queue
+
+    with _opened(home, registry_url) as (found, registry):
+        pairs = queue(found, registry, everything)
+    pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
+    if pairs.empty:
+        typer.echo("No pair is in doubt. `harmonia review list --all` includes pairs already judged.")
+        return
+    shown = pairs.head(limit).assign(
+        a=lambda f: f["institution_a"] + " " + f["key_a"], b=lambda f: f["institution_b"] + " " + f["key_b"], figures=lambda f: f["moves"]
+    )
+    columns = ["pair", "a", "b", "weight", "decision", "contradiction", "figures", "touched", "state"]
+    title = f"{len(shown)} of {count(len(pairs), 'pair')}; figures: published figures that the opposite decision would change"
+    print_frame(shown[columns], "", title)
+    console(markup=False).print("Show one: harmonia review show PAIR", soft_wrap=True)
+
+
+@app.command()
+def show(
+    pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    names: Names = False,
+    blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="Hide weight and decision.")] = False,
+    by: Who = None,
+) -> None:
+    """Show the two records of a pair side by side, with the weight of the evidence."""
+    from harmonia.audit import line
+    from harmonia.review.judgements import read
+    from harmonia.review.naming import resolve
+    from harmonia.review.pairs import PAIR, pair_ids, parse
+    from harmonia.review.showing import evidence, records
+
+    with _opened(home, registry_url) as (found, registry):
+        one = resolve(found, registry, parse(pair))
+        name = str(pair_ids(one).iloc[0])
+        if names:
+            line(registry, _who(by), "looked at names for review", name)
+        print_frame(records(found, one, names), "", name)
+        if not blind:
+            console(markup=False).print(evidence(found, one), soft_wrap=True)
+            judgements = read(registry).merge(one, on=PAIR)
+            if len(judgements):
+                judgements["decided_at"] = judgements["decided_at"].map(lambda moment: f"{moment:%Y-%m-%d %H:%M}")
+                print_frame(judgements[["verdict", "steward", "decided_at", "why"]], "", "Judgements, latest last")
+
+
+@app.command()
+def preview(
+    pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
+    verdict: Annotated[Verdict, typer.Argument(help="The verdict to try.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    by: Who = None,
+) -> None:
+    """Show what a verdict would change: cases or persons, and published figures. Enters nothing."""
+    from harmonia.review.consequence import Consequences
+    from harmonia.review.naming import resolve
+    from harmonia.review.pairs import parse
+    from harmonia.review.showing import figures_changed, records_changed
+
+    with _opened(home, registry_url) as (found, registry):
+        consequences = Consequences(found, registry)
+        try:
+            result = consequences.of(resolve(found, registry, parse(pair)), verdict.value, _who(by))
+        finally:
+            consequences.close()
+    print_frame(records_changed(result), "", "Cases and persons before and after")
+    if len(result.figures):
+        print_frame(figures_changed(result), "", f"{count(len(result.figures), 'published figure')} would change")
+    else:
+        typer.echo("No published figure would change.")
+    if not result.holds and verdict in (Verdict.same, Verdict.different):
+        typer.echo(f"`{verdict.value}` would have no effect: it contradicts other judgements.")
+    typer.echo("Nothing was entered. Enter it: harmonia review decide PAIR VERDICT --by NAME --why REASON")
+
+
+@app.command()
+def decide(
+    pair: Annotated[str, typer.Argument(metavar="PAIR", help="Id from `list`, or person:police:KEY~courts:KEY.")],
+    verdict: Annotated[Verdict, typer.Argument(help="`withdrawn` withdraws your earlier judgement.")],
+    by: Annotated[str, typer.Option("--by", envvar="HARMONIA_BY", help="The steward.")],
+    why: Annotated[str, typer.Option("--why", envvar="HARMONIA_WHY", help="The reason, without names of persons.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    blind: Annotated[bool, typer.Option("--blind", envvar="HARMONIA_BLIND", help="You saw neither weight nor decision.")] = False,
+) -> None:
+    """Enter a judgement. It applies from the next run on, until you enter another."""
+    from harmonia.review.judgements import cleaned, enter, read
+    from harmonia.review.naming import resolve
+    from harmonia.review.pairs import PAIR, parse
+    from harmonia.review.showing import current_verdict
+
+    who, reason = cleaned("steward", by), cleaned("why", why)
+    with _opened(home, registry_url) as (found, registry):
+        one = resolve(found, registry, parse(pair))
+        weight = found.decisions().merge(one, on=PAIR)["weight"]
+        judgement = one.assign(
+            verdict=verdict.value,
+            steward=who,
+            why=reason,
+            model=found.model,
+            weight=float(weight.iloc[0]) if len(weight) else None,
+            blind=blind,
+            origin=None,
+        )
+        fresh = bool(enter(registry, judgement).iloc[0])
+        typer.echo("Judgement entered." if fresh else "The same judgement exists already; nothing was entered.")
+        for line in current_verdict(read(registry), one):
+            typer.echo(line)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="Workbook to write; must not exist.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    entity: Of = None,
+    limit: Limit = 200,
+    everything: All = False,
+    sample: SampleNumber = None,
+    names: Names = False,
+    by: Who = None,
+) -> None:
+    """Write a workbook for stewards with the doubtful pairs or, with --sample, a blind sample."""
+    from harmonia.review import exchange
+    from harmonia.review.queue import queue
+    from harmonia.review.sampling import chosen
+
+    with _opened(home, registry_url) as (found, registry):
+        if sample is not None:
+            pairs = exchange.of_sample(registry, chosen(registry, sample), everything)
+        else:
+            pairs = queue(found, registry, everything).drop(columns=["pair", "state", "touched", "reasons"])
+        pairs = pairs if entity is None else pairs[pairs["entity"] == entity.value]
+        pairs = pairs if sample is not None else pairs.head(limit)
+        written = exchange.export(found, registry, file, pairs, sample or 0, names, _who(by) if names else "")
+    typer.echo(f"{count(written, 'pair')} written to {file}. Fill in verdict, why and steward, then: harmonia review import {file}")
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="A workbook written by `export` and filled in.")],
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+) -> None:
+    """Import the judgements of a workbook. Exit code 1 if a row with a verdict was refused."""
+    from harmonia.review.exchange import import_judgements
+    from harmonia.review.judgements import read
+    from harmonia.review.showing import contradictory
+
+    with _opened(home, registry_url) as (found, registry):
+        done = import_judgements(found, registry, file)
+        clashes = contradictory(read(registry))
+    typer.echo(
+        f"{count(done.entered, 'judgement')} entered, {done.known} already known, {count(done.open, 'row')} without a verdict, "
+        f"{len(done.refused)} refused."
+    )
+    for row in done.refused.itertuples(index=False):
+        typer.echo(f"row {row.row} [{row.pair}]: {row.why_not}")
+    for line in clashes:
+        typer.echo(line)
+    if len(done.refused):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sample(
+    pairs: Annotated[int, typer.Option("--pairs", envvar="HARMONIA_PAIRS", min=1, max=100_000, help="Number of pairs to draw.")] = 300,
+    seed: Annotated[int, typer.Option("--seed", envvar="HARMONIA_SEED", min=0, help="The same run and seed give the same pairs.")] = 1,
+    home: HomeFolder = None,
+    registry_url: RegistryUrl = None,
+    entity: Of = None,
+) -> None:
+    """Draw a blind sample of candidate pairs, stratified by weight, for stewards to label."""
+    from harmonia.review.pairs import ENTITIES
+    from harmonia.review.sampling import sample as draw
+
+    with _opened(home, registry_url) as (found, registry):
+        drawn = draw(found, registry, pairs, seed, ENTITIES if entity is None else (entity.value,))
+    out = drawn.left_out
+    screen = console(markup=False)
+    screen.print(
+        f"Sample {drawn.sample}: {len(drawn.pairs)} of {int(drawn.strata['pairs'].sum())} pairs. Not candidates: {out['forbidden']} "
+        f"excluded by a hard rule, {out['nothing_shared']} without a common blocking key and of negligible weight.",
+        soft_wrap=True,
+    )
+    screen.print(f"Next: harmonia review export --sample {drawn.sample} FILE.xlsx --names", soft_wrap=True)
+
+
+@app.command()
+def estimate(home: HomeFolder = None, registry_url: RegistryUrl = None, sample: SampleNumber = None) -> None:
+    """Estimate precision and recall of the published linkage from a blind sample, with 95 % intervals."""
+    from harmonia.review.estimating import estimate as measure
+    from harmonia.review.exchange import progress
+    from harmonia.review.sampling import chosen, labels
+
+    with _opened(home, registry_url) as (found, registry):
+        number = chosen(registry, sample)
+        judged, drawn = progress(registry, number)
+        if judged == 0:
+            raise HarmoniaError(
+                f"no pair of sample {number} was judged yet: use harmonia review export --sample {number} FILE.xlsx, fill it in, import it"
+            )
+        figures = measure(labels(registry, number))
+    for name in ("estimate", "low", "high"):
+        figures[name] = figures[name].map(lambda v: f"{v:.4f}" if v == v else "unknown")
+    out = console(markup=False)
+    title = f"Sample {number}: {judged} of {drawn} pairs judged; 95 % interval from low to high"
+    print_frame(figures, "", title)
+    out.print(
+        "For the linkage as published when the sample was drawn. Recall is over candidate pairs: pairs without a common blocking key "
+        f"are not included. {_blocking(found)}",
+        soft_wrap=True,
+    )
+
+
+def _blocking(found: PublishedRun) -> str:
+    """The blocking values dropped in the last run, as a sentence."""
+    import json
+
+    plain = json.loads(str(found.table("links", "_items")["plain"].iloc[0])).get("statistics", {})
+    refused = int(plain.get("blocking_values_refused", 0))
+    if not refused:
+        return "Blocking dropped no values in the last run."
+    pairs = int(plain.get("blocking_pairs_refused", 0))
+    return f"In the last run blocking dropped {count(refused, 'value')} shared by too many records, with {count(pairs, 'pair')}."

@@ -1,0 +1,156 @@
+"""The consequence of a verdict before it is entered: the clusters and the published figures that it changes.
+
+Belongs here: the state of a run that previews share, and one preview. Does not belong here: linkage (`pipelines.linkage.relinking`), which
+records a change reaches and their figures (`warehouse.count.recount`), pages, entering a verdict.
+
+A preview equals what the next run publishes with the verdict, if nothing else is delivered or decided. Judgements entered since the last
+run count as decided before and after it, so that the difference is that of this verdict alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+
+import pandas as pd
+
+from harmonia.registry import Registry
+from harmonia.registry.identity import foresee
+from harmonia.review.following import current_verdicts
+from harmonia.review.judgements import read
+from harmonia.review.pairs import PAIR
+from harmonia.review.published import RECORD, PublishedRun
+from pipelines.crosswalk import with_old_keys
+from pipelines.linkage import load_model
+from pipelines.linkage.constraints import BINDING
+from pipelines.linkage.places import with_first_keys
+from pipelines.linkage.relinking import Clusters, Relinking
+from pipelines.linkage.spark import Spark
+from pipelines.linkage.standardise import INPUT
+from pipelines.resources import lake
+from warehouse.count.inputs import run_inputs
+from warehouse.count.recount import MEASURES, Ids, Recount
+from warehouse.star.figures import CELL
+
+ENTITIES = {"case": "cases", "person": "persons"}
+FIGURES = [*CELL, "published", "before", "after"]
+RECORDS = ["entity", *RECORD, "before", "after"]
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """What a verdict changes.
+
+    records  `RECORDS`: every record of the cases and persons that the pair or the change touches, with its id before and after
+    figures  `FIGURES`: the harmonised figures that change: as published last, as the next run publishes them without and with the verdict
+    reported the same for figures as reported, which a verdict rarely changes
+    holds    whether the verdict has an effect: not if other judgements or other stewards contradict it, nor if it is unsure
+    forbidden the hard rule that `same` overrides: `one_file`, `unidentified`; empty: none
+    """
+
+    records: pd.DataFrame
+    figures: pd.DataFrame
+    reported: pd.DataFrame
+    holds: bool
+    forbidden: str
+
+
+class Consequences:
+    """The last run of a home, ready for previews; follows judgements that are entered meanwhile. Safe to share among threads."""
+
+    def __init__(self, found: PublishedRun, registry: Registry) -> None:
+        """Raises `HarmoniaError` where the lake of the run cannot be read."""
+        self.found, self._registry, self._lock = found, registry, Lock()
+        model, spark = load_model(), Spark.from_environment()
+        canonical = {name: found.table("canonical", name)[columns] for name, columns in INPUT.items()}
+        self._places, self._successors = found.table("identities", "listed"), canonical["successors"]
+        self._relinking = Relinking(canonical, model, self._places, found.home.lake / "linkage_memory", spark)
+        identities, status, findings, tables = (
+            lake.opened(dict, found.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
+        )
+        published = Ids(identities["cases"], identities["persons"])
+        self._recount = Recount(run_inputs(tables, identities, status, findings), published)
+        self.published = found.table("statistics", "statistics").set_index(CELL)[MEASURES].dropna().astype("int64")
+        self._pending = self.published.iloc[:0]
+        self._entered: int | None = None
+        self._follow()
+
+    def close(self) -> None:
+        """Free the database."""
+        self._recount.close()
+
+    def of(self, pair: pd.DataFrame, verdict: str, steward: str) -> Consequence:
+        """The consequence of `verdict` of `steward` on `pair` (one row of `PAIR`)."""
+        with self._lock:
+            self._follow()
+            judgements = current_verdicts(self._registry, self._places, pair[PAIR].assign(verdict=verdict, steward=steward))
+            clusters = self._relinking.clusters(judgements)
+            now, after = self._recount.now, self._ids(clusters)
+            changes = self._recount.changes(after)
+        effective = judgements.merge(pair[PAIR], on=PAIR)["verdict"].eq(verdict).any()
+        return Consequence(
+            records=_records(now, after, pair),
+            figures=self._figures(changes, "harmonised"),
+            reported=self._figures(changes, "as_reported"),
+            holds=bool(effective) and verdict in BINDING and _together(clusters, pair) == (verdict == "same"),
+            forbidden=self._relinking.forbidden(pair) if verdict == "same" else "",
+        )
+
+    def _follow(self) -> None:
+        """Take account of judgements entered since the last preview."""
+        entered = len(read(self._registry))
+        if entered == self._entered:
+            return
+        after = self._ids(self._relinking.clusters(current_verdicts(self._registry, self._places)))
+        if not _equal(after, self._recount.now):
+            self._pending = _sum(self._pending, self._recount.changes(after).set_index(CELL))
+            self._recount.move(after)
+        self._entered = entered
+
+    def _ids(self, clusters: Clusters) -> Ids:
+        """The ids that the next run would assign."""
+        cases = foresee(self._registry, "case", with_old_keys(clusters.cases, self._successors, "case"))
+        known = with_old_keys(clusters.persons, self._successors, "person")
+        persons = foresee(self._registry, "person", with_first_keys(known, self._places))
+        persons = persons.assign(record_key=known["record_key"].array)
+        return Ids(cases.rename(columns={"entity_id": "case_id"}), persons.rename(columns={"entity_id": "person_id"}))
+
+    def _figures(self, changes: pd.DataFrame, measure: str) -> pd.DataFrame:
+        """`FIGURES` of the cells in which `measure` changes; in crossed tables an absent row is 0."""
+        found = changes[changes[measure] != 0].set_index(CELL)[measure]
+        published = self.published[measure].reindex(found.index).fillna(0).astype("int64")
+        before = published + self._pending[measure].reindex(found.index).fillna(0).astype("int64")
+        return pd.DataFrame({"published": published, "before": before, "after": before + found}).reset_index()[FIGURES]
+
+
+def _sum(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([one, other]).groupby(level=CELL).sum()
+
+
+def _equal(one: Ids, other: Ids) -> bool:
+    """Whether all records have the same ids."""
+    columns = {"cases": [*RECORD, "case_id"], "persons": [*RECORD, "person_id"]}
+    known = [{name: set(getattr(ids, name)[of].itertuples(index=False, name=None)) for name, of in columns.items()} for ids in (one, other)]
+    return known[0] == known[1]
+
+
+def _together(clusters: Clusters, pair: pd.DataFrame) -> bool:
+    """Whether the two records are in one cluster."""
+    frame = getattr(clusters, ENTITIES[str(pair["entity"].iloc[0])]).set_index(RECORD)["cluster"]
+    a, b = (frame.get((pair[f"institution_{side}"].iloc[0], pair[f"key_{side}"].iloc[0])) for side in "ab")
+    return a is not None and a == b
+
+
+def _records(before: Ids, after: Ids, pair: pd.DataFrame) -> pd.DataFrame:
+    """`RECORDS` of a change; of the pair's own cases or persons also where nothing changes."""
+    parts = []
+    for entity, name in ENTITIES.items():
+        column = f"{entity}_id"
+        both = getattr(before, name).merge(getattr(after, name), on=RECORD, suffixes=("_before", "_after"))
+        both = both.rename(columns={f"{column}_before": "before", f"{column}_after": "after"})
+        touched = both["before"] != both["after"]
+        for side in "ab" if entity == pair["entity"].iloc[0] else "":
+            touched |= (both["institution"] == pair[f"institution_{side}"].iloc[0]) & (both["record_key"] == pair[f"key_{side}"].iloc[0])
+        ids = pd.concat([both.loc[touched, "before"], both.loc[touched, "after"]])
+        parts.append(both[both["before"].isin(ids) | both["after"].isin(ids)].assign(entity=entity))
+    return pd.concat(parts, ignore_index=True)[RECORDS].astype("str").sort_values(["entity", "after", *RECORD], ignore_index=True)

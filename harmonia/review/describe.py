@@ -1,0 +1,98 @@
+"""The fields of records as a steward compares them.
+
+Belongs here: the fields shown of a case and of a person record, with or without those that identify a person. Does not belong here:
+weights, layout.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.review.published import RECORD, PublishedRun
+
+CASE_FIELDS = ("number", "seat", "municipality", "state", "source", "merged_into", "offence_group", "article", "form", "cites", "days")
+PERSON_FIELDS = ("case", "role", "sex", "citizenship", "municipality", "sentence_months", "offence_group", "seat", "days")
+NAME_FIELDS = {"case": ("persons",), "person": ("name", "parent", "personal_number", "born")}
+_RANK = {"accepted": 0, "superseded": 1, "withdrawn": 2}
+_MOST_NAMES = 20
+
+
+def fields_of(entity: str, names: bool) -> tuple[str, ...]:
+    """The fields shown of a record of `entity`, those that identify a person first."""
+    own = CASE_FIELDS if entity == "case" else PERSON_FIELDS
+    return (*NAME_FIELDS[entity], *own) if names else own
+
+
+def describe(found: PublishedRun, entity: str, names: bool) -> pd.DataFrame:
+    """Every record of `entity` as text, indexed by institution and record key; columns `fields_of`, empty where unknown.
+
+    Uses the accepted state, else the latest. With `names` the identity store is read, which has accepted records only.
+    """
+    canonical = found.canonical()
+    cases, persons = (_shown_state(canonical[name]) for name in ("case_records", "person_records"))
+    days = _days(canonical["events"], entity)
+    if entity == "case":
+        out = cases.set_index(RECORD)
+        out["cites"] = _cites(canonical["references"])
+    else:
+        files = cases[[*RECORD, "seat", "offence_group"]].rename(columns={"record_key": "case_key"})
+        out = persons.merge(files, on=["institution", "case_key"], how="left").rename(columns={"case_key": "case"}).set_index(RECORD)
+    out["days"] = days
+    if names:
+        found_names = _names(found.home, entity, persons)
+        out = out.drop(columns=list(found_names.columns), errors="ignore").join(found_names)
+    out = out.reindex(columns=list(fields_of(entity, names)))
+    return out.astype("str").fillna("")
+
+
+def _shown_state(states: pd.DataFrame) -> pd.DataFrame:
+    """One state per record: the accepted one, else the latest."""
+    rank = states["status"].map(_RANK).fillna(len(_RANK))
+    ordered = states.assign(rank=rank).sort_values(["rank", "period", "delivery"], ascending=[True, False, False], kind="stable")
+    return ordered.drop_duplicates(RECORD).dropna(subset=RECORD)
+
+
+def _days(events: pd.DataFrame, entity: str) -> pd.Series:
+    """The dates of events by record: `reported 2013-02-01; sent 2013-03-04`."""
+    own = events[(events["entity"] == entity) & (events["status"] == "accepted")].dropna(subset=["date"])
+    own = own.sort_values("date", kind="stable").drop_duplicates([*RECORD, "event", "date"])
+    text = own["event"] + " " + own["date"].dt.strftime("%Y-%m-%d")
+    return text.groupby([own[c] for c in RECORD]).agg("; ".join).astype("str")
+
+
+def _cites(references: pd.DataFrame) -> pd.Series:
+    own = references.dropna(subset=["number", "case_key"]).drop_duplicates(["institution", "case_key", "number"])
+    found = own.groupby(["institution", "case_key"])["number"].agg("; ".join).astype("str")
+    return found.rename_axis(RECORD)
+
+
+def _names(home: Home, entity: str, persons: pd.DataFrame) -> pd.DataFrame:
+    """`NAME_FIELDS` by institution and record key, from the identity store; `persons` has the file of each person."""
+    try:
+        with duckdb.connect(str(home.identity), read_only=True) as connection:
+            people = connection.table("persons").df()
+    except (duckdb.Error, OSError) as error:
+        raise HarmoniaError(
+            f"{home.identity}: the identity store cannot be read ({type(error).__name__}); run `harmonia run --home {home.root}` again, "
+            "or omit --names"
+        ) from error
+    split = people["surname"].str.cat(people["given_name"], sep=", ")
+    people["name"] = people["full_name"].fillna(split)
+    if entity == "case":
+        people = people.drop(columns="case_key", errors="ignore").merge(persons[[*RECORD, "case_key"]], on=RECORD)
+        return _names_in_file(people)
+    born = people["birth_date"].astype("str").str[:10]
+    people["born"] = born.where(people["birth_date"].notna(), people["birth_year"].astype("Int64").astype("str"))
+    people = people.rename(columns={"parent_name": "parent"}).drop_duplicates(RECORD)
+    return people.set_index(RECORD)[list(NAME_FIELDS["person"])]
+
+
+def _names_in_file(people: pd.DataFrame) -> pd.DataFrame:
+    """The persons of each case file, the first `_MOST_NAMES`, by institution and key of the file."""
+    people = people.dropna(subset=["name"])
+    people = people[people.groupby(["institution", "case_key"]).cumcount() < _MOST_NAMES]
+    names = people.groupby(["institution", "case_key"])["name"].agg("; ".join).astype("str").rename("persons")
+    return names.rename_axis(RECORD).to_frame()

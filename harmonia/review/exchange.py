@@ -1,0 +1,110 @@
+"""Export and import of workbooks for stewards.
+
+Belongs here: combining queue or sample, descriptions and workbook; the whole import. Does not belong here: the format of the workbook
+(`workbook`, `intake`), the command line (`commands`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harmonia.audit import line
+from harmonia.errors import HarmoniaError
+from harmonia.registry import Registry
+from harmonia.review import intake, workbook
+from harmonia.review.describe import describe, fields_of
+from harmonia.review.judgements import effective, enter, read
+from harmonia.review.pairs import ENTITIES, PAIR, pair_ids
+from harmonia.review.published import PublishedRun, missing_records
+from harmonia.review.sampling import labels, sampled
+
+
+@dataclass(frozen=True)
+class ImportedJudgements:
+    """The outcome of a workbook's rows: entered, already known, without a verdict (`open`), refused (row, pair, why_not)."""
+
+    entered: int
+    known: int
+    open: int
+    refused: pd.DataFrame
+    blind: bool
+
+
+def side_by_side(found: PublishedRun, pairs: pd.DataFrame, names: bool) -> pd.DataFrame:
+    """Fields of both records of each pair, `<field> a` and `<field> b`, indexed as `pairs`; empty where a record lacks the field."""
+    columns = [f"{field} {side}" for field in all_fields(pairs["entity"].unique().tolist(), names) for side in "ab"]
+    out = pd.DataFrame("", index=pairs.index, columns=columns, dtype="str")
+    for entity in pairs["entity"].unique():
+        own = pairs[pairs["entity"] == entity]
+        known = describe(found, str(entity), names)
+        for side in "ab":
+            rows = known.reindex(pd.MultiIndex.from_frame(own[[f"institution_{side}", f"key_{side}"]])).fillna("")
+            for field in known.columns:
+                out.loc[own.index, f"{field} {side}"] = rows[field].map(workbook.flat).to_numpy()
+    return out
+
+
+def all_fields(entities: list[str], names: bool) -> list[str]:
+    """The fields shown for `entities`, each once."""
+    return list(dict.fromkeys(field for entity in ENTITIES if entity in entities for field in fields_of(entity, names)))
+
+
+def export(found: PublishedRun, registry: Registry, path: Path, pairs: pd.DataFrame, sample: int, names: bool, who: str) -> int:
+    """Write a workbook of `pairs` (`PAIR`, and those columns of `workbook.SHOWN` to be shown) and return their number.
+
+    sample: number of the blind sample, 0 for none. With `names` the export is recorded in the audit log. Raises `HarmoniaError` where
+    there is no pair, or the file cannot be written.
+    """
+    if pairs.empty:
+        raise HarmoniaError("there is no open pair to export: none is in doubt, or all are judged (--all includes judged pairs)")
+    rows = pairs.reset_index(drop=True)
+    rows = rows.assign(pair=pair_ids(rows)).join(side_by_side(found, rows, names))
+    if names:
+        line(registry, who, "exported names for review", f"{len(rows)} pairs to {path.name}")
+    about = workbook.About(found.mark, found.run, found.model, sample)
+    workbook.write(path, rows, all_fields(rows["entity"].unique().tolist(), names), about)
+    return len(rows)
+
+
+def of_sample(registry: Registry, number: int, everything: bool) -> pd.DataFrame:
+    """The pairs of a blind sample in random order, without weight; without those judged blind unless `everything`."""
+    pairs = sampled(registry)
+    pairs = pairs.loc[pairs["sample"] == number, PAIR]
+    judgements = read(registry)
+    judged = effective(judgements[judgements["blind"]])
+    done = pd.MultiIndex.from_frame(pairs).isin(pd.MultiIndex.from_frame(judged[PAIR]))
+    return pairs if everything else pairs[~done]
+
+
+def import_judgements(found: PublishedRun, registry: Registry, path: Path) -> ImportedJudgements:
+    """Enter all valid judgements of a workbook in one transaction.
+
+    Raises `HarmoniaError` where the file is not a workbook or belongs to another home.
+    """
+    filled = intake.read(path)
+    if filled.about.mark != found.mark:
+        raise HarmoniaError(f"{path}: was exported from another home, not {found.home.root}: import it there, or export again here")
+    rows = filled.rows
+    pairs = rows[PAIR].where(rows["entity"].isin(ENTITIES), "")
+    missing = missing_records(pairs, found.clusters())
+    names = any(column.startswith(("name ", "persons ")) for column in filled.shown)
+    now = side_by_side(found, pairs[pairs["entity"] != ""], names).reindex(index=rows.index, columns=filled.shown)
+    valid, refused, blank = intake.validate(filled, now, missing)
+    decisions = found.decisions().set_index(PAIR)["weight"]
+    valid = valid.assign(
+        model=filled.about.model or None,
+        weight=decisions.reindex(pd.MultiIndex.from_frame(valid[PAIR])).to_numpy(),
+        blind=filled.about.sample > 0,
+        origin=filled.origin,
+    )
+    fresh = enter(registry, valid)
+    return ImportedJudgements(int(fresh.sum()), int((~fresh).sum()), blank, refused, filled.about.sample > 0)
+
+
+def progress(registry: Registry, number: int) -> tuple[int, int]:
+    """The number of pairs of a sample judged blind, and of all its pairs."""
+    counted = labels(registry, number)
+    return int(counted[["same", "different", "unsure"]].to_numpy().sum()), int(counted["drawn"].sum())

@@ -1,0 +1,163 @@
+"""Reads a filled workbook: valid rows, and for every other row the reason why not.
+
+Belongs here: reading the workbook that `workbook` wrote, saved by any program, and validating its rows. Does not belong here: writing it,
+linkage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from harmonia.review.judgements import VERDICTS, cleaned, steward_key
+from harmonia.review.pairs import ENTITIES, PAIR, ordered, pair_ids
+from harmonia.review.workbook import ABOUT, ANSWERS, FORMAT, ID_COLUMNS, PAIRS, About, checksum, flat
+
+MOST_BYTES = 50_000_000
+_WAY_OUT = "use the workbook that `harmonia review export` wrote, saved as .xlsx"
+
+
+@dataclass(frozen=True)
+class FilledReview:
+    """A returned workbook.
+
+    `rows`: row (its number in the sheet), `ID_COLUMNS`, `ANSWERS` and the fields `shown`, all text; `origin`: SHA-256 of the file;
+    `formulas`: row and column of cells with formulas.
+    """
+
+    about: About
+    rows: pd.DataFrame
+    shown: list[str]
+    origin: str
+    formulas: pd.DataFrame
+
+
+def read(path: Path) -> FilledReview:
+    """Read a workbook. Raises `HarmoniaError` where `workbook.write` did not write it."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HarmoniaError(f"{path}: cannot be read ({error.strerror}): check the path") from error
+    book = _opened(path, content)
+    for name in (PAIRS, ABOUT):
+        if name not in book.sheetnames:
+            raise HarmoniaError(f"{path}: has no sheet {name}, so it is not a review workbook: {_WAY_OUT}")
+    about = _about(path, book[ABOUT])
+    lines = [[_text(c.value) for c in row] for row in book[PAIRS].iter_rows()]
+    header = [flat(name) for name in lines.pop(0)] if lines else []
+    absent = [c for c in (*ID_COLUMNS, *ANSWERS) if c not in header]
+    if absent or len({h for h in header if h}) != len([h for h in header if h]):
+        raise HarmoniaError(
+            f"{path}: the columns were changed ({', '.join(absent) or 'one is repeated'}): export again and copy the verdicts over"
+        )
+    named = [n for n, name in enumerate(header) if name]
+    rows = pd.DataFrame([[line[n] for n in named] for line in lines], columns=[header[n] for n in named], dtype="str")
+    for column in rows.columns.difference(PAIR):
+        rows[column] = rows[column].map(flat).astype("str")
+    rows.insert(0, "row", range(2, len(rows) + 2))
+    shown = [c for c in rows.columns if c.endswith((" a", " b"))]
+    cells = (
+        (row, name, cell) for row, line in enumerate(book[PAIRS].iter_rows(min_row=2), 2) for name, cell in zip(header, line, strict=True)
+    )
+    formulas = [(row, name) for row, name, cell in cells if cell.data_type == "f"]
+    rows = rows[(rows.drop(columns="row") != "").any(axis=1)].reset_index(drop=True)
+    return FilledReview(about, rows, shown, hashlib.sha256(content).hexdigest(), pd.DataFrame(formulas, columns=["row", "column"]))
+
+
+def _opened(path: Path, content: bytes) -> openpyxl.Workbook:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+        if max(size, len(content)) > MOST_BYTES * 4:
+            raise HarmoniaError(f"{path}: unpacks to {size:,} bytes, too large for a review workbook: {_WAY_OUT}")
+        return openpyxl.load_workbook(io.BytesIO(content))
+    except HarmoniaError:
+        raise
+    except Exception as error:  # noqa: BLE001 - openpyxl raises many kinds of errors on damaged files
+        raise HarmoniaError(f"{path}: is not a readable workbook ({type(error).__name__}): {_WAY_OUT}") from None
+
+
+def _about(path: Path, sheet: Any) -> About:
+    values = {_text(row[0].value): _text(row[1].value) for row in sheet.iter_rows(max_col=2) if len(row) == 2}
+    numbers = [values.get(name, "") for name in ("run", "sample")]
+    if values.get("format") != FORMAT or not all(number.isascii() and number.isdigit() for number in numbers):
+        raise HarmoniaError(f"{path}: was not made by this version of Harmonia (sheet {ABOUT}): export again and copy the verdicts over")
+    return About(values.get("home", ""), int(numbers[0]), values.get("model", ""), int(numbers[1]))
+
+
+def _text(value: Any) -> str:
+    """A cell as text: whole numbers without the decimal point that some programs add."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def validate(filled: FilledReview, now: pd.DataFrame, missing: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Which rows can be entered.
+
+    now: per row of `filled.rows` the current fields of the pair (columns `filled.shown`), null where the pair is unknown;
+    missing: a record that is no longer delivered, empty where there is none.
+    Returns the rows to enter (`PAIR`, verdict, steward, why), the refused rows (row, pair, why_not) and the number of rows without a
+    verdict.
+    """
+    rows = filled.rows
+    verdict = rows["verdict"].str.casefold()
+    blank = verdict == ""
+    why_not = pd.Series("", index=rows.index, dtype="str")
+
+    def tell(wrong: pd.Series, text: pd.Series | str) -> None:
+        nonlocal why_not
+        why_not = why_not.mask((why_not == "") & wrong, text)
+
+    formulas = filled.formulas.groupby("row")["column"].agg(", ".join)
+    changed = _changed(filled)
+    tell(
+        rows["row"].isin(formulas.index),
+        "contains a formula (" + rows["row"].map(formulas).astype("str").fillna("") + "): enter the plain value",
+    )
+    tell(changed, "the pair or its fields were changed in the file: export again and enter the verdict there")
+    tell(~blank & ~verdict.isin(VERDICTS), "verdict [" + rows["verdict"].str[:40] + f"] is unknown: use one of {', '.join(VERDICTS)}")
+    tell(~blank & (rows["steward"] == ""), "the column steward is empty: enter who judged")
+    tell(blank & ((rows["why"] != "") | (rows["steward"] != "")), "has a reason or a steward but no verdict: choose one")
+    tell(~blank & (missing != ""), missing + " is no longer delivered: nothing to judge")
+    stale = (now[filled.shown].fillna("") != rows[filled.shown]).any(axis=1)
+    tell(
+        ~blank & stale,
+        f"the records have changed since run {filled.about.run}, from which the file was made: export again and review the pair",
+    )
+    for column in ("steward", "why"):
+        wrong = pd.Series([_wrong(column, value) for value in rows[column]], index=rows.index, dtype="str")
+        tell(~blank & (wrong != ""), wrong)
+    twice = rows.assign(who=steward_key(rows["steward"])).duplicated(["pair", "who"], keep=False) & ~blank & (why_not == "")
+    tell(twice, "the pair is in the file more than once: keep one row")
+    good = ~blank & (why_not == "")
+    entered = ordered(rows.loc[good, PAIR]).assign(verdict=verdict[good], why=rows.loc[good, "why"], steward=rows.loc[good, "steward"])
+    refused = rows.loc[why_not != "", ["row", "pair"]].assign(why_not=why_not[why_not != ""])
+    return entered, refused, int((blank & (why_not == "")).sum())
+
+
+def _changed(filled: FilledReview) -> pd.Series:
+    """Rows whose pair or fields were changed."""
+    rows = filled.rows
+    whole = checksum(rows, ["pair", *PAIR, *filled.shown]) == rows["checksum"]
+    known = rows["entity"].isin(ENTITIES) & (pair_ids(rows) == rows["pair"])
+    return ~(whole & known)
+
+
+def _wrong(column: str, value: str) -> str:
+    """The error in a reason or a name; empty where there is none."""
+    try:
+        cleaned(column, value)
+    except HarmoniaError as error:
+        return str(error) if value else ""
+    return ""

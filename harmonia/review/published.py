@@ -1,0 +1,104 @@
+"""Read access to the last run for review.
+
+Belongs here: reading links, ids and canonical tables of a home from its lake, and the mark of its registry. Does not belong here: writing
+anything, Dagster (review commands start without it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+from sqlalchemy import func, select
+
+from harmonia.errors import HarmoniaError
+from harmonia.home import Home
+from harmonia.registry import Registry, open_registry
+from harmonia.registry.ledger import first_run
+from harmonia.registry.tables import Run
+from harmonia.review.pairs import ordered, pair_ids
+from pipelines.resources.workplace import Workplace
+
+RECORD = ["institution", "record_key"]
+CANONICAL = ("case_records", "person_records", "charges", "events", "references")
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """The last run of a home. `run`: its number; `mark`: identifies the home's registry, whatever its name or location."""
+
+    home: Home
+    run: int
+    mark: str
+
+    def table(self, stage: str, name: str) -> pd.DataFrame:
+        """A table of the lake. Raises `HarmoniaError` where it cannot be read."""
+        path = self.home.lake / stage / f"{name}.parquet"
+        try:
+            frame = pq.read_table(path).to_pandas()
+        except (OSError, ValueError) as error:
+            raise HarmoniaError(
+                f"{path}: cannot be read ({type(error).__name__}): run `harmonia run --home {self.home.root}` again"
+            ) from error
+        return frame.drop(columns="_item", errors="ignore")
+
+    def canonical(self) -> dict[str, pd.DataFrame]:
+        """The canonical tables (schemas.canonical) of all states; replaced records and persons of lists with their current keys."""
+        from pipelines.crosswalk import with_new_keys
+        from pipelines.linkage.places import with_person_keys
+
+        tables = with_new_keys({name: self.table("canonical", name) for name in CANONICAL}, self.table("canonical", "successors"))
+        return with_person_keys(tables, self.table("identities", "listed"))
+
+    def decisions(self) -> pd.DataFrame:
+        """The stored decisions on pairs, joined or refused: `pair` (id), `PAIR` in order, weight, decision, reasons."""
+        frame = ordered(self.table("links", "decisions"))
+        return frame.assign(pair=pair_ids(frame))
+
+    def clusters(self) -> pd.DataFrame:
+        """The clusters of the run: entity, institution, record_key, cluster."""
+        parts = [self.table("links", f"{entity}s").assign(entity=entity) for entity in ("case", "person")]
+        return pd.concat(parts, ignore_index=True)[["entity", *RECORD, "cluster"]].astype({"entity": "str"})
+
+    @property
+    def model(self) -> str:
+        """Version of the linkage model in use."""
+        from pipelines.linkage import load_model
+
+        return load_model().version
+
+
+def opened(workplace: Workplace) -> Registry:
+    """The registry of a home. Raises `HarmoniaError` where there is none; never creates one."""
+    there = workplace.registry_url is not None or (workplace.home.root / "registry.sqlite").is_file()
+    if not there:
+        raise HarmoniaError(_never_run(workplace.home.root))
+    return open_registry(workplace.registry)
+
+
+def published(home: Home, registry: Registry) -> PublishedRun:
+    """The last published run of `home`. Raises `HarmoniaError` where there is none."""
+    begun = first_run(registry)
+    with registry.read() as session:
+        run = session.scalar(select(func.max(Run.id)).where(Run.outcome == "published"))
+    if begun is None or run is None or not (home.lake / "links").is_dir():
+        raise HarmoniaError(_never_run(home.root))
+    return PublishedRun(home, run, hashlib.sha256(begun.isoformat().encode()).hexdigest()[:16])
+
+
+def _never_run(root: Path) -> str:
+    return f"home {root} has no finished run, so there is nothing to review: use `harmonia run --inbox DIR --home {root}` first"
+
+
+def missing_records(pairs: pd.DataFrame, clusters: pd.DataFrame) -> pd.Series:
+    """Per pair the first record that is not delivered, as `person record KEY of police`; empty where both are."""
+    known = pd.MultiIndex.from_frame(clusters[["entity", *RECORD]].astype("str"))
+    out = pd.Series("", index=pairs.index, dtype="str")
+    for side in "ba":
+        there = pd.MultiIndex.from_frame(pairs[["entity", f"institution_{side}", f"key_{side}"]].astype("str")).isin(known)
+        named = pairs["entity"] + " record " + pairs[f"key_{side}"] + " of " + pairs[f"institution_{side}"]
+        out = out.mask(~there, named)
+    return out

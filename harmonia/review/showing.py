@@ -1,0 +1,76 @@
+"""One pair on the console: records side by side, evidence, current verdict, contradictions.
+
+Belongs here: texts and small tables for the console. Does not belong here: options, entering judgements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from harmonia.review.describe import fields_of
+from harmonia.review.exchange import side_by_side
+from harmonia.review.judgements import effective
+from harmonia.review.pairs import PAIR, pair_ids
+from harmonia.review.published import PublishedRun
+from pipelines.linkage.constraints import clashes
+from warehouse.star.figures import CELL
+
+if TYPE_CHECKING:
+    from harmonia.review.consequence import Consequence
+
+
+def records(found: PublishedRun, pair: pd.DataFrame, names: bool) -> pd.DataFrame:
+    """The two records of `pair`: one row per field; columns field, and `institution key` of each."""
+    entity = str(pair["entity"].iloc[0])
+    values = side_by_side(found, pair, names).iloc[0]
+    heads = [f"{pair[f'institution_{side}'].iloc[0]} {pair[f'key_{side}'].iloc[0]}" for side in "ab"]
+    rows = [(field, values[f"{field} a"], values[f"{field} b"]) for field in fields_of(entity, names)]
+    return pd.DataFrame(rows, columns=["field", *heads])
+
+
+def evidence(found: PublishedRun, pair: pd.DataFrame) -> str:
+    """Weight, decision and evidence in bits of `pair` in the last run."""
+    known = found.decisions().merge(pair, on=PAIR)
+    if known.empty:
+        return "Weight: not stored by the last run: far below the threshold, or never compared."
+    row = known.iloc[0]
+    bits = str(row["reasons"]) or "negligible"
+    return f"Weight {row['weight']:+.2f} bits, {row['decision']}. Evidence in bits, for (+) and against (-) a match: {bits}"
+
+
+def records_changed(result: Consequence) -> pd.DataFrame:
+    """The records that a verdict touches, with the ids of their cases or persons before and after."""
+    return result.records.rename(columns={"record_key": "record"})
+
+
+def figures_changed(result: Consequence) -> pd.DataFrame:
+    """The figures that a verdict changes: what is counted, the values of dimensions that are not `total`, before, after."""
+    rows = result.figures
+    dimensions = [name for name in CELL if name not in ("indicator", "period")]
+    broken_down = [", ".join(value for value in row if value != "total") for row in rows[dimensions].itertuples(index=False, name=None)]
+    return rows[["indicator", "period"]].assign(cell=broken_down, before=rows["before"], after=rows["after"])
+
+
+def current_verdict(judgements: pd.DataFrame, pair: pd.DataFrame) -> list[str]:
+    """The current verdict on `pair`, and contradictions with other judgements, one line each."""
+    found = effective(judgements).merge(pair, on=PAIR)["verdict"]
+    name = pair_ids(pair).iloc[0]
+    verdict = str(found.iloc[0]) if len(found) else ""
+    lines = {
+        "": f"{name}: no current judgement; linkage decides.",
+        "disputed": f"{name}: disputed, since stewards disagree; no effect until they agree.",
+        "unsure": f"{name}: unsure; linkage decides.",
+    }
+    return [lines.get(verdict, f"{name}: {verdict}, from the next run on."), *contradictory(judgements)]
+
+
+def contradictory(judgements: pd.DataFrame) -> list[str]:
+    """One line per judgement `same` without effect because it contradicts others."""
+    current = effective(judgements)
+    lost = current[clashes(current)]
+    return [
+        f"{pair}: `same` contradicts other judgements that separate the two; it has no effect until one of them is withdrawn."
+        for pair in pair_ids(lost)
+    ]

@@ -1,0 +1,95 @@
+"""One institution's scorecard as HTML pages, one per language, readable by the running user only.
+
+Belongs here: the content of the page and its order, names and permissions of its files. Does not belong here: the counting, texts
+(`texts.yaml`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from harmonia.errors import storage
+from harmonia.feedback.texts import visible
+from harmonia.swap import write_whole
+from schemas.declared import declared
+from schemas.findings import DIMENSIONS, LANGUAGES
+from sources import contract as contracts
+
+_HERE = Path(__file__).parent
+_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+
+
+@cache
+def load_texts() -> dict[str, dict[str, Any]]:
+    """The texts of the page by language."""
+    found: dict[str, dict[str, Any]] = declared(_HERE / "texts.yaml")
+    return found
+
+
+def render_pages(quality: pd.DataFrame, institution: str) -> dict[str, str]:
+    """File name -> page: `scorecard.html` in the institution's language, `scorecard.<language>.html` in the others.
+
+    quality: rows of the table `quality` of any institutions; only those of `institution` are used.
+    """
+    contract = contracts.load(institution)
+    names = {code: "scorecard.html" if code == contract.language else f"scorecard.{code}.html" for code in LANGUAGES}
+    page_content = _page_content(quality[quality["institution"] == institution])
+    content = {**page_content, "names": names, "languages": {code: load_texts()[code]["language"] for code in LANGUAGES}}
+    template = _environment().get_template("scorecard.html.j2")
+    return {
+        names[code]: template.render(language=code, t=load_texts()[code], publisher=contract.publisher[code], **content)
+        for code in LANGUAGES
+    }
+
+
+def write_scorecard(home: Path, quality: pd.DataFrame, institution: str) -> list[Path]:
+    """Write the pages to `scorecards/<institution>/` of the home, mode 0600. Raises `HarmoniaError` where they cannot be written."""
+    folder = home / "scorecards" / institution
+    paths = []
+    with storage(folder):
+        for directory in (folder.parent, folder):
+            directory.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            directory.chmod(_PRIVATE_FOLDER)
+    for name, page in render_pages(quality, institution).items():
+        write_whole(folder / name, page.encode(), _PRIVATE_FILE)
+        paths.append(folder / name)
+    return paths
+
+
+def _page_content(own: pd.DataFrame) -> dict[str, Any]:
+    """The content of the page, in its order; missing cells as None."""
+    cells = own.astype(object).where(own.notna(), None)
+    institution_rows = cells[own["unit"].isna()]
+    delivered = institution_rows[(institution_rows["records"] > 0) | (institution_rows["whole"] > 0)]
+    if delivered.empty:
+        return {"newest": None}
+    newest = max(delivered["period"])
+    by_dimension = {
+        dimension: institution_rows[institution_rows["dimension"] == dimension].sort_values("period").to_dict("records")
+        for dimension in DIMENSIONS
+    }
+    assessed = [dimension for dimension in DIMENSIONS if any(row["score"] is not None for row in by_dimension[dimension])]
+    unit_rows = cells[own["unit"].notna() & (own["period"] == newest) & own["dimension"].isin(assessed)]
+    units = {
+        visible(str(unit)): rows.set_index("dimension", drop=False).loc[assessed].to_dict("records")
+        for unit, rows in unit_rows.groupby("unit")
+    }
+    return {
+        "newest": newest,
+        "now": [next(row for row in by_dimension[dimension] if row["period"] == newest) for dimension in DIMENSIONS],
+        "course": by_dimension,
+        "periods": sorted(institution_rows["period"].unique()),
+        "assessed": assessed,
+        "units": units,
+    }
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader([_HERE / "templates", _HERE.parent / "feedback" / "templates"])
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)

@@ -1,0 +1,132 @@
+"""Dry run of one delivery: the landing, reading and validation of a run, in a temporary folder.
+
+Does not belong here: display of findings (`feedback.console`). The home is not used, so findings that depend on earlier deliveries (a
+withdrawn or superseded record) are not reported.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+from rich.console import Console
+
+from harmonia.console import count
+from harmonia.errors import HarmoniaError, storage
+from harmonia.feedback.console import render_check
+from harmonia.feedback.texts import texts
+from harmonia.home import Home
+from harmonia.registry import open_registry
+from pipelines.assets.by_delivery import by_delivery, canonical_rows, refused
+from pipelines.assets.portioning import RULES
+from pipelines.failures import redact_errors
+from pipelines.landing import land, landed
+from pipelines.record_status import resolve
+from pipelines.resources import bounded
+from pipelines.resources.bounded import Bounds, ExceededError
+from pipelines.validation import Validated, validate
+from schemas import findings as found
+from sources import contract
+from sources.contract import DeliveryName
+from sources.readers.result import SourceFile
+from sources.reading import read_delivery
+from sources.states import MISSING
+
+_COSTLY = ("reject", "error")  # findings that cost a row or a value
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Result of the dry run: state of the delivery, findings (`schemas.findings.COLUMNS`), state and physical rows per file."""
+
+    state: str
+    findings: pd.DataFrame
+    files: pd.DataFrame
+
+
+def name_of(folder: Path, institution: str | None, delivery: str | None) -> tuple[str, str]:
+    """Institution and delivery of a folder: as given, else the names of its parent and of itself.
+
+    Raises `HarmoniaError` if they are not valid names.
+    """
+    if not folder.is_dir():
+        raise HarmoniaError(f"{folder} is not a folder: name the folder of one delivery, such as police/2013-Q2")
+    known = contract.institutions()
+    whole = folder.resolve()
+    whose, which = institution or whole.parent.name, delivery or whole.name
+    if whose not in known:
+        problem = f"institution {whose!r} is unknown" if institution else f"the parent folder of {folder} is not an institution"
+        raise HarmoniaError(f"{problem}: use --institution with one of {', '.join(known)}")
+    if DeliveryName.parse(which) is None:
+        problem = f"{which!r} is not a delivery name" if delivery else f"the name of {folder} is not a delivery name"
+        raise HarmoniaError(f"{problem}: use --delivery with a quarter such as 2013-Q2, or 2013-Q2_v2 for a corrected one")
+    return whose, which
+
+
+def attempt(folder: Path, institution: str, delivery: str) -> Trial:
+    """Run landing, reading, validation and harmonisation on the folder. Raises `HarmoniaError` if it cannot be copied."""
+    with TemporaryDirectory(prefix="harmonia-check-") as temporary:
+        root = Path(temporary)
+        inbox, home = root / "inbox", Home(root / "home").create()
+        with storage(root):
+            shutil.copytree(folder, inbox / institution / delivery, symlinks=True, ignore_dangling_symlinks=True)
+        registry = open_registry(home.registry_url)
+        try:
+            report = land(inbox, home, registry)
+            deliveries = landed(registry, home)
+            validated = _validated(institution, {str(one.name): tuple(one.files) for one in deliveries})
+        finally:
+            registry.close()
+    current = resolve(validated)
+    states = validated.files[["file", "state"]]
+    every = [frame for frame in (found.frame(report.findings), current.findings) if len(frame)]
+    return Trial(
+        state=str(validated.deliveries["state"].iloc[0]) if len(validated.deliveries) else MISSING,
+        findings=pd.concat(every, ignore_index=True) if every else found.frame(),
+        files=states.merge(current.accounting.drop(columns=["institution", "delivery"]), on="file", how="left"),
+    )
+
+
+def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
+    """Validate the files as a run would, within the same resource limits."""
+    try:
+        return bounded.alone(_validate, (institution, dict(delivered)), Bounds.of())
+    except ExceededError as ended:
+        rule, detail = RULES[ended.reason], ended.detail
+        replacement = {name: refused(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()}
+        return validate(institution, replacement)
+
+
+def _validate(request: tuple[str, Mapping[str, tuple[SourceFile, ...]]]) -> Validated:
+    """Read and validate; also harmonise, so that a failing mapping is found before a run."""
+    institution, delivered = request
+    found = validate(institution, {name: read_delivery(institution, list(files)) for name, files in delivered.items()})
+    with redact_errors(f"{institution}: harmonising", None):
+        canonical_rows(institution, by_delivery(found))
+    return found
+
+
+def try_delivery(console: Console, folder: Path, institution: str | None, delivery: str | None, language: str | None) -> int:
+    """Print the findings of a dry run. Returns 1 if a finding costs a row or a value (reject, error), else 0."""
+    whose, which = name_of(folder, institution, delivery)
+    chosen = language or contract.load(whose).language
+    if chosen not in found.LANGUAGES:
+        raise HarmoniaError(f"language {chosen!r} is unknown: use one of {', '.join(found.LANGUAGES)}")
+    console.print(f"[bold]{whose} {which}[/] ({folder}). Dry run: nothing was ingested", soft_wrap=True)
+    trial = attempt(folder, whose, which)
+    words = texts(chosen)
+    state = ". ".join(filter(None, (words["states"][trial.state], words["state_note"].get(trial.state))))
+    console.print(f"{words['delivery_state']}: {state}", soft_wrap=True, markup=False)
+    console.print(render_check(trial.findings, trial.files, chosen))
+    costly = int(trial.findings["severity"].isin(_COSTLY).sum())
+    verdict = (
+        f"{costly} of {count(len(trial.findings), 'finding')} cost a row or a value: correct them before sending."
+        if costly
+        else "No finding costs a row or a value."
+    )
+    console.print(f"\n[bold]{verdict}[/]")
+    return 1 if costly else 0

@@ -1,0 +1,298 @@
+"""Articles of law as typed, and the offence group of an article.
+
+Belongs here: reading law, article and paragraph from a text; the rule of `counting-rules.md`, "Principal offence". Laws with their
+time in force and names are data in `schemas/codes/laws.csv`, articles of the groups in `offences.csv`.
+
+An unknown article in the sense of `counting-rules.md` is: no article; an unlisted code (`KPPK`); an article outside the offences of the
+code (`first_article` to `last_article` of `laws.csv`: 999, or 4 of a criminal code). Every other article of a code in force is known; if it
+is in no group of `offences.csv` its group is `other`, whatever the words say. One exception: a number typed without its code (`139` in
+2014) that another code lists in a group other than `other` refers to that code, which was not in force.
+
+A law applies to an article that does not name it only if `unnamed_by` of `laws.csv` says so: the criminal codes of the country by the
+day of the offence (`date`), its other laws if they alone list the article (`article`). A law added to the list with `unnamed_by` empty
+(another country's code, a special law) is found only if it is named, and changes the reading of no other text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from pipelines.harmonisation import codes
+from pipelines.harmonisation.text import fold, map_frame, map_values, tidy, to_latin
+
+COLUMNS = {"law": "str", "law_family": "str", "article": "str", "paragraph": "str", "words": "str", "problem": "str"}
+PROBLEMS = ("unknown_code", "unknown_article", "not_in_force", "no_article")
+FAMILIES = ("KPK", "KPRK", "LRQP")
+
+# Names of laws in a folded text, in the order in which they are tried.
+_LAW_NUMBER = re.compile(r"\b(?:(?:ligj\w*|zakon\w*|law|l)\b)?\s*\.?\s*(?:nr|no|br)?\.?\s*(0\d)\s*/\s*l\s*-?\s*(\d{2,3})\b")
+_UNMIK = re.compile(r"\b(?:unmik\W*(?:reg|rreg)?\w*\W*)?2003\s*/\s*25\b")
+_LAW_NAME = re.compile(r"\b(k[pz][a-z]{0,3}|lr[a-z]{1,3}|zjrm|p?cck|ccrk)(?:\s*[-/]?\s*(20\d{2}))?(?:-?s[eë])?\b")
+_IN_FULL = (
+    ("KPRK", re.compile(r"\b(?:kodi\w*\s+penal|krivicn\w*\s+zakonik\w*)(?:\s+\w+)?\s+republik\w*(?:\s+se)?\s+kosov\w*")),
+    ("KPK", re.compile(r"\b(?:kodi\w*\s+(?:\w\s+perkohsh\w*\s+)?penal\s+\w+|krivicn\w*\s+zakon\w*)\s+kosov\w*")),
+    ("LRQP", re.compile(r"\b(?:(?:per|o)\s+)?(?:rend\w*(?:\s+dhe\s+qetesi\w*)?\s+publik\w*|javn\w*\s+red\w*(?:\s+i\s+mir\w*)?)")),
+)
+_FAMILY_ALIAS = {"ccrk": "KPRK", "kzrk": "KPRK", "krzk": "KPRK", "zjrm": "LRQP"}
+
+_PARAGRAPH = r"(?:\s*(?:[/.]|,?\s*(?:par\w*|para|stav\w*|st|al\w*)\.?)\s*(?P<paragraph>[1-9]\d?)\b(?!\d))?"
+_NUMBER = r"(?P<article>[1-9]\d{0,3})(?!\d)"
+_NAMED = re.compile(r"\b(?:nen(?:eve|it|in|et|i)?|clan\w*|cl|art(?:icle)?)\.?\s*(?:nr\.?\s*)?" + _NUMBER + _PARAGRAPH)
+_BARE = re.compile(r"(?<![\w/.-])" + _NUMBER + _PARAGRAPH)
+_CONNECTED = re.compile(r"\b(?:ne lidhje|lidhje|lidhur|ne vezi|u vezi|in conjunction)\b")
+# Words that only connect an article with its law.
+_FILLER = re.compile(
+    r"nen\w*|clan\w*|cl|art|article|par\w*|para|stav\w*|st|pika|kodi\w*|penal\w*|ligj\w*|zakon\w*|nr|no|br|law"
+    r"|l|te|se|i|e|nga|me|sipas|po|of|the"
+)
+
+
+def parse_articles(text: pd.Series) -> pd.DataFrame:
+    """Read law, article, paragraph and words from each text, on the index of `text`.
+
+    Out: `law` (code of `laws.csv`; an unknown name as typed, `KPPK`; null if none is named or only the family is),
+    `law_family` (`KPK`, `KPRK`, `LRQP`, null), `article`, `paragraph`, `words` (the rest of the text, folded; null if empty),
+    `problem`: null, `no_article` (a text without an article number), `unknown_code`. Of several articles the first counts.
+    """
+    return map_frame(text, _parse, COLUMNS)
+
+
+def classify(law: pd.Series, law_family: pd.Series, article: pd.Series, date: pd.Series, words_group: pd.Series) -> pd.DataFrame:
+    """Classify each article by the code that is named, else by the code in force on `date`.
+
+    In: `law`, `law_family`, `article` as `parse_articles` gives them (`law` may be any text), `date` of the offence, `words_group` of
+    `offence_words`; all on one index. Out, on that index:
+
+    - `law`: the code that was applied, null if none is known;
+    - `article_group`: null if the article is unknown or was not in force. An unknown code counts as no code: the article is known if the
+      code in force, or the only list that has it, puts it in a group;
+    - `offence_group`: `article_group`, else `words_group`, else `other`;
+    - `problem`: one of `PROBLEMS` or null.
+
+    Without a date, time in force is not checked, and if no single code is named, the code whose list has the article applies
+    (no article of a group is in two lists).
+    """
+    named = map_values(law, _spelled_law)
+    number = pd.to_numeric(article, errors="coerce")
+    laws = _laws().set_index("code")
+    applied = named.where(named.isin(laws.index))
+    derived = _by_date(law_family, date).fillna(_by_article(law_family, article).where(date.isna()))
+    applied = applied.fillna(derived.where(article.notna() | law_family.notna()))
+
+    unknown_code = named.notna() & ~named.isin(laws.index)
+    no_article = article.isna()
+    first, last = (applied.map(laws[name]).astype("float64") for name in ("first_article", "last_article"))
+    unlisted = ~unknown_code & ~no_article & ~((number >= first) & (number <= last))
+    # Without date and law an article outside all lists is another offence of an undetermined code.
+    undecided = applied.isna() & date.isna() & ~unknown_code & _possible(law_family, number)
+    unlisted &= ~undecided
+    listed = _lookup_pairs(applied, article, _groups())
+    meant = _by_article(law_family, article)
+    of_another = ~unknown_code & named.isna() & listed.isna() & meant.notna() & (meant != applied).fillna(False)
+    out_of_force = ~unknown_code & (of_another | ~_in_force(applied, date))
+
+    problem = pd.Series(None, index=law.index, dtype="str")
+    for name, mask in (
+        ("not_in_force", out_of_force),
+        ("unknown_article", unlisted),
+        ("unknown_code", unknown_code),
+        ("no_article", no_article),
+    ):
+        problem = problem.mask(mask, name)
+    article_group = listed.fillna("other").where(problem.isna(), listed.where(unknown_code)).astype("str")
+    return pd.DataFrame(
+        {
+            "law": applied.astype("str"),
+            "article_group": article_group,
+            "offence_group": article_group.fillna(words_group).fillna("other").astype("str"),
+            "problem": problem,
+        }
+    )
+
+
+def _spelled_law(law: str) -> str:
+    """A code of `laws.csv` in the spelling of the list (for `kprk 2012`); any other text unchanged."""
+    plain = re.sub(r"[\s.-]", "", law).upper()
+    return plain if plain in _families() else law
+
+
+@cache
+def _laws() -> pd.DataFrame:
+    """The laws, oldest first. Raises `HarmoniaError` if two of them apply to unnamed articles on the same day."""
+    rows = codes.table("laws").sort_values("valid_from", kind="stable")
+    by_date = rows[rows["unnamed_by"] == "date"]
+    overlap = (by_date["valid_to"].shift() >= by_date["valid_from"]) | by_date["valid_to"].shift().eq("")
+    if overlap.any():
+        code = by_date.loc[overlap, "code"].iloc[0]
+        raise HarmoniaError(
+            f"schemas/codes/laws.csv: {code} and another law apply to articles without a code on the same days; set valid_to of the "
+            "other, or empty unnamed_by if articles of the law always name it"
+        )
+    first, last = (pd.to_numeric(rows[name], errors="coerce") for name in ("first_article", "last_article"))
+    return rows.assign(first_article=first.fillna(0), last_article=last.fillna(np.inf))  # without bounds: any article
+
+
+@cache
+def _unnamed() -> pd.DataFrame:
+    """The laws that can apply to an article that names only a family, or nothing."""
+    return _laws().query("unnamed_by != ''")
+
+
+def _by_date(family: pd.Series, date: pd.Series) -> pd.Series:
+    """The code in force on each date, of the named family or else of those that apply by date; before a named family was in force, its
+    first code."""
+    out = pd.Series(None, index=date.index, dtype="str")
+    for row in _unnamed().to_dict("records"):
+        inside = _within(date, str(row["valid_from"]), str(row["valid_to"])) & date.notna()
+        mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
+        out = out.mask(inside & mine, str(row["code"]))
+    first = _unnamed().drop_duplicates("family").set_index("family")["code"]
+    return out.fillna(family.map(first).where(date.notna()))
+
+
+def _by_article(family: pd.Series, article: pd.Series) -> pd.Series:
+    """The only code, of the named family or of any, that applies without being named and lists the article in a group but `other`."""
+    return _lookup_pairs(family, article, _only_laws())
+
+
+def _lookup_pairs(first: pd.Series, second: pd.Series, known: Mapping[Any, str]) -> pd.Series:
+    """The entry of `known` for the two texts of each row; each distinct pair is looked up once; null if there is none."""
+    (a, firsts), (b, seconds) = pd.factorize(first), pd.factorize(second)
+    left, right = [*firsts, None], [*seconds, None]  # a null has the code -1
+    once, place = np.unique(a % len(left) * len(right) + b % len(right), return_inverse=True)
+    found = pd.array([known.get((left[pair // len(right)], right[pair % len(right)])) for pair in once], dtype="str")
+    return pd.Series(found.take(place), index=first.index)
+
+
+@cache
+def _only_laws() -> dict[tuple[str | None, str], str]:
+    """The only code that lists an article in a group but `other`, by family (null: none is named) and article; omitted if several do."""
+    families = _unnamed().set_index("code")["family"]
+    found: dict[tuple[str | None, str], set[str]] = {}
+    for (code, number), group in _groups().items():
+        if group != "other" and code in families.index:
+            for key in (families[code], None):
+                found.setdefault((key, number), set()).add(code)
+    return {key: next(iter(laws)) for key, laws in found.items() if len(laws) == 1}
+
+
+def _possible(family: pd.Series, number: pd.Series) -> pd.Series:
+    """Whether a code of the family, or of those that apply by date if none is named, has an offence with that number."""
+    out = pd.Series(False, index=number.index)
+    for row in _unnamed().to_dict("records"):
+        mine = family.eq(row["family"]).fillna(False) | (family.isna() & (row["unnamed_by"] == "date"))
+        out |= (number >= row["first_article"]) & (number <= row["last_article"]) & mine
+    return out
+
+
+def _in_force(law: pd.Series, date: pd.Series) -> pd.Series:
+    """Whether the law was in force on the date; true if either is unknown."""
+    out = law.isna() | date.isna()
+    for row in _laws().to_dict("records"):
+        out |= law.eq(row["code"]).fillna(False) & _within(date, str(row["valid_from"]), str(row["valid_to"]))
+    return out
+
+
+def _within(date: pd.Series, start: str, end: str) -> pd.Series:
+    """Whether the day is between two ISO days, both included; an empty one is no limit."""
+    low = date >= pd.Timestamp(start) if start else date.notna()
+    high = date < pd.Timestamp(end) + pd.Timedelta(days=1) if end else date.notna()
+    return low & high
+
+
+@cache
+def _groups() -> dict[tuple[str, str], str]:
+    """Offence group of each article of `offences.csv`, by law and article."""
+    out: dict[tuple[str, str], str] = {}
+    for row in codes.table("offences").to_dict("records"):
+        for entry in filter(None, str(row["articles"]).split("|")):
+            law, article = entry.split(":")
+            out[law, article] = str(row["group"])
+    return out
+
+
+@cache
+def _single_laws() -> dict[str, str]:
+    """The law of each family that has only one."""
+    return {str(family): rows["code"].iloc[0] for family, rows in _unnamed().groupby("family") if len(rows) == 1}
+
+
+@cache
+def _law_names() -> dict[str, str]:
+    """The law of each name, in letters and digits; of two laws with the same name the older one."""
+    names = codes.names_of("laws")
+    out: dict[str, str] = {}
+    for code in _laws()["code"]:
+        for name in (code, *names[code]):
+            out.setdefault(re.sub(r"[\s-]", "", fold(name)), code)
+    return out
+
+
+@cache
+def _listed_names() -> re.Pattern[str]:
+    """Pattern of the folded names of laws that apply only if they are named; a slash may connect the name with the article."""
+    named = _laws().query("unnamed_by == ''")["code"]
+    every = {fold(name): code for code, names in codes.names_of("laws").items() for name in (code, *names)}
+    own = [name for name, code in every.items() if code in set(named) and _law_names()[re.sub(r"[\s-]", "", name)] == code]
+    spelled = [r"[\s-]*".join(map(re.escape, re.split(r"[\s-]+", name))) for name in sorted(own, key=len, reverse=True)]
+    return re.compile(rf"(?<!\w)(?P<name>{'|'.join(spelled)})(?!\w)(?:\s*/(?=\s*\d))?" if spelled else r"(?!)")
+
+
+@cache
+def _families() -> dict[str, str]:
+    return dict(_laws()[["code", "family"]].itertuples(index=False, name=None))
+
+
+def _parse(text: str) -> tuple[str | None, str | None, str | None, str | None, str | None, str | None]:
+    value = fold(to_latin(tidy(text)))
+    if not value:
+        return (None,) * 6
+    law, family, rest = _law(value)
+    main = _CONNECTED.split(rest)[0]
+    found = _NAMED.search(main) or _BARE.search(main)
+    words = _words(f"{main[: found.start()]} {main[found.end() :]}" if found else main)
+    problem = "unknown_code" if law and family is None else None if found else "no_article"
+    return law, family, found["article"] if found else None, found["paragraph"] if found else None, words, problem
+
+
+def _law(value: str) -> tuple[str | None, str | None, str]:
+    """Law and family that a folded text names, and the text without their names."""
+    law, family = _named_law(value)
+    for pattern in (_listed_names(), _LAW_NUMBER, _UNMIK, _LAW_NAME, *(pattern for _, pattern in _IN_FULL)):
+        value = pattern.sub(" ; ", value)
+    law = law or _single_laws().get(str(family))
+    return law, _families().get(law, None) if law else family, value
+
+
+def _named_law(value: str) -> tuple[str | None, str | None]:
+    """(law, null) or (null, family) as the text names it; an unknown law by its name in the text."""
+    if listed := _listed_names().search(value):
+        return _law_names()[re.sub(r"[\s-]", "", listed["name"])], None
+    if number := _LAW_NUMBER.search(value):
+        plain = f"{number[1]}/l{number[2]}"
+        return _law_names().get(plain, f"{number[1]}/L-{number[2]}"), None
+    if _UNMIK.search(value):
+        return "KPK2003", None
+    if name := _LAW_NAME.search(value):
+        short = _FAMILY_ALIAS.get(name[1], name[1].upper())
+        if name[2]:
+            return _law_names().get(f"{short.lower()}{name[2]}", f"{short}{name[2]}"), None
+        return (None, short) if short in FAMILIES else (_law_names().get(short.lower(), short), None)
+    return None, next((family for family, pattern in _IN_FULL if pattern.search(value)), None)
+
+
+def _words(rest: str) -> str | None:
+    """The rest of the text beside law and article, folded; null if only connecting words are left."""
+    tokens = re.findall(r"[a-z]+", rest)
+    while tokens and _FILLER.fullmatch(tokens[0]):
+        tokens = tokens[1:]
+    while tokens and _FILLER.fullmatch(tokens[-1]):
+        tokens = tokens[:-1]
+    return " ".join(tokens) if any(len(token) > 2 for token in tokens) else None

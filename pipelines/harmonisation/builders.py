@@ -1,0 +1,167 @@
+"""Functions from which the mappings of institutions build canonical tables. Belongs here: what all mappings have in common.
+
+Every function takes typed rows of a delivered table (with `_delivery`, `_status`, `_period`, `_record`, `_case`) and returns rows of a
+canonical table; `schemas.canonical.conform` adds missing columns.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipelines.harmonisation import codes, names, numbers, personal_numbers
+from sources import contract
+
+IDENTIFYING = ("parent_skeleton", "personal_number", "birth_date", "birth_year", "birthplace", "municipality", "citizenship", "register_id")
+"""Columns that identify a person in a row without a name (docs/reference/deliveries.md, "Unknown persons")."""
+
+
+def state(institution: str, frame: pd.DataFrame, *, key: str = "_record") -> pd.DataFrame:
+    """The first columns of every canonical row, on the index of `frame`."""
+    return pd.DataFrame(
+        {
+            "institution": pd.Series(institution, index=frame.index, dtype="str"),
+            "delivery": frame["_delivery"],
+            "status": frame["_status"],
+            "record_key": frame[key],
+            "case_key": frame["_case"],
+        }
+    )
+
+
+def code_of(name: str, text: pd.Series) -> pd.Series:
+    """Code of each text in a code list of `schemas/codes`, null if unknown."""
+    return codes.lookup(name, text)["code"].astype("str")
+
+
+def persons(
+    institution: str,
+    frame: pd.DataFrame,
+    *,
+    role: pd.Series | str,
+    given: str | None = None,
+    surname: str | None = None,
+    full: str | None = None,
+    parent: str | None = None,
+    number: str | None = None,
+    born: str | None = None,
+    sex: str | None = None,
+    citizenship: str | None = None,
+    residence: str | None = None,
+    birthplace: str | None = None,
+    register: str | None = None,
+) -> pd.DataFrame:
+    """Rows of `person_records`; the parameters name the delivered columns. The contract names the column with the position of a person in
+    the list of the case."""
+    nothing = pd.Series(None, index=frame.index, dtype="str")
+    raw = pd.DataFrame(
+        {
+            "given_name": frame[given] if given else nothing,
+            "surname": frame[surname] if surname else nothing,
+            "full_name": frame[full] if full else nothing,
+            "parent_name": frame[parent] if parent else nothing,
+        }
+    )
+    if not full:
+        raw["full_name"] = raw["given_name"].fillna("").str.cat(raw["surname"].fillna(""), sep=" ").str.strip()
+        raw["full_name"] = raw["full_name"].where(raw["full_name"] != "", None)
+    parsed = names.parse_names(raw if full else raw.assign(full_name=nothing))
+    identity = personal_numbers.parse(frame[number] if number else nothing)
+    out = pd.concat([state(institution, frame), raw, parsed], axis=1)
+    out["role"] = role
+    out["personal_number"] = identity["number"]
+    out["number_valid"] = identity["valid"]
+    if born:
+        out = out.assign(**birth(frame, born))
+    if sex:
+        out["sex"] = frame[sex].where(frame[sex].isin(["male", "female"]), None)
+    if citizenship:
+        out["citizenship"] = code_of("countries", frame[citizenship])
+    if residence:
+        out["municipality"] = code_of("municipalities", frame[residence])
+    if birthplace:
+        out["birthplace"] = names.skeleton(frame[birthplace])
+    if place := _place(institution, frame):
+        out["place"] = frame[place].astype("str")
+    if register:
+        out["register_id"] = frame[register]
+    known = out[[name for name in IDENTIFYING if name in out]].notna().any(axis=1)
+    out["kind"] = names.kinds(out, known | _redacted(frame, [given, surname, full, parent, number, birthplace]))
+    out["period"] = frame["_period"]
+    return out
+
+
+def _place(institution: str, frame: pd.DataFrame) -> str | None:
+    """The column of `frame` with the position of a person in the list of the case."""
+    places = [table.place for table in contract.load(institution).tables.values()]
+    return next((place for place in places if place and place in frame), None)
+
+
+def _redacted(frame: pd.DataFrame, columns: list[str | None]) -> pd.Series:
+    """Rows of a person whose data was erased: a cell was delivered but is empty now."""
+    cells = [frame[f"{column}:given"] & frame[column].isna() for column in columns if column]
+    return pd.concat(cells, axis=1).any(axis=1) if cells else pd.Series(False, index=frame.index)
+
+
+def birth(frame: pd.DataFrame, column: str) -> dict[str, pd.Series]:
+    """`birth_date`, `birth_year`, `birth_precision`: of 1 January, or a day that does not exist, only the year is used; an impossible year
+    counts as missing."""
+    date, year, precision = frame[column], frame[f"{column}:year"], frame[f"{column}:precision"]
+    end = frame["_period_end"]
+    possible = ~((year > end.dt.year) | (date > end) | (year < end.dt.year - 110)).fillna(False).astype(bool)
+    year_only = precision.isin(["year", "month"]) | ((date.dt.month == 1) & (date.dt.day == 1)) | (date.isna() & year.notna())
+    day = precision.eq("day").fillna(False) & ~year_only
+    return {
+        "birth_date": date.where(day & possible),
+        "birth_year": year.where(possible & (day | year_only)),
+        "birth_precision": pd.Series(None, index=frame.index, dtype="str")
+        .mask(day & possible, "day")
+        .mask(year_only.fillna(False) & possible & year.notna(), "year"),
+    }
+
+
+def events(
+    institution: str,
+    frame: pd.DataFrame,
+    event: pd.Series | str,
+    column: str,
+    *,
+    entity: str,
+    present: pd.Series | None = None,
+    outcome: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Rows of `events`: one per row of `frame` with a delivered date, or of which `present` says that the event took place."""
+    delivered = frame[f"{column}:given"]
+    took_place = delivered if present is None else present.fillna(False).astype(bool)
+    out = state(institution, frame)
+    out["entity"] = entity
+    out["event"] = event
+    out["date"] = frame[column]
+    out["date_precision"] = frame[f"{column}:precision"]
+    out["unreadable"] = frame[f"{column}:unreadable"]
+    out["present"] = took_place
+    out["outcome"] = outcome if outcome is not None else pd.Series(None, index=frame.index, dtype="str")
+    out["period"] = frame["_period"]
+    return out[delivered | took_place]
+
+
+def references(institution: str, frame: pd.DataFrame, column: str, *, kind: str | None = None) -> pd.DataFrame:
+    """Rows of `references`: one per number found in `column`; `kind`: the kind of number that the form asks for, if it does."""
+    found = numbers.parse_numbers(frame[column])
+    rows = state(institution, frame).loc[found["row"]].reset_index(drop=True)
+    rows["number"] = found["number"].to_numpy()
+    rows["kind"] = found["kind"].to_numpy()
+    if kind:
+        rows["kind"] = rows["kind"].where(rows["kind"] != "other", kind)
+    return rows
+
+
+def former_number(institution: str, frame: pd.DataFrame, column: str, kind: str) -> pd.Series:
+    """The number of `kind` in normal form that a case had before, from the note that the contract declares (`former`); null if none."""
+    pattern = next(c.former for t in contract.load(institution).tables.values() for c in t.columns if c.name == column and c.former)
+    return numbers.normalise_own(frame[column].str.extract(pattern, expand=False).astype("str"), kind)
+
+
+def own_number(text: pd.Series, kind: str) -> pd.Series:
+    """An institution's own case numbers in normal form; an unreadable number keeps its spelling."""
+    normal = numbers.normalise_own(text, kind)
+    return normal.where(normal.notna(), text).astype("str")

@@ -1,0 +1,151 @@
+"""Code lists of `schemas/codes`, and looking up the code of a delivered text.
+
+Belongs here: loading the lists, matching of labels and aliases. Does not belong here: the lists themselves (data), offences in words
+(`offence_words`), articles (`articles`).
+
+Every list has `code`, `valid_from`, `valid_to`, `label_sq`, `label_sr`, `label_en`, `aliases` (separated by `|`), and further columns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from pipelines.harmonisation.text import fold, map_frame, phrase_skeleton, tidy
+
+How = Literal["exact", "alias", "fuzzy"]
+FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "codes"
+LISTS = ("municipalities", "seats", "countries", "forms", "sexes", "person_kinds", "offences", "laws")
+
+_SHORT = 3  # texts of up to so many letters are codes: matched exactly, never by skeleton or similarity
+_ONE_ERROR, _TWO_ERRORS = 5, 9  # least number of letters for which one, two typing errors are tolerated
+_MARGIN = 1  # a misspelt text is refused if a name of another code is as near, or only so many errors further
+
+# Words around the name of a place or a country that do not help to identify it.
+_JOINING = "ne|u|of|te|se|e|i"
+_AROUND_PLACES = re.compile(
+    r"\b(?:gjykata|gjykates|themelore|themelor|qarkut|komunale|prokuroria|prokurorise|dega|osnovni|osnovno|sud|tuzilastvo|ogranak|odeljenje|basic|court|prosecution|office|branch"
+    r"|komuna|komunes|opstina|opstine|municipality|qyteti|grad|city|stacioni|policor|policijska|stanica|drejtoria|rajonale|policise"
+    rf"|{_JOINING})\b"
+)
+_AROUND_COUNTRIES = re.compile(
+    rf"\b(?:shtetas|shtetase|drzavljanin|drzavljanka|citizen|republika|republikes|republike|republic|{_JOINING})\b"
+)
+
+
+@dataclass(frozen=True)
+class Index:
+    """Lookup tables of one list: `exact` by folded label or code, `alias` by skeleton of label or alias.
+
+    around  words around a name that do not identify it
+    """
+
+    exact: dict[str, str]
+    alias: dict[str, str]
+    around: re.Pattern[str]
+
+    def bare(self, text: str) -> str:
+        """A folded text without the words around the name."""
+        return self.around.sub(" ", fold(text))
+
+
+@cache
+def table(name: str) -> pd.DataFrame:
+    """A code list as text columns, empty cells as empty text. Raises `KeyError` for an unknown list."""
+    path = FOLDER / f"{name}.csv"
+    if not path.is_file():
+        raise KeyError(f"no code list {name!r} in schemas/codes; the lists are {', '.join(LISTS)}")
+    rows = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+    return rows.fillna("")  # lines may lack the last columns
+
+
+def names_of(name: str) -> dict[str, list[str]]:
+    """Labels and aliases of every code of a list, without duplicates, labels first."""
+    rows = table(name)
+    out: dict[str, list[str]] = {}
+    for row in rows.to_dict("records"):
+        texts = [row["label_sq"], row["label_sr"], row["label_en"], *row["aliases"].split("|")]
+        out[row["code"]] = list(dict.fromkeys(text for text in texts if text))
+    return out
+
+
+def lookup(name: str, text: pd.Series) -> pd.DataFrame:
+    """Find the code of each text in the list `name` (one of `LISTS`).
+
+    Out, on the index of `text`: `code`, null if none is found; `how`: `exact` (code or label as spelled in the list, any case),
+    `alias` (another name, script, spelling or form, or with words around it), `fuzzy` (misspelt, one code clearly nearest), or null.
+    """
+    index = _index(name)
+    return map_frame(text, lambda value: _find(value, index), {"code": "str", "how": "str"})
+
+
+@cache
+def _index(name: str) -> Index:
+    exact: dict[str, str] = {}
+    alias: dict[str, str] = {}
+    index = Index(exact, alias, _AROUND_COUNTRIES if name == "countries" else _AROUND_PLACES)
+    labels_of = table(name).set_index("code")[["label_sq", "label_sr", "label_en"]].T.to_dict("list")
+    for code, texts in names_of(name).items():
+        labels = labels_of[code]
+        exact.setdefault(_plain(code), code)
+        for text in texts:
+            if text in labels or not _key(text):
+                exact.setdefault(_plain(text), code)
+            alias.setdefault(_key(text), code)
+            alias.setdefault(_key(index.bare(text)), code)
+    if name == "seats":  # any municipality of the district also names the seat
+        towns = table("municipalities").set_index("code")["seat"]
+        for code, texts in names_of("municipalities").items():
+            for text in texts:
+                alias.setdefault(_key(text), towns[code])
+    alias.pop("", None)
+    return index
+
+
+def _find(text: str, index: Index) -> tuple[str | None, How | None]:
+    value = tidy(text)
+    if code := index.exact.get(_plain(value)):
+        return code, "exact"
+    if _is_short(value):
+        return (code, "alias") if (code := index.exact.get(_plain(value.strip(" .,;")))) else (None, None)
+    for key in _keys(value, index):
+        if code := index.alias.get(key):
+            return code, "alias"
+    return _nearest(value, index)
+
+
+def _keys(value: str, index: Index) -> list[str]:
+    """Skeletons under which the list may have a text: the whole text, without the words around the name, its parts."""
+    parts = [part for part in re.split(r"[/,;()]|\s-\s", value) if not _is_short(part)]
+    keys = [_key(value), _key(index.bare(value)), *(_key(index.bare(part)) for part in parts)]
+    return [key for key in dict.fromkeys(keys) if key]
+
+
+def _nearest(value: str, index: Index) -> tuple[str | None, How | None]:
+    """The only code with a name within one typing error (two in a long name) of the text without words around it, if no other is near."""
+    key = _key(index.bare(value))
+    errors = (len(key) >= _ONE_ERROR) + (len(key) >= _TWO_ERRORS)
+    near = process.extract(key, list(index.alias), scorer=OSA.distance, score_cutoff=errors + _MARGIN, limit=None) if errors else []
+    least = min((distance for _, distance, _ in near), default=0)
+    codes = {index.alias[name] for name, distance, _ in near if distance <= least + _MARGIN}
+    return (codes.pop(), "fuzzy") if len(codes) == 1 and least <= errors else (None, None)
+
+
+def _plain(text: str) -> str:
+    return tidy(text).casefold()
+
+
+def _is_short(text: str) -> bool:
+    return len(re.sub(r"\W", "", text)) <= _SHORT
+
+
+def _key(text: str) -> str:
+    """Skeleton of a text of more than `_SHORT` letters; empty for a shorter one, or one with digits: a skeleton holds letters only."""
+    return "" if _is_short(text) or re.search(r"\d", text) else phrase_skeleton(text)

@@ -1,0 +1,146 @@
+"""Dates as people write them. Belongs here: reading one date from a text, with its precision and the problem of its form.
+
+Does not belong here: whether a date is plausible (future, order of events) and what 1 January means; the caller decides that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pandas as pd
+
+from pipelines.harmonisation.text import fold, map_frame, tidy
+from sources.contract import DateFormat
+
+COLUMNS = {"date": "datetime64[s]", "year": "Int64", "precision": "str", "problem": "str"}
+PROBLEMS = ("impossible", "unreadable", "two_digit_year", "other_format", "not_permitted_year")
+
+Parsed = tuple[dt.datetime | None, int | None, str | None, str | None]
+
+_TIME = r"(?:[T\s]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})" + _TIME)
+_YEAR_FIRST = re.compile(r"(\d{4})\s*[./]\s*(\d{1,2})\s*[./]\s*(\d{1,2})" + _TIME)
+_DAY_FIRST = re.compile(r"(\d{1,2})\s*([./,-])\s*(\d{1,2})\s*[./,-]\s*(\d{4}|\d{2})" + _TIME)
+_COMPACT = re.compile(r"(?:(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})|(?P<d2>\d{2})(?P<m2>\d{2})(?P<y2>(?:19|20)\d{2}))(?:\.0+)?")
+_SERIAL = re.compile(r"([1-9]\d{4})(?:[.,]\d+)?")
+_YEAR = re.compile(r"(1[89]\d{2}|2[01]\d{2})(?:[.,]0+)?")
+_MONTH_YEAR = re.compile(r"(?:(?P<m>\d{1,2})\s*(?P<dmy>[./-])\s*(?P<y>\d{4})|(?P<y2>\d{4})\s*(?P<iso>[./-])\s*(?P<m2>\d{1,2}))")
+_WORDS_DAY_FIRST = re.compile(r"(\d{1,2})[\s.,-]*([a-z]{3,})[\s.,-]*(\d{4}|\d{2})")
+_WORDS_MONTH_FIRST = re.compile(r"([a-z]{3,})[\s.]*(\d{1,2})\s*,?\s+(\d{4})")
+
+# First letters of month names in Albanian, Serbian and English, folded.
+_MONTH_NAMES = (
+    "jan",
+    "shk feb",
+    "mar",
+    "pri apr",
+    "maj may",
+    "qer jun",
+    "kor jul",
+    "gus avg aug",
+    "sht sep",
+    "tet okt oct",
+    "nen nov",
+    "dhj dec",
+)
+_MONTHS = {start: month for month, starts in enumerate(_MONTH_NAMES, 1) for start in starts.split()}
+_EXCEL_ZERO = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates here have no zone
+SEPARATORS = {"dmy": ".", "dmy/": "/", "dmy-": "-", "iso": "-"}
+MIDDLE = 15  # the day used if only the month is known; no month has this number, so day and month are never swapped
+_PIVOT = 30  # without `latest`, 00-30 are 2000-2030
+
+
+def parse_dates(
+    text: pd.Series,
+    *,
+    format: DateFormat = "dmy",
+    year_only: bool = False,
+    month_only: bool = False,
+    latest: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """Read a date from each text, on the index of `text`.
+
+    In: text, null or empty if nothing was delivered. `format` is the agreed form; `year_only` permits a year alone, `month_only` a month
+    and a year; `latest` (the end of the delivered quarter) decides the century of two-digit years: not after it.
+
+    Out: `date` (datetime64[s]), in the middle of the month (`MIDDLE`) if only a month is given and permitted; `year`, also if the day is
+    impossible or missing; `precision` (`day`; `month` or `year` if only these are given and permitted; null if the text is not a date);
+    `problem`: null, `impossible` (31.02.), `unreadable`, `two_digit_year`, `other_format` (read, but not in the agreed form: Excel
+    serial number, month in words, ISO instead of day first), `not_permitted_year`. Never raises for a text.
+    """
+    end = None if latest is None or pd.isna(latest) else latest.to_pydatetime().replace(tzinfo=None)
+    return map_frame(text, lambda value: _parse(value, format, year_only, month_only, end), COLUMNS)
+
+
+def first_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
+    """The first day that each date can mean: with `precision` month the first of the month."""
+    return dates.mask(precision == "month", dates - pd.Timedelta(days=MIDDLE - 1))
+
+
+def last_day(dates: pd.Series, precision: pd.Series) -> pd.Series:
+    """The last day that each date can mean: with `precision` month the last of the month."""
+    return dates.mask(precision == "month", dates + pd.offsets.MonthEnd(0))
+
+
+def _parse(text: str, agreed: str, year_only: bool, month_only: bool, latest: dt.datetime | None) -> Parsed:
+    value = tidy(text).strip(" .,;'\"")
+    if not value:
+        return None, None, None, None
+    if found := _ISO.fullmatch(value):
+        return _day(found[1], found[2], found[3], None if agreed == "iso" else "other_format", latest)
+    if found := _DAY_FIRST.fullmatch(value):
+        as_agreed = agreed != "iso" and found[2] == SEPARATORS[agreed]
+        return _day(found[4], found[3], found[1], None if as_agreed else "other_format", latest)
+    if found := _YEAR.fullmatch(value):
+        return (None, int(found[1]), "year", None) if year_only else (None, int(found[1]), None, "not_permitted_year")
+    if month_only and (found := _MONTH_YEAR.fullmatch(value)):
+        return _month(found, agreed)
+    if found := _YEAR_FIRST.fullmatch(value):
+        return _day(found[1], found[2], found[3], "other_format", latest)
+    if found := _COMPACT.fullmatch(value):
+        return _day(found["y"] or found["y2"], found["m"] or found["m2"], found["d"] or found["d2"], "other_format", latest)
+    if found := _SERIAL.fullmatch(value):
+        day = _EXCEL_ZERO + dt.timedelta(days=int(found[1]))
+        return day, day.year, "day", "other_format"
+    return _words(fold(value), latest) or _only_year(value)
+
+
+def _day(year: str, month: str, day: str, problem: str | None, latest: dt.datetime | None) -> Parsed:
+    full = int(year)
+    if len(year) == 2:
+        problem = "two_digit_year"
+        full = _century(full, int(month), int(day), latest)
+    try:
+        return dt.datetime(full, int(month), int(day)), full, "day", problem  # noqa: DTZ001
+    except ValueError:
+        return None, full or None, None, "impossible"
+
+
+def _month(found: re.Match[str], agreed: str) -> Parsed:
+    """The middle of the given month."""
+    as_agreed = (found["iso"] if agreed == "iso" else found["dmy"]) == SEPARATORS[agreed]
+    day, year, precision, problem = _day(found["y"] or found["y2"], found["m"] or found["m2"], str(MIDDLE), None, None)
+    return day, year, precision and "month", problem or (None if as_agreed else "other_format")
+
+
+def _century(year: int, month: int, day: int, latest: dt.datetime | None) -> int:
+    if latest is None:
+        return 2000 + year if year <= _PIVOT else 1900 + year
+    return 2000 + year if (2000 + year, month, day) <= (latest.year, latest.month, latest.day) else 1900 + year
+
+
+def _words(value: str, latest: dt.datetime | None) -> Parsed | None:
+    if found := _WORDS_DAY_FIRST.fullmatch(value):
+        day, name, year = found.groups()
+    elif found := _WORDS_MONTH_FIRST.fullmatch(value):
+        name, day, year = found.groups()
+    else:
+        return None
+    month = _MONTHS.get(name[:3])
+    return _day(year, str(month), day, "other_format", latest) if month else None
+
+
+def _only_year(value: str) -> Parsed:
+    found = _MONTH_YEAR.fullmatch(value)
+    return None, int(found["y"] or found["y2"]) or None if found else None, None, "unreadable"

@@ -1,0 +1,153 @@
+"""Names of persons: one skeleton per name, tokens, and the parent's name if it is part of the name.
+
+Belongs here: splitting and folding of names. Does not belong here: comparison or nicknames (`pipelines.linkage`).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pandas as pd
+
+from pipelines.harmonisation import codes
+from pipelines.harmonisation.text import fold, map_frame, map_values, phrase_skeleton, tidy, to_latin, token_skeleton
+
+COLUMNS = ("name_tokens", "given_skeleton", "surname_skeleton", "parent_skeleton")
+
+# Titles before a name; `z.` is also an initial and counts as a title only before two full tokens.
+_TITLES = frozenset(
+    re.findall(
+        r"\w+",
+        "z zt znj zot zoti zoteri zonja zonjusha g gdin gospodin gospodja gdja gdjica mr mrs ms dr prof ing av mag "
+        "kapiten kapetan toger nentoger rreshter reshter oficer policie polic major kolonel nenkolonel",
+    )
+)
+_AMBIGUOUS_TITLES = frozenset({"z", "g"})
+# Words around a name that are not part of it: alias, born. Single words for an unknown person are added by `_no_name`.
+_AROUND = frozenset({"alias", "zvani", "lindur", "lindura", "rodj", "rodjen", "rodjena"})
+_PARENT_BRACKET = re.compile(r"[(\[{]\s*(?P<parent>[^)\]}]*)[)\]}]?")
+_PARENT_WORDS = re.compile(
+    r"[,\s]+"
+    r"(?:i biri [ie]|e bija [ie]|djali i|vajza e|emri i babait|babai|sin|k[ćc]i|k[ćc]erka|od oca|ime oca)"
+    r"[:\s]+(?P<parent>[^\W\d_]+),?",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(r"[^\w'’`]+|_")
+
+
+def skeleton(names: pd.Series) -> pd.Series:
+    """Skeleton of each text of `names`, its tokens in their order, separated by a space (see `pipelines.harmonisation.text`)."""
+    return map_values(names, lambda text: phrase_skeleton(text) or None)
+
+
+def parse_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Skeletons of names, on the index of `frame`.
+
+    In: text columns `given_name`, `surname`, `full_name`, `parent_name`; any may be null or absent. `full_name` is read only
+    if given name and surname are missing. Out: `name_tokens` (sorted distinct skeletons of given name and surname,
+    space-separated), `given_skeleton`, `surname_skeleton` (null if the source has one field), `parent_skeleton` (the parent's
+    column, else the name in brackets, after "i biri i", or as an initial between two tokens). An initial elsewhere is a token
+    of one letter. Null if nothing is left, or for the words for an unknown person (`schemas/codes/person_kinds.csv`).
+    """
+    column = {name: _column(frame, name) for name in ("given_name", "surname", "full_name", "parent_name")}
+    unknown = _means_unknown(column["given_name"], column["surname"])
+    column |= {name: column[name].mask(unknown) for name in ("given_name", "surname")}
+    given = map_frame(column["given_name"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
+    surname = map_frame(column["surname"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})
+    full = map_frame(column["full_name"], lambda text: _parse(text, one_field=True), {"own": "str", "parent": "str"})
+    parent = map_frame(column["parent_name"], lambda text: _parse(text, one_field=False), {"own": "str", "parent": "str"})["own"]
+
+    both = given["own"].fillna("") + " " + surname["own"].fillna("")
+    tokens = both.where(both.str.strip() != "", full["own"])
+    out = pd.DataFrame(index=frame.index)
+    out["name_tokens"] = map_values(tokens, lambda text: " ".join(sorted(set(text.split()))) or None)
+    out["given_skeleton"] = given["own"]
+    out["surname_skeleton"] = surname["own"]
+    out["parent_skeleton"] = parent.fillna(given["parent"]).fillna(surname["parent"]).fillna(full["parent"])
+    return out
+
+
+def kinds(frame: pd.DataFrame, identified: pd.Series) -> pd.Series:
+    """`natural`, `legal` or `unknown` for each row of `frame` (`full_name`, `name_tokens`).
+
+    identified: rows with an identifying value other than the name. A row with neither is an unknown person.
+    """
+    words = codes.names_of("person_kinds")
+    listed = codes.table("person_kinds")
+    forms = frozenset("|".join(listed.loc[listed["code"] == "legal", "parts"]).split("|"))
+    called = frozenset(map(_letters, words["legal"]))
+    company = map_values(
+        frame["full_name"], lambda text: _letters(text) in called or not forms.isdisjoint(map(_letters, text.split())), "boolean"
+    )
+    out = pd.Series("natural", index=frame.index, dtype="str").mask(company.fillna(False).astype(bool), "legal")
+    return out.mask(frame["name_tokens"].isna() & ~identified, "unknown")
+
+
+def _means_unknown(given: pd.Series, surname: pd.Series) -> pd.Series:
+    """Whether two fields together are the words for an unknown person, in either order."""
+    first, last = given.fillna(""), surname.fillna("")
+    both = pd.DataFrame({"straight": first + " " + last, "turned": last + " " + first})
+    return both.apply(lambda text: map_values(text, _is_unknown, "bool")).any(axis=1)
+
+
+def _is_unknown(text: str) -> bool:
+    return _letters(text) in _unknown_persons()
+
+
+@cache
+def _unknown_persons() -> frozenset[str]:
+    return frozenset(map(_letters, codes.names_of("person_kinds")["unknown"]))
+
+
+@cache
+def _no_name() -> frozenset[str]:
+    return _AROUND | {fold(text) for text in codes.names_of("person_kinds")["unknown"] if " " not in text}
+
+
+def _letters(text: str) -> str:
+    """The folded letters of a text, everything else removed."""
+    return re.sub(r"[\W\d_]", "", fold(text))
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    return frame[name].astype("str") if name in frame else pd.Series(None, index=frame.index, dtype="str")
+
+
+def _parse(text: str, *, one_field: bool) -> tuple[str | None, str | None]:
+    """Skeletons of the tokens of the name in their order, and of the parent's name found in it."""
+    if _is_unknown(text):
+        return None, None
+    text = to_latin(tidy(text))
+    parents: list[str] = []
+    for pattern in (_PARENT_BRACKET, _PARENT_WORDS):
+        found = pattern.search(text)
+        if found:
+            text = f"{text[: found.start()]} {text[found.end() :]}"
+            if not _is_unknown(found["parent"]):
+                parents.append(found["parent"])
+    words = _drop_titles([word for word in _SPLIT.split(text) if word])
+    tokens = [s for s in (token_skeleton(word) for word in words) if s]
+    if not tokens and parents:  # nothing but brackets: they hold the name itself
+        tokens, parents = phrase_skeleton(parents[0]).split(), []
+    inner = [i for i in range(1, len(tokens) - 1 if one_field else len(tokens)) if len(tokens[i]) == 1]
+    if len(inner) == 1 and len(words) == len(tokens):
+        parents.append(tokens.pop(inner[0]))
+    parent = phrase_skeleton(parents[0]) if parents else ""
+    return " ".join(tokens) or None, parent or None
+
+
+def _drop_titles(words: list[str]) -> list[str]:
+    keep = [word for word in words if _plain(word) not in _no_name()]
+    if len(keep) < len(words):  # "e lindur Gashi", "i panjohur": the particle is dropped with its word
+        keep = [word for word in keep if word.lower() not in ("i", "e")]
+    while len(keep) > 1 and _plain(keep[0]) in _TITLES:
+        full = [word for word in keep[1:] if len(word) > 1]
+        if _plain(keep[0]) in _AMBIGUOUS_TITLES and len(full) < 2:
+            break
+        keep = keep[1:]
+    return keep
+
+
+def _plain(word: str) -> str:
+    return fold(word)

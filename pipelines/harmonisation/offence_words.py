@@ -1,0 +1,96 @@
+"""Canonical groups of offences and forms of exploitation that are given in words.
+
+Belongs here: the meaning of words. The words are data: `schemas/codes/offences.csv` (known wordings), `offence_words.csv` (rules on parts
+of words, used if no wording is similar; the first that matches applies), `forms.csv` (`parts`: likewise). Does not belong here: articles
+(`articles`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import pandas as pd
+from rapidfuzz import fuzz, process
+
+from pipelines.harmonisation import codes
+from pipelines.harmonisation.text import fold, map_values, phrase_skeleton
+
+_LEAST_SIMILARITY = 88.0  # of word sets (rapidfuzz token_sort_ratio), for misspelt words
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A group, and the parts of words that a text must contain: one of each set, and none of `none_of`."""
+
+    group: str
+    one_of: tuple[str, ...]
+    and_one_of: tuple[str, ...]
+    none_of: tuple[str, ...]
+
+    def fits(self, words: str) -> bool:
+        return (
+            any(part in words for part in self.one_of)
+            and (not self.and_one_of or any(part in words for part in self.and_one_of))
+            and not any(part in words for part in self.none_of)
+        )
+
+
+def words_group(text: pd.Series) -> pd.Series:
+    """Offence group (`schemas.canonical.OFFENCE_GROUPS`) of an offence in words, on the same index; null if the words give none."""
+    return map_values(text, _group)
+
+
+def form(text: pd.Series) -> pd.Series:
+    """Form of exploitation (`schemas.canonical.FORMS`) of words or of the prosecution's code, on the same index; null if unknown.
+
+    Words for an unknown form also give null; the counting rules count it as `unknown`.
+    """
+    found = codes.lookup("forms", text)["code"]
+    guessed = map_values(text.where(found.isna()), _form)
+    return found.fillna(guessed).replace("unknown", None).astype("str")
+
+
+def _group(text: str) -> str | None:
+    key = phrase_skeleton(text)
+    if not key:
+        return None
+    if group := _wordings().get(key):
+        return group
+    if found := process.extractOne(key, list(_wordings()), scorer=fuzz.token_sort_ratio, score_cutoff=_LEAST_SIMILARITY):
+        return _wordings()[found[0]]
+    words = f" {fold(text)}"
+    ruled = next((rule.group for rule in _rules() if rule.fits(words)), None)
+    return ruled or _contained(set(key.split()))
+
+
+def _contained(words: set[str]) -> str | None:
+    """Group of the longest known wording whose words are all among `words`."""
+    inside = [wording for wording in _wordings() if words.issuperset(wording.split())]
+    return _wordings()[max(inside, key=len)] if inside else None
+
+
+@cache
+def _wordings() -> dict[str, str]:
+    groups = dict(codes.table("offences")[["code", "group"]].itertuples(index=False, name=None))
+    return {phrase_skeleton(text): groups[code] for code, texts in codes.names_of("offences").items() for text in texts}
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    rows = codes.table("offence_words").to_dict("records")
+    return tuple(_Rule(str(row["group"]), *(_parts(row[name]) for name in ("one_of", "and_one_of", "none_of"))) for row in rows)
+
+
+def _parts(cell: str) -> tuple[str, ...]:
+    return tuple(part for part in cell.split("|") if part)
+
+
+def _form(text: str) -> str | None:
+    words = fold(text)
+    return next((code for code, parts in _form_parts() if any(part in words for part in parts)), None)
+
+
+@cache
+def _form_parts() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((str(row["code"]), _parts(row["parts"])) for row in codes.table("forms").to_dict("records"))

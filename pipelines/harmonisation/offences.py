@@ -1,0 +1,66 @@
+"""The offence of a delivered row.
+
+Belongs here: the columns of a table with article, code, words and day, and their classification together, by
+`docs/reference/counting-rules.md`, "The institution's own article". Parsing of single cells is in `articles` and `offence_words`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.harmonisation import articles, offence_words
+from schemas.canonical import OFFENCE_GROUPS
+
+
+@dataclass(frozen=True)
+class OffenceColumns:
+    """The columns of a delivered table that describe an offence. `days`: the first filled one is used as the day of the offence."""
+
+    table: str
+    article: str
+    law: str | None = None
+    words: str | None = None
+    days: tuple[str, ...] = ()
+    paragraph: str | None = None
+    principal: str | None = None
+
+
+def offences(frame: pd.DataFrame, where: OffenceColumns) -> pd.DataFrame:
+    """Classify the offence of each row of a typed table.
+
+    Out, on the index of `frame`: `law`, `article`, `paragraph`, `article_group`, `words_group`, `offence_group`, `problem`.
+    """
+    parsed = articles.parse_articles(frame[where.article])
+    law, family = parsed["law"], parsed["law_family"]
+    if where.law:
+        law = frame[where.law].where(frame[where.law].notna(), frame[f"{where.law}:text"])
+    words = offence_words.words_group(frame[where.words] if where.words else parsed["words"])
+    day = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[s]")
+    for column in where.days:
+        day = day.where(day.notna(), frame[column])
+    classified = articles.classify(law, family, parsed["article"], day, words)
+    if len(where.days) > 1:  # without day of the offence and code the code is a guess: the words decide, if there are any
+        guessed = frame[where.days[0]].isna() & law.isna() & words.notna()
+        classified["article_group"] = classified["article_group"].mask(guessed & (classified["article_group"] != words), None)
+        classified["offence_group"] = classified["offence_group"].mask(guessed, words)
+    paragraph = frame[where.paragraph] if where.paragraph else parsed["paragraph"]
+    return pd.DataFrame(
+        {
+            "law": classified["law"],
+            "article": parsed["article"],
+            "paragraph": paragraph,
+            "article_group": classified["article_group"],
+            "words_group": words,
+            "offence_group": classified["offence_group"],
+            "problem": classified["problem"],
+        },
+        index=frame.index,
+    )
+
+
+def seriousness(groups: pd.Series) -> pd.Series:
+    """Rank of offence groups, 0 the most serious; null ranks last (order of `docs/reference/counting-rules.md`)."""
+    rank = {group: i for i, group in enumerate(OFFENCE_GROUPS)}
+    return groups.map(rank).fillna(len(rank)).astype(int)

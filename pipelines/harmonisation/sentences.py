@@ -1,0 +1,70 @@
+"""Sentences of imprisonment in words. Belongs here: reading a length of time. Does not belong here: fines and other measures."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from pipelines.harmonisation.text import fold, map_values
+
+DAYS_PER_YEAR = 365.25
+DAYS_PER_MONTH = DAYS_PER_YEAR / 12
+
+# A unit is recognised by its first letters, so that typing errors later in the word do not matter (Albanian, Serbian, English).
+_UNITS = (
+    (re.compile("v|god|g$|y"), DAYS_PER_YEAR),
+    (re.compile("m"), DAYS_PER_MONTH),
+    (re.compile("jav|ned|nd|w"), 7.0),
+    (re.compile("d"), 1.0),
+)
+_WORDS = {
+    word: str(number)
+    for number, words in enumerate(
+        (
+            "nje jedan jedna jednu one",
+            "dy dva dve dvije two",
+            "tre tri three",
+            "kater cetiri four",
+            "pese pet five",
+            "gjashte sest six",
+            "shtate sedam seven",
+            "tete osam eight",
+            "nente devet nine",
+            "dhjete deset ten",
+            "njembedhjete jedanaest eleven",
+            "dymbedhjete dvanaest twelve",
+        ),
+        1,
+    )
+    for word in words.split()
+}
+_HALF = re.compile(r"\b(?:gjysem|gjysme|gjysm|pola|half)\b")
+_YEAR_AND_A_HALF = re.compile(r"\b((?:v|god|year)[a-z]*)\s+(?:e|i|and)\s+(?:a\s+)?0\.5(?!\s*[a-z])")
+_LENGTH = re.compile(r"(\d{1,5}(?:[.,]\d+)?)[^\w]*([a-z]+)")
+
+
+def sentence_days(text: pd.Series) -> pd.Series:
+    """Length of each sentence in days (float), on the same index: a year is 365.25 days, a month a twelfth of it.
+
+    In: `3 vjet e 6 muaj`, `84 muaj`, `60 ditë`, also in Serbian or English, with numbers in words or typing errors in the units.
+    Null if no length of time can be read; a number without a unit does not count.
+    """
+    return map_values(text, _days, "float64")
+
+
+def sentence_months(text: pd.Series) -> pd.Series:
+    """As `sentence_days`, in months (float)."""
+    return sentence_days(text) / DAYS_PER_MONTH
+
+
+def _days(text: str) -> float | None:
+    value = _HALF.sub("0.5", fold(text))
+    value = _YEAR_AND_A_HALF.sub(r"\1 e 6 muaj", value)
+    value = re.sub(r"[a-z]+", lambda word: _WORDS.get(word[0], word[0]), value)
+    days = [float(number.replace(",", ".")) * unit for number, word in _LENGTH.findall(value) if (unit := _unit(word)) is not None]
+    return sum(days) if days else None
+
+
+def _unit(word: str) -> float | None:
+    return next((days for pattern, days in _UNITS if pattern.match(word)), None)

@@ -1,0 +1,246 @@
+"""Record status over all deliveries of one institution (`docs/reference/counting-rules.md`, "Record status").
+
+Belongs here: status of every row, lineage of records, row accounting that shows that no row is lost. Deliveries are ordered by quarter,
+then version, never by arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harmonia.errors import HarmoniaError
+from pipelines import crosswalk, over_time
+from pipelines.resources.coded import numbered
+from pipelines.root_causes import root_causes
+from pipelines.units import UnitIndex
+from pipelines.validation import Validated
+from pipelines.validation.keys import parents_first
+from schemas import findings
+from sources import contract as contracts
+from sources.contract import Contract, TableSpec
+
+LINEAGE = ("institution", "entity", "record_key", "delivery", "file", "part", "line", "status")
+ACCOUNTS = ("accepted", "superseded", "withdrawn", "quarantined", "structural")
+
+
+@dataclass
+class Current:
+    """All deliveries of one institution, each row with its status.
+
+    tables      table -> typed frame of all deliveries with `_delivery`, `_period`, `_status`
+    quarantined pipelines.validation.QUARANTINED
+    lineage     `LINEAGE`: one row per record and delivery whose key can be read; `unit` and `number` (`pipelines.units`)
+    accounting  institution, delivery, file, read and `ACCOUNTS`: physical rows
+    findings    schemas.findings.COLUMNS, of validation and of this stage
+    deliveries  institution, delivery, period, version, state
+    successors  pipelines.crosswalk.SUCCESSORS
+    """
+
+    tables: dict[str, pd.DataFrame]
+    quarantined: pd.DataFrame
+    lineage: pd.DataFrame
+    accounting: pd.DataFrame
+    findings: pd.DataFrame
+    deliveries: pd.DataFrame
+    successors: pd.DataFrame
+
+
+def resolve(validated: Validated) -> Current:
+    """Set the record status of every row. Raises `HarmoniaError`, naming the file, if the rows of a file do not add up."""
+    contract = contracts.load(validated.institution)
+    deliveries, quarantined = validated.deliveries, validated.quarantined
+    tables = {name: frame.assign(_status=pd.Series(None, index=frame.index, dtype="str")) for name, frame in validated.tables.items()}
+    quarantined_keys, later_findings = _quarantined_keys(quarantined, deliveries), list[pd.DataFrame]()
+    for name, spec in contract.tables.items():
+        if spec.entity:
+            tables[name]["_status"] = _record_status(tables[name], deliveries, quarantined_keys.get(name, pd.DataFrame()))
+        if spec.place:
+            left = _left_out(tables[name], validated.files, quarantined_keys.get(name, pd.DataFrame()))
+            tables[name].loc[left.index, "_status"] = "superseded"
+            later_findings.append(
+                findings.complete(left.assign(field=spec.place, rule="cross-place-left-out", institution=validated.institution))
+            )
+    replaced, found = _replaced(contract, tables, deliveries)
+    later_findings.append(found)
+    old_cases = replaced[replaced["table"].isin([name for name, spec in contract.tables.items() if spec.entity in ("case", "both")])]
+    for name, spec in parents_first(contract):
+        if spec.crosswalk:
+            tables[name]["_status"] = "structural"
+            continue
+        if not spec.entity:
+            tables[name]["_status"] = _child_status(tables[name], spec, tables)
+        of_old = tables[name]["_case"].isin(old_cases["old"]) & (tables[name]["_status"] == "accepted")
+        tables[name].loc[of_old, "_status"] = "superseded"
+    lineage = _lineage(validated.institution, contract.tables, tables, quarantined)
+    accounting = _accounting(validated, tables)
+    later = over_time.findings_of(validated.institution, contract, tables, deliveries, lineage)
+    reported = _without_blanks(validated.findings, later)
+    found = pd.concat([f for f in (reported, later, *later_findings) if len(f)] or [later], ignore_index=True)
+    units = UnitIndex(tables, contract)
+    found = findings.by_value(root_causes(units.add_units(found[list(findings.COLUMNS)]), tables), lineage)
+    successors = crosswalk.successors(contract, tables, replaced)
+    return Current(tables, quarantined, units.add_units(lineage), accounting, found, deliveries, successors)
+
+
+def _replaced(contract: Contract, tables: dict[str, pd.DataFrame], deliveries: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The records that a crosswalk replaces (`pipelines.crosswalk.replaced`), and the findings about it."""
+    entries = crosswalk.entries(contract, tables, deliveries)
+    records = {name: tables[name] for name, spec in contract.tables.items() if spec.entity}
+    accepted = {name: frame.loc[frame["_status"] == "accepted", "_key"] for name, frame in records.items()}
+    replaced = crosswalk.replaced(entries, accepted)
+    found = [crosswalk.findings_of(entries, accepted)]
+    if len(entries) and contract.units and contract.units.number:
+        cases = tables[contract.units.table]
+        cases = cases[~cases["_key"].isin(replaced.loc[replaced["table"] == contract.units.table, "old"])]
+        found.append(crosswalk.lacking(cases, contract.units))
+    return replaced, pd.concat(found, ignore_index=True).assign(institution=contract.institution)
+
+
+def _without_blanks(found: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """Drop the findings of single empty cells in a column that is reported as blank."""
+    columns = ["delivery", "file", "field"]
+    blank = later.loc[later["rule"] == "cross-column-blank", columns]
+    there = (found["rule"] == "cell-empty") & found["delivery"].isin(blank["delivery"])
+    hit = there.to_numpy(dtype=bool, copy=True)
+    hit[hit] = pd.MultiIndex.from_frame(found.loc[there, columns]).isin(pd.MultiIndex.from_frame(blank))
+    return found[~hit]
+
+
+def _quarantined_keys(quarantined: pd.DataFrame, deliveries: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Keys that occur in a delivery only in a quarantined row, by table: such records are not withdrawn."""
+    if quarantined.empty:
+        return {}
+    known = quarantined[quarantined["record_key"].notna()].merge(deliveries[["delivery", "period", "version"]], on="delivery")
+    return {str(t): g[["period", "version", "record_key"]] for t, g in known.groupby("table")}
+
+
+def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.Series:
+    """Status of each row of a record table. In: `_key`, `_content`, `_delivery`, `_period`, `_version` in delivery order."""
+    status = pd.Series("superseded", index=frame.index, dtype="str")
+    if frame.empty:
+        return status
+    survivor = _survivor_in_delivery(frame)
+    states = frame.loc[survivor, ["_key", "_period", "_version"]]
+    key, period = pd.factorize(states["_key"])[0], pd.factorize(states["_period"], sort=True)[0]
+    corrected = states["_version"].groupby(numbered(period, key)).transform("max")
+    last = states[(states["_version"] == corrected) & (key >= 0)]
+    complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
+    replaced = last["_period"].map(complete).fillna(0) > last["_version"]
+    if len(quarantined_keys):
+        newest = quarantined_keys[quarantined_keys["version"] == quarantined_keys["period"].map(complete)]
+        spared = pd.MultiIndex.from_frame(last[["_period", "_key"]]).isin(pd.MultiIndex.from_frame(newest[["period", "record_key"]]))
+        replaced &= ~spared
+    status.loc[last.index[replaced]] = "withdrawn"
+    remaining = pd.DataFrame({"key": key, "period": period}, index=states.index).loc[last.index[~replaced]]
+    newest_period = remaining.groupby("key")["period"].transform("max")
+    status.loc[remaining.index[remaining["period"] == newest_period]] = "accepted"
+    return status
+
+
+def _left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.DataFrame) -> pd.DataFrame:
+    """Accepted rows whose list position is missing from a later list of their case: the latest list is valid (counting-rules.md).
+
+    Out: record_key and delivery (the latest one that lists the record), on the index of `frame`.
+
+    The list of a quarter is that of the last version whose file was read completely, plus rows that later versions add. A quarantined row
+    keeps its position. In: `_key`, `_case`, `_delivery`, `_file`, `_period`, `_version`, `_status`.
+    """
+    complete_files = pd.MultiIndex.from_frame(files.loc[files["state"] == "complete", ["delivery", "file"]])
+    rows = frame[frame["_case"].notna() & frame["_key"].notna()]
+    complete = pd.MultiIndex.from_frame(rows[["_delivery", "_file"]]).isin(complete_files)
+    if not complete.any():
+        return pd.DataFrame({"record_key": [], "delivery": []}, index=frame.index[:0], dtype="str")
+    least = rows[complete].groupby("_period")["_version"].max()
+    lists = rows[rows["_version"] >= rows["_period"].map(least)]
+    latest = lists.groupby("_case")["_period"].max()
+    last = lists[lists["_period"] == lists["_case"].map(latest)]
+    by = last.groupby("_case")["_delivery"].last()
+    there = [last[["_period", "_key"]].set_axis(["period", "key"], axis=1)]
+    if len(quarantined_keys):
+        there.append(quarantined_keys[["period", "record_key"]].set_axis(["period", "key"], axis=1))
+    accepted = rows[rows["_status"] == "accepted"].assign(latest=lambda f: f["_case"].map(latest))
+    accepted = accepted[accepted["_period"] < accepted["latest"]]
+    on_it = pd.MultiIndex.from_frame(accepted[["latest", "_key"]]).isin(pd.MultiIndex.from_frame(pd.concat(there)))
+    gone = accepted[~on_it]
+    return pd.DataFrame({"record_key": gone["_key"], "delivery": gone["_case"].map(by)}, index=gone.index)
+
+
+def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
+    """The row that represents a key in its delivery: the first of identical rows, the last of different ones."""
+    group = pd.Series(numbered(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
+    if group.is_unique:
+        return frame.index
+    first, last = (group.drop_duplicates(keep=which).index for which in ("first", "last"))
+    different = frame.groupby(group)["_content"].transform("nunique") > 1
+    return first.difference(frame.index[different]).union(last.intersection(frame.index[different]))
+
+
+def _child_status(frame: pd.DataFrame, spec: TableSpec, tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """A child row has the status of its parent row. If the delivery lacks the parent, the latest row of the key is accepted."""
+    parent = tables[str(spec.parent)]
+    status = frame["_parent"].map(parent.set_index("_row")["_status"]).astype("str")
+    parentless = status.isna()
+    if parentless.any():
+        owner = frame["_record"].where(frame["_record"].notna(), frame["_key"] if spec.key else "")
+        newest = frame[parentless].groupby(owner[parentless])["_period"].transform("max")
+        status[parentless] = (frame.loc[parentless, "_period"] == newest).map({True: "accepted", False: "superseded"})
+    if spec.key:
+        accepted = frame[(status == "accepted") & frame["_key"].notna()]
+        status.loc[accepted.index[accepted["_key"].duplicated(keep="last")]] = "superseded"
+    return status
+
+
+def _lineage(institution: str, specs: Mapping[str, TableSpec], tables: dict[str, pd.DataFrame], quarantined: pd.DataFrame) -> pd.DataFrame:
+    parts = []
+    for name, spec in specs.items():
+        for entity in _entities(spec):
+            frame = tables[name]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "record_key": frame["_key"],
+                        "entity": entity,
+                        "delivery": frame["_delivery"],
+                        "file": frame.get("_file"),
+                        "part": frame.get("_part"),
+                        "line": frame.get("_line"),
+                        "status": frame["_status"],
+                    }
+                )
+            )
+            if len(quarantined):
+                aside = quarantined[(quarantined["table"] == name) & quarantined["record_key"].notna()]
+                columns = ["record_key", "delivery", "file", "part", "line"]
+                parts.append(aside[columns].assign(entity=entity, status="quarantined"))
+    out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True).assign(institution=institution)
+    out = out[list(LINEAGE)]
+    out["line"] = out["line"].astype("Int64")
+    return out.drop_duplicates(["entity", "record_key", "delivery", "line", "part", "status"], ignore_index=True)
+
+
+def _entities(spec: TableSpec) -> tuple[str, ...]:
+    return {"both": ("case", "person"), "case": ("case",), "person": ("person",)}.get(spec.entity or "", ())
+
+
+def _accounting(validated: Validated, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Rows per file. `read` is counted from the reader's output, the others from the record status; they must agree."""
+    files = validated.files[["delivery", "file", "read"]]
+    statuses = [f[["_delivery", "_file", "_status"]].set_axis(["delivery", "file", "status"], axis=1) for f in tables.values()]
+    statuses.append(validated.quarantined[["delivery", "file"]].assign(status="quarantined"))
+    statuses.append(validated.structure[["delivery", "file"]].assign(status="structural"))
+    rows = pd.concat([f for f in statuses if len(f)] or statuses[:1], ignore_index=True)
+    counted = rows.groupby(["delivery", "file", "status"]).size().unstack("status", fill_value=0)
+    index = pd.MultiIndex.from_frame(files[["delivery", "file"]])
+    counted = counted.reindex(index=index, columns=list(ACCOUNTS), fill_value=0).reset_index(drop=True)
+    out = pd.concat([files, counted], axis=1)
+    wrong = out[out["read"] != out[list(ACCOUNTS)].sum(axis=1)]
+    if len(wrong) or rows["status"].isna().any() or len(rows) != out["read"].sum():
+        names = ", ".join(f"{w.delivery} {w.file}" for w in wrong.itertuples()) or "a file not named by the reader"
+        raise HarmoniaError(
+            f"{validated.institution}: the rows of {names} do not add up (read = accepted + superseded + withdrawn + quarantined + "
+            "structural); nothing was published. This is a bug in Harmonia: please report it with the name of the delivery"
+        )
+    return out.assign(institution=validated.institution)[["institution", "delivery", "file", "read", *ACCOUNTS]]

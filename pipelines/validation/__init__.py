@@ -1,0 +1,301 @@
+"""Validation: read rows in, typed rows with keys out; rows that cannot be read are quarantined, and every fault gives a finding.
+
+Belongs here: the stage as a whole. Types are parsed in `cells`, keys in `keys`, relations between tables in `cross`; code lists and
+cross-field rules are pandera models in `schemas/exports`. A row is quarantined only if its key or structure cannot be read
+(`docs/reference/counting-rules.md`, "Record status").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pandera.errors
+
+from pipelines.validation import blanked, cells, completeness, cross, keys, numbering, structure
+from pipelines.validation.cross import Hit
+from schemas import exports, findings
+from schemas.exports.build import PERIOD_END
+from sources import contract as contracts
+from sources.contract import Contract, DeliveryName, TableSpec
+from sources.periods import last_day
+from sources.readers.result import POSITION, ReadResult
+from sources.states import of_delivery
+
+QUARANTINED: tuple[str, ...] = ("institution", "delivery", "file", "part", "line", "table", "record_key", "rule", "raw")
+_PLACE = ("delivery", "file", "part", "line")
+DELIVERIES: tuple[str, ...] = ("institution", "delivery", "period", "version", "state")
+
+
+@dataclass
+class Validated:
+    """All deliveries of one institution, validated; every frame names the delivery, in the order of quarter and version.
+
+    deliveries   `DELIVERIES`
+    files        delivery, file, state (see ReadResult, and `completeness`), read (physical rows that the reader counted)
+    tables       table -> typed frame: declared columns typed, undeclared ones as text, `name:…` companions, `POSITION` (`_row` and
+                 `_parent` made unique over deliveries), `_key`, `_record`, `_case`, `_content` (hash of the row as delivered),
+                 `_delivery`, `_period`, `_version`
+    quarantined  `QUARANTINED`, one row per quarantined row
+    structure    delivery, file, part, line, kind
+    findings     schemas.findings.COLUMNS
+    """
+
+    institution: str
+    deliveries: pd.DataFrame
+    files: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    quarantined: pd.DataFrame
+    structure: pd.DataFrame
+    findings: pd.DataFrame
+
+
+def validate(institution: str, results: Mapping[str, ReadResult], partial: Collection[str] = ()) -> Validated:
+    """Validate all deliveries of an institution together, as read: delivery name -> result.
+
+    `partial` names deliveries that were not received in full: a record that is missing from one is not withdrawn.
+    Never raises because of the content of a delivery; raises `ValueError` for a name that is not a delivery name.
+    """
+    deliveries = _deliveries(institution, results)
+    results = {d: results[d] for d in deliveries["delivery"]}
+    tables, set_aside, found = validate_tables(institution, results, deliveries)
+    quarantined = _quarantined(institution, results, set_aside)
+    files, incomplete = completeness.file_states(contracts.load(institution), results, tables, quarantined)
+    states = [of_delivery(files[d].values(), received_whole=d not in partial) for d in deliveries["delivery"]]
+    return Validated(
+        institution=institution,
+        deliveries=deliveries.assign(state=pd.Series(states, index=deliveries.index, dtype="str")),
+        files=_files(results, files),
+        tables=tables,
+        quarantined=quarantined,
+        structure=_labelled({d: r.structure for d, r in results.items()}, ("file", "part", "line", "kind")),
+        findings=_findings(institution, results, found, quarantined, set_aside, tables, incomplete),
+    )
+
+
+def validate_tables(
+    institution: str, results: Mapping[str, ReadResult], deliveries: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], Iterator[pd.DataFrame]]:
+    """Tables of the valid rows, tables of the rows set aside, and the findings, each with `table` and `_row`. deliveries: `DELIVERIES`.
+
+    Findings are generated one rule and column at a time: if every cell has one, all of them together do not fit into memory.
+    """
+    contract = contracts.load(institution)
+    blanked_cells = blanked.cells(results, deliveries)
+    tables: dict[str, pd.DataFrame] = {}
+    of_cells: dict[str, list[Hit]] = {}
+    for table, spec in contract.tables.items():
+        frame, of_cells[table] = _typed(spec, _stack(table, spec, results, deliveries))
+        tables[table] = blanked.restore_presence(frame, blanked_cells)
+    every = keys.add_keys(contract, tables)
+    tables, set_aside = _split(contract, every)
+    earlier = {(table, rule, column): at for table, rule, column, at in blanked.earlier_findings(results, deliveries, tables)}
+
+    def found() -> Iterator[pd.DataFrame]:
+        for table, hits in of_cells.items():
+            for rule, column, at in hits:
+                now = blanked.drop_blanked(_locate(table, every[table], rule, column, at), blanked_cells)
+                before = earlier.pop((table, rule, column), None)
+                yield now if before is None else pd.concat([now, _locate(table, tables[table], rule, column, before)])
+        for table, frame in tables.items():
+            for hit in (*_model_findings(institution, table, frame), *cross.of_table(contract.tables[table], frame)):
+                yield blanked.drop_blanked(_locate(table, frame, *hit), blanked_cells)
+        for table, rule, column, at in cross.between(contract, tables):
+            yield blanked.drop_blanked(_locate(table, tables[table], rule, column, at), blanked_cells)
+        for (table, rule, column), at in earlier.items():
+            yield _locate(table, tables[table], rule, column, at)
+
+    return tables, set_aside, found()
+
+
+def _deliveries(institution: str, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+    """`DELIVERIES` without the state."""
+    rows = []
+    for delivery in results:
+        name = DeliveryName.parse(delivery)
+        if name is None:
+            raise ValueError(f"{institution} {delivery!r} is not a delivery name; expected e.g. 2013-Q2 or 2013-Q2_v2")
+        rows.append((institution, delivery, name.period, name.version))
+    known = [c for c in DELIVERIES if c != "state"]
+    frame = pd.DataFrame(rows, columns=known).astype({c: "str" for c in known if c != "version"})
+    return frame.astype({"version": "int64"}).sort_values(["period", "version"], ignore_index=True)
+
+
+def _files(results: Mapping[str, ReadResult], states: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Rows as the reader counted them; the row accounting must add up to the same number."""
+    rows = [(delivery, file, state, results[delivery].rows.get(file, 0)) for delivery, own in states.items() for file, state in own.items()]
+    frame = pd.DataFrame(rows, columns=["delivery", "file", "state", "read"])
+    return frame.astype({"delivery": "str", "file": "str", "state": "str", "read": "int64"})
+
+
+def _labelled(frames: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """The frames of several deliveries concatenated, with their `delivery`."""
+    filled = [frame.reindex(columns=list(columns)).assign(delivery=delivery) for delivery, frame in frames.items() if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*columns, "delivery"], dtype="str")
+
+
+def _stack(table: str, spec: TableSpec, results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """One table of all deliveries as text, with `_delivery`, `_period`, `_version`; `_row` and `_parent` unique over deliveries."""
+    frames = []
+    for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True):
+        frame = results[delivery].tables.get(table)
+        if frame is not None and len(frame):
+            moved = {c: frame[c].astype("Int64") + numbering.first_row(period, version) for c in ("_row", "_parent")}
+            frames.append(frame.assign(**moved, _delivery=delivery, _period=period, _version=version))
+    labels = ("_delivery", "_period", "_version")
+    columns = [*(c.name for c in spec.columns), *POSITION, *labels]
+    out = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({c: pd.Series(dtype="str") for c in columns})
+    out["_version"] = out["_version"].astype("int64")
+    return out.astype({"_delivery": "str", "_period": "str"})
+
+
+def _typed(spec: TableSpec, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Hit]]:
+    ends = {period: pd.Timestamp(last_day(period)) for period in raw["_period"].unique()}
+    end = raw["_period"].map(ends).astype("datetime64[s]")
+    columns: dict[str, pd.Series] = {}
+    found: list[Hit] = []
+    for column in spec.columns:
+        text = raw[column.name] if column.name in raw else pd.Series(None, index=raw.index, dtype="str")
+        parsed = cells.typed(column, text, end)
+        columns |= parsed.columns
+        columns[f"{column.name}:text"] = text
+        found.extend(cells.findings_of(column.name, parsed))
+    extra = {c: raw[c] for c in raw.columns if c not in columns and not c.startswith("_")}
+    position: dict[str, pd.Series] = {"_file": raw["_file"].astype("str"), "_part": raw["_part"].astype("str")}
+    position |= {c: raw[c].astype("Int64") for c in ("_line", "_row", "_parent")}
+    position |= {c: raw[c] for c in ("_delivery", "_period", "_version")}
+    frame = pd.DataFrame({**columns, **extra, **position, PERIOD_END: end}, index=raw.index)
+    content = raw[[c for c in raw.columns if not c.startswith("_")]].fillna("")
+    frame["_content"] = pd.util.hash_pandas_object(content, index=False) if len(raw) else pd.Series(dtype="uint64")
+    return frame, found
+
+
+def _split(contract: Contract, tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    good: dict[str, pd.DataFrame] = {}
+    bad: dict[str, pd.DataFrame] = {}
+    for table, frame in tables.items():
+        spec = contract.tables[table]
+        can_read = pd.Series(True, index=frame.index)
+        if spec.key:
+            can_read = keys.readable(keys.key_parts(frame, spec, spec.key), spec)
+        good[table] = frame if can_read.all() else frame[can_read].reset_index(drop=True)
+        bad[table] = frame[~can_read]
+    return good, bad
+
+
+def _locate(table: str, frame: pd.DataFrame, rule: str, column: str | None, index: pd.Index) -> pd.DataFrame:
+    """Findings of one rule: the location of the rows at `index` of `frame`."""
+    text = f"{column}:text"
+    places = ("_delivery", "_file", "_part", "_line", "_record", "_row", text)
+    rows = frame[[name for name in places if name in frame]].loc[index]
+    return pd.DataFrame(
+        {
+            "delivery": rows["_delivery"],
+            "file": rows["_file"],
+            "part": rows["_part"],
+            "line": rows["_line"],
+            "record_key": rows["_record"],
+            "table": table,
+            "_row": rows["_row"],
+            "field": column,
+            "rule": rule,
+            "value": rows.get(text),
+        }
+    )
+
+
+def _model_findings(institution: str, table: str, frame: pd.DataFrame) -> Iterator[Hit]:
+    model = exports.models(institution)[table]
+    try:
+        model.validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        titles = {(c.name, c.title) for c in model.checks}
+        for error in errors.schema_errors:
+            check = error.check
+            rule = getattr(check, "name", None)
+            if (rule, getattr(check, "title", None)) not in titles:
+                raise  # the typed frame lacks a type or column: a defect of Harmonia, not of the delivery
+            passed = error.check_output
+            yield str(rule), check.title, passed.index[~passed.fillna(True).astype(bool)]
+
+
+def _quarantined(institution: str, results: Mapping[str, ReadResult], set_aside: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    columns = [c for c in QUARANTINED if c not in ("institution", "delivery")]
+    parts = [_labelled({d: r.unreadable for d, r in results.items()}, columns)]
+    for table, frame in set_aside.items():
+        if len(frame):
+            place = {name: frame[f"_{name}"] for name in ("delivery", "file", "part", "line")}
+            text = frame[[c for c in frame.columns if c.endswith(":text")]].fillna("").agg("\x1f".join, axis=1)
+            parts.append(pd.DataFrame({**place, "table": table, "rule": "cell-key-unreadable", "raw": text.str.encode("utf-8")}))
+    out = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True).assign(institution=institution)
+    out = out.reindex(columns=list(QUARANTINED)).astype({c: "str" for c in QUARANTINED if c not in ("line", "raw")})
+    return out.astype({"line": "Int64"})
+
+
+def _findings(
+    institution: str,
+    results: Mapping[str, ReadResult],
+    found: Iterable[pd.DataFrame],
+    quarantined: pd.DataFrame,
+    set_aside: dict[str, pd.DataFrame],
+    tables: dict[str, pd.DataFrame],
+    incomplete: list[completeness.Finding],
+) -> pd.DataFrame:
+    """Findings of reading, of files that lack records, of cells and relations, and of rows set aside; a row set aside has only that one."""
+    aside = pd.concat([frame["_row"] for frame in set_aside.values()])
+    folded = [pd.DataFrame(columns=["rule"])]
+    for frame in found:
+        here = frame[~frame["_row"].isin(aside)].drop(columns=["_row", "table"])
+        if len(here):
+            folded.append(findings.folded(here))
+    rows = pd.concat(folded[1:] or folded, ignore_index=True)
+    place = list(_PLACE)
+    rejected = quarantined.loc[quarantined["rule"] == "cell-key-unreadable", [*place, "rule"]]
+    of_reading = [{**finding, "delivery": d} for d, result in results.items() for finding in result.findings]
+    of_files = structure.of_structure(contracts.load(institution), results)
+    parts = [findings.frame([*of_reading, *incomplete]), findings.frame(of_files), findings.complete(rows), findings.complete(rejected)]
+    out = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+    out = _with_keys(out, tables)
+    out = _with_raw(out, quarantined, place).assign(institution=institution)
+    return _with_column(out, results)[list(findings.COLUMNS)]
+
+
+def _with_column(found: pd.DataFrame, results: Mapping[str, ReadResult]) -> pd.DataFrame:
+    """Add the position of the column in which the field of each finding was delivered, so that its cell can be named."""
+    layout = _labelled({d: r.layout for d, r in results.items()}, ("file", "part", "field", "column"))
+    key = ["delivery", "file", "part", "field"]
+    places = layout.drop_duplicates(key).fillna({"part": ""}).set_index(key)["column"]
+    asked = pd.MultiIndex.from_frame(found[key].fillna({"part": ""}))
+    return found.assign(column=places.reindex(asked).astype("Int64").array)
+
+
+def _with_keys(found: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Add the record key to findings of a reader by their line: a reader does not know keys."""
+    bare = found["record_key"].isna() & found["line"].notna()
+    if not bare.any():
+        return found
+    columns = {f"_{name}": name for name in _PLACE} | {"_record": "_key"}
+    rows = [frame[list(columns)].rename(columns=columns) for frame in tables.values() if len(frame)]
+    known = pd.concat(rows, ignore_index=True).dropna(subset=["line", "_key"]) if rows else pd.DataFrame(columns=[*_PLACE, "_key"])
+    known = known.drop_duplicates().drop_duplicates(list(_PLACE), keep=False)
+    keys = found[list(_PLACE)].merge(known, on=list(_PLACE), how="left")["_key"]
+    return found.assign(record_key=found["record_key"].where(~bare, keys.to_numpy()))
+
+
+def _with_raw(found: pd.DataFrame, quarantined: pd.DataFrame, place: list[str]) -> pd.DataFrame:
+    """Use the text of a quarantined row as the value of its finding, so that the institution sees the row itself."""
+    with_bytes = quarantined[quarantined["line"].notna() & quarantined["raw"].notna()].drop_duplicates([*place, "rule"])
+    if with_bytes.empty:
+        return found
+    text = with_bytes["raw"].map(_decoded)
+    shown = found.merge(with_bytes[[*place, "rule"]].assign(_raw=text.astype("str")), on=[*place, "rule"], how="left")["_raw"]
+    return found.assign(value=found["value"].fillna(shown))
+
+
+def _decoded(raw: bytes) -> str:
+    """The bytes of a row as text: UTF-8 if valid, else the Central European code page."""
+    try:
+        return raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return raw.decode("windows-1250", errors="replace").strip()

@@ -1,0 +1,61 @@
+"""Rows redacted by an erasure: they keep the findings that they had before.
+
+Belongs here: use of `ReadResult.blanked` and `.judged` in validation. Does not belong here: redaction (`harmonia.operations.erasure`).
+
+A redacted cell counts as delivered, the earlier findings of its row remain, and rows that differed before still differ. So an erasure
+changes no figure, not even of quality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from pipelines.validation.numbering import first_row
+from sources.readers.result import ReadResult
+
+_CELLS, _JUDGED = ["_row", "field", "content"], ["_row", "table", "field", "rule"]
+
+
+def _concatenated(results: Mapping[str, ReadResult], deliveries: pd.DataFrame, name: str, columns: list[str]) -> pd.DataFrame:
+    """The frame `name` of several results concatenated, `_row` unique over deliveries."""
+    parts = [
+        frame.assign(_row=frame["_row"].astype("int64") + first_row(period, version))
+        for delivery, period, version in zip(deliveries["delivery"], deliveries["period"], deliveries["version"], strict=True)
+        if len(frame := getattr(results[delivery], name))
+    ]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def cells(results: Mapping[str, ReadResult], deliveries: pd.DataFrame) -> pd.DataFrame:
+    """The redacted cells of all deliveries: _row, field (null: the row had no filled cell), content."""
+    return _concatenated(results, deliveries, "blanked", _CELLS)
+
+
+def restore_presence(frame: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
+    """Typed rows of a table (`_row`, `_content`, `name:given`) with redacted cells marked as delivered and the original content number."""
+    mine = blanked_cells[blanked_cells["_row"].isin(frame["_row"])]
+    if mine.empty:
+        return frame
+    out = frame.copy()
+    for field, rows in mine.dropna(subset=["field"]).groupby("field")["_row"]:
+        out[f"{field}:given"] |= out["_row"].isin(rows)
+    content = out["_row"].map(mine.drop_duplicates("_row").set_index("_row")["content"])
+    out["_content"] = out["_content"].mask(content.notna(), content.fillna(0).astype("uint64"))
+    return out
+
+
+def drop_blanked(found: pd.DataFrame, blanked_cells: pd.DataFrame) -> pd.DataFrame:
+    """Findings without those of redacted rows."""
+    return found[~found["_row"].isin(blanked_cells["_row"])] if len(blanked_cells) else found
+
+
+def earlier_findings(
+    results: Mapping[str, ReadResult], deliveries: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    """(table, rule, field, index) of the findings that redacted rows had before."""
+    known = _concatenated(results, deliveries, "judged", _JUDGED)
+    for (table, rule, field), rows in known.fillna({"field": ""}).groupby(["table", "rule", "field"])["_row"]:
+        frame = tables[str(table)]
+        yield str(table), str(rule), str(field) or None, frame.index[frame["_row"].isin(rows)]

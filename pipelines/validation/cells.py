@@ -1,0 +1,260 @@
+"""Delivered text to typed cells, with a finding for every cell that does not conform to its column.
+
+Belongs here: parsing by declared type. One function per type; each returns the typed columns and the findings of the column as
+(rule, mask). Rules over several cells are in `schemas/exports`, rules over several tables in `cross`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from pipelines.harmonisation import articles, codes, dates, numbers, offence_words, personal_numbers, sentences
+from pipelines.harmonisation.text import fold, map_values
+from sources.contract import ColumnSpec
+
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f�]"
+_MOSTLY_DISTINCT = 0.5  # above this share of distinct texts every row is parsed, without deduplication
+_INITIAL = 2  # characters of a name that is a letter and a point
+_OLDEST_REFERENCE = 1999
+_ODD_SPACE = r"^ | $|  |[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_MOJIBAKE = r"Ã[\x80-\xbf«§‡–]|Å[\x80-\xbf¡¾]|Ä[\x80-\xbf‡‘]|Ð[\x80-\xbf]"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """One typed column: its columns (`name`, `name:…`) and its findings as rule -> mask over the rows."""
+
+    columns: dict[str, pd.Series]
+    found: dict[str, pd.Series]
+
+
+def trimmed(text: pd.Series) -> pd.Series:
+    """Text without surrounding or repeated white space, empty as null. Line breaks inside a cell count as white space."""
+    text = text.astype("str")
+    odd = text.str.contains(_ODD_SPACE, regex=True, na=False)
+    if odd.any():
+        text = text.where(~odd, text[odd].map(lambda value: " ".join(value.split())))
+    return text.where(text != "", None)
+
+
+def typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+    """Parse a delivered column as its contract declares (`spec.type`); each distinct text of a quarter is parsed once.
+
+    In: text as delivered; the last day of the quarter of each row. Out: `name` typed (date -> datetime64[s], integer -> Int64,
+    code -> canonical value, else trimmed text), `name:given` (bool, the cell was not empty), and for dates `name:year`,
+    `name:precision`, `name:unreadable`; for codes `name:argument`.
+    """
+    which, texts = pd.factorize(text, use_na_sentinel=False)
+    when, ends = pd.factorize(period_end)
+    once, place = np.unique(which * max(len(ends), 1) + when, return_inverse=True)
+    if len(once) > _MOSTLY_DISTINCT * len(text):
+        return _typed(spec, text, period_end)
+    of_text, of_end = np.divmod(once, len(ends))
+    parsed = _typed(spec, pd.Series(texts.take(of_text), dtype=text.dtype), pd.Series(ends.take(of_end)))
+
+    def spread(found: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+        return {name: pd.Series(series.array.take(place), index=text.index) for name, series in found.items()}
+
+    return Typed(spread(parsed.columns), spread(parsed.found))
+
+
+def _typed(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+    clean = trimmed(text)
+    out = _BY_TYPE.get(spec.type, _text)(spec, clean, period_end)
+    columns = {**out.columns, f"{spec.name}:given": clean.notna()}
+    broken = text.str.contains(r"[\r\n]", regex=True, na=False)
+    found = {
+        **out.found,
+        "cell-control-characters": text.str.contains(CONTROL, regex=True, na=False),
+        "cell-line-break": broken,
+        "cell-white-space": clean.notna() & ~broken & (text != clean),
+    }
+    if spec.expected:
+        unknown = out.columns[spec.name] == "unknown" if spec.type == "code" else False
+        found["cell-empty"] = clean.isna() | unknown
+    return Typed(columns, found)
+
+
+def findings_of(column: str, typed_column: Typed) -> Iterator[tuple[str, str, pd.Index]]:
+    """(rule, field, index of the rows) for each rule that a row of the column breaks."""
+    for rule, mask in typed_column.found.items():
+        hit = mask.fillna(False).astype(bool)
+        if hit.any():
+            yield rule, column, hit.index[hit]
+
+
+def _text(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    return Typed({spec.name: text}, {})
+
+
+def _name(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    initial = text.str.contains(r"^\w\.?$|^\w\. |(?: \w\.)$", regex=True, na=False)
+    return Typed(
+        {spec.name: text},
+        {
+            "cell-name-mojibake": text.str.contains(_MOJIBAKE, regex=True, na=False),
+            "cell-name-initial": initial,
+            "cell-name-capitals": text.str.isupper().fillna(False).astype(bool) & (text.str.len() > _INITIAL),
+            "cell-name-several": text.str.contains(r"[(]|\S+ \S+ \S", regex=True, na=False),
+        },
+    )
+
+
+def _integer(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    digits = text.str.replace(r"\.0+$", "", regex=True)
+    good = digits.str.fullmatch(r"[+-]?\d{1,18}", na=False)
+    value = pd.to_numeric(digits.where(good), errors="coerce").astype("Int64")
+    return Typed({spec.name: value}, {"cell-integer-unreadable": text.notna() & ~good})
+
+
+def _code(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    exact = text.map(spec.codes).astype("str")
+    folded = dict(zip(_fold(pd.Series(list(spec.codes), dtype="str")), spec.codes.values(), strict=True))
+    keys = _fold(text)
+    value = exact.where(exact.notna(), keys.map(folded).astype("str"))
+    argument = pd.Series(None, index=text.index, dtype="str")
+    for prefix, meaning in spec.prefixes.items():
+        hit = keys.str.startswith(_fold(pd.Series([prefix]))[0], na=False) & value.isna()
+        value = value.mask(hit, meaning)
+        argument[hit] = [" ".join(cell.split()[len(prefix.split()) :]) for cell in text[hit]]
+    agreed = {meaning: key for key, meaning in reversed(list(spec.codes.items()))}  # the first listed of several
+    spelled = value.notna() & argument.isna() & (text != value.map(agreed))
+    return Typed(
+        {spec.name: value, f"{spec.name}:argument": argument.where(argument != "", None)},
+        {"cell-code-unknown": text.notna() & value.isna(), "cell-code-spelling": spelled},
+    )
+
+
+def _fold(text: pd.Series) -> pd.Series:
+    """Text with case, diacritics, script, punctuation and spaces folded."""
+    return map_values(text, lambda value: re.sub(r"[\W_]+", " ", fold(value)).strip())
+
+
+def _date(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+    read = partial(dates.parse_dates, format=spec.format, year_only=spec.year_only, month_only=spec.month_only)
+    parsed = read(text)
+    short = parsed["problem"] == "two_digit_year"
+    for end, rows in text[short].groupby(period_end[short]):  # the century of a two-digit year depends on the quarter
+        parsed.loc[rows.index] = read(rows, latest=end)
+    first = spec.personal & (parsed["date"].dt.month == 1) & (parsed["date"].dt.day == 1)
+    problem = parsed["problem"]
+    found = {
+        "cell-date-impossible": problem == "impossible",
+        "cell-date-unreadable": problem.isin(["unreadable", "not_permitted_year"]),
+        "cell-date-two-digit-year": problem == "two_digit_year",
+        "cell-date-other-format": (problem == "other_format") | text.str.contains(r"\d[T ]\d{1,2}:", regex=True, na=False),
+        "cell-date-year-only": (parsed["precision"] == "year") & problem.isna(),
+        "cell-birth-date-first-of-january": first & (parsed["precision"] == "day"),
+    }
+    return Typed(
+        {
+            spec.name: parsed["date"].astype("datetime64[s]"),
+            f"{spec.name}:year": parsed["year"].astype("Int64"),
+            f"{spec.name}:precision": parsed["precision"].astype("str"),
+            f"{spec.name}:unreadable": text.notna() & parsed["date"].isna() & (parsed["precision"] != "year").fillna(True),
+        },
+        found,
+    )
+
+
+def _own_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    return Typed({spec.name: text}, {"cell-number-unreadable": text.notna() & ~numbers.holds_number(text)})
+
+
+def _reference(spec: ColumnSpec, text: pd.Series, period_end: pd.Series) -> Typed:
+    found = numbers.parse_numbers(text)
+    first = found.drop_duplicates("row").set_index("row").reindex(text.index)
+    implausible = found.loc[_implausible(found, text, period_end), "row"]
+    return Typed(
+        {spec.name: text, f"{spec.name}:kind": first["kind"]},
+        {
+            "cell-reference-unreadable": text.notna() & first["number"].isna(),
+            "cell-reference-spelling": first["number"].notna() & (first["number"] != text),
+            "cell-reference-implausible": pd.Series(text.index.isin(implausible), index=text.index),
+        },
+    )
+
+
+def _implausible(found: pd.DataFrame, text: pd.Series, period_end: pd.Series) -> pd.Series:
+    """Case numbers with a future year, a year before any register, or a register or region that does not exist."""
+    year, typed_in = found["year"], text.reindex(found["row"]).reset_index(drop=True)
+    no_year = (found["kind"] != "other") & (
+        (year > period_end.reindex(found["row"]).dt.year.reset_index(drop=True)) | (year < _OLDEST_REFERENCE)
+    ).fillna(True)
+    no_register = (found["register"] == "PP.?") & typed_in.str.contains(r"(?i)P\W*P\W*[04-9]\W+(?:nr\W*)?\d+\s*[/-]", regex=True, na=False)
+    no_region = found["region"].notna() & ~found["region"].isin(numbers.regions())
+    return (no_year | no_register | no_region).astype(bool)
+
+
+def _personal_number(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    parsed = personal_numbers.parse(text)
+    repair = parsed["repair"]
+    formed = parsed["number"].str.fullmatch(r"\d{10}", na=False)
+    return Typed(
+        {spec.name: text},
+        {
+            "cell-personal-number-repaired": repair.isin(["spaces", "float", "lost_zero"]),
+            "cell-personal-number-invalid": repair.isin(["too_short", "too_long", "not_digits", "placeholder"]),
+            "cell-personal-number-check-digit": formed & ~parsed["valid"].fillna(False).astype(bool),
+        },
+    )
+
+
+def _article(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    parsed = articles.parse_articles(text)
+    plain = text.str.fullmatch(r"(?:\D+, )?\d{1,3}/\d{1,2} [A-Z]{3,4}" if spec.agreed == "full" else r"\d{1,3}", na=False)
+    return Typed(
+        {spec.name: text},
+        {
+            "cell-article-unknown": text.notna() & parsed["article"].isna(),
+            "cell-article-spelling": text.notna() & parsed["article"].notna() & ~plain,
+        },
+    )
+
+
+def _words(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    of_form = spec.type == "form_words"
+    known = offence_words.form(text) if of_form else offence_words.words_group(text)
+    usual = codes.table("forms" if of_form else "offences")["label_sq"]
+    spelled = known.notna() & ~text.isin(usual)
+    return Typed({spec.name: text}, {"cell-words-unknown": text.notna() & known.isna(), "cell-words-spelling": spelled})
+
+
+def _listed(unknown: str, spelled: str, name: str) -> Callable[[ColumnSpec, pd.Series, pd.Series], Typed]:
+    def parse(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+        code = codes.lookup(name, text)["code"]
+        agreed = code if spec.agreed == "code" else code.map(codes.table(name).set_index("code")["label_sq"])
+        return Typed(
+            {spec.name: text},
+            {unknown: text.notna() & code.isna(), spelled: code.notna() & (text != agreed)},
+        )
+
+    return parse
+
+
+def _sentence(spec: ColumnSpec, text: pd.Series, _: pd.Series) -> Typed:
+    return Typed({spec.name: text}, {"cell-sentence-unreadable": text.notna() & sentences.sentence_days(text).isna()})
+
+
+_BY_TYPE: dict[str, Callable[[ColumnSpec, pd.Series, pd.Series], Typed]] = {
+    "name": _name,
+    "integer": _integer,
+    "code": _code,
+    "date": _date,
+    "number": _own_number,
+    "reference": _reference,
+    "personal_number": _personal_number,
+    "article": _article,
+    "offence_words": _words,
+    "form_words": _words,
+    "country": _listed("cell-country-unknown", "cell-country-spelling", "countries"),
+    "municipality": _listed("cell-place-unknown", "cell-place-spelling", "municipalities"),
+    "seat": _listed("cell-place-unknown", "cell-place-spelling", "seats"),
+    "sentence": _sentence,
+}

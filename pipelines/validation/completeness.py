@@ -1,0 +1,122 @@
+"""Completeness of the files of a delivery: which files lack records although they could be opened.
+
+Belongs here: the records that the contract requires of a file, compared with the records that could be read. Does not belong here: what
+a reader finds in a single file (`sources/readers`), the state of a delivery (`sources/states`), earlier deliveries (`pipelines/over_time`).
+
+A record is lost if its row was quarantined or if only other records refer to it. A few lost records only give findings. A share of more
+than `_LOST`, or a required table without records, makes the file partial, or unreadable if no record is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from sources.contract import Contract, FileSpec, TableSpec
+from sources.readers.result import ReadResult
+from sources.states import COMPLETE, PARTIAL, UNREADABLE
+
+_LOST = 0.1  # share of a table's records
+_CHILDLESS = 0.5  # share of cases without any person
+_FEW = 3  # fewer lost records than this say nothing about a file, whatever their share
+_NO_RECORDS = ("row-garbage",)  # quarantined rows that are not records: page numbers, remarks
+
+Finding = Mapping[str, Any]
+Sign = tuple[str, str, Finding | None]
+"""A file, its state, and the finding that gives the reason; None if a reader has already reported it."""
+
+
+def file_states(
+    contract: Contract, results: Mapping[str, ReadResult], tables: Mapping[str, pd.DataFrame], quarantined: pd.DataFrame
+) -> tuple[dict[str, dict[str, str]], list[Finding]]:
+    """State of each file by delivery, and a finding for each sign that a file lacks records.
+
+    tables: rows with `_key`, `_case`, `_delivery`; quarantined: `pipelines.validation.QUARANTINED`.
+    """
+    states: dict[str, dict[str, str]] = {}
+    found: list[Finding] = []
+    of_tables = {name: _by_delivery(frame[["_delivery", "_key", "_case"]], "_delivery") for name, frame in tables.items()}
+    of_aside = _by_delivery(quarantined[~quarantined["rule"].isin(_NO_RECORDS)], "delivery")
+    for delivery, result in results.items():
+        own, aside = {name: of(delivery) for name, of in of_tables.items()}, of_aside(delivery)
+        states[delivery] = dict(result.files)
+        for file, state, finding in _signs(contract, result, own, aside):
+            if states[delivery][file] != UNREADABLE:
+                states[delivery][file] = state
+            if finding:
+                found.append({"delivery": delivery, "file": file, **finding})
+    return states, found
+
+
+def _by_delivery(frame: pd.DataFrame, column: str) -> Callable[[str], pd.DataFrame]:
+    """The rows of each delivery."""
+    places: dict[Hashable, Any] = dict(frame.groupby(column).indices)
+    return lambda delivery: frame.iloc[places.get(delivery, [])]
+
+
+def _signs(contract: Contract, result: ReadResult, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame) -> Iterator[Sign]:
+    """Signs that files lack records; only of files that could be opened."""
+    delivered = [(spec, _delivered_as(spec, result)) for spec in contract.files]
+    opened = [(spec, file) for spec, file in delivered if file and result.files[file] in (COMPLETE, PARTIAL)]
+    file_of = {table: file for spec, file in opened for table in spec.tables}
+    for spec, file in opened:
+        rows = aside[aside["file"] == file]
+        absent = [name for name in spec.tables if tables[name].empty and _required(contract.tables[name], tables)]
+        if absent and not (len(rows) == 0 and _total_confirms_none(result, file)):
+            nothing = all(tables[name].empty for name in spec.tables)
+            finding = {"rule": "file-no-records", "detail": ", ".join(absent), "origin": "consequence" if len(rows) else "cause"}
+            yield file, UNREADABLE if nothing else PARTIAL, finding
+        elif _exceeds(len(rows), len(rows) + sum(len(tables[name]) for name in spec.tables), _LOST):
+            yield file, PARTIAL, {"rule": "file-rows-lost", "detail": f"{len(rows)}"}
+        if _lacks_required_column(contract, spec, result, file):
+            yield file, PARTIAL, None
+    yield from _between(contract, tables, aside, file_of)
+
+
+def _between(contract: Contract, tables: Mapping[str, pd.DataFrame], aside: pd.DataFrame, file_of: Mapping[str, str]) -> Iterator[Sign]:
+    """Cases that only persons refer to, and cases without persons, if both tables have records."""
+    for name, spec in contract.tables.items():
+        parent = spec.parent
+        if not spec.entity or parent is None or tables[name].empty or tables[parent].empty:
+            continue
+        of_parent = aside.loc[aside["table"] == parent, "record_key"]
+        cases = set(tables[parent]["_key"].dropna()) | set(of_parent.dropna())
+        named = set(tables[name]["_case"].dropna())
+        if parent in file_of and _exceeds(len(named - cases), len(named), _LOST):
+            yield file_of[parent], PARTIAL, {"rule": "file-records-missing", "detail": f"{len(named - cases)} / {len(named)}"}
+        if name in file_of and _exceeds(len(cases - named), len(cases), _CHILDLESS):
+            yield file_of[name], PARTIAL, {"rule": "file-persons-missing", "detail": f"{len(cases - named)} / {len(cases)}"}
+
+
+def _required(spec: TableSpec, tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether there must be a row: always in a table of records, in a dependent table if its parent table has enough rows."""
+    parent = tables[spec.parent] if spec.parent and not spec.entity else None
+    return spec.required and (parent is None or len(parent) >= _FEW)
+
+
+def _exceeds(lost: int, every: int, share: float) -> bool:
+    return lost >= _FEW and lost > share * every
+
+
+def _delivered_as(spec: FileSpec, result: ReadResult) -> str | None:
+    """The name under which a declared file was delivered; None if it was not."""
+    for name in (spec.name, *spec.alternatives):
+        if name in result.files:
+            return name
+    assumed = (f["file"] for f in result.findings if f["rule"] == "file-name-assumed" and f.get("detail") == spec.name)
+    return next(assumed, None)
+
+
+def _total_confirms_none(result: ReadResult, file: str) -> bool:
+    """Whether the total line of a file confirms that it has no records."""
+    rows = result.structure[result.structure["file"] == file]
+    wrong = {f["rule"] for f in result.findings if f["file"] == file}
+    return bool((rows["kind"] == "total").any()) and wrong.isdisjoint(("file-total-wrong", "file-total-unreadable"))
+
+
+def _lacks_required_column(contract: Contract, spec: FileSpec, result: ReadResult, file: str) -> bool:
+    required = {column.name for table in spec.tables for column in contract.tables[table].columns if column.required}
+    absent = {f.get("field") for f in result.findings if f["file"] == file and f["rule"] == "file-column-missing"}
+    return not required.isdisjoint(absent)

@@ -1,0 +1,132 @@
+"""Faults between rows or tables of one delivery. Belongs here: relations that follow from the contract (keys, parents, charges).
+
+The order of dates and other relations between cells of one row are pandera checks in `schemas/exports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import pandas as pd
+
+from pipelines.harmonisation import codes, dates, personal_numbers
+from pipelines.harmonisation.offences import OffenceColumns, offences, seriousness
+from sources.contract import Contract, TableSpec
+
+Hit = tuple[str, str | None, pd.Index]
+
+
+def of_table(spec: TableSpec, frame: pd.DataFrame) -> Iterator[Hit]:
+    """(rule, field, index) of the faults between the rows of one table, within each delivery."""
+    if not spec.key or frame.empty:
+        return
+    own = ["_delivery", "_key"]
+    twice = frame["_key"].notna() & frame.duplicated(own, keep=False)
+    if twice.any():
+        contents = frame[twice].groupby(own)["_content"].transform("nunique")
+        yield "cross-duplicate-identical", None, contents.index[(contents == 1) & frame[twice].duplicated(own)]
+        yield "cross-duplicate-different", None, contents.index[contents > 1]
+    yield from _same_person_twice(spec, frame, twice)
+
+
+def _same_person_twice(spec: TableSpec, frame: pd.DataFrame, twice: pd.Series) -> Iterator[Hit]:
+    column = next((c.name for c in spec.columns if c.type == "personal_number"), None)
+    if spec.entity != "person" or column is None:
+        return
+    number = personal_numbers.parse(frame[column])["number"]
+    pair = pd.DataFrame({"delivery": frame["_delivery"], "case": frame["_case"], "number": number})
+    hit = pair["number"].notna() & pair.duplicated(keep=False) & ~twice
+    if hit.any():
+        yield "cross-person-twice-in-case", column, hit.index[hit]
+
+
+def between(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    """(table, rule, field, index) of the faults between the tables, within each delivery."""
+    for name, spec in contract.tables.items():
+        frame = tables[name]
+        if spec.parent and len(frame):
+            orphan = frame["_parent"].isna() | ~frame["_parent"].isin(tables[spec.parent]["_row"])
+            if orphan.any():
+                yield name, "cross-parent-missing", spec.via[-1] if spec.via else None, orphan.index[orphan]
+        if spec.parent and spec.expected:
+            alone = ~tables[spec.parent]["_row"].isin(frame["_parent"])
+            yield spec.parent, "cell-empty", name, alone.index[alone]
+        if spec.parent and spec.entity == "person":
+            parents = tables[spec.parent]
+            has_person = pd.MultiIndex.from_frame(parents[["_delivery", "_key"]]).isin(
+                pd.MultiIndex.from_frame(frame[["_delivery", "_case"]])
+            )
+            empty = parents["_key"].notna() & ~has_person
+            if empty.any():
+                yield spec.parent, "cross-case-without-person", None, empty.index[empty]
+    yield from _before_its_case(contract, tables)
+    for where in import_module(f"sources.{contract.institution}.mapping").OFFENCES:
+        for rule, field, index in _offence_faults(tables[where.table], where):
+            yield where.table, rule, field, index
+        if where.law and not where.days:
+            early = _code_not_yet_in_force(contract, tables, where)
+            if len(early):
+                yield where.table, "cell-article-not-in-force", where.article, early
+
+
+def _case_table(contract: Contract, table: str) -> TableSpec:
+    """The table of cases that the rows of `table` depend on, directly or not; else the table itself."""
+    spec = contract.tables[table]
+    return _case_table(contract, spec.parent) if spec.parent and spec.entity != "case" else spec
+
+
+def _day_of_case(contract: Contract, tables: dict[str, pd.DataFrame], table: str, column: str) -> pd.Series:
+    """For each row of `table` the day in `column` of its case's row in the same delivery (of a month the first day); null if none."""
+    cases = tables[_case_table(contract, table).name].drop_duplicates(["_delivery", "_key"], keep="last")
+    days = dates.first_day(cases[column], cases[f"{column}:precision"])
+    days = days.set_axis(pd.MultiIndex.from_frame(cases[["_delivery", "_key"]]))
+    rows = tables[table]
+    return pd.Series(days.reindex(pd.MultiIndex.from_frame(rows[["_delivery", "_case"]])).to_numpy(), index=rows.index)
+
+
+def _before_its_case(contract: Contract, tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str | None, pd.Index]]:
+    for name, spec in contract.tables.items():
+        for column in spec.columns:
+            if column.not_before and len(tables[name]):
+                floor = _day_of_case(contract, tables, name, column.not_before) - pd.Timedelta(days=column.not_before_days)
+                early = dates.last_day(tables[name][column.name], tables[name][f"{column.name}:precision"]) < floor
+                if early.any():
+                    yield name, "cross-before-case", column.name, early.index[early]
+
+
+def _code_not_yet_in_force(contract: Contract, tables: dict[str, pd.DataFrame], where: OffenceColumns) -> pd.Index:
+    """Charges under a code that came into force after the case was opened, so after the offence."""
+    opened = next((c.name for c in _case_table(contract, where.table).columns if c.type == "date" and c.event and c.required), None)
+    frame = tables[where.table]
+    if opened is None or frame.empty:
+        return frame.index[:0]
+    began = pd.to_datetime(frame[where.law].map(codes.table("laws").set_index("code")["valid_from"]), format="ISO8601", errors="coerce")
+    early = began > _day_of_case(contract, tables, where.table, opened)
+    return early.index[early]
+
+
+def _offence_faults(frame: pd.DataFrame, where: OffenceColumns) -> Iterator[Hit]:
+    if frame.empty:
+        return
+    classified = offences(frame, where)
+    problem = classified["problem"]
+    not_in_force = problem == "not_in_force"
+    if not_in_force.any():
+        yield "cell-article-not-in-force", where.article, frame.index[not_in_force]
+    unknown = problem.isin(["unknown_code", "unknown_article"])
+    if unknown.any():
+        yield "cell-article-unknown", where.article, frame.index[unknown]
+    both = classified["article_group"].notna() & classified["words_group"].notna()
+    disagree = both & (classified["article_group"] != classified["words_group"])
+    if disagree.any():
+        yield "cross-words-disagree", where.words or where.article, frame.index[disagree]
+    if where.principal:
+        marked = (frame[where.principal] == "true").groupby([frame["_delivery"], frame["_record"]]).transform("sum")
+        if (marked != 1).any():
+            yield "cross-principal-not-single", where.principal, frame.index[marked != 1]
+        rank = seriousness(classified["offence_group"])
+        worst = rank.groupby([frame["_delivery"], frame["_record"]]).transform("min")
+        lesser = (frame[where.principal] == "true") & (rank > worst)
+        if lesser.any():
+            yield "cross-principal-not-most-serious", where.principal, frame.index[lesser]

@@ -36,7 +36,7 @@ def _show(connection: duckdb.DuckDBPyConnection, published: str, indicator: Indi
     connection.execute(
         f"""CREATE VIEW fact_event AS
           SELECT
-            fact.*, stage, file_key AS case_key, day AS own_day,
+            fact.*, stage, file_key AS case_key, day AS own_day, order_day AS own_order_day,
             NULL::VARCHAR AS giver_institution, NULL::VARCHAR AS giver_case_key
           FROM {facts}.fact_event AS fact JOIN {facts}.dim_institution USING (institution);
         CREATE VIEW event AS SELECT event, case_id FROM fact_event WHERE subject = 'case';

@@ -1,12 +1,16 @@
-"""Hooks of the documentation's site (`mkdocs.yml`): pages that lie outside `docs/`, and links that lead out of it.
+"""Hooks of the documentation's site (`mkdocs.yml`): pages that lie outside `docs/`, links that lead out of it, the reference of commands.
 
 README.md is the home page; CHANGELOG.md and deploy/README.md are pages too. A link to any other file of the repository becomes its path.
+The reference of commands is what `harmonia --help` says of each command, in one page.
 """
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -16,14 +20,22 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 OUTSIDE = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "deploy/README.md": "deploy.md"}
+COMMANDS = "reference/commands.md"
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s#:]+)(#[^)]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that lie outside `docs/`."""
+    """Add the pages that lie outside `docs/`, and the reference of commands."""
     for source, page in OUTSIDE.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    files.append(File.generated(config, COMMANDS, content=commands()))
     return files
+
+
+def commands() -> str:
+    """The reference of commands, by Typer from the program itself."""
+    call = [sys.executable, "-m", "typer", "harmonia.cli.main", "utils", "docs", "--name", "harmonia", "--title", "Commands"]
+    return html.unescape(subprocess.run(call, cwd=ROOT, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - no input of others
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

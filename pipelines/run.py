@@ -148,7 +148,7 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     started = time.monotonic()
     workplace.ready()
     if workplace.warehouse_url:
-        postgres.place(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
+        postgres.displayed_url(workplace.warehouse_url)  # a wrong URL fails now, not after a whole run
     Bounds.of()  # a wrong limit as well
     with run_lock(workplace.home):
         if _may_have_new_files(workplace):

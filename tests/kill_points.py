@@ -61,10 +61,12 @@ KILL_POINTS = {  # in the order of a run
     "before-swap": KillPoint("harmonia.swap", "swap_in", "before", "tmp.replace(target)"),
     "after-swap": KillPoint("harmonia.swap", "swap_in", "after", "tmp.replace(target)"),
     # PostgreSQL: in the transaction
-    "server-loaded": KillPoint("warehouse.postgres", "prepared", "after", "(_replace if is_unchanged else _build)(cursor, stores)"),
+    "server-loaded": KillPoint(
+        "warehouse.postgres", "prepared_publication", "after", "(_replace_rows if is_unchanged else _build_new_schemas)(cursor, stores)"
+    ),
     # PostgreSQL: in the transaction
-    "server-renamed": KillPoint("warehouse.postgres", "prepared", "before", "connection.commit()"),
-    "server-committed": KillPoint("warehouse.postgres", "prepared", "after", "connection.commit()"),
+    "server-renamed": KillPoint("warehouse.postgres", "prepared_publication", "before", "connection.commit()"),
+    "server-committed": KillPoint("warehouse.postgres", "prepared_publication", "after", "connection.commit()"),
     # in the transaction
     "states-entered": KillPoint("harmonia.registry.ledger", "record_states", "end of", "with registry.write() as session:"),
     "run-closed": KillPoint("harmonia.registry.ledger", "end_run", "after", "with registry.write() as session:"),

@@ -25,7 +25,7 @@ def compare(home: Path, url: str, stores: Iterable[str] = tuple(STORES)) -> pd.D
     out = []
     for store in stores:
         with reading(home, store) as connection:
-            for table, rows in postgres.frames(url, store):
+            for table, rows in postgres.read_tables(url, store):
                 columns = ", ".join(f'"{column.name}"' for column in table.columns)
                 connection.register("_server", rows)
                 counts = [

@@ -51,8 +51,8 @@ def show(sql: Annotated[bool, typer.Option("--sql", envvar="HARMONIA_SQL", help=
     if sql:
         typer.echo("".join(f"{statement};\n" for statement in grants.create_roles({role.name for role in roles()})), nl=False)
         return
-    names, lines = document.matrix()
-    rows = [(f"{schema}.{table.name}", *(document.WORDS[one] for one in cells)) for schema, table, cells in lines]
+    names, lines = document.matrix_rows()
+    rows = [(f"{schema}.{table.name}", *(document.ROW_LABELS[one] for one in cells)) for schema, table, cells in lines]
     _print(pd.DataFrame(rows, columns=["table", *names]), "Who may see what")
 
 
@@ -93,7 +93,7 @@ def check(
     try:
         found = server.differences(_required(url), administrator or (), head_seen(registry) if registry else None)
         if registry and not found:
-            note_head(registry, server.head(_required(url)))
+            note_head(registry, server.newest_request(_required(url)))
     finally:
         if registry is not None:
             registry.close()
@@ -116,7 +116,7 @@ def extract(
     """Write the tables a role may see to a DuckDB file, for use without a server."""
     from warehouse.access import extract as module
 
-    rows = module.extract(Workplace.of(None, home).home.root, module.known(role), out.expanduser())
+    rows = module.extract(Workplace.of(None, home).home.root, module.find_role(role), out.expanduser())
     typer.echo(f"{out}: {count(len(rows), 'table')}, {count(sum(rows.values()), 'row')}, as visible to {role}")
 
 

@@ -77,7 +77,7 @@ def warehouse(
             before = delivery_report.published_totals(home)
             published = {name: statistics.scan(name) for name in statistics if name in tables.WAREHOUSE.tables}
             stores = arranged(published, people(records, identities["cases"], identities["persons"]), secret(home))
-            also = postgres.prepared(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
+            also = postgres.prepared_publication(workplace.warehouse_url, stores) if workplace.warehouse_url else nullcontext(lambda: None)
             with also as put_in_place:
                 publish(stores, home, put_in_place)
             if wanted is not None:

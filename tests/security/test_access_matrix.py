@@ -12,8 +12,8 @@ from psycopg import errors, sql
 from security_world import NOBODY, ROWS, Published
 
 from warehouse import tables
-from warehouse.access.matrix import SCHEMAS, Role, cells, roles
-from warehouse.access.seen import seen
+from warehouse.access.matrix import SCHEMAS, Role, matrix_cells, roles
+from warehouse.access.visible_rows import visible_tables
 from warehouse.loading import held
 from warehouse.stores import ANALYSTS, IDENTITY, STORES
 
@@ -28,7 +28,7 @@ def values(connection: psycopg.Connection, schema: str, table: str, column: str)
 def expected(justice: Published, role: Role) -> dict[tuple[str, str], Counter[object]]:
     """(table, column) -> the values that the role should read."""
     out = {}
-    for name, frame in seen(role, justice.stores).items():
+    for name, frame in visible_tables(role, justice.stores).items():
         table = STORES[role.store].tables[name]
         held = pa.Table.from_pandas(tables.conform(table, frame), schema=tables.arrow_schema(table), preserve_index=False)
         out |= {(name, column): Counter(held[column].to_pylist()) for column in held.column_names}
@@ -44,7 +44,7 @@ def in_views(justice: Published, role: Role) -> dict[tuple[str, str], Counter[ob
             other.register(table.name, pa.Table.from_pandas(frame, schema=tables.arrow_schema(table), preserve_index=False))
         for view in tables.views(metadata) if "all" in role.rows.values() else ():
             rows = other.execute(f'CREATE VIEW "{view.name}" AS {view.info["view"]}').execute(f'FROM "{view.name}"').fetchall()
-            if role.sees(role.store, view) == "all":
+            if role.visible_rows(role.store, view) == "all":
                 out |= {(view.name, column): Counter(row[n] for row in rows) for n, column in enumerate(view.columns.keys())}
     return out
 
@@ -54,7 +54,7 @@ def test_every_cell_gives_what_the_matrix_says(justice: Published) -> None:
     for role in roles():
         may = expected(justice, role)
         with justice.connect(role.name) as connection:
-            for cell in (one for one in cells() if one.role == role):
+            for cell in (one for one in matrix_cells() if one.role == role):
                 tried += 1
                 name = f"{role.name} {cell.schema}.{cell.table.name}.{cell.column}"
                 try:
@@ -71,7 +71,7 @@ def test_every_cell_gives_what_the_matrix_says(justice: Published) -> None:
 
 def test_who_has_no_role_reads_nothing(justice: Published) -> None:
     with justice.connect(NOBODY) as connection:
-        for schema, table, column in dict.fromkeys((cell.schema, cell.table.name, cell.column) for cell in cells()):
+        for schema, table, column in dict.fromkeys((cell.schema, cell.table.name, cell.column) for cell in matrix_cells()):
             with pytest.raises(errors.InsufficientPrivilege):
                 values(connection, schema, table, column)
 

@@ -9,7 +9,7 @@ import pytest
 from security_world import Published
 
 from warehouse.server import access as access
-from warehouse.server.access import Head
+from warehouse.server.access import LogHead
 
 BODY = "RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s'"
 ASKED = "SELECT identity.request('person', 'P-courts-003', 'one'); SELECT identity.request('case', 'C-1', 'two'); "
@@ -233,10 +233,10 @@ def cursor(justice: Published) -> Iterator[psycopg.Cursor]:
         connection.rollback()
 
 
-def known(cursor: psycopg.Cursor, statements: str) -> Head | None:
+def known(cursor: psycopg.Cursor, statements: str) -> LogHead | None:
     """Tamper; out: the head of the log as a check before would have kept it."""
     parts = statements.split("; ") if statements.startswith(ASKED) else [statements]
-    seen: Head | None = None
+    seen: LogHead | None = None
     for part in parts:
         cursor.execute(part.encode())
         if part.startswith("SELECT identity.request"):
@@ -250,16 +250,16 @@ def known(cursor: psycopg.Cursor, statements: str) -> Head | None:
 )
 def test_a_tampered_server_is_told(cursor: psycopg.Cursor, statements: str, told: str) -> None:
     head = known(cursor, statements)
-    found = access.differing(cursor, (), head)
+    found = access.find_differences(cursor, (), head)
     assert [line for line in found if line.startswith(told)], found
 
 
 def test_a_server_as_declared_is_told_to_be_so(cursor: psycopg.Cursor) -> None:
-    assert access.differing(cursor) == []
+    assert access.find_differences(cursor) == []
     cursor.execute("CREATE ROLE ana LOGIN CONNECTION LIMIT 10 IN ROLE analyst; GRANT CONNECT ON DATABASE justice TO ana")
     cursor.execute("ALTER ROLE ana IN DATABASE justice SET search_path = analysts")
     cursor.execute("CREATE ROLE administrator LOGIN SUPERUSER")
-    assert access.differing(cursor, ["administrator"], known(cursor, ASKED + "SELECT 1")) == []
+    assert access.find_differences(cursor, ["administrator"], known(cursor, ASKED + "SELECT 1")) == []
 
 
 def test_the_comparison_leaves_nothing_behind(justice: Published, cursor: psycopg.Cursor) -> None:

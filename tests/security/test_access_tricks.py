@@ -14,10 +14,10 @@ from store_world import SECRET_NAME, SECRET_NUMBER
 
 from sources.contract import institutions
 from warehouse import tables
-from warehouse.access.grants import protected
+from warehouse.access.grants import row_secured_tables
 from warehouse.access.matrix import SCHEMAS, Role, roles
 
-OWN = [table.name for table in protected()]
+OWN = [table.name for table in row_secured_tables()]
 CATALOG = (
     "SELECT * FROM pg_stats",
     "SELECT * FROM pg_stats_ext",
@@ -50,7 +50,7 @@ POWERS = (
     "ALTER TABLE warehouse.lineage DISABLE ROW LEVEL SECURITY",
     "DROP POLICY steward ON warehouse.lineage",
     "CREATE SCHEMA mine",
-    "SELECT * FROM identity.honoured(1)",
+    "SELECT * FROM identity.committed_request(1)",
     "SET log_statement = 'all'",
 )
 

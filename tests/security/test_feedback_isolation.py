@@ -44,7 +44,7 @@ def read(institution: str, home: Path) -> dict[str, pd.DataFrame]:
     """Table -> what the institution's role reads of its own rows, in the order of its values."""
     reader = role(f"institution_{institution}")
     assert reader is not None
-    own = [table for table in tables.stored(tables.WAREHOUSE) if reader.sees(WAREHOUSE, table) == OWN]
+    own = [table for table in tables.stored(tables.WAREHOUSE) if reader.visible_rows(WAREHOUSE, table) == OWN]
     out = {}
     with reading(home) as connection:
         for table in own:

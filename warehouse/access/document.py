@@ -10,13 +10,13 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from warehouse import tables
-from warehouse.access.grants import is_view, protected
+from warehouse.access.grants import is_view, row_secured_tables
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, roles
 from warehouse.analysts import PSEUDONYM, changed
 from warehouse.stores import ANALYSTS, WAREHOUSE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access-matrix.md"
-WORDS = {ALL: "all rows", OWN: "own rows", ON_REQUEST: "by request", NONE: "–"}
+ROW_LABELS = {ALL: "all rows", OWN: "own rows", ON_REQUEST: "by request", NONE: "–"}
 _HEAD = """# Who may see what
 
 Generated from `warehouse/access/roles.yaml` and `warehouse/tables.py` by `python -m warehouse.access.document`; edit those, not this page.
@@ -28,44 +28,44 @@ Only the owner writes; there is no role for the public.
 """
 
 
-def matrix() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
+def matrix_rows() -> tuple[list[str], list[tuple[str, Table, list[str]]]]:
     """Names of the roles (institutions combined), and schema, table and rows for each of them."""
-    shown = {role.name if role.institution is None else "institution": role for role in roles()}
-    lines = [
-        (schema, table, [role.sees(schema, table) for role in shown.values()])
+    by_name = {role.name if role.institution is None else "institution": role for role in roles()}
+    rows = [
+        (schema, table, [role.visible_rows(schema, table) for role in by_name.values()])
         for schema, metadata in SCHEMAS.items()
         for table in metadata.sorted_tables
     ]
-    return list(shown), lines
+    return list(by_name), rows
 
 
-def page() -> str:
+def matrix_page() -> str:
     """The page as Markdown."""
-    names, lines = matrix()
-    row_secured = {table.name for table in protected()}
-    out = [_HEAD]
+    names, rows = matrix_rows()
+    row_secured = {table.name for table in row_secured_tables()}
+    lines = [_HEAD]
     for schema in SCHEMAS:
-        out += [f"## {schema}\n", f"| table | class | {' | '.join(names)} | columns |", "|---" * (len(names) + 3) + "|"]
-        for _, table, rows in (line for line in lines if line[0] == schema):
+        lines += [f"## {schema}\n", f"| table | class | {' | '.join(names)} | columns |", "|---" * (len(names) + 3) + "|"]
+        for _, table, visible in (row for row in rows if row[0] == schema):
             secured = schema == WAREHOUSE and table.name in row_secured
-            how = ", row security" if secured else ", secure view" if is_view(schema, table) else ""
+            protection = ", row security" if secured else ", secure view" if is_view(schema, table) else ""
             if schema == ANALYSTS:
-                seen = {c.name: changed(table, c) for c in table.columns if table.info["altered"]}
-                marks = {name: "**" if form == PSEUDONYM else "*" for name, form in seen.items() if form}
+                forms = {c.name: changed(table, c) for c in table.columns if table.info["altered"]}
+                marks = {name: "**" if form == PSEUDONYM else "*" for name, form in forms.items() if form}
             else:
-                linked = tables.linked_columns(table) if OWN in rows else set()
+                linked = tables.linked_columns(table) if OWN in visible else set()
                 marks = {**dict.fromkeys(linked, "*"), **dict.fromkeys(tables.key_columns(table), "**")}
             columns = ", ".join(f"{marks.get(c.name, '')}{c.name}{marks.get(c.name, '')}" for c in table.columns)
             cells = [
-                f"{table.name}{how if schema in (WAREHOUSE, ANALYSTS) else ''}",
+                f"{table.name}{protection if schema in (WAREHOUSE, ANALYSTS) else ''}",
                 table.info["rows"],
-                *(WORDS[one] for one in rows),
+                *(ROW_LABELS[rows_seen] for rows_seen in visible),
                 columns,
             ]
-            out.append(f"| {' | '.join(cells)} |")
-        out.append("")
-    return "\n".join(out)
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    PAGE.write_text(matrix_page(), "utf-8")

@@ -1,6 +1,6 @@
 """What a role may see, as a separate DuckDB file: the row rules of the server for use without a server.
 
-Belongs here: reading a home and writing the file. Does not belong here: which rows a role sees (`warehouse/access/seen`).
+Belongs here: reading a home and writing the file. Does not belong here: which rows a role sees (`warehouse/access/visible_rows`).
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from pathlib import Path
 from harmonia.errors import HarmoniaError, storage
 from warehouse import tables
 from warehouse.access.matrix import ALL, Role, role, roles
-from warehouse.access.seen import seen
+from warehouse.access.visible_rows import visible_tables
 from warehouse.publish import build
 from warehouse.reading import reading
 from warehouse.stores import STORES
 
 
-def known(name: str) -> Role:
+def find_role(name: str) -> Role:
     """The role called `name`. Raises `HarmoniaError` if there is none."""
-    found = role(name)
-    if found is None:
-        raise HarmoniaError(f"there is no role {name}: {', '.join(one.name for one in roles())}; the public has no role, see releases")
-    return found
+    declared = role(name)
+    if declared is None:
+        raise HarmoniaError(
+            f"there is no role {name}: {', '.join(existing.name for existing in roles())}; the public has no role, see releases"
+        )
+    return declared
 
 
 def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
@@ -33,11 +35,11 @@ def extract(home: Path, reader: Role, target: Path) -> dict[str, int]:
     if target.exists():
         raise HarmoniaError(f"{target} already exists: remove it, or name another file")
     with reading(home, reader.store) as connection:
-        held = {table.name: connection.table(table.name).df() for table in tables.stored(STORES[reader.store])}
-    frames = seen(reader, {reader.store: held})
+        stored = {table.name: connection.table(table.name).df() for table in tables.stored(STORES[reader.store])}
+    frames = visible_tables(reader, {reader.store: stored})
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        views = [view for view in tables.views(STORES[reader.store]) if reader.sees(reader.store, view) == ALL]
+        views = [view for view in tables.views(STORES[reader.store]) if reader.visible_rows(reader.store, view) == ALL]
         build(
             temporary,
             [*(tables.narrowed(STORES[reader.store].tables[name], frame.columns) for name, frame in frames.items()), *views],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Table
 
 from warehouse import tables
-from warehouse.access.identity import FUNCTIONS, OWN_FUNCTIONS
+from warehouse.access.identity import INTERNAL_FUNCTIONS, STEWARD_FUNCTIONS
 from warehouse.access.matrix import ALL, NONE, ON_REQUEST, OWN, SCHEMAS, Role, roles
 from warehouse.publish import ddl
 from warehouse.stores import ANALYSTS, STORES, WAREHOUSE
@@ -44,94 +44,94 @@ def is_view(schema: str, table: Table) -> bool:
     return "view" in table.info or (schema == ANALYSTS and not table.info["altered"])
 
 
-def physical(schema: str) -> list[Table]:
+def stored_tables(schema: str) -> list[Table]:
     """Tables of `schema` that store rows."""
     return [table for table in SCHEMAS[schema].sorted_tables if not is_view(schema, table)]
 
 
-def readable() -> Iterator[tuple[Role, str, Table, str]]:
+def readable_tables() -> Iterator[tuple[Role, str, Table, str]]:
     """role, schema, table, rows for every table that a role may read."""
     for role in roles():
         for schema, metadata in SCHEMAS.items():
             for table in metadata.sorted_tables:
-                rows = role.sees(schema, table)
+                rows = role.visible_rows(schema, table)
                 if rows != NONE:
                     yield role, schema, table, rows
 
 
 def grants(existing: Collection[str]) -> list[Grant]:
     """Every grant derived from the matrix, for the existing roles."""
-    out: set[Grant] = set()
-    for role, schema, table, rows in readable():
+    granted: set[Grant] = set()
+    for role, schema, table, rows in readable_tables():
         if role.name in existing:
-            out.add(Grant("SCHEMA", schema, "USAGE", role.name))
+            granted.add(Grant("SCHEMA", schema, "USAGE", role.name))
             if rows == ON_REQUEST:
-                out |= {Grant("FUNCTION", function, "EXECUTE", role.name) for function in FUNCTIONS}
-            elif len(read := role.columns(schema, table)) == len(table.columns):
-                out.add(Grant("TABLE", f"{schema}.{table.name}", "SELECT", role.name))
+                granted |= {Grant("FUNCTION", function, "EXECUTE", role.name) for function in STEWARD_FUNCTIONS}
+            elif len(columns := role.columns(schema, table)) == len(table.columns):
+                granted.add(Grant("TABLE", f"{schema}.{table.name}", "SELECT", role.name))
             else:
-                out |= {Grant("COLUMN", f"{schema}.{table.name}.{column}", "SELECT", role.name) for column in read}
-    return sorted(out)
+                granted |= {Grant("COLUMN", f"{schema}.{table.name}.{column}", "SELECT", role.name) for column in columns}
+    return sorted(granted)
 
 
-def protected() -> list[Table]:
+def row_secured_tables() -> list[Table]:
     """Tables of the warehouse with row security: those of which some role sees only its own rows."""
-    own = {table.name for _, schema, table, rows in readable() if schema == WAREHOUSE and rows == OWN}
+    own = {table.name for _, schema, table, rows in readable_tables() if schema == WAREHOUSE and rows == OWN}
     return [table for table in STORES[WAREHOUSE].sorted_tables if table.name in own]
 
 
 def policies(existing: Collection[str]) -> list[Policy]:
-    """The row policies of the protected tables, one per existing role."""
-    names = {table.name for table in protected()}
-    using = {ALL: "true"}
+    """The row policies of the row-secured tables, one per existing role."""
+    secured = {table.name for table in row_secured_tables()}
+    everything = {ALL: "true"}
     return sorted(
-        Policy(f"{schema}.{table.name}", role.name, using.get(rows, f"(institution = '{role.institution}'::text)"))
-        for role, schema, table, rows in readable()
-        if schema == WAREHOUSE and table.name in names and role.name in existing
+        Policy(f"{schema}.{table.name}", role.name, everything.get(rows, f"(institution = '{role.institution}'::text)"))
+        for role, schema, table, rows in readable_tables()
+        if schema == WAREHOUSE and table.name in secured and role.name in existing
     )
 
 
-def structure() -> list[str]:
+def structure_statements() -> list[str]:
     """Statements that are run once after the tables are created: views, functions, row security.
 
-    Record keys of protected tables have no statistics: text comparison is leakproof, so the planner's estimates (EXPLAIN) would
+    Record keys of row-secured tables have no statistics: text comparison is leakproof, so the planner's estimates (EXPLAIN) would
     gradually reveal to an institution which keys the others have.
     """
-    out = [f"SET LOCAL search_path TO {WAREHOUSE}", *ddl(tables.views(STORES[WAREHOUSE])), "RESET search_path"]
+    statements = [f"SET LOCAL search_path TO {WAREHOUSE}", *ddl(tables.views(STORES[WAREHOUSE])), "RESET search_path"]
     for table in tables.stored(STORES[ANALYSTS]):
         if is_view(ANALYSTS, table):
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
             view = f"{ANALYSTS}.{table.name}"
-            out.append(f"CREATE VIEW {view} WITH (security_barrier) AS SELECT {columns} FROM {WAREHOUSE}.{table.name}")
-            out.append(f"COMMENT ON VIEW {view} IS {_text(table.comment)}")
-            out += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_text(column.comment)}' for column in table.columns]
-    for table in protected():
-        out.append(f"ALTER TABLE {WAREHOUSE}.{table.name} ENABLE ROW LEVEL SECURITY")
-        out += [f'ALTER TABLE {WAREHOUSE}.{table.name} ALTER COLUMN "{c}" SET STATISTICS 0' for c in tables.key_columns(table)]
-    for name, made in (OWN_FUNCTIONS | FUNCTIONS).items():
-        out += [made, f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"]
-    return out
+            statements.append(f"CREATE VIEW {view} WITH (security_barrier) AS SELECT {columns} FROM {WAREHOUSE}.{table.name}")
+            statements.append(f"COMMENT ON VIEW {view} IS {_literal(table.comment)}")
+            statements += [f'COMMENT ON COLUMN {view}."{column.name}" IS {_literal(column.comment)}' for column in table.columns]
+    for table in row_secured_tables():
+        statements.append(f"ALTER TABLE {WAREHOUSE}.{table.name} ENABLE ROW LEVEL SECURITY")
+        statements += [f'ALTER TABLE {WAREHOUSE}.{table.name} ALTER COLUMN "{c}" SET STATISTICS 0' for c in tables.key_columns(table)]
+    for name, definition in (INTERNAL_FUNCTIONS | STEWARD_FUNCTIONS).items():
+        statements += [definition, f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC"]
+    return statements
 
 
-def statements(existing: Collection[str]) -> list[str]:
+def access_statements(existing: Collection[str]) -> list[str]:
     """Revoke everything that the existing roles have on the schemas, and grant what the matrix allows. Idempotent."""
-    known = [role.name for role in roles() if role.name in existing]
-    out = []
-    for schema in SCHEMAS if known else ():
+    names = [role.name for role in roles() if role.name in existing]
+    statements = []
+    for schema in SCHEMAS if names else ():
         for kind in (f"ALL TABLES IN SCHEMA {schema}", f"ALL FUNCTIONS IN SCHEMA {schema}", f"SCHEMA {schema}"):
-            out.append(f"REVOKE ALL ON {kind} FROM {', '.join(known)}")
-    out += [_granting(one) for one in grants(existing)]
-    named = {role.name for role in roles()}
-    out += [f"DROP POLICY IF EXISTS {name} ON {WAREHOUSE}.{table.name}" for table in protected() for name in sorted(named)]
-    out += [f"CREATE POLICY {one.role} ON {one.table} FOR SELECT TO {one.role} USING ({one.using})" for one in policies(existing)]
-    return out
+            statements.append(f"REVOKE ALL ON {kind} FROM {', '.join(names)}")
+    statements += [_grant_statement(grant) for grant in grants(existing)]
+    declared = sorted(role.name for role in roles())
+    statements += [f"DROP POLICY IF EXISTS {name} ON {WAREHOUSE}.{table.name}" for table in row_secured_tables() for name in declared]
+    statements += [f"CREATE POLICY {p.role} ON {p.table} FOR SELECT TO {p.role} USING ({p.using})" for p in policies(existing)]
+    return statements
 
 
-def _granting(one: Grant) -> str:
-    if one.kind != "COLUMN":
-        return f"GRANT {one.privilege} ON {one.kind} {one.object} TO {one.role}"
-    table, column = one.object.rsplit(".", 1)
-    return f'GRANT {one.privilege} ("{column}") ON {table} TO {one.role}'
+def _grant_statement(grant: Grant) -> str:
+    if grant.kind != "COLUMN":
+        return f"GRANT {grant.privilege} ON {grant.kind} {grant.object} TO {grant.role}"
+    table, column = grant.object.rsplit(".", 1)
+    return f'GRANT {grant.privilege} ("{column}") ON {table} TO {grant.role}'
 
 
 def create_roles(missing: Collection[str]) -> list[str]:
@@ -139,5 +139,5 @@ def create_roles(missing: Collection[str]) -> list[str]:
     return [f"CREATE ROLE {role.name} {ROLE_OPTIONS}" for role in roles() if role.name in missing]
 
 
-def _text(words: str | None) -> str:
-    return "'" + (words or "").replace("'", "''") + "'"
+def _literal(text: str | None) -> str:
+    return "'" + (text or "").replace("'", "''") + "'"

@@ -29,28 +29,28 @@ REQUESTS = Table(
 _LOG = f"{AUDIT}.{REQUESTS.name}"
 
 
-def chained(before: str, row: str) -> str:
-    """SQL of the chain of `row` (a column prefix, "r.", or none); `before`: expression of the chain of the previous row."""
+def chain_expression(previous: str, row: str) -> str:
+    """SQL of the chain of `row` (a column prefix, "r.", or none); `previous`: expression of the chain of the previous row."""
     parts = ", ".join(f"{row}{name}" for name in ("ticket", "login", "address", "kind", "subject", "reason", "transaction"))
-    content = f"jsonb_build_array({before}, extract(epoch FROM {row}at), {parts})"
+    content = f"jsonb_build_array({previous}, extract(epoch FROM {row}at), {parts})"
     return f"encode(sha256(convert_to({content}::text, 'UTF8')), 'hex')"
 
 
-UPGRADE = (
+ADD_CHAIN = (
     f"ALTER TABLE {_LOG} ADD COLUMN IF NOT EXISTS chain text",
     f"COMMENT ON COLUMN {_LOG}.chain IS '{REQUESTS.columns['chain'].comment}'",
     f"""DO $$
-DECLARE one record; before text := '';
+DECLARE entry record; previous text := '';
 BEGIN
-  FOR one IN SELECT * FROM {_LOG} WHERE NOT EXISTS (SELECT FROM {_LOG} WHERE chain IS NOT NULL) ORDER BY ticket LOOP
-    before := {chained("before", "one.")};
-    UPDATE {_LOG} SET chain = before WHERE ticket = one.ticket;
+  FOR entry IN SELECT * FROM {_LOG} WHERE NOT EXISTS (SELECT FROM {_LOG} WHERE chain IS NOT NULL) ORDER BY ticket LOOP
+    previous := {chain_expression("previous", "entry.")};
+    UPDATE {_LOG} SET chain = previous WHERE ticket = entry.ticket;
   END LOOP;
 END $$""",
 )
 """Adds the chain to the log of an earlier version; changes nothing else."""
-BROKEN = f"""
-SELECT ticket FROM (SELECT *, lag(chain, 1, '') OVER (ORDER BY ticket) AS before FROM {_LOG}) r
-WHERE chain IS DISTINCT FROM {chained("before", "r.")} ORDER BY ticket"""
-HEAD = f"SELECT ticket, chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1"
-HOLDS = f"SELECT EXISTS (SELECT FROM {_LOG} WHERE ticket = %s AND chain = %s)"
+BROKEN_CHAIN = f"""
+SELECT ticket FROM (SELECT *, lag(chain, 1, '') OVER (ORDER BY ticket) AS previous FROM {_LOG}) r
+WHERE chain IS DISTINCT FROM {chain_expression("previous", "r.")} ORDER BY ticket"""
+NEWEST_REQUEST = f"SELECT ticket, chain FROM {_LOG} ORDER BY ticket DESC LIMIT 1"
+HAS_REQUEST = f"SELECT EXISTS (SELECT FROM {_LOG} WHERE ticket = %s AND chain = %s)"

@@ -34,7 +34,7 @@ class Role:
     audit: str = NONE
     institution: str | None = None
 
-    def sees(self, schema: str, table: Table) -> str:
+    def visible_rows(self, schema: str, table: Table) -> str:
         """Rows of `table` in `schema` that the role may read: all, own, on_request, none."""
         if schema == IDENTITY:
             return self.personal
@@ -44,7 +44,7 @@ class Role:
 
     def columns(self, schema: str, table: Table) -> list[str]:
         """Columns of `table` in `schema` that the role may read; if it sees only its own rows, none that depend on others' records."""
-        rows = self.sees(schema, table)
+        rows = self.visible_rows(schema, table)
         hidden = tables.linked_columns(table) if rows == OWN else set()
         return [] if rows == NONE else [column.name for column in table.columns if column.name not in hidden]
 
@@ -65,15 +65,15 @@ class Cell:
 def roles() -> tuple[Role, ...]:
     """Every role, in the order of `roles.yaml`. Raises `ValueError` for an undeclared term."""
     declared = yaml.safe_load(files("warehouse.access").joinpath("roles.yaml").read_text("utf-8"))
-    out: list[Role] = []
+    found: list[Role] = []
     for name, spec in declared.items():
-        each = spec.pop("each", None)
+        is_per_institution = spec.pop("each", None) is not None
         _check(name, spec)
-        if each:
-            out += [Role(f"{name}_{one}", institution=one, **spec) for one in contract.institutions()]
+        if is_per_institution:
+            found += [Role(f"{name}_{institution}", institution=institution, **spec) for institution in contract.institutions()]
         else:
-            out.append(Role(name, **spec))
-    return tuple(out)
+            found.append(Role(name, **spec))
+    return tuple(found)
 
 
 def _check(name: str, declared: dict[str, object]) -> None:
@@ -91,15 +91,16 @@ def _check(name: str, declared: dict[str, object]) -> None:
 
 def role(name: str) -> Role | None:
     """The role called `name`."""
-    return next((one for one in roles() if one.name == name), None)
+    return next((declared for declared in roles() if declared.name == name), None)
 
 
-def cells() -> Iterator[Cell]:
+def matrix_cells() -> Iterator[Cell]:
     """The whole matrix: every role, every schema, every table, every column."""
-    for one in roles():
+    for reader in roles():
         for schema, metadata in SCHEMAS.items():
             for table in metadata.sorted_tables:
-                read = one.columns(schema, table)
+                readable = reader.columns(schema, table)
                 for column in table.columns:
                     form = analysts.changed(table, column) or "value" if schema == ANALYSTS else "value"
-                    yield Cell(one, schema, table, column.name, one.sees(schema, table) if column.name in read else NONE, form)
+                    rows = reader.visible_rows(schema, table) if column.name in readable else NONE
+                    yield Cell(reader, schema, table, column.name, rows, form)

@@ -22,7 +22,7 @@ from warehouse.access.matrix import SCHEMAS, roles
 from warehouse.server import catalogue, declared
 from warehouse.stores import WAREHOUSE
 
-Head: TypeAlias = tuple[int, str]
+LogHead: TypeAlias = tuple[int, str]
 """Number and chain of a request in the log."""
 _ACL = """
 SELECT kind, object, privilege_type, CASE grantee WHEN 0 THEN 'public' ELSE grantee::regrole::text END, is_grantable FROM (
@@ -48,87 +48,91 @@ def apply(url: str) -> tuple[list[str], int]:
     Returns the roles created and the number of grants. Raises `HarmoniaError` if the login lacks permission, or if the tables are from
     another version.
     """
-    with postgres.connected(url) as connection:
+    with postgres.connect(url) as connection:
         cursor = connection.cursor()
         postgres.lock(cursor)
         missing = [role.name for role in roles() if role.name not in postgres.existing_roles(cursor)]
         if missing:
-            postgres.run(cursor, grants.create_roles(missing))
-        stands = postgres.standing(cursor)
-        if stands is None:
+            postgres.execute_all(cursor, grants.create_roles(missing))
+        mark = postgres.existing_mark(cursor)
+        if mark is None:
             return missing, 0
-        if not stands.startswith(f"form {postgres.form()},"):
+        if not mark.startswith(f"form {postgres.structure_digest()},"):
             raise HarmoniaError(
-                f"warehouse {postgres.place(url)}: its tables are from another version of Harmonia: "
+                f"warehouse {postgres.displayed_url(url)}: its tables are from another version of Harmonia: "
                 "`harmonia run --warehouse-url` rebuilds them, with the access to them"
             )
-        there = postgres.existing_roles(cursor)
-        postgres.hold_alone(cursor)
-        postgres.run(cursor, [*grants.statements(there), f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.mark(there)}'"])
-        return missing, len(grants.grants(there))
+        existing = postgres.existing_roles(cursor)
+        postgres.lock_tables_exclusively(cursor)
+        comment = f"COMMENT ON SCHEMA {WAREHOUSE} IS '{postgres.schema_mark(existing)}'"
+        postgres.execute_all(cursor, [*grants.access_statements(existing), comment])
+        return missing, len(grants.grants(existing))
 
 
-def differences(url: str, administrators: Sequence[str] = (), known: Head | None = None) -> list[str]:
-    """Differences between the server at `url` and the declaration (`differing`)."""
-    with postgres.connected(url) as connection:
-        found = differing(connection.cursor(), administrators, known)
+def differences(url: str, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
+    """Differences between the server at `url` and the declaration (`find_differences`)."""
+    with postgres.connect(url) as connection:
+        lines = find_differences(connection.cursor(), administrators, known_head)
         connection.rollback()
-        return found
+        return lines
 
 
-def differing(cursor: psycopg.Cursor, administrators: Sequence[str] = (), known: Head | None = None) -> list[str]:
+def find_differences(cursor: psycopg.Cursor, administrators: Sequence[str] = (), known_head: LogHead | None = None) -> list[str]:
     """Differences between the server and the declaration, one line each: grants, structure of the schemas, other objects of database and
     server that give access to the rows, the log of requests.
 
-    administrators: logins that may administer the server. known: a head of the log seen earlier.
+    administrators: logins that may administer the server. known_head: a head of the log seen earlier.
     """
     names = [role.name for role in roles()]
-    there = postgres.existing_roles(cursor)
-    out = [f"role {name} is missing: `harmonia access apply`" for name in sorted(set(names) - there)]
-    keys = [f"{WAREHOUSE}.{table.name}.{key}" for table in grants.protected() for key in tables.key_columns(table)]
-    out += catalogue.beside(cursor, list(SCHEMAS), names, administrators, keys)
-    if not (postgres.said(cursor) or "").startswith(f"form {postgres.form()},"):
-        return [*out, "no tables of this version are published: `harmonia run --warehouse-url`"]
-    out += _grants(cursor, there)
-    if any(line.startswith("event trigger") for line in out):
-        out.append("the structure of the tables is not compared while an event trigger would act on the comparison: remove it, check again")
+    existing = postgres.existing_roles(cursor)
+    lines = [f"role {name} is missing: `harmonia access apply`" for name in sorted(set(names) - existing)]
+    keys = [f"{WAREHOUSE}.{table.name}.{key}" for table in grants.row_secured_tables() for key in tables.key_columns(table)]
+    lines += catalogue.unexpected_objects(cursor, list(SCHEMAS), names, administrators, keys)
+    if not (postgres.stored_mark(cursor) or "").startswith(f"form {postgres.structure_digest()},"):
+        return [*lines, "no tables of this version are published: `harmonia run --warehouse-url`"]
+    lines += _grant_differences(cursor, existing)
+    if any(line.startswith("event trigger") for line in lines):
+        lines.append(
+            "the structure of the tables is not compared while an event trigger would act on the comparison: remove it, check again"
+        )
     else:
-        out += declared.differing(cursor, there)
-    return [*out, *_log(cursor, known)]
+        lines += declared.structure_differences(cursor, existing)
+    return [*lines, *_log_problems(cursor, known_head)]
 
 
-def _grants(cursor: psycopg.Cursor, there: set[str]) -> list[str]:
-    granted = {(Grant(*row), often) for *row, often in cursor.execute(_ACL.encode(), {"schemas": list(SCHEMAS)}).fetchall()}
-    wanted = {(one, False) for one in grants.grants(there)}
-    more = [
-        f"{one.role} has {one.privilege} on {one.kind.lower()} {one.object}{', and may grant it,' if often else ','} and should not"
-        for one, often in sorted(granted - wanted)
+def _grant_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
+    granted = {(Grant(*row), may_grant) for *row, may_grant in cursor.execute(_ACL.encode(), {"schemas": list(SCHEMAS)}).fetchall()}
+    declared_grants = {(grant, False) for grant in grants.grants(existing)}
+    superfluous = [
+        f"{g.role} has {g.privilege} on {g.kind.lower()} {g.object}{', and may grant it,' if may_grant else ','} and should not"
+        for g, may_grant in sorted(granted - declared_grants)
     ]
-    return more + [f"{one.role} lacks {one.privilege} on {one.kind.lower()} {one.object}" for one, _ in sorted(wanted - granted)]
+    lacking = [f"{g.role} lacks {g.privilege} on {g.kind.lower()} {g.object}" for g, _ in sorted(declared_grants - granted)]
+    return superfluous + lacking
 
 
-def _log(cursor: psycopg.Cursor, known: Head | None) -> list[str]:
+def _log_problems(cursor: psycopg.Cursor, known_head: LogHead | None) -> list[str]:
     """Changes to the log of requests, or deletions from it."""
     try:
         with cursor.connection.transaction():
-            broken = [ticket for (ticket,) in cursor.execute(log.BROKEN.encode()).fetchall()]
-            lost = known is not None and cursor.execute(log.HOLDS.encode(), known).fetchone() == (False,)
+            broken = [ticket for (ticket,) in cursor.execute(log.BROKEN_CHAIN.encode()).fetchall()]
+            is_shortened = known_head is not None and cursor.execute(log.HAS_REQUEST.encode(), known_head).fetchone() == (False,)
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName):
         return ["the log of requests is missing, or has another structure"]
-    out = [f"request {ticket} of the log, or the one before it, was changed or deleted" for ticket in broken[:1]]
-    return out + (["the log of requests has lost entries since it was last checked"] if lost else [])
+    lines = [f"request {ticket} of the log, or the one before it, was changed or deleted" for ticket in broken[:1]]
+    return lines + (["the log of requests has lost entries since it was last checked"] if is_shortened else [])
 
 
-def head(url: str) -> Head | None:
+def newest_request(url: str) -> LogHead | None:
     """Number and chain of the newest request in the log, for later comparison; None if there is none."""
-    with postgres.connected(url) as connection:
-        found = connection.execute(log.HEAD.encode()).fetchone()
-    return None if found is None else (int(found[0]), str(found[1]))
+    with postgres.connect(url) as connection:
+        row = connection.execute(log.NEWEST_REQUEST.encode()).fetchone()
+    return None if row is None else (int(row[0]), str(row[1]))
 
 
 def requests(url: str) -> pd.DataFrame:
     """The log: at (UTC), login, address, kind, subject, reason; oldest first. Raises `HarmoniaError` if it cannot be read."""
-    with postgres.connected(url) as connection:
-        asked = "SELECT at AT TIME ZONE 'UTC', login, address, kind, subject, reason FROM {}.{} ORDER BY ticket"
-        rows = connection.execute(asked.format(AUDIT, REQUESTS.name).encode()).fetchall()
+    with postgres.connect(url) as connection:
+        query = "SELECT at AT TIME ZONE 'UTC', login, address, kind, subject, reason FROM {}.{} ORDER BY ticket"
+        rows = connection.execute(query.format(AUDIT, REQUESTS.name).encode()).fetchall()
     return pd.DataFrame(rows, columns=["at", "login", "address", "kind", "subject", "reason"])

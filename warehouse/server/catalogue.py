@@ -1,4 +1,4 @@
-"""A server's catalogue as facts: the structure of Harmonia's schemas, and other objects in the database.
+"""A server's catalogue as data: the structure of Harmonia's schemas, and other objects in the database.
 
 Belongs here: queries of the catalogue. Does not belong here: the declared state (`warehouse/server/declared`), grants
 (`warehouse/access/grants`).
@@ -12,24 +12,24 @@ from importlib.resources import files
 import psycopg
 
 _SQL = files("warehouse.access").joinpath("sql")
-Facts = dict[tuple[str, str], list[str]]
+Properties = dict[tuple[str, str], list[str]]
 """Kind and name of an object (view, warehouse.flow_cases) -> its properties, sorted."""
 
 
-def structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Facts:
+def schema_structure(cursor: psycopg.Cursor, schemas: Sequence[str]) -> Properties:
     """The structure of the schemas: owners, columns, definitions, triggers, rules, policies, functions, all other objects."""
-    out: Facts = {}
-    for what, name, fact in cursor.execute(_SQL.joinpath("structure.sql").read_bytes(), {"schemas": list(schemas)}).fetchall():
-        out.setdefault((what, name), []).append(fact)
-    return {key: sorted(facts) for key, facts in out.items()}
+    properties: Properties = {}
+    for kind, name, property_text in cursor.execute(_SQL.joinpath("structure.sql").read_bytes(), {"schemas": list(schemas)}).fetchall():
+        properties.setdefault((kind, name), []).append(property_text)
+    return {key: sorted(texts) for key, texts in properties.items()}
 
 
-def beside(
+def unexpected_objects(
     cursor: psycopg.Cursor, schemas: Sequence[str], roles: Sequence[str], administrators: Sequence[str], keys: Sequence[str]
 ) -> list[str]:
     """Objects of the database and the server outside the schemas that no setup needs, one line each.
 
     administrators: logins that may administer the server. keys: schema.table.column that must have no statistics.
     """
-    asked = {"schemas": list(schemas), "roles": list(roles), "administrators": list(administrators), "keys": list(keys)}
-    return sorted(line for (line,) in cursor.execute(_SQL.joinpath("beside.sql").read_bytes(), asked).fetchall())
+    parameters = {"schemas": list(schemas), "roles": list(roles), "administrators": list(administrators), "keys": list(keys)}
+    return sorted(line for (line,) in cursor.execute(_SQL.joinpath("unexpected_objects.sql").read_bytes(), parameters).fetchall())

@@ -15,49 +15,52 @@ from psycopg import errors, sql
 from warehouse import postgres
 from warehouse.access.matrix import SCHEMAS
 from warehouse.server import catalogue
-from warehouse.server.catalogue import Facts
+from warehouse.server.catalogue import Properties
 
 _OWNER = "SELECT datdba::regrole::text FROM pg_database WHERE datname = current_database()"
-_LENGTH = 60  # of a fact that is shown completely; a longer definition is only reported as different
+_MAX_SHOWN_LENGTH = 60  # of a property that is shown completely; a longer definition is only reported as different
 
 
-def differing(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
+def structure_differences(cursor: psycopg.Cursor, existing: set[str]) -> list[str]:
     """Differences between the existing schemas and those of this version, one line each. Leaves the transaction unchanged."""
     names = list(SCHEMAS)
-    standing = catalogue.structure(cursor, names)
+    existing_structure = catalogue.schema_structure(cursor, names)
     try:
         with cursor.connection.transaction(force_rollback=True):
-            _make(cursor, existing)
-            declared = catalogue.structure(cursor, names)
+            _create_declared(cursor, existing)
+            declared_structure = catalogue.schema_structure(cursor, names)
     except errors.InsufficientPrivilege:
         return ["the structure of the tables is not compared: check as the owner of the database, who owns the schemas, or as a superuser"]
-    return _lines(standing, declared)
+    return _difference_lines(existing_structure, declared_structure)
 
 
-def _make(cursor: psycopg.Cursor, existing: set[str]) -> None:
+def _create_declared(cursor: psycopg.Cursor, existing: set[str]) -> None:
     """Create the schemas of this version, empty, in place of the existing ones, with the owner of the database as owner."""
     (owner,) = cursor.execute(_OWNER).fetchone() or ("",)
     present = cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(SCHEMAS),)).fetchall()
     for (name,) in present:
-        cursor.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(f"{name}_standing")))
+        cursor.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(f"{name}_existing")))
     cursor.execute(f"SET LOCAL ROLE {owner}".encode())
-    postgres.make_empty(cursor, existing)
+    postgres.create_empty_schemas(cursor, existing)
 
 
-def _lines(standing: Facts, declared: Facts) -> list[str]:
-    out = []
-    for what, name in sorted({*standing, *declared}):
-        there, wanted = standing.get((what, name)), declared.get((what, name))
+def _difference_lines(existing: Properties, declared: Properties) -> list[str]:
+    lines = []
+    for kind, name in sorted({*existing, *declared}):
+        present, wanted = existing.get((kind, name)), declared.get((kind, name))
         if wanted is None:
-            out.append(f"{what} {name} exists, but Harmonia does not create it")
-        elif there is None:
-            out.append(f"{what} {name} is missing")
-        elif there != wanted:
-            more, less = (", ".join(_short(one) for one in a if one not in b) or "nothing" for a, b in ((there, wanted), (wanted, there)))
-            out.append(f"{what} {name} has {more}, should have {less}")
-    return out
+            lines.append(f"{kind} {name} exists, but Harmonia does not create it")
+        elif present is None:
+            lines.append(f"{kind} {name} is missing")
+        elif present != wanted:
+            lines.append(f"{kind} {name} has {_only_in_first(present, wanted)}, should have {_only_in_first(wanted, present)}")
+    return lines
 
 
-def _short(fact: str) -> str:
-    """A fact, shortened: for a definition only that it differs."""
-    return fact if len(fact) <= _LENGTH and "\n" not in fact else f"another {fact.split(maxsplit=1)[0]}"
+def _only_in_first(first: list[str], second: list[str]) -> str:
+    return ", ".join(_short(text) for text in first if text not in second) or "nothing"
+
+
+def _short(text: str) -> str:
+    """A property, shortened: for a definition only that it differs."""
+    return text if len(text) <= _MAX_SHOWN_LENGTH and "\n" not in text else f"another {text.split(maxsplit=1)[0]}"

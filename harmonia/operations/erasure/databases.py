@@ -47,6 +47,6 @@ def _registry_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _warehouse_batches(url: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
     for schema in STORES if url else ():
-        for table, rows in postgres.frames(str(url), schema):
+        for table, rows in postgres.read_tables(str(url), schema):
             for part in rows.to_batches(_BATCH_ROWS):
                 yield f"{schema}.{table.name}", part.to_pandas()

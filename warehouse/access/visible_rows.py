@@ -13,13 +13,13 @@ from warehouse.loading import held
 from warehouse.stores import STORES, Stores
 
 
-def seen(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
+def visible_tables(role: Role, stores: Stores) -> dict[str, pd.DataFrame]:
     """Table -> rows and columns that `role` may read without a request; tables that it may not read are absent."""
-    out: dict[str, pd.DataFrame] = {}
+    visible: dict[str, pd.DataFrame] = {}
     for table in tables.stored(STORES[role.store]):
-        rows = role.sees(role.store, table)
+        rows = role.visible_rows(role.store, table)
         if rows not in (ALL, OWN):
             continue
         frame = held(stores[role.store][table.name])[role.columns(role.store, table)]
-        out[table.name] = frame if rows == ALL else frame[frame["institution"] == role.institution].reset_index(drop=True)
-    return out
+        visible[table.name] = frame if rows == ALL else frame[frame["institution"] == role.institution].reset_index(drop=True)
+    return visible

@@ -1,4 +1,4 @@
--- What the database and the server have beside the schemas of Harmonia that no setup asks for, a line each.
+-- Objects of the database and the server outside Harmonia's schemas that no setup needs, one line each.
 WITH own AS (SELECT oid FROM pg_namespace WHERE nspname = ANY(%(schemas)s)),
 elsewhere AS (
   SELECT oid, nspname FROM pg_namespace

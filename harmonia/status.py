@@ -16,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from harmonia.console import grid
-from harmonia.registry import Registry
+from harmonia.registry import Registry, pulls
 from harmonia.registry.ledger import deliveries, first_run, open_problems
 from harmonia.registry.tables import Delivery
 from pipelines.landing.names import kind_of
@@ -113,6 +113,16 @@ def table(frame: pd.DataFrame) -> RenderableType:
 def outside(inbox: Path | None) -> list[str]:
     """Entries of the inbox that are not deliveries, one line per rule."""
     return inbox_lines(pd.DataFrame(walk(inbox).findings, columns=["institution", "delivery", "file", "rule"])) if inbox else []
+
+
+def stopped_pulls(registry: Registry | None) -> list[str]:
+    """What stopped the last pull of a source or delivery, with the way out; one line each."""
+    if registry is None:
+        return []
+    with registry.read() as session:
+        found = pulls.problems(session)
+    said = [(one, rules()[one["rule"]]) for one in found]
+    return [f"{one['institution']} {one['detail'] or ''}: {rule.text['en']} {rule.action['en']} ({rule.code})" for one, rule in said]
 
 
 def inbox_lines(found: pd.DataFrame) -> list[str]:

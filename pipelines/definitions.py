@@ -16,7 +16,7 @@ import dagster as dg
 from harmonia import declarations
 from harmonia.lock import run_lock
 from pipelines import schedules, sensors
-from pipelines.assets import comparing, counting, institution, landing, linking, publishing, union
+from pipelines.assets import comparing, counting, institution, landing, linking, publishing, pulling, union
 from pipelines.checks import all_checks, deliveries
 from pipelines.jobs import harmonise_everything
 from pipelines.linkage import Linked
@@ -68,11 +68,13 @@ def build_definitions(
 
     `hold_lock`: whether a run acquires the lock of the home; False if the caller holds it. `loggers`: replace Dagster's own.
     """
+    sources = pulling.sources_of(workplace)
+    first, *later = all_assets()
     return dg.Definitions(
-        assets=[*all_assets(), *(deliveries.asset(name) for name in institutions())],
+        assets=[*map(pulling.asset, sources), pulling.upstream(first, sources), *later, *map(deliveries.asset, institutions())],
         asset_checks=all_checks(institutions()),
         jobs=[harmonise_everything, *schedules.JOBS],
-        schedules=schedules.schedules(),
+        schedules=[*schedules.schedules(), *pulling.schedules(sources)],
         sensors=[sensors.inbox_sensor(workplace), sensors.failed_run, sensors.incomplete_delivery],
         resources={
             "workplace": dg.ResourceDefinition(

@@ -13,11 +13,12 @@ from sources.contract import institutions
 
 AUTOMATION, _EARLIER = "HARMONIA_AUTOMATION", "HARMONIA_BY_ITSELF"  # the second is the former name
 HARMONISE_EVERYTHING = "harmonise_everything"
+PULL = "pull"  # group of the assets that fetch deliveries, each in a job of its own
 _BY_DELIVERY = [dg.AssetKey([name, "delivery"]) for name in institutions()]  # partitioned by delivery; the run reports their checks
 
 harmonise_everything = dg.define_asset_job(
     HARMONISE_EVERYTHING,
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*_BY_DELIVERY),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*_BY_DELIVERY) - dg.AssetSelection.groups(PULL),
     executor_def=dg.in_process_executor,
     description="Ingest new deliveries, run all stages, publish the warehouse, write feedback.",
 )

@@ -6,6 +6,7 @@ Belongs here: the types that the kinds share. Does not belong here: a kind (`sft
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipelines.pull.failure import PullError
 from sources.contract import Contract
@@ -26,7 +27,25 @@ MIB = 1 << 20
 ANSWER_SECONDS = 30  # within which a server must answer or send the next bytes
 LONGEST_SECRET = 64 << 10  # bytes
 
+SCHEDULE = "20 */6 * * *"
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))  # minute, hour, day, month, day of the week
+
 Secrets = Mapping[str, str]
+
+
+def _cron(text: str) -> str:
+    """A time as cron writes it, in numbers. Raises `ValueError`."""
+    parts = text.split()
+    bounded = list(zip(parts, _CRON, strict=False))
+    if len(parts) != len(_CRON) or not all(_is_within(one, *bounds) for part, bounds in bounded for one in part.split(",")):
+        raise ValueError(f"should be five fields of cron in numbers, for example {SCHEDULE}")
+    return text
+
+
+def _is_within(part: str, least: int, most: int) -> bool:
+    match = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/[1-9]\d?)?", part)
+    numbers = [int(number) for number in match.groups() if number] if match else [most + 1]
+    return numbers == sorted(numbers) and all(least <= number <= most for number in numbers)
 
 
 @dataclass(frozen=True)
@@ -111,7 +130,7 @@ class Source(ABC):
     secret: ClassVar[tuple[str, ...]] = ()  # fields with a SecretPlace
 
     kind: str
-    schedule: str = "20 */6 * * *"  # cron, of Dagster's schedule
+    schedule: Annotated[str, AfterValidator(_cron)] = SCHEDULE  # of Dagster's schedule
     largest: Annotated[int, Field(ge=1, le=1024)] = 1024  # MiB of a file; landing takes no larger one
     attempts: Annotated[int, Field(ge=1, le=10)] = 3  # at a source that does not answer, with pauses that double
     pause: Annotated[float, Field(ge=0, le=60)] = 2.0  # seconds before the second attempt

@@ -1,0 +1,87 @@
+"""Pulls: one asset a source, its job and its schedule.
+
+Does not belong here: pulling (`pipelines.pull`); the run over what came, which the sensor `inbox` starts.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+import pandas as pd
+
+from harmonia.registry import open_registry
+from pipelines.checks.deliveries import ZONE
+from pipelines.describing import redact_stage_errors, say, table
+from pipelines.jobs import PULL, automated
+from pipelines.pull.declared import configured
+from pipelines.pull.source import SCHEDULE, Source
+from pipelines.pull.steps import Outcome, pull
+from pipelines.resources.workplace import Workplace
+from schemas.declared import DeclarationError
+from sources.contract import institutions
+
+Sources = Mapping[str, Source | DeclarationError]
+_LONGEST_RUN = {"dagster/max_runtime": f"{6 * 3600}"}  # seconds, after which Dagster closes a run whose process was killed
+
+
+class PullConfig(dg.Config):
+    """What the launchpad asks for a pull."""
+
+    dry_run: bool = False
+
+
+def sources_of(workplace: Workplace) -> Sources:
+    """The sources of the installation; where its file cannot be read, the reason for every institution, so that its pull says so."""
+    try:
+        return configured(workplace.home)
+    except DeclarationError as error:
+        return dict.fromkeys(institutions(), error)
+
+
+def asset(institution: str) -> dg.AssetsDefinition:
+    """`<institution>/pulled`: new deliveries of its source, in the inbox. Fails, with the rule and the way out, where the source did."""
+
+    @dg.asset(
+        key=[institution, "pulled"],
+        group_name=PULL,
+        kinds={"file"},
+        description=f"New deliveries of {institution}, fetched from its source into the inbox.",
+    )
+    def pulled(context: dg.AssetExecutionContext, config: PullConfig, places: dg.ResourceParam[Workplace]) -> None:
+        with redact_stage_errors(places, f"{institution}: pulling", context):
+            registry = open_registry(places.ready().registry)
+            try:
+                outcomes = pull(places, registry, [institution], dry_run=config.dry_run)
+            finally:
+                registry.close()
+        failed = [f"{one.delivery or one.kind} {one.rule} {one.detail}: {one.remedy}" for one in outcomes if one.result == "failed"]
+        if failed:
+            raise dg.Failure(f"{institution}: {'; '.join(failed)}", metadata={"outcomes": _table(outcomes)}, allow_retries=False)
+        say(context, None, {**Counter(one.result for one in outcomes), "outcomes": _table(outcomes)})
+
+    return pulled
+
+
+def _table(outcomes: Sequence[Outcome]) -> dg.MetadataValue:
+    columns = ("delivery", "result", "inbox_name", "rule", "detail")
+    return table(pd.DataFrame([[getattr(one, column) for column in columns] for one in outcomes], columns=list(columns), dtype="str"))
+
+
+def upstream(landing: dg.AssetsDefinition, sources: Sources) -> dg.AssetsDefinition:
+    """`landing`, with the pulls before it in the graph."""
+    pulled = [dg.AssetKey([name, "pulled"]) for name in sources]
+    return landing.map_asset_specs(lambda spec: spec.merge_attributes(deps=pulled)) if pulled else landing
+
+
+def schedules(sources: Sources) -> list[dg.ScheduleDefinition]:
+    """`pull_<institution>`: a job and its schedule for each source, on by default if automation is enabled."""
+    status = dg.DefaultScheduleStatus.RUNNING if automated() else dg.DefaultScheduleStatus.STOPPED
+    return [
+        dg.ScheduleDefinition(
+            job=dg.define_asset_job(f"pull_{name}", selection=[dg.AssetKey([name, "pulled"])], tags=_LONGEST_RUN),
+            cron_schedule=source.schedule if isinstance(source, Source) else SCHEDULE,
+            execution_timezone=ZONE,
+            default_status=status,
+        )
+        for name, source in sources.items()
+    ]

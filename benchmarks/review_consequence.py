@@ -46,7 +46,7 @@ def whole(found: PublishedRun, verdicts: pd.DataFrame, folder: Path) -> pd.Serie
     finally:
         registry.close()
     persons["record_key"] = linked.persons["record_key"].array
-    given = run_inputs(*(lake.opened(dict, found.home.lake / stage) for stage in STAGES))
+    given = run_inputs(*(lake.open_output(dict, found.home.lake / stage) for stage in STAGES))
     inputs = CountInputs(**{**given.__dict__, "cases": cases, "persons": persons})
     with counting(inputs) as models:
         figures = models.frame("statistics", ", ".join([*CELL, "harmonised"]), "harmonised IS NOT NULL")

@@ -94,7 +94,7 @@ def attempt(folder: Path, institution: str, delivery: str) -> Trial:
 def _validated(institution: str, delivered: Mapping[str, tuple[SourceFile, ...]]) -> Validated:
     """Validate the files as a run would, within the same resource limits."""
     try:
-        return bounded.alone(_validate, (institution, dict(delivered)), Bounds.of())
+        return bounded.run_one(_validate, (institution, dict(delivered)), Bounds.of())
     except ExceededError as ended:
         rule, detail = RULES[ended.reason], ended.detail
         replacement = {name: refused(institution, name, [f.name for f in files], rule, detail) for name, files in delivered.items()}

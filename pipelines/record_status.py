@@ -13,7 +13,7 @@ import pandas as pd
 
 from harmonia.errors import HarmoniaError
 from pipelines import crosswalk, over_time
-from pipelines.resources.coded import numbered
+from pipelines.resources.coded import group_numbers
 from pipelines.root_causes import root_causes
 from pipelines.units import UnitIndex
 from pipelines.validation import Validated
@@ -125,7 +125,7 @@ def _record_status(frame: pd.DataFrame, deliveries: pd.DataFrame, quarantined_ke
     survivor = _survivor_in_delivery(frame)
     states = frame.loc[survivor, ["_key", "_period", "_version"]]
     key, period = pd.factorize(states["_key"])[0], pd.factorize(states["_period"], sort=True)[0]
-    corrected = states["_version"].groupby(numbered(period, key)).transform("max")
+    corrected = states["_version"].groupby(group_numbers(period, key)).transform("max")
     last = states[(states["_version"] == corrected) & (key >= 0)]
     complete = deliveries[deliveries["state"] == "complete"].groupby("period")["version"].max()
     replaced = last["_period"].map(complete).fillna(0) > last["_version"]
@@ -170,7 +170,7 @@ def _left_out(frame: pd.DataFrame, files: pd.DataFrame, quarantined_keys: pd.Dat
 
 def _survivor_in_delivery(frame: pd.DataFrame) -> pd.Index:
     """The row that represents a key in its delivery: the first of identical rows, the last of different ones."""
-    group = pd.Series(numbered(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
+    group = pd.Series(group_numbers(pd.factorize(frame["_delivery"])[0], pd.factorize(frame["_key"])[0]), index=frame.index)
     if group.is_unique:
         return frame.index
     first, last = (group.drop_duplicates(keep=which).index for which in ("first", "last"))

@@ -35,8 +35,8 @@ from pipelines.jobs import HARMONISE_EVERYTHING
 from pipelines.progress import Listener
 from pipelines.resources import bounded
 from pipelines.resources.bounded import Bounds
-from pipelines.resources.instance import install_dagster, quick_sqlite
-from pipelines.resources.lake import Made, Tables, version_of
+from pipelines.resources.instance import fast_sqlite_writes, install_dagster
+from pipelines.resources.lake import RunOutputs, Tables, read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.sensors import DIED
 from warehouse import postgres
@@ -49,7 +49,7 @@ _OPEN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRu
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that published. `values`: the outputs of the assets (`pipelines.resources.lake.Made`); of the last run if `unchanged`."""
+    """A run that published. `values`: the outputs of the assets (`pipelines.resources.lake.RunOutputs`); of the last run if `unchanged`."""
 
     run_id: str
     seconds: float
@@ -124,7 +124,7 @@ def _job(workplace: Workplace, handler: _ProgressHandler) -> dg.JobDefinition:
 def _instance(home: Home) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance of the home. Closes runs that a killed process left open: under the run lock none can be alive."""
     folder = install_dagster(home)
-    with quick_sqlite(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+    with fast_sqlite_writes(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         created = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED]))
         never_started = [run for run in created if run.remote_job_origin is None]  # created by `harmonia run`, not queued for the daemon
         for run in [*instance.get_runs(dg.RunsFilter(statuses=_OPEN)), *never_started]:
@@ -152,7 +152,7 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
     Bounds.of()  # a wrong limit as well
     with run_lock(workplace.home):
         if _may_have_new_files(workplace):
-            bounded.begin()
+            bounded.start_first_process()
         inbox, before = last_run.inbox_state(workplace), _landed(workplace)
         unchanged = last_run.is_unchanged(workplace, inbox)
         try:
@@ -165,15 +165,15 @@ def run_everything(workplace: Workplace, listener: Listener) -> Outcome:
                 _close_as_failed(workplace)
             raise
         finally:
-            bounded.rest()
-    values = Made(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
+            bounded.stop_processes()
+    values = RunOutputs(workplace.home.lake, ["/".join(asset.key.path) for asset in all_assets()], SHAPES)
     return Outcome(run_id, time.monotonic() - started, values, unchanged)
 
 
 def _landed(workplace: Workplace) -> tuple[str | None, bool]:
     """The version of the landing output, and whether it has a new delivery."""
     folder = workplace.home.lake / "landing"
-    there = version_of(folder)
+    there = read_version(folder)
     return (there.version, bool(Tables(folder)["deliveries"]["new"].any())) if there else (None, False)
 
 
@@ -188,7 +188,7 @@ def _may_have_new_files(workplace: Workplace) -> bool:
 
 
 def _execute(workplace: Workplace, listener: Listener, only: Sequence[str] | None = None) -> str:
-    """Run the job, or `only` some of its assets; return the run id."""
+    """Run the job, or `restricted_to` some of its assets; return the run id."""
     handler = _ProgressHandler(listener)
     token = _RUNNING.set(_job(workplace, handler))
     assets = [asset for asset in all_assets() if only is None or "/".join(asset.key.path) in only]

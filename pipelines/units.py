@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.harmonisation import codes
 from pipelines.harmonisation.text import fold, map_values, tidy
-from pipelines.resources.coded import places
+from pipelines.resources.coded import positions
 from sources.contract import Contract, Units, record_tables
 
 _BETWEEN = " – "
@@ -33,7 +33,7 @@ class UnitIndex:
         known = pd.DataFrame(frame).dropna(subset=["case"]).reset_index(drop=True)
         self._known = known[["unit", "number"]].astype("str")
         self._cases, self._deliveries = pd.Index(known["case"].unique()), pd.Index(known["delivery"].unique())
-        case = places(known["case"], self._cases)
+        case = positions(known["case"], self._cases)
         last = known.drop_duplicates("case", keep="last").index.to_numpy()
         self._last = np.full(len(self._cases) + 1, -1)
         self._last[case[last]] = last
@@ -60,11 +60,11 @@ class UnitIndex:
 
     def _of(self, part: pd.DataFrame) -> tuple[pd.Index, np.ndarray]:
         """Records and the index of each record's case; -1 at the end, for unknown records."""
-        return pd.Index(part["_record"]), np.append(places(part["_case"], self._cases), -1)
+        return pd.Index(part["_record"]), np.append(positions(part["_case"], self._cases), -1)
 
     def _places(self, delivery: pd.Series, case: np.ndarray) -> np.ndarray:
         """One number per delivery and case, -1 if either is unknown."""
-        at = places(delivery, self._deliveries)
+        at = positions(delivery, self._deliveries)
         return np.where((at >= 0) & (case >= 0), at * len(self._cases) + case, -1)
 
     def _rows(self, rows: np.ndarray) -> pd.DataFrame:
@@ -74,11 +74,11 @@ class UnitIndex:
     def _cases_of(self, found: pd.DataFrame) -> np.ndarray:
         """The case index of each finding's record. If a part is a table, only its rows are used: tables may share record numbers."""
         records, cases = self._of_record
-        out = cases[places(found["record_key"], records)]
+        out = cases[positions(found["record_key"], records)]
         for part in set(found["part"].dropna().unique()) & set(self._of_part):
             own = (found["part"] == part).to_numpy()
             records, cases = self._of_part[part]
-            out[own] = cases[places(found["record_key"][own], records)]
+            out[own] = cases[positions(found["record_key"][own], records)]
         return out
 
 

@@ -51,9 +51,11 @@ KILL_POINTS = {  # in the order of a run
     "receipts-entered": KillPoint("pipelines.landing.ingest", "land", "end of", "with registry.write() as session:"),
     "receipts-kept": KillPoint("pipelines.landing.ingest", "land", "after", "with registry.write() as session:"),
     # beside the old folder
-    "lake-written": KillPoint("pipelines.resources.lake", "write", "after", "size = sum(path.stat().st_size for path in fresh.iterdir())"),
+    "lake-written": KillPoint(
+        "pipelines.resources.lake", "write", "after", "size = sum(path.stat().st_size for path in partial.iterdir())"
+    ),
     # the old folder is away, the new one is not there yet
-    "lake-absent": KillPoint("pipelines.resources.lake", "write", "before", "fresh.rename(folder)"),
+    "lake-absent": KillPoint("pipelines.resources.lake", "write", "before", "partial.rename(folder)"),
     # in the transaction
     "identities-entered": KillPoint("harmonia.registry.identity", "assign", "end of", "with registry.write() as session:"),
     # a finished DuckDB file beside the old one

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from harmonia.comparison.evidence import contract_columns, drop_frequent_values
-from pipelines.resources.coded import among, numbered
-from pipelines.resources.lake import some
+from pipelines.resources.coded import group_numbers, is_in
+from pipelines.resources.lake import read_columns
 from schemas import findings
 from sources import contract as contracts
 
@@ -26,7 +26,7 @@ _SEVERAL_PERSONS = 2  # common persons that make two files one case, whatever th
 def duplicate_registrations(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Findings (`schemas.findings.COLUMNS`) of `cross-case-again`: for every delivery with the later of the two, until one is merged or
     cancelled."""
-    versions = some(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
+    versions = read_columns(canonical, "case_records", (*_KEYS, "delivery", "state", "merged_into"))
     own = versions[versions["institution"].isin(contracts.one_file_a_case()) & (versions["status"] != "quarantined")]
     delivered = own[["institution", "delivery", "record_key"]].drop_duplicates()
     duplicates = (
@@ -70,8 +70,8 @@ def changed_persons(persons_by_position: pd.DataFrame, deliveries: pd.DataFrame)
 def _duplicate_pairs(canonical: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Files of one register with the same person and event: institution, record_key (opened later), earlier_key."""
     identity_columns = ("personal_number", "birth_date", "birth_precision", "name_tokens")
-    shared = _pairs_with_common_person(_person_keys(some(canonical, "person_records", (*_KEYS, "case_key", *identity_columns))))
-    dates = _dates(some(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
+    shared = _pairs_with_common_person(_person_keys(read_columns(canonical, "person_records", (*_KEYS, "case_key", *identity_columns))))
+    dates = _dates(read_columns(canonical, "events", (*_KEYS, "case_key", "entity", "event", "date")))
     shared = shared.merge(dates, on=["institution", "case_key"]).merge(
         dates.add_suffix("_earlier").rename(columns={"institution_earlier": "institution"}), on=["institution", "case_key_earlier"]
     )
@@ -91,7 +91,10 @@ def _pairs_with_common_person(people: pd.DataFrame) -> pd.DataFrame:
     distinct names). people: from `_person_keys`."""
     people = people.dropna(subset=["case_key"]).reset_index(drop=True)
     codes = {name: pd.factorize(people[name])[0] for name in people}
-    rows = {"file": numbered(codes["institution"], codes["case_key"]), "identifier": numbered(codes["institution"], codes["identifier"])}
+    rows = {
+        "file": group_numbers(codes["institution"], codes["case_key"]),
+        "identifier": group_numbers(codes["institution"], codes["identifier"]),
+    }
     members = drop_frequent_values(pd.DataFrame({**rows, "name": codes["name"]}), ["identifier"])
     pairs = members.merge(members[["file", "identifier"]], on="identifier", suffixes=("", "_earlier"))
     pairs = pairs.loc[pairs["file"] != pairs["file_earlier"], ["file", "file_earlier", "name"]].drop_duplicates()
@@ -134,8 +137,8 @@ def _dates(events: pd.DataFrame) -> pd.DataFrame:
 
 def _cite_same_number(canonical: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.Series:
     """Whether both files cite the same number of another institution."""
-    citations = some(canonical, "references", (*_KEYS, "case_key", "number"))
-    relevant = among(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
+    citations = read_columns(canonical, "references", (*_KEYS, "case_key", "number"))
+    relevant = is_in(citations["case_key"], pd.concat([pairs["case_key"], pairs["case_key_earlier"]]).drop_duplicates())
     citations = (
         citations.loc[relevant & (citations["status"] != "quarantined"), ["institution", "case_key", "number"]].dropna().drop_duplicates()
     )

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipelines.resources.coded import among
-from pipelines.resources.lake import matching, some
+from pipelines.resources.coded import is_in
+from pipelines.resources.lake import read_columns, read_matching_rows
 from sources import contract as contracts
 from sources.periods import first_day, last_day
 
@@ -49,24 +49,24 @@ class LinkedRecords:
     """
 
     def __init__(self, canonical: Mapping[str, pd.DataFrame], cases: pd.DataFrame, persons: pd.DataFrame, deliveries: pd.DataFrame) -> None:
-        self.case_versions = _add_case_id(some(canonical, "case_records", _CASE_COLUMNS), cases)
+        self.case_versions = _add_case_id(read_columns(canonical, "case_records", _CASE_COLUMNS), cases)
         accepted = self.case_versions["status"] == "accepted"
         cancelled = self.case_versions[accepted & (self.case_versions["state"] == "cancelled")]
         self.cases = self.case_versions[accepted & (self.case_versions["state"] != "cancelled")]
-        persons_with_case = _add_case_id(matching(canonical, "person_records", _PERSON_COLUMNS, status="accepted"), cases)
+        persons_with_case = _add_case_id(read_matching_rows(canonical, "person_records", _PERSON_COLUMNS, status="accepted"), cases)
         self.persons = persons_with_case.merge(
             persons[["institution", "record_key", "person_id"]], on=["institution", "record_key"], how="left"
         )
         self.persons["about"] = self.persons["role"].map(_ROLES).fillna("witness")
-        self.references = _add_case_id(matching(canonical, "references", _REFERENCE_COLUMNS, status="accepted"), cases)
-        events = _add_case_id(matching(canonical, "events", _EVENT_COLUMNS, status="accepted"), cases)
+        self.references = _add_case_id(read_matching_rows(canonical, "references", _REFERENCE_COLUMNS, status="accepted"), cases)
+        events = _add_case_id(read_matching_rows(canonical, "events", _EVENT_COLUMNS, status="accepted"), cases)
         happened = events["present"].fillna(False).astype(bool) | events["date"].notna()
         of_cancelled = pd.MultiIndex.from_frame(events[_FILE]).isin(pd.MultiIndex.from_frame(cancelled[_FILE]))
         self.events = events[happened & ~of_cancelled]
         status = pd.Series("investigation", index=pd.Index(self.cases["case_id"].dropna().unique()), dtype="str")
         for event, stage in _STAGES:
             reached = self.events.loc[self.events["event"] == event, "case_id"].drop_duplicates()
-            status[among(status.index.to_series(), reached)] = stage
+            status[is_in(status.index.to_series(), reached)] = stage
         self.status = status
         read = deliveries[deliveries["state"] != "unreadable"].groupby("institution")["period"].agg(["min", "max"])
         days = {"first": read["min"].map(first_day), "last": read["max"].map(last_day)}

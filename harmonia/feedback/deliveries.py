@@ -64,7 +64,7 @@ def contents(
 
 def asking(found: pd.DataFrame) -> pd.DataFrame:
     """Of findings with coded texts, those that are a warning or worse or fixed, with plain texts: a tenth of all."""
-    return coded.plain(found[(found["severity"] != "info") | (found["state"] == "fixed")])
+    return coded.decode(found[(found["severity"] != "info") | (found["state"] == "fixed")])
 
 
 def reports_of(
@@ -147,7 +147,7 @@ def write_not_landed(home: Path, found: pd.DataFrame, landed: Collection[Place])
     """Report what could not be landed: folders whose name is no quarter, stray files, deliveries without usable files (empty folder,
     links)."""
     whole = [code for code in rules() if code.startswith(("delivery-", "inbox-"))]
-    inbox = coded.plain(found[found["rule"].isin(whole) & found["institution"].notna()])
+    inbox = coded.decode(found[found["rule"].isin(whole) & found["institution"].notna()])
     nowhere = inbox[np.array([place not in landed for place in inbox[_DELIVERY].itertuples(index=False, name=None)], dtype="bool")]
     within = nowhere["delivery"].str.cat(nowhere["file"], sep="/").fillna(nowhere["delivery"])  # the page names no delivery
     nowhere = nowhere.assign(file=nowhere["file"].where(nowhere["delivery"].isna(), within))

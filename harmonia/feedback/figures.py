@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.resources.coded import among
+from pipelines.resources.coded import is_in
 from pipelines.resources.lake import as_arrow
 from sources import contract as contracts
 from sources.contract import DeliveryName
@@ -63,12 +63,12 @@ class _OwnRecords:
         records = {}
         for entity, more in (("case", ()), ("person", ("role",))):
             every = _accepted(canonical, f"{entity}_records", (*_RECORD, "case_key", *more), keys, keys)
-            records[entity] = every[among(_key(every, "record_key"), asked) | among(_key(every, "case_key"), asked)]
+            records[entity] = every[is_in(_key(every, "record_key"), asked) | is_in(_key(every, "case_key"), asked)]
         both = pd.concat(records.values())
         columns = (*_RECORD, "case_key", "entity", "event", "date")
         events = _accepted(canonical, "events", columns, both["record_key"].drop_duplicates(), both["case_key"].dropna().drop_duplicates())
-        of_them = among(_key(events, "case_key"), _key(both, "case_key").dropna().drop_duplicates())
-        of_them |= among(_key(events, "record_key"), _key(both, "record_key").drop_duplicates())
+        of_them = is_in(_key(events, "case_key"), _key(both, "case_key").dropna().drop_duplicates())
+        of_them |= is_in(_key(events, "record_key"), _key(both, "record_key").drop_duplicates())
         events = events[of_them & events["date"].notna()]
         days = pd.to_datetime(events["date"])
         return cls(records, events.assign(period=days.dt.year.astype("str") + "-Q" + days.dt.quarter.astype("str")))

@@ -60,7 +60,7 @@ def read(path: Path) -> Filled:
     Raises `HarmoniaError` where Harmonia did not write it, its columns were changed, or it contains formulas.
     """
     try:
-        return bounded.alone(_read, path, _BOUNDS)
+        return bounded.run_one(_read, path, _BOUNDS)
     except ExceededError as ended:
         why = ended.detail or "the reader stopped"
         raise HarmoniaError(f"{path}: is too large for a feedback workbook ({why}); nothing was imported: {_WAY_OUT}") from None

@@ -82,8 +82,8 @@ def life(findings: pd.DataFrame, deliveries: pd.DataFrame, records: pd.DataFrame
     """
     every = findings.reset_index(drop=True)
     keys = every[list(KEYS)].astype({name: _TYPES[name] for name in KEYS})
-    held = None if records is None else coded.below([coded.of_frame(records[list(HELD)].astype("str"))])
-    lived = follow(coded.below([coded.of_frame(keys)]), deliveries, held)
+    held = None if records is None else coded.concatenate([coded.encode_frame(records[list(HELD)].astype("str"))])
+    lived = follow(coded.concatenate([coded.encode_frame(keys)]), deliveries, held)
     return pd.concat([lived.there(every), lived.fixed(every.iloc[lived.gone])], ignore_index=True)
 
 
@@ -200,7 +200,7 @@ def _held_again(findings: pd.DataFrame, same: Same, order: pd.DataFrame, records
         return np.empty(0, dtype="int64")
     place = _places(records, order)
     read = (place >= 0) & (records["status"] != "quarantined").to_numpy()
-    institution, key = (coded.as_in(records[name], findings[name])[read] for name in ("institution", "record_key"))
+    institution, key = (coded.codes_in(records[name], findings[name])[read] for name in ("institution", "record_key"))
     part = coded.codes(records["part"])[read]
     parts, keys = len(records["part"].cat.categories) + 1, len(findings["record_key"].cat.categories)
     own = np.zeros((len(findings["institution"].cat.categories) + 1, parts), dtype=bool)

@@ -55,9 +55,9 @@ def alike(findings: pd.DataFrame) -> Same:
     cells["file"] = np.where(keyed, -1, cells["file"])
     cells["part"] = np.where(keyed & ~_those(findings["part"], tables), -1, cells["part"])
     cells["value"] = np.where(keyed | whole, -1, cells["value"])
-    identity = coded.numbered(*cells.values())
-    nth = _order(findings, coded.numbered(identity, coded.codes(findings["delivery"])))
-    of = coded.numbered(identity, nth)
+    identity = coded.group_numbers(*cells.values())
+    nth = _order(findings, coded.group_numbers(identity, coded.codes(findings["delivery"])))
+    of = coded.group_numbers(identity, nth)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(of), prepend=-1))
     return Same(of, first, whole[first], {name: codes[first] for name, codes in cells.items()}, nth[first])
 

@@ -66,7 +66,7 @@ class Consequences:
         self._places, self._successors = found.table("identities", "listed"), canonical["successors"]
         self._relinking = Relinking(canonical, model, self._places, found.home.lake / "linkage_memory", spark)
         identities, status, findings, tables = (
-            lake.opened(dict, found.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
+            lake.open_output(dict, found.home.lake / stage) for stage in ("identities", "record_status", "findings", "canonical")
         )
         published = Ids(identities["cases"], identities["persons"])
         self._recount = Recount(run_inputs(tables, identities, status, findings), published)

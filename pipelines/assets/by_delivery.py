@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines.harmonisation.stage import harmonise
 from pipelines.resources import lake
-from pipelines.resources.delivery_store import WHOSE, DeliveryStore
+from pipelines.resources.delivery_store import DELIVERY, DeliveryStore
 from pipelines.resources.lake import Frames
 from pipelines.resources.workplace import Workplace
 from pipelines.validation import Validated, validate
@@ -59,17 +59,17 @@ def packed(read: list[RawDelivery]) -> Frames:
     """Frames of deliveries as read, with the delivery of each row; `told` says of each what its page in Dagster shows."""
     names = pd.Series([one.delivery for one in read], dtype="str")
     frames = lake.pack(read)
-    items = frames.pop(lake.ITEMS).assign(**{WHOSE: names})
-    out = {name: frame.assign(**{WHOSE: names.to_numpy()[frame[lake.ITEM].to_numpy()]}) for name, frame in frames.items()}
+    items = frames.pop(lake.ITEMS).assign(**{DELIVERY: names})
+    out = {name: frame.assign(**{DELIVERY: names.to_numpy()[frame[lake.ITEM].to_numpy()]}) for name, frame in frames.items()}
     told = [(one.delivery, sum(map(len, one.tables.values())), len(one.unreadable), len(one.structure)) for one in read]
-    counts = pd.DataFrame(told, columns=[WHOSE, "rows", "unreadable", "structural"])
-    return {**out, lake.ITEMS: items, "told": counts.astype({WHOSE: "str"})}
+    counts = pd.DataFrame(told, columns=[DELIVERY, "rows", "unreadable", "structural"])
+    return {**out, lake.ITEMS: items, "told": counts.astype({DELIVERY: "str"})}
 
 
 def unpacked(frames: Frames) -> list[RawDelivery]:
     """The deliveries whose frames `packed` made."""
-    number = {name: n for n, name in enumerate(frames[lake.ITEMS][WHOSE])}
-    numbered = {name: frame.assign(**{lake.ITEM: frame[WHOSE].map(number)}) for name, frame in frames.items()}
+    number = {name: n for n, name in enumerate(frames[lake.ITEMS][DELIVERY])}
+    numbered = {name: frame.assign(**{lake.ITEM: frame[DELIVERY].map(number)}) for name, frame in frames.items()}
     found: list[RawDelivery] = lake.unpack(list[RawDelivery], numbered)
     return found
 
@@ -118,18 +118,18 @@ def files_of(institution: str, portions: DeliveryStore) -> pd.DataFrame:
 
 def by_delivery(found: Validated) -> Frames:
     """Frames of `found` with the delivery of each row."""
-    tables = {f"{_TABLE}{name}": frame.assign(**{WHOSE: frame["_delivery"]}) for name, frame in found.tables.items()}
+    tables = {f"{_TABLE}{name}": frame.assign(**{DELIVERY: frame["_delivery"]}) for name, frame in found.tables.items()}
     others = {name: getattr(found, name) for name in ("deliveries", "files", "quarantined", "structure", "findings")}
-    return {**tables, **{name: frame.assign(**{WHOSE: frame["delivery"]}) for name, frame in others.items()}}
+    return {**tables, **{name: frame.assign(**{DELIVERY: frame["delivery"]}) for name, frame in others.items()}}
 
 
 def canonical_rows(institution: str, frames: Frames) -> Frames:
-    """Canonical rows of judged ones, without status, with `ROW` and `WHOSE`. A mapping passes a row's status on as it is, so that the
+    """Canonical rows of judged ones, without status, with `ROW` and `DELIVERY`. A mapping passes a row's status on as it is, so that the
     number of the row can take its place."""
     tables = {name.removeprefix(_TABLE): frame for name, frame in frames.items() if name.startswith(_TABLE)}
     made = harmonise(institution, {name: frame.assign(_status=frame[ROW].astype("str")) for name, frame in tables.items()})
     rows = {name: frame["status"].astype("int64") for name, frame in made.items()}
-    return {name: frame.drop(columns="status").assign(**{ROW: rows[name], WHOSE: frame["delivery"]}) for name, frame in made.items()}
+    return {name: frame.drop(columns="status").assign(**{ROW: rows[name], DELIVERY: frame["delivery"]}) for name, frame in made.items()}
 
 
 def with_status(harmonised: DeliveryStore, status: pd.Series, name: str) -> pa.Table:

@@ -14,7 +14,7 @@ from harmonia.registry import open_registry
 from pipelines.assets.versions import content
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.resources import coded
-from pipelines.resources.lake import Tables, Version, Versioned
+from pipelines.resources.lake import Tables, Version, VersionedOutput
 from pipelines.resources.workplace import Workplace
 
 
@@ -49,7 +49,7 @@ def comparison(
             if permitted_rows
             else pd.DataFrame(columns=["institution", "record_key", "field", "rule", "period"])
         )
-        lineage = record_status.some("lineage", [*LOCATION, "status"])
+        lineage = record_status.select("lineage", [*LOCATION, "status"])
         persons_changed = changed_persons(identities["listed"], deliveries)
         found = pd.concat([duplicates, persons_changed, as_findings(rows, deliveries, lineage)], ignore_index=True)
         newest = evidence["receiver"].map(quarters.set_index("institution")["period"]) == evidence["period"]
@@ -67,11 +67,11 @@ def comparison(
     )
     version = content(found)
     return dg.Output(
-        Versioned({"findings": found, "withheld": withheld}, Version(version, len(found))), data_version=dg.DataVersion(version)
+        VersionedOutput({"findings": found, "withheld": withheld}, Version(version, len(found))), data_version=dg.DataVersion(version)
     )
 
 
 def _early_deliveries(record_status: Tables) -> pd.DataFrame:
     """Deliveries that came before their quarter's end: institution, delivery."""
-    found = coded.below([record_status.coded("findings", ["institution", "delivery", "rule"])])
+    found = coded.concatenate([record_status.encoded("findings", ["institution", "delivery", "rule"])])
     return found.loc[found["rule"] == "delivery-before-quarter-end", ["institution", "delivery"]].astype("str")

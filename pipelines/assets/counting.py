@@ -16,7 +16,7 @@ from pipelines.assets.versions import content, hashed, stage
 from pipelines.delivery_report import totals
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.resources import lake, parquet
-from pipelines.resources.lake import Kept, Tables
+from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from warehouse import tables
 from warehouse.count import CountInputs, counting, require_bridges
@@ -48,7 +48,7 @@ def findings(
     record_status: Tables,
     comparison: Tables,
     workplace: dg.ResourceParam[Workplace],
-) -> Kept:
+) -> StoredOutput:
     """`findings`: `harmonia.feedback.life.LIVED`, and what was answered (`answer`, `answer_id`)."""
     with redact_stage_errors(workplace, "updating the findings"):
         registry = open_registry(workplace.registry)
@@ -95,9 +95,9 @@ def statistics(
     record_status: Tables,
     findings: Tables,
     workplace: dg.ResourceParam[Workplace],
-) -> Kept:
+) -> StoredOutput:
     """Every table of the warehouse by its name, and `ROWS`."""
-    made, spill = Kept(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
+    made, spill = StoredOutput(workplace.home.lake / "statistics"), workplace.home.lake / ".counting"
     with redact_stage_errors(workplace, "counting"):
         try:
             _write(run_inputs(canonical, identities, record_status, findings), made, spill)
@@ -108,7 +108,7 @@ def statistics(
     return made
 
 
-def _write(given: CountInputs, made: Kept, spill: Path) -> None:
+def _write(given: CountInputs, made: StoredOutput, spill: Path) -> None:
     with counting(given, spill, memory()) as models:
         require_bridges(models)
         names = [*(one.name for one in tables.stored(tables.WAREHOUSE)), ROWS]

@@ -14,7 +14,7 @@ import pandas as pd
 from harmonia.feedback.answers import applied
 from harmonia.feedback.life import HELD, KEYS, Life, follow
 from pipelines.resources import coded, lake, parquet
-from pipelines.resources.lake import Kept, Tables
+from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from pipelines.units import add_units_by_record
 
@@ -35,7 +35,7 @@ class Lived(parquet.Stream):
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         first, gone = 0, []
-        for found in (part for stage in self._stages for part in stage.parts("findings", _AT_A_TIME)):
+        for found in (part for stage in self._stages for part in stage.batches("findings", _AT_A_TIME)):
             placed = add_units_by_record(found, self._records)
             yield self._answered(self._life.there(placed, first))
             turns = np.flatnonzero((self._life.gone >= first) & (self._life.gone < first + len(placed)))
@@ -56,18 +56,18 @@ class Lived(parquet.Stream):
 
 def follow_all(
     workplace: Workplace, record_status: Tables, comparison: Tables, answers: pd.DataFrame, key: bytes
-) -> tuple[Kept, pd.DataFrame]:
+) -> tuple[StoredOutput, pd.DataFrame]:
     """Write `findings` into the lake: `harmonia.feedback.life.LIVED`, `answer` and `answer_id`. Returns where, and how many of which
     institution, severity and state."""
     stages = (record_status, comparison)
-    found = coded.below([stage.coded("findings", [*KEYS, _PLACED[0]]) for stage in stages])
-    records = coded.below([record_status.coded("lineage", [*HELD, *_PLACED])])
+    found = coded.concatenate([stage.encoded("findings", [*KEYS, _PLACED[0]]) for stage in stages])
+    records = coded.concatenate([record_status.encoded("lineage", [*HELD, *_PLACED])])
     lost = found.loc[found["unit"].isna() & found["record_key"].notna(), "record_key"].unique()
     placed = records.loc[
         records["unit"].notna() & records["record_key"].isin(lost), ["institution", "record_key", "part", *_PLACED]
     ].astype("str")
     lived = Lived(stages, follow(found, record_status["deliveries"], records), placed, answers, key)
     del found, records  # what is told of them is held by now
-    made = Kept(workplace.home.lake / "findings")
+    made = StoredOutput(workplace.home.lake / "findings")
     lake.write(made.folder, {"findings": lived})
     return made, lived.counts

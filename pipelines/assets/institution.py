@@ -13,7 +13,7 @@ from pipelines.assets.versions import stage
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.landing import landed
 from pipelines.record_status import ACCOUNTS, resolve
-from pipelines.resources.delivery_store import DeliveryStore, key_of
+from pipelines.resources.delivery_store import DeliveryStore, stage_key
 from pipelines.resources.workplace import Workplace
 
 
@@ -33,9 +33,9 @@ def _raw(institution: str) -> dg.AssetsDefinition:
             finally:
                 registry.close()
             portions = DeliveryStore(stage_folder(workplace, institution, "raw"))
-            wanted = as_refused({name: key_of(d.receipt, d.incomplete) for name, d in ours.items()}, [portions])
+            wanted = as_refused({name: stage_key(d.receipt, d.incomplete) for name, d in ours.items()}, [portions])
             new = portions.missing(wanted)
-            portions.settle({**wanted, **read_all(workplace, institution, [ours[name] for name in new], wanted, portions)})
+            portions.set_current({**wanted, **read_all(workplace, institution, [ours[name] for name in new], wanted, portions)})
             kept = portions.load({"told"}.__contains__)
         counts = kept.get("told", pd.DataFrame(columns=["rows", "unreadable", "structural"]))[["rows", "unreadable", "structural"]].sum()
         say(
@@ -66,7 +66,7 @@ def _validated(institution: str) -> dg.AssetsDefinition:
             portions, harmonised = (DeliveryStore(stage_folder(workplace, institution, stage)) for stage in ("validated", "harmonised"))
             wanted = as_refused(raw.manifest, [portions, harmonised])
             new = [name for name in wanted if name in {*portions.missing(wanted), *harmonised.missing(wanted)}]
-            portions.settle({**wanted, **judge_all(workplace, institution, new, raw)})
+            portions.set_current({**wanted, **judge_all(workplace, institution, new, raw)})
             rows, quarantined, findings = counted(portions)
         say(
             context,
@@ -126,7 +126,7 @@ def _harmonised(institution: str) -> dg.AssetsDefinition:
     def harmonised(context: dg.AssetExecutionContext, validated: DeliveryStore, workplace: dg.ResourceParam[Workplace]) -> DeliveryStore:
         with redact_stage_errors(workplace, f"{institution}: harmonising"):
             portions = DeliveryStore(stage_folder(workplace, institution, "harmonised"))
-            portions.settle(validated.manifest)  # made as it was judged: a delivery that cannot be harmonised is refused as a whole
+            portions.set_current(validated.manifest)  # made as it was judged: a delivery that cannot be harmonised is refused as a whole
         say(context, None, {"deliveries": len(validated.manifest)})
         return portions
 

@@ -17,7 +17,7 @@ from pipelines.assets.versions import content
 from pipelines.checks.deliveries import arrived
 from pipelines.describing import WRITER, redact_stage_errors, say, table
 from pipelines.landing import LandedDelivery, land, landed
-from pipelines.resources.lake import Version, Versioned
+from pipelines.resources.lake import Version, VersionedOutput
 from pipelines.resources.workplace import Workplace
 from schemas import findings
 from sources import contract
@@ -92,4 +92,4 @@ def landing(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workp
     )
     made = {"deliveries": deliveries, "findings": found, "run": pd.DataFrame({"run": [run]})}
     version = content(deliveries.drop(columns="new"), found)
-    return dg.Output(Versioned(made, Version(version, None)), data_version=dg.DataVersion(version))
+    return dg.Output(VersionedOutput(made, Version(version, None)), data_version=dg.DataVersion(version))

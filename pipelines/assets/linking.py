@@ -72,8 +72,8 @@ def _registered(workplace: Workplace) -> object:
 def links(context: dg.AssetExecutionContext, canonical: Tables, workplace: dg.ResourceParam[Workplace]) -> Linked:
     """Clusters of person and case records, as stewards' judgements demand."""
     with redact_stage_errors(workplace, "linking"):
-        bounded.rest()  # every delivery is harmonised
-        model, tables, spark = load_model(), canonical.only(INPUT), Spark.from_environment()
+        bounded.stop_processes()  # every delivery is harmonised
+        model, tables, spark = load_model(), canonical.restricted_to(INPUT), Spark.from_environment()
         places = listed(states({name: tables[name] for name in ("person_records", "successors")})["person_records"], model)
         said = _stewards_said(workplace, places)
         linked = link(tables, model, said, workplace.home.lake / "linkage_memory", places, spark)

@@ -95,7 +95,7 @@ def read_all(
     most = max(_LEAST, min(_AT_A_TIME, sum(sizes) // 2))
     begins = zip(new, accumulate(sizes, initial=0), strict=False)  # each delivery, and how much lies before it
     portions = [tuple(one for one, _ in some) for _, some in groupby(begins, key=lambda begun: begun[1] // most)]
-    numbers = count(into.free())
+    numbers = count(into.next_number())
     pieces = []
     for some in portions:
         delivered = tuple(Delivered(str(one.name), tuple(one.files), one.incomplete, one.reading) for one in some)
@@ -105,8 +105,8 @@ def read_all(
 
 def judge_all(workplace: Workplace, institution: str, new: Sequence[str], raw: DeliveryStore) -> dict[str, str]:
     """Judge what was read of the deliveries `new`, harmonise it, and keep both. Gives the keys under which those lie that were refused."""
-    found = raw.together(new)
-    numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).free() for stage in _JUDGING.kept))
+    found = raw.keys_by_folder(new)
+    numbers = count(max(DeliveryStore(stage_folder(workplace, institution, stage)).next_number() for stage in _JUDGING.kept))
     pieces = [Piece(workplace, institution, keys, next(numbers)) for keys, _ in found]
     return _each(_JUDGING, pieces, sum(rows for _, rows in found), numbers)
 
@@ -130,19 +130,19 @@ def _each(stage: _Stage, pieces: Sequence[Piece], rows: int, numbers: Iterator[i
     processes = min(len(os.sched_getaffinity(0)), len(pieces)) if rows >= _WORTH else 1
     single = [piece for piece in pieces if len(piece.keys) < 2]
     several = [piece for piece in pieces if len(piece.keys) > 1]
-    for done in bounded.each(stage.work, several, replace(bounds, seconds=-(-bounds.seconds // _SHARE)), processes):
+    for done in bounded.run_each(stage.work, several, replace(bounds, seconds=-(-bounds.seconds // _SHARE)), processes):
         if done.ended:
-            _drop(stage, done.piece)
-            single += done.piece.each(numbers)
+            _drop(stage, done.task)
+            single += done.task.each(numbers)
     kept: dict[str, str] = {}
     ended = list[ExceededError]()
-    for done in bounded.each(stage.work, single, bounds, processes):
+    for done in bounded.run_each(stage.work, single, bounds, processes):
         if done.ended:
-            _drop(stage, done.piece)
-            (name, key) = next(iter(done.piece.keys.items()))
-            kept[name] = _refusal(key, bounds) if done.ended.lasting else f"{key} once"
+            _drop(stage, done.task)
+            (name, key) = next(iter(done.task.keys.items()))
+            kept[name] = _refusal(key, bounds) if done.ended.permanent else f"{key} once"
             ended.append(done.ended)
-            stage.instead(replace(done.piece, keys={name: kept[name]}), done.ended)
+            stage.instead(replace(done.task, keys={name: kept[name]}), done.ended)
     if len(single) > 1 and len(ended) == len(single) and all(one.reason in ("ended", "failed") for one in ended):
         doing = f"{single[0].institution}: {stage.doing}"
         raise HarmoniaError(

@@ -19,7 +19,7 @@ from pipelines.describing import WRITER, redact_stage_errors, say, table
 from pipelines.landing import landed
 from pipelines.record_status import ACCOUNTS
 from pipelines.resources import coded
-from pipelines.resources.lake import Tables, Version, keep_version, version_of
+from pipelines.resources.lake import Tables, Version, read_version, write_version
 from pipelines.resources.workplace import Workplace
 from sources import contract
 from warehouse import postgres, tables
@@ -67,8 +67,8 @@ def warehouse(
     with redact_stage_errors(workplace, "publishing", context):
         home = workplace.home.root
         require_versions(published_rules(home), catalogue())
-        records = {"person_records": canonical.some("person_records", _NAMED)}
-        wanted, there = _wanted(workplace), version_of(current(home))
+        records = {"person_records": canonical.select("person_records", _NAMED)}
+        wanted, there = _wanted(workplace), read_version(current(home))
         unchanged = wanted is not None and there is not None and there.version == wanted
         changed = delivery_report.changed_totals(delivery_report.NO_TOTALS, delivery_report.NO_TOTALS)
         if unchanged:
@@ -81,10 +81,10 @@ def warehouse(
             with also as put_in_place:
                 publish(stores, home, put_in_place)
             if wanted is not None:
-                keep_version(current(home), Version(wanted, None))
+                write_version(current(home), Version(wanted, None))
             if before is not None:
                 changed = delivery_report.changed_totals(before, delivery_report.totals(statistics["statistics"]))
-        counts = {name: n for name, n in statistics.rows().items() if name in tables.WAREHOUSE.tables}
+        counts = {name: n for name, n in statistics.row_counts().items() if name in tables.WAREHOUSE.tables}
         releases.remove_unfinished(workplace.home.releases)
         registry = open_registry(workplace.registry)
         try:
@@ -109,7 +109,7 @@ def warehouse(
 
 def _wanted(workplace: Workplace) -> str | None:
     """What a publishing hangs on; None where it is not known, or where it goes to a server too, whose tables others could have changed."""
-    versions = [version_of(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
+    versions = [read_version(workplace.home.lake / stage) for stage in ("canonical", "identities", "statistics")]
     if workplace.warehouse_url or not all(versions):
         return None
     return hashed([one.version for one in versions if one], secret(workplace.home.root).hex())
@@ -137,7 +137,7 @@ def feedback(
                 received = {(one.institution, one.name): one.receipts[-1].first_seen.date() for one in deliveries(session)}
         finally:
             registry.close()
-        found = coded.below([findings.coded("findings", [*LIVED, "answer", "answer_id"])])
+        found = coded.concatenate([findings.encoded("findings", [*LIVED, "answer", "answer_id"])])
         reports = write_reports(workplace, there, received, record_status, found, canonical)
         report(context, asking(found), record_status["deliveries"], record_status["accounting"], reports.loc[reports["written"], _DELIVERY])
     say(context, None, {"folder": dg.MetadataValue.path(str(workplace.home.feedback)), "reports": table(reports)})

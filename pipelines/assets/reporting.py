@@ -29,7 +29,7 @@ from harmonia.feedback.deliveries import (
 from pipelines.describing import redact_stage_errors
 from pipelines.landing import LandedDelivery
 from pipelines.resources import coded, lake
-from pipelines.resources.processes import each
+from pipelines.resources.processes import run_each
 from pipelines.resources.workplace import Workplace
 
 _AT_A_TIME = 30_000  # findings that are read and told at a time
@@ -76,9 +76,9 @@ def write_all(workplace: Workplace, due: Sequence[Due], today: date, parts: Part
     for number, some in enumerate(_divided(due, sizes)):
         piece = Piece(workplace, some, today, workplace.home.lake / "feedback" / "pieces" / f"{number:04}")
         own = {name: frame.iloc[_rows_of(some, rows[name])].reset_index(drop=True) for name, frame in parts.items()}
-        lake.write(piece.folder, {**own, "findings": coded.plain(own["findings"])})
+        lake.write(piece.folder, {**own, "findings": coded.decode(own["findings"])})
         pieces.append(piece)
-    each(_write, pieces, sum(sizes.values()))
+    run_each(_write, pieces, sum(sizes.values()))
 
 
 def _rows_of(some: Sequence[Due], rows: Mapping[Place, np.ndarray]) -> np.ndarray:

@@ -12,7 +12,7 @@ from pipelines.assets.versions import stage
 from pipelines.describing import redact_stage_errors, say, table
 from pipelines.record_status import ACCOUNTS, LINEAGE
 from pipelines.resources import lake, parquet
-from pipelines.resources.lake import Kept, Tables
+from pipelines.resources.lake import StoredOutput, Tables
 from pipelines.resources.workplace import Workplace
 from schemas.canonical import TABLES
 from schemas.findings import COLUMNS, NUMBERS
@@ -43,14 +43,14 @@ def _canonical(institutions: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description="Records of all institutions in the canonical schema, and which records replaced which (`successors`).",
     )
-    def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> Kept:
+    def canonical(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], **stages: Any) -> StoredOutput:
         with redact_stage_errors(workplace, "making the union"):
             current = {name: stages[f"{name}_current"] for name in institutions}
             status = {name: one["statuses"].set_index(ROW)["_status"].astype("category") for name, one in current.items()}
-            made = Kept(workplace.home.lake / "canonical")
+            made = StoredOutput(workplace.home.lake / "canonical")
             tables: dict[str, Any] = {name: Together(stages, status, name) for name in TABLES}
             lake.write(made.folder, {**tables, "successors": _stacked(one["successors"] for one in current.values())})
-        rows = {name: number for name, number in Tables(made.folder).rows().items() if name in TABLES}
+        rows = {name: number for name, number in Tables(made.folder).row_counts().items() if name in TABLES}
         say(context, sum(rows.values()), {f"{name} rows": number for name, number in rows.items()})
         return made
 
@@ -96,10 +96,12 @@ def _standing(institutions: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"pandas", "parquet"},
         description="Record status of all institutions: lineage of every record, row accounting, findings.",
     )
-    def record_status(context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any) -> Kept:
+    def record_status(
+        context: dg.AssetExecutionContext, workplace: dg.ResourceParam[Workplace], landing: Tables, **stages: Any
+    ) -> StoredOutput:
         with redact_stage_errors(workplace, "gathering the record status"):
             files = [files_of(name, stages[f"{name}_validated"]) for name in institutions]
-            made = Kept(workplace.home.lake / "record_status")
+            made = StoredOutput(workplace.home.lake / "record_status")
             lake.write(made.folder, gathered(landing, files, [stages[f"{name}_current"] for name in institutions]))
             stand = Tables(made.folder)
         counts = stand["accounting"].groupby("institution")[["read", *ACCOUNTS]].sum().reset_index()

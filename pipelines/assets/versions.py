@@ -22,7 +22,7 @@ import pandas as pd
 from pipelines.describing import ROWS
 from pipelines.resources import code
 from pipelines.resources.delivery_store import MANIFEST
-from pipelines.resources.lake import Kept, Version, Versioned, version_of
+from pipelines.resources.lake import StoredOutput, Version, VersionedOutput, read_version
 from pipelines.resources.workplace import Workplace
 
 _CODE = ("harmonia", "pipelines", "warehouse", "schemas", "sources")
@@ -59,17 +59,17 @@ def stage(
             workplace = given["workplace"]
             folder = workplace.home.lake.joinpath(*context.asset_key.path)
             wanted = _wanted(context, workplace, also)
-            there = version_of(folder)
+            there = read_version(folder)
             if there and there.version == wanted:
                 rows = {} if there.rows is None else {ROWS: there.rows}
                 context.add_output_metadata({**rows, "unchanged": "code and inputs are those of an earlier run"})
-                return dg.Output(Kept(folder), data_version=dg.DataVersion(wanted))
+                return dg.Output(StoredOutput(folder), data_version=dg.DataVersion(wanted))
             value = function(context, **given)
             after = _wanted(context, workplace, also)
             if after != wanted and not writes:
                 return dg.Output(value)
             said = (context.op_execution_context.get_output_metadata("result") or {}).get(ROWS)
-            return dg.Output(Versioned(value, Version(after, said)), data_version=dg.DataVersion(after))
+            return dg.Output(VersionedOutput(value, Version(after, said)), data_version=dg.DataVersion(after))
 
         done.__annotations__ = {**function.__annotations__, "return": dg.Output[Any]}
         return dg.asset(**declared)(done)
@@ -88,5 +88,5 @@ def _of_input(folder: Path) -> str | None:
     stands = folder / MANIFEST
     if stands.exists():
         return hashed(stands.read_text("utf-8"))
-    there = version_of(folder)
+    there = read_version(folder)
     return there.version if there else None

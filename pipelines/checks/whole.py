@@ -70,7 +70,7 @@ def lost_records(canonical: Tables, lineage: pd.DataFrame) -> pd.DataFrame:
     accepted = lineage[lineage["status"] == "accepted"].groupby(["institution", "entity"]).size().rename("accepted")
     parts = []
     for entity, name in _ENTITIES.items():
-        frame = canonical.some(name, ["institution", "status"])
+        frame = canonical.select(name, ["institution", "status"])
         counts = frame[frame["status"] == "accepted"].groupby("institution").size().rename("harmonised").reset_index()
         parts.append(counts.assign(entity=entity).set_index(["institution", "entity"])["harmonised"])
     both = pd.concat([accepted, pd.concat(parts)], axis=1).fillna(0).astype("int64").reset_index()
@@ -106,7 +106,7 @@ def bridge_gaps(statistics: pd.DataFrame, bridge: pd.DataFrame) -> pd.DataFrame:
 )
 def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """Between what stands and what is counted, by institution and entity."""
-    lineage = statistics.some("lineage", ["institution", "entity", "status"])
+    lineage = statistics.select("lineage", ["institution", "entity", "status"])
     lost = lost_records(canonical, lineage)
     accepted = int((lineage["status"] == "accepted").sum())
     return dg.AssetCheckResult(passed=lost.empty, metadata={"accepted records": accepted, "differ": table(lost)})
@@ -120,8 +120,8 @@ def nothing_is_lost(statistics: Tables, canonical: Tables) -> dg.AssetCheckResul
 )
 def every_record_has_its_case(statistics: Tables, canonical: Tables) -> dg.AssetCheckResult:
     """On the lineage as it will be published."""
-    lineage = statistics.some("lineage", [*_STATE, "entity", "status", "case_id", "person_id"])
-    missing = without_identity(lineage, canonical.some("person_records", [*_STATE, "kind"]))
+    lineage = statistics.select("lineage", [*_STATE, "entity", "status", "case_id", "person_id"])
+    missing = without_identity(lineage, canonical.select("person_records", [*_STATE, "kind"]))
     return dg.AssetCheckResult(passed=missing == 0, metadata={"records": len(lineage), "without case or person": missing})
 
 
@@ -158,7 +158,7 @@ def rows_published(home: Home) -> dict[str, int]:
 def published_as_counted(warehouse: Tables, statistics: Tables, workplace: dg.ResourceParam[Workplace]) -> dg.AssetCheckResult:
     """Opens the published file as a reader does and counts its rows."""
     published = rows_published(workplace.home)
-    counted = statistics.rows()
+    counted = statistics.row_counts()
     differ = {name: n for name, n in published.items() if name in counted and n != counted[name]}
     return dg.AssetCheckResult(passed=not differ, metadata={**published, "tables that differ": len(differ)})
 

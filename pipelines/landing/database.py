@@ -74,4 +74,4 @@ def _url(pointer: bytes) -> str | None:
 
 def ask(url: str) -> bytes | str:
     """The dump, or the reason why there is none, from a process that is killed if the server blocks. Raises `ExceededError`."""
-    return bounded.alone(dumped, url, _BOUNDS)
+    return bounded.run_one(dumped, url, _BOUNDS)

@@ -26,7 +26,7 @@ from pipelines.linkage.score import Coded, Scorer
 from pipelines.linkage.spark import Spark
 from pipelines.linkage.standardise import Records
 from pipelines.resources.memory import release_memory
-from pipelines.resources.processes import each
+from pipelines.resources.processes import run_each
 
 Frames = dict[str, pd.DataFrame]
 _RECORDS = ("files", "persons", "references", "own", "merges")
@@ -79,7 +79,7 @@ def run_tasks(work: Work, tasks: Iterable[Frames], setting: Setting, rows: int) 
                 submitted.append(_Task(work, setting.model, _write(folder / str(n), task)))
                 yield submitted[-1]
 
-        each(_work, written(), rows)
+        run_each(_work, written(), rows)
         for one in submitted:
             yield _read(one.folder / "found")
     finally:

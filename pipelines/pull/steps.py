@@ -26,7 +26,7 @@ from pipelines.pull.declared import SETTING, configured
 from pipelines.pull.failure import PullError, as_pull_error
 from pipelines.pull.source import Look, Offer, Problem, Request, Secrets, Source
 from pipelines.resources import bounded
-from pipelines.resources.bounded import Bounds, Done
+from pipelines.resources.bounded import Bounds, TaskResult
 from pipelines.resources.workplace import Workplace
 from schemas.declared import DeclarationError
 from schemas.findings import rules
@@ -179,8 +179,8 @@ class _Pulling:
 
     def _looks(self, tasks: list[_Task]) -> Iterator[_Task]:
         """A task for every delivery that a source offers. Problems are recorded, and closed where they are gone."""
-        for done in bounded.each(look_at, tasks, self.limits.look, min(_PROCESSES, len(tasks))):
-            task, seen = done.piece, cast(Look | PullError, _result(done))
+        for done in bounded.run_each(look_at, tasks, self.limits.look, min(_PROCESSES, len(tasks))):
+            task, seen = done.task, cast(Look | PullError, _result(done))
             if isinstance(seen, PullError):
                 self._problem(task.institution, task.source, Problem(None, seen.rule, seen.detail))
                 continue
@@ -202,8 +202,8 @@ class _Pulling:
         return True
 
     def _fetch_all(self, tasks: list[_Task]) -> None:
-        for done in bounded.each(fetch, tasks, self.limits.fetch, min(_PROCESSES, len(tasks))):
-            task, hashes = done.piece, cast(dict[str, str] | PullError, _result(done))
+        for done in bounded.run_each(fetch, tasks, self.limits.fetch, min(_PROCESSES, len(tasks))):
+            task, hashes = done.task, cast(dict[str, str] | PullError, _result(done))
             try:
                 if isinstance(hashes, PullError):
                     raise hashes
@@ -259,7 +259,7 @@ def _with_period(request: Request, source: Database, before: Mapping[Place, Pull
     return replace(request, period=period, days=(first, last))
 
 
-def _result(done: Done[_Task]) -> Look | dict[str, str] | PullError:
+def _result(done: TaskResult[_Task]) -> Look | dict[str, str] | PullError:
     """What a process returned, or the rule behind its end."""
     if done.ended is None:
         return cast(Look | dict[str, str] | PullError, done.result)

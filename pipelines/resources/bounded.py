@@ -1,7 +1,7 @@
-"""Processes with bounds of time and memory, for work on untrusted deliveries.
+"""Processes with limits of time and memory, for work on untrusted deliveries.
 
-Belongs here: the processes, their bounds, the reason why one was ended. Does not belong here: the work, and the finding on a delivery that
-exceeded a bound (`pipelines.assets.portioning`). A process does one task after another; one that dies is replaced.
+Belongs here: the processes, their limits, the reason why one was ended. Does not belong here: the work, and the finding on a delivery that
+exceeded a limit (`pipelines.assets.portioning`). A process does one task after another; one that dies is replaced.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 Reason = Literal["seconds", "memory", "size", "ended", "failed"]
 
-_GRACE = 30.0  # seconds within which a process that was told to go has gone, and its end is known
-_ENDS: Mapping[int, Reason] = {-signal.SIGXCPU: "seconds", -signal.SIGABRT: "memory"}  # libraries in C++ abort where they get none
+_JOIN_TIMEOUT = 30.0  # seconds to wait for a process to end
+_REASON_BY_EXIT_CODE: Mapping[int, Reason] = {-signal.SIGXCPU: "seconds", -signal.SIGABRT: "memory"}  # C++ libraries abort without memory
 _PRELOADED = ["__main__", "pipelines.assets.portioning"]
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one delivery may cost in a stage: seconds of the processor, MiB of memory; and how many rows and findings it may have. On the
-    clock `patience` times as many seconds may pass: discs and servers are waited for, and others use the processor."""
+    """Limits for one delivery in a stage: CPU seconds, MiB of memory, rows, findings. Wall-clock time is limited to `patience` times the
+    CPU seconds, since disks, servers and other processes take time."""
 
     seconds: int = 60
     memory: int = 1536
@@ -44,59 +44,59 @@ class Bounds:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Bounds:
-        """As `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS` say. Raises `HarmoniaError` where one is no number."""
-        found = {}
+        """From `HARMONIA_DELIVERY_SECONDS`, `…_MEMORY` (MiB), `…_ROWS`, `…_FINDINGS`. Raises `HarmoniaError` where one is not a number."""
+        limits = {}
         for name in ("seconds", "memory", "rows", "findings"):
             variable = f"HARMONIA_DELIVERY_{name.upper()}"
             value = environment.get(variable) or str(getattr(cls, name))
             if not value.isascii() or not value.isdigit() or int(value) < 1:
                 raise HarmoniaError(f"{variable} is {value!r}: give a whole number{' of MiB' if name == 'memory' else ''}, 1 or more")
-            found[name] = int(value)
-        return cls(**found)
+            limits[name] = int(value)
+        return cls(**limits)
 
-    def told(self, reason: Reason) -> str:
-        """A bound as a finding shows it."""
+    def format_bound(self, reason: Reason) -> str:
+        """A limit as a finding shows it."""
         return {"seconds": f"> {self.seconds} s", "memory": f"> {self.memory} MiB"}.get(reason, "")
 
 
 class ExceededError(Exception):
-    """The work was ended: it took too long or too much memory, met a delivery of too many rows or findings (`size`), the process was ended
-    from outside, or the work failed. Holds no value of a
-    delivery. `detail`: what a finding may show of it; `lasting`: another try on the same machine ends in the same way."""
+    """A task was ended: it took too long or too much memory, its delivery has too many rows or findings (`size`), its process was killed
+    from outside, or it failed. Contains no value of a delivery. `detail`: text for a finding; `permanent`: a retry on the same machine
+    would end in the same way."""
 
-    def __init__(self, reason: Reason, detail: str, lasting: bool = False) -> None:
-        super().__init__(reason, detail, lasting)
-        self.reason, self.detail, self.lasting = reason, detail, lasting
+    def __init__(self, reason: Reason, detail: str, permanent: bool = False) -> None:
+        super().__init__(reason, detail, permanent)
+        self.reason, self.detail, self.permanent = reason, detail, permanent
 
 
 @dataclass
-class Done(Generic[T]):
-    """What became of a piece: the result of the work, or why it was ended."""
+class TaskResult(Generic[T]):
+    """A task with its result, or the reason why it was ended."""
 
-    piece: T
+    task: T
     result: Any = None
     ended: ExceededError | None = None
 
 
 class _Worker:
-    """A process that waits for work. Kept until it dies or `rest` is called."""
+    """A process that waits for tasks, until it dies or `stop_processes` is called."""
 
     def __init__(self) -> None:
         context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
         context.set_forkserver_preload(_PRELOADED)
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self.pipe, child_end = context.Pipe()
+        self._process = context.Process(target=_work_loop, args=(child_end,), daemon=True)
         self._process.start()
-        theirs.close()
-        self._bounds, self._until, self._started = Bounds(), 0.0, False
+        child_end.close()
+        self._bounds, self._deadline, self._started = Bounds(), 0.0, False
 
     @property
-    def left(self) -> float:
-        """Seconds on the clock that its piece has left."""
-        return max(0.0, self._until - time.monotonic())
+    def seconds_left(self) -> float:
+        """Wall-clock seconds that its task has left."""
+        return max(0.0, self._deadline - time.monotonic())
 
-    def begin(self, work: Callable[[T], R], piece: T, bounds: Bounds) -> None:
-        """Hand it a piece, as soon as it has started. Raises `HarmoniaError` where it does not start, `OSError` where it died meanwhile."""
+    def submit(self, work: Callable[[T], R], task: T, bounds: Bounds) -> None:
+        """Send it a task once it has started. Raises `HarmoniaError` where it does not start, `OSError` where it has died."""
         if not self._started:
             try:
                 self._started = bool(self.pipe.recv())
@@ -106,141 +106,140 @@ class _Worker:
                     "a process that works on deliveries ended before it began: see that memory and processes are left (`ulimit -u`, "
                     "`journalctl -k`), then run again"
                 ) from None
-        self._bounds, self._until = bounds, time.monotonic() + bounds.patience * bounds.seconds
-        self.pipe.send((work, piece, bounds))
+        self._bounds, self._deadline = bounds, time.monotonic() + bounds.patience * bounds.seconds
+        self.pipe.send((work, task, bounds))
 
-    def answer(self) -> Any:
-        """What its work returned, once its pipe can be read or its time is over. Raises `ExceededError` and `HarmoniaError`."""
+    def result_of_work(self) -> Any:
+        """The result of its task, once its pipe can be read or its time is over. Raises `ExceededError` and `HarmoniaError`."""
         kind: Any = "seconds"
         value: Any = None
-        lasting = False  # on the clock: another time it may be faster
+        permanent = False  # exceeded wall-clock time: a retry may be faster
         try:
             if self.pipe.poll():
                 kind, value = self.pipe.recv()
         except (EOFError, OSError):
-            self._process.join(_GRACE)
-            kind = _ENDS.get(self._process.exitcode or 0, "ended")
-            lasting = kind == "seconds"
+            self._process.join(_JOIN_TIMEOUT)
+            kind = _REASON_BY_EXIT_CODE.get(self._process.exitcode or 0, "ended")
+            permanent = kind == "seconds"
         if kind == "done":
             return value
         if kind == "error":
             raise value
         if kind not in ("failed", "size"):
             self.close()
-        raise ExceededError(kind, value or self._bounds.told(kind), lasting or kind in ("memory", "size"))
+        raise ExceededError(kind, value or self._bounds.format_bound(kind), permanent or kind in ("memory", "size"))
 
     def close(self) -> None:
-        """End the process and whatever it started."""
+        """Kill the process and its children."""
         pid = self._process.pid
         for kill in (lambda: os.killpg(pid or 0, signal.SIGKILL) if pid else None, self._process.kill):
             with suppress(ProcessLookupError, PermissionError):
                 kill()
-        self._process.join(_GRACE)
+        self._process.join(_JOIN_TIMEOUT)
         self.pipe.close()
 
     @property
     def alive(self) -> bool:
-        """Whether it can be handed a piece."""
+        """Whether it can take a task."""
         return not self.pipe.closed and self._process.is_alive()
 
 
 _workers: list[_Worker] = []
 
 
-def _hire(number: int) -> list[_Worker]:
-    _workers[:] = [one for one in _workers if one.alive]
+def _start_workers(number: int) -> list[_Worker]:
+    _workers[:] = [worker for worker in _workers if worker.alive]
     while len(_workers) < number:
         _workers.append(_Worker())
     return _workers[:number]
 
 
-def begin() -> None:
-    """Start the first process, so that it has started when it is needed."""
-    _hire(1)
+def start_first_process() -> None:
+    """Start the first process early, so that it is ready when needed."""
+    _start_workers(1)
 
 
-def rest() -> None:
-    """End all processes that wait for work: what they hold is for others to use."""
-    for one in _workers:
-        one.close()
+def stop_processes() -> None:
+    """End all waiting processes, to free their memory."""
+    for worker in _workers:
+        worker.close()
     _workers.clear()
 
 
-atexit.register(rest)
-os.register_at_fork(after_in_child=_workers.clear)  # they are the parent's
+atexit.register(stop_processes)
+os.register_at_fork(after_in_child=_workers.clear)  # they belong to the parent
 
 
-def alone(work: Callable[[T], R], piece: T, bounds: Bounds) -> R:
-    """The result of `work` on one piece. Raises `ExceededError`, and `HarmoniaError` where the work does."""
-    done = next(iter(each(work, [piece], bounds)))
+def run_one(work: Callable[[T], R], task: T, bounds: Bounds) -> R:
+    """The result of `work` on one task. Raises `ExceededError`, and `HarmoniaError` where the work does."""
+    done = next(iter(run_each(work, [task], bounds)))
     if done.ended:
         raise done.ended
     result: R = done.result
     return result
 
 
-def each(work: Callable[[T], R], pieces: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[Done[T]]:
-    """`work` on every piece, each within `bounds`, by so many processes at a time; in the order in which they end.
+def run_each(work: Callable[[T], R], tasks: Iterable[T], bounds: Bounds, processes: int = 1) -> Iterator[TaskResult[T]]:
+    """`work` on every task, each within `bounds`, in parallel `processes`; yields results in the order of completion.
 
-    `work` is a function of a module; pieces and results can be pickled. Raises `HarmoniaError` where the work does; work that is going on
-    is ended then.
+    `work` is a module-level function; tasks and results can be pickled. Raises `HarmoniaError` where the work does, and ends running tasks.
     """
-    waiting, busy = list(pieces)[::-1], dict[_Worker, T]()
+    waiting, running = list(tasks)[::-1], dict[_Worker, T]()
     try:
-        while waiting or busy:
-            for worker in _hire(processes):
-                if waiting and worker not in busy:
+        while waiting or running:
+            for worker in _start_workers(processes):
+                if waiting and worker not in running:
                     try:
-                        worker.begin(work, waiting[-1], bounds)
-                    except OSError:  # it died while it waited for work: another takes its place
+                        worker.submit(work, waiting[-1], bounds)
+                    except OSError:  # it died while waiting: another replaces it
                         worker.close()
                         continue
-                    busy[worker] = waiting.pop()
-            if not busy:
+                    running[worker] = waiting.pop()
+            if not running:
                 continue
-            ready = connection.wait([one.pipe for one in busy], min(one.left for one in busy))
-            for worker in [one for one in busy if one.pipe in ready or not one.left]:
-                piece = busy.pop(worker)
+            ready = connection.wait([worker.pipe for worker in running], min(worker.seconds_left for worker in running))
+            for worker in [worker for worker in running if worker.pipe in ready or not worker.seconds_left]:
+                task = running.pop(worker)
                 try:
-                    yield Done(piece, worker.answer())
+                    yield TaskResult(task, worker.result_of_work())
                 except ExceededError as ended:
-                    yield Done(piece, ended=ended)
+                    yield TaskResult(task, ended=ended)
     finally:
-        for worker in busy:
+        for worker in running:
             worker.close()
 
 
-def _serve(pipe: Connection) -> None:
-    """Do what comes through the pipe, in a group of processes of its own, until the pipe is closed."""
+def _work_loop(pipe: Connection) -> None:
+    """Run tasks from the pipe, in a process group of its own, until the pipe is closed."""
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the run's to answer
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what a library says as it dies may quote a cell
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles interrupts
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the last words of a library may quote a cell
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
-        open("/proc/self/oom_score_adj", "w").write("500")  # noqa: PTH123, SIM115 - whoever makes room takes this process, not the run
+        open("/proc/self/oom_score_adj", "w").write("500")  # noqa: PTH123, SIM115 - out of memory, the system ends this process, not the run
     parent = parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
     pipe.send(True)
     while True:
         try:
-            work, piece, bounds = pipe.recv()
+            work, task, bounds = pipe.recv()
         except EOFError:
             return
         with suppress(OSError):
-            pipe.send(_answer(work, piece, bounds))
+            pipe.send(_run_task(work, task, bounds))
 
 
-def _end_with(sentinel: int) -> None:
+def _exit_with_parent(sentinel: int) -> None:
     connection.wait([sentinel])
     os.killpg(0, signal.SIGKILL)
 
 
-def _answer(work: Callable[[Any], Any], piece: Any, bounds: Bounds) -> tuple[str, Any]:
+def _run_task(work: Callable[[Any], Any], task: Any, bounds: Bounds) -> tuple[str, Any]:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     try:
-        _bound(bounds)
-        return "done", work(piece)
+        _set_limits(bounds)
+        return "done", work(task)
     except HarmoniaError as error:
         return "error", error
     except ExceededError as error:
@@ -253,13 +252,13 @@ def _answer(work: Callable[[Any], Any], piece: Any, bounds: Bounds) -> tuple[str
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def _bound(bounds: Bounds) -> None:
-    """Bound what the process may take from now on. A library that gets no memory may end the process; the system ends it for time."""
+def _set_limits(bounds: Bounds) -> None:
+    """Limit memory and CPU time from now on. A library without memory may abort the process; the system ends it after its CPU time."""
     with open("/proc/self/statm") as file:  # noqa: PTH123
-        held = int(file.read().split()[5]) * resource.getpagesize()
-    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    wanted = held + (bounds.memory << 20)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+        used_bytes = int(file.read().split()[5]) * resource.getpagesize()
+    hard_limit = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    limit = used_bytes + (bounds.memory << 20)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard_limit == resource.RLIM_INFINITY else min(limit, hard_limit), hard_limit))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    spent = used.ru_utime + used.ru_stime
-    resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + bounds.seconds + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    cpu_seconds = used.ru_utime + used.ru_stime
+    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_seconds) + bounds.seconds + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]))

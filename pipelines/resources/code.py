@@ -18,20 +18,20 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def digest(patterns: tuple[str, ...], libraries: tuple[str, ...] = ()) -> str:
-    """Hash of the files of the repository that match `patterns` (of a folder all that lie below it), of the institutions in folders outside
-    it (`HARMONIA_SOURCES`), and of the versions of `libraries`."""
-    found = hashlib.sha256()
-    inside = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files(_ROOT.glob(pattern))})
-    for name, path in [*inside, *((str(file), file) for file in sorted(_files(contract.further())))]:
-        found.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    """Hash of the repository's files that match `patterns` (a folder: all files below it), of the institutions in folders outside the
+    repository (`HARMONIA_SOURCES`), and of the versions of `libraries`."""
+    hasher = hashlib.sha256()
+    repository_files = sorted({(str(file.relative_to(_ROOT)), file) for pattern in patterns for file in _files(_ROOT.glob(pattern))})
+    for name, path in [*repository_files, *((str(file), file) for file in sorted(_files(contract.further())))]:
+        hasher.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     for library in libraries:
-        found.update(f"{library} {_version(library)}\n".encode())
-    return found.hexdigest()
+        hasher.update(f"{library} {_version(library)}\n".encode())
+    return hasher.hexdigest()
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
-    found = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
-    return [file for file in found if file.is_file() and file.suffix != ".pyc"]
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    return [file for file in files if file.is_file() and file.suffix != ".pyc"]
 
 
 def _version(library: str) -> str:

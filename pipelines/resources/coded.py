@@ -16,73 +16,73 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
-_LARGEST = 2**62
+_MAX_NUMBER = 2**62
 
 
-def of_frame(frame: pd.DataFrame) -> pa.Table:
-    """The frame with its texts coded."""
+def encode_frame(frame: pd.DataFrame) -> pa.Table:
+    """The frame with its texts encoded."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    return table.cast(pa.schema([(field.name, _TEXT if _textual(field.type) else field.type) for field in table.schema]))
+    return table.cast(pa.schema([(field.name, _TEXT if _is_text(field.type) else field.type) for field in table.schema]))
 
 
-def of_file(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a table of the lake with its texts coded; no text is read twice."""
-    texts = [field.name for field in pq.read_schema(path) if field.name in columns and _textual(field.type)]
+def read_encoded(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a table of the lake with texts encoded; each distinct text is read once."""
+    texts = [field.name for field in pq.read_schema(path) if field.name in columns and _is_text(field.type)]
     table = pq.read_table(path, columns=list(columns), read_dictionary=texts)
     return table.cast(pa.schema([(field.name, _TEXT if field.name in texts else field.type) for field in table.schema]))
 
 
-def below(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Coded tables one below the other: texts are categories, in no order; whole numbers with gaps are floats."""
+def concatenate(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    """Encoded tables concatenated as a frame: texts are unordered categories; integers with missing values are floats."""
     return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
-def plain(rows: pd.DataFrame) -> pd.DataFrame:
-    """Coded rows with their texts as texts, their whole numbers as such; what is plain stays so."""
-    return pd.DataFrame({name: _plain(column) for name, column in rows.items()}, index=rows.index)
+def decode(rows: pd.DataFrame) -> pd.DataFrame:
+    """Encoded rows with texts as texts and integers as integers; other columns unchanged."""
+    return pd.DataFrame({name: _decode_column(column) for name, column in rows.items()}, index=rows.index)
 
 
-def _plain(column: pd.Series) -> pd.Series:
+def _decode_column(column: pd.Series) -> pd.Series:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype("Int64") if pd.api.types.is_numeric_dtype(column) else column
-    known = pa.array(column.cat.categories, pa.large_string())
-    return pd.Series(known.take(pa.array(codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
+    values = pa.array(column.cat.categories, pa.large_string())
+    return pd.Series(values.take(pa.array(codes(column), mask=column.isna().to_numpy())), index=column.index, dtype="str")
 
 
 def codes(column: pd.Series) -> np.ndarray:
-    """Of each cell of a coded text its number, -1 where it is empty."""
+    """The code of each cell of an encoded column; -1 where it is empty."""
     return column.cat.codes.to_numpy().astype("int32")
 
 
-def as_in(column: pd.Series, other: pd.Series) -> np.ndarray:
-    """Of each cell of a coded text the number that the text has in another column, -1 where that has none."""
+def codes_in(column: pd.Series, other: pd.Series) -> np.ndarray:
+    """The code that each cell's text has in the encoded column `other`; -1 where it does not occur there."""
     numbers = other.cat.categories.get_indexer(column.cat.categories)
     return np.append(numbers, -1)[codes(column)]
 
 
-def places(texts: pd.Series, known: pd.Index) -> np.ndarray:
-    """Of each text its place among those `known`, -1 where it is none: as `get_indexer` says, which makes a text of Python of each."""
-    found = pc.index_in(pa.array(texts.astype("str")), value_set=pa.array(known.astype("str").array))
-    return found.fill_null(-1).to_numpy()
+def positions(texts: pd.Series, values: pd.Index) -> np.ndarray:
+    """The position of each text in `values`, -1 where it is missing: as `get_indexer`, but without converting each text to Python."""
+    result = pc.index_in(pa.array(texts.astype("str")), value_set=pa.array(values.astype("str").array))
+    return result.fill_null(-1).to_numpy()
 
 
-def among(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
-    """Whether each text is one of the `others`, where there are many: as `isin` says, which makes a text of Python of each of those."""
-    found = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
-    return pd.Series(found.to_numpy(zero_copy_only=False), index=texts.index)
+def is_in(texts: pd.Series, others: pd.Series | pd.Index) -> pd.Series:
+    """Whether each text is in `others`: as `isin`, but without converting each of `others` to Python."""
+    result = pc.is_in(pa.array(texts.astype("str")), value_set=pa.array(others.astype("str").array))
+    return pd.Series(result.to_numpy(zero_copy_only=False), index=texts.index)
 
 
-def numbered(*parts: np.ndarray) -> np.ndarray:
-    """One number for the rows that are alike in all `parts` (numbers from -1), in the order in which rows appear."""
-    out, most = np.zeros(len(parts[0]), dtype="int64"), 1
+def group_numbers(*parts: np.ndarray) -> np.ndarray:
+    """A number for each row, the same for rows that are equal in all `parts` (integers from -1), in the order of first occurrence."""
+    out, groups = np.zeros(len(parts[0]), dtype="int64"), 1
     for part in parts:
         size = int(part.max(initial=-1)) + 2
-        if most * size > _LARGEST:
+        if groups * size > _MAX_NUMBER:
             out = pd.factorize(out)[0]
-            most = int(out.max(initial=-1)) + 1
-        out, most = out * size + part + 1, most * size
+            groups = int(out.max(initial=-1)) + 1
+        out, groups = out * size + part + 1, groups * size
     return pd.factorize(out)[0]
 
 
-def _textual(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind) or pa.types.is_null(kind)
+def _is_text(type_: pa.DataType) -> bool:
+    return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_dictionary(type_) or pa.types.is_null(type_)

@@ -1,7 +1,7 @@
 """The output of a stage by delivery, stored in the lake, so that the next run processes new deliveries only.
 
 Belongs here: frames by delivery and key, in few files, and which of them are current. Does not belong here: what the frames mean, what a
-key contains (`key_of`). A stored part is used again only if its key is the same.
+key contains (`stage_key`). A stored part is used again only if its key is the same.
 
 The stage's folder holds numbered folders of Parquet. Each is written as a whole and holds parts of one or more deliveries. A run adds one;
 two neighbours are merged when the newer has grown to the size of the older, so that there are never many. `manifest.json` lists the current
@@ -23,135 +23,137 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.resources import code, lake, parquet
-from pipelines.resources.lake import Frames, Kept
+from pipelines.resources.lake import Frames, StoredOutput
 
-WHOSE = "_portion"  # column of every frame kept: the delivery that a row belongs to
+DELIVERY = "_portion"  # column of every stored frame: the delivery of the row
 _INDEX, MANIFEST = "_index", "manifest.json"
-_MOST_ROWS = 200_000  # folders that would hold more together are left apart, so that memory does not grow with history
+_MAX_FOLDER_ROWS = 200_000  # larger folders are not merged, so that memory does not grow with history
 _CODE = ("sources", "schemas", "pipelines/validation", "pipelines/harmonisation")
 _LIBRARIES = ("pandas", "pandera", "pyarrow", "python-calamine", "openpyxl", "lxml", "rapidfuzz")
-_Held = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the part of the index that is asked for
+_CurrentPart = tuple[Path, pd.DataFrame, pd.DataFrame]  # a folder, its index, and the current rows of the index
 
 
-def _every(*_: str) -> bool:
+def _all(*_: str) -> bool:
     return True
 
 
 def code_version() -> str:
-    """Of what turns bytes into judged rows: readers, contracts, rules, code lists, validation, harmonising, and their libraries."""
+    """Hash of what turns bytes into validated rows: readers, contracts, rules, code lists, validation, harmonising, and their libraries."""
     return code.digest(_CODE, _LIBRARIES)
 
 
-def key_of(receipt: str, incomplete: bool) -> str:
-    """The key of what is made of a delivery's bytes alone. receipt: see `pipelines.landing.LandedDelivery`."""
+def stage_key(receipt: str, incomplete: bool) -> str:
+    """The key of an output that depends on a delivery's bytes alone. receipt, incomplete: of `pipelines.landing.LandedDelivery`."""
     return hashlib.sha256(f"{receipt} {incomplete} {code_version()}".encode()).hexdigest()
 
 
-class DeliveryStore(Kept):
-    """The portions of one stage, see above. `manifest`: delivery -> key of those that stand, in their order."""
+class DeliveryStore(StoredOutput):
+    """The output of one stage by delivery. `manifest`: delivery -> key of the current outputs, in order."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        stands = folder / MANIFEST
-        self.manifest: dict[str, str] = json.loads(stands.read_text()) if stands.exists() else {}
+        manifest_file = folder / MANIFEST
+        self.manifest: dict[str, str] = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
 
     def missing(self, wanted: Mapping[str, str]) -> list[str]:
-        """Deliveries of `wanted` (delivery -> key) of which no portion with that key is kept."""
-        there = {(d, k) for _, index in self._parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
-        return [delivery for delivery, key in wanted.items() if (delivery, key) not in there]
+        """Deliveries of `wanted` (delivery -> key) for which no output with that key is stored."""
+        stored = {(d, k) for _, index in self._parts() for d, k in zip(index["delivery"], index["key"], strict=True)}
+        return [delivery for delivery, key in wanted.items() if (delivery, key) not in stored]
 
     def add(self, keys: Mapping[str, str], frames: Frames, number: int | None = None) -> None:
-        """Keep portions: every frame has its delivery in `WHOSE`; `keys`: delivery -> key, also of those without a row.
+        """Store outputs. frames: with the delivery of each row in `DELIVERY`. keys: delivery -> key, also of deliveries without rows.
 
-        number: of their folder (`free` or above), where several processes add at a time.
+        number: of the folder (`next_number` or above), where several processes add at a time.
         """
         index = pd.DataFrame({"delivery": list(keys), "key": list(keys.values())}, dtype="str")
         rows = sum(map(len, frames.values()))
         self._write({**frames, _INDEX: index.assign(rows=rows)}, number)
 
-    def free(self) -> int:
-        """The number from which on no folder is there."""
+    def next_number(self) -> int:
+        """The first number above those of all folders."""
         return max((int(path.name) for path in self._folders()), default=0) + 1
 
     def drop(self, number: int) -> None:
-        """Remove the folder with this number, whole or half."""
+        """Remove the folder with this number, even if it is incomplete."""
         for path in (*self.folder.glob(f"{number:06}"), *self.folder.glob(f".{number:06}.*")):
             shutil.rmtree(path)
 
-    def settle(self, wanted: Mapping[str, str]) -> None:
-        """Say that `wanted` stands, in this order; forget other portions where that is free, and put small folders together."""
+    def set_current(self, wanted: Mapping[str, str]) -> None:
+        """Make `wanted` (delivery -> key) the current outputs, in this order; remove folders without any, and merge small ones."""
         self.manifest = dict(wanted)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in [*self.folder.glob(".*.part"), *self.folder.glob(".*.old"), *self.folder.glob("*.parquet")]:  # of a run that was killed
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         for path, index in self._parts():
-            if not self._standing(index).any():
-                _drop(path)
-        self._tidy()
-        fresh = self.folder / f".{MANIFEST}.part"
-        fresh.write_text(json.dumps(self.manifest))
-        fresh.replace(self.folder / MANIFEST)
+            if not self._is_current(index).any():
+                _remove_folder(path)
+        self._merge_small_folders()
+        partial = self.folder / f".{MANIFEST}.part"
+        partial.write_text(json.dumps(self.manifest))
+        partial.replace(self.folder / MANIFEST)
 
-    def load(self, names: Callable[[str], bool] = _every, columns: Callable[[str, str], bool] = _every) -> Frames:
-        """The frames that stand, rows in the order of the deliveries, without `WHOSE`.
+    def load(self, names: Callable[[str], bool] = _all, columns: Callable[[str, str], bool] = _all) -> Frames:
+        """The current frames, rows in the order of the deliveries, without `DELIVERY`.
 
-        names: which frames are wanted; columns: which of their columns (frame, column). Raises `FileNotFoundError` where some are gone.
+        names: selects frames; columns: selects columns by frame and column. Raises `FileNotFoundError` where some are missing.
         """
-        held = self._all_held()
+        parts = self._all_current_parts()
         out: Frames = {}
-        for name in dict.fromkeys(file.stem for path, _, _ in held for file in _files(path, names)):
-            parts, turn = self._parts_of(name, held, columns)
-            frame = parquet.below(parts)
-            out[name] = frame if _ascending(turn) else frame.iloc[turn.argsort(kind="stable")].reset_index(drop=True)
+        for name in dict.fromkeys(file.stem for path, _, _ in parts for file in _files(path, names)):
+            tables, order = self._tables_and_order(name, parts, columns)
+            frame = parquet.concatenate(tables)
+            out[name] = frame if _ascending(order) else frame.iloc[order.argsort(kind="stable")].reset_index(drop=True)
         return out
 
     def table(self, name: str) -> pa.Table | None:
-        """One frame as `load` gives it, as it lies there; None where nothing stands. Raises `FileNotFoundError` where some is gone."""
-        parts, turn = self._parts_of(name, self._all_held(), _every)
-        if not parts:
+        """One frame as `load` returns it, in Arrow; None where there is none. Raises `FileNotFoundError` where some is missing."""
+        tables, order = self._tables_and_order(name, self._all_current_parts(), _all)
+        if not tables:
             return None
-        whole = pa.concat_tables(parts, promote_options="permissive")
-        return whole if _ascending(turn) else whole.take(turn.argsort(kind="stable"))
+        table = pa.concat_tables(tables, promote_options="permissive")
+        return table if _ascending(order) else table.take(order.argsort(kind="stable"))
 
-    def _all_held(self) -> list[_Held]:
-        held = list(self._held(None))
-        if sum(len(mine) for _, _, mine in held) < len(self.manifest):
-            raise FileNotFoundError(f"{self.folder} does not hold all that stood: run everything")
-        return held
+    def _all_current_parts(self) -> list[_CurrentPart]:
+        parts = list(self._current_parts(None))
+        if sum(len(own) for _, _, own in parts) < len(self.manifest):
+            raise FileNotFoundError(f"{self.folder} does not hold all that its manifest names: run everything")
+        return parts
 
-    def _parts_of(self, name: str, held: list[_Held], columns: Callable[[str, str], bool]) -> tuple[list[pa.Table], np.ndarray]:
-        """The portions of a frame, a folder at a time, without `WHOSE`; of each row the place of its delivery among those that stand."""
+    def _tables_and_order(
+        self, name: str, parts: list[_CurrentPart], columns: Callable[[str, str], bool]
+    ) -> tuple[list[pa.Table], np.ndarray]:
+        """A frame as one table per folder, without `DELIVERY`, and the position in the manifest of the delivery of each row."""
         tables = []
-        for path, index, mine in held:
+        for path, index, own in parts:
             if (file := path / f"{name}.parquet").exists():
-                table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == WHOSE or columns(name, c)])
-                all_of_it = len(mine) == len(index)
-                tables.append(table if all_of_it else table.filter(pc.is_in(table[WHOSE], value_set=pa.array(mine["delivery"]))))
-        whose = pa.chunked_array([chunk for table in tables for chunk in table[WHOSE].cast(pa.string()).chunks], pa.string())
-        coded = whose.combine_chunks().dictionary_encode()
-        turn = pd.Index(list(self.manifest)).get_indexer(pd.Index(coded.dictionary.to_pylist()))[coded.indices.to_numpy()]
-        return [table.drop_columns([WHOSE]) for table in tables], turn
+                table = pq.read_table(file, columns=[c for c in pq.read_schema(file).names if c == DELIVERY or columns(name, c)])
+                is_whole_folder = len(own) == len(index)
+                tables.append(table if is_whole_folder else table.filter(pc.is_in(table[DELIVERY], value_set=pa.array(own["delivery"]))))
+        delivery_of_row = pa.chunked_array([chunk for table in tables for chunk in table[DELIVERY].cast(pa.string()).chunks], pa.string())
+        coded = delivery_of_row.combine_chunks().dictionary_encode()
+        order = pd.Index(list(self.manifest)).get_indexer(pd.Index(coded.dictionary.to_pylist()))[coded.indices.to_numpy()]
+        return [table.drop_columns([DELIVERY]) for table in tables], order
 
-    def together(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
-        """Which of `deliveries` lie in one folder: their keys, and the rows of the folder."""
-        return [(_keys(mine), int(index["rows"].max())) for _, index, mine in self._held(set(deliveries))]
+    def keys_by_folder(self, deliveries: Collection[str]) -> list[tuple[dict[str, str], int]]:
+        """By folder, the keys of those of `deliveries` that it stores, and its number of rows."""
+        return [(_keys(own), int(index["rows"].max())) for _, index, own in self._current_parts(set(deliveries))]
 
     def batches(self, deliveries: Collection[str]) -> Iterator[tuple[dict[str, str], Frames]]:
-        """What stands of `deliveries`, a folder at a time: their keys, and the frames with `WHOSE`."""
-        yield from ((_keys(mine), _read(path, index, mine)) for path, index, mine in self._held(set(deliveries)))
+        """The current outputs of `deliveries`, one folder at a time: their keys, and the frames with `DELIVERY`."""
+        yield from ((_keys(own), _read(path, index, own)) for path, index, own in self._current_parts(set(deliveries)))
 
-    def _held(self, deliveries: set[str] | None) -> Iterator[_Held]:
-        """Every folder that holds something that stands of `deliveries`."""
+    def _current_parts(self, deliveries: set[str] | None) -> Iterator[_CurrentPart]:
+        """The folders with current outputs of `deliveries` (None: of all)."""
         seen: set[str] = set()
         for path, index in self._parts():
-            mine = index[self._standing(index) & ~index["delivery"].isin(seen)]
+            own = index[self._is_current(index) & ~index["delivery"].isin(seen)]
             if deliveries is not None:
-                mine = mine[mine["delivery"].isin(deliveries)]
-            seen |= set(mine["delivery"])
-            if len(mine):
-                yield path, index, mine
+                own = own[own["delivery"].isin(deliveries)]
+            seen |= set(own["delivery"])
+            if len(own):
+                yield path, index, own
 
-    def _standing(self, index: pd.DataFrame) -> pd.Series:
+    def _is_current(self, index: pd.DataFrame) -> pd.Series:
         return index["delivery"].map(self.manifest).eq(index["key"])
 
     def _parts(self) -> list[tuple[Path, pd.DataFrame]]:
@@ -162,60 +164,61 @@ class DeliveryStore(Kept):
 
     def _write(self, frames: Frames, number: int | None = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lake.write(self.folder / f"{number or self.free():06}", frames)
+        lake.write(self.folder / f"{number or self.next_number():06}", frames)
 
-    def _tidy(self) -> None:
-        """Put the youngest two folders together as long as the younger is at least half as large as the elder."""
+    def _merge_small_folders(self) -> None:
+        """Merge the newest two folders as long as the newer is at least half as large as the older."""
         while len(parts := self._parts()) > 1:
-            (elder, first), (younger, second) = parts[-2:]
-            rows = [int(index["rows"].max()) for index in (first, second)]
-            if 2 * rows[1] < rows[0] or sum(rows) > _MOST_ROWS:
+            (older, older_index), (newer, newer_index) = parts[-2:]
+            rows = [int(index["rows"].max()) for index in (older_index, newer_index)]
+            if 2 * rows[1] < rows[0] or sum(rows) > _MAX_FOLDER_ROWS:
                 return
-            first_kept, second_kept = first[self._standing(first)], second[self._standing(second)]
-            second_kept = second_kept[~second_kept["delivery"].isin(first_kept["delivery"])]
-            held = [_read(elder, first, first_kept), _read(younger, second, second_kept)]
-            frames = {name: _below([h[name] for h in held if name in h]) for name in dict.fromkeys(n for h in held for n in h)}
-            index = pd.concat([first_kept, second_kept], ignore_index=True)
-            self._write({**frames, _INDEX: index.assign(rows=sum(map(len, frames.values())))})
-            _drop(elder)
-            _drop(younger)
+            older_current, newer_current = (index[self._is_current(index)] for index in (older_index, newer_index))
+            newer_current = newer_current[~newer_current["delivery"].isin(older_current["delivery"])]
+            both = [_read(older, older_index, older_current), _read(newer, newer_index, newer_current)]
+            names = dict.fromkeys(name for frames in both for name in frames)
+            merged = {name: _concatenate([frames[name] for frames in both if name in frames]) for name in names}
+            index = pd.concat([older_current, newer_current], ignore_index=True)
+            self._write({**merged, _INDEX: index.assign(rows=sum(map(len, merged.values())))})
+            _remove_folder(older)
+            _remove_folder(newer)
 
 
 def _keys(index: pd.DataFrame) -> dict[str, str]:
     return dict(zip(index["delivery"], index["key"], strict=True))
 
 
-def _drop(path: Path) -> None:
+def _remove_folder(path: Path) -> None:
     """Remove a folder whole or not at all."""
-    gone = path.rename(path.with_name(f".{path.name}.old"))
-    shutil.rmtree(gone)
+    renamed = path.rename(path.with_name(f".{path.name}.old"))
+    shutil.rmtree(renamed)
 
 
-def _below(frames: list[pd.DataFrame]) -> pd.DataFrame:
+def _concatenate(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """The frames one below the other; of empty ones the first, for its columns."""
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
 
 
 def _files(path: Path, names: Callable[[str], bool]) -> list[Path]:
-    """The frames of a folder that are wanted."""
+    """The files of a folder's frames that `names` selects."""
     return sorted(file for file in path.glob("*.parquet") if file.stem != _INDEX and names(file.stem))
 
 
-def _ascending(turn: np.ndarray) -> bool:
-    return bool((turn[1:] >= turn[:-1]).all())
+def _ascending(order: np.ndarray) -> bool:
+    return bool((order[1:] >= order[:-1]).all())
 
 
 def _read(
     path: Path,
     index: pd.DataFrame,
-    mine: pd.DataFrame,
-    names: Callable[[str], bool] = _every,
-    columns: Callable[[str, str], bool] = _every,
+    own: pd.DataFrame,
+    names: Callable[[str], bool] = _all,
+    columns: Callable[[str, str], bool] = _all,
 ) -> Frames:
-    """Frames of one folder: the portions `mine` of all that it holds (`index`)."""
+    """Frames of one folder: the outputs `own` among all that it stores (`index`)."""
     out: Frames = {}
     for file in _files(path, names):
-        frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == WHOSE or columns(file.stem, c)])
-        out[file.stem] = frame if len(mine) == len(index) else frame[frame[WHOSE].isin(set(mine["delivery"]))].reset_index(drop=True)
+        frame = parquet.read_table(file, [c for c in pq.read_schema(file).names if c == DELIVERY or columns(file.stem, c)])
+        out[file.stem] = frame if len(own) == len(index) else frame[frame[DELIVERY].isin(set(own["delivery"]))].reset_index(drop=True)
     return out

@@ -21,7 +21,7 @@ from harmonia.home import Home
 URL = "HARMONIA_DAGSTER_URL"
 _DRIVER = "postgresql+psycopg2://"
 _STORAGE = re.compile(r"^storage:", re.MULTILINE)
-_ON_A_SERVER = f"""
+_POSTGRES_STORAGE = f"""
 # Dagster's history on PostgreSQL. The variable holds the URL, postgresql+psycopg2://user@host/database; a password belongs into ~/.pgpass.
 storage:
   postgres:
@@ -31,21 +31,21 @@ storage:
 
 
 def install_dagster(home: Home) -> Path:
-    """Put the shipped `dagster.yaml` into the home where there is none yet; returns the folder (`DAGSTER_HOME`).
+    """Copy the shipped `dagster.yaml` into the home if it has none; return the folder (`DAGSTER_HOME`).
 
-    Where `HARMONIA_DAGSTER_URL` is set and no storage is named there, PostgreSQL is. Raises `HarmoniaError` where the settings name the
-    variable and it is not set, or what is needed for it is not installed.
+    If `HARMONIA_DAGSTER_URL` is set and the settings name no storage, PostgreSQL storage is added. Raises `HarmoniaError` if the settings
+    use the variable and it is not set, or the driver is not installed.
     """
     home.create()
     settings = home.dagster / "dagster.yaml"
     with storage(settings):
         if not settings.exists():
             shutil.copyfile(Path(__file__).parent / "dagster.yaml", settings)
-        said = settings.read_text("utf-8")
-        if os.environ.get(URL) and not _STORAGE.search(said):
-            said += _ON_A_SERVER
-            settings.write_text(said, "utf-8")
-    if f"env: {URL}" in said:
+        text = settings.read_text("utf-8")
+        if os.environ.get(URL) and not _STORAGE.search(text):
+            text += _POSTGRES_STORAGE
+            settings.write_text(text, "utf-8")
+    if f"env: {URL}" in text:
         url = os.environ.get(URL)
         if not url:
             raise HarmoniaError(f"{settings} keeps Dagster's history in the database that {URL} names: set it, or remove `storage` there")
@@ -57,41 +57,40 @@ def install_dagster(home: Home) -> Path:
 
 
 @contextmanager
-def quick_sqlite(folder: Path) -> Iterator[None]:
-    """Let SQLite files under `folder` be written without waiting for the disk at every event, for the length of the block.
+def fast_sqlite_writes(folder: Path) -> Iterator[None]:
+    """Write SQLite files under `folder` without waiting for the disk at every event, within the `with` block.
 
-    Dagster makes an engine for every event, which compiles the same statements anew, opens and closes the database, and the last one to
-    close writes the log back to the disk: half a run's time. So each file has one engine, whose connections stay open, and commits are not
-    forced out one by one. A machine that goes down may lose the last events of Dagster's history, never the file (write-ahead log).
-    Nothing that matters lies there.
+    Dagster creates an engine for every event, which compiles the same statements again and reopens the database: half of a run's time.
+    Here each file has one engine with open connections, and commits are not synchronised one by one. A crash of the machine may lose the
+    last events of Dagster's history, but not damage the file (write-ahead log).
     """
     from dagster._core.storage.event_log.sqlite import sqlite_event_log
     from dagster._core.storage.runs.sqlite import sqlite_run_storage
     from sqlalchemy import Engine, QueuePool, create_engine, event
 
     modules: list[Any] = [sqlite_event_log, sqlite_run_storage]
-    kept: dict[str, Engine] = {}
-    beneath = f"sqlite:///{folder.absolute()}/"
+    engines: dict[str, Engine] = {}
+    url_prefix = f"sqlite:///{folder.absolute()}/"
 
-    def unforced(connection: Any, _: Any) -> None:
+    def relax_durability(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA synchronous = NORMAL")
 
-    def engine(url: str, **options: Any) -> Engine:
-        if not url.startswith(beneath):
+    def cached_engine(url: str, **options: Any) -> Engine:
+        if not url.startswith(url_prefix):
             return create_engine(url, **options)
-        if url not in kept:
-            made = create_engine(url, **{**options, "poolclass": QueuePool})
-            event.listen(made, "connect", unforced)
-            made.dispose = lambda close=True: None  # type: ignore[method-assign]  # Dagster lets go of it after every event
-            kept[url] = made
-        return kept[url]
+        if url not in engines:
+            new_engine = create_engine(url, **{**options, "poolclass": QueuePool})
+            event.listen(new_engine, "connect", relax_durability)
+            new_engine.dispose = lambda close=True: None  # type: ignore[method-assign]  # Dagster disposes of it after every event
+            engines[url] = new_engine
+        return engines[url]
 
     for module in modules:
-        module.create_engine = engine
+        module.create_engine = cached_engine
     try:
         yield
     finally:
         for module in modules:
             module.create_engine = create_engine
-        for made in kept.values():
-            Engine.dispose(made)
+        for new_engine in engines.values():
+            Engine.dispose(new_engine)

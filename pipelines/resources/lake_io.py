@@ -12,41 +12,41 @@ from typing import Any
 import dagster as dg
 
 from pipelines.failures import redact_errors
-from pipelines.resources.lake import ITEMS, Kept, Tables, Versioned, keep_version, light, opened, pack, write
+from pipelines.resources.lake import ITEMS, StoredOutput, Tables, VersionedOutput, is_small, open_output, pack, write, write_version
 from pipelines.resources.memory import release_memory
 
 
 class LakeIOManager(dg.IOManager):
-    """Keeps what an asset made as Parquet, and in memory for the rest of the run where it is light.
+    """Stores the outputs of assets as Parquet, and small ones also in memory for the rest of the run.
 
-    `shapes` says by the last part of an asset's key what its value is, where that is not a frame by name.
+    shapes: last part of an asset's key -> type of its output, where that is not a dictionary of frames.
     """
 
     def __init__(self, root: Path, shapes: Mapping[str, Any]):
-        self._root, self._shapes, self._held = root, shapes, dict[tuple[str, ...], Any]()
+        self._root, self._shapes, self._cache = root, shapes, dict[tuple[str, ...], Any]()
         self._logs = root.parent / "logs"
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Write `obj`; rows by table go into the materialisation's metadata. A `Kept` one is there already."""
+        """Write `obj`, unless it is a `StoredOutput`; the rows of each table become metadata of the materialisation."""
         with redact_errors(f"{'/'.join(context.asset_key.path)}: writing to the lake", self._logs):
             self._write(context, obj)
 
     def _write(self, context: dg.OutputContext, obj: Any) -> None:
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
-        if isinstance(obj, Versioned):
+        if isinstance(obj, VersionedOutput):
             self._write(context, obj.value)
-            keep_version(folder, obj.version)
+            write_version(folder, obj.version)
             return
         release_memory()
-        if isinstance(obj, Kept):
+        if isinstance(obj, StoredOutput):
             if isinstance(obj, self._shapes.get(key[-1], ())):
-                self._held[key] = obj
+                self._cache[key] = obj
             context.add_output_metadata({"lake": dg.MetadataValue.path(str(folder))})
             return
         frames = pack(obj)
         written = write(folder, frames)
-        if light(folder):
-            self._held[key] = Tables(obj) if isinstance(obj, dict) else obj
+        if is_small(folder):
+            self._cache[key] = Tables(obj) if isinstance(obj, dict) else obj
         context.add_output_metadata(
             {
                 "tables": {name: len(frame) for name, frame in frames.items() if name != ITEMS},
@@ -56,12 +56,12 @@ class LakeIOManager(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """What the upstream asset made: of this run, else of the last one that wrote it."""
+        """The output of the upstream asset: of this run, else of the last run that wrote it."""
         key, folder = tuple(context.asset_key.path), self._root.joinpath(*context.asset_key.path)
-        if key in self._held:
-            return self._held[key]
+        if key in self._cache:
+            return self._cache[key]
         with redact_errors(f"{'/'.join(key)}: reading from the lake", self._logs):
-            value = opened(self._shapes.get(key[-1], dict), folder)
-        if light(folder):
-            self._held[key] = value
+            value = open_output(self._shapes.get(key[-1], dict), folder)
+        if is_small(folder):
+            self._cache[key] = value
         return value

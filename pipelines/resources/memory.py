@@ -12,7 +12,7 @@ import pyarrow as pa
 
 
 def release_memory() -> None:
-    """Have the system take back memory that is free: else what the heaviest step took stays with the process."""
+    """Return free memory to the system; otherwise the process keeps the memory of its heaviest step."""
     pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -20,28 +20,28 @@ from pipelines.resources.memory import release_memory
 
 T = TypeVar("T")
 
-_WORTH = 60_000  # rows below which starting processes costs more than they save
+_MIN_ROWS = 60_000  # with fewer rows, starting processes costs more than it saves
 
 
-def each(work: Callable[[T], None], pieces: Iterable[T], rows: int) -> None:
-    """Do `work` on every piece; `rows`: about how many they hold together. Raises what the first piece that fails raises, and
+def run_each(work: Callable[[T], None], tasks: Iterable[T], rows: int) -> None:
+    """Do `work` on every task; `rows`: about how many they have together. Raises the error of the first task that fails, and
     `HarmoniaError` where a process is killed.
 
-    `work` is a function of a module, and a piece can be pickled. Pieces may still be made while the first are worked on.
+    `work` is a module-level function; tasks can be pickled, and may be generated while the first are running.
     """
     processes = len(os.sched_getaffinity(0))
-    if isinstance(pieces, Sized):
-        processes = min(processes, len(pieces))
-    if processes < 2 or rows < _WORTH:
-        for piece in pieces:
-            work(piece)
+    if isinstance(tasks, Sized):
+        processes = min(processes, len(tasks))
+    if processes < 2 or rows < _MIN_ROWS:
+        for task in tasks:
+            work(task)
         return
-    release_memory()  # what is free here is theirs to use
+    release_memory()  # for the processes to use
     context = get_context("forkserver")  # a fork of this process would inherit its threads' locks
     context.set_forkserver_preload([work.__module__])
     try:
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_the_run) as pool:
-            for _ in pool.map(work, pieces):
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=_exit_with_parent) as pool:
+            for _ in pool.map(work, tasks):
                 pass
     except BrokenProcessPool:
         raise HarmoniaError(
@@ -50,8 +50,8 @@ def each(work: Callable[[T], None], pieces: Iterable[T], rows: int) -> None:
         ) from None
 
 
-def _end_with_the_run() -> None:
-    """An interrupt is the run's to answer; and whoever is left behind by a killed run ends at once, before the next one begins."""
+def _exit_with_parent() -> None:
+    """Leave interrupts to the run, and exit at once if the run is killed, before the next one begins."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

@@ -1,6 +1,6 @@
-"""The places of a run: inbox, home, registry, warehouse.
+"""The folders and databases of a run: inbox, home, registry, warehouse.
 
-Belongs here: the four places and their environment variables. Does not belong here: their content. Imports nothing heavy, since every
+Belongs here: these four and their environment variables. Does not belong here: their content. Imports nothing heavy, since every
 command of `harmonia` starts here.
 """
 
@@ -19,7 +19,7 @@ DEFAULT_INBOX, DEFAULT_HOME = Path("data/inbox"), Path("data/home")
 
 @dataclass(frozen=True)
 class Workplace:
-    """The places of a run. The URLs are None for the files in the home; they may hold a password: never show them."""
+    """The folders and databases of a run. The URLs are None for files in the home; they may contain a password and are never shown."""
 
     inbox: Path
     home: Home
@@ -28,7 +28,7 @@ class Workplace:
 
     @classmethod
     def of(cls, inbox: Path | None, home: Path | None, registry_url: str | None = None, warehouse_url: str | None = None) -> Workplace:
-        """The work place with absolute paths; `None` takes the default."""
+        """With absolute paths; `None` means the default."""
         return cls(
             (inbox or DEFAULT_INBOX).expanduser().absolute(),
             Home((home or DEFAULT_HOME).expanduser().absolute()),
@@ -38,7 +38,7 @@ class Workplace:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Workplace:
-        """As `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL` say, else the defaults."""
+        """From `HARMONIA_INBOX`, `HARMONIA_HOME`, `HARMONIA_REGISTRY_URL` and `HARMONIA_WAREHOUSE_URL`, else the defaults."""
 
         def path(name: str) -> Path | None:
             return Path(environment[name]) if environment.get(name) else None
@@ -51,14 +51,13 @@ class Workplace:
         )
 
     def environment(self) -> dict[str, str]:
-        """The environment that names these places, for a process of Dagster's."""
+        """The environment variables for a Dagster process with the same folders and databases."""
         urls = {"HARMONIA_REGISTRY_URL": self.registry_url or "", "HARMONIA_WAREHOUSE_URL": self.warehouse_url or ""}
         return {"HARMONIA_INBOX": str(self.inbox), "HARMONIA_HOME": str(self.home.root), **urls}
 
     @property
     def registry(self) -> str:
-        """URL of the registry in use. Raises `HarmoniaError` where the home was published with one that is not named here: another would
-        begin with new ids."""
+        """URL of the registry. Raises `HarmoniaError` if the home was published with another one: a new registry would assign new ids."""
         if self.registry_url is None and self.home.published and not self.home.registry_file.exists():
             raise HarmoniaError(
                 f"home {self.home.root} was published with a registry that is not in it: name it with --registry-url (or "
@@ -68,11 +67,11 @@ class Workplace:
 
     @property
     def logs(self) -> Path:
-        """Where failures are kept."""
+        """Folder of the logs of failures."""
         return self.home.root / "logs"
 
     def ready(self) -> Workplace:
-        """Make the home and check the inbox. Raises `HarmoniaError` with the way out where one of them cannot be used."""
+        """Create the home and check the inbox. Raises `HarmoniaError` with the way out if one of them cannot be used."""
         if not self.inbox.is_dir():
             kind = "is a file" if self.inbox.exists() else "does not exist"
             raise HarmoniaError(

@@ -14,7 +14,7 @@ from pipelines.assets import portioning
 from pipelines.assets.by_delivery import stage_folder
 from pipelines.landing import landed
 from pipelines.resources import lake
-from pipelines.resources.delivery_store import DeliveryStore, key_of
+from pipelines.resources.delivery_store import DeliveryStore, stage_key
 from pipelines.resources.workplace import Workplace
 
 
@@ -30,14 +30,14 @@ def test_several_processes_keep_what_one_keeps(ran: Ran, tmp_path: Path, monkeyp
         ours = {str(one.name): one for one in landed(registry, place.home) if one.institution == "police"}
     finally:
         registry.close()
-    wanted = {name: key_of(one.receipt, one.incomplete) for name, one in ours.items()}
+    wanted = {name: stage_key(one.receipt, one.incomplete) for name, one in ours.items()}
     raw, validated, harmonised = (DeliveryStore(stage_folder(place, "police", stage)) for stage in ("raw", "validated", "harmonised"))
     assert portioning.read_all(place, "police", list(ours.values()), wanted, raw) == {}
-    assert len(raw.together(wanted)) == 0, "nothing stands before it is settled"
-    raw.settle(wanted)
+    assert len(raw.keys_by_folder(wanted)) == 0, "nothing stands before it is settled"
+    raw.set_current(wanted)
     assert portioning.judge_all(place, "police", list(wanted), raw) == {}
-    validated.settle(wanted)
-    harmonised.settle(wanted)
+    validated.set_current(wanted)
+    harmonised.set_current(wanted)
     for made in (raw, validated, harmonised):
         alone = DeliveryStore(stage_folder(ran.place, "police", made.folder.name)).load()
         for name, frame in made.load().items():

@@ -16,7 +16,7 @@ from pipeline_world import Ran
 from pipelines import last_run
 from pipelines.assets import versions
 from pipelines.progress import Silence
-from pipelines.resources.lake import version_of
+from pipelines.resources.lake import read_version
 from pipelines.resources.workplace import Workplace
 from pipelines.run import run_everything
 from warehouse.publish import numbers
@@ -42,7 +42,7 @@ def place(few: Ran, tmp_path: Path) -> Workplace:
 @pytest.mark.slow
 def test_nothing_is_done_again_where_nothing_changed(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     before, published = written(place), current(place.home.root)
-    assert all(version_of(place.home.lake / name) for name in DONE)
+    assert all(read_version(place.home.lake / name) for name in DONE)
     run_everything(place, Silence())
     assert written(place) == before
     assert current(place.home.root) == published

@@ -15,26 +15,26 @@ from pipelines.resources.bounded import Bounds, ExceededError
 FEW = Bounds(seconds=1, memory=64, patience=1.2)
 
 
-def work(piece: str) -> str:
-    if piece == "runs":
+def work(task: str) -> str:
+    if task == "runs":
         while True:
             pass
-    if piece == "sleeps":
+    if task == "sleeps":
         time.sleep(1000)
-    if piece == "grows":
+    if task == "grows":
         grown = [bytes(1 << 20) for _ in range(1000)]
         return str(len(grown))
-    if piece == "dies":
+    if task == "dies":
         os.kill(os.getpid(), signal.SIGSEGV)
-    if piece == "breaks":
+    if task == "breaks":
         raise ValueError("Arben Krasniqi")
-    if piece == "says":
+    if task == "says":
         raise HarmoniaError("the disk is full")
-    return piece.upper()
+    return task.upper()
 
 
 @pytest.mark.parametrize(
-    ("piece", "reason", "detail"),
+    ("task", "reason", "detail"),
     [
         ("runs", "seconds", "> 1 s"),
         ("sleeps", "seconds", "> 1 s"),
@@ -43,25 +43,25 @@ def work(piece: str) -> str:
         ("breaks", "failed", "ValueError"),
     ],
 )
-def test_what_does_not_end_well_is_ended_and_the_others_are_done(piece: str, reason: str, detail: str) -> None:
-    done = {one.piece: one for one in bounded.each(work, ["a", piece, "b", "c"], FEW)}
-    assert {name: one.result for name, one in done.items()} == {"a": "A", piece: None, "b": "B", "c": "C"}
-    ended = done[piece].ended
+def test_what_does_not_end_well_is_ended_and_the_others_are_done(task: str, reason: str, detail: str) -> None:
+    done = {one.task: one for one in bounded.run_each(work, ["a", task, "b", "c"], FEW)}
+    assert {name: one.result for name, one in done.items()} == {"a": "A", task: None, "b": "B", "c": "C"}
+    ended = done[task].ended
     assert ended is not None
     assert (ended.reason, ended.detail) == (reason, detail)
     with pytest.raises(ExceededError):
-        bounded.alone(work, piece, FEW)
+        bounded.run_one(work, task, FEW)
 
 
 def test_two_at_a_time() -> None:
-    done = list(bounded.each(work, ["sleeps", "b", "a"], FEW, processes=2))
-    assert [one.piece for one in done] == ["b", "a", "sleeps"]
+    done = list(bounded.run_each(work, ["sleeps", "b", "a"], FEW, processes=2))
+    assert [one.task for one in done] == ["b", "a", "sleeps"]
 
 
 def test_an_error_for_people_is_raised_as_it_is() -> None:
     with pytest.raises(HarmoniaError, match="the disk is full"):
-        list(bounded.each(work, ["a", "says", "b"], FEW))
-    assert bounded.alone(work, "a", FEW) == "A"
+        list(bounded.run_each(work, ["a", "says", "b"], FEW))
+    assert bounded.run_one(work, "a", FEW) == "A"
 
 
 def test_bounds_are_numbers() -> None:

@@ -12,7 +12,7 @@ import yaml
 from test_star_build import world
 
 from harmonia.errors import HarmoniaError
-from pipelines.resources.parquet import scanned, write_table
+from pipelines.resources.parquet import open_dataset, write_table
 from warehouse import tables
 from warehouse.count import everything
 from warehouse.count.changed_rules import effect, require_versions, unversioned
@@ -64,7 +64,7 @@ def test_facts_that_lie_in_files_give_the_same_and_nothing_else_can_be_read(
     for name, frame in built.items():
         write_table(home / f"{name}.parquet", to_arrow(tables.WAREHOUSE.tables[name], frame))
     write_table(other / "secret.parquet", built["coverage"])
-    with over({name: scanned([home / f"{name}.parquet"]) for name in built}) as connection:
+    with over({name: open_dataset([home / f"{name}.parquet"]) for name in built}) as connection:
         found = figures(connection, [one for one in catalogue().values() if one.sql])
         with pytest.raises(duckdb.PermissionException):
             connection.execute(f"SELECT * FROM '{other / 'secret.parquet'}'")

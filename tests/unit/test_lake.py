@@ -123,9 +123,9 @@ def test_of_a_long_table_every_column_is_in_one_piece(tmp_path: Path) -> None:
 def test_a_value_of_many_cells_is_not_held_however_small_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = {"few": pd.DataFrame({"key": ["a"] * 5}), "many": pd.DataFrame({"key": ["a"] * 50, "line": [1] * 50})}
     lake.write(tmp_path, frames)
-    monkeypatch.setattr(lake, "LIGHT_CELLS", 105)
-    assert lake.light(tmp_path)
-    monkeypatch.setattr(lake, "LIGHT_CELLS", 104)
-    assert not lake.light(tmp_path)
-    back = lake.opened(dict, tmp_path)
+    monkeypatch.setattr(lake, "MAX_SMALL_CELLS", 105)
+    assert lake.is_small(tmp_path)
+    monkeypatch.setattr(lake, "MAX_SMALL_CELLS", 104)
+    assert not lake.is_small(tmp_path)
+    back = lake.open_output(dict, tmp_path)
     pd.testing.assert_frame_equal(back["many"], frames["many"])

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.resources.delivery_store import WHOSE, DeliveryStore, key_of
+from pipelines.resources.delivery_store import DELIVERY, DeliveryStore, stage_key
 
 
 def _rows(delivery: str, *values: str) -> dict[str, pd.DataFrame]:
-    return {"cases": pd.DataFrame({"value": list(values), WHOSE: delivery}, dtype="str")}
+    return {"cases": pd.DataFrame({"value": list(values), DELIVERY: delivery}, dtype="str")}
 
 
 def _values(folder: Path) -> list[str]:
@@ -23,7 +23,7 @@ def test_portions_come_back_in_the_order_of_the_deliveries(tmp_path: Path) -> No
     portions = DeliveryStore(tmp_path / "s")
     for delivery in ("2013-Q2", "2012-Q1"):
         portions.add({delivery: "k"}, _rows(delivery, delivery, "x"))
-    portions.settle({"2012-Q1": "k", "2013-Q2": "k"})
+    portions.set_current({"2012-Q1": "k", "2013-Q2": "k"})
     assert _values(tmp_path / "s") == ["2012-Q1", "x", "2013-Q2", "x"]
 
 
@@ -38,7 +38,7 @@ def test_a_changed_delivery_replaces_its_portion(tmp_path: Path) -> None:
     portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q1": "k", "2012-Q2": "k"}, {"cases": pd.concat([_rows("2012-Q1", "a")["cases"], _rows("2012-Q2", "old")["cases"]])})
     portions.add({"2012-Q2": "n"}, _rows("2012-Q2", "new"))
-    portions.settle({"2012-Q1": "k", "2012-Q2": "n"})
+    portions.set_current({"2012-Q1": "k", "2012-Q2": "n"})
     assert _values(tmp_path / "s") == ["a", "new"]
 
 
@@ -47,7 +47,7 @@ def test_folders_stay_few_and_nothing_is_lost(tmp_path: Path) -> None:
     for n, name in enumerate(names, start=1):
         portions = DeliveryStore(tmp_path / "s")
         portions.add({name: "k"}, _rows(name, name))
-        portions.settle(dict.fromkeys(names[:n], "k"))
+        portions.set_current(dict.fromkeys(names[:n], "k"))
     assert _values(tmp_path / "s") == names
     assert len([p for p in (tmp_path / "s").iterdir() if p.is_dir()]) <= 6
 
@@ -56,7 +56,7 @@ def test_columns_that_one_delivery_alone_has_are_null_elsewhere(tmp_path: Path) 
     portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
     portions.add({"2012-Q2": "k"}, {"cases": _rows("2012-Q2", "b")["cases"].assign(more="m")})
-    portions.settle({"2012-Q1": "k", "2012-Q2": "k"})
+    portions.set_current({"2012-Q1": "k", "2012-Q2": "k"})
     found = portions.load()["cases"]
     assert found["more"].isna().tolist() == [True, False]
     assert portions.load(columns=lambda _, c: c == "value")["cases"].columns.tolist() == ["value"]
@@ -66,7 +66,7 @@ def test_a_frame_comes_back_as_it_lies_in_the_same_order(tmp_path: Path) -> None
     portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q2": "k"}, {"cases": _rows("2012-Q2", "b", "c")["cases"].assign(more="m")})
     portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
-    portions.settle({"2012-Q1": "k", "2012-Q2": "k"})
+    portions.set_current({"2012-Q1": "k", "2012-Q2": "k"})
     found = DeliveryStore(tmp_path / "s").table("cases")
     assert found is not None
     assert found.to_pydict() == {"value": ["a", "b", "c"], "more": [None, "m", "m"]}
@@ -76,7 +76,7 @@ def test_a_frame_comes_back_as_it_lies_in_the_same_order(tmp_path: Path) -> None
 def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:
     portions = DeliveryStore(tmp_path / "s")
     portions.add({"2012-Q1": "k"}, _rows("2012-Q1", "a"))
-    portions.settle({"2012-Q1": "k"})
+    portions.set_current({"2012-Q1": "k"})
     shutil.rmtree(next(p for p in (tmp_path / "s").iterdir() if p.is_dir()))
     assert portions.missing({"2012-Q1": "k"}) == ["2012-Q1"]
     with pytest.raises(FileNotFoundError, match="run everything"):
@@ -85,9 +85,9 @@ def test_a_lake_that_lost_a_folder_says_so(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "s" / ".000001.77.part").mkdir(parents=True)
-    DeliveryStore(tmp_path / "s").settle({})
+    DeliveryStore(tmp_path / "s").set_current({})
     assert [p.name for p in (tmp_path / "s").iterdir()] == ["manifest.json"]
 
 
 def test_a_key_tells_bytes_and_completeness_apart() -> None:
-    assert len({key_of("a", incomplete=False), key_of("a", incomplete=True), key_of("b", incomplete=False)}) == 3
+    assert len({stage_key("a", incomplete=False), stage_key("a", incomplete=True), stage_key("b", incomplete=False)}) == 3

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from store_world import KEY, made
 
 from harmonia.errors import HarmoniaError
-from pipelines.resources.parquet import scanned, write_table
+from pipelines.resources.parquet import open_dataset, write_table
 from warehouse import loading, postgres, tables
 from warehouse.stores import STORES, Stores, arranged
 
@@ -65,7 +65,7 @@ def test_rows_that_are_not_held_are_copied_some_at_a_time(url: str, tmp_path: Pa
     held = made("one")
     for name, frame in held["warehouse"].items():
         write_table(tmp_path / f"{name}.parquet", tables.to_arrow(tables.WAREHOUSE.tables[name], frame))
-    lying = {name: scanned([tmp_path / f"{name}.parquet"]) for name in held["warehouse"]}
+    lying = {name: open_dataset([tmp_path / f"{name}.parquet"]) for name in held["warehouse"]}
     publish(url, arranged(lying, held["identity"]["persons"], KEY))
     assert holds(url, held)
 

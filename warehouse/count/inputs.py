@@ -69,7 +69,7 @@ class CountInputs:
 
 def run_inputs(canonical_tables: Tables, identities: Tables, record_status: Tables, findings_: Tables) -> CountInputs:
     """What counting reads of the stages before it, read where it is stored."""
-    quarantined = record_status.some("quarantined", ["institution", "delivery"]).astype("str")
+    quarantined = record_status.select("quarantined", ["institution", "delivery"]).astype("str")
     return CountInputs(
         canonical={name: canonical_tables.scan(name) for name in canonical.TABLES},
         cases=identities.scan("cases"),

@@ -171,7 +171,7 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
             key = "/".join(asset.key.path)
             if asset in EFFECTS:
                 made = {**made, key: _value(asset(context, **_inputs(asset, made, place)))}
-            if not isinstance(made[key], lake.Kept):  # those are written where they are made
+            if not isinstance(made[key], lake.StoredOutput):  # those are written where they are made
                 lake.write(place.home.lake.joinpath(*asset.key.path), lake.pack(made[key]))
     return made
 
@@ -179,7 +179,7 @@ def edges(place: Workplace, made: Mapping[str, Any]) -> Mapping[str, Any]:
 def _value(output: Any) -> Any:
     """What an asset made, without the version that a run keeps beside it: what is written without one is made again by the next run."""
     value = output.value if isinstance(output, dg.Output) else output
-    return value.value if isinstance(value, lake.Versioned) else value
+    return value.value if isinstance(value, lake.VersionedOutput) else value
 
 
 def _inputs(asset: dg.AssetsDefinition, made: Mapping[str, Any], place: Workplace) -> dict[str, Any]:
